@@ -1,34 +1,34 @@
-# `make help` lists the targets. The two to know: `make run` starts everything on this machine, `make test` checks
-# everything.
-# No target is a file and no path is absolute, so a checkout in a folder with spaces works.
+# `make help` lists the targets. The most important ones: `make run` starts everything on this machine, `make test`
+# checks everything.
+# No target is a file and no path is absolute, so a checkout works in a folder with spaces.
 PYTHON ?=
 export PYTHON
-# A run starts processes by the hundred: without its bytecode, each would compile the product anew.
+# A run starts hundreds of processes: without bytecode, each would compile the product again.
 unexport PYTHONDONTWRITEBYTECODE
-# One worker more than there are cores, at most six; a file stays with one worker.
+# One worker more than cores, at most six; all tests of a file run in one worker.
 PARALLEL ?= -n auto --maxprocesses 6 --dist loadfile --no-loadscope-reorder
 
-# The branch that `make check` compares with; main, unless named.
+# The branch that `make check` compares with.
 BASE ?=
 
-.PHONY: help run stop doctor test check lint touched-tests lint-in-one-piece database-tests browser-tests \
-  lint-and-browser-tests lock widget
+.PHONY: help run stop doctor test check lint touched-tests lint-in-one-piece database-tests browser-tests long-tests \
+  lint-and-browser-tests lock messages widget
 
-help: ## list the targets, one a line
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
-run: ## install, start everything, print the addresses; Ctrl-C stops it
+run: ## install, start everything and print the addresses; Ctrl-C stops it
 	@sh scripts/environment.sh requirements.lock
 	@exec .venv/bin/python manage.py up
 
 stop: ## stop what `make run` started
 	@.venv/bin/python manage.py down
 
-doctor: ## say what is wrong with this machine and how to fix it
+doctor: ## report what is wrong with this machine and how to fix it
 	@sh scripts/environment.sh requirements.lock
 	@.venv/bin/python manage.py doctor
 
-# Two lanes: a browser computes while the database suite waits, and the other way round.
+# In parallel: the browser computes while the database suite waits, and vice versa.
 test: ## check everything: lint, types, import contracts, the database suite, the browser journeys
 	@sh scripts/environment.sh requirements-dev.lock
 	@$(MAKE) --no-print-directory -j2 lint-and-browser-tests database-tests
@@ -39,43 +39,62 @@ lint-and-browser-tests: lint-in-one-piece
 lint-in-one-piece:
 	@sh scripts/in_one_piece.sh $(MAKE) --no-print-directory lint
 
-# For in between: a minute, while `make test` takes ten.
-check: ## check what differs from main: lint, types, import contracts, the tests it touches
+# Takes about a minute, `make test` about ten.
+check: ## check what differs from main: lint, types, import contracts, the affected tests
 	@sh scripts/environment.sh requirements-dev.lock
 	@$(MAKE) --no-print-directory -j2 touched-tests lint-in-one-piece
 
 touched-tests:
 	@tests=$$(.venv/bin/python scripts/touched_tests.py $(BASE)) || exit 1; \
-	if [ -z "$$tests" ]; then echo "No test is touched."; exit 0; fi; \
-	echo "Touched:" $$tests; \
+	if [ -z "$$tests" ]; then echo "No tests are affected."; exit 0; fi; \
+	echo "Affected:" $$tests; \
 	.venv/bin/python -m pytest $$tests -m "not long and not chaos" -q $(PARALLEL)
 
-lint: ## check style, types, import contracts and the widget's bundle
+lint: ## check style, types, import contracts, translations and the widget's bundle
 	@sh scripts/environment.sh requirements-dev.lock
 	.venv/bin/python -m ruff check .
 	.venv/bin/python -m ruff format --check .
 	.venv/bin/djangofmt --check templates examples
 	.venv/bin/python -m mypy
 	.venv/bin/python -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
+	.venv/bin/python scripts/messages.py check
 	@sh scripts/widget_bundle.sh check
 
 database-tests: ## run the tests that need no browser
 	@sh scripts/environment.sh requirements-dev.lock
 	.venv/bin/python -m pytest tests --ignore tests/browser $(PARALLEL)
 
-# A run of their own: the browser's fixtures leave an event loop behind that no async test survives.
+# By hand, and for hours: pytest -m "long and chaos".
+long-tests: ## run what takes minutes: the image, the parts of a deployment, old versions, all languages
+	@sh scripts/environment.sh requirements-dev.lock
+	timeout 1500 .venv/bin/python -m pytest tests --ignore tests/browser -m "long and not chaos" -rs --durations 10
+	@if sh scripts/chromium.sh; then \
+	  timeout 300 .venv/bin/python -m pytest tests/browser -p no:asyncio -m long; \
+	elif [ -n "$$CI" ]; then exit 1; fi
+
+# A separate run: the browser's fixtures leave an event loop behind that breaks async tests.
 browser-tests: ## run the journeys in a browser
 	@sh scripts/environment.sh requirements-dev.lock
 	@if sh scripts/chromium.sh; then \
 	  .venv/bin/python -m pytest tests/browser -p no:asyncio; \
 	elif [ -n "$$CI" ]; then exit 1; fi
 
-# Run it after a change in supportbot/widget/frontend, and commit what it writes (supportbot/widget/dist).
+# Run it after a change of a text that people read, translate what is new (CONTRIBUTING.md), and run it again.
+messages: ## write new texts into the catalogues of all languages, and compile them
+	@sh scripts/environment.sh requirements-dev.lock
+	.venv/bin/python scripts/messages.py update
+	.venv/bin/python scripts/messages.py compile
+
+# Run it after a change in supportbot/widget/frontend or of the widget's texts in locale/customer, and commit its output
+# (supportbot/widget/dist).
 widget: ## build the widget's bundle (needs Node.js)
+	@sh scripts/environment.sh requirements-dev.lock
 	@sh scripts/widget_bundle.sh build
 
-# Needs uv; run it after a change of the .txt files.
+# Run it after a change of the .txt files.
 lock: ## pin the packages of requirements*.txt with hashes (needs uv)
 	uv pip compile --generate-hashes --universal --python-version 3.11 requirements.txt -o requirements.lock
 	uv pip compile --generate-hashes --universal --python-version 3.11 -c requirements.lock \
+	  requirements-otel.txt -o requirements-otel.lock
+	uv pip compile --generate-hashes --universal --python-version 3.11 -c requirements.lock -c requirements-otel.lock \
 	  requirements-dev.txt -o requirements-dev.lock

@@ -11,19 +11,27 @@ def main() -> int:
     from django.core.management import execute_from_command_line
     from django.db import OperationalError
 
-    from supportbot.errors import SupportBotError
-
     try:
-        execute_from_command_line(sys.argv)
-    except (ImproperlyConfigured, SupportBotError) as problem:
-        sys.stderr.write(f"Error: {problem}\n")
-        return 1
+        # Its messages are marked for translation, which reads the settings.
+        from supportbot.errors import SupportBotError
+
+        try:
+            execute_from_command_line(sys.argv)
+        except SupportBotError as problem:
+            return refused(problem)
+    except ImproperlyConfigured as problem:
+        return refused(problem)
     except OperationalError as failure:
         if "--traceback" in sys.argv:
             raise
         sys.stderr.write(f"Error: The database failed: {str(failure).partition(chr(10))[0]}.\n")
         return 1
     return 0
+
+
+def refused(problem: Exception) -> int:
+    sys.stderr.write(f"Error: {problem}\n")
+    return 1
 
 
 if __name__ == "__main__":

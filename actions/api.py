@@ -25,9 +25,12 @@ from actions.serializers import (
     ActionSerializer,
     DigestInput,
     RejectInput,
+    SettleInput,
 )
 from actions.spec import Action
 from actions.states import State
+from actions.texts import in_locale
+from actions.undoing import propose_undo
 from supportbot.accounts.confirming import check_may_confirm_here
 from supportbot.accounts.models import User
 from supportbot.accounts.permissions import IsCustomer, needs
@@ -42,7 +45,7 @@ class ActionList(ScopedAPIView):
     filters = frozenset({"locale"})
 
     @extend_schema(
-        parameters=[OpenApiParameter("locale", str, description="Language of title and description: `en` or `de`.")],
+        parameters=[OpenApiParameter("locale", str, description="Language of title and description, such as `de`.")],
         responses=ActionSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
@@ -57,8 +60,8 @@ def _action_entry(action: Action, policy: ActionPolicy | None, locale: str) -> d
         "name": action.name,
         "version": action.version,
         "risk": str(action.risk),
-        "title": action.title.get(locale, action.title["en"]),
-        "description": action.description.get(locale, action.description["en"]),
+        "title": action.title_in(locale),
+        "description": in_locale(action.description, locale),
         "arguments": action.json_schema(),
         "is_enabled": policy is not None and policy.is_enabled,
         "rules": policy.current if policy else None,
@@ -135,6 +138,17 @@ class Reject(ScopedAPIView):
         return _shown(services.reject(request_id, approver=_staff_user(request), **data.validated_data))
 
 
+class Settle(ScopedAPIView):
+    permission_classes = [needs("actions:approve")]
+
+    @extend_schema(request=SettleInput, responses=ActionRequestDetailSerializer)
+    def post(self, request: Request, request_id: UUID) -> Response:
+        """Say what happened to a request whose outcome is unknown, after finding out."""
+        data = SettleInput(data=request.data)
+        data.is_valid(raise_exception=True)
+        return _shown(services.settle_by_hand(request_id, person=_staff_user(request), **data.validated_data))
+
+
 class Cancel(ScopedAPIView):
     permission_classes = [IsCustomer | needs("actions:approve")]
 
@@ -146,6 +160,16 @@ class Cancel(ScopedAPIView):
         if isinstance(caller, CustomerCaller):
             return _shown(services.decline(request_id, principal=principal_of(caller)))
         return _shown(services.cancel(request_id, canceller=_staff_user(request)))
+
+
+class Undo(ScopedAPIView):
+    permission_classes = [IsCustomer]
+
+    @extend_schema(request=EmptyInput, responses=ActionRequestDetailSerializer)
+    def post(self, request: Request, request_id: UUID) -> Response:
+        """Propose what takes back your own request: a card to confirm. Its `undo` says whether there is anything."""
+        EmptyInput(data=request.data).is_valid(raise_exception=True)
+        return _shown(propose_undo(principal_of(cast(CustomerCaller, request.auth)), request_id))
 
 
 def _shown(request: ActionRequest) -> Response:
@@ -178,5 +202,7 @@ urls = [
     path("action-requests/<uuid:request_id>/confirm", Confirm.as_view()),
     path("action-requests/<uuid:request_id>/approve", Approve.as_view()),
     path("action-requests/<uuid:request_id>/reject", Reject.as_view()),
+    path("action-requests/<uuid:request_id>/settle", Settle.as_view()),
     path("action-requests/<uuid:request_id>/cancel", Cancel.as_view()),
+    path("action-requests/<uuid:request_id>/undo", Undo.as_view()),
 ]

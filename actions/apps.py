@@ -4,3 +4,9 @@ from django.apps import AppConfig
 class ActionsConfig(AppConfig):
     name = "actions"
     label = "actions"
+
+    def ready(self) -> None:
+        """Load the catalogue, so that an action that cannot work is refused at the start."""
+        from actions.registry import code_actions  # it imports models
+
+        code_actions()

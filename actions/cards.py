@@ -8,23 +8,37 @@ from typing import Any
 
 from actions.models import ActionRequest
 from actions.reasons import Reason, sentence
-from actions.registry import all_actions
-from actions.spec import Card, WriteAction, label
+from actions.registry import action_as_made, action_in_force
+from actions.spec import Card, Row, WriteAction
 
 
 def title_of(action: str, locale: str) -> str:
     """Return an action's title, or its name in words if the code no longer has the action."""
-    spec = all_actions().get(action)
-    return label(locale, spec.title["en"], spec.title["de"]) if spec else action.replace("_", " ").capitalize()
+    spec = action_in_force(action)
+    return spec.title_in(locale) if spec else action.replace("_", " ").capitalize()
+
+
+def title_of_request(request: ActionRequest, locale: str) -> str:
+    """Return the title of the action as the request was made with it."""
+    spec = action_as_made(request.action, request.spec_version)
+    return spec.title_in(locale) if spec else title_of(request.action, locale)
+
+
+def receipt_rows(request: ActionRequest, locale: str = "") -> list[Row]:
+    """Return a defined action's receipt with its labels; empty for an action of this release, whose readers know it."""
+    spec = action_as_made(request.action, request.spec_version)
+    if not isinstance(spec, WriteAction) or not request.receipt:
+        return []
+    return spec.receipt_rows(request.receipt, locale or request.locale)
 
 
 def card_of(request: ActionRequest, locale: str = "") -> Card:
     """Return the request's card; if the code no longer has the action, a card with only its name."""
-    spec, locale = all_actions().get(request.action), locale or request.locale
+    spec, locale = action_as_made(request.action, request.spec_version), locale or request.locale
     if isinstance(spec, WriteAction) and request.shown:
         return spec.card(request.arguments, request.shown, locale)
     # Refused before the merchant's data completed it: there is nothing to show but the title.
-    title = title_of(request.action, locale)
+    title = title_of_request(request, locale)
     return Card(title=title, summary=title, button=title, rows=())
 
 
@@ -48,12 +62,12 @@ def proposed_payload(request: ActionRequest) -> dict[str, Any]:
         "rows": [{"label": row.label, "value": row.value} for row in card.rows],
         "arguments": request.arguments,
         "digest": request.digest,
-        "expires_at": _iso_datetime(request.expires_at),
+        "expires_at": iso_datetime(request.expires_at),
         "needs_approval": request.needs_approval,
     }
 
 
-def _iso_datetime(at: datetime | None) -> str | None:
+def iso_datetime(at: datetime | None) -> str | None:
     """Return a time in the REST API's format, so that clients can compare the two directly."""
     return at.isoformat().replace("+00:00", "Z") if at else None
 
@@ -64,6 +78,10 @@ def state_payload(request: ActionRequest) -> dict[str, Any]:
     reason = reason_of(request)
     if reason:
         payload["reason"] = reason
+    if request.held_until is not None:
+        payload["held_until"] = iso_datetime(request.held_until)
     if request.receipt is not None:
         payload["receipt"] = request.receipt
+        if rows := receipt_rows(request):
+            payload["receipt_rows"] = [{"label": row.label, "value": row.value} for row in rows]
     return payload

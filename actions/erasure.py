@@ -6,9 +6,11 @@ The record of money stays, with the confirmed arguments. Receiving an announceme
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from actions import audit
 from actions.models import ActionRequest
+from actions.reasons import SETTLED, WORDS
 from actions.states import FINAL, State
 from supportbot.outbox.models import Announcement
 
@@ -35,10 +37,14 @@ def _erase(**whose: UUID) -> None:
 
 
 def _erase_words(**whose: UUID) -> None:
-    """Remove the reasons that colleagues gave for rejections; the audit entry keeps only their keyed hash."""
-    rejected = ActionRequest.objects.filter(state=State.REJECTED, **whose).exclude(reason_facts={})
-    for request in rejected.order_by("pk").select_for_update(no_key=True):
-        request.reason_code, request.reason_facts = "rejected", {}
+    """Remove the reasons that colleagues gave for rejections, and their notes on outcomes; the audit entry keeps only
+    their keyed hash."""
+    theirs = Q(state=State.REJECTED) | Q(reason_code__in=SETTLED)
+    written = ActionRequest.objects.filter(theirs, **whose).exclude(reason_facts={})
+    for request in written.order_by("pk").select_for_update(no_key=True):
+        if request.state == State.REJECTED:
+            request.reason_code = "rejected"
+        request.reason_facts = {}
         request.save(update_fields=["reason_code", "reason_facts"])
         audit.record("words.erased", actor="system", request_id=request.pk)
 
@@ -48,5 +54,7 @@ def _erase_unconfirmed(**whose: UUID) -> None:
     over = ActionRequest.objects.filter(confirmed_by="", state__in=FINAL, **whose).exclude(arguments={}, shown={})
     for request in over.order_by("pk").select_for_update(no_key=True):
         request.arguments, request.shown = {}, {}
-        request.save(update_fields=["arguments", "shown"])
+        # A defined action's refusal may repeat values of the customer's records.
+        request.reason_facts = {name: fact for name, fact in request.reason_facts.items() if not name.startswith(WORDS)}
+        request.save(update_fields=["arguments", "shown", "reason_facts"])
         audit.record("wish.erased", actor="system", request_id=request.pk)

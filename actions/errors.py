@@ -1,5 +1,7 @@
 """Why an action is not proposed, confirmed or approved. No money has moved when one of these is raised."""
 
+from django.utils.translation import gettext_noop
+
 from supportbot.errors import SupportBotError
 
 
@@ -10,7 +12,14 @@ class ActionError(SupportBotError):
 class UnknownAction(ActionError):
     code = "unknown_action"
     status = 404
-    default_message = "There is no such action."
+    default_message = gettext_noop("This action does not exist.")
+
+
+class OutdatedAction(ActionError):
+    """An action of the catalogue defines a method by a name of an earlier version; the message names both."""
+
+    code = "outdated_action"
+    status = 500
 
 
 class InvalidArguments(ActionError):
@@ -18,13 +27,13 @@ class InvalidArguments(ActionError):
 
     code = "invalid_arguments"
     status = 400
-    default_message = "The arguments are invalid for this action."
+    default_message = gettext_noop("The arguments are invalid for this action.")
 
 
 class KeyReused(ActionError):
     code = "key_reused"
     status = 409
-    default_message = "This proposal key was already used with another action or other arguments."
+    default_message = gettext_noop("This proposal key was already used with another action or other arguments.")
 
 
 class NotSignedIn(ActionError):
@@ -32,7 +41,7 @@ class NotSignedIn(ActionError):
 
     code = "identity_required"
     status = 401
-    default_message = "Please sign in again. Actions need a recent proof of identity."
+    default_message = gettext_noop("Please sign in again. Actions need a recent proof of identity.")
 
 
 class NotWaiting(ActionError):
@@ -40,35 +49,44 @@ class NotWaiting(ActionError):
 
     code = "not_waiting"
     status = 409
-    default_message = "This request is no longer waiting for that decision."
+    default_message = gettext_noop("This request is no longer waiting for this decision.")
 
 
 class Expired(NotWaiting):
     code = "expired"
-    default_message = "This request has expired and nothing was done. Please ask again."
+    default_message = gettext_noop("This request has expired and nothing was done. Please ask again.")
 
 
 class AlreadySent(NotWaiting):
     """The shop may have carried it out. That is still being checked, so nobody can say that nothing was done."""
 
-    default_message = "This was already sent to the shop and can no longer be withdrawn. We are checking its outcome."
+    default_message = gettext_noop(
+        "This was already sent to the shop and can no longer be withdrawn. We are checking its outcome."
+    )
 
 
 class DigestMismatch(ActionError):
     code = "digest_mismatch"
     status = 409
-    default_message = "This request has changed since it was shown. Reload it and decide again."
+    default_message = gettext_noop("This request has changed since it was shown. Reload it and decide again.")
 
 
 class NotApprover(ActionError):
     code = "not_allowed"
     status = 403
-    default_message = "You are not allowed to decide on this action."
+    default_message = gettext_noop("You are not allowed to decide on this action.")
 
 
 class OwnRequest(NotApprover):
     code = "own_request"
-    default_message = "You cannot decide on a request that you made or confirmed, or that is about you."
+    default_message = gettext_noop("You cannot decide on a request that you made or confirmed, or that is about you.")
+
+
+class NeedsAnotherPerson(NotApprover):
+    """Two people have to approve it, and this one has already done so."""
+
+    code = "second_person"
+    default_message = gettext_noop("You have already approved this. Somebody else has to approve it too.")
 
 
 class MerchantUnavailable(ActionError):
@@ -76,19 +94,27 @@ class MerchantUnavailable(ActionError):
 
     code = "merchant_unavailable"
     status = 503
-    default_message = "The shop's system is not responding, so nothing was changed. Please try again."
+    default_message = gettext_noop("The shop's system is not responding, so nothing was changed. Please try again.")
 
 
 class NotConnected(ActionError):
     code = "not_connected"
     status = 503
-    default_message = "No shop system is connected to this workspace."
+    default_message = gettext_noop("No shop system is connected to this workspace.")
 
 
 class SwitchedOff(ActionError):
     code = "action_disabled"
     status = 409
-    default_message = "This action is switched off at the moment."
+    default_message = gettext_noop("This action is currently switched off.")
+
+
+class CannotUndo(ActionError):
+    """Nothing takes this request back, or not any more: it was not carried out, its time is over, it is undone."""
+
+    code = "cannot_undo"
+    status = 409
+    default_message = gettext_noop("This can no longer be undone.")
 
 
 class ReadRefused(ActionError):

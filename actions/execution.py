@@ -1,38 +1,54 @@
 """Executing a queued request exactly once, even if messages are delivered twice or processes die in between.
 
 Invariants: the attempt row is written before anything is sent, and marked as sent before the call; every attempt uses
-the request's id as its idempotency key; after an attempt that may have been sent, the merchant is asked by key before
-anything is sent again; only the attempt that still holds the lease writes a result.
+the request's id as its idempotency key; only the attempt that still holds the lease writes a result. After an attempt
+that may have been sent, what follows depends on the action's `OutcomeKind`:
+- status_lookup: the merchant is asked by key before anything is sent again;
+- replay_safe: the very same call is sent again with the same key, and its answer is that of the first. Where five
+  attempts brought none, the sweep goes on for as long as a back end certainly remembers a key;
+- at_most_once: nothing is ever sent again. A person finds out and settles the request by hand.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.timezone import now
 
-from actions.connectors.port import DidNot, Found, Happened, Merchant, NeverSeen, Unclear, fetch_own_order, merchant
+from actions.connectors.port import merchant
 from actions.errors import MerchantUnavailable, NotConnected, NotWaiting
-from actions.facts import Order
+from actions.facts import Identity, Records
 from actions.models import ActionRequest, Attempt
-from actions.proposing import reevaluate, spec_of
+from actions.outcomes import BackEnd, DidNot, Found, Happened, NeverSeen, Outcome, OutcomeKind, Unclear
+from actions.policies import policy_of, rules_of
+from actions.proposing import gather_again, reevaluate, spec_of
 from actions.reasons import Reason
-from actions.spec import Call
+from actions.registry import action_as_made
+from actions.selectors import approvals_given
+from actions.spec import WriteAction
 from actions.states import State
 from actions.transitions import lock_request, transition
 from supportbot.accounts.models import Customer
+from supportbot.observing import genai, tracing
 
-# Longer than all deadlines of one attempt together: find, order, run, find.
+# Longer than all deadlines of one attempt together: find, records, run, find.
 LEASE: Final = timedelta(seconds=25)
 MAX_ATTEMPTS: Final = 5
+TURN: Final = timedelta(seconds=2)  # until a request asks again whether another one about its record is done
+_SUBJECT_LOCK: Final = 20260714  # the first part of the advisory lock on a record; any number that nothing else uses
 FIRST_RECHECK: Final = timedelta(seconds=5)
+# A repetition needs no look-ups, so a slow back end may use their time too.
+REPLAY_SECONDS: Final = 20.0
+RECHECK_SECONDS: Final = 8.0  # of a repetition by the sweep, which others wait for
+# How long after the first call the same key is certainly still known; back ends forget keys after a day or so.
+REPLAY_FOR: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """The rules or the order's state forbid it at the last moment; nothing was sent."""
+    """The rules or the record's state forbid it at the last moment; nothing was sent."""
 
     reason: Reason
 
@@ -49,7 +65,10 @@ def execute(request_id: UUID) -> None:
     """Run one queued request; a second delivery of the same message changes nothing."""
     attempt = claim(request_id)
     if attempt is not None:
-        settle(attempt, _run_attempt(attempt))
+        with tracing.span(genai.action(attempt.request.action, request_id)):
+            result = _run_attempt(attempt)
+            tracing.describe_current({"supportbot.outcome": type(result).__name__})
+            settle(attempt, result)
 
 
 @transaction.atomic
@@ -57,6 +76,8 @@ def claim(request_id: UUID) -> Attempt | None:
     """Claim a due request for one attempt; return None if it is not queued, not due, or already claimed."""
     request: ActionRequest | None = ActionRequest.objects.filter(pk=request_id, state=State.QUEUED).first()
     if request is None or (request.due_at is not None and request.due_at > now()):
+        return None
+    if _waits_for_another(request):
         return None
     number = request.attempt_count + 1
     try:
@@ -68,54 +89,154 @@ def claim(request_id: UUID) -> Attempt | None:
     return Attempt.objects.create(request=request, number=number)
 
 
+def _waits_for_another(request: ActionRequest) -> bool:
+    """Put a request off while another one about the same record is being carried out: each is judged by records that
+    show what the other did. One at a time decides this per record."""
+    if not request.subject_id:
+        return False
+    key = f"{request.workspace_pk}:{request.subject_kind}:{request.subject_id}"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_SUBJECT_LOCK, key])
+    same = ActionRequest.objects.filter(subject_kind=request.subject_kind, subject_id=request.subject_id)
+    if not same.filter(state=State.EXECUTING).exclude(pk=request.pk).exists():
+        return False
+    ActionRequest.objects.filter(pk=request.pk, state=State.QUEUED).update(due_at=now() + TURN)
+    return True
+
+
 def _run_attempt(attempt: Attempt) -> Result:
     request = attempt.request
+    was_sent, kind = may_have_moved(request), outcome_kind(request)
+    if was_sent and kind is not OutcomeKind.STATUS_LOOKUP:
+        return _replay(attempt) if kind is OutcomeKind.REPLAY_SAFE else Unclear("never sent twice")
     try:
-        shop, was_sent = merchant(), may_have_moved(request)
-        known = shop.find(str(request.pk)) if was_sent else NeverSeen()
+        system = back_end_of(request)
+        known = system.find(str(request.pk)) if was_sent else NeverSeen()
         if not isinstance(known, NeverSeen):
             return known
-        order = _fetch_order(shop, request)
+        records = _gather(request)
     except (MerchantUnavailable, NotConnected) as error:
         return DidNot(error.code, error.message, is_final=False)
-    call = _build_call(request, order)
-    if isinstance(call, Reason):
+    command = _command(request, records)
+    if isinstance(command, Reason):
         # The obstacle may be our own earlier attempt, which arrived late.
-        return _resolve_by_key(shop, request, Unclear(call.code)) if was_sent else Blocked(call)
-    return _send(shop, request, call, was_sent=was_sent) if _mark_sent(attempt) else LeaseLost()
+        return _resolve_by_key(system, request, Unclear(command.code)) if was_sent else Blocked(command)
+    if kind is not OutcomeKind.STATUS_LOOKUP:
+        return _send_once(system, attempt, command)
+    return _send(system, request, command, was_sent=was_sent) if _mark_sent(attempt) else LeaseLost()
 
 
-def _resolve_by_key(shop: Merchant, request: ActionRequest, unclear: Unclear) -> Found:
+def _send_once(system: BackEnd, attempt: Attempt, command: Any) -> Result:
+    """Send a call whose outcome cannot be asked for; if it may be sent again, keep exactly what was sent."""
+    spec = spec_of(attempt.request)
+    is_replayed = spec is not None and spec.outcome is OutcomeKind.REPLAY_SAFE
+    sent = spec.command_as_json(command) if spec is not None and is_replayed else None
+    if not _mark_sent(attempt, command=sent):
+        return LeaseLost()
+    return system.run(command, idempotency_key=str(attempt.request_id))
+
+
+def _replay(attempt: Attempt) -> Result:
+    """Send the first call again, byte for byte and with the same key. The records are not judged again: they may
+    already show what the first call did. Only the kill switch and a withdrawn action stop it."""
+    return _repeated(attempt.request, REPLAY_SECONDS) if _mark_sent(attempt) else LeaseLost()
+
+
+def _repeated(request: ActionRequest, seconds: float) -> Outcome:
+    spec, first = made_with(request), _first_sent(request)
+    is_allowed = may_find_out(request) and rules_of(policy_of(request.action)).is_enabled
+    if spec is None or first is None or not is_allowed:
+        return Unclear("not sent again")
+    try:
+        system = spec.back_end(request.arguments, request.locale)
+    except NotConnected as error:
+        return DidNot(error.code, error.message, is_final=False)
+    command = spec.command_from_json(first.command or {}, seconds=seconds)
+    return system.run(command, idempotency_key=str(request.pk))
+
+
+def _first_sent(request: ActionRequest) -> Attempt | None:
+    """Return the attempt that keeps what is sent again."""
+    found: Attempt | None = (
+        Attempt.objects.filter(request_id=request.pk, command__isnull=False).order_by("number").first()
+    )
+    return found
+
+
+def find_out(request: ActionRequest) -> Found:
+    """Return what became of a request whose outcome is unknown: the same call again where it is safe, else by key."""
+    if outcome_kind(request) is OutcomeKind.REPLAY_SAFE:
+        return _repeated(request, RECHECK_SECONDS)
+    try:
+        return back_end_of(request).find(str(request.pk))
+    except NotConnected as error:
+        return DidNot(error.code, error.message, is_final=False)
+
+
+def may_find_out(request: ActionRequest) -> bool:
+    """Return whether the outcome of a request can still be found out without a person."""
+    match outcome_kind(request):
+        case OutcomeKind.AT_MOST_ONCE:
+            return False
+        case OutcomeKind.REPLAY_SAFE:
+            first = _first_sent(request)
+            return first is not None and first.sent_at is not None and now() < first.sent_at + REPLAY_FOR
+    return True
+
+
+def outcome_kind(request: ActionRequest) -> OutcomeKind:
+    """Return how an unclear outcome of this request is resolved."""
+    spec = made_with(request)
+    return spec.outcome if spec else OutcomeKind.STATUS_LOOKUP
+
+
+def back_end_of(request: ActionRequest) -> BackEnd:
+    """Return the system that a request was or will be sent to; raises NotConnected."""
+    spec = made_with(request)
+    return spec.back_end(request.arguments, request.locale) if spec else merchant()
+
+
+def made_with(request: ActionRequest) -> WriteAction | None:
+    """Return the action that the request was made with, in force or not; None if it is gone."""
+    spec = action_as_made(request.action, request.spec_version)
+    return spec if isinstance(spec, WriteAction) else None
+
+
+def _resolve_by_key(system: BackEnd, request: ActionRequest, unclear: Unclear) -> Found:
     """Ask for the outcome by key. "Never seen" proves nothing yet: the call may still be on its way."""
-    found = shop.find(str(request.pk))
+    found = system.find(str(request.pk))
     # Unclear twice: keep what is known about the call itself.
     return unclear if isinstance(found, NeverSeen | Unclear) else found
 
 
-def _fetch_order(shop: Merchant, request: ActionRequest) -> Order | Reason:
+def _gather(request: ActionRequest) -> Records | Reason:
     customer = Customer.objects.filter(pk=request.customer_id).first()
-    if customer is None or customer.external_id is None:  # erased meanwhile: the order has no owner any more
-        return Reason("order_not_found", {"order": request.order_id})
-    return fetch_own_order(shop, request.order_id, customer.external_id)
+    if customer is None or customer.external_id is None:  # erased meanwhile: the records have no owner any more
+        spec = made_with(request)
+        return spec.no_records(request.arguments) if spec else Reason("policy_changed")
+    return gather_again(request, Identity(customer.external_id, customer.email))
 
 
-def _build_call(request: ActionRequest, order: Order | Reason) -> Call | Reason:
-    """Return the call to send, or the reason why it is not allowed now."""
-    obstacle = reevaluate(request, order).reason
-    if obstacle is not None:
-        return obstacle
+def _command(request: ActionRequest, records: Records | Reason) -> Any | Reason:
+    """Return the command to send, or the reason why it is not allowed now."""
+    decision = reevaluate(request, records)
+    if decision.reason is not None:
+        return decision.reason
+    # The rules may have become stricter after the customer confirmed, above all while a request is held back.
+    if decision.approvals > approvals_given(request):
+        return Reason("approval_needed")
     spec = spec_of(request)
-    assert spec is not None and isinstance(order, Order)  # else there was an obstacle
-    return spec.call(request.arguments, order.customer)
+    assert spec is not None and isinstance(records, Records)  # else there was an obstacle
+    return spec.command(request.arguments, records, key=str(request.pk))
 
 
-def _mark_sent(attempt: Attempt) -> bool:
+def _mark_sent(attempt: Attempt, *, command: dict[str, Any] | None = None) -> bool:
     """Record that money may have moved from here on; return False if another attempt took the lease."""
     with transaction.atomic():
         request = lock_request(attempt.request_id)
         if not _holds_lease(attempt, request):
             return False
-        Attempt.objects.filter(pk=attempt.pk).update(sent_at=now())
+        Attempt.objects.filter(pk=attempt.pk).update(sent_at=now(), command=command)
         return True
 
 
@@ -123,18 +244,18 @@ def _holds_lease(attempt: Attempt, request: ActionRequest) -> bool:
     return request.state == State.EXECUTING and request.attempt_count == attempt.number
 
 
-def _send(shop: Merchant, request: ActionRequest, call: Call, *, was_sent: bool) -> Found:
-    outcome = shop.run(call, idempotency_key=str(request.pk))
+def _send(system: BackEnd, request: ActionRequest, command: Any, *, was_sent: bool) -> Found:
+    outcome = system.run(command, idempotency_key=str(request.pk))
     if isinstance(outcome, Unclear):
-        return _resolve_by_key(shop, request, outcome)
+        return _resolve_by_key(system, request, outcome)
     if isinstance(outcome, DidNot) and outcome.is_final:
-        return _verify_refusal(shop, request, outcome, was_sent=was_sent)
+        return _verify_refusal(system, request, outcome, was_sent=was_sent)
     return outcome
 
 
-def _verify_refusal(shop: Merchant, request: ActionRequest, refusal: DidNot, *, was_sent: bool) -> Found:
+def _verify_refusal(system: BackEnd, request: ActionRequest, refusal: DidNot, *, was_sent: bool) -> Found:
     """Ask by key before trusting a refusal: an earlier attempt or a gateway's error may hide work that was done."""
-    found = shop.find(str(request.pk))
+    found = system.find(str(request.pk))
     if isinstance(found, Happened | DidNot):
         return found
     return Unclear("refused", was_answered=True) if was_sent else refusal
@@ -176,15 +297,23 @@ def _record_outcome(attempt: Attempt, result: Result) -> None:
 
 
 def succeed(request: ActionRequest, happened: Happened) -> None:
-    spec = spec_of(request)
+    spec = made_with(request)
     # Success is recorded even if the code can no longer read the merchant's answer.
-    receipt = spec.receipt(request.arguments, happened.result) if spec else {}
+    can_read = spec is not None and spec.version == request.spec_version
+    receipt = spec.receipt(request.arguments, happened.result) if spec is not None and can_read else {}
+    forget_command(request)
     transition(request, State.SUCCEEDED, actor="merchant", receipt=receipt, lease_until=None, due_at=None)
 
 
 def fail(request: ActionRequest, reason: Reason) -> None:
     """Fail a request for which it is certain that nothing has moved."""
+    forget_command(request)
     transition(request, State.FAILED, actor="merchant", reason=reason, lease_until=None, due_at=None)
+
+
+def forget_command(request: ActionRequest) -> None:
+    """Forget exactly what was sent: it is not sent again."""
+    Attempt.objects.filter(request_id=request.pk, command__isnull=False).update(command=None)
 
 
 def refusal_reason(refusal: DidNot) -> Reason:
@@ -192,16 +321,21 @@ def refusal_reason(refusal: DidNot) -> Reason:
 
 
 def _retry_or_park(request: ActionRequest) -> None:
-    if request.attempt_count < MAX_ATTEMPTS:
+    has_moved = may_have_moved(request)
+    is_over = has_moved and outcome_kind(request) is OutcomeKind.AT_MOST_ONCE
+    if request.attempt_count < MAX_ATTEMPTS and not is_over:
         pause = timedelta(seconds=2 ** (request.attempt_count - 1))
         transition(request, State.QUEUED, actor="worker", lease_until=None, due_at=now() + pause)
-    elif may_have_moved(request):
-        reason = Reason("outcome_unknown")
-        transition(
-            request, State.UNKNOWN, actor="worker", reason=reason, lease_until=None, due_at=now() + FIRST_RECHECK
-        )
-    else:
+    elif not has_moved:
         fail(request, Reason("not_carried_out"))
+    elif may_find_out(request):
+        _park(request, Reason("outcome_unknown"), due_at=now() + FIRST_RECHECK)
+    else:  # nobody can be asked: without a time, no sweep takes it up
+        _park(request, Reason("outcome_with_person"), due_at=None)
+
+
+def _park(request: ActionRequest, reason: Reason, *, due_at: datetime | None) -> None:
+    transition(request, State.UNKNOWN, actor="worker", reason=reason, lease_until=None, due_at=due_at)
 
 
 def may_have_moved(request: ActionRequest) -> bool:

@@ -1,4 +1,5 @@
-"""The merchant's data about an order, as policies and cards read it. Pure values; nothing is looked up here."""
+"""What policies and cards read: the customer's records, and an order as one of them. Pure values; nothing is looked up
+here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any, Final
 from actions.money import Money
 
 BEFORE_SHIPPING: Final = frozenset({"paid", "packed"})
+ORDER: Final = "order"  # the kind of subject of the built-in actions, and the name of its record
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Order:
     address: Address
     payment: str
     read_at: datetime | None = None  # when it was requested: it does not show later changes
+    page: str = ""  # where the customer sees it, and a picture of it, each on a page of the shop
+    picture: str = ""
 
     @property
     def remaining(self) -> Money:
@@ -69,24 +73,60 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Unsettled:
-    """A customer's request that the order does not show: still open, or without success. `title` is the card's."""
+class Identity:
+    """Whose records may be read and changed: from a signed identity, never from arguments."""
 
-    order: str
+    sub: str
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The record that an action changes. Limits per subject add up what one kind and id used."""
+
+    kind: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What the look-ups of an action found, by name, each checked to be this identity's own (or public)."""
+
+    found: Mapping[str, Any]
+    identity: Identity
+    read_at: datetime | None = None  # when the first was requested: they do not show later changes
+
+    @property
+    def order(self) -> Order:
+        order: Order = self.found[ORDER]
+        return order
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A customer's request that its subject does not show: still open, or without success. `title` is the card's."""
+
+    subject_id: str
     action: str
     title: str
     state: str
+    subject_kind: str = ORDER
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything that eligibility depends on. `pending` is what other requests take and the order does not show yet; it
-    is zero once the request has reserved its own amount next to theirs."""
+    """Everything that eligibility depends on. `pending` is what other requests take and the subject does not show yet;
+    it is zero once the request has reserved its own amount next to theirs."""
 
-    order: Order
+    records: Records
     now: datetime
     window_days: int | None
     pending: Decimal
+
+    @property
+    def order(self) -> Order:
+        """The order that an `OrderAction` is about."""
+        return self.records.order
 
 
 Arguments = Mapping[str, Any]

@@ -10,6 +10,7 @@ from typing import Any
 from actions.audit import record_refusal
 from actions.canonical import asked_digest_of
 from actions.errors import ActionError
+from actions.facts import Identity
 from actions.principals import Principal
 from actions.registry import action_named
 from actions.schema import parse_arguments
@@ -24,7 +25,7 @@ class Intent:
     principal: Principal
     action: Action
     asked: dict[str, Any]
-    merchant_id: str
+    identity: Identity
 
     @property
     def asked_digest(self) -> str:
@@ -36,7 +37,7 @@ def parse_intent(principal: Principal, name: str, arguments: str | Mapping[str, 
     try:
         action = action_named(name)
         asked = parse_arguments(action.arguments, read_arguments(arguments))
-        return Intent(principal, action, asked, principal.merchant_id())
+        return Intent(principal, action, asked, principal.identity())
     except ActionError as error:
         record_refusal("wish.refused", error, actor=principal.actor, action=_printable(name))
         raise

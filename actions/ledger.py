@@ -48,13 +48,21 @@ def used(request: ActionRequest, moment: datetime) -> Used:
     all_of_action = _counting(request).filter(action=request.action)
     counted = all_of_action.filter(currency=request.currency)
     of_customer = counted.filter(customer_id=request.customer_id)
+    of_subject = counted.filter(**_subject_of(request)) if request.subject_id else counted.none()
+    subject, customer_day = _sum(of_subject), _sum(of_customer.filter(day=today))
+    before = max(subject, customer_day)
+    if held:
+        earlier = Q(created_at__lt=held.created_at)
+        before = max(_sum(of_subject.filter(earlier)), _sum(of_customer.filter(earlier, day=today)))
     return Used(
-        order=_sum(counted.filter(order_id=request.order_id)) if request.order_id else Decimal(0),
-        customer_day=_sum(of_customer.filter(day=today)),
+        subject=subject,
+        subject_kind=request.subject_kind,
+        customer_day=customer_day,
         customer_year=_sum(of_customer.filter(day__gt=today - YEAR, day__lte=today)),
         workspace_day=_sum(counted.filter(day=today)),
         # Sums are per currency; the number of requests covers all currencies.
         requests_customer_day=all_of_action.filter(customer_id=request.customer_id, day=today).count(),
+        before=before,
     )
 
 
@@ -72,18 +80,19 @@ def used_by_day_limits(moment: datetime) -> list[DayUse]:
 
 
 def pending(request: ActionRequest, read_at: datetime | None) -> Decimal:
-    """Return what other confirmed requests of any action take from this request's order and it does not show yet.
+    """Return what other confirmed requests of any action take from this request's subject and it does not show yet.
 
-    The order was read at `read_at`, so it may not show what was spent since then. Zero for a request that has reserved
-    its own amount: it fitted next to the others at that time, and counting what the order now shows would count twice.
+    The subject was read at `read_at`, so it may not show what was spent since then. Zero for a request that has
+    reserved its own amount: it fitted next to the others at that time, and counting what the subject now shows would
+    count twice.
     """
     if _held_by(request):
         return Decimal(0)
-    of_order = _counting(request).filter(order_id=request.order_id, currency=request.currency)
+    of_subject = _counting(request).filter(**_subject_of(request), currency=request.currency)
     unseen = Q(status=Status.RESERVED)
     if read_at is not None:
         unseen |= Q(status=Status.SPENT, request__changed_at__gte=read_at)
-    return _sum(of_order.filter(unseen))
+    return _sum(of_subject.filter(unseen))
 
 
 def _held_by(request: ActionRequest) -> LedgerEntry | None:
@@ -97,6 +106,10 @@ def _counting(request: ActionRequest) -> QuerySet[LedgerEntry]:
     return LedgerEntry.objects.exclude(request_id=request.pk).exclude(status=Status.RELEASED)
 
 
+def _subject_of(request: ActionRequest) -> dict[str, str]:
+    return {"subject_kind": request.subject_kind, "subject_id": request.subject_id}
+
+
 def _sum(entries: QuerySet[LedgerEntry]) -> Decimal:
     total: Decimal | None = entries.aggregate(total=Sum("amount"))["total"]
     return total or Decimal(0)
@@ -108,6 +121,8 @@ def reserve(request: ActionRequest, money: Money | None, moment: datetime) -> No
         request=request,
         action=request.action,
         customer_id=request.customer_id,
+        subject_kind=request.subject_kind,
+        subject_id=request.subject_id,
         order_id=request.order_id,
         amount=money.amount if money else Decimal(0),
         currency=money.currency if money else "",
@@ -126,5 +141,10 @@ def release(request: ActionRequest) -> None:
 
 def workspace_day(moment: datetime) -> date:
     """Return the date in the workspace's time zone: limits reset at its midnight."""
+    return workspace_time(moment).date()
+
+
+def workspace_time(moment: datetime) -> datetime:
+    """Return the moment in the workspace's time zone."""
     zone = Workspace.objects.values_list("timezone", flat=True).get(pk=current_workspace_id())
-    return moment.astimezone(ZoneInfo(zone)).date()
+    return moment.astimezone(ZoneInfo(zone))

@@ -1,7 +1,5 @@
 """Connecting a workspace to its merchant's API."""
 
-from base64 import b64decode
-from binascii import Error as NotBase64
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -9,14 +7,14 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from actions import audit
-from actions.connectors.addresses import is_address, is_public
-from actions.connectors.client import NotSent, parse_endpoint
+from actions.connections.kinds import is_webhook_secret
 from actions.models import MerchantConnection
 from actions.policies import add_new_actions, ensure_policies
 from supportbot.errors import InvalidInput
+from supportbot.outbound.errors import NotSent
+from supportbot.outbound.targets import address_problem, parse_endpoint
 
-SECRET_BYTES: Final = 16
-# The demo shop runs there; the client accepts no other private address.
+# The demo shop runs there; the client accepts this address only where the settings do.
 LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1"})
 
 
@@ -49,7 +47,7 @@ def _check(base_url: str, secret: str) -> None:
         problems["base_url"] = [
             f"{wrong} Enter the root of the merchant API, such as https://shop.example/merchant/v1."
         ]
-    if not _is_secret(secret):
+    if not is_webhook_secret(secret):
         problems["secret"] = ['Enter a Standard Webhooks secret: "whsec_" followed by at least 16 bytes in base64.']
     if problems:
         raise InvalidInput(fields=problems)
@@ -59,22 +57,12 @@ def _address_problem(base_url: str) -> str:
     """Return why an address can never be called, or "" if it can."""
     try:
         MerchantConnection(base_url=base_url).clean_fields(exclude=["workspace", "secret"])
-        endpoint = parse_endpoint(base_url)
+        is_demo = parse_endpoint(base_url).host in LOOPBACK_HOSTS
     except ValidationError:
         return "This is not a web address, or it has more than 300 characters."
     except NotSent as error:
-        return f"{str(error).capitalize()}."
-    if endpoint.host in LOOPBACK_HOSTS:
-        return ""
-    if not endpoint.is_public_https:
-        return "The address must use https on port 443 or 8443."
-    if is_address(endpoint.host) and not is_public(endpoint.host):
-        return "The address must be in the public internet."
+        return f"{error.why.capitalize()}."
+    problem = "" if is_demo else address_problem(base_url)
+    if problem:
+        return f"{problem[:1].upper()}{problem[1:]}."
     return "The address must end with its path, without ? or #." if "?" in base_url or "#" in base_url else ""
-
-
-def _is_secret(secret: str) -> bool:
-    try:
-        return len(b64decode(secret.removeprefix("whsec_"), validate=True)) >= SECRET_BYTES
-    except (NotBase64, ValueError):
-        return False

@@ -4,7 +4,8 @@ Invariants, enforced by the database:
 - a request starts as proposed, follows the transitions in `states` and keeps its terms (trigger);
 - a proposal key belongs to one request; equal intents share at most one open request;
 - a request has at most one ledger entry, in the request's workspace;
-- policy versions and audit entries never change; the audit is deleted only together with its workspace.
+- policy versions, versions of definitions and audit entries never change; the audit is deleted only together with its
+  workspace.
 
 Customer, conversation and proposal key are plain values: the record of money outlives the erasure of a chat.
 """
@@ -12,18 +13,30 @@ Customer, conversation and proposal key are plain values: the record of money ou
 from datetime import datetime
 from decimal import Decimal
 
-from django.core.validators import MinValueValidator
+from django.contrib.postgres.indexes import OpClass
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
-from actions.states import OPEN, State
+from actions.connections.models import Connection  # noqa: F401  # a table of this app
+from actions.definitions.models import (  # noqa: F401  # tables of this app
+    ActionDefinition,
+    ActionDefinitionVersion,
+    DefinitionCase,
+)
+from actions.states import OPEN, UNDOING, State
 from supportbot.accounts.constraints import SameWorkspace
 from supportbot.accounts.fields import EncryptedTextField
 from supportbot.accounts.models import TenantModel, User
 
 APPROVE = "approve_action"
+MAX_ORDER_ID = 60
+MAX_SUBJECT_ID = 200
+MAX_HOLD_MINUTES = 7 * 24 * 60
 
 
 def _amount(*validators: MinValueValidator) -> "models.DecimalField[Decimal | None, Decimal | None]":
@@ -89,6 +102,8 @@ class ActionPolicyVersion(TenantModel):
     max_per_workspace_day = _amount(MinValueValidator(0))
     max_requests_per_customer_day = models.PositiveIntegerField(null=True, blank=True)
     approval_above = _amount(MinValueValidator(0))
+    second_approval_above = _amount(MinValueValidator(0))
+    hold_minutes = models.PositiveIntegerField(null=True, blank=True, validators=[MaxValueValidator(MAX_HOLD_MINUTES)])
     window_days = models.PositiveIntegerField(null=True, blank=True)
     is_shadow = models.BooleanField(default=False)
     created_by = models.CharField(max_length=120)
@@ -111,6 +126,7 @@ class ActionRequest(TenantModel):
     customer_id = models.UUIDField()
     conversation_id = models.UUIDField(null=True)
     proposal_key = models.CharField(max_length=200)
+    undoes = models.UUIDField(null=True)  # the request that this one takes back
     action = models.CharField(max_length=60)
     spec_version = models.PositiveIntegerField()
     policy_version = models.ForeignKey(
@@ -120,11 +136,19 @@ class ActionRequest(TenantModel):
     asked_digest = models.CharField(max_length=64)  # of the intent as it came in, before amounts were computed
     arguments = models.JSONField()  # canonical, complete: shown, confirmed and sent like this
     digest = models.CharField(max_length=64)
-    order_id = models.CharField(max_length=60, blank=True)
+    # What it is about, in the merchant's spelling. Empty id: refused before the merchant's data named it.
+    subject_kind = models.CharField(max_length=60, blank=True, default="", db_default="")
+    subject_id = models.CharField(max_length=MAX_SUBJECT_ID, blank=True, default="", db_default="")
+    order_id = models.CharField(max_length=MAX_ORDER_ID, blank=True)  # the subject's id if it is an order; until 0.3
     amount = _amount()
     currency = models.CharField(max_length=3, blank=True)
     shown = models.JSONField(default=dict)  # merchant data that the card repeats (names, payment, old address)
     needs_approval = models.BooleanField(default=False)
+    approvals_needed = models.PositiveSmallIntegerField(default=1, db_default=1)  # two: by different people
+    first_approved_by = models.CharField(max_length=120, blank=True, default="", db_default="")
+    first_approved_at = models.DateTimeField(null=True)
+    # The number of the rules that a waiting approval was last judged by. 0: by those of an earlier release.
+    judged_by = models.PositiveIntegerField(default=0, db_default=0)
     state = models.CharField(max_length=24, choices=State.choices, default=State.PROPOSED)
     reason_code = models.CharField(max_length=60, blank=True)
     reason_facts = models.JSONField(default=dict)
@@ -148,6 +172,11 @@ class ActionRequest(TenantModel):
                 condition=Q(state__in=[str(state) for state in OPEN]),
                 name="action_request_equal_open_once",
             ),
+            models.UniqueConstraint(
+                fields=["workspace", "undoes"],
+                condition=Q(undoes__isnull=False, state__in=[str(state) for state in UNDOING]),
+                name="action_request_undone_once",
+            ),
             models.CheckConstraint(
                 condition=Q(state__in=[str(state) for state in State]), name="action_request_state_known"
             ),
@@ -164,6 +193,9 @@ class ActionRequest(TenantModel):
             models.Index(fields=["workspace", "state", "-id"], name="action_request_by_state"),
             models.Index(fields=["workspace", "customer_id", "-id"], name="action_request_by_customer"),
             models.Index(
+                "workspace", OpClass(Upper("subject_id"), "text_pattern_ops"), name="action_request_by_subject"
+            ),
+            models.Index(
                 fields=["state", "due_at"],
                 condition=Q(state__in=["queued", "executing", "unknown"]),
                 name="action_request_moving",
@@ -178,6 +210,16 @@ class ActionRequest(TenantModel):
     def __str__(self) -> str:
         return f"{self.action} {self.id}"
 
+    @property
+    def is_by_agent(self) -> bool:
+        """Return whether a program proposed it that acts with its customer's token."""
+        return self.proposed_by.startswith("key:")
+
+    @property
+    def held_until(self) -> datetime | None:
+        """Return when a request is sent that is held back so that its customer can withdraw it; None for any other."""
+        return self.due_at if self.state == State.QUEUED and self.attempt_count == 0 else None
+
     def is_expired(self, moment: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= moment
 
@@ -186,9 +228,9 @@ class Attempt(TenantModel):
     """One attempt to execute a request, written before anything is sent."""
 
     class Outcome(models.TextChoices):
-        HAPPENED = "happened"
-        DID_NOT = "did_not"
-        UNCLEAR = "unclear"
+        HAPPENED = "happened", _("Happened")
+        DID_NOT = "did_not", _("Did Not")
+        UNCLEAR = "unclear", _("Unclear")
 
     request = models.ForeignKey(ActionRequest, on_delete=models.CASCADE, related_name="attempts", db_constraint=False)
     number = models.PositiveSmallIntegerField()
@@ -196,6 +238,7 @@ class Attempt(TenantModel):
     sent_at = models.DateTimeField(null=True)  # set before the call: money may have moved from here on
     # Unclear as the answer was, the merchant has finished with the call.
     was_answered = models.BooleanField(default=False, db_default=False)
+    command = models.JSONField(null=True)  # exactly what was sent, while it may have to be sent again
     finished_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=12, choices=Outcome.choices, blank=True)
     detail = models.CharField(max_length=200, blank=True)
@@ -229,7 +272,9 @@ class LedgerEntry(TenantModel):
     request = models.OneToOneField(ActionRequest, on_delete=models.CASCADE, related_name="entry", db_constraint=False)
     action = models.CharField(max_length=60)
     customer_id = models.UUIDField()
-    order_id = models.CharField(max_length=60, blank=True)
+    subject_kind = models.CharField(max_length=60, blank=True, default="", db_default="")
+    subject_id = models.CharField(max_length=MAX_SUBJECT_ID, blank=True, default="", db_default="")
+    order_id = models.CharField(max_length=MAX_ORDER_ID, blank=True)  # until 0.3
     amount = models.DecimalField(max_digits=12, decimal_places=3)
     currency = models.CharField(max_length=3, blank=True)
     day = models.DateField()  # in the workspace's time zone

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from supportbot.formats import format_currency
+
 # Decimal and DRF accept digits of other scripts, "1_0", " 5 " and "1e2" as amounts; this accepts ASCII digits only.
 AMOUNT: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,3})?", re.ASCII)
 CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
-_SIGNS: Final = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 USUAL_DECIMALS: Final = 2
 # ISO 4217: the currencies whose smallest unit is not a hundredth.
 _WITHOUT_DECIMALS: Final = (
@@ -57,7 +58,4 @@ def _unit(decimals: int) -> Decimal:
 
 def format_money(money: Money, locale: str) -> str:
     """Return money as people read it, such as "€69.00" or "69,00 €"."""
-    sign, figure = _SIGNS.get(money.currency), f"{money.amount:,.{currency_decimals(money.currency)}f}"
-    if locale.startswith("de"):
-        return f"{figure.translate(str.maketrans(',.', '.,'))} {sign or money.currency}"
-    return f"{sign}{figure}" if sign else f"{money.currency} {figure}"
+    return format_currency(money.amount, money.currency, currency_decimals(money.currency), locale)

@@ -1,5 +1,8 @@
 """A workspace's policies: created once with an action's default limits, changed only by a new version."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict
 from typing import Any
 
@@ -17,15 +20,17 @@ from actions.models import (
     name_of,
 )
 from actions.policy import Rules
-from actions.registry import all_actions
+from actions.registry import code_actions
 from actions.spec import Action
 from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.scope import current_workspace_id
 
-_RULE_FIELDS = (
+RULE_FIELDS = (
     "currency", "is_shadow", "max_per_order", "max_per_customer_day", "max_per_customer_year", "max_per_workspace_day",
-    "max_requests_per_customer_day", "approval_above", "window_days",
+    "max_requests_per_customer_day", "approval_above", "second_approval_above", "window_days",
+    "hold_minutes",
 )  # fmt: skip
+_tried: ContextVar[Mapping[str, Rules]] = ContextVar("tried_rules")
 
 
 @transaction.atomic
@@ -58,7 +63,7 @@ def _add_missing_policies(*, actor: str, is_enabled: bool) -> list[ActionPolicy]
     currency = _workspace_currency()
     known = set(ActionPolicy.objects.values_list("action", flat=True))
     made = []
-    for action in all_actions().values():
+    for action in code_actions().values():
         if action.name not in known:
             policy, is_new = ActionPolicy.objects.get_or_create(action=action.name, defaults={"is_enabled": is_enabled})
             if not is_new:  # created concurrently
@@ -69,12 +74,20 @@ def _add_missing_policies(*, actor: str, is_enabled: bool) -> list[ActionPolicy]
 
 
 @transaction.atomic
+def ensure_policy(action: Action, *, actor: str) -> None:
+    """Create the policy of an action that somebody publishes, switched on, unless it has one."""
+    policy, is_new = ActionPolicy.objects.get_or_create(action=action.name)
+    if is_new:
+        _add_version(policy, 1, {"currency": _workspace_currency(), **asdict(action.limits)}, actor=actor)
+
+
+@transaction.atomic
 def change_rules(policy: ActionPolicy, *, actor: str, **changes: Any) -> ActionPolicyVersion:
-    """Create a new version of the rules; cards of the old version expire when they are confirmed."""
+    """Create a new version of the rules; what waits is judged by it within seconds."""
     locked = ActionPolicy.objects.select_for_update(no_key=True).get(pk=policy.pk)
     old = locked.current
     assert old is not None  # every policy is created with its first version
-    fields = {name: getattr(old, name) for name in _RULE_FIELDS}
+    fields = {name: getattr(old, name) for name in RULE_FIELDS}
     return _add_version(locked, old.number + 1, {**fields, **changes}, actor=actor)
 
 
@@ -97,11 +110,23 @@ def switch(policy: ActionPolicy, *, is_enabled: bool, actor: str) -> None:
 
 def rules_of(policy: ActionPolicy | None) -> Rules:
     """Return the current rules; without a policy nothing is allowed."""
+    if policy is not None and policy.action in (tried := _tried.get({})):
+        return tried[policy.action]
     if policy is None or policy.current is None:
         return Rules(number=0, currency="", is_enabled=False)
     version = policy.current
-    fields = {name: getattr(version, name) for name in _RULE_FIELDS}
+    fields = {name: getattr(version, name) for name in RULE_FIELDS}
     return Rules(number=version.number, is_enabled=policy.is_enabled, **fields)
+
+
+@contextmanager
+def trying(action: str, rules: Rules) -> Iterator[None]:
+    """Decide by these rules in this context and the tasks that it starts, for evaluations; nothing is stored."""
+    token = _tried.set({**_tried.get({}), action: rules})
+    try:
+        yield
+    finally:
+        _tried.reset(token)
 
 
 def policy_of(action: str) -> ActionPolicy | None:
@@ -152,3 +177,9 @@ def forbid_every_approval(person: User, *, actor: str) -> None:
     rights = ActionPolicyUserPermission.objects.filter(user=person, permission__codename=APPROVE)
     for policy in ActionPolicy.objects.filter(pk__in=rights.values("content_object")).order_by("action"):
         forbid_approval(policy, person, actor=actor)
+
+
+def versions_in_force() -> dict[str, int]:
+    """Return by action the number of the version of its rules that is in force; 0 for one that is switched off."""
+    rows = ActionPolicy.objects.filter(current__isnull=False).values_list("action", "is_enabled", "current__number")
+    return {action: number if is_enabled else 0 for action, is_enabled, number in rows.order_by("action")}

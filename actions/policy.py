@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from actions.facts import ORDER
 from actions.money import Money
 from actions.reasons import Reason
 
@@ -23,39 +24,64 @@ class Rules:
     currency: str
     is_enabled: bool = True
     is_shadow: bool = False
-    max_per_order: Decimal | None = None
+    max_per_order: Decimal | None = None  # of any kind of subject; renamed to `max_per_subject` in 0.3
     max_per_customer_day: Decimal | None = None
     max_per_customer_year: Decimal | None = None
     max_per_workspace_day: Decimal | None = None
     max_requests_per_customer_day: int | None = None
     approval_above: Decimal | None = None
+    second_approval_above: Decimal | None = None
     window_days: int | None = None
+    hold_minutes: int | None = None
 
     @property
     def has_figures(self) -> bool:
         """Return whether any rule is an amount in `currency`."""
         figures = (
             self.max_per_order, self.max_per_customer_day, self.max_per_customer_year, self.max_per_workspace_day,
-            self.approval_above,
+            self.approval_above, self.second_approval_above,
         )  # fmt: skip
         return any(figure is not None for figure in figures)
+
+
+# A raised figure, or none, allows more.
+_CAPS = (
+    "max_per_order", "max_per_customer_day", "max_per_customer_year", "max_per_workspace_day",
+    "max_requests_per_customer_day", "approval_above", "second_approval_above", "window_days",
+)  # fmt: skip
+
+
+def allows_more(new: Rules, than: Rules) -> bool:
+    """Return whether new rules let anything happen that the old ones stop, delay or leave to a person."""
+    raised = any(_is_above(getattr(new, name), getattr(than, name)) for name in _CAPS)
+    is_started = (new.is_enabled and not than.is_enabled) or (than.is_shadow and not new.is_shadow)
+    return raised or is_started or (new.hold_minutes or 0) < (than.hold_minutes or 0)
+
+
+def _is_above(new: Decimal | int | None, old: Decimal | int | None) -> bool:
+    return old is not None and (new is None or new > old)
 
 
 @dataclass(frozen=True, slots=True)
 class Used:
     """What this action has used so far, reserved or spent, in the currency of the request."""
 
-    order: Decimal = Decimal(0)
+    subject: Decimal = Decimal(0)
+    subject_kind: str = ORDER
     customer_day: Decimal = Decimal(0)
     customer_year: Decimal = Decimal(0)
     workspace_day: Decimal = Decimal(0)
     requests_customer_day: int = 0
+    # What approvals add up with: the larger sum of subject and customer's day, of what was reserved earlier. So of two
+    # requests that pass the threshold together only the later one needs a person, whenever they are judged.
+    before: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     verdict: Verdict
     reason: Reason | None = None
+    approvals: int = 0  # by how many people
 
     @property
     def is_refusal(self) -> bool:
@@ -72,7 +98,7 @@ def decide_read(rules: Rules) -> Decision:
 
 
 def decide_write(*, rules: Rules, obstacle: Reason | None, money: Money | None, used: Used) -> Decision:
-    """Decide on an action that changes an order; `used` does not include the request itself."""
+    """Decide on an action that changes a record; `used` does not include the request itself."""
     if not rules.is_enabled:
         return _refuse("action_disabled")
     if obstacle is not None:
@@ -82,13 +108,14 @@ def decide_write(*, rules: Rules, obstacle: Reason | None, money: Money | None, 
         return _refuse(exceeded)
     if rules.is_shadow:
         return _refuse("shadow_mode")
-    return Decision(Verdict.CONFIRM_AND_APPROVE if _needs_approval(rules, money, used) else Verdict.CONFIRM)
+    approvals = _approvals_needed(rules, money, used)
+    return Decision(Verdict.CONFIRM_AND_APPROVE if approvals else Verdict.CONFIRM, approvals=approvals)
 
 
 def _exceeded(rules: Rules, amount: Decimal, used: Used) -> str:
     """Return the code of the first limit that this amount would exceed, "" for none."""
     sums = (
-        ("limit_order", used.order, rules.max_per_order),
+        ("limit_order" if used.subject_kind == ORDER else "limit_subject", used.subject, rules.max_per_order),
         ("limit_customer_day", used.customer_day, rules.max_per_customer_day),
         ("limit_customer_year", used.customer_year, rules.max_per_customer_year),
         ("limit_workspace_day", used.workspace_day, rules.max_per_workspace_day),
@@ -100,16 +127,18 @@ def _exceeded(rules: Rules, amount: Decimal, used: Used) -> str:
     return "limit_count_day" if most is not None and used.requests_customer_day >= most else ""
 
 
-def _needs_approval(rules: Rules, money: Money | None, used: Used) -> bool:
-    """Above the threshold a person decides. Partial amounts add up, per order and per customer and day."""
+def _approvals_needed(rules: Rules, money: Money | None, used: Used) -> int:
+    """Above a threshold a person decides, or two. Partial amounts add up, per subject and per customer and day."""
     if money is None:
-        return False
-    # The rules' amounts say nothing about another currency.
+        return 0
+    first, second = rules.approval_above, rules.second_approval_above
+    # The rules' amounts say nothing about another currency, so the strictest one holds.
     if money.currency != rules.currency and rules.has_figures:
-        return True
-    if rules.approval_above is None:
-        return False
-    return money.amount + max(used.order, used.customer_day) > rules.approval_above
+        return 1 if second is None else 2
+    total = money.amount + used.before
+    if second is not None and total > second:
+        return 2
+    return 1 if first is not None and total > first else 0
 
 
 def _refuse(code: str) -> Decision:

@@ -6,7 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 from actions.connectors.port import merchant
+from actions.definitions.models import ActionDefinition
 from actions.errors import NotSignedIn
+from actions.facts import Identity
 from actions.models import name_of
 from supportbot.accounts.models import Customer, User
 from supportbot.accounts.principals import CustomerCaller
@@ -21,17 +23,19 @@ class Principal:
     customer_id: UUID
     external_id: str | None  # the merchant's own id; a visitor has none
     is_verified: bool
+    email: str = ""  # as the merchant's server signed it
     locale: str = "en"
     expires_at: datetime | None = None
     operator: str = ""  # an operator who acts for the customer from this machine's shell
     colleague: str = ""  # a team member who proposes to the customer, by their name in records; cannot confirm
+    agent: str = ""  # a program that looks up and proposes with the customer's token, by its key's name in records
 
     @property
     def actor(self) -> str:
         """The name in records, free of personal data."""
         if self.operator:
             return f"operator:{self.operator}"
-        return self.colleague or f"customer:{self.customer_id}"
+        return self.colleague or self.agent or f"customer:{self.customer_id}"
 
     def merchant_id(self) -> str:
         """Return the merchant's id of a verified customer; raises NotSignedIn for everyone else."""
@@ -39,8 +43,14 @@ class Principal:
             raise NotSignedIn("I can only do this for customers who are signed in.")
         return self.external_id
 
+    def identity(self) -> Identity:
+        """Return the signed identity of a verified customer; raises NotSignedIn for everyone else."""
+        return Identity(self.merchant_id(), self.email)
+
     def is_fresh(self, moment: datetime) -> bool:
         """Return whether the proof of identity is good enough to confirm at this moment."""
+        if self.agent:  # its token proves who the customer is, not that they have seen the card
+            return False
         return bool(self.operator) or (self.is_verified and self.expires_at is not None and self.expires_at > moment)
 
 
@@ -52,6 +62,7 @@ def principal_of(caller: CustomerCaller) -> Principal:
         customer_id=customer.pk,
         external_id=customer.external_id,
         is_verified=caller.is_verified,
+        email=customer.email,
         locale=customer.locale or "en",
         expires_at=caller.expires_at,
     )
@@ -64,6 +75,7 @@ def principal_in_conversation(customer: Customer, *, locale: str = "") -> Princi
         customer_id=customer.pk,
         external_id=customer.external_id,
         is_verified=customer.external_id is not None,
+        email=customer.email,
         locale=locale or customer.locale or "en",
     )
 
@@ -73,6 +85,14 @@ def proposed_by(colleague: User, customer: Customer, *, locale: str) -> Principa
     return replace(principal_in_conversation(customer, locale=locale), colleague=name_of(colleague))
 
 
+def asked_by(agent: str, caller: CustomerCaller) -> Principal:
+    """Return the principal for a program that acts with a customer's token: it may look up and propose, never confirm.
+
+    `agent` is its key's name in records.
+    """
+    return replace(principal_of(caller), agent=agent)
+
+
 def operator_for(customer: Customer, operator: str) -> Principal:
     """Return the principal for an operator who acts for a customer; every record names the operator."""
     return Principal(
@@ -80,6 +100,7 @@ def operator_for(customer: Customer, operator: str) -> Principal:
         customer_id=customer.pk,
         external_id=customer.external_id,
         is_verified=customer.external_id is not None,
+        email=customer.email,
         locale=customer.locale or "en",
         operator=operator,
     )
@@ -88,15 +109,20 @@ def operator_for(customer: Customer, operator: str) -> Principal:
 def find_customer(merchant_id: str) -> Customer:
     """Return the customer with this merchant id; one who has never chatted is found by their orders, and not saved yet.
 
-    Raises NotFound for an id that neither the workspace nor its shop knows.
+    A workspace with actions of its own has other systems too, which cannot be asked who exists: there any id may be
+    right, and a wrong one owns nothing. Else raises NotFound for an id that neither the workspace nor its shop knows.
     """
     is_plain = merchant_id.isprintable() and bool(merchant_id.strip())
     known = Customer.objects.filter(external_id=merchant_id).first() if is_plain else None
     if known is not None:
         return known
-    if not is_plain or not merchant().orders_of(merchant_id):
+    if not is_plain or not (_has_other_systems() or merchant().orders_of(merchant_id)):
         raise NotFound(f"Neither this workspace nor its shop knows a customer {merchant_id!r}.")
     return Customer(external_id=merchant_id)
+
+
+def _has_other_systems() -> bool:
+    return ActionDefinition.objects.filter(state=ActionDefinition.State.PUBLISHED).exists()
 
 
 def stored(customer: Customer) -> Customer:

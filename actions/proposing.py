@@ -14,11 +14,10 @@ from django.utils.timezone import now
 from actions import audit, ledger
 from actions.audit import record_refusal
 from actions.canonical import digest_of
-from actions.connectors.port import fetch_own_order, merchant
-from actions.errors import InvalidArguments, KeyReused, UnknownAction
-from actions.facts import Facts, Order
+from actions.errors import CannotUndo, InvalidArguments, KeyReused, UnknownAction
+from actions.facts import ORDER, Facts, Identity, Records, Subject
 from actions.intents import Intent, parse_intent
-from actions.models import ActionPolicy, ActionRequest
+from actions.models import MAX_ORDER_ID, ActionPolicy, ActionRequest
 from actions.money import Money
 from actions.policies import policy_of, rules_of
 from actions.policy import Decision, Rules, Verdict, decide_write
@@ -41,9 +40,9 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedTerms:
-    """The order and the complete terms, or the reason why there are none."""
+    """The customer's records and the complete terms, or the reason why there are none."""
 
-    order: Order | None = None
+    records: Records | None = None
     terms: Terms | None = None
     reason: Reason | None = None
 
@@ -55,11 +54,13 @@ def propose(
     *,
     proposal_key: str,
     conversation_id: UUID | None = None,
+    undoes: UUID | None = None,
 ) -> ActionRequest:
     """Return the new request: waiting for the customer's confirmation, or refused with its reason.
 
-    Idempotent on `proposal_key`; an equal request that is still open is returned instead of a new one. Raises
-    UnknownAction, InvalidArguments, NotSignedIn, KeyReused (the key belongs to another intent) or MerchantUnavailable.
+    `undoes` is the request that it takes back. Idempotent on `proposal_key`; an equal request that is still open is
+    returned instead of a new one. Raises UnknownAction, InvalidArguments, NotSignedIn, KeyReused (the key belongs to
+    another intent) or MerchantUnavailable.
     """
     intent = parse_intent(principal, action, arguments)
     spec, policy = _spec(intent), _policy(intent)
@@ -67,6 +68,7 @@ def propose(
     if known is not None:
         return known
     draft, resolved = _draft(intent, spec, policy, proposal_key, conversation_id)
+    draft.undoes = undoes
     decision = _decide(spec, draft, resolved, rules_of(policy))
     try:
         with transaction.atomic():
@@ -119,6 +121,8 @@ def _draft(
     """Return the request as it would be stored, and the intent resolved with the merchant's data."""
     resolved = _resolve_terms(intent, spec)
     terms = resolved.terms
+    # In the merchant's spelling: limits add up per subject, whatever spellings the merchant accepts.
+    subject = spec.subject(terms.arguments if terms else intent.asked, resolved.records)
     draft = ActionRequest(
         id=uuid7(),
         customer_id=intent.principal.customer_id,
@@ -130,8 +134,9 @@ def _draft(
         locale=intent.principal.locale[:12],
         asked_digest=intent.asked_digest,
         arguments=terms.arguments if terms else intent.asked,
-        # In the merchant's spelling: limits add up per order, whatever spellings the merchant accepts.
-        order_id=resolved.order.id if resolved.order else intent.asked["order_id"],
+        subject_kind=subject.kind,
+        subject_id=subject.id,
+        order_id=subject.id[:MAX_ORDER_ID] if subject.kind == ORDER else "",
         amount=terms.money.amount if terms and terms.money else None,
         currency=terms.money.currency if terms and terms.money else "",
         shown=dict(terms.shown) if terms else {},
@@ -142,15 +147,15 @@ def _draft(
 
 
 def _resolve_terms(intent: Intent, spec: WriteAction) -> ResolvedTerms:
-    order = fetch_own_order(merchant(), intent.asked["order_id"], intent.merchant_id)
-    if isinstance(order, Reason):
-        return ResolvedTerms(reason=order)
     try:
-        terms = spec.terms(intent.asked, order)
+        records = spec.gather(intent.asked, intent.identity)
+        if isinstance(records, Reason):
+            return ResolvedTerms(reason=records)
+        terms = spec.complete(intent.asked, records)
     except InvalidArguments as error:
         record_refusal("wish.refused", error, actor=intent.principal.actor, action=intent.action.name)
         raise
-    return ResolvedTerms(reason=terms) if isinstance(terms, Reason) else ResolvedTerms(order, terms)
+    return ResolvedTerms(reason=terms) if isinstance(terms, Reason) else ResolvedTerms(records, terms)
 
 
 def _digest(request: ActionRequest) -> str:
@@ -166,33 +171,59 @@ def _digest(request: ActionRequest) -> str:
 
 
 def _decide(spec: WriteAction, draft: ActionRequest, resolved: ResolvedTerms, rules: Rules) -> Decision:
-    if resolved.order is None:
+    if resolved.records is None:
         return Decision(Verdict.REFUSE, resolved.reason)
-    return _decision(spec, draft, resolved.order, rules)
+    return _decision(spec, draft, resolved.records, rules)
 
 
-def reevaluate(request: ActionRequest, order: Order | Reason) -> Decision:
-    """Return the policy's current decision on a stored request, for its freshly read order.
+def gather_again(request: ActionRequest, identity: Identity) -> Records | Reason:
+    """Return the freshly read records of a stored request. Raises MerchantUnavailable or NotConnected."""
+    spec = spec_of(request)
+    return spec.gather(request.arguments, identity) if spec else Reason("policy_changed")
+
+
+def reevaluate(request: ActionRequest, records: Records | Reason) -> Decision:
+    """Return the policy's current decision on a stored request, for its freshly read records.
 
     The sums are exact only under the ledger's lock.
     """
-    if isinstance(order, Reason):
-        return Decision(Verdict.REFUSE, order)
+    if isinstance(records, Reason):
+        return Decision(Verdict.REFUSE, records)
     spec = spec_of(request)
     if spec is None:
         return Decision(Verdict.REFUSE, Reason("policy_changed"))
-    return _decision(spec, request, order, rules_of(policy_of(request.action)))
+    return _decision(spec, request, records, rules_of(policy_of(request.action)))
+
+
+def decide_by_rules(request: ActionRequest) -> Decision:
+    """Return what the rules alone decide on a stored request, whatever its records say by now.
+
+    The sums are exact only under the ledger's lock.
+    """
+    rules, used = rules_of(policy_of(request.action)), ledger.used(request, now())
+    return decide_write(rules=rules, obstacle=None, money=money_in(request), used=used)
 
 
 def spec_of(request: ActionRequest) -> WriteAction | None:
     return write_action(request.action, request.spec_version)
 
 
-def _decision(spec: WriteAction, request: ActionRequest, order: Order, rules: Rules) -> Decision:
+def _decision(spec: WriteAction, request: ActionRequest, records: Records, rules: Rules) -> Decision:
     moment = now()
-    facts = Facts(order, moment, rules.window_days, ledger.pending(request, order.read_at))
+    facts = Facts(records, moment, rules.window_days, ledger.pending(request, records.read_at))
     obstacle = spec.obstacle(request.arguments, facts)
-    return decide_write(rules=rules, obstacle=obstacle, money=money_in(request), used=ledger.used(request, moment))
+    if obstacle is None and not _is_as_shown(spec, request, records):
+        obstacle = Reason("record_changed")
+    decision = decide_write(rules=rules, obstacle=obstacle, money=money_in(request), used=ledger.used(request, moment))
+    if decision.is_refusal or not spec.wants_approval(request.arguments, records):
+        return decision
+    return Decision(Verdict.CONFIRM_AND_APPROVE, approvals=max(decision.approvals, spec.approvals))
+
+
+def _is_as_shown(spec: WriteAction, request: ActionRequest, records: Records) -> bool:
+    # The digest binds the arguments alone: a look-up without one ("my newest order") may find something else by now.
+    subject = Subject(request.subject_kind, request.subject_id)
+    return spec.is_as_shown(request.arguments, records, subject=subject, shown=request.shown)
 
 
 def money_in(request: ActionRequest) -> Money | None:
@@ -206,23 +237,35 @@ def _reuse_equal_request(draft: ActionRequest) -> ActionRequest | None:
         return None
     equal = lock_request(found.pk)
     if equal.state != State.AWAITING_CONFIRMATION:
-        return equal if equal.state in OPEN else None
+        return _same_deed(equal, draft) if equal.state in OPEN else None
     lapsed = lapse_reason(equal)
     if lapsed is not None:
         transition(equal, State.EXPIRED, actor="system", reason=lapsed)
         return None
-    if equal.conversation_id != draft.conversation_id:
+    is_other_undo = draft.undoes is not None and equal.undoes != draft.undoes
+    if equal.conversation_id != draft.conversation_id or is_other_undo:
         transition(equal, State.CANCELLED, actor="system", reason=Reason("superseded"))
         return None
     return equal
 
 
+def _same_deed(equal: ActionRequest, draft: ActionRequest) -> ActionRequest:
+    """Return the equal request, unless the draft takes back another one: then that would not be on record as undone."""
+    if draft.undoes is not None and equal.undoes != draft.undoes:
+        raise CannotUndo()
+    return equal
+
+
 def lapse_reason(request: ActionRequest) -> Reason | None:
-    """Return why a waiting request has lapsed (time-out, changed rules or a changed action); None if it has not."""
+    """Return why a waiting request has lapsed (time-out, a changed action, changed rules); None if it has not.
+
+    Changed rules end a card. A confirmed request stays: `judging` judges it by the new ones.
+    """
+    is_card = request.state == State.AWAITING_CONFIRMATION
     if request.is_expired(now()):
-        return Reason("not_confirmed" if request.state == State.AWAITING_CONFIRMATION else "not_approved")
+        return Reason("not_confirmed" if is_card else "not_approved")
     policy = policy_of(request.action)
-    if policy is None or policy.current_id != request.policy_version_id or spec_of(request) is None:
+    if policy is None or spec_of(request) is None or (is_card and policy.current_id != request.policy_version_id):
         return Reason("policy_changed")
     return None
 
@@ -241,14 +284,16 @@ def _concurrent_request(draft: ActionRequest) -> ActionRequest:
     request = _find_equal_open(draft)
     if request is None:  # it has been decided meanwhile: the caller may ask again
         raise KeyReused("An equal request was decided at the same moment. Please ask again.")
-    return request
+    return _same_deed(request, draft)
 
 
 def _store(draft: ActionRequest, decision: Decision) -> ActionRequest:
     draft.save(force_insert=True)
+    taken_back = {"undoes": str(draft.undoes)} if draft.undoes else {}
     audit.record(
         "request.proposed", actor=draft.proposed_by, request_id=draft.pk,
         action=draft.action, policy=draft.policy_version.number, verdict=str(decision.verdict), digest=draft.digest,
+        **taken_back,
     )  # fmt: skip
     if decision.is_refusal:
         return transition(draft, State.REFUSED, actor="policy", reason=decision.reason)
@@ -260,11 +305,12 @@ def _store(draft: ActionRequest, decision: Decision) -> ActionRequest:
 
 
 def _replace_older(draft: ActionRequest) -> None:
-    """End the cards for the same order and action from this chat's earlier answers; cards of one answer coexist."""
+    """End the cards for the same subject and action from this chat's earlier answers; cards of one answer coexist."""
     answer = draft.proposal_key.rpartition(":")[0]
     older = ActionRequest.objects.select_for_update(no_key=True).filter(
         customer_id=draft.customer_id, conversation_id=draft.conversation_id, action=draft.action,
-        order_id=draft.order_id, state=State.AWAITING_CONFIRMATION,
+        subject_kind=draft.subject_kind, subject_id=draft.subject_id, state=State.AWAITING_CONFIRMATION,
     )  # fmt: skip
+    reason = Reason("replaced" if draft.subject_kind == ORDER else "replaced_card")
     for card in older.exclude(proposal_key__startswith=f"{answer}:").order_by("id") if draft.conversation_id else ():
-        transition(card, State.CANCELLED, actor="system", reason=Reason("replaced"))
+        transition(card, State.CANCELLED, actor="system", reason=reason)

@@ -5,151 +5,85 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from django.utils.translation import gettext
+
 from actions.money import Money, format_money, parse_amount
+from actions.texts import in_locale
 from supportbot.errors import InvalidInput
+from supportbot.formats import country_name
 from supportbot.language.normalise import visible
+from supportbot.translation import msgid, nmsgid, ntext_in, text_in
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
     """`facts` fill the sentence's placeholders; they come from rows or from a colleague, never from a model.
 
-    `left` next to a `currency` is an amount as `money.format_amount` writes it; the sentence shows it in the reader's
-    format.
+    `left` next to a `currency` is an amount as `money.format_amount` writes it, `country` a code; the sentence shows
+    both as the reader writes them.
     """
 
     code: str
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
-_SENTENCES: Final[dict[str, tuple[str, str]]] = {
-    "action_disabled": (
-        "This is not available at the moment.",
-        "Das ist zurzeit nicht verfügbar.",
+_SENTENCES: Final[dict[str, str]] = {
+    "action_disabled": msgid("This is not available at the moment."),
+    "shadow_mode": msgid("This is still being tested and is not available yet."),
+    "identity_required": msgid("I can only do this for customers who are signed in."),
+    "order_not_found": msgid("There is no order {order} in your account."),
+    "not_delivered": msgid("Order {order} has not been delivered yet, so it cannot be refunded."),
+    "already_refunded": msgid("Order {order} has already been refunded in full."),
+    "amount_above_remaining": msgid("At most {left} can still be refunded on order {order}."),
+    "item_not_in_order": msgid("Order {order} does not have that many of {sku} left to refund."),
+    "order_cancelled": msgid("Order {order} has been cancelled."),
+    "already_shipped": msgid("Order {order} has already left the warehouse, so this can no longer be changed."),
+    "other_country": msgid("Order {order} can only be sent to another address in {country}."),
+    "same_address": msgid("Order {order} is already going to this address."),
+    "terms_changed": msgid("Order {order} has changed since you saw this, so nothing was done."),
+    "limit_order": msgid("The refund limit for one order has been reached. A colleague can look into it."),
+    "limit_customer_day": msgid("Today's limit for your account has been reached. A colleague can look into it."),
+    "limit_customer_year": msgid("The limit for your account has been reached. A colleague can look into it."),
+    "limit_workspace_day": msgid("No more requests like this can be made today. A colleague can look into it."),
+    "limit_count_day": msgid("You have reached the daily limit for requests like this. A colleague can look into it."),
+    "declined": msgid("You decided against it. Nothing was done."),
+    "withdrawn": msgid("It was withdrawn before it was carried out. Nothing was done."),
+    "superseded": msgid("A newer card in another chat has replaced this one."),
+    "replaced": msgid("A newer card for the same order has replaced this one."),
+    "replaced_card": msgid("A newer card has replaced this one."),
+    "not_confirmed": msgid("You did not confirm in time, so nothing was done."),
+    "not_approved": msgid("Nobody decided in time, so nothing was done."),
+    "policy_changed": msgid("The rules for this have changed since you saw it, so nothing was done."),
+    "rejected": msgid("A colleague reviewed it and declined. Nothing was done."),
+    "rejected_with_words": msgid("A colleague reviewed it and declined: {words} Nothing was done."),
+    "merchant_refused": msgid("The shop's system refused it: {message} Nothing was done."),
+    "not_carried_out": msgid("The shop's system could not be reached. Nothing was done."),
+    "outcome_unknown": msgid(
+        "The shop's system did not answer in time. We are checking whether it went through. It cannot happen twice."
     ),
-    "shadow_mode": (
-        "This is still being tested and is not available yet.",
-        "Das wird noch getestet und steht noch nicht zur Verfügung.",
+    "approval_needed": msgid("This now needs a colleague's approval, so nothing was done. Please ask again."),
+    "limit_subject": msgid("The limit for this has been reached. A colleague can look into it."),
+    "outcome_with_person": msgid(
+        "The shop's system did not respond. A colleague will find out whether it went through. It "
+        "will not be sent again."
     ),
-    "identity_required": (
-        "I can only do this for customers who are signed in.",
-        "Das kann ich nur für angemeldete Kundinnen und Kunden tun.",
+    "record_not_found": msgid("There is no such record in your account."),
+    "record_changed": msgid("This has changed since you saw it, so nothing was done."),
+    "subject_busy": msgid(
+        "Another request for this is still in progress, so nothing was done. Please ask again later."
     ),
-    "order_not_found": (
-        "There is no order {order} in your account.",
-        "In Ihrem Konto gibt es keine Bestellung {order}.",
-    ),
-    "not_delivered": (
-        "Order {order} has not been delivered yet, so it cannot be refunded.",
-        "Die Bestellung {order} wurde noch nicht geliefert und kann deshalb nicht erstattet werden.",
-    ),
-    "outside_window": (
-        "Order {order} was delivered more than {days} days ago, so it can no longer be refunded.",
-        "Die Bestellung {order} wurde vor mehr als {days} Tagen geliefert und kann nicht mehr erstattet werden.",
-    ),
-    "already_refunded": (
-        "Order {order} has already been refunded in full.",
-        "Die Bestellung {order} wurde bereits vollständig erstattet.",
-    ),
-    "amount_above_remaining": (
-        "At most {left} can still be refunded on order {order}.",
-        "Auf die Bestellung {order} können höchstens noch {left} erstattet werden.",
-    ),
-    "item_not_in_order": (
-        "Order {order} does not have that many of {sku} left to refund.",
-        "In der Bestellung {order} kann {sku} in dieser Anzahl nicht mehr erstattet werden.",
-    ),
-    "order_cancelled": (
-        "Order {order} has been cancelled.",
-        "Die Bestellung {order} wurde storniert.",
-    ),
-    "already_shipped": (
-        "Order {order} has already left the warehouse, so this can no longer be changed.",
-        "Die Bestellung {order} hat das Lager verlassen, deshalb lässt sich das nicht mehr ändern.",
-    ),
-    "other_country": (
-        "Order {order} can only be sent to another address in {country}.",
-        "Die Bestellung {order} kann nur an eine andere Adresse in {country} geliefert werden.",
-    ),
-    "same_address": (
-        "Order {order} is already going to this address.",
-        "Die Bestellung {order} wird bereits an diese Adresse geliefert.",
-    ),
-    "terms_changed": (
-        "Order {order} has changed since you saw this, so nothing was done.",
-        "Die Bestellung {order} hat sich seitdem geändert, deshalb wurde nichts getan.",
-    ),
-    "limit_order": (
-        "The refund limit for one order has been reached. A colleague can look into it.",
-        "Der Höchstbetrag für eine Bestellung ist erreicht. Jemand aus dem Team kann sich das ansehen.",
-    ),
-    "limit_customer_day": (
-        "Today's limit for your account has been reached. A colleague can look into it.",
-        "Der heutige Höchstbetrag für Ihr Konto ist erreicht. Jemand aus dem Team kann sich das ansehen.",
-    ),
-    "limit_customer_year": (
-        "The limit for your account has been reached. A colleague can look into it.",
-        "Der Höchstbetrag für Ihr Konto ist erreicht. Jemand aus dem Team kann sich das ansehen.",
-    ),
-    "limit_workspace_day": (
-        "I can't do any more of these today. A colleague can look into it.",
-        "Das kann ich heute nicht mehr tun. Jemand aus dem Team kann sich das ansehen.",
-    ),
-    "limit_count_day": (
-        "You have reached the number of these requests per day. A colleague can look into it.",
-        "Mehr Anfragen dieser Art sind an einem Tag nicht möglich. Jemand aus dem Team kann sich das ansehen.",
-    ),
-    "declined": (
-        "You decided against it. Nothing was done.",
-        "Sie haben sich dagegen entschieden. Es wurde nichts getan.",
-    ),
-    "withdrawn": (
-        "It was withdrawn before it was carried out. Nothing was done.",
-        "Es wurde zurückgezogen, bevor es ausgeführt wurde. Es wurde nichts getan.",
-    ),
-    "superseded": (
-        "A newer card in another chat has replaced this one.",
-        "Eine neuere Karte in einem anderen Chat hat diese ersetzt.",
-    ),
-    "replaced": (
-        "A newer card for the same order has replaced this one.",
-        "Eine neuere Karte für dieselbe Bestellung hat diese ersetzt.",
-    ),
-    "not_confirmed": (
-        "You did not confirm in time, so nothing was done.",
-        "Sie haben nicht rechtzeitig bestätigt, deshalb wurde nichts getan.",
-    ),
-    "not_approved": (
-        "Nobody decided in time, so nothing was done.",
-        "Niemand hat rechtzeitig entschieden, deshalb wurde nichts getan.",
-    ),
-    "policy_changed": (
-        "The rules for this have changed since you saw it, so nothing was done.",
-        "Die Regeln dafür haben sich seitdem geändert, deshalb wurde nichts getan.",
-    ),
-    "rejected": (
-        "A colleague reviewed it and declined. Nothing was done.",
-        "Unser Team hat es geprüft und abgelehnt. Es wurde nichts getan.",
-    ),
-    "rejected_with_words": (
-        "A colleague reviewed it and declined: {words} Nothing was done.",
-        "Unser Team hat es geprüft und abgelehnt: {words} Es wurde nichts getan.",
-    ),
-    "merchant_refused": (
-        "The shop's system refused it: {message} Nothing was done.",
-        "Das System des Shops hat es abgelehnt: {message} Es wurde nichts getan.",
-    ),
-    "not_carried_out": (
-        "The shop's system could not be reached. Nothing was done.",
-        "Das System des Shops war nicht erreichbar. Es wurde nichts getan.",
-    ),
-    "outcome_unknown": (
-        "The shop's system did not answer in time. We are checking whether it went through. It cannot happen twice.",
-        "Das System des Shops hat nicht rechtzeitig geantwortet. Wir prüfen, ob es geklappt hat. Doppelt kann es nicht "
-        "geschehen.",
-    ),
-}  # fmt: skip
-CODES: Final = frozenset(_SENTENCES)
+    "definition_failed": msgid("This cannot be decided automatically at the moment. A colleague can look into it."),
+    "settled_happened": msgid("A colleague has checked it: it went through."),
+    "settled_did_not": msgid("A colleague has checked it: it did not go through. Nothing was done."),
+}
+_OUTSIDE_WINDOW: Final = nmsgid(
+    "Order {order} was delivered more than {days} day ago, so it can no longer be refunded.",
+    "Order {order} was delivered more than {days} days ago, so it can no longer be refunded.",
+)
+CODES: Final = frozenset({*_SENTENCES, "outside_window"})
+FAILED: Final = "definition_failed"
+WORDS: Final = "words."  # facts of a defined action's refusal: its sentence by locale
+SETTLED: Final = ("settled_happened", "settled_did_not")
 MAX_CHARACTERS: Final = 500  # of a colleague's reason
 
 
@@ -158,17 +92,26 @@ def rejection(*, words: str, note: str) -> Reason:
 
     Either may be empty. Raises InvalidInput, naming `words` or `note`, for text that is too long or not printable.
     """
-    texts = {"words": _end_sentence(_one_line("words", words)), "note": _one_line("note", note)}
+    texts = {"words": _end_sentence(one_line("words", words)), "note": one_line("note", note)}
     facts = {name: text for name, text in texts.items() if text}
     return Reason("rejected_with_words" if "words" in facts else "rejected", facts)
 
 
-def _one_line(field: str, text: str) -> str:
+def settlement(*, happened: bool, note: str) -> Reason:
+    """Return a team member's finding about an unclear outcome; `note` is for the team only. Raises InvalidInput."""
+    line = one_line("note", note)
+    return Reason(SETTLED[0] if happened else SETTLED[1], {"note": line} if line else {})
+
+
+def one_line(field: str, text: str) -> str:
+    """Return a colleague's text on one line; raises InvalidInput for one that is too long or not printable."""
     line = " ".join(visible(text).split())
     if len(line) > MAX_CHARACTERS:
-        raise InvalidInput(fields={field: [f"At most {MAX_CHARACTERS} characters."]})
+        raise InvalidInput(
+            fields={field: [gettext("At most {max_characters} characters.").format(max_characters=MAX_CHARACTERS)]}
+        )
     if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in line):
-        raise InvalidInput(fields={field: ["Remove the control characters."]})
+        raise InvalidInput(fields={field: [gettext("Remove the control characters.")]})
     return line
 
 
@@ -178,15 +121,30 @@ def _end_sentence(line: str) -> str:
     return f"{bare}." if bare and bare.rstrip("\"'”“’)")[-1:] not in (".", "!", "?", "…") else bare
 
 
+def place_of(reason: Reason | None) -> dict[str, str]:
+    """Return where in its definition an action failed, for the audit; it holds nothing of a record."""
+    return {"place": reason.facts["place"]} if reason is not None and reason.code == FAILED else {}
+
+
 def sentence(reason: Reason, locale: str) -> str:
     """Return the reason in the customer's language, or in English if there is no translation."""
-    english, german = _SENTENCES[reason.code]
-    return (german if locale.startswith("de") else english).format_map(_FactsOrDash(_localized(reason.facts, locale)))
+    own = {name.removeprefix(WORDS): text for name, text in reason.facts.items() if name.startswith(WORDS)}
+    if own:
+        return in_locale(own, locale)
+    facts = _FactsOrDash(_localized(reason.facts, locale))
+    if reason.code == "outside_window":
+        days = int(facts["days"]) if facts["days"].isdecimal() else 0
+        return ntext_in(locale, *_OUTSIDE_WINDOW, days, order=facts["order"], days=facts["days"])
+    # A code that no release knows is a defined action's whose words were erased.
+    return text_in(locale, _SENTENCES.get(reason.code, _SENTENCES[FAILED])).format_map(facts)
 
 
 def _localized(facts: Mapping[str, str], locale: str) -> Mapping[str, str]:
     amount = parse_amount(facts["left"]) if facts.keys() >= {"left", "currency"} else None
-    return facts if amount is None else {**facts, "left": format_money(Money(amount, facts["currency"]), locale)}
+    shown = {} if amount is None else {"left": format_money(Money(amount, facts["currency"]), locale)}
+    if "country" in facts:
+        shown["country"] = country_name(facts["country"], locale)
+    return {**facts, **shown}
 
 
 class _FactsOrDash(dict[str, str]):

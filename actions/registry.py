@@ -1,4 +1,4 @@
-"""The registry of actions: every module of `catalogue/` defines one as ACTION."""
+"""The registry of actions: every module of `catalogue/` defines one as ACTION, and a workspace publishes its own."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -6,37 +6,57 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from actions import catalogue
+from actions.definitions.published import action_of_version, published_action, published_actions
 from actions.errors import UnknownAction
-from actions.facts import Order
+from actions.facts import ORDER, Order
 from actions.spec import Action, ReadAction, WriteAction
+from supportbot.accounts.scope import scoped_workspace_id
 
 
 @cache
-def all_actions() -> Mapping[str, Action]:
-    """Return all actions by name, sorted by name."""
+def code_actions() -> Mapping[str, Action]:
+    """Return the actions of this release by name, sorted by name."""
     modules = sorted(module.name for module in iter_modules(catalogue.__path__))
     actions: list[Action] = [import_module(f"{catalogue.__name__}.{name}").ACTION for name in modules]
     return {action.name: action for action in actions}
 
 
+def all_actions() -> Mapping[str, Action]:
+    """Return all actions in force by name, sorted by name: of this release, and of the scope's workspace."""
+    published = {} if scoped_workspace_id() is None else published_actions()
+    return dict(sorted({**published, **code_actions()}.items())) if published else code_actions()
+
+
 def action_named(name: str) -> Action:
     """Return the action with exactly this name; raises UnknownAction."""
-    try:
-        return all_actions()[name]
-    except KeyError:
-        raise UnknownAction(fields={"action": [f"Choose one of {', '.join(all_actions())}."]}) from None
+    action = action_in_force(name)
+    if action is None:
+        raise UnknownAction(fields={"action": [f"Choose one of {', '.join(all_actions())}."]})
+    return action
+
+
+def action_in_force(name: str) -> Action | None:
+    """Return the action with this name, or None; one of this release costs no query."""
+    code = code_actions().get(name)
+    return code if code is not None or scoped_workspace_id() is None else published_action(name)
 
 
 def write_action(name: str, version: int) -> WriteAction | None:
-    """Return the action that a request was made for, or None if the code has no such action in that version."""
-    action = all_actions().get(name)
+    """Return the action in force that a request was made for, or None if there is none in that version."""
+    action = action_in_force(name)
     return action if isinstance(action, WriteAction) and action.version == version else None
+
+
+def action_as_made(name: str, version: int) -> Action | None:
+    """Return the action of a request as it can still be shown and asked about, in force or not; None if it is gone."""
+    code = code_actions().get(name)
+    return code if code is not None or scoped_workspace_id() is None else action_of_version(name, version)
 
 
 def applicable_actions(order: Order) -> list[str]:
     """Return the names of the actions that the order's state allows."""
     writes = [action for action in all_actions().values() if isinstance(action, WriteAction)]
-    return [action.name for action in writes if action.is_applicable(order)]
+    return [action.name for action in writes if action.subject_kind == ORDER and action.is_applicable(order)]
 
 
 def read_action(name: str) -> ReadAction:

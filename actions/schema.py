@@ -7,14 +7,19 @@ path of their field, such as `address.city`.
 import re
 import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final, Protocol
+
+from django.utils.translation import gettext
 
 from actions.errors import InvalidArguments
 from actions.money import AMOUNT, USUAL_DECIMALS, parse_amount
 from actions.strictjson import INVISIBLE_CATEGORIES, Number, printable_name
 from supportbot.language.normalise import visible
+from supportbot.team_formats import listed
 
 Problems = dict[str, list[str]]
 # Words and emoji need some of the format characters (Cf): `visible` knows which, and where.
@@ -40,20 +45,24 @@ class Text:
     max_length: int = 100
     pattern: str = ""
     example: str = ""  # explains the pattern to people
+    may_be_empty: bool = False
 
     def parse(self, value: Any, at: str, problems: Problems) -> str:
         if not isinstance(value, str):
-            _add_problem(problems, at, "Enter text.")
+            _add_problem(problems, at, gettext("Enter text."))
             return ""
         text = unicodedata.normalize("NFC", value).strip()
         if any(unicodedata.category(char) in _UNREADABLE for char in value) or visible(text) != text:
-            _add_problem(problems, at, "Remove control characters, invisible characters and stacked accents.")
+            _add_problem(problems, at, gettext("Remove control characters, invisible characters and stacked accents."))
         elif not text:
-            _add_problem(problems, at, "This is required.")
+            if not self.may_be_empty:
+                _add_problem(problems, at, gettext("This is required."))
         elif len(text) > self.max_length:
-            _add_problem(problems, at, f"At most {self.max_length} characters.")
+            _add_problem(problems, at, gettext("At most {max_length} characters.").format(max_length=self.max_length))
         elif self.pattern and not re.fullmatch(self.pattern, text, re.ASCII):
-            _add_problem(problems, at, f"Use a format such as {self.example or self.pattern}.")
+            _add_problem(
+                problems, at, gettext("Use a format such as {example}.").format(example=self.example or self.pattern)
+            )
         return text
 
     def json_schema(self) -> dict[str, Any]:
@@ -70,7 +79,7 @@ class OrderId:
     def parse(self, value: Any, at: str, problems: Problems) -> str:
         if isinstance(value, str) and _ORDER_ID.fullmatch(value):
             return value
-        _add_problem(problems, at, "Enter one order number: at most 40 letters, digits, - and _.")
+        _add_problem(problems, at, gettext("Enter one order number: at most 40 letters, digits, - and _."))
         return ""
 
     def json_schema(self) -> dict[str, Any]:
@@ -93,7 +102,7 @@ class Amount:
         text = value.text if isinstance(value, Number) else value
         amount = parse_amount(text) if isinstance(text, str) else None
         if amount is None or not amount:
-            _add_problem(problems, at, 'Enter an amount above zero in digits, with a decimal point: "12.50".')
+            _add_problem(problems, at, gettext('Enter an amount above zero in digits, with a decimal point: "12.50".'))
             return ""
         return f"{amount:.{max(USUAL_DECIMALS, _decimals(amount))}f}"
 
@@ -107,39 +116,138 @@ def _decimals(amount: Decimal) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Count:
+    """A whole number."""
+
     description: str
     maximum: int = 100
+    minimum: int = 1
 
     def parse(self, value: Any, at: str, problems: Problems) -> int:
-        if isinstance(value, Number) and re.fullmatch(r"[0-9]{1,6}", value.text, re.ASCII):
+        if isinstance(value, Number) and re.fullmatch(r"-?[0-9]{1,16}", value.text, re.ASCII):
             count = int(value.text)
-            if 1 <= count <= self.maximum:
+            if self.minimum <= count <= self.maximum and value.text != "-0":
                 return count
-        _add_problem(problems, at, f"Enter a whole number from 1 to {self.maximum}.")
+        _add_problem(
+            problems,
+            at,
+            gettext("Enter a whole number from {minimum} to {maximum}.").format(
+                minimum=self.minimum, maximum=self.maximum
+            ),
+        )
         return 0
 
     def json_schema(self) -> dict[str, Any]:
-        return {"type": "integer", "description": self.description, "minimum": 1, "maximum": self.maximum}
+        return {
+            "type": "integer", "description": self.description, "minimum": self.minimum, "maximum": self.maximum,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class DecimalNumber:
+    """A number with a point, as a JSON number or as text; becomes text without zeros at the end, such as "2.5"."""
+
+    description: str
+    minimum: Decimal = Decimal(-1_000_000_000)
+    maximum: Decimal = Decimal(1_000_000_000)
+
+    def parse(self, value: Any, at: str, problems: Problems) -> str:
+        text = value.text if isinstance(value, Number) else value
+        number = Decimal(text) if isinstance(text, str) and _DECIMAL.fullmatch(text) else None
+        if number is None or not self.minimum <= number <= self.maximum:
+            _add_problem(
+                problems,
+                at,
+                gettext("Enter a number from {minimum} to {maximum}, such as 2.5.").format(
+                    minimum=self.minimum, maximum=self.maximum
+                ),
+            )
+            return ""
+        plain = f"{number:f}"
+        plain = plain.rstrip("0").rstrip(".") if "." in plain else plain
+        return "0" if plain == "-0" else plain
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "description": self.description, "pattern": f"^{_DECIMAL.pattern}$"}
+
+
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,10}(\.[0-9]{1,6})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of a few texts."""
+
+    description: str
+    options: tuple[str, ...]
+
+    def parse(self, value: Any, at: str, problems: Problems) -> str:
+        if isinstance(value, str) and value in self.options:
+            return value
+        _add_problem(problems, at, gettext("Choose one of: {join}.").format(join=", ".join(self.options)))
+        return ""
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "description": self.description, "enum": list(self.options)}
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """Yes or no."""
+
+    description: str
+
+    def parse(self, value: Any, at: str, problems: Problems) -> bool:
+        if not isinstance(value, bool):
+            _add_problem(problems, at, gettext("Enter true or false."))
+        return value is True
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "boolean", "description": self.description}
+
+
+@dataclass(frozen=True, slots=True)
+class Date:
+    """A day of the calendar, as text such as "2026-05-31"."""
+
+    description: str
+
+    def parse(self, value: Any, at: str, problems: Problems) -> str:
+        # date.fromisoformat also takes other forms of the standard, such as 20260531 and 2026-W22-7.
+        if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value, re.ASCII):
+            with suppress(ValueError):
+                return date.fromisoformat(value).isoformat()
+        _add_problem(problems, at, gettext("Enter a date such as 2026-05-31."))
+        return ""
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "description": self.description, "format": "date"}
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A non-empty list."""
+    """A list whose entries all fit one field."""
 
     description: str
-    of: "Shape"
+    of: Field
     max_length: int = 50
+    min_length: int = 1
 
     def parse(self, value: Any, at: str, problems: Problems) -> list[Any]:
-        if not isinstance(value, list) or not 1 <= len(value) <= self.max_length:
-            _add_problem(problems, at, f"Enter a list of 1 to {self.max_length} entries.")
+        if not isinstance(value, list) or not self.min_length <= len(value) <= self.max_length:
+            _add_problem(
+                problems,
+                at,
+                gettext("Enter a list of {min_length} to {max_length} entries.").format(
+                    min_length=self.min_length, max_length=self.max_length
+                ),
+            )
             return []
         return [self.of.parse(entry, f"{at}.{position}", problems) for position, entry in enumerate(value)]
 
     def json_schema(self) -> dict[str, Any]:
         return {
             "type": "array", "description": self.description, "items": self.of.json_schema(),
-            "minItems": 1, "maxItems": self.max_length,
+            "minItems": self.min_length, "maxItems": self.max_length,
         }  # fmt: skip
 
 
@@ -152,19 +260,27 @@ class Shape:
     description: str = ""
     exclusive: tuple[str, ...] = ()
 
+    @property
+    def all_fields(self) -> dict[str, Field]:
+        return {**self.required, **self.optional}
+
     def parse(self, value: Any, at: str, problems: Problems) -> dict[str, Any]:
         if not isinstance(value, dict):
-            _add_problem(problems, at or "arguments", "Enter an object.")
+            _add_problem(problems, at or "arguments", gettext("Enter an object."))
             return {}
-        fields = {**self.required, **self.optional}
+        fields = self.all_fields
         prefix = f"{at}." if at else ""
         for name in sorted(value.keys() - fields.keys()):
-            _add_problem(problems, f"{prefix}{printable_name(name)}", "Unknown argument.")
+            _add_problem(problems, f"{prefix}{printable_name(name)}", gettext("Unknown argument."))
         for name in sorted(self.required.keys() - value.keys()):
-            _add_problem(problems, f"{prefix}{name}", "This argument is required.")
+            _add_problem(problems, f"{prefix}{name}", gettext("This argument is required."))
         if len(set(self.exclusive) & value.keys()) > 1:
             for name in self.exclusive:
-                _add_problem(problems, f"{prefix}{name}", f"Use only one of {' and '.join(self.exclusive)}.")
+                _add_problem(
+                    problems,
+                    f"{prefix}{name}",
+                    gettext("Use only one of {names}.").format(names=listed(self.exclusive)),
+                )
         return {
             name: field.parse(value[name], f"{prefix}{name}", problems)
             for name, field in fields.items()
@@ -172,7 +288,7 @@ class Shape:
         }
 
     def json_schema(self) -> dict[str, Any]:
-        fields = {**self.required, **self.optional}
+        fields = self.all_fields
         shape: dict[str, Any] = {
             "type": "object",
             "properties": {name: field.json_schema() for name, field in fields.items()},

@@ -12,14 +12,18 @@ from actions.cards import card_of
 from actions.facts import Unsettled
 from actions.models import ActionPolicy, ActionRequest, AuditEntry
 from actions.states import OPEN, State
+from supportbot import rows
 from supportbot.accounts.principals import Caller, CustomerCaller
+from supportbot.accounts.scope import current_workspace_id
 from supportbot.errors import NotFound
 
 _STEP: Final = "request."
-# The customer already knows of refused, declined and expired requests, and the order itself shows successful ones.
+# The customer already knows of refused, declined and expired requests, and the record itself shows successful ones.
 _UNSUCCESSFUL: Final = (State.REJECTED, State.FAILED)
 _DECIDED: Final = (*OPEN, *_UNSUCCESSFUL, State.SUCCEEDED)
 _RECENT: Final = timedelta(days=30)
+# Written out: each turn asks it.
+_ENABLED: Final = "SELECT action FROM actions_actionpolicy WHERE workspace_id = %s AND is_enabled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,12 @@ def steps_of(request_id: UUID) -> list[Step]:
         for entry in entries
         if (state := entry.event.removeprefix(_STEP)) in State.values
     ]
+
+
+def approvals_given(request: ActionRequest) -> int:
+    """Return how many people have approved a request."""
+    is_approved = request.needs_approval and bool(request.decided_by) and request.state != State.REJECTED
+    return bool(request.first_approved_by) + is_approved
 
 
 def requests_of(caller: Caller) -> QuerySet[ActionRequest]:
@@ -66,7 +76,7 @@ def policies_in_force() -> dict[str, ActionPolicy]:
 
 def enabled_actions() -> frozenset[str]:
     """Return the names of the enabled actions: those that a model may know of."""
-    return frozenset(ActionPolicy.objects.filter(is_enabled=True).values_list("action", flat=True))
+    return frozenset(action for (action,) in rows.fetch(_ENABLED, [current_workspace_id()]))
 
 
 def unsettled_requests(customer_id: UUID, locale: str) -> list[Unsettled]:
@@ -77,11 +87,12 @@ def unsettled_requests(customer_id: UUID, locale: str) -> list[Unsettled]:
     recent = ActionRequest.objects.filter(customer_id=customer_id, changed_at__gt=now() - _RECENT, state__in=_DECIDED)
     unsettled, later = [], set()
     for request in recent.order_by("-created_at", "-id"):
-        subject = (request.order_id, request.action)
+        subject = (request.subject_kind, request.subject_id, request.action)
         is_open = request.state in OPEN
         if is_open and request.is_expired(now()):
             continue
         if is_open or (request.state in _UNSUCCESSFUL and subject not in later):
-            unsettled.append(Unsettled(*subject, card_of(request, locale).title, request.state))
+            title = card_of(request, locale).title
+            unsettled.append(Unsettled(request.subject_id, request.action, title, request.state, request.subject_kind))
         later.add(subject)
     return unsettled

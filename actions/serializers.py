@@ -9,7 +9,8 @@ from actions.cards import card_of, reason_of
 from actions.models import ActionPolicyVersion, ActionRequest
 from actions.money import format_amount
 from actions.reasons import MAX_CHARACTERS
-from actions.selectors import Step
+from actions.selectors import Step, approvals_given
+from actions.undoing import offer_of
 from supportbot.web import ClosedSerializerMixin, TextField, example
 
 # What actions.reasons refuses, for the OpenAPI schema: control characters that are not white space.
@@ -20,8 +21,8 @@ _LINE: Final = {"pattern": r"^[^\u0000-\u0008\u000e-\u001b\u007f-\u0084\u0086-\u
 class AmountField(serializers.Field[Any, Any, str | None, Any]):
     """An amount of a row with its currency's own decimals: the column has enough for every currency."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(source="*", read_only=True)
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__(source="*", read_only=True, **options)
         self.name = name
 
     def to_representation(self, row: Any) -> str | None:
@@ -39,6 +40,26 @@ class ReasonSerializer(serializers.Serializer[Any]):
     text = serializers.CharField()
 
 
+class SubjectSerializer(serializers.Serializer[Any]):
+    """The record that a request is about. The id is empty if the request was refused before it was known."""
+
+    kind = serializers.CharField(source="subject_kind")
+    id = serializers.CharField(source="subject_id", allow_blank=True)
+
+
+class ApprovalsSerializer(serializers.Serializer[Any]):
+    """How many people have to approve a request that needs approval, and how many have."""
+
+    needed = serializers.SerializerMethodField()
+    given = serializers.SerializerMethodField()
+
+    def get_needed(self, request: ActionRequest) -> int:
+        return request.approvals_needed if request.needs_approval else 0
+
+    def get_given(self, request: ActionRequest) -> int:
+        return approvals_given(request)
+
+
 class StepSerializer(serializers.Serializer[Step]):
     state = serializers.CharField()
     at = serializers.DateTimeField()
@@ -51,11 +72,20 @@ class ActionRequestSerializer(serializers.ModelSerializer[ActionRequest]):
 
     customer = serializers.UUIDField(source="customer_id", read_only=True)
     conversation = serializers.UUIDField(source="conversation_id", read_only=True, allow_null=True)
+    subject = SubjectSerializer(source="*", read_only=True)
+    order_id = serializers.CharField(
+        read_only=True, help_text="The subject's id if it is an order, else empty. It goes with 0.3: use `subject`."
+    )
     amount = AmountField("amount")
+    undoes = serializers.UUIDField(read_only=True, allow_null=True, help_text="The request that this one takes back.")
     policy_version = serializers.IntegerField(source="policy_version.number", read_only=True)
     state = serializers.CharField(read_only=True)
     arguments = serializers.DictField(read_only=True)
     receipt = serializers.DictField(read_only=True, allow_null=True)
+    held_until = serializers.DateTimeField(
+        read_only=True, allow_null=True, help_text="When it is sent; until then its customer can cancel it."
+    )
+    approvals = ApprovalsSerializer(source="*", read_only=True)
     title = serializers.SerializerMethodField()
     summary = serializers.SerializerMethodField()
     rows = serializers.SerializerMethodField()
@@ -64,9 +94,10 @@ class ActionRequestSerializer(serializers.ModelSerializer[ActionRequest]):
     class Meta:
         model = ActionRequest
         fields = [
-            "id", "action", "state", "title", "summary", "rows", "arguments", "amount", "currency", "digest",
-            "spec_version", "policy_version", "needs_approval", "reason", "receipt", "customer", "conversation",
-            "created_at", "changed_at", "expires_at",
+            "id", "action", "state", "title", "summary", "rows", "subject", "order_id", "arguments", "amount",
+            "currency", "digest", "spec_version", "policy_version", "needs_approval", "approvals", "reason", "receipt",
+            "customer", "conversation", "created_at", "changed_at", "expires_at",
+            "held_until", "undoes",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -85,14 +116,27 @@ class ActionRequestSerializer(serializers.ModelSerializer[ActionRequest]):
         return reason_of(request)
 
 
+class UndoSerializer(serializers.Serializer[Any]):
+    """The action that takes a request back, and until when it is offered."""
+
+    action = serializers.CharField(source="action.name")
+    until = serializers.DateTimeField()
+
+
 class ActionRequestDetailSerializer(ActionRequestSerializer):
-    """A request with its history of states."""
+    """A request with its history of states, and how it can be taken back."""
 
     steps = StepSerializer(many=True, read_only=True)
+    undo = serializers.SerializerMethodField()
 
     class Meta(ActionRequestSerializer.Meta):
-        fields = [*ActionRequestSerializer.Meta.fields, "steps"]
+        fields = [*ActionRequestSerializer.Meta.fields, "undo", "steps"]
         read_only_fields = fields
+
+    @extend_schema_field(UndoSerializer(allow_null=True))
+    def get_undo(self, request: ActionRequest) -> dict[str, Any] | None:
+        offer = offer_of(request)
+        return UndoSerializer(offer).data if offer else None
 
 
 @example(digest="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
@@ -110,18 +154,29 @@ class RejectInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     )
 
 
+@example(outcome="happened", note="The shop's ledger has it as RF-20")
+class SettleInput(ClosedSerializerMixin, serializers.Serializer[Any]):
+    outcome = serializers.ChoiceField(choices=["happened", "did_not"])
+    note = TextField(
+        max_length=MAX_CHARACTERS, required=False, allow_blank=True, schema=_LINE, help_text="For the team only."
+    )
+
+
 class RulesSerializer(serializers.ModelSerializer[ActionPolicyVersion]):
-    max_per_order = AmountField("max_per_order")
+    max_per_subject = AmountField("max_per_order")
+    max_per_order = AmountField("max_per_order", help_text="The same as `max_per_subject`; it goes with 0.3.")
     max_per_customer_day = AmountField("max_per_customer_day")
     max_per_customer_year = AmountField("max_per_customer_year")
     max_per_workspace_day = AmountField("max_per_workspace_day")
     approval_above = AmountField("approval_above")
+    second_approval_above = AmountField("second_approval_above", help_text="Above it, two people have to approve.")
 
     class Meta:
         model = ActionPolicyVersion
         fields = [
-            "number", "currency", "max_per_order", "max_per_customer_day", "max_per_customer_year",
-            "max_per_workspace_day", "max_requests_per_customer_day", "approval_above", "window_days", "is_shadow",
+            "number", "currency", "max_per_subject", "max_per_order", "max_per_customer_day", "max_per_customer_year",
+            "max_per_workspace_day", "max_requests_per_customer_day", "approval_above", "second_approval_above",
+            "window_days", "hold_minutes", "is_shadow",
         ]  # fmt: skip
         read_only_fields = fields
 

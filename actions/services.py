@@ -1,4 +1,4 @@
-"""The services of actions: look up, propose, confirm, decline, approve, reject, cancel.
+"""The services of actions: look up, propose, confirm, decline, approve, reject, cancel, settle by hand.
 
 A model can only call `run_read` and `propose`. A request runs only after its own customer has confirmed exactly what
 was shown, and after a person with the right has approved it if the policy requires that. Each step is one transaction,
@@ -6,7 +6,8 @@ with its audit entry and its announcement.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import timedelta
+from typing import Any, Literal
 from uuid import UUID
 
 from django.db import transaction
@@ -15,11 +16,12 @@ from django.utils.timezone import now
 from actions import audit, ledger
 from actions.audit import record_refusal
 from actions.canonical import is_same_digest
-from actions.connectors.port import fetch_own_order, merchant
 from actions.errors import (
     AlreadySent,
     DigestMismatch,
     Expired,
+    MerchantUnavailable,
+    NeedsAnotherPerson,
     NotApprover,
     NotSignedIn,
     NotWaiting,
@@ -27,25 +29,31 @@ from actions.errors import (
     ReadRefused,
     SwitchedOff,
 )
-from actions.execution import may_have_moved
-from actions.facts import Order
+from actions.execution import forget_command, may_have_moved, outcome_kind
+from actions.facts import Records
 from actions.intents import parse_intent
+from actions.judging import is_judged, judge_anew
 from actions.models import ActionRequest, name_of
+from actions.outcomes import OutcomeKind
 from actions.policies import may_approve, policy_of, rules_of
 from actions.policy import decide_read
 from actions.principals import Principal
-from actions.proposing import Preview, lapse_reason, money_in, preview, propose, reevaluate
-from actions.reasons import Reason, rejection, sentence
-from actions.registry import read_action
+from actions.proposing import Preview, gather_again, lapse_reason, money_in, preview, propose, reevaluate
+from actions.reasons import Reason, place_of, rejection, sentence, settlement
+from actions.registry import action_as_made, read_action
 from actions.selectors import unsettled_requests
+from actions.spec import WriteAction
 from actions.states import WITHDRAWABLE, State
-from actions.transitions import APPROVAL_LIFE, lock_request, transition
-from supportbot.accounts.models import Customer, User
+from actions.transitions import APPROVAL_LIFE, TOPIC, expire, lock_request, transition
+from supportbot.accounts.models import ApiKey, Customer, Membership, User
 from supportbot.errors import NotFound, SupportBotError
+from supportbot.outbox.services import announce
 
 __all__ = [
     "Preview", "approve", "cancel", "confirm", "decline", "preview", "propose", "reject", "run_read",
+    "settle_by_hand",
 ]  # fmt: skip
+Finding = Literal["happened", "did_not"]
 
 
 def run_read(
@@ -56,31 +64,31 @@ def run_read(
     intent = parse_intent(principal, action, arguments)
     spec = read_action(intent.action.name)
     reason = decide_read(rules_of(policy_of(spec.name))).reason
-    found = reason or _orders(intent.asked.get("order_id"), intent.merchant_id)
+    found = reason or spec.look_up(intent.asked, intent.identity)
     if isinstance(found, Reason):
-        error = ReadRefused(found.code, sentence(found, principal.locale))
-        record_refusal("read.refused", error, actor=principal.actor, action=spec.name, reason=found.code)
-        raise error
+        raise _read_refused(principal, spec.name, found)
+    answer = spec.answer(found, unsettled_requests(principal.customer_id, principal.locale), principal.locale)
+    if isinstance(answer, Reason):
+        raise _read_refused(principal, spec.name, answer)
     with transaction.atomic():
         audit.record(
             "read.answered", actor=principal.actor,
-            action=spec.name, orders=len(found), conversation=str(conversation_id or ""),
+            action=spec.name, records=len(found), conversation=str(conversation_id or ""),
         )  # fmt: skip
-    return spec.answer(found, unsettled_requests(principal.customer_id, principal.locale), principal.locale)
+    return answer
 
 
-def _orders(order_id: str | None, merchant_id: str) -> tuple[Order, ...] | Reason:
-    if order_id is None:
-        # Never trust the merchant's list to hold only this customer's orders.
-        return tuple(order for order in merchant().orders_of(merchant_id) if order.customer == merchant_id)
-    order = fetch_own_order(merchant(), order_id, merchant_id)
-    return order if isinstance(order, Reason) else (order,)
+def _read_refused(principal: Principal, action: str, reason: Reason) -> ReadRefused:
+    error = ReadRefused(reason.code, sentence(reason, principal.locale))
+    place = place_of(reason).get("place", "")
+    record_refusal("read.refused", error, actor=principal.actor, action=action, reason=reason.code, place=place)
+    return error
 
 
 def confirm(request_id: UUID, *, principal: Principal, digest: str) -> ActionRequest:
     """Confirm the customer's own card, exactly as it was shown.
 
-    Returns the request: queued, awaiting approval, or cancelled with the reason if the order or limits have changed.
+    Returns the request: queued, awaiting approval, or cancelled with the reason if the records or limits have changed.
     Raises NotFound for another customer's request, NotSignedIn without a fresh proof of identity, DigestMismatch,
     Expired, NotWaiting (each confirmation counts once) or MerchantUnavailable; the card then stays as it was.
     """
@@ -90,8 +98,8 @@ def confirm(request_id: UUID, *, principal: Principal, digest: str) -> ActionReq
     except SupportBotError as error:
         record_refusal("confirm.refused", error, actor=principal.actor, request_id=request.pk)
         raise
-    order = fetch_own_order(merchant(), request.order_id, principal.merchant_id())
-    return _confirm(request.pk, principal, digest, order)
+    records = gather_again(request, principal.identity())
+    return _confirm(request.pk, principal, digest, records)
 
 
 def _own(request_id: UUID, principal: Principal) -> ActionRequest:
@@ -124,30 +132,32 @@ def _check_waiting(request: ActionRequest, state: State) -> None:
 
 
 @transaction.atomic
-def expire(request_id: UUID, reason: Reason) -> None:
-    """Expire a request that has waited too long; has no effect once someone has decided."""
-    request = lock_request(request_id)
-    if request.state in (State.AWAITING_CONFIRMATION, State.AWAITING_APPROVAL):
-        transition(request, State.EXPIRED, actor="system", reason=reason)
-
-
-@transaction.atomic
-def _confirm(request_id: UUID, principal: Principal, digest: str, order: Order | Reason) -> ActionRequest:
+def _confirm(request_id: UUID, principal: Principal, digest: str, records: Records | Reason) -> ActionRequest:
     request = lock_request(request_id)
     if request.state != State.AWAITING_CONFIRMATION or lapse_reason(request) is not None:
         raise NotWaiting()
     if not is_same_digest(digest, request.digest):
         raise DigestMismatch()
     ledger.lock()
-    decision = reevaluate(request, order)
+    decision = reevaluate(request, records)
     if decision.is_refusal:
         return transition(request, State.CANCELLED, actor="policy", reason=decision.reason)
     ledger.reserve(request, money_in(request), now())
     confirmed: dict[str, Any] = {"confirmed_by": principal.actor, "needs_approval": decision.needs_approval}
     if decision.needs_approval:
-        deadline = now() + APPROVAL_LIFE
-        return transition(request, State.AWAITING_APPROVAL, actor=principal.actor, expires_at=deadline, **confirmed)
-    return transition(request, State.QUEUED, actor=principal.actor, expires_at=None, **confirmed)
+        confirmed |= {
+            "expires_at": now() + APPROVAL_LIFE, "judged_by": request.policy_version.number,
+            "approvals_needed": decision.approvals,
+        }  # fmt: skip
+        return transition(request, State.AWAITING_APPROVAL, actor=principal.actor, **confirmed)
+    return _queue(request, actor=principal.actor, **confirmed)
+
+
+def _queue(request: ActionRequest, *, actor: str, **fields: Any) -> ActionRequest:
+    """Let a request run: at once, or when the hold of the rules in force is over."""
+    minutes = rules_of(policy_of(request.action)).hold_minutes
+    due_at = now() + timedelta(minutes=minutes) if minutes else None
+    return transition(request, State.QUEUED, actor=actor, expires_at=None, due_at=due_at, **fields)
 
 
 def decline(request_id: UUID, *, principal: Principal) -> ActionRequest:
@@ -170,20 +180,24 @@ def _withdraw(request_id: UUID, *, actor: str) -> ActionRequest:
 
 
 def approve(request_id: UUID, *, approver: User, digest: str) -> ActionRequest:
-    """Approve a waiting request, exactly as it was shown.
+    """Approve a waiting request, exactly as it was shown. If two people have to, the first approval is kept, and the
+    request waits for another person's.
 
-    Raises NotApprover without the right on its policy; OwnRequest for a person with a conflict of interest, superusers
-    included; DigestMismatch if it is not what was shown; NotWaiting if someone decided first; Expired; SwitchedOff.
+    Raises NotApprover without the right on its policy; NeedsAnotherPerson for a second approval by the same person;
+    OwnRequest for a person with a conflict of interest, superusers included; DigestMismatch if it is not what was
+    shown; NotWaiting if someone decided first; Expired, also if the rules have changed and refuse it now; SwitchedOff;
+    MerchantUnavailable if new rules need records to judge it.
     """
     _check_decider(request_id, approver)
     try:
         return _approve(request_id, approver, digest)
-    except (DigestMismatch, NotWaiting, SwitchedOff) as error:
+    except (DigestMismatch, MerchantUnavailable, NeedsAnotherPerson, NotWaiting, SwitchedOff) as error:
         record_refusal("approve.refused", error, actor=name_of(approver), request_id=request_id)
         raise
 
 
 def _approve(request_id: UUID, approver: User, digest: str) -> ActionRequest:
+    judge_anew(request_id)
     _check_waiting(_request(request_id), State.AWAITING_APPROVAL)
     with transaction.atomic():
         request = lock_request(request_id)
@@ -193,8 +207,36 @@ def _approve(request_id: UUID, approver: User, digest: str) -> ActionRequest:
             raise DigestMismatch()
         if not rules_of(policy_of(request.action)).is_enabled:
             raise SwitchedOff()
+        if not is_judged(request):
+            raise MerchantUnavailable()
         decider = name_of(approver)
-        return transition(request, State.QUEUED, actor=decider, decided_by=decider, expires_at=None)
+        if request.approvals_needed > 1 and not _has_first_approval(request, approver):
+            return _approve_first(request, decider)
+        return _queue(request, actor=decider, decided_by=decider)
+
+
+def _has_first_approval(request: ActionRequest, approver: User) -> bool:
+    """Return whether somebody else has approved it who may still decide; raises NeedsAnotherPerson if it is the same
+    person."""
+    if request.first_approved_by == name_of(approver):
+        raise NeedsAnotherPerson()
+    first = first_approver(request)
+    return first is not None and may_decide(request, first)
+
+
+def first_approver(request: ActionRequest) -> User | None:
+    """Return who has approved a request that two people have to approve."""
+    _, _, key = request.first_approved_by.partition("user:")
+    found: User | None = User.objects.filter(pk=key).first() if key else None
+    return found
+
+
+def _approve_first(request: ActionRequest, decider: str) -> ActionRequest:
+    request.first_approved_by, request.first_approved_at = decider, now()
+    request.save(update_fields=["first_approved_by", "first_approved_at"])
+    audit.record("approval.first", actor=decider, request_id=request.pk, digest=request.digest)
+    announce(TOPIC, request.pk, workspace_id=request.workspace_pk)
+    return request
 
 
 def reject(request_id: UUID, *, approver: User, words: str = "", note: str = "") -> ActionRequest:
@@ -221,6 +263,25 @@ def cancel(request_id: UUID, *, canceller: User) -> ActionRequest:
     return _withdraw(request_id, actor=name_of(canceller))
 
 
+def settle_by_hand(request_id: UUID, *, outcome: Finding, person: User, note: str = "") -> ActionRequest:
+    """Settle a request whose outcome is unknown, as a person who has found out what happened. The note is for the team.
+
+    Raises NotApprover without the right on its policy; OwnRequest for a person with a conflict of interest; NotWaiting
+    if the outcome is known by now; InvalidInput for an invalid note.
+    """
+    _check_decider(request_id, person)
+    reason = settlement(happened=outcome == "happened", note=note)
+    with transaction.atomic():
+        request = lock_request(request_id)
+        if request.state != State.UNKNOWN:
+            raise NotWaiting("This request is not waiting for somebody to find out what happened.")
+        if outcome == "did_not" and request.due_at and outcome_kind(request) is OutcomeKind.REPLAY_SAFE:
+            raise NotWaiting("The call is still being repeated, so it may yet happen. Try again in an hour.")
+        forget_command(request)
+        to = State.SUCCEEDED if outcome == "happened" else State.FAILED
+        return transition(request, to, actor=name_of(person), reason=reason, due_at=None)
+
+
 def _check_decider(request_id: UUID, person: User) -> None:
     request = _check_right(request_id, person)
     if is_conflict_of_interest(request, person):
@@ -231,18 +292,33 @@ def _check_decider(request_id: UUID, person: User) -> None:
 
 def _check_right(request_id: UUID, person: User) -> ActionRequest:
     request = _request(request_id)
-    policy = policy_of(request.action)
-    if policy is None or not may_approve(person, policy):
+    if not may_decide(request, person):
         error = NotApprover()
         record_refusal("approve.refused", error, actor=name_of(person), request_id=request_id)
         raise error
     return request
 
 
+def may_decide(request: ActionRequest, person: User) -> bool:
+    """Return whether a person has the right on the request's policy, and the role that its action asks for."""
+    policy = policy_of(request.action)
+    if policy is None or not may_approve(person, policy):
+        return False
+    spec = action_as_made(request.action, request.spec_version)
+    role = spec.approval_role if isinstance(spec, WriteAction) else ""
+    deciding = (role, Membership.Role.ADMIN)
+    members = Membership.objects.filter(user=person, workspace_id=policy.workspace_pk)
+    return not role or members.filter(role__in=deciding).exists()
+
+
 def is_conflict_of_interest(request: ActionRequest, person: User) -> bool:
     """Return whether a request is the person's own: they made or confirmed it, or are its customer."""
     if {request.proposed_by, request.confirmed_by} & {name_of(person), f"operator:{person.username}"}:
         return True
+    if request.proposed_by.startswith("key:"):  # by a program: whoever its key acts as has made it
+        own = ApiKey.objects.filter(user=person)
+        if request.proposed_by in {key.actor for key in own}:
+            return True
     customer = Customer.objects.filter(pk=request.customer_id).first()
     return bool(customer and person.email and customer.email.casefold() == person.email.casefold())
 

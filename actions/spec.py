@@ -9,12 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, Final
 
-from actions.facts import Arguments, Facts, Order, Unsettled
+from actions.errors import OutdatedAction
+from actions.facts import Arguments, Facts, Identity, Records, Subject, Unsettled
 from actions.money import Money, format_money
+from actions.outcomes import BackEnd, OutcomeKind
 from actions.reasons import Reason
 from actions.schema import Shape
+from supportbot.translation import text_in
+
+# Former names of an action's methods, refused until 0.3: a method that nothing calls would be ignored silently.
+_RENAMED: Final = {"suits": "is_applicable", "face": "card"}
 
 
 class Risk(StrEnum):
@@ -29,13 +35,23 @@ class Risk(StrEnum):
 class Limits:
     """The default rules of a new workspace, in its own currency; None means no limit."""
 
-    max_per_order: Decimal | None = None
+    max_per_order: Decimal | None = None  # or per other subject
     max_per_customer_day: Decimal | None = None
     max_per_customer_year: Decimal | None = None
     max_per_workspace_day: Decimal | None = None
     max_requests_per_customer_day: int | None = None
     approval_above: Decimal | None = None
+    second_approval_above: Decimal | None = None
     window_days: int | None = None
+    hold_minutes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """The action that takes this one back, and for how many hours it is offered."""
+
+    action: str
+    within_hours: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +60,7 @@ class Terms:
 
     arguments: dict[str, Any]
     money: Money | None = None
-    shown: Mapping[str, str] = field(default_factory=dict)  # merchant data that the card repeats
+    shown: Mapping[str, Any] = field(default_factory=dict)  # merchant data that the card repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +90,32 @@ class Card:
 
 
 class Action(ABC):
-    """What reads and writes share. `description` and `examples` are by locale: the built-in answerer detects intents
-    with them, and a model gets them in its tool list."""
+    """What reads and writes share. `title` is a message of the customers' catalogues; `description` and `examples` are
+    by locale: the built-in answerer detects intents with them, and a model gets them in its tool list."""
 
-    name: ClassVar[str]
-    version: ClassVar[int] = 1
-    risk: ClassVar[Risk]
-    arguments: ClassVar[Shape]
-    title: ClassVar[Mapping[str, str]]
-    description: ClassVar[Mapping[str, str]]
-    examples: ClassVar[Mapping[str, Sequence[str]]]
-    limits: ClassVar[Limits] = Limits()
+    name: str
+    version: int = 1
+    risk: Risk
+    arguments: Shape
+    title: str
+    description: Mapping[str, str]
+    examples: Mapping[str, Sequence[str]]
+    limits: Limits = Limits()
+
+    def title_in(self, locale: str) -> str:
+        """Return the title in a customer's language."""
+        return text_in(locale, self.title)
+
+    def __init_subclass__(cls) -> None:
+        """Raise OutdatedAction for a class that still defines a method by its former name."""
+        super().__init_subclass__()
+        for former, current in _RENAMED.items():
+            if former in vars(cls):
+                raise OutdatedAction(f"{cls.__module__}: rename {cls.__name__}.{former} to {current}.")
+
+    def option_label(self, argument: str, option: str, locale: str) -> str:
+        """Return how people read an option of a choice."""
+        return option
 
     @property
     def is_read(self) -> bool:
@@ -95,14 +126,23 @@ class Action(ABC):
         return self.arguments.json_schema()
 
 
+HAND_OVER: Final = "hand_over"  # in the answer of a look-up: the conversation goes to a person, who reads this
+CARDS: Final = "cards"  # in the answer of a look-up: records to draw, apart from what a model reads
+
+
 class ReadAction(Action):
     """A look-up inside a turn; nothing changes, so there is no card."""
 
     risk = Risk.READ
+    has_cards: bool = False  # whether its answers hold records to draw
 
     @abstractmethod
-    def answer(self, orders: Sequence[Order], unsettled: Sequence[Unsettled], locale: str) -> dict[str, Any]:
-        """Return what the customer may see of their own orders and their requests about them, as JSON."""
+    def look_up(self, asked: Arguments, identity: Identity) -> Sequence[Any] | Reason:
+        """Return the customer's own records, or why there are none to show. Raises MerchantUnavailable."""
+
+    @abstractmethod
+    def answer(self, found: Sequence[Any], unsettled: Sequence[Unsettled], locale: str) -> dict[str, Any] | Reason:
+        """Return what the customer may see of these records and of their requests about them, as JSON."""
 
     @abstractmethod
     def words(self, answer: Mapping[str, Any], locale: str) -> str:
@@ -110,30 +150,84 @@ class ReadAction(Action):
 
 
 class WriteAction(Action):
-    """An action that changes one order. `order_id` is always an argument."""
+    """An action that changes one record of the customer, its subject. One about an order derives from `OrderAction`."""
+
+    subject_kind: str
+    outcome: OutcomeKind = OutcomeKind.STATUS_LOOKUP
+    approvals: int = 1  # by how many people, if the action itself asks for approval
+    approval_role: str = ""  # the role that decides besides admins; "" for anybody with the right on the policy
+    undo: Undo | None = None
 
     @abstractmethod
-    def terms(self, asked: Arguments, order: Order) -> Terms | Reason:
-        """Return the complete terms, or the reason why the intent makes no sense for this order. Raises
-        InvalidArguments for a value that only the order shows to be invalid."""
+    def gather(self, asked: Arguments, identity: Identity) -> Records | Reason:
+        """Return the records that the action depends on, or the reason why this customer has none. A record of somebody
+        else and a missing one give the same reason. Raises MerchantUnavailable or NotConnected."""
 
-    def is_applicable(self, order: Order) -> bool:
-        """Return whether the order's state allows this action at all; customers choose from the applicable ones."""
-        return True
+    @abstractmethod
+    def no_records(self, arguments: Arguments) -> Reason:
+        """Return the reason if nothing can be looked up any more, since the customer was erased."""
+
+    @abstractmethod
+    def subject(self, arguments: Arguments, records: Records | None) -> Subject:
+        """Return the subject in the merchant's spelling; without records, as far as the arguments name it."""
+
+    @abstractmethod
+    def complete(self, asked: Arguments, records: Records) -> Terms | Reason:
+        """Return the complete terms, or the reason why the intent makes no sense for these records. Raises
+        InvalidArguments for a value that only the records show to be invalid."""
 
     @abstractmethod
     def obstacle(self, arguments: Arguments, facts: Facts) -> Reason | None:
         """Return what forbids it now, or None; checked at proposal, at confirmation and right before the call."""
 
-    @abstractmethod
-    def call(self, arguments: Arguments, customer: str) -> Call: ...
+    def is_applicable(self, record: Any) -> bool:
+        """Return whether the state of such a record allows this action at all; customers choose from the applicable
+        ones."""
+        return True
+
+    def is_as_shown(
+        self, arguments: Arguments, records: Records, *, subject: Subject, shown: Mapping[str, Any]
+    ) -> bool:
+        """Return whether these records still lead to what the card showed; asked when there is no obstacle."""
+        return self.subject(arguments, records) == subject
+
+    def wants_approval(self, arguments: Arguments, records: Records) -> bool:
+        """Return whether the action itself asks for a person's approval, whatever the amount."""
+        return False
+
+    def undo_arguments(
+        self, arguments: Arguments, receipt: Mapping[str, Any], identity: Identity
+    ) -> Mapping[str, Any] | None:
+        """Return what to ask the action of `undo` for, None for the arguments of the same name. Raises CannotUndo."""
+        return None
 
     @abstractmethod
-    def card(self, arguments: Arguments, shown: Mapping[str, str], locale: str) -> Card: ...
+    def back_end(self, arguments: Arguments, locale: str) -> BackEnd:
+        """Return the system that runs the command and is asked for its outcome; what it tells the customer is in this
+        locale. Raises NotConnected."""
+
+    @abstractmethod
+    def command(self, arguments: Arguments, records: Records, *, key: str) -> Any | Reason:
+        """Return the command in the back end's terms, or the reason why there is none."""
+
+    @abstractmethod
+    def command_as_json(self, command: Any) -> dict[str, Any]:
+        """Return what `command_from_json` makes the same command of; stored by actions that are safe to replay."""
+
+    @abstractmethod
+    def command_from_json(self, sent: dict[str, Any], *, seconds: float) -> Any:
+        """Return the command again; its answer may take so long, if the back end's own deadline can be changed."""
+
+    @abstractmethod
+    def card(self, arguments: Arguments, shown: Mapping[str, Any], locale: str) -> Card: ...
 
     @abstractmethod
     def receipt(self, arguments: Arguments, result: Mapping[str, Any]) -> dict[str, Any]:
         """Return what is stored of the merchant's answer: short texts only."""
+
+    def receipt_rows(self, receipt: Mapping[str, Any], locale: str) -> list[Row]:
+        """Return a stored receipt with labels of the action's own; empty where readers know its fields."""
+        return []
 
 
 def money_of(arguments: Arguments) -> Money:
@@ -145,10 +239,11 @@ def formatted_amount(arguments: Arguments, locale: str) -> str:
     return format_money(money_of(arguments), locale)
 
 
+_IN_AMOUNTS: Final = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"  # spaces that do not count as printable
+
+
 def short(value: object, limit: int = 120) -> str:
     """Return a merchant's text for a receipt: printable and of limited length, or "" if it is not a string."""
-    return "".join(char for char in value if char.isprintable())[:limit] if isinstance(value, str) else ""
-
-
-def label(locale: str, english: str, german: str) -> str:
-    return german if locale.startswith("de") else english
+    if not isinstance(value, str):
+        return ""
+    return "".join(char for char in value if char.isprintable() or char in _IN_AMOUNTS)[:limit]

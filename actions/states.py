@@ -38,6 +38,8 @@ FINAL: Final = frozenset(state for state in State if state not in TRANSITIONS)
 OPEN: Final = (
     State.AWAITING_CONFIRMATION, State.AWAITING_APPROVAL, State.QUEUED, State.EXECUTING, State.UNKNOWN,
 )  # fmt: skip
+UNDOING: Final = (*OPEN, State.SUCCEEDED)  # of requests that take the same one back, one at most is in these
+WAITING: Final = (State.AWAITING_CONFIRMATION, State.AWAITING_APPROVAL)  # for a person
 WITHDRAWABLE: Final = (State.AWAITING_CONFIRMATION, State.AWAITING_APPROVAL, State.QUEUED)
 
 
@@ -82,5 +84,6 @@ END $$;
 
 FIXED: Final = (
     "id", "workspace_id", "customer_id", "conversation_id", "action", "spec_version", "policy_version_id",
-    "proposal_key", "asked_digest", "digest", "amount", "currency", "order_id", "created_at",
+    "proposal_key", "undoes", "asked_digest", "digest", "amount", "currency", "subject_kind",
+    "subject_id", "order_id", "created_at",
 )  # fmt: skip

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
+from django.utils.translation import gettext
+
 from actions.errors import InvalidArguments
 
 MAX_CHARACTERS: Final = 16_000
@@ -58,14 +60,16 @@ def _written(raw: Mapping[str, Any]) -> str:
 
 
 def _unreadable(cause: str) -> InvalidArguments:
-    return InvalidArguments(f"The arguments cannot be read. {cause}", fields={"arguments": [cause]})
+    return InvalidArguments(
+        gettext("The arguments could not be read. {cause}").format(cause=cause), fields={"arguments": [cause]}
+    )
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value: dict[str, Any] = {}
     for name, item in pairs:
         if name in value:
-            raise InvalidArguments(fields={printable_name(name): ["This argument is given twice."]})
+            raise InvalidArguments(fields={printable_name(name): [gettext("This argument is given twice.")]})
         value[name] = item
     return value
 

@@ -1,4 +1,5 @@
-"""Periodic work: publish what is still queued, recover silent attempts, check unknown outcomes, expire requests.
+"""Periodic work: publish what is still queued, recover silent attempts, check unknown outcomes, judge what waits under
+other rules, expire requests.
 
 Every step is conditional on the request's state, so two sweeps at once, or a sweep and a worker, do nothing twice.
 """
@@ -19,21 +20,22 @@ from django.db.models import Q
 from django.utils.timezone import now
 from kombu.exceptions import OperationalError
 
-from actions import audit, services
-from actions.connectors.port import DidNot, Found, Happened, NeverSeen, merchant
-from actions.errors import NotConnected
-from actions.execution import FIRST_RECHECK, fail, recover, refusal_reason, succeed
+from actions import audit
+from actions.execution import FIRST_RECHECK, fail, find_out, may_find_out, recover, refusal_reason, succeed
+from actions.judging import judge_anew, unjudged
 from actions.models import ActionRequest, Attempt
+from actions.outcomes import DidNot, Happened, NeverSeen
 from actions.publisher import publish
 from actions.reasons import Reason
 from actions.states import State
-from actions.transitions import lock_request
+from actions.transitions import expire, lock_request
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 
 logger = logging.getLogger(__name__)
 BATCH: Final = 200
 CHECK_SECONDS: Final = 1.0
+JUDGE_SECONDS: Final = 5.0
 CHECK_LEASE: Final = timedelta(seconds=30)
 # "Never seen" proves that nothing happened once no call can be in progress any more. A merchant may still be working on
 # a call that we stopped waiting for; a call that it has answered is finished, and its records may only lag a little.
@@ -52,6 +54,20 @@ def sweep() -> None:
     except (OperationalError, OSError):
         logger.info("actions: the broker is not responding, the next sweep will publish")
     _check_outcomes()
+
+
+def judge_waiting() -> None:
+    """Judge what waits under other rules than those in force, for a few seconds; the next sweep does the rest.
+
+    The newest first: if all of them no longer fit a limit, those that have waited longest stay.
+    """
+    ends_at = monotonic() + JUDGE_SECONDS
+    with across_workspaces("sweep of action requests"):
+        condition = unjudged()
+    for due in _due(condition, newest_first=True):
+        if monotonic() >= ends_at:
+            return
+        _for_each(judge_anew, [due])
 
 
 def _for_each(step: Callable[[UUID], None], due: list[tuple[UUID, UUID]]) -> None:
@@ -90,18 +106,16 @@ def _check_outcome(request_id: UUID) -> None:
         reconcile(request_id)
 
 
-def _due(condition: Q) -> list[tuple[UUID, UUID]]:
+def _due(condition: Q, *, newest_first: bool = False) -> list[tuple[UUID, UUID]]:
+    order = "-changed_at" if newest_first else "changed_at"
     with across_workspaces("sweep of action requests"):
-        found = ActionRequest.objects.filter(condition).order_by("changed_at").values_list("workspace_id", "id")
+        found = ActionRequest.objects.filter(condition).order_by(order).values_list("workspace_id", "id")
         return [(workspace_id, request_id) for workspace_id, request_id in found[:BATCH] if workspace_id is not None]
 
 
 def reconcile(request_id: UUID) -> None:
-    """Ask the merchant by key for the outcome of an unknown request; nothing is ever sent again here."""
-    try:
-        found: Found = merchant().find(str(request_id))
-    except NotConnected:
-        found = DidNot("not_connected", "", is_final=False)
+    """Find out the outcome of an unknown request, as its outcome kind allows."""
+    found = find_out(ActionRequest.objects.get(pk=request_id))
     with _lock_unknown(request_id) as request:
         if request is None:
             return
@@ -135,6 +149,9 @@ def _settles_at(request: ActionRequest) -> datetime:
 
 def _schedule_recheck(request: ActionRequest) -> None:
     """Check again after half the time it has been unknown: soon at first, later hourly, and once when it settles."""
+    if not may_find_out(request):  # from here on it is with a person
+        ActionRequest.objects.filter(pk=request.pk, state=State.UNKNOWN).update(due_at=None)
+        return
     moment = now()
     due_at = moment + min(max((moment - request.changed_at) / 2, FIRST_RECHECK), MAX_PAUSE)
     settles_at = _settles_at(request)
@@ -146,7 +163,7 @@ def _schedule_recheck(request: ActionRequest) -> None:
 def expire_waiting() -> None:
     """Expire the cards and approvals whose time is up."""
     for state, reason in ((State.AWAITING_CONFIRMATION, "not_confirmed"), (State.AWAITING_APPROVAL, "not_approved")):
-        _for_each(partial(services.expire, reason=Reason(reason)), _due(Q(state=state, expires_at__lte=now())))
+        _for_each(partial(expire, reason=Reason(reason)), _due(Q(state=state, expires_at__lte=now())))
 
 
 def checkpoint_audit_chain() -> None:

@@ -5,6 +5,8 @@ from uuid import UUID
 from celery import shared_task
 
 from actions import sweeping
+from actions.connections import services as connections
+from actions.definitions import tools
 from actions.execution import execute
 from actions.publisher import RUN_REQUEST
 from supportbot.accounts.scope import workspace_scope
@@ -23,6 +25,12 @@ def sweep() -> None:
 
 
 @shared_task
+def judge_waiting() -> None:
+    """Judge what waits under other rules than those in force."""
+    sweeping.judge_waiting()
+
+
+@shared_task
 def expire_waiting() -> None:
     sweeping.expire_waiting()
 
@@ -30,6 +38,17 @@ def expire_waiting() -> None:
 @shared_task
 def checkpoint_audit_chain() -> None:
     sweeping.checkpoint_audit_chain()
+
+
+@shared_task
+def forget_old_secrets() -> None:
+    connections.forget_old_secrets()
+
+
+@shared_task
+def check_tools() -> None:
+    """Switch off actions whose tools are not what was reviewed."""
+    tools.check_all()
 
 
 @shared_task(name="actions.tasks.write_down_heads")

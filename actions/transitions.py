@@ -14,8 +14,8 @@ from actions.canonical import canonical
 from actions.errors import NotWaiting
 from actions.models import ActionRequest
 from actions.publisher import publisher
-from actions.reasons import Reason
-from actions.states import State
+from actions.reasons import Reason, place_of
+from actions.states import WAITING, State
 from supportbot.errors import NotFound
 from supportbot.outbox.services import announce
 
@@ -34,6 +34,14 @@ def lock_request(request_id: UUID) -> ActionRequest:
     return request
 
 
+@transaction.atomic
+def expire(request_id: UUID, reason: Reason) -> None:
+    """Expire a request that has waited too long; has no effect once someone has decided."""
+    request = lock_request(request_id)
+    if request.state in WAITING:
+        transition(request, State.EXPIRED, actor="system", reason=reason)
+
+
 def transition(
     request: ActionRequest, to: State, *, actor: str, reason: Reason | None = None, **fields: Any
 ) -> ActionRequest:
@@ -48,9 +56,12 @@ def transition(
     audit.record(
         f"request.{to}", actor=actor, request_id=request.pk,
         before=str(old), reason=reason.code if reason else "", digest=request.digest, **_facts_digest(reason),
+        **place_of(reason),
     )  # fmt: skip
     announce(TOPIC, request.pk, workspace_id=request.workspace_pk)
-    if to is State.QUEUED and request.due_at is None:  # a retry waits until it is due, and for the sweep
+    if (
+        to is State.QUEUED and request.due_at is None
+    ):  # what is held, and a retry, waits until it is due, and for the sweep
         wake = partial(publisher.wake, request.workspace_pk, request.pk)
         transaction.on_commit(wake, robust=True)
     return request

@@ -1,9 +1,9 @@
-"""How soon a confirmed action begins, beside a direct dispatch by Celery, and how many actions a second get done.
+"""How soon a confirmed action starts, compared with a direct dispatch by Celery, and how many are done per second.
 
     python -m bench.actions [--actions 150] [--parallel 4] [--json]
 
-One run starts a throw-away product with a worker of its own (as `make run` does: threads, all queues) and a merchant in
-memory. README.md says how to read the figures.
+One run starts a temporary instance with its own worker (as `make run` does: threads, all queues) and a merchant in
+memory. README.md explains the figures.
 """
 
 import argparse
@@ -18,11 +18,12 @@ from typing import Any, Final
 
 from bench.figures import percentile, table
 from bench.instance import Instance, temporary_folder, throw_away_instance
-from bench.processes import ROOT, cpu_seconds, serving
+from bench.processes import ROOT, cpu_seconds, private_bytes, serving
 from supportbot.embedded.ports import LOOPBACK, free_port
 
-NO_MODEL: Final = "http://127.0.0.1:9"  # nobody asks anything
+NO_MODEL: Final = "http://127.0.0.1:9"  # never called
 WARM_UP: Final = 20
+MIB: Final = 2**20
 Figures = dict[str, Any]
 
 
@@ -49,7 +50,7 @@ def merchant(folder: Path) -> Iterator[int]:
 
 @contextmanager
 def worker(instance: Instance) -> Iterator[int]:
-    """Run the product's worker, and in it the tasks of the benchmark."""
+    """Run the product's worker together with the tasks of the benchmark."""
     child = instance.child("worker")
     child.command += ["-I", "bench.starts"]
     child.environment = {**child.environment, "SHOP_PORT": os.environ["SHOP_PORT"], "PYTHONPATH": str(ROOT)}
@@ -65,7 +66,7 @@ def measure(merchant_url: str, worker_pid: int, count: int, parallel: int) -> tu
     import django
 
     django.setup()
-    from bench.confirming import Shopper  # needs the settings of the throw-away instance
+    from bench.confirming import Shopper  # needs the settings of the temporary instance
 
     shopper = Shopper(merchant_url)
     shopper.starts(WARM_UP)
@@ -78,6 +79,7 @@ def measure(merchant_url: str, worker_pid: int, count: int, parallel: int) -> tu
         "done_per_second": round(count / (done_after - began), 1),
         "caller_cpu_ms_per_action": round((time.process_time() - own_cpu) / count * 1000, 1),
         "worker_cpu_ms_per_action": round((cpu_seconds(worker_pid) - cpu) / count * 1000, 1),
+        "worker_mib": round(private_bytes(worker_pid) / MIB),
     }
 
 

@@ -1,7 +1,7 @@
-"""What the model server says: a hundred tokens of one word, the same for the same request. Pure.
+"""The model server's answers: a hundred tokens of one word, the same for the same request. Pure.
 
-The words have to pass the product's checks on model text, or the benchmark would measure refusals: a request without
-sources gets sentences that state no fact; one with sources gets sentences quoted from them, each with its marker.
+The text must pass the product's checks, or the benchmark would measure refusals: a request without sources gets
+sentences that state no fact; one with sources gets sentences quoted from them, each with its marker.
 """
 
 import itertools
@@ -16,24 +16,24 @@ _PLAIN: Final = (
     "Would you tell me which of the two you mean?",
     "How would you like to go on from here?",
 )
-# The last sentence takes what is left of the hundred: every beginning of three words or more is a question.
+# The last sentence fills up the hundred: any beginning of it with three or more words is a question.
 _CLOSING: Final = (
     "Would you like me to stay with you here while you go through each of these steps on your own page once more, or "
     "would you rather tell me after each of them what you see there, so as to get to the end of it without hurry"
 )
-_CLOSING_LEAST: Final = 3
+_MIN_CLOSING: Final = 3
 _SOURCE: Final = re.compile(r'<source number="(\d+)"[^>]*>\n(.*?)\n</source>', re.DOTALL)
-# Whole sentences: behind a label ("**Gifts:** We ...") stands half of one.
+# Whole sentences only: after a label ("**Gifts:** We ...") comes half of one.
 _SENTENCE: Final = re.compile(r"(?:(?<=\n)|(?<=[.!?] ))[A-Z][^.!?\n|*_`#>‹›\[\]()]{40,160}\.(?=\s)")
 _QUOTES: Final = 3
 
 
 def tokens_for(prompt: str, count: int) -> list[str]:
-    """Return an answer of `count` tokens to a prompt; every token but the first begins with its blank."""
+    """Return an answer of `count` tokens to a prompt; every token but the first begins with a blank."""
     words: list[str] = []
     for sentence in itertools.chain([_OPENING], _quotations(prompt), itertools.cycle(_PLAIN)):
         more = _words(sentence)
-        if len(words) + len(more) + _CLOSING_LEAST > count:
+        if len(words) + len(more) + _MIN_CLOSING > count:
             break
         words += more
     first, *others = [*words, *_closing(count - len(words))]
@@ -51,7 +51,7 @@ def _words(sentence: str) -> list[str]:
 
 
 def _quotations(prompt: str) -> list[str]:
-    """Return sentences of the prompt's first sources that have any, with their markers."""
+    """Return sentences of the prompt's first sources, with their markers."""
     found = [
         f"{sentence.rstrip('.')} [{number}]."
         for number, text in _SOURCE.findall(prompt)

@@ -1,10 +1,10 @@
-"""What a chat turn costs beside a bare relay of the same stream.
+"""What a chat turn costs, compared with a bare relay of the same stream.
 
     python -m bench.chat [--chats 40] [--turns 3] [--rounds 2] [--vectors FILE] [--json]
 
-One run starts the paced model server, the bare relay and a throw-away product, and measures in turn: the bare relay
-with a frame a token, the same with 30 ms windows, the product without retrieval, the product with the demo's knowledge.
-README.md says how to read the figures.
+One run starts the paced model server, the bare relay and a temporary instance, and measures in turn: the bare relay
+with a frame per token, the same with 30 ms windows, the product without retrieval, the product with the demo's
+articles. README.md explains the figures.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from bench.chats import BareChat, ProductChat
 from bench.counts import count_turn
 from bench.figures import table
 from bench.instance import KNOWLEDGE, Instance, temporary_folder, throw_away_instance
-from bench.measuring import Load, Reading, measure
+from bench.measuring import Load, Reading, Server, measure
 
 BARE: Final = "bare relay"
 WINDOWED: Final = "bare relay, 30 ms windows"
@@ -58,25 +58,26 @@ def demo_questions() -> list[str]:
 def measure_bare(folder: Path, model_url: str, load: Load) -> Iterator[Named]:
     with processes.bare_relay(folder, model_url) as (pid, url):
         for name, path in ((BARE, "/"), (WINDOWED, "/windowed")):
-            yield name, measure(pid, partial(BareChat.open, url=url + path), load)
+            yield name, measure(Server(pid), partial(BareChat.open, url=url + path), load)
 
 
 def measure_product(instance: Instance, load: Load) -> Iterator[Named]:
     for name, retrieval in ((PLAIN, "0"), (WHOLE, "1")):
         with instance.web(KB_RETRIEVAL=retrieval) as web:
             instance.forget_counts()
-            yield name, measure(web.pid, partial(ProductChat.open, web=web, channel=instance.channel), load)
+            server = Server(web.pid, f"{web.origin}/metrics")
+            yield name, measure(server, partial(ProductChat.open, web=web, channel=instance.channel), load)
 
 
 def best_of(name: str, readings: Sequence[Named]) -> dict[str, Any]:
-    """Return the least of each figure over the rounds, and all their problems: others' work only ever adds."""
+    """Return the lowest of each figure over the rounds, and all problems: other work on the machine can only add."""
     rounds = [reading.figures() for named, reading in readings if named == name]
     least = {key: min(figures[key] for figures in rounds) for key in rounds[0]}
     return {"name": name, **least, "problems": sum(figures["problems"] for figures in rounds)}
 
 
 def compared(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows with what each has over the first, the bare relay."""
+    """Return the rows with each one's overhead over the first, the bare relay."""
     bare = rows[0]
     return [
         row
@@ -102,7 +103,7 @@ def show(
 
 
 def _turned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one row for each figure, with a column for each server: it fits a terminal."""
+    """Return one row per figure with a column per server, which fits a terminal."""
     return [{"": key, **{row["name"]: row[key] for row in rows}} for key in rows[0] if key != "name"]
 
 

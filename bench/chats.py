@@ -1,4 +1,4 @@
-"""The customer's end of a chat, with the bare relay and with the product (docs/protocol.md)."""
+"""A customer's chat with the bare relay or with the product (docs/protocol.md)."""
 
 import asyncio
 import time
@@ -73,7 +73,7 @@ class ProductChat:
     async def open(
         cls, client: aiohttp.ClientSession, web: Web, channel: str, *, offers_compression: bool = False
     ) -> AsyncIterator[Self]:
-        """Ask for a ticket as a visitor's page does, open the socket with it and wait for the welcome."""
+        """Request a ticket like a visitor's page, open the socket with it and wait for the welcome."""
         headers = {"Origin": web.origin}
         tickets = f"{web.origin}/api/v1/widget/tickets"
         async with client.post(tickets, json={"channel": channel}, headers=headers) as answer:
@@ -108,7 +108,7 @@ class ProductChat:
 
 
 async def turns_of(chat: Chat, questions: list[str]) -> list[Turn]:
-    """Ask the questions one after the other; one that is not answered in time ends the run."""
+    """Ask the questions one after another; a question without an answer in time ends the run."""
     turns = []
     for question in questions:
         async with asyncio.timeout(TURN_SECONDS):

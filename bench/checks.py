@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""What the checks do to models' answers: which are shown whole, which are confirmed, what of harm gets through.
+"""What the checks do to models' answers: which are shown whole, which are confirmed, which harm gets through.
 
     python -m bench.checks FILE.jsonl [--json] [--strictness strict|balanced|open] [--markers as-written|none|all]
 
 Rows are `{"id", "passages": [{"title", "text", "locale"?}], "said": [...], "answer", "locale"?, "label"?, "ledger"?:
-[text], "lookups"?: [text]}`. An answer is streamed as a turn streams it, with its markers as they stand; where it has
-none at all, every sentence gets the markers of all passages (`--markers` says otherwise). No instance is needed.
+[text], "lookups"?: [text]}`. An answer is streamed as in a turn, with its own markers; if it has none, every
+sentence gets the markers of all passages (unless `--markers` says otherwise). No instance is needed.
 
-With --json it prints a line a row: `{"id", "shown": "whole"|"partly"|"replaced", "confirmed": true|false|null,
-"taken_back": [words], "sentences": [{"text", "withheld": code|null, "support", "second_look", "citations"}]}`. Else a
-table by label: shares of the answers shown whole, partly and replaced, unconfirmed, touched or unconfirmed, with words
-taken back, sentences withheld by code, and the time and vectors an answer took.
+With --json it prints one line per row: `{"id", "shown": "whole"|"partly"|"replaced", "confirmed": true|false|null,
+"taken_back": [words], "sentences": [{"text", "withheld": code|null, "support", "second_look", "citations"}]}`.
+Otherwise a table by label: shares of answers shown whole, partly and replaced, unconfirmed, touched or unconfirmed,
+with words taken back, sentences withheld by code, and the time and vectors per answer.
 """
 
 import argparse
@@ -33,7 +33,7 @@ STRICTNESS: Final = ("strict", "balanced", "open")
 
 @dataclass(frozen=True)
 class Checked:
-    """A row and what became of its answer."""
+    """A row and the result of its answer."""
 
     row: Mapping[str, Any]
     result: dict[str, Any]
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def checked_row(row: Mapping[str, Any], *, strictness: str, markers: str) -> Checked:
-    """Stream one answer through a draft and tell what became of it."""
+    """Stream one answer through a draft and return the result."""
     from supportbot.assistant.drafting import Draft
     from supportbot.language.detection import detect
 
@@ -98,7 +98,7 @@ def checked_row(row: Mapping[str, Any], *, strictness: str, markers: str) -> Che
 
 
 def settled(draft: Any) -> tuple[float, int]:
-    """Give a draft the vectors that it asks for; return the time they took and their number."""
+    """Give a draft the vectors that it asks for; return their time and number."""
     from supportbot.assistant.vectors import vectors_of
 
     took, made = 0.0, 0
@@ -123,7 +123,7 @@ def passage_of(place: int, told: Mapping[str, Any]) -> Any:
 
 
 def with_markers(answer: str, passages: int, markers: str) -> str:
-    """Return the answer with the markers of all passages behind each sentence, if it has none of its own."""
+    """Return the answer with the markers of all passages after each sentence, if it has none of its own."""
     from supportbot.language.sentences import marked_sources, sentences_of
 
     if markers == "none" or not passages:
@@ -162,7 +162,7 @@ def told(row: Mapping[str, Any], draft: Any, final: Any) -> dict[str, Any]:
 
 
 def taken_back(streamed: str, final: str) -> list[str]:
-    """Return the words that were shown on the way and do not stand in the end."""
+    """Return the words that were shown while streaming but are not in the final text."""
     from supportbot.language.sentences import without_markers
 
     left = Counter(re.findall(r"\w+", without_markers(streamed)))
@@ -171,7 +171,7 @@ def taken_back(streamed: str, final: str) -> list[str]:
 
 
 def table(checked: list[Checked]) -> Iterable[str]:
-    """Yield the lines of the table, each label by itself."""
+    """Yield the lines of the table, one label after another."""
     groups: dict[str, list[Checked]] = defaultdict(list)
     for one in checked:
         groups[one.row.get("label", "all")].append(one)

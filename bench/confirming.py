@@ -1,4 +1,4 @@
-"""Customers who confirm refunds, in this process as a web process does it. Import it after `django.setup()`."""
+"""Customers who confirm refunds, in this process as in a web process. Import it after `django.setup()`."""
 
 import itertools
 import time
@@ -44,17 +44,17 @@ class Shopper:
             self.customer = Customer.objects.create(external_id="bench", name="Bench")
 
     def _note_commits(self) -> None:
-        """The publisher is woken right after the commit, before `confirm` returns: that moment is the commit's."""
+        """Note when the publisher is woken: that is right after the commit, before `confirm` returns."""
         wake = publisher.wake
 
         def noting(workspace_id: UUID, request_id: UUID) -> None:
             self.committed[request_id] = time.time()
             wake(workspace_id, request_id)
 
-        publisher.wake = noting  # type: ignore[method-assign]  # what is measured is not changed by it
+        publisher.wake = noting  # type: ignore[method-assign]  # does not change what is measured
 
     def starts(self, count: int) -> tuple[list[float], list[float]]:
-        """Return milliseconds from commit to start, of actions and of bare tasks: one at a time and in turn."""
+        """Return milliseconds from commit to start of actions and of bare tasks, measured alternately."""
         action, direct = [], []
         with workspace_scope(self.workspace.pk):
             for _ in range(count):
@@ -71,14 +71,14 @@ class Shopper:
 
     def _direct(self) -> float:
         name = uuid.uuid4().hex
-        with transaction.atomic():  # as much of a transaction as a caller of `delay_on_commit` would have
+        with transaction.atomic():  # the same transaction that a caller of `delay_on_commit` would have
             Customer.objects.filter(pk=self.customer.pk).update(name=name[:8])
         committed = time.time()
         nothing.delay(str(self.workspace.pk), name)
         return (started_at(name) - committed) * 1000
 
     def many(self, count: int, parallel: int) -> tuple[float, float]:
-        """Confirm so many from so many threads; return when the last was confirmed and when the last had succeeded."""
+        """Confirm requests from several threads; return when the last was confirmed and when the last had succeeded."""
         with ThreadPoolExecutor(parallel) as pool:
             list(pool.map(self._confirm_one, range(count)))
         confirmed = self.clock()
@@ -96,8 +96,8 @@ class Shopper:
             connection.close()
 
     def _propose(self) -> ActionRequest:
-        wish = {"order_id": f"B-{next(self.orders)}", "reason": "bench"}
-        return propose(self._principal(), "refund_order", wish, proposal_key=f"bench:{uuid.uuid4()}")
+        arguments = {"order_id": f"B-{next(self.orders)}", "reason": "bench"}
+        return propose(self._principal(), "refund_order", arguments, proposal_key=f"bench:{uuid.uuid4()}")
 
     def _principal(self) -> Principal:
         return Principal(

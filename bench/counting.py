@@ -1,18 +1,16 @@
-"""The product's ASGI application, counting: what each service asks of the database, and what goes through the layer.
+"""The product's ASGI application with counters for database statements by service and channel-layer messages.
 
-    uvicorn bench.counting:application      `GET /bench/counts` returns the counts so far and begins anew
+    uvicorn bench.counting:application      `GET /bench/counts` returns the counts so far and resets them
 
-Counts, unlike times, are the same on every machine. This application is never timed.
+Unlike times, counts are the same on every machine. This application is never timed.
 """
 
-import functools
 import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
-from channels.db import database_sync_to_async
 from django.db import connection
 
 from supportbot import asgi, asyncdb
@@ -21,24 +19,23 @@ from supportbot.chat.selectors import heads_of
 from supportbot.widget.socket.connection_registry import check_access, record_presence
 from supportbot.widget.socket.queue_position import queue_frames
 
-# Rounds that a process makes whether or not anybody chats: they belong to no turn.
+# Periodic work of every process, which belongs to no turn.
 _OF_THE_PROCESS: Final = frozenset([heads_of, record_presence, queue_frames, check_access])
 _lock: Final = threading.Lock()
 _calls: Counter[str] = Counter()
 _queries: Counter[str] = Counter()
 _running: Final = threading.local()
-_cross: Final = database_sync_to_async
+_cross: Final = asyncdb._run_in
 _group_send: Final = layer.send
 
 
-def _counted(service: Callable[..., Any], **options: Any) -> Any:
-    """Wrap one crossing to the database: its statements are counted under the service's name."""
+async def _counted(executor: Any, service: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Run one call to the database and count its statements under the service's name."""
     if service in _OF_THE_PROCESS:
-        return _cross(service, **options)
+        return await _cross(executor, service, *args, **kwargs)
     name = service.__qualname__.partition(".<locals>")[0]
 
-    @functools.wraps(service)
-    def run(*args: Any, **kwargs: Any) -> Any:
+    def run() -> Any:
         _running.service = name
         try:
             with connection.execute_wrapper(_count_statement):
@@ -47,7 +44,7 @@ def _counted(service: Callable[..., Any], **options: Any) -> Any:
             with _lock:
                 _calls[name] += 1
 
-    return _cross(run, **options)
+    return await _cross(executor, run)
 
 
 def _count_statement(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
@@ -63,7 +60,7 @@ async def _counted_send(group: str, message: dict[str, Any]) -> None:
 
 
 def counts() -> dict[str, dict[str, int]]:
-    """Return calls and statements by service since the last time."""
+    """Return calls and statements by service since the last call."""
     with _lock:
         found = {name: {"calls": calls, "statements": _queries[name]} for name, calls in sorted(_calls.items())}
         _calls.clear()
@@ -79,5 +76,5 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await asgi.application(scope, receive, send)  # type: ignore[arg-type]  # Channels types its own scopes
 
 
-vars(asyncdb)["database_sync_to_async"] = _counted  # the one crossing there is
+vars(asyncdb)["_run_in"] = _counted  # the only crossing to the database
 vars(layer)["send"] = _counted_send

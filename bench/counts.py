@@ -1,4 +1,4 @@
-"""What one turn asks of the database and the channel layer, counted in a run of its own."""
+"""Database statements and channel-layer messages of one turn, counted in a separate run."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ TURNS: Final = 4
 
 
 def count_turn(instance: Instance, questions: Sequence[str]) -> list[dict[str, Any]]:
-    """Return, by service, how often a turn calls it and how many statements that takes; transactions not counted."""
+    """Return by service how often a turn calls it and how many statements it takes, without BEGIN and COMMIT."""
     with instance.web(application="bench.counting:application", KB_RETRIEVAL="1") as web:
         instance.forget_counts()
         found, turns = asyncio.run(_play(web, instance.channel, questions))

@@ -1,8 +1,8 @@
-"""How fast the desk is: a customer's message until an agent sees it, and the queue with ten thousand open tickets.
+"""How fast the desk is: from a customer's message until an agent sees it, and the queue with 10,000 open tickets.
 
     python -m bench.desk [--messages 200] [--open 10000]
 
-A product of its own is started in a temporary folder. The goal of both is 300 ms at the 95th percentile.
+It starts a temporary instance. The goal for both is 300 ms at the 95th percentile.
 """
 
 import argparse
@@ -28,7 +28,7 @@ PACE: Final = 15
 
 @dataclass(frozen=True)
 class Shift:
-    """What the bench's own data come to: an agent's log-in, a held conversation and its customer's secret."""
+    """The benchmark's data: an agent's login, a claimed conversation and its customer's secret."""
 
     cookie: str
     conversation: str
@@ -40,12 +40,12 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=200)
     parser.add_argument("--open", type=int, default=10_000, dest="open_tickets")
     chosen = parser.parse_args()
-    # No model is asked for anything: a person has the conversation that is measured.
+    # No model is called: a person has the measured conversation.
     with temporary_folder() as folder, throw_away_instance(folder, "http://127.0.0.1:9") as instance:
         shift = _prepare(chosen.open_tickets)
         with instance.web() as web:
             rows = asyncio.run(_measured(instance, web, shift, chosen.messages))
-    print(table([{**row, "goal_ms": GOAL_MS} for row in rows]))  # noqa: T201  # the bench's answer
+    print(table([{**row, "goal_ms": GOAL_MS} for row in rows]))  # noqa: T201  # the result
 
 
 def _prepare(open_tickets: int) -> Shift:
@@ -137,7 +137,7 @@ async def _messages(
         await _until(desk, "head", "")
         for number in range(count):
             if number % PACE == 0:
-                instance.forget_counts()  # a customer may write some messages a minute, and this one writes hundreds
+                instance.forget_counts()  # this customer writes more messages than the limit per minute
             text, began = f"message {number}", time.perf_counter()
             sending = asyncio.create_task(_say(customer, says, shift.visitor, text))
             await _until(desk, "event", text)

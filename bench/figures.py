@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """Return the smallest value that is not below `percent` of all of them (nearest rank); 0 of none."""
+    """Return the percentile by nearest rank, 0 for no values."""
     ranked = sorted(values)
     return round(ranked[math.ceil(len(ranked) * percent / 100) - 1], 2) if ranked else 0.0
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> str:
-    """Return rows with equal keys as aligned columns; the first column is text, the others are figures."""
+    """Return rows with the same keys as aligned columns, the first as text, the others as figures."""
     names = list(rows[0])
     cells = [names, *([str(row[name]) for name in names] for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(names))]

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Recall of vector search under the workspace filter, against the exact order, and what one search costs.
+"""Recall of vector search with the workspace filter, compared with the exact order, and the cost of a search.
 
     python -m bench.filtered_recall [--chunks 20000] [--workspaces 20] [--queries 200]
 
 Synthetic: clustered unit vectors (cosine to a cluster's centre about .75, as passages on one topic have), every
-workspace with the same clusters, so that the neighbours of a query lie in all of them. Both scans are measured,
-whichever the search would choose for a scope of that size. Prints one JSON line a scan.
+workspace with the same clusters, so that a query's neighbours are in all of them. Both scans are measured,
+whichever the search would choose for a scope of that size. Prints one JSON line per scan.
 """
 
 import argparse
@@ -95,7 +95,7 @@ def noisy(dice: Any, vector: Any) -> Any:
 
 
 def fill(vectors: Any, workspaces: int, recipe: Any) -> list[tuple[Any, dict[int, Any]]]:
-    """Store the vectors, row n in workspace n modulo `workspaces`; return each one's id and its chunk ids by row."""
+    """Store row n in workspace n modulo `workspaces`; return each workspace's id and its chunk ids by row."""
     from supportbot.accounts.scope import workspace_scope
     from supportbot.accounts.services import create_workspace
 
@@ -110,7 +110,7 @@ def fill(vectors: Any, workspaces: int, recipe: Any) -> list[tuple[Any, dict[int
 
 
 def store(workspace_id: Any, rows: Sequence[int], vectors: Any, recipe: Any) -> dict[int, Any]:
-    """Put ten chunks on each live article."""
+    """Create live articles with ten chunks each."""
     from pgvector import HalfVector
 
     from kb.models import Article, Chunk

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""How well passages that hold the answer are told from passages about the same things, and the fit of what tells it.
+"""How well passages with the answer are distinguished from others on the same subject, and the fit for it.
 
     python -m bench.grounds --corpus NAME=DOCUMENTS,QUESTIONS.jsonl[,MORE.jsonl] ... [--cache DIR] [--out FILE]
 
-DOCUMENTS is anything `kb_import` takes, "demo" the demo's knowledge. A row of QUESTIONS is a question with `gold`,
-which has its answer there, or one without it; or a conversation as `kb_eval --as-asked` reads it, with a `label`:
-ANSWERABLE or UNANSWERABLE, any other is left out. Each is searched for as a turn does, and its sentences are compared.
+DOCUMENTS is anything `kb_import` accepts, "demo" the demo's articles. A row of QUESTIONS is a question with `gold`,
+which is answered there, or one without; or a conversation as `kb_eval --as-asked` reads it, with the `label` ANSWERABLE
+or UNANSWERABLE (others are skipped). Each is searched for as in a turn, and its sentences are compared.
 
-Printed is for each corpus what the fit on the other ones makes of it: AUC, how many answerable questions are answered,
-and how many of each kind of others are refused, first by the grounds alone and then together with the search's own
-confidence. A line `folds` does the same by fifths of all conversations. The numbers fitted on everything come last;
-`--out` writes them as `kb/search/calibrations/answers.json` has them.
+For each corpus it prints the results of the fit on the others: AUC, the share of answerable questions that are
+answered, and the share of each other kind that is refused, first by the grounds alone and then together with the
+search's own confidence. The line `folds` does the same with fifths of all conversations. The numbers fitted on
+everything come last; `--out` writes them in the format of `kb/search/calibrations/answers.json`.
 """
 
 import argparse
@@ -36,7 +36,7 @@ _FOLDS: Final = 5
 
 @dataclass(frozen=True)
 class Asked:
-    """A question that was asked: its grounds, by what its search alone decided, and its kind, empty if answerable."""
+    """A question with its grounds, the decision of search alone, and its kind, empty if answerable."""
 
     example: "Example"
     is_on_topic: bool
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def put(corpus: str, cache: Path) -> list[Asked]:
-    """Fill a workspace with a corpus and ask its questions."""
+    """Import a corpus into a workspace and ask its questions."""
     from django.core.management import call_command
 
     from kb.evaluation.question_files import rows_of
@@ -79,7 +79,7 @@ def put(corpus: str, cache: Path) -> list[Asked]:
 
 
 def ask(corpus: str, row: dict[str, Any], where: str) -> Asked | None:
-    """Search as a turn does and compare the sentences; None for a row that is neither answerable nor not."""
+    """Search as in a turn and compare the sentences; None for a row with another label."""
     from kb.access import Viewer
     from kb.evaluation.fitting import Example
     from kb.evaluation.question_files import conversation_of, locale_of
@@ -121,7 +121,7 @@ def fitted(asked: Sequence[Asked]) -> dict[str, Any]:
 
 
 def calibrated(asked: Sequence[Asked]) -> "Calibration":
-    """Return the fit, with the threshold at which grounds and search together come nearest to both aims."""
+    """Return the fit, with the threshold at which grounds and search together come closest to both goals."""
     from kb.evaluation.fitting import (
         ON_GROUNDS,
         WANTED_OF_NEAR_MISSES,
@@ -152,9 +152,9 @@ def calibrated(asked: Sequence[Asked]) -> "Calibration":
 
 
 def to_fit_on(asked: Iterable[Asked]) -> "list[Example]":
-    """Return what the fit sees: corpora with near misses, and of their questions without an answer only these.
+    """Return the rows to fit on: of corpora with near misses, without their questions on foreign subjects.
 
-    Foreign ones are the search's own matter, and would make near misses look easy.
+    Search handles those by itself, and they would make near misses look easy.
     """
     seen = [one.example for one in asked if one.example.is_answerable or one.example.kind == "near_miss"]
     fitted_on = {example.corpus for example in seen if not example.is_answerable}

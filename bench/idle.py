@@ -1,4 +1,4 @@
-"""What an idle socket costs: memory of the web process with many welcomed sockets that say nothing.
+"""What an idle socket costs: memory of the web process with many open, silent sockets.
 
     python -m bench.idle [--sockets 500] [--compression] [--json]
 
@@ -23,9 +23,9 @@ from bench.instance import Instance, Web, temporary_folder, throw_away_instance
 from bench.measuring import open_all
 from bench.processes import cpu_seconds, private_bytes, resident_bytes
 
-NO_MODEL: Final = "http://127.0.0.1:9"  # nobody asks anything
+NO_MODEL: Final = "http://127.0.0.1:9"  # never called
 WARM_UP: Final = 40
-BATCH: Final = 50  # below what one address may ask for in a minute
+BATCH: Final = 50  # below the limit per address and minute
 QUIET_SECONDS: Final = 10.0
 
 
@@ -46,7 +46,7 @@ async def _measure(instance: Instance, web: Web, sockets: int, offers_compressio
                 instance.forget_counts()
                 await open_all(stack, [open_chat] * min(BATCH, count - opened), client)
 
-        await open_some(WARM_UP)  # what the first ones cost (connections, caches, code) is not theirs
+        await open_some(WARM_UP)  # without the one-time cost of connections, caches and code
         memory_before, began = private_bytes(web.pid), time.monotonic()
         await open_some(sockets)
         seconds = time.monotonic() - began

@@ -2,7 +2,7 @@
 
     python bench/install_size.py [--python python3.12] [--json]
 
-Needs nothing installed but Python with venv, and a package index. Exits with 1 above the limits.
+Needs only Python with venv, and a package index. Exits with 1 above the limits.
 """
 
 import argparse
@@ -23,7 +23,7 @@ BLOCK_BYTES = 512  # the unit of st_blocks, whatever the file system's own block
 
 @dataclass(frozen=True)
 class Size:
-    """Byte code included; MiB are 2^20 bytes, MB 10^6. The limit is on what `du -sm` shows."""
+    """Size including byte code; MiB are 2^20 bytes, MB 10^6. The limit applies to the figure of `du -sm`."""
 
     disk_mib: int
     disk_mb: int
@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def install(python: str, folder: Path) -> None:
-    """Do what `make run` does first."""
+    """Install the packages as `make run` does."""
     subprocess.run([python, "-m", "venv", folder], check=True)
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(LOCK)], check=True)

@@ -1,4 +1,4 @@
-"""A product of one's own for a benchmark: PostgreSQL and Valkey in a temporary folder, one workspace, one channel."""
+"""A temporary instance for a benchmark: PostgreSQL and Valkey in a temporary folder, one workspace, one channel."""
 
 import json
 import os
@@ -48,7 +48,7 @@ class Instance:
         self._model_url = model_url
 
     def prepare(self) -> None:
-        """Start the servers, make the tables, a workspace and a channel."""
+        """Start the servers, create the tables, a workspace and a channel."""
         self.postgres.start()
         self.valkey.start()
         os.environ.update(self._environment())
@@ -57,7 +57,7 @@ class Instance:
         self.channel = json.loads(self.manage("channel_create", "bench", "--json"))["channel"]
 
     def import_knowledge(self, vectors: Path | None) -> None:
-        """Import the demo's articles; vectors are taken from the file and added to it."""
+        """Import the demo's articles; vectors are read from the file, and new ones are added to it."""
         options = ["--vectors", str(vectors)] if vectors else []
         self.manage("kb_import", *(str(path) for path in KNOWLEDGE.iterdir() if path.is_dir()), *options)
 
@@ -71,7 +71,7 @@ class Instance:
 
     @contextmanager
     def web(self, *, application: str = "", **environment: str) -> Iterator[Web]:
-        """Run the web process as `make run` does (or another application in its place), with settings of one's own."""
+        """Run the web process as `make run` does, or another application instead, with extra settings."""
         plan = self._plan(free_port())
         child = product_children(plan, self.folder)[0]
         command = [application or part if part == "supportbot.asgi:application" else part for part in child.command]
@@ -79,11 +79,11 @@ class Instance:
             yield Web(server.pid, plan.port)
 
     def child(self, name: str) -> ChildProcess:
-        """Return a process of `make run` (web, worker, beat), not started."""
+        """Return a process of `make run` (web, worker, beat) without starting it."""
         return next(child for child in product_children(self._plan(free_port()), self.folder) if child.name == name)
 
     def forget_counts(self) -> None:
-        """Empty the cache: 500 sockets from one address are more than a visitor may ask for in a minute."""
+        """Empty the cache, since 500 sockets from one address are above the limit per minute."""
         with redis.Redis.from_url(f"{self.valkey.url()}/2") as cache:
             cache.flushdb()
 
@@ -133,7 +133,7 @@ def temporary_folder() -> Iterator[Path]:
 @contextmanager
 def throw_away_instance(folder: Path, model_url: str) -> Iterator[Instance]:
     for name in [name for name in os.environ if name.startswith(_OUTSIDE_WORLD)]:
-        del os.environ[name]  # what the caller's own instance uses is not to be measured, nor called
+        del os.environ[name]  # the caller's own model and shop must not be measured or called
     instance = Instance(folder, model_url)
     with ExitStack() as stack:
         stack.callback(instance.stop)

@@ -1,8 +1,8 @@
-"""A merchant that answers at once: orders that can always be refunded, keys decided once, everything in memory.
+"""A merchant in memory that answers at once: orders can always be refunded, and each key is decided once.
 
     python -m bench.local_merchant --port N
 
-It checks no signatures and keeps no books: what is measured is the product, not a shop.
+It checks no signatures and keeps no records: the product is measured, not a shop.
 """
 
 import argparse
@@ -42,7 +42,7 @@ class Merchant(BaseHTTPRequestHandler):
         self.wfile.write(raw)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Stay silent: a line for each call would be most of the work."""
+        """Log nothing: a line per call would take most of the time."""
 
 
 def order(name: str) -> dict[str, Any]:

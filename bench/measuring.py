@@ -1,7 +1,8 @@
-"""One measurement: some chats at once against one server, its processor time read around them."""
+"""One measurement: concurrent chats with one server, and its processor time before and after."""
 
 import asyncio
 import random
+import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ from bench.turns import Turn
 
 OPENING_AT_ONCE: Final = 8
 STARTS_WITHIN_SECONDS: Final = 1.0
-# What a server still writes about an answer after its last frame belongs to the turn.
+# What a server writes after the last frame of an answer belongs to the turn.
 SETTLE_SECONDS: Final = 0.5
+_VECTOR_SECONDS: Final = re.compile(r"^supportbot_vector_cpu_seconds_total (\S+)", re.MULTILINE)
 OpenChat = Callable[[aiohttp.ClientSession], AbstractAsyncContextManager[Chat]]
 
 
@@ -29,14 +31,33 @@ class Load:
     questions: Sequence[str]
 
     def of_chat(self, number: int) -> list[str]:
-        """Return a chat's questions: a warm-up and then its turns, different ones for every chat."""
+        """Return a chat's questions, different for every chat: the warm-up, then the measured turns."""
         start = number * (self.turns + 1)
         return [self.questions[(start + turn) % len(self.questions)] for turn in range(self.turns + 1)]
 
 
 @dataclass(frozen=True)
+class Server:
+    """A process under measurement, and where it counts the processor time of its vectors; a relay makes none."""
+
+    pid: int
+    metrics_url: str = ""
+
+    def cpu_seconds(self) -> float:
+        return cpu_seconds(self.pid)
+
+    async def vector_seconds(self, client: aiohttp.ClientSession) -> float:
+        if not self.metrics_url:
+            return 0.0
+        async with client.get(self.metrics_url) as answer:
+            found = _VECTOR_SECONDS.search(await answer.text())
+        return float(found[1]) if found else 0.0
+
+
+@dataclass(frozen=True)
 class Reading:
     cpu_seconds: float
+    vector_seconds: float
     turns: list[Turn]
 
     def figures(self) -> dict[str, Any]:
@@ -45,7 +66,9 @@ class Reading:
         return {
             "turns": count,
             "cpu_ms_per_turn": round(self.cpu_seconds * 1000 / count, 2),
+            "vector_cpu_ms": round(self.vector_seconds * 1000 / count, 2),
             "added_first_ms_p50": percentile(first, 50),
+            "added_first_ms_p99": percentile(first, 99),
             "added_turn_ms_p50": percentile(whole, 50),
             "added_turn_ms_p99": percentile(whole, 99),
             "frames_per_turn": round(sum(turn.frames for turn in self.turns) / count, 1),
@@ -55,31 +78,33 @@ class Reading:
         }
 
 
-def measure(pid: int, open_chat: OpenChat, load: Load) -> Reading:
-    """Open the chats, play one turn in each to warm up, then read the turns."""
+def measure(server: Server, open_chat: OpenChat, load: Load) -> Reading:
+    """Open the chats, play one warm-up turn in each, then measure the others."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_measure(pid, open_chat, load))
+        return runner.run(_measure(server, open_chat, load))
 
 
-async def _measure(pid: int, open_chat: OpenChat, load: Load) -> Reading:
+async def _measure(server: Server, open_chat: OpenChat, load: Load) -> Reading:
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         chats = await open_all(stack, [open_chat] * load.chats, client)
         plays = [load.of_chat(number) for number in range(load.chats)]
         await asyncio.gather(*(turns_of(chat, play[:1]) for chat, play in zip(chats, plays, strict=True)))
         await asyncio.sleep(SETTLE_SECONDS)
-        before = cpu_seconds(pid)
-        # Starts at odd moments: chats in step would share wake-ups that real ones do not.
+        vectors_before = await server.vector_seconds(client)
+        before = server.cpu_seconds()
+        # Irregular starts: synchronised chats would share wake-ups, which real ones do not.
         offsets = random.Random(1)
         later = [_after(offsets.uniform(0, STARTS_WITHIN_SECONDS), chat, play[1:])
                  for chat, play in zip(chats, plays, strict=True)]  # fmt: skip
         turns = [turn for found in await asyncio.gather(*later) for turn in found]
         await asyncio.sleep(SETTLE_SECONDS)
-        return Reading(cpu_seconds(pid) - before, turns)
+        spent = server.cpu_seconds() - before
+        return Reading(spent, await server.vector_seconds(client) - vectors_before, turns)
 
 
 async def open_all(stack: AsyncExitStack, openers: Sequence[OpenChat], client: aiohttp.ClientSession) -> list[Chat]:
-    """Open chats, a few at a time; the stack closes them."""
+    """Open chats, a few at a time; the exit stack closes them."""
     gate = asyncio.Semaphore(OPENING_AT_ONCE)
 
     async def open_one(opener: OpenChat) -> Chat:

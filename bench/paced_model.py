@@ -1,10 +1,10 @@
-"""A Chat Completions server with an exact pace, for benchmarks; it does nothing else.
+"""A Chat Completions server with an exact pace, for benchmarks.
 
     python -m bench.paced_model --port 9100
 
-Each token has its due time on one clock, so a late one does not delay the next. `GET /lateness` says how late tokens
-left since the last call, in milliseconds: the noise floor of a run. (tests/modelserver is the server for faults; it
-sleeps between tokens, which drifts by a millisecond a token.)
+Each token has a due time on one clock, so a late one does not delay the next. `GET /lateness` returns how late tokens
+were sent since the last call, in milliseconds: the noise floor of a run. (tests/modelserver is the server for faults;
+it sleeps between tokens, which drifts by a millisecond per token.)
 """
 
 import argparse

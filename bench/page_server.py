@@ -1,4 +1,4 @@
-"""A merchant's empty pages on an origin of their own, compressed as any web server does it."""
+"""Serves a merchant's empty pages on a separate origin, compressed as by any web server."""
 
 import gzip
 import mimetypes
@@ -20,7 +20,7 @@ class Pages:
     bodies: list[str] = field(default_factory=list)
 
     def with_body(self, body: str) -> str:
-        """Return the path of a page that holds this."""
+        """Return the path of a page with this body."""
         self.bodies.append(body)
         return f"/page/{len(self.bodies) - 1}"
 
@@ -50,7 +50,7 @@ def page_server(files: Path) -> Iterator[Pages]:
             return file.read_bytes(), mimetypes.guess_type(file.name)[0] or "application/octet-stream"
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
     pages = Pages(f"http://{LOOPBACK}:{server.server_port}")

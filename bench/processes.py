@@ -1,4 +1,4 @@
-"""Servers under measurement: started, watched through /proc (Linux only), stopped."""
+"""Starts, measures (through /proc, Linux only) and stops servers."""
 
 import os
 import signal
@@ -15,14 +15,14 @@ from supportbot.embedded.processes import spawn, stop, wait_until
 START_SECONDS: Final = 60.0
 ROOT: Final = Path(__file__).resolve().parent.parent
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
-# The flags of the product's own web process, so that both sides pay for the same server.
+# The flags of the product's web process, so that both sides use the same server.
 UVICORN: Final = ("--ws", "auto", "--ws-max-size", "262144", "--no-proxy-headers", "--no-server-header",
                   "--no-access-log", "--log-level", "warning")  # fmt: skip
 
 
 @contextmanager
 def serving(command: Sequence[str], port: int, log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server and return once its port answers; its last words go into the error when it does not."""
+    """Run a server and return once its port answers; the error holds its last output."""
     with log.open("ab") as output:
         server = spawn(command, output=output, environment={**os.environ, **environment}, folder=ROOT)
     try:
@@ -53,13 +53,13 @@ def bare_relay(folder: Path, model_url: str) -> Iterator[tuple[int, str]]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the processor time of a process and all its threads, those that ended included; 10 ms fine."""
+    """Return the processor time of a process and all its threads, ended ones too, in steps of 10 ms."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def private_bytes(pid: int) -> int:
-    """Return the memory that only this process holds."""
+    """Return the memory that is not shared with other processes."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) * 1024
 

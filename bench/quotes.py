@@ -4,14 +4,14 @@
     python -m bench.quotes [FILE.jsonl] [--knowledge DOCUMENTS] [--unanswerable FILE.jsonl] [--vectors FILE]
                            [--threshold P] [--show N]
 
-Every question goes through a whole turn in a throw-away installation: search, choice of pieces, checks, citations.
-Of answerable questions it prints how often the first, and how often any, cited article is a right one (`gold`); where
-the rows name the sentences that answer (`answers`), how often the first, and any, quote is one of them: `right`. An
-answer is `wrong` that quotes neither such a sentence nor a right article, and `beside` where it quotes a right article
-without them. It also prints how often the answer was "not found", and how many lines one has. Of unanswerable ones: how
-often it was "not found", and how often anything was searched for. A row's `group` is counted by itself beside its
-language. `--threshold` tries another probability from which on the passages are taken to hold the answer. `--show`
-prints N answers of each language to be read.
+Every question goes through a whole turn in a temporary installation: search, choice of pieces, checks, citations. For
+answerable questions it prints how often the first, and how often any, cited article is a right one (`gold`); if the
+rows list the sentences that answer (`answers`), how often the first, and any, quote is one of them: `right`. An answer
+is `wrong` if it quotes neither such a sentence nor a right article, and `beside` if it quotes a right article without
+one. It also prints how often the answer was "not found", and its number of lines. For unanswerable ones: how often it
+was "not found", and how often anything was searched for. A row's `group` is counted separately, beside its language.
+`--threshold` tries another probability above which passages are taken to hold the answer. `--show` prints N answers per
+language.
 """
 
 import argparse
@@ -38,7 +38,7 @@ WORKSPACE: Final = "bench"
 
 @dataclass(frozen=True)
 class Answered:
-    """A question and what came back; `kind` is empty for an answerable one."""
+    """A question and its answer; `kind` is empty for an answerable one."""
 
     question: str
     locale: str
@@ -48,13 +48,13 @@ class Answered:
     cited: tuple[str, ...]  # articles, in the order of the citations
     took_ms: float
     quotes: tuple[str, ...] = ()
-    answering: frozenset[str] = frozenset()  # the sentences that answer, any one of them
+    answering: frozenset[str] = frozenset()  # sentences that answer; one is enough
     group: str = ""
     is_searched: bool = True
 
     @property
     def answers_by(self) -> list[bool]:
-        """Return of each quote, in their order, whether it answers; the lead of a list speaks for its first item."""
+        """Return for each quote in order whether it answers; the lead of a list counts as its first item."""
         quotes = [bare(quote) for quote in self.quotes]
         hits = [any(quote and (quote in right or right in quote) for right in self.answering) for quote in quotes]
         is_lead = len(hits) > 1 and self.quotes[0].rstrip().endswith(":")
@@ -81,7 +81,7 @@ def main() -> None:
     options = _options()
     rows = [row for path in (options.questions, options.unanswerable) if path for row in _rows(path)]
     for name in [name for name in os.environ if name.startswith("OPENAI_")]:
-        del os.environ[name]  # a model of the caller's own would be asked in the built-in answerer's place
+        del os.environ[name]  # the caller's own model would answer instead of the built-in answerer
     with installation():
         fill(options.knowledge, options.vectors)
         with threshold_of(options.threshold):
@@ -107,7 +107,7 @@ def fill_from(knowledge: Path, workspace: str, vectors: Path | None) -> None:
     is_folder = knowledge.is_dir()
     folders = [path for path in sorted(knowledge.iterdir()) if path.is_dir()] if is_folder else []
     with tempfile.TemporaryDirectory() as folder:
-        own = Path(folder) / "vectors"  # importing adds to the file, and a shipped one stays as it is
+        own = Path(folder) / "vectors"  # importing adds to the file, so a shipped one is copied
         if vectors is not None and vectors.exists():
             shutil.copy(vectors, own)
         call_command(
@@ -134,7 +134,7 @@ def threshold_of(probability: float | None) -> Iterator[None]:
 
 
 def answered(rows: Iterable[dict[str, Any]]) -> Iterator[Answered]:
-    """Ask each question in a conversation of its own, as a signed-in customer would."""
+    """Ask each question in its own conversation, as a signed-in customer."""
     from supportbot.accounts.models import Customer, Workspace
     from supportbot.accounts.scope import workspace_scope
     from supportbot.assistant.asking import ask
@@ -162,7 +162,7 @@ def answered(rows: Iterable[dict[str, Any]]) -> Iterator[Answered]:
 
 
 def figures(answers: Iterable[Answered]) -> Iterator[dict[str, Any]]:
-    """Yield a row of figures for each language of the answerable questions and each kind of the others."""
+    """Yield a row of figures per language of the answerable questions and per kind of the others."""
     groups: dict[tuple[str, str], list[Answered]] = defaultdict(list)
     for answer in answers:
         groups["unanswerable" if answer.kind else "answerable", answer.kind or answer.locale].append(answer)
@@ -202,7 +202,7 @@ def _answering(members: list[Answered]) -> dict[str, float]:
 
 
 def bare(text: str) -> str:
-    """Return a sentence's words alone, whatever marks stand around them and wherever its links lead."""
+    """Return only a sentence's words, without markup and link targets."""
     return " ".join(re.findall(r"\w+", re.sub(r"\]\([^)]*\)", "]", text).lower()))
 
 

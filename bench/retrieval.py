@@ -3,9 +3,9 @@
 
     python -m bench.retrieval --corpus NAME=DOCUMENTS,QUESTIONS.jsonl ... [--cache DIR]
 
-DOCUMENTS is anything `kb_import` takes. Every corpus becomes a workspace of a throw-away installation. Embedding costs
-about 0.3 s a passage once; vectors are kept by content hash under the cache folder, so an interrupted run goes on where
-it stopped. Prints what `kb_eval --compare` prints.
+DOCUMENTS is anything `kb_import` accepts. Every corpus becomes a workspace of a temporary installation. Embedding takes
+about 0.3 s per passage once; vectors are cached by content hash in the cache folder, so an interrupted run can
+continue. Prints the same as `kb_eval --compare`.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""The pace of the model server, known to both ends: what a reader sees later than this was added on the way."""
+"""The pace of the model server, known to both ends: any further delay at the reader was added on the way."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """One answer: the first token so long after the request, the others at an even rate."""
+    """One answer: the delay of the first token after the request, and the steady rate of the others."""
 
     first_token_seconds: float = 0.2
     tokens: int = 100

@@ -1,6 +1,6 @@
-"""A throw-away installation for benchmarks: an embedded PostgreSQL in a temporary folder, migrated and gone at the end.
+"""A temporary installation for benchmarks: an embedded PostgreSQL in a temporary folder, deleted after use.
 
-`DATABASE_URL` names another server to measure on; its database must be empty and is not cleaned up.
+`DATABASE_URL` selects another server; its database must be empty and is not cleaned up.
 """
 
 import os
@@ -19,7 +19,7 @@ def installation() -> Iterator[None]:
 
     folder = Path(tempfile.mkdtemp(prefix="supportbot-bench-"))
     account = server_account()
-    if account is not None:  # root's temporary folder is closed to the user that runs PostgreSQL
+    if account is not None:  # the user that runs PostgreSQL cannot read root's temporary folder
         os.chown(folder, account.uid, account.gid)
     server = None
     try:

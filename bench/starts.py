@@ -1,4 +1,4 @@
-"""What the worker under measurement loads besides the product: an empty task, and a note of when each task began."""
+"""Loaded by the measured worker besides the product: an empty task, and a record of when each task started."""
 
 import os
 import time
@@ -15,7 +15,7 @@ _notes = redis.Redis.from_url(f"{os.environ['REDIS_URL']}/3")
 
 @shared_task(name="bench.nothing")
 def nothing(workspace: str, name: str) -> None:
-    """Take the arguments of an action's message and do nothing."""
+    """Accept the arguments of an action's message and do nothing."""
 
 
 @task_prerun.connect
@@ -27,7 +27,7 @@ def note_start(args: tuple[Any, ...] = (), **_: Any) -> None:
 
 
 def started_at(name: str) -> float:
-    """Return when the first task for this name began, once it did; raises TimeoutError after a minute."""
+    """Wait for the first task of this name and return when it started; raises TimeoutError after a minute."""
     found: Any = _notes.blpop([f"{KEY_OF_STARTS}{name}"], timeout=SECONDS_KEPT)  # Any: typed for both kinds of client
     if found is None:
         raise TimeoutError(f"no worker took {name}")

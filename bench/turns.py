@@ -1,4 +1,4 @@
-"""What a customer's side saw of one turn, and whether it was whole. Pure."""
+"""One turn as the customer's side saw it, and whether it was complete. Pure."""
 
 import re
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ _MARKER: Final = re.compile(r"\s*\[\d+\]")
 
 @dataclass
 class Turn:
-    """Times are of the monotonic clock. `problems` is empty for an answer that came whole and once."""
+    """Times are from the monotonic clock. `problems` is empty for a complete answer that arrived once."""
 
     sent_at: float
     first_text_at: float = 0.0
@@ -39,7 +39,7 @@ class Turn:
         self.text += frame["text"]
 
     def finish(self, at: float, final_text: str | None = None) -> None:
-        """End the turn; `final_text` is what a product stored and shows in the end."""
+        """End the turn; `final_text` is what the product stored and finally shows."""
         self.done_at = at
         if not self.deltas:
             self.problems.append("no text before the end")

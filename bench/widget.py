@@ -1,10 +1,10 @@
-"""What the widget costs a shop's page, beside deep-chat, the lightest of the other chat elements.
+"""What the widget costs a shop's page, compared with deep-chat, the lightest of the other chat elements.
 
     python -m bench.widget [--deep-chat FOLDER] [--rounds 3] [--json]
 
-Both stand on an empty page of another origin in Chromium, compressed alike. deep-chat is fetched once by `npm pack`
-(Node is needed for that only); `--deep-chat` names a folder with its `deepChat.bundle.js` instead. It has no server to
-talk to; ours asks a throw-away product for its ticket and opens its socket, so its figures after opening hold more.
+Both run on an empty page of another origin in Chromium, compressed alike. deep-chat is fetched once by `npm pack`
+(which needs Node); `--deep-chat` names a folder with its `deepChat.bundle.js` instead. It has no server to talk to,
+while ours requests a ticket and opens a socket, so its figures after opening include more.
 """
 
 import argparse
@@ -44,7 +44,7 @@ new PerformanceObserver(list => {
 
 @dataclass(frozen=True)
 class Subject:
-    """A chat element on a page: how it is opened and typed into."""
+    """A chat element on a page: how to open it and type into it."""
 
     name: str
     body: str
@@ -53,7 +53,7 @@ class Subject:
 
 
 class Bytes:
-    """What the page fetched over the network so far."""
+    """The bytes that the page has fetched so far."""
 
     def __init__(self, session: CDPSession) -> None:
         self.total = self.requests = 0
@@ -101,7 +101,7 @@ def deep_chat() -> Subject:
 
 
 def fetched(folder: Path) -> Path:
-    """Return a folder with deep-chat's bundle, as the package registry has it."""
+    """Return a folder with deep-chat's bundle from the package registry."""
     subprocess.run(["npm", "pack", "--silent", DEEP_CHAT], cwd=folder, check=True, capture_output=True)
     with tarfile.open(next(folder.glob("deep-chat-*.tgz"))) as archive:
         archive.extract(f"package/dist/{BUNDLE}", folder, filter="data")
@@ -109,7 +109,7 @@ def fetched(folder: Path) -> Path:
 
 
 def measure(browser: Browser, origin: str, path: str, subject: Subject, rounds: int) -> dict[str, Any]:
-    """Return the figures of one element: bytes and requests of the first round, the least time of all."""
+    """Return the figures of one element: bytes and requests of the first round, the shortest time of all rounds."""
     readings = [one_visit(browser, f"{origin}{path}", subject) for _ in range(rounds)]
     first, times = readings[0], ("blocked_ms", "slowest_event_ms")
     least = {name: statistics.median_low([reading[name] for reading in readings]) for name in times}
@@ -137,7 +137,7 @@ def one_visit(browser: Browser, url: str, subject: Subject) -> dict[str, Any]:
 
 @contextmanager
 def visit(browser: Browser) -> Iterator[tuple[Page, Bytes]]:
-    """A new visitor, with nothing in any cache."""
+    """Open the page as a new visitor with empty caches."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     page.add_init_script(_WATCH)

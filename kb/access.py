@@ -1,10 +1,14 @@
 """Who may read which article. Search, pages and API all use this one rule.
 
-The viewer does not decide the workspace: every query already runs inside `workspace_scope`. The rule exists twice, as a
-predicate on an object and as a queryset in SQL; a test checks that they agree.
+The viewer does not decide the workspace: every query already runs inside `workspace_scope`. The rule exists three
+times, as a predicate on an object, as a queryset, and as the condition of a search's statements; tests check that they
+agree.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+from uuid import UUID
 
 from django.db.models import QuerySet
 
@@ -14,12 +18,30 @@ from kb.models import Article, Audience, State
 _ORDER = (Audience.PUBLIC, Audience.SIGNED_IN, Audience.INTERNAL)
 
 
+class Surface(StrEnum):
+    """Where articles are read; each has a switch on the article."""
+
+    ASSISTANT = "assistant"
+    HELP_PAGES = "help_pages"
+    HELP_ANSWER = "help_answer"  # the assistant's answer on a help page
+    ALL = "all"  # whatever the switches say: for editors
+
+
+_SWITCHES: Final[dict[Surface, tuple[str, ...]]] = {
+    Surface.ASSISTANT: ("for_assistant",),
+    Surface.HELP_PAGES: ("on_help_pages",),
+    Surface.HELP_ANSWER: ("for_assistant", "on_help_pages"),
+    Surface.ALL: (),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """A reader: `audience` is a right, `locale` only a preference (other languages stay reachable)."""
+    """A reader: `audience` and `surface` are rights, `locale` only a preference (other languages stay reachable)."""
 
     audience: str = Audience.PUBLIC
     locale: str | None = None
+    surface: Surface = Surface.ASSISTANT
 
     def __post_init__(self) -> None:
         if self.audience not in _ORDER:
@@ -32,7 +54,8 @@ class Viewer:
 
 
 def may_read(viewer: Viewer, article: Article) -> bool:
-    return article.state == State.LIVE and article.audience in viewer.audiences
+    is_on = all(getattr(article, switch) for switch in _SWITCHES[viewer.surface])
+    return article.state == State.LIVE and article.audience in viewer.audiences and is_on
 
 
 def is_wider(audience: str, than: str) -> bool:
@@ -40,6 +63,14 @@ def is_wider(audience: str, than: str) -> bool:
     return _ORDER.index(Audience(audience)) < _ORDER.index(Audience(than))
 
 
+def condition_on_articles(workspace_id: UUID, viewer: Viewer) -> tuple[str, list[Any]]:
+    """Return what `readable` says as a condition on article `a`, with its parameters."""
+    condition = "a.workspace_id = %s AND a.state = 'live' AND a.audience = ANY(%s)"
+    condition += "".join(f" AND a.{switch}" for switch in _SWITCHES[viewer.surface])
+    return condition, [workspace_id, list(viewer.audiences)]
+
+
 def readable(viewer: Viewer) -> QuerySet[Article]:
     """Return the articles of this workspace that the viewer may read."""
-    return Article.objects.filter(state=State.LIVE, audience__in=viewer.audiences)
+    switched_on = dict.fromkeys(_SWITCHES[viewer.surface], True)
+    return Article.objects.filter(state=State.LIVE, audience__in=viewer.audiences, **switched_on)

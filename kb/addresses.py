@@ -11,14 +11,14 @@ _UNSAFE_IN_PATH = re.compile(r"(^|/)\.{0,2}(/|$)|[\\%]")
 
 def help_path(article: Article) -> str:
     """Return the path of the article's help page. Load `article.workspace` first to avoid a query."""
-    external_id = article.external_id
+    external_id = article.slug or article.external_id
     name = str(article.pk) if _UNSAFE_IN_PATH.search(external_id) else quote(external_id, safe="/")
     return f"/help/{article.workspace.slug}/{name}/"
 
 
 def article_address(article: Article) -> str:
     """Return the article's own address, or else its help page; "" if it has neither: help pages are public."""
-    if article.url or article.audience != Audience.PUBLIC:
+    if article.url or article.audience != Audience.PUBLIC or not article.on_help_pages:
         return article.url
     return help_path(article)
 

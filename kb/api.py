@@ -1,8 +1,10 @@
 """REST views of knowledge: articles with their revisions, collections, search."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.urls import path
 from drf_spectacular.utils import extend_schema
@@ -11,9 +13,10 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from kb.access import Viewer
+from kb.access import Surface, Viewer
 from kb.collections import check_may_write, default_collection, get_or_create_collection
-from kb.models import Article, Audience, Collection, Revision
+from kb.models import Article, Audience, Collection, Revision, Synonyms
+from kb.phrasings import check_phrasings, embed_phrasings, set_phrasings
 from kb.search import Retrieval, search
 from kb.selectors import all_articles, article_with_id
 from kb.serializers import (
@@ -24,11 +27,15 @@ from kb.serializers import (
     CollectionSerializer,
     NewArticleSerializer,
     NewCollectionSerializer,
+    NewSynonymsSerializer,
+    PublishSerializer,
     RevisionSerializer,
     SearchQuerySerializer,
     SearchResultSerializer,
+    SynonymsSerializer,
 )
-from kb.services import archive, create_article, publish, save_draft
+from kb.services import archive, ask_gates, create_article, publish, save_draft
+from kb.synonym_groups import add_synonyms, remove_synonyms
 from supportbot.accounts.auth import CallerThrottle
 from supportbot.accounts.models import User
 from supportbot.accounts.permissions import needs
@@ -72,7 +79,9 @@ class ArticleList(KnowledgeView, ListAPIView[Article]):
         data.is_valid(raise_exception=True)
         external_id, change = data.validated_data.get("external_id", ""), data.change()
         check_may_write(_author(request), change.collection or default_collection())
-        article = create_article(change, external_id=external_id, author=_author(request))
+        with transaction.atomic():
+            article = create_article(change, external_id=external_id, author=_author(request))
+            _set_phrasings(article, data.validated_data)
         return Response(_shown(article.pk), status=201)
 
 
@@ -90,16 +99,26 @@ class ArticleDetail(KnowledgeView):
         data.is_valid(raise_exception=True)
         based_on, change = data.validated_data.get("based_on"), data.change()
         check_may_write(_author(request), article_with_id(article_id).collection, change.collection)
-        save_draft(article_id, change, author=_author(request), based_on=based_on)
+        with transaction.atomic():
+            article = save_draft(article_id, change, author=_author(request), based_on=based_on)
+            _set_phrasings(article, data.validated_data)
         return Response(_shown(article_id))
 
 
 class Publish(KnowledgeView):
-    @extend_schema(request=EmptyInput, responses=ArticleDetailSerializer)
+    @extend_schema(request=PublishSerializer, responses=ArticleDetailSerializer)
     def post(self, request: Request, article_id: UUID) -> Response:
-        """Publish the newest revision. It is found by its words at once, and by its meaning soon after."""
-        check_may_write(_author(request), article_with_id(article_id).collection)
-        EmptyInput(data=request.data).is_valid(raise_exception=True)
+        """Publish the newest revision. It is found by its words at once, and by its meaning soon after.
+
+        With `gate`, it is refused (409 `gate_refused`) if a case of the gates that must pass would fail with it.
+        Without, it is published and then checked: see the article checks.
+        """
+        article = article_with_id(article_id)
+        check_may_write(_author(request), article.collection)
+        told = PublishSerializer(data=request.data)
+        told.is_valid(raise_exception=True)
+        if told.validated_data["gate"]:
+            ask_gates(article)
         publish(article_id)
         return Response(_shown(article_id))
 
@@ -154,7 +173,7 @@ class Search(KnowledgeView):
         query = SearchQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         asked = query.validated_data
-        viewer = Viewer(Audience.INTERNAL, asked.get("locale"))
+        viewer = Viewer(Audience.INTERNAL, asked.get("locale"), Surface(asked["surface"]))
         found = search(asked["q"], viewer=viewer, limit=asked["limit"], mode=asked["mode"])
         return Response(SearchResultSerializer({"query": asked["q"], **_fields(found)}).data)
 
@@ -168,8 +187,42 @@ def _shown(article_id: UUID) -> Any:
     return ArticleDetailSerializer(article_with_id(article_id)).data
 
 
+def _set_phrasings(article: Article, data: Mapping[str, Any]) -> None:
+    """Store the questions that were given. Raises InvalidDocument."""
+    if "phrasings" not in data:
+        return
+    body = article.latest_revision.body if article.latest_revision else ""
+    set_phrasings(article, check_phrasings("\n".join(data["phrasings"]), body=body))
+    transaction.on_commit(embed_phrasings)
+
+
 def _author(request: Request) -> User | None:
     return request.user if request.user.is_authenticated else None
+
+
+class SynonymsList(KnowledgeView, ListAPIView[Synonyms]):
+    """The workspace's synonyms, newest first: each group has words that mean the same to search."""
+
+    serializer_class = SynonymsSerializer
+    pagination_class = NewestFirstPagination
+
+    def get_queryset(self) -> QuerySet[Synonyms]:
+        return Synonyms.objects.all()
+
+    @extend_schema(request=NewSynonymsSerializer, responses={201: SynonymsSerializer})
+    def post(self, request: Request) -> Response:
+        """Add a group of 2 to 10 words or phrases."""
+        data = NewSynonymsSerializer(data=request.data)
+        data.is_valid(raise_exception=True)
+        return Response(SynonymsSerializer(add_synonyms(data.validated_data["words"])).data, status=201)
+
+
+class SynonymsDetail(KnowledgeView):
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, group_id: UUID) -> Response:
+        """Remove a group."""
+        remove_synonyms(group_id)
+        return Response(status=204)
 
 
 urls = [
@@ -179,5 +232,7 @@ urls = [
     path("articles/<uuid:article_id>/archive", Archive.as_view()),
     path("articles/<uuid:article_id>/revisions", RevisionList.as_view()),
     path("collections", CollectionList.as_view()),
+    path("synonyms", SynonymsList.as_view()),
+    path("synonyms/<uuid:group_id>", SynonymsDetail.as_view()),
     path("search", Search.as_view()),
 ]

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.text import slugify
+from django.utils.translation import gettext
 
 from kb.documents import check_name
 from kb.models import WRITE, Collection, CollectionGroupPermission, CollectionUserPermission
@@ -53,7 +54,9 @@ def check_may_write(person: User | None, *collections: Collection | None) -> Non
     closed = restricted_collections(person)
     for collection in collections:
         if collection is not None and collection.pk in closed:
-            raise NotAllowed(f"Only the named writers of the collection {collection.name} may write in it.")
+            raise NotAllowed(
+                gettext("Only its selected writers may write in the collection {name}.").format(name=collection.name)
+            )
 
 
 def restricted_collections(person: User | None) -> frozenset[UUID]:

@@ -9,8 +9,11 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 from urllib.parse import urlsplit
 
+from django.utils.translation import gettext
+
 from kb.errors import InvalidDocument
 from kb.models import Audience, State
+from supportbot.team_formats import number
 
 MAX_BODY_CHARACTERS = 2_000_000
 MAX_TITLE_CHARACTERS = 300
@@ -18,6 +21,8 @@ MAX_EXTERNAL_ID_CHARACTERS = 400
 MAX_CATEGORY_CHARACTERS = 120
 MAX_URL_CHARACTERS = 2_000
 MAX_NAME_CHARACTERS = 120
+# The names of an article's switches.
+SWITCHES = ("on_help_pages", "for_assistant")
 
 _LOCALE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,2}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -46,8 +51,12 @@ class Document:
     locale: str | None = None
     audience: str | None = None
     category: str | None = None
+    on_help_pages: bool | None = None
+    for_assistant: bool | None = None
     collection: str | None = None
     state: str | None = None
+    # What the reader of the file left out or guessed, for the person who imports it.
+    notes: tuple[str, ...] = ()
 
     def at(self, origin: str) -> "Document":
         """Return the document with the place from which it was read."""
@@ -67,15 +76,22 @@ def check_article_text(title: str, body: str) -> ArticleText:
     title = " ".join(check_storable("title", title).split())
     body = check_storable("body", body).replace("\r\n", "\n").replace("\r", "\n").lstrip("\n")
     if not title:
-        _refuse("title", "The title is empty. Enter a title.")
+        _refuse("title", gettext("The title is empty. Enter a title."))
     if len(title) > MAX_TITLE_CHARACTERS:
-        _refuse("title", f"The title has {len(title)} characters. Shorten it to at most {MAX_TITLE_CHARACTERS}.")
+        _refuse(
+            "title",
+            gettext("The title has {length} characters. Shorten it to at most {limit}.").format(
+                length=len(title), limit=MAX_TITLE_CHARACTERS
+            ),
+        )
     if not body.strip():
-        _refuse("body", "The text is empty. Enter the article's text, or leave the article out.")
+        _refuse("body", gettext("The text is empty. Enter the article's text, or leave the article out."))
     if len(body) > MAX_BODY_CHARACTERS:
         _refuse(
             "body",
-            f"The text has {len(body):,} characters, at most {MAX_BODY_CHARACTERS:,} are allowed. Split the article.",
+            gettext("The text has {length} characters, at most {limit} are allowed. Split the article.").format(
+                length=number(len(body)), limit=number(MAX_BODY_CHARACTERS)
+            ),
         )
     return ArticleText(title, body)
 
@@ -83,13 +99,21 @@ def check_article_text(title: str, body: str) -> ArticleText:
 def check_storable(field: str, text: str) -> str:
     """Return `text` without a byte order mark; PostgreSQL accepts neither NUL nor lone surrogates."""
     if "\x00" in text:
-        _refuse(field, f"The {field} contains a NUL character ({_place(text, text.index(chr(0)))}). Remove it.")
+        _refuse(
+            field,
+            gettext("The {field} contains a NUL character ({place}). Remove it.").format(
+                field=field, place=_place(text, text.index(chr(0)))
+            ),
+        )
     try:
         text.encode()
     except UnicodeEncodeError as error:
         where = _place(text, error.start)
         _refuse(
-            field, f"The {field} contains half of a surrogate pair ({where}). Replace it with the intended character."
+            field,
+            gettext(
+                "The {field} contains half of a surrogate pair ({where}). Replace it with the intended character."
+            ).format(field=field, where=where),
         )
     return text.removeprefix("\ufeff")
 
@@ -97,25 +121,43 @@ def check_storable(field: str, text: str) -> str:
 def check_external_id(value: str) -> str:
     value = check_storable("external_id", value).strip()
     if not value:
-        _refuse("external_id", "The id is empty. Enter one, or leave it out to use the file's path.")
+        _refuse("external_id", gettext("The id is empty. Enter one, or leave it out to use the file's path."))
     if len(value) > MAX_EXTERNAL_ID_CHARACTERS:
-        _refuse("external_id", f"The id is longer than {MAX_EXTERNAL_ID_CHARACTERS} characters. Use a shorter one.")
+        _refuse(
+            "external_id",
+            gettext("The id is longer than {limit} characters. Use a shorter one.").format(
+                limit=MAX_EXTERNAL_ID_CHARACTERS
+            ),
+        )
     if _CONTROL.search(value):
-        _refuse("external_id", "The id contains a line break or another control character. Use a single plain line.")
+        _refuse(
+            "external_id",
+            gettext("The id contains a line break or another control character. Use a single plain line."),
+        )
     return value
 
 
 def check_locale(value: str) -> str:
     locale = value.strip().lower().replace("_", "-")
     if not _LOCALE.fullmatch(locale):
-        _refuse("locale", f"The locale {_shown(value)} is unknown. Use a language code such as en, de or pt-br.")
+        _refuse(
+            "locale",
+            gettext("The locale {value} is unknown. Use a language code such as en, de or pt-br.").format(
+                value=_shown(value)
+            ),
+        )
     return locale
 
 
 def check_audience(value: str) -> str:
     audience = value.strip().lower()
     if audience not in Audience.values:
-        _refuse("audience", f"The audience {_shown(value)} is unknown. Use one of {', '.join(Audience.values)}.")
+        _refuse(
+            "audience",
+            gettext("The audience {value} is unknown. Use one of {choices}.").format(
+                value=_shown(value), choices=", ".join(Audience.values)
+            ),
+        )
     return audience
 
 
@@ -123,14 +165,27 @@ def check_state(value: str) -> str:
     """Return a state that an import may set; archiving is done in the console or by the API."""
     state = value.strip().lower()
     if state not in (State.DRAFT, State.LIVE):
-        _refuse("state", f"The state {_shown(value)} is unknown. Use draft or live.")
+        _refuse("state", gettext("The state {value} is unknown. Use draft or live.").format(value=_shown(value)))
     return state
+
+
+def check_switch(field: str, value: str) -> bool:
+    """Return whether a switch is on; a word, since files are read as text."""
+    switch = {"yes": True, "true": True, "no": False, "false": False}.get(value.strip().lower())
+    if switch is None:
+        _refuse(field, gettext("{field} is {value}. Use yes or no.").format(field=field, value=_shown(value)))
+    return switch
 
 
 def check_category(value: str) -> str:
     category = " ".join(check_storable("category", value).split())
     if len(category) > MAX_CATEGORY_CHARACTERS:
-        _refuse("category", f"The category is longer than {MAX_CATEGORY_CHARACTERS} characters. Shorten it.")
+        _refuse(
+            "category",
+            gettext("The category is longer than {limit} characters. Shorten it.").format(
+                limit=MAX_CATEGORY_CHARACTERS
+            ),
+        )
     return category
 
 
@@ -138,9 +193,12 @@ def check_name(value: str) -> str:
     """Return the name of a collection as it will be stored."""
     name = " ".join(check_storable("name", value).split())
     if not name:
-        _refuse("name", "The name is empty. Enter a name for the collection.")
+        _refuse("name", gettext("The name is empty. Enter a name for the collection."))
     if len(name) > MAX_NAME_CHARACTERS:
-        _refuse("name", f"The name is longer than {MAX_NAME_CHARACTERS} characters. Shorten it.")
+        _refuse(
+            "name",
+            gettext("The name is longer than {limit} characters. Shorten it.").format(limit=MAX_NAME_CHARACTERS),
+        )
     return name
 
 
@@ -149,10 +207,16 @@ def check_url(value: str) -> str:
     url = check_storable("url", value).strip()
     if url and not _is_safe_address(url):
         _refuse(
-            "url", f"The url {_shown(value)} is not a web address. Use http://, https://, or a path that starts with /."
+            "url",
+            gettext(
+                "The url {value} is not a web address. Use http://, https://, or a path that starts with /."
+            ).format(value=_shown(value)),
         )
     if len(url) > MAX_URL_CHARACTERS:
-        _refuse("url", f"The url is longer than {MAX_URL_CHARACTERS} characters. Use a shorter one.")
+        _refuse(
+            "url",
+            gettext("The url is longer than {limit} characters. Use a shorter one.").format(limit=MAX_URL_CHARACTERS),
+        )
     return url
 
 

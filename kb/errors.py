@@ -1,11 +1,15 @@
 """Errors of the knowledge base, one class per meaning."""
 
+from collections.abc import Sequence
+
+from django.utils.translation import gettext, gettext_noop
+
 from supportbot.errors import SupportBotError
 
 
 class KnowledgeError(SupportBotError):
     code = "knowledge_error"
-    default_message = "The knowledge base cannot do that."
+    default_message = gettext_noop("The knowledge base cannot do that.")
 
 
 class ArticleMissing(KnowledgeError):
@@ -13,19 +17,25 @@ class ArticleMissing(KnowledgeError):
 
     code = "not_found"
     status = 404
-    default_message = "This article does not exist."
+    default_message = gettext_noop("This article does not exist.")
+
+
+class SynonymsMissing(KnowledgeError):
+    code = "not_found"
+    status = 404
+    default_message = gettext_noop("These synonyms do not exist.")
 
 
 class CollectionMissing(KnowledgeError):
     code = "not_found"
     status = 404
-    default_message = "This collection does not exist."
+    default_message = gettext_noop("This collection does not exist.")
 
 
 class ArticleExists(KnowledgeError):
     code = "article_exists"
     status = 409
-    default_message = "Another article already has this external id."
+    default_message = gettext_noop("Another article already has this external id.")
 
 
 class ArticleChanged(KnowledgeError):
@@ -33,27 +43,40 @@ class ArticleChanged(KnowledgeError):
 
     code = "article_changed"
     status = 409
-    default_message = "Someone has saved a newer revision. Read it, then save your changes again."
+    default_message = gettext_noop("Someone has saved a newer revision. Read it, then save your changes again.")
 
 
 class InvalidDocument(KnowledgeError):
     """A text that cannot be stored: `message` says what is wrong and what to do."""
 
     code = "invalid_document"
-    default_message = "This document cannot be stored."
+    default_message = gettext_noop("This document cannot be stored.")
+
+
+class GatesRefuse(KnowledgeError):
+    """A case that must pass would fail; the caller asked not to publish then."""
+
+    code = "gate_refused"
+    status = 409
+    default_message = gettext_noop("The gates refuse this text.")
+
+    def __init__(self, cases: Sequence[str]) -> None:
+        self.cases = tuple(cases)
+        named = "; ".join(self.cases[:5])
+        super().__init__(gettext("Cases that must pass would fail: {names}.").format(names=named))
 
 
 class TooFewQuestions(KnowledgeError):
     """The given questions are not enough to fit or to check a calibration."""
 
     code = "too_few_questions"
-    default_message = "There are too few questions."
+    default_message = gettext_noop("There are too few questions.")
 
 
 class EmbeddingUnavailable(KnowledgeError):
     code = "embedding_unavailable"
     status = 503
-    default_message = "The embedding model is not responding."
+    default_message = gettext_noop("The embedding model is not responding.")
 
 
 class RecipeMismatch(KnowledgeError):
@@ -61,4 +84,4 @@ class RecipeMismatch(KnowledgeError):
 
     code = "recipe_mismatch"
     status = 503
-    default_message = "The index was built with another embedding model. Run `manage.py kb_reindex`."
+    default_message = gettext_noop("The index was built with another embedding model. Run `manage.py kb_reindex`.")

@@ -16,9 +16,11 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from pgvector.django import HalfVectorField
 
+from kb.sources.models import Source, SourceFile, SourceItem, SourceRun  # noqa: F401  # tables of this app
 from supportbot.accounts.constraints import SameWorkspace
 from supportbot.accounts.models import TenantModel
 from supportbot.ids import uuid7
@@ -27,15 +29,15 @@ WRITE = "write_collection"
 
 
 class State(models.TextChoices):
-    DRAFT = "draft", "Draft"
-    LIVE = "live", "Live"
-    ARCHIVED = "archived", "Archived"
+    DRAFT = "draft", _("Draft")
+    LIVE = "live", _("Live")
+    ARCHIVED = "archived", _("Archived")
 
 
 class Audience(models.TextChoices):
-    PUBLIC = "public", "Everyone"
-    SIGNED_IN = "signed_in", "Signed-in customers"
-    INTERNAL = "internal", "The team only"
+    PUBLIC = "public", _("Everyone")
+    SIGNED_IN = "signed_in", _("Signed-in customers")
+    INTERNAL = "internal", _("The team only")
 
 
 class Collection(TenantModel):
@@ -74,9 +76,24 @@ class Article(TenantModel):
     external_id = models.CharField(max_length=400)
     locale = models.CharField(max_length=20)
     audience = models.CharField(max_length=10, choices=Audience, default=Audience.PUBLIC)
+    # Where a live article is used; `kb.access` obeys both.
+    on_help_pages = models.BooleanField(default=True, db_default=True)
+    for_assistant = models.BooleanField(default=True, db_default=True)
     category = models.CharField(max_length=120, blank=True)
     # The article's own web address; empty means its help page.
     url = models.CharField(max_length=2000, blank=True)
+    # The name of its help page; empty means the external id. Former ones redirect (`kb.names`).
+    slug = models.CharField(max_length=200, blank=True, default="", db_default="")
+    # The article that this one says in another language, and its revision that was live at the last publication.
+    translation_of = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, related_name="translations", null=True, blank=True, db_constraint=False
+    )
+    translated_revision = models.PositiveIntegerField(null=True, blank=True)
+    # What it was read from: the address or path stays when its source is deleted.
+    origin = models.CharField(max_length=2000, blank=True, default="", db_default="")
+    source_item = models.ForeignKey(
+        SourceItem, on_delete=models.SET_NULL, related_name="articles", null=True, blank=True, db_constraint=False
+    )
     state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
     live_revision = models.ForeignKey(
         "Revision", on_delete=models.RESTRICT, related_name="+", null=True, blank=True, db_constraint=False
@@ -90,6 +107,13 @@ class Article(TenantModel):
     # The number of the live revision once all its chunks have vectors; any other value means that work is left.
     indexed_revision = models.PositiveIntegerField(null=True, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
+    # Who cares for it (`kb.care`).
+    owner = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, related_name="+", null=True, blank=True)
+    reviewer = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, related_name="+", null=True, blank=True)
+    review_asked_by = models.ForeignKey(
+        "accounts.User", on_delete=models.SET_NULL, related_name="+", null=True, blank=True
+    )
+    check_by = models.DateField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -98,14 +122,20 @@ class Article(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["id", "workspace"], name="kb_article_id_workspace"),
             models.UniqueConstraint(fields=["workspace", "external_id"], name="kb_article_external_id_once"),
+            models.UniqueConstraint(fields=["workspace", "slug"], condition=~Q(slug=""), name="kb_article_slug_once"),
             models.CheckConstraint(condition=Q(state__in=State.values), name="kb_article_state_known"),
             models.CheckConstraint(condition=Q(audience__in=Audience.values), name="kb_article_audience_known"),
             models.CheckConstraint(
                 condition=~Q(state=State.LIVE) | Q(live_revision__isnull=False), name="kb_article_live_has_revision"
             ),
             SameWorkspace("collection", name="kb_article_same_workspace"),
+            SameWorkspace("source_item", name="kb_article_item_same_workspace"),
+            SameWorkspace("translation_of", name="kb_article_source_same_workspace"),
         ]
-        indexes = [models.Index(fields=["workspace", "state", "audience"], name="kb_article_readable")]
+        indexes = [
+            models.Index(fields=["workspace", "state", "audience"], name="kb_article_readable"),
+            models.Index(fields=["reviewer"], condition=Q(reviewer__isnull=False), name="kb_article_to_review"),
+        ]
 
     def __str__(self) -> str:
         return self.title
@@ -118,6 +148,157 @@ class Article(TenantModel):
     @property
     def is_live(self) -> bool:
         return self.state == State.LIVE
+
+
+class Picture(TenantModel):
+    """An uploaded picture, as a PNG file that was written anew (`kb.pictures`)."""
+
+    digest = models.CharField(max_length=40)
+    png = models.BinaryField()
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["id", "workspace"], name="kb_picture_id_workspace"),
+            models.UniqueConstraint(fields=["workspace", "digest"], name="kb_picture_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.digest
+
+
+class PictureUse(TenantModel):
+    """An article that has or had a picture in its text: who may read it may see the picture."""
+
+    picture = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="uses", db_constraint=False)
+    article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["picture", "article"], name="kb_pictureuse_once"),
+            SameWorkspace("picture", name="kb_pictureuse_picture_same_workspace"),
+            SameWorkspace("article", name="kb_pictureuse_article_same_workspace"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.picture_id} {self.article_id}"
+
+
+class OldAddress(TenantModel):
+    """A former name of an article's help page, which redirects to the present one."""
+
+    name = models.CharField(max_length=200)
+    article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "name"], name="kb_oldaddress_once"),
+            SameWorkspace("article", name="kb_oldaddress_same_workspace"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Plan(TenantModel):
+    """A publication or archiving at a set time (`kb.plans`)."""
+
+    class Step(models.TextChoices):
+        PUBLISH = "publish", _("Publish")
+        ARCHIVE = "archive", _("Archive")
+
+    article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="plans", db_constraint=False)
+    step = models.CharField(max_length=10, choices=Step)
+    at = models.DateTimeField()
+    revision = models.PositiveIntegerField()  # the newest when this was planned
+    person = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, related_name="+", null=True)
+    override = models.CharField(max_length=300, blank=True)  # why against the gates
+    problem = models.TextField(blank=True)  # why it was not carried out
+
+    class Meta:
+        ordering = ["at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["article", "step"], name="kb_plan_once"),
+            models.CheckConstraint(condition=Q(step__in=["publish", "archive"]), name="kb_plan_step_known"),
+            SameWorkspace("article", name="kb_plan_same_workspace"),
+        ]
+        indexes = [models.Index(fields=["at"], condition=Q(problem=""), name="kb_plan_due")]
+
+    def __str__(self) -> str:
+        return f"{self.step} {self.article_id}"
+
+
+class Unsaved(TenantModel):
+    """What a person has typed in the editor and not saved, for an article or for a new one."""
+
+    person = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="+")
+    article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="+", null=True, db_constraint=False)
+    values = models.JSONField()
+    based_on = models.PositiveIntegerField(null=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "person", "article"], name="kb_unsaved_once", nulls_distinct=False
+            ),
+            SameWorkspace("article", name="kb_unsaved_same_workspace"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.values.get("title", ""))
+
+
+class Phrasing(TenantModel):
+    """A question that an article answers word for word (`kb.curated`)."""
+
+    article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    text = models.CharField(max_length=300)
+    recipe = models.ForeignKey(
+        "Recipe", on_delete=models.SET_NULL, related_name="+", null=True, blank=True
+    )  # of the vector
+    embedding = HalfVectorField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["article", "text"], name="kb_phrasing_once"),
+            SameWorkspace("article", name="kb_phrasing_same_workspace"),
+        ]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Synonyms(TenantModel):
+    """Words that mean the same to the workspace's customers; search replaces one by another (`kb.search.synonyms`)."""
+
+    words = ArrayField(models.CharField(max_length=80))
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return ", ".join(self.words)
+
+
+class Helpfulness(TenantModel):
+    """How many readers of a help page a revision helped, and how many it did not. Readers are not recorded."""
+
+    article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    revision = models.PositiveIntegerField()
+    yes = models.PositiveIntegerField(default=0)
+    no = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["article", "revision"], name="kb_helpfulness_once"),
+            SameWorkspace("article", name="kb_helpfulness_same_workspace"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.yes}:{self.no}"
 
 
 class Revision(TenantModel):
@@ -184,6 +365,7 @@ class Chunk(TenantModel):
     text = models.TextField()
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()
+    page = models.PositiveSmallIntegerField(null=True)  # of the file on which the passage begins
     content_hash = models.CharField(max_length=64)
     # Without fixed dimensions, so that two recipes can coexist; each number of dimensions has its own partial index.
     embedding = HalfVectorField(null=True, blank=True)

@@ -1,9 +1,10 @@
-"""What the knowledge base needs from outside: an embedder, and the search for a customer's message.
+"""What the knowledge base needs from outside: an embedder, the search for a customer's message, the audit log.
 
-The settings `KB_EMBEDDER` and `KB_ASKING` name them, so this package depends on neither a model provider nor a chat.
+The settings `KB_EMBEDDER`, `KB_ASKING` and `KB_AUDIT` name them, so this package depends on neither a model provider
+nor a chat.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
@@ -13,6 +14,7 @@ from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
     from kb.access import Viewer
+    from kb.documents import ArticleText
     from kb.search.passages import Retrieval
 
 SHORT_NAMES = {
@@ -68,6 +70,31 @@ def asking() -> Asking:
     """Return the search for customers' messages that `KB_ASKING` names."""
     found: Asking = import_string(settings.KB_ASKING)
     return found
+
+
+class Gates(Protocol):
+    """Tries a change of articles with the cases that must pass, and returns those it would break; [] without gates."""
+
+    def __call__(self, change: Callable[[], object], wordings: "Mapping[str, tuple[ArticleText, str]]") -> list[str]:
+        """`wordings` are the new texts with their languages, by external id. Raises whatever `change` raises."""
+
+
+def refusals(change: Callable[[], object], wordings: "Mapping[str, tuple[ArticleText, str]]") -> list[str]:
+    """Return what the gates that `KB_GATES` names say to a change, which is rolled back."""
+    gates: Gates = import_string(settings.KB_GATES)
+    return gates(change, wordings)
+
+
+class Audit(Protocol):
+    """Writes an entry into the workspace's audit log, in the transaction of the change."""
+
+    def __call__(self, event: str, *, actor: str, **payload: str | int | bool) -> None: ...
+
+
+def audit(event: str, *, actor: str, **payload: str | int | bool) -> None:
+    """Write an entry into the audit log that `KB_AUDIT` names."""
+    record: Audit = import_string(settings.KB_AUDIT)
+    record(event, actor=actor, **payload)
 
 
 def embedder() -> Embedder:

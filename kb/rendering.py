@@ -1,15 +1,18 @@
 """Markdown to harmless HTML: the one renderer for articles, answers and previews.
 
 It has two layers of defence. The parser ignores HTML and accepts only safe links; then an allow-list drops every
-element and attribute that is not listed here. Images are left out: a text must not make a browser fetch anything.
+element and attribute that is not listed here. Images are left out: a text must not make a browser fetch anything. Only
+articles show pictures, those stored here (`kb.pictures`).
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final
 
 import nh3
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
 from markdown_it import MarkdownIt
@@ -19,8 +22,8 @@ from kb.highlighting import PASSAGE_ID, marked_tokens
 from supportbot.language.normalise import visible
 
 _TAGS = {
-    "a", "blockquote", "br", "code", "em", "h2", "h3", "h4", "h5", "h6", "hr", "li", "mark", "ol", "p", "pre", "s",
-    "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+    "a", "blockquote", "br", "code", "em", "h2", "h3", "h4", "h5", "h6", "hr", "img", "li", "mark", "ol", "p", "pre",
+    "s", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
 }  # fmt: skip
 # The cleaner allows `title` and `lang` everywhere unless "*" says otherwise.
 _ATTRIBUTES = {
@@ -28,8 +31,11 @@ _ATTRIBUTES = {
     "a": {"href"},
     "ol": {"start"},
     "mark": {"id"},
+    "img": {"src", "alt"},
     **{f"h{level}": {"id"} for level in range(2, 7)},
 }
+# The address of a stored picture: nothing else is shown as one.
+PICTURE: Final = r"/help/[\w-]+/pictures/([0-9a-f]{40})\.png"
 _SCHEMES = {"http", "https", "mailto"}
 # A path on this host, an anchor on this page, or one of the schemes. "//host" and "/\\host" lead elsewhere.
 _LINK = re.compile(r"(?:https?://|mailto:|#|\?|/(?![/\\])|(?![/\\])[^:/?#]*(?:[/?#]|$))", re.IGNORECASE)
@@ -56,8 +62,15 @@ class RenderedArticle:
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     parser.validateLink = is_safe_link  # type: ignore[method-assign,assignment]  # the documented way to replace it
-    parser.add_render_rule("image", lambda *_: "")
+    parser.add_render_rule("image", _picture)
     return parser
+
+
+def _picture(_renderer: object, tokens: Sequence[Token], place: int, _options: object, env: dict[str, bool]) -> str:
+    source = str(tokens[place].attrGet("src") or "")
+    if not env.get("shows_pictures") or not re.fullmatch(PICTURE, source):
+        return ""
+    return format_html('<img src="{}" alt="{}">', source, tokens[place].content)
 
 
 def is_safe_link(address: str) -> bool:
@@ -81,7 +94,7 @@ def render_article(title: str, body: str, *, passage: tuple[int, int] | None = N
     if passage is not None:
         tokens, is_marked = marked_tokens(_markdown, body, passage)
     tokens = _with_heading_ids(_levelled(_without_title(tokens, title)))
-    html = _markdown.renderer.render(tokens, _markdown.options, {})
+    html = _markdown.renderer.render(tokens, _markdown.options, {"shows_pictures": True})
     return RenderedArticle(_clean(html), tuple(_contents(tokens)), is_marked)
 
 

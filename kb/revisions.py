@@ -5,14 +5,15 @@ Everything here runs inside the caller's transaction, on articles that the calle
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from django.db.models import Q
+from django.db.models import Q, Subquery
 from django.utils import timezone
 
 from kb.access import is_wider
 from kb.documents import ArticleText
 from kb.indexing.index import replace_chunks
 from kb.indexing.recipes import lock_active_recipe
-from kb.models import Article, Chunk, Revision, State
+from kb.models import Article, Chunk, Plan, Revision, State
+from kb.pictures import note_uses
 from supportbot.accounts.models import User
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.outbox.services import announce
@@ -30,6 +31,7 @@ def write_revisions(wordings: Sequence[tuple[Article, ArticleText]], *, author: 
     """Add the next revision to each article and point `latest_revision` at it; live pointers stay unchanged."""
     revisions = [_next_revision(article, wording, author) for article, wording in wordings]
     Revision.objects.bulk_create(revisions)
+    note_uses((article, wording.body) for article, wording in wordings)
     for revision in revisions:
         revision.article.latest_revision = revision
     save_articles([revision.article for revision in revisions], "latest_revision")
@@ -43,8 +45,20 @@ def publish_articles(articles: Sequence[Article]) -> None:
         article.indexed_revision = None
         article.published_revisions = _with_number(article.published_revisions, article.live_revision)
     save_articles(articles, "live_revision", "state", "published_at", "indexed_revision", "published_revisions")
+    _mark_translations(articles)
+    Plan.objects.filter(article__in=articles, step=Plan.Step.PUBLISH).delete()
+    reviewed = Article.objects.filter(pk__in=[article.pk for article in articles], reviewer__isnull=False)
+    reviewed.update(reviewer=None, review_asked_by=None)
     replace_chunks(articles, lock_active_recipe())
     announce_changes(articles)
+
+
+def _mark_translations(articles: Sequence[Article]) -> None:
+    """Note which revision of its source each translation now stands for."""
+    for article in articles:
+        if article.translation_of_id is not None:
+            live = Article.objects.filter(pk=article.translation_of_id).values("live_revision__number")[:1]
+            Article.objects.filter(pk=article.pk).update(translated_revision=Subquery(live))
 
 
 def set_metadata(article: Article, facts: Mapping[str, object], *, keeps_text: bool) -> None:
@@ -53,10 +67,11 @@ def set_metadata(article: Article, facts: Mapping[str, object], *, keeps_text: b
     If more people may read it from now on, earlier revisions were not meant for them: only the live one stays readable
     by its number, and not even that if the text changes together with the audience.
     """
-    before = article.audience
+    before, was_on_help_pages = article.audience, article.on_help_pages
     for name, value in facts.items():
         setattr(article, name, value)
-    if is_wider(article.audience, than=before):
+    is_new_on_help_pages = article.on_help_pages and not was_on_help_pages
+    if is_wider(article.audience, than=before) or is_new_on_help_pages:
         live = article.live_revision if article.is_live and keeps_text else None
         article.published_revisions = [live.number] if live else []
 
@@ -67,6 +82,7 @@ def archive_articles(articles: Sequence[Article]) -> None:
         article.state, article.indexed_revision = State.ARCHIVED, None
     save_articles(articles, "state", "indexed_revision")
     Chunk.objects.filter(article__in=articles).delete()
+    Plan.objects.filter(article__in=articles).delete()
     announce_changes(articles)
 
 

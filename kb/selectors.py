@@ -1,12 +1,13 @@
 """Queries for the API and the help pages."""
 
+import hashlib
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Q, QuerySet, When
 
 from kb.access import Viewer, readable
 from kb.errors import ArticleMissing, CollectionMissing
-from kb.models import Article, Collection, Revision
+from kb.models import Article, Collection, OldAddress, Revision, State
 
 
 def all_articles() -> QuerySet[Article]:
@@ -45,15 +46,28 @@ def help_locales(viewer: Viewer) -> list[str]:
 
 
 def help_article(viewer: Viewer, name: str) -> Article:
-    """Return the readable article with this external id or id, with its live text; raises ArticleMissing."""
+    """Return the readable article with this name, former name, external id or id; raises ArticleMissing."""
+    if "\x00" in name:  # the database would refuse it
+        raise ArticleMissing
     rows = readable(viewer).select_related("workspace", "collection", "live_revision")
-    article = rows.filter(external_id=name).first()
+    named = rows.filter(Q(slug=name) | Q(external_id=name)).order_by(Case(When(slug=name, then=0), default=1))
+    article = named.first()
     article_id = _uuid(name)
     if article is None and article_id is not None:
         article = rows.filter(pk=article_id).first()
     if article is None:
+        article = rows.filter(pk__in=OldAddress.objects.filter(name=name).values("article")).first()
+    if article is None:
         raise ArticleMissing
     return article
+
+
+def translations_of(article: Article, viewer: Viewer) -> list[Article]:
+    """Return what the viewer may read of the same article in other languages, by language."""
+    source = article.translation_of_id or article.pk
+    others = Q(pk=source) | Q(translation_of=source)
+    rows = readable(viewer).filter(others).exclude(pk=article.pk).select_related("workspace", "live_revision")
+    return list(rows.defer("live_revision__body").order_by("locale", "pk"))
 
 
 def published_revision(article: Article, number: int) -> Revision | None:
@@ -71,3 +85,14 @@ def _uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
+
+
+def snapshot_mark() -> dict[str, object]:
+    """Return what tells one state of the assistant's articles from another: their number and a hash of revisions."""
+    rows = (
+        Article.objects.filter(state=State.LIVE, for_assistant=True)
+        .order_by("pk")
+        .values_list("pk", "live_revision_id")
+    )
+    marks = [f"{article}:{revision}" for article, revision in rows]
+    return {"articles": len(marks), "mark": hashlib.sha256("\n".join(marks).encode()).hexdigest()[:16]}

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
+from kb.access import Surface
 from kb.addresses import article_address
 from kb.documents import (
     MAX_BODY_CHARACTERS,
@@ -14,9 +15,11 @@ from kb.documents import (
     MAX_URL_CHARACTERS,
     check_locale,
 )
-from kb.models import Article, Audience, Collection, Revision, State
+from kb.models import Article, Audience, Collection, Revision, State, Synonyms
+from kb.phrasings import MAX_PHRASING, MAX_PHRASINGS, phrasings_of
 from kb.selectors import collection_with_id
 from kb.services import Change
+from kb.synonym_groups import MAX_WORD, MAX_WORDS
 from supportbot.web import ClosedSerializerMixin, TextField, WholeNumberField, example, more_than_spaces
 
 # The checks of kb.documents, for the OpenAPI schema.
@@ -42,9 +45,25 @@ class CollectionSerializer(serializers.ModelSerializer[Collection]):
     slug = serializers.CharField(read_only=True, help_text="Letters and digits of any script, and dashes.")
 
 
+@example(gate=True)
+class PublishSerializer(ClosedSerializerMixin, serializers.Serializer[Article]):
+    gate = serializers.BooleanField(default=False)
+
+
 @example(name="Help centre")
 class NewCollectionSerializer(ClosedSerializerMixin, serializers.Serializer[Collection]):
     name = TextField(max_length=MAX_NAME_CHARACTERS)
+
+
+class SynonymsSerializer(serializers.ModelSerializer[Synonyms]):
+    class Meta:
+        model = Synonyms
+        fields = ["id", "words"]
+
+
+@example(words=["jumper", "sweater"])
+class NewSynonymsSerializer(ClosedSerializerMixin, serializers.Serializer[Synonyms]):
+    words = serializers.ListField(child=TextField(max_length=MAX_WORD), min_length=2, max_length=MAX_WORDS)
 
 
 class RevisionSerializer(serializers.ModelSerializer[Revision]):
@@ -64,7 +83,8 @@ class ArticleSerializer(serializers.ModelSerializer[Article]):
     class Meta:
         model = Article
         fields = [
-            "id", "external_id", "title", "collection", "locale", "audience", "category", "url", "address", "state",
+            "id", "external_id", "title", "collection", "locale", "audience", "on_help_pages", "for_assistant",
+            "category", "url", "address", "state",
             "live_revision", "latest_revision", "indexed_revision", "published_at", "created_at", "updated_at",
         ]  # fmt: skip
 
@@ -82,9 +102,13 @@ class ArticleDetailSerializer(ArticleSerializer):
     """One article with the text of its newest revision."""
 
     body = serializers.SerializerMethodField()
+    phrasings = serializers.SerializerMethodField()
 
     class Meta(ArticleSerializer.Meta):
-        fields = [*ArticleSerializer.Meta.fields, "body"]
+        fields = [*ArticleSerializer.Meta.fields, "body", "phrasings"]
+
+    def get_phrasings(self, article: Article) -> list[str]:
+        return phrasings_of(article)
 
     def get_body(self, article: Article) -> str:
         return article.latest_revision.body if article.latest_revision else ""
@@ -105,13 +129,22 @@ class _FactsSerializer(ClosedSerializerMixin, serializers.Serializer[Article]):
 
     locale = TextField(required=False, schema=_LOCALE)
     audience = serializers.ChoiceField(choices=Audience.choices, required=False)
+    on_help_pages = serializers.BooleanField(required=False, help_text="Whether it has a help page.")
+    for_assistant = serializers.BooleanField(required=False, help_text="Whether the assistant answers from it.")
     category = TextField(required=False, allow_blank=True, schema=_CATEGORY)
     url = TextField(required=False, allow_blank=True, schema=_URL)
     collection = serializers.UUIDField(required=False)
+    phrasings = serializers.ListField(
+        child=TextField(max_length=MAX_PHRASING),
+        max_length=MAX_PHRASINGS,
+        required=False,
+        help_text="Questions that the whole text answers, word for word.",
+    )
 
     def change(self) -> Change:
         """Return the checked fields as the services take them. Raises CollectionMissing."""
-        data = {name: value for name, value in self.validated_data.items() if name not in ("based_on", "external_id")}
+        left_out = ("based_on", "external_id", "phrasings")
+        data = {name: value for name, value in self.validated_data.items() if name not in left_out}
         collection = data.pop("collection", None)
         return Change(**data, collection=collection_with_id(collection) if collection else None)
 
@@ -146,6 +179,7 @@ class PassageSerializer(serializers.Serializer[Any]):
     start = serializers.IntegerField()
     end = serializers.IntegerField()
     revision = serializers.IntegerField()
+    page = serializers.IntegerField(allow_null=True, help_text="Of a PDF, on which the passage begins.")
 
 
 class SearchResultSerializer(serializers.Serializer[Any]):
@@ -176,3 +210,8 @@ class SearchQuerySerializer(ClosedSerializerMixin, serializers.Serializer[Any]):
     limit = serializers.IntegerField(min_value=1, max_value=50, default=8)
     locale = LocaleField(required=False, help_text="Articles in this language come first.")
     mode = serializers.ChoiceField(choices=["hybrid", "lexical", "vector"], default="hybrid")
+    surface = serializers.ChoiceField(
+        choices=[str(one) for one in (Surface.ASSISTANT, Surface.HELP_PAGES, Surface.ALL)],
+        default=str(Surface.ASSISTANT),
+        help_text="Which articles: those of the assistant, those of the help pages, or all that are live.",
+    )

@@ -6,15 +6,17 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.text import slugify
+from django.utils.translation import gettext, gettext_noop
 
 from kb.access import is_wider
 from kb.collections import DEFAULT_NAME, collection_named
+from kb.documents import SWITCHES, check_audience, check_category, check_external_id, check_locale, check_url
 from kb.documents import check_article_text as checked
-from kb.documents import check_audience, check_category, check_external_id, check_locale, check_url
-from kb.errors import ArticleChanged, ArticleExists, ArticleMissing, InvalidDocument
+from kb.errors import ArticleChanged, ArticleExists, ArticleMissing, GatesRefuse, InvalidDocument
 from kb.importing.importer import ImportReport, import_documents, import_drafts, preview_import
 from kb.indexing.lexical import fill_search_vectors
 from kb.models import Article, Collection, State
+from kb.ports import refusals
 from kb.revisions import (
     announce_changes,
     archive_articles,
@@ -31,6 +33,7 @@ __all__ = [
     "Change",
     "ImportReport",
     "archive",
+    "ask_gates",
     "collection_named",
     "create_article",
     "import_documents",
@@ -39,9 +42,10 @@ __all__ = [
     "publish",
     "save_draft",
 ]
-_AUDIENCE_WIDENED = (
-    "The new readers would see the text that is live now, not this one. Publish both together, or publish the text "
-    "first and then change the readers."
+Facts = dict[str, str | bool | Collection]
+_AUDIENCE_WIDENED = gettext_noop(
+    "The new readers would see the text that is live now, not this one. Publish both together, or publish the "
+    "text before you change the readers."
 )
 
 
@@ -55,15 +59,16 @@ class Change:
     audience: str | None = None
     category: str | None = None
     url: str | None = None
+    on_help_pages: bool | None = None
+    for_assistant: bool | None = None
     collection: Collection | None = None
 
-    def facts(self) -> dict[str, str | Collection]:
+    def facts(self) -> Facts:
         """Return the validated metadata of the change. Raises InvalidDocument."""
         checks = {"locale": check_locale, "audience": check_audience, "category": check_category, "url": check_url}
         wanted = {name: (check, getattr(self, name)) for name, check in checks.items()}
-        facts: dict[str, str | Collection] = {
-            name: check(value) for name, (check, value) in wanted.items() if value is not None
-        }
+        facts: Facts = {name: check(value) for name, (check, value) in wanted.items() if value is not None}
+        facts |= {name: value for name in SWITCHES if (value := getattr(self, name)) is not None}
         return facts if self.collection is None else {**facts, "collection": self.collection}
 
 
@@ -97,15 +102,16 @@ def save_draft(
     latest = article.latest_revision
     assert latest is not None, "an article is created together with its first revision"
     if based_on is not None and based_on != latest.number:
-        problem = f"Revision {latest.number} has been saved meanwhile. Read it, then save your changes again."
+        problem = gettext(
+            "Revision {number} has been saved in the meantime. Read it, then save your changes again."
+        ).format(number=latest.number)
         raise ArticleChanged(problem, fields={"based_on": [problem]})
     title = latest.title if change.title is None else change.title
     wording = checked(title, latest.body if change.body is None else change.body)
     is_text_changed = wording != checked(latest.title, latest.body)  # an older release trimmed less
     facts = change.facts()
-    is_audience_widened = is_wider(str(facts.get("audience", article.audience)), than=article.audience)
-    if is_text_changed and is_audience_widened and article.is_live and not is_published_at_once:
-        raise InvalidDocument(_AUDIENCE_WIDENED, fields={"audience": [_AUDIENCE_WIDENED]})
+    if is_text_changed and article.is_live and not is_published_at_once and (field := _widened(article, facts)):
+        raise InvalidDocument(gettext(_AUDIENCE_WIDENED), fields={field: [gettext(_AUDIENCE_WIDENED)]})
     _change_facts(article, facts, keeps_text=not is_text_changed)
     if is_text_changed:
         write_revisions([(article, wording)], author=author)
@@ -124,6 +130,16 @@ def publish(article_id: UUID) -> Article:
     return article
 
 
+def ask_gates(article: Article) -> None:
+    """Try the newest revision with the cases of the gates. Raises GatesRefuse; takes seconds."""
+    newest = article.latest_revision
+    assert newest is not None, "an article is created together with its first revision"
+    wording = checked(newest.title, newest.body)
+    cases = refusals(lambda: publish(article.pk), {article.external_id: (wording, article.locale)})
+    if cases:
+        raise GatesRefuse(cases)
+
+
 @transaction.atomic
 def archive(article_id: UUID) -> Article:
     """Archive an article: nobody can read it any more, its revisions are kept. Raises ArticleMissing."""
@@ -133,7 +149,7 @@ def archive(article_id: UUID) -> Article:
     return article
 
 
-def _change_facts(article: Article, facts: dict[str, str | Collection], *, keeps_text: bool) -> None:
+def _change_facts(article: Article, facts: Facts, *, keeps_text: bool) -> None:
     """Save changed metadata of a locked article; a live one is announced, and indexed again if its language changes."""
     changed = [name for name, value in facts.items() if getattr(article, name) != value]
     if not changed:
@@ -146,6 +162,13 @@ def _change_facts(article: Article, facts: dict[str, str | Collection], *, keeps
             fill_search_vectors([article.pk])
 
 
+def _widened(article: Article, facts: Facts) -> str:
+    """Return the field that lets more people read the article; "" if none does."""
+    if is_wider(str(facts.get("audience", article.audience)), than=article.audience):
+        return "audience"
+    return "on_help_pages" if facts.get("on_help_pages") and not article.on_help_pages else ""
+
+
 def _locked(article_id: UUID) -> Article:
     found = lock_articles(Q(pk=article_id))
     if not found:
@@ -153,13 +176,15 @@ def _locked(article_id: UUID) -> Article:
     return found[0]
 
 
-def _insert(external_id: str, facts: dict[str, str | Collection]) -> Article:
+def _insert(external_id: str, facts: Facts) -> Article:
     try:
         with transaction.atomic():
             article: Article = Article.objects.create(external_id=external_id, **facts)
             return article
     except IntegrityError as error:
-        message = f"Another article already has the external id {external_id}. Choose another, or change that article."
+        message = gettext(
+            "Another article already has the external id {external_id}. Choose another, or change that article."
+        ).format(external_id=external_id)
         raise ArticleExists(message, fields={"external_id": [message]}) from error
 
 

@@ -19,6 +19,8 @@ from kombu.exceptions import OperationalError
 from kb.errors import KnowledgeError
 from kb.indexing.index import outdated_articles, repair_index, sync_article, sync_articles
 from kb.indexing.reindex import delete_retired_rows
+from kb.phrasings import embed_phrasings
+from kb.sources.tasks import serve, serve_due  # noqa: F401  # the worker looks for tasks in this module alone
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.outbox.models import Announcement
@@ -85,6 +87,7 @@ def sweep() -> None:
     """Index outdated articles in every workspace, and delete the rows of retired recipes."""
     delete_retired_rows()
     for workspace in _each_workspace():
+        embed_phrasings()
         if not (outdated := outdated_articles()):
             continue
         try:

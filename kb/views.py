@@ -1,36 +1,49 @@
-"""The help centre: a list with search, and a page per article where a citation's link opens its passage.
+"""The help centre: a start page with search, and a page per article where a citation's link opens its passage.
 
-Everyone may read these pages, so they show only public articles. They work without scripts. Lists are in the reader's
+Everyone may read these pages, so they show only public articles. They work without scripts, which add the chat and the
+assistant's answer above a search. Lists are in the reader's
 language, an article's page in the article's.
 """
 
+import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
 from itertools import groupby
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, Final, ParamSpec
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.urls import path
+from django.shortcuts import redirect, render
+from django.urls import path, reverse
 from django.utils.text import Truncator
 from django.utils.translation import get_language, get_language_info, override
 from django.utils.translation.trans_real import parse_accept_lang_header
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST, require_safe
 
-from kb.access import Viewer
+from kb.access import Surface, Viewer
 from kb.addresses import article_address, help_path, passage_address
 from kb.errors import ArticleMissing
+from kb.helpful import count_vote
 from kb.models import Article, Revision
+from kb.related import related
 from kb.rendering import render_article
 from kb.search import Passage, search
-from kb.selectors import help_article, help_articles, help_locales, published_revision
-from supportbot.accounts.models import Workspace
+from kb.selectors import help_article, help_articles, help_locales, published_revision, translations_of
+from kb.summaries import section_name, summary
+from supportbot.accounts.branding import theme_colours
+from supportbot.accounts.hours import hours_of
+from supportbot.accounts.logos import logo_path
+from supportbot.accounts.models import Channel, Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.counting import FailOpenThrottle
+from supportbot.counting import FailOpenThrottle, count
+from supportbot.formats import format_day
 from supportbot.language.detection import base_language
 from supportbot.language.plaintext import plain
+from supportbot.translation import language_of
+from supportbot.web import POLICY, socket_origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +68,6 @@ def choose_language(request: HttpRequest, languages: Sequence[Language], fallbac
         if base_language(wanted) in known:
             return base_language(wanted)
     return known[0] if known else base_language(fallback)
-
-
-def interface_language(language: str) -> str:
-    """Return the language of the page's own texts: this one, or English if there is no translation."""
-    return language if language in dict(settings.LANGUAGES) else "en"
 
 
 def _own_name(code: str) -> str:
@@ -89,8 +97,11 @@ MAX_QUERY_CHARACTERS = 300
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAX_PASSAGES = 24
 MAX_HITS = 10
+ON_A_CARD: Final = 4  # titles of a section on the start page
+NEWEST: Final = 5
+_DAY_SECONDS: Final = 86_400
 
-PUBLIC = Viewer()
+PUBLIC = Viewer(surface=Surface.HELP_PAGES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +111,7 @@ class Place:
     workspace: Workspace
     language: str
     languages: Sequence[Language]
+    channel: Channel | None = None  # whose chat the pages have
 
 
 P = ParamSpec("P")
@@ -119,8 +131,14 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Section:
+    """The articles under one heading, as (title, address); `shown` are those on its card."""
+
     name: str
     articles: tuple[tuple[str, str], ...]
+
+    @property
+    def shown(self) -> tuple[tuple[str, str], ...]:
+        return self.articles if len(self.articles) <= ON_A_CARD + 1 else self.articles[:ON_A_CARD]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,17 +170,23 @@ def in_workspace(page: Page[P]) -> Callable[..., HttpResponse]:
 
 def _place(request: HttpRequest, workspace: Workspace) -> Place:
     languages = available_languages(help_locales(PUBLIC))
-    return Place(workspace, choose_language(request, languages, workspace.locale), languages)
+    channel = Channel.objects.filter(is_live=True).order_by("created_at", "pk").first()
+    return Place(workspace, choose_language(request, languages, workspace.locale), languages, channel)
 
 
 @in_workspace
 def help_home(request: HttpRequest, place: Place) -> HttpResponse:
-    """The articles in the reader's language by category, or search results."""
+    """The articles in the reader's language on one card per section, one section as a list, or search results."""
     query = request.GET.get("q", "").replace("\x00", "").strip()[:MAX_QUERY_CHARACTERS]
     if query:
         return _search_page(request, place, query)
-    sections = _sections(help_articles(PUBLIC, place.language))
-    return _shown(request, place, "kb/home.html", {"sections": sections})
+    articles = list(help_articles(PUBLIC, place.language))
+    sections = _sections(articles)
+    wanted = [one for one in sections if one.name == request.GET.get("section")]
+    if wanted:
+        return _shown(request, place, "kb/section.html", {"section": wanted[0]})
+    newest = _newest(articles) if len(articles) > NEWEST else []
+    return _shown(request, place, "kb/home.html", {"sections": sections, "newest": newest})
 
 
 def _search_page(request: HttpRequest, place: Place, query: str) -> HttpResponse:
@@ -172,7 +196,7 @@ def _search_page(request: HttpRequest, place: Place, query: str) -> HttpResponse
         answer = _shown(request, place, "kb/too_many.html", context, status=429)
         answer.headers["Retry-After"] = str(wait_seconds)
         return answer
-    found = search(query, viewer=Viewer(locale=place.language), limit=MAX_PASSAGES)
+    found = search(query, viewer=replace(PUBLIC, locale=place.language), limit=MAX_PASSAGES)
     return _shown(
         request,
         place,
@@ -187,21 +211,76 @@ def help_page(request: HttpRequest, place: Place, name: str) -> HttpResponse:
     if _CONTROL.search(name):
         raise ArticleMissing
     article = help_article(PUBLIC, name)
+    if article.slug and name != article.slug:
+        query = request.META.get("QUERY_STRING", "")
+        return redirect(
+            f"{help_path(article)}{'?' if query else ''}{query}"
+        )  # not for good: an article may take a former name again
     live = article.live_revision
     assert live is not None, "a readable article is live"
     citation = _citation(request)
     quoted = published_revision(article, citation.revision) if citation else None
     revision = quoted or live
     passage = (citation.start, citation.end) if citation and quoted else None
+    is_current = revision.pk == live.pk
     context = {
         "article": article,
+        "canonical": article.url or f"{settings.BASE_URL}{help_path(article)}",
+        "description": summary(live.body),
+        "section": section_name(article),
+        "translations": [_translation(row) for row in translations_of(article, PUBLIC)],
+        "related": [(row.title, article_address(row)) for row in related(article, PUBLIC)],
+        "thanks": request.GET.get("helped", ""),
         "revision": revision,
         "rendered": render_article(revision.title, revision.body, passage=passage),
-        "current_href": "" if revision.pk == live.pk else help_path(article),
+        "current_href": "" if is_current else help_path(article),
         "is_quote_missing": citation is not None and quoted is None,
         "minutes": _minutes(revision),
+        "day": format_day(revision.created_at.date(), language_of(base_language(article.locale))),
     }
     return _shown(request, replace(place, language=base_language(article.locale)), "kb/article.html", context)
+
+
+def _translation(article: Article) -> dict[str, str]:
+    code, address = base_language(article.locale), article_address(article)
+    absolute = f"{settings.BASE_URL}{address}" if address.startswith("/") else address
+    return {"code": code, "name": _own_name(code), "href": address, "absolute": absolute}
+
+
+@csrf_exempt  # nothing but a count changes, for anybody
+@require_POST
+@in_workspace
+def help_vote(request: HttpRequest, place: Place, name: str) -> HttpResponse:
+    """Count whether an article helped, once a day for each address, and show the article again."""
+    if _CONTROL.search(name):
+        raise ArticleMissing
+    article, answer = help_article(PUBLIC, name), request.POST.get("helped", "")
+    is_ours = request.headers.get("Sec-Fetch-Site", "same-origin") in {"same-origin", "none"}
+    if is_ours and answer in {"yes", "no"}:
+        address = hashlib.sha256(HelpSearchThrottle().get_ident(request).encode()).hexdigest()  # type: ignore[arg-type]
+        if count(f"helped:{article.pk}:{address}", seconds=_DAY_SECONDS) <= 1:
+            count_vote(article, is_helpful=answer == "yes")
+        return redirect(f"{help_path(article)}?helped={answer}#helped")
+    return redirect(help_path(article))
+
+
+@require_safe
+@in_workspace
+def help_theme(request: HttpRequest, place: Place) -> HttpResponse:
+    """The workspace's colour as a style sheet: the pages' policy allows no inline styles."""
+    colours = theme_colours(place.workspace.accent)
+    # The launcher is shown before the chat has told it the channel's colour.
+    light, dark = (_declarations(colours.get(name) or {}) for name in ("light", "dark"))
+    text = f"html:root[data-theme] {{ {light} }}\n"
+    text += f"@media screen and (prefers-color-scheme: dark) {{ html:root[data-theme] {{ {dark} }} }}\n"
+    text += "support-bot { --sb-accent: var(--accent-solid); --sb-on-accent: var(--on-accent); }\n"
+    response = HttpResponse(text, content_type="text/css; charset=utf-8")
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"  # its address has the colour
+    return response
+
+
+def _declarations(colours: Mapping[str, str]) -> str:
+    return " ".join(f"--{name}: {value};" for name, value in colours.items())
 
 
 def _shown(
@@ -209,15 +288,29 @@ def _shown(
 ) -> HttpResponse:
     """Render a page in its place's language, or without a place in the browser's."""
     language = place.language if place else get_language() or "en"
-    around = {
-        "workspace": place.workspace if place else None,
-        "reading": language,
-        "languages": place.languages if place else (),
-    }
-    with override(interface_language(language)):
+    around = {"reading": language, "languages": (), **(_around(place) if place else {})}
+    with override(language_of(language)):
         answer = render(request, template, {**context, **around}, status=status)
     answer.headers["Content-Language"] = language
+    if place and place.channel:
+        # Not every browser takes a socket of the same host for 'self'.
+        answer.headers["Content-Security-Policy"] = f"{POLICY}; connect-src 'self' {socket_origin(request)}"
     return answer
+
+
+def _around(place: Place) -> dict[str, object]:
+    """Return what every page of a workspace shows: its brand, its languages, and its chat."""
+    workspace, logo = place.workspace, logo_path(place.workspace)
+    hours = hours_of(place.channel.hours) if place.channel else None
+    return {
+        "workspace": workspace,
+        "languages": place.languages,
+        "channel": place.channel,
+        "hours": hours.in_words(language_of(place.language)) if hours else "",
+        "logo": logo,
+        "logo_url": f"{settings.BASE_URL}{logo}" if logo else "",
+        "home_url": f"{settings.BASE_URL}{reverse('help', args=[workspace.slug])}",
+    }
 
 
 def _citation(request: HttpRequest) -> Citation | None:
@@ -243,16 +336,23 @@ def _hits(passages: Iterable[Passage]) -> list[Hit]:
 def _sections(articles: Iterable[Article]) -> list[Section]:
     """Group by category, or by collection without one; sorted here, since the database sorts by bytes."""
 
-    def section(article: Article) -> str:
-        return article.category or article.collection.name
-
     def title(article: Article) -> str:
         return article.live_revision.title if article.live_revision else ""
 
-    rows = sorted(articles, key=lambda article: (section(article).casefold(), title(article).casefold()))
+    rows = sorted(articles, key=lambda article: (section_name(article).casefold(), title(article).casefold()))
     return [
         Section(name, tuple((title(article), article_address(article)) for article in group))
-        for name, group in groupby(rows, key=section)
+        for name, group in groupby(rows, key=section_name)
+    ]
+
+
+def _newest(articles: Sequence[Article]) -> list[tuple[str, str]]:
+    """Return the titles and addresses of the articles that were changed last."""
+    changed = sorted(articles, key=lambda article: article.live_revision_id or article.pk, reverse=True)
+    return [
+        (article.live_revision.title, article_address(article))
+        for article in changed[:NEWEST]
+        if article.live_revision is not None
     ]
 
 
@@ -263,5 +363,7 @@ def _minutes(revision: Revision) -> int:
 
 urls = [
     path("help/<slug:workspace>/", help_home, name="help"),
+    path("help/<slug:workspace>/theme.css", help_theme, name="help-theme"),
+    path("help/<slug:workspace>/<path:name>/helped", help_vote, name="help-vote"),
     path("help/<slug:workspace>/<path:name>/", help_page, name="help-article"),
 ]

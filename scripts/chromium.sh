@@ -1,8 +1,8 @@
 #!/bin/sh
-# Makes sure of a browser for the journeys in tests/browser; fails with one sentence where there is none to be had.
+# Finds or installs a browser for the journeys in tests/browser; fails with one sentence if it cannot.
 set -eu
 
-# Debian's package and program of one name: the engine without windows, which the journeys are fastest with.
+# Debian's name of package and program: the engine without windows, with which the journeys are fastest.
 shell=chromium-headless-shell
 
 has_one_of() {
@@ -18,14 +18,14 @@ has_browser() {
     has_one_of "$shell" chromium chromium-browser google-chrome google-chrome-stable
 }
 
-# A machine that only tests gets the shell even beside another browser; a person's own browser is good enough.
+# A CI machine gets the shell even if it has another browser; on a person's machine their own browser will do.
 has_wanted_browser() {
     if [ -n "${CI:-}" ]; then has_one_of "$shell"; else has_browser; fi
 }
 
 install_browser() {
     echo "Installing Chromium for the browser journeys ..." >&2
-    # A second source that cannot be reached must not hide the package of the first.
+    # An unreachable second source must not hide the first one's package.
     apt-get update -qq >/dev/null 2>&1 || true
     for package in "$shell" chromium; do
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >/dev/null 2>&1 || true

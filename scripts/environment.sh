@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes .venv from a lock file, or does nothing when it already holds that lock's packages.
-# Usage: environment.sh LOCK   (PYTHON names the interpreter to use; else one of 3.11 to 3.13 is found by name)
+# Creates .venv from a lock file, or does nothing if it already holds that lock's packages.
+# Usage: environment.sh LOCK   (PYTHON names the interpreter; without it, one of 3.11 to 3.13 is searched for)
 set -eu
 
 lock=$1
@@ -37,7 +37,7 @@ make_environment() {
     "$python" -m venv --clear .venv
 }
 
-# Of a lock, only its content counts: a fresh clone has new file times.
+# Only a lock's content counts: a fresh clone has new file times.
 hash_of() {
     .venv/bin/python -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())' "$1"
 }
@@ -46,8 +46,8 @@ version_of() {
     "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])'
 }
 
-# An environment in use must not be exchanged under its processes, so another version is refused, not made anew.
-check_wish() {
+# An environment in use must not be replaced under its processes, so another version is refused.
+check_version() {
     if [ -z "${PYTHON:-}" ] || ! fits .venv/bin/python; then
         return
     fi
@@ -63,7 +63,7 @@ is_complete() {
     fits .venv/bin/python && grep -qs "$(hash_of "$lock")" "$stamp"
 }
 
-# The kernel holds this lock for the shell's descriptor, so that a killed start leaves none behind.
+# The kernel holds this lock for the shell's descriptor, so that a killed start leaves no lock behind.
 wait_for_turn() {
     python=$(find_python)
     exec 9<"$0"
@@ -73,7 +73,7 @@ wait_for_turn() {
     fi
 }
 
-check_wish
+check_version
 if is_complete; then
     exit 0
 fi
@@ -83,8 +83,8 @@ if is_complete; then
     exit 0
 fi
 echo "Installing packages (takes about a minute the first time) ..." >&2
-# A lock names all packages there are: nothing is left to resolve (--no-deps). The product's are compiled here: it may
-# run as somebody who may not write here, and would compile them anew in each process. Tests use a sixth of theirs.
+# A lock names all packages, so there is nothing to resolve (--no-deps). The product's are compiled here: it may run as a
+# user without write access, and would compile them again in each process. Tests use only a sixth of theirs.
 compile=--compile
 if [ "$lock" = requirements-dev.lock ]; then compile=--no-compile; fi
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --progress-bar off \

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Runs a command and passes on what it said in one piece, once it has ended: another one speaks meanwhile.
+# Runs a command and prints its output once it has ended, so that it does not mix with another command's.
 # Usage: in_one_piece.sh COMMAND...
 set -u
 
-said=$(mktemp)
-trap 'cat "$said"; rm -f "$said"' EXIT
-"$@" >"$said" 2>&1
+output=$(mktemp)
+trap 'cat "$output"; rm -f "$output"' EXIT
+"$@" >"$output" 2>&1

@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def drop_ambiguous(made: dict[str, dict[str, dict[str, list[str]]]]) -> None:
-    """Leave out units of one or two letters that only some languages write so: "to" is a terabyte in French alone."""
+    """Leave out units of one or two letters that few languages use: "to" is a terabyte only in French."""
     counts = Counter(form for words in made.values() for forms in words["units"].values() for form in forms)
     for words in made.values():
         for name, forms in words["units"].items():
@@ -76,7 +76,7 @@ def words_of(language: str) -> dict[str, dict[str, object]]:
 
 
 def forms(patterns: dict[str, object]) -> list[str]:
-    """Return the words of a unit, short and long, in all plurals; a single letter says too little."""
+    """Return the words of a unit, short and long, in all plurals, without single letters."""
     found: dict[str, None] = {}
     for length in ("long", "short"):
         for pattern in (patterns.get(length) or {}).values():
@@ -91,9 +91,9 @@ def is_word(form: str) -> bool:
 
 
 def money(data: dict[str, dict[str, object]], code: str) -> list[str]:
-    """Return a currency's code, sign and names; of a name of several words those that other currencies share.
+    """Return a currency's code, sign and names; of a name of several words, only those that other currencies share.
 
-    "Dollar" alone may be any of them; "New Zealand" is none.
+    "Dollar" alone may mean several currencies; "New Zealand" means none.
     """
     sign = str(data["currency_symbols"].get(code, code)).casefold().strip(".")
     shared = Counter(part for other in CURRENCIES for part in {word for name in named(data, other) for word in name})
@@ -103,14 +103,14 @@ def money(data: dict[str, dict[str, object]], code: str) -> list[str]:
 
 
 def named(data: dict[str, dict[str, object]], code: str) -> list[list[str]]:
-    """Return the names of a currency, in singular and plural, each as its words."""
+    """Return the names of a currency, in singular and plural, each as a list of words."""
     plurals = data["currency_names_plural"].get(code, {}).values()
     names = (str(name).casefold() for name in (data["currency_names"].get(code, code), *plurals))
     return [name.replace("-", " ").split() for name in names]
 
 
 def month_widths(language: str) -> tuple[str, ...]:
-    """Return the lengths to keep: short names of many languages are everyday words of others ("out", "set", "ago")."""
+    """Return the widths to keep: short names in many languages are common words of others ("out", "set", "ago")."""
     return ("wide", "abbreviated") if language in ("en", "de", "fr") else ("wide",)
 
 
@@ -136,10 +136,10 @@ def numbers(language: str) -> dict[str, int]:
     for number in NUMBERS:
         try:
             spelt = num2words(number, lang=language[:2]).casefold()
-        # What num2words raises for a language it lacks, or knows in part: such a language has no number words here.
+        # Raised for a language that num2words lacks or knows in part: it gets no number words here.
         except (NotImplementedError, KeyError, IndexError):
             return {}
-        if len(spelt) > 2 and " " not in spelt:  # two letters are too many words of other languages
+        if len(spelt) > 2 and " " not in spelt:  # two letters are words of too many other languages
             found[spelt] = number
     return found
 

@@ -1,19 +1,34 @@
-"""A small net over vectors and what else is known of a text, and the vectors, for the programs beside this one.
+"""Training of the small models that read a text's vector and its hashed features, for the programs beside this one.
 
-Vectors are kept in a file of the system's temporary directory, since a thousand take half a minute.
+Vectors are cached in a file of the system's temporary directory, since a thousand take half a minute.
 """
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from kb.embedders.packaged import RECIPE, PackagedEmbedder
+from supportbot.language.features import BUCKETS, hashed_features
+from supportbot.language.nets import softmax
+from supportbot.language.normalise import fold_homoglyphs
 
 VECTORS = Path(tempfile.gettempdir()) / f"supportbot-vectors-{RECIPE.name}.npz"
-NETS, HIDDEN, ROUNDS, BATCH = 4, 40, 32, 64
-DROPPED, DECAY, RATE = 0.35, 0.02, 0.002
+BATCH, DECAY, RATE = 64, 0.02, 0.002
+FEATURES_DECAY, FEATURES_RATE = 0.00001, 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How small nets are trained: their number and size, the rounds, and the share of inputs left out in each step."""
+
+    nets: int = 4
+    hidden: int = 40
+    rounds: int = 32
+    dropout: float = 0.35
+    numbers: type[np.floating] = np.float64
 
 
 def vectors_of(texts: Sequence[str]) -> np.ndarray:
@@ -30,29 +45,36 @@ def vectors_of(texts: Sequence[str]) -> np.ndarray:
     return np.array([stored[text] for text in texts])
 
 
-def averaged(seen: np.ndarray, wanted: np.ndarray, shares: np.ndarray, *, classes: int) -> dict[str, np.ndarray]:
-    """Return several nets as one that gives their mean: each begins elsewhere, and what only one sees is chance."""
-    nets = [net(seen, wanted, shares, classes=classes, seed=seed) for seed in range(NETS)]
+def averaged(
+    seen: np.ndarray, wanted: np.ndarray, shares: np.ndarray, *, classes: int, training: Training = Training()
+) -> dict[str, np.ndarray]:
+    """Return several nets as one that gives their mean: each starts elsewhere, and what only one learns is chance."""
+    seen, shares = seen.astype(training.numbers), shares.astype(training.numbers)
+    nets = [net(seen, wanted, shares, classes, training, seed) for seed in range(training.nets)]
     return {
         "hidden": np.hstack([one[0] for one in nets]), "hidden_bias": np.hstack([one[1] for one in nets]),
-        "out": np.vstack([one[2] for one in nets]) / NETS, "out_bias": sum(one[3] for one in nets) / NETS,
+        "out": np.vstack([one[2] for one in nets]) / len(nets), "out_bias": sum(one[3] for one in nets) / len(nets),
     }  # fmt: skip
 
 
-def net(seen: np.ndarray, wanted: np.ndarray, shares: np.ndarray, *, classes: int, seed: int) -> list[np.ndarray]:
-    """Return the weights of one small net, taught with dropped inputs so that no single one decides."""
+def net(
+    seen: np.ndarray, wanted: np.ndarray, shares: np.ndarray, classes: int, training: Training, seed: int
+) -> list[np.ndarray]:
+    """Return the weights of one small net, trained with dropout so that no single input decides."""
     random = np.random.default_rng(seed)
     count, width = seen.shape
+    hidden, numbers = training.hidden, training.numbers
     values = [
-        random.normal(0, width**-0.5, (width, HIDDEN)), np.zeros(HIDDEN),
-        random.normal(0, HIDDEN**-0.5, (HIDDEN, classes)), np.zeros(classes),
+        random.normal(0, width**-0.5, (width, hidden)), np.zeros(hidden),
+        random.normal(0, hidden**-0.5, (hidden, classes)), np.zeros(classes),
     ]  # fmt: skip
+    values = [value.astype(numbers) for value in values]
     means, squares = [np.zeros_like(value) for value in values], [np.zeros_like(value) for value in values]
     step = 0
-    for _ in range(ROUNDS):
+    for _ in range(training.rounds):
         for chosen in np.array_split(random.permutation(count), max(1, count // BATCH)):
-            kept = (random.random((len(chosen), width)) > DROPPED) / (1 - DROPPED)
-            inputs = seen[chosen] * kept
+            kept = random.random((len(chosen), width), dtype=numbers) > training.dropout
+            inputs = seen[chosen] * (kept * numbers(1 / (1 - training.dropout)))
             inner = inputs @ values[0] + values[1]
             active = np.maximum(inner, 0)
             error = softmax(active @ values[2] + values[3])
@@ -69,6 +91,25 @@ def net(seen: np.ndarray, wanted: np.ndarray, shares: np.ndarray, *, classes: in
     return values
 
 
-def softmax(logits: np.ndarray) -> np.ndarray:
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return odds / odds.sum(axis=1, keepdims=True)
+def linear(
+    texts: Sequence[str], wanted: np.ndarray, shares: np.ndarray, *, classes: int, words: int, rounds: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights and biases of a linear model on the hashed features of each text's first `words`."""
+    found = [np.array(sorted(hashed_features(fold_homoglyphs(text), most=words))) for text in texts]
+    lengths = [len(one) for one in found]
+    at, columns = np.repeat(np.arange(len(texts)), lengths), np.concatenate(found)
+    strength = np.repeat(1 / np.sqrt(lengths), lengths)
+    weights, bias = np.zeros((BUCKETS, classes)), np.zeros(classes)
+    mean, square = np.zeros_like(weights), np.zeros_like(weights)
+    for step in range(1, rounds + 1):
+        logits = np.stack([np.bincount(at, strength * weights[columns, one], len(texts)) for one in range(classes)], 1)
+        error = softmax(logits + bias)
+        error[np.arange(len(texts)), wanted] -= 1
+        error *= shares[:, None] / len(texts)
+        slope = FEATURES_DECAY * weights
+        for one in range(classes):
+            slope[:, one] += np.bincount(columns, strength * error[at, one], BUCKETS)
+        mean, square = 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope**2
+        weights -= FEATURES_RATE * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
+        bias -= FEATURES_RATE * 10 * error.sum(axis=0)
+    return weights, bias

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Take the README's pictures anew, of an instance that `make run` has just filled.
+"""Take the README's screenshots of an instance that `make run` has just started with an empty DATA_DIR.
 
     .venv/bin/python -m scripts.pictures
 
-Needs the development packages and a Chromium. What it does stays in the instance: a refund, and a customer who waits.
+Needs the development packages and a Chromium. It leaves a refund and a waiting customer in the instance.
 """
 
 import json
@@ -44,7 +44,7 @@ def page_of(browser: Browser, demo: dict[str, Any]) -> Iterator[Page]:
 
 
 def keep(page: Page, name: str) -> None:
-    page.wait_for_timeout(600)  # moving parts come to rest
+    page.wait_for_timeout(600)  # until animations have ended
     page.screenshot(path=PICTURES / f"{name}.png")
 
 
@@ -59,7 +59,6 @@ def take_widget(browser: Browser, demo: dict[str, Any]) -> None:
         card.get_by_role("button", name=REFUND).click(timeout=PATIENCE_MILLISECONDS)
         expect(card).to_contain_text("RF-", timeout=PATIENCE_MILLISECONDS)
         expect(shopper.answers.last).to_contain_text("RF-", timeout=PATIENCE_MILLISECONDS)
-        shopper.chat.locator(".w-log").evaluate("log => log.scrollBy(0, -56)")  # an answer's buttons are seen too
         keep(page, "widget")
 
 
@@ -80,7 +79,7 @@ def ask_for_a_person(shopper: Shopper, name: str, question: str) -> None:
     shopper.open_chat()
     shopper.ask(question)
     shopper.say("My tent has a hole after one night. I would like to talk to a person please")
-    expect(shopper.chat).to_contain_text("We pass on this chat", timeout=PATIENCE_MILLISECONDS)
+    expect(shopper.chat).to_contain_text("We will pass this chat on", timeout=PATIENCE_MILLISECONDS)
 
 
 def take_console(browser: Browser, demo: dict[str, Any]) -> None:

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Play the REST API of a running demo against its schema: as an admin with every scope, then as a signed-in customer.
+"""Test the REST API of a running demo against its schema: as an admin with every scope, then as a signed-in customer.
 
     .venv/bin/python -m scripts.play_schema [options of `st run`]
 
-Needs the development packages, and an instance that `make run` has filled. What is played stays in it: hundreds of
-channels and articles, and the customer's chats are erased. The exit code is 0 only if neither run found anything.
+Needs the development packages, and an instance that `make run` has started. It leaves hundreds of channels and articles
+in the instance, and erases the customer's chats. The exit code is 0 only if neither run found anything.
 """
 
 import json
@@ -44,7 +44,7 @@ def token_of_customer(demo: dict[str, Any]) -> str:
 
 
 def prepare(demo: dict[str, Any], key: str) -> None:
-    """Leave the customer a conversation, a ticket that is claimed, and a card that waits."""
+    """Give the customer a conversation, a claimed ticket and a waiting card."""
     who, base, token = demo["customers"][0]["id"], f"{demo['urls']['base']}/api/v1", token_of_customer(demo)
     conversation = post(f"{base}/conversations", {}, token)["id"]
     said = {"client_id": "play-1", "text": "How long can I send unused things back?"}

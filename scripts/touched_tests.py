@@ -3,9 +3,9 @@
 
     .venv/bin/python scripts/touched_tests.py [BASE]
 
-BASE is `main` unless named, or `origin/main` where there is no such branch. What is not committed counts too. For a
-product module these are the tests of its room that import it, or all of the room where none does. Journeys in a
-browser, whole processes and storms are left to `make test`.
+BASE defaults to `main`, or `origin/main` if there is no such branch. Uncommitted changes count too. For a product
+module, these are the tests of its room that import it, or all tests of the room if none does. Browser journeys, whole
+processes and storms are left to `make test`.
 """
 
 import ast
@@ -18,13 +18,15 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 BASES: Final = ("main", "origin/main")
 SLOW: Final = frozenset({"browser", "chaos", "flows"})
-# Which tests look at files that are no product modules, by how their path begins; the first that fits counts.
+# Which tests read files that are not product modules, by the beginning of their path; the first match counts.
 LOOKED_AT: Final = (
     ("templates/desk/", ("tests/test_templates.py", "tests/handoff")),
     ("templates/kb/", ("tests/test_templates.py", "tests/kb/test_pages.py", "tests/kb/test_pages_languages.py")),
     ("templates/widget/", ("tests/test_templates.py", "tests/widget/test_hosted.py")),
     ("templates/pages/", ("tests/test_templates.py", "tests/test_pages.py")),
     ("templates/", ("tests/test_templates.py", "tests/console")),
+    ("locale/customer/", ("tests/test_messages.py", "tests/test_translation.py", "tests/assistant/test_languages.py")),
+    ("locale/", ("tests/test_messages.py",)),
     ("examples/shop/", ("tests/test_templates.py", "tests/shop")),
     ("docs/openapi.yaml", ("tests/test_openapi.py",)),
     ("CHANGELOG.md", ("tests/test_changelog.py", "tests/test_docs.py")),
@@ -37,14 +39,14 @@ def main() -> int:
         base = sys.argv[1] if len(sys.argv) > 1 else _known_base()
         changed = changed_files(base)
     except subprocess.CalledProcessError as error:
-        sys.stderr.write(f"git cannot tell what has changed: {error.stderr.strip()}\n")
+        sys.stderr.write(f"git cannot list the changed files: {error.stderr.strip()}\n")
         return 1
     sys.stdout.writelines(f"{path}\n" for path in touched_tests(ROOT, changed))
     return 0
 
 
 def changed_files(base: str) -> list[str]:
-    """Return the files that differ from where this branch left the base, new ones included."""
+    """Return the files that differ from the merge base, including new ones."""
     begin = _git("merge-base", base, "HEAD")[0]
     return sorted({*_git("diff", "--name-only", begin), *_git("ls-files", "--others", "--exclude-standard")})
 
@@ -60,7 +62,7 @@ def _git(*arguments: str) -> list[str]:
 
 
 def touched_tests(root: Path, changed: Iterable[str]) -> list[str]:
-    """Return test files and folders below `root`, each once and no file inside a folder that is named."""
+    """Return test files and folders below `root`, without duplicates and without files in a listed folder."""
     found = {test for path in changed for test in _tests_of(root, path) if (root / test).exists()}
     return sorted(test for test in found if not any(str(parent) in found for parent in Path(test).parents))
 
@@ -80,7 +82,7 @@ def _tests_of(root: Path, path: str) -> Iterable[str]:
 
 
 def _tests_beside(root: Path, path: str) -> Iterable[str]:
-    """Return a test file itself; for what tests share, those that import it, or all of its folder."""
+    """Return a test file itself; for a shared helper, the tests that import it, or its folder."""
     name, folder = Path(path).name, str(Path(path).parent)
     if name.startswith("test_"):
         return (path,)
@@ -105,7 +107,7 @@ def _importing(root: Path, folder: str, module: str) -> list[str]:
 
 
 def imports(test: Path) -> set[str]:
-    """Return the dotted names that a file imports: modules, and what is taken from them."""
+    """Return the dotted names that a file imports: modules, and the names imported from them."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(test.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Fit `supportbot/assistant/checks/doubt.py` to pairs of true and turned sentences, or say how well it tells them.
+"""Fit `supportbot/assistant/checks/doubt.py` to pairs of true and altered sentences, or measure it.
 
     python scripts/train_doubt.py             fits on all pairs and writes doubt.json
-    python scripts/train_doubt.py --measure   fits without one locale after the other, and without the demo's pairs
-    python scripts/train_doubt.py --measure --answers FILE.jsonl   looks at models' answers too, never fitted on
+    python scripts/train_doubt.py --measure   fits without each locale in turn, and without the demo's pairs
+    python scripts/train_doubt.py --measure --answers FILE.jsonl   measures models' answers too (never trained on)
 
 Rows are `{"locale", "passage_locale", "title", "passage", "honest", "turned", "kind"}` in
 `checks/data/twins.<language>.jsonl`, shown alone or among others, and the pairs of `examples/evaluation` with
@@ -30,10 +30,10 @@ from supportbot.assistant.checks import doubt  # noqa: E402
 from supportbot.language.sentences import sentences_of  # noqa: E402
 
 EXAMPLES = HOME / "examples"
-BESIDE = (0, 2, 5)  # other passages that a pair is shown among; a turn has up to six
+BESIDE = (0, 2, 5)  # other passages shown with a pair; a turn has up to six
 PENALTY, ROUNDS = 3.0, 12
-LEAST_ROWS = 6  # evidence that fewer rows show is left out
-HONEST_LOOKS = 0.19  # of the true sentences of rows not fitted on
+LEAST_ROWS = 6  # features in fewer rows are left out
+HONEST_LOOKS = 0.16  # of the true sentences of unseen rows
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -92,7 +92,7 @@ def main() -> None:
             measure_answers(chosen.answers, fitted(rows, seen), threshold)
     else:
         weights = fitted(rows, seen)
-        weights["bias"] -= threshold  # so that a look begins at LOOK_FROM
+        weights["bias"] -= threshold  # so that the threshold is LOOK_FROM
         shipped = {name: round(value, 3) for name, value in sorted(weights.items())}
         (doubt.DATA / "doubt.json").write_text(json.dumps(shipped, indent=2) + "\n")
 
@@ -115,9 +115,9 @@ def odds_of(found: doubt.Features, weights: dict[str, float]) -> float:
 
 
 def fitted(rows: Sequence[Row], seen: Sequence[doubt.Features]) -> dict[str, float]:
-    """Return the weights of a logistic model over what has none below 0.
+    """Return the weights of a logistic model over the features whose weight is not negative.
 
-    No difference makes a sentence less doubtful: a weight that says so has learnt an author's habit.
+    No difference makes a sentence less doubtful: a negative weight has learnt an author's habit.
     """
     counts = Counter(name for found in seen for name in found)
     names = sorted(name for name, count in counts.items() if count >= LEAST_ROWS)
@@ -143,7 +143,7 @@ def logistic(table: Array, wanted: Array) -> Array:
 
 
 def measure(rows: Sequence[Row], looks: Array, pairs: int) -> None:
-    """Print which share of turned and of honest sentences gets a look, all of them not fitted on."""
+    """Print the shares of altered and of honest unseen sentences that get a second look."""
     groups: dict[str, dict[bool, list[bool]]] = defaultdict(lambda: {True: [], False: []})
     for at, (row, look) in enumerate(zip(rows, looks, strict=True)):
         of = "pairs" if at < pairs else "demo"

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Teach the two models of `supportbot/assistant/checks/kinds.py` from the labelled rows, or say how well they do.
+"""Train the two models of `supportbot/assistant/checks/kinds.py` on labelled rows, or measure them.
 
     python scripts/train_kinds.py             fits on all rows and writes kinds.npz
-    python scripts/train_kinds.py --measure   fits without one author after the other and prints how it does on them
+    python scripts/train_kinds.py --measure   fits without each author in turn and prints how it does on them
 
 Rows are `{"text", "locale", "label": "deed"|"other", "kind", "author"}` in `checks/data/kinds.<language>.jsonl`.
 """
@@ -19,14 +19,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from scripts.nets import averaged, softmax, vectors_of
+from scripts.nets import averaged, linear, vectors_of
 from supportbot.assistant.checks import deeds, kinds
-from supportbot.language.normalise import undisguised
-from supportbot.language.pieces import BUCKETS, pieces_of
 
 TALK = {"offer", "question", "recap", "courtesy", "heading"}
 REGRET = {"capability", "denial"}
-PIECES_DECAY, PIECES_ROUNDS, PIECES_RATE = 0.00001, 250, 0.25
+FEATURES_ROUNDS = 250
 
 Row = dict[str, Any]
 
@@ -34,19 +32,19 @@ Row = dict[str, Any]
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     options.add_argument("--measure", action="store_true")
-    options.add_argument("--extra", type=Path, help="rows of an author who is only ever measured")
+    options.add_argument("--extra", type=Path, help="rows that are only measured, never trained on")
     chosen = options.parse_args()
     rows = [json.loads(line) for file in sorted(kinds.DATA.glob("kinds.*.jsonl")) for line in file.open()]
     extra = [json.loads(line) | {"author": "extra"} for line in chosen.extra.open()] if chosen.extra else []
     vectors = vectors_of([row["text"] for row in (*rows, *extra)])
     known, unseen = vectors[: len(rows)], vectors[len(rows) :]
     if extra:
-        told("never seen", extra, unseen, fitted(rows, known))
+        report("never seen", extra, unseen, fitted(rows, known))
     if chosen.measure:
         for author in sorted({row["author"] for row in rows}):
             is_out = np.array([row["author"] == author for row in rows])
             weights = fitted([row for row in rows if row["author"] != author], known[~is_out])
-            told(f"author {author}", [row for row in rows if row["author"] == author], known[is_out], weights)
+            report(f"author {author}", [row for row in rows if row["author"] == author], known[is_out], weights)
     if not chosen.measure and not extra:
         weights = fitted(rows, known)
         small = {name: value.astype(np.float16) for name, value in weights.items()}
@@ -66,40 +64,17 @@ def fitted(rows: Sequence[Row], vectors: np.ndarray) -> dict[str, np.ndarray]:
     shares = (len(rows) / (len(kinds.KINDS) * counts))[wanted]
     centre, scale = vectors.mean(axis=0), vectors.std(axis=0)
     seen = np.hstack([(vectors - centre) / scale, np.array([kinds.shape_of(row["text"]) for row in rows])])
-    pieces, bias = linear(rows, wanted, shares)
+    texts, words = [row["text"] for row in rows], kinds.FEATURE_WORDS_MOST
+    pieces, bias = linear(texts, wanted, shares, classes=len(kinds.KINDS), words=words, rounds=FEATURES_ROUNDS)
     return {
         "pieces": pieces, "pieces_bias": bias, "centre": centre, "scale": scale,
         **averaged(seen, wanted, shares, classes=len(kinds.KINDS)),
     }  # fmt: skip
 
 
-def linear(rows: Sequence[Row], wanted: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weights of the model by pieces of words."""
-    found = [np.array(sorted(pieces_of(undisguised(row["text"]), most=kinds.PIECES_MOST))) for row in rows]
-    lengths = [len(one) for one in found]
-    at, columns = np.repeat(np.arange(len(rows)), lengths), np.concatenate(found)
-    strength = np.repeat(1 / np.sqrt(lengths), lengths)
-    weights, bias = np.zeros((BUCKETS, len(kinds.KINDS))), np.zeros(len(kinds.KINDS))
-    mean, square = np.zeros_like(weights), np.zeros_like(weights)
-    for step in range(1, PIECES_ROUNDS + 1):
-        logits = np.zeros((len(rows), len(kinds.KINDS)))
-        for kind in range(len(kinds.KINDS)):
-            logits[:, kind] = np.bincount(at, strength * weights[columns, kind], len(rows)) + bias[kind]
-        error = softmax(logits)
-        error[np.arange(len(rows)), wanted] -= 1
-        error *= shares[:, None] / len(rows)
-        slope = PIECES_DECAY * weights
-        for kind in range(len(kinds.KINDS)):
-            slope[:, kind] += np.bincount(columns, strength * error[at, kind], BUCKETS)
-        mean, square = 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope**2
-        weights -= PIECES_RATE * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
-        bias -= PIECES_RATE * 10 * error.sum(axis=0)
-    return weights, bias
-
-
-def told(name: str, rows: Sequence[Row], vectors: np.ndarray, weights: dict[str, np.ndarray]) -> None:
-    """Print how well deeds are told on rows that were not fitted on: by pieces, by vector, by locale and kind."""
-    made = kinds.Weights(**{key: value.astype(np.float16).astype(np.float32) for key, value in weights.items()})
+def report(name: str, rows: Sequence[Row], vectors: np.ndarray, weights: dict[str, np.ndarray]) -> None:
+    """Print how well deeds are recognised on unseen rows: by features, by vector, by locale and kind."""
+    made = kinds.weights_from({key: value.astype(np.float16) for key, value in weights.items()})
     kinds.weights_shipped = lambda: made  # type: ignore[assignment]
     is_deed = classes_of(rows) == 0
     pieces = [kinds.by_pieces(row["text"]) for row in rows]

@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
-"""Teach the model of `checks/deeds.py` that tells whether a sentence says no more than a record of what was done.
+"""Teach the nets of `checks/deeds.py` that tell whether a sentence says no more than a record of what was done.
 
     python scripts/train_records.py             fits on all rows and writes records.npz
     python scripts/train_records.py --measure   fits without one author of the records after the other and prints how
                                                 it does on them
+    python scripts/train_records.py --measure --extra FILE.jsonl   as well on rows of `bench.checks` with a ledger,
+                                                                   never fitted on
 
 Two kinds of rows, in `checks/data`:
+- `done.<language>.jsonl`: `{"deed", "status", "role": "record"|"said", "text", "locale"}`, notes of deeds and what an
+  assistant says of them, with places for figures. They teach which deed a text is about, and what became of it.
 - `records.<language>.jsonl`: `{"records": [...], "text", "locale", "is_said", "kind", "author"}`, a sentence and what
-  is on record. Each true sentence is also put to records of other rows, which say something else.
-- `done.<language>.jsonl`: `{"deed", "status", "role": "record"|"said", "text", "locale"}`, notes of forty-four deeds
-  and what an assistant says of them, with places for figures. From them the directions are learnt in which deeds differ
-  (linear discriminants), and pairs are made: the same deed and status; another deed, another status.
+  is on record. Each true sentence is also put to records of other rows, which say something else. With pairs of the
+  first rows they teach how alike deed and outcome must be.
 """
 
 import argparse
@@ -18,7 +20,6 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,32 +28,30 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from scripts import nets
-from supportbot.assistant.checks import deeds
-from supportbot.assistant.checks.kinds import DATA
+from supportbot.assistant.checks import deeds, kinds
 from supportbot.language.figures import figures_in, known_figures
+from supportbot.language.nets import Net, net_in
+from supportbot.language.normalise import as_read
 
 OTHERS = 3  # records of other rows that a true sentence is put to
-AXES = 24  # of the 43 in which 44 deeds can differ: the rest told authors apart
-RIDGE = 0.3
-ROUNDS, DROPPED = 16, 0.2
-RECORDS_WEIGHT = 5.0  # of a row with its own records beside a pair that was put together
-# Figures to stand in the places, two sets, so that a pair has the same ones whether it is true or not.
+TRAINING = nets.Training(rounds=16, dropout=0.2)
+RECORDS_WEIGHT = 2  # of a row with its own records beside a pair that was put together
+FOLDS = 2  # a pair is compared by nets that have not seen it: they are surer of what they know
+# What stands in the places; figures are all alike to a net, names are not.
 FIGURES = (
-    {"order": "WF-20418", "amount": "€64.50", "amount2": "€12.00", "reference": "RF-4411", "date": "12 May 2025",
-     "product": "Kestrel 2", "count": "3", "address": "12 High Street, Bristol BS1 4QA", "email": "a.smith@example.com",
-     "ending": "8820"},
-    {"order": "70113", "amount": "129,00 €", "amount2": "15,00 €", "reference": "RX-902", "date": "2025-06-14",
-     "product": "Linea", "count": "2", "address": "Talstraße 8, 79102 Freiburg", "email": "k.mora@example.org",
-     "ending": "0417"},
-)  # fmt: skip
+    {"product": "Kestrel 2", "address": "12 High Street, Bristol BS1 4QA", "email": "a.smith@example.com"},
+    {"product": "Linea", "address": "Talstraße 8, 79102 Freiburg", "email": "k.mora@example.org"},
+)
+PLACES = ("order", "amount", "amount2", "reference", "date", "count", "ending")
 # Deeds of which a note of one may well be told in the words of the other: no pair says that they differ.
 ALIKE = (
-    {"refund", "partial_refund"}, {"send_replacement", "resend_parcel", "change_item", "order_placed"},
+    {"refund", "partial_refund", "fee_reversed"}, {"account_deleted", "subscription_cancelled", "user_removed"},
+    {"send_replacement", "resend_parcel", "change_item", "order_placed", "card_replaced"},
+    {"plan_changed", "addon_activated"}, {"booking_changed", "appointment_moved", "add_item"},
     {"ticket_opened", "complaint_filed", "carrier_trace", "callback_arranged", "repair_arranged", "charge_disputed"},
     {"appointment_cancelled", "booking_cancelled", "cancel_order"}, {"email_sent", "invoice_sent"},
     {"hold_shipment", "change_delivery_date", "upgrade_shipping"}, {"change_item", "add_item"},
     {"discount_code", "store_credit", "gift_card_reissued", "points_credited"},
-    {"account_deleted", "subscription_cancelled"},
 )  # fmt: skip
 Row = dict[str, Any]
 Vectors = Mapping[str, np.ndarray]
@@ -61,25 +60,40 @@ Vectors = Mapping[str, np.ndarray]
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     options.add_argument("--measure", action="store_true")
-    is_measured = options.parse_args().measure
-    nets.ROUNDS, nets.DROPPED = ROUNDS, DROPPED
+    options.add_argument("--extra", type=Path)
+    chosen = options.parse_args()
     done, rows = rows_of("done"), with_others(rows_of("records"))
-    paired = list(pairs_from(done))
-    texts = [text for row in chain(rows, paired) for text in (row["text"], *row["records"])]
+    extra = [of_an_answer(json.loads(line)) for line in chosen.extra.open()] if chosen.extra else []
+    texts = [deeds.plainly(text) for row in (*rows, *extra) for text in (row["text"], *row["records"])]
+    texts += [row["plain"] for row in done]
     vectors = dict(zip(texts, nets.vectors_of(texts), strict=True))
-    axes = axes_from(done, vectors)
-    if not is_measured:
-        small = {name: value.astype(np.float16) for name, value in fitted(rows, paired, vectors, axes).items()}
-        np.savez_compressed(DATA / "records.npz", **small)
+    if not chosen.measure:
+        small = {name: value.astype(np.float16) for name, value in fitted(rows, done, vectors).items()}
+        np.savez_compressed(kinds.DATA / "records.npz", **small)
         return
     for author in sorted({row["author"] for row in rows}):
-        unseen = [row for row in rows if row["author"] == author]
         known = [row for row in rows if row["author"] != author]
-        told(author, unseen, vectors, fitted(known, paired, vectors, axes))
+        told(author, [row for row in rows if row["author"] == author], vectors, fitted(known, done, vectors))
+    if extra:
+        told("extra", extra, vectors, fitted(rows, done, vectors))
 
 
 def rows_of(kind: str) -> list[Row]:
-    return [json.loads(line) for file in sorted(DATA.glob(f"{kind}.*.jsonl")) for line in file.open(encoding="utf-8")]
+    found = [
+        json.loads(line) for file in sorted(kinds.DATA.glob(f"{kind}.*.jsonl")) for line in file.open(encoding="utf-8")
+    ]
+    for number, row in enumerate(found):
+        names = dict.fromkeys(PLACES, "0") | FIGURES[number % len(FIGURES)]
+        row["plain"] = deeds.plainly(row["text"].format(**names) if kind == "done" else row["text"])
+    return found
+
+
+def of_an_answer(row: Row) -> Row:
+    """Return a row of `bench.checks` as one of `records`."""
+    return {
+        "text": row["answer"], "records": row["ledger"], "is_said": row["label"] == "true", "kind": row["kind"],
+        "locale": row["locale"],
+    }  # fmt: skip
 
 
 def with_others(rows: list[Row]) -> list[Row]:
@@ -92,30 +106,25 @@ def with_others(rows: list[Row]) -> list[Row]:
     return rows + others
 
 
-def pairs_from(done: Sequence[Row]) -> Iterator[Row]:
-    """Yield sentences with notes of the same deed, of other deeds, and of the same deed in another status."""
+def pairs_from(done: Sequence[Row]) -> Iterator[tuple[int, int, bool]]:
+    """Yield sentences with notes of the same deed, of other deeds, and of the same deed with another outcome."""
     random = np.random.default_rng(0)
     notes = defaultdict(list)
-    for row in done:
+    for at, row in enumerate(done):
         if row["role"] == "record":
-            notes[row["locale"]].append(row)
-    for number, row in enumerate(row for row in done if row["role"] == "said"):
-        figures = FIGURES[number % len(FIGURES)]
-        for locale in dict.fromkeys((row["locale"], "en")):
+            notes[row["locale"]].append(at)
+    for at, row in enumerate(done):
+        for locale in dict.fromkeys((row["locale"], "en")) if row["role"] == "said" else ():
             is_own = locale == row["locale"]
-            same = [note for note in notes[locale] if note["deed"] == row["deed"]]
+            same = [note for note in notes[locale] if done[note]["deed"] == row["deed"]]
             groups = (
-                (True, 2 if is_own else 1, [note for note in same if note["status"] == row["status"]]),
-                (False, 2 if is_own else 1, [note for note in notes[locale] if differ(note, row)]),
-                (False, 2 if is_own else 0, [note for note in same if note["status"] != row["status"]]),
-                (False, 2 if row["status"] == "done" else 0, [note for note in notes[locale] if is_look_up(note)]),
+                (True, 2 if is_own else 1, [note for note in same if done[note]["status"] == row["status"]]),
+                (False, 3 if is_own else 1, [note for note in notes[locale] if differ(done[note], row)]),
+                (False, 2 if is_own else 0, [note for note in same if done[note]["status"] != row["status"]]),
+                (False, 2 if row["status"] == "done" else 0, [n for n in notes[locale] if is_look_up(done[n])]),
             )
             for is_said, most, found in groups:
-                for at in random.permutation(len(found))[:most]:
-                    yield {
-                        "text": filled(row["text"], figures), "records": [filled(found[at]["text"], figures)],
-                        "is_said": is_said,
-                    }  # fmt: skip
+                yield from ((at, found[one], is_said) for one in random.permutation(len(found))[:most])
 
 
 def differ(note: Row, row: Row) -> bool:
@@ -124,95 +133,80 @@ def differ(note: Row, row: Row) -> bool:
 
 
 def is_look_up(note: Row) -> bool:
-    """Return whether a note says that something was read only: no deed is on record, whatever it was about."""
+    """Return whether a note records a mere look-up, which is not a deed."""
     return bool(note["status"] == "looked_up")
 
 
-def filled(text: str, figures: Mapping[str, str]) -> str:
-    return text.format(**figures)
+def fitted(rows: Sequence[Row], done: Sequence[Row], vectors: Vectors) -> dict[str, np.ndarray]:
+    """Return the arrays of all three nets."""
+    seen = np.array([vectors[row["plain"]] for row in done])
+    whole = {**told_apart("deed", done, seen), **told_apart("outcome", done, seen)}
+    folds = np.random.default_rng(5).integers(FOLDS, size=len(done))
+    meanings: dict[int, deeds.Meaning] = {}
+    for fold in range(FOLDS):
+        others = [row for row, own in zip(done, folds, strict=True) if own != fold]
+        use({**told_apart("deed", others, seen[folds != fold]), **told_apart("outcome", others, seen[folds != fold])})
+        for at in np.flatnonzero(folds == fold):
+            meanings[at] = deeds.meaning_of(done[at]["plain"], seen[at])
+    pairs = list(pairs_from(done))
+    inputs = [deeds.pair_of(meanings[said], meanings[noted]) for said, noted, _ in pairs]
+    wanted = [is_said for _, _, is_said in pairs]
+    use(whole)
+    for row in rows:
+        inputs += [deeds.pair_of(*nearest(row, vectors))] * RECORDS_WEIGHT
+        wanted += [row["is_said"]] * RECORDS_WEIGHT
+    return {**whole, **net("pair", np.array(inputs), np.array(wanted, dtype=int), classes=2)}
 
 
-def axes_from(done: Sequence[Row], vectors: Vectors) -> dict[str, np.ndarray]:
-    """Return the mean of the unit vectors, and the directions that set deeds, and what became of them, apart."""
-    known = [
-        (vectors[text], row)
-        for row in done
-        for text in (filled(row["text"], figures) for figures in FIGURES)
-        if text in vectors
-    ]
-    units = np.array([vector / np.linalg.norm(vector) for vector, _ in known])
-    mean = units.mean(axis=0)
-    by_deed = directions(units - mean, [row["deed"] for _, row in known])[:, -AXES:]
-    statuses = [row["status"] for _, row in known]
-    by_status = directions(units - mean, statuses)[:, -(len(set(statuses)) - 1) :]
-    return {"mean": mean, "axes": by_deed, "status_axes": by_status}
+def told_apart(by: str, done: Sequence[Row], seen: np.ndarray) -> dict[str, np.ndarray]:
+    """Return a net that tells the deeds or their outcomes apart; each outcome counts the same."""
+    names = deeds.OUTCOMES if by == "outcome" else tuple(sorted({row["deed"] for row in done}))
+    wanted = np.array([names.index(row["status" if by == "outcome" else "deed"]) for row in done])
+    counts = np.bincount(wanted, minlength=len(names))
+    shares = (len(done) / (len(names) * counts))[wanted] if by == "outcome" else np.ones(len(done))
+    return net(by, seen, wanted, shares, classes=len(names))
 
 
-def directions(units: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """Return the linear discriminants of named groups, as columns, the most telling last."""
-    groups = np.array(names)
-    within, between = np.zeros((2, units.shape[1], units.shape[1]))
-    for name in set(names):
-        own = units[groups == name]
-        middle = own.mean(axis=0)
-        within += (own - middle).T @ (own - middle)
-        between += len(own) * np.outer(middle, middle)
-    within += np.eye(len(within)) * np.trace(within) / len(within) * RIDGE
-    spread, turn = np.linalg.eigh(within / len(units))
-    whitened = turn / np.sqrt(spread)
-    _, found = np.linalg.eigh(whitened.T @ (between / len(units)) @ whitened)
-    return whitened @ found
-
-
-def pairs_of(rows: Sequence[Row], vectors: Vectors, axes: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return each sentence beside the record that is nearest to it."""
-    return np.array([deeds.pair_of(row["text"], vectors[row["text"]], *nearest(row, vectors), axes) for row in rows])
-
-
-def nearest(row: Row, vectors: Vectors) -> tuple[str, np.ndarray]:
-    own = vectors[row["text"]]
-    best = max(row["records"], key=lambda text: float(own @ vectors[text]) / float(np.linalg.norm(vectors[text])))
-    return best, vectors[best]
-
-
-def fitted(
-    rows: Sequence[Row], paired: Sequence[Row], vectors: Vectors, axes: Mapping[str, np.ndarray]
+def net(
+    name: str, seen: np.ndarray, wanted: np.ndarray, shares: np.ndarray | None = None, *, classes: int
 ) -> dict[str, np.ndarray]:
-    every = [*rows, *paired]
-    seen = pairs_of(every, vectors, axes)
     centre, scale = seen.mean(axis=0), seen.std(axis=0) + 1e-3
-    wanted = np.array([int(row["is_said"]) for row in every])
-    shares = np.where(wanted == 1, len(every) / (2 * wanted.sum()), len(every) / (2 * (1 - wanted).sum()))
-    shares *= np.where(np.arange(len(every)) < len(rows), RECORDS_WEIGHT, 1.0)
-    net = nets.averaged((seen - centre) / scale, wanted, shares, classes=2)
-    # Two classes are one odds.
-    net["out"], net["out_bias"] = net["out"][:, 1:] - net["out"][:, :1], net["out_bias"][1:] - net["out_bias"][:1]
-    return {"centre": centre, "scale": scale, **axes, **net}
+    inputs, weights = (seen - centre) / scale, np.ones(len(seen)) if shares is None else shares
+    values = nets.averaged(inputs, wanted, weights, classes=classes, training=TRAINING)
+    return {f"{name}_{field}": value for field, value in {"centre": centre, "scale": scale, **values}.items()}
+
+
+def use(arrays: Mapping[str, np.ndarray]) -> None:
+    names = (name for name in ("deed", "outcome", "pair") if f"{name}_out" in arrays)
+    made: dict[str, Net] = {name: net_in(arrays, f"{name}_") for name in names}
+    deeds._record_weights = lambda: made  # type: ignore[assignment]
+
+
+def nearest(row: Row, vectors: Vectors) -> tuple[deeds.Meaning, deeds.Meaning]:
+    """Return what a sentence means, and what the record that is nearest to it means."""
+    said, *noted = (deeds.meaning_of(text, vectors[deeds.plainly(text)]) for text in (row["text"], *row["records"]))
+    return said, max(noted, key=lambda one: float(said.unit @ one.unit))
 
 
 def told(author: str, rows: Sequence[Row], vectors: Vectors, weights: Mapping[str, np.ndarray]) -> None:
-    """Print what is let through and what is not, with the figures' check beside the model, as a draft has them."""
-    deeds._record_weights = lambda: weights  # type: ignore[assignment]
-    held, scores = [], []
-    for row in rows:
+    """Print what is let through and what is not of the sentences that are deeds, as a draft has them."""
+    use(weights)
+    spoken = nets.vectors_of([as_read(row["text"]) for row in rows])
+    passed: dict[float, list[bool]] = defaultdict(list)
+    for row, vector in zip(rows, spoken, strict=True):
+        is_deed = deeds.is_deed(row["text"], vector, in_their_words=0, support=None)
         known = known_figures(row["records"])
-        held.append(all(known.holds(figure) for figure in figures_in(row["text"])))
-        own = vectors[row["text"]]
-        scores.append(max(deeds.says_the_same(row["text"], own, text, vectors[text]) for text in row["records"]))
-    is_said = np.array([row["is_said"] for row in rows])
-    kinds = np.array([row["kind"] for row in rows])
-    is_other = kinds == "another record"
-    is_deed_of_its_own = (kinds == "kind_of_deed") & ~is_said
-    for level in (0.05, 0.1, deeds.DONE_FROM, 0.2, 0.3, 0.5):
-        passed = np.array(held) & (np.array(scores) >= level)
-        facts = {
-            "author": author, "level": level, "true shown": passed[is_said].mean(),
-            "false withheld": 1 - passed[~is_said & ~is_other].mean(),
-            "another deed, withheld": 1 - passed[is_deed_of_its_own].mean(),
-            "said of another record, withheld": 1 - passed[is_other].mean(),
-        }  # fmt: skip
-        rounded = {key: round(float(fact), 3) if isinstance(fact, float) else fact for key, fact in facts.items()}
-        sys.stdout.write(json.dumps(rounded) + "\n")
+        has_figures = all(known.holds(figure) for figure in figures_in(row["text"]))
+        said, *noted = (deeds.meaning_of(text, vectors[deeds.plainly(text)]) for text in (row["text"], *row["records"]))
+        score = max(deeds.says_the_same(said, one) for one in noted)
+        for level in (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5):
+            passed[level].append(not is_deed or (has_figures and score >= level))
+    kind = np.array(["true" if row["is_said"] else row["kind"] for row in rows])
+    for level, shown in passed.items():
+        facts = {name: round(float(np.mean(np.array(shown)[kind == name])), 2) for name in sorted(set(kind))}
+        own = np.array([name not in ("true", "another record") for name in kind])
+        facts["false"] = round(float(np.array(shown)[own].mean()), 2)
+        sys.stdout.write(json.dumps({"author": author, "level": level, "shown": facts}) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Print the figures of the tree: how many modules there are, how they hang together, and what is long.
+"""Print figures about the source tree: the number of modules, their imports, and long functions and lines.
 
     .venv/bin/python scripts/tree_figures.py [--list]
 
-`--list` also names what was counted. Needs the development packages. What each figure means stands beside its function.
-Product modules are the .py files of `supportbot`, `kb` and `actions` without migrations, the doubles in testing.py, and
-files without a line of code.
+`--list` also lists what was counted. Needs the development packages. Each figure is explained at its function.
+Product modules are the .py files of `supportbot`, `kb` and `actions` except migrations, the test doubles in testing.py,
+and files without code.
 """
 
 import argparse
@@ -45,7 +45,7 @@ class Figure:
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description="Print the figures of the tree.")
-    arguments.add_argument("--list", action="store_true", help="also name what was counted")
+    arguments.add_argument("--list", action="store_true", help="also list what was counted")
     is_listing = arguments.parse_args().list
     for figure in figures(ROOT):
         sys.stdout.write(f"{figure.value:>7}  {figure.label}\n")
@@ -91,9 +91,9 @@ def _modules_below(root: Path, package: str) -> Iterator[Module]:
 
 
 def small_modules_with_one_importer(modules: Mapping[str, Module], graph: grimp.ImportGraph) -> tuple[str, ...]:
-    """Return short modules that a single other product module imports: candidates for a place in it.
+    """Return short modules that only one other product module imports: candidates for merging into it.
 
-    Names in settings and what Django or Celery find by a file's name are no imports and do not count.
+    Names in settings, and files that Django or Celery find by name, are not imports and do not count.
     """
     return tuple(
         f"{name} ({module.lines} lines) <- {importers[0]}"
@@ -104,11 +104,11 @@ def small_modules_with_one_importer(modules: Mapping[str, Module], graph: grimp.
 
 
 def reached_from(start: str, modules: Mapping[str, Module], graph: grimp.ImportGraph) -> tuple[str, ...]:
-    """Return the product modules that a module imports, directly or through others, itself included.
+    """Return the product modules that a module imports, directly or indirectly, including itself.
 
-    From the module that answers a turn this is the path from a message to its answer, seen from its longest side: all
-    that may run between the claim of the turn and its final event. The socket that takes the message in, what a setting
-    names (the model's provider) and what is sent by a task's name lie beyond it.
+    For the module that answers a turn, this is the path from a message to its answer: everything that may run between
+    the claim of the turn and its final event. It leaves out the socket that receives the message, modules named in
+    settings (the model's provider) and tasks sent by name.
     """
     return tuple(sorted(({start} | graph.find_upstream_modules(start)) & modules.keys()))
 
@@ -124,7 +124,7 @@ def long_functions(modules: Mapping[str, Module]) -> tuple[str, ...]:
 
 
 def private_functions(modules: Mapping[str, Module]) -> tuple[int, tuple[str, ...]]:
-    """Return how many functions and methods begin with one underscore, and those that their module names only once."""
+    """Return the number of functions and methods with one leading underscore, and those referenced only once."""
     total, once = 0, []
     for module in modules.values():
         named = Counter(_names(module.tree))
@@ -135,9 +135,9 @@ def private_functions(modules: Mapping[str, Module]) -> tuple[int, tuple[str, ..
 
 
 def import_circles(modules: Mapping[str, Module], graph: grimp.ImportGraph) -> list[tuple[str, ...]]:
-    """Return the groups of modules that import each other, directly or through others.
+    """Return the groups of modules that import each other, directly or indirectly.
 
-    A package whose __init__ imports its own modules counts as well.
+    A package whose __init__ imports its own modules counts too.
     """
     circles: list[tuple[str, ...]] = []
     seen: set[str] = set()

@@ -1,6 +1,7 @@
 """The ASGI application: HTTP by Django, WebSockets by Channels, and a lifespan that starts background parts."""
 
 import os
+from typing import Any
 
 from django.conf import settings
 from django.core.asgi import get_asgi_application
@@ -13,9 +14,46 @@ if settings.SECRET_KEY_IS_MADE_UP:
         "SECRET_KEY is not set: every process would sign sessions with its own key, and a new one at each start."
     )
 
-from channels.routing import ProtocolTypeRouter  # noqa: E402  # models can only be imported once Django is set up
+from supportbot.embedded.setting_checks import require_settings  # noqa: E402  # needs the apps
 
+require_settings()  # a server that is started without `manage.py serve` would fail at the first answer only
+
+from channels.generic.websocket import AsyncWebsocketConsumer  # noqa: E402  # models need Django to be set up
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from django.urls import path, re_path  # noqa: E402
+
+from supportbot.handoff.desk.consumer import DeskConsumer  # noqa: E402
 from supportbot.lifespan import lifespan  # noqa: E402
-from supportbot.routing import websocket_application  # noqa: E402
+from supportbot.mcp.hosting import application as agents  # noqa: E402
+from supportbot.observing.http import observed_socket  # noqa: E402
+from supportbot.widget.socket.consumer import ChatConsumer  # noqa: E402
 
-application = ProtocolTypeRouter({"http": http_application, "websocket": websocket_application, "lifespan": lifespan})
+UNKNOWN_PATH = 4404
+
+
+class UnknownPath(AsyncWebsocketConsumer):
+    """Accepts before closing, because clients only see the close code of an open socket."""
+
+    channel_layer_alias = "none"
+
+    async def connect(self) -> None:
+        await self.accept()
+        await self.close(code=UNKNOWN_PATH, reason="unknown path")
+
+
+websocket_application = URLRouter(
+    [
+        path("ws/v1/chat/", observed_socket("chat", ChatConsumer.as_asgi())),  # type: ignore[arg-type,list-item]  # ASGI; the stubs know views only
+        path("ws/v1/desk/", observed_socket("desk", DeskConsumer.as_asgi())),  # type: ignore[arg-type,list-item]  # as above
+        re_path(r"", UnknownPath.as_asgi()),  # type: ignore[arg-type,list-item]  # as above
+    ]
+)
+
+
+async def http(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Serve /mcp/ by the SDK's server, everything else by Django."""
+    serve = agents if scope["path"] in ("/mcp", "/mcp/") else http_application
+    await serve(scope, receive, send)
+
+
+application = ProtocolTypeRouter({"http": http, "websocket": websocket_application, "lifespan": lifespan})

@@ -1,18 +1,33 @@
 """The only way from coroutines to the database.
 
 Channels' own helper runs every query of a process on one shared thread, so a single slow search stalls every chat. This
-one has an executor as large as the connection pool. Context variables (the workspace scope) are passed on.
+one has an executor as large as the connection pool. Context variables (the workspace scope) and the language of the
+texts are passed on.
+
+A thread keeps its connection from one call to the next, since taking one from the pool costs a round trip to see
+whether it still works. Here its socket is looked at instead, which costs none: a server that restarted has closed it.
 """
 
+import asyncio
+import select
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from contextvars import copy_context
+from functools import partial
+from typing import Final, ParamSpec, TypeVar
 
-from channels.db import database_sync_to_async
 from django.conf import settings
+from django.db import connection
+from django.utils.translation import get_language, override
+
+from supportbot.observing.series import DATABASE_WAIT
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+# Then the pool gets it back, and replaces what has become old.
+HOLD_SECONDS: Final = 60.0
 
 _executor = ThreadPoolExecutor(max_workers=settings.DATABASE_POOL_SIZE, thread_name_prefix="db")
 # Uses some of the pool's eight connections beyond those of the executor.
@@ -21,12 +36,47 @@ _outside_executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="outsid
 
 async def db(service: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run a synchronous service or selector in a database thread and return what it returns."""
-    crossing = database_sync_to_async(service, thread_sensitive=False, executor=_executor)
-    return await crossing(*args, **kwargs)
+    return await _run_in(_executor, service, *args, **kwargs)
 
 
 async def outside(service: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run a synchronous service that calls an external system. It has a few threads of its own, so that a slow shop
     does not block other chats."""
-    crossing = database_sync_to_async(service, thread_sensitive=False, executor=_outside_executor)
-    return await crossing(*args, **kwargs)
+    return await _run_in(_outside_executor, service, *args, **kwargs)
+
+
+async def _run_in(executor: ThreadPoolExecutor, service: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    # Django's language is a context variable that counts only in the thread that set it.
+    run = partial(copy_context().run, _with_connection, time.monotonic(), get_language(), service, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(executor, run)
+
+
+def _with_connection(
+    asked_at: float, language: str | None, service: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Run with this thread's connection; it is given back if something went wrong with it or it is old."""
+    DATABASE_WAIT.observe(time.monotonic() - asked_at)
+    if _is_closed_by_server():
+        connection.close()
+    try:
+        with override(language):
+            return service(*args, **kwargs)
+    finally:
+        # Without autocommit, what began a transaction was interrupted before it could end it.
+        if connection.errors_occurred or not connection.autocommit or _is_held_too_long():
+            connection.close()
+
+
+def _is_closed_by_server() -> bool:
+    """Return whether the connection is closed, or the server has sent what nobody asked for, as it does before that."""
+    kept = connection.connection
+    if kept is None or kept.closed:
+        return kept is not None
+    poll = select.poll()
+    poll.register(kept.pgconn.socket, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _is_held_too_long() -> bool:
+    # `close_at` is when Django would close it at the end of a request: at once, or never without a pool.
+    return connection.close_at is not None and time.monotonic() > connection.close_at + HOLD_SECONDS

@@ -3,14 +3,76 @@
 import os
 from typing import Any
 
-from celery import Celery
-from celery.signals import worker_ready, worker_shutdown
+from celery import Celery, bootsteps
+from celery.beat import PersistentScheduler
+from celery.signals import beat_init, task_postrun, task_prerun, worker_init, worker_ready, worker_shutdown
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "supportbot.settings")
+
+TICK_SECONDS = 5.0
 
 app = Celery("supportbot")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+class Ticks(bootsteps.StartStopStep):
+    """Ticks from the loop that receives tasks. A step: a lost broker clears all timers and starts steps again."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def start(self, consumer: Any) -> None:
+        from supportbot.health.loop import tick
+
+        tick()
+        consumer.timer.call_repeatedly(TICK_SECONDS, tick)
+
+
+app.steps["consumer"].add(Ticks)
+
+
+class TickingScheduler(PersistentScheduler):
+    """Celery's own; a probe sees when it was last awake."""
+
+    def tick(self, *arguments: Any, **options: Any) -> float:
+        from supportbot.health.loop import tick
+
+        tick()
+        seconds: float = super().tick(*arguments, **options)
+        return seconds
+
+
+@task_prerun.connect
+def begin_task(task_id: str, task: Any, **_: Any) -> None:
+    """Put the task's id on every line of its thread."""
+    from supportbot.observing.context import concern
+
+    concern(task=task_id, name=task.name)
+
+
+@task_postrun.connect
+def end_task(task: Any, state: str | None = None, **_: Any) -> None:
+    from supportbot.observing.context import concern
+    from supportbot.observing.series import TASKS
+
+    concern()
+    TASKS.labels(task.name, str(state or "unknown").lower()).inc()
+
+
+@worker_init.connect
+def answer_probes_of_worker(**_: Any) -> None:
+    from supportbot.health.server import start_probes  # needs the apps, which load later
+    from supportbot.observing import tracing
+
+    tracing.start("worker")
+    start_probes("worker")
+
+
+@beat_init.connect
+def answer_probes_of_beat(**_: Any) -> None:
+    from supportbot.health.server import start_probes
+
+    start_probes("beat")
 
 
 @worker_ready.connect

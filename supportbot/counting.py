@@ -6,9 +6,11 @@ If the cache is unavailable, nothing is counted and everybody is let in: service
 from typing import TYPE_CHECKING, Final
 
 import redis
-from django.core.cache import cache
+from django.core.cache import caches
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
+
+from supportbot.rediscache import CountingRedisCache
 
 if TYPE_CHECKING:  # DRF's views import the throttles through the settings
     from rest_framework.views import APIView
@@ -18,17 +20,15 @@ CACHE_AWAY: Final = (redis.RedisError, OSError)
 
 def count(key: str, *, seconds: int) -> int:
     """Count one more and return the count in the current window of `seconds`; 0 if the cache is unavailable."""
+    cache = caches["default"]
     try:
-        if cache.add(key, 1, timeout=seconds):
-            return 1
-        number = cache.incr(key)
-        if number == 1:  # the window ended in between; a key that `incr` creates would never expire
-            cache.touch(key, seconds)
-    except ValueError:  # likewise, where `incr` does not create the key
+        if isinstance(cache, CountingRedisCache):
+            return cache.count(key, seconds=seconds)
+        return 1 if cache.add(key, 1, timeout=seconds) else cache.incr(key)
+    except ValueError:  # the window ended in between
         return 1
     except CACHE_AWAY:
         return 0
-    return number
 
 
 class FailOpenThrottle(SimpleRateThrottle):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
+from django.utils.translation import gettext, gettext_noop
 
 if TYPE_CHECKING:
     from rest_framework.exceptions import APIException
@@ -27,7 +28,10 @@ logger = logging.getLogger(__name__)
 
 
 class SupportBotError(Exception):
-    """An expected refusal. `message` is fit for the person who caused it; `fields` names what to correct."""
+    """An expected refusal. `message` is fit for the person who caused it; `fields` names what to correct.
+
+    Texts are in the language that is active where it is raised: the reader's on the team's pages, English elsewhere.
+    """
 
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 400
@@ -35,7 +39,7 @@ class SupportBotError(Exception):
     default_message: ClassVar[str] = "The request could not be completed."
 
     def __init__(self, message: str | None = None, *, fields: FieldErrors | None = None) -> None:
-        self.message = message or self.default_message
+        self.message = message or gettext(self.default_message)
         self.fields = fields or {}
         super().__init__(self.message)
 
@@ -45,25 +49,25 @@ class NotFound(SupportBotError):
 
     code = "not_found"
     status = 404
-    default_message = "Not found, or you do not have access to it."
+    default_message = gettext_noop("Not found, or you do not have access to it.")
 
 
 class NotAllowed(SupportBotError):
     code = "not_allowed"
     status = 403
-    default_message = "You are not allowed to do this."
+    default_message = gettext_noop("You are not allowed to do this.")
 
 
 class InvalidInput(SupportBotError):
     code = "invalid"
     status = 400
-    default_message = "Some fields are invalid."
+    default_message = gettext_noop("Some fields are invalid.")
 
 
 class BodyTooLarge(SupportBotError):
     code = "body_too_large"
     status = 413
-    default_message = "The body is larger than 5 MiB and was not read. Send less at a time."
+    default_message = gettext_noop("The body is larger than 5 MiB and was not read. Send less at a time.")
 
 
 class Unavailable(SupportBotError):
@@ -71,7 +75,9 @@ class Unavailable(SupportBotError):
 
     code = "unavailable"
     status = 503
-    default_message = "The database is not responding. Check in a moment whether this took effect, then try again."
+    default_message = gettext_noop(
+        "The database is not responding. Check in a moment whether this took effect, then try again."
+    )
 
 
 def error_body(code: str, message: str, fields: FieldErrors | None = None) -> dict[str, Any]:

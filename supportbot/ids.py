@@ -2,12 +2,24 @@
 
 import os
 import time
+from datetime import UTC, datetime, timedelta
+from typing import Final
 from uuid import UUID
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def uuid7() -> UUID:
     """Return a new UUIDv7: 48 bits of Unix milliseconds, 12 bits of the fraction below it, 62 random bits."""
-    nanoseconds = time.time_ns()
+    return _uuid7(time.time_ns())
+
+
+def uuid7_at(moment: datetime) -> UUID:
+    """Return a UUIDv7 as it would have been made then, so that rows written later sort by their time."""
+    return _uuid7((moment - _EPOCH) // timedelta(microseconds=1) * 1000)
+
+
+def _uuid7(nanoseconds: int) -> UUID:
     milliseconds, rest = divmod(nanoseconds, 1_000_000)
     fraction = rest * 4096 // 1_000_000
     random_bits = int.from_bytes(os.urandom(8)) & (1 << 62) - 1

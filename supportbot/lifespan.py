@@ -13,7 +13,9 @@ from kb.ports import embedder
 from supportbot.assistant.runner import runner
 from supportbot.language.detection import detect
 from supportbot.llm import gateway
-from supportbot.llm.remote import is_remote_configured
+from supportbot.llm.conf import is_remote_configured
+from supportbot.mcp.hosting import hosted as agents
+from supportbot.observing import tracing
 from supportbot.outbox.relay import relay
 
 logger = logging.getLogger(__name__)
@@ -26,13 +28,14 @@ async def lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            tracing.start("web")
             relay.start()
             runner.start()
             # In its own thread, so that a shutdown does not wait for it.
             threading.Thread(target=prepare, name="warm-up", daemon=True).start()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
-            await asyncio.gather(runner.stop(), asyncio.to_thread(relay.stop))
+            await asyncio.gather(runner.stop(), asyncio.to_thread(relay.stop), agents.stop())
             await gateway.close()
             await send({"type": "lifespan.shutdown.complete"})
             return

@@ -1,7 +1,7 @@
 """The installation's own pages: the home page, the API documentation and error pages."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
@@ -10,10 +10,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonR
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
+from django.utils.translation import gettext, gettext_noop, override
 
 from supportbot.accounts.models import Workspace
+from supportbot.accounts.setup import has_administrator
 from supportbot.errors import NotAllowed, NotFound, error_body
 from supportbot.openapi import whole_schema
+from supportbot.team_formats import active_language
+from supportbot.team_language import team_language
 
 DEMO: Final = "wrenfell"  # the workspace that the first start creates
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -39,33 +43,39 @@ class Refusal:
     message: str
     way_out: str
 
+    def translated(self) -> "Refusal":
+        """Return the page's texts in the active language; the constants below hold the English ones."""
+        return replace(self, title=gettext(self.title), message=gettext(self.message), way_out=gettext(self.way_out))
+
 
 BAD_REQUEST = Refusal(
-    400, "bad_request", "Bad request",
-    "It is malformed or too large. Nothing was changed.", "Go back, check your input and try again.",
+    400, "bad_request", gettext_noop("Bad request"),
+    gettext_noop("It is malformed or too large. Nothing was changed."),
+    gettext_noop("Go back, check your input and try again."),
 )  # fmt: skip
 FORBIDDEN = Refusal(
-    403, NotAllowed.code, "You do not have access to this page",
-    NotAllowed.default_message, "Log in with another account, or ask an administrator for access.",
+    403, NotAllowed.code, gettext_noop("You do not have access to this page"),
+    NotAllowed.default_message, gettext_noop("Log in with another account, or ask an administrator for access."),
 )  # fmt: skip
 FORM_EXPIRED = Refusal(
-    403, "csrf_failed", "This form could not be verified",
-    "It was open too long, or the browser blocks cookies for this site. Nothing was changed.",
-    "Go back, copy your text, reload the page and submit it again.",
+    403, "csrf_failed", gettext_noop("This form could not be verified"),
+    gettext_noop("It was open too long, or the browser blocks cookies for this site. Nothing was changed."),
+    gettext_noop("Go back, copy your text, reload the page and submit it again."),
 )  # fmt: skip
 MISSING = Refusal(
-    404, NotFound.code, "Page not found",
-    NotFound.default_message, "It may have been moved or deleted. Check the address, or start from the home page.",
+    404, NotFound.code, gettext_noop("Page not found"),
+    NotFound.default_message,
+    gettext_noop("It may have been moved or deleted. Check the address, or start from the home page."),
 )  # fmt: skip
 FORMS_ONLY = Refusal(
-    405, "method_not_allowed", "This address only accepts forms",
-    "It is the target of a button on another page. Nothing was changed.",
-    "Go back, reload that page and press its button.",
+    405, "method_not_allowed", gettext_noop("This address only accepts forms"),
+    gettext_noop("It is the target of a button on another page. Nothing was changed."),
+    gettext_noop("Go back, reload that page and press its button."),
 )  # fmt: skip
 FAILED = Refusal(
-    500, "server_error", "This page could not be shown",
-    "Something went wrong on our side. The error has been logged.",
-    "Try again in a moment. If it happens again, tell your operator.",
+    500, "server_error", gettext_noop("This page could not be shown"),
+    gettext_noop("Something went wrong on our side. The error has been logged."),
+    gettext_noop("Try again in a moment. If it happens again, tell your operator."),
 )  # fmt: skip
 
 
@@ -81,7 +91,12 @@ class Call:
 def home(request: HttpRequest) -> HttpResponse:
     """Show the home page."""
     doors = {"customer_doors": list(_customer_doors(request)), "team_doors": list(_team_doors())}
-    return render(request, "pages/home.html", {**doors, "has_workspaces": Workspace.objects.exists()})
+    return render(request, "pages/home.html", {**doors, **_emptiness()})
+
+
+def _emptiness() -> dict[str, bool]:
+    has_workspaces = Workspace.objects.exists()
+    return {"has_workspaces": has_workspaces, "is_empty": not has_workspaces and not has_administrator()}
 
 
 def api_docs(request: HttpRequest) -> HttpResponse:
@@ -128,17 +143,19 @@ def _refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     """Return JSON to programs and a page to people, without session or database, which may be what failed."""
     if request.path.startswith("/api/"):
         return JsonResponse(error_body(refusal.code, refusal.message), status=refusal.status)
-    return HttpResponse(render_to_string("pages/refusal.html", {"refusal": refusal}), status=refusal.status)
+    with override(team_language(active_language())):  # there are no other translations of these pages
+        shown = refusal.translated()
+        return HttpResponse(render_to_string("pages/refusal.html", {"refusal": shown}), status=refusal.status)
 
 
 def _customer_doors(request: HttpRequest) -> Iterable[Door]:
     if settings.HOST in {"127.0.0.1", "localhost"} and Workspace.objects.filter(slug=DEMO).exists():
         address = f"http://127.0.0.1:{settings.SHOP_PORT}/"
-        yield Door(address, "Storefront", "The demo shop: its orders, its ledger, its faults", "bag")
+        yield Door(address, gettext("Storefront"), gettext("The demo shop: its orders, its ledger, its faults"), "bag")
     for workspace in _workspaces_to_name(request):
         address = f"/help/{workspace.slug}/"
         if _is_served(address):
-            yield Door(address, workspace.name, "Help pages that the assistant answers from", "book")
+            yield Door(address, workspace.name, gettext("Help pages that the assistant answers from"), "book")
 
 
 def _workspaces_to_name(request: HttpRequest) -> Iterable[Workspace]:
@@ -151,10 +168,10 @@ def _workspaces_to_name(request: HttpRequest) -> Iterable[Workspace]:
 
 
 def _team_doors() -> Iterable[Door]:
-    yield Door("/admin/", "Console", "Manage articles, channels, rules and the team", "gear")
+    yield Door("/admin/", gettext("Console"), gettext("Manage articles, channels, rules and the team"), "gear")
     if _is_served("/desk/"):
-        yield Door("/desk/", "Desk", "Conversations that need a person", "inbox")
-    yield Door("/api/v1/docs/", "API", "How other programs use SupportBot", "key")
+        yield Door("/desk/", gettext("Desk"), gettext("Conversations that need a person"), "inbox")
+    yield Door("/api/v1/docs/", gettext("API"), gettext("How other programs use SupportBot"), "key")
 
 
 def _is_served(address: str) -> bool:

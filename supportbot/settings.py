@@ -12,10 +12,16 @@ from urllib.parse import urlsplit
 
 import environ
 from celery.schedules import crontab
+from django.conf.locale import LANG_INFO
 from django.core.exceptions import ImproperlyConfigured
 
+from supportbot import translation
 from supportbot.addresses import cache_at, database_at, public_address
+from supportbot.installation.cores import usable_cores
 from supportbot.installation.runtime import clear_libpq_environment, load_runtime
+from supportbot.installation.variables import unknown_name
+from supportbot.observing import tracing
+from supportbot.outbound.addresses import private_networks
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -24,8 +30,10 @@ class Env(environ.Env):
     """django-environ, but a value of the wrong type raises an error in plain words."""
 
     BOOLEAN_FALSE_STRINGS = ("false", "off", "n", "no", "0", "")
+    names: set[str] = set()  # of all settings, as they are read
 
     def get_value(self, var: str, cast: Any = None, **kwargs: Any) -> Any:  # Any: the cast decides the type
+        self.names.add(var)
         value = os.environ.get(var, "")
         if cast is bool and value.strip().lower() not in self.BOOLEAN_TRUE_STRINGS + self.BOOLEAN_FALSE_STRINGS:
             raise ImproperlyConfigured(f"{var}={value} is neither true nor false.")
@@ -40,18 +48,6 @@ class Env(environ.Env):
 
 env = Env()
 
-# --- The known SUPPORTBOT_* variables: a typing error in a name must not go unnoticed.
-SUPPORTBOT_VARIABLES = {
-    "SUPPORTBOT_LOG_LEVEL",
-    "SUPPORTBOT_MODEL_DEADLINE_SECONDS",
-    "SUPPORTBOT_TURNS_PER_PROCESS",
-}
-_unknown = sorted(name for name in os.environ if name.startswith("SUPPORTBOT_") and name not in SUPPORTBOT_VARIABLES)
-if _unknown:
-    raise ImproperlyConfigured(
-        f"{_unknown[0]} is not a setting of SupportBot. The known ones are: {', '.join(sorted(SUPPORTBOT_VARIABLES))}."
-    )
-
 # Resolved, because one folder under two names would look like two, one of them with nothing running in it.
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).resolve()
 _runtime = load_runtime(DATA_DIR)
@@ -59,6 +55,10 @@ _runtime = load_runtime(DATA_DIR)
 HOST = env.str("HOST", default="127.0.0.1")
 PORT = env.int("PORT", default=8000)
 SHOP_PORT = env.int("SHOP_PORT", default=8100)
+# One web process uses one core. Above four, memory and connections to the database are for the operator to decide.
+WEB_PROCESSES = env.int("WEB_PROCESSES", default=min(usable_cores(), 4))
+if WEB_PROCESSES < 1:
+    raise ImproperlyConfigured(f"WEB_PROCESSES={WEB_PROCESSES} is below 1: nothing would be served.")
 PUBLIC_URL = env.str("PUBLIC_URL", default="")
 if PUBLIC_URL:
     PUBLIC_URL = public_address(PUBLIC_URL)
@@ -108,28 +108,34 @@ INSTALLED_APPS = [
     "guardian",
     "supportbot.outbox",
     "supportbot.accounts",
+    "supportbot.releases",
     "kb",
     "actions",
     "supportbot.llm",
     "supportbot.chat",
     "supportbot.handoff",
+    "supportbot.webhooks",
     "supportbot.assistant",
     "supportbot.widget",
+    "supportbot.mcp",
     "supportbot.evals",
+    "supportbot.insights",
     "supportbot.console",
     "supportbot.demo",
     "supportbot.embedded",
 ]
 
 MIDDLEWARE = [
+    "supportbot.health.middleware.probes",
+    "supportbot.observing.http.observed",
     "django.middleware.security.SecurityMiddleware",
     "supportbot.web.ContentSecurityPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "supportbot.web.PageLocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "supportbot.web.PageLocaleMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "supportbot.pages.MethodNotAllowedPage",
@@ -157,9 +163,14 @@ TEMPLATES = [
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=16)
 if DATABASE_POOL_SIZE < 0:
     raise ImproperlyConfigured(f"DATABASE_POOL_SIZE={DATABASE_POOL_SIZE} is below 0. Use 0 to switch the pool off.")
+DATABASE_CONNECTIONS = (DATABASE_POOL_SIZE or 16) + 8  # what one process opens at most
 if not os.environ.get("DATABASE_URL"):
     clear_libpq_environment()
 DATABASE_URL = env.str("DATABASE_URL", default=_runtime.database_url if _runtime else "")
+# The role that migrates, backs up and restores, if it is not the application's.
+DATABASE_OWNER_URL = env.str("DATABASE_OWNER_URL", default=_runtime.database_owner_url if _runtime else "")
+if DATABASE_OWNER_URL and urlsplit(DATABASE_OWNER_URL).scheme not in ("postgres", "postgresql"):
+    raise ImproperlyConfigured("DATABASE_OWNER_URL must be an address like that of DATABASE_URL, with another role.")
 if DATABASE_URL:
     try:
         _is_postgres = urlsplit(DATABASE_URL).scheme in ("postgres", "postgresql")
@@ -173,9 +184,10 @@ if DATABASE_URL:
     if DATABASE_POOL_SIZE:
         DATABASES["default"]["OPTIONS"] = {
             **DATABASES["default"].get("OPTIONS", {}),
-            "pool": {"min_size": 0, "max_size": DATABASE_POOL_SIZE + 8, "timeout": 10},
+            "pool": {"min_size": 0, "max_size": DATABASE_CONNECTIONS, "timeout": 10},
         }
-        # After a server restart the pool holds dead connections, and each would fail one request without this check.
+        # After a server restart the pool holds dead connections, and each would fail one request without this check. It
+        # costs a round trip a request; the database threads keep their connections and need none (`asyncdb`).
         DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASE_POOL_SIZE = DATABASE_POOL_SIZE or 16
 else:
@@ -210,10 +222,15 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "socket_timeout":
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "kb.tasks.*": {"queue": "ingestion"},
+    "kb.sources.tasks.*": {"queue": "ingestion"},
     "actions.tasks.*": {"queue": "actions"},
     "supportbot.handoff.tasks.send_mail": {"queue": "mail"},
+    "supportbot.webhooks.tasks.*": {"queue": "webhooks"},
+    "supportbot.releases.tasks.judge_waiting": {"queue": "ingestion"},  # takes minutes
+    "supportbot.evals.tasks.*": {"queue": "evaluations"},
 }
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "supportbot.celery:TickingScheduler"
 CELERY_BEAT_SCHEDULE = {
     "worker-heartbeat": {"task": "supportbot.outbox.tasks.heartbeat", "schedule": 10.0, "options": {"expires": 10}},
     "purge-delivered-announcements": {"task": "supportbot.outbox.tasks.purge", "schedule": 3600.0},
@@ -223,33 +240,81 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 15.0,
         "options": {"expires": 15},
     },
+    "read-sources": {"task": "kb.sources.tasks.serve_due", "schedule": 2.0, "options": {"expires": 2}},
+    "carry-out-plans": {
+        "task": "supportbot.console.tasks.carry_out_plans",
+        "schedule": 15.0,
+        "options": {"expires": 15},
+    },
     "sweep-index": {"task": "kb.tasks.sweep", "schedule": 60.0, "options": {"expires": 60}},
     "purge-socket-tickets": {"task": "supportbot.widget.tasks.purge", "schedule": 3600.0},
+    "purge-confirmation-links": {"task": "supportbot.mcp.tasks.purge", "schedule": 3600.0},
     "sweep-erased": {"task": "supportbot.chat.tasks.sweep_erased", "schedule": 3600.0},
+    "roll-up": {"task": "supportbot.insights.tasks.roll_up", "schedule": 3600.0, "options": {"expires": 3600}},
+    "roll-up-today": {
+        "task": "supportbot.insights.tasks.roll_up_today",
+        "schedule": 180.0,
+        "options": {"expires": 180},
+    },
+    "retain": {"task": "supportbot.chat.tasks.retain", "schedule": crontab(hour=2, minute=40)},
     "purge-model-bodies": {"task": "supportbot.llm.tasks.purge_bodies", "schedule": 3600.0},
     "repair-index": {"task": "kb.tasks.repair", "schedule": crontab(hour=3, minute=20)},
     "sweep-actions": {"task": "actions.tasks.sweep", "schedule": 2.0, "options": {"expires": 2}},
+    "judge-actions": {"task": "actions.tasks.judge_waiting", "schedule": 2.0, "options": {"expires": 2}},
     "expire-actions": {"task": "actions.tasks.expire_waiting", "schedule": 10.0, "options": {"expires": 10}},
     "checkpoint-audit-chain": {"task": "actions.tasks.checkpoint_audit_chain", "schedule": 3600.0},
+    "check-tools": {"task": "actions.tasks.check_tools", "schedule": 3600.0},
+    "forget-old-secrets": {"task": "actions.tasks.forget_old_secrets", "schedule": 3600.0},
     "send-mail": {"task": "supportbot.handoff.tasks.send_mail", "schedule": 10.0, "options": {"expires": 10}},
+    "send-webhooks": {"task": "supportbot.webhooks.tasks.send_due", "schedule": 2.0, "options": {"expires": 2}},
+    "notify-of-webhooks": {
+        "task": "supportbot.webhooks.tasks.notify_admins",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "judge-releases": {"task": "supportbot.releases.tasks.judge_waiting", "schedule": 5.0, "options": {"expires": 5}},
+    "start-evaluations": {
+        "task": "supportbot.evals.tasks.start_due",
+        "schedule": 3.0,
+        "options": {"expires": 3},
+    },
+    "purge-evaluations": {"task": "supportbot.evals.tasks.purge", "schedule": crontab(hour=4, minute=10)},
+    "purge-webhooks": {"task": "supportbot.webhooks.tasks.purge", "schedule": 3600.0},
 }
 
 # --- The outbox: what a room announces to those above it (topic -> idempotent consumers, run inside this scope).
 CHAT_ON_CUSTOMER_MESSAGE = "supportbot.handoff.tickets.customer_messages.on_customer_message"
 OUTBOX_SCOPE = "supportbot.accounts.scope.workspace_scope"
 OUTBOX_CONSUMERS: dict[str, list[str]] = {
-    "article_changed": ["kb.tasks.on_article_changed"],
-    "action_changed": ["supportbot.assistant.receivers.on_action_changed"],
+    "article_changed": [
+        "kb.tasks.on_article_changed",
+        "supportbot.evals.receivers.on_article_changed",
+        "supportbot.webhooks.receivers.on_article_changed",
+    ],
+    "action_changed": [
+        "supportbot.assistant.receivers.on_action_changed",
+        "supportbot.webhooks.receivers.on_action_changed",
+    ],
     "agent_replied": ["supportbot.handoff.mail.delivery.on_agent_replied"],
+    "conversation_changed": ["supportbot.webhooks.receivers.on_conversation_changed"],
     "conversation_erased": [
         "supportbot.chat.erasure.on_conversation_erased",
         "actions.erasure.on_conversation_erased",
+        "supportbot.webhooks.receivers.on_conversation_erased",
     ],
-    "customer_forgotten": ["actions.erasure.on_customer_forgotten"],
+    "customer_forgotten": [
+        "actions.erasure.on_customer_forgotten",
+        "supportbot.evals.receivers.on_customer_forgotten",
+        "supportbot.webhooks.receivers.on_customer_forgotten",
+    ],
+    "ticket_changed": ["supportbot.webhooks.receivers.on_ticket_changed"],
 }
 
-# --- Health details and metrics for a scraper on another machine.
+# --- Health details and metrics for a scraper on another machine. Worker and beat answer probes on ports of their own.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+PROBE_HOST = env.str("PROBE_HOST", default="127.0.0.1")
+WORKER_PROBE_PORT = env.int("WORKER_PROBE_PORT", default=PORT + 1000)  # 0: none
+BEAT_PROBE_PORT = env.int("BEAT_PROBE_PORT", default=PORT + 2000)
 
 # --- People.
 AUTH_USER_MODEL = "accounts.User"
@@ -287,7 +352,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_PAGINATION_CLASS": "supportbot.web.NewestFirstPagination",
     "DEFAULT_THROTTLE_CLASSES": ["supportbot.accounts.auth.CallerThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"caller": "600/min", "search": "120/min"},
+    "DEFAULT_THROTTLE_RATES": {"caller": "600/min", "search": "120/min", "webhook-test": "20/min"},
     "EXCEPTION_HANDLER": "supportbot.errors.exception_handler",
     "PAGE_SIZE": 50,
     "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
@@ -316,17 +381,43 @@ KB_EMBEDDER = env.str("KB_EMBEDDER", default="packaged")
 if KB_EMBEDDER not in ("packaged", "openai") and "." not in KB_EMBEDDER:
     raise ImproperlyConfigured(f"KB_EMBEDDER={KB_EMBEDDER} is not `packaged`, `openai` or the dotted path of a class.")
 KB_LEXICAL_FALLBACK = env.bool("KB_LEXICAL_FALLBACK", default=True)
+KB_EMBEDDING_THREADS = env.int("KB_EMBEDDING_THREADS", default=usable_cores())  # of the packaged model, for articles
+if KB_EMBEDDING_THREADS < 1:
+    raise ImproperlyConfigured(f"KB_EMBEDDING_THREADS={KB_EMBEDDING_THREADS} is not at least 1.")
 KB_ASKING = "supportbot.assistant.retrieval.asked"  # how a customer's message is searched for (kb.ports)
+KB_AUDIT = "actions.audit.record"  # records that somebody added a source (kb.ports)
+KB_GATES = "supportbot.evals.articles.trials.refusals"
 HANDOFF_DRAFT_CHECKS = "supportbot.assistant.doubts.doubts_of"  # what looks at an agent's draft (handoff.ports)
 # Off: answers come from the model alone, without sources (for benchmarks; every fact is then withheld).
 KB_RETRIEVAL = env.bool("KB_RETRIEVAL", default=True)
 
-# --- Guarded actions. A merchant's system must be on the public internet; only the demo shop runs on this machine.
+# --- Calls to other systems go to the public internet, to these networks, and to the demo's shop on this machine.
+try:
+    PRIVATE_NETWORKS = private_networks(env.list("PRIVATE_NETWORKS", default=[]))
+except ValueError as _error:
+    raise ImproperlyConfigured(f"PRIVATE_NETWORKS: {_error}") from _error
+ACTIONS_LOOPBACK = env.bool("ACTIONS_LOOPBACK", default=False)  # until 0.3: adds 127.0.0.0/8 and ::1 to the networks
+OUTBOUND_OWN_ADDRESSES = [f"127.0.0.1:{SHOP_PORT}"]
+if _runtime and _runtime.shop_url:  # the running shop may use another port than SHOP_PORT
+    OUTBOUND_OWN_ADDRESSES.append(urlsplit(_runtime.shop_url).netloc)
+
+# --- Releases: what judges them (none until there are suites), records them, checks them, and what they refer to.
+RELEASES_GATE = "supportbot.evals.gates.judge"
+RELEASES_MISSING_SUITES = "supportbot.evals.selectors.missing_suites"
+RELEASES_AUDIT = "actions.audit.record"
+RELEASES_CHECKS = ["supportbot.llm.connections.route_problems"]
+RELEASES_REFERENCES = {"policies": "actions.policies.versions_in_force", "knowledge": "kb.selectors.snapshot_mark"}
+
+# --- Guarded actions.
 ACTIONS_MERCHANT = "actions.connectors.merchant.connected_merchant"
-ACTIONS_LOOPBACK = [f"127.0.0.1:{SHOP_PORT}"]
-if _runtime and _runtime.shop_url:
-    ACTIONS_LOOPBACK.append(urlsplit(_runtime.shop_url).netloc)  # the running shop may use another port than SHOP_PORT
+# The assistant's own tools: no defined action takes their names.
+ACTIONS_RESERVED_NAMES = ("request_human", "withdraw_cards", "search", "ask", "action_status")
 ACTIONS_AUDIT_HEADS = DATA_DIR / "audit-heads.jsonl"
+
+# --- Foreign agents, over MCP: how often one API key may call, and how often of these ask the assistant.
+MCP_CALLS_PER_MINUTE = env.int("MCP_CALLS_PER_MINUTE", default=300)
+MCP_QUESTIONS_PER_MINUTE = env.int("MCP_QUESTIONS_PER_MINUTE", default=30)
+MCP_PROPOSALS_PER_MINUTE = 60  # per API key; the action's own limits come on top
 
 # --- Models. No model name is built in: OPENAI_MODEL names one, otherwise the server's only model is used.
 LLM_BUILTIN_PROVIDER = "supportbot.builtin.provider.BuiltinProvider"  # answers when no model does
@@ -343,6 +434,8 @@ OPENAI_EMBEDDING_DIMENSIONS = env.int("OPENAI_EMBEDDING_DIMENSIONS", default=0) 
 LLM_PRICES = env.json("LLM_PRICES", default={})
 LLM_DAILY_BUDGET = env.str("LLM_DAILY_BUDGET", default="")  # per workspace and UTC day, in the prices' currency
 LLM_VERIFY_DAILY_BUDGET = env.str("LLM_VERIFY_DAILY_BUDGET", default="")  # the part of it for second looks
+# For evaluations, apart from it; empty: as much as LLM_DAILY_BUDGET.
+LLM_EVALUATION_DAILY_BUDGET = env.str("LLM_EVALUATION_DAILY_BUDGET", default="")
 LLM_VERIFY_DEADLINE_SECONDS = env.float("LLM_VERIFY_DEADLINE_SECONDS", default=3.0)
 LLM_HISTORY_TOKENS = env.int("LLM_HISTORY_TOKENS", default=3_000)  # for the conversation before the newest question
 if LLM_HISTORY_TOKENS < 200:
@@ -379,7 +472,9 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="support@localhost")
 
 # --- Language, time, files.
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LANGUAGES = [(code, str(LANG_INFO.get(code, {}).get("name_local", code))) for code in translation.LANGUAGES]
+# For a page's message that both sets have, the team's counts; for a customer's page `make lint` checks that they agree.
+LOCALE_PATHS = [BASE_DIR / "locale" / "team", BASE_DIR / "locale" / "customer"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -402,15 +497,36 @@ UNFOLD = {
 LOG_LEVEL = env.str("SUPPORTBOT_LOG_LEVEL", default="INFO").upper()
 if LOG_LEVEL not in logging.getLevelNamesMapping():
     raise ImproperlyConfigured(f"SUPPORTBOT_LOG_LEVEL={LOG_LEVEL} is not DEBUG, INFO, WARNING, ERROR or CRITICAL.")
+LOG_FORMAT = env.str("LOG_FORMAT", default="plain")
+if LOG_FORMAT not in ("plain", "json"):
+    raise ImproperlyConfigured(f"LOG_FORMAT={LOG_FORMAT} is neither `plain` nor `json`.")
+logging.captureWarnings(LOG_FORMAT == "json")  # Python's own go to stderr as plain text
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "plain": {"()": "supportbot.observing.lines.PlainFormatter"},
+        "json": {"()": "supportbot.observing.lines.JsonFormatter"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "httpx2": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
         "uvicorn.access": {"level": "WARNING"},
+        "mcp": {"level": "WARNING"},
     },
 }
+# Read by OpenTelemetry's SDK, like every other OTEL_* variable.
+TRACES_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", default="") or env.str(
+    "OTEL_EXPORTER_OTLP_ENDPOINT", default=""
+)
+if TRACES_ENDPOINT and not tracing.is_installed():
+    raise ImproperlyConfigured(
+        "OTEL_EXPORTER_OTLP_ENDPOINT is set, but OpenTelemetry's SDK is not installed. Install it with "
+        "`.venv/bin/python -m pip install --no-deps --require-hashes -r requirements-otel.lock`, or unset the variable."
+    )
+
+# --- Last, after all names have been read: a misspelt one must not go unnoticed.
+if _mistake := unknown_name(os.environ, env.names):
+    raise ImproperlyConfigured(_mistake)

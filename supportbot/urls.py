@@ -5,36 +5,64 @@ from django.urls import include, path
 
 from actions import api as actions_api
 from kb import api as kb_api
+from kb import crawlers, pictures
 from kb import views as kb_views
-from supportbot import health, openapi, pages
+from supportbot import openapi, pages
 from supportbot.accounts import api as accounts_api
+from supportbot.accounts import language_page, logos, setup_page
+from supportbot.assistant import help_answer
 from supportbot.chat import api as chat_api
 from supportbot.console import passwords
+from supportbot.console.firststeps import workspace as first_workspace
+from supportbot.evals import api as evals_api
+from supportbot.evals.articles import api as article_checks_api
 from supportbot.handoff import api as handoff_api
 from supportbot.handoff import urls as desk
+from supportbot.insights import api as insights_api
+from supportbot.mcp import pages as confirmation
+from supportbot.releases import api as releases_api
+from supportbot.webhooks import api as webhooks_api
 from supportbot.widget import api as widget_api
 from supportbot.widget import assets as widget_assets
-from supportbot.widget import hosted
+from supportbot.widget import hosted, receipts
 
 handler400 = pages.bad_request
 handler403 = pages.forbidden
 handler404 = pages.missing
 handler500 = pages.failed
 
-rooms = [accounts_api, kb_api, actions_api, chat_api, handoff_api, widget_api]
+rooms = [
+    accounts_api,
+    releases_api,
+    kb_api,
+    actions_api,
+    chat_api,
+    handoff_api,
+    webhooks_api,
+    widget_api,
+    evals_api,
+    insights_api,
+    article_checks_api,
+]
 
 urlpatterns = [
     path("", pages.home, name="home"),
     path("admin/", include(passwords.urls)),
+    path("admin/", include(language_page.urls)),
+    path("admin/", include(setup_page.urls)),
+    path("admin/", include(first_workspace.urls)),
     path("admin/", admin.site.urls),
-    path("livez", health.livez),
-    path("readyz", health.readyz),
-    path("metrics", health.metrics),
     path("api/v1/schema/", openapi.Schema.as_view(), name="schema"),
     path("api/v1/docs/", pages.api_docs, name="docs"),
     *(path("api/v1/", include(room.urls)) for room in rooms),
     path("desk/", include(desk.urls)),
+    *logos.urls,
+    *help_answer.urls,
+    *pictures.urls,
+    *crawlers.urls,
     *kb_views.urls,
     *hosted.urls,
+    *confirmation.urls,
+    *receipts.urls,
     *widget_assets.urls,
 ]

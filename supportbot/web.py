@@ -4,8 +4,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Set
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, TypeVar, cast
+from urllib.parse import urlsplit
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.middleware.locale import LocaleMiddleware
 from django.utils.translation import activate
@@ -21,6 +23,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from supportbot.errors import InvalidInput, NotFound
+from supportbot.team_language import ENGLISH, team_language
 
 S = TypeVar("S", bound=serializers.BaseSerializer[Any])
 POLICY = "; ".join(
@@ -34,6 +37,13 @@ POLICY = "; ".join(
     ]
 )
 TEAM_PAGES: Final = ("/admin/", "/desk/")
+API: Final = "/api/"
+
+
+def socket_origin(request: HttpRequest | Request) -> str:
+    """Return the origin that sockets are opened on: PUBLIC_URL, or the host this request was sent to."""
+    base = urlsplit(settings.PUBLIC_URL or request.build_absolute_uri("/"))
+    return f"{'wss' if base.scheme == 'https' else 'ws'}://{base.netloc}"
 
 
 class ContentSecurityPolicy:
@@ -49,13 +59,21 @@ class ContentSecurityPolicy:
 
 
 class PageLocaleMiddleware(LocaleMiddleware):
-    """Django's own for customers' pages; the console and the desk are in English, including Django's own texts."""
+    """Django's own for customers' pages. The team's pages follow the person's choice, and the API is in English.
+
+    Stands after authentication in `MIDDLEWARE`: the choice is that of the logged-in person.
+    """
 
     def process_request(self, request: HttpRequest) -> None:
-        if request.path_info.startswith(TEAM_PAGES):
-            activate("en")
+        if request.path_info.startswith(API):
+            language = ENGLISH
+        elif request.path_info.startswith(TEAM_PAGES) or request.path_info == "/":
+            language = team_language(getattr(request.user, "language", ""), request.headers.get("Accept-Language", ""))
         else:
             super().process_request(request)
+            return
+        activate(language)
+        request.LANGUAGE_CODE = language
 
 
 class NewestFirstPagination(CursorPagination):

@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.conf import settings
 from django.db import connections
+from django.utils import translation
 from pytest_django.fixtures import Settings
+from pytest_django.plugin import DjangoDbBlocker
 
 from supportbot import asyncdb
 from supportbot.accounts.models import Customer, Membership, User, Workspace
@@ -15,17 +17,39 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member, create_workspace
 from supportbot.addresses import cache_at
 from tests.emptying import empty_quickly
+from tests.migrated import create_database
+from tests.pseudo import pseudo_language
 
+__all__ = ["pseudo_language"]  # a fixture
 empty_quickly()
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow on purpose
-# Without a pool each hop to a thread would connect anew.
+# Without a pool, each hop to a thread would open a new connection.
 settings.DATABASES["default"]["CONN_MAX_AGE"] = None
-# Each test's client builds the middleware anew, and would read all static files to serve none or one of them.
+# Each test's client builds the middleware again, and would read all static files to serve none or one of them.
 settings.WHITENOISE_AUTOREFRESH = True
 
 EXECUTORS = (asyncdb._executor, asyncdb._outside_executor)
 # A new connection knows no table yet, so its first statements cost ten times as much; all workers share a hundred.
 KEPT_CONNECTIONS = 4
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    request: pytest.FixtureRequest,
+    django_test_environment: None,
+    django_db_blocker: DjangoDbBlocker,
+    django_db_modify_db_settings: None,
+) -> None:
+    """In place of pytest-django's own, which migrates in each worker."""
+    with django_db_blocker.unblock():
+        create_database(request.config.cache.mkdir("schema"))
+
+
+@pytest.fixture(autouse=True)
+def default_language() -> Iterator[None]:
+    """End the language that a page has activated: without requests of its own, the next test is in English."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)

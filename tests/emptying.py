@@ -1,8 +1,8 @@
 """Empty the database after a test that committed.
 
-Django truncates every table and writes permissions and content types anew, half a second a test. Here the few rows that
-there are go, and what migrations wrote for every table stays. The connection stays too: a new one would have to learn
-every table before it empties it, which costs ten times what the emptying does.
+Django truncates every table and recreates permissions and content types, which takes half a second per test. Here only
+the few existing rows are deleted, and rows written by migrations stay. The connection stays too: a new one would have
+to learn every table before it empties it, which costs ten times what the emptying does.
 """
 
 from django.db import connection

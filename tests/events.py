@@ -1,4 +1,4 @@
-"""What programs are promised of a conversation's log: every event that a test reads is held against the schema."""
+"""The published schema of a conversation's log: every event that a test reads is validated against it."""
 
 import json
 from pathlib import Path
@@ -18,5 +18,5 @@ def names_in_schema() -> set[str]:
 
 
 def check_event(event: str, payload: Any) -> None:
-    """Raise ValidationError for what the schema does not promise."""
+    """Raise ValidationError for an event outside the schema."""
     EVENTS.validate({"event": event, "payload": payload})

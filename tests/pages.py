@@ -1,4 +1,4 @@
-"""What a person reads on a page: markup may break its lines anywhere, a browser shows each run of blanks as one."""
+"""The visible text of a page, with each run of blanks as one, as in a browser."""
 
 from selectolax.lexbor import LexborNode
 

@@ -1,4 +1,4 @@
-"""The throw-away servers of a test run, started before Django reads its settings.
+"""The temporary servers of a test run, started before Django reads its settings.
 
 pytest-django reads settings ahead of every conftest, hence an early plugin (`-p tests.plugin`). The servers live in a
 folder of the system's temporary directory that is removed at the end, also after Ctrl-C. Workers of xdist inherit the
@@ -25,7 +25,7 @@ from supportbot.installation.process_identity import identify
 from supportbot.installation.runtime import clear_libpq_environment
 
 PREFIX = "supportbot-tests-"
-OUTSIDE_WORLD = ("OPENAI_", "KB_", "LLM_", "EMAIL_", "SUPPORTBOT_", "SHOP_")
+OUTSIDE_WORLD = ("OPENAI_", "OTEL_", "KB_", "LLM_", "EMAIL_", "SUPPORTBOT_", "SHOP_")
 OUTSIDE_NAMES = {"PUBLIC_URL", "HOST", "PORT", "ALLOWED_HOSTS"}
 GARBAGE_THRESHOLD = 20_000  # objects made before garbage is looked for; Python's own 700 looks without end
 
@@ -53,7 +53,7 @@ class TestServers:
         self.postgres.start()
         self._log_in_cheaply()
         for name in [name for name in os.environ if name.startswith(OUTSIDE_WORLD) or name in OUTSIDE_NAMES]:
-            del os.environ[name]  # a developer's own model or mail server is not ours to call
+            del os.environ[name]  # tests must not call a developer's own model or mail server
         os.environ.update(
             PYTEST_DEBUG_TEMPROOT=str(self.folder),  # tests' folders go where they are removed with the rest
             DATABASE_URL=self.postgres.url(),
@@ -63,10 +63,11 @@ class TestServers:
             FIELD_KEYS="dGVzdHMtb25seS1hbmQtbm93aGVyZS1lbHNlLTMyYnk=",
             REDIS_URL="",  # the layer and the cache live in the process: a test that needs Valkey asks for `valkey_url`
             CELERY_BROKER_URL="memory://",
+            WEB_PROCESSES="1",
         )
 
     def _log_in_cheaply(self) -> None:
-        """Tests connect ten thousand times, and half the cost of that is the arithmetic that makes guessing slow."""
+        """Use few hash rounds: tests connect ten thousand times, and the slow hash is half of the cost."""
         with psycopg.connect(self.postgres.conninfo(), autocommit=True) as connection:
             connection.execute("SET scram_iterations = 1")
             connection.execute("ALTER ROLE CURRENT_USER PASSWORD 'test'")
@@ -106,7 +107,7 @@ def pytest_collection() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was collected stays to the end: it is no garbage and is not walked as such."""
+    """Exclude collected tests from garbage collection, since they live until the end."""
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
     gc.enable()
@@ -114,7 +115,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """What a test logged goes from a worker to the run as UTF-8, in which half a surrogate pair has no place."""
+    """Replace lone surrogates in logs, which a worker cannot send to the run as UTF-8."""
     report = yield
     report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
     return report

@@ -14,7 +14,7 @@ LIFE_SECONDS = 600
 
 
 def caller(credential: str) -> APIClient:
-    """Return a client that sends this bearer credential; what the server fails at is an answer, not an exception."""
+    """Return a client that sends this bearer credential; server errors are responses, not exceptions."""
     client = APIClient(raise_request_exception=False)
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {credential}")
     return client

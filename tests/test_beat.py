@@ -81,7 +81,7 @@ def run(task: str) -> None:
     current_app.tasks[task]()
 
 
-def test_the_test_runs_outside_every_workspace(busy_workspace: Workspace) -> None:
+def test_these_tests_run_outside_every_workspace(busy_workspace: Workspace) -> None:
     with pytest.raises(UnscopedQuery):
         Ticket.objects.count()
 

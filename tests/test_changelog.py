@@ -1,4 +1,4 @@
-"""What CHANGELOG.md promises to whoever upgrades."""
+"""CHANGELOG.md's promises for upgrades."""
 
 import re
 import tomllib
@@ -32,7 +32,7 @@ def test_the_format_of_the_data_directory_is_the_one_written() -> None:
     assert f"data directory format {FORMAT}," in text
 
 
-def test_what_is_not_released_yet_calls_itself_by_no_released_number() -> None:
+def test_an_unreleased_version_has_no_released_number() -> None:
     project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["version"] == supportbot.__version__
     text = (settings.BASE_DIR / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Where the guides lead: every link in them, every heading it points at, and what the README lists is there."""
+"""The guides: every link has a target and its heading, and the README's lists are complete."""
 
 import re
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def headings(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_link_leads_somewhere(page: Path) -> None:
+def test_every_link_has_a_target(page: Path) -> None:
     for target, heading in links(page):
         assert target.exists(), f"{page.name} links to {target.name}"
         assert not heading or heading in headings(target), f"{page.name} links to #{heading} of {target.name}"
@@ -43,12 +43,12 @@ def readmes_table(heading: str) -> str:
     return "\n".join(re.findall(r"^\|((?:[^|\\]|\\.)+)\|", section, re.MULTILINE))
 
 
-def test_the_readme_names_every_command_and_no_other() -> None:
+def test_the_readme_lists_exactly_the_commands() -> None:
     ours = {name for name, app in get_commands().items() if app.partition(".")[0] in OWN_PACKAGES}
     assert set(re.findall(r"(?:`|, `)([a-z]+(?:_[a-z]+)*)\b", readmes_table("Management commands"))) == ours
 
 
-def test_the_readme_names_every_setting_and_no_other() -> None:
+def test_the_readme_lists_exactly_the_settings() -> None:
     read = set(
         re.findall(r'\b(?:env\.\w+|_\w+)\(\s*"([A-Z][A-Z_]+)"', (ROOT / "supportbot" / "settings.py").read_text())
     )
@@ -59,7 +59,7 @@ def test_the_readme_names_every_setting_and_no_other() -> None:
 @pytest.mark.parametrize(
     "form", sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")), ids=lambda page: page.stem
 )
-def test_every_issue_form_can_be_read(form: Path) -> None:
+def test_every_issue_form_is_valid(form: Path) -> None:
     """A code host shows a broken form as no form at all."""
     content = yaml.safe_load(form.read_text())
     if form.stem == "config":

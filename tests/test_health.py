@@ -1,12 +1,17 @@
-"""Liveness, readiness and who may see their details."""
+"""Liveness, readiness by role, health of all, and who may see their details."""
 
 import asyncio
+import json
 import time
+from collections.abc import Iterator
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
 from channels.layers import InMemoryChannelLayer
 from django.core.cache import cache
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.utils.timezone import now
 from pytest_django import DjangoAssertNumQueries
@@ -15,7 +20,10 @@ from pytest_django.fixtures import Settings
 from kb.errors import EmbeddingUnavailable
 from kb.models import Recipe
 from kb.ports import RecipeSpec
-from supportbot import health
+from supportbot.assistant.runner import runner
+from supportbot.health import checks, loop
+from supportbot.health.answers import BEAT, WORKER
+from supportbot.health.server import ProbeServer
 from supportbot.ids import uuid7
 from supportbot.outbox.models import Announcement
 from supportbot.outbox.tasks import HEARTBEAT_KEY, heartbeat
@@ -23,54 +31,105 @@ from supportbot.outbox.tasks import HEARTBEAT_KEY, heartbeat
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture
+def client() -> Client:
+    """A browser or a scraper on this machine."""
+    return Client(headers={"Host": "127.0.0.1:8000"})
+
+
 @pytest.fixture(autouse=True)
 def a_worker_lives() -> None:
     heartbeat()
 
 
-def test_alive_touches_no_database(client: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_alive_needs_no_database(client: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     with django_assert_num_queries(0):
         assert client.get("/livez").content == b"ok\n"
 
 
-def test_ready_says_what_was_checked(client: Client) -> None:
-    answer = client.get("/readyz")
-    assert answer.status_code == 200
-    assert answer.json()["ready"] is True
+@pytest.mark.parametrize(("path", "verdict"), [("/readyz", "ready"), ("/healthz", "healthy")])
+def test_the_verdict_lists_its_checks(client: Client, path: str, verdict: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.json()[verdict]) == (200, True)
     assert set(answer.json()["checks"].values()) == {"ok"}
 
 
-def test_a_silent_worker_is_not_ready(client: Client) -> None:
+def test_a_web_process_stays_ready_without_a_worker(client: Client) -> None:
     cache.set(HEARTBEAT_KEY, time.time() - 60)
+    assert client.get("/readyz").json() == {
+        "ready": True,
+        "checks": {"database": "ok", "migrations": "ok", "runner": "ok"},
+    }
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.json()["checks"]["worker"]) == (503, "no heartbeat")
+
+
+def test_a_web_process_without_its_runner_is_not_ready(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(runner), "has_died", True)
     answer = client.get("/readyz")
-    assert answer.status_code == 503
-    assert answer.json()["checks"]["worker"] == "no heartbeat"
+    assert (answer.status_code, answer.json()["checks"]["runner"]) == (503, "stopped")
 
 
-def test_vectors_of_another_model_are_not_ready(client: Client) -> None:
+def test_an_older_schema_is_not_ready_and_a_newer_one_is(client: Client) -> None:
+    row = MigrationRecorder.Migration.objects.create(app="chat", name="9999_of_a_later_version")
+    assert client.get("/readyz").status_code == 200
+    MigrationRecorder.Migration.objects.filter(app="chat").exclude(pk=row.pk).delete()
+    assert client.get("/readyz").json()["checks"]["migrations"] == "behind"
+
+
+def test_a_database_that_refuses_writes_is_not_ready(client: Client) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET transaction_read_only = on")
+    assert client.get("/readyz").json()["checks"]["database"] == "read-only"
+
+
+def test_probes_by_address_are_answered(client: Client) -> None:
+    """A probe and Prometheus name a process by its address, which is in no ALLOWED_HOSTS."""
+    named = {"Host": "10.1.2.3:8000"}
+    assert client.get("/livez", headers=named).status_code == 200
+    assert client.get("/readyz", headers=named).json() == {"ready": True}
+    assert client.get("/healthz", headers=named).json() == {"healthy": True}
+    assert client.get("/metrics", headers=named).status_code == 403
+    assert client.get("/", headers=named).status_code == 400
+
+
+def test_a_scraper_with_the_token_may_use_an_address(client: Client, settings: Settings) -> None:
+    settings.METRICS_TOKEN = "secret"
+    headers = {"Host": "10.1.2.3:8000", "Authorization": "Bearer secret"}
+    assert client.get("/metrics", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example:8000", "127.0.0.1.evil.example", "", "[::1", "10.0.0.1"])
+def test_a_page_of_another_site_reads_no_metrics(client: Client, host: str) -> None:
+    """Its own name can be made to resolve to this machine; the browser then sends that name."""
+    assert client.get("/metrics", headers={"Host": host}).status_code == 403
+    assert client.get("/metrics", headers={"Host": "[::1]:8000"}).status_code == 200
+
+
+def test_vectors_of_another_model_are_not_healthy(client: Client) -> None:
     Recipe.objects.create(name="another-model", model="x", dimensions=3, is_active=True)
-    answer = client.get("/readyz")
+    answer = client.get("/healthz")
     assert answer.status_code == 503
     assert "kb_reindex" in answer.json()["checks"]["recipe"]
 
 
 class Unreachable:
-    """An embedder whose model server is away; what it cannot say is the size of its vectors."""
+    """An embedder with an unavailable model server, so the size of its vectors is unknown."""
 
     @property
     def recipe(self) -> RecipeSpec:
         raise EmbeddingUnavailable
 
 
-def test_a_model_that_is_away_is_an_answer_and_no_fault_of_ours(client: Client, settings: Settings) -> None:
+def test_an_unavailable_embedder_is_named(client: Client, settings: Settings) -> None:
     Recipe.objects.create(name="any", model="x", dimensions=3, is_active=True)
     settings.KB_EMBEDDER = f"{__name__}.Unreachable"
-    answer = client.get("/readyz")
+    answer = client.get("/healthz")
     assert (answer.status_code, answer.json()["checks"]["recipe"]) == (503, "EmbeddingUnavailable")
 
 
 @pytest.mark.parametrize("error", [RuntimeError("the handler is closed"), None])
-def test_a_layer_that_refuses_or_answers_nothing_is_not_ready(
+def test_a_channel_layer_that_refuses_or_hangs_is_not_healthy(
     client: Client, monkeypatch: pytest.MonkeyPatch, error: Exception | None
 ) -> None:
     async def send(self: InMemoryChannelLayer, *message: Any) -> None:
@@ -79,17 +138,17 @@ def test_a_layer_that_refuses_or_answers_nothing_is_not_ready(
         await asyncio.Event().wait()
 
     monkeypatch.setattr(InMemoryChannelLayer, "send", send)
-    monkeypatch.setattr(health, "PATIENCE_SECONDS", 0.05)
-    answer = client.get("/readyz")
+    monkeypatch.setattr(checks, "PATIENCE_SECONDS", 0.05)
+    answer = client.get("/healthz")
     assert (answer.status_code, answer.json()["checks"]["layer"]) == (503, type(error or TimeoutError()).__name__)
 
 
-def test_parked_announcements_are_counted_and_take_nothing_out_of_service(client: Client) -> None:
-    assert client.get("/readyz").json()["parked_announcements"] == 0
+def test_parked_announcements_are_counted_but_do_not_affect_health(client: Client) -> None:
+    assert client.get("/healthz").json()["parked_announcements"] == 0
     Announcement.objects.create(topic="action_changed", object_id=uuid7(), workspace_id=uuid7(), parked_at=now())
-    answer = client.get("/readyz")
+    answer = client.get("/healthz")
     assert (answer.status_code, answer.json()["parked_announcements"]) == (200, 1)
-    assert "parked_announcements" not in client.get("/readyz", headers={"Via": "1.1 proxy"}).json()
+    assert "parked_announcements" not in client.get("/healthz", headers={"Via": "1.1 proxy"}).json()
 
 
 @pytest.mark.parametrize(
@@ -107,7 +166,7 @@ def test_parked_announcements_are_counted_and_take_nothing_out_of_service(client
         ({"METRICS_TOKEN": "secret", "PUBLIC_URL": "https://support.example"}, {"Authorization": "Bearer wrong"}),
     ],
 )
-def test_strangers_see_no_details(
+def test_details_need_the_token(
     client: Client, settings: Settings, setting: dict[str, str], headers: dict[str, str]
 ) -> None:
     for name, value in setting.items():
@@ -116,8 +175,49 @@ def test_strangers_see_no_details(
     assert client.get("/metrics", headers=headers).status_code == 403
 
 
-def test_the_token_opens_details_and_metrics(client: Client, settings: Settings) -> None:
+def test_the_token_gives_details_and_metrics(client: Client, settings: Settings) -> None:
     settings.METRICS_TOKEN, settings.PUBLIC_URL = "secret", "https://support.example"
     headers = {"Authorization": "Bearer secret"}
     assert "checks" in client.get("/readyz", headers=headers).json()
     assert b"python_info" in client.get("/metrics", headers=headers).content
+
+
+@pytest.fixture
+def worker_port() -> Iterator[int]:
+    server = ProbeServer(WORKER, host="127.0.0.1", port=0)
+    server.start()
+    yield server.port
+    server.stop()
+
+
+def told(port: int, path: str, **headers: str) -> tuple[int, bytes]:
+    line = HTTPConnection("127.0.0.1", port, timeout=10)
+    line.request("GET", path, headers=headers)
+    answer = line.getresponse()
+    return answer.status, answer.read()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_answers_probes_on_a_port_of_its_own(worker_port: int) -> None:
+    assert told(worker_port, "/livez") == (200, b"ok\n")
+    status, body = told(worker_port, "/readyz")
+    assert (status, set(json.loads(body)["checks"])) == (200, {"database", "migrations", "broker"})
+    assert told(worker_port, "/metrics")[0] == 200
+    assert told(worker_port, "/metrics", Host="evil.example")[0] == 403
+    assert told(worker_port, "/healthz")[0] == 404
+
+
+def test_a_loop_that_stands_still_is_stuck_only_while_the_broker_is_there(
+    worker_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "_last_tick", time.monotonic() - 2 * loop.PATIENCE_SECONDS)
+    assert told(worker_port, "/livez") == (503, b"loop: stuck\n")
+    monkeypatch.setitem(checks.CHECKS, "broker", lambda: "OperationalError")
+    monkeypatch.setattr(checks, "_broker", lambda: "OperationalError")
+    assert told(worker_port, "/livez") == (200, b"ok\n")
+    assert "broker" in BEAT.ready and "database" not in BEAT.ready
+
+
+def test_a_port_in_use_is_reported_and_stops_nothing(worker_port: int, caplog: pytest.LogCaptureFixture) -> None:
+    ProbeServer(WORKER, host="127.0.0.1", port=worker_port).start()
+    assert f"127.0.0.1:{worker_port}" in caplog.text

@@ -1,4 +1,4 @@
-"""What a web process does beside its requests when it starts."""
+"""What a web process does at its start besides serving requests."""
 
 import gc
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ def _thawed() -> Iterator[None]:
     gc.unfreeze()
 
 
-def test_what_was_loaded_at_the_start_is_no_longer_searched_for_garbage() -> None:
+def test_objects_loaded_at_the_start_are_excluded_from_garbage_collection() -> None:
     loaded = len(gc.get_objects())
 
     prepare()

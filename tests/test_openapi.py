@@ -38,7 +38,7 @@ def operations(schema: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
     return [(path, method, operation) for path, item in schema["paths"].items() for method, operation in item.items()]
 
 
-def test_the_committed_schema_is_the_one_that_is_served(client: Client, tmp_path: Path) -> None:
+def test_the_committed_schema_is_current(client: Client, tmp_path: Path) -> None:
     """The command of docs/api.md writes it; it fails at the first warning, such as two operations of one name."""
     made = tmp_path / "openapi.yaml"
     call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(made))
@@ -47,7 +47,7 @@ def test_the_committed_schema_is_the_one_that_is_served(client: Client, tmp_path
     assert client.get("/api/v1/schema/").content.decode() == committed
 
 
-def test_every_operation_names_its_refusals_with_one_body(schema: dict[str, Any]) -> None:
+def test_every_operation_documents_its_errors_with_one_body(schema: dict[str, Any]) -> None:
     for path, method, operation in operations(schema):
         refusals = {status: told for status, told in operation["responses"].items() if status >= "400"}
         assert {"400", "401", "403", "429", "503"} <= refusals.keys(), (path, method)
@@ -56,8 +56,8 @@ def test_every_operation_names_its_refusals_with_one_body(schema: dict[str, Any]
         assert bodies == {"#/components/schemas/Error"}, (path, method)
 
 
-def test_every_door_of_the_api_is_in_the_schema(schema: dict[str, Any]) -> None:
-    """Each address with each of its methods; the schema itself and the page about it are told in docs/api.md."""
+def test_every_api_view_is_in_the_schema(schema: dict[str, Any]) -> None:
+    """Each address with each of its methods, except the schema itself and its page, which docs/api.md describes."""
     told = {(re.sub(r"{.*?}", "{}", path), method) for path, method, _ in operations(schema)}
     there = {
         (re.sub("<.*?>", "{}", f"/api/v1/{pattern.pattern}"), method)
@@ -73,7 +73,7 @@ def test_every_door_of_the_api_is_in_the_schema(schema: dict[str, Any]) -> None:
     assert beside == ["schema", "docs"]
 
 
-def test_two_who_need_the_schema_at_once_have_it_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_requests_build_the_schema_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its maker is not safe between threads: the first two callers of a process got 500."""
     made, both_ask, make = [], Barrier(2), SchemaGenerator.get_schema
 
@@ -95,7 +95,7 @@ def test_two_who_need_the_schema_at_once_have_it_made_once(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml;q=0.9", "nonsense"])
-def test_the_api_speaks_json_whatever_is_accepted(workspace: Workspace, accept: str) -> None:
+def test_the_api_answers_in_json_whatever_is_accepted(workspace: Workspace, accept: str) -> None:
     """And `format` is a query's word like any other that is not known."""
     caller = service(workspace, "kb:read")
     answer = caller.get("/api/v1/me", headers={"Accept": accept})
@@ -104,14 +104,14 @@ def test_the_api_speaks_json_whatever_is_accepted(workspace: Workspace, accept: 
     assert (answer.status_code, list(answer.json()["fields"])) == (400, ["format"])
 
 
-def test_a_body_that_is_too_large_is_called_so(workspace: Workspace) -> None:
+def test_an_overlarge_body_is_reported_as_such(workspace: Workspace) -> None:
     editor = service(workspace, "kb:write")
     answer = editor.post("/api/v1/articles", {"title": "Returns", "body": "x" * 5 * 1024 * 1024}, format="json")
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
     assert not Article.objects.filter(workspace=workspace).exists()
 
 
-def test_what_each_reader_gets_fits_the_schema(
+def test_responses_match_the_schema_for_each_role(
     schema: dict[str, Any], workspace: Workspace, bob: User, alice: Customer
 ) -> None:
     conversation = start_conversation(alice.pk)
@@ -132,12 +132,12 @@ def test_what_each_reader_gets_fits_the_schema(
             Draft202012Validator({**told, "components": schema["components"]}).validate(answer.json())
 
 
-def test_every_operation_says_what_it_does(schema: dict[str, Any]) -> None:
+def test_every_operation_has_a_description(schema: dict[str, Any]) -> None:
     said = {(path, method): operation.get("description", "") for path, method, operation in operations(schema)}
     assert [call for call, words in said.items() if not words or "A view that" in words] == []
 
 
-def test_bodies_are_closed_and_their_texts_storable(schema: dict[str, Any]) -> None:
+def test_bodies_refuse_unknown_fields_and_unstorable_text(schema: dict[str, Any]) -> None:
     bodies = [operation["requestBody"] for _, _, operation in operations(schema) if "requestBody" in operation]
     names = {body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2] for body in bodies}
     assert names
@@ -152,7 +152,7 @@ def test_bodies_are_closed_and_their_texts_storable(schema: dict[str, Any]) -> N
         )
 
 
-def test_each_body_is_shown_whole_and_links_lead_somewhere(schema: dict[str, Any]) -> None:
+def test_each_body_has_an_example_and_valid_links(schema: dict[str, Any]) -> None:
     """Empty bodies need no example, and a moment in the future would not stay one."""
     ids = {operation["operationId"] for _, _, operation in operations(schema)}
     for path, method, operation in operations(schema):
@@ -216,7 +216,7 @@ BODIES = [
 
 
 @pytest.mark.parametrize(("path", "name", "body"), BODIES, ids=lambda value: str(value)[:60])
-def test_the_schema_and_the_api_take_and_refuse_the_same(
+def test_the_schema_and_the_api_accept_the_same_bodies(
     schema: dict[str, Any], workspace: Workspace, bob: User, alice: Customer, path: str, name: str, body: dict[str, Any]
 ) -> None:
     told = Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": schema["components"]})
@@ -233,7 +233,7 @@ def test_the_schema_and_the_api_take_and_refuse_the_same(
 
 @pytest.mark.parametrize("locale", ["de", "de_AT", "zh-Hant-TW", "0", "german", "!!"])
 @pytest.mark.parametrize(("path", "query"), [("articles", {}), ("search", {"q": "returns"})])
-def test_a_query_is_taken_and_refused_as_the_schema_says(
+def test_the_schema_and_the_api_accept_the_same_queries(
     schema: dict[str, Any], workspace: Workspace, path: str, query: dict[str, str], locale: str
 ) -> None:
     parameters = schema["paths"][f"/api/v1/{path}"]["get"]["parameters"]
@@ -242,7 +242,7 @@ def test_a_query_is_taken_and_refused_as_the_schema_says(
     assert answer.status_code == (200 if Draft202012Validator(told).is_valid(locale) else 400), answer.content
 
 
-def test_a_whole_number_may_be_written_with_a_point(workspace: Workspace) -> None:
+def test_an_integer_may_have_a_decimal_point(workspace: Workspace) -> None:
     """JSON Schema takes 1.0 for an integer."""
     editor = service(workspace, "kb:write")
     article = editor.post("/api/v1/articles", WHOLE["articles"], format="json").json()["id"]
@@ -251,7 +251,7 @@ def test_a_whole_number_may_be_written_with_a_point(workspace: Workspace) -> Non
 
 
 @pytest.mark.parametrize("limit", ["0", "00", "-1", "1.5", "many", "", "٣"])
-def test_a_page_has_a_size(workspace: Workspace, limit: str) -> None:
+def test_an_invalid_page_size_is_refused(workspace: Workspace, limit: str) -> None:
     tickets = service(workspace, "tickets:read")
     answer = tickets.get("/api/v1/tickets", {"limit": limit})
     assert (answer.status_code, list(answer.json()["fields"])) == (400, ["limit"])
@@ -259,6 +259,6 @@ def test_a_page_has_a_size(workspace: Workspace, limit: str) -> None:
     assert tickets.get("/api/v1/tickets", {"limit": "9" * 40}).json()["results"] == []
 
 
-def test_a_cursor_of_nobody_leads_nowhere(workspace: Workspace) -> None:
+def test_an_unknown_cursor_is_refused(workspace: Workspace) -> None:
     answer = service(workspace, "tickets:read").get("/api/v1/tickets", {"cursor": "nowhere"})
     assert (answer.status_code, list(answer.json()["fields"])) == (404, ["cursor"])

@@ -1,4 +1,4 @@
-"""The installation's own pages: what they offer, and that a strict policy finds nothing inline in them."""
+"""The installation's own pages: their content, and that they have nothing inline for a strict policy."""
 
 import re
 from typing import Any
@@ -19,7 +19,7 @@ PAGES = ["/", "/api/v1/docs/", "/desk/log-in/"]
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_nothing_is_inline_and_everything_is_ours(client: Client, workspace: Workspace, page: str) -> None:
+def test_pages_have_no_inline_code_and_no_foreign_sources(client: Client, workspace: Workspace, page: str) -> None:
     answer = client.get(page)
     html = answer.content.decode()
     assert answer.status_code == 200
@@ -30,14 +30,14 @@ def test_nothing_is_inline_and_everything_is_ours(client: Client, workspace: Wor
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_static_file_named_is_there(client: Client, workspace: Workspace, page: str) -> None:
+def test_every_referenced_static_file_exists(client: Client, workspace: Workspace, page: str) -> None:
     named = set(re.findall(r'/static/([^"#]+)', client.get(page).content.decode()))
     assert named
     assert [path for path in named if finders.find(path) is None] == []
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_icon_named_is_drawn(client: Client, workspace: Workspace, page: str) -> None:
+def test_every_referenced_icon_exists(client: Client, workspace: Workspace, page: str) -> None:
     found = finders.find("pages/icons.svg")
     assert isinstance(found, str)
     with open(found, encoding="utf-8") as file:  # noqa: PTH123  # a path as the finder gives it
@@ -46,7 +46,7 @@ def test_every_icon_named_is_drawn(client: Client, workspace: Workspace, page: s
     assert [icon for icon in icons if f'id="{icon}"' not in drawings] == []
 
 
-def test_a_forms_address_that_somebody_opens_is_no_white_page(client: Client, db: None) -> None:
+def test_opening_a_forms_address_shows_a_page(client: Client, db: None) -> None:
     answer = client.get("/desk/next/")
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
     assert "Nothing was changed" in answer.content.decode()
@@ -54,14 +54,14 @@ def test_a_forms_address_that_somebody_opens_is_no_white_page(client: Client, db
     assert answer.headers["X-Frame-Options"] == "DENY"
 
 
-def test_the_start_page_escapes_a_workspaces_name(client: Client, workspace: Workspace, settings: Any) -> None:
+def test_the_start_page_escapes_workspace_names(client: Client, workspace: Workspace, settings: Any) -> None:
     Workspace.objects.filter(pk=workspace.pk).update(name="<b>Wren</b>")
     html = client.get("/").content.decode()
     assert "<b>Wren</b>" not in html
     assert "http://127.0.0.1:8100/" in html
 
 
-def test_strangers_learn_no_brand_of_a_house_with_several(
+def test_the_start_page_lists_only_the_demo_and_ones_own_workspaces(
     client: Client, workspace: Workspace, other_workspace: Workspace, mallory: User
 ) -> None:
     def named() -> list[str]:
@@ -78,18 +78,20 @@ def test_strangers_learn_no_brand_of_a_house_with_several(
     assert named() == ["acme"]
 
 
-def test_an_empty_installation_says_how_to_begin(client: Client) -> None:
+def test_an_empty_installation_shows_the_first_steps(client: Client) -> None:
     html = client.get("/").content.decode()
-    assert "manage.py workspace_create" in html
+    assert "manage.py setup_link" in html
     assert "Storefront" not in html
 
 
-def test_a_published_installation_names_no_local_shop(client: Client, workspace: Workspace, settings: Any) -> None:
+def test_a_published_installation_does_not_link_to_a_local_shop(
+    client: Client, workspace: Workspace, settings: Any
+) -> None:
     settings.HOST = "0.0.0.0"
     assert "8100" not in client.get("/").content.decode()
 
 
-def test_the_docs_list_the_calls_and_the_schema_is_there(client: Client, settings: Any) -> None:
+def test_the_api_page_lists_the_calls_and_links_to_the_schema(client: Client, settings: Any) -> None:
     settings.BASE_URL = "https://help.example"
     html = client.get("/api/v1/docs/").content.decode()
     assert "/api/v1/tickets/{ticket_id}/claim" in html
@@ -103,7 +105,7 @@ UNKNOWN = ["/nothing", "/nothing/", "/desk/nothing/", "/help", "/%00"]
 
 
 @pytest.mark.parametrize("address", UNKNOWN)
-def test_an_unknown_address_is_a_page_with_a_way_out(client: Client, address: str) -> None:
+def test_an_unknown_address_shows_a_page_with_links(client: Client, address: str) -> None:
     answer = client.get(address)
     html = answer.content.decode()
     assert answer.status_code == 404
@@ -114,7 +116,7 @@ def test_an_unknown_address_is_a_page_with_a_way_out(client: Client, address: st
 
 @pytest.mark.parametrize("address", ["/api/v1/nothing", "/api/v1/tickets/1", "/api/", "/api/v1/articles/x/publish"])
 @pytest.mark.parametrize("method", ["get", "post", "delete"])
-def test_programs_are_told_so_in_json(client: Client, address: str, method: str) -> None:
+def test_programs_get_errors_in_json(client: Client, address: str, method: str) -> None:
     answer = getattr(client, method)(address)
     assert answer.status_code == 404
     assert answer.json() == {"code": "not_found", "message": answer.json()["message"], "fields": {}}
@@ -160,7 +162,7 @@ class Broken:
         ("misread", 400, "bad_request", "Bad request"),
     ],
 )
-def test_what_fails_is_said_in_words_and_betrays_nothing(
+def test_a_server_error_is_reported_without_details(
     settings: Any, name: str, status: int, code: str, sentence: str
 ) -> None:
     settings.ROOT_URLCONF = Broken
@@ -174,7 +176,7 @@ def test_what_fails_is_said_in_words_and_betrays_nothing(
         assert not re.search("hunter2|queen|17", answer.content.decode())
 
 
-def test_a_host_that_is_not_ours_is_refused_in_words(client: Client) -> None:
+def test_an_unknown_host_is_refused_with_a_message(client: Client) -> None:
     answer = client.get("/", headers={"Host": "evil.example"})
     assert (answer.status_code, b"It is malformed or too large" in answer.content) == (400, True)
 
@@ -188,7 +190,7 @@ def test_a_form_without_its_token_changes_nothing(workspace: Workspace, bob: Use
     assert "sessionid" not in client.cookies
 
 
-def test_the_console_carries_the_products_name(workspace: Workspace) -> None:
+def test_the_console_shows_the_products_name(workspace: Workspace) -> None:
     admin = User.objects.create_superuser("root", password="correct horse battery")
     add_member(workspace, admin, "admin")
     client = Client()

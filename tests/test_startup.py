@@ -1,4 +1,4 @@
-"""What a process loads before its first work: `make run` starts half a dozen, each command of an operator is one."""
+"""What a process loads at its start: `make run` starts half a dozen, and every command is one."""
 
 import os
 import subprocess
@@ -19,13 +19,13 @@ assert len(admin.site._registry) > 5, "the checks looked at no list of the conso
 """
 
 
-def test_a_command_loads_no_pages_and_a_check_looks_at_all_of_them() -> None:
+def test_commands_load_no_pages_but_checks_load_all() -> None:
     command = [sys.executable, "-c", WITHOUT_PAGES]
     answer = subprocess.run(command, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=60, check=False)
     assert answer.returncode == 0, answer.stderr
 
 
-def test_no_web_process_signs_with_a_secret_of_its_own(tmp_path: Path) -> None:
+def test_a_web_process_without_a_secret_does_not_start(tmp_path: Path) -> None:
     alone = {**os.environ, "SECRET_KEY": "", "DATA_DIR": str(tmp_path)}
     command = [sys.executable, "-c", "import supportbot.asgi"]
     answer = subprocess.run(
@@ -35,7 +35,7 @@ def test_no_web_process_signs_with_a_secret_of_its_own(tmp_path: Path) -> None:
     assert "SECRET_KEY is not set" in answer.stderr.splitlines()[-1]
 
 
-def test_a_command_says_in_a_sentence_that_the_database_is_away(unused_port: int) -> None:
+def test_a_command_reports_an_unavailable_database_in_a_sentence(unused_port: int) -> None:
     address = f"postgres://someone:hidden@127.0.0.1:{unused_port}/name"
     command = [sys.executable, "manage.py", "channel_create", "Shop"]
     answer = subprocess.run(

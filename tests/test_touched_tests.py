@@ -47,16 +47,16 @@ def checkout(tmp_path: Path) -> Path:
         (["kb/migrations/0001_first.py", "Makefile"], []),
     ],
 )
-def test_a_change_is_tested_where_it_is_used(checkout: Path, changed: list[str], tests: list[str]) -> None:
+def test_a_change_selects_the_tests_of_its_users(checkout: Path, changed: list[str], tests: list[str]) -> None:
     assert touched_tests(checkout, changed) == tests
 
 
-def test_every_test_that_is_named_exists() -> None:
+def test_every_selected_test_exists() -> None:
     assert [test for _, tests in LOOKED_AT for test in tests if not (ROOT / test).exists()] == []
 
 
-def test_a_base_that_git_does_not_know_is_told() -> None:
+def test_an_unknown_git_base_is_reported() -> None:
     command = [sys.executable, "scripts/touched_tests.py", "no-such-branch"]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert answer.returncode == 1
-    assert answer.stderr.startswith("git cannot tell what has changed: ")
+    assert answer.stderr.startswith("git cannot list the changed files: ")

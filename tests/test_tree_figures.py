@@ -37,25 +37,25 @@ def shed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleName
         del sys.modules[name]
 
 
-def test_migrations_doubles_and_empty_files_are_no_product_modules(shed: SimpleNamespace) -> None:
+def test_migrations_test_doubles_and_empty_files_are_not_counted(shed: SimpleNamespace) -> None:
     assert sorted(shed.modules) == ["shed.door", "shed.key", "shed.lock", "shed.rust"]
 
 
-def test_a_short_module_with_a_single_importer_is_named_with_it(shed: SimpleNamespace) -> None:
+def test_a_short_module_is_listed_with_its_only_importer(shed: SimpleNamespace) -> None:
     found = tree_figures.small_modules_with_one_importer(shed.modules, shed.graph)
     assert found == ("shed.key (4 lines) <- shed.lock",)  # two import lock, rust is long, nobody imports door
 
 
-def test_what_a_module_reaches_includes_what_its_imports_import(shed: SimpleNamespace) -> None:
+def test_reached_modules_include_indirect_imports(shed: SimpleNamespace) -> None:
     reached = tree_figures.reached_from("shed.door", shed.modules, shed.graph)
     assert reached == ("shed.door", "shed.key", "shed.lock", "shed.rust")
 
 
-def test_long_functions_are_named_with_their_length(shed: SimpleNamespace) -> None:
+def test_long_functions_are_listed_with_their_length(shed: SimpleNamespace) -> None:
     assert tree_figures.long_functions(shed.modules) == ("shed.rust.eat (82 lines)",)
 
 
-def test_a_private_function_that_is_named_once_has_one_caller(shed: SimpleNamespace) -> None:
+def test_a_private_function_referenced_once_has_one_caller(shed: SimpleNamespace) -> None:
     assert tree_figures.private_functions(shed.modules) == (2, ("shed.lock._once",))
 
 
@@ -63,13 +63,13 @@ def test_an_import_inside_a_function_closes_a_circle(shed: SimpleNamespace) -> N
     assert tree_figures.import_circles(shed.modules, shed.graph) == [("shed.key", "shed.lock")]
 
 
-def test_long_lines_of_templates_are_named(tmp_path: Path) -> None:
+def test_long_lines_of_templates_are_listed(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     page.write_text("<p>\n" + "x" * 161 + "\n" + "x" * 160 + "\n")
     assert tree_figures.long_template_lines([page]) == ("page.html:2",)
 
 
-def test_the_product_has_its_figures(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_figures_of_the_product(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["tree_figures.py"])
     tree_figures.main()
     printed = capsys.readouterr().out

@@ -3,18 +3,24 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 from actions.facts import Arguments, Facts, Order
 from actions.money import format_amount
+from actions.orders import OrderAction
 from actions.reasons import Reason
 from actions.schema import OrderId, Shape, Text
-from actions.spec import Call, Card, Limits, Risk, Row, Terms, WriteAction, formatted_amount, label, money_of, short
+from actions.spec import Call, Card, Limits, Risk, Row, Terms, formatted_amount, money_of, short
+from supportbot.translation import msgid, ptext_in, text_in
 
 
-class CancelOrder(WriteAction):
+class CancelOrder(OrderAction):
     name = "cancel_order"
     risk = Risk.MONEY
-    arguments = Shape(required={"order_id": OrderId()}, optional={"reason": Text("Why, in the customer's words.", 200)})
-    title = {"en": "Cancel an order", "de": "Bestellung stornieren"}
+    arguments = Shape(
+        required={"order_id": OrderId()}, optional={"reason": Text(gettext_noop("Why, in the customer's words."), 200)}
+    )
+    title = msgid("Cancel an order")
     description = {
         "en": "Cancel a customer's order that has not left the warehouse yet, and refund what was paid.",
         "de": "Eine Bestellung stornieren, die das Lager noch nicht verlassen hat, und das Geld zurückzahlen.",
@@ -111,22 +117,18 @@ class CancelOrder(WriteAction):
         wanted = {"reason": arguments["reason"]} if "reason" in arguments else {}
         return Call("cancel", arguments["order_id"], customer, wanted)
 
-    def card(self, arguments: Arguments, shown: Mapping[str, str], locale: str) -> Card:
+    def card(self, arguments: Arguments, shown: Mapping[str, Any], locale: str) -> Card:
         amount, order = formatted_amount(arguments, locale), arguments["order_id"]
         rows = [
-            Row(label(locale, "Order", "Bestellung"), order),
-            Row(label(locale, "Refund", "Erstattung"), amount),
-            Row(label(locale, "To", "An"), shown.get("payment", "")),
-            Row(label(locale, "Reason", "Grund"), arguments.get("reason", "")),
+            Row(text_in(locale, "Order"), order),
+            Row(text_in(locale, "Refund"), amount),
+            Row(ptext_in(locale, "where money goes", "To"), shown.get("payment", "")),
+            Row(text_in(locale, "Reason"), arguments.get("reason", "")),
         ]
         return Card(
-            title=label(locale, f"Cancel order {order}", f"Bestellung {order} stornieren"),
-            summary=label(
-                locale,
-                f"Cancel order {order} and refund {amount}.",
-                f"Bestellung {order} stornieren und {amount} zurückzahlen.",
-            ),
-            button=label(locale, "Cancel the order", "Bestellung stornieren"),
+            title=text_in(locale, "Cancel order {order}", order=order),
+            summary=text_in(locale, "Cancel order {order} and refund {amount}.", order=order, amount=amount),
+            button=text_in(locale, "Cancel the order"),
             rows=tuple(row for row in rows if row.value),
         )
 

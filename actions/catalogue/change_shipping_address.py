@@ -3,28 +3,36 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 from actions.facts import Address, Arguments, Facts, Order
+from actions.orders import OrderAction
 from actions.reasons import Reason
 from actions.schema import OrderId, Shape, Text
-from actions.spec import Call, Card, Limits, Risk, Row, Terms, WriteAction, label, short
+from actions.spec import Call, Card, Limits, Risk, Row, Terms, short
+from supportbot.translation import msgid, text_in
 
 _ADDRESS = Shape(
     description="The new address, as the customer gave it.",
     required={
-        "line1": Text("Street and house number.", 100),
-        "postal_code": Text("Postal code.", 12, pattern=r"[A-Za-z0-9][A-Za-z0-9 -]{1,11}", example="79102"),
-        "city": Text("City.", 60),
+        "line1": Text(gettext_noop("Street and house number."), 100),
+        "postal_code": Text(
+            gettext_noop("Postal code."), 12, pattern=r"[A-Za-z0-9][A-Za-z0-9 -]{1,11}", example="79102"
+        ),
+        "city": Text(gettext_noop("City."), 60),
     },
     optional={
-        "name": Text("The recipient; if left out, it stays the same person.", 100),
-        "line2": Text("Floor, company and so on.", 100),
-        "country": Text("Two-letter country code, such as DE; optional.", 2, pattern="[A-Z]{2}", example="DE"),
+        "name": Text(gettext_noop("The recipient; if left out, it stays the same person."), 100),
+        "line2": Text(gettext_noop("Floor, company and so on."), 100),
+        "country": Text(
+            gettext_noop("Two-letter country code, such as DE; optional."), 2, pattern="[A-Z]{2}", example="DE"
+        ),
     },
-)  # fmt: skip
+)
 _FIELDS = ("name", "line1", "line2", "postal_code", "city", "country")
 
 
-class ChangeShippingAddress(WriteAction):
+class ChangeShippingAddress(OrderAction):
     name = "change_shipping_address"
     risk = Risk.CHANGE
     arguments = Shape(required={"order_id": OrderId(), "address": _ADDRESS}, optional={})
@@ -116,7 +124,7 @@ class ChangeShippingAddress(WriteAction):
             "Breng het naar een afhaalpunt",
         ),
     }
-    title = {"en": "Change the delivery address", "de": "Lieferadresse ändern"}
+    title = msgid("Change the delivery address")
     limits = Limits(max_requests_per_customer_day=5)
 
     def terms(self, asked: Arguments, order: Order) -> Terms | Reason:
@@ -143,17 +151,17 @@ class ChangeShippingAddress(WriteAction):
         filled = {name: value for name, value in arguments["address"].items() if value}
         return Call("change_address", arguments["order_id"], customer, filled)
 
-    def card(self, arguments: Arguments, shown: Mapping[str, str], locale: str) -> Card:
+    def card(self, arguments: Arguments, shown: Mapping[str, Any], locale: str) -> Card:
         order, address = arguments["order_id"], _one_line(arguments["address"])
         rows = [
-            Row(label(locale, "New address", "Neue Adresse"), address),
-            Row(label(locale, "Current address", "Bisherige Adresse"), shown.get("before", "")),
-            Row(label(locale, "Order", "Bestellung"), order),
+            Row(text_in(locale, "New address"), address),
+            Row(text_in(locale, "Current address"), shown.get("before", "")),
+            Row(text_in(locale, "Order"), order),
         ]
         return Card(
-            title=label(locale, "Change the delivery address", "Lieferadresse ändern"),
-            summary=label(locale, f"Send order {order} to {address}.", f"Bestellung {order} an {address} liefern."),
-            button=label(locale, "Change address", "Adresse ändern"),
+            title=text_in(locale, self.title),
+            summary=text_in(locale, "Send order {order} to {address}.", order=order, address=address),
+            button=text_in(locale, "Change address"),
             rows=tuple(row for row in rows if row.value),
         )
 

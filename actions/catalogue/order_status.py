@@ -1,45 +1,52 @@
 """Where is my order? A look-up: answered inside the turn, from the merchant's current data."""
 
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from django.utils.formats import date_format
-from django.utils.translation import override
-
-from actions.facts import Order, Unsettled
+from actions.facts import ORDER, Order, Unsettled
 from actions.money import Money, format_money
+from actions.orders import OrderRead
 from actions.registry import applicable_actions
 from actions.schema import OrderId, Shape
-from actions.spec import ReadAction, label
+from actions.spec import CARDS
+from supportbot.formats import format_day_of_year
+from supportbot.translation import msgid, ntext_in, ptext_in, text_in
 
 _STATUS = {
-    "paid": ("paid, not packed yet", "bezahlt, noch nicht gepackt"),
-    "packed": ("packed, shipping soon", "gepackt, wird bald verschickt"),
-    "shipped": ("on its way", "unterwegs"),
-    "delivered": ("delivered", "zugestellt"),
-    "cancelled": ("cancelled", "storniert"),
-    "returned": ("returned", "zurückgeschickt"),
+    "paid": msgid("paid, not packed yet"),
+    "packed": msgid("packed, shipping soon"),
+    "shipped": msgid("on its way"),
+    "delivered": msgid("delivered"),
+    "cancelled": msgid("cancelled"),
+    "returned": msgid("returned"),
 }
 _CLOSED = {"delivered", "cancelled", "returned"}
 _MAX_EARLIER = 5
 _MAX_OPEN = 10
+_MAX_CARDS = 3
+_MAX_ITEMS = 5
 _MAX_LISTED = 40  # a regular customer may have hundreds, and each one costs a model tokens
 _STATE_TEXT = {
-    "awaiting_confirmation": ("waiting for your confirmation", "wartet auf Ihre Bestätigung"),
-    "awaiting_approval": ("waiting for our team's approval", "wartet auf die Freigabe durch unser Team"),
-    "queued": ("in progress", "wird ausgeführt"),
-    "executing": ("in progress", "wird ausgeführt"),
-    "unknown": ("outcome being checked", "Ergebnis wird geprüft"),
-    "rejected": ("not approved by our team", "wurde von unserem Team nicht freigegeben"),
-    "failed": ("could not be completed", "konnte nicht ausgeführt werden"),
+    "awaiting_confirmation": msgid("waiting for your confirmation"),
+    "awaiting_approval": msgid("waiting for our team's approval"),
+    "queued": msgid("in progress"),
+    "executing": msgid("in progress"),
+    "unknown": msgid("outcome being checked"),
+    "rejected": msgid("not approved by our team"),
+    "failed": msgid("could not be completed"),
+}
+_DAYS = {
+    "shipped_at": msgid("sent on {day}"),
+    "delivered_at": msgid("delivered on {day}"),
+    "expected_on": msgid("expected on {day}"),
 }
 
 
-class OrderStatus(ReadAction):
+class OrderStatus(OrderRead):
     name = "order_status"
+    has_cards = True
     arguments = Shape(required={}, optional={"order_id": OrderId()})
-    title = {"en": "Order status", "de": "Bestellstatus"}
+    title = msgid("Order status")
     description = {
         "en": "Look up status, contents and delivery of one of the customer's own orders, or of all of them.",
         "de": "Status, Inhalt und Lieferung der eigenen Bestellungen abrufen; ohne Bestellnummer alle.",
@@ -145,41 +152,68 @@ class OrderStatus(ReadAction):
         ),
     }
 
-    def answer(self, orders: Sequence[Order], unsettled: Sequence[Unsettled], locale: str) -> dict[str, Any]:
-        requested = {request.order for request in unsettled}
-        listed = [order for place, order in enumerate(orders) if place < _MAX_LISTED or order.id in requested]
-        older = len(orders) - len(listed)
+    def answer(self, found: Sequence[Order], unsettled: Sequence[Unsettled], locale: str) -> dict[str, Any]:
+        requested = {request.subject_id for request in unsettled if request.subject_kind == ORDER}
+        listed = [order for place, order in enumerate(found) if place < _MAX_LISTED or order.id in requested]
+        older = len(found) - len(listed)
+        orders = [_as_json(order, _requests_about(order, unsettled, locale), locale) for order in listed]
+        named = {order.id: order for order in listed}
+        cards = [_card(named[order["id"]], order, locale) for order in _detailed(orders)[:_MAX_CARDS]]
         return {
-            "orders": [_as_json(order, _requests_about(order, unsettled, locale), locale) for order in listed],
+            "orders": orders,
             **({"older_orders": older} if older else {}),
+            **({CARDS: cards} if cards else {}),
         }
 
     def words(self, answer: Mapping[str, Any], locale: str) -> str:
         if not answer["orders"]:
-            return label(locale, "There are no orders in your account.", "In Ihrem Konto gibt es keine Bestellungen.")
-        open_ones = [order for order in answer["orders"] if order["status"] not in _CLOSED or "asked_for" in order]
-        detailed = open_ones[:_MAX_OPEN] or answer["orders"][:1]  # if none is open, the newest one is meant
+            return text_in(locale, "There are no orders in your account.")
+        detailed = _detailed(answer["orders"])
         others = [order for order in answer["orders"] if order not in detailed]
         lines = [_sentence(order, locale) for order in detailed]
         older = answer.get("older_orders", 0)
         return "\n".join([*lines, _summary_line(others, older, locale)] if others else lines)
 
 
+def _detailed(orders: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """Return the orders that are open; if none is, the newest one is meant."""
+    open_ones = [order for order in orders if order["status"] not in _CLOSED or "asked_for" in order]
+    return open_ones[:_MAX_OPEN] or orders[:1]
+
+
+def _card(order: Order, told: Mapping[str, Any], locale: str) -> dict[str, Any]:
+    """Return the order as a card: its state with the last day that is known, what it holds and what it cost."""
+    days = _days(told, locale)[-1:]
+    said = days if "delivered_at" in told and told["status"] == "delivered" else [told["status_text"], *days]
+    state = _listed([*said, *_refunded(told, locale)], locale)
+    items = [f"{line.quantity} × {line.name}" if line.quantity > 1 else line.name for line in order.lines]
+    rows = [
+        (text_in(locale, "Status"), state),
+        (text_in(locale, "Items"), _listed(items[:_MAX_ITEMS] + (["…"] if len(items) > _MAX_ITEMS else []), locale)),
+        (text_in(locale, "Total"), told["total"]),
+    ]
+    addresses = {name: address for name, address in (("link", order.page), ("picture", order.picture)) if address}
+    return {
+        "title": text_in(locale, "Order {order}", order=order.id),
+        "rows": [{"label": label, "value": value} for label, value in rows],
+        **addresses,
+    }
+
+
 def _requests_about(order: Order, unsettled: Sequence[Unsettled], locale: str) -> list[dict[str, str]]:
     return [
-        {"what": request.title, "state": request.state, "state_text": label(locale, *_STATE_TEXT[request.state])}
+        {"what": request.title, "state": request.state, "state_text": text_in(locale, _STATE_TEXT[request.state])}
         for request in unsettled
-        if request.order == order.id and request.state in _STATE_TEXT
+        if (request.subject_kind, request.subject_id) == (ORDER, order.id) and request.state in _STATE_TEXT
     ]
 
 
 def _as_json(order: Order, asked_for: Sequence[Mapping[str, str]], locale: str) -> dict[str, Any]:
-    english, german = _STATUS.get(order.status, (order.status, order.status))
     dates = {"shipped_at": order.shipped_at, "delivered_at": order.delivered_at}
     return {
         "id": order.id,
         "status": order.status,
-        "status_text": label(locale, english, german),
+        "status_text": text_in(locale, _STATUS.get(order.status, order.status)),
         "placed_on": order.placed_at.date().isoformat(),
         **{name: moment.date().isoformat() for name, moment in dates.items() if moment},
         **({"expected_on": order.expected_on} if order.expected_on else {}),
@@ -191,60 +225,69 @@ def _as_json(order: Order, asked_for: Sequence[Mapping[str, str]], locale: str) 
     }
 
 
-_DAYS = {
-    "shipped_at": ("sent on", "verschickt am"),
-    "delivered_at": ("delivered on", "zugestellt am"),
-    "expected_on": ("expected on", "erwartet am"),
-}
-
-
 def _summary_line(others: Sequence[Mapping[str, Any]], older: int, locale: str) -> str:
     """Return one line about the closed or surplus orders, naming only the newest: a long list does not help."""
-    named = ", ".join(f"{order['id']} ({', '.join(_closing_facts(order, locale))})" for order in others[:_MAX_EARLIER])
-    more = max(len(others) - _MAX_EARLIER, 0) + older
-    rest = label(locale, f" and {more} more", f" und {more} weitere") if more > 0 else ""
+    named = [f"{order['id']} ({_listed(_closing_facts(order, locale), locale)})" for order in others[:_MAX_EARLIER]]
+    orders, more = _listed(named, locale), max(len(others) - _MAX_EARLIER, 0) + older
     if all(order["status"] in _CLOSED for order in others):
-        return label(locale, f"Earlier orders: {named}{rest}.", f"Frühere Bestellungen: {named}{rest}.")
-    return label(locale, f"Other orders: {named}{rest}.", f"Weitere Bestellungen: {named}{rest}.")
+        if more > 0:
+            return ntext_in(
+                locale,
+                "Earlier orders: {orders} and {n} more.",
+                "Earlier orders: {orders} and {n} more.",
+                more,
+                orders=orders,
+            )
+        return text_in(locale, "Earlier orders: {orders}.", orders=orders)
+    if more > 0:
+        return ntext_in(
+            locale,
+            "Other orders: {orders} and {n} more.",
+            "Other orders: {orders} and {n} more.",
+            more,
+            orders=orders,
+        )
+    return text_in(locale, "Other orders: {orders}.", orders=orders)
+
+
+def _listed(facts: Iterable[str], locale: str) -> str:
+    return ptext_in(locale, "between the items of a list", ", ").join(facts)
 
 
 def _closing_facts(order: Mapping[str, Any], locale: str) -> list[str]:
-    ordered = label(locale, "ordered on", "bestellt am")
     day = order.get("delivered_at")
-    when = _format_day(day, locale) if day else f"{ordered} {_format_day(order['placed_on'], locale)}"
+    if day:
+        when = format_day_of_year(day, locale)
+    else:
+        when = text_in(locale, "ordered on {day}", day=format_day_of_year(order["placed_on"], locale))
     return [order["status_text"], when, *_refunded(order, locale)]
 
 
 def _sentence(order: Mapping[str, Any], locale: str) -> str:
-    days = [
-        f"{label(locale, *words)} {_format_day(order[name], locale)}" for name, words in _DAYS.items() if name in order
-    ]
-    name = label(locale, f"Order {order['id']}", f"Bestellung {order['id']}")
-    total = label(locale, f"total {order['total']}", f"Summe {order['total']}")
-    state = f"{name}: {', '.join([order['status_text'], *days, total, *_refunded(order, locale)])}."
+    days = _days(order, locale)
+    total = text_in(locale, "total {amount}", amount=order["total"])
+    facts = _listed([order["status_text"], *days, total, *_refunded(order, locale)], locale)
+    state = text_in(locale, "Order {order}: {facts}.", order=order["id"], facts=facts)
     return " ".join([state, *(_request_sentence(request, locale) for request in order.get("asked_for", ()))])
 
 
+def _days(order: Mapping[str, Any], locale: str) -> list[str]:
+    return [
+        text_in(locale, words, day=format_day_of_year(order[name], locale))
+        for name, words in _DAYS.items()
+        if name in order
+    ]
+
+
 def _request_sentence(request: Mapping[str, str], locale: str) -> str:
-    return label(locale, f"Requested: {request['what']} ({request['state_text']}).",
-                 f"Angefragt: {request['what']} ({request['state_text']}).")  # fmt: skip
+    return text_in(locale, "Requested: {what} ({state}).", what=request["what"], state=request["state_text"])
 
 
 def _refunded(order: Mapping[str, Any], locale: str) -> list[str]:
     """Return the refunded amount in words, or nothing if there is none."""
-    if not any(digit in order["refunded"] for digit in "123456789"):
+    if not any(character.isdecimal() and int(character) for character in order["refunded"]):
         return []
-    return [label(locale, f"refunded {order['refunded']}", f"erstattet {order['refunded']}")]
-
-
-def _format_day(iso: str, locale: str) -> str:
-    """Return a date without its year, as people say it of a parcel; text that is not a date stays as it is."""
-    try:
-        day = date.fromisoformat(iso)
-    except ValueError:
-        return iso
-    with override(label(locale, "en", "de")):
-        return date_format(day, label(locale, "j F", "j. F"))
+    return [text_in(locale, "refunded {amount}", amount=order["refunded"])]
 
 
 ACTION = OrderStatus()

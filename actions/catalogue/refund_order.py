@@ -4,35 +4,46 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 from actions.errors import InvalidArguments
 from actions.facts import Arguments, Facts, Order
 from actions.money import Money, currency_decimals, format_amount, is_amount_in
+from actions.orders import OrderAction
 from actions.reasons import Reason
 from actions.schema import Amount, Count, Listing, OrderId, Shape, Text
-from actions.spec import Call, Card, Limits, Risk, Row, Terms, WriteAction, formatted_amount, label, money_of, short
+from actions.spec import Call, Card, Limits, Risk, Row, Terms, formatted_amount, money_of, short
+from supportbot.translation import msgid, ptext_in, text_in
 
 _MAX_NAMED = 12  # items on a card; the amount covers all of them
 
 _ITEM = Shape(
     required={
-        "sku": Text("The item's SKU, as listed in the order.", 40, pattern=r"[A-Za-z0-9._-]{1,40}", example="TENT-2")
+        "sku": Text(
+            gettext_noop("The item's SKU, as listed in the order."),
+            40,
+            pattern=r"[A-Za-z0-9._-]{1,40}",
+            example="TENT-2",
+        )
     },
-    optional={"quantity": Count("How many; 1 if left out.")},
+    optional={"quantity": Count(gettext_noop("How many; 1 if left out."))},
 )
 
 
-class RefundOrder(WriteAction):
+class RefundOrder(OrderAction):
     name = "refund_order"
     risk = Risk.MONEY
     arguments = Shape(
-        required={"order_id": OrderId(), "reason": Text("Why, in the customer's words.", 200)},
+        required={"order_id": OrderId(), "reason": Text(gettext_noop("Why, in the customer's words."), 200)},
         optional={
             "items": Listing("Only these items, instead of the whole order.", _ITEM),
-            "amount": Amount('Only this amount in the order\'s currency, such as "12.50", instead of the whole order.'),
+            "amount": Amount(
+                gettext_noop("Only this amount in the order's currency, such as 12.50, instead of the whole order.")
+            ),
         },
         exclusive=("items", "amount"),
     )
-    title = {"en": "Refund an order", "de": "Bestellung erstatten"}
+    title = msgid("Refund an order")
     description = {
         "en": "Refund a customer's delivered order: all of it, some items, or an amount.",
         "de": "Eine gelieferte Bestellung erstatten: ganz, einzelne Artikel oder einen Betrag.",
@@ -153,18 +164,18 @@ class RefundOrder(WriteAction):
         wanted = {name: arguments[name] for name in ("amount", "currency", "items", "reason") if name in arguments}
         return Call("refund", arguments["order_id"], customer, wanted)
 
-    def card(self, arguments: Arguments, shown: Mapping[str, str], locale: str) -> Card:
+    def card(self, arguments: Arguments, shown: Mapping[str, Any], locale: str) -> Card:
         amount, order = formatted_amount(arguments, locale), arguments["order_id"]
-        title = label(locale, f"Refund {amount}", f"{amount} erstatten")
+        title = text_in(locale, "Refund {amount}", amount=amount)
         rows = [
-            Row(label(locale, "For", "Für"), shown.get("items", "")),
-            Row(label(locale, "Order", "Bestellung"), order),
-            Row(label(locale, "Reason", "Grund"), arguments["reason"]),
-            Row(label(locale, "To", "An"), shown.get("payment", "")),
+            Row(ptext_in(locale, "what a refund is for", "For"), shown.get("items", "")),
+            Row(text_in(locale, "Order"), order),
+            Row(text_in(locale, "Reason"), arguments["reason"]),
+            Row(ptext_in(locale, "where money goes", "To"), shown.get("payment", "")),
         ]
         return Card(
             title=title,
-            summary=label(locale, f"Refund {amount} for order {order}.", f"{amount} für Bestellung {order} erstatten."),
+            summary=text_in(locale, "Refund {amount} for order {order}.", amount=amount, order=order),
             button=title,
             rows=tuple(row for row in rows if row.value),
         )

@@ -5,26 +5,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from standardwebhooks import Webhook
 
-from actions.connectors.client import Answer, NoAnswer, NotSent, exchange
 from actions.connectors.orders import InvalidOrder, parse_order
 from actions.connectors.port import DidNot, Found, Happened, NeverSeen, Outcome, Unclear
 from actions.errors import MerchantUnavailable, NotConnected
 from actions.facts import Order
 from actions.models import MerchantConnection
+from actions.outcomes import is_finished
 from actions.spec import Call
+from supportbot.accounts.models import Channel
 from supportbot.ids import uuid7
+from supportbot.outbound.errors import NoAnswer, NotSent
+from supportbot.outbound.http import MIB, Request, request
 
 READ_SECONDS: Final = 4.0
 RUN_SECONDS: Final = 8.0
+MAX_RESPONSE_BYTES: Final = MIB
 # The merchant asks to try again later: nothing was done.
 _RETRY_LATER: Final = frozenset({408, 425, 429})
-# Accepted but not done yet, or a gateway's own status, non-standard ones included (524: the shop is still working, but
-# the gateway has stopped waiting). In both cases the shop may still be working on the call.
-_STILL_RUNNING: Final = frozenset({202, 502, 504, *range(520, 600)})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: Any  # parsed JSON
 
 
 def connected_merchant() -> "HttpMerchant":
@@ -32,13 +39,17 @@ def connected_merchant() -> "HttpMerchant":
     connection = MerchantConnection.objects.first()
     if connection is None:
         raise NotConnected()
-    return HttpMerchant(connection.base_url.rstrip("/"), connection.secret)
+    base_url, own = connection.base_url.rstrip("/"), urlsplit(connection.base_url)
+    # Where the shop's own pages are: beside its API, and where the chat may stand.
+    pages = {origin for origins in Channel.objects.values_list("allowed_origins", flat=True) for origin in origins}
+    return HttpMerchant(base_url, connection.secret, frozenset({f"{own.scheme}://{own.netloc}", *pages}))
 
 
 @dataclass(frozen=True, slots=True)
 class HttpMerchant:
     base_url: str
     secret: str
+    origins: frozenset[str] = frozenset()  # of the shop's pages
 
     def order(self, order_id: str) -> Order | None:
         answer = self._get(f"/orders/{quote(order_id, safe='')}")
@@ -60,7 +71,7 @@ class HttpMerchant:
         except NotSent as error:
             return DidNot("not_sent", str(error), is_final=False)
         except NoAnswer as error:
-            return Unclear(str(error), was_answered=_is_finished(error.status))
+            return Unclear(str(error), was_answered=is_finished(error.status))
         return _parse_outcome(answer)
 
     def find(self, idempotency_key: str) -> Found:
@@ -83,13 +94,26 @@ class HttpMerchant:
 
     def _order(self, data: Any) -> Order:
         try:
-            return parse_order(data)
+            return parse_order(data, origins=self.origins)
         except InvalidOrder as error:
             raise MerchantUnavailable() from error
 
     def _send(self, method: str, path: str, body: bytes, seconds: float) -> Answer:
         headers = {"Content-Type": "application/json", "Accept": "application/json", **_signed(self.secret, body)}
-        return exchange(method, self.base_url + path, body=body, headers=headers, deadline_seconds=seconds)
+        return _exchange(method, self.base_url + path, body=body, headers=headers, deadline_seconds=seconds)
+
+
+def _exchange(method: str, url: str, *, body: bytes, headers: Mapping[str, str], deadline_seconds: float) -> Answer:
+    """Send one request and return its JSON response with any status; raises NotSent or NoAnswer."""
+    asked = Request(method, url, headers, body, timeout_seconds=deadline_seconds, max_bytes=MAX_RESPONSE_BYTES)
+    response = request(asked)
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise NoAnswer(f"answered {response.status} without JSON", status=response.status)
+    try:
+        return Answer(response.status, json.loads(response.body))
+    except (ValueError, RecursionError) as error:
+        raise NoAnswer(f"answered {response.status} with broken JSON", status=response.status) from error
 
 
 def _signed(secret: str, body: bytes) -> dict[str, str]:
@@ -120,12 +144,7 @@ def _parse_outcome(answer: Answer) -> Outcome:
     # 409: the key is known with other content. Only `find` can tell its outcome.
     if 400 <= answer.status < 500 and answer.status != 409:
         return _parse_refusal(answer.body, answer.status)
-    return Unclear(f"answered {answer.status}", was_answered=_is_finished(answer.status))
-
-
-def _is_finished(status: int) -> bool:
-    """Return whether a status means that the merchant has finished with the call; 0 means no answer."""
-    return status != 0 and status not in _STILL_RUNNING
+    return Unclear(f"answered {answer.status}", was_answered=is_finished(answer.status))
 
 
 def _parse_refusal(body: Any, status: int) -> DidNot:

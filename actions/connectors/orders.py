@@ -1,13 +1,16 @@
 """Parsing an order from the merchant's JSON; anything invalid is refused."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Set
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from actions.facts import Address, Line, Order
 from actions.money import CURRENCY, is_amount_in
 
+_ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&'()*+,;=%\[\]-]{1,1900}", re.ASCII)
 MAX_ID_LENGTH: Final = 60  # as long as the request's column
 
 
@@ -15,15 +18,16 @@ class InvalidOrder(ValueError):
     """The merchant's JSON lacks a field or has one of the wrong kind."""
 
 
-def parse_order(data: Any) -> Order:
-    """Return the order in a JSON value; raises InvalidOrder."""
+def parse_order(data: Any, *, origins: Set[str] = frozenset()) -> Order:
+    """Return the order in a JSON value; its page and picture only if they are at one of these origins. Raises
+    InvalidOrder."""
     try:
-        return _order(data)
+        return _order(data, origins)
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise InvalidOrder(f"{type(error).__name__}: {error}"[:120]) from error
 
 
-def _order(data: Mapping[str, Any]) -> Order:
+def _order(data: Mapping[str, Any], origins: Set[str]) -> Order:
     currency = _currency(data["currency"])
     return Order(
         id=_id(data["id"]),
@@ -39,6 +43,8 @@ def _order(data: Mapping[str, Any]) -> Order:
         lines=tuple(_line(line, currency) for line in data["items"]),
         address=Address(**{name: _text(data["address"][name]) for name in Address.__slots__}),
         payment=_text(data["payment"]),
+        page=_address(data.get("page"), origins),
+        picture=_address(data.get("picture"), origins),
     )
 
 
@@ -50,6 +56,14 @@ def _line(data: Mapping[str, Any], currency: str) -> Line:
         price=_amount(data["price"], currency),
         refunded=_amount(data["refunded"], currency),
     )
+
+
+def _address(value: Any, origins: Set[str]) -> str:
+    """Return an address as the browser will read it; "" if it leads elsewhere."""
+    if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
+        return ""
+    parts = urlsplit(value)
+    return value if f"{parts.scheme}://{parts.netloc}" in origins else ""
 
 
 def _text(value: Any) -> str:

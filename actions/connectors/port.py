@@ -1,51 +1,20 @@
-"""What the platform needs from a merchant's system, and the three possible outcomes of a command.
+"""What the platform needs from a merchant's system: its orders, and a back end that runs commands about them."""
 
-It happened, it did not, we do not know: three types, so that the third is never mistaken for one of the others.
-"""
-
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Protocol
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 from django.utils.timezone import now
 
 from actions.facts import Order
+from actions.outcomes import DidNot, Found, Happened, NeverSeen, Outcome, Unclear
 from actions.reasons import Reason
 from actions.spec import Call
 
-
-@dataclass(frozen=True, slots=True)
-class Happened:
-    result: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class DidNot:
-    """Nothing has moved. A final one is the merchant's refusal; any other may be retried with the same key."""
-
-    code: str
-    message: str
-    is_final: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Unclear:
-    """Sent without a conclusive answer: money may have moved. The merchant is asked by key; nothing is re-sent blindly.
-    `was_answered`: the merchant has finished with this call, so it is no longer in progress."""
-
-    cause: str
-    was_answered: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class NeverSeen:
-    """The merchant does not know the key: nothing has moved under it so far."""
-
-
-Outcome = Happened | DidNot | Unclear
-Found = Happened | DidNot | Unclear | NeverSeen
+__all__ = [
+    "DidNot", "Found", "Happened", "Merchant", "NeverSeen", "Outcome", "Unclear", "fetch_own_order", "merchant",
+]  # fmt: skip
 
 
 class Merchant(Protocol):

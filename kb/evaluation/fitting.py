@@ -18,7 +18,7 @@ ON_GROUNDS = ("nearest", "share")
 WANTED_OF_NEAR_MISSES = (0.85, 0.65)
 # Questions in another language than the passages share no words with them and are farther away. They use the same
 # weights plus an offset that lets this share of the answerable ones through; fewer rows than these are not enough.
-WANTED_ACROSS, LEAST_ACROSS = 0.85, 20
+WANTED_ACROSS, MIN_ACROSS = 0.85, 20
 # Strong regularisation, so that no evidence is trusted as much as these corpora suggest.
 _STEPS, _RATE, _DECAY = 400, 0.5, 1.0
 
@@ -70,7 +70,7 @@ def with_language_offset(calibration: Calibration, examples: Sequence[Example]) 
     """Return the calibration with an offset that lets enough answerable questions in another language through."""
     bare = replace(calibration, weights={name: w for name, w in calibration.weights.items() if name != "across"})
     asked = [confidence(bare, example) for example in examples if example.is_answerable and is_across(example)]
-    if len(asked) < LEAST_ACROSS:
+    if len(asked) < MIN_ACROSS:
         return bare
     lacking = sorted(_logit(calibration.threshold) - _logit(value) for value in asked)
     return replace(

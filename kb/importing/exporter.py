@@ -8,7 +8,9 @@ from pathlib import Path
 import yaml
 from django.db.models import QuerySet
 from django.utils.text import slugify
+from django.utils.translation import gettext_noop
 
+from kb.documents import SWITCHES
 from kb.errors import KnowledgeError
 from kb.models import Article, Revision, State
 
@@ -18,7 +20,7 @@ _LOOKS_DERIVED = re.compile(r"-[0-9a-f]{8}$")
 
 class ExportFailed(KnowledgeError):
     code = "export_failed"
-    default_message = "The folder cannot be written. Check its permissions and the disk."
+    default_message = gettext_noop("The folder cannot be written. Check its permissions and the disk.")
 
 
 def export_live(folder: Path) -> int:
@@ -54,6 +56,7 @@ def _text(article: Article, revision: Revision) -> str:
         "url": article.url,
     }
     given = {name: value for name, value in front.items() if value}
+    given |= {name: "no" for name in SWITCHES if not getattr(article, name)}
     return f"---\n{yaml.safe_dump(given, allow_unicode=True, sort_keys=False, width=1_000)}---\n{revision.body}"
 
 

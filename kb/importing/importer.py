@@ -13,9 +13,10 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext
 
 from kb.collections import DEFAULT_NAME, collection_named
-from kb.documents import Document, Failure, check_article_text, check_locale
+from kb.documents import SWITCHES, Document, Failure, check_article_text, check_locale
 from kb.indexing.lexical import fill_search_vectors
 from kb.models import Article, Audience, Collection, State
 from kb.revisions import announce_changes, lock_articles, publish_articles, save_articles, set_metadata, write_revisions
@@ -23,7 +24,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 
 DOCUMENTS_PER_COMMIT = 50
-METADATA = ("url", "locale", "audience", "category")
+METADATA = ("url", "locale", "audience", "category", *SWITCHES)
 
 Outcome = Literal["new", "updated", "unchanged", "failed"]
 OUTCOMES: tuple[Outcome, ...] = ("new", "updated", "unchanged", "failed")
@@ -34,13 +35,14 @@ Places = Mapping[str, Collection | None]
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """The outcome of one item; `message` says why it failed and what to do."""
+    """The outcome of one item; `message` says why it failed and what to do, `notes` what was left out of it."""
 
     outcome: Outcome
     origin: str
     external_id: str = ""
     message: str = ""
     title: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -94,10 +96,9 @@ def _readable(items: Items, report: ImportReport) -> Iterator[Document]:
         if isinstance(item, Failure):
             report.items.append(ItemResult("failed", item.origin, message=item.message))
         elif item.external_id in origins:
-            message = (
-                f"The id {item.external_id!r} was already used by {origins[item.external_id]} in this import. "
-                "Use another id for one of them."
-            )
+            message = gettext(
+                "The id “{id}” was already used by {file} in this import. Use another id for one of them."
+            ).format(id=item.external_id, file=origins[item.external_id])
             report.items.append(ItemResult("failed", item.origin, item.external_id, message))
         else:
             origins[item.external_id] = item.origin
@@ -149,7 +150,9 @@ def _preview(group: Sequence[Document], collection_name: str) -> ImportReport:
 
 
 def _result(outcome: Outcome, document: Document) -> ItemResult:
-    return ItemResult(outcome, document.origin, document.external_id, title=document.wording.title)
+    return ItemResult(
+        outcome, document.origin, document.external_id, title=document.wording.title, notes=document.notes
+    )
 
 
 def _outcome(pk: UUID, made: set[UUID], touched: set[UUID]) -> Outcome:
@@ -176,6 +179,8 @@ def _article_of(document: Document, collection: Collection | None, locale: str) 
         collection=collection,
         locale=document.locale or locale,
         audience=document.audience or Audience.PUBLIC,
+        on_help_pages=document.on_help_pages is not False,
+        for_assistant=document.for_assistant is not False,
         category=document.category or "",
         url=document.url or "",
     )

@@ -1,16 +1,18 @@
 """Split an article into passages: by headings, with exact character offsets into the Markdown body.
 
-Invariants: `body[chunk.start:chunk.end] == chunk.text`; chunks are in reading order and never overlap; every one is
-small enough that the time to embed it is bounded. Pure: the same body gives the same chunks, so hashes are comparable.
+Invariants: `body[chunk.start:chunk.end] == chunk.text`; chunks are in reading order and never overlap; each is on one
+page of a file; every one is small enough that the time to embed it is bounded. Pure: the same body gives the same
+chunks, so hashes are comparable.
 """
 
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import islice, takewhile
 
-from supportbot.language.blocks import LONGEST_HEADING, Block, Kind, blocks
+from kb.pages import Pages, is_page_mark
+from supportbot.language.blocks import LONGEST_HEADING, Block, Kind, blocks, names_of_columns
 from supportbot.language.plaintext import plain
 
 # The packaged multilingual e5 reads 512 tokens; 140 English words are about 215 tokens. Smaller passages rank better,
@@ -38,7 +40,10 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 @dataclass(frozen=True, slots=True)
 class ChunkText:
-    """One passage of a body; `heading_path` is its headings from the outermost in, joined by " > "."""
+    """One passage of a body; `heading_path` is its headings from the outermost in, joined by " > ".
+
+    Rows of a long table whose names of columns are in an earlier passage have these as their innermost heading.
+    """
 
     position: int
     heading_path: str
@@ -55,6 +60,9 @@ class _Span:
     start: int
     end: int
     words: float
+    page: int | None = None
+    columns: str = ""
+    is_table: bool = False
 
 
 def chunk(title: str, body: str) -> list[ChunkText]:
@@ -62,9 +70,13 @@ def chunk(title: str, body: str) -> list[ChunkText]:
     spans = [_trim(body, span) for span in _pack(_measure(title, body))]
     filled = [span for span in spans if span.end > span.start]
     return [
-        ChunkText(position, " > ".join(span.path), body[span.start : span.end], span.start, span.end)
+        ChunkText(position, _heading_path(span), body[span.start : span.end], span.start, span.end)
         for position, span in enumerate(filled)
     ]
+
+
+def _heading_path(span: _Span) -> str:
+    return " > ".join((*span.path, span.columns) if span.columns else span.path)
 
 
 def embedding_text(title: str, chunk: ChunkText) -> str:
@@ -85,6 +97,11 @@ def weight(text: str) -> float:
 
 def _measure(title: str, body: str) -> Iterator[_Span]:
     """Yield the units of the text, with their headings and split to size: headings, tables, code and prose."""
+    pages = Pages(body)
+    yield from (replace(span, page=pages.at(span.start)) for span in _units(title, body))
+
+
+def _units(title: str, body: str) -> Iterator[_Span]:
     at = 0
     path: tuple[str, ...] = ()
     for landmark in _landmarks(blocks(body)):
@@ -92,16 +109,20 @@ def _measure(title: str, body: str) -> Iterator[_Span]:
         at, path = landmark.end, _without_title(landmark.heading_path, title)
         if landmark.kind is Kind.HEADING:
             yield from (_Span(path, *piece, words=0.0) for piece in _pieces(body, landmark.start, at, *_AS_PROSE))
-        elif landmark.kind is not Kind.RULE:
-            yield from _with_length(body, path, _pieces(body, landmark.start, at, *_WHOLE))
+        elif landmark.kind not in (Kind.RULE, Kind.HTML):
+            pieces = _with_length(body, path, _pieces(body, landmark.start, at, *_WHOLE))
+            is_table = landmark.kind is Kind.TABLE
+            yield from (replace(span, is_table=is_table) for span in islice(pieces, 1))
+            yield from (replace(span, columns=names_of_columns(landmark), is_table=is_table) for span in pieces)
     yield from _prose(body, at, len(body), path)
 
 
 def _landmarks(found: Sequence[Block]) -> Iterator[Block]:
-    """Yield headings, rules, tables and fenced code, also inside lists."""
+    """Yield headings, rules, page marks, tables and fenced code, also inside lists."""
     for block in found:
         is_heading = block.kind is Kind.HEADING and block.end - block.start <= LONGEST_HEADING
-        if is_heading or block.kind in (Kind.RULE, Kind.TABLE) or block.is_fenced:
+        is_mark = block.kind is Kind.HTML and is_page_mark(block.text)
+        if is_heading or is_mark or block.kind in (Kind.RULE, Kind.TABLE) or block.is_fenced:
             yield block
         for item in block.items:
             yield from (inner for inner in _landmarks(item.blocks) if inner.kind in (Kind.TABLE, Kind.CODE))
@@ -139,7 +160,9 @@ def _pack(spans: Iterator[_Span]) -> Iterator[_Span]:
 
 def _belong_together(current: _Span, span: _Span) -> bool:
     words = current.words + span.words
-    if span.end - current.start > MAX_CHARACTERS:
+    is_apart = (current.page != span.page and current.words) or current.columns != span.columns
+    is_apart = is_apart or (current.is_table and current.path != span.path and bool(current.path))
+    if is_apart or span.end - current.start > MAX_CHARACTERS:
         return False
     if current.words < MIN_WORDS:
         return words <= MAX_WORDS
@@ -150,8 +173,9 @@ def _merge(current: _Span, span: _Span) -> _Span:
     words = current.words + span.words
     if not current.words:  # headings only so far; those that apply are in the path, so the text need not repeat them
         is_in_path = set(current.path) <= set(span.path) and span.words > 0
-        return _Span(span.path, span.start if is_in_path else current.start, span.end, words)
-    return _Span(_common_headings(current.path, span.path), current.start, span.end, words)
+        return replace(span, start=span.start if is_in_path else current.start, words=words)
+    path = _common_headings(current.path, span.path)
+    return replace(current, path=path, end=span.end, words=words, is_table=current.is_table or span.is_table)
 
 
 def _common_headings(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from kb.indexing.lexical import fill_search_vectors
 from kb.indexing.recipes import active_recipe, lock_active_recipe
 from kb.indexing.vectors import KnownVectors, Progress, SyncReport, embed_missing, mark_indexed, no_progress
 from kb.models import Article, Chunk, Recipe, Revision, State
+from kb.pages import Pages
 
 ARTICLES_PER_COMMIT = 50
 
@@ -88,6 +89,7 @@ def replace_chunks(articles: Sequence[Article], recipe: Recipe) -> None:
 def _chunk_rows(article: Article, recipe: Recipe, kept: Vectors) -> Iterator[Chunk]:
     revision = article.live_revision
     assert revision is not None, "the database lets no article be live without a revision"
+    pages = Pages(revision.body)
     for piece in chunk(revision.title, revision.body):
         digest = content_hash(recipe.name, embedding_text(revision.title, piece))
         yield Chunk(
@@ -100,6 +102,7 @@ def _chunk_rows(article: Article, recipe: Recipe, kept: Vectors) -> Iterator[Chu
             text=piece.text,
             start=piece.start,
             end=piece.end,
+            page=pages.at(piece.start),
             content_hash=digest,
             embedding=kept.get(digest),
         )

@@ -36,6 +36,10 @@ _FILL_BATCH = 500
 _SEPARATORS = re.compile(r"[^\w\s.,]+|_+|(?<!\d)[.,]+|[.,]+(?!\d)")
 _WORD = re.compile(r"\w+(?:[.,]\w+)*")
 
+# What PostgreSQL makes of a word by each configuration: dictionaries change with its version only.
+_LEXEMES: dict[tuple[str, str], tuple[str, ...]] = {}
+_LEXEMES_MOST = 50_000  # about 10 MB
+
 
 @dataclass(frozen=True, slots=True)
 class Term:
@@ -116,19 +120,28 @@ def terms(question: str, configurations: Sequence[str]) -> list[Term]:
     ]
 
 
-def _lexemes(asked: Sequence[str], known: Collection[str]) -> dict[str, dict[str, list[str]]]:
+def _lexemes(asked: Sequence[str], known: Collection[str]) -> dict[str, dict[str, tuple[str, ...]]]:
     """Return the lexemes of every word in every configuration; a stop word has none."""
-    found: dict[str, dict[str, list[str]]] = {word: {} for word in asked}
+    wanted = [(word, name) for word in asked for name in known]
+    found = {pair: lexemes for pair in wanted if (lexemes := _LEXEMES.get(pair)) is not None}
+    if missing := [pair for pair in wanted if pair not in found]:
+        found |= _lexemes_from_database(missing)
+    return {word: {name: found[word, name] for name in known} for word in asked}
+
+
+def _lexemes_from_database(pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return the lexemes of each (word, configuration), and keep them: questions use the same words again and again."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT w, c, tsvector_to_array(to_tsvector(c::regconfig, w))
-            FROM unnest(%s::text[]) w, unnest(%s::text[]) c
+            SELECT w, c, tsvector_to_array(to_tsvector(c::regconfig, w)) FROM unnest(%s::text[], %s::text[]) AS t(w, c)
             """,
-            [list(asked), list(known)],
+            [[word for word, _ in pairs], [name for _, name in pairs]],
         )
-        for word, name, array in cursor.fetchall():
-            found[word][name] = array
+        found = {(word, name): tuple(lexemes) for word, name, lexemes in cursor.fetchall()}
+    if len(_LEXEMES) + len(found) > _LEXEMES_MOST:
+        _LEXEMES.clear()
+    _LEXEMES.update(found)
     return found
 
 

@@ -16,10 +16,13 @@ from uuid import UUID
 from django.db import connection, transaction
 from pgvector import HalfVector
 
-from kb.access import Viewer, readable
+from kb.access import Viewer, condition_on_articles
 from kb.indexing.lexical import Term
+from kb.indexing.recipes import active_recipe
 from kb.models import Recipe
 from kb.search.fusion import Candidate
+from supportbot import rows
+from supportbot.accounts.scope import current_workspace_id
 
 # Above this many chunks in scope, the exact scan (about 1 ms per thousand) costs more than the index.
 EXACT_UP_TO = 5_000
@@ -30,6 +33,10 @@ _MAX_SCANNED = 200_000
 _EF_SEARCH = 200
 # Labels D to A: text, (none), heading, title. A word in the title says more about an article than one in its text.
 _LABEL_WEIGHTS = "{0.4, 0.4, 0.6, 1.0}"
+# Joined last, so that the planner cannot choose another scan because of it.
+_WITH_ARTICLES = """
+            SELECT near.id, 1 - near.distance, 0::float8, near.article_id, a.locale
+            FROM near JOIN kb_article a ON a.id = near.article_id ORDER BY near.distance, near.id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,8 @@ class Scope:
     workspace_id: UUID
     recipe: Recipe
     viewer: Viewer
+    has_curated: bool = False  # whether any question has a curated answer
+    synonyms: tuple[tuple[str, ...], ...] = ()
 
     def filter(self) -> tuple[str, list[Any]]:
         """Return the condition on chunk `c` and its parameters: workspace, recipe, and articles the viewer may read.
@@ -46,9 +55,30 @@ class Scope:
         The articles are a hashed subplan (hence `IS TRUE`), not a join, which would tempt the planner to use another
         scan.
         """
-        articles, parameters = readable(self.viewer).order_by().values("pk").query.sql_with_params()
+        readable, parameters = condition_on_articles(self.workspace_id, self.viewer)
+        articles = f"SELECT a.id FROM kb_article a WHERE {readable}"
         condition = f"c.workspace_id = %s AND c.recipe_id = %s AND (c.article_id IN ({articles})) IS TRUE"
         return condition, [self.workspace_id, self.recipe.pk, *parameters]
+
+
+def open_scope(viewer: Viewer) -> tuple[Scope, list[str]]:
+    """Return what a search in the current workspace covers, and the locales of the articles in it."""
+    workspace_id = current_workspace_id()
+    readable, parameters = condition_on_articles(workspace_id, viewer)
+    statement = f"""
+        SELECT ARRAY(SELECT DISTINCT a.locale FROM kb_article a WHERE {readable}),
+               EXISTS(SELECT FROM kb_phrasing p WHERE p.workspace_id = %s),
+               ARRAY(SELECT array_to_json(s.words)::text FROM kb_synonyms s WHERE s.workspace_id = %s ORDER BY s.id),
+               {rows.columns(Recipe, "r")}
+        FROM kb_recipe r WHERE r.is_active"""
+    parameters += [workspace_id, workspace_id]
+    found = rows.fetch(statement, parameters)
+    if not found:  # the first search of a new installation
+        active_recipe()
+        found = rows.fetch(statement, parameters)
+    locales, has_curated, groups, *recipe = found[0]
+    synonyms = tuple(tuple(json.loads(words)) for words in groups)
+    return Scope(workspace_id, rows.loaded(Recipe, recipe), viewer, has_curated, synonyms), locales
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +127,9 @@ def lexical_matches(
                 SELECT hit.id, sum(w.weight * ts_rank(%s::real[], hit.search_vector, w.query::tsquery, 1)) AS score
                 FROM hit, unnest(%s::text[], %s::float8[]) AS w(query, weight)
                 GROUP BY hit.id ORDER BY score DESC, hit.id LIMIT %s)
-            SELECT ranked.id, 1 - (c.embedding <=> %s::halfvec), ranked.score
-            FROM ranked JOIN kb_chunk c ON c.id = ranked.id ORDER BY ranked.score DESC, ranked.id
+            SELECT ranked.id, 1 - (c.embedding <=> %s::halfvec), ranked.score, c.article_id, a.locale
+            FROM ranked JOIN kb_chunk c ON c.id = ranked.id JOIN kb_article a ON a.id = c.article_id
+            ORDER BY ranked.score DESC, ranked.id
             """,
             [
                 *parameters,
@@ -120,9 +151,10 @@ def exact_neighbours(scope: Scope, vector: Sequence[float], *, limit: int) -> li
         cursor.execute(
             f"""
             WITH measured AS MATERIALIZED (
-                SELECT c.id, c.embedding <=> %s::halfvec AS distance FROM kb_chunk c
-                WHERE {condition} AND c.embedding IS NOT NULL)
-            SELECT id, 1 - distance FROM measured ORDER BY distance, id LIMIT %s
+                SELECT c.id, c.article_id, c.embedding <=> %s::halfvec AS distance FROM kb_chunk c
+                WHERE {condition} AND c.embedding IS NOT NULL),
+            near AS MATERIALIZED (SELECT * FROM measured ORDER BY distance, id LIMIT %s)
+            {_WITH_ARTICLES}
             """,
             [_text(vector), *parameters, limit],
         )
@@ -143,10 +175,10 @@ def approximate_neighbours(scope: Scope, vector: Sequence[float], *, limit: int)
         cursor.execute(
             f"""
             WITH near AS MATERIALIZED (
-                SELECT c.id, c.embedding::halfvec({dimensions}) <=> %s::halfvec({dimensions}) AS distance
+                SELECT c.id, c.article_id, c.embedding::halfvec({dimensions}) <=> %s::halfvec({dimensions}) AS distance
                 FROM kb_chunk c WHERE vector_dims(c.embedding) = {dimensions} AND {condition}
                 ORDER BY c.embedding::halfvec({dimensions}) <=> %s::halfvec({dimensions}) LIMIT %s)
-            SELECT id, 1 - distance FROM near ORDER BY distance, id
+            {_WITH_ARTICLES}
             """,
             [_text(vector), *parameters, _text(vector), limit],
         )

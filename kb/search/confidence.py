@@ -29,6 +29,9 @@ class Evidence:
     overlap: float = 0.0  # share of the ten nearest passages that are also among the first ten by words
     length: float = 0.0  # logarithm of the number of query terms: a share of one word means little
     across: float = 0.0  # 1 if the passages are in another language than the question, so that no words can match
+    # For a question in a language without pages: cosine and lead without what all questions have in common.
+    centred: float = 0.0
+    centred_lead: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,15 @@ def answer_calibration(recipe_name: str) -> Calibration | None:
     """
     found = shipped_calibration("answers").get(recipe_name)
     return _parse(found, Grounds) if found else None
+
+
+def abroad_calibration(recipe_name: str) -> Calibration | None:
+    """Return the calibration for questions in a language without pages; None for a recipe without one.
+
+    `python scripts/fit_centre.py` fits it.
+    """
+    found = shipped_calibration("abroad").get(recipe_name)
+    return _parse(found) if found else None
 
 
 @cache

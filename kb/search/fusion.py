@@ -22,12 +22,14 @@ class Candidate:
     """A chunk found by one index; not checked for access yet.
 
     `similarity` is its cosine to the question, None without a vector; `words` is its full-text score, 0 unless full
-    text found it.
+    text found it. Its article and that one's locale come with it, since ranking needs them.
     """
 
     chunk_id: UUID
     similarity: float | None
     words: float = 0.0
+    article_id: UUID | None = None
+    locale: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,9 @@ class Weights:
     sharpness: float = 1.5
     # The boost for a passage in the viewer's language: enough to rank above its translation.
     language: float = 2.0
+    # The same for English, where no page is in the viewer's language: a page and its translation would say the same
+    # twice. Little, since a neighbouring language often has the nearer page: Dutch and German.
+    read_abroad: float = 1.25
     # The weight of the question in its context, next to the question alone: for a likely follow-up, and for a question
     # that finds its answer by itself, where an earlier topic would only distract.
     follow_up: float = 1.0
@@ -64,7 +69,7 @@ DEFAULT = Weights()
 
 def fuse(parts: Sequence[PartCandidates], weights: Weights = DEFAULT) -> dict[UUID, float]:
     """Return the score of every passage found for any part of a question; only the order of scores has a meaning."""
-    top = max(map(_nearest, parts), default=0.0)
+    top = max(map(nearest, parts), default=0.0)
     total: dict[UUID, float] = {}
     for part in parts:
         for key, gain in _gains(part, top, weights).items():
@@ -81,7 +86,7 @@ def fuse_by_article(
     total goes to its best passage and half as much to each following one, so that the first few passages cover many
     topics.
     """
-    top = max(map(_nearest, parts), default=0.0)
+    top = max(map(nearest, parts), default=0.0)
     total: dict[UUID, float] = {}
     own: dict[UUID, float] = {}
     for part in parts:
@@ -107,7 +112,7 @@ def fuse_in_context(
     A passage should match both: one that matches only the earlier topic, or only the bare words of "how is it made?",
     ranks below one that matches each. A passage that one of the two did not find counts as its farthest result.
     """
-    gains = [_gains(found, _nearest(found), weights) for found in (alone, context)]
+    gains = [_gains(found, nearest(found), weights) for found in (alone, context)]
     floors = [min(own.values(), default=0.0) for own in gains]
     return {
         key: math.exp(weights.sharpness * (gains[0].get(key, floors[0]) + weight * gains[1].get(key, floors[1])))
@@ -123,13 +128,12 @@ def lead(near: Sequence[Candidate]) -> float:
 
 
 def boost_language(
-    scores: Mapping[UUID, float], locales: Mapping[UUID, str], locale: str, weights: Weights = DEFAULT
+    scores: Mapping[UUID, float], locales: Mapping[UUID, str], locale: str, *, by: float
 ) -> dict[UUID, float]:
     """Return the scores with passages in the language of `locale` boosted; the others stay reachable below."""
     wanted = base_language(locale)
     return {
-        key: score * (weights.language if base_language(locales.get(key, "")) == wanted else 1.0)
-        for key, score in scores.items()
+        key: score * (by if base_language(locales.get(key, "")) == wanted else 1.0) for key, score in scores.items()
     }
 
 
@@ -138,7 +142,8 @@ def ranked(scores: Mapping[UUID, float]) -> list[UUID]:
     return sorted(scores, key=lambda key: (-scores[key], key))
 
 
-def _nearest(found: PartCandidates) -> float:
+def nearest(found: PartCandidates) -> float:
+    """Return the cosine of the nearest passage; 0 without one."""
     return found.by_vector[0].similarity or 0.0 if found.by_vector else 0.0
 
 
@@ -148,10 +153,10 @@ def _gains(part: PartCandidates, top: float, weights: Weights) -> dict[UUID, flo
     if not part.by_vector:
         return {key: weights.words * (share - 1) for key, share in shares.items()}
     spread = lead(part.by_vector) or 1.0
-    nearest = _nearest(part)
+    best_cosine = nearest(part)
     return {
         candidate.chunk_id: weights.words * shares.get(candidate.chunk_id, 0.0)
         # A passage without a vector, found by its words, counts as a far neighbour.
-        + ((nearest - spread if candidate.similarity is None else candidate.similarity) - top) / spread
+        + ((best_cosine - spread if candidate.similarity is None else candidate.similarity) - top) / spread
         for candidate in (*part.by_words, *part.by_vector)
     }

@@ -1,13 +1,26 @@
 """The passages of a search: a Candidate becomes a Passage once `kb.access` has allowed it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 from uuid import UUID
 
-from kb.access import readable
+from kb.access import condition_on_articles
 from kb.addresses import article_address
-from kb.models import Chunk
+from kb.models import Article
 from kb.search.candidates import Scope
+from supportbot import rows
+from supportbot.accounts.models import Workspace
+
+# A chunk of another revision is being replaced.
+_PASSAGES: Final = f"""
+SELECT c.id, c.revision_number, r.title, c.heading_path, c.text, c.start, c."end", c.page,
+       {rows.columns(Article, "a")}, {rows.columns(Workspace, "w")}
+FROM kb_chunk c
+JOIN kb_article a ON a.id = c.article_id
+JOIN accounts_workspace w ON w.id = a.workspace_id
+JOIN kb_revision r ON r.id = a.live_revision_id AND r.number = c.revision_number
+WHERE c.id = ANY(%s) AND c.workspace_id = %s AND c.recipe_id = %s"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +40,19 @@ class Passage:
     score: float
     similarity: float | None
     chunk_id: UUID
+    page: int | None = None  # of the file on which `text` begins
+
+
+@dataclass(frozen=True, slots=True)
+class Curated:
+    """The answer that an editor wrote for a question, and what it cites."""
+
+    article_id: UUID
+    external_id: str
+    title: str
+    url: str
+    revision: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +60,7 @@ class Retrieval:
     """The result of a search; `confidence` is the probability that it contains an answer.
 
     `share` and `is_across` are for callers that look for the answer in the passages (`kb.search.confidence.Grounds`).
+    `is_abroad` says that no page is in the question's language.
     """
 
     passages: tuple[Passage, ...]
@@ -42,38 +69,39 @@ class Retrieval:
     took_ms: float
     share: float = 0.0
     is_across: bool = False
+    is_abroad: bool = False
+    curated: Curated | None = None  # the answer that an editor wrote for this question
 
 
 def load_passages(
     scope: Scope, scores: Mapping[UUID, float], similarities: Mapping[UUID, float | None]
 ) -> tuple[Passage, ...]:
     """Return those of these chunks that the viewer may read at this moment, best first."""
-    rows = Chunk.objects.filter(pk__in=list(scores), recipe=scope.recipe, article__in=readable(scope.viewer))
-    found = (
-        Passage(
-            article_id=row.article_id,
-            external_id=row.article.external_id,
-            title=title,
-            url=article_address(row.article),
-            locale=row.article.locale,
-            revision=row.revision_number,
-            heading=row.heading_path,
-            text=row.text,
-            start=row.start,
-            end=row.end,
-            score=scores[row.pk],
-            similarity=similarities.get(row.pk),
-            chunk_id=row.pk,
-        )
-        for row, title in _with_titles(
-            rows.select_related("article__live_revision", "article__workspace").defer("embedding", "search_vector")
-        )
-    )
+    readable, parameters = condition_on_articles(scope.workspace_id, scope.viewer)
+    statement = f"{_PASSAGES} AND {readable}"
+    found = [
+        _passage(row, scores, similarities)
+        for row in rows.fetch(statement, [list(scores), scope.workspace_id, scope.recipe.pk, *parameters])
+    ]
     return tuple(sorted(found, key=lambda passage: (-passage.score, passage.chunk_id)))
 
 
-def _with_titles(rows: Iterable[Chunk]) -> Iterable[tuple[Chunk, str]]:
-    for row in rows:
-        revision = row.article.live_revision
-        if revision is not None and revision.number == row.revision_number:  # otherwise it is being replaced
-            yield row, revision.title
+def _passage(row: Sequence[Any], scores: Mapping[UUID, float], similarities: Mapping[UUID, float | None]) -> Passage:
+    key, number, title, heading, text, start, end, page, *others = row
+    article, article.workspace = rows.loaded_together(others, Article, Workspace)
+    return Passage(
+        article_id=article.pk,
+        external_id=article.external_id,
+        title=title,
+        url=article_address(article),
+        locale=article.locale,
+        revision=number,
+        heading=heading,
+        text=text,
+        start=start,
+        end=end,
+        score=scores[key],
+        similarity=similarities.get(key),
+        chunk_id=key,
+        page=page,
+    )

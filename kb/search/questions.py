@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from supportbot.language.detection import detect
-from supportbot.language.sentences import split_off
+from supportbot.language.sentences import split_first_sentence
 from supportbot.language.words import stop_words
 
 # A longer question is cut off: every part costs an embedding.
@@ -39,14 +39,19 @@ def with_context(context: str, question: str) -> str:
 def split(question: str) -> list[str]:
     """Return the texts to search for: the question itself, or groups of its sentences if it is long."""
     text = question[:MAX_CHARACTERS]
-    if len(text.split()) <= ONE_PART_WORDS:
+    if not is_long(text):
         return [clean(text)]
     groups = list(_grouped(_sentences(text)))
     return [clean(" ".join(group)) for group in groups[:MAX_PARTS]]
 
 
+def is_long(question: str) -> bool:
+    """Return whether a question is searched for in parts."""
+    return len(question.split()) > ONE_PART_WORDS
+
+
 def _sentences(text: str) -> Iterator[str]:
-    while found := split_off(text):
+    while found := split_first_sentence(text):
         sentence, text = found
         yield sentence
     yield text

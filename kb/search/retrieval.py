@@ -10,7 +10,7 @@ since customers and articles use different words for the same case. That needs n
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Literal
@@ -18,12 +18,12 @@ from uuid import UUID
 
 from django.conf import settings
 
-from kb.access import Viewer, readable
+from kb.access import Viewer
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing.lexical import Term, configuration, terms
 from kb.indexing.lexical import words as words_of
-from kb.indexing.recipes import active_recipe, embedder_of
-from kb.models import Chunk, Recipe
+from kb.indexing.recipes import embedder_of
+from kb.models import Recipe
 from kb.search import questions
 from kb.search.candidates import (
     EXACT_UP_TO,
@@ -34,10 +34,13 @@ from kb.search.candidates import (
     lexical_matches,
     matched_terms,
     mean_vector,
+    open_scope,
     scope_stats,
     with_similarity,
 )
-from kb.search.confidence import Calibration, Evidence, calibration_set
+from kb.search.confidence import Calibration, Evidence, abroad_calibration, calibration_set
+from kb.search.curated import curated_answer
+from kb.search.foreign import READ_ABROAD, is_foreign, without_common_part
 from kb.search.fusion import (
     DEFAULT,
     Candidate,
@@ -47,12 +50,12 @@ from kb.search.fusion import (
     fuse_by_article,
     fuse_in_context,
     lead,
+    nearest,
     ranked,
 )
 from kb.search.lexical_query import idf, known_share, plan_lexical_query
 from kb.search.passages import Retrieval, load_passages
-from supportbot.accounts.scope import current_workspace_id
-from supportbot.language.detection import base_language
+from kb.search.synonyms import with_synonyms
 from supportbot.language.followups import is_short
 
 logger = logging.getLogger(__name__)
@@ -76,15 +79,23 @@ class _RetrievedParts:
 
     scope: Scope
     stats: ScopeStats
-    vectors: Sequence[Vector | None]
+    vectors: Sequence[Vector | None]  # searched with
     terms: list[list[Term]]
     parts: list[PartCandidates]
+    measured: list[PartCandidates]  # the same with cosines to the questions as asked, by which confidence is fitted
+    is_abroad: bool  # no page is in the question's language
 
     def evidence(self) -> list[Evidence]:
         """Return the evidence for an answer, for each part separately."""
+        found = [
+            gather_evidence(self.scope, words, self.stats, first=ranked(fuse([part])), part=measured)
+            for words, part, measured in zip(self.terms, self.parts, self.measured, strict=True)
+        ]
+        if not self.is_abroad:
+            return found
         return [
-            gather_evidence(self.scope, words, self.stats, first=ranked(fuse([part])), part=part)
-            for words, part in zip(self.terms, self.parts, strict=True)
+            replace(one, centred=nearest(part), centred_lead=lead(part.by_vector))
+            for one, part in zip(found, self.parts, strict=True)
         ]
 
 
@@ -95,11 +106,27 @@ def search(query: str, *, viewer: Viewer, limit: int = 8, mode: Mode = "hybrid",
     back or finds no confident answer by itself, is also searched with it, which costs an embedding. The confidence is
     that of the question alone, since an earlier topic would always be found. Articles that are not live never appear,
     re-indexed or not. Without the embedding model a hybrid search uses words only; with `KB_LEXICAL_FALLBACK` off, or
-    in mode "vector", it raises EmbeddingUnavailable or RecipeMismatch.
+    in mode "vector", it raises EmbeddingUnavailable or RecipeMismatch. A question with a synonym of the workspace is
+    also searched in the other word; the more confident result counts.
     """
     began = perf_counter()
+    opened = open_scope(viewer)
+    scope, _ = opened
+    wordings = [query, *with_synonyms(query, scope.synonyms)]
+    found = max(
+        (_search(wording, opened, limit=limit, mode=mode, context=context) for wording in wordings),
+        key=lambda one: one.confidence,
+    )
+    curated = None
+    if scope.has_curated and mode == "hybrid":
+        curated = curated_answer(query, _embed_queries([query], scope.recipe, mode)[0], scope)
+    return replace(found, curated=curated, took_ms=(perf_counter() - began) * 1000)
+
+
+def _search(query: str, opened: tuple[Scope, list[str]], *, limit: int, mode: Mode, context: str) -> Retrieval:
+    began, viewer = perf_counter(), opened[0].viewer
     depth = max(OVERFETCH, limit)
-    retrieved = _retrieve(questions.split(query), viewer, mode, depth)
+    retrieved = _retrieve(questions.split(query), opened, mode, depth)
     calibration = _calibration(retrieved)
     surest = max(retrieved.evidence(), key=calibration.confidence)
     confidence = calibration.confidence(surest)
@@ -108,13 +135,14 @@ def search(query: str, *, viewer: Viewer, limit: int = 8, mode: Mode = "hybrid",
         scores = fuse_by_article(parts, _article_ids(parts))
     elif context and (confidence < _STANDS_ALONE or is_short(query)):
         weight = DEFAULT.follow_up if confidence < _STANDS_ALONE else DEFAULT.standalone
-        with_context = _retrieve([questions.with_context(context, query)], viewer, mode, depth)
-        scores = fuse_in_context(retrieved.parts[0], with_context.parts[0], weight)
+        in_context = _retrieve([questions.with_context(context, query)], opened, mode, depth).parts[0]
+        parts = [retrieved.parts[0], in_context]
+        scores = fuse_in_context(retrieved.parts[0], in_context, weight)
     else:
-        scores = fuse(retrieved.parts)
-    passages = load_passages(
-        retrieved.scope, _top_scores(retrieved.scope, scores, limit), _similarities(retrieved.parts)
-    )
+        parts = retrieved.parts
+        scores = fuse(parts)
+    best = _top_scores(scores, parts, viewer.locale, limit, is_abroad=retrieved.is_abroad)
+    passages = load_passages(retrieved.scope, best, _similarities(retrieved.measured))
     return Retrieval(
         passages=passages,
         confidence=confidence if passages else 0.0,
@@ -122,19 +150,21 @@ def search(query: str, *, viewer: Viewer, limit: int = 8, mode: Mode = "hybrid",
         took_ms=(perf_counter() - began) * 1000,
         share=surest.best_share,
         is_across=surest.across > 0,
+        is_abroad=retrieved.is_abroad,
     )
 
 
 def evidence_for(query: str, *, viewer: Viewer, mode: Mode = "hybrid") -> list[Evidence]:
     """Return the evidence on which `search` bases its confidence, one row per part of the question; for fitting."""
-    return _retrieve(questions.split(query), viewer, mode, OVERFETCH).evidence()
+    return _retrieve(questions.split(query), open_scope(viewer), mode, OVERFETCH).evidence()
 
 
-def _retrieve(queries: Sequence[str], viewer: Viewer, mode: Mode, depth: int) -> _RetrievedParts:
-    recipe = active_recipe()
-    vectors = _embed_queries(queries, recipe, mode)
-    scope = Scope(current_workspace_id(), recipe, viewer)
-    query_terms, stats = _query_terms(scope, " ".join(queries))
+def _retrieve(queries: Sequence[str], opened: tuple[Scope, list[str]], mode: Mode, depth: int) -> _RetrievedParts:
+    scope, locales = opened
+    asked = _embed_queries(queries, scope.recipe, mode)
+    abroad = is_foreign(scope.viewer.locale, locales)
+    vectors = [vector and without_common_part(vector, scope.recipe.name) for vector in asked] if abroad else asked
+    query_terms, stats = _query_terms(scope, locales, " ".join(queries))
     terms_by_part = [_terms_in(text, query_terms) for text in queries]
     parts = [
         _retrieve_part(scope, stats, vector, words if mode != "vector" else [], depth)
@@ -142,7 +172,16 @@ def _retrieve(queries: Sequence[str], viewer: Viewer, mode: Mode, depth: int) ->
     ]
     if len(parts) == 1:  # a long message also names people and places, which no article needs to contain
         parts = [replace(parts[0], known_share=known_share(terms_by_part[0], stats))]
-    return _RetrievedParts(scope, stats, vectors, terms_by_part, parts)
+    measured = [_measured(scope, *pair) for pair in zip(asked, parts, strict=True)] if abroad else parts
+    return _RetrievedParts(scope, stats, vectors, terms_by_part, parts, measured, abroad)
+
+
+def _measured(scope: Scope, vector: Vector | None, part: PartCandidates) -> PartCandidates:
+    """Return the candidates with their cosines to a vector, the nearest first."""
+    if vector is None or not part.by_vector:
+        return part
+    near = with_similarity(scope, vector, part.by_vector)
+    return replace(part, by_vector=sorted(near, key=lambda candidate: -(candidate.similarity or 0.0)))
 
 
 def _with_feedback(retrieved: _RetrievedParts, number: int, depth: int) -> PartCandidates:
@@ -172,9 +211,8 @@ def _embed_queries(queries: Sequence[str], recipe: Recipe, mode: Mode) -> Sequen
         return [None] * len(queries)
 
 
-def _query_terms(scope: Scope, query: str) -> tuple[list[Term], ScopeStats]:
+def _query_terms(scope: Scope, locales: Sequence[str], query: str) -> tuple[list[Term], ScopeStats]:
     """Return the query terms of the whole question, with their counts in scope."""
-    locales = readable(scope.viewer).order_by().values_list("locale", flat=True).distinct()
     preferred = [scope.viewer.locale] if scope.viewer.locale else []
     known = list(dict.fromkeys(configuration(locale) for locale in (*preferred, *sorted(locales))))
     query_terms = terms(query, known)
@@ -211,23 +249,31 @@ def _lexical_candidates(
 
 
 def _article_ids(parts: Sequence[PartCandidates]) -> dict[UUID, UUID]:
-    keys = {candidate.chunk_id for part in parts for candidate in (*part.by_words, *part.by_vector)}
-    found = dict(Chunk.objects.filter(pk__in=keys).values_list("pk", "article_id"))
-    return {key: found.get(key, key) for key in keys}  # a passage that was just replaced counts as its own article
+    return {candidate.chunk_id: candidate.article_id or candidate.chunk_id for candidate in _candidates(parts)}
 
 
-def _top_scores(scope: Scope, scores: Mapping[UUID, float], limit: int) -> dict[UUID, float]:
-    """Return the `limit` best scores, after boosting the viewer's language."""
-    if scope.viewer.locale:
-        languages = dict(Chunk.objects.filter(pk__in=list(scores)).values_list("pk", "article__locale"))
-        scores = boost_language(scores, languages, scope.viewer.locale)
+def _top_scores(
+    scores: Mapping[UUID, float], parts: Sequence[PartCandidates], locale: str | None, limit: int, *, is_abroad: bool
+) -> dict[UUID, float]:
+    """Return the `limit` best scores, after boosting the viewer's language, or abroad the one that most can read."""
+    locales = {candidate.chunk_id: candidate.locale for candidate in _candidates(parts)}
+    if is_abroad:
+        scores = boost_language(scores, locales, READ_ABROAD, by=DEFAULT.read_abroad)
+    elif locale:
+        scores = boost_language(scores, locales, locale, by=DEFAULT.language)
     return {key: scores[key] for key in ranked(scores)[:limit]}
+
+
+def _candidates(parts: Sequence[PartCandidates]) -> Iterator[Candidate]:
+    for part in parts:
+        yield from part.by_words
+        yield from part.by_vector
 
 
 def _similarities(parts: Sequence[PartCandidates]) -> dict[UUID, float | None]:
     """Return each passage's similarity to the part of the question that it matches best."""
     found: dict[UUID, float | None] = {}
-    for candidate in (candidate for part in parts for candidate in (*part.by_words, *part.by_vector)):
+    for candidate in _candidates(parts):
         if candidate.similarity is not None:
             found[candidate.chunk_id] = max(candidate.similarity, found.get(candidate.chunk_id) or -1.0)
     return found
@@ -237,7 +283,9 @@ def _calibration(retrieved: _RetrievedParts) -> Calibration:
     recipe = retrieved.scope.recipe
     fitted = calibration_set(recipe.calibration, recipe.name)
     # Without neighbours (no model, or nothing embedded yet) a similarity is unknown, not zero.
-    return fitted.full if any(part.by_vector for part in retrieved.parts) else fitted.words_only
+    if not any(part.by_vector for part in retrieved.parts):
+        return fitted.words_only
+    return (abroad_calibration(recipe.name) if retrieved.is_abroad else None) or fitted.full
 
 
 def gather_evidence(
@@ -253,21 +301,15 @@ def gather_evidence(
     rows = matched_terms(scope, first[:FIRST_PASSAGES], terms)
     found = [hits for _, hits in rows]
     return Evidence(
-        similarity=part.by_vector[0].similarity or 0.0 if part.by_vector else 0.0,
+        similarity=nearest(part),
         lead=lead(part.by_vector),
         best_share=max((_share(weights, row) for row in found), default=0.0),
         joint_share=_share(weights, [any(column) for column in zip(*found, strict=True)]),
         known_share=known_share(terms, stats),
         overlap=_overlap(part.by_vector, part.by_words),
         length=math.log1p(len(terms)),
-        across=float(_is_across(scope.viewer.locale, [locale for locale, _ in rows])),
+        across=float(is_foreign(scope.viewer.locale, [locale for locale, _ in rows])),
     )
-
-
-def _is_across(asked: str | None, found: Sequence[str]) -> bool:
-    """Return whether all passages are in another language than the question; unknown languages count as the same."""
-    languages = {base_language(locale) for locale in found}
-    return bool(asked and languages) and base_language(asked or "") not in languages and "" not in languages
 
 
 def _share(weights: Sequence[float], hits: Sequence[bool]) -> float:

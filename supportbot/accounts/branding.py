@@ -3,18 +3,19 @@
 Pure. The validators sit on the model's fields, so the console, REST and commands refuse with the same messages.
 """
 
-import json
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final, TypeVar
 from unicodedata import category
 
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator, URLValidator
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from supportbot.accounts.colour import DARK, LIGHT, fit
 from supportbot.language.detection import base_language
+from supportbot.translation import language_of, msgid, text_in
 
 T = TypeVar("T")
 MAX_SUGGESTIONS: Final = 3
@@ -26,13 +27,12 @@ _NOT_IN_A_LINE: Final = frozenset(
 )  # control characters, surrogates, line and paragraph separators
 LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})?", re.ASCII)
 
-colour_validator: Final = RegexValidator(r"\A#[0-9a-fA-F]{6}\Z", "Give a colour such as #1f5b45.")
+colour_validator: Final = RegexValidator(r"\A#[0-9a-fA-F]{6}\Z", _("Enter a colour such as #1f5b45."))
 web_address_validator: Final = URLValidator(
-    schemes=["https", "http"], message="Give an address such as https://shop.example/privacy."
+    schemes=["https", "http"], message=_("Enter an address such as https://shop.example/privacy.")
 )
 
-_FILE: Final = Path(__file__).with_name("data") / "greetings.json"
-_GREETINGS: Final[dict[str, str]] = json.loads(_FILE.read_text(encoding="utf-8"))["texts"]
+_GREETING: Final = msgid("Hello {name}. What can I do for you?")
 _NAME_PLACEHOLDER: Final = re.compile(r"^\{name\}[,.!]?\s*|,?\s*\{name\}")
 _NOT_IN_A_NAME: Final = re.compile(r"[@{}<>\d]")
 _TITLES: Final = frozenset(["herr", "frau", "mr", "mrs", "ms", "mx", "dr", "prof", "the"])
@@ -50,7 +50,8 @@ def greeting_in(locale: str, *, own: str, own_locale: str, others: Mapping[str, 
     written = in_language(others, locale)
     if written is None and base_language(own_locale) == base_language(locale):
         written = own
-    return written or _GREETINGS.get(base_language(locale)) or own or _GREETINGS["en"]
+    is_ours = language_of(locale).partition("-")[0] == base_language(locale)
+    return written or (text_in(locale, _GREETING) if is_ours else own or _GREETING)
 
 
 def personalised_greeting(greeting: str, name: str) -> str:
@@ -79,7 +80,11 @@ def validate_suggestions(value: object) -> None:
     """Raise ValidationError unless `value` is {locale: [up to three short lines]}."""
     for locale, lines in _by_locale(value).items():
         if not isinstance(lines, list) or len(lines) > MAX_SUGGESTIONS:
-            raise ValidationError(f"{locale}: give a list of at most {MAX_SUGGESTIONS} suggestions.")
+            raise ValidationError(
+                gettext("{locale}: enter a list of at most {max_suggestions} suggestions.").format(
+                    locale=locale, max_suggestions=MAX_SUGGESTIONS
+                )
+            )
         for line in lines:
             _check_line(locale, line, MAX_SUGGESTION_CHARACTERS)
 
@@ -92,15 +97,21 @@ def validate_greetings(value: object) -> None:
 
 def _by_locale(value: object) -> dict[str, object]:
     if not isinstance(value, dict) or len(value) > MAX_LANGUAGES:
-        raise ValidationError(f"Give texts by language, in at most {MAX_LANGUAGES} languages.")
+        raise ValidationError(
+            gettext("Enter texts by language, in at most {limit} languages.").format(limit=MAX_LANGUAGES)
+        )
     for locale in value:
         if not isinstance(locale, str) or not LOCALE.fullmatch(locale):
-            raise ValidationError(f"{str(locale)[:20]!r} is not a language code such as en or de-AT.")
+            raise ValidationError(
+                gettext("{locale!r} is not a language code such as en or de-AT.").format(locale=str(locale)[:20])
+            )
     return value
 
 
 def _check_line(locale: str, line: object, limit: int) -> None:
     if not isinstance(line, str) or not line.strip() or any(category(char) in _NOT_IN_A_LINE for char in line):
-        raise ValidationError(f"{locale}: give one line of text.")
+        raise ValidationError(gettext("{locale}: enter one line of text.").format(locale=locale))
     if len(line) > limit:
-        raise ValidationError(f"{locale}: a line may have at most {limit} characters.")
+        raise ValidationError(
+            gettext("{locale}: a line may have at most {limit} characters.").format(locale=locale, limit=limit)
+        )

@@ -4,8 +4,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.timezone import now
 
 from supportbot.accounts.models import Channel
+from supportbot.accounts.origins import is_allowed, own_origins
+from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.accounts.services import check_fields, check_locale, clean_origins
 from supportbot.errors import NotFound
 
@@ -33,3 +36,23 @@ def change_channel(channel_id: UUID, **changes: Any) -> Channel:
     check_fields(channel)
     channel.save(update_fields=list(changes))
     return channel
+
+
+def note_page(channel: Channel, origin: str) -> None:
+    """Note that a page of another site has this channel's tag: the first allowed one, and the last refused one."""
+    if origin in own_origins():
+        return
+    with workspace_scope(channel.workspace_pk):
+        this = Channel.objects.filter(pk=channel.pk)
+        if is_allowed(origin, channel):
+            this.filter(seen_at=None).update(seen_at=now(), seen_origin=origin, refused_origin="")
+        else:
+            this.exclude(refused_origin=origin).update(refused_origin=origin)
+
+
+def note_loader(origin: str) -> None:
+    """Note that a page loaded the widget's script, for the channels that allow it: the request does not name one."""
+    if origin not in own_origins():
+        with across_workspaces("look-up by origin"):
+            first = Channel.objects.filter(allowed_origins__contains=[origin], is_live=True, seen_at=None)
+            first.update(seen_at=now(), seen_origin=origin, refused_origin="")

@@ -2,26 +2,34 @@
 
 import json
 from abc import abstractmethod
+from argparse import ArgumentTypeError
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext
 
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
+from supportbot.commands import TranslatedCommand
 from supportbot.errors import SupportBotError
+from supportbot.observing.events import untold
+
+DAYS_MOST: Final = 3660
 
 
-class ProductCommand(BaseCommand):
+class ProductCommand(TranslatedCommand):
     """A command that prints its result for people, or as JSON with `--json`; an error is one sentence."""
 
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+        parser.add_argument("--json", action="store_true", help=gettext("print one JSON object instead of text"))
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            self.show(self.facts(options), as_json=options["json"])
+            with untold():
+                facts = self.facts(options)
+            self.show(facts, as_json=options["json"])
         except SupportBotError as refusal:
             raise CommandError(one_sentence(refusal)) from refusal
 
@@ -43,7 +51,9 @@ class WorkspaceCommand(ProductCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--workspace", metavar="SLUG", default="", help="required if there is more than one")
+        parser.add_argument(
+            "--workspace", metavar="SLUG", default="", help=gettext("required if there is more than one")
+        )
 
     def facts(self, options: dict[str, Any]) -> dict[str, Any]:
         workspace = workspace_named(options["workspace"])
@@ -70,10 +80,16 @@ def workspace_named(slug: str, *, option: str = "--workspace") -> Workspace:
     if found is not None:
         return found
     if not known:
-        raise CommandError("There is no workspace yet. Create one with `manage.py workspace_create NAME`.")
+        raise CommandError(gettext("There is no workspace yet. Create one with `manage.py workspace_create NAME`."))
     names = ", ".join(list(known)[:SHOWN_SLUGS])
-    problem = f"There is no workspace {slug!r}." if slug else "There are several workspaces."
-    raise CommandError(f"{problem} Choose one with {option}: {names}.")
+    problem = (
+        gettext("There is no workspace “{slug}”.").format(slug=slug)
+        if slug
+        else gettext("There are several workspaces.")
+    )
+    raise CommandError(
+        gettext("{problem} Choose one with {option}: {names}.").format(problem=problem, option=option, names=names)
+    )
 
 
 def one_sentence(refusal: SupportBotError) -> str:
@@ -81,3 +97,12 @@ def one_sentence(refusal: SupportBotError) -> str:
     fields = {name: [text for text in texts if text not in refusal.message] for name, texts in refusal.fields.items()}
     details = [f"{name}: {' '.join(texts)}" for name, texts in fields.items() if texts]
     return f"{refusal.message} {' '.join(details)}".strip()
+
+
+def days(text: str) -> int:
+    """Return a number of days; raises ArgumentTypeError with a sentence for anything else."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= DAYS_MOST):
+        raise ArgumentTypeError(
+            gettext("“{text}” is not a number of days from 1 to {days_most}").format(text=text, days_most=DAYS_MOST)
+        )
+    return int(text)

@@ -2,10 +2,13 @@
 
 from django.conf import settings
 
+from supportbot.accounts.models import Channel
 
-def snippet(channel_key: str) -> str:
+
+def snippet(channel: Channel) -> str:
     """Return the script tag that embeds a channel's chat."""
-    return f'<script async src="{settings.BASE_URL}/widget/v1.js" data-channel="{channel_key}"></script>'
+    place = ' data-position="start"' if channel.position == Channel.Position.START else ""
+    return f'<script async src="{settings.BASE_URL}/widget/v1.js" data-channel="{channel.key}"{place}></script>'
 
 
 def hosted_url(channel_key: str) -> str:

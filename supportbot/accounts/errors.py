@@ -1,3 +1,5 @@
+from django.utils.translation import gettext_noop
+
 from supportbot.errors import SupportBotError
 
 
@@ -56,3 +58,19 @@ class IdentityExpired(AccountsError):
         "Your sign-in has expired and nothing was done. Sign in again (`identify` with a fresh token), then confirm "
         "again."
     )
+
+
+class InvalidSetupLink(AccountsError):
+    """The link to create the first administrator is unknown, used, replaced or expired."""
+
+    code = "invalid_setup_link"
+    status = 404
+    default_message = gettext_noop("This link does not work")
+
+
+class AlreadySetUp(AccountsError):
+    """This installation already has an administrator."""
+
+    code = "already_set_up"
+    status = 409
+    default_message = gettext_noop("This installation already has an administrator. Ask them for an invitation.")

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from django.db import IntegrityError, transaction
 from django.utils.timezone import now
+from django.utils.translation import gettext
 
 from supportbot.accounts.errors import NameTaken, NoSuchKey
 from supportbot.accounts.models import Channel, IdentityKey
@@ -54,7 +55,7 @@ def _add(channel: Channel, *, kid: str, **key: str) -> None:
         with transaction.atomic():
             IdentityKey.objects.create(channel=channel, kid=kid, **key)
     except IntegrityError as error:
-        raise NameTaken(f"A key {kid} was added at the same moment. Try again.") from error
+        raise NameTaken(gettext("A key {kid} was added at the same moment. Try again.").format(kid=kid)) from error
 
 
 def _checked(pem: str) -> str:
@@ -73,5 +74,9 @@ def revoke_identity_key(channel: Channel, kid: str) -> None:
     keys = channel.identity_keys.filter(kid=kid)
     if not keys.exists():
         known = ", ".join(channel.identity_keys.filter(revoked_at=None).order_by("kid").values_list("kid", flat=True))
-        raise NoSuchKey(f"Channel {channel.key} has no key {kid}. Its live keys: {known or 'none'}.")
+        raise NoSuchKey(
+            gettext("Channel {channel} has no key {kid}. Its live keys: {known}.").format(
+                channel=channel.key, kid=kid, known=known or gettext("none")
+            )
+        )
     keys.filter(revoked_at=None).update(revoked_at=now())

@@ -10,6 +10,7 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 from rest_framework.throttling import BaseThrottle
 from unfold.forms import AuthenticationForm as ConsoleForm
 
@@ -22,7 +23,7 @@ else:
 
 MAX_WRONG: Final = 10
 LOCKED_SECONDS: Final = 15 * 60
-LOCKED_MESSAGE: Final = (
+LOCKED_MESSAGE: Final = _(
     "Too many wrong passwords. This user name is locked for 15 minutes from your address, even with the right "
     "password. Wait, or ask an administrator for a new password."
 )
@@ -33,8 +34,8 @@ class LockoutMixin(_Form):
 
     is_locked = False
     error_messages = {
-        "invalid_login": "Wrong user name or password. Both are case-sensitive.",
-        "inactive": "This account is deactivated. Ask an administrator of the workspace.",
+        "invalid_login": _("Wrong user name or password. Both are case-sensitive."),
+        "inactive": _("This account is deactivated. Ask an administrator of the workspace."),
     }
 
     def clean(self) -> dict[str, Any]:

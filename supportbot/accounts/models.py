@@ -1,12 +1,19 @@
 """Workspaces and what belongs to them: team members, customers, channels and API keys."""
 
 import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.timezone import now
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from supportbot.accounts.branding import (
     colour_validator,
@@ -18,8 +25,13 @@ from supportbot.accounts.branding import (
 )
 from supportbot.accounts.constraints import SameWorkspace
 from supportbot.accounts.fields import EncryptedTextField
+from supportbot.accounts.hours import validate_hours
 from supportbot.accounts.scope import TenantManager, current_workspace_id
 from supportbot.ids import uuid7
+from supportbot.language.detection import base_language
+from supportbot.wordsearch import Words
+
+NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def hash_secret(secret: str) -> str:
@@ -44,8 +56,19 @@ class Workspace(models.Model):
     locale = models.CharField(max_length=12, default="en")
     timezone = models.CharField(max_length=40, default="UTC")
     currency = models.CharField(max_length=3, default="EUR")
+    # The company's own site, and the colour of the help pages and of new channels.
+    site_url = models.CharField(
+        max_length=300, blank=True, default="", db_default="", validators=[web_address_validator]
+    )
+    accent = models.CharField(max_length=7, blank=True, default="", db_default="", validators=[colour_validator])
+    # What the team decided on the list of first steps: which steps to skip, or to hide the list.
+    first_steps = ArrayField(models.CharField(max_length=20), blank=True, default=list, db_default=[])
     # From remote models only: what the built-in answerer reads stays in this installation.
     hides_personal_data = models.BooleanField(default=True, db_default=True)
+    # After how many days without an event a conversation is erased, and a model call's stored body; empty: never, and
+    # after the 30 days of every installation.
+    keep_conversations_days = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+    keep_bodies_days = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     answer_strictness = models.CharField(
         max_length=10,
         choices=AnswerStrictness.choices,
@@ -76,24 +99,55 @@ class TenantModel(models.Model):
         return self.workspace_id
 
 
+class Logo(TenantModel):
+    """A workspace's logo, re-encoded."""
+
+    digest = models.CharField(max_length=40, editable=False, db_index=True)
+    png = models.BinaryField()
+    width = models.PositiveSmallIntegerField()
+    height = models.PositiveSmallIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace"], name="logo_once")]
+
+    def __str__(self) -> str:
+        return self.digest
+
+
 class User(AbstractUser):
     """A team member: agent, editor, supervisor or admin. Customers are not users."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    # Of their pages and mails; empty: the language of their browser.
+    language = models.CharField(max_length=12, blank=True, default="", db_default="")
 
     @property
     def display_name(self) -> str:
         return self.get_full_name() or self.username
 
 
+class SetupLink(models.Model):
+    """The only link that creates the first administrator; a new one replaces it. Stored hashed."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1, editable=False)
+    token_hash = models.CharField(max_length=64, editable=False)
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="setup_link_once")]
+
+    def __str__(self) -> str:
+        return str(self.created_at)
+
+
 class Membership(models.Model):
     """A person's role in a workspace. Not scoped, because it is queried by person at login."""
 
     class Role(models.TextChoices):
-        EDITOR = "editor"
-        AGENT = "agent"
-        SUPERVISOR = "supervisor"
-        ADMIN = "admin"
+        EDITOR = "editor", _("Editor")
+        AGENT = "agent", _("Agent")
+        SUPERVISOR = "supervisor", _("Supervisor")
+        ADMIN = "admin", _("Admin")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="memberships")
@@ -122,9 +176,10 @@ class Customer(TenantModel):
             models.UniqueConstraint(fields=["id", "workspace"], name="customer_in_workspace"),
             models.UniqueConstraint(fields=["workspace", "external_id"], name="customer_external_id_once"),
         ]
+        indexes = [GinIndex(Words("name", "email", "external_id"), name="customer_words")]
 
     def __str__(self) -> str:
-        return self.name or self.external_id or f"Visitor {str(self.id)[-6:]}"
+        return self.name or self.external_id or gettext("Visitor {code}").format(code=str(self.id)[-6:])
 
     @property
     def is_anonymous(self) -> bool:
@@ -133,6 +188,12 @@ class Customer(TenantModel):
 
 class Channel(TenantModel):
     """One embedding of the widget. Its key is public: it identifies the workspace and grants nothing."""
+
+    class Position(models.TextChoices):
+        """The corner of the launcher, by the direction of writing."""
+
+        END = "end", _("Right")
+        START = "start", _("Left")
 
     key = models.CharField(max_length=40, unique=True, editable=False)
     name = models.CharField(max_length=120)
@@ -151,8 +212,14 @@ class Channel(TenantModel):
     confirms_on_hosted_page = models.BooleanField(
         default=False, help_text="Actions are confirmed on our own chat page only, never in the shop's page."
     )
+    position = models.CharField(max_length=5, choices=Position.choices, default=Position.END, db_default=Position.END)
     is_live = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=now, editable=False)
+    hours = models.JSONField(default=dict, blank=True, db_default={}, validators=[validate_hours])
+    # When a page with this channel's tag was first seen, and where; and the last page that is not allowed.
+    seen_at = models.DateTimeField(null=True, blank=True, editable=False)
+    seen_origin = models.CharField(max_length=200, blank=True, default="", db_default="", editable=False)
+    refused_origin = models.CharField(max_length=200, blank=True, default="", db_default="", editable=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["id", "workspace"], name="channel_in_workspace")]
@@ -160,8 +227,15 @@ class Channel(TenantModel):
     def __str__(self) -> str:
         return self.name
 
-    def greeting_in(self, locale: str) -> str:
-        return greeting_in(locale, own=self.greeting, own_locale=self.locale, others=self.greetings)
+    def greeting_in(self, locale: str, *, otherwise: Mapping[str, str] = NONE) -> str:
+        """Return the greeting in a locale: the channel's own, or else the workspace's, given as `otherwise`."""
+        others = {**otherwise, **self.greetings}
+        if self.greeting:  # in the channel's language, its own comes before the workspace's
+            others = {tag: text for tag, text in others.items() if tag in self.greetings or not self._speaks(tag)}
+        return greeting_in(locale, own=self.greeting, own_locale=self.locale, others=others)
+
+    def _speaks(self, tag: str) -> bool:
+        return base_language(tag) == base_language(self.locale)
 
     def suggestions_in(self, locale: str) -> list[str]:
         return in_language(self.suggestions, locale) or []
@@ -211,6 +285,11 @@ class ApiKey(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def actor(self) -> str:
+        """The key's name in records: unique, and free of personal data."""
+        return f"key:{self.prefix}"
 
     @property
     def is_live(self) -> bool:

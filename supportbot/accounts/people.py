@@ -4,11 +4,13 @@ from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 
 from supportbot.accounts.errors import NameTaken
 from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.services import add_member
 from supportbot.errors import InvalidInput, NotAllowed
+from supportbot.team_language import TEAM_LANGUAGES
 
 
 @transaction.atomic
@@ -19,7 +21,7 @@ def create_person(
 
     Everybody can log in to the console and the desk; their role decides what they see there.
     """
-    _check(username, email, name)
+    check_person(username, email, name)
     first, _, last = name.strip().partition(" ")
     try:
         with transaction.atomic():
@@ -32,8 +34,10 @@ def create_person(
                 is_staff=True,
             )
     except IntegrityError as error:
-        message = f"The user name {username} already exists. Use member_add to give that person a role."
-        raise NameTaken(message, fields={"username": ["Already taken."]}) from error
+        message = gettext("The user name {username} already exists. Use member_add to give that person a role.").format(
+            username=username
+        )
+        raise NameTaken(message, fields={"username": [gettext("Already taken.")]}) from error
     add_member(workspace, user, role)
     return user
 
@@ -42,7 +46,9 @@ def add_existing_person(workspace: Workspace, username: str, *, role: str) -> Me
     """Give a person with an account a role; raises InvalidInput if the user name does not exist."""
     person = User.objects.filter(username=username).first()
     if person is None:
-        raise InvalidInput(fields={"username": ["There is no such user name. Use user_create to create an account."]})
+        raise InvalidInput(
+            fields={"username": [gettext("No account has this user name. Use user_create to create one.")]}
+        )
     return add_member(workspace, person, role)
 
 
@@ -57,14 +63,21 @@ def change_person(person: User, *, name: str, email: str) -> None:
     Raises NotAllowed if the account belongs to other workspaces too, InvalidInput for an invalid name or address.
     """
     if not works_only_here(person):
-        raise NotAllowed("This account belongs to other workspaces too, so it cannot be changed here.")
-    _check(person.username, email, name)
+        raise NotAllowed(gettext("This account belongs to other workspaces too, so it cannot be changed here."))
+    check_person(person.username, email, name)
     person.first_name, _, person.last_name = name.strip().partition(" ")
     person.email = email
     person.save(update_fields=["first_name", "last_name", "email"])
 
 
-def _check(username: str, email: str, name: str) -> None:
+def choose_language(person: User, language: str) -> None:
+    """Store the language of a person's pages and mails; an unknown one, like "", means their browser's."""
+    person.language = language if language in TEAM_LANGUAGES else ""
+    person.save(update_fields=["language"])
+
+
+def check_person(username: str, email: str, name: str) -> None:
+    """Raise InvalidInput for a user name, an address or a name that an account cannot have."""
     problems: dict[str, list[str]] = {}
     try:
         UnicodeUsernameValidator()(username)
@@ -77,6 +90,6 @@ def _check(username: str, email: str, name: str) -> None:
         problems["email"] = list(error.messages)
     for field, text, limit in (("username", username, 150), ("name", name.strip(), 150), ("email", email, 254)):
         if len(text) > limit:
-            problems[field] = [f"At most {limit} characters."]
+            problems[field] = [gettext("At most {limit} characters.").format(limit=limit)]
     if problems:
         raise InvalidInput(fields=problems)

@@ -12,17 +12,38 @@ SCOPES: Final = frozenset(
         "kb:write",
         "conversations:read",
         "conversations:write",
+        "costs:read",
+        "evals:read",
+        "evals:write",
         "tickets:read",
         "tickets:write",
         "actions:read",
         "actions:approve",
         "customers:read",
+        "releases:read",
+        "releases:write",
+        "releases:override",
+        "webhooks:read",
+        "webhooks:write",
+        "mcp:use",
+        "mcp:customers",
+    }
+)
+_OF_ADMINS: Final = frozenset(
+    {
+        "channels:write",
+        "releases:write",
+        "releases:override",
+        "webhooks:read",
+        "webhooks:write",
+        "mcp:use",
+        "mcp:customers",
     }
 )
 ROLE_SCOPES: Final = {
-    "editor": frozenset({"kb:read", "kb:write"}),
-    "agent": SCOPES - {"channels:write", "kb:write", "actions:approve"},
-    "supervisor": SCOPES - {"channels:write", "kb:write"},
+    "editor": frozenset({"kb:read", "kb:write", "releases:read"}),
+    "agent": SCOPES - _OF_ADMINS - {"kb:write", "actions:approve", "costs:read", "evals:read", "evals:write"},
+    "supervisor": SCOPES - _OF_ADMINS - {"kb:write"},
     "admin": SCOPES,
 }
 

@@ -55,6 +55,12 @@ def current_workspace_id() -> UUID:
     raise UnscopedQuery("No workspace scope. Wrap the call in workspace_scope(...), or set the row's workspace.")
 
 
+def scoped_workspace_id() -> UUID | None:
+    """Return the workspace of the scope, or None outside a scope and across all workspaces."""
+    scope = _scope.get()
+    return scope if isinstance(scope, UUID) else None
+
+
 class TenantManager(models.Manager[Row], Generic[Row]):
     """Returns rows of the scope's workspace and raises outside a scope. Relations from a loaded row use Django's base
     manager instead; composite foreign keys keep those inside the workspace."""

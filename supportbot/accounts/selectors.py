@@ -28,6 +28,12 @@ def channel_by_key(key: str) -> Channel | None:
 
 def staff_by_api_key(plain: str) -> tuple[Staff, User | None]:
     """Return who an API key acts as; raises InvalidKey if it is unknown, expired or revoked."""
+    staff, key = staff_and_key(plain)
+    return staff, key.user
+
+
+def staff_and_key(plain: str) -> tuple[Staff, ApiKey]:
+    """Return who an API key acts as, and the key itself; raises InvalidKey if it is unknown, expired or revoked."""
     prefix = "_".join(plain.split("_")[:2])
     if not plain.isprintable():  # as above
         raise InvalidKey()
@@ -40,7 +46,7 @@ def staff_by_api_key(plain: str) -> tuple[Staff, User | None]:
         else:
             staff = _narrowed(staff_of(key.user, key.workspace_pk), key)
         _touch(key)
-        return staff, key.user
+        return staff, key
 
 
 def _narrowed(person: Staff | None, key: ApiKey) -> Staff:

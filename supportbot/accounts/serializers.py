@@ -76,7 +76,7 @@ class ChannelSerializer(serializers.ModelSerializer[Channel]):
         ]
 
     def get_snippet(self, channel: Channel) -> str:
-        return snippet(channel.key)
+        return snippet(channel)
 
     def get_hosted_url(self, channel: Channel) -> str:
         return hosted_url(channel.key)

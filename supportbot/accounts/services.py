@@ -12,8 +12,9 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.db.models import Model
-from django.utils import timezone
 from django.utils.text import slugify
+from django.utils.timezone import now
+from django.utils.translation import gettext
 
 from supportbot.accounts.branding import LOCALE
 from supportbot.accounts.errors import NameTaken, NoSuchKey
@@ -68,28 +69,34 @@ class NewVisitor:
     secret: str
 
 
-def create_workspace(name: str, *, slug: str = "", locale: str = "en", currency: str = "EUR") -> Workspace:
-    """Create a workspace; raises NameTaken if its slug exists, InvalidInput for an invalid language or currency."""
+def create_workspace(name: str, *, slug: str = "", locale: str = "en", currency: str = "EUR", **more: str) -> Workspace:
+    """Create a workspace; raises NameTaken if its slug exists, InvalidInput for an invalid language or currency.
+
+    `more` are further fields of the workspace: timezone, site_url, accent.
+    """
     slug = slug or slugify(name)
     if not slug:
-        raise InvalidInput(fields={"slug": ["Use a slug of letters, digits and hyphens."]})
+        raise InvalidInput(fields={"slug": [gettext("Use a slug of letters, digits and hyphens.")]})
     check_locale(locale)
     if not CURRENCY.fullmatch(currency):
-        raise InvalidInput(fields={"currency": ["Use a currency code of three capital letters, such as EUR."]})
-    workspace = Workspace(name=name.strip(), slug=slug, locale=locale, currency=currency)
+        raise InvalidInput(fields={"currency": [gettext("Use a currency code of three capital letters, such as EUR.")]})
+    workspace = Workspace(name=name.strip(), slug=slug, locale=locale, currency=currency, **more)
     check_fields(workspace)
     try:
         with transaction.atomic():
             workspace.save(force_insert=True)
     except IntegrityError as error:
-        raise NameTaken(f"The workspace {slug} already exists.", fields={"slug": ["Already taken."]}) from error
+        raise NameTaken(
+            gettext("The workspace {slug} already exists.").format(slug=slug),
+            fields={"slug": [gettext("Already taken.")]},
+        ) from error
     return workspace
 
 
 def check_locale(locale: str) -> None:
     """Raise InvalidInput unless `locale` is a language code."""
     if not LOCALE.fullmatch(locale):
-        raise InvalidInput(fields={"locale": ["Use a language code such as en, de or pt-br."]})
+        raise InvalidInput(fields={"locale": [gettext("Use a language code such as en, de or pt-br.")]})
 
 
 def check_fields(row: Model) -> None:
@@ -103,7 +110,9 @@ def check_fields(row: Model) -> None:
 def add_member(workspace: Workspace, user: User, role: str) -> Membership:
     """Give a person a role, replacing the one they had."""
     if role not in Membership.Role.values:
-        raise InvalidInput(fields={"role": [f"Choose one of {', '.join(Membership.Role.values)}."]})
+        raise InvalidInput(
+            fields={"role": [gettext("Choose one of {choices}.").format(choices=", ".join(Membership.Role.values))]}
+        )
     membership, _ = Membership.objects.update_or_create(workspace=workspace, user=user, defaults={"role": role})
     return membership
 
@@ -125,7 +134,7 @@ def create_channel(
     """
     secret = identity_secret or secrets.token_urlsafe(48)
     if len(secret) < 32:
-        raise InvalidInput(fields={"identity_secret": ["A signing secret must have at least 32 characters."]})
+        raise InvalidInput(fields={"identity_secret": [gettext("A signing secret must have at least 32 characters.")]})
     locale = locale or workspace.locale
     check_locale(locale)
     with workspace_scope(workspace.pk):
@@ -154,7 +163,13 @@ def clean_origin(origin: str) -> str:
     """Return scheme://host[:port] in lower case; raises InvalidInput for anything that is not exactly an origin."""
     parts = _ORIGIN.fullmatch(origin.strip())
     if parts is None or not _is_host(parts["host"]) or int(parts["port"] or 0) > MAX_PORT:
-        raise InvalidInput(fields={"allowed_origins": [f"{origin!r} is not an origin such as https://shop.example."]})
+        raise InvalidInput(
+            fields={
+                "allowed_origins": [
+                    gettext("“{origin}” is not an origin such as https://shop.example.").format(origin=origin)
+                ]
+            }
+        )
     scheme, port = parts["scheme"].lower(), int(parts["port"] or 0)
     default = {"http": 80, "https": 443}[scheme]
     return f"{scheme}://{parts['host'].lower()}" + (f":{port}" if port and port != default else "")
@@ -181,7 +196,9 @@ def issue_api_key(
     """Issue a key with these scopes, acting as `user` if given; raises InvalidInput for an unknown scope."""
     unknown = sorted(set(scopes) - SCOPES)
     if unknown or not scopes:
-        raise InvalidInput(fields={"scopes": [f"Choose from {', '.join(sorted(SCOPES))}."]})
+        raise InvalidInput(
+            fields={"scopes": [gettext("Choose from {choices}.").format(choices=", ".join(sorted(SCOPES)))]}
+        )
     prefix = f"sk_{secrets.token_hex(4)}"
     plain = f"{prefix}_{secrets.token_urlsafe(32)}"
     with workspace_scope(workspace.pk):
@@ -200,7 +217,7 @@ def issue_api_key(
 
 def revoke_api_key(prefix: str) -> ApiKey:
     """Revoke a key of the current workspace; raises NoSuchKey. A key revoked earlier keeps its original time."""
-    ApiKey.objects.filter(prefix=prefix, revoked_at=None).update(revoked_at=timezone.now())
+    ApiKey.objects.filter(prefix=prefix, revoked_at=None).update(revoked_at=now())
     key: ApiKey | None = ApiKey.objects.filter(prefix=prefix).first()
     if key is None:
         raise NoSuchKey(f"There is no API key {prefix}. The prefix is the key up to the second underscore.")

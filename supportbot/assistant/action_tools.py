@@ -4,8 +4,9 @@ The customer is read from the conversation, never from arguments. A proposal onl
 goes another way (`widget.decisions`, REST) that no model can reach.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,14 +19,17 @@ from actions.principals import Principal, principal_in_conversation
 from actions.registry import action_named, all_actions, read_action
 from actions.selectors import enabled_actions as offered_actions
 from actions.services import decline, propose, run_read
-from actions.spec import Action
+from actions.spec import CARDS, HAND_OVER, Action
 from actions.states import State
+from actions.texts import in_locale
 from supportbot.assistant.calls import Place, ToolResult, key_prefix
 from supportbot.assistant.prompts import as_data
 from supportbot.assistant.receivers import record_action_events
 from supportbot.assistant.texts import Phrase, say
+from supportbot.chat.errors import ConversationEnded, LeaseLost
 from supportbot.chat.models import Conversation
 from supportbot.chat.turns import Claim, check_held
+from supportbot.handoff.tickets import services as handoff
 from supportbot.llm.types import ToolCall, ToolSpec
 
 # An equal request that is still open is reused, and it may be further along than a fresh card.
@@ -41,17 +45,19 @@ _CARD_ONLY: Final = "Calling this only shows the customer a card; nothing happen
 def action_specs(language: str) -> tuple[ToolSpec, ...]:
     """Return the tools of the actions that are enabled."""
     offered = offered_actions()
+    if not offered:
+        return ()
     return tuple(spec_of(action, language) for action in all_actions().values() if action.name in offered)
 
 
 def spec_of(action: Action, language: str) -> ToolSpec:
     """Return an action as a tool: what a model reads, and the examples that the built-in answerer learns from."""
-    description = action.description.get(language, action.description["en"])
+    description = in_locale(action.description, language)
     return ToolSpec(
         action.name,
         description if action.is_read else f"{description} {_CARD_ONLY}",
         action.json_schema(),
-        title=action.title.get(language, action.title["en"]),
+        title=action.title_in(language),
         examples=tuple(example for examples in action.examples.values() for example in examples),
         is_read=action.is_read,
     )
@@ -62,14 +68,23 @@ def use_action(call: ToolCall, place: Place) -> ToolResult:
     check_held(place.claim)
     conversation = Conversation.objects.select_related("customer").get(pk=place.claim.conversation_id)
     principal = principal_in_conversation(conversation.customer, locale=place.language)
-    try:
+
+    def use() -> ToolResult:
         if action_named(call.name).is_read:
-            return _look_up(principal, call, place)
+            return look_up(principal, call, place)
         return _propose(principal, call, place)
+
+    return result_of(use, place.language)
+
+
+def result_of(use: Callable[[], ToolResult], language: str) -> ToolResult:
+    """Return the result of a look-up or a proposal, or what a refusal says to model and customer."""
+    try:
+        return use()
     except ReadRefused as refusal:
         return ToolResult(refusal.message, closing=refusal.message, offers_human=True)
     except (MerchantUnavailable, NotConnected) as error:
-        return ToolResult(error.message, closing=say("shop_silent", place.language), offers_human=True)
+        return ToolResult(error.message, closing=say("shop_silent", language), offers_human=True)
     except ActionError as error:
         return ToolResult(as_data({"refused": error.message, "fields": error.fields}))
 
@@ -93,10 +108,20 @@ def withdraw_cards(place: Place) -> ToolResult:
     return ToolResult(closing, closing=closing)
 
 
-def _look_up(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
+def look_up(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
     found = run_read(principal, call.name, call.arguments or "{}", conversation_id=place.claim.conversation_id)
     summary = read_action(call.name).words(found, place.language)
-    return ToolResult(as_data(found), summary=summary, looked_up="\n".join((summary, *_texts_in(found))))
+    cards = tuple({"type": "card", "record": record} for record in found.get(CARDS, ()))
+    told = {name: value for name, value in found.items() if name not in (CARDS, HAND_OVER)}
+    looked_up = "\n".join((summary, *_texts_in(told)))
+    result = ToolResult(as_data(told), summary=summary, looked_up=looked_up, cards=cards)
+    if HAND_OVER not in found:
+        return result
+    try:
+        handoff.request(place.claim.conversation_id, reason="action", by="assistant", summary=found[HAND_OVER])
+    except ConversationEnded as error:  # by its customer, which also stopped this turn
+        raise LeaseLost() from error
+    return replace(result, closing=summary)
 
 
 def _texts_in(found: Any) -> Iterator[str]:
@@ -122,10 +147,10 @@ def _propose(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
     if request.state == State.AWAITING_CONFIRMATION and request.proposal_key != place.key:
         closing = say("confirm_above", place.language)  # an earlier turn has shown it
         return ToolResult(closing, closing=closing)
-    return _outcome(request, place.language)
+    return outcome_of(request, place.language)
 
 
-def _outcome(request: ActionRequest, language: str) -> ToolResult:
+def outcome_of(request: ActionRequest, language: str) -> ToolResult:
     """Return the result of a proposal: a text about the row that claims nothing was done."""
     reason = reason_of(request)
     if request.state in _ENDED_WITH_REASON and reason is not None:
@@ -137,4 +162,4 @@ def _outcome(request: ActionRequest, language: str) -> ToolResult:
 def proposed_before(claim: Claim, language: str) -> list[ToolResult]:
     """Return the proposals of an earlier attempt of this turn: their cards remain, so no model is asked again."""
     made = ActionRequest.objects.filter(proposal_key__startswith=key_prefix(claim.turn_id)).order_by("id")
-    return [_outcome(request, language) for request in made]
+    return [outcome_of(request, language) for request in made]

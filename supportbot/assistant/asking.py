@@ -74,18 +74,37 @@ async def ask(conversation: Conversation, text: str) -> AskResult:
     agent has the conversation, and whatever a message can be refused for.
     """
     began = time.perf_counter()
-    receipt = await db(add_customer_message, conversation.pk, text=text, client_id=uuid4().hex)
-    await db(conversation.refresh_from_db, fields=["mode"])
-    if conversation.mode != Conversation.Mode.ASSISTANT:
-        raise PersonAnswers()
+    seq = await _put(conversation, text)
     try:
         claim = await db(claim_turn, f"ask-{uuid4().hex}", only=conversation.pk)
         if claim is not None:
             await carry_out(claim)
-        events = await _wait_for_end(conversation.pk, receipt.seq)
+        return await _result(conversation, seq, began, WAIT_SECONDS)
     finally:
         await gateway.close()
         await signal_broker().close()
+
+
+async def ask_runner(conversation: Conversation, text: str, *, wait_seconds: float = WAIT_SECONDS) -> AskResult:
+    """Send a message and return the answer, in a web process: its runner, or another's, carries out the turn.
+
+    Raises NoAnswer after `wait_seconds`, PersonAnswers, and whatever a message can be refused for.
+    """
+    began = time.perf_counter()
+    return await _result(conversation, await _put(conversation, text), began, wait_seconds)
+
+
+async def _put(conversation: Conversation, text: str) -> int:
+    """Store a question and return its place in the log."""
+    receipt = await db(add_customer_message, conversation.pk, text=text, client_id=uuid4().hex)
+    await db(conversation.refresh_from_db, fields=["mode"])
+    if conversation.mode != Conversation.Mode.ASSISTANT:
+        raise PersonAnswers()
+    return receipt.seq
+
+
+async def _result(conversation: Conversation, seq: int, began: float, wait_seconds: float) -> AskResult:
+    events = await _wait_for_end(conversation.pk, seq, wait_seconds)
     return AskResult(
         conversation_id=conversation.pk,
         payload=events[-1].payload,
@@ -95,10 +114,10 @@ async def ask(conversation: Conversation, text: str) -> AskResult:
     )
 
 
-async def _wait_for_end(conversation_id: UUID, after: int) -> list[EventView]:
+async def _wait_for_end(conversation_id: UUID, after: int, wait_seconds: float) -> list[EventView]:
     """Return the events from the question to the end of its answer."""
     try:
-        async with asyncio.timeout(WAIT_SECONDS):
+        async with asyncio.timeout(wait_seconds):
             while True:
                 events = await db(events_after, conversation_id, after)
                 answer = str(await db(answer_to, conversation_id, after))

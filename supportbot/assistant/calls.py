@@ -1,6 +1,8 @@
 """A tool call: its place in the turn, and its result."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from supportbot.chat.turns import Claim
@@ -30,7 +32,7 @@ class ToolResult:
     """The result of a call. `for_model` goes back to the model; `closing` ends the turn with this text of ours.
 
     `summary` says in our words what was looked up, and is the answer if the model adds nothing. `looked_up` is every
-    text that was found, so an answer may rest on it.
+    text that was found, so an answer may rest on it. `cards` are the records to draw beside the answer.
     """
 
     for_model: str
@@ -38,3 +40,4 @@ class ToolResult:
     offers_human: bool = False
     summary: str = ""
     looked_up: str = ""
+    cards: tuple[Mapping[str, Any], ...] = ()

@@ -14,8 +14,9 @@ from supportbot.assistant.checks.sources import key_of
 from supportbot.assistant.checks.verdict import Sentence
 from supportbot.chat.answers import CitedSpan
 from supportbot.language.sentences import MARKER, fenced_part, marked_sources, sources_of, unmarked
+from supportbot.translation import text_in
 
-MOST_CITED: Final = 3  # sources of one sentence
+MAX_CITED: Final = 3  # sources of one sentence
 _RUNS_ON: Final = re.compile(r"[ \t]*\n?[ \t>|*_•+-]*(?:\d{1,2}[.)])?[ \t|*_]*")  # no paragraph ends here
 
 
@@ -60,7 +61,7 @@ class Citations:
             for number in numbers or range(1, len(sources) + 1)
         }
         best = sorted(filter(shares.__getitem__, shares), key=lambda number: -shares[number])
-        chosen = [number for number in best[:MOST_CITED] if shares[number] >= CITED_FROM]
+        chosen = [number for number in best[:MAX_CITED] if shares[number] >= CITED_FROM]
         if not numbers or (chosen and shares[chosen[0]] == 1):
             chosen = chosen[:1]
         if not chosen and numbers and (sentence.support.score or 0) >= CITED_FROM:
@@ -76,10 +77,17 @@ class Citations:
             if (known.article_id, known.start, known.end) == (span.article_id, span.start, span.end):
                 return number
         if joins and self.spans and (longer := self._joined(self.spans[-1], span)) is not None:
-            self.spans[-1] = longer
+            self.spans[-1] = self._titled(longer)
         else:
-            self.spans.append(span)
+            self.spans.append(self._titled(span))
         return len(self.spans)
+
+    def _titled(self, span: CitedSpan) -> CitedSpan:
+        """Return a span whose title names its page, if the article is made from a file with pages."""
+        if span.page is None:
+            return span
+        title = text_in(self._evidence.language, "{title}, page {page}", title=span.title, page=span.page)
+        return replace(span, title=title)
 
     def _joined(self, one: CitedSpan, other: CitedSpan) -> CitedSpan | None:
         """Return one span for two that follow each other in a paragraph, list or row; None if they do not."""

@@ -1,8 +1,9 @@
 """What an answer is made of: the sentences that the checks keep, then the closing words of tools. Pure."""
 
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from supportbot.assistant.calls import ToolResult
 from supportbot.assistant.checks.verdict import Sentence, Strictness, is_confirmed, mean_support
@@ -15,6 +16,9 @@ from supportbot.builtin.phrases import (
 )
 from supportbot.chat.answers import Answer, CitedSpan, Withheld
 from supportbot.language.sentences import LEADS, list_mark, unmarked
+
+MAX_CARDS: Final = 10
+_SAYING: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl", "No", "So"})
 
 
 def compose(
@@ -30,7 +34,7 @@ def compose(
     )
     has_ground = any(one.is_recorded or one.cited for one in kept)
     has_claims = any(one.needs_ground for one in kept)
-    if not text or (withheld and not has_ground and not has_claims):
+    if not _says_anything(text) or (withheld and not has_ground and not has_claims):
         return _abstention(withheld, by=by, language=language)
     if by == "builtin":
         offers = is_offer_of_a_person(text) or names_the_way_to_a_person(text)
@@ -53,23 +57,32 @@ def finalize(
     results: Sequence[ToolResult],
     summaries: Sequence[str],
     blocks: tuple[Mapping[str, Any], ...] = (),
+    cards: tuple[Mapping[str, Any], ...] = (),
 ) -> Answer:
     """Return the answer with the closing texts of its tool calls; the model's text stays only if it has sources.
 
     Without a closing text, an abstention is replaced by the summaries of what was looked up. A person is offered if a
-    call says so. Buttons and forms stay only with the question they belong to.
+    call says so. Buttons and forms stay only with the question they belong to, and without cards: the buttons name the
+    records. Otherwise cards show the newest records that were looked up, but not beside a tool's own closing text: that
+    is about its proposal.
     """
     offers_human = any(result.offers_human for result in results)
     closings = list(dict.fromkeys(result.closing for result in results if result.closing))
+    shown = () if closings else cards[-MAX_CARDS:]
     if not closings and answer.is_abstention:
         closings = list(dict.fromkeys(summaries))
     if not closings:
         asked = () if answer.is_abstention else blocks
-        return replace(answer, offers_human=answer.offers_human or offers_human, blocks=asked)
+        return replace(answer, offers_human=answer.offers_human or offers_human, blocks=asked or shown)
     before = answer.text if answer.citations else ""
     new = [closing for closing in closings if closing not in before]
     text = "\n\n".join(part for part in (before, *new) if part)
-    return replace(answer, text=text, is_abstention=False, offers_human=offers_human)
+    return replace(answer, text=text, is_abstention=False, offers_human=offers_human, blocks=shown)
+
+
+def _says_anything(text: str) -> bool:
+    """Return whether a text has a letter, a figure or a pictograph: signs alone are an accident."""
+    return any(unicodedata.category(sign) in _SAYING for sign in text)
 
 
 def _abstention(withheld: tuple[Withheld, ...], *, by: str, language: str) -> Answer:

@@ -2,28 +2,37 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Final
+from uuid import UUID
+
+from django.conf import settings
 
 from kb.ports import Said
-from kb.search import Passage
+from kb.search import Curated, Passage
 from supportbot.assistant.checks.verdict import Strictness
 from supportbot.assistant.explanations import done_in
-from supportbot.assistant.limits import HISTORY_MESSAGES, LEAN_PASSAGES
+from supportbot.assistant.limits import ANSWER_TOKENS, HISTORY_MESSAGES, LEAN_PASSAGES
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
-from supportbot.assistant.retrieval import in_parts, retrieve
+from supportbot.assistant.retrieval import in_parts, retrieve, with_passages
 from supportbot.assistant.sentence_similarity import with_similarity
 from supportbot.assistant.tools import tools_after_signing_in, tools_for
+from supportbot.builtin.intents import courtesy, courtesy_by_words
 from supportbot.builtin.phrases import only_asks
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage
 from supportbot.chat.roles import ROLES
-from supportbot.chat.selectors import history
+from supportbot.chat.selectors import conversation_with_people, history
 from supportbot.chat.turns import Claim
 from supportbot.language.detection import base_language, detect
 from supportbot.language.normalise import normalised
 from supportbot.language.sentences import marked_sources
 from supportbot.llm import types as llm
 from supportbot.llm.sources import numbered
+from supportbot.releases.document import Document, Guideline
+from supportbot.releases.selectors import current
+
+# "That is no use" and "It does not work" name no subject, but they do want something.
+ASK_FOR_HELP: Final = ("complaint", "unclear")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,10 @@ class TurnContext:
     said: tuple[str, ...]  # the customer's own messages of the episode
     done: tuple[str, ...] = ()  # our own words for what the shop has carried out in this conversation
     strictness: Strictness = "balanced"
+    courtesy: str = ""  # which courtesy the whole question is, such as "thanks"; then nothing is asked
+    release: UUID | None = None
+    guidelines: tuple[Guideline, ...] = ()
+    curated: Curated | None = None  # given word for word, without a model
 
     @property
     def trace(self) -> RetrievalTrace | None:
@@ -47,18 +60,44 @@ class TurnContext:
 
 def build_context(claim: Claim) -> TurnContext:
     """Read the conversation, search the knowledge base and build the request."""
-    conversation = Conversation.objects.select_related("customer", "workspace").get(pk=claim.conversation_id)
+    conversation = conversation_with_people(claim.conversation_id)
     messages, waiting = _messages(conversation, claim)
+    return context_of(conversation, messages, waiting, turn_id=claim.turn_id)
+
+
+def context_of(
+    conversation: Conversation,
+    messages: Sequence[Message],
+    waiting: Sequence[Message],
+    *,
+    turn_id: UUID,
+    also: Sequence[Passage] = (),
+) -> TurnContext:
+    """Return the context of a turn that answers the `waiting` messages; `messages` are those before them.
+
+    `also` are passages to put before those that are found, for a rehearsal.
+    """
     question = _question(messages, waiting)
     language = _language(question, messages, base_language(conversation.locale))
     dialogue = tuple(map(_as_chat_message, (*messages, *waiting)))
-    sought = retrieve(conversation, question, _topics_of(messages), language)
+    release, is_signed_in = current(), not conversation.customer.is_anonymous
+    document = release.document
+    sought = retrieve(conversation, question, _topics_of(messages), language, limit=document.passages)
+    if also:
+        sought = with_passages(sought, also, limit=document.passages)
     found = sought.retrieval
     tools = tools_for(conversation, language)
+    asked = document.parameters_for("answer")
+    instructions = _Instructions(
+        conversation,
+        tools,
+        document,
+        document.guidelines_for(is_signed_in=is_signed_in, language=language),
+    )
     request = llm.ModelRequest(
         purpose="answer",
-        messages=(_instructions(conversation, found.passages, tools), *dialogue),
-        lean_instructions=_instructions(conversation, found.passages[:LEAN_PASSAGES], tools).content,
+        messages=(instructions.message(found.passages), *dialogue),
+        lean_instructions=instructions.message(found.passages[:LEAN_PASSAGES]).content,
         tools=tools,
         tools_signed_in=tools_after_signing_in(conversation, language),
         sources=numbered(found.passages),
@@ -69,14 +108,29 @@ def build_context(claim: Claim) -> TurnContext:
         hides_personal_data=conversation.workspace.hides_personal_data,
         prompt_version=ANSWER_VERSION,
         conversation_id=conversation.pk,
-        turn_id=claim.turn_id,
+        turn_id=turn_id,
+        temperature=asked.temperature,
+        max_output_tokens=asked.max_output_tokens or ANSWER_TOKENS,
     )
     said = tuple(message.text for message in (*messages, *waiting) if message.source == Source.CUSTOMER)
-    strictness = cast("Strictness", conversation.workspace.answer_strictness)
-    done = () if conversation.customer.is_anonymous else done_in(conversation)
     return TurnContext(
-        with_similarity(in_parts(request, sought), sought), found.passages, language, said, done, strictness
+        with_similarity(in_parts(request, sought), sought),
+        found.passages,
+        language,
+        said,
+        done_in(conversation) if is_signed_in else (),
+        document.strictness,
+        _small_talk(question),
+        release.id,
+        instructions.guidelines,
+        found.curated,
     )
+
+
+def _small_talk(question: str) -> str:
+    # Without a search nothing else needs the question's vector, so its words alone decide.
+    kind = courtesy(question) if settings.KB_RETRIEVAL else courtesy_by_words(question)
+    return "" if kind is None or kind in ASK_FOR_HELP else kind
 
 
 def _question(messages: Sequence[Message], waiting: Sequence[Message]) -> str:
@@ -99,16 +153,23 @@ def _as_chat_message(message: Message) -> llm.ChatMessage:
     return llm.ChatMessage(ROLES[Source(message.source)], normalised(message.text))
 
 
-def _instructions(
-    conversation: Conversation, passages: Sequence[Passage], tools: Sequence[llm.ToolSpec]
-) -> llm.ChatMessage:
-    text = answer_instructions(
-        company=conversation.workspace.name,
-        passages=passages,
-        note=conversation.handoff_note,
-        sees_orders=len(tools) > 1,
-    )
-    return llm.ChatMessage("system", text)
+@dataclass(frozen=True, slots=True)
+class _Instructions:
+    conversation: Conversation
+    tools: Sequence[llm.ToolSpec]
+    document: Document
+    guidelines: tuple[Guideline, ...]
+
+    def message(self, passages: Sequence[Passage]) -> llm.ChatMessage:
+        text = answer_instructions(
+            company=self.conversation.workspace.name,
+            passages=passages,
+            note=self.conversation.handoff_note,
+            sees_orders=len(self.tools) > 1,
+            document=self.document,
+            guidelines=self.guidelines,
+        )
+        return llm.ChatMessage("system", text)
 
 
 def _language(question: str, messages: Sequence[Message], fallback: str) -> str:

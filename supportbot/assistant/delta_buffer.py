@@ -12,15 +12,20 @@ from supportbot.chat.turns import Claim
 
 
 class DeltaBuffer:
-    """The live text of one claim. `text` and `index` are what the current attempt has sent so far."""
+    """The live text of one claim."""
 
     def __init__(self, claim: Claim) -> None:
         self._claim = claim
         self._broker = signal_broker()
         self._pending = ""
         self._timer: asyncio.TimerHandle | None = None
-        self.text = ""
-        self.index = 0
+        # What the current attempt has sent so far: its text, and in how many deltas. One value, since the thread that
+        # keeps the lease reads both at once.
+        self.sent = ("", 0)
+
+    @property
+    def text(self) -> str:
+        return self.sent[0]
 
     def close(self) -> None:
         """Drop what is pending and send nothing more."""
@@ -48,12 +53,13 @@ class DeltaBuffer:
         """Start over under a new attempt; readers empty what they show."""
         self._pending = ""
         self.flush()
-        self._claim, self.text, self.index = claim, "", 0
+        self._claim, self.sent = claim, ("", 0)
 
     def repeat(self) -> None:
         """Send all of it again for a reader who came late; the others already have it and skip it."""
-        if self.text:
-            self._publish(self.index - 1, self.text, offset=0)
+        text, index = self.sent
+        if text:
+            self._publish(index - 1, text, offset=0)
 
     def status(self, words: str) -> None:
         """Send what the assistant is doing, in words."""
@@ -69,9 +75,9 @@ class DeltaBuffer:
         if not self._pending:
             return
         text, self._pending = self._pending, ""
-        offset, self.text = len(self.text), self.text + text
-        self.index += 1
-        self._publish(self.index - 1, text, offset=offset)
+        before, index = self.sent
+        self.sent = (before + text, index + 1)
+        self._publish(index, text, offset=len(before))
 
     def _publish(self, index: int, text: str, *, offset: int) -> None:
         delta = Delta(str(self._claim.message_id), self._claim.attempt, index, text, offset)

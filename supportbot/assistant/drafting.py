@@ -12,7 +12,7 @@ A word is cheap (only its own letters are read), a sentence less so: `python -m 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -28,14 +28,14 @@ from supportbot.assistant.judging import Judge
 from supportbot.chat.answers import Answer
 from supportbot.language.links import spells_a_dot
 from supportbot.language.normalise import shown_text
-from supportbot.language.sentences import is_ended, opens_fence, sentences_of, split_off
+from supportbot.language.sentences import is_ended, opens_fence, sentences_of, split_first_sentence
 
 MAX_ANSWER_CHARACTERS: Final = 8_000
 MAX_SENTENCES: Final = 200
 MEMORY: Final = 200  # characters before a sentence that are read with it: confidential text may come in pieces
 _WORD: Final = re.compile(r"\S*\s")
 _RISKY: Final = re.compile(
-    r"[\d€$£¥₹%@<\[`/\\]|\w[.:](?=\w)|(?<![^\W\d_])[^\W\d_](?:[·•|./-][^\W\d_])+|\w{24}|[\[({](?:\.|[^\W\d_]{3,5})[\])}]"
+    r"[\d€$£¥₹%@<\[`/\\]|\w[.:](?=\w)|(?<![^\W\d_])[^\W\d_](?:[·•|./-][^\W\d_])+|\w{24}|[A-Z]{5}|[\[({](?:\.|[^\W\d_]{3,5})[\])}]"
 )
 
 
@@ -130,7 +130,7 @@ class Draft:
         return {place: one.words for place, one in enumerate(self.sentences) if one.needs_second_look}
 
     def apply(self, verdicts: Mapping[int, bool]) -> None:
-        """Apply the verdicts of a second look by the place of the sentence: the sources bear it, or contradict it."""
+        """Apply the verdicts of a second look by the place of the sentence: the sources support or contradict it."""
         for place, is_borne in verdicts.items():
             self.sentences[place] = self._judge.seen_again(self.sentences[place], is_borne=is_borne)
         if verdicts:
@@ -168,7 +168,7 @@ class Draft:
         return self.shown[start:]
 
     def _first_sentence(self) -> tuple[str, str] | None:
-        cut = split_off(self._unfinished)
+        cut = split_first_sentence(self._unfinished)
         return (self._unfinished, "") if cut is None and self._is_ended and self._unfinished.strip() else cut
 
     def _close(self, raw: str) -> None:
@@ -188,7 +188,7 @@ class Draft:
         self._shown_of_unfinished, self._is_held, self._opening = 0, False, Opening()
 
     def _cite_again(self) -> None:
-        """Number the citations anew, in the order of the sentences; a source that nothing rests on any more is gone."""
+        """Renumber the citations in the order of the sentences; unused sources are dropped."""
         self._citations.spans.clear()
         self.sentences = [self._cited(one) for one in self.sentences]
 
@@ -199,17 +199,33 @@ class Draft:
         """Show what may be shown of the unfinished sentence; nothing after a dangling prefix, or they would pile up."""
         if self._is_held or self._has_dangling_prefix or opens_fence(self._unfinished):
             return
-        while (word := _WORD.match(self._unfinished, self._shown_of_unfinished)) and not self._is_held:
-            self._is_held = self._may_harm(word.group())
-            if not self._is_held:
-                self._show(word.group())
-                self._shown_of_unfinished = word.end()
+        words = list(self._harmless_words())
+        # Asked once for all words that came together, and word by word only if these disclose something.
+        is_telling = self._may_disclose("".join(words))
+        for piece in words if is_telling else ["".join(words)]:
+            if is_telling and self._may_disclose(piece):
+                self._is_held = True
+                return
+            self._show(piece)
+            self._shown_of_unfinished += len(piece)
 
-    def _may_harm(self, word: str) -> bool:
-        """Return whether a figure, a link, a deed or confidential text may begin with this word."""
-        if _RISKY.search(word) or spells_a_dot(word) or not self._opening.stays_harmless(word, self.language):
-            return True
-        return self.confidential.may_begin_in(f"{self._letters}{bare(word)}")
+    def _harmless_words(self) -> Iterator[str]:
+        """Yield the next words, up to one with which a figure, a link or a deed may begin: it waits for the end."""
+        at = self._shown_of_unfinished
+        while word := _WORD.match(self._unfinished, at):
+            if not self._is_harmless(word.group()):
+                self._is_held = True
+                return
+            yield word.group()
+            at = word.end()
+
+    def _is_harmless(self, word: str) -> bool:
+        if _RISKY.search(word) or spells_a_dot(word):
+            return False
+        return self._opening.stays_harmless(word, self.language)
+
+    def _may_disclose(self, words: str) -> bool:
+        return bool(words) and self.confidential.may_begin_in(f"{self._letters}{bare(words)}")
 
     def _show(self, text: str) -> None:
         self.shown += text

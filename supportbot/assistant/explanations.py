@@ -8,37 +8,29 @@ from actions.cards import card_of, reason_of
 from actions.models import ActionRequest
 from actions.states import State
 from supportbot.chat.models import Conversation
+from supportbot.translation import msgid, text_in
 
 _MAX_REQUESTS: Final = 20  # the newest requests of one conversation
-_TEXTS: Final[dict[str, dict[State, str]]] = {
-    "en": {
-        State.SUCCEEDED: "Done: {what}.",
-        State.FAILED: "Not done: {what}. {reason}",
-        State.UNKNOWN: "Not certain yet: {what}. {reason}",
-        State.REJECTED: "Not done: {what}. {reason}",
-        State.EXPIRED: "Not done: {what}. {reason} If you still want it, ask me again for a fresh card.",
-    },
-    "de": {
-        State.SUCCEEDED: "Erledigt: {what}.",
-        State.FAILED: "Nicht erledigt: {what}. {reason}",
-        State.UNKNOWN: "Noch nicht sicher: {what}. {reason}",
-        State.REJECTED: "Nicht erledigt: {what}. {reason}",
-        State.EXPIRED: "Nicht erledigt: {what}. {reason} Wenn Sie es noch möchten, fragen Sie mich bitte noch "
-        "einmal, dann kommt eine neue Karte.",
-    },
+_NOT_DONE: Final = msgid("Not done: {what}. {reason}")
+_TEXTS: Final[dict[State, str]] = {
+    State.SUCCEEDED: msgid("Done: {what}."),
+    State.FAILED: _NOT_DONE,
+    State.UNKNOWN: msgid("Not certain yet: {what}. {reason}"),
+    State.REJECTED: _NOT_DONE,
+    State.EXPIRED: msgid("Not done: {what}. {reason} If you still want it, ask me again for a fresh card."),
 }
-_REFERENCE: Final = {"en": "Your reference is {reference}.", "de": "Ihre Referenz ist {reference}."}
 
 
-def explanation(request: ActionRequest) -> str:
+def explanation(request: ActionRequest, locale: str = "") -> str:
     """Return the text for a request that succeeded, failed, was rejected, expired or whose outcome is unknown."""
-    language = "de" if request.locale.startswith("de") else "en"
-    reason = reason_of(request)
-    text = _TEXTS[language][State(request.state)].format(
-        what=card_of(request).summary.rstrip("."), reason=reason["text"] if reason else ""
-    )
+    locale = locale or request.locale
+    reason = reason_of(request, locale)
+    what = card_of(request, locale).summary.rstrip(".")
+    text = text_in(locale, _TEXTS[State(request.state)], what=what, reason=reason["text"] if reason else "")
     reference = (request.receipt or {}).get("reference")
-    return f"{text} {_REFERENCE[language].format(reference=reference)}" if reference else text.strip()
+    if not reference:
+        return text.strip()
+    return " ".join([text, text_in(locale, "Your reference is {reference}.", reference=reference)])
 
 
 def done_in(conversation: Conversation) -> tuple[str, ...]:

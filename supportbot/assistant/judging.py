@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from supportbot.assistant.checks import hard
-from supportbot.assistant.checks.deeds import DOUBT_FROM, Records, Vector, is_deed, joint
+from supportbot.assistant.checks.deeds import DEED_FROM, DOUBT_FROM, Records, Vector, is_deed, joint, plainly
 from supportbot.assistant.checks.doubt import LOOK_FROM, Doubts
 from supportbot.assistant.checks.evidence import CITED_FROM, FAR_BELOW, Evidence, Support
 from supportbot.assistant.checks.kinds import Kind, by_pieces, by_vector
@@ -24,7 +24,7 @@ from supportbot.assistant.checks.verdict import Author, Sentence, is_confirmed
 from supportbot.builtin.phrases import is_ours
 from supportbot.language.normalise import as_read
 from supportbot.language.sentences import LEADS, QUESTIONS, list_mark, unmarked, without_markers
-from supportbot.language.words import telling_stems
+from supportbot.language.words import content_stems
 
 MAX_VECTORS: Final = 10  # of one answer; each takes 20 to 40 ms
 KEPT_FOR_DEEDS: Final = 6  # of them: however many regrets or sentences abroad come first, a deed behind them is seen
@@ -38,7 +38,7 @@ REGRET_FROM: Final = 0.15  # by pieces: from here on a vector decides whether a 
 LITTLE_SUPPORT: Final = 0.2  # a sentence below it gets a second look
 _BORNE: Final = 0.9  # the support of a sentence that a second look confirmed
 COVERED_FROM: Final = 0.5  # share of a sentence's neighbouring words in a page
-PLAINLY: Final = 0.9  # a clause alone says less than a sentence, so it must clearly be a deed
+SURE_FROM: Final = 0.9  # a clause alone says less than a sentence, so it must clearly be a deed
 _CLAUSE: Final = re.compile(r"[,;:()–—]\s+")
 
 
@@ -84,13 +84,16 @@ class Judge:
         if asked >= MAX_VECTORS or self.evidence.is_quoted(words):
             return ()
         kind, is_foreign = by_pieces(words), self.evidence.is_foreign(words)
-        is_doubtful = kind.deed >= DOUBT_FROM + DOUBT_RISES * asked
+        vector = self._vector(words)  # asked for as that of a regret, it may tell a deed: then the records matter
+        is_told = vector is not None and joint(kind, by_vector(words, vector)) >= DEED_FROM
+        is_doubtful = is_told or kind.deed >= DOUBT_FROM + DOUBT_RISES * asked
         is_regret = kind.regret >= REGRET_FROM and not words.endswith(QUESTIONS)
         if not is_doubtful and (asked >= MAX_VECTORS - KEPT_FOR_DEEDS or not (is_foreign or is_regret)):
             return ()
         clauses = self._clauses(words, self.evidence.in_their_words(words)) if is_doubtful else []
         records = self._nearest_records(words) if is_doubtful else []
-        return self._unasked([as_read(words), *clauses, *records], with_windows=is_foreign)
+        compared = [plainly(text) for text in (words, *clauses, *records)] if records else []
+        return self._unasked([as_read(words), *clauses, *compared], with_windows=is_foreign)
 
     def wanted_at_the_end(self, sentences: Sequence[Sentence]) -> tuple[str, ...]:
         """Return the claims of a short answer that words alone do not confirm, since vectors may."""
@@ -106,11 +109,11 @@ class Judge:
             return Sentence(unmarked(raw), raw, Support(None, 0), is_claim=False)
         vector, support = self._vector(words), self._support(words)
         kind = by_vector(words, vector) if vector is not None else by_pieces(words)
-        is_claim = _is_claim(words, kind, support)
+        is_claim = self._is_claim(words, kind, support)
         withheld = self._rejection_reason(words, before, support, by=by)
         if not withheld and is_claim and self._is_strict and _is_below(support, FAR_BELOW) and by == "model":
             withheld = "unsupported"
-        is_recorded = withheld == "deed" and self._records.hold(words, vector)
+        is_recorded = withheld == "deed" and self._records.hold(words)
         if is_recorded or withheld:
             return Sentence(raw, raw, support, is_recorded=is_recorded, withheld="" if is_recorded else withheld)
         return Sentence(
@@ -129,7 +132,7 @@ class Judge:
         return replace(sentence, support=self._support(sentence.words, is_thin=True))
 
     def seen_again(self, sentence: Sentence, *, is_borne: bool) -> Sentence:
-        """Return a sentence with the verdict of a second look: the sources bear it, or contradict it."""
+        """Return a sentence with the verdict of a second look: the sources support or contradict it."""
         score = max(sentence.support.score or 0.0, _BORNE) if is_borne else 0.0
         support = replace(sentence.support, score=score)
         return replace(sentence, support=support, withheld="" if is_borne else "contradicted")
@@ -156,9 +159,9 @@ class Judge:
     def _nearest_records(self, words: str) -> list[str]:
         """Return the records that share most with a sentence, best first; few, since each costs a vector."""
         language = self.evidence.language
-        said = telling_stems(words, language)
+        said = content_stems(words, language)
         records = [*self._done, *self._looked_up]
-        return sorted(records, key=lambda text: -len(said & telling_stems(text, language)))[: MAX_VECTORS // 2]
+        return sorted(records, key=lambda text: -len(said & content_stems(text, language)))[: MAX_VECTORS // 2]
 
     def _vector(self, words: str) -> Vector | None:
         return self._vectors.get(as_read(words))
@@ -205,7 +208,17 @@ class Judge:
             return False
         vector, kind = self._vector(clause), by_pieces(clause)
         surely = joint(kind, by_vector(clause, vector)) if vector is not None else kind.deed
-        return surely >= PLAINLY and not self._records.hold(clause, vector)
+        return surely >= SURE_FROM and not self._records.hold(clause)
+
+    def _is_claim(self, words: str, kind: Kind, support: Support) -> bool:
+        """Return whether a sentence needs a source: not a question, a lead, a heading, or talk that no page has.
+
+        What has no word in common with anything is no talk, whatever it looks like.
+        """
+        if words.rstrip("*_ ").endswith((*QUESTIONS, *LEADS)) or words.startswith("#"):
+            return False
+        is_near = (support.score or 0.0) >= CITED_FROM
+        return kind.needs_ground or is_near or self.evidence.is_unheard_of(words)
 
     def _needs_second_look(self, words: str, support: Support) -> bool:
         if not self._looks_twice or support.is_quoted:
@@ -215,10 +228,3 @@ class Judge:
 
 def _is_below(support: Support, least: float) -> bool:
     return support.score is not None and support.score < least
-
-
-def _is_claim(words: str, kind: Kind, support: Support) -> bool:
-    """Return whether a sentence needs a source: not a question, a lead, a heading, or talk that no page has."""
-    if words.rstrip("*_ ").endswith((*QUESTIONS, *LEADS)) or words.startswith("#"):
-        return False
-    return kind.needs_ground or (support.score or 0.0) >= CITED_FROM

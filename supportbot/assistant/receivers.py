@@ -13,6 +13,7 @@ from actions.cards import proposed_payload, state_payload
 from actions.erasure import erase_words_about as forget_words_about
 from actions.models import ActionRequest
 from actions.reasons import Reason, sentence
+from actions.receipts import receipt_block
 from actions.selectors import Step, steps_of
 from actions.states import State
 from supportbot.assistant.explanations import explanation
@@ -38,7 +39,7 @@ _EVENTS: Final[dict[State, str]] = {
 }
 _EXPLAINED: Final = frozenset({State.SUCCEEDED, State.FAILED, State.UNKNOWN, State.REJECTED, State.EXPIRED})
 # The system has tried everything it can, so a person looks at it.
-_FOR_A_PERSON: Final = frozenset({"outcome_unknown", "not_carried_out"})
+_FOR_A_PERSON: Final = frozenset({"outcome_unknown", "outcome_with_person", "not_carried_out"})
 
 
 def on_action_changed(announcement: Announcement) -> None:
@@ -86,11 +87,16 @@ def _record(conversation: Conversation, request: ActionRequest, step: Step, name
         return
     text = explanation(request)
     if conversation.mode == Conversation.Mode.ASSISTANT:
-        explain(conversation, text, request=request.pk)
+        explain(conversation, text, request=request.pk, blocks=_receipt(request))
     else:  # an agent has the conversation, so the assistant stays silent
         add_system_message(conversation, text)
     if request.reason_code in _FOR_A_PERSON:
         handoff.request(conversation.pk, reason="action", by="rule", summary=text)
+
+
+def _receipt(request: ActionRequest) -> tuple[dict[str, Any], ...]:
+    block = receipt_block(request)
+    return (block,) if block else ()
 
 
 def _payload(request: ActionRequest, step: Step) -> dict[str, Any]:
@@ -99,6 +105,7 @@ def _payload(request: ActionRequest, step: Step) -> dict[str, Any]:
     payload = state_payload(request)
     if step.state != request.state:  # the row has moved on: its receipt and reason belong to a later step
         payload.pop("receipt", None)
+        payload.pop("receipt_rows", None)
         payload.pop("reason", None)
         if step.reason_code:
             text = sentence(Reason(step.reason_code), request.locale)

@@ -11,6 +11,7 @@ from kb.access import Viewer
 from kb.models import Audience
 from kb.ports import Said
 from kb.search import Passage, Retrieval, search
+from kb.search.questions import is_long
 from supportbot.assistant.limits import PASSAGES
 from supportbot.builtin.conversation import questions_in, standalone
 from supportbot.builtin.intents import courtesy
@@ -18,7 +19,7 @@ from supportbot.chat.models import Conversation
 from supportbot.language.detection import detect
 from supportbot.language.followups import is_incomplete
 from supportbot.language.normalise import normalised
-from supportbot.language.spelling import counted, respelled
+from supportbot.language.spelling import corrected_spelling, word_counts
 from supportbot.language.words import stop_words
 from supportbot.llm import types as llm
 
@@ -39,7 +40,9 @@ class Found:
 NOTHING_SOUGHT: Final = Found("", Retrieval(passages=(), confidence=0.0, is_answerable=False, took_ms=0.0))
 
 
-def retrieve(conversation: Conversation, question: str, said_before: Sequence[Said], language: str) -> Found:
+def retrieve(
+    conversation: Conversation, question: str, said_before: Sequence[Said], language: str, *, limit: int = PASSAGES
+) -> Found:
     """Search for the customer's question in its context; a courtesy is never searched for."""
     audience = Audience.PUBLIC if conversation.customer.is_anonymous else Audience.SIGNED_IN
     viewer = Viewer(audience=audience, locale=language)
@@ -47,7 +50,7 @@ def retrieve(conversation: Conversation, question: str, said_before: Sequence[Sa
         return replace(NOTHING_SOUGHT, text=question)
     if courtesy(question):
         return NOTHING_SOUGHT
-    return seek(question, viewer, said_before=said_before)
+    return seek(question, viewer, said_before=said_before, limit=limit)
 
 
 def asked(question: str, *, viewer: Viewer, said_before: Sequence[Said], limit: int) -> Retrieval:
@@ -63,6 +66,12 @@ def seek(question: str, viewer: Viewer, *, said_before: Sequence[Said] = (), lim
     """
     in_parts = _found_in_parts(question, _Search(viewer, limit))
     return in_parts or _found_whole(question, said_before, _Search(viewer, limit, _context(question, said_before)))
+
+
+def with_passages(sought: Found, also: Sequence[Passage], *, limit: int) -> Found:
+    """Return what was found with these passages before it, as one question."""
+    passages = (*also, *sought.retrieval.passages)[:limit]
+    return Found(sought.text, replace(sought.retrieval, passages=passages, is_answerable=True))
 
 
 def in_parts(request: llm.ModelRequest, sought: Found) -> llm.ModelRequest:
@@ -120,7 +129,7 @@ def _found_whole(question: str, said_before: Sequence[Said], look_up: _Search) -
     tried: list[Found] = []
     for text in dict.fromkeys((whole, question) if is_incomplete(question) else (question, whole)):
         tried.append(_found(text, look_up))
-        if tried[-1].retrieval.is_answerable:
+        if tried[-1].retrieval.is_answerable or tried[-1].retrieval.curated:
             return tried[-1]
     return max(tried, key=lambda one: one.retrieval.confidence)
 
@@ -130,8 +139,13 @@ def _as_chat_message(said: Said) -> llm.ChatMessage:
 
 
 def _found(text: str, look_up: _Search) -> Found:
-    """Search for a text, and again with its spelling corrected if a word looks like a typo of one that was found."""
+    """Search for a text, and again with its spelling corrected if a word looks like a typo of one that was found.
+
+    A long message names its subject more than once, and each of its parts would take another vector.
+    """
     found = look_up(text)
+    if is_long(text):
+        return Found(text, found)
     corrected = _corrected(text, found.passages, look_up.viewer.locale or "")
     if corrected == text:
         return Found(text, found)
@@ -147,6 +161,6 @@ def _corrected(text: str, passages: Sequence[Passage], language: str) -> str:
     usual = stop_words(language)
     if not usual:
         return text
-    known = counted(" ".join(f"{one.title} {one.text}" for one in passages if one.locale[:2] in ("", language)))
+    known = word_counts(" ".join(f"{one.title} {one.text}" for one in passages if one.locale[:2] in ("", language)))
     known.update(usual)
-    return respelled(text, known)
+    return corrected_spelling(text, known)

@@ -14,6 +14,7 @@ from django.db import Error as AnyDatabaseError
 from django.db import InterfaceError, OperationalError
 
 from supportbot.accounts.scope import workspace_scope
+from supportbot.assistant.admission import Admission
 from supportbot.assistant.limits import DRAIN_SECONDS, POLL_SECONDS
 from supportbot.assistant.turn import Turn
 from supportbot.asyncdb import db
@@ -33,10 +34,13 @@ class Runner:
         self._woken = asyncio.Event()
         self._running: dict[asyncio.Task[None], UUID] = {}  # the turn that each task carries out
         self._loop_task: asyncio.Task[None] | None = None
+        self._admission = Admission()
 
     def start(self) -> None:
         self.name = f"runner-{uuid4().hex}"
         self._woken = asyncio.Event()
+        self._admission = Admission()
+        self._admission.start()
         self._loop_task = asyncio.create_task(self._keep_going())
 
     async def stop(self) -> None:
@@ -51,6 +55,7 @@ class Runner:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        await self._admission.stop()
         await signal_broker().close()
 
     @property
@@ -121,7 +126,7 @@ class Runner:
             raise
         if claim is None:
             return False
-        task = asyncio.create_task(carry_out(claim))
+        task = asyncio.create_task(carry_out(claim, self._admission))
         self._running[task] = claim.turn_id
         task.add_done_callback(self._ended)
         return True
@@ -142,10 +147,10 @@ async def _release_when_claimed(claiming: "asyncio.Task[Claim | None]") -> None:
                 await db(release_turn, claim)
 
 
-async def carry_out(claim: Claim) -> None:
-    """Run one turn to its end, whatever happens in it."""
+async def carry_out(claim: Claim, admission: Admission | None = None) -> None:
+    """Run one turn to its end, whatever happens in it, as soon as there is room for it."""
     with workspace_scope(claim.workspace_id):
-        turn = Turn(claim)
+        turn = Turn(claim, admission)
         try:
             await turn.run()
         except asyncio.CancelledError:

@@ -17,7 +17,7 @@ from supportbot.llm.types import ChatMessage, ModelRequest
 logger = logging.getLogger(__name__)
 
 VERSION: Final = "verify-2"
-MOST_SENTENCES: Final = 12
+MAX_SENTENCES: Final = 12
 _FACTS_CHARACTERS: Final = 4_000
 _TOKENS: Final = 400
 _RULES: Final = """\
@@ -54,12 +54,12 @@ def is_on() -> bool:
 
 
 async def verdicts(request: ModelRequest, sentences: Mapping[int, str], facts: Sequence[str] = ()) -> dict[int, bool]:
-    """Return by position which sentences the sources of `request` or the `facts` bear.
+    """Return by position which sentences the sources of `request` or the `facts` support.
 
     False means that they contradict the sentence. `facts` are what was looked up and done in this conversation.
     Sentences that neither speaks of, or that got no verdict, are not in the result.
     """
-    asked = list(sentences.items())[:MOST_SENTENCES]
+    asked = list(sentences.items())[:MAX_SENTENCES]
     if not asked or not is_on():
         return {}
     numbered = "\n".join(f"{number}. {fenced(text)}" for number, (_, text) in enumerate(asked, start=1))
@@ -88,7 +88,7 @@ async def verdicts(request: ModelRequest, sentences: Mapping[int, str], facts: S
 
 
 def _read(text: str, count: int) -> Iterator[tuple[int, bool]]:
-    """Yield the number of each sentence with a usable verdict, and whether it is borne."""
+    """Yield the number of each sentence with a usable verdict, and whether it is supported."""
     match json_in(text):
         case {"verdicts": [*rows]}:
             for row in rows:

@@ -1,4 +1,4 @@
-"""How similar the best pieces of the passages are to the question in meaning, for the built-in answerer to choose by.
+"""How similar the best pieces of the passages are to the question in meaning, by which the built-in answerer chooses.
 
 Search finds passages about the same topic, but such a passage may not answer the question. Two things tell whether it
 does: the similarity of the nearest line to be quoted, and the share of the question's words in one passage
@@ -11,17 +11,18 @@ passages itself, and as its stand-in the built-in answerer goes by words.
 import math
 import threading
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
-from kb.search.confidence import Grounds, answer_calibration
+from kb.search.confidence import Grounds, abroad_calibration, answer_calibration
 from supportbot.assistant.retrieval import Found
 from supportbot.builtin.ranking import worth_checking, worth_comparing
-from supportbot.llm.remote import is_remote_configured
+from supportbot.llm.conf import is_remote_configured
+from supportbot.llm.occasion import is_evaluating
 from supportbot.llm.types import ModelRequest
 
 # Customers repeat questions, so few pieces are needed; one vector takes 1.5 kB.
@@ -40,17 +41,31 @@ class Similarities:
 
 def with_similarity(request: ModelRequest, found: Found) -> ModelRequest:
     """Return the request with the similarity of its pieces; answerable only if they seem to hold the answer."""
+    return _with(similarities_of, request, found)
+
+
+def with_sure_similarity(request: ModelRequest, found: Found) -> ModelRequest:
+    """Return the same for a quotation that judges an article: measured whatever model there is, and however busy."""
+    return _with(_measured_in_turn, request, found)
+
+
+def _with(measure: Callable[[ModelRequest], Similarities], request: ModelRequest, found: Found) -> ModelRequest:
     if request.parts:
         pairs = zip(request.parts, found.parts, strict=True)
-        parts = tuple(with_similarity(part, own) for part, own in pairs)
+        parts = tuple(_with(measure, part, own) for part, own in pairs)
         return replace(request, parts=parts, is_answerable=any(part.is_answerable for part in parts))
-    similarities = similarities_of(request)
+    similarities = measure(request)
     is_answerable = request.is_answerable and holds_answer(similarities, found)
-    return replace(request, nearness=similarities.pieces, is_answerable=is_answerable)
+    return replace(request, similarities=similarities.pieces, is_answerable=is_answerable)
 
 
 def holds_answer(similarities: Similarities, found: Found) -> bool:
-    """Return whether the passages seem to hold the answer; true if nothing was compared."""
+    """Return whether the passages seem to hold the answer; true if nothing was compared.
+
+    In a language without pages a line's similarity says less than the search's own confidence, which is fitted for it.
+    """
+    if found.retrieval.is_abroad and abroad_calibration(embedder().recipe.name):
+        return True
     calibration = answer_calibration(embedder().recipe.name)
     return not similarities.lines or calibration is None or calibration.answers(grounds(similarities, found))
 
@@ -66,14 +81,20 @@ def similarities_of(request: ModelRequest) -> Similarities:
     """Return the similarity of pieces and lines to the question; empty without a free slot or an embedder.
 
     Measuring costs up to half a second of a core. While enough others are measuring, the built-in answerer goes by
-    words alone, so that under load customers wait for their own question only.
+    words alone, so that under load customers wait for their own question only. An evaluation waits for a slot: it must
+    give the same whatever else the machine does.
     """
-    if is_remote_configured() or not _slots.acquire(blocking=False):
+    if is_remote_configured() or not _slots.acquire(blocking=is_evaluating()):
         return Similarities()
     try:
         return _measure(request)
     finally:
         _slots.release()
+
+
+def _measured_in_turn(request: ModelRequest) -> Similarities:
+    with _slots:
+        return _measure(request)
 
 
 def _measure(request: ModelRequest) -> Similarities:
@@ -83,7 +104,7 @@ def _measure(request: ModelRequest) -> Similarities:
     try:
         asked = embedder().query(request.sought)
         pieces = _cosines(asked, texts)
-        return Similarities(pieces, _cosines(asked, worth_checking(replace(request, nearness=pieces))))
+        return Similarities(pieces, _cosines(asked, worth_checking(replace(request, similarities=pieces))))
     except EmbeddingUnavailable:
         return Similarities()
 

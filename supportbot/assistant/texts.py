@@ -1,18 +1,38 @@
-"""The assistant's own texts in each language it speaks (`data/texts.*.json`). Short, plain, honest."""
+"""The assistant's own texts, in each language it speaks. Short, plain, honest."""
 
 from typing import Final, Literal
 
-from supportbot.language.phrases import Phrases
+from supportbot.translation import msgid, text_in
 
 Phrase = Literal[
-    "not_found", "reading", "searching", "to_person", "still_working",
+    "not_found", "busy", "reading", "searching", "to_person", "still_working",
     "unconfirmed", "left_out",
     "withdrawn", "confirm", "confirm_above", "awaits_approval", "under_way", "shop_silent",
 ]  # fmt: skip
 
-TEXTS: Final = Phrases("supportbot.assistant", "texts")
+_TEXTS: Final[dict[Phrase, str]] = {
+    "not_found": msgid(
+        "I could not find this in our help pages, so I would rather not guess. Would you like to talk to a person?"
+    ),
+    "busy": msgid("Many customers are asking right now. Your answer will come in a moment."),
+    "reading": msgid("Reading “{title}”"),
+    "searching": msgid("Looking through our help pages"),
+    "to_person": msgid("I am passing this on to a person."),
+    "still_working": msgid("This takes longer than usual"),
+    "confirm": msgid("Please check the card. Nothing happens until you confirm."),
+    "confirm_above": msgid("The card for this is further up in the chat. Nothing happens until you confirm it there."),
+    "awaits_approval": msgid("A colleague still has to decide on this. Nothing happens before then."),
+    "under_way": msgid("This request is already under way, so nothing new was started."),
+    "shop_silent": msgid(
+        "The shop's system is not responding at the moment, so I cannot look anything up or prepare anything. "
+        "Please try again in a few minutes."
+    ),
+    "unconfirmed": msgid("Our help pages do not confirm this answer. A person can check it for you."),
+    "left_out": msgid("(left out: our help pages do not say this)"),
+    "withdrawn": msgid("All right, I have taken the card back. Nothing was done."),
+}
 
 
 def say(phrase: Phrase, language: str, /, **values: str) -> str:
     """Return a phrase in the language, in English where we have no other."""
-    return TEXTS.say(phrase, language, **values)
+    return text_in(language, _TEXTS[phrase], **values)

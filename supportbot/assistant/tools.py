@@ -16,6 +16,8 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.turns import check_held
 from supportbot.handoff.tickets import services as handoff
 from supportbot.llm.types import ToolCall, ToolSpec
+from supportbot.observing import genai
+from supportbot.observing.tracing import span
 
 MAX_ARGUMENT_CHARACTERS: Final = 16_000
 MAX_REASON_CHARACTERS: Final = 500
@@ -63,13 +65,26 @@ class Tools:
         """Carry out one call; a refusal is returned to the model and audited. Raises LeaseLost."""
         try:
             self._check(call, place)
-            if call.name == REQUEST_HUMAN.name:
-                return _request_human(call, place)
-            return withdraw_cards(place) if call.name == WITHDRAW_CARDS.name else use_action(call, place)
+            with span(genai.tool(call.name)):  # a name that was offered, whatever the model wrote
+                return self._carry_out(call, place)
         except ToolRefused as refusal:
             if place.position <= MAX_CALLS:  # of a flood, only the first call too many is audited
-                _audit(refusal, place, tool=call.name)
+                self._audit(refusal, place, tool=call.name)
             return ToolResult(refusal.message)
+
+    def end_of_steps(self, place: Place) -> ToolResult:
+        """Return the end of a turn whose model keeps asking for tools: audited, with the offer of a person."""
+        refusal = TooManySteps()
+        self._audit(refusal, place)
+        return ToolResult(refusal.message, offers_human=True)
+
+    def _carry_out(self, call: ToolCall, place: Place) -> ToolResult:
+        if call.name == REQUEST_HUMAN.name:
+            return _request_human(call, place)
+        return withdraw_cards(place) if call.name == WITHDRAW_CARDS.name else use_action(call, place)
+
+    def _audit(self, refusal: ToolRefused, place: Place, *, tool: str = "") -> None:
+        _audit(refusal, place, tool=tool)
 
     def _check(self, call: ToolCall, place: Place) -> None:
         """Raise ToolRefused for a call that was not offered, is one too many or repeats an earlier one."""
@@ -83,28 +98,31 @@ class Tools:
         self._asked.add(request)
 
 
-def end_of_steps(place: Place) -> ToolResult:
-    """Return the end of a turn whose model keeps asking for tools: audited, with the offer of a person."""
-    refusal = TooManySteps()
-    _audit(refusal, place)
-    return ToolResult(refusal.message, offers_human=True)
-
-
-def _request_human(call: ToolCall, place: Place) -> ToolResult:
+def handoff_reason(call: ToolCall) -> str:
+    """Return why a model asks for a person; raises BadArguments."""
     arguments = parse_arguments(call.arguments)
     if arguments is None or set(arguments) - {"reason"} or not isinstance(arguments.get("reason", ""), str):
         raise BadArguments()
+    return str(arguments.get("reason", "")).strip()[:MAX_REASON_CHARACTERS]
+
+
+def handed_over(language: str) -> ToolResult:
+    """Return the result of a request for a person."""
+    return ToolResult("A person was asked to take over.", closing=say("to_person", language))
+
+
+def _request_human(call: ToolCall, place: Place) -> ToolResult:
+    summary = handoff_reason(call)
     check_held(place.claim)
-    summary = arguments.get("reason", "").strip()[:MAX_REASON_CHARACTERS]
     try:
         handoff.request(place.claim.conversation_id, reason="customer_asked", by="assistant", summary=summary)
     except ConversationEnded as error:  # by its customer, which also stopped this turn
         raise LeaseLost() from error
-    return ToolResult("A person was asked to take over.", closing=say("to_person", place.language))
+    return handed_over(place.language)
 
 
 def answerable(call: ToolCall, step: int, position: int) -> ToolCall:
-    """Return a call as it goes back to the model with its result: with an id of ours and valid arguments.
+    """Return a call as it goes back to the model with its result: with our own id and valid arguments.
 
     Providers repeat ids or give none, and servers reject a history with duplicate ids or arguments that are not JSON:
     one slip of the model would cost the whole answer. Nine letters and digits suit the strictest server.

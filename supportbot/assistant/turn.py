@@ -11,30 +11,35 @@ from collections.abc import Mapping
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
-from django.db import Error as AnyDatabaseError
 from prometheus_client import Counter
 
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant import second_look
 from supportbot.assistant.action_tools import proposed_before
+from supportbot.assistant.admission import Admission
 from supportbot.assistant.calls import Place, ToolResult
 from supportbot.assistant.checks.verdict import Author
 from supportbot.assistant.composing import finalize
 from supportbot.assistant.context import TurnContext, build_context
 from supportbot.assistant.delta_buffer import DeltaBuffer
 from supportbot.assistant.drafting import Draft
+from supportbot.assistant.given import given
+from supportbot.assistant.guidelines import GuidelineMarks
+from supportbot.assistant.leases import leases
 from supportbot.assistant.limits import (
     MAX_STEPS,
     PIECE_CHARACTERS,
-    SAVE_EVERY_SECONDS,
     STATUS_AFTER_SECONDS,
     STILL_WORKING_AFTER_SECONDS,
 )
+from supportbot.assistant.prefetch import vectors_prefetched
 from supportbot.assistant.prompts import confidential_text, second_try
+from supportbot.assistant.reporting import TurnReport
 from supportbot.assistant.texts import say
-from supportbot.assistant.tools import Tools, answerable, end_of_steps
+from supportbot.assistant.tools import Tools, answerable
 from supportbot.assistant.vectors import vectors_of
 from supportbot.asyncdb import db, outside
 from supportbot.builtin.answerer import quotation_for
@@ -43,7 +48,7 @@ from supportbot.chat.errors import LeaseLost
 from supportbot.chat.retrieval_trace import RetrievalTrace
 from supportbot.chat.signals import Signal, StopRequested, TurnsSuperseded, WatchRequested
 from supportbot.chat.stream import signal_broker
-from supportbot.chat.turns import Claim, extend_lease, fail_turn, finish_turn, restart_attempt
+from supportbot.chat.turns import Claim, Heartbeat, fail_turn, finish_turn, restart_attempt
 from supportbot.language.detection import base_language
 from supportbot.llm import gateway
 from supportbot.llm.errors import LlmError
@@ -59,6 +64,9 @@ from supportbot.llm.types import (
     TextDelta,
     ToolCall,
 )
+from supportbot.observing import genai
+from supportbot.observing.context import concerning
+from supportbot.observing.tracing import span
 
 logger = logging.getLogger(__name__)
 # By code alone, never by what was said.
@@ -68,51 +76,73 @@ SECOND_TRIES = Counter("supportbot_second_tries_total", "Answers lost to the che
 
 
 class Turn:
-    """Carries out one claim. Use once."""
+    """Carries out one claim, once there is room for it. Use once."""
 
-    def __init__(self, claim: Claim) -> None:
+    def __init__(self, claim: Claim, admission: Admission | None = None) -> None:
         self.claim = claim
+        self._admission = admission
         self._deltas = DeltaBuffer(claim)
         self._draft = Draft((), "en")
         self._language = base_language(claim.locale)  # until the question has been read
         self._status = say("searching", self._language)
         self._is_late = False
         self._trace: RetrievalTrace | None = None
+        self._release: UUID | None = None
+        self._guidelines = GuidelineMarks(())
         self._is_stopped = False
         self._is_void = False
         self._lookup_summaries: list[str] = []  # what was looked up, in our words
         self._looked_up: list[str] = []  # the full texts
         self._blocks: tuple[Mapping[str, Any], ...] = ()  # what the answer asks for by buttons and forms
+        self._cards: tuple[Mapping[str, Any], ...] = ()  # records that were looked up
+        self._report = TurnReport(claim)
         self._writing: asyncio.Task[Answer] | None = None
-        self._claim_in_use = asyncio.Lock()
+        self._is_claim_changing = False
 
     async def run(self) -> None:
         """Write and store the answer, or record that it failed."""
-        with workspace_scope(self.claim.workspace_id):
-            await signal_broker().listen(self.claim.conversation_id, self._on_signal)
-            heartbeat = asyncio.create_task(self._keep_lease())
+        claim, report = self.claim, self._report
+        ids = {"turn": claim.turn_id, "conversation": claim.conversation_id, "workspace": claim.workspace_id}
+        with workspace_scope(claim.workspace_id), concerning(**ids), span(genai.turn(claim.conversation_id)):
+            await signal_broker().listen(claim.conversation_id, self._on_signal)
             try:
-                answer = await self._write()
-                self._deltas.flush()
-                await db(finish_turn, self.claim, answer, self._trace_of(answer))
-                _count(answer)
+                await self._answer()
             except LeaseLost:
-                logger.info("turn %s: the claim was lost", self.claim.turn_id)
+                report.outcome = "lost"
+                logger.info("the claim of a turn was lost")
             except LlmError as error:
-                logger.warning("turn %s: %s", self.claim.turn_id, error.code)
+                report.code = error.code
+                logger.warning("a turn failed: %s", error.code)
                 with suppress(LeaseLost):
                     await db(fail_turn, self.claim, error.code)
+            except asyncio.CancelledError:
+                report.outcome = "released"
+                raise
             finally:
-                heartbeat.cancel()
+                report.tell(self.claim.attempt)
                 self._deltas.close()
-                signal_broker().unlisten(self.claim.conversation_id, self._on_signal)
+                signal_broker().unlisten(claim.conversation_id, self._on_signal)
+
+    async def _answer(self) -> None:
+        with leases.kept(self):
+            answer = replace(await self._write(), release=self._release)
+            self._deltas.flush()
+            self._report.phases.mark("first_text")
+            with self._report.phases.during("store"):
+                await db(finish_turn, self.claim, answer, self._trace_of(answer))
+        self._report.settle(answer)
+        _count(answer)
 
     def _trace_of(self, answer: Answer) -> RetrievalTrace | None:
         """Return what the answer was made from and what was withheld; None if there is nothing to record."""
-        if not answer.withheld and answer.is_confirmed is None:
+        followed = () if answer.is_abstention else self._guidelines.followed
+        if not answer.withheld and answer.is_confirmed is None and not followed:
             return self._trace
         return replace(
-            self._trace or RetrievalTrace("", ()), withheld=answer.withheld, is_confirmed=answer.is_confirmed
+            self._trace or RetrievalTrace("", ()),
+            withheld=answer.withheld,
+            is_confirmed=answer.is_confirmed,
+            guidelines=followed,
         )
 
     async def _write(self) -> Answer:
@@ -132,38 +162,72 @@ class Turn:
     async def _compose(self) -> Answer:
         timers = self._announce_work()
         try:
-            context = await db(build_context, self.claim)
-            self._language, self._trace = context.language, context.trace
+            await self._begin()
+            with self._report.phases.during("search"):
+                await vectors_prefetched(self.claim.conversation_id)
+                context = await self._context()
+            self._language, self._trace, self._release = context.language, context.trace, context.release
             self._begin_draft(context)
             if self.claim.attempt > 1:
                 earlier = await db(proposed_before, self.claim, context.language)
                 if earlier:
                     return await self._checked(context.request, earlier)
+            if context.curated is not None:
+                return self._given(given(context.curated))
             if context.request.is_answerable and context.passages:
                 self._set_status(say("reading", self._language, title=context.passages[0].title))
-            return await self._converse(context)
+            return _as_small_talk(await self._converse(context), context.courtesy)
         finally:
             for timer in timers:
                 timer.cancel()
 
+    async def _begin(self) -> None:
+        """Wait until the process has room for this turn; a customer who has to wait is told why."""
+        if self._admission is None:
+            return
+        work = self._status
+        if not self._admission.has_room:
+            self._status = say("busy", self._language)
+        with self._report.phases.during("queue"):
+            await self._admission.enter()
+        if self._status != work:
+            self._set_status(work)
+
+    def _given(self, answer: Answer) -> Answer:
+        """Show a curated answer at once."""
+        self._report.route = "builtin"
+        self._deltas.emit(answer.text)
+        return answer
+
+    async def _context(self) -> TurnContext:
+        return await db(build_context, self.claim)
+
+    def _tools(self, request: ModelRequest) -> Tools:
+        return Tools(request.tools)
+
+    def _may_fall_back(self) -> bool:
+        """Return whether another route may answer if the first one fails."""
+        return True
+
     async def _converse(self, context: TurnContext) -> Answer:
         """Ask the model step by step until it is done or a tool ends the turn."""
         request = context.request
-        tools = Tools(request.tools)
+        tools = self._tools(request)
         for step in range(MAX_STEPS):
             calls = await self._ask(request, context)
-            results = [
-                # Read the claim now: a fallback may have raised its attempt.
-                await outside(tools.use, call, Place(self.claim, step, position, context.language))
-                for position, call in enumerate(calls)
-            ]
+            with self._report.phases.during("tools"):
+                results = [
+                    # Read the claim now: a fallback may have raised its attempt.
+                    await outside(tools.use, call, Place(self.claim, step, position, context.language))
+                    for position, call in enumerate(calls)
+                ]
             if not calls or any(result.closing for result in results):
                 return await self._ended(request, context, results)
             self._deltas.emit(self._draft.end_paragraph())
             await self._settle()
             self._learn(results)
             request = _with_results(request, step, calls, results)
-        results = [await outside(end_of_steps, Place(self.claim, MAX_STEPS, 0, context.language))]
+        results = [await outside(tools.end_of_steps, Place(self.claim, MAX_STEPS, 0, context.language))]
         return await self._ended(request, context, results)
 
     async def _ended(self, request: ModelRequest, context: TurnContext, results: list[ToolResult]) -> Answer:
@@ -185,10 +249,11 @@ class Turn:
         return replace(last, withheld=withheld)
 
     async def _checked(self, request: ModelRequest, results: list[ToolResult]) -> Answer:
-        self._deltas.emit(self._draft.finish())
-        await self._settle()
-        self._draft.apply(await second_look.verdicts(request, self._draft.doubtful, self._draft.facts))
-        return finalize(self._draft.answer(), results, self._lookup_summaries, self._blocks)
+        with self._report.phases.during("check"):
+            self._deltas.emit(self._draft.finish())
+            await self._settle()
+            self._draft.apply(await second_look.verdicts(request, self._draft.doubtful, self._draft.facts))
+            return finalize(self._draft.answer(), results, self._lookup_summaries, self._blocks, self._cards)
 
     def _is_worth_another_try(self, answer: Answer, context: TurnContext, results: list[ToolResult]) -> bool:
         """Return whether the checks rejected a model's answer although search was sure that the pages have one."""
@@ -207,10 +272,13 @@ class Turn:
     async def _settle(self) -> None:
         """Give the draft the vectors it asks for, computed in a thread so that the event loop stays free."""
         while texts := self._draft.unsure:
-            self._deltas.emit(self._draft.weigh(await asyncio.to_thread(vectors_of, texts)))
+            with self._report.phases.during("check"):
+                vectors = await asyncio.to_thread(vectors_of, texts)
+            self._deltas.emit(self._draft.weigh(vectors))
 
     def _learn(self, results: list[ToolResult]) -> None:
         for result in results:
+            self._cards += tuple(card for card in result.cards if card not in self._cards)
             if result.summary:
                 self._lookup_summaries.append(result.summary)
                 self._looked_up.append(result.looked_up)
@@ -219,28 +287,30 @@ class Turn:
     async def _ask(self, request: ModelRequest, context: TurnContext) -> list[ToolCall]:
         """Stream one model answer into the draft; return the tool calls in it."""
         calls: list[ToolCall] = []
-        async with aclosing(gateway.stream(request)) as events:
-            async for event in events:
-                await self._take(event, context, calls)
+        with self._report.phases.during("model"):
+            async with aclosing(gateway.stream(request, may_fall_back=self._may_fall_back)) as events:
+                async for event in events:
+                    await self._take(event, context, calls)
         return calls
 
     async def _take(self, event: ModelEvent, context: TurnContext, calls: list[ToolCall]) -> None:
         match event:
             case TextDelta(text):
-                await self._show(text)
+                await self._show(self._guidelines.without_marks(text))
             case Blocks(blocks):
                 self._blocks = blocks
             case ToolCall():
                 calls.append(event)
             case RouteStarted(provider=provider):
-                self._draft.by = _author(provider)
+                self._draft.by, self._report.route = _author(provider), provider
             case Finished(finish_reason=reason):
+                await self._show(self._guidelines.rest())
                 if reason in CUT_OFF:
                     self._draft.break_off()
             case Restarted(provider=provider):
                 calls.clear()
                 await self._begin_again(context)
-                self._draft.by = _author(provider)
+                self._draft.by, self._report.route = _author(provider), provider
 
     async def _show(self, text: str) -> None:
         """Check and show text, in small pieces so that a server that sends pages at once blocks no other chat."""
@@ -249,14 +319,20 @@ class Turn:
                 await asyncio.sleep(0)
             self._deltas.emit(self._draft.write(text[start : start + PIECE_CHARACTERS]))
             await self._settle()
+            if self._deltas.text:
+                self._report.phases.mark("first_text")
 
     async def _begin_again(self, context: TurnContext) -> None:
         """Start over for another route or try; readers notice only if text was already shown."""
         self._begin_draft(context)
-        if self._deltas.text:
-            async with self._claim_in_use:
-                await self._raise_attempt()
+        if not self._deltas.text:
+            return
+        self._is_claim_changing = True
+        try:
+            await self._raise_attempt()
             self._deltas.restart(self.claim)
+        finally:
+            self._is_claim_changing = False
 
     async def _raise_attempt(self) -> None:
         """Continue under the next attempt. A stop in the meantime ends that attempt, since the row already has it."""
@@ -269,6 +345,7 @@ class Turn:
 
     def _begin_draft(self, context: TurnContext, by: Author = "model") -> None:
         self._blocks = ()
+        self._guidelines = GuidelineMarks(context.guidelines if by == "model" else ())
         self._draft = Draft(
             context.passages,
             context.language,
@@ -306,36 +383,34 @@ class Turn:
 
     def _on_signal(self, signal: Signal) -> None:
         if isinstance(signal, TurnsSuperseded):
-            self._is_void = True
-            self._cancel()
+            self.claim_lost()
         elif isinstance(signal, StopRequested) and signal.turn == str(self.claim.turn_id):
-            self._stop()
+            self.stop_requested()
         elif isinstance(signal, WatchRequested):
             self._deltas.repeat()
-
-    def _stop(self) -> None:
-        self._is_stopped = True
-        self._cancel()
 
     def _cancel(self) -> None:
         if self._writing is not None:
             self._writing.cancel()
 
-    async def _keep_lease(self) -> None:
-        """Save what was shown and extend the lease once a second; notice a stop or a loss whose signal got lost."""
-        while True:
-            await asyncio.sleep(SAVE_EVERY_SECONDS)
-            try:
-                async with self._claim_in_use:  # an attempt that changes in between would look like a loss
-                    is_stopped = await db(extend_lease, self.claim, text=self._deltas.text, index=self._deltas.index)
-            except LeaseLost:
-                self._is_void = True
-                self._cancel()
-                return
-            except AnyDatabaseError:
-                continue  # the next beat tries again and notices a lease that has expired by then
-            if is_stopped:
-                self._stop()
+    # --- Asked by the thread that keeps the leases; it also notices a stop or a loss whose signal got lost.
+
+    def heartbeat(self) -> Heartbeat | None:
+        text, index = self._deltas.sent
+        return None if self._is_claim_changing else Heartbeat(self.claim, text, index)
+
+    def claim_lost(self) -> None:
+        self._is_void = True
+        self._cancel()
+
+    def stop_requested(self) -> None:
+        self._is_stopped = True
+        self._cancel()
+
+
+def _as_small_talk(answer: Answer, courtesy: str) -> Answer:
+    """Return the reply to a courtesy: where nothing was asked, nothing is left unanswered."""
+    return replace(answer, courtesy=courtesy, is_abstention=False) if courtesy else answer
 
 
 def _count(answer: Answer) -> None:

@@ -1,5 +1,5 @@
-"""What was said before: follow-ups made whole, several questions parted, and a summary for whoever takes over. Pure but
-for `intents`.
+"""Follow-ups made self-contained, messages split into questions, and a summary for whoever takes over. Pure but for
+`intents`.
 """
 
 from collections.abc import Sequence
@@ -11,56 +11,59 @@ from supportbot.builtin.intents import courtesy
 from supportbot.builtin.phrases import say
 from supportbot.language.detection import detect
 from supportbot.language.followups import (
-    begins_asking,
-    carried_on,
+    begins_like_question,
+    content_words,
+    has_back_reference,
     is_incomplete,
-    may_lean,
-    own_words,
-    parted,
-    points_back,
+    join_follow_up,
+    may_be_follow_up,
+    split_at_questions,
 )
 from supportbot.llm.types import ChatMessage
 
-QUESTIONS_MOST: Final = 3
-QUOTE_MOST: Final = 300
+MAX_QUESTIONS: Final = 3
+MAX_LOOKED_AT: Final = 8  # parts of a message, with its courtesies: whether one is a courtesy takes a vector
+MAX_QUOTE: Final = 300
 
 
 def standalone(question: str, messages: Sequence[ChatMessage]) -> str:
-    """Return the question with the words it leans on: one that leans gets the customer's previous question in front."""
+    """Return a question that can be understood alone: a follow-up gets the customer's previous question in front."""
     earlier = [text for text in _said_by_customer(messages) if text.strip() != question.strip()]
-    if not earlier or not may_lean(question) or courtesy(question):
+    if not earlier or not may_be_follow_up(question) or courtesy(question):
         return question
-    return reduce(carried_on, [*(text[:QUOTE_MOST] for text in _topic(earlier)), question])
+    return reduce(join_follow_up, [*(text[:MAX_QUOTE] for text in _topic(earlier)), question])
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One question of a message that asks several, as it was said and as it is searched for."""
+    """One question of a message that asks several: as written, and as searched for."""
 
     said: str
     sought: str
 
 
 def questions_in(text: str) -> tuple[Part, ...]:
-    """Return the questions of a message that asks several, if the first can be meant alone; else the message as it is.
+    """Return the questions of a message that asks several, if the first makes sense alone; else the whole message.
 
-    What leans on the first ("and is it in stock?") is searched for with it.
+    One that depends on the first ("and is it in stock?") is searched for with it.
     """
-    parts = [part.strip() for part in parted(text)]
-    telling = [part for part in parts if (own_words(part) or begins_asking(part)) and not courtesy(part)]
-    first, *others = telling or [text]
-    if not 1 <= len(others) < QUESTIONS_MOST or _leans(first):
+    parts = [part.strip() for part in split_at_questions(text)]
+    telling = [part for part in parts if content_words(part) or begins_like_question(part)]
+    if len(telling) > MAX_LOOKED_AT:
         return (Part(text, text),)
-    sought = (carried_on(first, part) if _leans(part) else part for part in others)
+    first, *others = [part for part in telling if not courtesy(part)] or [text]
+    if not 1 <= len(others) < MAX_QUESTIONS or _leans(first):
+        return (Part(text, text),)
+    sought = (join_follow_up(first, part) if _leans(part) else part for part in others)
     return Part(first, first), *map(Part, others, sought)
 
 
 def _leans(question: str) -> bool:
-    return is_incomplete(question) or points_back(question)
+    return is_incomplete(question) or has_back_reference(question)
 
 
 def summary(messages: Sequence[ChatMessage], locale: str) -> str:
-    """Return two or three lines for whoever takes over: what the customer came for, said last, and was answered."""
+    """Return up to three lines for whoever takes over: the customer's first and last message, and the last answer."""
     said = _said_by_customer(messages)
     language = detect(" ".join(said), locale)
     if not said:
@@ -75,7 +78,7 @@ def summary(messages: Sequence[ChatMessage], locale: str) -> str:
 
 
 def _topic(earlier: Sequence[str]) -> Sequence[str]:
-    """Return the last question; where it leans itself, with the one that it leans on."""
+    """Return the last question; if it is a follow-up itself, with the one that it follows."""
     last = earlier[-1]
     if len(earlier) == 1 or not is_incomplete(last):
         return [last]
@@ -93,4 +96,4 @@ def _said_by_customer(messages: Sequence[ChatMessage]) -> list[str]:
 
 def _quote(text: str) -> str:
     text = " ".join(text.split())
-    return text if len(text) <= QUOTE_MOST else text[: QUOTE_MOST - 1].rsplit(" ", 1)[0] + "…"
+    return text if len(text) <= MAX_QUOTE else text[: MAX_QUOTE - 1].rsplit(" ", 1)[0] + "…"

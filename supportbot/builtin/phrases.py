@@ -1,18 +1,21 @@
-"""What the built-in answerer says in its own words (`data/phrases.*.json`), and what of it is known again.
+"""The built-in answerer's own phrases, and how they are recognised in a conversation.
 
-Short, plain, honest; no promise that it cannot keep. Around a wish it asks and points at the card, and never says that
-something was done: each such sentence is a question or a courtesy, so it needs no source. A conversation is the only
-memory of what was asked.
+Short, plain, honest; no promise that it cannot keep. About an action it asks and points to the card, and never says
+that something was done: each such sentence is a question or a courtesy, so it needs no source. The conversation is the
+only memory of what was asked.
 """
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Final, Literal, get_args
 
-from supportbot.language.phrases import Phrases, pattern_of
+from supportbot.formats import format_day_of_year
+from supportbot.formats import language_name as name_of_language
 from supportbot.language.sentences import sentences_of, unmarked
+from supportbot.translation import in_all_languages, msgid, text_in
 
-AroundAWish = Literal[
+IntentPhrase = Literal[
     "which_of_these", "order_number", "amount", "address", "other", "choice", "sign_in", "use_card",
     "left_alone", "meant",
 ]  # fmt: skip
@@ -20,77 +23,185 @@ Courtesy = Literal[
     "greeting", "thanks", "farewell", "acknowledgement", "complaint", "unclear", "who", "can_do", "how_are_you"
 ]
 Phrase = Literal[
-    AroundAWish, Courtesy, "only_asks", "no_reason", "offer", "not_found", "nothing_on", "foreign_page", "goes_on",
-    "to_person", "no_person", "wants", "last_said", "answered", "nothing_said",
+    IntentPhrase, Courtesy, "only_asks", "no_reason", "offer", "not_found", "nothing_on", "foreign_page", "goes_on",
+    "to_person", "no_person", "once_signed_in", "wants", "last_said", "answered", "nothing_said",
 ]  # fmt: skip
 
-PHRASES: Final = Phrases("supportbot.builtin", "phrases")
+_PHRASES: Final[dict[Phrase, str]] = {
+    "offer": msgid("Would you like to talk to a person?"),
+    "not_found": msgid(
+        "I could not find this in our help pages, so I would rather not guess. Would you like to talk to a person?"
+    ),
+    "nothing_on": msgid("I found nothing in our help pages on “{question}”."),
+    "foreign_page": msgid("Our page on this is in {language}:"),
+    "goes_on": msgid("That page says more about this."),
+    "to_person": msgid("I am passing this on to a person."),
+    "no_person": msgid('A person can take over at any time: choose "Talk to a person".'),
+    "greeting": msgid(
+        "Hello. You are talking to an AI assistant that answers from our help pages. What would you like to know?"
+    ),
+    "thanks": msgid("You are welcome. I am an AI assistant; ask me anything else about our help pages."),
+    "farewell": msgid("Goodbye. This AI assistant is here whenever you need it."),
+    "acknowledgement": msgid("All right. Is there anything else you would like to know?"),
+    "who": msgid(
+        "I am an AI assistant. I answer by quoting our help pages word for word. A person can take over at any time."
+    ),
+    "can_do": msgid(
+        "I answer questions from our help pages and show the page each answer is from. When you are signed in, I "
+        "can also look up your orders and prepare what you want done with them; nothing happens until you confirm "
+        "it. A person can take over at any time."
+    ),
+    "how_are_you": msgid(
+        "I am an AI assistant, ready to look things up in our help pages. What would you like to know?"
+    ),
+    "complaint": msgid("I am sorry about that. Would you like to talk to a person?"),
+    "unclear": msgid("I am sorry to hear that. What exactly is it about, and what happens when you try?"),
+    "wants": msgid("Wants"),
+    "last_said": msgid("Last said"),
+    "answered": msgid("Answered"),
+    "nothing_said": msgid("The customer has not written anything yet."),
+    "which_of_these": msgid("Which of these orders is it about?"),
+    "order_number": msgid("What is the number of the order?"),
+    "amount": msgid("Which amount do you mean in digits?"),
+    "address": msgid("What is the new address with street and house number and postal code and city?"),
+    "other": msgid("What should I enter as {part}?"),
+    "choice": msgid("Which of these is it for {part}: {choices}?"),
+    "sign_in": msgid("Could you sign in to your account first and then ask me again?"),
+    "once_signed_in": msgid("If you sign in, I can also help with your own orders."),
+    "use_card": msgid("Please use the button on the card to confirm."),
+    "left_alone": msgid("All right. Is there anything else?"),
+    "meant": msgid("Should I prepare this for you: “{title}”? Or would you only like to know how it works?"),
+    "only_asks": msgid("I only want to know how it works"),
+    "no_reason": msgid("No reason given"),
+}
+# The names of the fields of actions, in questions.
+_FIELDS: Final[dict[str, str]] = {
+    # Translators: these stand in a question, as in "What should I enter as {part}?"
+    "line1": msgid("street and house number"),
+    "line2": msgid("second line"),
+    "postal_code": msgid("postal code"),
+    "city": msgid("city"),
+    "name": msgid("name"),
+    "country": msgid("country"),
+}
+# The labels of form fields.
+_TITLES: Final[dict[str, str]] = {
+    "line1": msgid("Street and house number"),
+    "line2": msgid("Second line"),
+    "postal_code": msgid("Postal code"),
+    "city": msgid("City"),
+    "name": msgid("Name"),
+    "country": msgid("Country"),
+}
+# The dates of an order.
+_DATES: Final[dict[str, str]] = {
+    "shipped_at": msgid("sent on {day}"),
+    "delivered_at": msgid("delivered on {day}"),
+    "expected_on": msgid("expected on {day}"),
+}
+_MAX_VALUE: Final = 300
+# What the shop's look-up says, in the words of `actions.reasons`.
+_NO_SUCH_ORDER: Final = msgid("There is no order {order} in your account.")
 
 
 def say(phrase: Phrase, language: str, /, **values: str) -> str:
-    """Return a phrase in `language`, in English where we have no other."""
-    return PHRASES.say(phrase, language, **values)
+    """Return a phrase in `language`, or in English if there is no translation."""
+    return text_in(language, _PHRASES[phrase], **values)
 
 
 def language_name(of: str, language: str) -> str:
-    """Return what `language` calls the language `of`."""
-    return PHRASES.named(f"language_{of}", language) or PHRASES.say("language_other", language)
+    """Return the name of the language `of` in `language`."""
+    return name_of_language(of, language) or text_in(language, "another language")
 
 
 def field_name(name: str, language: str) -> str:
-    """Return how a question calls a field of an action, or what stands before a date of an order."""
-    return PHRASES.named(f"field_{name}", language) or name.replace("_", " ")
+    """Return the name of an action's field in a question."""
+    return text_in(language, _FIELDS[name]) if name in _FIELDS else name.replace("_", " ")
 
 
 def field_title(name: str, language: str) -> str:
-    """Return what stands beside a field of a form."""
+    """Return the label of a form field."""
     plain = name.replace("_", " ")
-    return PHRASES.named(f"title_{name}", language) or f"{plain[:1].upper()}{plain[1:]}"
+    return text_in(language, _TITLES[name]) if name in _TITLES else f"{plain[:1].upper()}{plain[1:]}"
+
+
+def dated(name: str, iso: str, language: str) -> str:
+    """Return a date of an order in words, such as "sent on 4 March"."""
+    return text_in(language, _DATES[name], day=format_day_of_year(iso, language))
 
 
 def titles_of(name: str) -> frozenset[str]:
-    """Return what stands beside a field of a form, in any of our languages."""
-    return frozenset(field_title(name, language) for language in PHRASES.by_language)
+    """Return the labels of a form field in all languages."""
+    return in_all_languages(_TITLES[name]) if name in _TITLES else frozenset({field_title(name, "en")})
 
 
-def phrase_in(text: str) -> AroundAWish | None:
-    """Return what a text of the assistant says around a wish; None if it says nothing of the kind."""
-    phrases: tuple[AroundAWish, ...] = get_args(AroundAWish)
-    return next((phrase for phrase in phrases if any(said.search(text) for said in PHRASES.patterns(phrase))), None)
+def phrase_in(text: str) -> IntentPhrase | None:
+    """Return which phrase about an action an answer of the assistant holds, None if it holds none."""
+    return next(
+        (phrase for phrase, patterns in _about_an_action() if any(said.search(text) for said in patterns)), None
+    )
 
 
 def only_asks(text: str) -> bool:
-    """Return whether a text is what our button says for a question that was no wish."""
-    return text.strip() in PHRASES.in_all("only_asks")
+    """Return whether a text is the label of the button for "I am only asking"."""
+    return text.strip() in _in_all("only_asks")
 
 
 def names_the_way_to_a_person(text: str) -> bool:
-    """Return whether `text` tells how a person is reached, and nothing else."""
-    return text in PHRASES.in_all("no_person")
+    """Return whether `text` says how to reach a person, and nothing else."""
+    return text in _in_all("no_person")
 
 
 def is_offer_of_a_person(text: str) -> bool:
-    """Return whether `text` ends in our question whether to talk to a person."""
-    return text.rstrip().endswith(tuple(PHRASES.in_all("offer")))
+    """Return whether `text` ends with the offer to talk to a person."""
+    return text.rstrip().endswith(tuple(_in_all("offer")))
 
 
 def is_small_talk(text: str) -> bool:
-    """Return whether `text` is what we answer to a courtesy: nothing was asked, so nothing is left unanswered."""
-    return any(text in PHRASES.in_all(courtesy) for courtesy in get_args(Courtesy))
+    """Return whether `text` answers a courtesy: nothing was asked, so nothing is left unanswered."""
+    return any(text in _in_all(courtesy) for courtesy in get_args(Courtesy))
 
 
 def asks_back(text: str) -> bool:
-    """Return whether `text` asks the customer for what a wish lacks."""
+    """Return whether `text` asks the customer for a missing value of an action."""
     return phrase_in(text) is not None
 
 
+def denies_order(text: str) -> bool:
+    """Return whether an answer says that the customer has no order with the number they gave."""
+    return any(pattern.search(text) for pattern in _no_such_order())
+
+
 def is_ours(sentence: str) -> bool:
-    """Return whether a sentence is one of ours, word for word but for the values in it: it states no fact."""
+    """Return whether a sentence is one of these phrases, apart from the values in it: it states no fact."""
     said = unmarked(sentence).strip()
-    return any(pattern.fullmatch(said) for pattern in _sentences())
+    plain, patterns = _sentences()
+    return said in plain or any(pattern.fullmatch(said) for pattern in patterns)
+
+
+def _in_all(phrase: Phrase) -> frozenset[str]:
+    return in_all_languages(_PHRASES[phrase])
 
 
 @cache
-def _sentences() -> tuple[re.Pattern[str], ...]:
-    texts = {text for phrase in get_args(Phrase) for text in PHRASES.in_all(phrase)}
-    return tuple(map(pattern_of, {unmarked(said).strip() for text in texts for said in sentences_of(text)}))
+def _about_an_action() -> tuple[tuple[IntentPhrase, tuple[re.Pattern[str], ...]], ...]:
+    phrases: tuple[IntentPhrase, ...] = get_args(IntentPhrase)
+    return tuple((phrase, _patterns(_in_all(phrase))) for phrase in phrases)
+
+
+@cache
+def _no_such_order() -> tuple[re.Pattern[str], ...]:
+    return _patterns(in_all_languages(_NO_SUCH_ORDER))
+
+
+@cache
+def _sentences() -> tuple[frozenset[str], tuple[re.Pattern[str], ...]]:
+    """Return our sentences: those without values, and patterns of those with some."""
+    texts = {text for phrase in _PHRASES for text in _in_all(phrase)}
+    said = {unmarked(sentence).strip() for text in texts for sentence in sentences_of(text)}
+    return frozenset(one for one in said if "{" not in one), _patterns(one for one in said if "{" in one)
+
+
+def _patterns(texts: Iterable[str]) -> tuple[re.Pattern[str], ...]:
+    """Return what texts look like once their values stand in them."""
+    return tuple(re.compile(re.sub(r"\\\{\w+\\\}", rf"[^\\n]{{1,{_MAX_VALUE}}}?", re.escape(text))) for text in texts)

@@ -1,19 +1,19 @@
 """A passage as pieces that can be quoted whole: paragraphs, lists, tables, listings. Pure.
 
-Markdown's signs go, the words and their order stay, so that each line of a quotation is found again in the article.
+Markdown's markup goes, the words and their order stay, so that each quoted line can be found in the article.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from supportbot.language.blocks import Block, Kind, blocks
-from supportbot.language.lines import Line, lines_of, read_aloud
+from supportbot.language.blocks import Block, Kind, blocks_of_passage, names_of_columns
+from supportbot.language.lines import Line, lines_of, row_as_text
 from supportbot.llm.types import Source
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What reads as one. `position` counts the pieces of a passage, `lead` is the sentence that announces this one."""
+    """A unit that is read as one. `position` counts within the passage, `lead` is the sentence that introduces it."""
 
     kind: Kind
     lines: tuple[Line, ...]
@@ -21,7 +21,7 @@ class Piece:
     source: Source
     position: int
     lead: str = ""
-    columns: str = ""  # the names of a table's columns, read aloud
+    columns: str = ""  # the names of a table's columns as a sentence
 
     @property
     def text(self) -> str:
@@ -29,14 +29,15 @@ class Piece:
 
 
 def pieces_of(source: Source) -> list[Piece]:
-    """Return what can be quoted from a passage, in reading order; a heading is none."""
+    """Return what can be quoted from a passage, in reading order; headings are left out."""
     found: list[Piece] = []
-    for block, heading, lines in _blocks(blocks(source.text), source.heading):
+    for block, heading, lines in _blocks(blocks_of_passage(source.text, source.heading), source.heading):
         kind = block.kind
         last = found[-1] if found else None
         follows = last is not None and last.kind is Kind.PARAGRAPH and kind is not Kind.PARAGRAPH
         lead = last.lines[-1].text if last is not None and follows and last.heading == heading else ""
-        columns = read_aloud(block.header) if block.header else ""
+        # Of a table that began in an earlier passage, they are the heading.
+        columns = row_as_text(block.header) if block.header and heading != names_of_columns(block) else ""
         lead = lead if lead.endswith(":") else ""
         found.append(Piece(kind, tuple(lines), heading, source, len(found), lead, columns))
     return found

@@ -1,6 +1,6 @@
 """The built-in answerer behind the same interface as any model: no network, no key, no model.
 
-It quotes and never makes up; what it says in its own words stands in `builtin.phrases`.
+It quotes and never makes anything up; its own phrases are in `builtin.phrases`.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ class BuiltinProvider:
         reply = await asyncio.to_thread(reply_to, request)
         for piece in _PIECE.findall(reply.text):
             yield TextDelta(piece)
-            await asyncio.sleep(0)  # lets "stop" in between two pieces; there is no pretended typing
+            await asyncio.sleep(0)  # lets "stop" in between two pieces; typing is not simulated
         if reply.blocks:
             yield Blocks(reply.blocks)
         for call in reply.calls:

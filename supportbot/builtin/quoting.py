@@ -1,30 +1,30 @@
-"""How much is quoted and how it is laid out: whole paragraphs, steps and tables, each line with its source. Pure."""
+"""How much is quoted, and its layout: whole paragraphs, steps and tables, each line with its source. Pure."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from supportbot.builtin.phrases import language_name, say
 from supportbot.builtin.pieces import Piece
-from supportbot.builtin.ranking import QUOTED_MOST, Ranked, is_in, language_of, named_lines
+from supportbot.builtin.ranking import MAX_QUOTED, Ranked, is_in, language_of, named_lines
 from supportbot.language.blocks import Kind
 from supportbot.language.lines import Line
 from supportbot.language.words import words
 
-# The second piece answers where the first does not in one question of six (bench/quotes.py); one far behind seldom.
+# In one question of six only the second piece answers (bench/quotes.py); one far behind rarely does.
 FURTHER_SHARE: Final = 0.45
-CHARACTERS_MOST: Final = 700  # of a piece; of more, the part around the line that answers best
-LINES_MOST: Final = 8
+MAX_CHARACTERS: Final = 700  # of a piece; a longer one is cut around its best line
+MAX_LINES: Final = 8
 
 
 def to_quote(ranked: Sequence[Ranked]) -> list[Ranked]:
-    """Return the best piece and the next that adds something; of one passage in the order in which it is read."""
+    """Return the best piece and the next that adds something; in reading order if they are of one passage."""
     chosen: list[Ranked] = []
     for entry in ranked:
         if chosen and entry.score < FURTHER_SHARE * chosen[0].score:
             break
         if _adds_something(entry, chosen):
             chosen.append(entry)
-        if len(chosen) == QUOTED_MOST:
+        if len(chosen) == MAX_QUOTED:
             break
     if len({entry.piece.source.number for entry in chosen}) == 1:
         return sorted(chosen, key=lambda entry: entry.piece.position)
@@ -32,7 +32,7 @@ def to_quote(ranked: Sequence[Ranked]) -> list[Ranked]:
 
 
 def lead_to(chosen: Sequence[Ranked], language: str) -> str:
-    """Return the line that names the language of the page quoted; "" where it is the customer's."""
+    """Return the line that names the quoted page's language, "" if it is the customer's."""
     if not chosen or is_in(language, chosen[0].piece):
         return ""
     return say("foreign_page", language, language=language_name(language_of(chosen[0].piece), language))
@@ -58,13 +58,13 @@ def _adds_something(entry: Ranked, chosen: Sequence[Ranked]) -> bool:
 
 
 def _lines_of(entry: Ranked, question: str, language: str) -> Sequence[Line]:
-    """Return the whole piece; the rows that are asked for; of a long one, what stands around its best line."""
+    """Return the whole piece; of a table the rows asked for; of a long piece the lines around the best one."""
     piece = entry.piece
     if piece.kind is Kind.TABLE and (rows := named_lines(question, piece, language)):
-        return rows[:LINES_MOST]
+        return rows[:MAX_LINES]
     lines = [line for line in piece.lines if not line.is_pointer] or piece.lines
     at = first = last = lines.index(entry.line) if entry.line in lines else 0
-    while last - first + 1 < LINES_MOST:
+    while last - first + 1 < MAX_LINES:
         if last + 1 < len(lines) and _fits(lines[first : last + 2]):
             last += 1
         elif first > 0 and _fits(lines[first - 1 : last + 1]):
@@ -75,7 +75,7 @@ def _lines_of(entry: Ranked, question: str, language: str) -> Sequence[Line]:
 
 
 def _fits(lines: Sequence[Line]) -> bool:
-    return sum(len(line.text) for line in lines) <= CHARACTERS_MOST
+    return sum(len(line.text) for line in lines) <= MAX_CHARACTERS
 
 
 def _laid_out(piece: Piece, lines: Sequence[Line]) -> Iterator[str]:
@@ -89,11 +89,11 @@ def _laid_out(piece: Piece, lines: Sequence[Line]) -> Iterator[str]:
         yield f"{piece.columns} [{number}]"
     for line in lines:
         mark = f"{line.mark} " if line.mark else ""
-        # A fence is closed by a line that holds nothing else.
+        # A closing fence must stand alone on its line.
         yield f"{mark}{line.text}{chr(10) if piece.kind is Kind.CODE else ' '}[{number}]"
 
 
 def _heading_of(piece: Piece) -> str:
-    """Return what names a list or table; where the heading stands before the passage, it is in no source of ours."""
+    """Return the heading of a list or table, without a source if the passage does not include it."""
     mark = f" [{piece.source.number}]" if piece.heading in piece.source.text else ""
     return f"{piece.heading}{'' if piece.heading.endswith((':', '?')) else ':'}{mark}"

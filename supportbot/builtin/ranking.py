@@ -1,9 +1,9 @@
-"""Which pieces of the passages found answer a question, and which of them are compared with it by meaning. Pure.
+"""Which pieces of the passages answer a question, and which of them are compared with it by meaning. Pure.
 
-A piece earns by the rare words of the question in its best line, by the same in its headings at a discount, by search's
-own word for its passage, and by its meaning where that was measured: words alone choose wrongly between pieces that all
-speak of the subject. An embedding costs some tens of milliseconds, so only the few best by words are compared. No rule
-here knows a language: words are compared by their stems, and across languages the meaning decides.
+A piece scores for the question's rare words in its best line, for those in its headings at a discount, for the weight
+that search gave its passage, and for its similarity where that was measured: words alone choose wrongly between pieces
+about the same subject. An embedding takes some tens of milliseconds, so only the best few by words are compared. No
+rule here knows a language: words are compared by their stems, and across languages the meaning decides.
 """
 
 import math
@@ -17,29 +17,29 @@ from supportbot.language.blocks import Kind
 from supportbot.language.detection import base_language, detect
 from supportbot.language.followups import vague_stems
 from supportbot.language.lines import Line
-from supportbot.language.words import likeness, telling_stems
+from supportbot.language.words import content_stems, stem_similarity
 from supportbot.llm.types import ModelRequest
 
-QUOTED_MOST: Final = 2  # pieces
-COMPARED_MOST: Final = 6
+MAX_QUOTED: Final = 2  # pieces
+MAX_COMPARED: Final = 6
 CHARACTERS_COMPARED: Final = 400  # as good as the whole, and quicker
 HEADING_SHARE: Final = 0.25
 SOURCE_WEIGHT: Final = 0.3
-# What the nearest in meaning earns; the farthest that was measured earns nothing, since every embedding model has its
-# own band of cosines. From 0.5 to 1.2 it makes no difference on the demo (bench/quotes.py).
-NEARNESS_WEIGHT: Final = 0.8
+# For the most similar piece; the least similar scores 0, since every embedding model has its own band of cosines.
+# Between 0.5 and 1.2 the demo shows no difference (bench/quotes.py).
+SIMILARITY_WEIGHT: Final = 0.8
 OPENING_BONUS: Final = 0.05  # a page begins with the general rule
 OTHER_LANGUAGE_SHARE: Final = 0.6
 ENGLISH: Final = "en"
-ENGLISH_SHARE: Final = 0.6  # of the best passage's weight, to be quoted before it where both are foreign
-NO_ANSWER_SHARE: Final = 0.4  # of a question, a listing, a mere pointer
-# Of a follow-up's own words beside those it leans on: "And to Austria?" is no more about Italy.
+ENGLISH_SHARE: Final = 0.6  # of the best passage's weight, for English to win where both are foreign
+NO_ANSWER_SHARE: Final = 0.4  # for a question, a listing, a mere pointer
+# Of a follow-up's own words against those of the earlier question: "And to Austria?" is not about Italy any more.
 NEWEST_WEIGHT: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A piece, its line that answers best, and a score of which only order and ratio mean something."""
+    """A piece, its best line, and a score of which only order and ratio have a meaning."""
 
     piece: Piece
     line: Line
@@ -47,12 +47,11 @@ class Ranked:
 
 
 def worth_comparing(request: ModelRequest) -> dict[str, str]:
-    """Return the text to embed for each piece that may answer; empty where nothing is to be quoted.
+    """Return the text to embed for each piece that may answer; {} if nothing is to be quoted.
 
-    A whole piece tells best what is to be quoted, under its title and heading: alone, "It costs nothing" means
-    everything.
+    The whole piece is embedded, under its title and heading: alone, "It costs nothing" may mean anything.
     """
-    best = ranked(request)[:COMPARED_MOST] if request.is_answerable else []
+    best = ranked(request)[:MAX_COMPARED] if request.is_answerable else []
     return {
         entry.piece.text: _in_its_place(entry.piece, " ".join(line.compared for line in entry.piece.lines))
         for entry in best
@@ -60,11 +59,11 @@ def worth_comparing(request: ModelRequest) -> dict[str, str]:
 
 
 def worth_checking(request: ModelRequest) -> dict[str, str]:
-    """Return the text to embed for the best line of each piece that will be quoted, once pieces were compared.
+    """Return the text to embed for the best line of each piece to quote, after pieces were compared.
 
-    It tells best whether the piece answers at all.
+    The line shows best whether the piece answers at all.
     """
-    best = ranked(request)[:QUOTED_MOST] if request.is_answerable else []
+    best = ranked(request)[:MAX_QUOTED] if request.is_answerable else []
     return {entry.line.text: _in_its_place(entry.piece, entry.line.compared) for entry in best}
 
 
@@ -77,7 +76,8 @@ def ranked(request: ModelRequest) -> list[Ranked]:
     language = detect(request.question, base_language(request.locale))
     pieces = _in_one_language([piece for source in request.sources for piece in pieces_of(source)], language)
     weights = _weights(request, pieces, language)
-    near = _spread({piece.text: request.nearness[piece.text] for piece in pieces if piece.text in request.nearness})
+    measured = request.similarities
+    near = _spread({piece.text: measured[piece.text] for piece in pieces if piece.text in measured})
     found = [_ranked(piece, weights, near.get(piece.text, 0.0), language) for piece in pieces]
     return sorted(found, key=lambda entry: -entry.score)
 
@@ -88,7 +88,7 @@ def _ranked(piece: Piece, weights: Mapping[str, float], near: float, language: s
 
     line = max(piece.lines, key=of)
     score = of(line) + HEADING_SHARE * _share(weights, f"{piece.source.title} {piece.heading}", language)
-    score += SOURCE_WEIGHT * piece.source.weight + NEARNESS_WEIGHT * near
+    score += SOURCE_WEIGHT * piece.source.weight + SIMILARITY_WEIGHT * near
     if piece.kind is Kind.CODE or all(line.answers_nothing for line in piece.lines):
         score *= NO_ANSWER_SHARE
     score *= 1.0 if is_in(language, piece) else OTHER_LANGUAGE_SHARE
@@ -97,53 +97,55 @@ def _ranked(piece: Piece, weights: Mapping[str, float], near: float, language: s
 
 
 def _weights(request: ModelRequest, pieces: Sequence[Piece], language: str) -> dict[str, float]:
-    """Return each asked stem's share of the whole: a rare one weighs more, one in no line was still asked."""
+    """Return each question stem's share of the weight: rare ones weigh more, and those in no line count too."""
     lines = [_stems(line.compared, language) for line in {line for piece in pieces for line in piece.lines}]
     newest = _asked(request.question, language) if request.question != request.sought else frozenset()
     inverse = {}
     for term in _asked(request.sought, language):
-        hits = sum(bool(likeness(term, terms)) for terms in lines)
+        hits = sum(bool(stem_similarity(term, terms)) for terms in lines)
         inverse[term] = math.log(1 + (len(lines) + 1) / (hits + 0.5)) * (NEWEST_WEIGHT if term in newest else 1.0)
     total = sum(inverse.values()) or 1.0
     return {term: weight / total for term, weight in inverse.items()}
 
 
 def _share(weights: Mapping[str, float], text: str, language: str) -> float:
-    """Return which share of the question's weight the words of a text cover."""
+    """Return the share of the question's weight that the words of a text cover."""
     terms = _stems(text, language)
-    return sum(weight * likeness(term, terms) for term, weight in weights.items())
+    return sum(weight * stem_similarity(term, terms) for term, weight in weights.items())
 
 
-def _spread(nearness: Mapping[str, float]) -> dict[str, float]:
-    """Return the cosines between 0 for the farthest and 1 for the nearest; nothing if they do not differ."""
-    least, most = min(nearness.values(), default=0.0), max(nearness.values(), default=0.0)
-    return {text: (cosine - least) / (most - least) for text, cosine in nearness.items()} if most > least else {}
+def _spread(similarities: Mapping[str, float]) -> dict[str, float]:
+    """Return the cosines scaled to 0 for the least similar and 1 for the most; {} if they do not differ."""
+    least, most = min(similarities.values(), default=0.0), max(similarities.values(), default=0.0)
+    return {text: (cosine - least) / (most - least) for text, cosine in similarities.items()} if most > least else {}
 
 
 def _asked(question: str, language: str) -> frozenset[str]:
-    """Return the stems of what a question is about; "things" and "items" only where it names nothing else."""
+    """Return the stems of what a question is about; "things" and "items" count only if it names nothing else."""
     stems = _stems(question, language)
     return stems - vague_stems(language) or stems
 
 
 @lru_cache(maxsize=8_192)
 def _stems(text: str, language: str) -> frozenset[str]:
-    return frozenset(telling_stems(text, language))
+    return frozenset(content_stems(text, language))
 
 
 def named_lines(question: str, piece: Piece, language: str) -> list[Line]:
-    """Return the lines that hold most of the question's words that not all of them hold: the row that is asked for."""
+    """Return the lines with most of the question's distinguishing words, those not in every line: the row asked for."""
     asked = _asked(question, language)
-    held = {line: {term for term in asked if likeness(term, _stems(line.text, language))} for line in piece.lines}
+    held = {
+        line: {term for term in asked if stem_similarity(term, _stems(line.text, language))} for line in piece.lines
+    }
     telling = asked - frozenset.intersection(asked, *held.values())
     most = max(len(terms & telling) for terms in held.values())
     return [line for line, terms in held.items() if most and len(terms & telling) == most]
 
 
 def _in_one_language(pieces: Sequence[Piece], language: str) -> Sequence[Piece]:
-    """Return all pieces where some are in the customer's language; else those of one language alone, English first.
+    """Return all pieces if some are in the customer's language; else those of one language, preferably English.
 
-    A customer who reads none of our languages would rather read one page than the same twice.
+    Where no page is in their language, customers would rather read one page than the same one twice.
     """
     if not pieces or any(is_in(language, piece) for piece in pieces):
         return pieces
@@ -156,7 +158,7 @@ def _in_one_language(pieces: Sequence[Piece], language: str) -> Sequence[Piece]:
 
 
 def is_in(language: str, piece: Piece) -> bool:
-    """Return whether a piece is of a page in the language, or of one that names none."""
+    """Return whether a piece is from a page in the language, or from one without a language."""
     return language_of(piece) in ("", language)
 
 

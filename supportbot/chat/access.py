@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from actions.audit import record_refusal
 from supportbot.accounts.principals import Caller, CustomerCaller
 from supportbot.chat.models import Conversation
+from supportbot.chat.statements import conversation_in_scope
 from supportbot.errors import NotFound
 
 # Write access includes reading; tickets are opened on conversations too.
@@ -28,17 +29,18 @@ def conversation_for(caller: Caller, conversation_id: UUID) -> Conversation:
 
     Staff need one of OPENING_SCOPES; the endpoint checks what they may do with it.
     """
-    if isinstance(caller, CustomerCaller):
-        conversations = conversations_of(caller)
-    elif any(caller.may(scope) for scope in OPENING_SCOPES):
-        conversations = Conversation.objects.filter(workspace_id=caller.workspace_id)
-    else:
+    if not isinstance(caller, CustomerCaller) and not any(caller.may(scope) for scope in OPENING_SCOPES):
         raise NotFound()
-    conversation = conversations.filter(pk=conversation_id).first()
-    if conversation is None:
+    conversation = conversation_in_scope(conversation_id)
+    if conversation is None or not _is_within_reach(caller, conversation):
         error = NotFound()
         if isinstance(caller, CustomerCaller):  # for foreign and missing ones alike, so that timing reveals nothing
             actor = f"customer:{caller.customer_id}"
             record_refusal("conversation.not_theirs", error, actor=actor, asked_for=str(conversation_id))
         raise error
     return conversation
+
+
+def _is_within_reach(caller: Caller, conversation: Conversation) -> bool:
+    is_theirs = not isinstance(caller, CustomerCaller) or conversation.customer_id == caller.customer_id
+    return is_theirs and conversation.workspace_id == caller.workspace_id

@@ -20,9 +20,10 @@ class CitedSpan:
     start: int
     end: int
     quote: str
+    page: int | None = None  # of the file from which the article was made
 
     def as_payload(self) -> dict[str, Any]:
-        return {
+        payload = {
             "article": str(self.article_id),
             "external_id": self.external_id,
             "title": self.title,
@@ -32,6 +33,7 @@ class CitedSpan:
             "end": self.end,
             "quote": self.quote,
         }
+        return payload if self.page is None else {**payload, "page": self.page}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class Answer:
     is_confirmed: bool | None = None  # whether our pages support it; None for an answer without a claim
     withheld: tuple[Withheld, ...] = ()
     blocks: tuple[Mapping[str, Any], ...] = ()  # its buttons and forms (`chat.blocks`)
+    courtesy: str = ""  # which courtesy it replies to, if the customer asked nothing
+    release: UUID | None = None  # by which it was made
 
     @property
     def is_held_back(self) -> bool:
@@ -80,20 +84,19 @@ def final_payload(message_id: UUID, answer: Answer) -> dict[str, Any]:
     return payload | ({"stopped": True} if answer.is_stopped else {})
 
 
-def store_message(conversation: Conversation, message_id: UUID, seq: int, answer: Answer) -> None:
-    """Store the answer whose `assistant.final` event has this `seq`."""
-    message = Message.objects.create(
+def message_of(conversation: Conversation, message_id: UUID, answer: Answer) -> tuple[Message, list[Citation]]:
+    """Return the message of an answer with its citations, to be stored with its `assistant.final` event."""
+    message = Message(
         id=message_id,
         conversation=conversation,
-        seq=seq,
         source=Source.ASSISTANT,
         text=answer.text,
         by=answer.by,
         is_abstention=answer.is_abstention,
         is_held_back=answer.is_held_back,
+        release_id=answer.release,
     )
-    if answer.citations:
-        Citation.objects.bulk_create(_citation_rows(message, answer))
+    return message, _citation_rows(message, answer)
 
 
 def _citation_rows(message: Message, answer: Answer) -> list[Citation]:

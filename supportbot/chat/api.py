@@ -22,7 +22,7 @@ from supportbot.chat.access import conversation_for, conversations_of
 from supportbot.chat.erasure import erase_all_conversations, erase_conversation
 from supportbot.chat.models import Conversation
 from supportbot.chat.rate_limit import send_message
-from supportbot.chat.selectors import events_after, with_last_said
+from supportbot.chat.selectors import RATED, events_after, rated, with_last_said
 from supportbot.chat.serializers import (
     ConversationSerializer,
     EventPageSerializer,
@@ -60,7 +60,7 @@ class ConversationList(CustomerPagesAPIView, ListAPIView[Conversation]):
     """Conversations, newest first: the workspace's for the team, their own for a customer."""
 
     pagination_class = NewestFirstPagination
-    filters = frozenset({"mode", "customer"})
+    filters = frozenset({"mode", "customer", "rated"})
     cors_methods = "GET, POST, DELETE, OPTIONS"
 
     def get_permissions(self) -> list[Any]:
@@ -75,6 +75,7 @@ class ConversationList(CustomerPagesAPIView, ListAPIView[Conversation]):
         parameters=[
             OpenApiParameter("mode", str, enum=Conversation.Mode.values, description="Who answers."),
             OpenApiParameter("customer", UUID, description="Only of this customer."),
+            OpenApiParameter("rated", str, enum=list(RATED), description="With a score of 4 or 5, or of 1 or 2."),
         ],
         responses=EitherConversationRow,
     )
@@ -86,6 +87,10 @@ class ConversationList(CustomerPagesAPIView, ListAPIView[Conversation]):
         conversations = conversations_of(_caller(self.request)).select_related("customer", "agent")
         if _is_customer(self.request):
             conversations = with_last_said(conversations)
+        else:
+            conversations = conversations.prefetch_related("ratings")
+        if "rated" in asked:
+            conversations = rated(conversations, one_of("rated", asked["rated"], RATED))
         if "mode" in asked:
             conversations = conversations.filter(mode=one_of("mode", asked["mode"], Conversation.Mode.values))
         if "customer" in asked:

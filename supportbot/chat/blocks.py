@@ -6,12 +6,15 @@ nothing a client sends is repeated except values that the form's schema accepts.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from supportbot.chat.errors import BlockClosed, InvalidValue, UnknownBlock, UnknownOption
 from supportbot.chat.log import lock_conversation
@@ -83,7 +86,8 @@ def _has_newer_block(event: ConversationEvent) -> bool:
     later = ConversationEvent.objects.filter(
         conversation=event.conversation, seq__gt=event.seq, event=_FINAL, audience=Audience.EVERYONE
     )
-    exists: bool = later.filter(payload__has_key="blocks").exists()
+    kinds = (Q(payload__blocks__contains=[{"type": kind}]) for kind in ("choices", "form"))  # cards ask nothing
+    exists: bool = later.filter(reduce(or_, kinds)).exists()
     return exists
 
 
@@ -128,3 +132,13 @@ def _checked(name: str, field: Mapping[str, Any], value: str | int) -> str:
     elif "pattern" in field and not re.search(field["pattern"], line, re.ASCII):
         raise InvalidValue(name, "This does not have the expected format.")
     return line
+
+
+def shown_blocks(payload: Mapping[str, Any]) -> Iterator[tuple[str, str, list[dict[str, str]]]]:
+    """Yield title, address and rows of each card and receipt of a message, for readers without pictures."""
+    for block in payload.get("blocks", ()):
+        if block["type"] == "card":
+            record = block["record"]
+            yield record["title"], record.get("link", ""), record["rows"]
+        elif block["type"] == "receipt":
+            yield block["title"], block.get("link", {}).get("url", ""), block["rows"]

@@ -34,7 +34,7 @@ from supportbot.outbox.services import announce
 @transaction.atomic
 def erase_conversation(caller: CustomerCaller, conversation_id: UUID) -> None:
     """Erase one of the caller's own conversations; raises NotFound for a foreign one as for a missing one."""
-    if not _erase(_locked(caller, [conversation_id])):
+    if not erase(_locked(caller, [conversation_id])):
         raise NotFound()
 
 
@@ -42,7 +42,7 @@ def erase_conversation(caller: CustomerCaller, conversation_id: UUID) -> None:
 def erase_all_conversations(caller: CustomerCaller) -> int:
     """Erase every conversation of the caller; return how many there were."""
     mine = conversations_of(caller).values_list("pk", flat=True)
-    return _erase(_locked(caller, list(mine)))
+    return erase(_locked(caller, list(mine)))
 
 
 @transaction.atomic
@@ -54,7 +54,7 @@ def forget_customer(customer: Customer) -> int:
     Customer.objects.select_for_update().get(pk=customer.pk)  # from here on they cannot start a conversation
     _check_settled(customer)
     mine = Conversation.objects.filter(customer=customer).order_by("pk").select_for_update()
-    count = _erase(list(mine))
+    count = erase(list(mine))
     announce("customer_forgotten", customer.pk, workspace_id=customer.workspace_pk)
     customer.delete()
     return count
@@ -73,7 +73,8 @@ def _locked(caller: CustomerCaller, conversation_ids: Sequence[UUID]) -> list[Co
     return list(mine.select_for_update(of=("self",)))
 
 
-def _erase(conversations: Sequence[Conversation]) -> int:
+def erase(conversations: Sequence[Conversation]) -> int:
+    """Erase conversations that the caller has locked; return how many."""
     for conversation in conversations:
         supersede_turns(conversation)
         _forget_bodies(conversation.pk)

@@ -1,7 +1,10 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from django.utils.translation import gettext, gettext_noop, ngettext
+
 from supportbot.errors import SupportBotError
+from supportbot.team_formats import number
 
 
 class ChatError(SupportBotError):
@@ -10,26 +13,30 @@ class ChatError(SupportBotError):
 
 class EmptyMessage(ChatError):
     code = "empty_message"
-    default_message = "The message is empty. Write something first."
+    default_message = gettext_noop("The message is empty. Write something first.")
 
     def __init__(self) -> None:
-        super().__init__(fields={"text": [self.default_message]})
+        super().__init__(fields={"text": [gettext(self.default_message)]})
 
 
 class MessageTooLong(ChatError):
     code = "message_too_long"
 
     def __init__(self, length: int, limit: int) -> None:
-        message = f"The message has {length:,} characters. The limit is {limit:,}."
+        message = gettext("The message has {length} characters. The limit is {limit}.").format(
+            length=number(length), limit=number(limit)
+        )
         super().__init__(message, fields={"text": [message]})
 
 
 class UnreadableText(ChatError):
     code = "unreadable_text"
-    default_message = "The message contains characters that cannot be stored (NUL or a lone surrogate). Remove them."
+    default_message = gettext_noop(
+        "The message contains characters that cannot be stored (NUL or a lone surrogate). Remove them."
+    )
 
     def __init__(self) -> None:
-        super().__init__(fields={"text": [self.default_message]})
+        super().__init__(fields={"text": [gettext(self.default_message)]})
 
 
 class InvalidClientId(ChatError):
@@ -43,7 +50,7 @@ class InvalidClientId(ChatError):
 class ClientIdReused(ChatError):
     code = "client_id_reused"
     status = 409
-    default_message = "This `client_id` was already used for another message. Give each message its own."
+    default_message = gettext_noop("This `client_id` was already used for another message. Give each message its own.")
 
     def __init__(self) -> None:
         super().__init__(fields={"client_id": [self.default_message]})
@@ -89,13 +96,13 @@ class InvalidValue(ChatError):
 class ConversationEnded(ChatError):
     code = "conversation_ended"
     status = 409
-    default_message = "This conversation has ended. Start a new one."
+    default_message = gettext_noop("This conversation has ended. Start a new one.")
 
 
 class NotOwner(ChatError):
     code = "not_yours"
     status = 409
-    default_message = "Claim this conversation's ticket before you reply."
+    default_message = gettext_noop("Claim this conversation's ticket before you reply.")
 
 
 class NothingToRetry(ChatError):
@@ -123,7 +130,11 @@ class NotSettled(ChatError):
 
     def __init__(self, request_ids: Sequence[UUID]) -> None:
         named = ", ".join(str(one) for one in request_ids[:5])
-        super().__init__(
-            f"{len(request_ids)} action requests of this customer are still open ({named}). Decide or cancel them, or "
-            "wait until they are settled."
+        message = ngettext(
+            "An action request of this customer is still open ({named}). Decide or cancel it, or wait until it is "
+            "settled.",
+            "{number} action requests of this customer are still open ({named}). Decide or cancel them, or wait until "
+            "they are settled.",
+            len(request_ids),
         )
+        super().__init__(message.format(number=len(request_ids), named=named))

@@ -4,15 +4,17 @@ Invariant: every writer holds the conversation's row lock, so that `seq` has no 
 only after the commit that created it.
 """
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.utils.timezone import now
 
-from supportbot.chat import stream
+from supportbot import rows
+from supportbot.chat import statements, stream
 from supportbot.chat.errors import ConversationEnded
-from supportbot.chat.models import Audience, Conversation, ConversationEvent
+from supportbot.chat.models import Audience, Citation, Conversation, ConversationEvent, Message
 from supportbot.chat.selectors import event_view
 from supportbot.chat.signals import DeskNotified, NewEvent, Signal
 from supportbot.errors import NotFound
@@ -20,18 +22,28 @@ from supportbot.errors import NotFound
 
 def lock_conversation(conversation_id: UUID) -> Conversation:
     """Return the conversation under its row lock, which every transaction takes first; raises NotFound."""
-    conversation: Conversation | None = (
-        Conversation.objects.select_for_update(no_key=True).filter(pk=conversation_id).first()
-    )
+    conversation = statements.conversation_in_scope(conversation_id, is_locked=True)
     if conversation is None:
         raise NotFound()
     return conversation
 
 
 def append_event(
-    conversation: Conversation, event: str, payload: dict[str, Any], *, audience: str = Audience.EVERYONE
+    conversation: Conversation,
+    event: str,
+    payload: dict[str, Any],
+    *,
+    audience: str = Audience.EVERYONE,
+    message: Message | None = None,
+    citations: Sequence[Citation] = (),
+    answered_through: int = 0,
+    also: rows.Statement | None = None,
 ) -> ConversationEvent:
-    """Append to the log of a locked conversation and notify its readers after the commit."""
+    """Append to the log of a locked conversation and notify its readers after the commit.
+
+    One statement stores the event and what it brings: its message with the citations, up to which of the customer's
+    messages all are answered now, and `also`, what becomes of the turn.
+    """
     is_public = audience == Audience.EVERYONE
     row = ConversationEvent(
         conversation=conversation,
@@ -41,11 +53,14 @@ def append_event(
         payload=payload,
         audience=audience,
     )
-    row.save(force_insert=True)
     conversation.last_seq = row.seq
     conversation.last_public_seq = row.seq if is_public else conversation.last_public_seq
     conversation.last_event_at = row.created_at
-    conversation.save(update_fields=["last_seq", "last_public_seq", "last_event_at"])
+    conversation.answered_seq = max(conversation.answered_seq, answered_through)
+    if message is not None:
+        message.seq = row.seq
+    changed = ("last_seq", "last_public_seq", "last_event_at", *(("answered_seq",) if answered_through else ()))
+    rows.save(conversation, *changed, inserting=[row, *([message] if message else []), *citations], also=also)
     publish_after_commit(conversation.pk, NewEvent(row.seq, event_view(row)))
     if conversation.mode != Conversation.Mode.ASSISTANT:
         notify_desk(conversation)
@@ -66,7 +81,7 @@ def touch(conversation: Conversation, **changes: Any) -> None:
     """Store changed fields of a locked conversation."""
     for field, value in changes.items():
         setattr(conversation, field, value)
-    conversation.save(update_fields=list(changes))
+    rows.save(conversation, *changes)
 
 
 def is_open(conversation: Conversation) -> bool:

@@ -9,13 +9,16 @@ Invariants:
   lost its lease can no longer write.
 """
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
 
 from supportbot.accounts.constraints import SameWorkspace
 from supportbot.accounts.models import Channel, Customer, TenantModel, User
 from supportbot.ids import uuid7
+from supportbot.wordsearch import Words
 
 
 class Audience(models.TextChoices):
@@ -36,9 +39,9 @@ class Conversation(TenantModel):
     class Mode(models.TextChoices):
         """Who answers."""
 
-        ASSISTANT = "assistant"
-        WAITING = "waiting"
-        PERSON = "person"
+        ASSISTANT = "assistant", _("Assistant")
+        WAITING = "waiting", _("Waiting")
+        PERSON = "person", _("Person")
 
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="conversations", db_constraint=False)
     channel = models.ForeignKey(
@@ -65,7 +68,10 @@ class Conversation(TenantModel):
             SameWorkspace("channel", name="conversation_channel_workspace"),
             models.CheckConstraint(condition=Q(mode__in=["assistant", "waiting", "person"]), name="conversation_mode"),
         ]
-        indexes = [models.Index(fields=["workspace", "-last_event_at"], name="conversation_newest")]
+        indexes = [
+            models.Index(fields=["workspace", "-last_event_at"], name="conversation_newest"),
+            models.Index(fields=["workspace", "created_at"], name="conversation_begun"),
+        ]
 
     def __str__(self) -> str:
         return f"Conversation {self.id}"
@@ -115,6 +121,9 @@ class Message(TenantModel):
     is_abstention = models.BooleanField(default=False)
     # An abstention because the checks withheld the whole answer.
     is_held_back = models.BooleanField(default=False, db_default=False)
+    # Of a customer's message that says nothing else, such as "thanks": nothing was asked. Stored once it is answered.
+    courtesy = models.CharField(max_length=20, blank=True, default="", db_default="")
+    release_id = models.UUIDField(null=True)  # by which the assistant answered
     created_at = models.DateTimeField(default=now, editable=False)
 
     class Meta:
@@ -125,6 +134,13 @@ class Message(TenantModel):
             models.UniqueConstraint(fields=["conversation", "seq"], name="message_seq_once"),
             models.CheckConstraint(condition=Q(source__in=Source.values), name="message_source_known"),
             SameWorkspace("conversation", name="message_workspace"),
+        ]
+        indexes = [
+            GinIndex(Words("text"), name="message_words"),
+            models.Index(
+                fields=["workspace", "-created_at"], condition=Q(is_abstention=True), name="message_abstained"
+            ),
+            models.Index(fields=["conversation"], condition=Q(is_held_back=True), name="message_held_back"),
         ]
 
     def __str__(self) -> str:

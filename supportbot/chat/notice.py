@@ -1,22 +1,16 @@
 """Notices that customers read: before the first answer (EU AI Act, Article 50), and at the end of a conversation."""
 
-import json
-from pathlib import Path
-from typing import Final
-
-from supportbot.language.detection import base_language
-
-_FILE: Final = Path(__file__).with_name("data") / "notices.json"
-_TEXTS: Final[dict[str, dict[str, str]]] = json.loads(_FILE.read_text(encoding="utf-8"))["texts"]
-_NOTICES: Final = _TEXTS["ai"]
-_ENDED: Final = _TEXTS["ended"]
+from supportbot.translation import text_in
 
 
 def ai_notice(locale: str) -> str:
     """Return the notice in the language of a locale, or in English if we have no other."""
-    return _NOTICES.get(base_language(locale), _NOTICES["en"])
+    return text_in(
+        locale,
+        "You are talking to an AI assistant. It answers from our help pages. A person can take over at any time.",
+    )
 
 
 def end_notice(locale: str) -> str:
     """Return the notice that the customer has ended the conversation, in English if we have no other language."""
-    return _ENDED.get(base_language(locale), _ENDED["en"])
+    return text_in(locale, "You have ended this conversation. Start a new one at any time.")

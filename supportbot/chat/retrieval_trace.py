@@ -37,6 +37,7 @@ class RetrievalTrace:
     passages: tuple[TracedPassage, ...]
     withheld: tuple[Withheld, ...] = ()
     is_confirmed: bool | None = None
+    guidelines: tuple[str, ...] = ()  # that the model says it followed
 
 
 def with_trace(payload: dict[str, Any], trace: RetrievalTrace | None) -> dict[str, Any]:
@@ -66,4 +67,5 @@ def trace_in(payload: Mapping[str, Any]) -> RetrievalTrace | None:
         tuple(TracedPassage(**one) for one in stored["passages"]),
         tuple(Withheld(**one) for one in stored.get("withheld", ())),
         stored.get("is_confirmed"),
+        tuple(stored.get("guidelines", ())),
     )

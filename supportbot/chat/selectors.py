@@ -1,19 +1,22 @@
 """Reads conversations, their events, messages and turns."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 from uuid import UUID
 
-from django.db.models import Min, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, Min, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Left
 from django.utils.timezone import now
 
 from supportbot.accounts.scope import across_workspaces
+from supportbot.chat import statements
 from supportbot.chat.models import Audience, Conversation, ConversationEvent, Message, Source, Turn
 from supportbot.chat.retrieval_trace import for_customers
 from supportbot.chat.signals import EventView, TurnView
 from supportbot.errors import NotFound
 
 MAX_EVENTS = 500
+RATED: Final[Mapping[str, Sequence[int]]] = {"good": (4, 5), "bad": (1, 2)}  # of five
 
 
 def events_after(
@@ -52,6 +55,14 @@ def heads_of(conversation_ids: Iterable[UUID]) -> dict[UUID, int]:
         return dict(Conversation.objects.filter(pk__in=list(conversation_ids)).values_list("pk", "last_seq"))
 
 
+def conversation_with_people(conversation_id: UUID) -> Conversation:
+    """Return the conversation with its customer and workspace; raises NotFound for an erased one."""
+    conversation = statements.conversation_with_people(conversation_id)
+    if conversation is None:
+        raise NotFound()
+    return conversation
+
+
 def live_turn(conversation_id: UUID) -> TurnView | None:
     """Return the saved part of the answer being written; None if there is none or its runner was lost."""
     turn = Turn.objects.filter(
@@ -64,10 +75,7 @@ def live_turn(conversation_id: UUID) -> TurnView | None:
 
 def history(conversation: Conversation, *, limit: int = 20) -> list[Message]:
     """Return the newest messages of the current episode that customers see, oldest first."""
-    messages: QuerySet[Message] = Message.objects.filter(
-        conversation=conversation, audience=Audience.EVERYONE, seq__gt=conversation.episode_start_seq
-    )
-    return list(reversed(messages.order_by("-seq")[:limit]))
+    return statements.newest_messages(conversation, limit=limit)[::-1]
 
 
 def with_last_said(conversations: QuerySet[Conversation]) -> QuerySet[Conversation]:
@@ -90,3 +98,10 @@ def answer_to(conversation_id: UUID, seq: int) -> UUID | None:
     """Return the id of the message that answers or will answer the one at `seq`; None before a claim."""
     turn = Turn.objects.filter(conversation_id=conversation_id, from_seq__lt=seq, through_seq__gte=seq)
     return turn.order_by("-created_at", "-id").values_list("message_id", flat=True).first()
+
+
+def rated(conversations: QuerySet[Conversation], how: str) -> QuerySet[Conversation]:
+    """Return those of the conversations with a score as `RATED` names it."""
+    # By relation name, because ratings belong to the widget, which this room does not import.
+    scored = Conversation.objects.filter(pk=OuterRef("pk"), ratings__score__in=RATED[how])
+    return conversations.filter(Exists(scored))

@@ -18,12 +18,24 @@ PREVIEW_CHARACTERS: Final = 120
 _MARKER: Final = re.compile(r" ?\[[0-9]{1,2}\]")  # stands for a source, which a list does not show
 
 
+class RatingSerializer(serializers.Serializer[Any]):
+    """A customer's score of one answer, or of the conversation (no `message`)."""
+
+    message = serializers.UUIDField(source="message_id", allow_null=True)
+    score = serializers.IntegerField(min_value=1, max_value=5)
+    reason = serializers.CharField(help_text="wrong, off_topic, incomplete, unclear, or empty.")
+    comment = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
 class ConversationSerializer(serializers.ModelSerializer[Conversation]):
     """A conversation as the team sees it."""
 
     customer_name = serializers.CharField(source="customer", read_only=True)
     agent_name = serializers.SerializerMethodField()
     head = serializers.IntegerField(source="last_seq", read_only=True)
+    # By relation name, because ratings belong to the widget, which this room does not import.
+    ratings = RatingSerializer(many=True, read_only=True)
 
     class Meta:
         model = Conversation
@@ -40,6 +52,7 @@ class ConversationSerializer(serializers.ModelSerializer[Conversation]):
             "created_at",
             "last_event_at",
             "ended_at",
+            "ratings",
         ]
         read_only_fields = fields
 

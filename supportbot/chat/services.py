@@ -1,6 +1,6 @@
 """Every change that people make to a conversation. What the assistant writes is in `turns`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol, cast
@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils.module_loading import import_string
 
 from supportbot.accounts.models import User
+from supportbot.chat import statements
 from supportbot.chat.errors import ClientIdReused, NotOwner
 from supportbot.chat.log import append_event, check_open, lock_conversation, touch
 from supportbot.chat.models import Audience, Conversation, Message, Source
@@ -49,6 +50,7 @@ def start_conversation(customer_id: UUID, *, channel_id: UUID | None = None, loc
     """Start a conversation for a customer of the current workspace; its first event says that an AI answers."""
     conversation = Conversation.objects.create(customer_id=customer_id, channel_id=channel_id, locale=locale)
     add_system_message(conversation, ai_notice(locale))
+    announce("conversation_changed", conversation.pk, workspace_id=conversation.workspace_pk)
     return conversation
 
 
@@ -74,8 +76,11 @@ def add_customer_message(conversation_id: UUID, *, text: str, client_id: str) ->
 
 
 @transaction.atomic
-def add_agent_message(conversation_id: UUID, *, text: str, author: User, client_id: str) -> Receipt:
-    """Store an agent's reply; raises NotOwner unless the conversation is assigned to this agent."""
+def add_agent_message(
+    conversation_id: UUID, *, text: str, author: User, client_id: str, blocks: Sequence[Mapping[str, Any]] = ()
+) -> Receipt:
+    """Store an agent's reply, with cards and receipts beside it; raises NotOwner unless the conversation is assigned to
+    this agent."""
     text, client_id = clean_text(text), clean_client_id(client_id)
     conversation = lock_conversation(conversation_id)
     earlier = _earlier(conversation, Source.AGENT, client_id, text, author=author)
@@ -83,7 +88,8 @@ def add_agent_message(conversation_id: UUID, *, text: str, author: User, client_
         return earlier
     if conversation.mode != Conversation.Mode.PERSON or conversation.agent_id != author.pk:
         raise NotOwner()
-    receipt = _add_message(conversation, Source.AGENT, text, client_id=client_id, author=author)
+    marks = {"blocks": list(blocks)} if blocks else {}
+    receipt = _add_message(conversation, Source.AGENT, text, client_id=client_id, author=author, marks=marks)
     mark_answered(conversation, receipt.seq)
     announce("agent_replied", receipt.message_id, workspace_id=conversation.workspace_pk)
     return receipt
@@ -138,7 +144,7 @@ def _earlier(
     audience: str = Audience.EVERYONE,
 ) -> Receipt | None:
     """Return the receipt of the same message if it was stored before; raises ClientIdReused if its id was reused."""
-    message = Message.objects.filter(conversation=conversation, source=source, client_id=client_id).first()
+    message = statements.message_by_client_id(conversation, source, client_id)
     if message is None:
         return None
     # A note is not a reply, and a colleague's message is not one's own: neither may replace the other.
@@ -162,11 +168,9 @@ def _add_message(
     payload |= {"author": author.display_name, "person": str(author.pk)} if author else {}
     payload |= {"client_id": client_id} if client_id else {}
     payload |= marks
-    event = append_event(conversation, "message", payload, audience=audience)
-    Message.objects.create(
+    message = Message(
         id=message_id,
         conversation=conversation,
-        seq=event.seq,
         source=source,
         author=author,
         author_name=author.display_name if author else "",
@@ -174,4 +178,5 @@ def _add_message(
         client_id=client_id,
         audience=audience,
     )
+    event = append_event(conversation, "message", payload, audience=audience, message=message)
     return Receipt(event.seq, message_id, is_new=True)

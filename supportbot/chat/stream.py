@@ -58,6 +58,7 @@ class SignalBroker:
         self._is_started = False
         self._starting = asyncio.Lock()
         self._channel = ""  # empty until the layer has assigned one
+        self._joined: set[UUID] = set()
         self._unjoined: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -65,7 +66,10 @@ class SignalBroker:
         """Call `listener` with every signal of the conversation from now on."""
         await self._ensure_started()
         self._listeners[conversation_id].add(listener)
-        await self._join(_group(conversation_id))
+        if conversation_id not in self._joined:  # each turn listens beside the sockets of its conversation
+            is_joined = await self._join(_group(conversation_id))
+            if is_joined and conversation_id in self._listeners:
+                self._joined.add(conversation_id)
 
     def unlisten(self, conversation_id: UUID, listener: Listener) -> None:
         listeners = self._listeners.get(conversation_id)
@@ -76,6 +80,7 @@ class SignalBroker:
             del self._listeners[conversation_id]
             self._heads.pop(conversation_id, None)
             self._unjoined.discard(_group(conversation_id))
+            self._joined.discard(conversation_id)
             self._spawn(self._leave(conversation_id))
 
     async def listen_for_turns(self, listener: Callable[[], None]) -> None:
@@ -140,9 +145,11 @@ class SignalBroker:
         if self._channel:
             await self._join_failed_groups()
 
-    async def _join(self, group: str) -> None:
-        if not self._channel or not await layer.join(group, self._channel):
+    async def _join(self, group: str) -> bool:
+        is_joined = bool(self._channel) and await layer.join(group, self._channel)
+        if not is_joined:
             self._unjoined.add(group)
+        return is_joined
 
     async def _leave(self, conversation_id: UUID) -> None:
         if conversation_id not in self._listeners:  # else a reader came back in the meantime and has already joined

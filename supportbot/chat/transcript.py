@@ -4,91 +4,69 @@ Made from the events that the customer sees, in the conversation's language, or 
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from actions.money import Money, format_money, parse_amount
+from supportbot.chat.blocks import shown_blocks
+from supportbot.chat.language import customer_language
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
 from supportbot.chat.signals import EventView
-from supportbot.language.detection import base_language
+from supportbot.formats import format_moment
+from supportbot.translation import msgid, text_in
 
-WORDS: Final[dict[str, dict[str, str]]] = {
-    "en": {
-        "title": "Conversation with {workspace}",
-        "id": "Conversation ID: {id}",
-        "times": "Times are in {zone}.",
-        "customer": "You",
-        "assistant": "Assistant (AI)",
-        "system": "Note",
-        "agent": "Our team",
-        "sources": "Sources:",
-        "receipt.order": "Order",
-        "receipt.amount": "Amount",
-        "receipt.to": "To",
-        "receipt.address": "Address",
-        "receipt.reference": "Reference",
-        "failed": "The assistant could not answer.",
-        "stopped": "(stopped)",
-        "handoff.requested": "Someone from our team was requested.",
-        "handoff.joined": "{agent} has joined the conversation.",
-        "handoff.ended": "The conversation with our team has ended.",
-        "action.proposed": "Prepared, waiting for your confirmation: {title}",
-        "action.refused": "Not possible: {title}",
-        "action.awaiting_approval": "Confirmed, waiting for a colleague's approval: {title}",
-        "action.queued": "Confirmed, being carried out: {title}",
-        "action.succeeded": "Done: {title}",
-        "action.failed": "Not done: {title}",
-        "action.unknown": "Outcome unknown so far: {title}",
-        "action.cancelled": "Withdrawn: {title}",
-        "action.expired": "Expired, nothing was done: {title}",
-        "action.rejected": "Not approved, nothing was done: {title}",
-    },
-    "de": {
-        "title": "Gespräch mit {workspace}",
-        "id": "Gesprächsnummer: {id}",
-        "times": "Zeitangaben in {zone}.",
-        "customer": "Sie",
-        "assistant": "Assistent (KI)",
-        "system": "Hinweis",
-        "agent": "Unser Team",
-        "sources": "Quellen:",
-        "receipt.order": "Bestellung",
-        "receipt.amount": "Betrag",
-        "receipt.to": "An",
-        "receipt.address": "Adresse",
-        "receipt.reference": "Beleg",
-        "failed": "Der Assistent konnte nicht antworten.",
-        "stopped": "(abgebrochen)",
-        "handoff.requested": "Jemand aus unserem Team wurde angefordert.",
-        "handoff.joined": "{agent} ist jetzt im Gespräch.",
-        "handoff.ended": "Das Gespräch mit unserem Team ist beendet.",
-        "action.proposed": "Vorbereitet, wartet auf Ihre Bestätigung: {title}",
-        "action.refused": "Nicht möglich: {title}",
-        "action.awaiting_approval": "Bestätigt, wartet auf die Freigabe eines Kollegen: {title}",
-        "action.queued": "Bestätigt, wird ausgeführt: {title}",
-        "action.succeeded": "Erledigt: {title}",
-        "action.failed": "Nicht erledigt: {title}",
-        "action.unknown": "Ergebnis noch unbekannt: {title}",
-        "action.cancelled": "Zurückgezogen: {title}",
-        "action.expired": "Abgelaufen, nichts wurde getan: {title}",
-        "action.rejected": "Nicht freigegeben, nichts wurde getan: {title}",
-    },
+_TEXTS: Final[dict[str, str]] = {
+    "title": msgid("Conversation with {workspace}"),
+    "id": msgid("Conversation ID: {id}"),
+    "times": msgid("Times are in {zone}."),
+    # Translators: these four stand before what somebody said in a transcript.
+    "customer": msgid("You"),
+    "assistant": msgid("Assistant (AI)"),
+    "system": msgid("Note"),
+    "agent": msgid("Our team"),
+    "sources": msgid("Sources:"),
+    "receipt.order": msgid("Order"),
+    "receipt.amount": msgid("Amount"),
+    "receipt.to": msgid("Refunded to"),
+    "receipt.address": msgid("Address"),
+    "receipt.reference": msgid("Reference"),
+    "failed": msgid("The assistant could not answer."),
+    "stopped": msgid("(stopped)"),
+    "handoff.requested": msgid("Someone from our team was requested."),
+    "handoff.joined": msgid("{agent} has joined the conversation."),
+    "handoff.ended": msgid("The conversation with our team has ended."),
+    "action.proposed": msgid("Prepared, waiting for your confirmation: {title}"),
+    "action.refused": msgid("Not possible: {title}"),
+    "action.awaiting_approval": msgid("Confirmed, waiting for a colleague's approval: {title}"),
+    "action.queued": msgid("Confirmed, being carried out: {title}"),
+    "action.held": msgid("Confirmed, sent at {time} unless you withdraw it: {title}"),
+    "action.succeeded": msgid("Done: {title}"),
+    "action.failed": msgid("Not done: {title}"),
+    "action.unknown": msgid("Outcome unknown so far: {title}"),
+    "action.cancelled": msgid("Withdrawn: {title}"),
+    "action.expired": msgid("Expired, nothing was done: {title}"),
+    "action.rejected": msgid("Not approved, nothing was done: {title}"),
 }
 _RECEIPT: Final = ("order", "amount", "to", "address", "reference")
 
 
 def transcript_of(conversation: Conversation) -> str:
     """Return the transcript as the customer may read it."""
-    words = WORDS.get(base_language(conversation.locale), WORDS["en"])
+    language = customer_language(conversation)
     workspace = conversation.workspace
     zone = _zone(workspace.timezone)
     head = [
-        words["title"].format(workspace=workspace.name),
-        words["id"].format(id=conversation.pk),
-        words["times"].format(zone=zone),
+        _said(language, "title", workspace=workspace.name),
+        _said(language, "id", id=conversation.pk),
+        _said(language, "times", zone=zone),
     ]
-    return "\n".join([*head, "", *written(_events(conversation), words, zone)])
+    return "\n".join([*head, "", *written(_events(conversation), language, zone)])
+
+
+def _said(language: str, name: str, **values: object) -> str:
+    return text_in(language, _TEXTS[name], **values)
 
 
 def _zone(name: str) -> tzinfo:
@@ -106,56 +84,75 @@ def _events(conversation: Conversation) -> Iterator[EventView]:
         seq = page[-1].seq
 
 
-def written(events: Iterable[EventView], words: dict[str, str], zone: tzinfo) -> Iterator[str]:
+def written(events: Iterable[EventView], language: str, zone: tzinfo) -> Iterator[str]:
     """Yield the lines of these events, with a blank line after each."""
     for event in events:
-        entry = _entry(event, words)
+        entry = _entry(event, language, zone)
         if entry is not None:
             who, lines = entry
-            yield f"[{event.created_at.astimezone(zone):%Y-%m-%d %H:%M}] {who}"
+            yield f"[{format_moment(event.created_at.astimezone(zone), language)}] {who}"
             yield from lines
             yield ""
 
 
-def _entry(event: EventView, words: dict[str, str]) -> tuple[str, list[str]] | None:
+def _entry(event: EventView, language: str, zone: tzinfo) -> tuple[str, list[str]] | None:
     """Return author and lines; None for an event that does not appear in transcripts."""
     payload = event.payload
     match event.event:
         case "message":
-            return payload.get("author") or words[payload["source"]], [payload["text"]]
+            who = payload.get("author") or _said(language, payload["source"])
+            return who, [payload["text"], *_blocks(payload)]
         case "assistant.final":
-            return words["assistant"], _answer(payload, words)
+            return _said(language, "assistant"), _answer(payload, language)
         case "assistant.failed":
-            return words["assistant"], [words["failed"]]
-        case name if name.startswith("action.") and name in words:
-            return words["system"], _step(name, payload, words)
-        case name if name in words:
-            return words["system"], [words[name].format(agent=payload.get("agent", ""))]
+            return _said(language, "assistant"), [_said(language, "failed")]
+        case name if name.startswith("action.") and name in _TEXTS:
+            return _said(language, "system"), _step(name, payload, language, zone)
+        case name if name in _TEXTS:
+            return _said(language, "system"), [_said(language, name, agent=payload.get("agent", ""))]
         case _:
             return None
 
 
-def _answer(payload: dict[str, Any], words: dict[str, str]) -> list[str]:
+def _answer(payload: dict[str, Any], language: str) -> list[str]:
     lines = [payload["text"]] if payload["text"] else []
-    lines += [words["stopped"]] if payload.get("stopped") else []
+    lines += [_said(language, "stopped")] if payload.get("stopped") else []
     sources = [
         f"  [{number}] {source['title']} {source['url']}".rstrip()
         for number, source in enumerate(payload["citations"], start=1)
     ]
-    return lines + ([words["sources"], *sources] if sources else [])
+    return [*lines, *_blocks(payload), *([_said(language, "sources"), *sources] if sources else [])]
 
 
-def _step(name: str, payload: dict[str, Any], words: dict[str, str]) -> list[str]:
-    lines = [words[name].format(title=payload["title"])]
-    lines += [f"  {row['label']}: {row['value']}" for row in payload.get("rows", ())]
+def _blocks(payload: dict[str, Any]) -> list[str]:
+    """Return the cards and receipts of a message; buttons and forms are in its text."""
+    return [line for title, url, rows in shown_blocks(payload) for line in (f"  {title} {url}".rstrip(), *_rows(rows))]
+
+
+def _step(name: str, payload: dict[str, Any], language: str, zone: tzinfo) -> list[str]:
+    lines = [_said(language, name, title=payload["title"])]
+    if "held_until" in payload:
+        time = format_moment(datetime.fromisoformat(payload["held_until"]).astimezone(zone), language)
+        lines = [_said(language, "action.held", time=time, title=payload["title"])]
+    lines += _rows(payload.get("rows", ()))
     if "reason" in payload:
         lines.append(f"  {payload['reason']['text']}")
-    return lines + _receipt(payload.get("receipt") or {}, words)
+    # A defined action labels its receipt itself.
+    return lines + (_rows(payload.get("receipt_rows", ())) or _receipt(payload.get("receipt") or {}, language))
 
 
-def _receipt(receipt: dict[str, Any], words: dict[str, str]) -> list[str]:
+def _rows(rows: Iterable[dict[str, str]]) -> list[str]:
+    return [f"  {row['label']}: {row['value']}" for row in rows]
+
+
+def _receipt(receipt: dict[str, Any], language: str) -> list[str]:
     """Return the fields of a receipt, one a line, in a fixed order (JSON in the database has none)."""
     fields = {name: receipt.get(name) for name in _RECEIPT}
     if fields["amount"]:
-        fields["amount"] = f"{fields['amount']} {receipt.get('currency', '')}".strip()
-    return [f"  {words[f'receipt.{name}']}: {value}" for name, value in fields.items() if value]
+        fields["amount"] = _amount(str(fields["amount"]), receipt.get("currency", ""), language)
+    return [f"  {_said(language, f'receipt.{name}')}: {value}" for name, value in fields.items() if value]
+
+
+def _amount(text: str, currency: str, language: str) -> str:
+    amount = parse_amount(text)
+    return format_money(Money(amount, currency), language) if amount and currency else f"{text} {currency}".strip()

@@ -6,24 +6,27 @@ next attempt; at the second loss it fails visibly. Times are the database's.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
+from django.utils.timezone import now
 
+from supportbot import rows
 from supportbot.accounts.scope import across_workspaces, current_workspace_id, workspace_scope
-from supportbot.chat.answers import Answer, final_payload, store_message
+from supportbot.chat import statements
+from supportbot.chat.answers import Answer, final_payload, message_of
 from supportbot.chat.errors import LeaseLost, NothingToRetry
 from supportbot.chat.log import append_event, check_open, lock_conversation, publish_after_commit, touch
-from supportbot.chat.models import Conversation, Turn
+from supportbot.chat.models import Conversation, Message, Source, Turn
 from supportbot.chat.retrieval_trace import RetrievalTrace, with_trace
 from supportbot.chat.signals import StopRequested, TurnsSuperseded, TurnWaiting
 from supportbot.errors import NotFound
+from supportbot.observing.series import LEASES_LOST, TURNS
 
 LEASE: Final = timedelta(seconds=5)
 MAX_LOSSES: Final = 1
@@ -45,14 +48,23 @@ class Claim:
     from_seq: int
     through_seq: int
     locale: str  # the conversation's
+    waited_seconds: float = 0.0  # since the message, or since the retry
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """What a runner saves of a turn when it extends the lease: the text shown, and how many deltas that took."""
+
+    claim: Claim
+    text: str
+    index: int
 
 
 def start_turn(conversation: Conversation) -> None:
     """Ensure that a locked conversation has a pending turn; an existing one also covers what was added since."""
-    waiting = Turn.objects.filter(conversation=conversation, state=Turn.State.PENDING)
     # A retry has a fixed end: without this, messages sent before it starts would never be answered.
-    if not waiting.update(through_seq=None):
-        Turn.objects.create(conversation=conversation)
+    waiting = "ON CONFLICT (conversation_id) WHERE state = 'pending' DO UPDATE SET through_seq = NULL"
+    rows.insert(Turn(conversation=conversation), on_conflict=waiting)
     publish_after_commit(conversation.pk, TurnWaiting())
 
 
@@ -64,32 +76,13 @@ def claim_turn(runner: str, *, only: UUID | None = None, in_hand: Collection[UUI
     """
     while True:
         with across_workspaces("runner claims a turn"), transaction.atomic():
-            turn = _lock_claimable(only, in_hand)
+            turn = statements.lock_claimable(only=only, in_hand=in_hand)
             if turn is None:
                 return None
-            with workspace_scope(turn.workspace_id):
+            with workspace_scope(turn.workspace_pk):
                 claim = _claim(turn, runner)
         if claim is not None:  # else this one was stopped, or lost too often and failed: look at the next
             return claim
-
-
-def _lock_claimable(only: UUID | None, in_hand: Collection[UUID]) -> Any:
-    """Return a claimable turn or None, locked together with its conversation; rows locked by others are skipped.
-
-    Once locked, the rows are checked again: a turn that another runner took in the meantime no longer matches.
-    """
-    claimable = _claimable() if only is None else _claimable().filter(conversation_id=only)
-    if in_hand:
-        claimable = claimable.exclude(pk__in=in_hand)
-    rows = claimable.select_related("conversation")
-    return rows.select_for_update(no_key=True, skip_locked=True, of=("self", "conversation")).first()
-
-
-def _claimable() -> Any:
-    running = Turn.objects.filter(conversation_id=OuterRef("conversation_id"), state=Turn.State.RUNNING)
-    waits = Q(state=Turn.State.PENDING) & ~Exists(running)
-    is_lost = Q(state=Turn.State.RUNNING, lease_until__lt=Now())
-    return Turn.objects.filter(waits | is_lost).order_by("created_at")
 
 
 def _claim(turn: Turn, runner: str) -> Claim | None:
@@ -100,8 +93,11 @@ def _claim(turn: Turn, runner: str) -> Claim | None:
         return None
     # A runner that released its turn has cleared its name, which does not count as a loss.
     was_lost = turn.state == Turn.State.RUNNING and turn.runner != ""
+    if was_lost:
+        LEASES_LOST.inc()
     if was_lost and turn.losses >= MAX_LOSSES:
         _fail(conversation, turn, "runner_lost")
+        TURNS.labels("failed", "nobody").inc()
         return None
     claim = Claim(
         turn.pk,
@@ -114,26 +110,15 @@ def _claim(turn: Turn, runner: str) -> Claim | None:
         # Later messages wait for the next turn.
         conversation.last_seq if turn.through_seq is None else turn.through_seq,
         conversation.locale,
+        max(0.0, (now() - turn.created_at).total_seconds()),
     )
-    _begin(claim, losses=turn.losses + was_lost)
-    append_event(conversation, "assistant.started", {"message": str(turn.message_id), "attempt": claim.attempt})
+    append_event(
+        conversation,
+        "assistant.started",
+        {"message": str(turn.message_id), "attempt": claim.attempt},
+        also=statements.beginning_of(claim, lease=LEASE, losses=turn.losses + was_lost),
+    )
     return claim
-
-
-def _begin(claim: Claim, *, losses: int) -> None:
-    """Write a claim into its locked turn."""
-    Turn.objects.filter(pk=claim.turn_id).update(
-        state=Turn.State.RUNNING,
-        from_seq=claim.from_seq,
-        through_seq=claim.through_seq,
-        attempt=claim.attempt,
-        runner=claim.runner,
-        lease_until=Now() + LEASE,
-        started_at=Now(),
-        partial_text="",
-        partial_index=0,
-        losses=losses,
-    )
 
 
 def _held(claim: Claim) -> Any:
@@ -148,14 +133,21 @@ def _lock_claimed(claim: Claim) -> Conversation:
         raise LeaseLost() from error
 
 
+def extend_leases(beats: Sequence[Heartbeat]) -> Mapping[UUID, bool]:
+    """Extend leases and save the texts so far, in one statement for all turns of a process.
+
+    Returns, by turn, whether the customer asked to stop; a turn that is missing was lost.
+    """
+    with across_workspaces("a process keeps its leases"):
+        return statements.extend_leases(beats, lease=LEASE)
+
+
 def extend_lease(claim: Claim, *, text: str, index: int) -> bool:
-    """Extend the lease and save the text so far; return whether the customer asked to stop. Raises LeaseLost."""
-    beat = {"lease_until": Now() + LEASE, "partial_text": text, "partial_index": index}
-    if _held(claim).filter(stop_requested=False).update(**beat):
-        return False
-    if not _held(claim).update(**beat):
+    """Do the same for one turn; return whether the customer asked to stop. Raises LeaseLost."""
+    kept = extend_leases([Heartbeat(claim, text, index)])
+    if claim.turn_id not in kept:
         raise LeaseLost()
-    return True
+    return kept[claim.turn_id]
 
 
 @transaction.atomic
@@ -177,13 +169,24 @@ def finish_turn(claim: Claim, answer: Answer, trace: RetrievalTrace | None = Non
     """
     conversation = _lock_claimed(claim)
     state = Turn.State.STOPPED if answer.is_stopped else Turn.State.DONE
-    if not _held(claim).update(state=state, finished_at=Now(), partial_text=""):
+    is_another_waiting = statements.end_turn(claim, state)
+    if is_another_waiting is None:
         raise LeaseLost()
     payload = with_trace(final_payload(claim.message_id, answer), trace)
-    event = append_event(conversation, "assistant.final", payload)
-    mark_answered(conversation, claim.through_seq)
-    store_message(conversation, claim.message_id, event.seq, answer)
-    _wake_runner_for_next(conversation)
+    message, citations = message_of(conversation, claim.message_id, answer)
+    event = append_event(
+        conversation,
+        "assistant.final",
+        payload,
+        message=message,
+        citations=citations,
+        answered_through=claim.through_seq,
+    )
+    if answer.courtesy:
+        said = Message.objects.filter(conversation=conversation, source=Source.CUSTOMER)
+        said.filter(seq__gt=claim.from_seq, seq__lte=claim.through_seq).update(courtesy=answer.courtesy)
+    if is_another_waiting:
+        publish_after_commit(conversation.pk, TurnWaiting())
     return event.seq
 
 
@@ -205,8 +208,10 @@ def _wake_runner_for_next(conversation: Conversation) -> None:
         publish_after_commit(conversation.pk, TurnWaiting())
 
 
-def explain(conversation: Conversation, text: str, *, request: UUID) -> None:
-    """Add a message of the assistant about the outcome of a request; the conversation is locked.
+def explain(
+    conversation: Conversation, text: str, *, request: UUID, blocks: tuple[Mapping[str, Any], ...] = ()
+) -> None:
+    """Add a message of the assistant about the outcome of a request, with its receipt; the conversation is locked.
 
     This is a turn without a runner, written in the transaction of the outcome it reports. It answers no message, so a
     waiting question still gets its own turn.
@@ -219,10 +224,10 @@ def explain(conversation: Conversation, text: str, *, request: UUID) -> None:
         started_at=Now(),
         finished_at=Now(),
     )
-    answer = Answer(text, (), by="builtin")
+    answer = Answer(text, (), by="builtin", blocks=blocks)
     payload = {**final_payload(turn.message_id, answer), "request": str(request)}
-    event = append_event(conversation, "assistant.final", payload)
-    store_message(conversation, turn.message_id, event.seq, answer)
+    message, _ = message_of(conversation, turn.message_id, answer)
+    append_event(conversation, "assistant.final", payload, message=message)
 
 
 def check_held(claim: Claim) -> None:
@@ -290,10 +295,9 @@ def _end_stopped(conversation: Conversation, turn: Turn, *, through_seq: int) ->
     text = _MARKS.sub("", turn.partial_text).strip()
     # The built-in answerer ends before anything is saved, so saved text is a model's.
     stopped = Answer(text=text, citations=(), by="model" if text else "builtin", is_stopped=True)
-    event = append_event(conversation, "assistant.final", final_payload(turn.message_id, stopped))
-    if text:
-        store_message(conversation, turn.message_id, event.seq, stopped)
-    mark_answered(conversation, through_seq)
+    message = message_of(conversation, turn.message_id, stopped)[0] if text else None
+    payload = final_payload(turn.message_id, stopped)
+    append_event(conversation, "assistant.final", payload, message=message, answered_through=through_seq)
 
 
 @transaction.atomic

@@ -5,32 +5,48 @@ from typing import cast
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.urls import path
+from django.utils.translation import gettext_lazy as _
 
 from supportbot.console import (  # noqa: F401  # each module registers its admin classes
     apikeys,
     calls,
     channels,
+    connections,
     conversations,
+    models,
     requests,
     rules,
     team,
+    webhooks,
     workspaces,
 )
-from supportbot.console.articles import listing, shelves  # noqa: F401
+from supportbot.console.articles import collections, listing, synonyms  # noqa: F401
 from supportbot.console.articles.asking import ask_page
 from supportbot.console.articles.importing import import_page, import_state
-from supportbot.console.quality import quality_as_csv
+from supportbot.console.definitions import listing as definitions  # noqa: F401
+from supportbot.console.evals import listing as evals  # noqa: F401
+from supportbot.console.firststeps.checklist import decide
+from supportbot.console.improve import improve, old_page
+from supportbot.console.releases import listing as releases  # noqa: F401
+from supportbot.console.results import results, results_as_csv
 from supportbot.console.site import ConsoleSite
-from supportbot.console.unanswered import unanswered
+from supportbot.console.sources import listing as sources  # noqa: F401
+from supportbot.console.trace import trace
+from supportbot.console.workroom import group
 
 site = cast(ConsoleSite, admin.site)
 site.add_pages(
     path("ask/", ask_page, name="ask"),
+    path("first-steps/", decide, name="first-steps"),
     path("import/", import_page, name="import"),
     path("import/state/", import_state, name="import-state"),
-    path("overview.csv", quality_as_csv, name="overview-csv"),
-    path("unanswered/", unanswered, name="unanswered"),
+    path("results/", results, name="results"),
+    path("results.csv", results_as_csv, name="results-csv"),
+    path("improve/", improve, name="improve"),
+    path("improve/<slug:kind>/<uuid:subject>/", group, name="improve-group"),
+    path("trace/<uuid:message_id>/", trace, name="trace"),
+    path("unanswered/", old_page, name="unanswered"),
 )
-site.index_title = "Overview"
+site.index_title = _("Overview")
 # Django's groups grant nothing here, so they are not offered.
 site.unregister(Group)

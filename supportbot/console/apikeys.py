@@ -12,6 +12,8 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.timezone import now
+from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from supportbot.accounts.models import ApiKey, Workspace
@@ -25,34 +27,47 @@ from supportbot.console.words import tag, when
 RIGHT = "team:write"
 LONGEST_LIFE: Final = timedelta(days=36_525)  # far below the year 9999, which overflows in some time zones
 ALLOWS: Final = {
-    "actions:approve": "approve requests, as a person named in the action's rules",
-    "actions:read": "read actions, their rules and requests",
-    "channels:write": "create and change channels",
-    "conversations:read": "read all conversations",
-    "conversations:write": "reply and write notes",
-    "customers:read": "read and export customer data",
-    "kb:read": "search and read articles",
-    "kb:write": "write, publish, archive and import articles",
-    "tickets:read": "read the ticket queue",
-    "tickets:write": "claim, assign, return and resolve tickets",
+    "actions:approve": gettext_noop("approve requests, as a person named in the action's rules"),
+    "actions:read": gettext_noop("read actions, their rules and requests"),
+    "channels:write": gettext_noop("create and change channels"),
+    "conversations:read": gettext_noop("read all conversations"),
+    "conversations:write": gettext_noop("reply and write notes"),
+    "costs:read": gettext_noop("read what conversations cost"),
+    "customers:read": gettext_noop("read and export customer data"),
+    "evals:read": gettext_noop("read suites, runs and their results"),
+    "evals:write": gettext_noop("start, cancel and continue runs"),
+    "kb:read": gettext_noop("search and read articles"),
+    "kb:write": gettext_noop("write, publish, archive and import articles"),
+    "mcp:customers": gettext_noop("act over MCP for customers whose identity token is sent"),
+    "mcp:use": gettext_noop("search and ask over MCP, in public articles"),
+    "releases:read": gettext_noop("read releases"),
+    "releases:write": gettext_noop("write, publish and restore releases"),
+    "releases:override": gettext_noop("publish despite the gates"),
+    "tickets:read": gettext_noop("read the ticket queue"),
+    "tickets:write": gettext_noop("claim, assign, return and resolve tickets"),
+    "webhooks:read": gettext_noop("read webhooks and their deliveries"),
+    "webhooks:write": gettext_noop("create, change and delete webhooks, and send deliveries again"),
 }
 
 
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    name = forms.CharField(max_length=120, label=_("Name"))
     scopes = forms.MultipleChoiceField(
-        choices=[(scope, f"{scope}: {ALLOWS[scope]}") for scope in sorted(SCOPES)], widget=forms.CheckboxSelectMultiple
+        label=_("Scopes"),
+        choices=lambda: [(scope, f"{scope}: {gettext(ALLOWS[scope])}") for scope in sorted(SCOPES)],
+        widget=forms.CheckboxSelectMultiple,
     )
     # Never as a colleague: with another name people could approve their own requests.
     acts_as_me = forms.BooleanField(
         required=False,
-        label="Acts as me",
-        help_text="Replies and approvals carry your name. Off: the key acts as a service.",
+        label=_("Acts as me"),
+        help_text=_("Replies and approvals carry your name. Off: the key acts as a service."),
     )
     expires_at = forms.DateTimeField(
         required=False,
-        label="Ends",
+        label=_("Ends"),
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
-        help_text="In the workspace's time zone. Empty: valid until revoked.",
+        help_text=_("In the workspace's time zone. Leave empty to keep it valid until revoked."),
     )
 
     class Meta:
@@ -62,16 +77,19 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
     def clean_expires_at(self) -> Any:
         moment = self.cleaned_data["expires_at"]
         if moment is not None and moment <= now():
-            raise ValidationError("This time is in the past. Choose a later one, or leave it empty.")
+            raise ValidationError(gettext("This time is in the past. Choose a later one, or leave it empty."))
         if moment is not None and moment > now() + LONGEST_LIFE:
-            raise ValidationError("This is over a hundred years from now. Choose an earlier time, or leave it empty.")
+            raise ValidationError(
+                gettext("This is over a hundred years from now. Choose an earlier time, or leave it empty.")
+            )
         return moment
 
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ScopedAdmin):
-    one, many = "API key", "API keys"
-    none_yet = "Programs need a key to call the API."
+    many = _("API keys")
+    new = _("New API key")
+    none_yet = _("Programs need a key to call the API.")
     view_right = change_right = RIGHT
     can_add = True
     form = ApiKeyForm
@@ -81,33 +99,33 @@ class ApiKeyAdmin(ScopedAdmin):
     search_fields = ["name", "prefix"]
     ordering = ["-created_at"]
 
-    @admin.display(description="Acts as")
+    @admin.display(description=_("Acts as"))
     def acts_as(self, key: ApiKey) -> str:
-        return key.user.display_name if key.user else "A service"
+        return key.user.display_name if key.user else gettext("A service")
 
-    @admin.display(description="State")
+    @admin.display(description=_("State"))
     def state(self, key: ApiKey) -> SafeString:
         if key.revoked_at is not None:
-            return tag("", "Revoked")
-        return tag("ok", "Live") if key.is_live else tag("", "Ended")
+            return tag("", gettext("Revoked"))
+        return tag("ok", gettext("Active")) if key.is_live else tag("", gettext("Ended"))
 
-    @admin.display(description="Last used", ordering="last_used_at")
+    @admin.display(description=_("Last used"), ordering="last_used_at")
     def last_used(self, key: ApiKey) -> str:
         return when(key.last_used_at)
 
-    @admin.display(description="Made", ordering="created_at")
+    @admin.display(description=_("Created"), ordering="created_at")
     def made(self, key: ApiKey) -> str:
         return when(key.created_at)
 
-    @admin.display(description="Ends")
+    @admin.display(description=_("Ends"))
     def ends(self, key: ApiKey) -> str:
-        return when(key.expires_at, otherwise="when revoked")
+        return when(key.expires_at, otherwise=gettext("when revoked"))
 
-    @admin.display(description="Revoked")
+    @admin.display(description=_("Revoked"))
     def revoked(self, key: ApiKey) -> str:
         return when(key.revoked_at)
 
-    @admin.display(description="Scopes")
+    @admin.display(description=_("Scopes"))
     def granted(self, key: ApiKey) -> str:
         return ", ".join(key.scopes)
 
@@ -127,13 +145,13 @@ class ApiKeyAdmin(ScopedAdmin):
         return [path("<uuid:key_id>/revoke/", revoke, name="apikey-revoke"), *super().get_urls()]
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: ApiKeyForm, change: bool) -> None:
-        told = form.cleaned_data
+        values = form.cleaned_data
         new = issue_api_key(
             Workspace.objects.get(pk=needs(request, RIGHT).workspace_id),
-            told["name"],
-            scopes=told["scopes"],
-            user=person_of(request) if told["acts_as_me"] else None,
-            expires_at=told["expires_at"],
+            values["name"],
+            scopes=values["scopes"],
+            user=person_of(request) if values["acts_as_me"] else None,
+            expires_at=values["expires_at"],
         )
         obj.pk, obj.prefix = new.row.pk, new.row.prefix
         remember(request, new.plain)
@@ -142,9 +160,9 @@ class ApiKeyAdmin(ScopedAdmin):
         return show_once(
             self.admin_site,
             request,
-            title=f"API key {obj.name}",
+            title=gettext("API key {name}").format(name=obj.name),
             secret=remembered(request),
-            purpose="Programs send it as Authorization: Bearer. Treat it like a password.",
+            purpose=gettext("Programs send it as Authorization: Bearer. Treat it like a password."),
             back=("admin:accounts_apikey_change", obj.pk),
         )
 
@@ -152,5 +170,7 @@ class ApiKeyAdmin(ScopedAdmin):
         needs(request, RIGHT)
         key = get_object_or_404(ApiKey.objects, pk=key_id)
         revoke_api_key(key.prefix)
-        messages.success(request, f"{key.name} is revoked: programs that use it are refused from now on.")
+        messages.success(
+            request, gettext("{name} is revoked: programs that use it are refused from now on.").format(name=key.name)
+        )
         return redirect("admin:accounts_apikey_change", key.pk)

@@ -13,7 +13,7 @@ class ConsoleConfig(AppConfig):
 class ConsoleAdminConfig(admin.SimpleAdminConfig):
     """Django's admin with the console's site.
 
-    The site loads its lists when its URLs are first needed: a process without pages starts in half the time.
+    The site loads its lists when its URLs are first used, so that a process without pages starts in half the time.
     """
 
     default = False

@@ -1,7 +1,7 @@
 """The base of every admin class: rows, choices and look-ups of the current workspace only, rights by role.
 
-A new admin class names two rights and is then covered: strangers see none of its rows, whoever lacks the right none of
-its pages (tests/console walks over all that are registered).
+A new admin class names its rights and is then protected: other workspaces see none of its rows, and people without the
+right none of its pages (tests/console walks over all registered classes).
 """
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -11,10 +11,12 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import BaseModelAdmin
 from django.contrib.admin.views.main import ERROR_FLAG, SEARCH_VAR
 from django.core.exceptions import ValidationError
+from django.core.paginator import Page, Paginator
 from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext, gettext_noop
 from unfold.admin import ModelAdmin
 
 from supportbot.accounts.models import Membership, TenantModel, User, Workspace
@@ -24,12 +26,17 @@ from supportbot.console.rights import may
 from supportbot.console.words import sentence
 from supportbot.errors import InvalidInput, NotAllowed, NotFound, SupportBotError
 
-NOTHING_SELECTED: Final = "Select one or more rows, then choose an action."
+NOTHING_SELECTED: Final = gettext_noop("Select one or more rows, then choose an action.")
+
+THEME_TEXTS: Final = (gettext_noop("Select action"), gettext_noop("Select record"))  # it has no catalogues itself
 
 if TYPE_CHECKING:  # generic for the type checker only
+    from django.utils.functional import _StrOrPromise as Text
+
     _Base = BaseModelAdmin[Any]
+    _Paginator = Paginator[Any]
 else:
-    _Base = BaseModelAdmin
+    _Base, _Paginator = BaseModelAdmin, Paginator
 
 
 class Scoped(_Base):
@@ -74,12 +81,26 @@ class Scoped(_Base):
         return field
 
 
+class PageByIds(_Paginator):
+    """Finds the ids of a page first: otherwise the database computes joins and subqueries for every row it skips, such
+    as the first words of 150,000 conversations for their three thousandth page."""
+
+    def page(self, number: int | str) -> "Page[Any]":
+        found: Page[Any] = super().page(number)
+        rows: Any = self.object_list
+        if found.number > 1 and isinstance(rows, QuerySet):
+            listed: Any = found.object_list
+            found.object_list = rows.filter(pk__in=list(listed.values_list("pk", flat=True)))
+        return found
+
+
 class ScopedAdmin(Scoped, ModelAdmin):
-    one: ClassVar[str] = ""  # how pages name a row and the list, if the model's own names are jargon
-    many: ClassVar[str] = ""
-    none_yet: ClassVar[str] = ""  # shown by an empty list: how it fills
+    many: ClassVar["Text"]  # how pages name the list
+    new: ClassVar["Text"] = ""  # the button that adds a row, and the title of its page
+    none_yet: ClassVar["Text"] = ""  # shown by an empty list: how it fills
     empty_value_display = "–"
     list_per_page = 50
+    paginator = PageByIds
     show_full_result_count = False
     actions: Any = None  # each class names its own bulk actions
 
@@ -95,7 +116,8 @@ class ScopedAdmin(Scoped, ModelAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
     ) -> HttpResponse:
         if obj is not None:  # read again: an invalid form has already changed `obj`
-            context.update(self.page_context(request, self.get_queryset(request).get(pk=obj.pk)))
+            stored = self.get_queryset(request).get(pk=obj.pk)
+            context.update({"subtitle": self.name_of(stored), **self.page_context(request, stored)})
         answer: HttpResponse = super().render_change_form(request, context, *args, obj=obj, **kwargs)
         return answer
 
@@ -105,7 +127,7 @@ class ScopedAdmin(Scoped, ModelAdmin):
         if any("\0" in value for value in filters):
             return redirect(f"{request.path}?{ERROR_FLAG}=1")
         if request.method == "POST" and "action" in request.POST and ACTION_CHECKBOX_NAME not in request.POST:
-            messages.warning(request, NOTHING_SELECTED)
+            messages.warning(request, gettext(NOTHING_SELECTED))
             return redirect(request.get_full_path())
         response: HttpResponse = super().changelist_view(request, extra_context)
         return response
@@ -132,11 +154,11 @@ class ScopedAdmin(Scoped, ModelAdmin):
         return self._response_saved(request, obj)
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
-        messages.success(request, "Deleted.")
+        messages.success(request, gettext("Deleted."))
         return self._redirect_to("changelist")
 
     def _response_saved(self, request: HttpRequest, row: Any) -> HttpResponse:
-        messages.success(request, f"Saved: {self.name_of(row)}.")
+        messages.success(request, gettext("Saved: {name_of}.").format(name_of=self.name_of(row)))
         if "_continue" in request.POST:
             return self._redirect_to("change", row.pk)
         back: HttpResponse = self.response_post_save_change(request, row)  # to the list with its filters
@@ -149,7 +171,7 @@ class ScopedAdmin(Scoped, ModelAdmin):
         try:
             answer: HttpResponse | None = super().response_action(request, queryset)
         except ValidationError as error:  # a selected value that is not an id
-            raise InvalidInput(NOTHING_SELECTED) from error
+            raise InvalidInput(gettext(NOTHING_SELECTED)) from error
         return answer
 
 

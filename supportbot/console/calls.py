@@ -7,116 +7,164 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.contrib import admin
+from django.contrib.admin import SimpleListFilter
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_lazy as _
 
 from supportbot.chat.models import Conversation
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.charts import legend_of, stacked
-from supportbot.console.filters import InWords
+from supportbot.console.filters import LabelledFilter
 from supportbot.console.words import tag, when
 from supportbot.llm.budget import ALL, daily_allowance
 from supportbot.llm.models import Budget, LLMBody, LLMCall
 from supportbot.llm.selectors import DailyCost, daily_costs, model_in_words
+from supportbot.team_formats import number
 
 SPANS: Final = (7, 14, 30)
+NEWEST_CALLS: Final = 5_000
 KINDS: Final = {"done": "ok", "refused": "bad", "unclear": "warn", "stopped": ""}
+OUTCOMES: Final = {
+    "done": gettext_noop("Done"),
+    "refused": gettext_noop("Refused"),
+    "unclear": gettext_noop("Unclear"),
+    "stopped": gettext_noop("Stopped"),
+}
 PURPOSES: Final = {
-    "answer": "Answers",
-    "summarise": "Summaries",
-    "rewrite": "Rewriting",
-    "verify": "Second looks",
-    "judge": "Judging",
-    "embed": "Embedding",
+    "answer": gettext_noop("Answers"),
+    "summarise": gettext_noop("Summaries"),
+    "rewrite": gettext_noop("Rewriting"),
+    "verify": gettext_noop("Second looks"),
+    "judge": gettext_noop("Judging"),
+    "embed": gettext_noop("Embedding"),
+    "evaluation": gettext_noop("Evaluations"),
 }
 
 
-class OutcomeFilter(InWords):
-    title = parameter_name = "outcome"
-    words = {str(value): str(value).capitalize() for value in LLMCall.Outcome}
+class OutcomeFilter(LabelledFilter):
+    title = _("outcome")
+    parameter_name = "outcome"
+    words = OUTCOMES
 
 
-class PurposeFilter(InWords):
-    title = parameter_name = "purpose"
+class PurposeFilter(LabelledFilter):
+    title = _("purpose")
+    parameter_name = "purpose"
     words = PURPOSES
+
+
+class ProviderFilter(SimpleListFilter):
+    """The providers of the newest calls: Django's own filter reads all calls for its choices."""
+
+    title = _("provider")
+    parameter_name = "provider"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        newest = LLMCall.objects.order_by("-id").values_list("provider", flat=True)[:NEWEST_CALLS]
+        chosen = {request.GET[self.parameter_name]} if request.GET.get(self.parameter_name) else set()
+        return [(name, name) for name in sorted({*newest, *chosen})]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(provider=self.value()) if self.value() else queryset
 
 
 @admin.register(LLMCall)
 class LLMCallAdmin(ScopedAdmin):
-    one, many = "model call", "Model calls"
-    none_yet = "Every answer of the assistant is recorded here, including those of the built-in answerer."
+    many = _("Model calls")
+    none_yet = _("Every answer of the assistant is recorded here, including those of the built-in answerer.")
     view_right = "costs:read"
     change_form_template = "console/call.html"
     change_list_template = "console/calls.html"
     # The outcome comes early because narrow pages cut off the last columns.
     list_display = ["began", "purpose_words", "who", "end", "tokens", "money", "first", "whole", "prompt_version"]
-    list_filter = [OutcomeFilter, PurposeFilter, "provider"]
+    list_filter = [OutcomeFilter, PurposeFilter, ProviderFilter]
     search_fields = ["model", "conversation_id"]
     ordering = ["-id"]
     fields = ["model"]  # the page has its own template
 
-    @admin.display(description="Time", ordering="started_at")
+    @admin.display(description=_("Time"), ordering="started_at")
     def began(self, call: LLMCall) -> str:
         return when(call.started_at)
 
-    @admin.display(description="Purpose", ordering="purpose")
+    @admin.display(description=_("Purpose"), ordering="purpose")
     def purpose_words(self, call: LLMCall) -> str:
-        return PURPOSES.get(call.purpose, call.purpose)
+        return purpose_label(call.purpose)
 
-    @admin.display(description="Model", ordering="model")
+    @admin.display(description=_("Model"), ordering="model")
     def who(self, call: LLMCall) -> str:
         return model_in_words(call.provider, call.model)
 
-    @admin.display(description="Tokens in, out")
+    @admin.display(description=_("Tokens in, out"))
     def tokens(self, call: LLMCall) -> str:
-        return f"{call.input_tokens}, {call.output_tokens}{' (estimated)' if call.is_estimated else ''}"
+        counted = f"{number(call.input_tokens)}, {number(call.output_tokens)}"
+        return gettext("{tokens} (estimated)").format(tokens=counted) if call.is_estimated else counted
 
-    @admin.display(description="Cost", ordering="cost")
+    @admin.display(description=_("Cost"), ordering="cost")
     def money(self, call: LLMCall) -> str:
-        return "no price" if call.cost is None else f"{call.cost.normalize():f} {call.currency}".strip()
+        return gettext("no price") if call.cost is None else f"{number(call.cost)} {call.currency}".strip()
 
-    @admin.display(description="First token", ordering="time_to_first_token_ms")
+    @admin.display(description=_("First token"), ordering="time_to_first_token_ms")
     def first(self, call: LLMCall) -> str:
         return "–" if call.time_to_first_token_ms is None else f"{call.time_to_first_token_ms} ms"
 
-    @admin.display(description="Whole", ordering="duration_ms")
+    @admin.display(description=_("Total"), ordering="duration_ms")
     def whole(self, call: LLMCall) -> str:
         return f"{call.duration_ms} ms"
 
-    @admin.display(description="Outcome", ordering="outcome")
+    @admin.display(description=_("Outcome"), ordering="outcome")
     def end(self, call: LLMCall) -> Any:
-        words = call.outcome.capitalize() + (f": {call.reason}" if call.reason else "")
+        words = gettext(OUTCOMES[call.outcome]) + (f": {call.reason}" if call.reason else "")
         return tag(KINDS.get(call.outcome, ""), words)
 
     def page_context(self, request: HttpRequest, row: LLMCall) -> dict[str, Any]:
-        return {"told": self._told(row), "body": LLMBody.objects.filter(call=row).first()}
+        return {"told": self._details(row), "body": LLMBody.objects.filter(call=row).first()}
 
-    def _told(self, call: LLMCall) -> dict[str, Any]:
-        talk = call.conversation_id  # the record outlives an erased chat
-        is_there = talk is not None and Conversation.objects.filter(pk=talk).exists()
+    def _details(self, call: LLMCall) -> dict[str, Any]:
+        conversation_id = call.conversation_id  # the record outlives an erased chat
+        is_there = conversation_id is not None and Conversation.objects.filter(pk=conversation_id).exists()
         return {
             "purpose": self.purpose_words(call),
             "model": self.who(call),
             "outcome": self.end(call),
-            "conversation": talk if is_there else None,
+            "conversation": conversation_id if is_there else None,
             "facts": {
-                "Prompt": call.prompt_version or "none",
-                "Tokens in": f"{call.input_tokens:,}" + (f", {call.cached_tokens:,} cached" * bool(call.cached_tokens)),
-                "Tokens out": f"{call.output_tokens:,}" + " (estimated)" * call.is_estimated,
-                "Cost": self.money(call),
-                "First token": self.first(call),
-                "Whole": self.whole(call),
+                gettext("Prompt"): call.prompt_version or gettext("none"),
+                gettext("Tokens in"): _tokens_in(call),
+                gettext("Tokens out"): _tokens_out(call),
+                gettext("Cost"): self.money(call),
+                gettext("First token"): self.first(call),
+                gettext("Total"): self.whole(call),
             },
         }
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         days = request.GET.get("days", "")
         asked = request.GET.copy()
-        asked.pop("days", None)  # our own parameter, not a field of a call
+        asked.pop("days", None)  # not a field of a call
         request.GET = asked  # type: ignore[assignment]  # immutable for the type checker only
         span = int(days) if days in {str(one) for one in SPANS} else SPANS[1]
-        told = {**costs(span), "span": span, "spans": SPANS}
-        answer: HttpResponse = super().changelist_view(request, {**(extra_context or {}), **told})
+        context = {**costs(span), "span": span, "spans": SPANS}
+        answer: HttpResponse = super().changelist_view(request, {**(extra_context or {}), **context})
         return answer
+
+
+def _tokens_in(call: LLMCall) -> str:
+    read = number(call.input_tokens)
+    if not call.cached_tokens:
+        return read
+    return gettext("{tokens}, {cached} of them cached").format(tokens=read, cached=number(call.cached_tokens))
+
+
+def _tokens_out(call: LLMCall) -> str:
+    written = number(call.output_tokens)
+    return gettext("{tokens} (estimated)").format(tokens=written) if call.is_estimated else written
+
+
+def purpose_label(purpose: str) -> str:
+    """Return what the console calls the purpose of a call."""
+    return gettext(PURPOSES[purpose]) if purpose in PURPOSES else purpose
 
 
 def costs(span: int) -> dict[str, Any]:
@@ -146,7 +194,7 @@ def _series(rows: Sequence[DailyCost], *, is_money: bool) -> dict[str, dict[date
 
 
 def _purpose(row: DailyCost) -> str:
-    return PURPOSES.get(row.purpose, row.purpose)
+    return purpose_label(row.purpose)
 
 
 def _budget(today: date) -> dict[str, Any] | None:

@@ -1,48 +1,102 @@
 """Channels: embedding the widget, the allowed pages, and the keys that sign customers' identities."""
 
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.dates import WEEKDAYS
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from supportbot.accounts.branding import theme_colours, validate_suggestions
+from supportbot.accounts.branding import colour_validator, theme_colours, validate_greetings, validate_suggestions
 from supportbot.accounts.channels import change_channel, channel_with_id
 from supportbot.accounts.embedding import snippet
+from supportbot.accounts.hours import DAYS, validate_hours
 from supportbot.accounts.identitykeys import add_identity_key, revoke_identity_key
 from supportbot.accounts.models import Channel, IdentityKey, Workspace
 from supportbot.accounts.services import create_channel
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.entry import needs
-from supportbot.console.fields import LanguageCode, Lines, Origins
+from supportbot.console.entry import needs, workspace_here
+from supportbot.console.fields import ByLanguage, ColourInput, LanguageCode, Lines, Origins
 from supportbot.console.secrets import remember, remembered, show_once
+from supportbot.console.studio import preview
 from supportbot.console.words import tag, when
 
 RIGHT = "channels:write"
+COLUMNS = (
+    "name",
+    "allowed_origins",
+    "locale",
+    "greeting",
+    "assistant_name",
+    "accent",
+    "position",
+    "privacy_url",
+    "confirms_on_hosted_page",
+    "is_live",
+)
+CLOCK = {"type": "time", "class": "field"}
 CREATE_FIELDS = ("name", "allowed_origins", "locale", "greeting")  # what `create_channel` takes
 
 
 class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     allowed_origins = Origins(
         required=False,
-        label="Allowed pages",
-        help_text="One origin per line, such as https://shop.example. The chat does not open on other pages.",
+        label=_("Allowed pages"),
+        help_text=_("One origin per line, such as https://shop.example. The chat does not open on other pages."),
     )
 
     locale = LanguageCode(
-        label="Language",
+        label=_("Language"),
         initial="en",
-        help_text="A code such as en or de: the chat's language if the page does not set one.",
+        help_text=_("A code such as en or de: the chat's language if the page does not set one."),
     )
     suggestion_lines = Lines(
-        required=False, label="Suggested questions", help_text="Up to three, one per line, in the channel's language."
+        required=False,
+        label=_("Suggested questions"),
+        help_text=_("Up to three, one per line, in the channel's language."),
     )
+    other_greetings = ByLanguage(
+        required=False,
+        label=_("Greetings in other languages"),
+        help_text=_("One per line, starting with the language, such as de: Guten Tag."),
+    )
+    other_suggestions = ByLanguage(
+        required=False,
+        label=_("Suggested questions in other languages"),
+        help_text=_("One per line, starting with the language; up to three per language."),
+    )
+    accent = forms.CharField(
+        required=False,
+        validators=[colour_validator],
+        widget=ColourInput(),
+        label=_("Colour"),
+        help_text=_("Adjusted where text would be hard to read. Leave empty for the workspace's colour."),
+    )
+    position = forms.ChoiceField(
+        required=False,
+        label=_("Position"),
+        choices=Channel.Position.choices,
+        widget=forms.Select(attrs={"class": "field"}),
+    )
+    days = forms.TypedMultipleChoiceField(
+        required=False,
+        coerce=int,
+        label=_("Days on which the team answers"),
+        choices=lambda: [(day, WEEKDAYS[day]) for day in DAYS],
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Shown to customers who ask for a person. To show no hours, choose no days."),
+    )
+    opens = forms.TimeField(required=False, label=_("From"), widget=forms.TimeInput(CLOCK, "%H:%M"))
+    closes = forms.TimeField(required=False, label=_("Until"), widget=forms.TimeInput(CLOCK, "%H:%M"))
 
     class Meta:
         model = Channel
@@ -53,33 +107,47 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
             "greeting",
             "assistant_name",
             "accent",
+            "position",
             "privacy_url",
             "confirms_on_hosted_page",
             "is_live",
         ]
         labels = {
-            "is_live": "Answers",
-            "assistant_name": "Name of the assistant",
-            "accent": "Colour",
-            "privacy_url": "Privacy page",
-            "confirms_on_hosted_page": "Confirm only on the hosted page",
+            "name": _("Name"),
+            "greeting": _("Greeting"),
+            "is_live": _("Live"),
+            "assistant_name": _("Name of the assistant"),
+            "privacy_url": _("Privacy page"),
+            "confirms_on_hosted_page": _("Confirm only on the hosted page"),
         }
         help_texts = {
-            "accent": "Such as #1f5b45. It is adjusted where needed to be legible. Empty: the default colour.",
-            "privacy_url": "Linked from the chat's menu.",
-            "greeting": "The first line of a chat; {name} is the customer's first name. Empty: the default greeting.",
-            "is_live": "Off: the chat stops opening anywhere at once.",
+            "assistant_name": _("What the assistant is called in the chat."),
+            "confirms_on_hosted_page": _(
+                "Actions are confirmed on the hosted chat page only, never in the shop's page."
+            ),
+            "privacy_url": _("Linked from the chat's menu."),
+            "greeting": _(
+                "The first line of a chat; {name} is the customer's first name. Leave empty for the default greeting."
+            ),
+            "is_live": _("When off, the chat no longer opens anywhere. This takes effect at once."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.initial["suggestion_lines"] = self.instance.suggestions_in(self.instance.locale)
+        channel = self.instance
+        self.initial["suggestion_lines"] = channel.suggestions_in(channel.locale)
+        self.initial["other_greetings"] = {code: [text] for code, text in channel.greetings.items()}
+        self.initial["other_suggestions"] = self._suggestions_elsewhere()
+        self.initial |= channel.hours
+
+    def _suggestions_elsewhere(self) -> dict[str, list[str]]:
+        return {code: lines for code, lines in self.instance.suggestions.items() if code != self.instance.locale}
 
     def clean_name(self) -> str:
         """Refuse a name that another channel has: they would be confused, and a reload would create a duplicate."""
         name = str(self.cleaned_data["name"])
         if Channel.objects.filter(name__iexact=name).exclude(pk=self.instance.pk).exists():
-            raise forms.ValidationError("Another channel has this name. Choose a different one.")
+            raise forms.ValidationError(gettext("Another channel has this name. Choose a different one."))
         return name
 
     def clean_suggestion_lines(self) -> Any:
@@ -87,53 +155,89 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         validate_suggestions({"en": lines})
         return lines
 
+    def clean_position(self) -> str:
+        """Return the chosen corner, or the current one: a form without the field changes nothing."""
+        return str(self.cleaned_data["position"] or self.instance.position)
+
+    def clean_other_greetings(self) -> Any:
+        by_language = self.cleaned_data["other_greetings"]
+        if any(len(lines) > 1 for lines in by_language.values()):
+            raise forms.ValidationError(gettext("Enter one greeting per language."))
+        greetings = {code: lines[0] for code, lines in by_language.items()}
+        validate_greetings(greetings)
+        return greetings
+
+    def clean_other_suggestions(self) -> Any:
+        validate_suggestions(self.cleaned_data["other_suggestions"])
+        return self.cleaned_data["other_suggestions"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("days") or cleaned.get("opens") or cleaned.get("closes"):
+            try:
+                validate_hours(self.hours())
+            except forms.ValidationError as error:
+                self.add_error("days", error)
+        return cleaned
+
+    def hours(self) -> dict[str, Any]:
+        """Return the hours as they are stored."""
+        cleaned = self.cleaned_data
+        if not (cleaned.get("days") or cleaned.get("opens") or cleaned.get("closes")):
+            return {}
+        times = {name: cleaned[name].strftime("%H:%M") if cleaned.get(name) else "" for name in ("opens", "closes")}
+        return {"days": sorted(cleaned.get("days") or []), **times}
+
+    def looks(self) -> dict[str, Any]:
+        """Return the values of columns that the form has under other names."""
+        cleaned, own = self.cleaned_data, self.cleaned_data.get("suggestion_lines") or []
+        locale = cleaned.get("locale") or self.instance.locale
+        suggestions = {**(cleaned.get("other_suggestions") or {}), **({locale: own} if own else {})}
+        return {"greetings": cleaned.get("other_greetings") or {}, "suggestions": suggestions, "hours": self.hours()}
+
     def changes(self) -> dict[str, Any]:
         """Return the changed values by column name."""
-        told = {name: self.cleaned_data[name] for name in self.changed_data}
-        if "suggestion_lines" in told:
-            told["suggestions"] = {**self.instance.suggestions, self.instance.locale: told.pop("suggestion_lines")}
-        return told
+        values = {name: self.cleaned_data[name] for name in self.changed_data if name in COLUMNS}
+        looks = self.looks()
+        return {**values, **{name: looks[name] for name in looks if looks[name] != getattr(self.instance, name)}}
 
 
 @admin.register(Channel)
 class ChannelAdmin(ScopedAdmin):
-    one, many = "channel", "Channels"
-    none_yet = "A channel embeds the chat in a site. Create one to get the embed code."
+    many = _("Channels")
+    new = _("New channel")
+    none_yet = _("A channel embeds the chat in a site. Create one to get the embed code.")
     view_right = change_right = RIGHT
     can_add = True
     form = ChannelForm
     change_form_template = "console/channel.html"
-    fields = [
-        "name",
-        "allowed_origins",
-        "locale",
-        "greeting",
-        "suggestion_lines",
-        "assistant_name",
-        "accent",
-        "privacy_url",
-        "confirms_on_hosted_page",
-        "is_live",
-    ]
+    fieldsets = (
+        (None, {"fields": ["name", "allowed_origins", "locale"]}),
+        (_("Look"), {"fields": ["assistant_name", "accent", "position"]}),
+        (_("Words"), {"fields": ["greeting", "suggestion_lines", "other_greetings", "other_suggestions"]}),
+        (_("Hours"), {"fields": ["days", "opens", "closes"]}),
+        (_("Rules"), {"fields": ["privacy_url", "confirms_on_hosted_page", "is_live"]}),
+    )
     list_display = ["name", "key", "language", "state", "made"]
     search_fields = ["name", "key"]
     ordering = ["name", "pk"]
 
-    @admin.display(description="Language", ordering="locale")
+    @admin.display(description=_("Language"), ordering="locale")
     def language(self, channel: Channel) -> str:
         return channel.locale
 
-    @admin.display(description="State")
+    @admin.display(description=_("State"))
     def state(self, channel: Channel) -> SafeString:
-        return tag("ok", "Live") if channel.is_live else tag("", "Off")
+        return tag("ok", gettext("Live")) if channel.is_live else tag("", gettext("Off"))
 
-    @admin.display(description="Made", ordering="created_at")
+    @admin.display(description=_("Created"), ordering="created_at")
     def made(self, channel: Channel) -> str:
         return when(channel.created_at)
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         return [
+            path("preview/", wrap(require_POST(self.draw)), name="channel-preview"),
             path("<uuid:channel_id>/keys/", wrap(require_POST(self.add_key)), name="channel-key-add"),
             path("<uuid:channel_id>/keys/<str:kid>/", wrap(require_POST(self.revoke_key)), name="channel-key-revoke"),
             *super().get_urls(),
@@ -151,13 +255,39 @@ class ChannelAdmin(ScopedAdmin):
         obj.pk, obj.key = new.channel.pk, new.channel.key
         remember(request, new.identity_secret)
 
+    def draw(self, request: HttpRequest) -> HttpResponse:
+        """Return the preview of what is typed, as far as it is valid."""
+        needs(request, RIGHT)
+        form = ChannelForm(request.POST, instance=Channel())
+        form.is_valid()
+        # A valid form has put its own columns into the instance; of an invalid one, take what is.
+        typed = {name: value for name, value in form.cleaned_data.items() if name in COLUMNS}
+        looks = {**form.looks(), **({"hours": {}} if "days" in form.errors else {})}
+        channel = Channel(**typed, **looks)
+        return render(request, "console/studio.html", {"chat": preview(channel, workspace_here(request))})
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Start a new channel with what the workspace has already said."""
+        workspace = workspace_here(request)
+        site = urlsplit(workspace.site_url)
+        origins = [f"{site.scheme}://{site.netloc}"] if site.netloc else []
+        return {"name": workspace.name, "locale": workspace.locale, "allowed_origins": origins}
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
+    ) -> HttpResponse:
+        form = context["adminform"].form
+        shown = obj or Channel(**{name: value for name, value in form.initial.items() if name in COLUMNS})
+        context["chat"] = preview(shown, workspace_here(request))
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+
     def response_add(self, request: HttpRequest, obj: Channel, post_url_continue: str | None = None) -> HttpResponse:
         return self._shown_once(request, obj, "1", remembered(request))
 
     def page_context(self, request: HttpRequest, row: Channel) -> dict[str, Any]:
         keys = list(IdentityKey.objects.filter(channel=row).defer("secret").order_by("created_at", "pk"))
         live = sum(key.revoked_at is None for key in keys)
-        return {"snippet": snippet(row.key), "keys": keys, "live_keys": live, "look": theme_colours(row.accent)}
+        return {"snippet": snippet(row), "keys": keys, "live_keys": live, "look": theme_colours(row.accent)}
 
     def add_key(self, request: HttpRequest, channel_id: UUID) -> HttpResponse:
         """Add a key: the merchant's server switches to it, then the old one is revoked."""
@@ -170,15 +300,18 @@ class ChannelAdmin(ScopedAdmin):
         needs(request, RIGHT)
         channel = channel_with_id(channel_id)
         revoke_identity_key(channel, kid)
-        messages.success(request, f"Key {kid} is revoked. Tokens signed with it are refused.")
+        messages.success(request, gettext("Key {kid} is revoked. Tokens signed with it are refused.").format(kid=kid))
         return redirect("admin:accounts_channel_change", channel.pk)
 
     def _shown_once(self, request: HttpRequest, channel: Channel, kid: str, secret: str) -> TemplateResponse:
         return show_once(
             self.admin_site,
             request,
-            title=f"Key {kid} of {channel.name}",
+            title=gettext("Key {key} of {channel}").format(key=kid, channel=channel.name),
             secret=secret,
-            purpose="Your server signs customers' identities with it (docs/identity.md). Never put it in a page.",
+            purpose=gettext(
+                "Your server signs customers' identities with it (docs/identity.md). Never put it in a page."
+            ),
             back=("admin:accounts_channel_change", channel.pk),
+            snippet=snippet(channel),
         )

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from supportbot.team_formats import day as short
+from supportbot.team_formats import number
+
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 880, 220, 56, 24, 10
 ROOM = HEIGHT - BOTTOM - TOP
 GAP = 2.0
@@ -82,8 +85,8 @@ def lines(days: Sequence[date], series: Mapping[str, Mapping[date, Decimal]]) ->
     values = [value for of_day in series.values() for value in of_day.values()]
     ceiling, step = _rounded(max(values, default=Decimal(0))), _step(days)
     drawn = tuple(
-        Line(tuple(_dots(days, name, of_day, step, ROOM / float(ceiling))), number)
-        for number, (name, of_day) in enumerate(series.items(), start=1)
+        Line(tuple(_dots(days, name, of_day, step, ROOM / float(ceiling))), place)
+        for place, (name, of_day) in enumerate(series.items(), start=1)
     )
     return Chart((), _ticks(ceiling, series), tuple(_labels(days, step)), drawn)
 
@@ -108,7 +111,7 @@ def _dots(days: Sequence[date], name: str, values: Mapping[date, Decimal], step:
         Dot(
             round(LEFT + (place + 0.5) * step, 1),
             round(HEIGHT - BOTTOM - float(values[day]) * scale, 1),
-            f"{day:%-d %b}, {name}: {_label(values[day])}",
+            f"{short(day, with_year=False)}, {name}: {_label(values[day])}",
         )
         for place, day in enumerate(days)
         if day in values
@@ -120,19 +123,20 @@ def _labels(days: Sequence[date], step: float) -> list[Day]:
     every, last = max(1, len(days) // 8), len(days) - 1
     shown = [place for place in range(len(days)) if not (last - place) % every]
     return [
-        Day(LEFT + (place + 0.5) * step, f"{days[place]:%-d %b}", (last - place) // every % RANKS) for place in shown
+        Day(LEFT + (place + 0.5) * step, short(days[place], with_year=False), (last - place) // every % RANKS)
+        for place in shown
     ]
 
 
 def _stack(day: date, series: Mapping[str, Mapping[date, Decimal]], x: float, width: float, scale: float) -> list[Bar]:
     bars, y = [], float(HEIGHT - BOTTOM)
-    for number, (name, values) in enumerate(series.items(), start=1):
+    for place, (name, values) in enumerate(series.items(), start=1):
         value = values.get(day, Decimal(0))
         height = float(value) * scale
         if height > 0:
             y -= height
-            words = f"{day:%-d %b}, {name}: {_label(value)}"
-            bars.append(Bar(round(x, 1), round(y, 1), round(width, 1), round(max(height - GAP, 1), 1), number, words))
+            words = f"{short(day, with_year=False)}, {name}: {_label(value)}"
+            bars.append(Bar(round(x, 1), round(y, 1), round(width, 1), round(max(height - GAP, 1), 1), place, words))
     return bars
 
 
@@ -147,9 +151,9 @@ def _rounded(value: Decimal) -> Decimal:
 def _marks(ceiling: Decimal, *, is_whole: bool) -> list[Decimal]:
     """Return the axis labels: zero, half and the maximum, or every whole number for small counts."""
     if is_whole and ceiling % 2:
-        return [Decimal(number) for number in range(int(ceiling) + 1)]  # 1 or 5
+        return [Decimal(mark) for mark in range(int(ceiling) + 1)]  # 1 or 5
     return [Decimal(0), ceiling / 2, ceiling]
 
 
 def _label(value: Decimal) -> str:
-    return format(value.quantize(Decimal("0.0001")).normalize(), ",f")
+    return number(value.quantize(Decimal("0.0001")))

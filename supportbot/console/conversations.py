@@ -1,39 +1,48 @@
 """Conversations, read-only: messages, events, and what the assistant read, used and cost."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin import AllValuesFieldListFilter, SimpleListFilter
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Left
 from django.http import HttpRequest
+from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_lazy as _
 
+from actions.models import ActionRequest
 from supportbot.accounts.models import Customer, User
+from supportbot.chat.language import detected_language
 from supportbot.chat.models import Conversation, Message, Source, Turn
 from supportbot.chat.retrieval_trace import trace_in
-from supportbot.chat.selectors import events_after
+from supportbot.chat.searching import newest_with
+from supportbot.chat.selectors import RATED, events_after, rated
 from supportbot.chat.signals import EventView
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.entry import person_of, staff
 from supportbot.console.rights import may
 from supportbot.console.words import tag, when
 from supportbot.handoff.desk.activity import WithheldSentence, confirmation_label, withheld_sentences
-from supportbot.handoff.desk.thread import Reader, line_of, reader_of
+from supportbot.handoff.desk.thread import Reader, line_of, reader_of, requests_of
 from supportbot.handoff.models import Ticket
-from supportbot.handoff.tickets.language import detected_language
 from supportbot.llm.models import LLMCall
+from supportbot.releases.selectors import releases
+from supportbot.team_formats import number
+from supportbot.widget.models import Rating
 
-MOST_EVENTS: Final = 500
+MAX_EVENTS: Final = 500
+MAX_FOUND: Final = 1_000
 MODES: Final = {
-    "assistant": ("", "Assistant"),
-    "waiting": ("warn", "Waiting for a person"),
-    "person": ("info", "A person"),
+    "assistant": ("", gettext_noop("Assistant")),
+    "waiting": ("warn", gettext_noop("Waiting for a person")),
+    "person": ("info", gettext_noop("A person")),
 }
-SPEAKERS: Final = {Source.ASSISTANT: "AI", Source.SYSTEM: "Notice"}
+SPEAKERS: Final = {Source.ASSISTANT: gettext_noop("AI"), Source.SYSTEM: gettext_noop("Notice")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +60,19 @@ class Line:
     held_back: tuple[WithheldSentence, ...] = ()
     verdict: str = ""  # whether the articles confirm an answer
     request: str = ""  # the action request of a step
+    message: str = ""  # of an answer
+    release: int | None = None  # by which it was answered
+    guidelines: tuple[str, ...] = ()  # that were followed
 
 
 class HeldBackAnswer(SimpleListFilter):
     """Conversations with an answer that the checks held back entirely."""
 
-    title = "checks"
+    title = _("checks")
     parameter_name = "checks"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("held-back", "Answer held back")]
+        return [("held-back", gettext("Answer held back"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() != "held-back":
@@ -68,23 +80,36 @@ class HeldBackAnswer(SimpleListFilter):
         return queryset.filter(Exists(Message.objects.filter(conversation=OuterRef("pk"), is_held_back=True)))
 
 
-class PageLocaleMiddleware(AllValuesFieldListFilter):
+class RatedFilter(SimpleListFilter):
+    title = _("rating")
+    parameter_name = "rated"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("bad", gettext("Rated 1 or 2")), ("good", gettext("Rated 4 or 5"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value() or ""
+        return rated(queryset, value) if value in RATED else queryset
+
+
+class PageLanguageFilter(AllValuesFieldListFilter):
     """The language of the page with the chat, which is stored; the language of the text itself is detected."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.title = "page's language"
+        self.title = gettext("page's language")
 
 
 @admin.register(Conversation)
 class ConversationAdmin(ScopedAdmin):
-    none_yet = "Every chat is listed here from its first message."
+    many = _("Conversations")
+    none_yet = _("Every chat is listed here from its first message.")
     view_right = "conversations:read"
     change_form_template = "console/conversation.html"
     list_display = ["opening", "customer", "shown_mode", "language", "last_event"]
-    list_filter = ["mode", HeldBackAnswer, ("locale", PageLocaleMiddleware)]
+    list_filter = ["mode", RatedFilter, HeldBackAnswer, ("locale", PageLanguageFilter)]
     list_select_related = ["customer"]
-    search_fields = ["customer__name", "customer__email", "customer__external_id", "messages__text"]
+    search_fields = ["messages__text"]  # shows the field; `get_search_results` looks in more
     ordering = ["-last_event_at", "pk"]
     fields = ["locale"]
 
@@ -94,20 +119,32 @@ class ConversationAdmin(ScopedAdmin):
         words = Left(Subquery(first.values("text")[:1]), 90)
         return rows.annotate(first_words=words)  # type: ignore[no-any-return]  # the stubs lose the model
 
-    @admin.display(description="First message")
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Search messages, notes, customers and the numbers of their orders; return the newest that were found."""
+        if not search_term.strip():
+            return queryset, False
+        found = newest_with(search_term, MAX_FOUND)
+        if len(found) == MAX_FOUND:
+            text = gettext("Only the newest {number} are listed. Add a word to find older ones.")
+            messages.info(request, text.format(number=number(MAX_FOUND)))
+        return queryset.filter(pk__in=found), False
+
+    @admin.display(description=_("First message"))
     def opening(self, conversation: Any) -> str:
-        return conversation.first_words or "No messages yet"
+        return conversation.first_words or gettext("No messages yet")
 
-    @admin.display(description="With", ordering="mode")
+    @admin.display(description=_("With"), ordering="mode")
     def shown_mode(self, conversation: Conversation) -> Any:
-        return tag(*MODES[conversation.mode])
+        return tag(*_mode(conversation))
 
-    @admin.display(description="Language", ordering="locale")
+    @admin.display(description=_("Language"), ordering="locale")
     def language(self, conversation: Any) -> str:
         """Return the language of the customer's first message, which may differ from the page's."""
         return detected_language(conversation.first_words or "", conversation.locale)
 
-    @admin.display(description="Last event", ordering="last_event_at")
+    @admin.display(description=_("Last event"), ordering="last_event_at")
     def last_event(self, conversation: Conversation) -> str:
         return when(conversation.last_event_at)
 
@@ -119,14 +156,21 @@ class ConversationAdmin(ScopedAdmin):
             "lines": lines_of(row, calls, person_of(request)),
             "ticket": Ticket.objects.filter(conversation=row).order_by("-id").first(),
             "may_read_requests": may(staff(request), "actions:read"),
-            "mode": MODES[row.mode],
+            "mode": _mode(row),
             "language": self.language(row),
             "sees_cost": sees_cost,
             "calls": calls,
             "cost": sum((call.cost for call in calls if call.cost is not None), Decimal(0)),
             "currency": next((call.currency for call in calls if call.currency), ""),
-            "most": MOST_EVENTS,
+            "most": MAX_EVENTS,
+            "may_evaluate": may(staff(request), "evals:write"),
         }
+
+
+def _mode(conversation: Conversation) -> tuple[str, str]:
+    """Return the kind and the words of a conversation's tag: who answers it."""
+    kind, words = MODES[conversation.mode]
+    return kind, gettext(words)
 
 
 def lines_of(conversation: Conversation, calls: list[LLMCall], person: User) -> list[Line]:
@@ -135,38 +179,85 @@ def lines_of(conversation: Conversation, calls: list[LLMCall], person: User) -> 
         str(message): pk
         for pk, message in Turn.objects.filter(conversation=conversation).values_list("pk", "message_id")
     }
-    reader, start = reader_of(conversation, person), max(0, conversation.last_seq - MOST_EVENTS)
-    events = events_after(conversation.pk, start, is_staff=True, limit=MOST_EVENTS)
-    lines = [_line(event, reader, turns, calls) for event in events]
-    return [line for line in lines if line is not None]
+    reader, start = reader_of(conversation, person), max(0, conversation.last_seq - MAX_EVENTS)
+    events = events_after(conversation.pk, start, is_staff=True, limit=MAX_EVENTS)
+    requests, ratings = requests_of(events), _ratings_of(conversation)
+    lines = [_line(event, reader, turns, calls, requests, ratings) for event in events]
+    return [line for line in _with_releases(conversation, events, lines) if line is not None]
 
 
-def _line(event: EventView, reader: Reader, turns: dict[str, UUID], calls: list[LLMCall]) -> Line | None:
-    told, seq, at = event.payload, event.seq, event.created_at
+def _with_releases(
+    conversation: Conversation, events: Sequence[EventView], lines: Sequence[Line | None]
+) -> list[Line | None]:
+    """Return the lines, each answer with the number of its release."""
+    answers = Message.objects.filter(conversation=conversation, release_id__isnull=False)
+    by_message = {str(pk): release for pk, release in answers.values_list("pk", "release_id") if release}
+    numbers: dict[UUID, int] = dict(releases().filter(pk__in=set(by_message.values())).values_list("pk", "number"))
+    return [
+        replace(line, release=numbers.get(by_message[event.payload["message"]]))
+        if line is not None and event.event == "assistant.final" and event.payload["message"] in by_message
+        else line
+        for event, line in zip(events, lines, strict=True)
+    ]
+
+
+def _ratings_of(conversation: Conversation) -> Mapping[str, str]:
+    """Return the current score of each rated answer."""
+    rows = Rating.objects.filter(conversation=conversation, message_id__isnull=False)
+    return {
+        str(message): gettext("Rated {score} out of 5").format(score=score)
+        for message, score in rows.values_list("message_id", "score")
+    }
+
+
+def _line(
+    event: EventView,
+    reader: Reader,
+    turns: dict[str, UUID],
+    calls: list[LLMCall],
+    requests: Mapping[str, ActionRequest],
+    ratings: Mapping[str, str],
+) -> Line | None:
+    payload, seq, at = event.payload, event.seq, event.created_at
     if event.event == "message":
-        source = Source(told["source"])
+        source = Source(payload["source"])
         kind = str(source) if event.is_public else "note"
-        return Line(seq, at, kind, SPEAKERS.get(source) or told.get("author") or reader.customer, told["text"])
-    if event.event == "assistant.final":
-        turn = turns.get(told["message"])
-        reading = trace_in(told)
-        marks = [words for key, words in _MARKS.items() if told.get(key)]
-        mine = [call for call in calls if turn is not None and call.turn_id == turn]
-        by = "built-in answerer" if told.get("by") == "builtin" else "model"
         return Line(
             seq,
             at,
-            "assistant",
-            f"AI, {by}",
-            told["text"],
-            told.get("citations", []),
-            marks,
-            mine,
-            held_back=withheld_sentences(reading.withheld) if reading else (),
-            verdict=confirmation_label(reading),
+            kind,
+            gettext(SPEAKERS[source]) if source in SPEAKERS else payload.get("author") or reader.customer,
+            payload["text"],
         )
-    step = line_of(event, reader)  # as the desk words it
+    if event.event == "assistant.final":
+        return _answer_line(event, turns, calls, ratings)
+    step = line_of(event, reader, requests)  # as the desk words it
     return None if step is None else Line(seq, at, "step", step.text, "", request=step.request)
 
 
-_MARKS: Final = {"abstained": "No answer", "offers_human": "Offered a person", "stopped": "Stopped"}
+def _answer_line(event: EventView, turns: Mapping[str, UUID], calls: list[LLMCall], ratings: Mapping[str, str]) -> Line:
+    payload = event.payload
+    turn, trace = turns.get(payload["message"]), trace_in(payload)
+    marks = [gettext(words) for key, words in _MARKS.items() if payload.get(key)]
+    marks += [ratings[payload["message"]]] if payload["message"] in ratings else []
+    return Line(
+        event.seq,
+        event.created_at,
+        "assistant",
+        gettext("AI, built-in answerer") if payload.get("by") == "builtin" else gettext("AI, model"),
+        payload["text"],
+        payload.get("citations", []),
+        marks,
+        [call for call in calls if turn is not None and call.turn_id == turn],
+        held_back=withheld_sentences(trace.withheld) if trace else (),
+        verdict=confirmation_label(trace),
+        message=payload["message"],
+        guidelines=trace.guidelines if trace else (),
+    )
+
+
+_MARKS: Final = {
+    "abstained": gettext_noop("No answer"),
+    "offers_human": gettext_noop("Offered a person"),
+    "stopped": gettext_noop("Stopped"),
+}

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext
 
 from supportbot.accounts.auth import WORKSPACE_SESSION_KEY
 from supportbot.accounts.models import User, Workspace
@@ -37,7 +38,7 @@ def needs(request: HttpRequest, right: str) -> Staff:
     """Return the person of this request; raises NotAllowed if they lack the right."""
     person = staff(request)
     if not may(person, right):
-        raise NotAllowed("Your role does not allow this. Ask an administrator of the workspace.")
+        raise NotAllowed(gettext("Your role does not allow this. Ask an administrator of the workspace."))
     return person
 
 
@@ -57,6 +58,11 @@ def workspace_here(request: HttpRequest) -> Workspace:
 def workspaces_of(user: User) -> QuerySet[Workspace]:
     """Return a person's workspaces by name."""
     return Workspace.objects.filter(memberships__user=user).order_by("name", "pk")
+
+
+def needs_workspace(user: Any) -> bool:
+    """Return whether this person may create workspaces but is not a member of any."""
+    return isinstance(user, User) and user.is_active and user.is_superuser and not workspaces_of(user).exists()
 
 
 def enter(request: HttpRequest, workspace_id: UUID) -> None:

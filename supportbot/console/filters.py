@@ -6,15 +6,16 @@ from typing import Any, ClassVar
 from django.contrib.admin import SimpleListFilter
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext
 
 
-class InWords(SimpleListFilter):
-    """`parameter_name` is the field; a value without a label filters nothing."""
+class LabelledFilter(SimpleListFilter):
+    """`parameter_name` is the field; `words` are its values with their English labels, others filter nothing."""
 
     words: ClassVar[Mapping[str, str]]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return list(self.words.items())
+        return [(value, gettext(label)) for value, label in self.words.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()

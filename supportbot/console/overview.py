@@ -10,46 +10,50 @@ from typing import Any, Final
 from django.db.models import F, Q
 from django.urls import reverse
 from django.utils.timezone import now
+from django.utils.translation import gettext, ngettext
 
+from actions.cards import title_of
 from actions.ledger import DayUse, used_by_day_limits
 from actions.models import ActionRequest
 from actions.money import Money, format_money
-from actions.registry import all_actions
 from actions.states import State as RequestState
 from kb.models import Article, State
 from supportbot.accounts.principals import Staff
+from supportbot.console.improve import row_of
 from supportbot.console.quality import Figure, quality
 from supportbot.console.rights import may
-from supportbot.console.unanswered import questions
 from supportbot.handoff.desk.rows import count_pending_approvals, count_waiting_tickets
+from supportbot.insights.clusters import alike_in_letters
+from supportbot.insights.findings import Kind, findings
 from supportbot.llm.selectors import daily_costs
+from supportbot.team_formats import active_language, number
 
-MOST_QUESTIONS: Final = 5
+MAX_QUESTIONS: Final = 5
 NEARLY: Final = Decimal("0.8")
 
 
 def overview(person: Staff, days: int) -> dict[str, Any]:
     """Return what the overview shows this person for the last `days` days."""
-    asked = questions() if may(person, "kb:read") else []
+    found = alike_in_letters(findings(Kind.UNANSWERED)) if may(person, "kb:read") else []
+    asked = [row_of(one) for one in found]
     context: dict[str, Any] = {
         "now": _now(person),
-        "asked": asked[:MOST_QUESTIONS],
+        "asked": asked[:MAX_QUESTIONS],
         "asked_in_all": len(asked),
         "may_write": may(person, "kb:write"),
     }
     if may(person, "conversations:read"):
-        context |= quality(days)
+        context |= quality(days, sees_cost=may(person, "costs:read"))
     if may(person, "actions:read"):
         context["limits"] = [_limit(use) for use in used_by_day_limits(now())]
     return context
 
 
 def _limit(use: DayUse) -> dict[str, Any]:
-    action = all_actions().get(use.action)
     return {
-        "title": action.title["en"] if action else use.action,
-        "taken": format_money(Money(use.taken, use.currency), "en"),
-        "limit": format_money(Money(use.limit, use.currency), "en"),
+        "title": title_of(use.action, active_language()),
+        "taken": format_money(Money(use.taken, use.currency), active_language()),
+        "limit": format_money(Money(use.limit, use.currency), active_language()),
         "value": f"{use.taken:f}",
         "max": f"{use.limit:f}",
         "is_near": use.taken >= use.limit * NEARLY,
@@ -59,7 +63,14 @@ def _limit(use: DayUse) -> dict[str, Any]:
 def _now(person: Staff) -> list[Figure]:
     wanted = []
     if may(person, "conversations:read"):
-        wanted.append(Figure("Waiting for a person", str(count_waiting_tickets()), "at the desk", reverse("desk")))
+        wanted.append(
+            Figure(
+                gettext("Waiting for a person"),
+                number(count_waiting_tickets()),
+                gettext("at the desk"),
+                reverse("desk"),
+            )
+        )
     if may(person, "actions:read"):
         wanted.append(_requests())
     if may(person, "kb:read"):
@@ -74,17 +85,18 @@ def _articles() -> Figure:
     behind = live.exclude(indexed_revision=F("live_revision__number")) | live.filter(indexed_revision=None)
     drafts = Article.objects.filter(Q(state=State.DRAFT) | Q(state=State.LIVE) & ~Q(live_revision=F("latest_revision")))
     waiting, unfinished = behind.count(), drafts.count()
-    search = f"{waiting} being indexed" if waiting else "all searchable"
-    note = f"{unfinished} draft{'' if unfinished == 1 else 's'}; {search}"
-    return Figure("Articles live", f"{live.count():,}", note, reverse("admin:kb_article_changelist"))
+    open_drafts = ngettext("{number} draft", "{number} drafts", unfinished).format(number=number(unfinished))
+    search = gettext("{number} being indexed").format(number=number(waiting)) if waiting else gettext("all searchable")
+    note = f"{open_drafts}; {search}"
+    return Figure(gettext("Articles live"), number(live.count()), note, reverse("admin:kb_article_changelist"))
 
 
 def _requests() -> Figure:
     waiting = count_pending_approvals()
     unknown = ActionRequest.objects.filter(state=RequestState.UNKNOWN).count()
-    note = f"for approval; {unknown} with an unknown outcome"
+    note = gettext("for approval; {number} with an unknown outcome").format(number=number(unknown))
     listed = f"{reverse('admin:actions_actionrequest_changelist')}?state={RequestState.AWAITING_APPROVAL}"
-    return Figure("Requests waiting", str(waiting), note, listed if waiting else listed.partition("?")[0])
+    return Figure(gettext("Requests waiting"), number(waiting), note, listed if waiting else listed.partition("?")[0])
 
 
 def _cost() -> Figure:
@@ -93,6 +105,6 @@ def _cost() -> Figure:
     spent = sum((row.cost for row in rows), Decimal(0))
     currency = next((row.currency for row in rows if row.currency), "")
     calls = sum(row.calls for row in rows)
-    amount = f"{spent.quantize(Decimal('0.01'))} {currency}".strip()
-    note = f"{calls} model call{'' if calls == 1 else 's'}"
-    return Figure("Spent today", amount, note, reverse("admin:llm_llmcall_changelist"))
+    amount = f"{number(spent, decimals=2)} {currency}".strip()
+    note = ngettext("{number} model call", "{number} model calls", calls).format(number=number(calls))
+    return Figure(gettext("Spent today"), amount, note, reverse("admin:llm_llmcall_changelist"))

@@ -18,12 +18,13 @@ from django.template.loader import render_to_string
 from django.urls import path, reverse, reverse_lazy
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
+from django.utils.translation import get_language, gettext, override
 from rest_framework.throttling import BaseThrottle
 
 from supportbot.accounts.models import User, Workspace
 from supportbot.counting import count
 
-MOST_MAILS: Final = 5
+MAX_MAILS: Final = 5
 WINDOW_SECONDS: Final = 15 * 60
 
 
@@ -33,6 +34,13 @@ class ResetForm(PasswordResetForm):
     def save(self, **options: Any) -> None:  # type: ignore[override]  # all of Django's options are passed on
         base = urlsplit(settings.BASE_URL)
         super().save(**{**options, "domain_override": base.netloc, "use_https": base.scheme == "https"})
+
+    def send_mail(  # type: ignore[override]  # all of Django's arguments are passed on
+        self, subject: str, body: str, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> None:
+        """Write the mail in the language of the account, or else in that of the page."""
+        with override(context["user"].language or get_language()):
+            super().send_mail(subject, body, context, *args, **kwargs)
 
 
 class AskForLink(PasswordResetView):
@@ -46,7 +54,7 @@ class AskForLink(PasswordResetView):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         address = BaseThrottle().get_ident(request)  # type: ignore[arg-type]  # reads META only
-        if count(f"reset:{address}", seconds=WINDOW_SECONDS) > MOST_MAILS:
+        if count(f"reset:{address}", seconds=WINDOW_SECONDS) > MAX_MAILS:
             context = self.get_context_data(form=self.get_form(), is_too_often=True)
             return self.render_to_response(context, status=429)
         return super().post(request, *args, **kwargs)
@@ -57,8 +65,11 @@ def send_invitation(user: User, workspace: Workspace, *, inviter: User) -> None:
     uid = urlsafe_base64_encode(force_bytes(user.pk))
     link = reverse("password_reset_confirm", args=[uid, default_token_generator.make_token(user)])
     context = {"user": user, "workspace": workspace, "inviter": inviter, "link": f"{settings.BASE_URL}{link}"}
-    body = render_to_string("console/invitation.txt", context)
-    send_mail(f"Your account at {workspace.name}", body, settings.DEFAULT_FROM_EMAIL, [user.email])
+    # A new member has chosen no language yet: the mail is in the language of the colleague who invites them.
+    with override(user.language or get_language()):
+        body = render_to_string("console/invitation.txt", context)
+        subject = gettext("Your account at {workspace}").format(workspace=workspace.name)
+    send_mail(subject, body, settings.DEFAULT_FROM_EMAIL, [user.email])
 
 
 urls = [

@@ -1,27 +1,31 @@
 """How conversations went in a period: figures, charts and tables. No trend is shown for fewer than 30."""
 
-import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.timezone import get_current_timezone, localtime
+from django.utils.translation import gettext, ngettext
 
 from supportbot.console.charts import legend_of, lines, stacked
-from supportbot.console.durations import NINE_OF_TEN, Spread, first_words, in_words, spread_of, waits
-from supportbot.console.endings import Ended, Ending, Endings, counted, ended
-from supportbot.console.entry import needs
+from supportbot.console.durations import in_words
+from supportbot.console.endings import definitions, label_of
+from supportbot.insights.days import Sums, added, figures_from, sums_of
+from supportbot.insights.figures import Figures, Spread
+from supportbot.insights.outcomes import ALONE, NOT_SOLVED, Ending
+from supportbot.insights.rollups import are_many, stored_total, sums_by_day, whole_days
+from supportbot.insights.selectors import ConversationOutcome, begun_in, outcomes
+from supportbot.team_formats import number, percentage
 from supportbot.web import one_of
 
-SPANS: Final = (7, 14, 90)
+SPANS: Final = (7, 14, 28, 90)
 USUAL_SPAN: Final = 14
-WAITING_DAYS: Final = 7
 ENOUGH_FOR_A_TREND: Final = 30
-PERCENT: Final = "\N{NO-BREAK SPACE}%"
+SMALL_COST: Final = Decimal("0.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,15 @@ class Span:
         return Span(tuple(day - timedelta(days=len(self.days)) for day in self.days))
 
 
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """Conversations of two periods that are compared, and the share of the former not solved; None: not comparable."""
+
+    now: int
+    before: int
+    not_solved_before: float | None
+
+
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time.min, tzinfo=get_current_timezone())
 
@@ -68,96 +81,135 @@ def asked_span(request: HttpRequest) -> int:
     return int(one_of("days", asked, map(str, SPANS))) if asked else USUAL_SPAN
 
 
-def quality(days: int) -> dict[str, Any]:
+def outcomes_of(span: Span) -> list[ConversationOutcome]:
+    """Return the conversations of a span and what became of them, by its end."""
+    return outcomes(begun_in(span.since, span.until), span.until)
+
+
+def quality(days: int, *, sees_cost: bool) -> dict[str, Any]:
     """Return the figures and charts of the last days."""
     span = span_of(days)
-    conversations = ended(span.since, span.until)
+    sums = whole_days(sums_by_day(span.days))
+    told = figures_from(added(sums.values()))
     return {
         "span": days,
         "spans": SPANS,
-        "figures": _figures(span, conversations),
-        "ends": _drawn(span, counted(conversations)),
-        "waits": _waits(span_of(WAITING_DAYS)),
+        "figures": _figures(span, told, _trend(span, sums, told), sees_cost=sees_cost),
+        "ends": _drawn(span, sums),
+        "definitions": definitions(),
+        "waits": _waits(span, sums),
     }
 
 
-def quality_as_csv(request: HttpRequest) -> HttpResponse:
-    """Send the conversations of each day by ending, as CSV."""
-    needs(request, "conversations:read")
-    days = asked_span(request)
-    span = span_of(days)
-    ends = counted(ended(span.since, span.until))
-    answer = HttpResponse(content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="conversations-{span.days[-1]}-{days}-days.csv"'
-    sheet = csv.writer(answer)
-    sheet.writerow(["day", "conversations", *(ending.name.lower() for ending in Ending)])
-    for day in span.days:
-        counts = [ends.by_day[ending].get(day, 0) for ending in Ending]
-        sheet.writerow([day.isoformat(), sum(counts), *counts])
-    return answer
-
-
-def _figures(span: Span, conversations: Sequence[Ended]) -> list[Figure]:
-    ends, former = counted(conversations), counted(_former(span))
-    listed = reverse("admin:chat_conversation_changelist")
-    alone = _resolution(conversations, Ending.SOLVED, Ending.NO_OBJECTION)
-    with_person = _resolution(conversations, Ending.PERSON)
-    words = first_words(span.since, span.until)
-    solved = ends.share(Ending.SOLVED, Ending.NO_OBJECTION)
-    said_so = f"{_percent(ends.share(Ending.SOLVED))} confirmed by the customer" if ends.number() else "none yet"
-    return [
-        Figure("Conversations", f"{ends.number():,}", _growth(len(span.days), ends, former), listed),
-        Figure("Solved by the assistant", _percent(solved), said_so, listed),
-        Figure("Gave up or came back", _percent(ends.share(Ending.GAVE_UP)), _worse(ends, former), listed),
-        Figure("Time to resolution", in_words(alone.median), _with_person(with_person), listed),
-        Figure("First response after", in_words(words.median), _most(words), listed),
+def _figures(span: Span, told: Figures, trend: Trend, *, sees_cost: bool) -> list[Figure]:
+    listed = f"{reverse('admin:results')}?days={len(span.days)}"
+    found = [
+        Figure(gettext("Conversations"), number(told.total), _growth(len(span.days), told, trend), listed),
+        Figure(gettext("Solved by the assistant"), percent(told.share(*ALONE)), _alone(told), listed),
+        Figure(gettext("Not solved"), percent(told.share(*NOT_SOLVED)), _worse(told, trend), listed),
+        Figure(gettext("Time to resolution"), in_words(told.resolution.median), _most_resolved(told), listed),
+        Figure(gettext("First response after"), in_words(told.first_response.median), _most(told), listed),
+        Figure(gettext("Satisfied"), percent(told.satisfied), _rated(told), f"{listed}&by=agent"),
     ]
+    if sees_cost:
+        solved = gettext("{amount} per solved conversation").format(amount=amounts(told.cost_of_each(*ALONE)))
+        each = amounts(told.cost_of_each())
+        found.append(Figure(gettext("Cost of a conversation"), each, solved, reverse("admin:llm_llmcall_changelist")))
+    return found
 
 
-def _former(span: Span) -> Sequence[Ended]:
-    """Return the endings of the preceding period, up to this time of day, because today is not over yet."""
-    return ended(span.before().since, localtime() - timedelta(days=len(span.days)))
+def _trend(span: Span, sums: Mapping[date, Sums], told: Figures) -> Trend:
+    """Compare with the preceding period up to this time of day, because today is not over yet.
+
+    Of many conversations, only days that are over are compared, and only how many there were: in the former days, more
+    customers have come back by now.
+    """
+    before = span.before()
+    if are_many((*before.days, *span.days)):
+        over = sum(sums[day].total for day in span.days[:-1])
+        return Trend(over, stored_total(before.days[:-1]), None)
+    until = localtime() - timedelta(days=len(span.days))
+    rows = outcomes(begun_in(before.since, until), until)
+    former_figures = figures_from(added(sums_of(rows, lambda row: None).values()))
+    return Trend(told.total, former_figures.total, former_figures.share(*NOT_SOLVED))
 
 
-def _resolution(conversations: Sequence[Ended], *endings: Ending) -> Spread:
-    return spread_of((one.took for one in conversations if one.took is not None and one.ending in endings), NINE_OF_TEN)
+def _alone(told: Figures) -> str:
+    if not told.total:
+        return gettext("none yet")
+    return gettext("{confirmed} confirmed, {silent} silent").format(
+        confirmed=percent(told.share(Ending.CONFIRMED)), silent=percent(told.share(Ending.SILENT))
+    )
 
 
-def _growth(days: int, ends: Endings, former: Endings) -> str:
-    number, once = ends.number(), former.number()
-    rate = f"{number / days:.3g} a day" if number < 10 * days else f"{round(number / days):,} a day"
-    if min(number, once) < ENOUGH_FOR_A_TREND:
+def _growth(days: int, told: Figures, trend: Trend) -> str:
+    total, once = trend.now, trend.before
+    a_day = float(f"{told.total / days:.3g}") if told.total < 10 * days else round(told.total / days)
+    rate = gettext("{number} a day").format(number=number(a_day))
+    if min(total, once) < ENOUGH_FOR_A_TREND:
         return rate
-    change = round(100 * (number - once) / once)
-    return f"{rate}, {abs(change)}{PERCENT} {'more' if change > 0 else 'fewer'}" if change else f"{rate}, as before"
+    change = round(100 * (total - once) / once)
+    if not change:
+        return gettext("{rate}, as before").format(rate=rate)
+    words = gettext("{rate}, {share} more") if change > 0 else gettext("{rate}, {share} fewer")
+    return words.format(rate=rate, share=percentage(abs(change)))
 
 
-def _worse(ends: Endings, former: Endings) -> str:
-    gone, once = ends.share(Ending.GAVE_UP), former.share(Ending.GAVE_UP)
-    number = ends.number(Ending.GAVE_UP)
-    told = f"{number:,} conversation{'' if number == 1 else 's'}"
-    if gone is None or once is None or min(ends.number(), former.number()) < ENOUGH_FOR_A_TREND:
-        return told
+def _worse(told: Figures, trend: Trend) -> str:
+    gone, once = told.share(*NOT_SOLVED), trend.not_solved_before
+    total = told.number(*NOT_SOLVED)
+    words = ngettext("{number} conversation", "{number} conversations", total).format(number=number(total))
+    if gone is None or once is None or min(trend.now, trend.before) < ENOUGH_FOR_A_TREND:
+        return words
     points = round(gone - once, 1)
-    return f"{abs(points):g} points {'worse' if points > 0 else 'better'}, {told}" if points else f"{told}, as before"
+    if not points:
+        return gettext("{conversations}, as before").format(conversations=words)
+    by = (
+        gettext("{points} points worse, {conversations}")
+        if points > 0
+        else gettext("{points} points better, {conversations}")
+    )
+    return by.format(points=number(abs(points)), conversations=words)
 
 
-def _with_person(spread: Spread) -> str:
-    return f"median; with a person {in_words(spread.median)}" if spread.number else "median, without a person"
+def _most_resolved(told: Figures) -> str:
+    if not told.resolution.number:
+        return gettext("none yet")
+    return gettext("9 in 10 within {time}, including people's time").format(time=in_words(told.resolution.most))
 
 
-def _most(spread: Spread) -> str:
-    return f"19 of 20 within {in_words(spread.most)}" if spread.number else "no answers yet"
+def _most(told: Figures) -> str:
+    if not told.first_response.number:
+        return gettext("no answers yet")
+    return gettext("19 of 20 within {time}").format(time=in_words(told.first_response.most))
 
 
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{round(share)}{PERCENT}"
+def _rated(told: Figures) -> str:
+    if not told.ratings:
+        return gettext("no ratings yet")
+    return ngettext("4 or 5 out of 5, {number} rating", "4 or 5 out of 5, {number} ratings", told.ratings).format(
+        number=number(told.ratings)
+    )
 
 
-def _drawn(span: Span, ends: Endings) -> dict[str, Any]:
+def percent(share: float | None) -> str:
+    return "–" if share is None else percentage(share)
+
+
+def amounts(costs: Mapping[str, Decimal]) -> str:
+    """Return what something cost, in each currency; a dash if nothing has a price."""
+    return ", ".join(f"{_rounded(cost)} {currency}".strip() for currency, cost in sorted(costs.items())) or "–"
+
+
+def _rounded(cost: Decimal) -> str:
+    return number(cost, decimals=2) if cost >= SMALL_COST or not cost else number(float(f"{cost:.2g}"))
+
+
+def _drawn(span: Span, sums: Mapping[date, Sums]) -> dict[str, Any]:
     """Return the conversations of each day by ending, as a chart and a table."""
     series = {
-        str(ending): {day: Decimal(number) for day, number in of_day.items()} for ending, of_day in ends.by_day.items()
+        label_of(ending): {day: Decimal(one.endings[ending]) for day, one in sums.items() if one.endings[ending]}
+        for ending in Ending
     }
     return {
         "chart": stacked(span.days, series),
@@ -167,22 +219,24 @@ def _drawn(span: Span, ends: Endings) -> dict[str, Any]:
     }
 
 
-def _waits(span: Span) -> dict[str, Any]:
+def _waits(span: Span, sums: Mapping[date, Sums]) -> dict[str, Any]:
     """Return waits for a person as text, a table and, if there are enough, a chart."""
-    spread, by_day = waits(span.since, span.until)
+    spread = added(sums.values()).wait
+    days = {day: one.wait for day, one in sums.items()}
+    waited = {day: one for day, one in days.items() if one.number}
     series = {
-        "Half within": {day: _minutes(one.median) for day, one in by_day.items()},
-        "9 of 10 within": {day: _minutes(one.most) for day, one in by_day.items()},
+        gettext("Half within"): {day: _minutes(one.median) for day, one in waited.items()},
+        gettext("9 of 10 within"): {day: _minutes(one.most) for day, one in waited.items()},
     }
     is_enough = spread.number >= ENOUGH_FOR_A_TREND
     return {
         "number": spread.number,
-        "number_in_words": f"{spread.number:,}",
+        "number_in_words": number(spread.number),
         "median": in_words(spread.median),
         "most": in_words(spread.most),
         "chart": lines(span.days, series) if is_enough else None,
-        "legend": [(number, name, None) for number, name in enumerate(series, start=1)],
-        "table": [_wait_row(day, by_day) for day in reversed(span.days)],
+        "legend": [(place, name, None) for place, name in enumerate(series, start=1)],
+        "table": [_wait_row(day, days[day]) for day in reversed(span.days)],
     }
 
 
@@ -190,6 +244,5 @@ def _minutes(took: timedelta | None) -> Decimal:
     return round(Decimal((took or timedelta()).total_seconds()) / 60, 1)
 
 
-def _wait_row(day: date, by_day: Mapping[date, Spread]) -> tuple[date, int, str, str]:
-    one = by_day.get(day, Spread(None, None, 0))
+def _wait_row(day: date, one: Spread) -> tuple[date, int, str, str]:
     return day, one.number, in_words(one.median), in_words(one.most)

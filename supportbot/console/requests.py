@@ -1,5 +1,6 @@
 """Action requests, read-only: the request, its outcome and every recorded step."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -9,21 +10,26 @@ from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, NullIf
 from django.http import HttpRequest
+from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_lazy as _
 
 from actions import audit
-from actions.cards import card_of, reason_of, title_of
+from actions.cards import card_of, reason_of, receipt_rows, title_of_request
+from actions.facts import ORDER
 from actions.models import ActionRequest, Attempt, AuditEntry
 from actions.money import Money, format_money, is_amount_in
 from actions.policy import Verdict
 from actions.registry import all_actions
 from actions.states import State
+from actions.undoing import undone_by
 from supportbot.accounts.models import Customer
 from supportbot.chat.models import Conversation
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.filters import InWords
+from supportbot.console.filters import LabelledFilter
 from supportbot.console.words import tag, when
 from supportbot.handoff.approvals.selectors import amount_label
-from supportbot.handoff.desk.activity import STATE_LABELS, actor_names
+from supportbot.handoff.desk.activity import STATE_LABELS, actor_names, state_label
+from supportbot.team_formats import active_language
 
 KINDS: Final = {
     "succeeded": "ok",
@@ -37,10 +43,14 @@ KINDS: Final = {
     "executing": "info",
 }
 VERDICTS: Final = {
-    Verdict.REFUSE: "refused by the rules",
-    Verdict.RUN: "no confirmation needed",
-    Verdict.CONFIRM: "the customer confirms",
-    Verdict.CONFIRM_AND_APPROVE: "the customer confirms, then a person approves",
+    Verdict.REFUSE: gettext_noop("refused by the rules"),
+    Verdict.RUN: gettext_noop("no confirmation needed"),
+    Verdict.CONFIRM: gettext_noop("the customer confirms"),
+    Verdict.CONFIRM_AND_APPROVE: gettext_noop("the customer confirms, then a person approves"),
+}
+EVENTS: Final = {
+    "approval.first": gettext_noop("Approved by the first of two people"),
+    "approval.judged": gettext_noop("Judged by new rules"),
 }
 # Checking a chain reads all of it; longer ones are left to `audit_verify`.
 MOST_CHECKED: Final = 5_000
@@ -58,31 +68,39 @@ class Line:
     kind: str
 
 
-class StateFilter(InWords):
-    title = parameter_name = "state"
+class StateFilter(LabelledFilter):
+    title = _("state")
+    parameter_name = "state"
     words = {str(state): words for state, words in STATE_LABELS.items()}
 
 
-class ActionFilter(InWords):
-    title = parameter_name = "action"
-    words = {name: action.title["en"] for name, action in all_actions().items()}
+class ActionFilter(LabelledFilter):
+    title = _("action")
+    parameter_name = "action"
+
+    @property
+    def words(self) -> Mapping[str, str]:  # type: ignore[override]  # each workspace has its own
+        return {name: action.title_in(active_language()) for name, action in all_actions().items()}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(self.words.items())  # already in the reader's language
 
 
 @admin.register(ActionRequest)
 class ActionRequestAdmin(ScopedAdmin):
-    one, many = "request", "Requests"
-    none_yet = "Actions that customers request are listed here with every step."
+    many = _("Requests")
+    none_yet = _("Actions that customers request are listed here with every step.")
     view_right = "actions:read"
     change_form_template = "console/request.html"
-    list_display = ["title", "who", "order", "money", "shown_state", "asked"]
+    list_display = ["title", "who", "subject", "money", "shown_state", "asked"]
     list_filter = [StateFilter, ActionFilter]
-    search_fields = ["order_id", "id"]
+    search_fields = ["subject_id", "id"]
     ordering = ["-id"]
-    fields = ["order_id"]
+    fields = ["subject_id"]
 
-    @admin.display(description="Action", ordering="action")
+    @admin.display(description=_("Action"), ordering="action")
     def title(self, request: ActionRequest) -> str:
-        return title_of(request.action, "en")
+        return title_of_request(request, active_language())
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         # There is no foreign key: a financial record outlives its customer.
@@ -91,30 +109,33 @@ class ActionRequestAdmin(ScopedAdmin):
         rows: QuerySet[Any] = super().get_queryset(request)
         return rows.annotate(who=Subquery(customer.annotate(said=name).values("said")[:1]))  # type: ignore[no-any-return]  # the stubs lose it
 
-    @admin.display(description="Customer", ordering="who")
+    @admin.display(description=_("Customer"), ordering="who")
     def who(self, request: Any) -> str:
-        return request.who or "erased"
+        return request.who or gettext("erased")
 
-    @admin.display(description="Order", ordering="order_id")
-    def order(self, request: ActionRequest) -> str:
-        return request.order_id or "–"
+    @admin.display(description=_("About"), ordering="subject_id")
+    def subject(self, request: ActionRequest) -> str:
+        if not request.subject_id:
+            return "–"
+        kind = gettext("Order") if request.subject_kind == ORDER else request.subject_kind.replace("_", " ")
+        return f"{kind} {request.subject_id}".strip()
 
-    @admin.display(description="Asked", ordering="created_at")
+    @admin.display(description=_("Asked"), ordering="created_at")
     def asked(self, request: ActionRequest) -> str:
         return when(request.created_at)
 
-    @admin.display(description="Amount", ordering="amount")
+    @admin.display(description=_("Amount"), ordering="amount")
     def money(self, request: ActionRequest) -> str:
         return amount_label(request) or "–"
 
-    @admin.display(description="State", ordering="state")
+    @admin.display(description=_("State"), ordering="state")
     def shown_state(self, request: ActionRequest) -> Any:
         return tag(KINDS.get(request.state, ""), _state(request.state))
 
     def page_context(self, request: HttpRequest, row: ActionRequest) -> dict[str, Any]:
         return {
-            "face": card_of(row, "en"),
-            "reason": reason_of(row, "en"),
+            "face": card_of(row, active_language()),
+            "reason": reason_of(row, active_language()),
             "kind": KINDS.get(row.state, ""),
             "state": _state(row.state),
             "waits": row.state == State.AWAITING_APPROVAL,
@@ -125,17 +146,20 @@ class ActionRequestAdmin(ScopedAdmin):
             "amount": amount_label(row),
             "receipt": _receipt(row),
             "chain": _chain(),
+            "undone_by": undone_by(row),
         }
 
 
 def _receipt(row: ActionRequest) -> dict[str, Any]:
     """Return the stored part of the merchant's response, with the amount formatted."""
-    told = dict(row.receipt or {})
-    amount, currency = str(told.get("amount", "")), str(told.get("currency", ""))
+    if rows := receipt_rows(row, active_language()):
+        return {line.label: line.value for line in rows}
+    receipt = dict(row.receipt or {})
+    amount, currency = str(receipt.get("amount", "")), str(receipt.get("currency", ""))
     if currency and is_amount_in(amount, currency):  # receipts differ by action and may lack these
-        told["amount"] = format_money(Money(Decimal(amount), currency), "en")
-        del told["currency"]
-    return told
+        receipt["amount"] = format_money(Money(Decimal(amount), currency), active_language())
+        del receipt["currency"]
+    return receipt
 
 
 def lines_of(found: ActionRequest) -> list[Line]:
@@ -147,13 +171,15 @@ def lines_of(found: ActionRequest) -> list[Line]:
 
 def _line(entry: AuditEntry, actor: str) -> Line:
     event = entry.event.removeprefix("request.")
-    told = [_fact(name, value) for name, value in entry.payload.items() if value not in ("", None, [])]
-    detail = "; ".join(filter(None, told))
+    facts = [_fact(name, value) for name, value in entry.payload.items() if value not in ("", None, [])]
+    detail = "; ".join(filter(None, facts))
     return Line(entry.seq, entry.at, _state(event), actor, detail, KINDS.get(event, ""))
 
 
 def _state(event: str) -> str:
-    return STATE_LABELS[State(event)] if event in State.values else event.replace("_", " ").capitalize()
+    if event in State.values:
+        return state_label(State(event))
+    return gettext(EVENTS[event]) if event in EVENTS else event.replace("_", " ").capitalize()
 
 
 def _fact(name: str, value: Any) -> str:
@@ -162,13 +188,13 @@ def _fact(name: str, value: Any) -> str:
         case "action" | "before":
             return ""
         case "digest":  # only its beginning; the full digest is shown beside the trail
-            return f"arguments {str(value)[:4]} {str(value)[4:8]}"
+            return gettext("arguments {digest}").format(digest=f"{str(value)[:4]} {str(value)[4:8]}")
         case "facts":  # the reason itself is in the request; the seal reveals changes
-            return f"reason sealed {str(value)[:4]} {str(value)[4:8]}"
+            return gettext("reason sealed {digest}").format(digest=f"{str(value)[:4]} {str(value)[4:8]}")
         case "policy":
-            return f"rules version {value}"
+            return gettext("rules version {number}").format(number=value)
         case "verdict":
-            return VERDICTS[Verdict(value)]
+            return gettext(VERDICTS[Verdict(value)])
         case _:
             return f"{name}: {value}".replace("_", " ")
 

@@ -7,8 +7,10 @@ from supportbot.accounts.principals import SCOPES, Staff
 
 # API keys cannot hold these: they would let a program extend its own rights.
 CONSOLE_RIGHTS: Final[Mapping[str, frozenset[str]]] = {
+    "connections:write": frozenset({"admin"}),
     "console:open": frozenset({"editor", "agent", "supervisor", "admin"}),
-    "costs:read": frozenset({"supervisor", "admin"}),
+    "definitions:read": frozenset({"supervisor", "admin"}),
+    "definitions:write": frozenset({"admin"}),
     "rules:write": frozenset({"admin"}),
     "team:write": frozenset({"admin"}),
 }

@@ -1,45 +1,74 @@
 """Action rules: every change creates a new version, and all versions stay readable."""
 
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_lazy as _
 
-from actions.models import ActionPolicy, ActionPolicyVersion, name_of
+from actions import audit
+from actions.backtest import back_test
+from actions.cards import card_of, title_of
+from actions.models import MAX_HOLD_MINUTES, ActionPolicy, ActionPolicyVersion, name_of
 from actions.money import Money, format_amount, format_money, is_amount_in
-from actions.policies import allow_approval, approvers_of, change_rules, forbid_approval, switch
-from actions.registry import all_actions
-from supportbot.accounts.models import User
+from actions.policies import allow_approval, approvers_of, change_rules, forbid_approval, rules_of, switch
+from actions.policy import Decision, Rules, allows_more
+from supportbot.accounts.models import User, Workspace
+from supportbot.accounts.principals import Staff
 from supportbot.accounts.selectors import people_who_may
 from supportbot.console.base import ScopedAdmin, of_this_workspace
-from supportbot.console.entry import person_of
+from supportbot.console.entry import person_of, staff
+from supportbot.console.requests import VERDICTS
 from supportbot.console.words import tag
+from supportbot.evals.rules import broken_by
+from supportbot.handoff.approvals.selectors import amount_label
 from supportbot.handoff.desk.activity import actor_names
+from supportbot.releases.selectors import gates
+from supportbot.releases.services import MAX_REASON, OVERRIDE
+from supportbot.team_formats import active_language
 
 AMOUNTS = {
-    "max_per_order": "Limit per order",
-    "max_per_customer_day": "Limit per customer and day",
-    "max_per_customer_year": "Limit per customer and year",
-    "max_per_workspace_day": "Limit per day in total",
-    "approval_above": "Approval required above",
+    "max_per_order": gettext_noop("Limit per order or other record"),
+    "max_per_customer_day": gettext_noop("Limit per customer and day"),
+    "max_per_customer_year": gettext_noop("Limit per customer and year"),
+    "max_per_workspace_day": gettext_noop("Limit per day in total"),
+    "approval_above": gettext_noop("Approval required above"),
+    "second_approval_above": gettext_noop("Approval by two people above"),
 }
 READ = ["title", "state", "limits", "version", "approver_names"]  # shown to those without the right to change
 NUMBERS = {
-    "max_requests_per_customer_day": "Requests per customer and day",
-    "window_days": "Days after delivery",
+    "max_requests_per_customer_day": gettext_noop("Requests per customer and day"),
+    "window_days": gettext_noop("Days after delivery"),
+    "hold_minutes": gettext_noop("Minutes to withdraw it before it is sent"),
 }
-MOST_COUNTED = 100_000  # requests or days: more than anybody needs and far below the column's limit
+TRY = "_try"  # the button that judges past requests by the rules as typed in, and saves nothing
+SPANS = (7, 30, 90, 365)  # days to look back
+MAX_SHOWN = 50
+_RULE_OF = {
+    "limit_order": "max_per_order",
+    "limit_subject": "max_per_order",
+    "limit_customer_day": "max_per_customer_day",
+    "limit_customer_year": "max_per_customer_year",
+    "limit_workspace_day": "max_per_workspace_day",
+    "limit_count_day": "max_requests_per_customer_day",
+    "shadow_mode": "is_shadow",
+}
+MAX_NAMED: Final = 5  # in a message
+MAX_COUNTED = 100_000  # requests or days: more than anybody needs and far below the column's limit
 
 
 def _rule(name: str) -> Any:
     """Return the form field of an amount, with as many digits as its column."""
-    label = {**AMOUNTS, **NUMBERS}[name]
+    label = _({**AMOUNTS, **NUMBERS}[name])
     column: Any = ActionPolicyVersion._meta.get_field(name)
-    bounds = {"min_value": 0, "max_value": MOST_COUNTED} if name in NUMBERS else {"min_value": 0}
+    most = MAX_HOLD_MINUTES if name == "hold_minutes" else MAX_COUNTED
+    bounds = {"min_value": 0, "max_value": most} if name in NUMBERS else {"min_value": 0}
     return column.formfield(label=label, required=False, **bounds)
 
 
@@ -51,24 +80,34 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
     max_per_customer_year = _rule("max_per_customer_year")
     max_per_workspace_day = _rule("max_per_workspace_day")
     approval_above = _rule("approval_above")
+    second_approval_above = _rule("second_approval_above")
     max_requests_per_customer_day = _rule("max_requests_per_customer_day")
     window_days = _rule("window_days")
+    hold_minutes = _rule("hold_minutes")
     is_shadow = forms.BooleanField(
-        label="Dry run", required=False, help_text="Everything is decided, but nothing is executed."
+        label=_("Dry run"), required=False, help_text=_("Everything is decided, but nothing is executed.")
     )
     approvers = forms.ModelMultipleChoiceField(
         queryset=User.objects.none(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        label="Who may approve",
-        help_text="Only supervisors and admins can be selected; no other role may approve.",
+        label=_("Who may approve"),
+        help_text=_("Only supervisors and admins can be selected; no other role may approve."),
     )
+
+    override = forms.CharField(
+        label=_("Reason to go against the gates"),
+        required=False,
+        max_length=MAX_REASON,
+        help_text=_("Only if a gate refuses what these rules allow. The audit log keeps it."),
+    )
+    person: Staff  # who saves it
 
     class Meta:
         model = ActionPolicy
         fields = ["is_enabled"]
-        labels = {"is_enabled": "Enabled"}
-        help_texts = {"is_enabled": "Off stops it at once, including confirmed requests that have not been sent."}
+        labels = {"is_enabled": _("Enabled")}
+        help_texts = {"is_enabled": _("Off stops it at once, including confirmed requests that have not been sent.")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -76,15 +115,17 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         if version is not None:
             self.initial.update({name: getattr(version, name) for name in (*NUMBERS, "is_shadow")})
             self.initial.update({name: _exact(getattr(version, name), version.currency) for name in AMOUNTS})
-        ticked, deciding = approvers_of(self.instance), people_who_may("actions:approve")
+        selected, deciding = approvers_of(self.instance), people_who_may("actions:approve")
         members = of_this_workspace(User.objects.filter(is_active=True)).order_by("username")
         approvers: Any = self.fields["approvers"]
         # People selected under an earlier role stay visible, so that they can be deselected.
-        approvers.queryset = members.filter(pk__in=[*deciding, *(user.pk for user in ticked)])
+        approvers.queryset = members.filter(pk__in=[*deciding, *(user.pk for user in selected)])
         approvers.label_from_instance = lambda user: (
-            user.display_name if user.pk in deciding else f"{user.display_name}, whose role does not decide"
+            user.display_name
+            if user.pk in deciding
+            else gettext("{name}, whose role may not decide").format(name=user.display_name)
         )
-        self.initial["approvers"] = ticked
+        self.initial["approvers"] = selected
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -92,9 +133,40 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         for name in AMOUNTS:
             if cleaned.get(name) is not None and not is_amount_in(self.data[name].strip(), currency):
                 self.add_error(
-                    name, f"Write an amount such as {format_amount(Decimal(1000), currency)}, in {currency}."
+                    name,
+                    gettext("Enter an amount such as {amount}, in {currency}.").format(
+                        amount=format_amount(Decimal(1000), currency), currency=currency
+                    ),
                 )
+        if not self.errors and not self.is_trial:
+            self._pass_gates()
         return cleaned
+
+    @property
+    def is_trial(self) -> bool:
+        return self.is_bound and TRY in self.data
+
+    def is_valid(self) -> bool:
+        """Return whether to save it: rules that are only tried are shown again."""
+        return super().is_valid() and not self.is_trial
+
+    def rules(self) -> Rules:
+        """Return the rules as they would be saved."""
+        return replace(rules_of(self.instance), is_enabled=self.cleaned_data["is_enabled"], **self.changed_rules())
+
+    def _pass_gates(self) -> None:
+        """Add an error if the gates refuse what the rules would allow; what only forbids more is never refused."""
+        was, rules = rules_of(self.instance), self.rules()
+        if not allows_more(rules, was) or not gates():
+            return
+        if self.cleaned_data["override"].strip():
+            if not self.person.may(OVERRIDE):
+                self.add_error("override", gettext("Your role does not allow changing rules against the gates."))
+            return
+        failures = broken_by(rules, self.instance.action, workspace=Workspace.objects.get(pk=self.person.workspace_id))
+        if failures:
+            told = "; ".join(f"{one.name} ({', '.join(one.reasons)})" for one in failures[:MAX_NAMED])
+            self.add_error(None, gettext("Cases of the gates that must pass would fail: {names}.").format(names=told))
 
     def changed_rules(self) -> dict[str, Any]:
         names = {*AMOUNTS, *NUMBERS, "is_shadow"}
@@ -103,8 +175,8 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
 
 @admin.register(ActionPolicy)
 class ActionPolicyAdmin(ScopedAdmin):
-    one, many = "action rules", "Action rules"
-    none_yet = "Actions appear once a shop is connected with manage.py merchant_connect."
+    many = _("Action rules")
+    none_yet = _("Actions appear once a shop is connected with manage.py merchant_connect.")
     view_right = "actions:read"
     change_right = "rules:write"
     form = RulesForm
@@ -116,48 +188,56 @@ class ActionPolicyAdmin(ScopedAdmin):
     def name_of(self, row: ActionPolicy) -> str:
         return self.title(row)
 
-    @admin.display(description="Action", ordering="action")
+    @admin.display(description=_("Action"), ordering="action")
     def title(self, policy: ActionPolicy) -> str:
-        action = all_actions().get(policy.action)
-        return action.title["en"] if action else policy.action
+        return title_of(policy.action, active_language())
 
-    @admin.display(description="State")
+    @admin.display(description=_("State"))
     def state(self, policy: ActionPolicy) -> SafeString:
         if not policy.is_enabled:
-            return tag("", "Off")
-        return tag("warn", "Dry run") if policy.current and policy.current.is_shadow else tag("ok", "On")
+            return tag("", gettext("Off"))
+        is_shadow = policy.current is not None and policy.current.is_shadow
+        return tag("warn", gettext("Dry run")) if is_shadow else tag("ok", gettext("On"))
 
-    @admin.display(description="Approval required above")
+    @admin.display(description=_("Approval required above"))
     def approval(self, policy: ActionPolicy) -> str:
-        return _money(policy.current, "approval_above", otherwise="never")
+        return _money(policy.current, "approval_above", otherwise=gettext("never"))
 
-    @admin.display(description="Per day in total")
+    @admin.display(description=_("Per day in total"))
     def day_limit(self, policy: ActionPolicy) -> str:
-        return _money(policy.current, "max_per_workspace_day", otherwise="no limit")
+        return _money(policy.current, "max_per_workspace_day", otherwise=gettext("no limit"))
 
-    @admin.display(description="Version")
+    @admin.display(description=_("Version"))
     def version(self, policy: ActionPolicy) -> Any:
-        return policy.current.number if policy.current else "none"
+        return policy.current.number if policy.current else gettext("none")
 
-    @admin.display(description="Limits")
+    @admin.display(description=_("Limits"))
     def limits(self, policy: ActionPolicy) -> SafeString:
         version = policy.current
-        amounts = [(label, _money(version, name, otherwise="no limit")) for name, label in AMOUNTS.items()]
-        numbers = [(label, _said(getattr(version, name, None))) for name, label in NUMBERS.items()]
+        amounts = [(gettext(label), _money(version, name, otherwise=_without(name))) for name, label in AMOUNTS.items()]
+        numbers = [(gettext(label), _number(version, name)) for name, label in NUMBERS.items()]
         return format_html_join("", "<p>{}: {}</p>", [*amounts, *numbers])
 
-    @admin.display(description="Who may approve")
+    @admin.display(description=_("Who may approve"))
     def approver_names(self, policy: ActionPolicy) -> str:
-        return ", ".join(person.display_name for person in approvers_of(policy)) or "nobody"
+        return ", ".join(person.display_name for person in approvers_of(policy)) or gettext("nobody")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if not self.has_change_permission(request, obj):
             return [(None, {"fields": READ})]
         return [
             (None, {"fields": ["is_enabled", "is_shadow"]}),
-            ("Limits", {"fields": [*AMOUNTS, *NUMBERS], "description": _about_limits(obj)}),
-            ("Approval", {"fields": ["approvers"]}),
+            (_("Limits"), {"fields": [*AMOUNTS, *NUMBERS], "description": _about_limits(obj)}),
+            (_("Approval"), {"fields": ["approvers", *(["override"] if self._may_override(request) else [])]}),
         ]
+
+    def _may_override(self, request: HttpRequest) -> bool:
+        return bool(gates()) and staff(request).may(OVERRIDE)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        form.person = staff(request)
+        return form
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if self.has_change_permission(request, obj):
@@ -165,7 +245,9 @@ class ActionPolicyAdmin(ScopedAdmin):
         return READ
 
     def save_model(self, request: HttpRequest, obj: ActionPolicy, form: RulesForm, change: bool) -> None:
-        actor = name_of(person_of(request))
+        actor, override = name_of(person_of(request)), form.cleaned_data.get("override", "").strip()
+        if override and gates():
+            audit.record("policy.changed_against_gates", actor=actor, action=obj.action, override=override)
         if changes := form.changed_rules():
             change_rules(obj, actor=actor, **changes)
         if "is_enabled" in form.changed_data:
@@ -177,7 +259,48 @@ class ActionPolicyAdmin(ScopedAdmin):
             forbid_approval(obj, person, actor=actor)
 
     def page_context(self, request: HttpRequest, row: ActionPolicy) -> dict[str, Any]:
-        return {"versions": _versions(row)}
+        return {"versions": _versions(row), "spans": SPANS, "span": _span(request)}
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        form = context["adminform"].form
+        if isinstance(form, RulesForm) and form.is_trial and not form.errors:
+            context["tried"] = _tried(form, _span(request))
+        answer: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
+        return answer
+
+
+def _span(request: HttpRequest) -> int:
+    given = request.POST.get("days", "")
+    return int(given) if given in map(str, SPANS) else SPANS[1]
+
+
+def _tried(form: RulesForm, days: int) -> dict[str, Any]:
+    """Return what the typed rules would have decided differently on past requests."""
+    policy = ActionPolicy.objects.select_related("current").get(pk=form.instance.pk)
+    found = back_test(policy.action, current=rules_of(policy), proposed=form.rules(), days=days)
+    rows = [
+        {
+            "request": one.request,
+            "title": card_of(one.request, active_language()).title,
+            "amount": amount_label(one.request),
+            "before": _verdict(one.before),
+            "after": _verdict(one.after),
+        }
+        for one in found.changes[:MAX_SHOWN]
+    ]
+    return {"found": found, "rows": rows, "without_window": "window_days" in form.changed_data}
+
+
+def _verdict(decision: Decision) -> str:
+    if decision.is_refusal and decision.reason:
+        rule = _RULE_OF.get(decision.reason.code, "is_enabled")
+        labels = {**AMOUNTS, **NUMBERS, "is_shadow": gettext_noop("Dry run"), "is_enabled": gettext_noop("Off")}
+        return gettext("refused: {rule}").format(rule=gettext(labels[rule]))
+    if decision.approvals > 1:
+        return gettext("the customer confirms, then two people approve")
+    return gettext(VERDICTS[decision.verdict])
 
 
 def _exact(amount: Decimal | None, currency: str) -> Decimal | None:
@@ -187,31 +310,37 @@ def _exact(amount: Decimal | None, currency: str) -> Decimal | None:
 
 def _about_limits(policy: ActionPolicy | None) -> str:
     version = policy.current if policy else None
-    return f"Amounts are in {version.currency}. An empty field is no limit." if version else ""
+    if version is None:
+        return ""
+    return gettext("Amounts are in {currency}. An empty field means no limit.").format(currency=version.currency)
 
 
 def _money(version: ActionPolicyVersion | None, rule: str, *, otherwise: str) -> str:
     amount = getattr(version, rule) if version else None
-    return otherwise if amount is None or version is None else format_money(Money(amount, version.currency), "en")
+    return (
+        otherwise
+        if amount is None or version is None
+        else format_money(Money(amount, version.currency), active_language())
+    )
 
 
 def _versions(policy: ActionPolicy) -> list[dict[str, Any]]:
     """Return the versions, newest first, each with its changes and author."""
     rows = list(ActionPolicyVersion.objects.filter(policy=policy).order_by("number"))
     names = actor_names(row.created_by for row in rows)
-    told = [
+    versions = [
         {"row": row, "who": names[row.created_by], "changes": _changes(before, row)}
         for before, row in zip([None, *rows], rows, strict=False)
     ]
-    return told[::-1]
+    return versions[::-1]
 
 
 def _changes(before: ActionPolicyVersion | None, after: ActionPolicyVersion) -> list[str]:
     if before is None:
-        return ["The action's own limits"]
-    labels = {**AMOUNTS, **NUMBERS, "is_shadow": "Dry run"}
+        return [gettext("The action's own limits")]
+    labels = {**AMOUNTS, **NUMBERS, "is_shadow": gettext_noop("Dry run")}
     return [
-        f"{label}: {_rule_of(before, name)} → {_rule_of(after, name)}"
+        f"{gettext(label)}: {_rule_of(before, name)} → {_rule_of(after, name)}"
         for name, label in labels.items()
         if getattr(before, name) != getattr(after, name)
     ]
@@ -219,11 +348,21 @@ def _changes(before: ActionPolicyVersion | None, after: ActionPolicyVersion) -> 
 
 def _rule_of(version: ActionPolicyVersion, name: str) -> str:
     if name in AMOUNTS:
-        return _money(version, name, otherwise="never" if name == "approval_above" else "no limit")
-    return _said(getattr(version, name))
+        return _money(version, name, otherwise=_without(name))
+    return _number(version, name) if name in NUMBERS else _value_label(getattr(version, name))
 
 
-def _said(value: Any) -> str:
+def _number(version: ActionPolicyVersion | None, name: str) -> str:
+    value = getattr(version, name, None)
+    return gettext("none") if name == "hold_minutes" and not value else _value_label(value)
+
+
+def _without(name: str) -> str:
+    """Return what holds if an amount is not set."""
+    return gettext("never") if name in ("approval_above", "second_approval_above") else gettext("no limit")
+
+
+def _value_label(value: Any) -> str:
     if isinstance(value, bool):
-        return "on" if value else "off"
-    return "no limit" if value is None else str(value)
+        return gettext("on") if value else gettext("off")
+    return gettext("no limit") if value is None else str(value)

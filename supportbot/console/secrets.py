@@ -10,14 +10,23 @@ from django.urls import reverse
 
 
 def show_once(
-    site: AdminSite, request: HttpRequest, *, title: str, secret: str, purpose: str, back: tuple[str, UUID]
+    site: AdminSite,
+    request: HttpRequest,
+    *,
+    title: str,
+    secret: str,
+    purpose: str,
+    back: tuple[str, UUID],
+    snippet: str = "",
 ) -> TemplateResponse:
+    """Show a secret, and for a channel the tag that most people came for."""
     page, row = back
     context: dict[str, Any] = {
         **site.each_context(request),
         "title": title,
         "secret": secret,
         "purpose": purpose,
+        "snippet": snippet,
         "back": reverse(page, args=[row]),
     }
     return TemplateResponse(request, "console/secret.html", context)

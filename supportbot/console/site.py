@@ -21,12 +21,15 @@ from django.template.response import SimpleTemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 from unfold.sites import UnfoldAdminSite
 
 from supportbot.accounts.relogin import log_in_again
 from supportbot.accounts.scope import workspace_scope
-from supportbot.console.entry import enter, person_of, staff, staff_here, workspace_here, workspaces_of
+from supportbot.accounts.setup import has_administrator
+from supportbot.console.entry import enter, needs_workspace, person_of, staff, staff_here, workspace_here, workspaces_of
+from supportbot.console.firststeps.checklist import checklist
 from supportbot.console.navigation import navigation
 from supportbot.console.overview import overview
 from supportbot.console.quality import asked_span
@@ -76,9 +79,18 @@ class ConsoleSite(UnfoldAdminSite):
 
         return update_wrapper(entered, wrapped)
 
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the login page; somebody who may create workspaces and has none is led on to create one."""
+        if request.method == "GET" and needs_workspace(request.user):
+            return redirect("first-workspace")
+        context = {**(extra_context or {}), "has_administrator": has_administrator}
+        response: HttpResponse = super().login(request, context)
+        return response
+
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         shown = overview(staff(request), asked_span(request))
-        context = {**self.each_context(request), "title": self.index_title, **shown}
+        steps = checklist(staff(request), workspace_here(request))
+        context = {**self.each_context(request), "title": self.index_title, "checklist": steps, **shown}
         return render(request, "console/overview.html", context)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
@@ -126,6 +138,6 @@ def _refused(request: HttpRequest, refusal: SupportBotError) -> HttpResponse:
         raise PermissionDenied(refusal.message) from refusal
     if refusal.status == NotFound.status:
         raise Http404(refusal.message) from refusal
-    texts = {"title": "Nothing was changed", "message": sentence(refusal)}
+    texts = {"title": gettext("Nothing was changed"), "message": sentence(refusal)}
     context = {**admin.site.each_context(request), **texts}
     return render(request, "console/refused.html", context, status=refusal.status)

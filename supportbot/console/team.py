@@ -9,6 +9,8 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from actions.models import name_of as recorded_name
 from actions.policies import forbid_every_approval
@@ -22,19 +24,25 @@ from supportbot.console.words import when
 from supportbot.errors import InvalidInput
 
 RIGHT = "team:write"
+# Django's own German says du, and these pages say Sie.
+INVALID_EMAIL = _("Enter a valid e-mail address, such as name@example.com.")
 ROLES = [
-    ("editor", "Editor: writes articles"),
-    ("agent", "Agent: answers customers"),
-    ("supervisor", "Supervisor: leads agents, approves requests if named in a rule"),
-    ("admin", "Admin: everything in this workspace"),
+    ("editor", _("Editor: writes articles")),
+    ("agent", _("Agent: answers customers")),
+    ("supervisor", _("Supervisor: leads agents, approves requests if named in a rule")),
+    ("admin", _("Admin: everything in this workspace")),
 ]
 
 
 class NewMemberForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
-    username = forms.CharField(max_length=150, label="User name", help_text="Used to log in.")
-    name = forms.CharField(max_length=150, required=False, label="Name", help_text="Shown to customers.")
-    email = forms.EmailField(label="E-mail", help_text="The link to set a password is sent here.")
-    role = forms.ChoiceField(choices=ROLES)
+    username = forms.CharField(max_length=150, label=_("User name"), help_text=_("Used to log in."))
+    name = forms.CharField(max_length=150, required=False, label=_("Name"), help_text=_("Shown to customers."))
+    email = forms.EmailField(
+        label=_("E-mail"),
+        help_text=_("The link to set a password is sent here."),
+        error_messages={"invalid": INVALID_EMAIL},
+    )
+    role = forms.ChoiceField(choices=ROLES, label=_("Role"))
 
     class Meta:
         model = Membership
@@ -45,18 +53,26 @@ class NewMemberForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic a
         try:
             User.username_validator(username)
         except ValidationError as error:
-            raise ValidationError("Use only letters, digits and @ . + - _.") from error
+            raise ValidationError(gettext("Use only letters, digits and @ . + - _.")) from error
         if User.objects.filter(username=username).exists():
             raise ValidationError(
-                "This user name is taken. Choose another, or ask the operator to add the existing account (member_add)."
+                gettext(
+                    "This user name is taken. Choose another, or ask the operator to add the existing account "
+                    "(member_add)."
+                )
             )
         return username
 
 
 class MemberForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
-    name = forms.CharField(max_length=150, required=False, label="Name", help_text="Shown to customers.")
-    email = forms.EmailField(required=False, label="E-mail", help_text="Links to set a password are sent here.")
-    role = forms.ChoiceField(choices=ROLES)
+    name = forms.CharField(max_length=150, required=False, label=_("Name"), help_text=_("Shown to customers."))
+    email = forms.EmailField(
+        required=False,
+        label=_("E-mail"),
+        help_text=_("Links to set a password are sent here."),
+        error_messages={"invalid": INVALID_EMAIL},
+    )
+    role = forms.ChoiceField(choices=ROLES, label=_("Role"))
 
     class Meta:
         model = Membership
@@ -70,7 +86,8 @@ class MemberForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
 
 @admin.register(Membership)
 class MembershipAdmin(ScopedAdmin):
-    one, many = "member", "Team"
+    many = _("Team")
+    new = _("New member")
     view_right = change_right = RIGHT
     can_add = can_delete = True
     list_display = ["person", "username", "address", "role", "last_seen"]
@@ -83,24 +100,24 @@ class MembershipAdmin(ScopedAdmin):
     def name_of(self, row: Membership) -> str:
         return row.user.display_name
 
-    @admin.display(description="Name", ordering="user__first_name")
+    @admin.display(description=_("Name"), ordering="user__first_name")
     def person(self, membership: Membership) -> str:
         return membership.user.display_name
 
-    @admin.display(description="User name", ordering="user__username")
+    @admin.display(description=_("User name"), ordering="user__username")
     def username(self, membership: Membership) -> str:
         return membership.user.username
 
-    @admin.display(description="E-mail")
+    @admin.display(description=_("E-mail"))
     def address(self, membership: Membership) -> str:
         return membership.user.email
 
-    @admin.display(description="Last login", ordering="user__last_login")
+    @admin.display(description=_("Last login"), ordering="user__last_login")
     def last_seen(self, membership: Membership) -> str:
         return when(membership.user.last_login)
 
     def page_context(self, request: HttpRequest, row: Membership) -> dict[str, Any]:
-        return {"delete_words": "Remove from team"}  # the account stays
+        return {"delete_words": gettext("Remove from the team")}  # the account stays
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         kwargs["form"] = MemberForm if obj else NewMemberForm
@@ -119,21 +136,21 @@ class MembershipAdmin(ScopedAdmin):
         return {}
 
     def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
-        workspace, told = Workspace.objects.get(pk=needs(request, RIGHT).workspace_id), form.cleaned_data
+        workspace, values = Workspace.objects.get(pk=needs(request, RIGHT).workspace_id), form.cleaned_data
         if change:
-            _keep_an_admin(obj, becomes=told["role"])
-            add_member(workspace, obj.user, told["role"])
+            _keep_an_admin(obj, becomes=values["role"])
+            add_member(workspace, obj.user, values["role"])
             if works_only_here(obj.user):  # otherwise the form has no such fields
-                change_person(obj.user, name=told["name"], email=told["email"])
+                change_person(obj.user, name=values["name"], email=values["email"])
             return
         # Nobody knows this initial password; the mailed link replaces it.
         user = create_person(
             workspace,
-            told["username"],
-            role=told["role"],
+            values["username"],
+            role=values["role"],
             password=secrets.token_urlsafe(32),
-            name=told["name"],
-            email=told["email"],
+            name=values["name"],
+            email=values["email"],
         )
         obj.pk = Membership.objects.get(user=user, workspace=workspace).pk
         obj.user, obj.workspace = user, workspace
@@ -153,7 +170,8 @@ class MembershipAdmin(ScopedAdmin):
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Nothing depends on a role; what the person wrote stays."""
-        names = [f"The role of {self.name_of(membership)} in this workspace (the account stays)" for membership in objs]
+        told = gettext("The role of {name} in this workspace. The account stays.")
+        names = [told.format(name=self.name_of(membership)) for membership in objs]
         return names, {}, set(), []
 
 
@@ -161,9 +179,11 @@ def _invite(request: HttpRequest, user: User, workspace: Workspace) -> None:
     try:
         send_invitation(user, workspace, inviter=person_of(request))
     except (SMTPException, OSError):
-        messages.warning(request, "The mail could not be sent. Ask them to request a link on the login page.")
+        messages.warning(request, gettext("The mail could not be sent. Ask them to request a link on the login page."))
     else:
-        messages.info(request, f"A mail with a link to set a password was sent to {user.email}.")
+        messages.info(
+            request, gettext("A mail with a link to set a password was sent to {email}.").format(email=user.email)
+        )
 
 
 def _keep_an_admin(membership: Membership, *, becomes: str) -> None:
@@ -175,4 +195,4 @@ def _keep_an_admin(membership: Membership, *, becomes: str) -> None:
     admins = here.filter(user__is_active=True).select_for_update(no_key=True, of=("self",)).order_by("pk")
     is_last = list(admins.values_list("pk", flat=True)) == [membership.pk]
     if is_last and becomes != Membership.Role.ADMIN:
-        raise InvalidInput("This is the workspace's only admin. Make somebody else an admin first.")
+        raise InvalidInput(gettext("This is the workspace's only admin. Make somebody else an admin first."))

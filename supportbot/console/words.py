@@ -6,9 +6,11 @@ from typing import Final
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from supportbot.errors import SupportBotError
 from supportbot.handoff.templatetags.desk import icon
+from supportbot.team_formats import date_time
 
 ICONS: Final = {"ok": "check", "warn": "clock", "bad": "x-circle", "info": "info", "accent": "edit"}
 
@@ -19,13 +21,15 @@ def tag(kind: str, words: str) -> SafeString:
     return format_html('<span class="tag {}">{}{}</span>', kind, drawn, words)
 
 
-def when(moment: datetime | None, *, otherwise: str = "never") -> str:
-    """Return a time in the workspace's time zone, with the year only if it is not the current one."""
+def when(moment: datetime | None, *, otherwise: str = "") -> str:
+    """Return a time in the workspace's time zone, with the year only if it is not the current one.
+
+    Without a time, return `otherwise`, or else "never".
+    """
     if moment is None:
-        return otherwise
-    local = timezone.localtime(moment)
-    is_this_year = local.year == timezone.localtime().year
-    return f"{local:%-d %b, %H:%M}" if is_this_year else f"{local:%-d %b %Y, %H:%M}"
+        return otherwise or gettext("never")
+    is_this_year = timezone.localtime(moment).year == timezone.localtime().year
+    return date_time(moment, with_year=not is_this_year)
 
 
 def sentence(refusal: SupportBotError) -> str:

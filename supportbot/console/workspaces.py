@@ -1,114 +1,102 @@
 """The workspace's own settings."""
 
-from dataclasses import dataclass
 from typing import Any, Final
-from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import Q
 from django.http import HttpRequest
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.text import slugify
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from actions import audit
 from actions.models import name_of
-from supportbot.accounts.models import Membership, Workspace
+from supportbot.accounts.branding import colour_validator
+from supportbot.accounts.logos import logo_path, remove_logo, set_logo
+from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.services import CURRENCY, add_member, create_workspace
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.entry import person_of
-from supportbot.console.fields import LanguageCode
+from supportbot.console.fields import ColourInput, LanguageCode, Picture, TimeZone
 
-# Settings about answers, whose changes are recorded in the audit chain.
-SETTINGS: Final = ("answer_strictness", "hides_personal_data")
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """`gets` is what customers get of an unconfirmed answer; `measured` is shown beside it."""
-
-    name: str
-    gets: str
-    measured: str = ""
-
-    def shown(self) -> SafeString:
-        told = format_html("<span><b>{}.</b> {}", self.name, self.gets)
-        figures = format_html(' <span class="muted">{}</span>', self.measured) if self.measured else ""
-        return format_html("{}{}</span>", told, figures)
-
-
-STRICTNESS: Final[dict[Workspace.AnswerStrictness, Choice]] = {
-    Workspace.AnswerStrictness.STRICT: Choice(
-        "Strict",
-        "Customers never see such an answer. They get the closest passage word for word, or are told that nothing "
-        "was found.",
-        "Measured: of 100 faithful answers 85 are shown whole and 8 are replaced; of 100 unfaithful ones 83 are "
-        "replaced and 6 lose a sentence.",
-    ),
-    Workspace.AnswerStrictness.BALANCED: Choice(
-        "Balanced",
-        "Customers see such an answer without sources, with a note that your articles do not confirm it and an offer "
-        "to talk to a person.",
-        "Measured: of 100 faithful answers 94 are shown whole, none is replaced and 8 carry that note; of 100 "
-        "unfaithful ones 89 lose a sentence or carry it.",
-    ),
-    Workspace.AnswerStrictness.OPEN: Choice(
-        "Open",
-        "Customers see such an answer like any other.",
-        "Measured: of 100 faithful answers 94 are shown whole and 6 lose a sentence; of 100 unfaithful ones 86 are "
-        "shown whole.",
-    ),
-}
-# The figures are what `python -m bench.checks FILE --strictness …` prints of these answers.
-IN_ALL: Final = (
-    "In all three, the assistant leaves out links, figures and promises without evidence. A change applies from "
-    "the next answer. The figures are from 158 faithful and 35 unfaithful answers of GPT-4o, Llama "
-    "3.1 and people to questions from MTRAG, a public benchmark; three people judged each answer."
-)
+FACTS: Final[tuple[str, ...]] = ("name", "site_url", "locale", "timezone", "accent")
+# Protections: they count at once, outside releases, and their changes are recorded in the audit chain.
+SETTINGS: Final = ("hides_personal_data",)
+RETENTION: Final = ("keep_conversations_days", "keep_bodies_days")
 
 
 class FactsForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    name = forms.CharField(max_length=120, label=_("Name"))
+    site_url = forms.URLField(
+        max_length=300,
+        required=False,
+        assume_scheme="https",
+        label=_("Your site"),
+        help_text=_("The address of your shop, such as shop.example. The help pages link to it."),
+        widget=forms.TextInput(attrs={"class": "field", "inputmode": "url"}),
+        error_messages={"invalid": _("Enter an address such as https://shop.example.")},
+    )
     locale = LanguageCode(
-        label="Language",
+        label=_("Language"),
         initial="en",
-        help_text="The default for new articles and channels: a code such as en or de.",
+        help_text=_("The default for new articles and channels. Type its name, or a code such as en or de."),
     )
-    timezone = forms.ChoiceField(
-        label="Time zone",
+    timezone = TimeZone(
+        label=_("Time zone"),
         initial="UTC",
-        choices=lambda: [(name, name) for name in sorted(available_timezones())],
-        help_text="Daily limits start at midnight in this time zone.",
+        help_text=_("Type a city. Daily limits start at midnight in this time zone."),
     )
+
+    accent = forms.CharField(
+        required=False,
+        validators=[colour_validator],
+        widget=ColourInput(),
+        label=_("Colour"),
+        help_text=_("Used for your help pages and new channels. Adjusted where text would be hard to read."),
+    )
+    logo = Picture(required=False, label=_("Logo"), help_text=_("PNG, JPEG or WebP; shown small."))
 
     class Meta:
         model = Workspace
-        fields = ["name", "locale", "timezone"]
+        fields = FACTS
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk and not self.instance._state.adding:
+            self.initial["logo"] = logo_path(self.instance)
 
 
 class WorkspaceForm(FactsForm):
-    answer_strictness = forms.ChoiceField(
-        label="Answers not confirmed by your articles",
-        widget=forms.RadioSelect,
-        choices=lambda: [(value, choice.shown()) for value, choice in STRICTNESS.items()],
-        help_text=IN_ALL,
-    )
-
     class Meta(FactsForm.Meta):
-        fields = [*FactsForm.Meta.fields, *SETTINGS]
-        labels = {"hides_personal_data": "Hide personal data from the model"}
+        fields = (*FACTS, *SETTINGS, *RETENTION)
+        labels = {
+            "hides_personal_data": _("Hide personal data from the model"),
+            "keep_conversations_days": _("Days to keep conversations"),
+            "keep_bodies_days": _("Days to keep the texts of model calls"),
+        }
         help_texts = {
-            "hides_personal_data": "On: e-mail addresses and phone, card and account numbers are sent to the model "
-            "as placeholders such as [EMAIL_1]; customers and colleagues see the real data. Off: the model sees it too."
+            "hides_personal_data": _(
+                "On: e-mail addresses and phone, card and account numbers are sent to the model as "
+                "placeholders such as [EMAIL_1]; customers and colleagues see the real data. Off: the model sees it "
+                "too."
+            ),
+            "keep_conversations_days": _(
+                "Conversations without a message for longer are permanently deleted each night, with their mails. "
+                "Requests, amounts, the audit trail and the figures are kept. Leave empty to keep conversations."
+            ),
+            "keep_bodies_days": _("Applies only if they are stored; never longer than 30 days."),
         }
 
 
 class NewWorkspaceForm(FactsForm):
     currency = forms.CharField(
+        label=_("Currency"),
         max_length=3,
         initial="EUR",
-        help_text="The currency of all limits, a code such as EUR or USD. It cannot be changed later.",
+        help_text=_("The currency of all limits, a code such as EUR or USD. It cannot be changed later."),
     )
 
     def clean_name(self) -> str:
@@ -116,30 +104,34 @@ class NewWorkspaceForm(FactsForm):
         name = str(self.cleaned_data["name"])
         slug = slugify(name)
         if not slug:
-            raise ValidationError("Use letters from a to z or digits: the workspace's address is made from them.")
+            raise ValidationError(
+                gettext("Include letters from a to z or digits: the workspace's address is made from them.")
+            )
         if Workspace.objects.filter(Q(slug=slug) | Q(name__iexact=name)).exists():
-            raise ValidationError("Another workspace has this name or address. Choose another name.")
+            raise ValidationError(gettext("Another workspace has this name or address. Choose another name."))
         return name
 
     def clean_currency(self) -> str:
         code = str(self.cleaned_data["currency"]).upper()
         if not CURRENCY.fullmatch(code):
-            raise ValidationError("Use a currency code of three letters, such as EUR.")
+            raise ValidationError(gettext("Use a currency code of three letters, such as EUR."))
         return code
 
 
 @admin.register(Workspace)
 class WorkspaceAdmin(ScopedAdmin):
-    one, many = "workspace", "Workspace"
+    many = _("Workspace")
+    new = _("New workspace")
     view_right = change_right = "team:write"
     form = WorkspaceForm
+    change_form_template = add_form_template = "console/workspace.html"
     list_display = ["name", "slug", "language", "zone", "currency"]
 
-    @admin.display(description="Language", ordering="locale")
+    @admin.display(description=_("Language"), ordering="locale")
     def language(self, workspace: Workspace) -> str:
         return workspace.locale
 
-    @admin.display(description="Time zone", ordering="timezone")
+    @admin.display(description=_("Time zone"), ordering="timezone")
     def zone(self, workspace: Workspace) -> str:
         return workspace.timezone
 
@@ -149,10 +141,11 @@ class WorkspaceAdmin(ScopedAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
-            return [(None, {"fields": ["name", "locale", "timezone", "currency"]})]
+            return [(None, {"fields": [*FACTS, "logo", "currency"]})]
         return [
-            (None, {"fields": ["name", "slug", "locale", "timezone", "currency"]}),
-            ("Answers", {"fields": list(SETTINGS)}),
+            (None, {"fields": ["name", "slug", *FACTS[1:], "logo", "currency"]}),
+            (_("Answers"), {"fields": list(SETTINGS)}),
+            (_("Retention"), {"fields": list(RETENTION)}),
         ]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -164,14 +157,29 @@ class WorkspaceAdmin(ScopedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Workspace, form: FactsForm, change: bool) -> None:
         if change:
-            obj.save(update_fields=["name", "locale", "timezone", *SETTINGS])
+            obj.save(update_fields=[*FACTS, *SETTINGS, *RETENTION])
+            change_logo(obj, form.cleaned_data["logo"])
             _record_changes(request, obj, form)
             return
-        made = create_workspace(obj.name, locale=obj.locale, currency=form.cleaned_data["currency"])
-        made.timezone = obj.timezone
-        made.save(update_fields=["timezone"])
-        add_member(made, person_of(request), Membership.Role.ADMIN)
+        made = create_with_admin(person_of(request), form.cleaned_data)
         obj.pk, obj.slug, obj.currency = made.pk, made.slug, made.currency
+
+
+@transaction.atomic
+def create_with_admin(person: User, values: dict[str, Any]) -> Workspace:
+    """Create a workspace from the values of `NewWorkspaceForm`, with this person as its admin."""
+    workspace = create_workspace(**{name: value for name, value in values.items() if name != "logo"})
+    change_logo(workspace, values["logo"])
+    add_member(workspace, person, Membership.Role.ADMIN)
+    return workspace
+
+
+def change_logo(workspace: Workspace, chosen: Any) -> None:
+    """Store what the field `logo` holds: a picture's bytes, False to remove it, anything else to keep it."""
+    if isinstance(chosen, bytes):
+        set_logo(workspace, chosen)
+    elif chosen is False:
+        remove_logo(workspace)
 
 
 def _record_changes(request: HttpRequest, workspace: Workspace, form: FactsForm) -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from actions.merchants import connect_merchant
 from actions.models import MerchantConnection
@@ -34,6 +36,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_by_api_key
 from supportbot.accounts.services import create_workspace, issue_api_key
 from supportbot.demo.channel import storefront_channel
+from supportbot.demo.history import write_history
 from supportbot.handoff.desk.canned_replies import save_reply
 from supportbot.handoff.models import CannedReply
 from supportbot.installation.demo_facts import DemoFacts, DemoUser
@@ -88,6 +91,8 @@ def seed(plan: Plan, secrets: Secrets) -> DemoFacts:
             _write_replies()
     with workspace_scope(workspace.pk):
         _import_knowledge(workspace, plan.data_dir)
+        with timezone.override(ZoneInfo(workspace.timezone)):
+            write_history(channel)
     return {
         "workspace": workspace.slug,
         "channel": channel.key,
@@ -104,7 +109,8 @@ def _workspace() -> Workspace:
         return found
     made = create_workspace("Wrenfell Outdoor", slug=SLUG, locale="en", currency="EUR")
     made.timezone = "Europe/Berlin"
-    made.save(update_fields=["timezone"])
+    made.first_steps = ["hidden"]  # the demo is set up
+    made.save(update_fields=["timezone", "first_steps"])
     return made
 
 

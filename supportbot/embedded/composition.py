@@ -4,11 +4,15 @@ Invariant: once the lock is held, every exit goes through `_shut_down`, so no pr
 one. After a `kill -9`, the parent-death signal and, at the next start, the process registry clean up.
 """
 
+import json
 import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext
 
 from supportbot.addresses import database_at
 from supportbot.embedded import demo as demo_workspace
@@ -17,16 +21,21 @@ from supportbot.embedded.checks import check_ports_free, machine_checks, require
 from supportbot.embedded.children import (
     ChildProcess,
     CommandRunner,
+    counters_of,
+    more_web_processes,
     product_children,
     product_environment,
     shop_child,
     wait_for_page,
 )
+from supportbot.embedded.counters import SharedCounters
 from supportbot.embedded.datadir import DataDir
 from supportbot.embedded.demo import Demo, DemoFile
 from supportbot.embedded.postgres import PostgresServer
 from supportbot.embedded.process_registry import ProcessRegistry
+from supportbot.embedded.roles import divide
 from supportbot.embedded.schema import pending_migrations, refuse_newer_schema
+from supportbot.embedded.setup import has_administrator
 from supportbot.embedded.supervisor import STOP_SIGNALS, Supervisor, limit_logs, stop_signals
 from supportbot.embedded.valkey import ValkeyServer
 from supportbot.installation.demo_facts import DemoFacts
@@ -34,15 +43,21 @@ from supportbot.installation.plan import Plan
 from supportbot.installation.process_identity import identify
 from supportbot.installation.runtime import Addresses, Secrets, ensure_secrets, save_runtime
 
+COMMAND_CONNECTIONS = 30
+
 Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Ready:
-    """What is running; `demo` is the content of `demo.json`, None without the demo workspace."""
+    """What is running; `demo` is the content of `demo.json`, None without the demo workspace.
+
+    `setup_link` creates the first administrator; empty if there is one.
+    """
 
     plan: Plan
     demo: dict[str, Any] | None
+    setup_link: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +79,8 @@ class Servers:
                 password=secrets.database_password,
                 port=instance.postgres_port,
                 log=data.logs / "postgres.log",
+                connections=_connections(plan),
+                application_password=secrets.application_password,
             )
         if not plan.redis_url:
             valkey = ValkeyServer(
@@ -85,7 +102,13 @@ class Servers:
 
     @property
     def database_url(self) -> str:
-        return self.postgres.url() if self.postgres else self.plan.database_url or ""
+        """Return the address for the product's processes."""
+        return self.postgres.application_url() if self.postgres else self.plan.database_url or ""
+
+    @property
+    def owner_url(self) -> str:
+        """Return the address with the role that owns the tables."""
+        return self.postgres.url() if self.postgres else self.plan.database_owner_url or self.plan.database_url or ""
 
     @property
     def redis_url(self) -> str:
@@ -104,6 +127,7 @@ class Composition:
         self._data = DataDir(plan.data_dir)
         self._registry = ProcessRegistry(self._data.processes_file)
         self._demo_file: DemoFile | None = None
+        self._counters = SharedCounters(counters_of(plan))
         self._supervisor = Supervisor(on_change=self._save_pids, on_poll=lambda: limit_logs(self._data.logs))
 
     def run(self) -> None:
@@ -122,10 +146,10 @@ class Composition:
                 self._on_ready(start())
                 self._supervisor.keep_alive()
             except KeyboardInterrupt:
-                self._report("Stopping ...")
+                self._report(gettext("Stopping ..."))
             finally:
                 self._shut_down()
-        self._report("Stopped. Your data is kept; `make run` starts SupportBot again.")
+        self._report(gettext("Stopped. Your data is kept; `make run` starts SupportBot again."))
 
     def _start_servers_only(self) -> Ready:
         self._start_servers(self._prepare())
@@ -134,7 +158,7 @@ class Composition:
     def _prepare(self) -> Secrets:
         os.umask(0o077)  # from here on, files (logs, mail, the shop's data) are readable by this user only
         for name in self._registry.end_orphans():
-            self._report(f"Stopped {name}, left running by an earlier start.")
+            self._report(gettext("Stopped {name}, left running by an earlier start.").format(name=name))
         self._save_pids({})
         limit_logs(self._data.logs)
         return ensure_secrets(self._data.path)
@@ -144,16 +168,21 @@ class Composition:
         check_ports_free(self.plan)
         servers = self._start_servers(secrets)
         runner = CommandRunner(self._data.logs, product_environment(self.plan))
-        is_migrated = self._prepare_database(servers.database_url, runner)
+        is_migrated = self._prepare_database(servers, runner)
         demo = Demo(self.plan, servers.database_url, secrets) if self.plan.with_demo else None
         facts = self._prepare_demo(demo, runner, is_migrated=is_migrated) if demo else None
         self._start_children(secrets, facts)
-        return Ready(self.plan, self._write_demo_file(demo, facts) if demo and facts else None)
+        if demo and facts:
+            return Ready(self.plan, self._write_demo_file(demo, facts))
+        return Ready(self.plan, None, _setup_link(servers.database_url, runner))
 
     def _start_servers(self, secrets: Secrets) -> Servers:
         servers = Servers.for_plan(self.plan, self._data, secrets)
-        self._report("Starting PostgreSQL and Valkey ..." if servers.postgres else "Using the configured servers ...")
+        starting = gettext("Starting PostgreSQL and Valkey ...")
+        self._report(starting if servers.postgres else gettext("Using the configured servers ..."))
         servers.start(self._supervisor)
+        # `migrate` does it too, but a restored database, or one of a former version, may need nothing else.
+        divide(servers.owner_url, servers.database_url)
         me = identify(os.getpid())
         assert me is not None
         addresses = Addresses(
@@ -164,19 +193,20 @@ class Composition:
             broker_url=servers.broker_url,
             base_url=self.plan.base_url,
             shop_url=self.plan.shop_url,
+            database_owner_url=servers.owner_url,
         )
         save_runtime(self._data.path, addresses)
         return servers
 
-    def _prepare_database(self, database_url: str, runner: CommandRunner) -> bool:
+    def _prepare_database(self, servers: Servers, runner: CommandRunner) -> bool:
         """Migrate the schema; True if there was something to migrate."""
-        refuse_newer_schema(database_url)
-        external.create_extensions(database_url)
-        if not pending_migrations(database_url):
-            return False
-        self._report("Preparing the database ...")
-        runner.run("migrate", "--noinput")
-        return True
+        refuse_newer_schema(servers.owner_url)
+        external.create_extensions(servers.owner_url)
+        is_behind = bool(pending_migrations(servers.owner_url))
+        if is_behind:
+            self._report(gettext("Preparing the database ..."))
+            runner.run("migrate", "--noinput")
+        return is_behind
 
     def _prepare_demo(self, demo: Demo, runner: CommandRunner, *, is_migrated: bool) -> DemoFacts | None:
         if not demo_workspace.is_installed():
@@ -185,13 +215,18 @@ class Composition:
         if facts is None or is_migrated:
             if facts is None and not self.plan.is_local:
                 demo.refuse_if_exposed()
-            self._report("Creating the demo workspace (takes about a minute the first time) ...")
+            self._report(gettext("Creating the demo workspace (takes about a minute the first time) ..."))
             facts = demo.seed(runner)
         demo_workspace.refuse_exposed_passwords(self.plan, demo.users_with_first_password(facts))
         return facts
 
     def _start_children(self, secrets: Secrets, facts: DemoFacts | None) -> None:
-        self._report(f"Starting web server, worker{', beat and demo shop' if facts else ' and beat'} ...")
+        self._report(
+            gettext("Starting web server, worker, beat and demo shop ...")
+            if facts
+            else gettext("Starting web server, worker and beat ...")
+        )
+        self._counters.begin()
         for folder in ("beat", "static"):
             (self._data.path / folder).mkdir(exist_ok=True)
         children = product_children(self.plan, self._data.logs)
@@ -201,6 +236,8 @@ class Composition:
         wait_for_page(f"{self.plan.local_url}/livez", children[0], others=everyone)
         if shop:
             wait_for_page(f"{self.plan.shop_url}/api/customers", shop)
+        # Not before the first one serves: together they would all be slow to start.
+        self._supervisor.start(more_web_processes(self.plan, self._data.logs))
 
     def _shop(self, secrets: Secrets, facts: DemoFacts) -> ChildProcess:
         return shop_child(
@@ -218,6 +255,7 @@ class Composition:
 
     def _save_pids(self, pids: dict[str, int]) -> None:
         self._registry.save(_with_supervisor(pids))
+        self._counters.forget_dead(pids)
         if self._demo_file is not None:
             self._demo_file.write(_with_supervisor(pids))
 
@@ -227,6 +265,15 @@ class Composition:
         self._supervisor.stop()
         (self._data.path / "runtime.json").unlink(missing_ok=True)
         self._registry.path.unlink(missing_ok=True)
+
+
+def _setup_link(database_url: str, runner: CommandRunner) -> str:
+    return "" if has_administrator(database_url) else str(json.loads(runner.run("setup_link", "--json"))["setup"])
+
+
+def _connections(plan: Plan) -> int:
+    """Return how many connections all processes open at most, with room for commands."""
+    return (plan.web_processes + len(("worker", "beat"))) * settings.DATABASE_CONNECTIONS + COMMAND_CONNECTIONS
 
 
 def _with_supervisor(pids: dict[str, int]) -> dict[str, int]:

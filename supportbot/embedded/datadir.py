@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from django.utils.translation import gettext
+
 from supportbot.embedded.os_accounts import Account, server_account
 from supportbot.installation.errors import AlreadyRunning, InstallationError, StartRefused
 from supportbot.installation.runtime import read_json, write_private
@@ -64,17 +66,21 @@ class DataDir:
             (self.path / "lock").touch(mode=0o600)
         except OSError as error:
             raise StartRefused(
-                f"DATA_DIR {self.path} is not writable ({error.strerror}). Choose another one, or change its owner."
+                gettext(
+                    "DATA_DIR {path} is not writable ({strerror}). Choose another one, or change its owner."
+                ).format(path=self.path, strerror=error.strerror)
             ) from error
         self.instance()
 
     def _check_foreign_folder(self) -> None:
         if not self.path.is_dir():
-            raise StartRefused(f"DATA_DIR {self.path} is a file. Choose a directory.")
+            raise StartRefused(gettext("DATA_DIR {path} is a file. Choose a directory.").format(path=self.path))
         foreign = sorted(entry.name for entry in self.path.iterdir() if entry.name not in _MADE_BY_COMMANDS)
         if foreign:
             raise StartRefused(
-                f"DATA_DIR {self.path} contains {foreign[0]}, which SupportBot did not create. Choose a new directory."
+                gettext(
+                    "DATA_DIR {path} contains {foreign}, which SupportBot did not create. Choose a new directory."
+                ).format(path=self.path, foreign=foreign[0])
             )
 
     def instance(self) -> Instance:
@@ -96,18 +102,24 @@ class DataDir:
             raise self._damaged()
         if written > FORMAT:
             raise StartRefused(
-                f"DATA_DIR {self.path} was written by a newer version of SupportBot (format {written}, this version "
-                f"reads {FORMAT}). Start the newer version, or choose another DATA_DIR."
+                gettext(
+                    "DATA_DIR {path} was written by a newer version of SupportBot (format {written}, this version "
+                    "reads {format}). Start the newer version, or choose another DATA_DIR."
+                ).format(path=self.path, written=written, format=FORMAT)
             )
         if written < FORMAT:
             raise StartRefused(
-                f"DATA_DIR {self.path} was written by an older version of SupportBot (format {written}, this version "
-                f"needs {FORMAT}). See CHANGELOG.md for how to upgrade, or choose another DATA_DIR."
+                gettext(
+                    "DATA_DIR {path} was written by an older version of SupportBot (format {written}, this version "
+                    "needs {format}). See CHANGELOG.md for how to upgrade, or choose another DATA_DIR."
+                ).format(path=self.path, written=written, format=FORMAT)
             )
 
     def _damaged(self) -> StartRefused:
         return StartRefused(
-            f"{self.path}/instance.json is damaged. Restore it from a backup, or choose another DATA_DIR."
+            gettext("{path}/instance.json is damaged. Restore it from a backup, or choose another DATA_DIR.").format(
+                path=self.path
+            )
         )
 
     def save_instance(self, instance: Instance) -> Instance:
@@ -139,8 +151,10 @@ class DataDir:
             return self._new_postgres_home(self.instance())
         if not (home / "cluster").exists():
             raise StartRefused(
-                f"The database of DATA_DIR {self.path} is missing: it was in {home}. Restore it, or choose a new "
-                "DATA_DIR."
+                gettext(
+                    "The database of DATA_DIR {path} is missing: it was in {home}. Restore it, or choose a new "
+                    "DATA_DIR."
+                ).format(path=self.path, home=home)
             )
         return home
 
@@ -221,6 +235,8 @@ def _delete_folder(folder: Path) -> None:
         shutil.rmtree(folder)
     except OSError as error:
         raise InstallationError(
-            f"{error.filename or folder} could not be deleted ({error.strerror}). Run the command as the user that "
-            "started SupportBot, or delete the folder by hand."
+            gettext(
+                "{path} could not be deleted ({strerror}). Run the command as the user that started SupportBot, or "
+                "delete the folder by hand."
+            ).format(path=error.filename or folder, strerror=error.strerror)
         ) from error

@@ -15,6 +15,7 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import check_password
 from django.core.management import get_commands
+from django.utils.translation import gettext
 from psycopg import sql
 
 from actions.registry import all_actions
@@ -95,9 +96,9 @@ def check_demo(plan: Plan) -> str:
     if not secrets_file.exists() or not (plan.data_dir / "seed.json").exists():
         refuse_exposed_passwords(plan, NOT_CREATED_YET)
     if url is None:
-        return "its first passwords are checked once the database runs"
+        return gettext("its first passwords are checked once the database runs")
     Demo(plan, url, ensure_secrets(plan.data_dir)).refuse_if_exposed()
-    return "no first passwords left"
+    return gettext("no first passwords left")
 
 
 def seed_version() -> str:
@@ -115,9 +116,11 @@ def refuse_exposed_passwords(plan: Plan, names: list[str]) -> None:
     """Raise StartRefused if HOST would expose these users' first passwords to a network."""
     if names and not plan.is_local:
         raise StartRefused(
-            f"HOST={plan.host} would expose the demo log-ins to the network, and these still have their first "
-            f"passwords: {', '.join(names)}. Start once with HOST=127.0.0.1 and change them (`manage.py changepassword "
-            "NAME`), or start without the demo (`manage.py up --no-demo`)."
+            gettext(
+                "HOST={host} would expose the demo log-ins to the network, and these still have their first "
+                "passwords: {join}. Start once with HOST=127.0.0.1 and change them (`manage.py changepassword "
+                "NAME`), or start without the demo (`manage.py up --no-demo`)."
+            ).format(host=plan.host, join=", ".join(names))
         )
 
 
@@ -167,6 +170,8 @@ def shop_customers(shop_url: str) -> list[dict[str, str]]:
             customers = json.load(answer)["customers"]
     except (URLError, ValueError, KeyError) as error:
         raise StartRefused(
-            f"The demo shop did not return its customers ({error}). See shop.log in DATA_DIR/logs."
+            gettext("The demo shop did not return its customers ({error}). See shop.log in DATA_DIR/logs.").format(
+                error=error
+            )
         ) from error
     return [{"id": customer["id"], "name": customer["name"]} for customer in customers]

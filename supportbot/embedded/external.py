@@ -1,9 +1,11 @@
 """Probes of the operator's own servers. Plain connections report the cause at once; a pool would not."""
 
+from typing import Any
 from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
 import psycopg
 import redis
+from django.utils.translation import gettext
 from kombu import Connection
 from kombu.exceptions import KombuError
 from psycopg import sql
@@ -11,6 +13,7 @@ from psycopg import sql
 from supportbot.installation.errors import StartRefused
 
 CONNECT_SECONDS = 3
+_POOLER_TRIES = 3  # a pooler may have spare connections; the one used last comes first
 OLDEST_POSTGRES = 16
 OLDEST_PGVECTOR = (0, 8)
 OLDEST_REDIS = 7
@@ -27,29 +30,71 @@ def probe_database(url: str) -> str:
         version = connection.info.server_version // 10000
         if version < OLDEST_POSTGRES:
             raise StartRefused(
-                f"DATABASE_URL points to PostgreSQL {version}, but at least {OLDEST_POSTGRES} is required. Upgrade the "
-                "server, or unset DATABASE_URL to use the embedded one."
+                gettext(
+                    "DATABASE_URL points to PostgreSQL {version}, but at least {oldest_postgres} is required. "
+                    "Upgrade the server, or unset DATABASE_URL to use the embedded one."
+                ).format(version=version, oldest_postgres=OLDEST_POSTGRES)
             )
         if connection.info.parameter_status("server_encoding") != "UTF8":
-            raise StartRefused("The database of DATABASE_URL does not use UTF8. Create one with ENCODING 'UTF8'.")
+            raise StartRefused(
+                gettext("The database of DATABASE_URL does not use UTF8. Create one with ENCODING 'UTF8'.")
+            )
+        refuse_read_only(connection)
         pgvector = _require_extensions(connection)
-    return f"PostgreSQL {version} with pgvector {pgvector}"
+    refuse_transaction_pooling(url)
+    return gettext("PostgreSQL {version} with pgvector {pgvector}").format(version=version, pgvector=pgvector)
+
+
+def refuse_read_only(connection: "psycopg.Connection[Any]") -> None:
+    """Raise StartRefused if nothing can be written here: a standby, or a database or role set to read only."""
+    if connection.execute("SHOW transaction_read_only").fetchone() == ("on",):
+        raise StartRefused(
+            gettext("The database of DATABASE_URL is read-only. Use the address of a server that accepts writes.")
+        )
+
+
+def refuse_transaction_pooling(url: str) -> None:
+    """Raise StartRefused if a pooler lends one connection to the server to several of ours, a transaction each.
+
+    Locks and settings of a session would then be those of others. Two of our connections can have the same process of
+    the server only behind such a pooler.
+    """
+    with connect(url) as one, connect(url) as other:
+        for _ in range(_POOLER_TRIES):
+            if _backend(one) == _backend(other):
+                raise StartRefused(
+                    gettext(
+                        "The database of DATABASE_URL is behind a connection pooler in transaction mode. Set the "
+                        "pooler to session mode, or use the address of PostgreSQL itself."
+                    )
+                )
+
+
+def _backend(connection: "psycopg.Connection[Any]") -> object:
+    return connection.execute("SELECT pg_backend_pid()").fetchone()
 
 
 def create_extensions(url: str) -> None:
     """Create missing extensions. Raises StartRefused with the SQL for an administrator if the role may not."""
     with connect(url) as connection:
-        rows = connection.execute("SELECT extname FROM pg_extension").fetchall()
-        missing = [name for name in EXTENSIONS if (name,) not in rows]
-        try:
-            for name in missing:
-                connection.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(name)))
-        except psycopg.errors.InsufficientPrivilege as error:
-            line = " ".join(f"CREATE EXTENSION IF NOT EXISTS {name};" for name in missing)
-            raise StartRefused(
-                f"The role of DATABASE_URL may not create extensions. Ask an administrator to run this in the database "
-                f"{connection.info.dbname}: {line}"
-            ) from error
+        create_extensions_in(connection)
+
+
+def create_extensions_in(connection: "psycopg.Connection[Any]") -> None:
+    """Create missing extensions over a connection that commits at once. Raises StartRefused."""
+    rows = connection.execute("SELECT extname FROM pg_extension").fetchall()
+    missing = [name for name in EXTENSIONS if (name,) not in rows]
+    try:
+        for name in missing:
+            connection.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(name)))
+    except psycopg.errors.InsufficientPrivilege as error:
+        line = " ".join(f"CREATE EXTENSION IF NOT EXISTS {name};" for name in missing)
+        raise StartRefused(
+            gettext(
+                "The role of DATABASE_URL may not create extensions. Ask an administrator to run this in the "
+                "database {dbname}: {line}"
+            ).format(dbname=connection.info.dbname, line=line)
+        ) from error
 
 
 def probe_redis(url: str) -> str:
@@ -61,14 +106,17 @@ def probe_redis(url: str) -> str:
             version = str(client.info("server")["redis_version"])
     except (redis.RedisError, ValueError, TypeError, OSError) as error:  # TypeError: an unknown option
         raise StartRefused(
-            f"REDIS_URL {without_secrets(url)} does not respond: {_one_line(error)}. Correct it, or unset it to "
-            "use the embedded Valkey."
+            gettext(
+                "REDIS_URL {url} does not respond: {error}. Correct it, or unset it to use the embedded Valkey."
+            ).format(url=without_secrets(url), error=_one_line(error))
         ) from error
     if int(version.partition(".")[0]) < OLDEST_REDIS:
         raise StartRefused(
-            f"REDIS_URL points to version {version}, but at least Redis or Valkey {OLDEST_REDIS} is required."
+            gettext(
+                "REDIS_URL points to version {version}, but at least Redis or Valkey {oldest_redis} is required."
+            ).format(version=version, oldest_redis=OLDEST_REDIS)
         )
-    return f"version {version}"
+    return gettext("version {number}").format(number=version)
 
 
 def probe_broker(url: str) -> str:
@@ -78,10 +126,12 @@ def probe_broker(url: str) -> str:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=CONNECT_SECONDS)
     except (KombuError, OSError, *_UNREADABLE) as error:
         raise StartRefused(
-            f"CELERY_BROKER_URL {without_secrets(url)} does not respond: {_one_line(error)}. Correct it, or unset "
-            "it to use REDIS_URL or the embedded Valkey."
+            gettext(
+                "CELERY_BROKER_URL {url} does not respond: {error}. Correct it, or unset it to use REDIS_URL or the "
+                "embedded Valkey."
+            ).format(url=without_secrets(url), error=_one_line(error))
         ) from error
-    return "responds"
+    return gettext("responds")
 
 
 def without_secrets(url: str) -> str:
@@ -105,13 +155,15 @@ def _without_secret(pair: str) -> str:
 
 def connect(url: str) -> "psycopg.Connection[tuple[object, ...]]":
     if urlsplit(url).scheme not in ("postgres", "postgresql"):
-        raise StartRefused("DATABASE_URL must look like postgres://user:password@host:5432/name.")
+        raise StartRefused(gettext("DATABASE_URL must look like postgres://user:password@host:5432/name."))
     try:
         return psycopg.connect(_libpq_url(url), connect_timeout=CONNECT_SECONDS, autocommit=True)
     except psycopg.Error as error:
         raise StartRefused(
-            f"DATABASE_URL {without_secrets(url)} could not be opened: {_one_line(error)}. Correct it, or unset it "
-            "to use the embedded PostgreSQL."
+            gettext(
+                "DATABASE_URL {url} could not be opened: {error}. Correct it, or unset it to use the embedded "
+                "PostgreSQL."
+            ).format(url=without_secrets(url), error=_one_line(error))
         ) from error
 
 
@@ -125,12 +177,18 @@ def _require_extensions(connection: "psycopg.Connection[tuple[object, ...]]") ->
     missing = [name for name in EXTENSIONS if name not in offered]
     if missing:
         raise StartRefused(
-            f"The server of DATABASE_URL does not have the extension {missing[0]}. Install it there (on Debian "
-            "postgresql-NN-pgvector), or unset DATABASE_URL to use the embedded PostgreSQL."
+            gettext(
+                "The server of DATABASE_URL does not have the extension {missing}. Install it there (on Debian "
+                "postgresql-NN-pgvector), or unset DATABASE_URL to use the embedded PostgreSQL."
+            ).format(missing=missing[0])
         )
     version = offered["vector"]
     if _first_two(version) < OLDEST_PGVECTOR:
-        raise StartRefused(f"The server of DATABASE_URL has pgvector {version}. Install 0.8 or newer there.")
+        raise StartRefused(
+            gettext("The server of DATABASE_URL has pgvector {version}. Install 0.8 or newer there.").format(
+                version=version
+            )
+        )
     return _require_installed_pgvector(connection) or version
 
 
@@ -142,8 +200,10 @@ def _require_installed_pgvector(connection: "psycopg.Connection[tuple[object, ..
     version = str(row[0])
     if _first_two(version) < OLDEST_PGVECTOR:
         raise StartRefused(
-            f"The database of DATABASE_URL still uses pgvector {version}. Ask an administrator to run this in the "
-            f"database {connection.info.dbname}: ALTER EXTENSION vector UPDATE;"
+            gettext(
+                "The database of DATABASE_URL still uses pgvector {version}. Ask an administrator to run this in the "
+                "database {dbname}: ALTER EXTENSION vector UPDATE;"
+            ).format(version=version, dbname=connection.info.dbname)
         )
     return version
 

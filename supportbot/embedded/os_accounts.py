@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
+from django.utils.translation import gettext
+
 from supportbot.installation.errors import StartRefused
 
 # Other daemons may also run as `nobody` and could then read the cluster, so a user of our own is preferred.
@@ -54,6 +56,8 @@ def server_account() -> Account | None:
             continue
         return Account(name, entry.pw_uid, entry.pw_gid)
     raise StartRefused(
-        "PostgreSQL cannot run as root, and this machine has no user named supportbot or nobody. Create one "
-        "(`useradd --system supportbot`), start SupportBot as an ordinary user, or set DATABASE_URL."
+        gettext(
+            "PostgreSQL cannot run as root, and this machine has no user named supportbot or nobody. Create one "
+            "(`useradd --system supportbot`), start SupportBot as an ordinary user, or set DATABASE_URL."
+        )
     )

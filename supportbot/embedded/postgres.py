@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg
+from django.utils.translation import gettext
 from psycopg.conninfo import make_conninfo
 
 from supportbot.embedded.binaries import Binaries, find_binaries
@@ -21,17 +22,23 @@ from supportbot.embedded.localserver import LocalServer
 from supportbot.embedded.os_accounts import Account, server_account
 from supportbot.embedded.ports import LOOPBACK
 from supportbot.embedded.processes import spawn, stop, wait_until
+from supportbot.embedded.roles import create_application_role
 from supportbot.installation.errors import StartRefused
 
 USER = "supportbot"
 DATABASE = "supportbot"
+APPLICATION = "supportbot_app"  # the role of the product's processes; USER owns the cluster
+LEAST_CONNECTIONS = 100  # PostgreSQL's own default
 # After a kill -9, children of the old postmaster may hold its shared memory for some seconds and block a restart.
 RETRY_SECONDS = 30.0
 RECOVERY_SECONDS = 120.0
 _TRANSIENT_ERRORS = ("shared memory block", "already exists", "Address already in use", "could not bind")
 # One call for the whole file system: a thousand single calls take seconds, at the first start and after a crash.
 _SYNC_METHOD = "syncfs" if sys.platform == "linux" else "fsync"
-_NOT_DURABLE = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
+_NOT_DURABLE = (
+    *("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"),
+    *("-c", "jit=off"),  # as for the application's role
+)
 
 
 class PostgresServer(LocalServer):
@@ -39,8 +46,20 @@ class PostgresServer(LocalServer):
 
     name = "postgres"
 
-    def __init__(self, home: Path, *, password: str, port: int | None, log: Path, durable: bool = True) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        password: str,
+        port: int | None,
+        log: Path,
+        durable: bool = True,
+        connections: int = LEAST_CONNECTIONS,
+        application_password: str = "",  # empty: no role for the application
+    ) -> None:
         super().__init__(home, password=password, port=port, log=log)
+        self._application_password = application_password
+        self.connections = max(connections, LEAST_CONNECTIONS)
         self.cluster = home / "cluster"
         self.durable = durable
         self._account = server_account()
@@ -54,6 +73,10 @@ class PostgresServer(LocalServer):
     def url(self, database: str = DATABASE) -> str:
         return f"postgresql://{USER}:{self._password}@{LOOPBACK}:{self.port}/{database}"
 
+    def application_url(self, database: str = DATABASE) -> str:
+        """Return the address for the product's processes, whose role works with rows only."""
+        return f"postgresql://{APPLICATION}:{self._application_password}@{LOOPBACK}:{self.port}/{database}"
+
     def start(self) -> None:
         """Create the cluster if there is none, start it and wait until it responds. Raises StartRefused."""
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -64,6 +87,9 @@ class PostgresServer(LocalServer):
             self._initialise(self._binaries)
         self._start_with_retries(self._binaries)
         self._create_database()
+        if self._application_password:
+            with psycopg.connect(self.conninfo(), autocommit=True) as connection:
+                create_application_role(connection, APPLICATION, self._application_password)
 
     def request_stop(self) -> None:
         """Do nothing yet: the product's processes need the server until they have ended."""
@@ -114,13 +140,16 @@ class PostgresServer(LocalServer):
                 return
             cause = _last_error(self.log, since=log_start)
             if time.monotonic() > deadline or not any(error in cause for error in _TRANSIENT_ERRORS):
-                raise StartRefused(f"PostgreSQL did not start: {cause} (full log: {self.log}).")
+                raise StartRefused(
+                    gettext("PostgreSQL did not start: {cause} (full log: {log}).").format(cause=cause, log=self.log)
+                )
             time.sleep(0.5)
 
     def _server_command(self, binaries: Binaries) -> list[str | Path]:
         options = ("-c", f"recovery_init_sync_method={_SYNC_METHOD}") if self.durable else _NOT_DURABLE
         network = ("-c", f"listen_addresses={LOOPBACK}", "-c", "unix_socket_directories=")
-        return [binaries.program("postgres"), "-D", self.cluster, "-p", str(self.port), *network, *options]
+        limit = ("-c", f"max_connections={self.connections}")
+        return [binaries.program("postgres"), "-D", self.cluster, "-p", str(self.port), *network, *limit, *options]
 
     def _wait_for_answer(self, process: subprocess.Popen[bytes]) -> bool:
         """Wait until it answers a query and return True; False if the process has ended. Recovery may take a while."""
@@ -130,7 +159,7 @@ class PostgresServer(LocalServer):
 
         if not wait_until(answers_or_ended, seconds=RECOVERY_SECONDS, pause=0.1):
             self.stop()
-            raise StartRefused(f"PostgreSQL was started but does not respond. See {self.log}.")
+            raise StartRefused(gettext("PostgreSQL was started but does not respond. See {log}.").format(log=self.log))
         return process.poll() is None
 
     def _answers(self) -> bool:
@@ -141,8 +170,10 @@ class PostgresServer(LocalServer):
             if "authentication failed" in str(error):
                 self.stop()
                 raise StartRefused(
-                    f"The database in {self.cluster} does not accept the password in secrets.json. Restore the "
-                    "secrets.json it was created with, or choose another DATA_DIR."
+                    gettext(
+                        "The database in {cluster} does not accept the password in secrets.json. Restore the "
+                        "secrets.json it was created with, or choose another DATA_DIR."
+                    ).format(cluster=self.cluster)
                 ) from error
             return False
         return True
@@ -162,14 +193,18 @@ def check_cluster(cluster: Path, binaries: Binaries) -> None:
         major = int((cluster / "PG_VERSION").read_text().strip())
     except (OSError, ValueError) as error:
         raise StartRefused(
-            f"{cluster} is not a PostgreSQL cluster (no readable PG_VERSION). Choose another DATA_DIR, or move the "
-            "folder."
+            gettext(
+                "{cluster} is not a PostgreSQL cluster (no readable PG_VERSION). Choose another DATA_DIR, or move "
+                "the folder."
+            ).format(cluster=cluster)
         ) from error
     if major != binaries.major:
         raise StartRefused(
-            f"The database in {cluster} was created by PostgreSQL {major}, but PostgreSQL {binaries.major} is "
-            f"installed. Dump it with PostgreSQL {major} (pg_dump -Fc), start with a new DATA_DIR, and load the "
-            "dump with pg_restore."
+            gettext(
+                "The database in {cluster} was created by PostgreSQL {major}, but PostgreSQL {major2} is installed. "
+                "Dump it with PostgreSQL {major} (pg_dump -Fc), start with a new DATA_DIR, and load the dump with "
+                "pg_restore."
+            ).format(cluster=cluster, major=major, major2=binaries.major)
         )
 
 
@@ -191,7 +226,7 @@ def _run_initdb(command: Sequence[str | Path], account: Account | None) -> None:
         **identity,
     )
     if answer.returncode != 0:
-        raise StartRefused(f"The database could not be created: {_cause(answer.stdout)}.")
+        raise StartRefused(gettext("The database could not be created: {stdout}.").format(stdout=_cause(answer.stdout)))
 
 
 def _server_environment() -> dict[str, str]:

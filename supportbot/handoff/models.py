@@ -9,6 +9,7 @@ from typing import Final
 from django.db import models
 from django.db.models import Q
 from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
 
 from supportbot.accounts.constraints import SameWorkspace
 from supportbot.accounts.models import TenantModel, User
@@ -35,12 +36,12 @@ class Requester(models.TextChoices):
 
 
 class State(models.TextChoices):
-    WAITING = "waiting"
-    CLAIMED = "claimed"
-    SNOOZED = "snoozed"
-    RESOLVED = "resolved"
-    RETURNED = "returned"
-    EXPIRED = "expired"
+    WAITING = "waiting", _("Waiting")
+    CLAIMED = "claimed", _("Claimed")
+    SNOOZED = "snoozed", _("Snoozed")
+    RESOLVED = "resolved", _("Resolved")
+    RETURNED = "returned", _("Returned")
+    EXPIRED = "expired", _("Expired")
 
 
 OPEN: Final = (State.WAITING, State.CLAIMED, State.SNOOZED)
@@ -48,9 +49,9 @@ HELD: Final = (State.CLAIMED, State.SNOOZED)
 
 
 class Priority(models.IntegerChoices):
-    NORMAL = 0
-    HIGH = 1
-    URGENT = 2
+    NORMAL = 0, _("Normal")
+    HIGH = 1, _("High")
+    URGENT = 2, _("Urgent")
 
 
 class Ticket(TenantModel):
@@ -98,6 +99,7 @@ class Ticket(TenantModel):
         ]
         indexes = [
             models.Index(fields=["workspace", "state", "-id"], name="ticket_by_state"),
+            models.Index(fields=["workspace", "-created_at", "-id"], name="ticket_newest"),
             models.Index(
                 fields=["state", "waiting_since"], condition=Q(state__in=["waiting", "snoozed"]), name="ticket_to_sweep"
             ),

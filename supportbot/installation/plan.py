@@ -25,6 +25,8 @@ class Plan:
     broker_url: str | None
     embedder: str
     with_demo: bool
+    web_processes: int = 1
+    database_owner_url: str | None = None  # None: the role of database_url owns the tables
 
     @property
     def is_local(self) -> bool:
@@ -58,6 +60,8 @@ def plan_from_environment(*, with_demo: bool = True) -> Plan:
         broker_url=os.environ.get("CELERY_BROKER_URL") or None,
         embedder=settings.KB_EMBEDDER,
         with_demo=with_demo,
+        web_processes=settings.WEB_PROCESSES,
+        database_owner_url=os.environ.get("DATABASE_OWNER_URL") or None,
     )
 
 

@@ -36,6 +36,11 @@ class Secrets:
     identity_secret: str  # signs the demo shop's identity tokens (HS256)
     webhook_secret: str  # Standard Webhooks: "whsec_" and base64
 
+    @property
+    def application_password(self) -> str:
+        """Return the database password of the application's role, made from the owner's."""
+        return hmac.digest(self.database_password.encode(), b"application", hashlib.sha256).hex()[:48]
+
     def demo_password(self, username: str) -> str:
         """Return the first password of a demo user: always the same for a user, different between users."""
         digest = hmac.digest(self.demo_key.encode(), username.encode(), hashlib.sha256)
@@ -52,6 +57,7 @@ class Runtime:
     base_url: str
     shop_url: str
     secrets: Secrets
+    database_owner_url: str = ""
 
     @property
     def secret_key(self) -> str:
@@ -73,6 +79,7 @@ class Addresses:
     broker_url: str
     base_url: str
     shop_url: str
+    database_owner_url: str = ""  # missing in files of 0.1
 
 
 def load_runtime(data_dir: Path) -> Runtime | None:
@@ -94,6 +101,7 @@ def load_runtime(data_dir: Path) -> Runtime | None:
         broker_url=addresses.broker_url,
         base_url=addresses.base_url,
         shop_url=addresses.shop_url,
+        database_owner_url=addresses.database_owner_url,
         secrets=ensure_secrets(data_dir),
     )
 

@@ -1,4 +1,4 @@
-"""The one room that knows words of human languages: detection, stems, sentences, Markdown blocks, figures.
+"""Everything about human languages: detection, stems, sentences, Markdown blocks, figures.
 
-Everything here is pure, and what it knows of single languages is data with a source and a licence (`data/`).
+All of it is pure. What it knows of single languages is data with a source and a licence (`data/`).
 """

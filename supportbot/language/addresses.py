@@ -1,7 +1,7 @@
-"""Postal addresses by their shape, whatever the language: street and number, postal code and city. Pure.
+"""Postal addresses by their form, in any language: street and number, postal code and city. Pure.
 
-"Talstraße 8, 79102 Freiburg", "8 rue du Port, 44000 Nantes", "12 High Street, Bristol BS1 4QA". Where a street's name
-begins is told by its capitals, and by the words for a street that stand in front of it in some languages.
+"Talstraße 8, 79102 Freiburg", "8 rue du Port, 44000 Nantes", "12 High Street, Bristol BS1 4QA". A street's name is
+recognised by its capitals, and by the word for a street that some languages put in front of it.
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 _DATA: Final = Path(__file__).parent / "data" / "addresses.json"
-_NAME: Final = r"[^\W\d_][\w.'’-]{0,40}"  # bounded, like all that repeats here: a wall of letters costs nothing
+_NAME: Final = r"[^\W\d_][\w.'’-]{0,40}"  # bounded, like every repetition here, so that a wall of letters costs nothing
 _NUMBER: Final = r"\d{1,4}(?:\s?[a-zA-Z](?![\w.]))?(?:\s?[-/]\s?\d{1,4}[a-zA-Z]?)?"
 _CODE: Final = r"(?:[A-Z]{1,2}[-\s])?(?P<code>\d{4}\s?[A-Z]{2}\b|\d{2}-\d{3}|\d{4,5})(?![\w-])"
 _CITY: Final = rf"(?P<city>{_NAME}(?:[^\S\n-]{_NAME}|-{_NAME}){{0,4}})"
@@ -31,17 +31,17 @@ _FORMS: Final = (
 _PERSON: Final = re.compile(r"(?P<name>[^\W\d_a-z][\w'’-]+(?:\s[^\W\d_a-z][\w'’-]+){1,3})\s*[,;\n]\s*$")
 _AFTER_A_STOP: Final = re.compile(r"(?:^|[.!?\n])\s*$")
 _WORD: Final = re.compile(r"[\w-]+")
-_ABBREVIATED: Final = 4  # characters of "St.", which goes on, and not of "Köln."
-_JOINTS_MOST: Final = 3  # words in lower case inside a street's or a city's name
+_ABBREVIATED: Final = 4  # characters of an abbreviation: "St." goes on, "Köln." does not
+_MAX_JOINTS: Final = 3  # words in lower case inside a street's or a city's name
 
 
 def address_in(text: str, *, is_asked: bool = False) -> dict[str, str]:
-    """Return the parts of the last whole address in the text under the names of an address schema; {} without one."""
+    """Return the last whole address in the text, by the names of an address schema; {} if there is none."""
     return _found(text, is_asked)[0]
 
 
 def without_address(text: str) -> str:
-    """Return the text, of the same length, with its last address blanked: a postal code is no order number."""
+    """Return the text, of the same length, with its last address blanked: a postal code is not an order number."""
     _, start, end = _found(text, False)
     return f"{text[:start]}{' ' * (end - start)}{text[end:]}"
 
@@ -68,13 +68,13 @@ def _found(text: str, is_asked: bool) -> tuple[dict[str, str], int, int]:
     return {}, 0, 0
 
 
-def _street(said: str, text: str, start: int, is_asked: bool) -> str:
-    """Return the street without the words that lead in to it: from the right, as far as capitals hold it together."""
-    parts, streets = said.split(), _words()["streets"]
+def _street(written: str, text: str, start: int, is_asked: bool) -> str:
+    """Return the street without the words before it: read from the right, as far as capitals go."""
+    parts, streets = written.split(), _words()["streets"]
     first = len(parts) - 1
     while first > 0:
         before = next(
-            (back for back in range(1, _JOINTS_MOST + 2) if back <= first and _begins(parts[first - back], streets)), 0
+            (back for back in range(1, _MAX_JOINTS + 2) if back <= first and _begins(parts[first - back], streets)), 0
         )
         if not before:
             break
@@ -92,7 +92,7 @@ def _begins(word: str, streets: list[str]) -> bool:
 
 
 def _city(said: str) -> str:
-    """Return the city's name without the words behind it: Frankfurt am Main, and not Freiburg instead."""
+    """Return the city's name without the words after it: "Frankfurt am Main", but "Freiburg" of "Freiburg instead"."""
     parts = said.split()
     if not parts or _country(parts[0]):
         return ""
@@ -101,7 +101,7 @@ def _city(said: str) -> str:
     last = 0
     while True:
         further = (
-            ahead for ahead in range(1, _JOINTS_MOST) if last + ahead < len(parts) and parts[last + ahead][0].isupper()
+            ahead for ahead in range(1, _MAX_JOINTS) if last + ahead < len(parts) and parts[last + ahead][0].isupper()
         )
         step = next(further, 0)
         is_end = len(parts[last]) > _ABBREVIATED and parts[last].endswith(".")
@@ -118,6 +118,6 @@ def _country(text: str) -> str:
 
 @cache
 def _words() -> Mapping[str, Any]:
-    """Return the words of streets and the names of countries, in all our languages."""
+    """Return the words for streets and the names of countries, in all languages."""
     words: Mapping[str, Any] = json.loads(_DATA.read_text(encoding="utf-8"))
     return words

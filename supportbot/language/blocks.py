@@ -1,7 +1,7 @@
 """Read Markdown into blocks with character offsets: headings, paragraphs, lists, tables, listings, quotations. Pure.
 
-Blocks are read as the articles are rendered (CommonMark and tables, HTML as text), so what is a list here is one on the
-page. `body[block.start:block.end]` is a block's source without blank ends.
+Blocks are read as articles are rendered (CommonMark and tables, HTML as text), so a list here is a list on the page.
+`body[block.start:block.end]` is a block's source, stripped.
 """
 
 import re
@@ -15,13 +15,15 @@ from markdown_it.token import Token
 
 from supportbot.language.plaintext import plain
 
-# What is longer heads nothing: nobody means it as a name, and it would be repeated before every passage below it.
+# A longer line is not a heading: it is not meant as a name, and it would be repeated before every passage below it.
 LONGEST_HEADING: Final = 300
 _LONGEST_IN_PATH: Final = 200
+COLUMNS: Final = " | "  # between the names of a table's columns
 # As markdown-it counts lines.
 _LINE_END: Final = re.compile(r"\r\n?|\n")
 _CONTAINER_MARK: Final = re.compile(r"[ \t]*+(?:>|(?:[-*+]|\d{1,9}[.)])(?!\S))")
 _INDENT: Final = re.compile(r"\s*+")
+_NAMED: Final = re.compile(r"[^\n]*+\n[ \t]*+[|:-][ \t|:-]*+(?:\n|$)")  # a row of names, and the line below it
 _QUOTED: Final = -1
 
 
@@ -32,7 +34,7 @@ class Kind(Enum):
     TABLE = "table"
     CODE = "code"
     QUOTE = "quote"
-    HTML = "html"  # tags or a comment without words
+    HTML = "html"  # tags, a comment or a picture without words
     RULE = "rule"
 
 
@@ -47,7 +49,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An item of a list: `mark` is written before it ("-", "3."), `number` is what a reader sees, None for a bullet."""
+    """An item of a list: `mark` is the source before it ("-", "3."), `number` what a reader sees, None for a bullet."""
 
     start: int
     end: int
@@ -58,12 +60,12 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A stretch `body[start:end]` that reads as one.
+    """One block of the text, `body[start:end]`.
 
-    `text` is what a heading, a paragraph or a listing says: Markdown without the signs that begin lines, and the
-    contents of a listing. `heading_path` holds the headings above the block as plain text, from the outside in; a
-    heading's own is the last. `items`, `blocks` and `rows` are those of a list, a quotation and a table; `is_fenced`
-    tells a listing between fences from one that is indented.
+    `text` is the content of a heading, a paragraph or a listing: Markdown without the marks that begin lines, or code.
+    `heading_path` holds the headings above the block as plain text, outermost first; a heading's own is last. `items`,
+    `blocks` and `rows` belong to a list, a quotation and a table; `is_fenced` says that a listing has fences rather
+    than an indent.
     """
 
     kind: Kind
@@ -79,13 +81,27 @@ class Block:
     is_fenced: bool = False
 
 
+def names_of_columns(table: Block) -> str:
+    """Return the names of a table's columns on one line, "" for any other block."""
+    names = [" ".join(plain(cell).split()) for cell in table.header.cells] if table.header else []
+    return COLUMNS.join(names)[:_LONGEST_IN_PATH] if any(names) else ""
+
+
+def blocks_of_passage(text: str, heading: str) -> list[Block]:
+    """Return the blocks of a part of a body; the rows of a table that began before it are one, by their heading."""
+    if text.startswith("|") and COLUMNS in heading and not _NAMED.match(text):
+        names = heading.split(COLUMNS)
+        return blocks(f"| {' | '.join(names)} |\n|{'---|' * len(names)}\n{text}")
+    return blocks(text)
+
+
 def blocks(body: str) -> list[Block]:
-    """Return the blocks of `body` in their order; blank lines belong to none."""
+    """Return the blocks of `body` in their order; blank lines belong to no block."""
     return list(_Reader(body).blocks())
 
 
 def _parser() -> MarkdownIt:
-    # A definition of a link is a paragraph like any other: its words stand in the source and are counted.
+    # A link definition is a paragraph like any other: its words are part of the source.
     parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable("reference")
     parser.core.ruler.enableOnly(["normalize", "block"])
     return parser
@@ -95,7 +111,7 @@ _markdown: Final = _parser()
 
 
 class _Reader:
-    """One reading of one body: its tokens, where its lines begin, and the headings in force."""
+    """Reads one body: its tokens, where its lines begin, and the current headings."""
 
     def __init__(self, body: str) -> None:
         self._body = body
@@ -103,7 +119,7 @@ class _Reader:
         self._tokens = _markdown.parse(body)
         self._headings: tuple[tuple[int, str], ...] = ()
 
-        # The first lines of the items around the block in hand, _QUOTED for a quotation.
+        # The first lines of the items around the current block, _QUOTED for a quotation.
         self._containers: list[int] = []
 
     def blocks(self) -> Iterator[Block]:
@@ -142,7 +158,7 @@ class _Reader:
         return Block(_kind_of_words(text), start, end, text, heading_path=self._path)
 
     def _heading(self, start: int, end: int, level: int, text: str) -> Block:
-        if self._containers or end - start > LONGEST_HEADING:  # in a list or quotation it heads nothing outside
+        if self._containers or end - start > LONGEST_HEADING:  # in a list or quotation it covers nothing outside
             return Block(Kind.HEADING, start, end, text, level, self._path)
         above = tuple(entry for entry in self._headings if entry[0] < level)
         self._headings = (*above, (level, plain(text)[:_LONGEST_IN_PATH]))
@@ -166,7 +182,7 @@ class _Reader:
                 yield Row(start, end, tuple(cell.content for cell in inside if cell.type == "inline"))
 
     def _span(self, token: Token) -> tuple[int, int]:
-        """Return where a block begins and ends, without the marks of what it stands in on its first line."""
+        """Return where a block begins and ends, without the marks of its containers on its first line."""
         first, last = _lines(token)
         start = begin = self._starts[first]
         end = self._starts[min(last, len(self._starts) - 1)]
@@ -198,4 +214,4 @@ def _nodes(tokens: Sequence[Token]) -> Iterator[tuple[Token, Sequence[Token]]]:
 
 
 def _kind_of_words(text: str) -> Kind:
-    return Kind.HTML if text.startswith("<") and not plain(text) else Kind.PARAGRAPH
+    return Kind.HTML if text.startswith(("<", "![](")) and not plain(text) else Kind.PARAGRAPH

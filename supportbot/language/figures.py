@@ -1,8 +1,8 @@
 """The figures of a text in a form that compares across spellings and languages. Pure.
 
 "Two weeks" is "14 days", "6,90 €" is "€6.90", "9 Uhr" is "9:00". A figure that can be read in two ways ("1.234",
-"05/03") has both readings, and one in common is enough. The words of units, money, months and numbers are CLDR's
-(`data/figures.json`, made by `scripts/make_figure_words.py`).
+"05/03") has both readings; two figures are equal if they share one. The words of units, money, months and numbers are
+CLDR's (`data/figures.json`, made by `scripts/make_figure_words.py`).
 """
 
 import json
@@ -14,12 +14,13 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final, Literal
 
-from supportbot.language.normalise import undisguised
+from supportbot.language.normalise import fold_homoglyphs
+from supportbot.language.words import stop_words
 
 _DATA: Final = Path(__file__).parent / "data" / "figures.json"
 Kind = Literal["count", "measure", "money", "time", "date", "weekday", "name"]
 
-# What one of the unit is in the smallest one that it is told by; months and years are a scale of their own.
+# Each unit in the smallest unit of its scale; months and years are a scale of their own.
 _SCALES: Final[dict[str, tuple[str, int]]] = {
     "second": ("second", 1), "minute": ("second", 60), "hour": ("second", 3600), "day": ("second", 86_400),
     "night": ("second", 86_400), "week": ("second", 604_800), "month": ("month", 1), "year": ("month", 12),
@@ -28,11 +29,11 @@ _SCALES: Final[dict[str, tuple[str, int]]] = {
     "litre": ("millilitre", 1000), "kilowatt": ("watt", 1000),
 }  # fmt: skip
 _MOST_DIGITS: Final = 24
-_LEAST_STEM: Final = 3  # letters that must be left of a unit's word without its ending
+_LEAST_STEM: Final = 3  # letters that a unit's word must have without its ending
 _JOINING: Final = ("de", "nl", "da", "sv", "nb", "fi", "hu")  # languages that write "working days" as one word
 _MOST_ENDING: Final = 2
 _DIGITS: Final = r"\d+(?:[.,'’\u00a0\u202f ](?=\d{3}(?!\d))\d{3})*(?:[.,]\d+)?"
-# A day and month without a year, where nothing else is written so: 31-03, 30/06, 10/31, "31.10.".
+# A day and month without a year, in forms that mean nothing else: 31-03, 30/06, 10/31, "31.10.".
 _DAY: Final = r"(?:0?[1-9]|[12]\d|3[01])"
 _SHORT_DATE: Final = (
     rf"{_DAY}[/-]0[1-9]|0[1-9][/-]{_DAY}|1[0-2]/(?:1[3-9]|2\d|3[01])|(?:1[3-9]|2\d|3[01])/1[0-2]"
@@ -48,11 +49,13 @@ _TOKEN: Final = re.compile(
     | (?P<always>\b24/7\b)
     | (?P<version>\b\d+(?:\.\d+){{2,}}\b)
     | (?P<number>{_DIGITS})
-    | (?P<word>[^\W\d_]+(?:[-'’][^\W\d_]+)*)
+    | (?P<word>[^\W\d_]+(?:[-'’](?![\w-]*\d)[^\W\d_]+)*)
     """,
     re.VERBOSE,
 )
-_SIGN_BEFORE: Final = re.compile(r"([^\w\s]|[^\W\d_]{2,4}\$?)[\u00a0\u202f ]?$")
+_SIGN_BEFORE: Final = re.compile(  # not the one of an amount before: "5 € 20 min"
+    r"(?<!\d)(?<!\d[\u00a0\u202f ])([^\w\s]|[^\W\d_]{2,4}\$?)[\u00a0\u202f ]?$"
+)
 _BEHIND: Final = re.compile(
     r"[\u00a0\u202f \t-]{0,2}(?P<first>[^\w\s.,;:!?()\[\]\"'+*/=<>|-]{1,2}[^\W\d_]?|[^\W\d_]+\.?(?:-[^\W\d_]+)?\$?)"
     r"(?:[\u00a0\u202f ](?P<second>[^\W\d_]+))?"
@@ -61,38 +64,41 @@ _PERIOD: Final = re.compile(r"[\u00a0\u202f ]?([^\W\d_]\.?[^\W\d_]\.?)(?![^\W\d_
 _RANGE: Final = re.compile(
     r"[^\w.;]*(?:\s[^\W\d_]{1,3})?[\s–—-]*$"
 )  # "Mon–Sat", "Monday to Saturday", "lundi au samedi"
+_ANY: Final = re.compile(r"[\w.,:/-]*\d[\w.,:/-]*(?<![.,:])")
+_CODE: Final = re.compile(r"-(?=[^-]*\d)(?=[^-]*[^\W\d_])[^-]{4,}$")  # RF-3A9F, however few digits it has
 _MOST_IN_A_NAME: Final = 2  # digits of a name that everybody knows: MP3, A4, COVID-19
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure as it stands in a text (`text[start:end]`) with all its readings."""
+    """One figure in a text (`text[start:end]`) with all its readings."""
 
     kind: Kind
     readings: frozenset[tuple[str, str]]  # (unit, value); a bare number has the unit ""
     start: int = field(compare=False)
     end: int = field(compare=False)
-    numbers: frozenset[str] = frozenset()  # what stands there, whatever it counts
+    numbers: frozenset[str] = frozenset()  # the number itself, whatever it counts
 
 
 @dataclass(frozen=True)
 class Known:
-    """The figures of all that an answer may rest on."""
+    """The figures of all texts that an answer may rest on."""
 
     readings: frozenset[tuple[str, str]]
     numbers: frozenset[str]
-    bare: frozenset[str]  # numbers with no unit that we know: a table's column may name it
+    bare: frozenset[str]  # numbers without a known unit: a table's column may name it
     months: frozenset[str]
+    days: frozenset[str]  # of a month: "from 18 August to the 20th" counts nothing
     text: str
 
     def holds(self, figure: Figure) -> bool:
-        """Return whether one of the figure's readings is known, or its number where no unit says otherwise."""
+        """Return whether one of the figure's readings is known, or its number if no unit contradicts."""
         if figure.kind == "name":
             return any(name in self.text for _, name in figure.readings)
         if not self.readings.isdisjoint(figure.readings):
             return True
         if figure.kind in ("count", "time"):
-            return not self.numbers.isdisjoint(figure.numbers)
+            return not (self.numbers | self.days).isdisjoint(figure.numbers)
         if figure.kind == "date":  # "5 to 7 March" names the fifth too
             return any(
                 month in self.months and day in self.numbers
@@ -102,32 +108,48 @@ class Known:
 
 
 def known_figures(texts: Iterable[str]) -> Known:
-    """Return the figures of these texts, those that are only spelt included ("three colours")."""
+    """Return the figures of these texts, including numbers in words ("three colours")."""
     found = [figure for text in texts for figure in _figures(text, True)]
+    dates = [value.partition("-") for figure in found for unit, value in figure.readings if unit == "date"]
     return Known(
         readings=frozenset().union(*(figure.readings for figure in found)),
         numbers=frozenset().union(*(figure.numbers for figure in found)),
         bare=frozenset().union(*(figure.numbers for figure in found if figure.kind == "count")),
-        months=frozenset(
-            value.partition("-")[0] for figure in found for unit, value in figure.readings if unit == "date"
-        ),
-        text="\n".join(undisguised(text).casefold() for text in texts),
+        months=frozenset(month for month, _, _ in dates),
+        days=frozenset(day for _, _, day in dates),
+        text="\n".join(fold_homoglyphs(text).casefold() for text in texts),
     )
 
 
 def figures_in(text: str) -> tuple[Figure, ...]:
-    """Return what a text pins down by a figure, in order; a number that is only spelt counts before a unit."""
+    """Return the figures of a text, in order; a number in words counts only before a unit."""
     return _figures(text, False)
 
 
-def all_figures_in(text: str) -> tuple[Figure, ...]:
-    """Return the figures of a text, in order, those included that are only spelt: "five withdrawals"."""
-    return _figures(text, True)
+def all_figures_in(text: str, language: str) -> tuple[Figure, ...]:
+    """Return the figures of a text, in order, those included that are only spelt: "five withdrawals".
+
+    A word that says little in the text's language ("once" is eleven in another) counts nothing, nor does a spelt one.
+    """
+    plain = fold_homoglyphs(text)
+
+    def counts(figure: Figure) -> bool:
+        word = plain[figure.start : figure.end].casefold()
+        return figure.kind != "count" or not (
+            word in stop_words(language) or (word.isalpha() and "1" in figure.numbers)
+        )
+
+    return tuple(filter(counts, _figures(text, True)))
+
+
+def without_figures(text: str) -> str:
+    """Return a text with one figure for all: its amounts, dates and numbers of orders say nothing of its kind."""
+    return _ANY.sub("0", text)
 
 
 @lru_cache(maxsize=512)
 def _figures(text: str, with_spelt: bool) -> tuple[Figure, ...]:
-    plain = undisguised(text)
+    plain = fold_homoglyphs(text)
     found: list[Figure] = []
     for token in _TOKEN.finditer(plain):
         figure = _figure(plain, token, with_spelt=with_spelt)
@@ -142,10 +164,10 @@ def _figure(text: str, token: re.Match[str], *, with_spelt: bool) -> Figure | No
     written = token.group().lower()
     if kind == "word":
         return _spelt(text, token, with_spelt=with_spelt)
-    if kind == "always":  # an idiom in any language, and no figure
+    if kind == "always":  # an idiom in any language, not a figure
         return None
     if kind == "name":
-        if sum(sign.isdigit() for sign in written) <= _MOST_IN_A_NAME:
+        if sum(sign.isdigit() for sign in written) <= _MOST_IN_A_NAME and _CODE.search(written) is None:
             return None
         return Figure("name", frozenset({("", written)}), start, end)
     if kind in ("iso", "numeric"):
@@ -172,9 +194,14 @@ def _spelt(text: str, token: re.Match[str], *, with_spelt: bool) -> Figure | Non
 
 
 def _counted(text: str, values: frozenset[str], start: int, end: int) -> Figure | None:
-    """Return a number with what it counts: the sign or word before or behind it."""
+    """Return a number with what it counts: the sign or word before or after it."""
     if (date := _dated(text, values, start, end)) is not None:
         return date
+    before = _SIGN_BEFORE.search(text[max(0, start - 6) : start])
+    sign = before[1].lower() if before else ""
+    units = _words().money.get(sign, frozenset())
+    if units and (not sign.isalpha() or sign.upper() in units):  # "EUR 5" is money, "new one" is not
+        return _measured(values, units, start, end)  # whatever is behind: "$45 a day" is no 45 days
     behind = _BEHIND.match(text, end)
     if behind is not None:
         period = _PERIOD.match(text, end)
@@ -184,13 +211,6 @@ def _counted(text: str, values: frozenset[str], start: int, end: int) -> Figure 
             units = units_of(behind[name].lower()) if behind[name] else frozenset()
             if units:
                 return _measured(values, units, start, behind.end(name))
-    before = _SIGN_BEFORE.search(text[max(0, start - 6) : start])
-    sign = before[1].lower() if before else ""
-    units = _words().money.get(sign, frozenset())
-    if sign.isalpha() and sign.upper() not in units:  # "new one" is no money, "EUR 5" is
-        units = frozenset()
-    if units:
-        return _measured(values, units, start, end)
     return Figure("count", frozenset(("", value) for value in values), start, end, values)
 
 
@@ -219,12 +239,13 @@ def _clock(text: str, written: str, start: int, end: int) -> Figure:
 
 def _oclock(values: frozenset[str], shift: int, start: int, end: int) -> Figure:
     hours = {int(value) for value in values if value.isdigit()}
-    readings = frozenset(("time", str(60 * (hour % 12 + shift))) for hour in hours)
-    return Figure("time", readings, start, end, frozenset(map(str, hours)))
+    of_the_day = {hour % 12 + shift for hour in hours}
+    readings = frozenset(("time", str(60 * hour)) for hour in of_the_day)
+    return Figure("time", readings, start, end, frozenset(map(str, hours | of_the_day)))
 
 
 def _dated(text: str, values: frozenset[str], start: int, end: int) -> Figure | None:
-    """Return a day of a month whose name stands beside the number: "5 March", "March 5", "le 5 mars"."""
+    """Return a date if the number is next to a month's name: "5 March", "March 5", "le 5 mars"."""
     days = {int(value) for value in values if value.isdigit() and 1 <= int(value) <= 31}
     if not days:
         return None
@@ -239,9 +260,9 @@ def _dated(text: str, values: frozenset[str], start: int, end: int) -> Figure | 
 
 
 def _named(names: dict[str, int], word: str, *, in_any_case: bool) -> int | None:
-    """Return the number of a month or day; English "may" is a verb, so a name has the letters that its language writes.
+    """Return the number of a month or weekday. Its case must be that of the language, since English "may" is a verb.
 
-    Customers write their own as they like.
+    With `in_any_case`, capitals are optional: customers write as they like.
     """
     number = names.get(word)
     if number is None:
@@ -250,7 +271,7 @@ def _named(names: dict[str, int], word: str, *, in_any_case: bool) -> int | None
 
 
 def _dated_or_counted(text: str, written: str, start: int, end: int) -> Figure | None:
-    """Return a day and month in digits; "31.10." may be an amount at the end of a sentence as well."""
+    """Return a day and month in digits; "31.10." may also be an amount at the end of a sentence."""
     days = frozenset(("date", day) for day in _days(written.rstrip(".")))
     if not written.endswith("."):
         numbers = frozenset(str(int(part)) for part in re.split("[/-]", written))
@@ -270,7 +291,7 @@ def _days(written: str) -> Iterator[str]:
 
 
 def _days_between(found: list[Figure], figure: Figure, text: str) -> Iterator[Figure]:
-    """Yield the weekdays that "Monday to Friday" names without saying them."""
+    """Yield the weekdays that "Monday to Friday" includes without naming them."""
     if figure.kind != "weekday" or not found or found[-1].kind != "weekday":
         return
     if not _RANGE.fullmatch(text, found[-1].end, figure.start):
@@ -281,7 +302,7 @@ def _days_between(found: list[Figure], figure: Figure, text: str) -> Iterator[Fi
 
 
 def _values(written: str) -> Iterator[str]:
-    """Yield what digits may mean: "1.234" is a thousand and more, or one and a bit."""
+    """Yield the values that digits may mean: "1.234" is 1234 or 1.234."""
     bare = re.sub(r"['’\u00a0\u202f ]", "", written)
     if len(bare) > _MOST_DIGITS:  # no figure; int() refuses more than 4,300 digits
         return
@@ -317,7 +338,7 @@ class _Words:
 
 @lru_cache(maxsize=4_096)
 def units_of(word: str) -> frozenset[str]:
-    """Return the units a word or sign may stand for, in any language, inflected or as the end of a compound."""
+    """Return the units that a word or sign may stand for, in any language, inflected or as the end of a compound."""
     word = word.rstrip(".")
     known = _words().units
     if found := known.get(word) or _words().money.get(word):
@@ -335,24 +356,27 @@ def units_of(word: str) -> frozenset[str]:
 
 @cache
 def _words() -> _Words:
+    """Return the words of all languages, as `fold_homoglyphs` leaves them: texts are read without their accents."""
     data = json.loads(_DATA.read_text())
     words = _Words({}, {}, {}, {}, {}, {}, {})
     for name, language in data.items():
         if name in _JOINING:
             for unit, forms in language["units"].items():
-                words.last_parts.update({form: frozenset({unit}) for form in forms if len(form) >= _LEAST_STEM})
+                words.last_parts.update(
+                    {fold_homoglyphs(form): frozenset({unit}) for form in forms if len(form) >= _LEAST_STEM}
+                )
         for table, target in ((language["units"], words.units), (language["money"], words.money)):
             for unit, forms in table.items():
-                for form in forms:
+                for form in map(fold_homoglyphs, forms):
                     target[form] = target.get(form, frozenset()) | {unit}
         for table, numbered in ((language["months"], words.months), (language["weekdays"], words.weekdays)):
             for number, names in table.items():
-                for name in names:
-                    numbered.setdefault(name, int(number))
+                for form in map(fold_homoglyphs, names):
+                    numbered.setdefault(form, int(number))
         for period, hours in (("am", 0), ("pm", 12)):
             for form in language["periods"][period]:
                 if len(bare := form.replace(".", "")) == 2:
                     words.periods.setdefault(bare, hours)
         for form, value in language["numbers"].items():
-            words.numbers.setdefault(form, value)
+            words.numbers.setdefault(fold_homoglyphs(form), value)
     return words

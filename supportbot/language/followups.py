@@ -1,9 +1,10 @@
-"""Whether a question leans on what was said before it, and how the two are put together. Pure.
+"""Whether a question depends on the one before it, and how the two are combined. Pure.
 
-The words that tell it are data, by language and kind (`data/cues.*.json`): `joining` begins a follow-up, `pointing`
-stands for what was named before (`pointing_at_end` only as the last word), `asking` and `lone` begin a question that
-may have left out what it is about, `places` put one thing in another's place (`destinations` in each other's), `clause`
-shows a whole sentence: where its subject is left out, by the verb. `vague` names any thing at all.
+The words that show it are data, by language and kind (`data/cues.*.json`): `joining` words begin a follow-up,
+`pointing` words stand for something named before (`pointing_at_end` only as the last word), `asking` and `lone` words
+begin a question that may have left out its subject, `places` are prepositions that replace one thing by another
+(`destinations` replace each other), a `clause` word shows a whole sentence: in languages that drop the subject, the
+verb. `vague` words can name anything.
 """
 
 import json
@@ -16,65 +17,65 @@ from typing import Final
 from supportbot.language.words import stem, stop_words, words
 
 _DATA: Final = files("supportbot.language") / "data"
-# How many meaningful words a question may have and still lean on what was said before: without a sign of it, with one.
-BARE_WORDS_MOST: Final = 1
-LEANING_WORDS_MOST: Final = 3
+# How many content words a follow-up may have: without a sign of being one, and with one.
+MAX_BARE_WORDS: Final = 1
+MAX_FOLLOW_UP_WORDS: Final = 3
 
 
 def is_incomplete(question: str) -> bool:
-    """Return whether a question cannot be meant alone: what it is about was said before, and must be searched for."""
-    own = len(own_words(question))
-    if own and not _listed("clause").isdisjoint(words(question)):  # a whole sentence leans by what points back alone
-        return own <= BARE_WORDS_MOST and points_back(question)
-    most = LEANING_WORDS_MOST if _joining().match(question) else BARE_WORDS_MOST
-    return not own or (own <= most and _shows_that_it_leans(question))
+    """Return whether a question makes no sense alone: its subject was named before and must be searched for too."""
+    own = len(content_words(question))
+    if own and not _listed("clause").isdisjoint(words(question)):  # a whole sentence must refer back
+        return own <= MAX_BARE_WORDS and has_back_reference(question)
+    most = MAX_FOLLOW_UP_WORDS if _joining().match(question) else MAX_BARE_WORDS
+    return not own or (own <= most and _looks_like_follow_up(question))
 
 
-def may_lean(question: str) -> bool:
-    """Return whether a question may be about what was said before: it is worth a second search together with that."""
-    most = LEANING_WORDS_MOST if _shows_that_it_leans(question) else BARE_WORDS_MOST
-    return len(own_words(question)) <= most
+def may_be_follow_up(question: str) -> bool:
+    """Return whether a question may be a follow-up, so that a second search with the earlier question is worthwhile."""
+    most = MAX_FOLLOW_UP_WORDS if _looks_like_follow_up(question) else MAX_BARE_WORDS
+    return len(content_words(question)) <= most
 
 
 def is_short(question: str) -> bool:
-    """Return whether a question names so little, or points back, that what was said before may be meant with it."""
-    return points_back(question) or len(own_words(question)) <= LEANING_WORDS_MOST
+    """Return whether a question is short or refers back, so that the earlier question may be part of it."""
+    return has_back_reference(question) or len(content_words(question)) <= MAX_FOLLOW_UP_WORDS
 
 
-def points_back(question: str) -> bool:
+def has_back_reference(question: str) -> bool:
     """Return whether a word stands for something that was named before."""
     said = words(question)
     return not _listed("pointing").isdisjoint(said) or bool(said and said[-1] in _listed("pointing_at_end"))
 
 
-def _shows_that_it_leans(question: str) -> bool:
-    """Return whether a question joins on, points back or begins as if it had left out what it is about."""
+def _looks_like_follow_up(question: str) -> bool:
+    """Return whether a question begins like a follow-up, refers back, or seems to leave out its subject."""
     begins_bare = not (_listed("asking") | _listed("lone")).isdisjoint(words(question)[:1])
-    return begins_bare or points_back(question) or _joining().match(question) is not None
+    return begins_bare or has_back_reference(question) or _joining().match(question) is not None
 
 
-def asks(text: str) -> bool:
-    """Return whether a text has the form of a question: a part of a message may also tell what happened."""
-    return "?" in text or begins_asking(text)
+def is_question(text: str) -> bool:
+    """Return whether a text has the form of a question; a part of a message may also be a report."""
+    return "?" in text or begins_like_question(text)
 
 
-def begins_asking(text: str) -> bool:
+def begins_like_question(text: str) -> bool:
     return not _listed("asking").isdisjoint(words(text)[:1])
 
 
-def own_words(question: str) -> set[str]:
-    """Return the words that tell what a question is about."""
-    return {word for word in words(question) if len(word) > 1 and word not in _silent_words()}
+def content_words(question: str) -> set[str]:
+    """Return the content words of a question: what it is about."""
+    return {word for word in words(question) if len(word) > 1 and word not in _function_words()}
 
 
 @cache
 def vague_stems(language: str) -> frozenset[str]:
-    """Return the stems of the words that name any thing at all, in one language: things, items."""
+    """Return the stems of a language's words that can name anything: things, items."""
     return frozenset(stem(word, language) for word in _cues().get(language, {}).get("vague", ()))
 
 
-def carried_on(text: str, follow_up: str) -> str:
-    """Return both in one; what the follow-up puts in another's place goes: "to Austria" before "And to Italy?"."""
+def join_follow_up(text: str, follow_up: str) -> str:
+    """Return both as one text, without what the follow-up replaces: "to Austria" before "And to Italy?"."""
     for kinds in _cues().values():
         named = re.match(
             rf"\W*(?:{_either(kinds['joining'])})\s+({_either(kinds['places'])})\b", follow_up, re.IGNORECASE
@@ -83,9 +84,9 @@ def carried_on(text: str, follow_up: str) -> str:
             asked = named[1].lower()
             same = kinds["destinations"] if asked in kinds["destinations"] else (asked,)
             articles = _either(kinds["articles"])
-            gone = rf"(?i:\s+(?:{_either(same)})\s+(?:(?:{articles})\s*)?\w+)(?:\s+[A-ZÀ-ÖØ-Þ]\w*)*"
-            # The last one: "to send a parcel to Austria" is still about sending.
-            for last in list(re.finditer(gone, text))[-1:]:
+            replaced = rf"(?i:\s+(?:{_either(same)})\s+(?:(?:{articles})\s*)?\w+)(?:\s+[A-ZÀ-ÖØ-Þ]\w*)*"
+            # Only the last one: "to send a parcel to Austria" is still about sending.
+            for last in list(re.finditer(replaced, text))[-1:]:
                 text = text[: last.start()] + text[last.end() :]
             break
     return f"{text} {follow_up}"
@@ -97,8 +98,8 @@ def _joining() -> re.Pattern[str]:
     return re.compile(rf"\W*(?:{_either(_listed('joining'))})\b", re.IGNORECASE)
 
 
-def parted(text: str) -> list[str]:
-    """Return a text parted where another question may begin."""
+def split_at_questions(text: str) -> list[str]:
+    """Return a text split wherever another question may begin."""
     return _next_question().split(text)
 
 
@@ -128,14 +129,14 @@ def _cues() -> dict[str, dict[str, list[str]]]:
 
 @cache
 def _listed(kind: str) -> frozenset[str]:
-    """Return the words of a kind in all languages: a follow-up is too short to tell its own."""
+    """Return the words of a kind in all languages: a follow-up is too short to detect its language."""
     return frozenset(word for kinds in _cues().values() for word in kinds[kind])
 
 
 @cache
-def _silent_words() -> frozenset[str]:
-    """Return the words that never tell what a question is about."""
-    told = (kinds[kind] for kinds in _cues().values() for kind in kinds if kind != "vague")
-    return frozenset(word for listed in told for entry in listed for word in words(entry)).union(
+def _function_words() -> frozenset[str]:
+    """Return the words that never say what a question is about."""
+    listed_words = (kinds[kind] for kinds in _cues().values() for kind in kinds if kind != "vague")
+    return frozenset(word for listed in listed_words for entry in listed for word in words(entry)).union(
         *map(stop_words, _cues())
     )

@@ -1,6 +1,6 @@
-"""A Markdown block as the lines that can be quoted by themselves: sentences, items, rows, a listing. Pure.
+"""A Markdown block as lines that can be quoted by themselves: sentences, items, rows, a listing. Pure.
 
-Markdown's signs go, the words and their order stay, so that each line of a quotation is found again in its text.
+Markup goes, the words and their order stay, so that each quoted line can be found in its text.
 """
 
 import re
@@ -18,15 +18,15 @@ _INDENT: Final = "  "
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The least that is quoted: a sentence, an item of a list, a row, a listing. `mark` is written before an item.
+    """The smallest unit to quote: a sentence, a list item, a row, a listing. `mark` is written before an item.
 
-    `says` is what is compared with a question: a row is compared with the names of its columns.
+    `says` is compared with a question instead of `text`: a row is compared together with the names of its columns.
     """
 
     text: str
     mark: str = ""
     says: str = ""
-    is_pointer: bool = False  # nothing but a link: it names another page and says nothing itself
+    is_pointer: bool = False  # only a link to another page
 
     @property
     def compared(self) -> str:
@@ -38,7 +38,7 @@ class Line:
 
 
 def lines_of(block: Block) -> Iterator[Line]:
-    """Yield the lines of a block; a heading and a quotation have none of their own."""
+    """Yield the lines of a block; headings and quotations have none of their own."""
     match block.kind:
         case Kind.PARAGRAPH:
             text = " ".join(plain(block.text).split())
@@ -67,11 +67,11 @@ def _rows(table: Block) -> Iterator[Line]:
     names = " ".join(_cells(table.header)) if table.header else ""
     for row in table.rows:
         if any(_cells(row)):
-            yield Line(read_aloud(row), "-", says=f"{names} {' '.join(_cells(row))}")
+            yield Line(row_as_text(row), "-", says=f"{names} {' '.join(_cells(row))}")
 
 
-def read_aloud(row: Row) -> str:
-    """Return a row as it is read aloud: "Switzerland: 4 to 6 · €14.90"."""
+def row_as_text(row: Row) -> str:
+    """Return a row as one line of text: "Switzerland: 4 to 6 · €14.90"."""
     first, *others = [cell for cell in _cells(row) if cell] or [""]
     joint = " " if first.endswith((":", "?")) else ": "
     return f"{first}{joint}{' · '.join(others)}" if others else first

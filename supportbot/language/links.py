@@ -1,9 +1,9 @@
-"""The addresses a text names, with a scheme or without one. Pure."""
+"""The web and mail addresses in a text, with or without a scheme. Pure."""
 
 import re
 from typing import Final
 
-from supportbot.language.normalise import undisguised
+from supportbot.language.normalise import fold_homoglyphs
 from supportbot.language.sentences import fenced_part
 
 _ADDRESS: Final = re.compile(
@@ -31,22 +31,22 @@ _SCHEME: Final = re.compile(r"^(?:https?:)?//(?:www\.)?|^www\.")
 
 
 def links_in(text: str) -> set[str]:
-    """Return the addresses a text names, comparable whether they bear "https://" or not."""
-    code, words = fenced_part(text)  # "<name>" in a listing is what somebody is to fill in
-    plain = _SPELT_DOT.sub(".", undisguised(f"{_PLACEHOLDER.sub(' ', code)}{words}"))
+    """Return the addresses in a text, in a form that is the same with and without "https://"."""
+    code, words = fenced_part(text)  # "<name>" in a listing is a placeholder
+    plain = _SPELT_DOT.sub(".", fold_homoglyphs(f"{_PLACEHOLDER.sub(' ', code)}{words}"))
     return {comparable(match[match.lastgroup or 0]) for match in _ADDRESS.finditer(plain)}
 
 
 def spells_a_dot(word: str) -> bool:
-    """Return whether a word may be the dot of an address: "evil dot com", "evil(dot)com"."""
+    """Return whether a word may spell the dot of an address: "evil dot com", "evil(dot)com"."""
     return _DOT.search(word) is not None
 
 
 def mail_addresses_in(text: str) -> set[str]:
-    """Return the e-mail addresses a text names, as `links_in` gives them."""
+    """Return the e-mail addresses in a text, in the form of `links_in`."""
     return {found for found in links_in(text) if "@" in found[1:]}
 
 
 def comparable(address: str) -> str:
-    """Return an address in the form `links_in` gives."""
+    """Return an address in the form of `links_in`."""
     return _SCHEME.sub("", address.strip().lower()).rstrip(".,;:!?*_/\"'")

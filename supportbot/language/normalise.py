@@ -1,9 +1,9 @@
-"""Text as a reader sees it: without signs that deceive the eye, and without disguised letters. Pure.
+"""Text as a reader sees it: without invisible characters, and with homoglyphs replaced by plain letters. Pure.
 
-Invisible signs carry words past a reader, bidirectional ones turn them round, stacked accents cover the line above. The
-few that writing needs stay where it needs them: joiners inside Arabic and Indic words and emoji, and emoji's selectors.
-A reader sees "refunded" where a letter of another script, small capitals, an entity or an invisible sign was written
-into the word; search, model and checks must see it too.
+Invisible characters hide words from a reader, bidirectional ones reverse them, stacked accents cover the line above.
+The few that writing needs are kept: joiners inside Arabic and Indic words and emoji, and emoji selectors. A reader sees
+"refunded" although the word holds a letter of another script, small capitals, an entity or an invisible character;
+search, model and checks must see it too.
 """
 
 import html
@@ -17,7 +17,7 @@ import orjson
 
 MAX_QUESTION_CHARACTERS: Final = 6_000
 
-# Format characters, fillers, variation selectors, tags, interlinear notes, and code points that are no characters.
+# Format characters, fillers, variation selectors, tags, interlinear notes, and noncharacters.
 _UNSEEN_BELOW: Final = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufdd0-\ufdef"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
@@ -25,7 +25,7 @@ _UNSEEN_BELOW: Final = (
 _UNSEEN: Final = f"{_UNSEEN_BELOW}\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff" + "".join(
     f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0x10000, 0x110000, 0x10000)
 )
-# As the pattern of a schema spells them: beyond U+FFFF there is no spelling that all its readers know.
+# For the pattern of a schema: beyond U+FFFF there is no escape that all validators know.
 UNSEEN_IN_SCHEMAS: Final = "".join(sign if sign == "-" else f"\\u{ord(sign):04x}" for sign in _UNSEEN_BELOW)
 INVISIBLE: Final = re.compile(f"[{_UNSEEN}]")
 _EMOJI: Final = "\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001faff"
@@ -36,17 +36,17 @@ _NEEDED: Final = (
 )
 _HIDDEN: Final = re.compile(f"({_NEEDED})|[{_UNSEEN}]")
 _ACCENTS: Final = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
-_MOST_ACCENTS: Final = 3  # on one letter; no language writes more
-_STACK: Final = re.compile(f"([{_ACCENTS}]{{{_MOST_ACCENTS}}})[{_ACCENTS}]+")
+_MAX_ACCENTS: Final = 3  # on one letter; no language uses more
+_STACK: Final = re.compile(f"([{_ACCENTS}]{{{_MAX_ACCENTS}}})[{_ACCENTS}]+")
 # A lone carriage return lets what follows overwrite the line where a log is read.
 _LINE_ENDS: Final = re.compile("\r\n?|[\u0085\u2028\u2029]")
 # PostgreSQL refuses NUL, UTF-8 half a surrogate pair; no other control character means anything in a chat.
 _UNSTORABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-# What is left once letters were composed strikes words through, rings them or covers their neighbours.
+# Accents that remain after composition strike words through, ring them or cover their neighbours.
 _LEFT_OVER_ACCENT: Final = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
 )
-# Read as the letter, though Unicode's table, which compares shapes, has none for them or the one beside it.
+# Read as these letters, although Unicode's table, which compares shapes, has none for them or a similar one.
 _READ_AS: Final = {
     "ь": "b", "ς": "c", "є": "e", "ε": "e", "Ꮖ": "I", "к": "k", "κ": "k", "ӏ": "l", "м": "m", "п": "n", "ʉ": "u",
     "μ": "u", "ω": "w", "χ": "x", "℮": "e",
@@ -59,9 +59,9 @@ _NAMED_AFTER: Final = re.compile(
     r"(?:LATIN (?P<small>SMALL) LETTER|(?:NEGATIVE (?:CIRCLED|SQUARED) )?LATIN CAPITAL LETTER"
     r"|LATIN LETTER (?P<petite>SMALL CAPITAL)|REGIONAL INDICATOR SYMBOL LETTER) (?P<letter>[A-Z])(?: WITH .*)?"
 )
-# Letters in boxes and flags: Unicode gives them no plain form.
+# Letters in boxes and flags, for which Unicode has no plain form.
 _BOXED: Final = "\U0001f150-\U0001f169\U0001f170-\U0001f189\U0001f1e6-\U0001f1ff"
-# Scripts whose letters nobody takes for Latin ones: a word may mix them, as "Tシャツ" does.
+# Scripts whose letters nobody mistakes for Latin: a word may mix them, as "Tシャツ" does.
 _UNMISTAKABLE: Final = frozenset({
     "CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "ARABIC", "HEBREW", "DEVANAGARI", "BENGALI", "GURMUKHI",
     "GUJARATI", "ORIYA", "TAMIL", "TELUGU", "KANNADA", "MALAYALAM", "SINHALA", "THAI", "LAO", "TIBETAN", "MYANMAR",
@@ -75,7 +75,7 @@ _ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#x[\da-f]{1,6}|[a-z]\w{1,30});", re.I
 
 
 class _Folds(dict[int, str]):
-    """A table for `str.translate` that works out what a sign is read as when it is first met."""
+    """A table for `str.translate` that computes a character's plain form when it first occurs."""
 
     def __missing__(self, code: int) -> str:
         self[code] = _folded(chr(code))
@@ -86,7 +86,7 @@ _FOLDS: Final = _Folds()
 
 
 def visible(text: str) -> str:
-    """Return the text with every sign removed that cannot be seen, and with line ends of one kind."""
+    """Return the text without invisible characters, and with line ends of one kind."""
     if text.isascii() and "\r" not in text:
         return text
     apart = _LINE_ENDS.sub("\n", text).replace("\ufffa", " ")  # between a text and the note written over it
@@ -99,12 +99,12 @@ _APART: Final = re.compile(r"(?<!\w)(?:[^\W\d_][ ·•.|/-]){3,}[^\W\d_](?!\w)")
 
 
 def shown_text(text: str) -> str:
-    """Return a model's text without invisible and control characters and halves of surrogate pairs."""
+    """Return a model's text without invisible and control characters and lone surrogates."""
     return text if text.isascii() and text.isprintable() else _UNSTORABLE.sub("", visible(text))
 
 
-def undisguised(text: str) -> str:
-    """Return the text as the checks read it: NFKC, entities resolved, and letters that look Latin are Latin."""
+def fold_homoglyphs(text: str) -> str:
+    """Return the text as the checks read it: NFKC, entities resolved, look-alike letters replaced by Latin ones."""
     text = without_entities(text)
     if text.isascii():
         return text
@@ -112,25 +112,25 @@ def undisguised(text: str) -> str:
 
 
 def without_entities(text: str) -> str:
-    """Return a text in which `&#105;` is the letter it stands for."""
+    """Return a text with its HTML entities resolved."""
     return _ENTITY.sub(lambda entity: html.unescape(entity.group()), text) if "&" in text else text
 
 
 def plain_words(text: str) -> str:
-    """Return a text with each word that is put together from look-alike scripts, or crossed out, made plain.
+    """Return a text with plain letters in each word that mixes look-alike scripts or is crossed out.
 
-    Words of one script stay as they are: Russian is no disguise.
+    Words of one script stay as they are: Russian is not a disguise.
     """
     if text.isascii() and "\r" not in text:
         return text
-    return _MARKED_WORD.sub(_made_plain, _DECORATION.sub("", _composed(text).translate(_BLANKS)))
+    return _MARKED_WORD.sub(_plain_word, _DECORATION.sub("", _composed(text).translate(_BLANKS)))
 
 
-@lru_cache(maxsize=512)  # a sentence is read for several ends
+@lru_cache(maxsize=512)  # a sentence is read several times
 def as_read(text: str) -> str:
-    """Return a text as a reader takes it in: no marks within words, letters that stand apart joined, no disguise.
+    """Return a text as a reader takes it in: no markup within words, spaced letters joined, no homoglyphs.
 
-    Words keep their accents, unlike in `undisguised`: it is for what knows languages.
+    Words keep their accents, unlike in `fold_homoglyphs`: this is for code that knows languages.
     """
     plain = plain_words(without_entities(text))
     plain = _MARKUP.sub("", _FENCE_LINE.sub("", plain)).strip()
@@ -138,13 +138,13 @@ def as_read(text: str) -> str:
 
 
 def mixes_scripts(text: str) -> bool:
-    """Return whether a word is put together from letters of Latin and of a script that is taken for it."""
+    """Return whether a word mixes Latin letters with those of a script that looks like it."""
     return not text.isascii() and any(_is_mixed(word) for word in _WORD.findall(_composed(text)))
 
 
 def normalised(text: str) -> str:
-    """Return a customer's text in NFKC, without invisible characters and with disguised words made plain: what a reader
-    sees is what search and model get."""
+    """Return a customer's text in NFKC, without invisible characters and homoglyphs: search and model get what a reader
+    sees."""
     return plain_words(without_entities(text)).strip()[:MAX_QUESTION_CHARACTERS]
 
 
@@ -152,9 +152,9 @@ def _composed(text: str) -> str:
     return unicodedata.normalize("NFKC", INVISIBLE.sub("", visible(text)))
 
 
-def _made_plain(found: re.Match[str]) -> str:
+def _plain_word(found: re.Match[str]) -> str:
     word = found.group()
-    return undisguised(word) if _is_disguised(word) else word
+    return fold_homoglyphs(word) if _is_disguised(word) else word
 
 
 def _is_disguised(word: str) -> bool:
@@ -170,7 +170,7 @@ def _is_mixed(word: str) -> bool:
 
 
 def _folded(sign: str) -> str:
-    """Return the ASCII letter that a reader takes a sign for; the sign itself if there is none."""
+    """Return the ASCII letter that a character looks like, the character itself if there is none."""
     if sign.isascii() or sign in _KEPT_ACCENTS:
         return sign
     if sign in _READ_AS:
@@ -186,7 +186,7 @@ def _without_accents(letter: str) -> str:
 
 
 def _named_after(sign: str) -> str:
-    """Return the letter that a sign is a form of by its Unicode name; "" for any other sign."""
+    """Return the letter that a character is a form of by its Unicode name, "" if it is none."""
     name = _NAMED_AFTER.fullmatch(unicodedata.name(sign, "")) if len(sign) == 1 else None
     if not name:
         return ""
@@ -195,7 +195,7 @@ def _named_after(sign: str) -> str:
 
 @cache
 def _look_alikes() -> dict[str, str]:
-    """Return the letters that a reader takes for an ASCII letter, by Unicode's confusables (UTS 39)."""
+    """Return the letters that look like an ASCII letter, by Unicode's confusables (UTS 39)."""
     table = orjson.loads((files("confusable_homoglyphs") / "confusables.json").read_bytes())
     found = {}
     for sign, shapes in table.items():
@@ -207,7 +207,7 @@ def _look_alikes() -> dict[str, str]:
 
 
 def _plain_shape(sign: str, shape: str) -> str:
-    """Return the ASCII letter of a shape, "" if it has none; for a capital, a capital, though "l" looks like "I"."""
+    """Return the ASCII letter of a shape, "" if it has none; a capital gives a capital, though "l" looks like "I"."""
     base = _without_accents(shape)
     letter = base if base.isascii() else _named_after(base)
     if len(letter) != 1 or not letter.isalpha():

@@ -1,8 +1,8 @@
-"""The small words that turn a sentence: not, only, unless, before, at least, free, we. Pure.
+"""The small words that change a sentence's meaning: not, only, unless, before, at least, free, we. Pure.
 
-Two texts that share every noun can still say the opposite; what tells them apart are words of closed classes. They are
-data (`data/operators.<language>.json`, categories that are the same in every language), so that texts in two languages
-can be compared by their categories.
+Two texts that share every noun can still say the opposite; the difference is in words of closed classes. They are data
+(`data/operators.<language>.json`, with the same categories in every language), so that texts in two languages can be
+compared by category.
 """
 
 import json
@@ -20,8 +20,8 @@ _DATA: Final = Path(__file__).parent / "data"
 _SIGN: Final = "*"  # "kein*" is a beginning, "*sız" an ending
 _GAP: Final = "…"  # "ne … que"
 _LONGEST_GAP: Final = 4  # words between the two halves
-_LEAST_OF_ENDING: Final = 2  # letters before an ending
-# Where an ending is written behind an apostrophe it would be taken for a word: "KKTC'de" is no "de" ("too").
+_MIN_OF_ENDING: Final = 2  # letters before an ending
+# Languages that write endings after an apostrophe, where they look like words: "KKTC'de" does not hold "de" ("too").
 _JOINED: Final = frozenset({"tr"})
 _APOSTROPHES: Final = re.compile("['’](?=\\w)")
 
@@ -50,9 +50,9 @@ def categories() -> tuple[str, ...]:
 
 
 def operators(text: str, language: str) -> dict[str, int]:
-    """Return how often each category of operators stands in `text`; nothing in a language without a list.
+    """Return how often each category of operators occurs in `text`; {} for a language without a list.
 
-    A phrase counts as one operator, whatever its words would be by themselves: "no later than" denies nothing.
+    A phrase counts as one operator, whatever its words would be by themselves: "no later than" is not a negation.
     """
     said = words(_APOSTROPHES.sub("", text) if language in _JOINED else text)
     found: dict[str, int] = {}
@@ -74,7 +74,7 @@ def operators(text: str, language: str) -> dict[str, int]:
 
 
 def _places(phrase: tuple[str, ...], said: Sequence[str], start: int) -> list[int]:
-    """Return where the words of a phrase that begins at `start` stand; nothing if it does not stand there."""
+    """Return the places of a phrase's words if it begins at `start`, else []."""
     at, places, reach = start, [], 1
     for part in phrase:
         if part == _GAP:
@@ -99,12 +99,12 @@ def _categories_of(word: str, language: str) -> frozenset[str]:
         listed.exact.get(word, frozenset())
         | {category for beginning, category in listed.beginnings if word.startswith(beginning)}
         | {category for ending, category in listed.endings if word.endswith(ending) and _is_before(ending, word)}
-        | {category for middle, category in listed.middles if word.find(middle) >= _LEAST_OF_ENDING}
+        | {category for middle, category in listed.middles if word.find(middle) >= _MIN_OF_ENDING}
     )
 
 
 def _is_before(ending: str, word: str) -> bool:
-    return len(word) >= len(ending) + _LEAST_OF_ENDING
+    return len(word) >= len(ending) + _MIN_OF_ENDING
 
 
 @cache
@@ -135,7 +135,7 @@ def _listed(language: str) -> _Listed:
 
 
 def _spellings(entry: str) -> list[tuple[str, ...]]:
-    """Return the words of an entry as `words` cuts them, once for each choice in it: "ne|n … pas|plus" is four."""
+    """Return the words of an entry as `words` splits them, once per alternative: "ne|n … pas|plus" gives four."""
     parts = [part.split("|") for part in re.split(r"[\s']+", entry.casefold()) if part]
     return list(product(*parts))
 

@@ -1,4 +1,4 @@
-"""Order numbers by their shape, whatever the language: WF-20418, w1042, #A-17, or bare digits. Pure."""
+"""Order numbers by their form, in any language: WF-20418, w1042, #A-17, or bare digits. Pure."""
 
 import re
 from typing import Final
@@ -14,7 +14,7 @@ _BARE: Final = re.compile(r"(?<![\w.,€$£-])\d{3,12}(?:-\d{1,6})?(?![\w€$£%
 
 
 def order_numbers_in(text: str, *, is_asked: bool = False) -> list[str]:
-    """Return the order numbers of a text; bare digits are one if they are long, or answer our question for one."""
+    """Return the order numbers in a text; bare digits count if there are many of them, or if a number was asked for."""
     figures = figures_in(text)
     other = [(figure.start, figure.end) for figure in figures if figure.kind not in ("count", "name")]
     found = [match for match in _LETTERED.finditer(text) if not _overlaps(match.span(), other)]
@@ -36,5 +36,5 @@ def _overlaps(span: tuple[int, int], others: list[tuple[int, int]]) -> bool:
 
 
 def without_numbers(text: str) -> str:
-    """Return the text, of the same length, without its lettered order numbers: WF-20440 is no house number."""
+    """Return the text, of the same length, without its lettered order numbers: WF-20440 is not a house number."""
     return _LETTERED.sub(lambda match: ";".ljust(len(match.group())), text)

@@ -1,11 +1,11 @@
-"""Personal data that has a form: e-mail addresses, payment cards, accounts (IBAN), telephone numbers. Pure.
+"""Personal data with a recognisable form: e-mail addresses, payment cards, accounts (IBAN), telephone numbers. Pure.
 
-A name or a street in a sentence has no form, and is not found. Order numbers, dates, times and amounts are none of
-these: what is left of a run of digits without a check sum has to be written as telephone numbers are.
+Names and streets have no form and are not found. Order numbers, dates, times and amounts are not personal data: digits
+without a check sum count only if they are written like a telephone number.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final, Literal
@@ -13,12 +13,12 @@ from typing import Final, Literal
 Kind = Literal["EMAIL", "CARD", "IBAN", "PHONE"]
 
 _EMAIL: Final = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
-# 14 to 19 digits, alone or in groups as they are embossed. The 13 of old cards are those of any article's bar code.
+# 14 to 19 digits, alone or in groups as embossed. Old cards have 13, but so does every product's bar code.
 _CARD: Final = re.compile(r"(?<![\w#])(?<!\w[-./])(?:\d{14,19}|\d{4}(?:[ \u00a0.-]\d{3,7}){2,4})(?![-./]?\w)")
-# Networks' first digits (ISO/IEC 7812): 3 to 6, and the 22 to 27 of Mastercard's newer range.
+# First digits by network (ISO/IEC 7812): 3 to 6, and 22 to 27 of Mastercard's newer range.
 _ISSUERS: Final = re.compile(r"[3-6]|2[2-7]")
 _IBAN: Final = re.compile(r"(?<!\w)[A-Za-z]{2}\d{2}(?:[ \u00a0-]?[A-Za-z0-9]){11,30}")
-# Characters of an IBAN by country (ISO 13616 registry), so that no word behind one is taken for a part of it.
+# The length of an IBAN by country (ISO 13616 registry), so that a word after it is not taken for a part of it.
 _IBAN_LENGTHS: Final = {
     country: length
     for length, countries in {
@@ -62,14 +62,20 @@ _PHONE: Final = re.compile(
     """,
     re.VERBOSE,
 )
+# A card or a telephone number has at least seven digits, and no more than four other characters between two of them.
+# Most texts have none, and this check takes a tenth of the time.
+_MANY_DIGITS: Final = re.compile(r"\d(?:\D{0,4}\d){6}")
 _DATE: Final = re.compile(
     r"(?<!\d)(?<!\d[./-])(?:\d\d?([./-])\d\d?\1(?:\d{4}|\d\d)|\d{4}([./-])\d\d?\2\d\d?)(?![./-]?\d)"
 )
+LEAST_NAME: Final = 3  # letters; shorter ones are parts of other words
+_NAME_PART: Final = re.compile(r"\w+")
+_UNSPACED_FROM: Final = "\u0e00"  # Thai; of what comes after, all without capitals is written without spaces or borders
 
 
 @dataclass(frozen=True, slots=True)
 class Personal:
-    """One piece of personal data where it stands in a text. `key` is equal for two spellings of the same."""
+    """One piece of personal data in a text. `key` is the same for all spellings of one value."""
 
     kind: Kind
     start: int
@@ -82,10 +88,11 @@ class Personal:
 
 
 def personal_data_in(text: str) -> list[Personal]:
-    """Return the personal data of a text in the order in which it stands there; none overlaps another."""
+    """Return the personal data in a text, in order and without overlaps."""
     free = 0
     found: list[Personal] = []
-    for one in sorted(chain(_emails(text), _accounts(text), _cards(text), _phones(text)), key=_rank):
+    numbers = chain(_cards(text), _phones(text)) if _MANY_DIGITS.search(text) else ()
+    for one in sorted(chain(_emails(text), _accounts(text), numbers), key=_rank):
         if one.start >= free:
             found.append(one)
             free = one.end
@@ -93,12 +100,12 @@ def personal_data_in(text: str) -> list[Personal]:
 
 
 def without_personal_data(text: str) -> str:
-    """Return a text that names only the kind of each piece of its personal data."""
+    """Return a text with each piece of personal data replaced by its kind."""
     return replaced(text, personal_data_in(text), lambda one: f"[{one.kind}]")
 
 
 def replaced(text: str, found: Iterable[Personal], mark: Callable[[Personal], str]) -> str:
-    """Return a text with its pieces of personal data, in their order, replaced by their marks."""
+    """Return a text with its pieces of personal data, given in order, replaced by their marks."""
     parts, end = [], 0
     for one in found:
         parts += [text[end : one.start], mark(one)]
@@ -141,7 +148,7 @@ def _phones(text: str) -> Iterator[Personal]:
 
 
 def _first_letters(text: str, count: int) -> str:
-    """Return the beginning of a text up to its letter or digit number `count`."""
+    """Return the beginning of a text up to its `count`th letter or digit."""
     for place, char in enumerate(text):
         count -= char.isalnum()
         if not count:
@@ -158,7 +165,19 @@ def _passes_mod_97(account: str) -> bool:
 
 
 def passes_luhn(number: str) -> bool:
-    """Return whether the digits of a card's number bear its check digit out; a row of one digit is none."""
+    """Return whether a card number's check digit is right; a number of one repeated digit is not valid."""
     digits = [int(char) for char in number]
     doubled = [digit * 2 - 9 if digit > 4 else digit * 2 for digit in digits[-2::-2]]
     return len(set(digits)) > 1 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+
+
+def without_names(text: str, marks: Mapping[str, str]) -> str:
+    """Return a text in which each of these names, whole or in parts, is replaced by its mark."""
+    for name, mark in marks.items():
+        for part in dict.fromkeys((name, *_NAME_PART.findall(name))):
+            # Where words are not set apart, nor are names, and two signs are a whole one.
+            is_apart = part.lower() != part.upper() or part[:1] < _UNSPACED_FROM
+            if len(part) >= (LEAST_NAME if is_apart else 2):
+                border = r"\b" if is_apart else ""
+                text = re.sub(f"{border}{re.escape(part)}{border}", mark, text, flags=re.IGNORECASE)
+    return text

@@ -1,7 +1,7 @@
-"""Markdown as a reader hears it: the words that are embedded and indexed, without the signs.
+"""Markdown as plain text: the words that are embedded and indexed, without the markup.
 
 Bodies come from strangers, so every pattern is linear: it starts at a rare character, stops at the next one of its
-kind, and gives nothing back (`*+`) where spaces could be matched twice.
+kind, and never backtracks (`*+`) where spaces could be matched twice.
 """
 
 import html
@@ -9,12 +9,12 @@ import re
 
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*(?:\([^()\s]*\))?(?:\s+\"[^\"\n]*\")?\)")
 _AUTOLINK = re.compile(r"<((?:https?|mailto):[^<>\s]{1,500})>")
-_TAG = re.compile(r"</?[A-Za-z][^<>]{0,300}>|<!--[^<>]{0,1000}-->")
+_TAG = re.compile(r"(?<!\\)</?[A-Za-z][^<>]{0,300}>|<!--[^<>]{0,1000}-->")
 _TABLE_RULE = re.compile(r"^[ \t]*+\|?[ \t]*+:?--[-:| \t]*+$", re.MULTILINE)
 _LINE_SIGN = re.compile(r"^[ \t]{0,12}(?:#{1,6}[ \t]+|>[ \t]?|[-*+][ \t]+|(?:`{3,}|~{3,})[^\n]*$)", re.MULTILINE)
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _EMPHASIS = re.compile(r"[*`]+|(?<!\w)_{1,3}(?=\w)|(?<=\w)_{1,3}(?!\w)")
-# Soft hyphens and zero-width signs split a word for every tokenizer although the reader sees one word.
+# Soft hyphens and zero-width characters split a word for every tokenizer although the reader sees one word.
 _INVISIBLE = re.compile("[\u00ad\u200b\u200c\u200d\u2060\ufeff]")
 _SPACES = re.compile(r"[^\S\n]+")
 _BLANK_LINES = re.compile(r" ?\n\s*+")

@@ -1,16 +1,16 @@
-"""Cutting a stream of text into sentences while it arrives. Pure.
+"""Splits a stream of text into sentences while it arrives. Pure.
 
-A sentence ends at its full stop and whatever markers follow it, once the next sentence has begun; a line ends one too.
-A block of code between fences is one sentence, whatever stands in it, with the markers on the line behind it.
-Two sentences taken for one would be judged as one, so a doubtful full stop ends a sentence: cutting too often costs a
-source, gluing lets an invention ride on a fact.
+A sentence ends with its full stop and any markers after it, once the next sentence has begun; a line break ends one
+too. A fenced block of code is one sentence, including the markers on the next line. Two sentences read as one would be
+judged as one, so a doubtful full stop ends a sentence: splitting too often costs a source, joining lets an invention
+hide behind a fact.
 """
 
 import re
 from collections.abc import Iterator
 from typing import Final
 
-MAX_SENTENCE_CHARACTERS: Final = 1_500  # what has no end until here is no sentence; it is checked as one and withheld
+MAX_SENTENCE_CHARACTERS: Final = 1_500  # longer text without an end is checked as one sentence, and withheld
 QUESTIONS: Final = ("?", "？", "؟")
 LEADS: Final = (":", "：")
 # [1], [1, 2], [1-3], [^1], [Source 1], 【1†source】, and (1) at the end of a sentence.
@@ -19,7 +19,7 @@ _BRACKETED: Final = rf"[\[【]\s*(?:\^|(?:sources?|quellen?)\s*)?(?P<numbers>{_N
 MARKER: Final = re.compile(rf"{_BRACKETED}|(?<=\s)\((?P<last>{_NUMBERS})\)(?=[.!?]?(?:\s*\Z|\s*\n))", re.IGNORECASE)
 _MARKER_WITH_BLANK: Final = re.compile(rf"[ \t]*(?:{MARKER.pattern})", re.IGNORECASE)
 _AFTER: Final = _BRACKETED.replace("?P<numbers>", "?:")
-# What follows begins another sentence: in brackets too, once it can be no marker any more ("[Source", "[Quelle").
+# What begins another sentence: a bracket too, once it cannot become a marker any more ("[Source", "[Quelle").
 _NO_MARKER: Final = r"[^\s\[【]|[\[【]\s*(?!\Z|[\s^\d]|so|s\Z|qu|q\Z)"
 _END: Final = re.compile(
     rf"""(?:[.!?…]["”’»)*_]*)(?:\s*{_AFTER})*(?P<gap>\s+)(?={_NO_MARKER})
@@ -47,11 +47,11 @@ _LIST_MARK: Final = re.compile(
 _ITEM_MARK: Final = re.compile(r"\s*(?:[-*•+]|\(?\d{1,2}[.)])\s+")
 
 
-def split_off(text: str) -> tuple[str, str] | None:
-    """Return (first sentence with the blanks behind it, rest), or None while the first one is unfinished."""
+def split_first_sentence(text: str) -> tuple[str, str] | None:
+    """Return (first sentence with the blanks after it, rest), or None while the first one is unfinished."""
     if opens_fence(text):
         return _split_off_fence(text)
-    sign = _END_SIGN.search(text)  # asked of a stream at each token: most have none
+    sign = _END_SIGN.search(text)  # runs at each token of a stream; most have no end sign
     for match in _END.finditer(text, sign.start()) if sign else ():
         if match["gap"] is None or not goes_on(text, match.start() + 1):
             return text[: match.end()], text[match.end() :]
@@ -61,8 +61,8 @@ def split_off(text: str) -> tuple[str, str] | None:
 
 
 def sentences_of(text: str) -> Iterator[str]:
-    """Yield the sentences of a whole text, each with the blanks behind it."""
-    while (cut := split_off(text)) is not None:
+    """Yield the sentences of a whole text, each with the blanks after it."""
+    while (cut := split_first_sentence(text)) is not None:
         sentence, text = cut
         yield sentence
     if text:
@@ -70,7 +70,7 @@ def sentences_of(text: str) -> Iterator[str]:
 
 
 def is_ended(text: str) -> bool:
-    """Return whether a text stops where a sentence does."""
+    """Return whether a text ends like a sentence."""
     return _ENDED.search(text) is not None
 
 
@@ -80,7 +80,7 @@ def opens_fence(text: str) -> bool:
 
 
 def fenced_part(sentence: str) -> tuple[str, str]:
-    """Return (a block of code, what stands behind it); ("", sentence) where there is none."""
+    """Return (the block of code at the beginning, the rest); ("", sentence) if there is none."""
     end = _end_of_fence(sentence)
     return (sentence[:end], sentence[end:]) if end else ("", sentence)
 
@@ -95,7 +95,7 @@ def _split_off_fence(text: str) -> tuple[str, str] | None:
 
 
 def _end_of_fence(text: str) -> int:
-    """Return where the block of code at the beginning ends, 0 while it is open or where there is none."""
+    """Return where the block of code at the beginning ends, 0 while it is open or if there is none."""
     opening = _FENCE.match(text)
     if opening is None:
         return 0
@@ -121,28 +121,28 @@ def without_markers(sentence: str) -> str:
 
 
 def unmarked(text: str) -> str:
-    """Return a text without its source markers, and without the blanks they leave before a stop."""
+    """Return a text without its source markers, and without the blanks before them."""
     return _MARKER_WITH_BLANK.sub("", text)
 
 
 def without_list_mark(sentence: str) -> str:
-    """Return a list item without the number in front: it counts steps and says nothing."""
+    """Return a list item without its number, which only counts steps."""
     return _LIST_MARK.sub("", sentence, count=1)
 
 
 def list_mark(line: str) -> str:
-    """Return the blanks and the mark with which a list item begins, "" where a line is none."""
+    """Return the blanks and the mark with which a list item begins, "" if the line is not a list item."""
     found = _ITEM_MARK.match(line)
     return found.group() if found else ""
 
 
 def marked_sources(sentence: str) -> list[int]:
-    """Return the source numbers a sentence names, in order, each once."""
+    """Return the source numbers in a sentence, in order, each once."""
     words = fenced_part(sentence)[1]
     return list(dict.fromkeys(number for marker in MARKER.finditer(words) for number in sources_of(marker)))
 
 
 def sources_of(marker: re.Match[str]) -> list[int]:
-    """Return the source numbers one marker names; "1-3" names three."""
+    """Return the source numbers of one marker; "1-3" gives three."""
     parts = [re.split(r"\s*[–-]\s*", part.strip()) for part in (marker["numbers"] or marker["last"]).split(",")]
     return [number for part in parts for number in range(int(part[0]), int(part[-1]) + 1)]

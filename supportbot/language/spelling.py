@@ -1,8 +1,8 @@
-"""Slips of the keyboard, put right by words that are known: "retrun", "adress", "Liferung". Pure.
+"""Typing errors, corrected with the help of known words: "retrun", "adress", "Liferung". Pure.
 
-Only what is no known word is changed, and only into one that differs by a slip: two letters that changed places, or one
-inside that is missing or too many. Another letter makes another word too often ("parking" and "packing", "shopping" and
-"shipping"), and so does another ending; the first letter of a slip is nearly always right.
+Only unknown words are changed, and only into a known one that differs by a typing error: two letters swapped, or one
+letter inside missing or too many. A different letter too often makes a different word ("parking" and "packing",
+"shopping" and "shipping"), and so does a different ending; the first letter is nearly always right.
 """
 
 import re
@@ -15,27 +15,27 @@ from typing import Final
 _WORD: Final = re.compile(r"(?<![\w-])[^\W\d_]{4,40}(?![\w-])")
 
 
-def counted(text: str) -> Counter[str]:
-    """Return the words of a text in small letters, with how often each stands there."""
+def word_counts(text: str) -> Counter[str]:
+    """Return how often each word occurs in a text, in lower case."""
     return Counter(map(str.lower, _WORD.findall(text)))
 
 
-def respelled(text: str, known: Mapping[str, int]) -> str:
-    """Return a text with its slips put right; `known` says of each word in small letters how often it was met."""
-    return _WORD.sub(lambda match: as_written(meant_by(match.group().lower(), known), match.group()), text)
+def corrected_spelling(text: str, known: Mapping[str, int]) -> str:
+    """Return a text with its typing errors corrected; `known` counts the known words, in lower case."""
+    return _WORD.sub(lambda match: with_case_of(closest_word(match.group().lower(), known), match.group()), text)
 
 
-def as_written(meant: str, said: str) -> str:
-    """Return what was meant in the letters, large or small, of what was said; that itself where nothing was found."""
-    return (meant.capitalize() if said[0].isupper() else meant) or said
+def with_case_of(corrected: str, typed: str) -> str:
+    """Return the corrected word in the case of the typed one; the typed word if there is no correction."""
+    return (corrected.capitalize() if typed[0].isupper() else corrected) or typed
 
 
-def meant_by(word: str, known: Mapping[str, int]) -> str:
-    """Return the known word, the most usual one, that a word in small letters is a slip of; "" for none."""
+def closest_word(word: str, known: Mapping[str, int]) -> str:
+    """Return the most frequent known word that a lower-case word is a typing error of, "" if there is none."""
     if word in known:
         return ""
     plain = _without_accents(word)
-    near = (other for other in known if len(other) > 3 and _is_slip(plain, _without_accents(other)))
+    near = (other for other in known if len(other) > 3 and _is_typing_error(plain, _without_accents(other)))
     return max(near, key=lambda other: known[other], default="")
 
 
@@ -46,10 +46,10 @@ def _without_accents(word: str) -> str:
     return "".join(sign for sign in unicodedata.normalize("NFKD", word) if not unicodedata.combining(sign))
 
 
-def _is_slip(said: str, meant: str) -> bool:
-    if said[0] != meant[0] or abs(len(said) - len(meant)) > 1 or said.startswith(meant) or meant.startswith(said):
+def _is_typing_error(typed: str, known: str) -> bool:
+    if typed[0] != known[0] or abs(len(typed) - len(known)) > 1 or typed.startswith(known) or known.startswith(typed):
         return False
-    at = next(place for place, (one, other) in enumerate(zip(said, meant, strict=False)) if one != other)
-    if len(said) != len(meant):
-        return said[at:] == meant[at + 1 :] if len(said) < len(meant) else said[at + 1 :] == meant[at:]
-    return said[at : at + 2] == meant[at : at + 2][::-1] and said[at + 2 :] == meant[at + 2 :]
+    at = next(place for place, (one, other) in enumerate(zip(typed, known, strict=False)) if one != other)
+    if len(typed) != len(known):
+        return typed[at:] == known[at + 1 :] if len(typed) < len(known) else typed[at + 1 :] == known[at:]
+    return typed[at : at + 2] == known[at : at + 2][::-1] and typed[at + 2 :] == known[at + 2 :]

@@ -1,9 +1,10 @@
-"""The words of a text, their stems, and which of them tell something. Pure."""
+"""The words of a text, their stems, and which of them carry meaning. Pure."""
 
 import re
 import threading
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final, Protocol
@@ -14,7 +15,7 @@ import snowballstemmer
 _UNSPACED: Final = (
     "\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ecd\u1000-\u103f\u1780-\u17d3\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff"
 )
-# Vowel signs and accents are no letters to Python and yet belong to the word they stand in.
+# Python does not count vowel signs and accents as letters, but they belong to their word.
 _MARKS: Final = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0903\u093a-\u094f\u0980-\u0dff"
 _WORD: Final = re.compile(
     rf"(?P<unspaced>[{_UNSPACED}\U00020000-\U0003ffff]+)|\d++(?:[.,:]\d++)*+(?![^\W\d_])|(?:[^\W_{_UNSPACED}]|[{_MARKS}])+"
@@ -31,26 +32,27 @@ _ALGORITHMS: Final = {
 }  # fmt: skip
 _STOP_WORDS: Final = files("supportbot.language") / "data" / "stopwords"
 _SAME_LIST: Final = {"nn": "nb", "no": "nb"}
-# Longer "words" are addresses, keys and noise: a stemmer's time grows with them and their stem says nothing.
+# Longer "words" are addresses, keys and noise: stemming takes longer, and their stem means nothing.
 _LONGEST_STEMMED: Final = 40
-_LEAST_LIKE: Final = 4  # letters that two words must share at an end to be forms of one
-_SURELY_LIKE: Final = 5
+_SENTENCE_CHARACTERS: Final = 400
+_MIN_SHARED: Final = 4  # letters that two forms of a word must share at one end
+_SURELY_SIMILAR: Final = 5
 
 
 class _Stemmer(Protocol):
     def stemWord(self, word: str) -> str: ...
 
 
-_of_thread = threading.local()  # a stemmer keeps the word it works on in itself
+_of_thread = threading.local()  # a stemmer is not thread-safe: it holds the word it works on
 
 
 def words(text: str) -> list[str]:
     """Return the words of `text` in their order, casefolded.
 
-    Words are split at apostrophes and hyphens; a figure such as "6,90" is one word. What is written without spaces is
-    cut into overlapping pairs of characters, so that two texts that share a word share pairs.
+    Words are split at apostrophes and hyphens; a figure such as "6,90" is one word. Text without spaces is split into
+    overlapping pairs of characters, so that two texts that share a word share pairs.
     """
-    return list(_words(text if text.isascii() else unicodedata.normalize("NFC", text)))
+    return list(_words_of_sentence(text) if len(text) <= _SENTENCE_CHARACTERS else _words(text))
 
 
 def _parts(word: str, start: int, *, is_unspaced: bool) -> Iterator[tuple[str, int]]:
@@ -60,14 +62,20 @@ def _parts(word: str, start: int, *, is_unspaced: bool) -> Iterator[tuple[str, i
         yield word, start
 
 
+@lru_cache(maxsize=1_024)  # each check of a sentence asks for its words
+def _words_of_sentence(text: str) -> tuple[str, ...]:
+    return tuple(_words(text))
+
+
 def _words(text: str) -> Iterator[str]:
-    for found in _WORD.finditer(text.casefold()):
+    plain = text if text.isascii() else unicodedata.normalize("NFC", text)
+    for found in _WORD.finditer(plain.casefold()):
         yield from (part for part, _ in _parts(found.group(), 0, is_unspaced=found["unspaced"] is not None))
 
 
 @lru_cache(maxsize=50_000)
 def stem(word: str, language: str) -> str:
-    """Return the stem of a casefolded word; the word itself where Snowball does not know the language."""
+    """Return the stem of a casefolded word; the word itself if Snowball does not know the language."""
     algorithm = _ALGORITHMS.get(language)
     if algorithm is None or len(word) > _LONGEST_STEMMED or not word.isalpha():
         return word
@@ -86,23 +94,23 @@ def stems(text: str, language: str) -> list[str]:
     return [stem(word, language) for word in words(text)]
 
 
-def telling_stems(text: str, language: str) -> set[str]:
-    """Return the stems of the words that are no stop words of the language and more than one letter long.
+def content_stems(text: str, language: str) -> set[str]:
+    """Return the stems of the content words: those that are not stop words and longer than one letter.
 
-    All words tell something in a language without a list here.
+    In a language without a list of stop words, all words count.
     """
     silent = stop_words(language)
-    return {stem(word, language) for word in words(text) if word not in silent and _is_telling(word)}
+    return {stem(word, language) for word in words(text) if word not in silent and _has_meaning(word)}
 
 
-def _is_telling(word: str) -> bool:
-    """A lone letter is what an elision left ("l'", "'s"); a figure or a sign of a script without spaces is a word."""
+def _has_meaning(word: str) -> bool:
+    """Return False for a lone letter, the rest of an elision ("l'", "'s"); figures and unspaced scripts are words."""
     return len(word) > 1 or not word.isalpha() or bool(re.match(f"[{_UNSPACED}]", word))
 
 
 @cache
 def stop_words(language: str) -> frozenset[str]:
-    """Return the stop words of a language, casefolded; none where there is no list."""
+    """Return the stop words of a language, casefolded; empty if there is no list."""
     listed = _STOP_WORDS / f"{_SAME_LIST.get(language, language)}.txt"
     return frozenset(listed.read_text(encoding="utf-8").casefold().split()) if listed.is_file() else frozenset()
 
@@ -113,18 +121,28 @@ def languages_with_stop_words() -> frozenset[str]:
     return frozenset(entry.name.removesuffix(".txt") for entry in _STOP_WORDS.iterdir() if entry.name.endswith(".txt"))
 
 
-def likeness(asked: str, terms: Collection[str]) -> float:
-    """Return how far one of these stems stands for another one: 1 if it is among them, 0 if none is like it."""
-    return 1.0 if asked in terms else max((_likeness_of(asked, term) for term in terms), default=0.0)
+@cache
+def languages_by_stop_word() -> Mapping[str, Sequence[str]]:
+    """Return the languages of which a word is a stop word, for each that is one."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for language in languages_with_stop_words():
+        for word in stop_words(language):
+            found[word].append(language)
+    return dict(found)
+
+
+def stem_similarity(asked: str, terms: Collection[str]) -> float:
+    """Return how well these stems match another one: 1 if it is among them, 0 if none is similar."""
+    return 1.0 if asked in terms else max((_similarity_of(asked, term) for term in terms), default=0.0)
 
 
 @lru_cache(maxsize=65_536)
-def _likeness_of(asked: str, found: str) -> float:
-    """Return how far one stem stands for another: less than 1 for a longer form or a compound, else 0."""
+def _similarity_of(asked: str, found: str) -> float:
+    """Return how well one stem matches another: below 1 for a longer form or a compound, else 0."""
     short, long = sorted((asked, found), key=len)
-    if len(short) < _LEAST_LIKE:
+    if len(short) < _MIN_SHARED:
         return 0.0
     if long.startswith(short):
-        return 0.7 if len(short) >= _SURELY_LIKE or len(long) - len(short) <= 2 else 0.4
-    # The last part of a compound names the thing: Versandkosten are Kosten.
-    return 0.6 if len(short) >= _SURELY_LIKE and long.endswith(short) else 0.0
+        return 0.7 if len(short) >= _SURELY_SIMILAR or len(long) - len(short) <= 2 else 0.4
+    # The last part of a compound names the thing: "Versandkosten" are "Kosten".
+    return 0.6 if len(short) >= _SURELY_SIMILAR and long.endswith(short) else 0.0

@@ -1,4 +1,4 @@
-"""The only place that speaks to a language model.
+"""The only room that calls language models.
 
-`gateway` is its one door; nothing else imports a provider's package.
+Other rooms use `gateway`; nothing else imports a provider's package.
 """

@@ -1,6 +1,6 @@
 """One try at one provider: its deadlines, and the figures its call record needs.
 
-`asyncio.timeout` never spans a yield here: it would cancel whatever the reader of the stream is doing at that moment.
+A deadline never spans a yield: it would cancel whatever the reader of the stream is doing at that moment.
 """
 
 import asyncio
@@ -12,10 +12,12 @@ from enum import StrEnum
 
 from supportbot.llm.conf import Limits
 from supportbot.llm.errors import ProviderError, ProviderRefused, ProviderUnclear, Reason
+from supportbot.llm.occasion import booked_as
 from supportbot.llm.ports import Provider, ProviderEvent
 from supportbot.llm.record import CallRecord
 from supportbot.llm.tokens import CHARACTERS_PER_TOKEN, estimated_usage
 from supportbot.llm.types import ChatMessage, Finished, ModelRequest, TextDelta, ToolCall, Usage
+from supportbot.llm.waiting import Deadlines
 
 
 class Outcome(StrEnum):
@@ -39,8 +41,7 @@ class Attempt:
         self.first_token_seconds: float | None = None
         self.duration_seconds = 0.0
         self.characters = 0
-        # Text tokens, reasoning or a call's arguments: from the first sign of life on, a retry would be a second
-        # answer.
+        # Text, reasoning or a call's arguments: from the first sign of life on, a retry would be a second answer.
         self.has_begun = False
         self._texts: list[str] | None = [] if keeps_text else None
         self._usage: Usage | None = None
@@ -49,13 +50,14 @@ class Attempt:
     async def events(self, limits: Limits, *, ends_at: float) -> AsyncGenerator[ProviderEvent, None]:
         """Yield the provider's events; `ends_at` is on the loop's clock.
 
-        Raises ProviderError, with STALLED or DEADLINE where the time was over.
+        Raises ProviderError, with STALLED or DEADLINE when time runs out.
         """
         loop = asyncio.get_running_loop()
         due = min(ends_at, loop.time() + limits.first_token_seconds)
+        deadlines = Deadlines()
         try:
             async with aclosing(self.provider.stream(self.request)) as events:
-                while (event := await _next(events, due, ends_at)) is not None:
+                while (event := await _next(events, deadlines, due, ends_at)) is not None:
                     self._note(event)
                     yield event
                     due = min(ends_at, loop.time() + limits.gap_seconds)
@@ -67,10 +69,11 @@ class Attempt:
             self._usage = error.usage
             raise
         finally:
+            deadlines.close()
             self.duration_seconds = time.monotonic() - self._started
 
     def usage(self) -> Usage:
-        """Return what the attempt used: the provider's count, or an estimate where it broke off."""
+        """Return what the attempt used: the provider's count, or an estimate if it broke off."""
         if self._usage is not None:
             return self._usage
         if self.outcome is Outcome.REFUSED or (self.reason is Reason.UNREACHABLE and not self.has_begun):
@@ -80,9 +83,9 @@ class Attempt:
     def record(self) -> CallRecord:
         """Return the figures to store, once the attempt has ended."""
         request = self.request
-        said = "" if self._texts is None else "\n\n".join(map(_in_words, request.messages))
+        request_text = "" if self._texts is None else "\n\n".join(map(_in_words, request.messages))
         return CallRecord(
-            purpose=request.purpose,
+            purpose=booked_as(request.purpose),
             provider=self.provider.name,
             model=self.provider.model,
             is_local=self.provider.is_local,
@@ -95,8 +98,9 @@ class Attempt:
             prompt_version=request.prompt_version,
             conversation_id=request.conversation_id,
             turn_id=request.turn_id,
-            said=said,
-            answered="".join(self._texts or ()).lstrip("\n"),
+            request_text=request_text,
+            response_text="".join(self._texts or ()).lstrip("\n"),
+            price=getattr(self.provider, "price", None),
         )
 
     def _note(self, event: ProviderEvent) -> None:
@@ -123,10 +127,11 @@ def _call_in_words(call: ToolCall) -> str:
     return f"\n[calls {call.name} {call.arguments}]"
 
 
-async def _next(events: AsyncIterator[ProviderEvent], due: float, ends_at: float) -> ProviderEvent | None:
+async def _next(
+    events: AsyncIterator[ProviderEvent], deadlines: Deadlines, due: float, ends_at: float
+) -> ProviderEvent | None:
     """Return the next event, or None at the end of the stream."""
     try:
-        async with asyncio.timeout_at(due):
-            return await anext(events, None)
+        return await deadlines.wait_for(anext(events, None), due)
     except TimeoutError as error:
         raise ProviderUnclear(Reason.DEADLINE if due >= ends_at else Reason.STALLED) from error

@@ -1,6 +1,6 @@
-"""A circuit breaker per model and kind of call: after several failures in a row, nobody waits for a model that is down.
+"""A circuit breaker per model and kind of call: after several failures, calls do not wait for a model that is down.
 
-It lives in the process. Each process finds out for itself, which costs it at most `failures` slow calls.
+Each process has its own, which costs it at most `failures` slow calls to find out.
 """
 
 from time import monotonic
@@ -9,13 +9,15 @@ from typing import Literal
 from supportbot.llm.conf import Limits
 from supportbot.llm.ports import EmbeddingProvider, Provider
 from supportbot.llm.types import Purpose
+from supportbot.observing.series import BREAKERS_OPEN
 
 
 class Breaker:
     """Closed until `failures` calls in a row have failed; then one call each `probe_every_seconds` may try again."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, kind: "Kind" = "answers") -> None:
         self._limits = limits
+        self._kind = kind
         self._failures = 0
         self._next_probe = 0.0
 
@@ -24,9 +26,9 @@ class Breaker:
         return self._failures >= self._limits.breaker_failures
 
     def admit(self) -> bool:
-        """Return whether a call may go out. While open, a True is the probe: the next one is a whole pause away.
+        """Return whether a call may go out. While open, True admits the probe; the next one has to wait a whole pause.
 
-        A probe that is cancelled tells nothing and needs no undoing: the pause had begun when it was admitted.
+        A cancelled probe proves nothing and needs no undoing: the pause began when it was admitted.
         """
         if not self.is_open:
             return True
@@ -37,22 +39,28 @@ class Breaker:
         return True
 
     def succeeded(self) -> None:
+        if self.is_open:
+            BREAKERS_OPEN.labels(self._kind).dec()
         self._failures = 0
 
     def failed(self) -> None:
         self._failures += 1
+        if self._failures == self._limits.breaker_failures:
+            BREAKERS_OPEN.labels(self._kind).inc()
         self._next_probe = monotonic() + self._limits.probe_every_seconds
 
 
 Kind = Literal["answers", "second looks", "embeddings"]
-# By kind, provider and model: a server may well embed while its chat model is being loaded, and a model too slow for a
-# second look of three seconds may be good for an answer.
+# By kind, provider and model: a server may embed while it still loads its chat model, and a model too slow for a second
+# look of three seconds may be good enough for an answer.
 _breakers: dict[tuple[Kind, str, str], Breaker] = {}
 
 
 def breaker_of(kind: Kind, provider: Provider | EmbeddingProvider, limits: Limits) -> Breaker:
     """Return the breaker of a provider, model and kind of call, shared by all event loops of the process."""
-    return _breakers.setdefault((kind, provider.name, provider.model), Breaker(limits))
+    # Two workspaces may call their connections the same.
+    server: str = getattr(provider, "identity", provider.name)
+    return _breakers.setdefault((kind, server, provider.model), Breaker(limits, kind))
 
 
 def kind_of(purpose: Purpose) -> Kind:
@@ -62,4 +70,6 @@ def kind_of(purpose: Purpose) -> Kind:
 
 def forget_failures() -> None:
     """Close every breaker, as a restart would."""
+    for breaker in _breakers.values():
+        breaker.succeeded()
     _breakers.clear()

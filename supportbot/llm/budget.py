@@ -1,8 +1,8 @@
-"""A workspace's daily amounts for models: taken before a call, given back or turned into spending after it.
+"""A workspace's daily budgets for models: reserved before a call, released or spent after it.
 
-There is one for all purposes, and a purpose may have one of its own within it. Invariant: one conditional UPDATE an
-amount decides, so parallel calls cannot overshoot. A reservation whose process dies stays taken until the day (UTC)
-ends: too little is spent then, never too much.
+One budget covers all purposes, and a purpose may have its own within it; evaluations have one apart from it.
+Invariant: one conditional UPDATE per budget decides, so parallel calls cannot overspend. A reservation whose process
+dies stays taken until the end of the day (UTC): too little is spent then, never too much.
 """
 
 from dataclasses import dataclass
@@ -17,16 +17,21 @@ from django.db.models.functions import Greatest
 
 from supportbot.llm.errors import BudgetExceeded, ModelMisconfigured
 from supportbot.llm.models import Budget, LLMCall
+from supportbot.llm.occasion import EVALUATION
 from supportbot.llm.pricing import Money
 
 ALL: Final = ""
-# The purposes with an amount of their own, and the setting that names it.
-_SETTINGS: Final = {ALL: "LLM_DAILY_BUDGET", "verify": "LLM_VERIFY_DAILY_BUDGET"}
+# The purposes with a budget of their own, and the setting that names it.
+_SETTINGS: Final = {
+    ALL: "LLM_DAILY_BUDGET",
+    "verify": "LLM_VERIFY_DAILY_BUDGET",
+    EVALUATION: "LLM_EVALUATION_DAILY_BUDGET",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """What was taken from one amount: that of a purpose, or ALL."""
+    """An amount reserved in one budget: that of a purpose, or ALL."""
 
     day: date
     amount: Decimal
@@ -36,12 +41,13 @@ class Reservation:
 def daily_allowance(purpose: str = ALL) -> Decimal | None:
     """Return what each workspace may spend in a day, in the currency of LLM_PRICES; None means no limit.
 
-    Raises ModelMisconfigured if the setting is no amount.
+    Raises ModelMisconfigured if the setting is not an amount.
     """
     setting = _SETTINGS.get(purpose)
     allowance = getattr(settings, setting, None) if setting else None
     if allowance in (None, ""):
-        return None
+        # By default as much as customers' answers may cost, but counted separately.
+        return daily_allowance(ALL) if purpose == EVALUATION else None
     try:
         amount = Decimal(str(allowance))
     except InvalidOperation:
@@ -52,17 +58,22 @@ def daily_allowance(purpose: str = ALL) -> Decimal | None:
 
 
 def is_limited(purpose: str) -> bool:
-    """Return whether there is an amount that a call for this purpose is taken from."""
-    return any(daily_allowance(name) is not None for name in (purpose, ALL))
+    """Return whether a budget limits calls for this purpose."""
+    return any(daily_allowance(name) is not None for name in _budgets_of(purpose))
+
+
+def _budgets_of(purpose: str) -> tuple[str, ...]:
+    """Return the budgets that a purpose is paid from."""
+    return (EVALUATION,) if purpose == EVALUATION else (purpose, ALL)
 
 
 def reserve(most: Money, purpose: str = ALL) -> tuple[Reservation, ...]:
-    """Take the most a call can cost from what today has left, of its purpose and of all.
+    """Reserve the most that a call can cost, in today's budgets of its purpose and of all purposes.
 
-    Raises BudgetExceeded if it does not fit into one of them; nothing is taken then.
+    Raises BudgetExceeded if one of them has too little left; nothing is reserved then.
     """
     day = datetime.now(UTC).date()
-    limited = {name: allowance for name in (purpose, ALL) if (allowance := daily_allowance(name)) is not None}
+    limited = {name: allowance for name in _budgets_of(purpose) if (allowance := daily_allowance(name)) is not None}
     for name, allowance in limited.items():
         if not Budget.objects.filter(day=day, purpose=name).exists():
             _open(day, name, allowance, most.currency)
@@ -73,24 +84,23 @@ def reserve(most: Money, purpose: str = ALL) -> tuple[Reservation, ...]:
 
 
 def _take(amount: Decimal, todays: QuerySet[Budget], allowance: Decimal) -> None:
-    # Today's row may be older than the setting: what the operator allows now is what counts.
+    # Today's row may be older than the setting: the current setting counts.
     fitting = todays.filter(Budget.room_for(amount, allowance))
     if not fitting.update(amount=allowance, reserved=F("reserved") + amount):
         raise BudgetExceeded
 
 
 def _open(day: date, purpose: str, allowance: Decimal, currency: str) -> None:
-    """Begin a day's budget with what the day has cost without one: it may be set, for the first time, at noon."""
+    """Open a day's budget with what the day has already cost: a budget may be set at noon for the first time."""
     costs = LLMCall.objects.filter(started_at__gte=datetime.combine(day, time.min, UTC), currency=currency)
-    if purpose != ALL:
-        costs = costs.filter(purpose=purpose)
+    costs = costs.exclude(purpose=EVALUATION) if purpose == ALL else costs.filter(purpose=purpose)
     spent = costs.aggregate(spent=Sum("cost"))["spent"] or Decimal(0)
     begun = Budget(day=day, purpose=purpose, amount=allowance, currency=currency, spent=spent)
     Budget.objects.bulk_create([begun], ignore_conflicts=True)
 
 
 def settle(reservation: Reservation, *, spent: Decimal) -> None:
-    """Give the reservation back and book what the call really cost."""
+    """Release the reservation and book what the call really cost."""
     Budget.objects.filter(day=reservation.day, purpose=reservation.purpose).update(
         reserved=Greatest(F("reserved") - reservation.amount, Decimal(0)), spent=F("spent") + spent
     )

@@ -1,4 +1,4 @@
-"""System checks that refuse, at start-up, settings that would fail at the first call."""
+"""System checks that reject settings at start-up that would fail at the first call."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -7,14 +7,14 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
 from supportbot.llm.budget import daily_allowance
+from supportbot.llm.conf import is_remote_configured
 from supportbot.llm.errors import ModelMisconfigured
 from supportbot.llm.pricing import parse_prices
-from supportbot.llm.remote import is_remote_configured
 
 
-@register("llm")
+@register("llm", "settings")
 def model_settings(**_: Any) -> list[CheckMessage]:
-    """Prices, budget and deadline are well-formed, and a budget can be enforced."""
+    """Check that prices, budgets and deadlines are well-formed, and that a budget can be enforced."""
     try:
         prices = parse_prices(settings.LLM_PRICES)
         allowance = daily_allowance()

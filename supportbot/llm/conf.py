@@ -1,4 +1,4 @@
-"""The limits of a model call, as the operator set them. Times are in seconds."""
+"""The settings of model calls: their limits, with times in seconds, and whether there is a model server."""
 
 from dataclasses import dataclass
 
@@ -11,17 +11,17 @@ FIRST_TOKEN_SECONDS = 10.0
 GAP_SECONDS = 10.0
 VERIFY_DEADLINE_SECONDS = 3.0
 HISTORY_TOKENS = 3_000
-# Kept back from a remote route that has a fallback, so that the whole call still ends usefully within its deadline.
+# Reserved from a remote route's time for its fallback, so that the call can still end with an answer in time.
 FALLBACK_SHARE = 0.1
-FALLBACK_SECONDS_MOST = 2.0
+MAX_FALLBACK_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How long a call may take and how often it is tried.
 
-    `gap_seconds` is between two signs of life; a Retry-After is obeyed up to `retry_after_most_seconds`. What was said
-    before the newest question costs a remote model about `history_tokens` at most.
+    `gap_seconds` is the longest silence between two signs of life. A Retry-After is obeyed up to
+    `retry_after_most_seconds`. A remote model reads about `history_tokens` of earlier messages at most.
     """
 
     deadline_seconds: float = DEADLINE_SECONDS
@@ -35,11 +35,11 @@ class Limits:
 
     @property
     def fallback_seconds(self) -> float:
-        return min(FALLBACK_SECONDS_MOST, self.deadline_seconds * FALLBACK_SHARE)
+        return min(MAX_FALLBACK_SECONDS, self.deadline_seconds * FALLBACK_SHARE)
 
 
 def limits(purpose: Purpose = "answer") -> Limits:
-    """Return the limits in force for a purpose; a setting that is missing keeps its default."""
+    """Return the limits for a purpose; a missing setting keeps its default."""
     deadline = float(getattr(settings, "MODEL_DEADLINE_SECONDS", DEADLINE_SECONDS))
     if purpose == "verify":
         deadline = min(deadline, float(getattr(settings, "LLM_VERIFY_DEADLINE_SECONDS", VERIFY_DEADLINE_SECONDS)))
@@ -50,3 +50,8 @@ def limits(purpose: Purpose = "answer") -> Limits:
         retries=int(getattr(settings, "LLM_RETRIES", 1)),
         history_tokens=int(getattr(settings, "LLM_HISTORY_TOKENS", HISTORY_TOKENS)),
     )
+
+
+def is_remote_configured() -> bool:
+    """Return whether a key, an address or a model is set; each of them implies a server."""
+    return bool(settings.OPENAI_API_KEY or settings.OPENAI_BASE_URL or settings.OPENAI_MODEL)

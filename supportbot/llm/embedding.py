@@ -1,4 +1,4 @@
-"""kb's embedder over any OpenAI-compatible `/embeddings`, through the gateway (KB_EMBEDDER=openai)."""
+"""An embedder for kb that calls any OpenAI-compatible `/embeddings` through the gateway (KB_EMBEDDER=openai)."""
 
 import math
 from collections.abc import Sequence
@@ -13,6 +13,9 @@ from supportbot.llm import gateway, loop_thread
 from supportbot.llm.errors import LlmError
 
 TEXTS_PER_CALL = 64
+# A customer waits for the vector of a question, in a database thread that other chats need: from here on the search
+# goes by words. Articles are embedded in the background, with the deadline of an answer.
+QUESTION_SECONDS = 3.0
 
 
 class GatewayEmbedder:
@@ -20,27 +23,30 @@ class GatewayEmbedder:
 
     @cached_property
     def recipe(self) -> RecipeSpec:
-        """Asks the server once for the size of its vectors, unless OPENAI_EMBEDDING_DIMENSIONS says it."""
+        """The recipe; asks the server once for the size of its vectors unless OPENAI_EMBEDDING_DIMENSIONS is set."""
         model = settings.OPENAI_EMBEDDING_MODEL
         size = settings.OPENAI_EMBEDDING_DIMENSIONS or len(self._vectors(["size"])[0])
         return RecipeSpec(name=f"openai:{model}:{size}", model=model, dimensions=size, is_normalised=True)
 
     def query(self, text: str) -> list[float]:
-        """Return the vector of a customer's words, whose personal data stays here: no article is found by it."""
-        return self.passages([without_personal_data(text)])[0]
+        """Return the vector of a customer's words without their personal data, which would find no article."""
+        return self._checked(self._vectors([without_personal_data(text)], seconds=QUESTION_SECONDS))[0]
 
     def passages(self, texts: Sequence[str]) -> list[list[float]]:
         vectors: list[list[float]] = []
         for start in range(0, len(texts), TEXTS_PER_CALL):
             vectors += self._vectors(texts[start : start + TEXTS_PER_CALL])
+        return self._checked(vectors)
+
+    def _checked(self, vectors: list[list[float]]) -> list[list[float]]:
         if any(len(vector) != self.recipe.dimensions for vector in vectors):
-            raise EmbeddingUnavailable("The embedding model gave vectors of another size: run `manage.py kb_reindex`.")
+            raise EmbeddingUnavailable("The embedding model returned another vector size. Run `manage.py kb_reindex`.")
         return vectors
 
     @staticmethod
-    def _vectors(texts: Sequence[str]) -> list[list[float]]:
+    def _vectors(texts: Sequence[str], *, seconds: float | None = None) -> list[list[float]]:
         try:
-            vectors = loop_thread.run(gateway.embed(texts))
+            vectors = loop_thread.run(gateway.embed(texts, seconds=seconds))
         except LlmError as error:
             raise EmbeddingUnavailable from error
         return [_normalised(vector) for vector in vectors]
@@ -49,5 +55,5 @@ class GatewayEmbedder:
 def _normalised(vector: list[float]) -> list[float]:
     length = math.hypot(*vector)
     if not length or not math.isfinite(length):
-        raise EmbeddingUnavailable("The embedding model gave a vector without a direction.")
+        raise EmbeddingUnavailable("The embedding model returned a vector that cannot be normalised.")
     return [value / length for value in vector]

@@ -1,10 +1,12 @@
-"""What can go wrong with a model: for callers, what is left to do; inside, whether the provider did its work.
+"""The errors of model calls: for callers, what they can still do; inside, whether the provider did its work.
 
-Toward a provider there are three outcomes. It happened: no error. It did not: ProviderRefused. We do not know, and it
-may have been charged: ProviderUnclear.
+A call to a provider has three outcomes. It happened: no error. It did not: ProviderRefused. We do not know, and it may
+have been charged: ProviderUnclear.
 """
 
 from enum import StrEnum
+
+from django.utils.translation import gettext_noop
 
 from supportbot.errors import SupportBotError
 from supportbot.llm.types import Usage
@@ -13,7 +15,7 @@ from supportbot.llm.types import Usage
 class LlmError(SupportBotError):
     code = "model_error"
     status = 503
-    default_message = "The assistant cannot answer right now."
+    default_message = gettext_noop("The assistant cannot answer right now.")
 
 
 class ModelUnavailable(LlmError):
@@ -27,25 +29,31 @@ class DeadlineExceeded(LlmError):
 
     code = "model_deadline"
     status = 504
-    default_message = "The assistant took too long to answer."
+    default_message = gettext_noop("The assistant took too long to answer.")
 
 
 class BudgetExceeded(LlmError):
-    """The workspace's amount for today is spent, and no free route serves this purpose."""
+    """Today's budget of the workspace is spent, and no free route serves this purpose."""
 
     code = "model_budget"
-    default_message = "Today's budget for the assistant is spent."
+    default_message = gettext_noop("Today's budget for the assistant is spent.")
 
 
 class ModelMisconfigured(LlmError):
-    """The settings do not name a usable model; the message says which one to change."""
+    """The settings do not name a usable model; the message says which setting to change."""
 
     code = "model_misconfigured"
     status = 500
 
 
+class ConnectionInUse(LlmError):
+    code = "connection_in_use"
+    status = 409
+    default_message = gettext_noop("A release uses this connection.")
+
+
 class Reason(StrEnum):
-    """Why an attempt failed: the closed list for logs, call records and `Restarted`."""
+    """Why an attempt failed: a closed list for logs, call records and `Restarted`."""
 
     UNREACHABLE = "unreachable"
     CUT = "cut"
@@ -64,14 +72,14 @@ class Reason(StrEnum):
     BUDGET = "budget"
 
 
-# What a retry a moment later may fix. A stall is not here: it has already used up the time of a retry.
+# What a retry a moment later may fix. A stall is not listed: it has already used up the time for a retry.
 WORTH_A_RETRY = frozenset({Reason.UNREACHABLE, Reason.CUT, Reason.RATE_LIMITED, Reason.SERVER_ERROR, Reason.GARBAGE})
 
 
 class ProviderError(LlmError):
     """One attempt at one provider failed. `detail` is for the operator and never shown to a customer.
 
-    `usage` is what it cost all the same, where that is known.
+    `usage` is what it used nevertheless, if known.
     """
 
     def __init__(
@@ -95,12 +103,12 @@ class ProviderError(LlmError):
 
 
 class ProviderRefused(ProviderError):
-    """It did not happen: nothing was generated and nothing is charged."""
+    """Nothing was generated and nothing is charged."""
 
     code = "provider_refused"
 
 
 class ProviderUnclear(ProviderError):
-    """We do not know how much was generated, nor what it will cost."""
+    """It is unknown how much was generated and what it will cost."""
 
     code = "provider_unclear"

@@ -1,13 +1,14 @@
-"""The one door to every model: deadline, retry, circuit breaker, fallback route, budget and call record.
+"""All calls to models pass through here: deadline, retry, circuit breaker, fallback route, budget and call record.
 
-Invariants. Nothing is tried twice after its first sign of life. A stream begins with RouteStarted and ends with
-Finished or an error; after Restarted everything before it is void. A call's record is written after the stream, off
-its path. Where personal data is hidden, no remote model reads it, and every reader of the stream does.
+Invariants. Nothing is retried after its first sign of life. A stream begins with RouteStarted and ends with Finished
+or an error; Restarted voids everything before it. A call's record is written after the stream, in the background.
+Where personal data is hidden, remote models read placeholders, and readers of the stream get the data.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 from supportbot.llm import routing, vectors
@@ -54,11 +55,11 @@ class Gateway:
     async def stream(
         self, request: ModelRequest, may_fall_back: Callable[[], bool]
     ) -> AsyncGenerator[ModelEvent, None]:
-        in_force = limits(request.purpose)
-        # Made first: what a process still has to load for them is not the model's time.
+        active = limits(request.purpose)
+        # Before the deadline starts: loading them is not the model's time.
         routes = await self._routes.for_purpose(request.purpose)
-        ends_at = asyncio.get_running_loop().time() + in_force.deadline_seconds
-        call = Call(request, ends_at=ends_at, history_tokens=in_force.history_tokens)
+        ends_at = asyncio.get_running_loop().time() + active.deadline_seconds
+        call = Call(request, ends_at=ends_at, history_tokens=active.history_tokens)
         failure: LlmError | None = None
         try:
             for position, provider in enumerate(routes):
@@ -66,7 +67,7 @@ class Gateway:
                     raise ModelUnavailable from failure
                 has_next = position + 1 < len(routes)
                 try:
-                    async with aclosing(self._route(call, provider, in_force, failure, has_next)) as events:
+                    async with aclosing(self._route(call, provider, active, failure, has_next)) as events:
                         async for event in events:
                             yield event
                     return
@@ -77,43 +78,48 @@ class Gateway:
             self._recorder.save_soon(call)
 
     async def _route(
-        self, call: Call, provider: Provider, in_force: Limits, failure: LlmError | None, has_next: bool
+        self, call: Call, provider: Provider, active: Limits, failure: LlmError | None, has_next: bool
     ) -> AsyncGenerator[ModelEvent, None]:
-        """Say who begins, then yield its events. Raises ProviderError or BudgetExceeded."""
-        breaker = breaker_of(kind_of(call.request.purpose), provider, in_force)
+        """Yield which route begins, then its events. Raises ProviderError or BudgetExceeded."""
+        breaker = breaker_of(kind_of(call.request.purpose), provider, active)
         if not breaker.admit():
             raise ProviderRefused(Reason.CIRCUIT_OPEN)
         await call.reserve(provider)
         yield call.announce(provider, failure)
-        ends_at = call.ends_at - (in_force.fallback_seconds if has_next else 0.0)
+        ends_at = call.ends_at - (active.fallback_seconds if has_next else 0.0)
         restoring = Restoring(call.placeholders_for(provider))
-        async with aclosing(_attempts(call, provider, breaker, in_force, ends_at)) as events:
+        async with aclosing(_attempts(call, provider, breaker, active, ends_at)) as events:
             async for event in events:
                 if not isinstance(event, Working):
                     for restored in restoring.take(event):
                         yield restored
 
-    async def embed(self, texts: Sequence[str], purpose: str) -> list[list[float]]:
-        return await vectors.embed(self._routes.embeddings(), texts, purpose, limits())
+    async def embed(self, texts: Sequence[str], purpose: str, seconds: float | None) -> list[list[float]]:
+        active = limits()
+        active = replace(active, deadline_seconds=min(active.deadline_seconds, seconds or active.deadline_seconds))
+        return await vectors.embed(self._routes.embeddings(), texts, purpose, active)
+
+    async def written(self) -> None:
+        await self._recorder.drain()
 
     async def close(self) -> None:
-        await self._recorder.drain()
+        await self.written()
         await self._routes.close()
 
 
 async def _attempts(
-    call: Call, provider: Provider, breaker: Breaker, in_force: Limits, ends_at: float
+    call: Call, provider: Provider, breaker: Breaker, active: Limits, ends_at: float
 ) -> AsyncGenerator[ProviderEvent, None]:
-    """Try one provider, again only before its first sign of life. This is the one layer that retries.
+    """Try one provider, and retry only before its first sign of life. This is the one layer that retries.
 
-    What was too long for it is tried once more, shorter. The first attempt's money is reserved already, each further
-    one reserves its own. Raises ProviderError or BudgetExceeded.
+    A request that was too long is tried once more, shorter. The first attempt's money is already reserved; each
+    further one reserves its own. Raises ProviderError or BudgetExceeded.
     """
     loop = asyncio.get_running_loop()
     while True:
         attempt = call.begin(provider)
         try:
-            async with aclosing(attempt.events(in_force, ends_at=ends_at)) as events:
+            async with aclosing(attempt.events(active, ends_at=ends_at)) as events:
                 async for event in events:
                     if isinstance(event, Finished):
                         breaker.succeeded()
@@ -121,7 +127,7 @@ async def _attempts(
             return
         except ProviderError as error:
             pause = pause_after(
-                error, tries=call.tries(provider), has_begun=attempt.has_begun, breaker=breaker, limits=in_force
+                error, tries=call.tries(provider), has_begun=attempt.has_begun, breaker=breaker, limits=active
             )
             if error.reason is Reason.TOO_LONG and not attempt.has_begun and call.shorten():
                 pause = 0.0
@@ -150,9 +156,9 @@ def _current() -> Gateway:
 
 
 def stream(request: ModelRequest, *, may_fall_back: Callable[[], bool] = always) -> AsyncGenerator[ModelEvent, None]:
-    """Yield one answer as it is made; read it inside `contextlib.aclosing`, which is also how to stop it.
+    """Yield one answer as it is generated; read it inside `contextlib.aclosing`, which also stops it.
 
-    A route that fails is replaced by the next one (`Restarted`) while `may_fall_back()` says so. Raises
+    A route that fails is replaced by the next one (`Restarted`) while `may_fall_back()` returns true. Raises
     ModelUnavailable, DeadlineExceeded or BudgetExceeded when no route is left, UnscopedQuery outside a workspace
     scope.
     """
@@ -176,23 +182,31 @@ async def complete(request: ModelRequest) -> Completion:
                     calls.clear()
                 case Finished():
                     last = event
-    if last is None:  # `stream` promises a Finished: without one the answer is not whole
+    if last is None:  # `stream` promises a Finished; without it the answer is incomplete
         raise ModelUnavailable
     return Completion("".join(texts), tuple(calls), last.usage, last.provider, last.model, last.finish_reason)
 
 
 def has_route(purpose: Purpose) -> bool:
-    """Return whether anything is set up to serve a purpose, without asking it: `verify` is off until it has a model."""
+    """Return whether a purpose has a route, by the settings alone: `verify` is off until it has a model."""
     return routing.has_route(purpose)
 
 
-async def embed(texts: Sequence[str], purpose: str = "embed") -> list[list[float]]:
-    """Return one vector for each text, in their order. Raises ModelUnavailable, DeadlineExceeded or BudgetExceeded."""
-    return await _current().embed(texts, purpose)
+async def embed(texts: Sequence[str], purpose: str = "embed", *, seconds: float | None = None) -> list[list[float]]:
+    """Return one vector for each text, in their order, within `seconds` if given.
+
+    Raises ModelUnavailable, DeadlineExceeded or BudgetExceeded.
+    """
+    return await _current().embed(texts, purpose, seconds)
+
+
+async def written() -> None:
+    """Return when the records of the calls so far are stored."""
+    await _current().written()
 
 
 async def close() -> None:
-    """Write the records still under way and close this loop's connections; the next call opens new ones."""
+    """Write pending records and close this loop's connections; the next call opens new ones."""
     gateway = _gateways.pop(asyncio.get_running_loop(), None)
     if gateway is not None:
         await gateway.close()

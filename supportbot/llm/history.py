@@ -1,21 +1,21 @@
-"""What a remote model is told of a long conversation: its newest part as it was said, the oldest in a few lines. Pure.
+"""Shortens a long conversation for a remote model: its newest part word for word, the rest in a few lines. Pure.
 
-The lines are sentences of the conversation itself: no second model is asked on the way to an answer, and the same
-conversation is always shortened in the same way. Instructions, and whatever stands from the newest question on, stay.
+The lines are sentences of the conversation itself: no second model is needed, and the same conversation is always
+shortened in the same way. Instructions, and everything from the newest question on, are kept.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from supportbot.language.sentences import split_off
+from supportbot.language.sentences import split_first_sentence
 from supportbot.llm.tokens import estimated_tokens
 from supportbot.llm.types import ChatMessage, ModelRequest
 
 SUMMARY_SHARE: Final = 4  # a quarter of the budget
 GIST_CHARACTERS: Final = 240  # of one message
 SENTENCES_READ: Final = 40
-# A request that was too long for its model, once more: this much of the history, of the newest messages, of an answer.
+# For a request that was too long for its model: limits for the history, each newer message and the answer.
 SHORT_HISTORY_TOKENS: Final = 300
 SHORT_MESSAGE_CHARACTERS: Final = 2_000
 SHORT_ANSWER_TOKENS: Final = 400
@@ -24,7 +24,7 @@ _SPEAKERS: Final = {"user": "Customer", "assistant": "Assistant"}
 
 
 def within_budget(request: ModelRequest, tokens: int) -> ModelRequest:
-    """Return a request whose history costs about `tokens` at most; the same one if it does already."""
+    """Return the request with a history of about `tokens` at most; unchanged if it is short enough."""
     first, newest = _bounds(request.messages)
     before = request.messages[first:newest]
     if sum(map(_cost, before)) <= tokens:
@@ -35,7 +35,7 @@ def within_budget(request: ModelRequest, tokens: int) -> ModelRequest:
 
 
 def shortest(request: ModelRequest) -> ModelRequest:
-    """Return the request with the least that it can be answered from, for a model that took it for too long."""
+    """Return the shortest request that can still be answered, for a model to which it was too long."""
     request = within_budget(request, SHORT_HISTORY_TOKENS)
     first, newest = _bounds(request.messages)
     lean = (
@@ -52,7 +52,7 @@ def shortest(request: ModelRequest) -> ModelRequest:
 
 
 def _bounds(messages: Sequence[ChatMessage]) -> tuple[int, int]:
-    """Return where the conversation begins behind the instructions, and where its newest question stands."""
+    """Return the places of the conversation's first message after the instructions, and of its newest question."""
     first = next((place for place, one in enumerate(messages) if one.role != "system"), len(messages))
     asked = [place for place, one in enumerate(messages) if one.role == "user"]
     return first, max(first, asked[-1] if asked else 0)
@@ -72,32 +72,34 @@ def _newest_within(messages: Sequence[ChatMessage], tokens: int) -> Sequence[Cha
 
 
 def _summary(messages: Sequence[ChatMessage], tokens: int) -> tuple[ChatMessage, ...]:
-    """Return what was said as one message of about `tokens`; it is the customer's to the model, so it is data."""
-    told = {place: f"{_SPEAKERS[one.role]}: {_gist(one.content)}" for place, one in enumerate(messages) if _says(one)}
+    """Return earlier messages as one of about `tokens`; in the customer's role, so the model treats it as data."""
+    gists = {
+        place: f"{_SPEAKERS[one.role]}: {_gist(one.content)}" for place, one in enumerate(messages) if _has_text(one)
+    }
     chosen: set[int] = set()
-    for place in _by_weight(messages, told):
-        tokens -= estimated_tokens(told[place])
+    for place in _by_weight(messages, gists):
+        tokens -= estimated_tokens(gists[place])
         if tokens < 0:
             break
         chosen.add(place)
-    lines = [told[place] for place in sorted(chosen)]
+    lines = [gists[place] for place in sorted(chosen)]
     return (ChatMessage("user", "\n".join((_TITLE, *lines))),) if lines else ()
 
 
-def _says(message: ChatMessage) -> bool:
+def _has_text(message: ChatMessage) -> bool:
     return message.role in _SPEAKERS and bool(message.content.strip())
 
 
-def _by_weight(messages: Sequence[ChatMessage], told: dict[int, str]) -> Iterator[int]:
-    """Yield what to keep first: what the customer came for, then their newest words, then the newest answers."""
-    said = [place for place in told if messages[place].role == "user"]
-    yield from said[:1]
-    yield from reversed(said[1:])
-    yield from reversed([place for place in told if messages[place].role == "assistant"])
+def _by_weight(messages: Sequence[ChatMessage], gists: dict[int, str]) -> Iterator[int]:
+    """Yield what to keep, most important first: the customer's first message, their newest ones, the newest answers."""
+    by_customer = [place for place in gists if messages[place].role == "user"]
+    yield from by_customer[:1]
+    yield from reversed(by_customer[1:])
+    yield from reversed([place for place in gists if messages[place].role == "assistant"])
 
 
 def _gist(text: str) -> str:
-    """Return a text, or of a long one its first sentence and those that name a number, as orders and amounts do."""
+    """Return a text; of a long one, the first sentence and those with digits, such as orders and amounts."""
     text = " ".join(text.split())
     if len(text) <= GIST_CHARACTERS:
         return text
@@ -108,7 +110,7 @@ def _gist(text: str) -> str:
 
 def _sentences(text: str) -> Iterator[str]:
     for _ in range(SENTENCES_READ):
-        parts = split_off(text)
+        parts = split_first_sentence(text)
         if parts is None:
             break
         sentence, text = parts

@@ -1,10 +1,10 @@
-"""Extracts the JSON from a model's answer, whatever text the model put around it. Pure."""
+"""Extracts the JSON from a model's answer, whatever text is around it. Pure."""
 
 import json
 from typing import Any, Final
 
-TRIES: Final = 20  # at brackets that do not begin JSON
-MOST_CHARACTERS: Final = 64 * 1024
+TRIES: Final = 20  # opening brackets that may turn out not to begin JSON
+MAX_CHARACTERS: Final = 64 * 1024
 _END_OF_THOUGHT: Final = "</think>"
 
 
@@ -16,8 +16,8 @@ _DECODER: Final = json.JSONDecoder(parse_constant=_refuse)
 
 
 def json_in(text: str) -> Any | None:
-    """Return the first JSON object or list in a text, after fences, greetings and reasoning; None if there is none."""
-    text = text[-MOST_CHARACTERS:].rpartition(_END_OF_THOUGHT)[2]
+    """Return the first JSON object or list in a text, past fences, greetings and reasoning; None if there is none."""
+    text = text[-MAX_CHARACTERS:].rpartition(_END_OF_THOUGHT)[2]
     place = -1
     for _ in range(TRIES):
         place = min((at for at in (text.find("{", place + 1), text.find("[", place + 1)) if at >= 0), default=-1)

@@ -1,6 +1,6 @@
 """The gateway for synchronous callers: one event loop in its own thread, for the life of the process.
 
-A loop per call would open a new connection per call, and clients belong to their loop.
+A loop per call would open a new connection each time, since clients belong to their loop.
 """
 
 import asyncio

@@ -1,12 +1,15 @@
 """Records of model calls, with cost and outcome, and the daily budgets of workspaces."""
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import models
 from django.db.models import F, Q, Value
 from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
 
 from supportbot.accounts.constraints import SameWorkspace
+from supportbot.accounts.fields import EncryptedTextField
 from supportbot.accounts.models import TenantModel
 
 
@@ -17,10 +20,10 @@ class LLMCall(TenantModel):
     """
 
     class Outcome(models.TextChoices):
-        DONE = "done"
-        REFUSED = "refused", "refused: nothing was generated"
-        UNCLEAR = "unclear", "broke off: how much was generated is not known"
-        STOPPED = "stopped", "stopped by us"
+        DONE = "done", _("Done")
+        REFUSED = "refused", _("refused: nothing was generated")
+        UNCLEAR = "unclear", _("broke off: how much was generated is not known")
+        STOPPED = "stopped", _("stopped by us")
 
     purpose = models.CharField(max_length=20)
     provider = models.CharField(max_length=40)
@@ -53,11 +56,19 @@ class LLMCall(TenantModel):
     def __str__(self) -> str:
         return f"{self.purpose} by {self.provider} {self.model}: {self.outcome}"
 
+    @property
+    def first_token_at(self) -> datetime | None:
+        """When the first token arrived; None if none did."""
+        if self.time_to_first_token_ms is None:
+            return None
+        first_at: datetime = self.started_at + timedelta(milliseconds=self.time_to_first_token_ms)
+        return first_at
+
 
 class LLMBody(TenantModel):
     """Request and response of one call, with personal data masked.
 
-    Written only with LLM_STORE_BODIES, gone after its expiry.
+    Written only with LLM_STORE_BODIES, deleted after its expiry.
     """
 
     call = models.OneToOneField(LLMCall, on_delete=models.CASCADE, related_name="body", db_constraint=False)
@@ -73,9 +84,9 @@ class LLMBody(TenantModel):
 
 
 class Budget(TenantModel):
-    """What a workspace may spend on models in one UTC day, what is promised to calls under way, and what is spent.
+    """A workspace's budget for one UTC day, with what is reserved for running calls and what is spent.
 
-    Of all purposes together, or of the one it names.
+    For all purposes together, or for the one it names.
     """
 
     day = models.DateField()
@@ -96,5 +107,34 @@ class Budget(TenantModel):
 
     @classmethod
     def room_for(cls, amount: Decimal, allowance: Decimal) -> Q:
-        """Return the condition under which `amount` still fits; the database evaluates it on the locked row."""
+        """Return the condition that `amount` still fits; the database evaluates it on the locked row."""
         return Q(spent__lte=Value(allowance - amount) - F("reserved"))
+
+
+class ModelConnection(TenantModel):
+    """A model on a server, named by the workspace. The key is encrypted and never shown."""
+
+    name = models.CharField(max_length=40)
+    base_url = models.CharField(max_length=300)
+    model = models.CharField(max_length=200)
+    key = EncryptedTextField(blank=True)
+    # Used where the release says nothing. None: the model's own temperature, no limit besides the release's.
+    temperature = models.FloatField(null=True, blank=True)
+    max_output_tokens = models.PositiveIntegerField(null=True, blank=True)
+    # Per million tokens; None: unknown.
+    input_price = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
+    output_price = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
+    cached_price = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
+    key_changed_at = models.DateTimeField(default=now, editable=False)
+    created_at = models.DateTimeField(default=now, editable=False)
+    # Tells a process that holds an older state to reconnect.
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["id", "workspace"], name="model_connection_in_workspace"),
+            models.UniqueConstraint(fields=["workspace", "name"], name="model_connection_name_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,7 +1,7 @@
-"""Placeholders for personal data sent to a remote model, and their values restored. Pure.
+"""Replaces personal data in a request to a remote model by placeholders, and restores it in the answer. Pure.
 
-A value has one placeholder within a request, in whichever message and spelling it stands: `[EMAIL_1]`. What an article
-among the request's sources says is public, and stays. Invariant: only values of the request itself are put back.
+Each value has one placeholder within a request, in whichever message and spelling it occurs: `[EMAIL_1]`. Data in the
+request's sources is public and stays. Invariant: only values of the request itself are restored.
 """
 
 import re
@@ -17,10 +17,10 @@ _NOTE: Final = (
     "Marks such as [EMAIL_1] or [PHONE_1] stand for data of the customer that you do not see. Where you need the data, "
     "in an answer or in a tool's arguments, write the mark exactly as it stands."
 )
-# As a model writes one: servers and habits escape brackets and underlines, as Markdown has it.
+# As models write it: some escape brackets and underscores, as in Markdown.
 _MARK: Final = re.compile(r"\\?\[(?P<kind>EMAIL|CARD|IBAN|PHONE)\\?_(?P<number>\d{1,5})\\?\]", re.IGNORECASE)
 _LONGEST: Final = 20
-# The escapes of JSON, which are letters to the recogniser: the "n" of "\\nalice@example.com" is none of the address.
+# JSON escapes look like letters to the recogniser: the "n" of "\\nalice@example.com" is not part of the address.
 _ESCAPE: Final = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)")
 
 
@@ -37,25 +37,25 @@ class Placeholders:
             for one in personal_data_in(f"{source.title}\n{source.text}")
         }
         self._numbers: dict[Kind, Iterator[int]] = {}
-        # What the customer wrote so is none of ours, and stands for nothing.
+        # A placeholder that the customer wrote does not stand for anything.
         self._taken = {mark for message in request.messages for mark in _marks_in(message.content)}
         self.request = self._hidden()
 
     def restored(self, text: str) -> str:
-        """Return a whole text of the model's with the values in place of their placeholders."""
+        """Return a complete text of the model with the values in place of their placeholders."""
         if not self._values or "[" not in text:
             return text
         return _MARK.sub(lambda match: self._values.get(_name(match), match[0]), text)
 
     def open_end(self, text: str) -> int:
-        """Return where a placeholder begins that the text ends in the middle of; the text's length if there is none."""
+        """Return where an unfinished placeholder at the end of the text begins; the text's length if there is none."""
         place = text.rfind("[", max(len(text) - _LONGEST, 0))
         if place < 0 or not self._may_become_one(text[place:]):
             place = len(text)
         return place - text.endswith("\\", 0, place)
 
     def _may_become_one(self, text: str) -> bool:
-        """Return whether a text is the beginning of a placeholder, and not yet all of it."""
+        """Return whether a text is the beginning of a placeholder, but not a whole one."""
         bare = text.replace("\\", "").upper()
         return any(mark.startswith(bare) and mark != bare for mark in self._values)
 
@@ -94,25 +94,25 @@ class Placeholders:
 
 
 class Restoring:
-    """Puts the values back while an answer streams, also where a placeholder comes in pieces."""
+    """Restores the values while an answer streams, even if a placeholder arrives in pieces."""
 
     def __init__(self, placeholders: Placeholders | None) -> None:
-        self._placeholders = placeholders  # None, or none in it: everything passes as it comes
-        self._held = ""  # the end of what came, which may be the beginning of a placeholder
+        self._placeholders = placeholders  # if None or empty, everything passes unchanged
+        self._held = ""  # the end of the text so far, if it may begin a placeholder
 
     def take(self, event: ModelEvent) -> Iterator[ModelEvent]:
-        """Yield what may be passed on now that `event` has come."""
+        """Yield what can be passed on after `event`."""
         if not self._placeholders:
             yield event
         elif isinstance(event, TextDelta):
-            yield from self._said(event.text, self._placeholders)
+            yield from self._text(event.text, self._placeholders)
         else:
             yield from self._rest()
             if isinstance(event, ToolCall):
                 event = replace(event, arguments=self._placeholders.restored(event.arguments))
             yield event
 
-    def _said(self, text: str, placeholders: Placeholders) -> Iterator[ModelEvent]:
+    def _text(self, text: str, placeholders: Placeholders) -> Iterator[ModelEvent]:
         text = self._held + text
         open_end = placeholders.open_end(text)
         self._held, text = text[open_end:], text[:open_end]
@@ -120,14 +120,14 @@ class Restoring:
             yield TextDelta(placeholders.restored(text))
 
     def _rest(self) -> Iterator[ModelEvent]:
-        """Yield what turned out to be the beginning of nothing."""
+        """Yield the held text, which did not become a placeholder."""
         if self._held:
             yield TextDelta(self._held)
         self._held = ""
 
 
 def _with_note(messages: tuple[ChatMessage, ...]) -> tuple[ChatMessage, ...]:
-    """Return the messages with the instruction that says what placeholders are."""
+    """Return the messages with an instruction that explains the placeholders."""
     first, *rest = messages
     if first.role != "system":
         return (ChatMessage("system", _NOTE), *messages)

@@ -9,7 +9,7 @@ from supportbot.llm.types import Blocks, Finished, ModelRequest, TextDelta, Tool
 
 @dataclass(frozen=True, slots=True)
 class Working:
-    """The model is busy with something that is not shown yet (reasoning, a tool call's arguments): a sign of life."""
+    """The model works on something that is not shown (reasoning, a tool call's arguments): a sign of life."""
 
 
 WORKING = Working()
@@ -17,11 +17,11 @@ ProviderEvent = TextDelta | Blocks | ToolCall | Finished | Working
 
 
 class Provider(Protocol):
-    """One way to reach one model. It neither retries nor watches the clock: the gateway does."""
+    """One way to reach one model. Retries and deadlines are left to the gateway."""
 
     name: str
     model: str
-    # Runs in this process: costs nothing and cannot be unreachable, so neither breaker nor budget apply.
+    # Runs in this process: it is free and always reachable, so neither breaker nor budget apply.
     is_local: bool
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:

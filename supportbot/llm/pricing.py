@@ -1,4 +1,4 @@
-"""What tokens cost, from the operator's table. No price and no model is built in: an unknown one has no cost, not zero.
+"""What tokens cost, from the operator's table. No price is built in: an unknown model's cost is unknown, not zero.
 
 LLM_PRICES is JSON: {"currency": "EUR", "per_million_tokens": {"<model>": {"input": "0.15", "output": "0.60",
 "cached": "0.08"}}}. `cached` may be left out; cached tokens then cost as much as others.
@@ -49,6 +49,12 @@ def price_of(model: str) -> Price | None:
     Raises ModelMisconfigured for a malformed table.
     """
     return parse_prices(settings.LLM_PRICES).get(model)
+
+
+def price_at(provider: object, model: str) -> Price | None:
+    """Return what a model costs at a provider: the provider's own price, or the installation's for this model."""
+    own: Price | None = getattr(provider, "price", None)
+    return own or price_of(model)
 
 
 def parse_prices(table: Any) -> dict[str, Price]:

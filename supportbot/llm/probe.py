@@ -1,4 +1,4 @@
-"""What the operator's server is and can do: its models, streaming, tool calls. For start-up and `doctor`."""
+"""What the operator's model server can do: its models, streaming, tool calls. For start-up and `doctor`."""
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ _PROBE_TOOL = ToolSpec("ping", "Call this tool once.", {"type": "object", "prope
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What one short question showed."""
+class Capabilities:
+    """What one short question showed about a model."""
 
     text: bool
     calls_tools: bool
@@ -41,7 +41,7 @@ async def check_model() -> tuple[bool, str]:
     """Return whether the configured model answers, and one sentence about it for `doctor`."""
     try:
         model = await resolve_model()
-        seen = await _ask(model)
+        found = await _ask(model)
     except ModelMisconfigured as error:
         return False, error.message
     except ProviderError as error:
@@ -49,9 +49,9 @@ async def check_model() -> tuple[bool, str]:
             False,
             f"The model server does not answer ({error}). Check OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL.",
         )
-    if not seen.text and not seen.calls_tools:
-        return False, f"{model} answers with nothing: try another OPENAI_MODEL."
-    return True, f"{model} answers; {_limits_of(seen)}."
+    if not found.text and not found.calls_tools:
+        return False, f"{model} gives empty answers. Try another OPENAI_MODEL."
+    return True, f"{model} answers; {_limits_of(found)}."
 
 
 async def _models() -> list[str]:
@@ -77,7 +77,7 @@ def _choose_one(names: list[str]) -> str:
     return f"OPENAI_MODEL is not set. Set it to one of the server's models: {shown}."
 
 
-async def _ask(model: str) -> Seen:
+async def _ask(model: str) -> Capabilities:
     """Ask one short question with a tool on offer. Raises ProviderError."""
     request = ModelRequest(
         purpose="answer",
@@ -91,15 +91,15 @@ async def _ask(model: str) -> Seen:
         )
         provider = OpenAIProvider(client.with_options(timeout=openai.Timeout(20.0, connect=5.0)), model=model)
         events = [event async for event in provider.stream(request)]
-    return Seen(
+    return Capabilities(
         text=any(isinstance(event, TextDelta) for event in events),
         calls_tools=any(isinstance(event, ToolCall) for event in events),
         streams=not provider.answers_whole,
     )
 
 
-def _limits_of(seen: Seen) -> str:
-    streaming = "it streams" if seen.streams else "it does not stream, so answers appear in one piece"
-    if seen.calls_tools:
+def _limits_of(found: Capabilities) -> str:
+    streaming = "it streams" if found.streams else "it does not stream, so answers appear in one piece"
+    if found.calls_tools:
         return f"{streaming} and calls tools"
     return f"{streaming}, but it called no tool: actions and handing over by the assistant will not work with it"

@@ -1,7 +1,8 @@
 """Records calls to models: a row per attempt, and redacted bodies only if the operator asked for them.
 
-Stored bodies are masked more widely than what a model reads (`language.personal`): long numbers and anything that looks
-like an account number too, since nobody has to answer from them. Personal data is found by its form; a name has none.
+Stored bodies are masked more strictly than what a model reads (`language.personal`), including long numbers and
+anything like an account number, since nobody has to answer from them. Personal data is found by its form; a name has
+none.
 """
 
 import re
@@ -15,11 +16,12 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
+from supportbot import rows
 from supportbot.accounts.scope import across_workspaces
 from supportbot.language.personal import Kind, personal_data_in, replaced
 from supportbot.llm import budget
 from supportbot.llm.models import LLMBody, LLMCall
-from supportbot.llm.pricing import Money, price_of
+from supportbot.llm.pricing import Money, Price, price_of
 from supportbot.llm.types import Usage
 
 BODY_DAYS = 30
@@ -31,7 +33,7 @@ _MASKS: Final[dict[Kind, str]] = {"EMAIL": "[e-mail]", "CARD": "[card]", "IBAN":
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """One finished attempt at one provider. `said` and `answered` are stored only if bodies are."""
+    """One finished attempt at one provider. `request_text` and `response_text` are stored only if bodies are."""
 
     purpose: str
     provider: str
@@ -46,15 +48,25 @@ class CallRecord:
     prompt_version: str = ""
     conversation_id: UUID | None = None
     turn_id: UUID | None = None
-    said: str = ""
-    answered: str = ""
+    request_text: str = ""
+    response_text: str = ""
+    price: Price | None = None  # of its provider; None: the installation's for this model
+
+
+def save_calls(records: Sequence[CallRecord], reservations: Sequence[budget.Reservation] = ()) -> None:
+    """Store the attempts of one call and settle its reservations: all or nothing."""
+    calls = [_row(record) for record in records]
+    if reservations or settings.LLM_STORE_BODIES:
+        _save_with_costs(calls, records, reservations)
+    else:  # one statement needs no transaction, which would take two round trips more
+        rows.insert(*calls)
 
 
 @transaction.atomic
-def save_calls(records: Sequence[CallRecord], reservations: Sequence[budget.Reservation] = ()) -> None:
-    """Store the attempts of one call and settle its reservations, in one transaction."""
-    calls = [_row(record) for record in records]
-    LLMCall.objects.bulk_create(calls)
+def _save_with_costs(
+    calls: Sequence[LLMCall], records: Sequence[CallRecord], reservations: Sequence[budget.Reservation]
+) -> None:
+    rows.insert(*calls)
     if settings.LLM_STORE_BODIES:
         LLMBody.objects.bulk_create([_body(call, record) for call, record in zip(calls, records, strict=True)])
     spent = sum((call.cost for call in calls if call.cost is not None), Decimal(0))
@@ -74,7 +86,7 @@ def cost_of(record: CallRecord) -> Money | None:
     """Return what the attempt cost; None if the model has no price. Local models cost nothing."""
     if record.is_local:
         return Money(Decimal(0), "")
-    price = price_of(record.model)
+    price = record.price or price_of(record.model)
     return None if price is None else price.of(record.usage)
 
 
@@ -111,4 +123,6 @@ def _row(record: CallRecord) -> LLMCall:
 
 def _body(call: LLMCall, record: CallRecord) -> LLMBody:
     expires_at = datetime.now(UTC) + timedelta(days=BODY_DAYS)
-    return LLMBody(call=call, request=redact(record.said), response=redact(record.answered), expires_at=expires_at)
+    return LLMBody(
+        call=call, request=redact(record.request_text), response=redact(record.response_text), expires_at=expires_at
+    )

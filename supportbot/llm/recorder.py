@@ -1,4 +1,4 @@
-"""One call through the gateway: its attempts, what was reserved for it, and its record, written off its path."""
+"""One call through the gateway: its attempts, its reservations, and its record, written in the background."""
 
 import asyncio
 import logging
@@ -15,20 +15,24 @@ from supportbot.llm import budget, record
 from supportbot.llm.attempt import Attempt
 from supportbot.llm.errors import LlmError, ProviderError, Reason
 from supportbot.llm.history import shortest, within_budget
+from supportbot.llm.occasion import booked_as
 from supportbot.llm.placeholders import Placeholders
 from supportbot.llm.ports import Provider
 from supportbot.llm.reservations import Reservations
 from supportbot.llm.tokens import highest_usage
 from supportbot.llm.types import ModelRequest, Restarted, RouteStarted
+from supportbot.observing import genai, tracing
+from supportbot.observing.events import Event, tell
+from supportbot.observing.series import MODEL_CALLS, MODEL_COST, MODEL_SECONDS, MODEL_TOKENS
 
 logger = logging.getLogger(__name__)
 
 
 class Call:
-    """The attempts of one call. Made inside a workspace scope, which its record will belong to.
+    """The attempts of one call. Created inside a workspace scope, to which its record will belong.
 
-    A remote provider reads placeholders in place of personal data, and a long conversation's beginning shortened; what
-    is recorded of it is what it read.
+    A remote provider reads placeholders instead of personal data, and a shortened beginning of a long conversation; its
+    record holds what it read.
     """
 
     def __init__(self, request: ModelRequest, *, ends_at: float, history_tokens: int) -> None:
@@ -44,7 +48,7 @@ class Call:
         self._placeholders: Placeholders | None = None
 
     def placeholders_for(self, provider: Provider) -> Placeholders | None:
-        """Return what a provider reads in place of personal data; None for one that reads it all."""
+        """Return what a provider reads instead of personal data; None if it reads everything."""
         if provider.is_local or not self.request.hides_personal_data:
             return None
         if self._placeholders is None:
@@ -52,21 +56,21 @@ class Call:
         return self._placeholders
 
     def request_for(self, provider: Provider) -> ModelRequest:
-        """Return what a provider is asked."""
+        """Return the request as a provider gets it."""
         placeholders = self.placeholders_for(provider)
         request = self.request if placeholders is None else placeholders.request
         if provider.is_local:
             return request
-        # Cut last, so that one value keeps its placeholder however much of the conversation is left.
+        # Shortened last, so that a value keeps its placeholder however much of the conversation is left.
         return shortest(request) if self._is_short else within_budget(request, self._history_tokens)
 
     def shorten(self) -> bool:
-        """Ask for less from now on; return whether that was not so already."""
+        """Send a shorter request from now on; return False if it was already shortened."""
         was_short, self._is_short = self._is_short, True
         return not was_short
 
     def announce(self, provider: Provider, failure: LlmError | None) -> RouteStarted | Restarted:
-        """Return the event that says who begins; only the first one is a start."""
+        """Return the event that names the route: RouteStarted for the first one, then Restarted."""
         if not self._is_announced:
             self._is_announced = True
             return RouteStarted(provider.name, provider.model)
@@ -82,8 +86,10 @@ class Call:
         return sum(attempt.provider is provider for attempt in self.attempts)
 
     async def reserve(self, provider: Provider) -> None:
-        """Take the most one attempt can cost from the day's budget. Raises BudgetExceeded."""
-        await self.reservations.take(provider, highest_usage(self.request_for(provider)), purpose=self.request.purpose)
+        """Reserve the most that one attempt can cost. Raises BudgetExceeded."""
+        await self.reservations.take(
+            provider, highest_usage(self.request_for(provider)), purpose=booked_as(self.request.purpose)
+        )
 
 
 class Recorder:
@@ -93,7 +99,7 @@ class Recorder:
         self._saving: set[asyncio.Task[None]] = set()
 
     def save_soon(self, call: Call) -> None:
-        """Begin to write the record of `call`, in the scope it was made in; `drain` waits for it."""
+        """Start writing the record of `call` in its own scope; `drain` waits for it."""
         if not call.attempts and not call.reservations:
             return
         saving = asyncio.get_running_loop().create_task(_save(call), context=call.context)
@@ -112,10 +118,48 @@ async def _save(call: Call) -> None:
 
 
 async def write(records: Sequence[record.CallRecord], taken: Sequence[budget.Reservation] = ()) -> None:
-    """Store call records. A database that is away is logged, not raised; so is a call that belongs to no workspace."""
+    """Count and store call records. An unavailable database or a call outside any workspace is logged, not raised."""
+    for one in records:
+        _count(one)
     try:
         await db(record.save_calls, records, taken)
     except UnscopedQuery:
         logger.info("llm.call_outside_workspace", extra={"attempts": len(records)})
     except AnyDatabaseError:
         logger.exception("llm.record_lost", extra={"attempts": len(records)})
+
+
+def _count(one: record.CallRecord) -> None:
+    provider = "builtin" if one.is_local else "remote"
+    MODEL_CALLS.labels(one.purpose, provider, one.outcome, one.reason).inc()
+    MODEL_SECONDS.labels(one.purpose).observe(one.duration_seconds)
+    MODEL_TOKENS.labels("in").inc(one.usage.input_tokens)
+    MODEL_TOKENS.labels("out").inc(one.usage.output_tokens)
+    call = genai.model_call(
+        purpose=one.purpose,
+        provider=one.provider,
+        model=one.model,
+        tokens=(one.usage.input_tokens, one.usage.output_tokens),
+        first_token_seconds=one.first_token_seconds,
+        outcome=one.outcome,
+        reason=one.reason,
+    )
+    tracing.told(call, began=one.started_at, seconds=one.duration_seconds)
+    cost = record.cost_of(one)
+    if cost is not None and cost.currency:
+        MODEL_COST.labels(cost.currency).inc(float(cost.amount))
+    tell(
+        Event.MODEL_CALL,
+        purpose=one.purpose,
+        model=one.model,
+        outcome=one.outcome,
+        reason=one.reason or None,
+        turn=one.turn_id,
+        conversation=one.conversation_id,
+        seconds=one.duration_seconds,
+        first_token=one.first_token_seconds,
+        input_tokens=one.usage.input_tokens,
+        output_tokens=one.usage.output_tokens,
+        cost=str(cost.amount) if cost is not None and cost.currency else None,
+        currency=cost.currency or None if cost is not None else None,
+    )

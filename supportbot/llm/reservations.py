@@ -1,7 +1,7 @@
-"""What one call takes from the day's budget, attempt by attempt, off the event loop.
+"""What one call reserves in the day's budget, attempt by attempt, off the event loop.
 
-Invariant: each paid attempt has a reservation of its own before it goes out, since the first may have been paid for
-when the second begins.
+Invariant: each paid attempt has its own reservation before it goes out, since the first one may already be charged when
+the second begins.
 """
 
 import asyncio
@@ -12,12 +12,12 @@ from supportbot.asyncdb import db
 from supportbot.llm import budget
 from supportbot.llm.errors import BudgetExceeded
 from supportbot.llm.ports import EmbeddingProvider, Provider
-from supportbot.llm.pricing import price_of
+from supportbot.llm.pricing import price_at
 from supportbot.llm.types import Usage
 
 
 class Reservations:
-    """The reservations of one call, made and under way."""
+    """The reservations of one call, made or in progress."""
 
     def __init__(self) -> None:
         self._taking: list[asyncio.Task[tuple[budget.Reservation, ...]]] = []
@@ -26,11 +26,11 @@ class Reservations:
         return bool(self._taking)
 
     async def take(self, provider: Provider | EmbeddingProvider, most: Usage, *, purpose: str) -> None:
-        """Take what `most` costs at this provider from what the purpose may spend. Raises BudgetExceeded.
+        """Reserve the price of `most` at this provider in the budget of the purpose. Raises BudgetExceeded.
 
-        Shielded: when the caller stops at this very moment, the reservation is still known, and given back.
+        Shielded: if the caller is cancelled at this very moment, the reservation is still known and released.
         """
-        price = None if provider.is_local or not budget.is_limited(purpose) else price_of(provider.model)
+        price = None if provider.is_local or not budget.is_limited(purpose) else price_at(provider, provider.model)
         if price is None:
             return
         taking = asyncio.create_task(db(budget.reserve, price.of(most), purpose))
@@ -38,7 +38,7 @@ class Reservations:
         await asyncio.shield(taking)
 
     async def taken(self) -> list[budget.Reservation]:
-        """Return what is to be settled, once those under way have ended."""
+        """Return the reservations to settle, after waiting for those in progress."""
         taken: list[budget.Reservation] = []
         for taking in self._taking:
             try:

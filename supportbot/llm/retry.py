@@ -8,7 +8,7 @@ from supportbot.llm.conf import Limits
 from supportbot.llm.errors import WORTH_A_RETRY, ProviderError, Reason
 
 PAUSE_SECONDS = 0.25
-# A request refused for its content says nothing about the provider's health; being rate-limited does.
+# A refusal because of the request's content says nothing about the provider's health; a rate limit does.
 _HEALTHY_REFUSALS = frozenset({Reason.REJECTED, Reason.TOO_LARGE, Reason.TOO_LONG})
 
 
@@ -17,7 +17,7 @@ def pause_before_retry(
 ) -> float | None:
     """Return the seconds to wait before try `attempt + 1` (attempts count from 1), or None to give this provider up.
 
-    A Retry-After above the cap is a refusal for our purposes: a customer is waiting, and another route is not.
+    A Retry-After above the cap counts as a refusal: a customer is waiting, and another route is free.
     """
     if attempt > limits.retries or error.reason not in WORTH_A_RETRY:
         return None
@@ -25,7 +25,7 @@ def pause_before_retry(
         return PAUSE_SECONDS * attempt * (1 + jitter())
     if error.retry_after_seconds > limits.retry_after_most_seconds:
         return None
-    # Jitter is added, never subtracted: otherwise all refused requests would come back at the same time.
+    # Jitter is only added, so that refused requests do not all come back at the same time.
     return error.retry_after_seconds + PAUSE_SECONDS * jitter()
 
 

@@ -1,7 +1,7 @@
 """Which providers serve which purpose, in which order.
 
-The operator's settings alone decide; no model is named here. Objects are made per event loop, since a client is bound
-to the loop that made it.
+The workspace's release decides, by the names of connections; where it says nothing, the settings. No model is named
+here. Each event loop has its own objects, since a client is bound to the loop that created it.
 """
 
 import asyncio
@@ -13,49 +13,60 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from supportbot.accounts.scope import scoped_workspace_id
+from supportbot.asyncdb import db
+from supportbot.llm.conf import is_remote_configured
+from supportbot.llm.connections import BUILTIN, ENVIRONMENT, Server, servers
 from supportbot.llm.errors import ModelMisconfigured, ModelUnavailable
 from supportbot.llm.ports import EmbeddingProvider, Provider
-from supportbot.llm.remote import is_remote_configured
 from supportbot.llm.types import Purpose
+from supportbot.releases.selectors import current, known, last_known
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 logger = logging.getLogger(__name__)
 
-# A server whose only model is to be taken names it in this time, or is asked again after a pause, not by each call.
+# Without OPENAI_MODEL, the server must name its only model within this time; after that it is asked again only now and
+# then, not by each call.
 NAME_SECONDS = 5.0
 ASK_AGAIN_SECONDS = 10.0
-# What the built-in answerer can do without a model. Judging takes one.
-BUILTIN_PURPOSES = frozenset({"answer", "summarise", "rewrite"})
+# What the built-in answerer can do without a model. Judging needs one.
+BUILTIN_PURPOSES = frozenset({"answer", "summarise", "rewrite", "draft"})
+# An answer in progress may still read from the client of a connection that was changed.
+CLOSE_AFTER_SECONDS = 180.0
 
-# Tests put their own providers here (supportbot.llm.testing): for every purpose that is on to begin with, and for the
-# second look, which they switch on by it.
+# Tests set their own providers (supportbot.llm.testing): for all purposes that are on by default, and for the second
+# look, which this switches on.
 override: Sequence[Provider] | None = None
 override_verify: Sequence[Provider] | None = None
 
 
 def has_route(purpose: Purpose) -> bool:
-    """Return whether a purpose has a route, as the settings say; nothing is loaded or asked for that."""
+    """Return whether a purpose has a route by the settings; nothing is loaded or called."""
     if purpose == "embed":
         return bool(settings.OPENAI_EMBEDDING_MODEL)
     if purpose == "verify":
-        return (
-            bool(override_verify)
-            if override is not None
-            else bool(settings.OPENAI_VERIFY_MODEL) and is_remote_configured()
-        )
-    return override is not None or purpose in BUILTIN_PURPOSES or is_remote_configured()
+        if override is not None:
+            return bool(override_verify)
+        return bool(_named(purpose)) or (bool(settings.OPENAI_VERIFY_MODEL) and is_remote_configured())
+    return override is not None or bool(_named(purpose)) or purpose in BUILTIN_PURPOSES or is_remote_configured()
+
+
+def _named(purpose: Purpose) -> tuple[str, ...]:
+    """Return the connections that the newest known release names for a purpose, without a statement."""
+    release = last_known()
+    return () if release is None else release.document.routes.get(purpose, ())
 
 
 def builtin_provider() -> Provider:
-    """Return a new built-in answerer: it stands above this room, which knows it by its setting alone."""
+    """Return a new built-in answerer. It belongs to a room above, which is known here only by a setting."""
     provider: Provider = import_string(settings.LLM_BUILTIN_PROVIDER)()
     return provider
 
 
 class Routes:
-    """The providers of one event loop, each made when it is first needed."""
+    """The providers of one event loop, each created on first use."""
 
     def __init__(self) -> None:
         self._builtin = builtin_provider()
@@ -63,14 +74,19 @@ class Routes:
         self._remote: Provider | None = None
         self._verifier: Provider | None = None
         self._embeddings: EmbeddingProvider | None = None
+        self._by_connection: dict[str, tuple[Server, Provider]] = {}
+        self._closing: dict[asyncio.Task[None], Provider] = {}
         self._asks_again_at = 0.0
         self._unnamed = ""  # why the server's model is not known
 
     async def for_purpose(self, purpose: Purpose) -> Sequence[Provider]:
         """Return the primary and its fallbacks, best first.
 
-        Raises ModelUnavailable if nothing serves the purpose, ModelMisconfigured if that is a model nobody has named.
+        Raises ModelUnavailable if nothing serves the purpose, ModelMisconfigured if its model is not known.
         """
+        named = await self._release_routes(purpose) if override is None else ()
+        if named:
+            return named
         if purpose == "verify":
             return await self._verifying()
         if override is not None:
@@ -82,7 +98,7 @@ class Routes:
             except ModelMisconfigured as error:
                 if not routes:
                     raise
-                logger.warning("the built-in answerer stands in: %s", error.message)
+                logger.warning("the built-in answerer answers instead: %s", error.message)
         if not routes:
             raise ModelUnavailable(f"No model serves {purpose!r}: set OPENAI_MODEL.")
         return routes
@@ -98,14 +114,75 @@ class Routes:
             self._embeddings = OpenAIEmbeddings(self._shared_client(), model=model)
         return self._embeddings
 
+    async def _release_routes(self, purpose: Purpose) -> Sequence[Provider]:
+        """Return the routes that the workspace's release names; none if it leaves them to the installation.
+
+        The built-in answerer comes last wherever it can do the work: a customer gets an answer.
+        """
+        if scoped_workspace_id() is None:
+            return ()
+        release = known()
+        if release is None:
+            release = await db(current)
+        names = release.document.routes.get(purpose, ())
+        if not names:
+            return ()
+        found = [provider for name in names if (provider := await self._provider_named(name)) is not None]
+        if purpose in BUILTIN_PURPOSES and self._builtin not in found:
+            found.append(self._builtin)
+        if not found:
+            raise ModelUnavailable(f"No connection serves {purpose!r}.")
+        return found
+
+    async def _provider_named(self, name: str) -> Provider | None:
+        if name == BUILTIN:
+            return self._builtin
+        if name == ENVIRONMENT:
+            try:
+                return await self._openai() if is_remote_configured() else None
+            except ModelMisconfigured as error:
+                logger.warning("the environment's connection is left out: %s", error.message)
+                return None
+        server = (await db(servers)).get(name)
+        return None if server is None else await self._connected(server)
+
+    async def _connected(self, server: Server) -> Provider:
+        """Return the provider of a connection as it is now; a changed one gets a new client."""
+        held = self._by_connection.get(server.id)
+        if held is not None and held[0] == server:
+            return held[1]
+        await asyncio.to_thread(import_module, "supportbot.llm.providers.guarded")
+        from supportbot.llm.providers.guarded import ConnectedProvider
+
+        if held is not None:
+            self._retire(held[1])
+        provider = ConnectedProvider(server)
+        self._by_connection[server.id] = (server, provider)
+        return provider
+
+    def _retire(self, provider: Provider) -> None:
+        async def close() -> None:
+            await asyncio.sleep(CLOSE_AFTER_SECONDS)
+            await provider.close()
+
+        closing = asyncio.get_running_loop().create_task(close())
+        self._closing[closing] = provider
+        closing.add_done_callback(lambda done: self._closing.pop(done, None))
+
     async def close(self) -> None:
-        """Close the connections; the loop that made them has to do it."""
+        """Close the connections; only the loop that opened them may do so."""
+        for closing in tuple(self._closing):
+            closing.cancel()
+        for provider in (*self._closing.values(), *(provider for _, provider in self._by_connection.values())):
+            await provider.close()
+        self._closing.clear()
+        self._by_connection.clear()
         if self._client is not None:
             await self._client.close()
         self._client = self._remote = self._verifier = self._embeddings = None
 
     async def _verifying(self) -> Sequence[Provider]:
-        """Return the second look's model; nothing stands in for it."""
+        """Return the second look's model, which has no fallback."""
         if not has_route("verify"):
             raise ModelUnavailable("No model takes a second look: set OPENAI_VERIFY_MODEL.")
         if override_verify is not None:
@@ -120,14 +197,14 @@ class Routes:
         return self._remote
 
     async def _provider_of(self, model: str) -> Provider:
-        # Half a second of a core, many on a busy machine: in the loop every chat and every lease would wait for it.
+        # Takes half a second or, on a busy machine, many: in the loop, every chat and every lease would wait for it.
         await asyncio.to_thread(import_module, "supportbot.llm.providers.openai")
         from supportbot.llm.providers.openai import OpenAIProvider
 
         return OpenAIProvider(self._shared_client(), model=model or await self._only_model())
 
     async def _only_model(self) -> str:
-        """Return what the server calls its only model. Raises ModelMisconfigured while it does not say."""
+        """Return the name of the server's only model. Raises ModelMisconfigured while the server does not name it."""
         from supportbot.llm.probe import resolve_model
 
         now = asyncio.get_running_loop().time()

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Count, Q, Sum
 from django.db.models.functions import TruncDate
+from django.utils.translation import gettext
 
 from supportbot.llm.models import LLMCall
 
@@ -30,14 +31,14 @@ class DailyCost:
 
 
 def model_in_words(provider: str, model: str) -> str:
-    """Return what people call a model; the built-in answerer is none."""
+    """Return a model's name for people; the built-in answerer is not a model."""
     if provider == "builtin":
-        return "built-in answerer"
+        return gettext("built-in answerer")
     return model if model == provider else f"{provider}: {model}"
 
 
 def daily_costs(*, days: int, today: date | None = None) -> list[DailyCost]:
-    """Return the scope's costs of the last `days` days, today included, newest day first."""
+    """Return the workspace's costs of the last `days` days, today included, newest day first."""
     today = today or datetime.now(UTC).date()
     since = datetime.combine(today - timedelta(days=days - 1), time.min, tzinfo=UTC)
     rows = (

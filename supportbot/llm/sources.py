@@ -1,4 +1,4 @@
-"""Passages of the knowledge base as the sources that a model is given."""
+"""Turns passages of the knowledge base into a model's sources."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from supportbot.llm.types import Source
 
 
 def numbered(passages: Sequence[Passage]) -> tuple[Source, ...]:
-    """Return the passages in their order, numbered from 1, each weighed by its share of the best score."""
+    """Return the passages in order, numbered from 1, each weighted by its share of the best score."""
     best = max((passage.score for passage in passages), default=0.0) or 1.0
     return tuple(
         Source(

@@ -1,8 +1,8 @@
-"""Models that keep books, for tests of every room above.
+"""Scripted models for the tests of the rooms above.
 
 with answering(ScriptedModel(Says("Within 60 days. [1]"))) as model:
     ...
-# leaving fails if a step was left over; a call beyond the script fails at once
+# leaving the block fails if a step is left over; a call beyond the script fails at once
 """
 
 import asyncio
@@ -19,19 +19,19 @@ from supportbot.llm.types import Finished, ModelRequest, TextDelta, ToolCall, Us
 
 @dataclass(frozen=True, slots=True)
 class Says:
-    """One answer: the pieces in their order, then the tool calls. `fails` ends it by that error in place of its end."""
+    """One answer: its pieces, then its tool calls. `fails` is raised instead of finishing."""
 
     pieces: str | tuple[str, ...] = ()
     calls: tuple[ToolCall, ...] = ()
     fails: ProviderError | None = None
     finish_reason: str = "stop"
     usage: Usage = field(default=Usage(10, 5))
-    # Waited for before the first piece: a test holds the answer back at a named point, without sleeping.
+    # Awaited before the first piece, so that a test can hold the answer back without sleeping.
     waits_for: asyncio.Event | None = None
 
 
 class ScriptedModel:
-    """Answers by script; `requests` is what it was asked. Called too often, or too seldom, it fails the test."""
+    """Answers by script; `requests` holds what it was asked. Too many or too few calls fail the test."""
 
     is_local = False
 
@@ -72,7 +72,7 @@ class ScriptedModel:
             self.active -= 1
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Nothing to close."""
 
 
 @contextmanager
@@ -82,9 +82,9 @@ def answering(
     with_builtin: bool = False,
     verifying: ScriptedModel | None = None,
 ) -> Iterator[ScriptedModel]:
-    """Let `model` serve every purpose inside, then the fallbacks, then the built-in answerer if asked for.
+    """Let `model` serve every purpose, then the fallbacks, then the built-in answerer if asked for.
 
-    The second look is off, as in a new installation, unless a model is named for it.
+    The second look is off, as in a new installation, unless `verifying` is given.
     """
     before = routing.override, routing.override_verify
     routing.override = (model, *fallbacks, *((routing.builtin_provider(),) if with_builtin else ()))

@@ -1,4 +1,4 @@
-"""Rough token counts, where a provider gives none or before it is asked. Pure."""
+"""Rough token counts, for before a call or where a provider reports none. Pure."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,13 @@ import orjson
 from supportbot.llm.types import ModelRequest, Usage
 
 CHARACTERS_PER_TOKEN = 4
-# For a bound from above: German and code run denser than English.
-CHARACTERS_PER_TOKEN_LEAST = 2
+# For an upper bound: German and code have more tokens per character than English.
+MIN_CHARACTERS_PER_TOKEN = 2
 TOKENS_PER_MESSAGE = 8
 
 
 def estimated_tokens(text: str) -> int:
-    """Return about how many tokens a message costs; scripts with denser tokens have longer bytes."""
+    """Return about how many tokens a message has, by its bytes: letters of other scripts have more of both."""
     return len(text.encode(errors="surrogatepass")) // CHARACTERS_PER_TOKEN + TOKENS_PER_MESSAGE
 
 
@@ -23,22 +23,22 @@ def estimated_usage(request: ModelRequest, output_tokens: int) -> Usage:
 
 
 def highest_usage(request: ModelRequest) -> Usage:
-    """Return what a call can use at most; the budget reserves this much before it goes out."""
-    of_text = _input_characters(request) // CHARACTERS_PER_TOKEN_LEAST
+    """Return the most that a call can use; the budget reserves this much before it goes out."""
+    of_text = _input_characters(request) // MIN_CHARACTERS_PER_TOKEN
     return Usage(of_text + TOKENS_PER_MESSAGE * len(request.messages), request.max_output_tokens, is_estimated=True)
 
 
 def highest_embedding_usage(texts: Sequence[str]) -> Usage:
-    """Return what embedding these texts can use at most."""
-    tokens = sum(-(-len(text) // CHARACTERS_PER_TOKEN_LEAST) + TOKENS_PER_MESSAGE for text in texts)
+    """Return the most that embedding these texts can use."""
+    tokens = sum(-(-len(text) // MIN_CHARACTERS_PER_TOKEN) + TOKENS_PER_MESSAGE for text in texts)
     return Usage(tokens, 0, is_estimated=True)
 
 
 def _input_characters(request: ModelRequest) -> int:
-    said = sum(
+    of_messages = sum(
         len(message.content) + sum(len(call.arguments) for call in message.tool_calls) for message in request.messages
     )
-    offered = sum(
+    of_tools = sum(
         len(tool.name) + len(tool.description) + len(orjson.dumps(dict(tool.parameters))) for tool in request.tools
     )
-    return said + offered
+    return of_messages + of_tools

@@ -1,4 +1,4 @@
-"""What goes into a model call and what comes out: plain frozen values that every room above may hold."""
+"""The input and output of a model call: frozen values that every room above may hold."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,13 +6,13 @@ from typing import Any, Literal
 from uuid import UUID
 
 Role = Literal["system", "user", "assistant", "tool"]
-Purpose = Literal["answer", "verify", "summarise", "rewrite", "judge", "embed"]
-CUT_OFF = frozenset({"length", "content_filter"})  # the finish reasons of a text that ends anywhere
+Purpose = Literal["answer", "verify", "summarise", "rewrite", "judge", "translate", "draft", "embed"]
+CUT_OFF = frozenset({"length", "content_filter"})  # finish reasons of an unfinished text
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A model's wish to use a tool. `arguments` is its unchecked JSON text; `id` is the provider's and may repeat."""
+    """A model's request to use a tool. `arguments` is unchecked JSON text; `id` is the provider's and may repeat."""
 
     id: str
     name: str
@@ -29,10 +29,10 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """A tool the model may ask for; `parameters` is a JSON Schema, so its values are as free as JSON.
+    """A tool the model may call; `parameters` is a JSON Schema, so its values may be any JSON.
 
-    A model goes by the description. The built-in answerer goes by `examples`: what customers say who want it, in any
-    language; `is_read` says that it only looks something up.
+    A model goes by the description, the built-in answerer by `examples`: what customers write when they want it, in any
+    language. `is_read` marks a tool that only looks something up.
     """
 
     name: str
@@ -47,8 +47,8 @@ class ToolSpec:
 class Source:
     """One retrieved passage, cited in text as `[number]`. `text` is Markdown, word for word from the article.
 
-    `weight` is how strongly search stands by it: 1 for its best passage, less the further behind another one is.
-    `heading` is the innermost heading above its first words.
+    `weight` is its search score relative to the best passage, from 0 to 1. `heading` is the innermost heading above its
+    first words.
     """
 
     number: int
@@ -64,15 +64,15 @@ class ModelRequest:
     """One question to a model.
 
     A remote model reads `messages`; the built-in answerer reads `question`, `sources`, `is_answerable` and `locale`,
-    and `messages` for what was said before. `looked_up` is what was searched for if that is not the question itself: a
-    follow-up with what it leans on. `tools_signed_in` are those that this customer would have if they were signed in:
-    nobody may call them, but a wish for one gets a better answer than a search. `nearness` is how near sentences of the
-    sources are to it in meaning (`builtin.ranking`); without it, the built-in answerer goes by words. `parts` are
-    the questions of one that asks several, each with those of the sources that were found for it.
-    `lean_instructions` stand in for the system message where the whole was too long for a model (`history`).
-    `hides_personal_data` lets a remote model read placeholders in its messages (`placeholders`); whoever has the
-    workspace at hand passes its setting on. `answer_schema` asks for JSON of that JSON Schema in place of prose; a
-    server that knows no such thing is asked without, so say it in words too, and read the text by `jsontext.json_in`.
+    and `messages` as the history. `looked_up` is what was searched for if it differs from the question: a follow-up
+    together with the earlier question. `tools_signed_in` are those that this customer would have if they signed in:
+    they cannot be called, but a request for one is told that signing in helps. `similarities` says how close
+    pieces of the sources are to it in meaning (`builtin.ranking`); without it, the built-in answerer compares words.
+    `parts` are the questions of one that asks several, each with the sources that were found for it.
+    `lean_instructions` replace the system message if the request was too long for a model (`history`).
+    `hides_personal_data` gives a remote model placeholders in its messages (`placeholders`); callers pass on the
+    workspace's setting. `answer_schema` asks for JSON of that JSON Schema instead of prose. A server without that
+    feature gets the request without it, so also ask in words, and read the text with `jsontext.json_in`.
     """
 
     purpose: Purpose
@@ -84,7 +84,7 @@ class ModelRequest:
     looked_up: str = ""
     locale: str = "en"
     is_answerable: bool = True
-    nearness: Mapping[str, float] = field(default_factory=dict)
+    similarities: Mapping[str, float] = field(default_factory=dict)
     parts: tuple["ModelRequest", ...] = ()
     answer_schema: Mapping[str, Any] | None = None
     lean_instructions: str = ""
@@ -93,16 +93,17 @@ class ModelRequest:
     conversation_id: UUID | None = None
     turn_id: UUID | None = None
     max_output_tokens: int = 800
+    temperature: float | None = None  # None: the model's own
 
     @property
     def sought(self) -> str:
-        """What the sources were found for."""
+        """What was searched for to find the sources."""
         return self.looked_up or self.question
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the provider counted them; `is_estimated` where it did not and we had to."""
+    """Tokens as counted by the provider, or estimated (`is_estimated`)."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -112,7 +113,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class RouteStarted:
-    """The first event of every stream: who begins to answer."""
+    """The first event of every stream: which route begins to answer."""
 
     provider: str
     model: str
@@ -125,15 +126,17 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """What an answer asks for by buttons and forms, beside its text: typed blocks of the wire. No model sends any; they
-    come from the built-in answerer alone, made of rows and catalogues."""
+    """Buttons and forms beside an answer's text: typed blocks of the wire.
+
+    Only the built-in answerer sends them, made from rows and catalogues.
+    """
 
     blocks: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Restarted:
-    """Another route begins from nothing: forget the text, the blocks and the tool calls collected so far."""
+    """Another route starts over: discard the text, the blocks and the tool calls collected so far."""
 
     provider: str
     model: str
@@ -142,7 +145,7 @@ class Restarted:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The last event of a stream that came to its end.
+    """The last event of a complete stream.
 
     `finish_reason` is stop, length, tool_calls or content_filter.
     """
@@ -158,7 +161,7 @@ ModelEvent = RouteStarted | TextDelta | Blocks | ToolCall | Restarted | Finished
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A whole answer, for callers that show nothing before its end."""
+    """A complete answer, for callers that do not stream."""
 
     text: str
     tool_calls: tuple[ToolCall, ...]

@@ -30,7 +30,7 @@ from supportbot.llm.types import Usage
 async def embed(provider: EmbeddingProvider, texts: Sequence[str], purpose: str, limits: Limits) -> list[list[float]]:
     """Return one vector for each text. Raises ModelUnavailable, DeadlineExceeded or BudgetExceeded.
 
-    Outside a workspace, where a server is asked for the size of its vectors, there is no budget to take from.
+    Outside a workspace, where a server is only asked for the size of its vectors, no budget applies.
     """
     breaker = breaker_of("embeddings", provider, limits)
     if not breaker.admit():

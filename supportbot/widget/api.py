@@ -7,7 +7,9 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from supportbot.accounts.channels import note_page
 from supportbot.accounts.cors import CustomerPagesAPIView
+from supportbot.accounts.origins import read_origin
 from supportbot.accounts.permissions import IsCustomer
 from supportbot.accounts.principals import CustomerCaller
 from supportbot.chat.access import conversation_for
@@ -42,6 +44,8 @@ class TicketView(PublicWidgetView):
     def post(self, request: Request) -> Response:
         """Request a ticket, which opens one socket within a minute."""
         channel, fields = self.validated(request)
+        if channel.seen_at is None and (origin := read_origin(request.headers.get("Origin"))):
+            note_page(channel, origin)
         issued = issue_ticket(TicketRequest(channel, allowed_origin(request, channel), **fields))
         return Response(TicketSerializer(ticket_response(request, channel, issued)).data, status=201)
 

@@ -1,32 +1,43 @@
-"""The widget's files: `/widget/v1.js`, which pages load, and what it leads to, at addresses made of their content.
+"""Serves the widget's files: `/widget/v1.js`, which pages load, and the files it loads, at addresses of their content.
 
 `make widget` bundles `frontend/src` into `dist`, whose files are served as they are. The loader names the others by
-their edition, which changes with any byte of them, so they may be kept for ever; a page that still runs yesterday's
-loader gets today's panel, but keeps nothing of it. Files are read once per process.
+their edition, which changes with any byte of them, so browsers may cache them for ever; a page that still runs
+yesterday's loader gets today's panel, but does not cache it. Files are read once per process.
 """
 
 import gzip
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from time import monotonic
+from typing import Any, Final
+from urllib.parse import urlsplit
 
+from django.core.checks import CheckMessage, Error, register
+from django.db import Error as AnyDatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
+from supportbot.accounts.channels import note_loader
+from supportbot.accounts.origins import read_origin
+
 DIST: Final = Path(__file__).with_name("dist")
 _LOADER_CACHE: Final = "public, max-age=300, stale-while-revalidate=86400"
 _EDITION_CACHE: Final = "public, max-age=31536000, immutable"
+_NOTE_SECONDS: Final = 10.0
+_MAX_NOTED: Final = 10_000
+_noted: dict[str, float] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file as it is sent: plain, and compressed for browsers that take it so."""
+    """One file as it is sent: plain, and compressed for browsers that accept it."""
 
     body: bytes
     compressed: bytes
@@ -35,11 +46,25 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """The widget as it is today: the loader, and by name the files it leads to."""
+    """The current widget: the loader, and by name the files it loads."""
 
     name: str
     loader: Asset
     files: Mapping[str, Asset]
+
+
+@register("widget")
+def built_files(**_: Any) -> list[CheckMessage]:
+    """Check that the bundle is complete: a missing file would show only when a page asks for it."""
+    try:
+        names = json.loads((DIST / "manifest.json").read_text(encoding="utf-8"))["files"]
+        missing = [name for name in ("v1.js", *names) if not (DIST / name).is_file()]
+    except (OSError, ValueError, KeyError):
+        missing = ["manifest.json"]
+    if not missing:
+        return []
+    text = f"The widget's bundle is incomplete: {', '.join(missing)} is missing in {DIST}."
+    return [Error(text, hint="Restore the folder from the release, or run `make widget`.", id="widget.E001")]
 
 
 @cache
@@ -57,18 +82,40 @@ def _asset(name: str) -> Asset:
 
 @require_safe
 def loader(request: HttpRequest) -> HttpResponse:
-    """The one script that a shop's page names."""
+    """Serve the one script that a shop's page includes, and record that such a page exists."""
+    if (origin := read_origin(_site_of(request.headers.get("Referer", "")))) and _is_due(origin):
+        with suppress(AnyDatabaseError):  # the script matters more than the note
+            note_loader(origin)
     return _response(request, edition().loader, _LOADER_CACHE)
+
+
+def _site_of(referer: str) -> str:
+    """Return the origin of an address, or an empty text."""
+    with suppress(ValueError):  # brackets without an IPv6 address
+        parts = urlsplit(referer)
+        return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+    return ""
+
+
+def _is_due(origin: str) -> bool:
+    """Return whether this process has not noted the origin within the last seconds."""
+    if len(_noted) > _MAX_NOTED:
+        _noted.clear()
+    last = _noted.get(origin)
+    if last is not None and monotonic() - last < _NOTE_SECONDS:
+        return False
+    _noted[origin] = monotonic()
+    return True
 
 
 @require_safe
 def file(request: HttpRequest, name: str, stem: str) -> HttpResponse:
-    """What the loader or the panel fetches when it is first needed; raises Http404."""
+    """Serve a file that the loader or the panel fetches when it is first needed; raises Http404."""
     today = edition()
     asset = today.files.get(f"{stem}.js")
     if asset is None:
         raise Http404
-    # Kept under a name that is not today's, it would outlive the next edition in that page's cache.
+    # Cached under another edition's name, it would outlive the next edition.
     return _response(request, asset, _EDITION_CACHE if name == today.name else "no-store")
 
 
@@ -77,7 +124,7 @@ def _response(request: HttpRequest, asset: Asset, cache_control: str) -> HttpRes
     response = HttpResponse(status=304) if is_known else _content(request, asset)
     response.headers["Cache-Control"] = cache_control
     response.headers["ETag"] = asset.etag
-    # The scripts are public, and modules of another origin only run where the page may read them.
+    # The scripts are public, and modules of another origin run only if the page may read them.
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     patch_vary_headers(response, ["Accept-Encoding"])

@@ -2,11 +2,8 @@
 
 from contextlib import suppress
 from typing import Any, ClassVar, Final
-from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.db import Error as AnyDatabaseError
-from django.http import HttpRequest
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import AllowAny
@@ -15,18 +12,21 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
+from supportbot import strictjson
 from supportbot.accounts.auth import BearerAuthentication
 from supportbot.accounts.branding import personalised_greeting, theme_colours
 from supportbot.accounts.cors import add_cors_headers
 from supportbot.accounts.embedding import hosted_url
 from supportbot.accounts.models import Channel
 from supportbot.accounts.origins import is_known, read_origin
+from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import channel_by_key
 from supportbot.chat.log import is_open
 from supportbot.chat.models import Conversation
 from supportbot.chat.notice import ai_notice
 from supportbot.errors import SupportBotError
-from supportbot.widget import strictjson
+from supportbot.releases.selectors import current
+from supportbot.web import socket_origin
 from supportbot.widget.audit import record_denied_access
 from supportbot.widget.errors import UnknownChannel
 from supportbot.widget.session.tickets import IssuedTicket
@@ -100,12 +100,14 @@ class PublicWidgetView(APIView):
 
 def ticket_response(request: Request, channel: Channel, issued: IssuedTicket) -> dict[str, Any]:
     """Return what a page gets with its ticket."""
+    with workspace_scope(channel.workspace_pk):
+        config = widget_config(channel, issued.conversation)
     answer = {
         "ticket": issued.secret,
         "expires_at": issued.expires_at,
         "ws_url": socket_url(request),
         "conversation": issued.conversation.pk,
-        "config": widget_config(channel, issued.conversation),
+        "config": config,
     }
     return answer | ({"visitor": issued.visitor} if issued.visitor else {})
 
@@ -113,15 +115,18 @@ def ticket_response(request: Request, channel: Channel, issued: IssuedTicket) ->
 def widget_config(channel: Channel, conversation: Conversation) -> dict[str, Any]:
     """Return the channel's texts in the conversation's language, its branding and its rules."""
     locale, customer = conversation.locale, conversation.customer
+    with workspace_scope(channel.workspace_pk):  # outside of one: a page knows its channel's key only
+        document = current().document
+    greeting = channel.greeting_in(locale, otherwise=document.greetings)
     return {
         "channel": channel.name,
-        "name": channel.assistant_name,
+        "name": channel.assistant_name or document.name,
         "locale": locale,
-        "greeting": personalised_greeting(channel.greeting_in(locale), customer.name),
+        "greeting": personalised_greeting(greeting, customer.name),
         "notice": ai_notice(locale),
         "limits": LIMITS,
         "suggestions": channel.suggestions_in(locale),
-        "look": theme_colours(channel.accent),
+        "look": theme_colours(channel.accent or channel.workspace.accent),
         "privacy_url": channel.privacy_url,
         "confirm_on_hosted_page": channel.confirms_on_hosted_page,
         "hosted_url": hosted_url(channel.key),
@@ -132,9 +137,3 @@ def widget_config(channel: Channel, conversation: Conversation) -> dict[str, Any
 def socket_url(request: Request) -> str:
     """Return the socket's address on PUBLIC_URL, or on the host this request was sent to."""
     return f"{socket_origin(request)}{SOCKET_PATH}"
-
-
-def socket_origin(request: HttpRequest | Request) -> str:
-    """Return the origin that sockets are opened on: PUBLIC_URL, or the host this request was sent to."""
-    base = urlsplit(settings.PUBLIC_URL or request.build_absolute_uri("/"))
-    return f"{'wss' if base.scheme == 'https' else 'ws'}://{base.netloc}"

@@ -4,27 +4,24 @@ A link, a QR code or a web view opens it, and the merchant's pages may frame it.
 own scripts only. A one-time code in the fragment carries the customer's identity; no view sees it.
 """
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Final
 
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import path
 from django.utils.cache import patch_vary_headers
+from django.utils.translation import override
 from django.utils.translation.trans_real import parse_accept_lang_header
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 
+from actions.definitions.selectors import picture_hosts
+from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import channel_by_key
+from supportbot.formats import text_direction
 from supportbot.language.detection import base_language
-from supportbot.widget.base_views import socket_origin
-
-# A new language needs its words here, and texts of the widget (frontend/src/languages).
-_FILE: Final = Path(__file__).with_name("data") / "hosted.json"
-WORDS: Final[dict[str, dict[str, str]]] = json.loads(_FILE.read_text(encoding="utf-8"))["texts"]
-RIGHT_TO_LEFT: Final = frozenset({"ar"})
+from supportbot.translation import LANGUAGES, SOURCE_LANGUAGE, text_in
+from supportbot.web import socket_origin
 
 
 @require_safe
@@ -33,52 +30,57 @@ def chat_page(request: HttpRequest, key: str) -> HttpResponse:
     """Show a channel's chat, or a page that says there is none."""
     channel = channel_by_key(key)
     language = language_for(request, channel.locale if channel else "en")
-    words = WORDS[language]
     if channel is None:
-        return _page(request, "widget/no_chat.html", {"words": words, "language": language}, status=404)
+        return _page(request, "widget/no_chat.html", {"language": language}, status=404)
     name = channel.assistant_name or channel.name
-    context = {
-        "words": words,
-        "language": language,
-        "channel": channel,
-        "title": words["chat_with"].format(name=name),
-    }
+    context = {"language": language, "channel": channel, "title": text_in(language, "Chat with {name}", name=name)}
     # A channel that requires confirmations on this page does not trust clicks in the shop's page, so that page must not
     # be able to put itself on top of this one.
     frames = [] if channel.confirms_on_hosted_page else channel.allowed_origins
-    return _page(request, "widget/chat.html", context, frames=frames)
+    with workspace_scope(channel.workspace_pk):
+        pictures = [*channel.allowed_origins, *(f"https://{host}" for host in picture_hosts())]
+    return _page(request, "widget/chat.html", context, frames=frames, pictures=pictures)
 
 
 def language_for(request: HttpRequest, fallback: str) -> str:
     """Return the first language there are texts in: that of `?lang=`, those the browser prefers, the fallback."""
     accepted = [code for code, _ in parse_accept_lang_header(request.headers.get("Accept-Language", ""))]
     for tag in (request.GET.get("lang", ""), *accepted, fallback):
-        if base_language(tag) in WORDS:
+        if base_language(tag) in LANGUAGES:
             return base_language(tag)
-    return "en"
+    return SOURCE_LANGUAGE
 
 
 def _page(
-    request: HttpRequest, template: str, context: dict[str, object], *, frames: Sequence[str] = (), status: int = 200
+    request: HttpRequest,
+    template: str,
+    context: dict[str, object],
+    *,
+    frames: Sequence[str] = (),
+    pictures: Sequence[str] = (),
+    status: int = 200,
 ) -> HttpResponse:
-    direction = "rtl" if context["language"] in RIGHT_TO_LEFT else "ltr"
-    response = HttpResponse(render_to_string(template, {**context, "direction": direction}), status=status)
-    response.headers["Content-Security-Policy"] = policy(frames, sockets=socket_origin(request))
-    response.headers["Content-Language"] = str(context["language"])
+    language = str(context["language"])
+    with override(language):
+        page = render_to_string(template, {**context, "direction": text_direction(language)})
+    response = HttpResponse(page, status=status)
+    response.headers["Content-Security-Policy"] = policy(frames, sockets=socket_origin(request), pictures=pictures)
+    response.headers["Content-Language"] = language
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "no-store"
     patch_vary_headers(response, ["Accept-Language"])
     return response
 
 
-def policy(frames: Sequence[str], *, sockets: str) -> str:
-    """Return the page's content security policy. These origins, and our own pages, may frame it."""
+def policy(frames: Sequence[str], *, sockets: str, pictures: Sequence[str] = ()) -> str:
+    """Return the page's content security policy: which origins may frame it besides our own pages, and which have the
+    pictures of cards."""
     return "; ".join(
         [
             "default-src 'none'",
             "script-src 'self'",
             "style-src 'self'",
-            "img-src 'self' data:",
+            " ".join(["img-src 'self' data:", *pictures]),
             "font-src 'self'",
             f"connect-src 'self' {sockets}",  # not every browser takes a socket of the same host for 'self'
             "base-uri 'none'",

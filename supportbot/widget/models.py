@@ -12,19 +12,27 @@ from supportbot.accounts.models import Channel, Customer, TenantModel
 from supportbot.chat.models import Conversation
 
 
-class SocketTicket(TenantModel):
-    """The right to open one socket, within a minute, from one origin. Only the hash of its secret is stored."""
+class SingleUse(TenantModel):
+    """A customer's right to do something once, within a minute. Only the hash of its secret is stored."""
 
     secret_hash = models.CharField(max_length=64, unique=True, editable=False)
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="+", db_constraint=False)
-    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+", db_constraint=False)
-    origin = models.CharField(max_length=200, blank=True)  # empty for a program with an API key
     is_verified = models.BooleanField()
     identity_expires_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=now, editable=False)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class SocketTicket(SingleUse):
+    """The right to open one socket, from one origin."""
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    origin = models.CharField(max_length=200, blank=True)  # empty for a program with an API key
 
     class Meta:
         constraints = [
@@ -38,20 +46,12 @@ class SocketTicket(TenantModel):
         return f"Ticket for {self.conversation_id}"
 
 
-class PageCode(TenantModel):
-    """The right to carry a customer's identity to the hosted chat page, once, within a minute. A hash is stored."""
+class PageCode(SingleUse):
+    """The right to carry a customer's identity to the hosted chat page."""
 
-    secret_hash = models.CharField(max_length=64, unique=True, editable=False)
-    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="+", db_constraint=False)
-    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     conversation = models.ForeignKey(
         Conversation, on_delete=models.CASCADE, null=True, related_name="+", db_constraint=False
     )
-    is_verified = models.BooleanField()
-    identity_expires_at = models.DateTimeField(null=True)
-    created_at = models.DateTimeField(default=now, editable=False)
-    expires_at = models.DateTimeField()
-    used_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
@@ -65,6 +65,15 @@ class PageCode(TenantModel):
         return f"Code for {self.customer_id}"
 
 
+class Reason(models.TextChoices):
+    """What was wrong with an answer, in the customer's eyes."""
+
+    WRONG = "wrong"
+    OFF_TOPIC = "off_topic"
+    INCOMPLETE = "incomplete"
+    UNCLEAR = "unclear"
+
+
 class Rating(TenantModel):
     """A customer's score of one answer, or of the conversation (no `message_id`); a second one replaces the first."""
 
@@ -73,6 +82,7 @@ class Rating(TenantModel):
     )
     message_id = models.UUIDField(null=True)
     score = models.PositiveSmallIntegerField()
+    reason = models.CharField(max_length=12, choices=Reason.choices, blank=True, default="", db_default="")
     comment = models.TextField(blank=True)
     created_at = models.DateTimeField(default=now, editable=False)
 

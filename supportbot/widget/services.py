@@ -12,9 +12,11 @@ from django.utils.timezone import now
 
 from actions import services as actions
 from actions.principals import principal_of
+from actions.undoing import propose_undo
 from supportbot.accounts.confirming import check_may_confirm_here
 from supportbot.accounts.principals import CustomerCaller
-from supportbot.chat.log import is_open, lock_conversation, touch
+from supportbot.chat.language import customer_language
+from supportbot.chat.log import append_event, is_open, lock_conversation, touch
 from supportbot.chat.models import Audience, Message, Source
 from supportbot.chat.notice import end_notice
 from supportbot.chat.services import add_system_message
@@ -23,6 +25,7 @@ from supportbot.errors import NotFound
 from supportbot.handoff.models import State
 from supportbot.handoff.tickets import services as handoff
 from supportbot.handoff.tickets.selectors import open_ticket_for
+from supportbot.outbox.services import announce
 from supportbot.widget.models import Rating
 
 
@@ -38,8 +41,9 @@ def end_conversation(conversation_id: UUID) -> None:
     ticket = open_ticket_for(conversation_id)
     if ticket is not None:
         handoff.end(conversation, handoff.lock_ticket(ticket.pk), State.RESOLVED, by="customer")
-    add_system_message(conversation, end_notice(conversation.locale), ends=True)
+    add_system_message(conversation, end_notice(customer_language(conversation)), ends=True)
     touch(conversation, ended_at=now())
+    announce("conversation_changed", conversation.pk, workspace_id=conversation.workspace_pk)
 
 
 @transaction.atomic
@@ -55,11 +59,12 @@ def stop_waiting(conversation_id: UUID) -> None:
 
 
 @transaction.atomic
-def rate(conversation_id: UUID, *, score: int, comment: str, message_id: UUID | None) -> Rating:
-    """Store a customer's score; a second one for the same answer replaces the first.
+def rate(conversation_id: UUID, *, score: int, comment: str, message_id: UUID | None, reason: str = "") -> Rating:
+    """Store a customer's score; a second one for the same answer replaces the first. The team reads it in the log.
 
     Raises NotFound for an answer that is not in this conversation.
     """
+    conversation = lock_conversation(conversation_id)
     if message_id is not None:
         # Answers of the assistant and of agents; internal notes do not exist for a customer.
         answers = Message.objects.filter(
@@ -72,8 +77,11 @@ def rate(conversation_id: UUID, *, score: int, comment: str, message_id: UUID | 
     rating, _ = Rating.objects.update_or_create(
         conversation_id=conversation_id,
         message_id=message_id,
-        defaults={"score": score, "comment": comment, "created_at": now()},
+        defaults={"score": score, "comment": comment, "reason": reason, "created_at": now()},
     )
+    told = {"message": str(message_id) if message_id else "", "reason": reason, "comment": comment}
+    payload = {"score": score} | {name: value for name, value in told.items() if value}
+    append_event(conversation, "rated", payload, audience=Audience.STAFF)
     return rating
 
 
@@ -90,3 +98,11 @@ def confirm(_conversation_id: UUID, *, caller: CustomerCaller, request: UUID, di
 def decline(_conversation_id: UUID, *, caller: CustomerCaller, request: UUID) -> None:
     """Decline the customer's own card, or withdraw a request that has not been sent; raises NotFound or NotWaiting."""
     actions.decline(request, principal=principal_of(caller))
+
+
+def undo(_conversation_id: UUID, *, caller: CustomerCaller, request: UUID) -> None:
+    """Propose what takes back the customer's own request: a card in the log, or its refusal.
+
+    Raises NotFound, CannotUndo, NotSignedIn or MerchantUnavailable.
+    """
+    propose_undo(principal_of(caller), request)

@@ -1,4 +1,4 @@
-"""A channel's look and words: what is stored, what is refused by name, and that every colour comes out legible."""
+"""A channel's branding: what is stored, what is refused with its field, and that every colour is legible."""
 
 import re
 from random import Random

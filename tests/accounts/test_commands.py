@@ -1,4 +1,4 @@
-"""The set-up commands: what they print is what a script goes on with; a mistake is one sentence."""
+"""The set-up commands: scripts can use their output, and a mistake gives one sentence."""
 
 import json
 from io import StringIO
@@ -67,7 +67,7 @@ def test_output_for_people(workspace: Workspace) -> None:
 def test_with_several_workspaces_one_must_be_chosen(workspace: Workspace, other_workspace: Workspace) -> None:
     with pytest.raises(CommandError, match=r"several workspaces.*another, wrenfell"):
         call_command("channel_create", "Shop")
-    with pytest.raises(CommandError, match="no workspace 'nowhere'"):
+    with pytest.raises(CommandError, match="no workspace “nowhere”"):
         call_command("channel_create", "Shop", "--workspace", "nowhere")
     run("channel_create", "Shop", "--workspace", "another")
     with workspace_scope(other_workspace.pk):
@@ -77,10 +77,10 @@ def test_with_several_workspaces_one_must_be_chosen(workspace: Workspace, other_
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
-        (("channel_create", "Shop", "--origin", "shop"), "allowed_origins: 'shop' is not an origin"),
+        (("channel_create", "Shop", "--origin", "shop"), "allowed_origins: “shop” is not an origin"),
         (("workspace_create", "Wrenfell", "--slug", "wrenfell"), "The workspace wrenfell already exists"),
         (("workspace_create", "!!!"), "slug: Use a slug"),
-        (("member_add", "nobody", "--role", "agent"), "username: There is no such user name"),
+        (("member_add", "nobody", "--role", "agent"), "username: No account has this user name"),
         (("workspace_create", "W", "--slug", "a/b"), "slug: Enter a valid"),
         (("workspace_create", "x" * 121, "--slug", "x"), "name: Ensure this value has at most 120"),
         (("workspace_create", "W", "--currency", "euros"), "currency: Use a currency code"),

@@ -79,7 +79,7 @@ def waiting(shop: FakeShop, principal: Principal) -> ActionRequest:
 
 
 def limit(action: str, **rules: Any) -> None:
-    """Put new rules in force."""
+    """Set new rules."""
     policy = policy_of(action)
     assert policy is not None
     change_rules(policy, actor="test", **rules)

@@ -131,7 +131,7 @@ class RefundFlow:
         assert self.shop.refunds == []
 
     def assert_nothing_done(self, state: State, reason: str) -> None:
-        """Assert that nothing moved, and that the customer was told so, and why."""
+        """Assert that nothing moved, and that the customer was informed with the reason."""
         assert (self.request.state, self.request.reason_code) == (state, reason)
         assert self.shop.refunds == []
         assert LedgerEntry.objects.get().status == LedgerEntry.Status.RELEASED

@@ -1,11 +1,13 @@
 """Actions over REST, with real credentials: who may see, confirm and decide."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from rest_framework.test import APIClient
 
 from actions.models import ActionRequest
+from actions.policies import allow_approval, change_rules, policy_of
 from actions.states import State
 from actions.testing import FakeShop, run_queued
 from supportbot.accounts.models import Customer, Membership, User, Workspace
@@ -99,6 +101,20 @@ def test_a_person_with_the_right_can_approve(bobs: APIClient, waiting: ActionReq
     assert act(bobs, waiting, "approve", digest=waiting.digest).json()["code"] == "not_waiting"
     run_queued()
     assert len(shop.refunds) == 1
+
+
+def test_two_approvals_are_counted(bobs: APIClient, workspace: Workspace, waiting: ActionRequest) -> None:
+    policy, carla = policy_of("refund_order"), User.objects.create_user("carla", "carla@example.com", "x")
+    add_member(workspace, carla, Membership.Role.SUPERVISOR)
+    assert policy is not None
+    allow_approval(policy, carla, actor="test")
+    change_rules(policy, actor="test", second_approval_above=Decimal(500))
+    first = act(bobs, waiting, "approve", digest=waiting.digest).json()
+    assert (first["state"], first["approvals"]) == ("awaiting_approval", {"needed": 2, "given": 1})
+    again = act(bobs, waiting, "approve", digest=waiting.digest)
+    assert (again.status_code, again.json()["code"]) == (403, "second_person")
+    second = act(person(workspace, carla, role="supervisor"), waiting, "approve", digest=waiting.digest).json()
+    assert (second["state"], second["approvals"]) == ("queued", {"needed": 2, "given": 2})
 
 
 def test_who_may_not_approve(

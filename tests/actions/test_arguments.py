@@ -18,6 +18,7 @@ from actions.registry import action_named, all_actions
 from actions.schema import parse_arguments
 from actions.spec import ReadAction
 from actions.strictjson import read_arguments
+from supportbot.translation import LANGUAGES, text_in
 
 REFUND = action_named("refund_order").arguments
 ADDRESS = action_named("change_shipping_address").arguments
@@ -224,7 +225,8 @@ def test_the_catalogue_is_complete() -> None:
         with pytest.raises(UnknownAction):
             action_named(name)
     for action in all_actions().values():
-        assert set(action.description) == set(action.title) == {"en", "de"}
+        assert set(action.description) == {"en", "de"}
+        assert len({text_in(language, action.title) for language in LANGUAGES}) >= 8, "a title in each language"
         assert set(action.examples) == {"en", "de", "fr", "es", "it", "nl"}
         assert min(len(wishes) for wishes in action.examples.values()) >= 4
         assert action.json_schema()["additionalProperties"] is False
@@ -234,15 +236,36 @@ def test_the_catalogue_is_complete() -> None:
         )
 
 
-def test_money_and_reasons_are_formatted_in_both_languages() -> None:
-    assert format_money(Money(Decimal("1234.5"), "EUR"), "en") == "€1,234.50"
-    assert format_money(Money(Decimal("1234.5"), "EUR"), "de-AT") == "1.234,50 €"
-    assert format_money(Money(Decimal(5), "CHF"), "en") == "CHF 5.00"
+@pytest.mark.parametrize(
+    ("amount", "locale", "shown"),
+    [
+        (Money(Decimal("1234.5"), "EUR"), "en", "€1,234.50"),
+        (Money(Decimal("1234.5"), "EUR"), "de", "1.234,50\u00a0€"),
+        (Money(Decimal("1234.5"), "EUR"), "de-AT", "€\u00a01.234,50"),
+        (Money(Decimal("1234.5"), "EUR"), "fr", "1\u202f234,50\u00a0€"),
+        (Money(Decimal("1234.5"), "EUR"), "pl", "1\u00a0234,50\u00a0€"),
+        (Money(Decimal("1234.5"), "EUR"), "ar", "\u200f1,234.50\u00a0€"),
+        (Money(Decimal("1234.5"), "EUR"), "ar-EG", "\u200f١٬٢٣٤٫٥٠\u00a0€"),
+        (Money(Decimal("1234.5"), "EUR"), "xx", "€1,234.50"),
+        (Money(Decimal(5), "CHF"), "en", "CHF\u00a05.00"),
+    ],
+)
+def test_money_is_written_as_the_locale_does(amount: Money, locale: str, shown: str) -> None:
+    assert format_money(amount, locale) == shown
+
+
+def test_reasons_are_written_in_every_language() -> None:
     for code in CODES:
-        english, german = (sentence(Reason(code, {"message": "{order} <b>"}), locale) for locale in ("en", "de"))
-        assert english != german and english and german
+        reason = Reason(code, {"message": "{order} <b>", "days": "30"})
+        assert len({sentence(reason, language) for language in LANGUAGES}) == len(LANGUAGES), code
+    far = Reason("other_country", {"order": "A-1", "country": "DE"})
+    assert sentence(far, "en") == "Order A-1 can only be sent to another address in Germany."
+    assert "Niemcy" in sentence(far, "pl")
+    assert sentence(Reason("outside_window", {"order": "A-1"}), "en").endswith(
+        "– days ago, so it can no longer be refunded."
+    )
     most = Reason("amount_above_remaining", {"order": "A-1", "left": "1250.50", "currency": "EUR"})
     assert sentence(most, "en") == "At most €1,250.50 can still be refunded on order A-1."
-    assert "höchstens noch 1.250,50 € erstattet" in sentence(most, "de")
+    assert "höchstens noch 1.250,50\u00a0€ erstattet" in sentence(most, "de")
     assert "12.50 EUR" in sentence(Reason("amount_above_remaining", {"left": "12.50 EUR"}), "en")  # an older row
     assert "{order} <b>" in sentence(Reason("merchant_refused", {"message": "{order} <b>"}), "en")

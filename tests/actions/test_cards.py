@@ -36,7 +36,7 @@ def test_a_card_is_made_from_its_row(card: ActionRequest) -> None:
     ]
     assert payload["expires_at"] == DateTimeField().to_representation(card.expires_at), "as REST writes it"
     card.locale = "de"
-    assert proposed_payload(card)["title"] == "49,90 € erstatten"
+    assert proposed_payload(card)["title"] == "49,90\u00a0€ erstatten"
 
 
 def test_the_card_of_a_large_order_stays_short(proposals: Callable[..., ActionRequest], shop: FakeShop) -> None:
@@ -50,7 +50,7 @@ def test_a_request_of_a_removed_action_keeps_its_name_and_breaks_no_look_up(
     card: ActionRequest, principal: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = {name: action for name, action in all_actions().items() if name != "refund_order"}
-    monkeypatch.setattr("actions.cards.all_actions", lambda: left)
+    monkeypatch.setattr("actions.registry.code_actions", lambda: left)
     [order] = run_read(principal, "order_status", {"order_id": "A-1001"})["orders"]
     assert [request["what"] for request in order["asked_for"]] == ["Refund order"]
     assert card_of(card).title == "Refund order"

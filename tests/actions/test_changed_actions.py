@@ -31,8 +31,7 @@ def release(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         if request.param == "another version":
             monkeypatch.setattr(RefundOrder, "version", 2)
             return
-        for module in ("registry", "cards"):
-            monkeypatch.setattr(f"actions.{module}.all_actions", lambda: rest)
+        monkeypatch.setattr("actions.registry.code_actions", lambda: rest)
 
     return comes
 

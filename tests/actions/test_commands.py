@@ -89,10 +89,10 @@ def test_approval_takes_a_person_with_the_right(approver: User, shop: FakeShop) 
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
-        (["action_propose", "refund", "--customer", "cus_alice"], "There is no such action"),
+        (["action_propose", "refund", "--customer", "cus_alice"], "This action does not exist"),
         (["action_propose", "refund_order", "--customer", "nobody"], "knows a customer 'nobody'"),
         (["action_propose", "refund_order", "--customer", "a\x00"], "knows a customer"),
-        (["action_propose", "refund_order", "--customer", "cus_alice", "--args", "{"], "cannot be read"),
+        (["action_propose", "refund_order", "--customer", "cus_alice", "--args", "{"], "could not be read"),
         (["action_propose", "refund_order", "--customer", "cus_alice"], "order_id: This argument is required"),
         (["action_approve", "1"], "not a request ID"),
         (["action_approve", "01890a5d-ac96-774b-bcce-b302099a8057"], "does not exist in this workspace"),
@@ -106,7 +106,7 @@ def test_an_error_is_one_sentence(command: list[str], sentence: str) -> None:
 
 def test_nobody_can_approve_by_default() -> None:
     waiting = proposed("--confirm", order_id="A-1002", amount="200.00")
-    with pytest.raises(CommandError, match="nobody has the right yet"):
+    with pytest.raises(CommandError, match="nobody has this right yet"):
         run("action_approve", waiting["request"])
     with pytest.raises(CommandError, match="does not exist"):
         run("action_approve", waiting["request"], "--as", "ghost")

@@ -14,11 +14,12 @@ from actions.catalogue.refund_order import ACTION as REFUND_ORDER
 from actions.connectors.merchant import READ_SECONDS, RUN_SECONDS
 from actions.connectors.port import Happened
 from actions.errors import NotWaiting
-from actions.execution import LEASE, MAX_ATTEMPTS, LeaseLost, claim, execute, recover, settle
+from actions.execution import LEASE, MAX_ATTEMPTS, Blocked, LeaseLost, claim, execute, recover, settle
 from actions.models import ActionRequest, Attempt, AuditEntry, LedgerEntry
 from actions.policy import Decision, Verdict
 from actions.principals import Principal
-from actions.services import cancel, decline
+from actions.reasons import Reason
+from actions.services import cancel, confirm, decline, propose
 from actions.states import FINAL, State
 from actions.sweeping import SETTLED_AFTER, SETTLED_AFTER_ANSWER, sweep
 from actions.testing import FakeShop, ProcessDied, make_due, run_queued
@@ -300,3 +301,20 @@ def test_twenty_deliveries_at_once(queued: ActionRequest, shop: FakeShop) -> Non
         thread.join(30)
     close_old_connections()
     assert shop.calls.count("run refund") == 1 and len(shop.refunds) == 1
+
+
+def test_requests_about_one_record_are_carried_out_one_after_the_other(principal: Principal, shop: FakeShop) -> None:
+    made = []
+    for amount in ("2.00", "1.00"):
+        wanted = {"order_id": "A-1001", "amount": amount, "reason": "Late"}
+        card = propose(principal, "refund_order", wanted, proposal_key=f"{amount}:1")
+        made.append(confirm(card.pk, principal=principal, digest=card.digest))
+    first, other = made
+    attempt = claim(first.pk)
+    assert attempt is not None
+    assert claim(other.pk) is None
+    other.refresh_from_db()
+    assert other.state == State.QUEUED and other.due_at is not None and other.attempt_count == 0
+    settle(attempt, Blocked(Reason("not_delivered")))
+    make_due()
+    assert claim(other.pk) is not None

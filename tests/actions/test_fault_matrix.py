@@ -259,7 +259,7 @@ def test_the_order_changes_between_confirmation_and_call(reason: str, flow: Refu
 
 
 def test_the_order_changes_during_the_call(flow: RefundFlow, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last check found no obstacle, but the merchant refuses, and the customer is told so."""
+    """The last check found no obstacle, but the merchant refuses, and the customer is informed."""
     with fault_at("after the mark, before the call", lambda: refunded_elsewhere(flow.shop), monkeypatch):
         flow.run()
     flow.assert_nothing_done(State.FAILED, "merchant_refused")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
-from actions.connectors.client import MAX_RESPONSE_BYTES
+from actions.connectors.merchant import MAX_RESPONSE_BYTES
 from actions.execution import MAX_ATTEMPTS
 from actions.merchants import connect_merchant
 from actions.models import ActionRequest, Attempt, LedgerEntry, MerchantConnection
@@ -25,6 +25,7 @@ from actions.testing import make_due, run_queued
 from supportbot.accounts.models import Workspace
 from supportbot.chat.models import Conversation, ConversationEvent
 from supportbot.handoff.models import Ticket
+from supportbot.outbound.addresses import LOOPBACK
 from supportbot.outbox.services import deliver_due
 from tests.actions.fake_merchant import SECRET, FakeMerchant, Fault, fake_merchant
 from tests.actions.raw_server import reply
@@ -72,12 +73,12 @@ def merchant(workspace: Workspace, settings: Settings, monkeypatch: pytest.Monke
         finally:
             under_way.remove(sock)
 
-    monkeypatch.setattr("actions.connectors.client._shut_down_at", cut_by_the_merchant)
+    monkeypatch.setattr("supportbot.outbound.http._shut_down_at", cut_by_the_merchant)
     monkeypatch.setattr("actions.sweeping.CHECK_SECONDS", 60.0)
     monkeypatch.setattr("actions.sweeping.publish", lambda workspace_id, request_id: None)
     with fake_merchant() as made:
         made.cut_off = lambda: under_way[-1].shutdown(socket.SHUT_RDWR)
-        settings.ACTIONS_LOOPBACK = [made.address]
+        settings.PRIVATE_NETWORKS = LOOPBACK
         ensure_policies()
         connect_merchant(f"http://{made.address}", SECRET, actor="test")
         yield made
@@ -200,7 +201,7 @@ def test_a_refusal_is_final_unless_the_key_says_otherwise(
 def test_a_merchant_at_a_private_address(
     url: str, queued: ActionRequest, merchant: FakeMerchant, settings: Settings
 ) -> None:
-    settings.ACTIONS_LOOPBACK = []
+    settings.PRIVATE_NETWORKS = ()
     MerchantConnection.objects.update(base_url=url.format(own=merchant.address))  # like a host name that resolves to it
     received = len(merchant.received)
     pass_time()

@@ -9,9 +9,9 @@ import pytest
 from django.conf import settings
 
 from actions import catalogue
-from actions.registry import all_actions
+from actions.registry import all_actions, code_actions
 from supportbot.builtin.phrases import phrase_in
-from tests.builtin.wish_tools import Chat
+from tests.builtin.action_chat import Chat
 
 _GUIDE = (settings.BASE_DIR / "docs/actions.md").read_text()
 _ACTION, _TEST = re.findall(r"```python\n(.*?)```", _GUIDE, re.DOTALL)
@@ -22,9 +22,9 @@ def in_the_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     """Install the guide's action in the catalogue, for one test."""
     (tmp_path / "keep_for_less.py").write_text(_ACTION)
     monkeypatch.setattr(catalogue, "__path__", [*catalogue.__path__, str(tmp_path)])
-    all_actions.cache_clear()
+    code_actions.cache_clear()
     yield
-    all_actions.cache_clear()
+    code_actions.cache_clear()
     sys.modules.pop("actions.catalogue.keep_for_less", None)
 
 
@@ -36,8 +36,8 @@ def test_the_built_in_answerer_detects_the_guides_examples() -> None:
     examples = all_actions()["keep_for_less"].examples
     for locale, text in [("en", example), *((locale, text) for locale, texts in examples.items() for text in texts)]:
         chat = Chat(locale=locale)
-        words, calls = chat.hear(text)
+        words, calls = chat.send(text)
         if phrase_in(words) == "meant":
-            words, calls = chat.hear("yes please")
-        name = calls[0][0] if calls else chat.hear("WF-20404")[1][0][0]  # asked which order, or for the reason
+            words, calls = chat.send("yes please")
+        name = calls[0][0] if calls else chat.send("WF-20404")[1][0][0]  # asked which order, or for the reason
         assert name == "keep_for_less", (text, words)

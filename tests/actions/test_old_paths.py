@@ -1,5 +1,7 @@
 """Names that outlive a deployment still work until 0.3."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ from django.utils.module_loading import import_string
 
 from actions import erasure
 from actions.tasks import write_down_heads
+from supportbot.settings import BASE_DIR
 
 
 @pytest.mark.django_db
@@ -21,3 +24,33 @@ def test_the_old_name_of_the_checkpoint_task_still_runs(settings: Any, tmp_path:
 @pytest.mark.parametrize("name", ["on_conversation_erased", "on_customer_forgotten"])
 def test_the_old_paths_of_the_outbox_consumers_still_import(name: str) -> None:
     assert import_string(f"actions.forgetting.{name}") is getattr(erasure, name)
+
+
+OUTDATED = """
+from actions.catalogue.cancel_order import CancelOrder
+
+
+class Gift(CancelOrder):
+    name = "send_gift"
+
+    def suits(self, order):
+        return True
+
+
+ACTION = Gift()
+"""
+CHECK = """
+import sys
+import actions.catalogue, manage
+actions.catalogue.__path__.append(sys.argv[1])
+sys.argv = ["manage.py", "check"]
+sys.exit(manage.main())
+"""
+
+
+def test_an_action_with_a_former_method_name_is_refused_at_the_start_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "send_gift.py").write_text(OUTDATED)
+    command = [sys.executable, "-c", CHECK, str(tmp_path)]
+    answer = subprocess.run(command, cwd=BASE_DIR, capture_output=True, text=True, timeout=60, check=False)
+    assert answer.returncode == 1
+    assert answer.stderr == "Error: actions.catalogue.send_gift: rename Gift.suits to is_applicable.\n"

@@ -1,4 +1,4 @@
-"""The order status in words: dates as people say them, in both languages."""
+"""The order status in words: dates as people say them, in every language."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,6 +19,12 @@ LEFT = datetime(2026, 11, 25, 9, tzinfo=UTC)
         ("en", "2026-11-28", "Order A-1: on its way, sent on 25 November, expected on 28 November, total €49.90."),
         ("de", "2026-11-28", "Bestellung A-1: unterwegs, verschickt am 25. November, erwartet am 28. November, "
                              "Summe 49,90 €."),
+        ("fr", "2026-11-28", "Commande A-1 : en route, expédiée le 25 novembre, prévue le 28 novembre, total 49,90 €."),
+        ("pl", "2026-11-28", "Zamówienie A-1: w drodze, wysłane 25 listopada, spodziewane 28 listopada, suma 49,90 €."),
+        ("pt", "2026-11-28", "Encomenda A-1: a caminho, enviada a 25 de novembro, prevista para 28 de novembro, "
+                             "total 49,90 €."),
+        ("tr", "2026-11-28", "Sipariş A-1: yolda, gönderim: 25 Kasım, beklenen teslimat: 28 Kasım, toplam €49,90."),
+        ("ar", "2026-11-28", "الطلب A-1: في الطريق، شُحن في 25 نوفمبر، متوقع في 28 نوفمبر، الإجمالي \u200f49.90 €."),
         ("en", "Saturday", "Order A-1: on its way, sent on 25 November, expected on Saturday, total €49.90."),
         ("en", "", "Order A-1: on its way, sent on 25 November, total €49.90."),
     ],

@@ -45,3 +45,16 @@ def test_invalid_orders_are_refused(changes: dict[str, Any]) -> None:
 def test_non_objects_are_refused(data: Any) -> None:
     with pytest.raises(InvalidOrder):
         parse_order(data)
+
+
+@pytest.mark.parametrize(
+    ("address", "is_shown"),
+    [
+        ("https://shop.test/orders#A-7", True), ("https://shop.test:444/", False), ("http://shop.test/", False),
+        ("https://shop.test@evil.test/", False), ("https://evil.test/?https://shop.test/", False),
+        ("javascript:alert(1)//https://shop.test", False), ("https://shop.test\\@evil.test/", False), (7, False),
+    ],
+)  # fmt: skip
+def test_page_and_picture_are_on_the_shops_own_pages(address: Any, is_shown: bool) -> None:
+    order = parse_order(order_json(page=address, picture=address), origins={"https://shop.test"})
+    assert (order.page, order.picture) == ((address, address) if is_shown else ("", ""))

@@ -17,7 +17,14 @@ from actions.publisher import Publisher, publish
 from actions.services import confirm
 from actions.states import State
 from actions.sweeping import publish_due, sweep
-from actions.tasks import checkpoint_audit_chain, expire_waiting, run_request
+from actions.tasks import (
+    check_tools,
+    checkpoint_audit_chain,
+    expire_waiting,
+    forget_old_secrets,
+    judge_waiting,
+    run_request,
+)
 from actions.tasks import sweep as sweep_task
 from actions.testing import FakeShop, make_due, run_queued
 from supportbot.celery import app
@@ -126,7 +133,10 @@ def test_actions_have_their_own_queue_and_schedule() -> None:
     assert {"sweep-actions", "expire-actions", "checkpoint-audit-chain"} <= set(app.conf.beat_schedule)
     for entry in app.conf.beat_schedule.values():
         if entry["task"].startswith("actions."):
-            assert entry["task"] in {sweep_task.name, expire_waiting.name, checkpoint_audit_chain.name}
+            assert entry["task"] in {
+                sweep_task.name, expire_waiting.name, checkpoint_audit_chain.name, forget_old_secrets.name,
+                check_tools.name, judge_waiting.name,
+            }  # fmt: skip
 
 
 def test_a_published_message_names_the_task_and_goes_to_its_queue(

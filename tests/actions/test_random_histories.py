@@ -42,7 +42,7 @@ def deliver(request: ActionRequest, chance: random.Random) -> None:
         return
 
 
-@pytest.mark.parametrize("seed", [1, 20, 300])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in (20, 300))])
 def test_random_faults(seed: int, shop: FakeShop, principal: Principal) -> None:
     chance = random.Random(seed)
     limit("refund_order", max_per_customer_year=None, max_per_workspace_day=None, approval_above=None)

@@ -31,7 +31,7 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopProcess]:
 @pytest.fixture
 def real(process: ShopProcess, workspace: Workspace, settings: Any, monkeypatch: pytest.MonkeyPatch) -> ShopProcess:
     assert process.post("/api/reset", {}).status == 200
-    settings.ACTIONS_LOOPBACK = [f"127.0.0.1:{process.port}"]
+    settings.OUTBOUND_OWN_ADDRESSES = [f"127.0.0.1:{process.port}"]
     connect_merchant(f"http://127.0.0.1:{process.port}/merchant/v1", WEBHOOK_SECRET, actor="test")
     monkeypatch.setattr("actions.sweeping.publish", lambda workspace_id, request_id: None)
     return process

@@ -1,4 +1,4 @@
-"""Guarded actions in a turn: a model looks up and proposes, the customer decides, the conversation is told."""
+"""Guarded actions in a turn: a model looks up and proposes, the customer decides, the conversation gets the events."""
 
 import json
 import re
@@ -99,7 +99,7 @@ async def test_from_wish_to_receipt(alice: Customer, conversation: Conversation,
 
 
 def ledger_answers(reference: str) -> list[tuple[str, str]]:
-    """What a model says of a refund that was made, and what of it may stand."""
+    """A model's statements about a completed refund, and which of them may be shown."""
     true = f"Your refund of €49.90 for order A-1001 has been issued, the reference is {reference}."
     return [
         (true, true),
@@ -258,7 +258,7 @@ async def test_an_equal_request_in_a_later_turn_reuses_its_card(
     await turn(conversation, "Refund A-1001 now!", Says(calls=(REFUND,)))
     events = await db(log)
     assert len(payloads(events, "action.proposed")) == 1
-    above = "The card for this is further up. Nothing happens until you confirm it there."
+    above = "The card for this is further up in the chat. Nothing happens until you confirm it there."
     assert [final["text"] for final in payloads(events, "assistant.final")] == [UNTIL_CONFIRMED, above]
 
 
@@ -291,7 +291,7 @@ async def test_a_shop_that_does_not_respond(conversation: Conversation, shop: Fa
     shop.is_reachable = False
     await turn(conversation, "Refund A-1001", Says(calls=(REFUND,)))
     [final] = payloads(await db(log), "assistant.final")
-    assert final["offers_human"] and "does not answer" in final["text"]
+    assert final["offers_human"] and "is not responding" in final["text"]
     assert not [event for event in await db(log) if event.event.startswith("action.")]
 
 

@@ -1,7 +1,6 @@
-"""What a model may say of deeds, figures and links, and what it may not: by harm, and with what it costs true lines."""
+"""What a model may and may not say about deeds, figures and links, and what that costs true sentences."""
 
 from collections.abc import Sequence
-from time import process_time
 
 import pytest
 
@@ -11,7 +10,8 @@ from supportbot.assistant.drafting import Draft
 from supportbot.assistant.judging import MAX_VECTORS
 from supportbot.chat.answers import Answer
 from supportbot.language.links import links_in
-from supportbot.language.normalise import shown_text, undisguised
+from supportbot.language.normalise import fold_homoglyphs, shown_text
+from tests.pace import bounded
 
 from .test_drafting import finished, passage, stream
 
@@ -38,7 +38,7 @@ def answered(text: str, *, language: str = "en", said: str = "", source: str = "
     return finished(drafted(language, said=said, source=source), text)
 
 
-# Written by others, before the classifier was, and not in what it was taught.
+# Written by others before the classifier existed, and not in its training data.
 DEEDS = [
     ("en", "Sure, your money is already on its way back to you."),
     ("en", "Of course, your package now goes to your new address."),
@@ -162,12 +162,38 @@ def test_another_deed_than_the_ledgers_is_withheld(line: str) -> None:
     assert finished(drafted(done=[DONE]), line).is_abstention
 
 
+# On record, a true sentence, and one that shares order and figures with it but says another deed or outcome.
+RECORDED = [
+    ("en", "Done: Cancel order WF-20410.", "WF-20410 won't be coming any more.", "WF-20410 has been paid back to you."),
+    ("en", "Done: Send order WF-20410 to 14 Mill Lane, Cork.", "WF-20410 is going to 14 Mill Lane now.",
+     "WF-20410 has been cancelled."),
+    ("de", "Etikett für die Rücksendung von Bestellung 4711 erstellt.", "Das Rücksendeetikett für 4711 ist fertig.",
+     "Bestellung 4711 habe ich Ihnen erstattet."),
+    ("fr", "Remboursement de 20 € demandé, en attente de validation.",
+     "J'ai demandé le remboursement de 20 €, un collègue doit le valider.", "Les 20 € vous ont été remboursés."),
+    ("es", "Hecho: Pausar la suscripción AB-770 hasta el 1 de marzo.", "AB-770 queda en pausa hasta el 1 de marzo.",
+     "AB-770 se ha dado de baja el 1 de marzo."),
+    ("nl", "Bestelling 4711 bekeken: in behandeling, € 30,00.", "Je bestelling 4711 is nog in behandeling.",
+     "Bestelling 4711 heb ik voor je geannuleerd."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("language", "record", "true", "false"), RECORDED)
+def test_the_same_order_with_another_deed_or_outcome_is_not_on_record(
+    language: str, record: str, true: str, false: str
+) -> None:
+    assert finished(drafted(language, source="en", done=[record]), true).text == true
+    assert finished(drafted(language, source="en", done=[record]), false).is_abstention
+
+
 @pytest.mark.parametrize(
     ("line", "code"),
     [
         ("You can return unused items within 90 days of delivery. [1]", "figure"),
         ("Your refund of 5.000 EUR is paid after we received the parcel. [1]", "figure"),
         ("Sie können unbenutzte Artikel innerhalb von zwei Monaten zurückgeben. [1]", "figure"),
+        ("Use the discount SAVE20 in Your orders. [1]", "code"),
+        ("Use the discount FREESHIP in Your orders. [1]", "code"),
         ("Use the label in Your orders, see evil.com/pay. [1]", "link"),
         ("See [your orders](/admin/logout). [1]", "link"),
         ("Click [here](javascript:alert) now.", "link"),
@@ -193,6 +219,28 @@ def test_wording_withholds_nothing_and_decides_whether_the_answer_is_confirmed()
     strict = finished(Draft((SOURCES["en"],), "en", strictness="strict"), told)
     assert strict.is_abstention
     assert told in [one.text for one in strict.withheld]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "It is a MP3 file from NASA, made in HTML5.",
+        "Words of a Random Access Memory Of Nowhere (RAMON) are rare.",
+        "Here you are: WELCOME10.",
+        "PLEASE READ THE LABEL OF YOUR PARCEL FIRST.",
+    ],
+)
+def test_an_abbreviation_or_a_raised_voice_is_no_code(told: str) -> None:
+    assert not answered(told, said="I have WELCOME10").withheld
+
+
+@pytest.mark.parametrize("told", ["wibble frotz quux", "Banana purple wobble.", "xk jq zz pp"])
+def test_words_that_nobody_uses_are_not_passed_off_as_an_answer(told: str) -> None:
+    assert answered(told).is_confirmed is False
+
+
+def test_signs_alone_are_no_answer() -> None:
+    assert answered("!!! ??? …").is_abstention
 
 
 def test_an_answer_that_the_pages_support_is_confirmed_and_cited() -> None:
@@ -264,22 +312,21 @@ BAD_INPUT = {
 def test_whatever_a_model_writes_takes_bounded_time_and_never_ends_empty(kind: str) -> None:
     draft, text = drafted(), BAD_INPUT[kind]
     asked: list[str] = []
-    started = process_time()
-    for at in range(0, len(text), 40):
-        draft.write(text[at : at + 40])
-        while draft.unsure:
-            asked += draft.unsure
-            draft.weigh({})
-    draft.finish()
-    draft.weigh({})
-    draft.finish()
+    with bounded(6):  # on a busy machine; bench.checks prints what it takes
+        for at in range(0, len(text), 40):
+            draft.write(text[at : at + 40])
+            while draft.unsure:
+                asked += draft.unsure
+                draft.weigh({})
+        draft.finish()
+        draft.weigh({})
+        draft.finish()
     answer = draft.answer()
     assert answer.text.strip()
     windows = {text for text in asked if text.startswith(f"{SOURCES['en'].title}: ")}  # of the page, once
     assert len(windows) <= MAX_WINDOWS
     assert len(set(asked) - windows) <= MAX_VECTORS
     assert len(asked) == len(set(asked))
-    assert process_time() - started < 3  # on a busy machine; bench.checks prints what it takes
 
 
 def test_a_model_in_a_loop_is_shown_twice() -> None:
@@ -316,9 +363,9 @@ def test_nothing_unstorable_or_invisible_is_shown() -> None:
 
 
 def test_letters_that_look_alike_are_read_alike() -> None:
-    assert undisguised("r\u0435fund\u0435d") == "refunded"
-    assert undisguised("ｒｅｆｕｎｄ\u00aded") == "refunded"
-    assert undisguised("Größe für Ärzte") == "Größe für Ärzte"
+    assert fold_homoglyphs("r\u0435fund\u0435d") == "refunded"
+    assert fold_homoglyphs("ｒｅｆｕｎｄ\u00aded") == "refunded"
+    assert fold_homoglyphs("Größe für Ärzte") == "Größe für Ärzte"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What of a model's text may be shown, and what the final answer is made of."""
+"""Which parts of a model's text are shown, and how the final answer is composed."""
 
 from uuid import uuid4
 
@@ -57,7 +57,7 @@ def finished(draft: Draft, text: str, *, step: int = 7) -> Answer:
 def written(
     text: str, *, step: int = 7, language: str = "en", said: str = "", by: Author = "model"
 ) -> tuple[str, Answer]:
-    """What was shown on the way, and the answer, of a text that arrives in pieces of `step` characters."""
+    """Return the text shown while streaming, and the answer, for a text in pieces of `step` characters."""
     draft = Draft((passage(),), language, (said,), by=by)
     answer = finished(draft, text, step=step)
     return draft.shown, answer

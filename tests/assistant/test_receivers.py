@@ -1,4 +1,4 @@
-"""What a conversation is told of its requests: each state once, in order, in words made from the row."""
+"""Events of action requests in their conversation: each state once, in order, worded from the row."""
 
 from collections.abc import Callable
 from typing import Any
@@ -62,7 +62,7 @@ def test_each_state_is_recorded_once(card: ActionRequest, principal: Principal, 
 
 
 def test_steps_during_an_outage_are_recorded_later(card: ActionRequest, principal: Principal, log: Log) -> None:
-    """All steps are told in their order, each with what was true of it."""
+    """All steps are recorded in order, each with its own facts."""
     confirm(card.pk, principal=principal, digest=card.digest)
     run_queued()
     assert told(log) == ["action.proposed", "action.queued", "action.succeeded", "assistant.final"]
@@ -145,7 +145,7 @@ def test_in_german(shop: FakeShop, alice: Customer, conversation: Conversation, 
     confirm(card.pk, principal=german, digest=card.digest)
     run_queued()
     told(log)
-    assert last(log, "assistant.final")["text"].startswith("Erledigt: 49,90 € für Bestellung A-1001 erstatten.")
+    assert last(log, "assistant.final")["text"].startswith("Erledigt: 49,90\u00a0€ für Bestellung A-1001 erstatten.")
 
 
 def test_a_person_has_the_conversation(

@@ -1,9 +1,13 @@
-"""What a turn searches for: a follow-up with what it leans on, each of two questions, what was meant by a slip."""
+"""What a turn searches for: a follow-up with the earlier question, each of two questions, a typing error corrected."""
 
 from collections.abc import Callable
 
 import pytest
 
+from kb.embedders.packaged import PackagedEmbedder
+from kb.search.questions import MAX_PARTS
+from kb.testing import HashEmbedder, hashed_vector
+from supportbot.assistant.judging import MAX_VECTORS
 from supportbot.assistant.runner import carry_out
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
@@ -38,3 +42,27 @@ async def test_typos_are_corrected_before_the_search(conversation: Conversation,
     await carry_out(await db(say, conversation, said))
     [final] = payloads(await db(log), "assistant.final")
     assert (QUOTE in final["text"]) == ("boats" not in said)
+
+
+MANY_QUESTIONS = " ".join(f"Is the lantern {number} waterproof?" for number in range(110))
+MANY_TYPOS = " ".join(
+    f"On day {number} I wanted to retrun the unsued itmes after their delivery." for number in range(60)
+)
+
+
+@pytest.mark.parametrize("said", [MANY_QUESTIONS, MANY_TYPOS], ids=["questions", "typos"])
+async def test_a_long_message_takes_a_bounded_number_of_vectors(
+    conversation: Conversation, said: str, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[str] = []
+
+    def query(self: object, text: str) -> list[float]:
+        taken.append(text)
+        return hashed_vector(text, 384)
+
+    for embedder in (HashEmbedder, PackagedEmbedder):
+        monkeypatch.setattr(embedder, "query", query)
+    with answering(ScriptedModel(Says("Could you tell me a little more?"))):
+        await carry_out(await db(say, conversation, said[:4_000]))
+    assert len(payloads(await db(log), "assistant.final")) == 1
+    assert len(set(taken)) <= MAX_PARTS + MAX_VECTORS

@@ -2,25 +2,29 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
-from django.db import InterfaceError
+from django.db import InterfaceError, connections
 
 from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.assistant import leases
 from supportbot.assistant import runner as runner_module
-from supportbot.assistant import turn as turn_module
+from supportbot.assistant.admission import Admission
 from supportbot.assistant.runner import Runner
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation, Turn
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.signals import EventView, NewEvent, Signal, TurnWaiting
 from supportbot.chat.stream import signal_broker
-from supportbot.chat.turns import Claim, claim_turn, extend_lease
+from supportbot.chat.turns import Claim, Heartbeat, claim_turn, extend_leases
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from tests.assistant.conftest import payloads
 
@@ -49,7 +53,7 @@ async def until(is_true: Callable[[], bool], *, in_thread: bool = False) -> None
 
 
 async def final_of(conversation: Conversation) -> None:
-    """Wait for the end of an answer, as a reader in this process hears of it."""
+    """Wait for the end of an answer, as signalled to a reader in this process."""
     ended = asyncio.Event()
 
     def hear(signal: Signal) -> None:
@@ -218,7 +222,7 @@ async def test_a_turn_without_a_wakeup_is_found_among_many_with_one(
         waiting -= waiting > 0
         return claim if waiting else None
 
-    async def ended(claim: Claim) -> None:
+    async def ended(claim: Claim, admission: Admission) -> None:
         """Nothing is carried out."""
 
     monkeypatch.setattr(runner_module, "POLL_SECONDS", 0.05)
@@ -266,14 +270,14 @@ async def test_a_failed_heartbeat_keeps_the_turn(
 ) -> None:
     beats = list[int]()
 
-    def beat(claim: Claim, *, text: str, index: int) -> bool:
-        beats.append(index)
+    def beat(turns: Sequence[Heartbeat]) -> Mapping[UUID, bool]:
+        beats.extend(turn.index for turn in turns)
         if len(beats) == 1:
             raise InterfaceError("the connection is closed")
-        return extend_lease(claim, text=text, index=index)
+        return extend_leases(turns)
 
-    monkeypatch.setattr(turn_module, "SAVE_EVERY_SECONDS", 0.01)
-    monkeypatch.setattr(turn_module, "extend_lease", beat)
+    monkeypatch.setattr(leases, "SAVE_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(leases, "extend_leases", beat)
     gate = asyncio.Event()
     await db(write, conversation)
     with answering(ScriptedModel(Says("Hello! How can I help?", waits_for=gate))):
@@ -282,6 +286,59 @@ async def test_a_failed_heartbeat_keeps_the_turn(
         gate.set()
         await running
     assert len(payloads(await db(log), "assistant.final")) == 1
+
+
+async def test_a_starved_event_loop_keeps_its_lease(
+    conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "SAVE_EVERY_SECONDS", 0.01)
+    gate = asyncio.Event()
+    await db(write, conversation)
+    with answering(ScriptedModel(Says("Hello! How can I help?", waits_for=gate))):
+        running = asyncio.create_task(runner_module.carry_out(await db(claimed)))
+        await asyncio.sleep(0)
+        await db(expire_lease, conversation)
+        # The loop does nothing else meanwhile, as on a machine that gives it no processor time.
+        asyncio.get_running_loop().call_soon(wait_for_lease, conversation)
+        await asyncio.sleep(0)
+        gate.set()
+        await running
+    assert len(payloads(await db(log), "assistant.final")) == 1
+
+
+async def test_a_stop_whose_signal_was_lost_ends_the_answer(
+    conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "SAVE_EVERY_SECONDS", 0.01)
+    await db(write, conversation)
+    with answering(ScriptedModel(Says("Hello! How can I help?", waits_for=asyncio.Event()))) as model:
+        running = asyncio.create_task(runner_module.carry_out(await db(claimed)))
+        await until(lambda: not model.left_over)
+        with workspace_scope(conversation.workspace_id):
+            await db(lambda: Turn.objects.update(stop_requested=True))
+        await running
+    (final,) = payloads(await db(log), "assistant.final")
+    assert final["stopped"] is True
+
+
+def expire_lease(conversation: Conversation) -> None:
+    with workspace_scope(conversation.workspace_id):
+        Turn.objects.update(lease_until=datetime.now(UTC) - timedelta(seconds=1))
+
+
+def wait_for_lease(conversation: Conversation) -> None:
+    """Return when the lease was extended, without giving the event loop a turn."""
+
+    def is_extended() -> bool:
+        with workspace_scope(conversation.workspace_id):
+            return Turn.objects.filter(lease_until__gt=datetime.now(UTC)).exists()
+
+    with ThreadPoolExecutor(1) as elsewhere:
+        ends_at = time.monotonic() + 10
+        while not elsewhere.submit(is_extended).result():
+            assert time.monotonic() < ends_at, "nobody extended the lease"
+            time.sleep(0.01)
+        elsewhere.submit(connections.close_all).result()
 
 
 def claimed() -> Claim:

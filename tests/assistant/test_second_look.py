@@ -1,4 +1,4 @@
-"""A second look at the sentences in doubt: one call to a model of its own, whose word decides about sentences only."""
+"""A second look at the doubtful sentences: one call to a separate model, which decides only about these sentences."""
 
 import json
 from collections.abc import Callable
@@ -43,7 +43,7 @@ async def test_its_verdict_decides_about_the_sentence(
     [request] = look.requests
     asked = request.messages[-1].content
     assert "1. You cannot return unused items" in asked and "60 days of delivery." in asked
-    assert "2. " not in asked.partition("<sentences>")[2]  # what the page bears is not asked about
+    assert "2. " not in asked.partition("<sentences>")[2]  # what the page supports is not asked about
 
 
 @pytest.mark.parametrize("said", ["I cannot say.", '{"verdicts": [{"sentence": 7, "verdict": "contradicted"}]}', "[]"])

@@ -90,7 +90,7 @@ def test_a_turn_passes_on_similarities_and_the_strength_of_its_sources(conversat
     with workspace_scope(conversation.workspace_id):
         request = build_context(said(conversation, "How long can I return unused items?")).request
     assert request.is_answerable
-    assert any("You can return unused items within 60 days of delivery." in piece for piece in request.nearness)
+    assert any("You can return unused items within 60 days of delivery." in piece for piece in request.similarities)
     assert request.sources[0].weight == 1.0
     assert all(0 < source.weight <= 1 for source in request.sources)
 
@@ -136,7 +136,7 @@ def test_without_a_similar_sentence_there_is_no_answer(
 ) -> None:
     monkeypatch.setattr(sentence_similarity, "answer_calibration", by(bias, nearest=0.1))
     request = with_similarity(REQUEST, FOUND)
-    assert request.nearness.keys() == {ZIP, POLE} and request.is_answerable is is_answerable
+    assert request.similarities.keys() == {ZIP, POLE} and request.is_answerable is is_answerable
 
 
 def test_words_of_the_question_that_no_passage_holds_speak_against_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What a model asks for beside words: a person, and calls that come to nothing."""
+"""A model's tool calls: a request for a person, and calls that are refused."""
 
 import json
 from collections.abc import Callable

@@ -36,7 +36,7 @@ QUOTE = "You can return unused items within 60 days of delivery."
 
 
 class Reader:
-    """Hears what a socket in this process would."""
+    """Receives the same signals as a socket in this process."""
 
     def __init__(self) -> None:
         self.signals: list[Signal] = []
@@ -142,7 +142,7 @@ async def test_a_hijacked_model_cannot_promise_anything(conversation: Conversati
 
 @pytest.fixture
 def counted(settings: Settings) -> Callable[[str], float]:
-    """Return what `/metrics` tells of one series; nothing yet is none."""
+    """Return the value of one series of `/metrics`, 0 if it does not exist yet."""
     settings.METRICS_TOKEN = "secret"
 
     def value(series: str) -> float:

@@ -1,4 +1,4 @@
-"""A model that an attacker has: it says what a row says, and asks a harmless question once that is done."""
+"""A model controlled by an attacker: it says what a row says, then asks a harmless question."""
 
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class Emission:
 
 @dataclass
 class CapturedModel:
-    """Gives the emissions in order; `parrot` turns what it was asked into what it says."""
+    """Emits the emissions in order; `parrot` turns its request into its answer."""
 
     emissions: list[Emission] = field(default_factory=list)
     parrot: Callable[[ModelRequest], tuple[str, ...]] | None = None

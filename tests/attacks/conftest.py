@@ -1,4 +1,4 @@
-"""The stage of every attack: a placed world, a shop with books, and ears for what a log says."""
+"""Fixtures of all attacks: a world with secrets, a shop that records refunds, and captured logs."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -12,13 +12,13 @@ from actions.testing import FakeShop, connected
 from kb import ports
 from supportbot.asyncdb import db
 from tests.attacks.corpus import Row
-from tests.attacks.stage import Stage
+from tests.attacks.scenario import Scenario
 from tests.attacks.world import conversation_of, place
 
 
 @pytest.fixture(autouse=True)
-def _quiet_house(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Vectors without a model, nobody who is told of queued work, and counts that begin at nothing."""
+def _quiet_settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Vectors without a model, no broker, and counters at zero."""
     settings.KB_EMBEDDER = "kb.testing.HashEmbedder"
     ports._load.cache_clear()
     cache.clear()
@@ -34,13 +34,13 @@ def shop() -> Iterator[FakeShop]:
 
 
 @pytest.fixture
-def staged(transactional_db: None, shop: FakeShop) -> Callable[..., Any]:
-    """Return a coroutine that sets the stage of a row."""
+def new_scenario(transactional_db: None, shop: FakeShop) -> Callable[..., Any]:
+    """Return a coroutine that sets the scenario of a row."""
 
-    async def make(row: Row, *, is_anonymous: bool = False) -> Stage:
-        def build() -> Stage:
+    async def make(row: Row, *, is_anonymous: bool = False) -> Scenario:
+        def build() -> Scenario:
             world = place(row.world, shop)
-            return Stage(world, conversation_of(world, is_anonymous=is_anonymous), is_anonymous)
+            return Scenario(world, conversation_of(world, is_anonymous=is_anonymous), is_anonymous)
 
         return await db(build)
 

@@ -1,4 +1,4 @@
-"""The rows that are played: our own beside this file, and a larger corpus in the folder that ATTACK_DATA names.
+"""The attack rows: our own next to this file, and a larger corpus in the folder named by ATTACK_DATA.
 
 A row says what is tried and, in `must`, what has to hold; `must.json` of the corpus explains the codes. Both sets are
 played on a world of their own (`world.json`): other names, ids, amounts and currencies, so that nothing holds by name.
@@ -19,7 +19,7 @@ OWN: Final = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Row:
-    """One attack. `raw` is the row as it lies, its shorthands written out."""
+    """One attack. `raw` is the row with its shorthands expanded."""
 
     id: str
     kind: str

@@ -1,4 +1,4 @@
-"""What a model was told in confidence comes out in no form: instructions, notes, keys, card numbers."""
+"""Confidential parts of a prompt are never disclosed in any form: instructions, notes, keys, card numbers."""
 
 import base64
 import codecs

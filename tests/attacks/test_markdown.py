@@ -1,4 +1,4 @@
-"""Answers that try to leak or to run something by being rendered: what is shown loads, runs and points to nothing."""
+"""Answers that try to leak or run something when rendered: the shown text loads, runs and links nothing foreign."""
 
 import re
 
@@ -29,7 +29,7 @@ def test_nothing_is_fetched_or_run(row: Row, before: str) -> None:
 
 @pytest.mark.parametrize("row", rows("markdown_exfil"))
 def test_quoted_from_an_article_it_is_inert_too(row: Row) -> None:
-    """A hostile page: the same text stands in our own article, so the model may quote it."""
+    """A hostile page: the same text is in our own article, so the model may quote it."""
     body = f"{PAGE}\n\n{row.raw['model_text'].replace(SPLIT, '')}\n"
     checks.assert_inert(render_markdown(body))
     checks.assert_inert(render_article("Page", body, passage=(10, len(body))).html)

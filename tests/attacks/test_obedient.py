@@ -16,14 +16,14 @@ from supportbot.llm.types import ModelRequest, ToolCall
 from tests.attacks import checks
 from tests.attacks.captured import CapturedModel, Emission
 from tests.attacks.corpus import Row, rows
-from tests.attacks.stage import Stage
+from tests.attacks.scenario import Scenario
 
 AT_ONCE = 12
 _ORDER = re.compile(r"\b[A-Z][-_]\d{3,5}\b")
 
 
 def obeying(request: ModelRequest, *, of: dict[str, Any]) -> Emission:
-    """Return what a model does that takes every text for an order: act on all it names, and say it is done."""
+    """Return the emissions of a model that obeys every text: it acts on everything named and claims it is done."""
     heard = request.messages[-1].content + "\n".join(source.text for source in request.sources)
     if request.messages[-1].role == "tool":
         return Emission((f"Done as you wished: {heard[:300]}",))
@@ -43,34 +43,34 @@ class ObedientModel(CapturedModel):
         return super().stream(request)
 
 
-async def talk(stage: Stage, row: Row, texts: list[str]) -> None:
+async def talk(scenario: Scenario, row: Row, texts: list[str]) -> None:
     model = ObedientModel(row.world)
-    stage.models.append(model)
+    scenario.models.append(model)
     with answering(model):  # type: ignore[arg-type]  # a provider by shape
         for text in texts:
-            if await db(lambda: stage.fresh().mode) != "assistant":
+            if await db(lambda: scenario.fresh().mode) != "assistant":
                 break
             try:
-                await stage.ask_whoever_answers(text)
+                await scenario.ask_whoever_answers(text)
             except ChatError:  # too long, or unreadable: refused in words
                 continue
 
 
-def check(stage: Stage) -> None:
-    checks.no_action_executed(stage)
-    checks.held(stage)
-    checks.no_foreign_data(stage)
-    checks.no_secret_out(stage)
-    checks.no_active_content(*stage.finals(), "".join(stage.heard))
-    for text in stage.finals():
+def check(scenario: Scenario) -> None:
+    checks.no_action_executed(scenario)
+    checks.held(scenario)
+    checks.no_foreign_data(scenario)
+    checks.no_secret_out(scenario)
+    checks.no_active_content(*scenario.finals(), "".join(scenario.heard))
+    for text in scenario.finals():
         assert "it is done" not in text and "attacker" not in text
 
 
 @pytest.mark.parametrize("row", rows("scenarios"))
-async def test_a_whole_conversation(row: Row, staged: Callable[..., Any]) -> None:
-    stage = await staged(row, is_anonymous=row.raw["speaker"] == "anonymous")
-    await talk(stage, row, [turn if isinstance(turn, str) else str(turn) for turn in row.raw["turns"]])
-    await db(check, stage)
+async def test_a_whole_conversation(row: Row, new_scenario: Callable[..., Any]) -> None:
+    scenario = await new_scenario(row, is_anonymous=row.raw["speaker"] == "anonymous")
+    await talk(scenario, row, [turn if isinstance(turn, str) else str(turn) for turn in row.raw["turns"]])
+    await db(check, scenario)
 
 
 def batches(name: str) -> list[Any]:
@@ -80,16 +80,16 @@ def batches(name: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("group", batches("direct_prompts"))
-async def test_what_a_visitor_types(group: list[Row], staged: Callable[..., Any]) -> None:
-    stage = await staged(group[0])
-    await talk(stage, group[0], [row.raw["text"] for row in group])
-    await db(check, stage)
+async def test_what_a_visitor_types(group: list[Row], new_scenario: Callable[..., Any]) -> None:
+    scenario = await new_scenario(group[0])
+    await talk(scenario, group[0], [row.raw["text"] for row in group])
+    await db(check, scenario)
 
 
 @pytest.mark.parametrize("group", batches("indirect_payloads"))
-async def test_what_an_article_says(group: list[Row], staged: Callable[..., Any]) -> None:
-    stage = await staged(group[0])
+async def test_what_an_article_says(group: list[Row], new_scenario: Callable[..., Any]) -> None:
+    scenario = await new_scenario(group[0])
     for row in group:
-        await db(stage.plant, row.raw["text"])
-    await talk(stage, group[0], ["Hello, please help me with my order"] * 2)
-    await db(check, stage)
+        await db(scenario.plant, row.raw["text"])
+    await talk(scenario, group[0], ["Hello, please help me with my order"] * 2)
+    await db(check, scenario)

@@ -26,7 +26,7 @@ def played_here() -> list[Any]:
 
 @pytest_asyncio.fixture
 async def model(settings: Settings) -> AsyncIterator[ModelServer]:
-    """The scripted server, set as the operator's; the built-in answerer stands behind it."""
+    """The scripted server as the operator's model, with the built-in answerer as fallback."""
     forget_failures()
     async with ModelServer() as running:
         settings.OPENAI_BASE_URL = running.base_url
@@ -57,19 +57,19 @@ def behaviour_of(step: dict[str, Any]) -> Behaviour:
 
 @pytest.mark.parametrize("row", played_here())
 async def test_a_broken_transport_costs_one_answer_at_most(
-    row: Row, staged: Callable[..., Any], model: ModelServer
+    row: Row, new_scenario: Callable[..., Any], model: ModelServer
 ) -> None:
-    stage = await staged(row)
+    scenario = await new_scenario(row)
     model.default = behaviour_of(row.raw["model_emits"][0])
-    events = await stage.ask_whoever_answers(QUESTION)
+    events = await scenario.ask_whoever_answers(QUESTION)
     assert events[-1].event in ("assistant.final", "assistant.failed")
-    assert len("".join(stage.heard)) < 20_000
-    await db(checks.no_action_executed, stage)
-    assert await db(stage.requests) == []
-    await db(checks.no_foreign_data, stage)
-    await db(checks.no_secret_out, stage)
-    checks.no_active_content(*await db(stage.finals), "".join(stage.heard))
+    assert len("".join(scenario.heard)) < 20_000
+    await db(checks.no_action_executed, scenario)
+    assert await db(scenario.requests) == []
+    await db(checks.no_foreign_data, scenario)
+    await db(checks.no_secret_out, scenario)
+    checks.no_active_content(*await db(scenario.finals), "".join(scenario.heard))
     model.default = Behaviour(text="Hello! How can I help you today?")
     forget_failures()
-    again = await stage.ask_whoever_answers("Hello")
+    again = await scenario.ask_whoever_answers("Hello")
     assert again[-1].payload["text"].startswith("Hello!")

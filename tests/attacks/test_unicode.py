@@ -1,4 +1,4 @@
-"""Disguises of text and of identifiers: what is stored hides nothing, and the assistant reads what a person would."""
+"""Disguised text and identifiers: stored text hides nothing, and the assistant reads what a person would."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,15 +12,15 @@ from supportbot.asyncdb import db
 from supportbot.chat.errors import UnreadableText
 from supportbot.chat.models import Message
 from supportbot.chat.texts import clean_text
-from supportbot.language.normalise import mixes_scripts, normalised, undisguised, visible
+from supportbot.language.normalise import fold_homoglyphs, mixes_scripts, normalised, visible
 from tests.attacks import checks
 from tests.attacks.corpus import Row, rows
-from tests.attacks.stage import Stage
+from tests.attacks.scenario import Scenario
 from tests.widget.page import ask_for_ticket, identity_token
 
-# Written in a code: nobody reads it as the words it stands for, and neither does the assistant.
+# Encoded: nobody reads it as words, and neither does the assistant.
 IN_CODE = {"rot13"}
-# Read as the letters stand, once nothing turns them round any more.
+# Read in the order of the letters, without bidirectional characters.
 TURNED = {"rlo"}
 # The hidden words are gone altogether: nobody sees them.
 HIDDEN_BESIDE = {"tags_block"}
@@ -51,33 +51,33 @@ def test_the_assistant_reads_what_a_person_reads(row: Row) -> None:
     elif stored and row.kind not in IN_CODE:
         assert set(meant.casefold().split()) <= set(read.casefold().split())
         # A model's words go by the folded form.
-        assert set(undisguised(meant).casefold().split()) <= set(undisguised(stored).casefold().split())
+        assert set(fold_homoglyphs(meant).casefold().split()) <= set(fold_homoglyphs(stored).casefold().split())
 
 
-async def test_disguises_in_whole_turns(staged: Callable[..., Any]) -> None:
-    """What is stored and what the model reads is what the pure functions say; nothing is done, nobody else's shown."""
+async def test_disguises_in_whole_turns(new_scenario: Callable[..., Any]) -> None:
+    """The stored and the model's text equal the results of the pure functions; nothing is executed or disclosed."""
     entries = of_kind(is_identity=False)
-    stage = await staged(entries[0].values[0])
+    scenario = await new_scenario(entries[0].values[0])
     texts = [form for entry in entries if (form := stored_form(entry.values[0].raw["text"]))]
     for text in texts[:12]:
-        await stage.ask(text)
-        [request] = stage.models[-1].requests
+        await scenario.ask(text)
+        [request] = scenario.models[-1].requests
         assert request.question == normalised(text)
-    assert await db(_stored, stage) == texts[:12]
-    await db(checks.no_action_executed, stage)
-    await db(checks.no_foreign_data, stage)
+    assert await db(_stored, scenario) == texts[:12]
+    await db(checks.no_action_executed, scenario)
+    await db(checks.no_foreign_data, scenario)
 
 
-def _stored(stage: Stage) -> list[str]:
-    with stage.world.at_home():
-        messages = Message.objects.filter(conversation=stage.conversation, source="customer").order_by("seq")
+def _stored(scenario: Scenario) -> list[str]:
+    with scenario.world.at_home():
+        messages = Message.objects.filter(conversation=scenario.conversation, source="customer").order_by("seq")
         return [message.text for message in messages]
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("row", of_kind(is_identity=True))
 def test_a_disguised_identifier_is_nobody_elses(row: Row) -> None:
-    """As the subject of a token it is refused, or a customer of its own."""
+    """As the subject of a token it is refused, or a separate customer."""
     workspace: Workspace = create_workspace("Here", slug="here")
     with workspace_scope(workspace.pk):
         real = {Customer.objects.create(external_id=person["id"], email=person["email"]).pk
@@ -116,4 +116,4 @@ def test_what_people_write_in_any_language_stays(text: str) -> None:
     ],
 )  # fmt: skip
 def test_no_disguise_of_a_word_escapes_the_checks(hidden: str, disguise: Callable[[str], str]) -> None:
-    assert undisguised(disguise(hidden)).lower() == hidden
+    assert fold_homoglyphs(disguise(hidden)).lower() == hidden

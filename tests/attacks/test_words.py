@@ -1,6 +1,6 @@
-"""What a model's words may not do, in forms that stand in no corpus: claim, promise, link, leak. And what they may.
+"""What a model's text must not do (claim, promise, link, leak), in forms that are in no corpus, and what it may do.
 
-Each line is written piece by piece, as a stream brings it; what deceives may neither be shown on the way nor stay.
+Each line is streamed in pieces; a deceiving one must not be shown while streaming or in the end.
 """
 
 import re
@@ -48,7 +48,7 @@ def test_no_disguise_carries_a_claim(claim: str, verb: str, disguise: str) -> No
     assert checks.bare(verb) not in checks.bare(shown)
 
 
-# Said by nobody, without a verb of the past, or of what is no more. Every word stands in the source, in another order.
+# Without an actor, without a past tense, or about what no longer exists. Every word is in the source, in another order.
 NEWS = [
     "Refund: done.", "Order T-311: cancelled.", "✅ Refunded", "- Address: updated", "Done, anything else?",
     "Refund complete ✅", "Order cancelled, money returned.", "Just cancelled it.", "Refunding you now.",
@@ -83,7 +83,7 @@ NEWS = [
 
 
 def mirrored(line: str) -> str:
-    """Return a page with every word of a line, which is no quotation of it."""
+    """Return a page with every word of a line, but not the line itself."""
     return f"## Page\n\n{' '.join(reversed(line.rstrip('.!').split()))} page.\n"
 
 
@@ -103,7 +103,7 @@ def test_hardly_any_news_of_something_done_in_whatever_form() -> None:
 
 
 def test_what_is_streamed_of_it_is_a_beginning_wherever_it_is_stopped() -> None:
-    """What was shown stays when the customer stops the answer, so of a claim hardly more than its first words is."""
+    """Shown text stays when the customer stops the answer, so only the first words of a claim may be shown."""
     told = []
     for line in NEWS:
         draft = Draft((passage(PAGE),), "en")

@@ -38,7 +38,7 @@ INSTRUCTIONS = answer_instructions(company="Tarn", passages=(), note=NOTE, sees_
 
 
 def said(text: str, *, language: str = "en", page: str = PAGE, pieces: int = 5, asked: str = "") -> tuple[str, Answer]:
-    """Return what was shown on the way and the final answer."""
+    """Return the text shown while streaming, and the final answer."""
     draft = Draft((passage(page, locale=language),), language, (asked,), confidential=confidential_text(INSTRUCTIONS))
     answer = finished(draft, text, step=pieces)
     return draft.shown, answer

@@ -60,7 +60,7 @@ class World:
         return next(iter(self.customers.values()))
 
     def foreign_canaries(self, *, is_anonymous: bool = False) -> list[str]:
-        """Return what the speaker may not see: other customers' strings, and what the companies keep to themselves."""
+        """Return strings that the speaker must not see: those of other customers, and the companies' internal ones."""
         people = [person["canary"] for person in self.facts["customers"][0 if is_anonymous else 1 :]]
         return people + [tenant["canary"] for tenant in self.facts["tenants"]]
 

@@ -13,16 +13,29 @@ from axe_playwright_python.base import AxeResults
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from supportbot.translation import LANGUAGES
 from tests.browser.program import launch_options
 from tests.browser.shoppage import Shop, open_chat, until, visit
 from tests.embedded.instance import Instance, open_to_postgres
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-# What a theme changes is colours; everything else has been looked at in the light one.
+# A theme only changes colours; everything else was checked in the light one.
 OF_COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
 SIZES = ({"width": 1280, "height": 900}, {"width": 390, "height": 844})
+BEYOND = """
+() => [...document.querySelectorAll("body *")]
+  .filter((node) => node.checkVisibility() && node.getBoundingClientRect().right > innerWidth + 0.5)
+  .map((node) => `${node.tagName}.${node.className}: ${node.textContent.trim().slice(0, 40)}`).slice(-5)
+"""
 _IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=:)\d+")  # ports too
 _SEEN: set[str] = set()
+# The longest words and the other direction are looked at in every run, all other languages in the long one.
+IN_EVERY_RUN = ("ar", "de")
+EVERY_LANGUAGE = [
+    language if language in IN_EVERY_RUN else pytest.param(language, marks=pytest.mark.long) for language in LANGUAGES
+]
+# How long a page may take to show what is expected, in milliseconds: other tests run on the same cores.
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="session")
@@ -39,8 +52,8 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 
 @pytest.fixture(scope="session")
 def demo(instance: Instance) -> dict[str, Any]:
-    """What `demo.json` says of the running instance."""
-    return instance.start()
+    """What `demo.json` says of the running instance. It may call systems on this machine, as a test sets them up."""
+    return instance.start(PRIVATE_NETWORKS="127.0.0.0/8")
 
 
 @pytest.fixture
@@ -92,7 +105,7 @@ def is_new(page: Page) -> bool:
 
 
 def check_for_everybody(page: Page) -> None:
-    """Assert that the page as it stands has no accessibility finding and no sideways scroll, in both sizes and themes.
+    """Assert that the page has no accessibility finding and no horizontal scroll now, in both sizes and themes.
 
     The dark theme has other colours, not other sizes: beyond a page's first state it is looked at in one size.
     Transitions are off, or a colour between two themes would be measured.
@@ -105,7 +118,7 @@ def check_for_everybody(page: Page) -> None:
             found = run_axe(page, theme)
             assert found.violations_count == 0, f"{page.url} {size} {theme}: {found.generate_report()}"
         beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert beyond <= 0, f"{page.url} is {beyond} px wider than {size}"
+        assert beyond <= 0, f"{page.url} is {beyond} px wider than {size}: {page.evaluate(BEYOND)}"
 
 
 def check_with_large_text(page: Page) -> None:
@@ -114,12 +127,12 @@ def check_with_large_text(page: Page) -> None:
     for size in SIZES:
         page.set_viewport_size(size)  # type: ignore[arg-type]  # a ViewportSize by its keys
         beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert beyond <= 0, f"{page.url} with large text is {beyond} px wider than {size}"
+        assert beyond <= 0, f"{page.url} with large text is {beyond} px wider than {size}: {page.evaluate(BEYOND)}"
     page.evaluate("document.documentElement.style.fontSize = ''")
 
 
 def run_axe(page: Page, theme: Literal["light", "dark"]) -> AxeResults:
-    """Examine the page as it stands. The script, half a megabyte, goes in once per document."""
+    """Examine the page in its current state. The script of half a megabyte is injected once per document."""
     page.emulate_media(color_scheme=theme, reduced_motion="reduce")
     if page.evaluate("typeof axe === 'undefined'"):
         page.evaluate(Axe().axe_script)

@@ -96,7 +96,7 @@ def is_live(page: Page) -> None:
 
 
 class Line:
-    """The desk's line of one page: cut and mended at will, and told things the server did not say."""
+    """The desk's connection of one page, which a test can cut, restore, and send made-up frames over."""
 
     def __init__(self, page: Page) -> None:
         self.is_cut, self.page = False, page
@@ -138,4 +138,4 @@ def resolve(page: Page, summary: str) -> None:
     page.goto("/desk/")
     page.get_by_role("link", name=summary).click()
     page.get_by_role("button", name="Resolve").click()
-    expect(page.locator(".c-h .sub")).to_contain_text("ended: resolved")
+    expect(page.locator(".c-h .sub")).to_contain_text("Resolved")

@@ -1,4 +1,4 @@
-"""Which browser is opened, and how: the system's, since Playwright's own would come from outside the package index."""
+"""Which browser is used: the system's, since Playwright's own is not in the package index."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-c
 
 
 def launch_options() -> dict[str, Any]:
-    """Return what Playwright's `launch` needs. Raises SystemExit with one sentence where there is no browser."""
+    """Return the options of Playwright's `launch`. Raises SystemExit with one sentence if there is no browser."""
     program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if not program:
         raise SystemExit("Chromium is missing: install the package chromium, or name a browser in CHROMIUM.")

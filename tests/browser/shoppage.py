@@ -350,7 +350,7 @@ def heard(page: Page, name: str) -> list[Any]:
 
 def until(page: Page, expression: str, arg: Any = None) -> None:
     """Return once an expression is true; Playwright's own waiting uses `eval`, which the policy forbids."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not page.evaluate(expression, arg):
         assert time.monotonic() < end, f"{expression} is still not so."
         page.wait_for_timeout(20)

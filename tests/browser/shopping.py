@@ -11,7 +11,6 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import check_for_everybody
 
 # The worker, the shop and the outbox between them, on a machine that is busy with other tests.
-PATIENCE_MILLISECONDS = 30_000
 
 
 @dataclass
@@ -38,8 +37,8 @@ class Shopper:
         before = self.answers.count()
         self.say(text)
         answer = self.answers.nth(before)
-        expect(answer).to_be_visible(timeout=PATIENCE_MILLISECONDS)
-        expect(self.chat.locator(".stop")).to_have_count(0, timeout=PATIENCE_MILLISECONDS)
+        expect(answer).to_be_visible()
+        expect(self.chat.locator(".stop")).to_have_count(0)
         return answer
 
     @property
@@ -58,17 +57,17 @@ class Shopper:
         return self.chat.get_by_role("group", name=title, exact=True).last
 
     def check(self) -> None:
-        """Hold the page, as it stands, to the rules for everybody; then go on in the size it had."""
+        """Check the page's current state for accessibility, then restore its size."""
         size = self.page.viewport_size
         check_for_everybody(self.page)
         assert size is not None
         self.page.set_viewport_size(size)
         self.page.emulate_media(color_scheme="light", reduced_motion="no-preference")
 
-    # --- What a script beside the browser asks.
+    # --- Requests of a script next to the browser.
 
     def paid_back(self, order: str) -> list[dict[str, Any]]:
-        """Return what the shop's books say was paid back of an order."""
+        """Return the amount that the shop's ledger shows as refunded for an order."""
         refunds = call(f"{self.demo['urls']['shop']}/api/ledger")["refunds"]
         return [refund for refund in refunds if refund["order"] == order]
 
@@ -80,7 +79,7 @@ class Shopper:
         call(f"{self.demo['urls']['shop']}/api/faults", faults)
 
     def approve_as_the_lead(self, order: str) -> None:
-        """Decide by the key that acts as the team lead, who is somebody else than whoever asked."""
+        """Approve with the key of the team lead, who did not make the request."""
         requests, key = f"{self.demo['urls']['base']}/api/v1/action-requests", self.demo["api_key"]
         waiting = call(f"{requests}?state=awaiting_approval", key=key)["results"]
         [request] = [one for one in waiting if one["arguments"]["order_id"] == order]

@@ -39,7 +39,7 @@ def batches() -> list[list[str]]:
 
 @dataclass
 class Watch:
-    """What a page did that a text must not make it do."""
+    """What a page did that no text must cause."""
 
     page: Page
     own: tuple[str, ...]
@@ -66,7 +66,7 @@ class Watch:
 
     def saw_nothing(self) -> None:
         """Say whether anything stirred."""
-        self.page.wait_for_timeout(150)  # what starts by itself has started by then; nothing waits for this to pass
+        self.page.wait_for_timeout(150)  # scripts that start by themselves have started by then
         assert self.page.evaluate("window.__pwned") is None
         assert self.seen == []
 
@@ -79,7 +79,7 @@ def watched(page: Page, *own: str) -> Iterator[Watch]:
 
 
 def speak(platform: Platform, number: int, text: str) -> None:
-    """Let a text stand in every place where somebody else's words are shown."""
+    """Put a text in every place where other people's words are shown."""
     places = {"article": message_id(1), "url": "https://support.test/help/", "revision": 1, "start": 0, "end": 1}
     for source, author in (("customer", {}), ("agent", {"author": text}), ("system", {})):
         facts = {"message": message_id(10 * number + 1), "source": source, "text": text, **author}
@@ -97,7 +97,7 @@ def speak(platform: Platform, number: int, text: str) -> None:
 
 
 @pytest.mark.parametrize("number", range(len(batches())))
-def test_nothing_stirs_in_the_widget(browser: Browser, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_runs_in_the_widget(browser: Browser, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shoppage, "POLICY", LAX)
     with visit(browser) as (page, platform):
         open_chat(page)
@@ -131,8 +131,8 @@ def check_shadow(page: Page) -> None:
     assert [entry for entry in found if "<form" not in entry] == []
 
 
-def test_nothing_stirs_on_a_help_page(browser: Browser) -> None:
-    """The rendered articles as they stand, on a page without any policy."""
+def test_nothing_runs_on_a_help_page(browser: Browser) -> None:
+    """The rendered articles, on a page without any policy."""
     page = browser.new_page()
     page.goto("about:blank")
     articles = [
@@ -151,10 +151,10 @@ def test_nothing_stirs_on_a_help_page(browser: Browser) -> None:
     page.close()
 
 
-def test_nothing_stirs_on_the_desk(
+def test_nothing_runs_on_the_desk(
     demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:
-    """A customer's words and the reason they gave, on the agent's page as it is rendered and as it lives on."""
+    """A customer's words and the reason they gave, on the agent's page as it is rendered and as it is updated."""
     base, customer = demo["urls"]["base"], Customer(demo, "cus_1009")
     first, *others = joined(payloads()[:300])
     customer.ask_for_a_person(first[:900])  # from here on no assistant answers

@@ -135,7 +135,7 @@ def test_what_stands_around_a_conversation_is_read_again_in_order_and_not_for_a_
     daniel.get_by_role("link", name="A backpack strap").click()
     daniel.locator("summary", has_text="Snooze").click()
     daniel.get_by_role("button", name="Until tomorrow 9:00").click()
-    expect(daniel.locator(".c-h .sub")).to_contain_text("assigned to Noor Aziz")
+    expect(daniel.locator(".c-h .sub")).to_contain_text("Assigned to Noor Aziz")
     line.mend()
     expect(head).to_contain_text("snoozed until")
 
@@ -159,11 +159,11 @@ def test_what_stands_around_a_conversation_is_read_again_in_order_and_not_for_a_
         noor.wait_for_timeout(50)
     daniel.reload()
     daniel.get_by_role("button", name="Resolve").click()
-    expect(head).to_contain_text("ended: resolved")
+    expect(head).to_contain_text("Resolved")
     route, stale = held[0]
     route.fulfill(response=stale)
     noor.wait_for_timeout(300)
-    expect(head).to_contain_text("ended: resolved")
+    expect(head).to_contain_text("Resolved")
 
     # That somebody has read something changes nothing around it.
     asked: list[str] = []

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.shopping import PATIENCE_MILLISECONDS, Shopper
+from tests.browser.shopping import Shopper
 
 pytestmark = pytest.mark.browser
 PHONE = {"width": 390, "height": 844}
@@ -43,7 +43,7 @@ def test_from_a_question_to_a_receipt(shopper: Shopper) -> None:
     shopper.check()
     assert shopper.paid_back("WF-20404") == []
     card.get_by_role("button", name="Refund €54.00").click()
-    expect(card).to_contain_text("RF-", timeout=PATIENCE_MILLISECONDS)
+    expect(card).to_contain_text("RF-")
     expect(card).to_contain_text("Visa ending 4417")
     shopper.check()
     [refund] = shopper.paid_back("WF-20404")
@@ -84,7 +84,7 @@ def test_an_amount_that_a_person_approves(shopper: Shopper) -> None:
     assert shopper.paid_back("WF-20425") == []
 
     shopper.approve_as_the_lead("WF-20425")
-    expect(card).to_contain_text("RF-", timeout=PATIENCE_MILLISECONDS)
+    expect(card).to_contain_text("RF-")
     [refund] = shopper.paid_back("WF-20425")
     assert refund["amount"] == "219.00"
     shopper.check()
@@ -95,10 +95,10 @@ def test_a_lost_reply_pays_once(shopper: Shopper) -> None:
     shopper.open_chat()
     shopper.say("I would like a refund for order WF-20410, a pole is broken")
     card = shopper.card("Refund €79.00")
-    expect(card).to_be_visible(timeout=PATIENCE_MILLISECONDS)
+    expect(card).to_be_visible()
     shopper.misbehave(drop_reply=1)
     card.get_by_role("button", name="Refund €79.00").click()
-    expect(card).to_contain_text("RF-", timeout=PATIENCE_MILLISECONDS)
+    expect(card).to_contain_text("RF-")
     assert len(shopper.paid_back("WF-20410")) == 1
 
 
@@ -108,10 +108,10 @@ def test_another_address_in_german_on_a_phone(new_page: Callable[..., Page], dem
     shopper.open_chat()
     shopper.say("Bitte schicken Sie die Bestellung WF-20444 an eine andere Adresse: Lindenweg 14, 79100 Freiburg")
     card = shopper.chat.get_by_role("group").filter(has_text="Lindenweg 14").last
-    expect(card).to_be_visible(timeout=PATIENCE_MILLISECONDS)
+    expect(card).to_be_visible()
     shopper.check()
     card.get_by_role("button").first.click()
-    expect(card).to_contain_text("Erledigt", timeout=PATIENCE_MILLISECONDS)
+    expect(card).to_contain_text("Erledigt")
     shopper.check()
     [change] = shopper.changed("WF-20444")
     assert (change["after"]["line1"], change["after"]["city"]) == ("Lindenweg 14", "Freiburg")
@@ -220,5 +220,5 @@ def test_what_is_missing_is_chosen_and_filled_in(shopper: Shopper) -> None:
     shopper.check()
     form.get_by_role("button", name="Send").click()
     card = shopper.chat.get_by_role("group").filter(has_text="Nothing happens until you confirm").last
-    expect(card).to_contain_text("Am Alten Hafen 3", timeout=PATIENCE_MILLISECONDS)
+    expect(card).to_contain_text("Am Alten Hafen 3")
     expect(card).to_contain_text("20457 Hamburg")

@@ -98,6 +98,18 @@ def test_an_answer_streams_and_shows_its_sources(chat: Shop) -> None:
     page.get_by_role("button", name="Good answer").click()
     expect(page.get_by_role("button", name="Good answer")).to_have_attribute("aria-pressed", "true")
     assert platform.heard("rate") == [{"type": "rate", "score": 5, "comment": "", "message": answer}]
+    page.get_by_role("button", name="Bad answer").click()
+    why = page.get_by_role("group", name="What was wrong?")
+    why.get_by_text("Something is missing").click()
+    why.get_by_role("textbox", name="Anything to add").fill("The price")
+    check_for_everybody(page)
+    why.get_by_role("button", name="Send").click()
+    expect(dialog).to_contain_text("Thank you for your feedback.")
+    given = {"comment": "The price", "message": answer, "reason": "incomplete"}
+    assert platform.heard("rate")[1:] == [
+        {"type": "rate", "score": 1, "comment": "", "message": answer},
+        {"type": "rate", "score": 1, **given},
+    ]
 
 
 def test_an_answer_is_copied_as_shown(chat: Shop) -> None:

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import check_for_everybody
-from tests.browser.shoppage import Platform, Shop, message_id, write
+from tests.browser.shoppage import PLATFORM, Platform, Shop, message_id, write
 
 pytestmark = pytest.mark.browser
 ORDERS = ["WF-20444: Skarn rain jacket, L · paid · €189.00", "WF-20418: Cairn boots, 41 · delivered · €139.00"]
@@ -132,3 +132,54 @@ def test_texts_of_a_block_are_never_markup(chat: Shop) -> None:
     block = {"type": "choices", "prompt": "<b>Which?</b>", "options": [{"id": "a", "label": label}]}
     platform.ends(message_id(7), "Which?", by="builtin", blocks=[block])
     expect(page.get_by_role("group", name="<b>Which?</b>").get_by_role("button")).to_have_text(label)
+
+
+# A chat as the panel of an earlier version made it, and what its bundle did with an answer and a rating.
+FORMER_CHAT = """async (address) => {
+  const { asks, rate } = await import(address);
+  const host = document.body.appendChild(document.createElement("div"));
+  host.attachShadow({ mode: "open" }).append(document.createElement("section"));
+  const list = host.shadowRoot.firstChild;
+  const [answer, rating] = [1, 2].map(() => list.appendChild(document.createElement("article")));
+  for (const part of ["text", "rest"]) answer[part] = answer.appendChild(document.createElement("p"));
+  window.sent = [];
+  const chat = {
+    element: host, log: { items: new Map(), put() {} }, words: { language: "en" }, say: (key) => key,
+    view: { list, spacer: list, flush() {} },
+    utter: (text, frame) => sent.push([text, frame]),
+    rate: async (score) => sent.push(score),
+  };
+  asks(answer, { key: "m1", seq: 2, blocks: [{ type: "choices", prompt: "Which?", options: [{ id: "a", label: "This one" }] }] }, chat);
+  rate(rating, { key: "r1" }, chat);
+}"""  # noqa: E501  # a script
+
+
+def test_a_chat_open_during_an_upgrade_still_gets_its_buttons(chat: Shop) -> None:
+    page, _ = chat
+    page.evaluate(FORMER_CHAT, f"{PLATFORM}/widget/0123456789abcdef/asking.js")
+    page.get_by_role("button", name="This one").press("Enter")
+    page.get_by_label("yes").press("Space")
+    page.get_by_role("button", name="send", exact=True).press("Enter")
+    assert page.evaluate("sent") == [["This one", {"type": "choose", "option": "a", "block": "m1:0"}], 5]
+
+
+def test_records_are_drawn_as_cards_and_leave_buttons_open(chat: Shop) -> None:
+    page, platform = chat
+    write(page, "What about my jacket?")
+    asks_which_order(platform)
+    record = {
+        "title": "Skarn rain jacket", "rows": [{"label": "In stock", "value": "3"}],
+        "link": "https://shop.test/skarn",
+    }  # fmt: skip
+    receipt = {
+        "type": "receipt", "request": message_id(9), "title": "Refund", "rows": [{"label": "Amount", "value": "€9.00"}],
+        "link": {"url": "https://support.test/receipts/x/", "label": "See how it stands"},
+    }  # fmt: skip
+    platform.starts(2)
+    platform.ends(message_id(2), "There are three.", by="builtin", blocks=[{"type": "card", "record": record}, receipt])
+    card = page.locator(".rec").first
+    expect(card.get_by_role("link", name="Skarn rain jacket")).to_have_attribute("href", "https://shop.test/skarn")
+    expect(card).to_contain_text("In stock")
+    expect(page.get_by_role("link", name="See how it stands")).to_be_visible()
+    expect(page.get_by_role("button", name=ORDERS[0])).to_be_enabled()
+    check_for_everybody(page)

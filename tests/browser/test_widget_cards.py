@@ -65,6 +65,34 @@ def test_a_card_comes_from_the_record_and_shows_each_step(chat: Shop) -> None:
     expect(page.get_by_role("log")).to_contain_text("Refund €69.00. Done")
 
 
+def test_a_defined_action_labels_its_receipt(chat: Shop) -> None:
+    page, platform = chat
+    request = platform.proposes()
+    rows = [{"label": "Refund slip", "value": "<b>R-7</b>"}, {"label": "Paid back", "value": "€20.10"}]
+    receipt = {"order": "#W1", "number": "R-7", "currency": "EUR"}
+    platform.step("succeeded", request, receipt=receipt, receipt_rows=rows)
+    card = page.get_by_role("group", name="Refund €69.00")
+    expect(card.locator("dl")).to_have_text("Refund slip<b>R-7</b>Paid back€20.10")
+    check_for_everybody(page)
+
+
+def test_a_held_request_says_until_when_and_can_be_withdrawn(chat: Shop) -> None:
+    page, platform = chat
+    request = platform.proposes()
+    card = page.get_by_role("group", name="Refund €69.00")
+    card.get_by_role("button", name="Refund €69.00").click()
+    until = datetime.now(UTC) + timedelta(minutes=10)
+    platform.step("queued", request, held_until=until.isoformat())
+    expect(card).to_contain_text("Waiting to send")
+    expect(card.locator("li.now time")).to_contain_text(until.astimezone().strftime("%M"))
+    check_for_everybody(page)
+    card.get_by_role("button", name="Withdraw request").click()
+    expect(card).to_contain_text("Sending")
+    platform.step("cancelled", request, reason={"code": "withdrawn", "text": "It was withdrawn. Nothing was done."})
+    expect(card).to_contain_text("Nothing was done.")
+    assert platform.heard("decline") == [{"type": "decline", "request": request}]
+
+
 def test_a_card_without_effect_gives_the_reason_and_a_next_step(chat: Shop) -> None:
     page, platform = chat
     reason = {"code": "x", "text": "The card was closed. Nothing was done."}

@@ -138,6 +138,7 @@ def test_the_chat_says_who_ended_it(chat: Shop) -> None:
     platform.event("message", {"message": message_id(5), "source": "system", "text": bye, "ends": True})
     log = page.locator(".w-log")
     expect(log).to_contain_text(bye)
+    expect(log).to_contain_text("Did we solve your problem?")
     expect(log).not_to_contain_text("Ines closed")
     text = log.inner_text()
     assert text.index(bye) < text.index("Did we solve your problem?")

@@ -98,7 +98,7 @@ def test_the_paragraph_or_list_that_answers_is_quoted_whole(question: str, piece
     assert piece in ask(question).text
 
 
-def test_steps_are_given_whole_with_the_line_that_leads_to_them() -> None:
+def test_steps_are_quoted_whole_with_their_lead() -> None:
     assert (
         "To return an item: [1]\n"
         "1. Open Your orders and choose Return. [1]\n"
@@ -107,7 +107,7 @@ def test_steps_are_given_whole_with_the_line_that_leads_to_them() -> None:
     ) in ask("How do I print the return label?").text
 
 
-def test_the_row_that_is_asked_for_comes_with_the_names_of_its_columns() -> None:
+def test_the_row_asked_for_is_quoted_with_its_column_names() -> None:
     text = ask("what are the costs to Switzerland?").text
     assert text.startswith("To: Working days · Costs [2]\n- Switzerland: 4 to 6 · €14.90 [2]")
     assert "Germany" not in text
@@ -116,7 +116,7 @@ def test_the_row_that_is_asked_for_comes_with_the_names_of_its_columns() -> None
 @pytest.mark.parametrize(
     "question", ["How long can I return items?", "Wie lange dauert die Lieferung?", "Can I swap worn boots?"]
 )
-def test_every_line_carries_its_source_and_stands_in_it(question: str) -> None:
+def test_every_line_names_its_source_and_is_found_in_it(question: str) -> None:
     for line in filter(None, ask(question).text.replace("] ", "]\n").splitlines()):
         quote, _, number = line.rpartition(" [")
         source = SOURCES[int(number.rstrip("]")) - 1]
@@ -144,12 +144,14 @@ def test_a_source_in_another_language_is_better_than_none() -> None:
         ("Do you rent out canoes?", "pt", "en"),
     ],
 )
-def test_not_knowing_is_said_and_a_person_offered(question: str, locale: str, language: str) -> None:
+def test_an_unanswerable_question_gets_not_found_and_an_offer_of_a_person(
+    question: str, locale: str, language: str
+) -> None:
     reply = ask(question, locale=locale, is_answerable=False)
     assert reply == Reply(say("not_found", language))
 
 
-def test_who_asks_how_to_reach_us_hears_of_the_button_unless_a_page_knows_better() -> None:
+def test_a_question_about_contact_names_the_button_unless_a_page_answers() -> None:
     page = Source(1, "Contact", "You reach us by phone at 0761 555 010.", "en")
     assert ask("How can I contact you?", is_answerable=False) == Reply(say("no_person", "en"))
     assert "0761" in ask("How can I contact you?", sources=(page,)).text
@@ -158,22 +160,22 @@ def test_who_asks_how_to_reach_us_hears_of_the_button_unless_a_page_knows_better
 @pytest.mark.parametrize(
     "sources", [(), (Source(1, "Empty", "", "en"),), (Source(1, "Head", "# Only a heading", "en"),)]
 )
-def test_nothing_to_quote_is_not_knowing(sources: tuple[Source, ...]) -> None:
+def test_nothing_to_quote_gets_not_found(sources: tuple[Source, ...]) -> None:
     assert ask("Do you sell kites?", sources=sources).text == say("not_found", "en")
 
 
-def test_a_wish_for_a_person_becomes_a_tool_call() -> None:
+def test_a_request_for_a_person_becomes_a_tool_call() -> None:
     reply = ask("I want to talk to a person", tools=(HUMAN,))
     (call,) = reply.calls
     assert call.name == "request_human"
     assert orjson.loads(call.arguments) == {"reason": "I want to talk to a person"}
 
 
-def test_a_wish_without_the_tool_names_the_button() -> None:
+def test_a_request_for_a_person_without_the_tool_names_the_button() -> None:
     assert ask("Mitarbeiter bitte") == Reply(say("no_person", "de"))
 
 
-def test_a_yes_to_our_offer_is_a_wish() -> None:
+def test_a_yes_to_the_offer_requests_a_person() -> None:
     offered = (ChatMessage("assistant", say("not_found", "en")),)
     assert ask("yes please", messages=offered, tools=(HUMAN,)).calls
     assert not ask("yes please", messages=(), tools=(HUMAN,)).calls
@@ -197,18 +199,18 @@ def test_courtesies_say_that_this_is_an_ai() -> None:
         ("So ein Scheiß!", "complaint"), ("Das hilft mir nicht weiter.", "complaint"), ("😡😡", "complaint"),
     ],
 )  # fmt: skip
-def test_a_courtesy_or_a_swear_word_is_answered_as_one(text: str, phrase: Phrase) -> None:
+def test_courtesies_and_swear_words_get_their_own_answers(text: str, phrase: Phrase) -> None:
     assert ask(text).text in {say(phrase, "en"), say(phrase, "de")}
 
 
 @pytest.mark.parametrize(
     "text", ["Is this a scam?", "Can you help me with my order?", "I have a question about returns"]
 )
-def test_what_says_more_than_that_is_no_courtesy(text: str) -> None:
+def test_a_message_that_says_more_is_not_a_courtesy(text: str) -> None:
     assert courtesy(text) is None
 
 
-def test_a_yes_to_who_was_offered_a_person_for_his_anger_is_a_wish() -> None:
+def test_a_yes_after_a_complaint_requests_a_person() -> None:
     said = (ChatMessage("user", "you are useless"), ChatMessage("assistant", say("complaint", "en")))
     assert ask("yes", messages=said, tools=(HUMAN,)).calls
 
@@ -230,11 +232,11 @@ def test_a_chain_of_follow_ups_keeps_its_subject() -> None:
          "How do I wash the jacket in cold water? And at what temperature?"),
     ],
 )  # fmt: skip
-def test_what_a_follow_up_names_takes_the_place_of_what_was_named(before: str, text: str, whole: str) -> None:
+def test_a_follow_up_replaces_what_was_named_before(before: str, text: str, whole: str) -> None:
     assert standalone(text, (ChatMessage("user", before),)) == whole
 
 
-def test_a_follow_up_is_rewritten_with_the_question_before() -> None:
+def test_a_follow_up_is_joined_with_the_previous_question() -> None:
     said = (ChatMessage("user", "Do you ship to Switzerland?"), ChatMessage("assistant", "Yes. [1]"))
     rewritten = ask("and how long?", purpose="rewrite", messages=said).text
     assert rewritten == "Do you ship to Switzerland? and how long?"
@@ -242,7 +244,7 @@ def test_a_follow_up_is_rewritten_with_the_question_before() -> None:
     assert ask(alone, purpose="rewrite", messages=said).text == alone
 
 
-def test_a_summary_quotes_what_was_wanted_and_answered() -> None:
+def test_a_summary_quotes_the_request_and_the_answer() -> None:
     said = (
         ChatMessage("user", "Hello"),
         ChatMessage("user", "Where is my parcel?"),
@@ -254,7 +256,7 @@ def test_a_summary_quotes_what_was_wanted_and_answered() -> None:
     )
 
 
-def test_hostile_markdown_is_cut_to_words_and_takes_no_time() -> None:
+def test_hostile_markdown_is_reduced_to_text_quickly() -> None:
     wild = "![x](http://evil.example/a.png) <script>alert(1)</script> " + "**a" * 3000 + "\n" + "[" * 5000 + "|" * 5000
     text = ask("alert", sources=(Source(1, "Wild", wild, "en"),)).text
     assert "evil.example" not in text
@@ -269,7 +271,7 @@ def test_pieces_keep_order_headings_and_words() -> None:
     assert pieces[-1].heading == "Refunds"
 
 
-async def test_the_provider_streams_small_pieces_and_can_be_stopped() -> None:
+async def test_the_provider_streams_and_can_be_stopped() -> None:
     request = ModelRequest("answer", (), question="How long can I return items?", sources=SOURCES, tools=(HUMAN,))
     events = [event async for event in BuiltinProvider().stream(request)]
     pieces = [event.text for event in events if isinstance(event, TextDelta)]
@@ -285,14 +287,14 @@ async def test_the_provider_streams_small_pieces_and_can_be_stopped() -> None:
         await asyncio.create_task(forever())
 
 
-async def test_the_provider_ends_a_handover_with_its_call() -> None:
+async def test_the_provider_ends_a_handoff_with_its_call() -> None:
     request = ModelRequest("answer", (), question="human please", tools=(HUMAN,))
     events = [event async for event in BuiltinProvider().stream(request)]
     assert isinstance(events[-2], ToolCall)
     assert events[-1].finish_reason == "tool_calls"  # type: ignore[union-attr]
 
 
-def test_a_long_read_holds_up_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_answer_does_not_block_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     somebody_else = threading.Event()
     heard: list[bool] = []
 
@@ -330,13 +332,13 @@ def test_a_long_read_holds_up_nobody_else(monkeypatch: pytest.MonkeyPatch) -> No
         ("", None),
     ],
 )
-def test_several_questions_are_parted_where_the_first_can_be_meant_alone(
+def test_several_questions_are_split_if_the_first_makes_sense_alone(
     said: str, questions: tuple[str, ...] | None
 ) -> None:
     assert tuple(part.said for part in questions_in(said)) == (questions or (said,))
 
 
-def test_a_question_that_leans_on_the_first_is_searched_for_with_it() -> None:
+def test_a_question_that_depends_on_the_first_is_searched_for_with_it() -> None:
     first, second, third = questions_in("What does the tent cost and is it in stock? Can I return boots?")
     assert first.sought == first.said == "What does the tent cost"
     assert second.sought == "What does the tent cost is it in stock?"
@@ -362,7 +364,7 @@ def test_each_of_several_questions_is_answered_from_its_own_sources() -> None:
         ("Acceptez-vous Klarna ?", "fr", "Je n’ai rien trouvé dans nos pages d’aide sur « Acceptez-vous Klarna »."),
     ],
 )
-def test_of_several_questions_the_one_without_an_answer_is_named_last(klarna: str, language: str, ends: str) -> None:
+def test_an_unanswered_one_of_several_questions_is_named_last(klarna: str, language: str, ends: str) -> None:
     parts = (
         ModelRequest("answer", (), question=klarna, sources=(DELIVERY,), is_answerable=False),
         ModelRequest("answer", (), question="Are gift cards paid out?", sources=(RETURNS,)),
@@ -373,7 +375,7 @@ def test_of_several_questions_the_one_without_an_answer_is_named_last(klarna: st
     assert text.endswith(f"\n\n{ends}")
 
 
-def test_a_question_that_another_one_leans_on_is_not_named_where_that_is_answered() -> None:
+def test_a_question_answered_with_its_follow_up_is_not_named() -> None:
     leaning = "Where do I get laces what do they cost?"
     parts = (
         ModelRequest("answer", (), question="Where do I get laces", sources=(DELIVERY,), is_answerable=False),
@@ -402,7 +404,7 @@ def test_a_piece_that_answers_two_questions_is_quoted_once() -> None:
     assert text == "Returns cost nothing and take 14 days. [1]"
 
 
-def test_what_a_part_only_tells_is_not_named_as_a_question() -> None:
+def test_a_part_that_is_a_statement_is_not_named_as_a_question() -> None:
     parts = (
         ModelRequest("answer", (), question="I bought a canoe", sources=(DELIVERY,), is_answerable=False),
         ModelRequest("answer", (), question="Are gift cards paid out?", sources=(RETURNS,)),

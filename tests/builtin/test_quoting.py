@@ -6,8 +6,8 @@ import pytest
 
 from supportbot.builtin.answerer import reply_to
 from supportbot.builtin.phrases import say
-from supportbot.builtin.quoting import CHARACTERS_MOST, LINES_MOST
-from supportbot.builtin.ranking import COMPARED_MOST, worth_checking, worth_comparing
+from supportbot.builtin.quoting import MAX_CHARACTERS, MAX_LINES
+from supportbot.builtin.ranking import MAX_COMPARED, worth_checking, worth_comparing
 from supportbot.llm.types import ModelRequest, Source
 
 DRYER = "Without a dryer, hang the jacket up to dry."
@@ -29,24 +29,24 @@ def first(question: str, *sources: Source, **changes: Any) -> str:
     return answer(question, *sources, **changes).split("\n\n")[0]
 
 
-def test_of_pieces_with_the_same_words_the_nearer_in_meaning_is_quoted() -> None:
+def test_of_pieces_with_the_same_words_the_more_similar_one_is_quoted() -> None:
     elsewhere = Source(2, "Washing", WOOL, "en")
     sources = (Source(1, "Washing", DRYER, "en"), elsewhere)
-    assert first(ASKED, *sources, nearness={DRYER: 0.81, WOOL: 0.88}) == f"{WOOL} [2]"
-    assert first(ASKED, *sources, nearness={DRYER: 0.88, WOOL: 0.81}) == f"{DRYER} [1]"
+    assert first(ASKED, *sources, similarities={DRYER: 0.81, WOOL: 0.88}) == f"{WOOL} [2]"
+    assert first(ASKED, *sources, similarities={DRYER: 0.88, WOOL: 0.81}) == f"{DRYER} [1]"
 
 
-def test_nearness_counts_the_same_in_every_model_s_band() -> None:
-    narrow = answer(ASKED, BOTH, nearness={DRYER: 0.861, WOOL: 0.864})
-    assert narrow == answer(ASKED, BOTH, nearness={DRYER: -0.2, WOOL: 0.7})
+def test_similarity_is_scaled_to_each_models_band() -> None:
+    narrow = answer(ASKED, BOTH, similarities={DRYER: 0.861, WOOL: 0.864})
+    assert narrow == answer(ASKED, BOTH, similarities={DRYER: -0.2, WOOL: 0.7})
 
 
-def test_nearness_that_is_all_the_same_decides_nothing() -> None:
-    assert answer(ASKED, BOTH, nearness={DRYER: 0.5, WOOL: 0.5}) == answer(ASKED, BOTH)
+def test_equal_similarities_decide_nothing() -> None:
+    assert answer(ASKED, BOTH, similarities={DRYER: 0.5, WOOL: 0.5}) == answer(ASKED, BOTH)
 
 
 @pytest.mark.parametrize("strong", [1, 2])
-def test_of_equal_pieces_the_one_that_search_stands_by_is_quoted_first(strong: int) -> None:
+def test_of_equal_pieces_the_one_with_the_better_search_score_is_quoted_first(strong: int) -> None:
     weights = {1: 0.3, 2: 0.3} | {strong: 1.0}
     sources = (
         Source(1, "Repairs", "A zip is repaired within ten days.", "en", weight=weights[1]),
@@ -61,29 +61,29 @@ def test_a_paragraph_is_quoted_whole() -> None:
     assert text == "A gift card is valid for three years. [1] It comes by e-mail. [1] Nobody can pay it out. [1]"
 
 
-def test_of_a_long_paragraph_the_part_around_the_answer_is_quoted_and_the_rest_is_named() -> None:
+def test_a_long_paragraph_is_cut_around_its_answer_with_a_note() -> None:
     noise = " ".join(f"Tents number {number} are made of strong and light cloth by hand." for number in range(20))
     text = answer("who makes zips", Source(1, "Tents", f"{noise} Zips are made in Italy. {noise}", "en"))
     assert "Zips are made in Italy. [1]" in text
     assert text.endswith(say("goes_on", "en"))
-    assert len(text) < CHARACTERS_MOST + 200
+    assert len(text) < MAX_CHARACTERS + 200
 
 
-def test_of_a_long_list_some_items_are_quoted_with_its_lead() -> None:
+def test_a_long_list_is_quoted_in_part_with_its_lead() -> None:
     items = "\n".join(f"- Part number {number} of the tent" for number in range(30))
     text = answer("which parts", Source(1, "Parts", f"These parts are sold:\n\n{items}", "en"))
     assert text.startswith("These parts are sold: [1]\n- Part number 0 of the tent [1]")
-    assert text.count("\n- ") == LINES_MOST
+    assert text.count("\n- ") == MAX_LINES
     assert text.endswith(f"\n{say('goes_on', 'en')}")
 
 
-def test_a_list_without_a_lead_stands_under_its_heading() -> None:
+def test_a_list_without_a_lead_is_quoted_under_its_heading() -> None:
     page = "## How to return\n\n1. Print the label.\n2. Drop the parcel off."
     text = answer("how do I print the label", Source(1, "Returns", page, "en"))
     assert text == "How to return: [1]\n1. Print the label. [1]\n2. Drop the parcel off. [1]"
 
 
-def test_a_heading_that_stands_before_the_passage_is_not_cited() -> None:
+def test_a_heading_outside_the_passage_is_not_cited() -> None:
     source = Source(
         1, "Vouchers", "- Its date has passed.\n- It was used before.", "en", heading="Why a code is refused"
     )
@@ -91,7 +91,7 @@ def test_a_heading_that_stands_before_the_passage_is_not_cited() -> None:
     assert text == "Why a code is refused:\n- Its date has passed. [1]\n- It was used before. [1]"
 
 
-def test_an_item_keeps_the_items_below_it() -> None:
+def test_an_item_is_quoted_with_its_sub_items() -> None:
     page = "- Boots\n  - Cairn, in leather\n- Tents"
     text = answer("boots in leather", Source(1, "Goods", page, "en"))
     assert text == "- Boots [1]\n  - Cairn, in leather [1]\n- Tents [1]"
@@ -103,7 +103,7 @@ def test_a_listing_is_quoted_in_its_fence() -> None:
     assert text == "Reset the device with this command: [1]\n```\nreset --now\n```\n[1]"
 
 
-def test_two_pieces_of_one_passage_stand_in_the_order_of_the_page() -> None:
+def test_two_pieces_of_one_passage_are_in_reading_order() -> None:
     page = "You can return anything within 60 days.\n\nReturn anything from the sale within 60 days, too."
     text = answer("How long can I return anything from the sale?", Source(1, "Returns", page, "en"))
     assert text.startswith("You can return anything within 60 days. [1]\n\nReturn anything from the sale")
@@ -114,7 +114,7 @@ def test_a_piece_far_behind_is_left_out() -> None:
     assert answer("proofing jacket washes", Source(1, "Jacket", page, "en")).count("[1]") == 1
 
 
-def test_a_page_in_another_language_is_named_in_the_customer_s() -> None:
+def test_a_page_in_another_language_is_announced_in_the_customers() -> None:
     english = Source(1, "Payment", "We accept PayPal.", "en")
     assert answer("Puis-je payer avec PayPal sur votre site ?", english, locale="fr") == (
         "Notre page à ce sujet est en anglais :\n\nWe accept PayPal. [1]"
@@ -124,7 +124,7 @@ def test_a_page_in_another_language_is_named_in_the_customer_s() -> None:
     )
 
 
-def test_a_customer_who_reads_none_of_our_languages_gets_one_of_them_english_first() -> None:
+def test_without_a_page_in_the_customers_language_one_language_is_quoted_preferably_english() -> None:
     german = Source(1, "Zahlung", "Wir nehmen PayPal und Visa.", "de", weight=1.0)
     english = Source(2, "Payment", "We accept PayPal and Visa.", "en", weight=0.8)
     text = answer("Puis-je payer avec PayPal sur votre site ?", german, english, locale="fr")
@@ -134,7 +134,7 @@ def test_a_customer_who_reads_none_of_our_languages_gets_one_of_them_english_fir
     assert "[1]" in answer("Puis-je payer avec PayPal sur votre site ?", german, weak, locale="fr")
 
 
-def test_a_follow_up_is_answered_by_what_was_looked_up() -> None:
+def test_a_follow_up_is_answered_by_what_was_searched_for() -> None:
     sources = (
         Source(1, "Delivery", "Delivery to Austria takes 4 days.", "en"),
         Source(2, "Delivery", "Delivery to Switzerland takes 6 days.", "en"),
@@ -152,21 +152,21 @@ def test_a_follow_up_is_answered_by_what_was_looked_up() -> None:
         "How do I delete a device?",
     ],
 )
-def test_pointers_code_and_cut_off_leads_do_not_come_first(noise: str) -> None:
+def test_pointers_code_and_leads_without_a_list_rank_low(noise: str) -> None:
     source = Source(1, "Devices", f"{noise}\n\nPress the bin beside a device and it is gone.", "en")
     text = answer("delete a device", source)
     assert "Press the bin beside a device and it is gone. [1]" in text
     assert not text.startswith("To delete a device:")
 
 
-def test_few_pieces_are_worth_comparing_each_in_its_place() -> None:
+def test_only_the_best_pieces_are_compared_each_with_its_title() -> None:
     body = "## Cost\n\n" + "\n\n".join(f"Repair number {number} of the zip costs money." for number in range(20))
     texts = worth_comparing(request("what does a zip repair cost", Source(1, "Zips", body, "en")))
-    assert len(texts) == COMPARED_MOST
+    assert len(texts) == MAX_COMPARED
     assert texts["Repair number 0 of the zip costs money."] == "Zips\nCost\nRepair number 0 of the zip costs money."
 
 
-def test_what_will_be_quoted_is_checked_line_by_line() -> None:
+def test_the_best_line_of_each_quoted_piece_is_checked() -> None:
     page = "A zip costs €25. Poles are free.\n\nTents are sold."
     asked = request("what does a zip cost", Source(1, "Prices", page, "en"))
     assert worth_checking(asked)["A zip costs €25."] == "Prices\nA zip costs €25."
@@ -178,16 +178,16 @@ def test_a_row_is_compared_with_the_names_of_its_columns() -> None:
     assert text == "Delivery\nTo Working days Austria 3"
 
 
-def test_nothing_is_worth_comparing_where_nothing_is_quoted() -> None:
+def test_nothing_is_compared_if_nothing_is_quoted() -> None:
     assert worth_comparing(request("anything", BOTH, is_answerable=False)) == {}
     assert worth_comparing(request("anything")) == {}
 
 
-def test_an_answerable_question_with_a_sentence_is_never_not_found() -> None:
+def test_an_answerable_question_with_a_sentence_is_always_answered() -> None:
     assert answer("qwertz", Source(1, "Zips", "A zip costs money.", "en")) != say("not_found", "en")
 
 
-def test_two_pages_that_say_a_thing_in_the_same_words_say_it_once() -> None:
+def test_the_same_words_on_two_pages_are_quoted_once() -> None:
     one = Source(1, "Costs", "Delivery to Switzerland costs €14.90.", "en")
     two = Source(2, "Abroad", "Delivery to **Switzerland** costs €14.90.", "en")
     assert answer("What does delivery to Switzerland cost?", one, two).count("€14.90") == 1
@@ -201,7 +201,7 @@ def test_two_pages_that_say_a_thing_in_the_same_words_say_it_once() -> None:
         ("Shipping to Austria costs €6.90.", "Shipping to Austria costs €9.90."),
     ],
 )
-def test_sentences_that_differ_in_the_word_that_matters_are_two(one: str, two: str) -> None:
+def test_sentences_that_differ_in_one_word_are_both_quoted(one: str, two: str) -> None:
     asked = f"{one} {two}"
     said = answer(asked, Source(1, "Rules", one, "en"), Source(2, "Rules", two, "en"))
     assert one in said and two in said
@@ -215,13 +215,13 @@ def test_sentences_that_differ_in_the_word_that_matters_are_two(one: str, two: s
         ("| Zip | |", "Zip"),
     ],
 )
-def test_a_row_is_read_aloud(row: str, said: str) -> None:
+def test_a_table_row_is_quoted_as_text(row: str, said: str) -> None:
     page = f"| What | How much |\n|---|---|\n{row}\n"
     asked = "how much " + " ".join(row.replace("|", " ").split())
     assert f"- {said} [1]" in answer(asked, Source(1, "Table", page, "en"))
 
 
-def test_a_follow_up_s_own_words_count_for_more() -> None:
+def test_a_follow_ups_own_words_weigh_more() -> None:
     sources = (
         Source(1, "Delivery", "Delivery to Austria takes three days.", "en"),
         Source(2, "Delivery", "Delivery to Spain takes six days.", "en"),

@@ -1,4 +1,4 @@
-"""The town that the storm goes over: the product, process by process."""
+"""The system under the storm: the product, process by process."""
 
 import os
 import random
@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from supportbot.embedded.ports import free_port
-from tests.chaos.town import Town
+from tests.chaos.system import System
 from tests.embedded.instance import open_to_postgres
-from tests.flows.house import built
+from tests.flows.stack import built
 
 
 @pytest.fixture
@@ -24,14 +24,14 @@ def model_port() -> int:
 
 
 @pytest.fixture
-def town(tmp_path_factory: pytest.TempPathFactory, model_port: int) -> Iterator[Town]:
+def system(tmp_path_factory: pytest.TempPathFactory, model_port: int) -> Iterator[System]:
     model = {
         "OPENAI_BASE_URL": f"http://127.0.0.1:{model_port}/v1", "OPENAI_API_KEY": "none", "OPENAI_MODEL": "scripted",
     }  # fmt: skip
-    with built(open_to_postgres(tmp_path_factory.mktemp("chaos"))) as house:
-        town = Town(house, house.child("web", **model), house.child("worker"), house.child("beat"), house.shop())
+    with built(open_to_postgres(tmp_path_factory.mktemp("chaos"))) as stack:
+        system = System(stack, stack.child("web", **model), stack.child("worker"), stack.child("beat"), stack.shop())
         try:
-            town.start()
-            yield town
+            system.start()
+            yield system
         finally:
-            town.stop()
+            system.stop()

@@ -1,4 +1,4 @@
-"""A model that does what it is told: whoever asks for an amount of an order gets the call for it."""
+"""An obedient model: a request for an amount of an order gets the call for it."""
 
 import json
 import re
@@ -10,13 +10,13 @@ from tests.modelserver.behaviour import Call
 _WISH = re.compile(r"Pay back ([0-9.]+) of ([A-Z0-9-]+)")
 
 
-def wish(amount: str, order: str) -> str:
+def refund(amount: str, order: str) -> str:
     """Return the words for a refund, as this model understands them."""
     return f"Pay back {amount} of {order}, please."
 
 
 class ObligingModel(ModelServer):
-    """Answers by what was said last, however often it is asked: a killed process asks again."""
+    """Answers by the last message, however often it is called, since a killed process calls again."""
 
     async def _chat(self, behaviour: Behaviour, body: dict[str, Any], writer: Any) -> None:
         await super()._chat(_answer_to(body), body, writer)

@@ -1,4 +1,4 @@
-"""Customers in a storm: each wants one small refund after the other, and holds on through every lost connection."""
+"""Customers in a storm: each requests one small refund after the other, and persists through every lost connection."""
 
 import asyncio
 import uuid
@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from websockets.exceptions import WebSocketException
 
-from tests.chaos.model import wish
-from tests.chaos.town import Town
-from tests.flows.house import STOREFRONT
+from tests.chaos.model import refund
+from tests.chaos.system import System
 from tests.flows.people import call
+from tests.flows.stack import STOREFRONT
 from tests.widget.page import Socket, open_socket
 
 FINAL: Final = frozenset({"action.succeeded", "action.failed", "action.cancelled", "action.rejected", "action.expired"})
@@ -25,11 +25,11 @@ PAUSE_SECONDS: Final = 0.4
 
 
 class Away(Exception):
-    """The product does not answer as it should at this moment."""
+    """The product does not answer properly at this moment."""
 
 
 @dataclass
-class Wish:
+class Refund:
     amount: str
     client_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     is_acked: bool = False
@@ -42,26 +42,26 @@ class Wish:
 class Shopper:
     """One customer, their one conversation and its log as they saw it."""
 
-    town: Town
+    system: System
     subject: str
     order: str
     token: str
     conversation: str = ""
     log: list[dict[str, Any]] = field(default_factory=list)
-    wishes: list[Wish] = field(default_factory=list)
+    refunds_wanted: list[Refund] = field(default_factory=list)
     reconnects: int = 0
 
     async def shop_until(self, is_over: Callable[[], bool]) -> None:
         """Have one refund after the other carried out; end with the one at hand once it is over."""
         while not is_over():
-            cents = len(self.wishes) + 1
-            self.wishes.append(Wish(f"{cents // 100}.{cents % 100:02}"))
-            await self._hold_on(self.wishes[-1])
+            cents = len(self.refunds_wanted) + 1
+            self.refunds_wanted.append(Refund(f"{cents // 100}.{cents % 100:02}"))
+            await self._hold_on(self.refunds_wanted[-1])
             if any(event["event"] == "handoff.requested" for event in self.log):
                 # The assistant keeps silent where a person was asked for.
                 self.conversation, self.log = "", []
 
-    async def _hold_on(self, wanted: Wish) -> None:
+    async def _hold_on(self, wanted: Refund) -> None:
         while not wanted.outcome:
             try:
                 async with self._socket() as socket:
@@ -73,25 +73,25 @@ class Shopper:
     @asynccontextmanager
     async def _socket(self) -> AsyncIterator[Socket]:
         """Open a socket and read what was missed."""
-        body = {"channel": self.town.house.demo["channel"], "token": self.token}
+        body = {"channel": self.system.stack.demo["channel"], "token": self.token}
         if self.conversation:
             body["conversation"] = self.conversation
-        status, granted = await call(self.town.address, "POST", "/api/v1/widget/tickets", body, Origin=STOREFRONT)
+        status, granted = await call(self.system.address, "POST", "/api/v1/widget/tickets", body, Origin=STOREFRONT)
         if status != 201:
             raise Away(f"{status} for a ticket")
         self.conversation = granted["conversation"]
-        async with open_socket(self.town.address, origin=STOREFRONT) as socket:
+        async with open_socket(self.system.address, origin=STOREFRONT) as socket:
             await socket.say("hello", ticket=granted["ticket"], last_seq=self._last_seq)
             welcome = await socket.next(PATIENCE_SECONDS)
             if welcome["type"] != "welcome":
                 raise Away(welcome["type"])
             yield socket
 
-    async def _carry_through(self, socket: Socket, wanted: Wish) -> None:
-        """Say what is still to be said, and read until this wish has its end or the line is dead."""
+    async def _carry_through(self, socket: Socket, wanted: Refund) -> None:
+        """Say what is still to be said, and read until this refund has its end or the line is dead."""
         if not wanted.is_acked:
             for _ in range(TWICE):
-                await socket.say("message", client_id=wanted.client_id, text=wish(wanted.amount, self.order))
+                await socket.say("message", client_id=wanted.client_id, text=refund(wanted.amount, self.order))
         elif wanted.card is not None and not wanted.is_confirmed:
             await self._confirm(socket, wanted)
         quiet = 0
@@ -106,7 +106,7 @@ class Shopper:
                 continue
             await self._take(socket, wanted, frame)
 
-    async def _take(self, socket: Socket, wanted: Wish, frame: dict[str, Any]) -> None:
+    async def _take(self, socket: Socket, wanted: Refund, frame: dict[str, Any]) -> None:
         match frame["type"]:
             case "ack" if frame["client_id"] == wanted.client_id:
                 wanted.is_acked = True
@@ -121,7 +121,7 @@ class Shopper:
             case "reset":
                 raise AssertionError("the log was reset under a reader who had missed little")
 
-    async def _hear(self, socket: Socket, wanted: Wish, event: dict[str, Any]) -> None:
+    async def _hear(self, socket: Socket, wanted: Refund, event: dict[str, Any]) -> None:
         assert event["prev_seq"] == self._last_seq, f"{event['prev_seq']} follows {self._last_seq}"
         self.log.append(event)
         name, payload = event["event"], event["payload"]
@@ -143,14 +143,14 @@ class Shopper:
 
     def story(self) -> str:
         """Return where this customer stands, for the report of a failure."""
-        return f"{self.subject}: {self.wishes[-1:]} after {[event['event'] for event in self.log[-6:]]}"
+        return f"{self.subject}: {self.refunds_wanted[-1:]} after {[event['event'] for event in self.log[-6:]]}"
 
-    async def _confirm(self, socket: Socket, wanted: Wish) -> None:
+    async def _confirm(self, socket: Socket, wanted: Refund) -> None:
         assert wanted.card is not None
         for _ in range(TWICE):
             await socket.say("confirm", request=wanted.card["request"], digest=wanted.card["digest"])
 
-    def _follow(self, wanted: Wish, name: str) -> None:
+    def _follow(self, wanted: Refund, name: str) -> None:
         if name in FINAL:
             wanted.outcome = name
         elif name == "action.queued":

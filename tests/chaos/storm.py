@@ -1,4 +1,4 @@
-"""Random kills, drops and second deliveries, one after the other; the seed says which, when and for how long."""
+"""Random kills, dropped connections and second deliveries, one after the other, all determined by a seed."""
 
 import asyncio
 import random
@@ -13,7 +13,7 @@ import psycopg
 from kombu.exceptions import OperationalError as BrokerDown
 
 from supportbot.embedded.children import ChildProcess
-from tests.chaos.town import Town
+from tests.chaos.system import System
 
 # How often each is chosen. What stands in the path of money is hit most.
 WEIGHTS: Final = {
@@ -27,7 +27,7 @@ LULL_SECONDS: Final = 3.0
 
 @dataclass
 class Storm:
-    town: Town
+    system: System
     seed: int
     pulse: Callable[[], int]  # grows with every event that a customer hears
     story: list[tuple[float, str]] = field(default_factory=list)  # what was struck, and when
@@ -35,20 +35,20 @@ class Storm:
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
 
-    async def rage(self, blows: int) -> None:
+    async def strike(self, blows: int) -> None:
         """Strike so many times, and let everything stand again afterwards."""
         kinds, weights, began = list(WEIGHTS), list(WEIGHTS.values()), time.monotonic()
         for _ in range(blows):
             await asyncio.sleep(self.chance.uniform(0.1, PAUSE_SECONDS))
-            self.town.keep_up()
+            self.system.keep_up()
             await self._let_something_happen()
             kind = self.chance.choices(kinds, weights)[0]
             self.story.append((round(time.monotonic() - began, 1), kind))
             await self._strikes[kind]()
-        await self.town.shop_does()
+        await self.system.shop_does()
 
     async def _let_something_happen(self) -> None:
-        """Wait a little for somebody to get ahead: blows upon a town where nothing moves would prove nothing."""
+        """Wait a little for somebody to get ahead: blows upon a system where nothing moves would prove nothing."""
         before = self.pulse()
         for _ in range(int(LULL_SECONDS / 0.1)):
             if self.pulse() != before:
@@ -61,35 +61,35 @@ class Storm:
 
     @property
     def _strikes(self) -> dict[str, Callable[[], Awaitable[None]]]:
-        town = self.town
+        system = self.system
         return {
-            "worker": lambda: self._kill(town.worker),
-            "web": lambda: self._kill(town.web),
-            "beat": lambda: self._kill(town.beat),
-            "shop": lambda: self._kill(town.shop),
-            "broker": lambda: self._kill_server(town.house.valkey),
-            "database": lambda: self._kill_server(town.house.postgres),
+            "worker": lambda: self._kill(system.worker),
+            "web": lambda: self._kill(system.web),
+            "beat": lambda: self._kill(system.beat),
+            "shop": lambda: self._kill(system.shop),
+            "broker": lambda: self._kill_server(system.stack.valkey),
+            "database": lambda: self._kill_server(system.stack.postgres),
             "connections": self._cut,
             "again": self._deliver_again,
-            "reply": lambda: town.shop_does(drop_reply=self.chance.randint(1, 3)),
-            "failures": lambda: town.shop_does(fail_next=self.chance.randint(1, 4)),
-            "slowness": lambda: town.shop_does(delay_seconds=self.chance.uniform(1, 10)),
+            "reply": lambda: system.shop_does(drop_reply=self.chance.randint(1, 3)),
+            "failures": lambda: system.shop_does(fail_next=self.chance.randint(1, 4)),
+            "slowness": lambda: system.shop_does(delay_seconds=self.chance.uniform(1, 10)),
         }
 
     async def _kill(self, child: ChildProcess) -> None:
-        self.town.kill(child.process)
+        self.system.kill(child.process)
         await asyncio.sleep(self.chance.uniform(0, DOWN_SECONDS))
-        self.town.keep_up()
+        self.system.keep_up()
 
     async def _kill_server(self, server: "object") -> None:
-        self.town.kill(server._process)  # type: ignore[attr-defined]  # no other door to a kill -9
+        self.system.kill(server._process)  # type: ignore[attr-defined]  # no other door to a kill -9
         await asyncio.sleep(self.chance.uniform(0, DOWN_SECONDS))
         server.start()  # type: ignore[attr-defined]
 
     async def _cut(self) -> None:
         with suppress(psycopg.OperationalError):  # it is starting up again at this moment
-            self.town.cut_connections()
+            self.system.cut_connections()
 
     async def _deliver_again(self) -> None:
         with suppress(psycopg.OperationalError, BrokerDown):
-            self.town.deliver_again()
+            self.system.deliver_again()

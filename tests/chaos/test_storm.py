@@ -1,4 +1,4 @@
-"""Processes are killed and lines are cut while customers have their money paid back: nothing doubled, lost or stuck.
+"""Processes are killed and connections cut while customers get refunds: nothing is doubled, lost or stuck.
 
     pytest tests/chaos                        a short storm, part of every run
     pytest tests/chaos -m chaos -s            the long one: 200 blows, about ten minutes
@@ -15,13 +15,13 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.chaos import books
+from tests.chaos import invariants
 from tests.chaos.model import ObligingModel
 from tests.chaos.shoppers import Shopper
 from tests.chaos.storm import Storm
-from tests.chaos.town import Town
-from tests.flows.house import STOREFRONT
+from tests.chaos.system import System
 from tests.flows.people import call
+from tests.flows.stack import STOREFRONT
 
 Report = Callable[[str, object], None]
 SHORT, LONG = 6, 200
@@ -29,45 +29,45 @@ SHOPPERS = 5
 
 
 @pytest.mark.chaos
-async def test_a_short_storm(town: Town, model_port: int, seed: int, record_property: Report) -> None:
-    await weather(town, model_port, seed, SHORT, record_property)
+async def test_a_short_storm(system: System, model_port: int, seed: int, record_property: Report) -> None:
+    await run_storm(system, model_port, seed, SHORT, record_property)
 
 
 @pytest.mark.chaos
 @pytest.mark.long
-async def test_a_long_storm(town: Town, model_port: int, seed: int, record_property: Report) -> None:
-    await weather(town, model_port, seed, int(os.environ.get("CHAOS_BLOWS", LONG)), record_property)
+async def test_a_long_storm(system: System, model_port: int, seed: int, record_property: Report) -> None:
+    await run_storm(system, model_port, seed, int(os.environ.get("CHAOS_BLOWS", LONG)), record_property)
 
 
-async def weather(town: Town, model_port: int, seed: int, blows: int, record_property: Report) -> None:
+async def run_storm(system: System, model_port: int, seed: int, blows: int, record_property: Report) -> None:
     """Let customers shop through a storm, and look at every record afterwards."""
     over, shoppers = asyncio.Event(), list[Shopper]()
-    storm = Storm(town, seed, pulse=lambda: sum(len(shopper.log) for shopper in shoppers))
+    storm = Storm(system, seed, pulse=lambda: sum(len(shopper.log) for shopper in shoppers))
     async with ObligingModel(port=model_port):
-        shoppers += [await shopper_for(town, subject, order) for subject, order in await town.orders(SHOPPERS)]
+        shoppers += [await shopper_for(system, subject, order) for subject, order in await system.orders(SHOPPERS)]
         shopping = asyncio.gather(*(shopper.shop_until(over.is_set) for shopper in shoppers))
         try:
-            await storm.rage(blows)
+            await storm.strike(blows)
             over.set()
-            seconds = await books.settled(town)
-            async with asyncio.timeout(books.SECONDS_TO_SETTLE):
+            seconds = await invariants.settled(system)
+            async with asyncio.timeout(invariants.SECONDS_TO_SETTLE):
                 await shopping
         except (AssertionError, TimeoutError):
             stories = "\n".join(shopper.story() for shopper in shoppers)
-            sys.stdout.write(f"seed {seed}: {storm.story}\n{stories}\n{town.last_line()}\n")
+            sys.stdout.write(f"seed {seed}: {storm.story}\n{stories}\n{system.last_line()}\n")
             raise
-    after = await books.read(town, seconds)
-    told = books.summary(after, shoppers, storm.done, seed)
+    after = await invariants.read(system, seconds)
+    told = invariants.summary(after, shoppers, storm.done, seed)
     record_property("storm", told)
     sys.stdout.write(json.dumps(told) + "\n")
-    books.check_money(after)
-    books.check_ledger(town, after)
-    books.check_logs(after)
-    books.check_shoppers(shoppers)
-    books.check_audit(town, after)
-    assert any(wish.outcome == "action.succeeded" for shopper in shoppers for wish in shopper.wishes)
+    invariants.check_money(after)
+    invariants.check_ledger(system, after)
+    invariants.check_logs(after)
+    invariants.check_shoppers(shoppers)
+    invariants.check_audit(system, after)
+    assert any(refund.outcome == "action.succeeded" for shopper in shoppers for refund in shopper.refunds_wanted)
 
 
-async def shopper_for(town: Town, subject: str, order: str) -> Shopper:
+async def shopper_for(system: System, subject: str, order: str) -> Shopper:
     _, signed = await call(STOREFRONT, "POST", "/api/token", {"customer": subject})
-    return Shopper(town, subject, order, signed["token"])
+    return Shopper(system, subject, order, signed["token"])

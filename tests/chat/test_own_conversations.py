@@ -165,7 +165,7 @@ def test_a_transcript_names_authors_times_and_sources(
     assert answer["Content-Type"] == "text/plain; charset=utf-8"
     assert answer["Content-Disposition"].startswith('attachment; filename="chat-')
     assert text.startswith("Conversation with Wrenfell Outdoor\n") and "Times are in Europe/Berlin." in text
-    assert "[2026-11-25 10:30] You\nHow long do refunds take?\n" in text
+    assert "[25 Nov 2026 10:30] You\nHow long do refunds take?\n" in text
     assert (
         "Assistant (AI)\nFive days [1].\nSources:\n  [1] Refunds & returns https://shop.example/help/refunds\n" in text
     )
@@ -182,7 +182,7 @@ def test_a_transcript_holds_cards_and_receipts(alices: APIClient, alice: Custome
     told(conversation, "action.failed", **card, reason={"code": "x", "text": "The shop said no."})
     text = transcript(alices, conversation).content.decode()
     assert "Prepared, waiting for your confirmation: Refund €49.90\n  Order: A-1\n" in text
-    assert "Done: Refund €49.90\n  Order: A-1\n  Amount: 49.90 EUR\n  To: Card 4242\n  Reference: rf_1\n" in text
+    assert "Done: Refund €49.90\n  Order: A-1\n  Amount: €49.90\n  Refunded to: Card 4242\n  Reference: rf_1\n" in text
     assert "Not done: Refund €49.90\n  The shop said no.\n" in text
 
 
@@ -195,6 +195,15 @@ def test_a_german_transcript_is_german(alices: APIClient, alice: Customer) -> No
     text = transcript(alices, conversation).content.decode()
     assert text.startswith("Gespräch mit") and "] Sie\nHallo\n" in text
     assert "Der Assistent konnte nicht antworten." in text and "unknown" not in text
+
+
+def test_a_transcript_is_in_the_language_the_customer_wrote(alices: APIClient, alice: Customer) -> None:
+    conversation = said(alice, "Chciałbym zwrócić zamówienie, bo koszula jest za mała.", locale="en")
+    receipt = {"order": "A-1", "amount": "49.90", "currency": "EUR"}
+    told(conversation, "action.succeeded", request=str(uuid4()), action="refund_order", title="Zwrot", receipt=receipt)
+    text = transcript(alices, conversation).content.decode()
+    assert text.startswith("Rozmowa: Wrenfell Outdoor\n")
+    assert "Wykonano: Zwrot\n  Zamówienie: A-1\n  Kwota: 49,90\u00a0€\n" in text
 
 
 def test_a_long_transcript_is_complete(alices: APIClient, alice: Customer) -> None:

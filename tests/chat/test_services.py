@@ -23,7 +23,7 @@ from supportbot.chat.turns import claim_turn
 from supportbot.errors import NotFound, SupportBotError
 
 pytestmark = pytest.mark.django_db
-NOTICE = 1  # every log begins with it
+NOTICE = 1  # the sequence number of the AI notice, with which every log begins
 
 
 def said(conversation: Conversation) -> list[str]:

@@ -7,21 +7,33 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.timezone import now
 
 from actions import audit
+from actions.connections.models import Connection
+from actions.definitions.models import ActionDefinition, DefinitionCase
+from actions.definitions.services import save_draft
 from actions.models import ActionPolicy, ActionRequest
 from actions.policies import ensure_policies
-from kb.models import Article, Collection
+from kb.models import Article, Collection, Source, SourceItem, SourceRun, Synonyms
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import ApiKey, Channel, Customer, Membership, User, Workspace
 from supportbot.accounts.services import add_member, create_channel, issue_api_key
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message, start_conversation
-from supportbot.llm.models import LLMCall
+from supportbot.evals.models import Run, Suite
+from supportbot.evals.reading import read_suite
+from supportbot.evals.services import save_suite, start_run
+from supportbot.ids import uuid7
+from supportbot.llm.models import LLMCall, ModelConnection
+from supportbot.releases.document import Document, stored
+from supportbot.releases.models import Release
+from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint
+from supportbot.webhooks.signing import new_secret
 
 Enter = Callable[[str], Client]
 ROLES = ("editor", "agent", "supervisor", "admin")
-# Stands in every row below, so that a page that shows any of them to a stranger is found out by one word.
+# Part of every row below, so that one word shows whether a page discloses any of them to a stranger.
 SECRET = "Xylograph"
 
 
@@ -57,27 +69,38 @@ def stranger(mallory: User) -> Client:
 
 
 @dataclass
-class House:
+class Sample:
     """One row of everything, each with the secret word in it."""
 
     article: Article
     collection: Collection
+    synonyms: Synonyms
     channel: Channel
+    connection: Connection
+    definition: ActionDefinition
+    case: DefinitionCase
     api_key: ApiKey
     customer: Customer
     conversation: Conversation
     policy: ActionPolicy
     request: ActionRequest
     call: LLMCall
+    webhook: WebhookEndpoint
+    delivery: WebhookDelivery
+    source: Source
     workspace: Workspace
     membership: Membership
+    release: Release
+    model: ModelConnection
+    suite: Suite
+    run: Run
 
     def rows(self) -> list[Any]:
         return list(vars(self).values())
 
 
 @pytest.fixture
-def house(workspace: Workspace) -> House:
+def sample(workspace: Workspace) -> Sample:
     Workspace.objects.filter(pk=workspace.pk).update(name=f"{SECRET} Ltd")
     collection = Collection.objects.create(slug="shelf", name=f"{SECRET} shelf")
     change = Change(title=f"{SECRET} care", body=f"Wash the {SECRET} by hand.\n", collection=collection)
@@ -89,19 +112,51 @@ def house(workspace: Workspace) -> House:
     ensure_policies()
     policy = ActionPolicy.objects.get(action="refund_order")
     member = person(workspace, "admin", f"{SECRET}.admin")
-    return House(
+    webhook = WebhookEndpoint.objects.create(
+        name=SECRET, url=f"https://10.0.0.8/{SECRET}", secret=new_secret(), kinds={"ticket.opened": now().isoformat()}
+    )
+    title = {"en": f"Wash a {SECRET}"}
+    definition = save_draft({"format": 1, "name": f"wash_{SECRET.lower()}", "title": title}, actor="test").definition
+    case = DefinitionCase.objects.create(definition=definition, name=f"{SECRET} case", sub="9", expected="allowed")
+    cases = f"suite: washing\ntitle: {SECRET} suite\ncases: [{{ask: {SECRET}?, expect: {{abstains: true}}}}]"
+    suite = save_suite(read_suite(cases.encode(), file=""))
+    return Sample(
         article=article,
         collection=collection,
+        synonyms=Synonyms.objects.create(words=[SECRET, "jumper"]),
         channel=create_channel(workspace, f"{SECRET} shop").channel,
+        connection=Connection.objects.create(
+            name=SECRET, base_url=f"https://10.0.0.8/{SECRET}", auth="bearer", secret=SECRET
+        ),
+        definition=definition,
+        case=case,
         api_key=issue_api_key(workspace, f"{SECRET} key", scopes=["kb:read"]).row,
         customer=customer,
         conversation=conversation,
         policy=policy,
         request=_request(policy, customer),
         call=LLMCall.objects.create(purpose="answer", provider="p", model=SECRET, duration_ms=9, outcome="done"),
+        webhook=webhook,
+        delivery=WebhookDelivery.objects.create(
+            endpoint=webhook, event_id=uuid7(), kind="ticket.opened", payload={"id": SECRET}, answer=SECRET
+        ),
+        source=_source(collection),
         workspace=workspace,
         membership=Membership.objects.get(user=member),
+        release=Release.objects.create(number=7, document=stored(Document(tone=SECRET)), reason=SECRET),
+        model=ModelConnection.objects.create(name=SECRET, base_url=f"https://10.0.0.8/{SECRET}", model=SECRET),
+        suite=suite,
+        run=start_run(suite),
     )
+
+
+def _source(collection: Collection) -> Source:
+    source: Source = Source.objects.create(
+        kind="site", name=f"{SECRET} help", address=f"https://{SECRET}.example/", collection=collection
+    )
+    run = SourceRun.objects.create(source=source, state="failed", reason=SECRET)
+    SourceItem.objects.create(source=source, run=run, key=f"https://{SECRET}.example/a", title=SECRET, reason=SECRET)
+    return source
 
 
 def _request(policy: ActionPolicy, customer: Customer) -> ActionRequest:

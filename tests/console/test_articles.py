@@ -1,6 +1,5 @@
-"""Writing articles: save, publish, find, take away, compare, bring back; and what a refusal keeps."""
+"""Writing articles: save, publish, find, archive, compare, restore; and what a refusal preserves."""
 
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +20,7 @@ from supportbot.chat.models import Citation, Message
 from supportbot.chat.services import start_conversation
 from supportbot.console.articles.diff import compare
 from tests.console.conftest import Enter
+from tests.pace import bounded
 from tests.pages import visible_text
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +50,7 @@ def wool(workspace: Workspace) -> Article:
     return publish(article.pk)
 
 
-def test_a_new_article_waits_as_a_draft(editor: Client) -> None:
+def test_a_new_article_is_a_draft(editor: Client) -> None:
     answer = editor.post(f"{LISTED}add/", words())
     article = Article.objects.get()
     assert answer.headers["Location"] == page(article)
@@ -61,7 +61,7 @@ def test_a_new_article_waits_as_a_draft(editor: Client) -> None:
     assert search("wash wool", viewer=Viewer(), mode="lexical").passages == ()
 
 
-def test_publishing_lets_customers_find_it(editor: Client) -> None:
+def test_a_published_article_is_found_by_customers(editor: Client) -> None:
     editor.post(f"{LISTED}add/", words(do="publish"))
     article = Article.objects.get()
     assert article.is_live
@@ -73,7 +73,7 @@ def test_publishing_lets_customers_find_it(editor: Client) -> None:
     assert editor.get(page(article, "searchable")).json()["is_searchable"] is True
 
 
-def test_a_saved_change_leaves_the_live_words_alone(editor: Client, wool: Article) -> None:
+def test_a_saved_draft_leaves_the_live_text_alone(editor: Client, wool: Article) -> None:
     editor.post(page(wool), words(body="Wash wool cold.\n", based_on="1"))
     wool.refresh_from_db()
     assert wool.live_revision is not None and wool.latest_revision is not None
@@ -86,17 +86,17 @@ def based_on(tree: LexborHTMLParser) -> str:
     return tree.css_first("input[name=based_on]").attributes["value"] or ""
 
 
-def test_a_colleagues_newer_words_are_not_overwritten(editor: Client, wool: Article) -> None:
+def test_a_colleagues_newer_text_is_not_overwritten(editor: Client, wool: Article) -> None:
     save_draft(wool.pk, Change(body="A colleague's words.\n"))
     answer = editor.post(page(wool), words(body="My words.\n", based_on="1"))
     tree = read(answer)
     assert answer.status_code == 409
     assert tree.css_first("#body").text() == "My words.\n"
-    assert "Revision 2 has been saved meanwhile" in tree.css_first("[role=alert]").text()
+    assert "Revision 2 has been saved in the meantime" in tree.css_first("[role=alert]").text()
     assert [row.body for row in Revision.objects.order_by("number")][-1] == "A colleague's words.\n"
     save_draft(wool.pk, Change(body="Words of yet another.\n"))
     again = editor.post(page(wool), words(body="My words.\n", based_on=based_on(tree)))
-    assert "Revision 3 has been saved meanwhile" in read(again).css_first("[role=alert]").text()
+    assert "Revision 3 has been saved in the meantime" in read(again).css_first("[role=alert]").text()
     editor.post(page(wool), words(body="My words.\n", based_on=based_on(read(again))))
     assert [row.body for row in Revision.objects.order_by("number")][-1] == "My words.\n"  # as the refusal said
 
@@ -113,7 +113,7 @@ def test_a_colleagues_newer_words_are_not_overwritten(editor: Client, wool: Arti
         ({"audience": "everybody"}, "The audience 'everybody' is unknown."),
     ],
 )
-def test_what_cannot_be_stored_is_said_at_its_field(
+def test_an_invalid_text_is_reported_at_its_field(
     editor: Client, wool: Article, wrong: dict[str, str], said: str
 ) -> None:
     answer = editor.post(page(wool), words(**{"body": "Typed with care.\n", "based_on": "1", **wrong}))
@@ -127,7 +127,7 @@ def test_what_cannot_be_stored_is_said_at_its_field(
 @pytest.mark.parametrize(
     ("name", "value"), [("locale", "klingonish"), ("category", "c" * 200), ("url", "javascript:alert(1)")]
 )
-def test_a_wrong_value_is_tied_to_its_field(editor: Client, wool: Article, name: str, value: str) -> None:
+def test_an_error_is_linked_to_its_field(editor: Client, wool: Article, name: str, value: str) -> None:
     tree = LexborHTMLParser(editor.post(page(wool), words(based_on="1", **{name: value})).content.decode())
     field = tree.css_first(f"#{name}")
     assert field.attributes["aria-invalid"] == "true"
@@ -144,7 +144,7 @@ def test_a_collection_of_another_workspace_cannot_be_chosen(
     assert wool.collection.name == "General"
 
 
-def test_archiving_hides_at_once(editor: Client, wool: Article) -> None:
+def test_archiving_hides_an_article_at_once(editor: Client, wool: Article) -> None:
     editor.post(page(wool), {"do": "archive"})
     wool.refresh_from_db()
     assert wool.state == State.ARCHIVED
@@ -152,7 +152,7 @@ def test_archiving_hides_at_once(editor: Client, wool: Article) -> None:
     assert Revision.objects.count() == 1
 
 
-def test_an_old_revision_comes_back_as_the_draft(editor: Client, wool: Article) -> None:
+def test_restoring_an_old_revision_creates_a_draft(editor: Client, wool: Article) -> None:
     save_draft(wool.pk, Change(body="Wash wool cold.\n"))
     publish(wool.pk)
     editor.post(page(wool, "revisions/restore"), {"r": "1"})
@@ -164,7 +164,7 @@ def test_an_old_revision_comes_back_as_the_draft(editor: Client, wool: Article) 
     assert (tree.css_first(".diff del").text(), tree.css_first(".diff ins").text()) == ("cold", "by hand")
 
 
-def test_the_preview_is_what_the_help_page_shows(editor: Client, client: Client, wool: Article) -> None:
+def test_the_preview_matches_the_help_page(editor: Client, client: Client, wool: Article) -> None:
     body = "# Wool\n\n**Cold** <b onclick=x>water</b> and [a link](javascript:x)\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
     shown = editor.post(reverse("admin:article-preview"), {"title": "Washing wool", "body": body})
     save_draft(wool.pk, Change(body=body))
@@ -177,7 +177,7 @@ def test_the_preview_is_what_the_help_page_shows(editor: Client, client: Client,
     assert inside.strip() in public
 
 
-def test_the_preview_of_a_very_long_text_ends_and_says_so(editor: Client) -> None:
+def test_the_preview_of_a_very_long_text_is_cut_with_a_note(editor: Client) -> None:
     body = "word " * 30_000
     tree = read(editor.post(reverse("admin:article-preview"), {"title": "Long", "body": body}))
     assert len(tree.css_first("article").text()) < 100_100
@@ -185,7 +185,7 @@ def test_the_preview_of_a_very_long_text_ends_and_says_so(editor: Client) -> Non
 
 
 @pytest.mark.parametrize(("role", "status"), [("agent", 403), ("supervisor", 403), ("editor", 302), ("admin", 302)])
-def test_only_writers_write(enter: Enter, wool: Article, role: str, status: int) -> None:
+def test_only_permitted_writers_can_write(enter: Enter, wool: Article, role: str, status: int) -> None:
     client = enter(role)
     for step, data in (("change", words(based_on="1", body="New.\n")), ("revisions/restore", {"r": "1"})):
         assert client.post(page(wool, step), data).status_code == status
@@ -193,7 +193,7 @@ def test_only_writers_write(enter: Enter, wool: Article, role: str, status: int)
     assert Revision.objects.count() == (1 if status == 403 else 3)
 
 
-def test_ticked_articles_are_published_and_archived_together(editor: Client, wool: Article) -> None:
+def test_selected_articles_are_published_and_archived_together(editor: Client, wool: Article) -> None:
     draft = create_article(Change(title="Drying wool", body="Dry it flat.\n"))
     ticked = {"_selected_action": [str(wool.pk), str(draft.pk)], "index": "0"}
     editor.post(LISTED, {"action": "publish_ticked", **ticked})
@@ -202,7 +202,7 @@ def test_ticked_articles_are_published_and_archived_together(editor: Client, woo
     assert set(Article.objects.values_list("state", flat=True)) == {State.ARCHIVED}
 
 
-def test_who_ticks_nothing_is_told_to(editor: Client, wool: Article) -> None:
+def test_a_bulk_action_without_a_selection_asks_for_one(editor: Client, wool: Article) -> None:
     answer = editor.post("/admin/kb/article/?q=wool", {"action": "archive_ticked"}, follow=True)
     assert answer.redirect_chain == [("/admin/kb/article/?q=wool", 302)]
     assert "Select one or more rows" in answer.content.decode()
@@ -210,7 +210,7 @@ def test_who_ticks_nothing_is_told_to(editor: Client, wool: Article) -> None:
     assert wool.is_live
 
 
-def test_the_list_is_filtered_by_state_and_searched_by_words(editor: Client, wool: Article) -> None:
+def test_the_list_can_be_filtered_by_state_and_searched(editor: Client, wool: Article) -> None:
     create_article(Change(title="Drying felt", body="Dry it flat.\n"))
 
     def titles(query: str) -> set[str]:
@@ -241,7 +241,7 @@ def test_only_an_empty_collection_can_be_deleted(editor: Client, wool: Article) 
     assert [shelf.name for shelf in Collection.objects.all()] == ["General"]
 
 
-def test_a_comparison_folds_what_is_the_same_and_marks_words() -> None:
+def test_a_diff_folds_equal_lines_and_marks_changed_words() -> None:
     lines = [f"line {number}" for number in range(20)]
     rows = compare("\n".join(lines), "\n".join([*lines[:10], "line ten", *lines[11:], "more"]))
     assert [row.skipped for row in rows if row.skipped] == [8, 5]
@@ -251,16 +251,15 @@ def test_a_comparison_folds_what_is_the_same_and_marks_words() -> None:
     assert [row.old.kind for row in compare("a", "a")] == ["same"]
 
 
-def test_two_texts_that_share_only_their_blank_lines_are_compared_in_a_moment() -> None:
+def test_texts_that_share_only_blank_lines_are_compared_quickly() -> None:
     old, new = ("\n\n".join(f"{word} {number} of it" for number in range(1_000)) for word in ("line", "row"))
-    began = time.process_time()
-    rows = compare(old, new)
-    assert time.process_time() - began < 20  # looked for in every blank line, it takes more than a minute
+    with bounded(40):  # looked for in every blank line, it takes more than a minute
+        rows = compare(old, new)
     assert [row.old.kind for row in rows[:3]] == ["del", "same", "del"]
     assert [piece.text for piece in rows[0].new.pieces if piece.is_changed] == ["row"]
 
 
-def test_the_list_says_how_many_answers_of_a_month_quote_an_article(
+def test_the_list_counts_the_answers_of_a_month_that_cite_an_article(
     editor: Client, wool: Article, alice: Customer
 ) -> None:
     def told() -> list[str]:
@@ -283,7 +282,7 @@ def test_the_list_says_how_many_answers_of_a_month_quote_an_article(
     assert told() == ["2"]
 
 
-def test_words_for_more_readers_are_published_in_one_step_or_not_saved(
+def test_a_text_for_more_readers_is_published_in_one_step_or_not_saved(
     editor: Client, client: Client, wool: Article
 ) -> None:
     Article.objects.update(audience="internal")

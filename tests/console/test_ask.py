@@ -13,7 +13,7 @@ from kb.models import Article, Chunk, Collection, Revision
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Workspace
 from supportbot.chat.answers import Answer
-from supportbot.console.articles.rehearsal import Rehearsal
+from supportbot.evals.articles.rehearsal import Rehearsal
 from supportbot.outbox.models import Announcement
 from tests.console.conftest import Enter
 
@@ -47,7 +47,7 @@ def stored() -> list[Any]:
     return [*counts, list(Chunk._base_manager.order_by("pk").values_list("pk", "text", "content_hash"))]
 
 
-def test_the_live_words_answer_with_their_places_in_both_searches(editor: Client, wool: Article) -> None:
+def test_live_articles_answer_with_their_ranks_in_both_searches(editor: Client, wool: Article) -> None:
     tree = ask(editor)
     (answer,) = tree.css(".ba section")
     assert "by hand" in answer.css_first(".said").text()
@@ -67,7 +67,7 @@ def test_two_questions_are_answered_as_in_the_chat(editor: Client, wool: Article
     assert "with a cloth" in said
 
 
-def test_written_words_are_tried_beside_the_live_ones_and_nothing_is_stored(editor: Client, wool: Article) -> None:
+def test_an_edited_text_is_tried_beside_the_live_one_without_being_stored(editor: Client, wool: Article) -> None:
     before = stored()
     tree = ask(editor, article=str(wool.pk), title="Washing wool", body=WRITTEN)
     live, written = [one.css_first(".said").text() for one in tree.css(".ba section")]
@@ -77,7 +77,7 @@ def test_written_words_are_tried_beside_the_live_ones_and_nothing_is_stored(edit
     assert stored() == before
 
 
-def test_an_article_that_is_not_there_yet_is_tried_too(editor: Client, workspace: Workspace) -> None:
+def test_a_new_article_can_be_tried(editor: Client, workspace: Workspace) -> None:
     before = stored()
     tree = ask(editor, title="Washing wool", body=WRITTEN)
     live, written = tree.css(".ba section")
@@ -86,22 +86,22 @@ def test_an_article_that_is_not_there_yet_is_tried_too(editor: Client, workspace
     assert stored() == before
 
 
-def test_words_for_the_team_reach_no_customer(editor: Client, wool: Article) -> None:
+def test_articles_for_the_team_are_not_used_for_customers(editor: Client, wool: Article) -> None:
     tree = ask(editor, article=str(wool.pk), title="Washing wool", body=WRITTEN, audience="internal")
     assert tree.css(".ba section")[1].css_first(".tag").text() == "Does not know"
 
 
-def test_a_question_that_no_article_answers_is_said_so(editor: Client, workspace: Workspace) -> None:
+def test_a_question_without_an_answer_is_reported(editor: Client, workspace: Workspace) -> None:
     tree = ask(editor)
     assert tree.css_first(".ba .tag").text() == "Does not know"
     assert "yet no sentence" not in tree.css_first(".ba .foot").text()
 
 
-def test_a_search_that_is_sure_of_passages_without_an_answer_is_told_apart() -> None:
+def test_passages_without_an_answering_sentence_are_reported_separately() -> None:
     answer = Answer("I could not find this.", (), by="builtin", is_abstention=True)
     trial = Rehearsal(True, answer, (), confidence=0.94, is_answerable=True, took_ms=12)
     told = " ".join(render_to_string("console/articles/asked.html", {"answers": [trial], "last": trial}).split())
-    assert "94&nbsp;% sure that its passages hold an answer, but no sentence in them does." in told
+    assert "94% sure that its passages contain an answer, but no sentence in them does." in told
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_search_that_is_sure_of_passages_without_an_answer_is_told_apart() -> 
         ({"body": "words", "title": "T", "locale": "klingonish"}, "klingonish"),
     ],
 )
-def test_what_cannot_be_tried_is_said(editor: Client, workspace: Workspace, data: dict[str, str], said: str) -> None:
+def test_an_invalid_text_cannot_be_tried(editor: Client, workspace: Workspace, data: dict[str, str], said: str) -> None:
     answer = editor.post(ASK, {"question": QUESTION, **data})
     assert (answer.status_code, said in answer.content.decode()) == (400, True)
 
@@ -126,8 +126,8 @@ def test_an_article_of_another_workspace_cannot_be_tried(stranger: Client, wool:
     assert not connection.in_atomic_block
 
 
-def test_so_many_a_minute_and_then_a_pause(editor: Client, workspace: Workspace, monkeypatch: Any) -> None:
-    monkeypatch.setattr("supportbot.console.articles.asking.MOST_A_MINUTE", 1)
+def test_questions_per_minute_are_limited(editor: Client, workspace: Workspace, monkeypatch: Any) -> None:
+    monkeypatch.setattr("supportbot.console.articles.asking.MAX_PER_MINUTE", 1)
     ask(editor)
     answer = editor.post(ASK, {"question": QUESTION})
     assert (answer.status_code, "in a minute" in answer.content.decode()) == (400, True)

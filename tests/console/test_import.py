@@ -1,4 +1,4 @@
-"""Importing in the browser: told first, then done, a broken file alone left out."""
+"""Importing in the browser: previewed, then imported, without the broken file."""
 
 import gzip
 import json
@@ -38,7 +38,7 @@ def outcomes(answer: Any) -> list[tuple[str, str]]:
     return [(item["origin"], item["outcome"]) for item in answer.json()["items"]]
 
 
-def test_a_check_tells_and_stores_nothing(send: Any) -> None:
+def test_a_preview_reports_and_stores_nothing(send: Any) -> None:
     answer = send("check", GOOD, BROKEN)
     assert outcomes(answer) == [("felt.md", "failed"), ("wool.md", "new")]
     assert "not UTF-8" in answer.json()["items"][0]["message"]
@@ -46,7 +46,7 @@ def test_a_check_tells_and_stores_nothing(send: Any) -> None:
     assert not Article.objects.exists()
 
 
-def test_the_broken_file_alone_is_left_out(send: Any) -> None:
+def test_only_the_broken_file_is_left_out(send: Any) -> None:
     answer = send("publish", GOOD, BROKEN, ("html.html", b"<title>Felt</title><p>Felt it.</p>"))
     assert answer.json()["counts"] == {"new": 2, "updated": 0, "unchanged": 0, "failed": 1}
     assert set(Article.objects.values_list("state", flat=True)) == {State.LIVE}
@@ -55,13 +55,13 @@ def test_the_broken_file_alone_is_left_out(send: Any) -> None:
     assert Article.objects.count() == 2
 
 
-def test_drafts_wait(send: Any) -> None:
+def test_imported_drafts_are_not_published(send: Any) -> None:
     send("draft", GOOD, collection="Care")
     article = Article.objects.get()
     assert (article.state, article.collection.name) == (State.DRAFT, "Care")
 
 
-def test_a_folders_paths_become_ids(send: Any) -> None:
+def test_paths_in_a_folder_become_ids(send: Any) -> None:
     send("publish", ("a.md", b"One.\n"), ("a.md", b"Two.\n"), paths=["en/a.md", "de/a.md"])
     assert set(Article.objects.values_list("external_id", flat=True)) == {"en/a.md", "de/a.md"}
 
@@ -75,7 +75,7 @@ def test_no_path_leads_out_of_its_folder(send: Any, path: str) -> None:
     assert not Article.objects.exists()
 
 
-def test_what_cannot_be_read_is_said_without_our_own_paths(send: Any) -> None:
+def test_an_unreadable_file_is_reported_without_internal_paths(send: Any) -> None:
     answer = send("check", ("photo.png", b"\x89PNG"), ("lines.jsonl", b'{"id": "1", "title": "x"}\nnot json\n'))
     text = answer.content.decode()
     assert [item["outcome"] for item in answer.json()["items"]] == ["failed"] * 3
@@ -83,7 +83,7 @@ def test_what_cannot_be_read_is_said_without_our_own_paths(send: Any) -> None:
     assert "/tmp" not in text and "supportbot-import" not in text
 
 
-def test_lines_without_end_are_cut(send: Any) -> None:
+def test_a_file_with_too_many_items_is_cut(send: Any) -> None:
     many = "\n".join(json.dumps({"id": str(n), "title": f"T{n}", "text": "Words."}) for n in range(600))
     answer = send("check", ("many.jsonl.gz", gzip.compress(many.encode())))
     counts = answer.json()["counts"]
@@ -95,16 +95,16 @@ def test_the_page_without_scripts_answers_with_the_report(enter: Enter) -> None:
     files = [SimpleUploadedFile(*GOOD), SimpleUploadedFile(*BROKEN)]
     html = client.post(PAGE, {"do": "check", "files": files}).content.decode()
     assert "Preview of the import" in html
-    assert "1 new, 0 updates, 0 unchanged, 1 cannot be read." in " ".join(html.split())
+    assert "New: 1, updates: 0, unchanged: 0, not readable: 1." in " ".join(html.split())
 
 
-def test_a_name_for_the_collection_that_cannot_be_is_refused(send: Any) -> None:
+def test_an_invalid_collection_name_is_refused(send: Any) -> None:
     answer = send("publish", GOOD, collection="x" * 200)
     assert (answer.status_code, "longer than 120" in answer.json()["message"]) == (400, True)
     assert not Article.objects.exists()
 
 
-def test_the_state_names_what_is_searchable(send: Any) -> None:
+def test_the_import_state_lists_searchable_articles(send: Any) -> None:
     ids = send("publish", GOOD).json()["articles"]
     editor = Client()
     editor.force_login(User.objects.get())
@@ -114,7 +114,7 @@ def test_the_state_names_what_is_searchable(send: Any) -> None:
 
 
 @pytest.mark.parametrize("role", ["agent", "supervisor"])
-def test_readers_import_nothing(enter: Enter, role: str) -> None:
+def test_readers_cannot_import(enter: Enter, role: str) -> None:
     answer = enter(role).post(PAGE, {"do": "publish", "files": [SimpleUploadedFile(*GOOD)]})
     assert answer.status_code == 403
     assert not Article.objects.exists()

@@ -29,7 +29,7 @@ from supportbot.console.charts import stacked
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services as handoff
 from supportbot.llm.models import Budget, LLMBody, LLMCall
-from tests.console.conftest import Enter, House, person
+from tests.console.conftest import Enter, Sample, person
 from tests.pages import visible_text
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +50,7 @@ def read(answer: Any) -> LexborHTMLParser:
     return LexborHTMLParser(answer.content.decode())
 
 
-def test_a_changed_rule_is_a_new_version_on_record(enter: Enter, refunds: ActionPolicy) -> None:
+def test_changing_a_rule_creates_a_new_version(enter: Enter, refunds: ActionPolicy) -> None:
     admin = enter("admin")
     admin.post(page(refunds), RULES)
     first, second = ActionPolicyVersion.objects.filter(policy=refunds).order_by("number")
@@ -61,8 +61,8 @@ def test_a_changed_rule_is_a_new_version_on_record(enter: Enter, refunds: Action
     assert second.created_by == f"user:{user.pk}"
     assert AuditEntry.objects.filter(event="policy.changed", actor=second.created_by).count() == 1
     told = [line.text() for line in read(admin.get(page(refunds))).css(".tl li")]
-    assert "Version 2, in force" in told[0]
-    assert "Limit per order: no limit → €150.00" in told[0]
+    assert "Version 2, live" in told[0]
+    assert "Limit per order or other record: no limit → €150.00" in told[0]
     assert "Approval required above: €150.00 → €80.00" in told[0]
     assert first.max_per_order != second.max_per_order
     admin.post(page(refunds), RULES)
@@ -70,7 +70,7 @@ def test_a_changed_rule_is_a_new_version_on_record(enter: Enter, refunds: Action
     assert len(read(admin.get(page(refunds).replace("change", "history"))).css("tbody tr")) == 1
 
 
-def test_who_changed_the_rules_costs_one_statement_for_all_versions(enter: Enter, refunds: ActionPolicy) -> None:
+def test_the_authors_of_all_versions_take_one_query(enter: Enter, refunds: ActionPolicy) -> None:
     admin = enter("admin")
     counted = []
     for number in range(1, 5):
@@ -81,18 +81,20 @@ def test_who_changed_the_rules_costs_one_statement_for_all_versions(enter: Enter
     assert counted[1:] == counted[1:2] * 3
 
 
-def test_only_who_may_decide_is_offered_as_an_approver(enter: Enter, refunds: ActionPolicy, bob: User) -> None:
+def test_only_people_with_the_right_can_be_selected_as_approvers(
+    enter: Enter, refunds: ActionPolicy, bob: User
+) -> None:
     admin, lead = enter("admin"), person(refunds.workspace, "supervisor")
     assert b'role="alert"' in admin.post(page(refunds), {**RULES, "approvers": [str(bob.pk)]}).content
     assert approvers_of(refunds) == []
     allow_approval(refunds, lead, actor="test")
     add_member(refunds.workspace, lead, "agent")
-    assert f"{lead}, whose role does not decide" in admin.get(page(refunds)).content.decode()
+    assert f"{lead}, whose role may not decide" in admin.get(page(refunds)).content.decode()
     admin.post(page(refunds), RULES)
     assert approvers_of(refunds) == []
 
 
-def test_the_kill_switch_and_the_approvers(enter: Enter, refunds: ActionPolicy, bob: User) -> None:
+def test_the_kill_switch_and_approvers_can_be_changed(enter: Enter, refunds: ActionPolicy, bob: User) -> None:
     admin = enter("admin")
     add_member(refunds.workspace, bob, "supervisor")
     rules = {name: value for name, value in _present(admin, refunds).items() if name != "is_enabled"}
@@ -122,7 +124,7 @@ def _present(client: Client, policy: ActionPolicy) -> dict[str, str]:
         {"max_requests_per_customer_day": "100000000000"},
     ],
 )
-def test_a_rule_that_cannot_be_changes_nothing(enter: Enter, refunds: ActionPolicy, wrong: dict[str, str]) -> None:
+def test_an_invalid_rule_changes_nothing(enter: Enter, refunds: ActionPolicy, wrong: dict[str, str]) -> None:
     answer = enter("admin").post(page(refunds), {**RULES, **wrong})
     assert b'role="alert"' in answer.content
     assert ActionPolicyVersion.objects.filter(policy=refunds).count() == 1
@@ -135,59 +137,69 @@ def test_a_stranger_cannot_be_made_an_approver(enter: Enter, refunds: ActionPoli
 
 
 @pytest.mark.parametrize("role", ["agent", "supervisor"])
-def test_the_team_reads_the_rules_and_changes_none(enter: Enter, refunds: ActionPolicy, role: str) -> None:
+def test_team_members_can_read_the_rules_but_not_change_them(enter: Enter, refunds: ActionPolicy, role: str) -> None:
     client = enter(role)
-    assert "Version 1, in force" in client.get(page(refunds)).content.decode()
+    assert "Version 1, live" in client.get(page(refunds)).content.decode()
     assert client.post(page(refunds), RULES).status_code == 403
     assert ActionPolicyVersion.objects.filter(policy=refunds).count() == 1
 
 
-def test_a_conversation_is_listed_with_the_language_that_the_customer_writes(enter: Enter, house: House) -> None:
-    german = start_conversation(house.customer.pk, locale="en")
+def test_a_conversation_is_listed_with_the_customers_language(enter: Enter, sample: Sample) -> None:
+    german = start_conversation(sample.customer.pk, locale="en")
     add_customer_message(german.pk, text="Wie lange dauert die Lieferung nach Österreich?", client_id="c1")
     client = enter("agent")
     rows = read(client.get("/admin/chat/conversation/")).css("tbody tr")
     assert [row.css_first(".field-language").text() for row in rows] == ["de", "en"]
     page = read(client.get(f"/admin/chat/conversation/{german.pk}/change/"))
-    assert "de, on a page in en" in page.css_first(".form-side").text()
+    assert "German, on a page in English" in page.css_first(".form-side").text()
 
 
-def test_a_request_is_read_with_its_trail_and_never_changed(enter: Enter, house: House) -> None:
+def test_a_request_is_shown_with_its_trail_and_read_only(enter: Enter, sample: Sample) -> None:
     client = enter("supervisor")
-    address = f"/admin/actions/actionrequest/{house.request.pk}/change/"
+    address = f"/admin/actions/actionrequest/{sample.request.pk}/change/"
     tree = read(client.get(address))
     assert [line.css_first("b").text() for line in tree.css(".tl li")] == ["Proposed"]
     assert "Chain intact" in tree.css_first(".notice.ok").text()
     assert client.post(address, {"order_id": "other", "state": "succeeded"}).status_code == 403
-    house.request.refresh_from_db()
-    assert house.request.state == "proposed"
+    sample.request.refresh_from_db()
+    assert sample.request.state == "proposed"
 
 
-def test_a_request_leads_to_its_chat_while_there_is_one(enter: Enter, house: House) -> None:
-    asked = {**ActionRequest.objects.filter(pk=house.request.pk).values().get(), "id": uuid4(), "proposal_key": "k2"}
-    request = ActionRequest.objects.create(**{**asked, "conversation_id": house.conversation.pk})
+def test_a_request_links_to_its_chat_while_it_exists(enter: Enter, sample: Sample) -> None:
+    asked = {**ActionRequest.objects.filter(pk=sample.request.pk).values().get(), "id": uuid4(), "proposal_key": "k2"}
+    request = ActionRequest.objects.create(**{**asked, "conversation_id": sample.conversation.pk})
     client, address = enter("agent"), f"/admin/actions/actionrequest/{request.pk}/change/"
     (link,) = read(client.get(address)).css(".tools a")
     assert client.get(link.attributes["href"] or "").status_code == 200
-    house.conversation.delete()
+    sample.conversation.delete()
     assert read(client.get(address)).css(".tools a") == []
 
 
-def test_the_requests_are_listed_with_their_customers(enter: Enter, house: House) -> None:
+def test_requests_are_listed_with_their_customers(enter: Enter, sample: Sample) -> None:
     def listed() -> list[str]:
         rows = read(client.get("/admin/actions/actionrequest/?o=2")).css("tbody tr")
         return [row.css_first(".field-who").text() for row in rows]
 
     client = enter("agent")
-    assert listed() == [house.customer.name]
-    Customer.objects.filter(pk=house.customer.pk).update(name="")
-    assert listed() == [house.customer.external_id]
+    assert listed() == [sample.customer.name]
+    Customer.objects.filter(pk=sample.customer.pk).update(name="")
+    assert listed() == [sample.customer.external_id]
 
 
-def test_a_request_says_its_amount_as_asked_and_as_done(enter: Enter, house: House) -> None:
+def test_what_a_request_is_about_is_named_in_the_readers_language(enter: Enter, sample: Sample) -> None:
+    def listed() -> str:
+        return read(client.get("/admin/actions/actionrequest/")).css_first("tbody .field-subject").text()
+
+    client = enter("agent")
+    assert listed() == f"Order {sample.request.subject_id}"
+    User.objects.update(language="de")
+    assert listed() == f"Bestellung {sample.request.subject_id}"
+
+
+def test_a_request_shows_the_requested_and_the_actual_amount(enter: Enter, sample: Sample) -> None:
     receipt = {"order": "A-1", "amount": "5.00", "currency": "EUR", "to": "Visa ending 4417", "reference": "RF-1"}
-    ActionRequest.objects.filter(pk=house.request.pk).update(receipt=receipt)
-    tree = read(enter("supervisor").get(f"/admin/actions/actionrequest/{house.request.pk}/change/"))
+    ActionRequest.objects.filter(pk=sample.request.pk).update(receipt=receipt)
+    tree = read(enter("supervisor").get(f"/admin/actions/actionrequest/{sample.request.pk}/change/"))
     asked, done = (
         {row.css_first("dt").text(): row.css_first("dd").text() for row in part.css(".kv > div")}
         for part in tree.css(".form-side .sheet")
@@ -196,67 +208,67 @@ def test_a_request_says_its_amount_as_asked_and_as_done(enter: Enter, house: Hou
     assert "Currency" not in done
 
 
-def test_a_broken_chain_is_shown(enter: Enter, house: House) -> None:
+def test_a_broken_audit_chain_is_shown(enter: Enter, sample: Sample) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ALTER TABLE actions_auditentry DISABLE TRIGGER USER")
         cursor.execute("UPDATE actions_auditentry SET actor = 'nobody'")
         cursor.execute("ALTER TABLE actions_auditentry ENABLE TRIGGER USER")
-    tree = read(enter("admin").get(f"/admin/actions/actionrequest/{house.request.pk}/change/"))
+    tree = read(enter("admin").get(f"/admin/actions/actionrequest/{sample.request.pk}/change/"))
     assert "The chain is broken" in tree.css_first(".notice.bad").text()
 
 
-def test_a_conversation_is_read_with_its_calls(enter: Enter, house: House) -> None:
-    call = house.call
-    LLMCall.objects.filter(pk=call.pk).update(conversation_id=house.conversation.pk, cost="0.0021", currency="EUR")
-    address = f"/admin/chat/conversation/{house.conversation.pk}/change/"
+def test_a_conversation_is_shown_with_its_model_calls(enter: Enter, sample: Sample) -> None:
+    call = sample.call
+    LLMCall.objects.filter(pk=call.pk).update(conversation_id=sample.conversation.pk, cost="0.0021", currency="EUR")
+    address = f"/admin/chat/conversation/{sample.conversation.pk}/change/"
     tree = read(enter("supervisor").get(address))
     assert [line.text(strip=True) for line in tree.css(".l-customer .said")] == ["How do I wash a Xylograph?"]
     assert "0.0021 EUR" in tree.css_first(".kv").text()
     assert "0.0021" not in read(enter("agent").get(address)).css_first("main").text()
 
 
-def test_the_steps_of_a_conversation_are_in_the_desks_words(enter: Enter, house: House) -> None:
-    talk = house.conversation
+def test_steps_of_a_conversation_are_worded_as_at_the_desk(enter: Enter, sample: Sample) -> None:
+    talk = sample.conversation
     handoff.request(talk.pk, reason="customer_asked", by="customer", summary="A wash.")
-    told = {"request": str(house.request.pk), "action": "refund_order", "title": "Refund €5.00"}
+    told = {"request": str(sample.request.pk), "action": "refund_order", "title": "Refund €5.00"}
     append_event(lock_conversation(talk.pk), "action.succeeded", told)
     tree = read(enter("agent").get(f"/admin/chat/conversation/{talk.pk}/change/"))
     assert [line.text(strip=True) for line in tree.css(".l-step .by b")] == [
-        "Handed over: asked for a person",
-        "Refund €5.00: done",
+        "Handed over. Asked for a person",
+        "Refund an order: done",
     ]
     links = [link.attributes["href"] for link in tree.css("main a")]
-    assert f"/admin/actions/actionrequest/{house.request.pk}/change/" in links
+    assert f"/admin/actions/actionrequest/{sample.request.pk}/change/" in links
     assert f"/desk/tickets/{Ticket.objects.get().pk}/" in links
 
 
-def test_a_call_is_read_in_words_with_what_was_kept(enter: Enter, house: House) -> None:
-    call = house.call
+def test_a_model_call_is_shown_with_its_stored_body(enter: Enter, sample: Sample) -> None:
+    call = sample.call
     LLMCall.objects.filter(pk=call.pk).update(
-        conversation_id=house.conversation.pk, cost="0.0021", currency="EUR", input_tokens=2114, cached_tokens=2000
+        conversation_id=sample.conversation.pk, cost="0.0021", currency="EUR", input_tokens=2114, cached_tokens=2000
     )
     address = f"/admin/llm/llmcall/{call.pk}/change/"
     supervisor = enter("supervisor")
     told = visible_text(read(supervisor.get(address)).css_first("main"), " ")
-    assert "Tokens in 2,114, 2,000 cached" in told
+    assert "Tokens in 2,114, 2,000 of them cached" in told
     assert "0.0021 EUR" in told
     assert "Not stored." in told
     LLMBody.objects.create(call=call, request="<b>Wash?</b>", response="By hand.", expires_at=now())
     tree = read(supervisor.get(address))
     assert [body.text() for body in tree.css("pre.body")] == ["<b>Wash?</b>", "By hand."]
-    assert f"/admin/chat/conversation/{house.conversation.pk}/change/" in tree.css_first(".tools a").attributes["href"]
-    LLMCall.objects.filter(pk=call.pk).update(conversation_id=call.pk)  # the chat was erased, what it cost was not
+    assert f"/admin/chat/conversation/{sample.conversation.pk}/change/" in tree.css_first(".tools a").attributes["href"]
+    LLMCall.objects.filter(pk=call.pk).update(conversation_id=call.pk)  # the chat was erased, its cost was not
     assert read(supervisor.get(address)).css(".tools a") == []
 
 
-def test_a_small_screen_reads_each_cell_with_its_columns_name(enter: Enter, house: House) -> None:
+def test_cells_carry_their_columns_name_for_small_screens(enter: Enter, sample: Sample) -> None:
     rows = read(enter("admin").get("/admin/kb/article/")).css("#result_list tbody tr")
     labels = [cell.attributes.get("data-label") for cell in rows[0].css("td")]
     assert labels == [None, None, "State", "Language", "Readers", "Answers", "Changed"]
 
 
-def test_a_customers_markup_is_text(enter: Enter, workspace: Workspace) -> None:
+def test_a_customers_markup_is_escaped(enter: Enter, workspace: Workspace) -> None:
     talk = start_conversation(Customer.objects.create(external_id="x", name="<i>Eve</i>").pk)
     add_customer_message(talk.pk, text="<script>alert(1)</script><img src=x>", client_id="1")
     agent = enter("agent")
@@ -266,7 +278,7 @@ def test_a_customers_markup_is_text(enter: Enter, workspace: Workspace) -> None:
         assert "&lt;script&gt;" in html
 
 
-def test_calls_are_added_up_by_day_and_purpose(enter: Enter, workspace: Workspace) -> None:
+def test_calls_are_summed_by_day_and_purpose(enter: Enter, workspace: Workspace) -> None:
     for days, purpose, cost in (
         (0, "answer", "0.30"),
         (0, "rewrite", "0.10"),
@@ -287,7 +299,7 @@ def test_calls_are_added_up_by_day_and_purpose(enter: Enter, workspace: Workspac
     assert rows == [["Answers", "p: m"], ["Rewriting", "p: m"], ["Answers", "p: m"]]
 
 
-def test_what_is_held_of_a_budget_is_told_beside_what_is_spent(
+def test_the_reserved_part_of_a_budget_is_shown_beside_the_spent_one(
     enter: Enter, workspace: Workspace, settings: Settings
 ) -> None:
     """Else nobody sees why a model is not asked any more while some of the amount is left."""
@@ -295,18 +307,18 @@ def test_what_is_held_of_a_budget_is_told_beside_what_is_spent(
     today = Budget.objects.create(day=datetime.now(UTC).date(), amount=1, currency="EUR", spent="0.7", reserved="0.25")
     admin, page_of_calls = enter("admin"), "/admin/llm/llmcall/"
     told = visible_text(read(admin.get(page_of_calls)).css_first(".notice"))
-    assert told == "0.7 of 1.00 EUR of today's budget is spent, 0.25 more is reserved for calls under way."
+    assert told == "0.7 of 1 EUR of today's budget is spent. 0.25 more is reserved for calls under way."
     Budget.objects.filter(pk=today.pk).update(reserved=0)
     assert "held" not in read(admin.get(page_of_calls)).css_first(".notice").text()
 
 
-def test_without_prices_the_calls_are_counted(enter: Enter, house: House) -> None:
+def test_without_prices_the_number_of_calls_is_shown(enter: Enter, sample: Sample) -> None:
     tree = read(enter("admin").get("/admin/llm/llmcall/?days=nonsense"))
     assert tree.css_first("figcaption h2").text() == "Calls by purpose"
     assert visible_text(tree.css_first(".seg [aria-current]")) == "14 days"
 
 
-def test_bars_stand_on_each_other_and_reach_the_top_line_at_most() -> None:
+def test_bars_are_stacked_and_end_below_the_top_line() -> None:
     day = date(2026, 11, 25)
     chart = stacked([day], {"a": {day: Decimal("0.6")}, "b": {day: Decimal("0.4")}})
     low, high = chart.bars
@@ -320,7 +332,7 @@ def test_bars_stand_on_each_other_and_reach_the_top_line_at_most() -> None:
     ("most", "labels"),
     [("1", "0 1"), ("2", "0 1 2"), ("3", "0 1 2 3 4 5"), ("7", "0 5 10"), ("2.5", "0 2.5 5"), ("30", "0 25 50")],
 )
-def test_an_axis_names_no_half_of_what_is_counted(most: str, labels: str) -> None:
+def test_an_axis_of_counts_has_whole_numbers(most: str, labels: str) -> None:
     day = date(2026, 11, 24)
     chart = stacked([day], {"a": {day: Decimal(most)}})
     assert [tick.label for tick in chart.ticks] == labels.split()
@@ -341,7 +353,7 @@ def asked_and_answered(question: str, answer: Answer) -> Conversation:
     return talk
 
 
-def test_a_conversation_shows_what_was_held_back_by_which_check(enter: Enter, workspace: Workspace) -> None:
+def test_a_conversation_shows_withheld_sentences_with_their_check(enter: Enter, workspace: Workspace) -> None:
     answer = Answer("It is light.", (), by="model", is_confirmed=False, withheld=WITHHELD)
     talk = asked_and_answered("Is it light?", answer)
     tree = read(enter("agent").get(reverse("admin:chat_conversation_change", args=[talk.pk])))
@@ -352,22 +364,22 @@ def test_a_conversation_shows_what_was_held_back_by_which_check(enter: Enter, wo
     assert "Not confirmed by our articles." in visible_text(tree.css_first(".l-assistant"))
 
 
-def test_an_answer_lost_to_the_checks_is_no_gap_but_can_be_found(enter: Enter, workspace: Workspace) -> None:
+def test_an_answer_lost_to_the_checks_is_not_unanswered_but_can_be_filtered(enter: Enter, workspace: Workspace) -> None:
     none = Answer("I could not find this.", (), by="model", is_abstention=True)
     asked_and_answered("Do you ski?", none)
     lost = asked_and_answered("How much is it?", replace(none, withheld=WITHHELD))
     shown = asked_and_answered("Is it light?", Answer("It is light.", (), by="model", withheld=WITHHELD))
     agent = enter("agent")
-    page = read(agent.get("/admin/unanswered/"))
-    assert [row.css("td")[1].text() for row in page.css("tbody tr")] == ["Do you ski?"]
+    page = read(agent.get("/admin/unanswered/", follow=True))
+    assert [row.css("td")[1].text(strip=True) for row in page.css("tbody tr")] == ["Do you ski?"]
     assert "How much" not in read(agent.get("/admin/")).css_first("main").text()
-    link = page.css_first("main a[href*=checks]").attributes["href"]
-    found = read(agent.get(link)).css_first("#result_list").html
+    withheld = read(agent.get("/admin/improve/?kind=withheld"))
+    assert [row.css("td")[1].text(strip=True) for row in withheld.css("tbody tr")] == ["How much is it?"]
+    found = read(agent.get("/admin/chat/conversation/?checks=held-back")).css_first("#result_list").html
     assert str(lost.pk) in found and str(shown.pk) not in found
-    assert not read(enter("editor").get("/admin/unanswered/")).css("main a[href*=checks]")  # reads no chats
 
 
-def test_what_was_asked_in_vain_is_counted_once(enter: Enter, workspace: Workspace) -> None:
+def test_an_unanswered_question_is_listed_once(enter: Enter, workspace: Workspace) -> None:
     for number, text in enumerate(["Do you ski?", "do you ski", "Do you swim?"]):
         talk = start_conversation(Customer.objects.create().pk)
         Message.objects.create(conversation=talk, seq=2, source="customer", text=text)
@@ -375,7 +387,7 @@ def test_what_was_asked_in_vain_is_counted_once(enter: Enter, workspace: Workspa
         Message.objects.create(conversation=talk, seq=4, source="customer", text="Never mind.")
     rows = [
         [cell.text(strip=True) for cell in row.css("td")][:2]
-        for row in read(enter("editor").get("/admin/unanswered/")).css("tbody tr")
+        for row in read(enter("editor").get("/admin/improve/?kind=unanswered")).css("tbody tr")
     ]
     assert rows[0][0] == "2"
     assert rows[0][1].casefold().startswith("do you ski")
@@ -390,6 +402,6 @@ def test_what_was_asked_in_vain_is_counted_once(enter: Enter, workspace: Workspa
         "llm_llmcall", "accounts_channel", "accounts_apikey",
     ],
 )  # fmt: skip
-def test_an_empty_list_says_how_it_fills(enter: Enter, workspace: Workspace, model: str) -> None:
+def test_an_empty_list_explains_how_it_fills(enter: Enter, workspace: Workspace, model: str) -> None:
     empty = read(enter("admin").get(reverse(f"admin:{model}_changelist"))).css_first(".empty")
     assert len(empty.css_first(".muted").text()) > 20

@@ -21,7 +21,7 @@ from supportbot.accounts.principals import ROLE_SCOPES
 from supportbot.accounts.scope import workspace_scope
 from supportbot.console.base import Scoped
 from supportbot.console.rights import CONSOLE_RIGHTS, RIGHTS
-from tests.console.conftest import ROLES, SECRET, Enter, House
+from tests.console.conftest import ROLES, SECRET, Enter, Sample
 
 pytestmark = pytest.mark.django_db
 INLINE = re.compile(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son[a-z]+=|javascript:|\sx-[a-z]+[=:]")
@@ -55,8 +55,8 @@ def _flat(entry: URLPattern | URLResolver) -> Iterator[URLPattern]:
         yield from _flat(inner)
 
 
-def addresses(house: House) -> list[str]:
-    """Return every address that takes an id, filled with the ids of the house's rows, and every one without."""
+def addresses(sample: Sample) -> list[str]:
+    """Return every address that takes an id, filled with the ids of the sample's rows, and every one without."""
     found = set()
     for page in console_pages():
         name, fields = page.name or "", list(page.pattern.converters)
@@ -65,16 +65,22 @@ def addresses(house: House) -> list[str]:
         if not fields:
             found.add(_address(name, []))
             continue
-        for row in _rows_for(name, house):
+        for row in _rows_for(name, sample):
             found.add(_address(name, [_value(field, row) for field in fields]))
     return sorted(address for address in found if address)
 
 
-def _rows_for(name: str, house: House) -> list[Any]:
-    """Return the rows of the page's own model; a page of no model gets the ids of all."""
-    kinds = {type(row): f"{type(row)._meta.app_label}_{type(row)._meta.model_name}_" for row in house.rows()}
-    own = [row for row in house.rows() if name.startswith(kinds[type(row)])]
-    return own or house.rows()
+def _rows_for(name: str, sample: Sample) -> list[Any]:
+    """Return the rows of the page's own model, by its name; a page that names no model gets the ids of all."""
+    words = re.split("[_-]", name)
+    for is_own in (
+        lambda meta: name.startswith(f"{meta.app_label}_{meta.model_name}_"),
+        lambda meta: meta.model_name in words,  # such as channel-key-add
+    ):
+        own = [row for row in sample.rows() if is_own(type(row)._meta)]
+        if own:
+            return own
+    return sample.rows()
 
 
 def _address(name: str, values: list[Any]) -> str:
@@ -87,7 +93,7 @@ def _address(name: str, values: list[Any]) -> str:
 
 
 def _value(field: str, row: Any) -> Any:
-    return {"kid": "1", "content_type_id": 1, "app_label": "kb", "url": "x"}.get(field, row.pk)
+    return {"kid": "1", "slug": "basics", "content_type_id": 1, "app_label": "kb", "url": "x"}.get(field, row.pk)
 
 
 def test_every_class_derives_from_the_scoped_base() -> None:
@@ -97,8 +103,8 @@ def test_every_class_derives_from_the_scoped_base() -> None:
         assert pages.change_right in RIGHTS | {""}, model
 
 
-def test_a_stranger_sees_nothing_anywhere(stranger: Client, house: House) -> None:
-    seen = addresses(house)
+def test_a_stranger_sees_nothing_anywhere(stranger: Client, sample: Sample) -> None:
+    seen = addresses(sample)
     assert len(seen) > 100
     for address in seen:
         for answer in (stranger.get(address), stranger.post(address, {"do": "publish", "title": "x", "body": "x"})):
@@ -107,15 +113,15 @@ def test_a_stranger_sees_nothing_anywhere(stranger: Client, house: House) -> Non
             assert SECRET not in str(answer.headers), address
 
 
-def test_a_stranger_finds_nothing_by_asking(stranger: Client, house: House) -> None:
-    """Searches, filters over relations, autocompletes and choices answer for one's own rows only."""
+def test_searches_and_filters_reveal_nothing_to_a_stranger(stranger: Client, sample: Sample) -> None:
+    """Searches, filters over relations, autocompletes and choices return only one's own rows."""
     for model, _ in registered():
         app, name = model._meta.app_label, model._meta.model_name
         listed = reverse(f"admin:{app}_{name}_changelist")
         for query in (
             f"q={SECRET[:-1]}",
             "workspace__name__startswith=X",
-            f"workspace__id__exact={house.workspace.pk}",
+            f"workspace__id__exact={sample.workspace.pk}",
         ):
             assert SECRET not in stranger.get(f"{listed}?{query}", follow=True).content.decode(), (listed, query)
         for field in model._meta.get_fields():
@@ -123,8 +129,8 @@ def test_a_stranger_finds_nothing_by_asking(stranger: Client, house: House) -> N
             assert SECRET not in stranger.get(reverse("admin:autocomplete"), asked).content.decode(), (model, field)
 
 
-def stored(house: House) -> list[Any]:
-    with_all = [type(row)._base_manager.filter(pk=row.pk).values().first() for row in house.rows()]
+def stored(sample: Sample) -> list[Any]:
+    with_all = [type(row)._base_manager.filter(pk=row.pk).values().first() for row in sample.rows()]
     return [{key: value for key, value in (row or {}).items() if key != "last_used_at"} for row in with_all]
 
 
@@ -132,8 +138,8 @@ def _without_what_was_asked(html: str) -> str:
     return html.replace(f"What is a {SECRET}?", "")
 
 
-def test_a_stranger_changes_nothing(stranger: Client, house: House) -> None:
-    before = stored(house)
+def test_a_stranger_changes_nothing(stranger: Client, sample: Sample) -> None:
+    before = stored(sample)
     typed = {
         "name": "taken",
         "title": "taken",
@@ -143,26 +149,26 @@ def test_a_stranger_changes_nothing(stranger: Client, house: House) -> None:
         "r": "1",
         "do": "archive",
     }
-    for address in addresses(house):
+    for address in addresses(sample):
         stranger.post(address, typed)
-    assert stored(house) == before
+    assert stored(sample) == before
     assert all(before)
 
 
-def test_a_strangers_own_pages_take_nobody_elses_ids(
-    stranger: Client, house: House, other_workspace: Workspace
+def test_a_strangers_own_pages_refuse_ids_of_others(
+    stranger: Client, sample: Sample, other_workspace: Workspace
 ) -> None:
-    """Forms, ticks, questions and look-ups that are one's own, filled with ids that were guessed or overheard."""
-    before = stored(house)
-    article, lists, person = str(house.article.pk), "admin:kb_article_changelist", str(house.membership.user_id)
-    words = {"title": "Mine", "body": "Mine.", "audience": "public", "collection": str(house.collection.pk)}
+    """One's own forms, selections, questions and look-ups, filled with foreign ids."""
+    before = stored(sample)
+    article, lists, person = str(sample.article.pk), "admin:kb_article_changelist", str(sample.membership.user_id)
+    words = {"title": "Mine", "body": "Mine.", "audience": "public", "collection": str(sample.collection.pk)}
     for address, sent in (
         (reverse("admin:kb_article_add"), {**words, "do": "publish"}),
         (reverse(lists), {"action": "archive_ticked", "_selected_action": article, "index": "0"}),
         (reverse(lists), {"action": "archive_ticked", "_selected_action": article, "index": "0", "select_across": "1"}),
         (reverse("admin:ask"), {"question": f"What is a {SECRET}?", "article": article, "title": "x", "body": "x"}),
         (reverse("admin:import-state"), {"article": article}),
-        (reverse("admin:switch"), {"workspace": str(house.workspace.pk), "next": reverse(lists)}),
+        (reverse("admin:switch"), {"workspace": str(sample.workspace.pk), "next": reverse(lists)}),
         (reverse("admin:kb_collection_add"), {"name": "Mine", "writers": person}),
         (
             reverse("admin:accounts_apikey_add"),
@@ -176,15 +182,15 @@ def test_a_strangers_own_pages_take_nobody_elses_ids(
     with workspace_scope(other_workspace.pk):
         assert not Article.objects.exists()
         assert [writers_of(shelf) for shelf in Collection.objects.filter(name="Mine")] in ([], [[]])
-    assert stored(house) == before
+    assert stored(sample) == before
     assert stranger.get(reverse("admin:index")).context["workspace"] == other_workspace
 
 
-def test_no_filter_or_order_asks_what_a_list_does_not_show(stranger: Client, enter: Enter, house: House) -> None:
-    """An answer that differs by a condition on rows one does not see is a leak by itself."""
+def test_filters_and_orders_cannot_query_hidden_fields(stranger: Client, enter: Enter, sample: Sample) -> None:
+    """A response that depends on hidden rows is a leak in itself."""
     for client in (stranger, enter("editor")):
         for query in (
-            f"collection__id__exact={house.collection.pk}",
+            f"collection__id__exact={sample.collection.pk}",
             "collection__workspace__name__startswith=X",
             "latest_revision__author__password__startswith=pbkdf2",
             "workspace__apikeys__digest__startswith=a",
@@ -192,29 +198,29 @@ def test_no_filter_or_order_asks_what_a_list_does_not_show(stranger: Client, ent
             answer = client.get(f"{reverse('admin:kb_article_changelist')}?{query}")
             assert answer.status_code in (200, 302, 400), query
             assert answer.status_code != 200 or query.startswith("collection__id"), query
-    listed = stranger.get(f"{reverse('admin:kb_article_changelist')}?collection__id__exact={house.collection.pk}")
+    listed = stranger.get(f"{reverse('admin:kb_article_changelist')}?collection__id__exact={sample.collection.pk}")
     assert SECRET not in listed.content.decode()
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_role_opens_what_its_rights_say_and_nothing_else(enter: Enter, house: House, role: str) -> None:
+def test_a_role_opens_only_the_pages_of_its_rights(enter: Enter, sample: Sample, role: str) -> None:
     client = enter(role)
     for model, pages in registered():
         listed = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
         answer = client.get(listed)
         may = _holds(role, pages.view_right)
         assert answer.status_code == (200 if may else 403), (role, model, answer.status_code)
-        row = next((row for row in house.rows() if type(row) is model), None)
+        row = next((row for row in sample.rows() if type(row) is model), None)
         if row is not None:
             change = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[row.pk])
             assert client.get(change).status_code == (200 if may else 403), (role, change)
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_every_page_is_strict_and_whole(enter: Enter, house: House, role: str) -> None:
-    """No page breaks, for no role; none has a script or style of its own, each has one main part and one heading."""
+def test_every_page_is_complete_and_follows_the_csp(enter: Enter, sample: Sample, role: str) -> None:
+    """No page fails for any role; none has inline scripts or styles, and each has one main element and one heading."""
     client = enter(role)
-    for address in addresses(house):
+    for address in addresses(sample):
         answer = client.get(address)
         assert answer.status_code < 500, address
         if answer.status_code != 200 or not answer.headers["Content-Type"].startswith("text/html"):
@@ -246,30 +252,32 @@ QUERIES = (
     "state=nonsense&r=x&days=-1&outcome=x",
     "title=%00&q=%ff",
 )
-HUGE = "x" * 3_000_000  # below what the server takes, above what any text here may be
+HUGE = "x" * 3_000_000  # below the server's limit, above that of any text here
 
 
-def one_of_each(house: House) -> list[str]:
+def one_of_each(sample: Sample) -> list[str]:
     """Return one address of every page, those that take an id with one that is theirs."""
     found: dict[str, str] = {}
     for page in console_pages():
         name, fields = page.name or "", list(page.pattern.converters)
         if not name or page.name in OPEN:
             continue
-        row = next((row for row in house.rows() if type(row).__name__.lower() in re.split("[_-]", name)), house.article)
+        row = next(
+            (row for row in sample.rows() if type(row).__name__.lower() in re.split("[_-]", name)), sample.article
+        )
         found[name] = _address(name, [_value(field, row) for field in fields])
     return sorted(filter(None, found.values()))
 
 
-def test_nonsense_breaks_no_page(enter: Enter, house: House) -> None:
+def test_invalid_input_breaks_no_page(enter: Enter, sample: Sample) -> None:
     client = enter("admin")
-    seen = one_of_each(house)
+    seen = one_of_each(sample)
     assert len(seen) > 50
     for address in seen:
         for data in NONSENSE:
             sent = {key: value.encode("utf-8", "surrogatepass").decode("latin-1") for key, value in data.items()}
             assert client.post(address, sent).status_code < 500, (address, data)
-        is_list = address.count("/") == 4  # such as /admin/kb/article/; others take what they take at once
+        is_list = address.count("/") == 4  # such as /admin/kb/article/; others accept it at once
         for query in QUERIES if is_list else ("&".join(QUERIES),):
             assert client.get(f"{address}?{query}").status_code < 500, (address, query)
 
@@ -284,8 +292,8 @@ def test_nonsense_breaks_no_page(enter: Enter, house: House) -> None:
         ("accounts_channel", "locale=%00"),
     ],
 )
-def test_a_filter_that_no_column_can_hold_leads_to_the_whole_list(
-    enter: Enter, house: House, model: str, query: str
+def test_an_impossible_filter_value_leads_to_the_unfiltered_list(
+    enter: Enter, sample: Sample, model: str, query: str
 ) -> None:
     address = reverse(f"admin:{model}_changelist")
     answer = enter("admin").get(f"{address}?{query}", follow=True)
@@ -293,15 +301,15 @@ def test_a_filter_that_no_column_can_hold_leads_to_the_whole_list(
     assert SECRET in answer.content.decode()
 
 
-def test_a_history_of_what_is_no_id_is_not_found(enter: Enter) -> None:
+def test_the_history_of_an_invalid_id_is_not_found(enter: Enter) -> None:
     assert enter("admin").get("/admin/kb/article/abc/history/").status_code == 404
 
 
-def test_what_is_too_long_breaks_no_page(enter: Enter, house: House) -> None:
+def test_overlong_input_breaks_no_page(enter: Enter, sample: Sample) -> None:
     client = enter("admin")
     for address in (
         reverse("admin:kb_article_add"),
-        reverse("admin:kb_article_change", args=[house.article.pk]),
+        reverse("admin:kb_article_change", args=[sample.article.pk]),
         reverse("admin:article-preview"),
         reverse("admin:ask"),
         reverse("admin:kb_collection_add"),
@@ -313,7 +321,7 @@ def test_what_is_too_long_breaks_no_page(enter: Enter, house: House) -> None:
     assert Article.objects.count() == 1
 
 
-def test_who_works_nowhere_is_sent_to_the_log_in(client: Client, db: None) -> None:
+def test_a_person_without_a_workspace_is_sent_to_the_login_page(client: Client, db: None) -> None:
     for superuser in (False, True):
         user = User.objects.create_user(f"nobody{superuser}", password="x", is_staff=True, is_superuser=superuser)
         client.force_login(user)
@@ -322,24 +330,24 @@ def test_who_works_nowhere_is_sent_to_the_log_in(client: Client, db: None) -> No
         assert answer.headers["Location"].startswith(reverse("admin:login"))
 
 
-def test_who_was_logged_out_meanwhile_is_told_and_comes_back_to_the_form(enter: Enter, house: House) -> None:
+def test_a_form_sent_after_logging_out_is_reported_and_returned_to(enter: Enter, sample: Sample) -> None:
     client = enter("admin")
-    page = reverse("admin:accounts_channel_change", args=[house.channel.pk])
+    page = reverse("admin:accounts_channel_change", args=[sample.channel.pk])
     client.logout()
-    new_key = reverse("admin:channel-key-add", args=[house.channel.pk])  # takes forms and nothing else
+    new_key = reverse("admin:channel-key-add", args=[sample.channel.pk])  # accepts only forms
     answer = client.post(new_key, headers={"referer": f"http://testserver{page}"}, follow=True)
     assert answer.status_code == 200
     assert "so nothing was saved" in answer.content.decode()
     user = User.objects.get(username="admin.of.wrenfell")
     sent = {"username": user.username, "password": "correct horse", "next": answer.context["next"]}
     assert client.post(answer.request["PATH_INFO"], sent).headers["Location"] == page
-    assert house.channel.identity_keys.count() == 1
+    assert sample.channel.identity_keys.count() == 1
     client.logout()
     lost = client.post(new_key, headers={"referer": "https://evil.example/"})
     assert lost.headers["Location"] == f"{reverse('admin:login')}?next=%2Fadmin%2F&lost=1"
 
 
-def test_who_left_the_workspace_is_out_at_once(enter: Enter, house: House, workspace: Workspace) -> None:
+def test_a_removed_member_loses_access_at_once(enter: Enter, sample: Sample, workspace: Workspace) -> None:
     client = enter("admin")
     listed = reverse("admin:kb_article_changelist")
     assert SECRET in client.get(listed).content.decode()

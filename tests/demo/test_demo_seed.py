@@ -2,24 +2,33 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils.timezone import now
 
 from actions.models import ActionPolicy, MerchantConnection
 from actions.policies import may_approve
 from actions.registry import all_actions
 from kb.models import Article
-from supportbot.accounts.models import ApiKey, Channel, IdentityKey, Membership, User, Workspace
+from supportbot.accounts.models import ApiKey, Channel, Customer, IdentityKey, Membership, User, Workspace
 from supportbot.accounts.principals import CustomerCaller
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import customer_by_bearer_token, staff_by_api_key
+from supportbot.chat.models import Citation, Conversation, ConversationEvent, Turn
 from supportbot.demo import workspace as demo_workspace
+from supportbot.demo.history import LABEL
+from supportbot.handoff.models import Ticket
+from supportbot.insights.findings import Kind, findings
+from supportbot.insights.selectors import outcomes
 from supportbot.installation.plan import plan_from_environment
 from supportbot.installation.runtime import ensure_secrets
+from supportbot.translation import text_in
+from tests.events import check_event
 from tests.rest import identity_token
 
 pytestmark = pytest.mark.django_db
@@ -164,3 +173,31 @@ def test_a_public_address_is_allowed_too(settings: Any) -> None:
     demo_workspace.seed(plan, ensure_secrets(plan.data_dir))
     with workspace_scope(Workspace.objects.get().pk):
         assert "https://help.wrenfell.example" in Channel.objects.get().allowed_origins
+
+
+def test_the_demo_has_four_weeks_of_history_marked_as_made_up(small_knowledge_base: Path) -> None:
+    body = "You have 60 days to send something back, but only unused items get a full refund."
+    page = small_knowledge_base / "orders" / "returns.md"
+    page.write_text(f"---\nid: returns-and-refunds\ntitle: Returns\n---\n{body}\n")
+    facts = seeded()
+    with workspace_scope(Workspace.objects.get().pk):
+        customers = Customer.objects.all()
+        assert all(one.external_id.startswith("made-up-") and "(made up)" in one.name for one in customers)
+        talks = list(Conversation.objects.order_by("pk"))
+        began = [talk.created_at for talk in talks]
+        assert began == sorted(began) and timedelta(days=25) < began[-1] - began[0] < timedelta(days=28)
+        assert began[-1] < now()
+        first = {event.payload["text"] for event in ConversationEvent.objects.filter(seq=1)}
+        assert first == {text_in(language, LABEL) for language in ("en", "de")}
+        assert {talk.mode for talk in talks} == {"assistant"}
+        assert not Ticket.objects.filter(ended_at=None).exists() and Ticket.objects.exists()
+        assert not Turn.objects.exclude(state="done").exists()
+        assert Citation.objects.filter(quote=body).exists()
+        for event in ConversationEvent.objects.all():
+            check_event(event.event, event.payload)
+        endings = {row.outcome.ending for row in outcomes(Conversation.objects.order_by("pk"), now())}
+        assert {"confirmed", "person", "abandoned"} <= endings and "waiting" not in endings
+        assert all(findings(kind) for kind in (Kind.RATED_BAD, Kind.UNANSWERED, Kind.WITHHELD))
+        count = len(talks)
+        assert seeded() == facts
+        assert Conversation.objects.count() == count

@@ -1,4 +1,4 @@
-"""Folders that are accessible to the user that runs PostgreSQL, whoever runs the tests."""
+"""Folders that are accessible to the user that runs PostgreSQL, also if root runs the tests."""
 
 from pathlib import Path
 

@@ -49,12 +49,12 @@ class Instance:
             command, env=self.environment(**more), capture_output=True, text=True, timeout=60, check=False
         )
 
-    def start(self, **more: str) -> dict[str, Any]:
-        """Start the instance; return what `up --json` prints once everything is running."""
+    def start(self, *options: str, **more: str) -> dict[str, Any]:
+        """Start the instance with these options; return what `up --json` prints once everything is running."""
         log = self.data_dir.with_name(f"{self.data_dir.name}.stderr")
         with log.open("a") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, MANAGE, "up", "--json"],
+                [sys.executable, MANAGE, "up", "--json", *options],
                 env=self.environment(**more),
                 stdout=subprocess.PIPE,
                 stderr=errors,

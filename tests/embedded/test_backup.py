@@ -70,6 +70,7 @@ def test_a_backup_can_be_restored_and_started_elsewhere(running: Instance, resto
     assert secrets_of(restored) == secrets_of(running)  # includes the key of the encrypted columns
 
 
+@pytest.mark.long
 def test_a_backup_without_secrets_asks_for_them(running: Instance, restored: Instance, home: Path) -> None:
     file = home / "bare.backup"
     assert not output_of(running.command("backup", str(file), "--without-secrets", "--json"))["has_secrets"]
@@ -86,6 +87,7 @@ def test_a_backup_without_secrets_asks_for_them(running: Instance, restored: Ins
     assert content_of(restored) == content_of(running)
 
 
+@pytest.mark.long
 def test_a_backup_can_be_restored_into_an_external_database(
     running: Instance, restored: Instance, empty_database: str, home: Path
 ) -> None:
@@ -114,6 +116,7 @@ def test_a_backup_can_be_restored_into_an_external_database(
     assert "already contains an installation" in error_of(again)
 
 
+@pytest.mark.long
 def test_keys_in_the_environment_open_a_backup_without_secrets(
     running: Instance, restored: Instance, empty_database: str, home: Path
 ) -> None:
@@ -161,6 +164,7 @@ def test_saved_audit_heads_are_never_newer_than_the_dump(
     heads.unlink()
 
 
+@pytest.mark.long
 def test_a_backup_may_be_in_a_read_only_folder(running: Instance, restored: Instance, home: Path) -> None:
     folder = home / "folder"
     folder.mkdir()
@@ -247,7 +251,7 @@ def content_of(instance: Instance) -> list[tuple[Any, ...]]:
 
 
 def url_of(instance: Instance) -> str:
-    return str(json.loads((instance.data_dir / "runtime.json").read_text())["database_url"])
+    return str(json.loads((instance.data_dir / "runtime.json").read_text())["database_owner_url"])
 
 
 def database_content(url: str) -> list[tuple[Any, ...]]:

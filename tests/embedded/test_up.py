@@ -13,7 +13,6 @@ import pytest
 from supportbot.embedded.processes import wait_until
 from tests.embedded.instance import Instance, still_running
 
-pytestmark = pytest.mark.chaos
 # libpq variables for another server: none of them may redirect the product from the embedded one.
 LIBPQ_VARIABLES = {"PGHOSTADDR": "203.0.113.7", "PGSSLMODE": "verify-full", "PGSERVICE": "elsewhere"}
 
@@ -25,9 +24,10 @@ def instance(home: Path) -> Iterator[Instance]:
     made.end()
 
 
+@pytest.mark.chaos
 def test_the_life_of_an_instance(instance: Instance) -> None:
     """Start, check, kill parts and the whole, start again, stop, purge."""
-    ready = instance.start(**LIBPQ_VARIABLES)
+    ready = instance.start(**LIBPQ_VARIABLES, WEB_PROCESSES="2")
     assert_everything_is_running(instance, ready)
     assert_a_second_start_is_refused(instance)
     assert_killed_parts_are_restarted(instance)
@@ -38,7 +38,7 @@ def test_the_life_of_an_instance(instance: Instance) -> None:
     refusal = instance.command("migrate", "--check")
     assert (refusal.returncode, "Start it with `make run`" in refusal.stderr) == (1, True)
 
-    again = instance.start()
+    again = instance.start(WEB_PROCESSES="1")
     assert again["channel"] == ready["channel"]
     assert instance.status("/livez") == 200
     last = instance.processes()
@@ -70,7 +70,7 @@ def assert_everything_is_running(instance: Instance, ready: dict[str, object]) -
     for name in ("demo.json", "secrets.json", "runtime.json"):
         assert stat.S_IMODE((instance.data_dir / name).stat().st_mode) == 0o600
     assert ready["pids"] == {name: known.pid for name, known in instance.processes().items()}
-    assert set(instance.processes()) == {"supervisor", "postgres", "valkey", "web", "worker", "beat", "shop"}
+    assert set(instance.processes()) == {"supervisor", "postgres", "valkey", "web", "web-2", "worker", "beat", "shop"}
     assert instance.status("/livez") == 200
     assert instance.command("migrate", "--check", **LIBPQ_VARIABLES).returncode == 0
 
@@ -80,39 +80,46 @@ def assert_a_second_start_is_refused(instance: Instance) -> None:
     assert second.returncode == 1
     assert "already running on DATA_DIR" in second.stderr
     assert "Traceback" not in second.stderr
-    assert len(still_running(instance.processes())) == 7
+    assert len(still_running(instance.processes())) == 8
 
 
 def assert_killed_parts_are_restarted(instance: Instance) -> None:
     before = instance.processes()
-    for name in ("postgres", "valkey", "web"):
+    for name in ("postgres", "valkey", "web", "web-2"):
         os.kill(before[name].pid, signal.SIGKILL)
 
     def all_are_restarted() -> bool:
         now = instance.processes()
-        changed = all(now.get(name) not in (None, before[name]) for name in ("postgres", "valkey", "web"))
+        changed = all(now.get(name) not in (None, before[name]) for name in ("postgres", "valkey", "web", "web-2"))
         saved = json.loads((instance.data_dir / "demo.json").read_text())["pids"]
         is_saved = saved == {name: known.pid for name, known in now.items()}
-        return changed and is_saved and len(still_running(now)) == 7 and instance.status("/livez") == 200
+        return changed and is_saved and len(still_running(now)) == 8 and instance.status("/livez") == 200
 
     assert wait_until(all_are_restarted, seconds=60, pause=0.5)
     assert instance.command("migrate", "--check").returncode == 0
 
 
+# One of each kind in every run; a process that starts and refuses takes a second.
 REFUSALS = [
     ({"SUPPORTBOT_TYPO": "1"}, "SUPPORTBOT_TYPO is not a setting"),
+    ({"LLM_DAILY_BUDGET": "ten"}, "LLM_DAILY_BUDGET"),
     ({"PORT": "eighty"}, "PORT=eighty is not a whole number"),
-    ({"DATABASE_URL": "mysql://someone@127.0.0.1/name"}, "DATABASE_URL must be a PostgreSQL address"),
-    ({"DATABASE_URL": "postgres://someone:hidden@127.0.0.1:abc/name"}, "DATABASE_URL is not a valid address: Port"),
     ({"DATABASE_URL": "postgres://someone:hidden@127.0.0.1:1/name"}, "Connection refused"),
     ({"REDIS_URL": "redis://127.0.0.1:1"}, "REDIS_URL redis://127.0.0.1:1 does not respond"),
+    ({"HOST": "203.0.113.7"}, "HOST=203.0.113.7 is not an address of this machine"),
+    ({"FIELD_KEYS": "aGlkZGVu"}, "FIELD_KEYS contains an invalid key"),
+]
+MORE_REFUSALS = [
+    ({"DATABSE_URL": "postgres://someone:hidden@db/name"}, "Did you mean DATABASE_URL?"),
+    ({"WEB_PROCESSES": "0"}, "WEB_PROCESSES=0 is below 1"),
+    ({"DATABASE_URL": "mysql://someone@127.0.0.1/name"}, "DATABASE_URL must be a PostgreSQL address"),
+    ({"DATABASE_URL": "postgres://someone:hidden@127.0.0.1:abc/name"}, "DATABASE_URL is not a valid address: Port"),
     ({"REDIS_URL": "redis://:hidden@127.0.0.1:6379/three"}, "REDIS_URL names the database 'three', which is not"),
     ({"CELERY_BROKER_URL": "amqp://127.0.0.1:1"}, "CELERY_BROKER_URL amqp://127.0.0.1:1 does not respond"),
     ({"EMAIL_URL": "smtp://someone:hidden@mail.example.com:25x"}, "EMAIL_URL is not a valid address. Write it like"),
     ({"EMAIL_URL": "smtp://someone:hidden"}, "EMAIL_URL is not a valid address. Write it like"),
     ({"EMAIL_URL": "mail.example.com"}, "EMAIL_URL is not a valid address. Write it like"),
     ({"DATA_DIR": "/etc"}, "which SupportBot did not create"),
-    ({"HOST": "203.0.113.7"}, "HOST=203.0.113.7 is not an address of this machine"),
     ({"PUBLIC_URL": "help.example.com"}, "PUBLIC_URL=help.example.com is not an address"),
     ({"KB_EMBEDDER": "pakaged"}, "KB_EMBEDDER=pakaged is not `packaged`, `openai` or the dotted path"),
     ({"KB_EMBEDDER": "openai"}, "KB_EMBEDDER=openai needs OPENAI_EMBEDDING_MODEL"),
@@ -120,12 +127,13 @@ REFUSALS = [
     ({"SUPPORTBOT_LOG_LEVEL": "LOUD"}, "SUPPORTBOT_LOG_LEVEL=LOUD is not DEBUG"),
     ({"SUPPORTBOT_TURNS_PER_PROCESS": "0"}, "SUPPORTBOT_TURNS_PER_PROCESS=0 is below 1"),
     ({"KB_LEXICAL_FALLBACK": "ture"}, "KB_LEXICAL_FALLBACK=ture is neither true nor false"),
-    ({"FIELD_KEYS": "aGlkZGVu"}, "FIELD_KEYS contains an invalid key"),
     ({"FIELD_KEYS": "hidden\u00e4"}, "FIELD_KEYS contains an invalid key"),
 ]
 
 
-@pytest.mark.parametrize(("variables", "sentence"), REFUSALS)
+@pytest.mark.parametrize(
+    ("variables", "sentence"), [*REFUSALS, *(pytest.param(*one, marks=pytest.mark.long) for one in MORE_REFUSALS)]
+)
 def test_a_wrong_setting_stops_a_start_in_one_line(
     instance: Instance, variables: dict[str, str], sentence: str
 ) -> None:
@@ -150,6 +158,7 @@ def test_allowed_hosts_may_be_separated_by_spaces_too(instance: Instance) -> Non
     assert answer.stdout.strip() == "['help.example.com', 'chat.example.com']", answer.stderr
 
 
+@pytest.mark.long
 def test_a_published_instance_passes_the_deployment_checks(instance: Instance) -> None:
     asked = ("check", "--deploy", "--fail-level", "WARNING")
     published = instance.command(*asked, PUBLIC_URL="https://support.example.com")

@@ -37,7 +37,7 @@ def test_an_installation_of_0_1_0_can_be_upgraded(upgraded: Instance) -> None:
     assert run(upgraded, "kb_search", "send something back")["passages"][0]["external_id"] == "returns"
     assert "zwei bis drei Werktage" in run(upgraded, "ask", "Wie lange dauert die Lieferung?")["answer"]
 
-    url = json.loads((upgraded.data_dir / "runtime.json").read_text())["database_url"]
+    url = json.loads((upgraded.data_dir / "runtime.json").read_text())["database_owner_url"]
     with psycopg.connect(url) as connection:
         events = connection.execute(
             "SELECT seq, event, payload->>'text' FROM chat_conversationevent WHERE conversation_id = "

@@ -1,6 +1,6 @@
-"""One house for all flows; web processes with the built-in answerer, and with a model that does what a test says.
+"""One stack for all flows; web processes with the built-in answerer, and with a scripted model.
 
-Web processes end with their module: any that runs may take any turn.
+Each web process is stopped at the end of its module, since any running process may take any turn.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -12,23 +12,23 @@ import redis
 from supportbot.embedded.children import wait_for_page
 from supportbot.embedded.ports import free_port
 from tests.embedded.instance import open_to_postgres
-from tests.flows.house import STOREFRONT, House, Web, built, web
 from tests.flows.people import Visitor
+from tests.flows.stack import STOREFRONT, Stack, Web, built, web
 from tests.modelserver import ModelServer
 
 JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="session")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with built(open_to_postgres(tmp_path_factory.mktemp("house"))) as made:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with built(open_to_postgres(tmp_path_factory.mktemp("stack"))) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def shop_and_worker(house: House) -> Iterator[None]:
+def shop_and_worker(stack: Stack) -> Iterator[None]:
     """The demo shop as it was seeded, and what carries actions to it."""
-    shop, worker = house.shop(), house.child("worker")
+    shop, worker = stack.shop(), stack.child("worker")
     shop.start()
     worker.start()
     try:
@@ -53,14 +53,14 @@ def model_settings(model_port: int) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def builtin_web(house: House) -> Iterator[Web]:
-    with web(house) as made:
+def builtin_web(stack: Stack) -> Iterator[Web]:
+    with web(stack) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def model_web(house: House, model_settings: dict[str, str]) -> Iterator[Web]:
-    with web(house, **model_settings) as made:
+def model_web(stack: Stack, model_settings: dict[str, str]) -> Iterator[Web]:
+    with web(stack, **model_settings) as made:
         yield made
 
 
@@ -73,17 +73,17 @@ async def model(model_port: int) -> AsyncIterator[ModelServer]:
 
 
 @pytest.fixture(autouse=True)
-def _no_counts(house: House) -> None:
+def _no_counts(stack: Stack) -> None:
     """Throttles count by address, and all visitors here share one."""
-    with redis.Redis.from_url(f"{house.valkey.url()}/2") as cache:
+    with redis.Redis.from_url(f"{stack.valkey.url()}/2") as cache:
         cache.flushdb()
 
 
 @pytest.fixture
-def visitor(house: House, builtin_web: Web) -> Visitor:
-    return Visitor(house, builtin_web.address)
+def visitor(stack: Stack, builtin_web: Web) -> Visitor:
+    return Visitor(stack, builtin_web.address)
 
 
 @pytest.fixture
-def models_visitor(house: House, model_web: Web) -> Visitor:
-    return Visitor(house, model_web.address)
+def models_visitor(stack: Stack, model_web: Web) -> Visitor:
+    return Visitor(stack, model_web.address)

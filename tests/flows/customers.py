@@ -1,10 +1,10 @@
-"""Customers of the demo shop, who are signed in there, and what the shop's books say of them."""
+"""Signed-in customers of the demo shop, and its records about them."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.flows.house import STOREFRONT
 from tests.flows.people import Visitor, ask, call
+from tests.flows.stack import STOREFRONT
 from tests.widget.page import Socket
 
 
@@ -20,7 +20,7 @@ class Customer(Visitor):
         assert status == 200, signed
         self.token = signed["token"]
         known = {"conversation": self.conversation} if self.conversation else {}
-        body = {"channel": self.house.demo["channel"], "token": self.token, **known}
+        body = {"channel": self.stack.demo["channel"], "token": self.token, **known}
         status, granted = await call(address or self.address, "POST", "/api/v1/widget/tickets", body, Origin=STOREFRONT)
         assert status == 201, granted
         self.conversation = granted["conversation"]
@@ -29,7 +29,7 @@ class Customer(Visitor):
 
 
 async def card_for(socket: Socket, wish: str) -> dict[str, Any]:
-    """Say what is wanted and return the card that it leads to."""
+    """Send a request and return its card."""
     final = await ask(socket, wish)
     assert final["text"] == "Please check the card. Nothing happens until you confirm.", final
     proposed: dict[str, Any] = [event["payload"] for event in socket.events if event["event"] == "action.proposed"][-1]

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
-from tests.flows.house import STOREFRONT, House
+from tests.flows.stack import STOREFRONT, Stack
 from tests.widget.page import Socket, open_socket
 
 ENDS = ("assistant.final", "assistant.failed")
@@ -43,12 +43,12 @@ def _read(raw: bytes) -> Any:
 class Agent:
     """The team lead, by the API key that acts as them."""
 
-    house: House
+    stack: Stack
     address: str
 
     async def does(self, method: str, path: str, body: Any = None) -> Any:
         """Return the answer to a request that is granted."""
-        key = f"Bearer {self.house.demo['api_key']}"
+        key = f"Bearer {self.stack.demo['api_key']}"
         status, answer = await call(self.address, method, f"/api/v1/{path}", body, Authorization=key)
         assert status in (200, 201), (path, status, answer)
         return answer
@@ -58,7 +58,7 @@ class Agent:
 class Visitor:
     """An anonymous customer and their one conversation."""
 
-    house: House
+    stack: Stack
     address: str
     conversation: str = ""
     secret: str = ""
@@ -66,12 +66,12 @@ class Visitor:
     @property
     def agent(self) -> Agent:
         """The team lead, at the same web process."""
-        return Agent(self.house, self.address)
+        return Agent(self.stack, self.address)
 
     async def ticket(self, address: str = "") -> dict[str, Any]:
         """Ask for a ticket, as a page of the storefront: a new conversation at first, then this one."""
         known = {"conversation": self.conversation, "visitor": self.secret} if self.conversation else {}
-        body = {"channel": self.house.demo["channel"], **known}
+        body = {"channel": self.stack.demo["channel"], **known}
         status, granted = await call(address or self.address, "POST", "/api/v1/widget/tickets", body, Origin=STOREFRONT)
         assert status == 201, granted
         self.conversation, self.secret = granted["conversation"], granted.get("visitor", self.secret)
@@ -88,7 +88,7 @@ class Visitor:
             yield socket
 
     async def log(self, address: str = "") -> list[dict[str, Any]]:
-        """Return the conversation's events as the HTTP twin tells them."""
+        """Return the conversation's events over REST."""
         path = f"/api/v1/conversations/{self.conversation}/events?after=0"
         status, page = await call(address or self.address, "GET", path, Authorization=f"Bearer {self.secret}")
         assert status == 200, page
@@ -109,7 +109,7 @@ async def answer_of(socket: Socket) -> dict[str, Any]:
 
 
 async def ask(socket: Socket, text: str) -> dict[str, Any]:
-    """Ask and return what the answer's last event says."""
+    """Ask, and return the payload of the answer's last event."""
     await say(socket, text)
     payload: dict[str, Any] = (await answer_of(socket))["payload"]
     return payload

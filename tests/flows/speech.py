@@ -1,4 +1,4 @@
-"""What the scripted model says: sentences of the demo shop's help page on returns, so that they stand as facts."""
+"""Answers of the scripted model: sentences of the demo shop's help page on returns, which the checks accept."""
 
 import asyncio
 
@@ -22,7 +22,7 @@ def whole() -> Behaviour:
 
 
 def stalled() -> Behaviour:
-    """Stop in the middle and never go on."""
+    """Stop in the middle and never continue."""
     return Behaviour(text=TEXT, stall_after=IN_THE_MIDDLE)
 
 
@@ -37,7 +37,7 @@ def cut() -> Behaviour:
 
 
 async def ask_until_the_middle(socket: Socket) -> None:
-    """Ask, and return once the part before the model falls silent was shown."""
+    """Ask, and return once everything before the model's pause has been shown."""
     await say(socket, QUESTION)
     await socket.until("assistant.started")
     while BEGINNING not in shown(socket.frames, 1):

@@ -1,10 +1,10 @@
-"""From a wish to a receipt through every process: model, web, broker, worker and the demo shop itself."""
+"""From a request to a receipt through every process: model, web, broker, worker and the demo shop itself."""
 
 import pytest
 
 from tests.flows.customers import Customer, card_for, paid_back
-from tests.flows.house import House, Web
 from tests.flows.people import ask
+from tests.flows.stack import Stack, Web
 from tests.modelserver import Behaviour, ModelServer
 from tests.modelserver.behaviour import Call
 
@@ -14,8 +14,8 @@ PATIENCE_SECONDS = 60.0
 
 
 @pytest.fixture
-def mara(house: House, model_web: Web) -> Customer:
-    return Customer(house, model_web.address)
+def mara(stack: Stack, model_web: Web) -> Customer:
+    return Customer(stack, model_web.address)
 
 
 async def test_a_refund_reaches_the_shops_ledger_once(mara: Customer, model: ModelServer) -> None:
@@ -37,7 +37,7 @@ async def test_a_refund_reaches_the_shops_ledger_once(mara: Customer, model: Mod
 
 
 async def test_another_customer_neither_sees_nor_confirms_it(
-    mara: Customer, house: House, model_web: Web, model: ModelServer
+    mara: Customer, stack: Stack, model_web: Web, model: ModelServer
 ) -> None:
     model.will(
         Behaviour(text="", calls=(Call("refund_order", '{"order_id": "WF-20418", "reason": "x"}'),)),
@@ -46,7 +46,7 @@ async def test_another_customer_neither_sees_nor_confirms_it(
     before = await paid_back()
     async with mara.chat() as socket:
         card = await card_for(socket, "Refund WF-20418")
-    other = Customer(house, model_web.address, subject="cus_1002")
+    other = Customer(stack, model_web.address, subject="cus_1002")
     async with other.chat() as socket:
         assert (await ask(socket, "Where is WF-20418?"))["text"] == "There is no order WF-20418 in your account."
         await socket.say("confirm", request=card["request"], digest=card["digest"])

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.flows.house import House
 from tests.flows.people import Agent, Visitor, answer_of, ask, assert_whole, call, say, shown
+from tests.flows.stack import Stack
 
 QUESTIONS = [
     ("How long do I have to return something?", "returns-and-refunds", "60 days"),
@@ -68,9 +68,9 @@ async def test_the_http_twin_tells_the_same_log(visitor: Visitor) -> None:
     assert_whole(log)
 
 
-async def test_forty_conversations_at_once(house: House, visitor: Visitor) -> None:
+async def test_forty_conversations_at_once(stack: Stack, visitor: Visitor) -> None:
     async def one() -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        own = Visitor(house, visitor.address)
+        own = Visitor(stack, visitor.address)
         async with own.chat(last_seq=0) as socket:
             return await ask(socket, "How do I wash my rain jacket?"), socket.events
 

@@ -9,8 +9,8 @@ import kombu
 import psycopg
 import pytest
 
-from tests.flows.house import House
 from tests.flows.people import PATIENCE_SECONDS, Visitor, answer_of, ask, assert_whole, call
+from tests.flows.stack import Stack
 
 
 async def test_a_person_comes_answers_and_gives_back(visitor: Visitor) -> None:
@@ -45,19 +45,19 @@ async def test_the_assistant_hears_that_a_person_is_wanted(visitor: Visitor) -> 
 
 
 @pytest.fixture
-def nobody_is_there(house: House) -> None:
-    """Whoever claims or reads the queue counts as present for two minutes, in other tests too."""
-    with psycopg.connect(house.postgres.conninfo(), autocommit=True) as connection:
+def nobody_is_there(stack: Stack) -> None:
+    """An agent who claims or reads the queue counts as present for two minutes, in other tests too."""
+    with psycopg.connect(stack.postgres.conninfo(), autocommit=True) as connection:
         connection.execute("DELETE FROM handoff_presence")
 
 
 @pytest.fixture
-def mail_tick(house: House) -> Iterator[Callable[[], None]]:
+def mail_tick(stack: Stack) -> Iterator[Callable[[], None]]:
     """A worker, and the tick that beat gives it every ten seconds."""
-    worker = house.child("worker")
+    worker = stack.child("worker")
     worker.start()
     # Celery prefers the broker that the environment names, which is that of the other tests.
-    with celery.Celery() as app, kombu.Connection(f"{house.valkey.url()}/0") as broker:
+    with celery.Celery() as app, kombu.Connection(f"{stack.valkey.url()}/0") as broker:
 
         def tick() -> None:
             app.send_task("supportbot.handoff.tasks.send_mail", queue="mail", connection=broker)
@@ -67,7 +67,7 @@ def mail_tick(house: House) -> Iterator[Callable[[], None]]:
 
 
 async def test_nobody_is_there_and_the_answer_comes_by_mail(
-    house: House, visitor: Visitor, nobody_is_there: None, mail_tick: Callable[[], None]
+    stack: Stack, visitor: Visitor, nobody_is_there: None, mail_tick: Callable[[], None]
 ) -> None:
     async with visitor.chat() as socket:
         await socket.say("request_human")
@@ -87,17 +87,17 @@ async def test_nobody_is_there_and_the_answer_comes_by_mail(
     await agent.does("POST", f"tickets/{ticket}/claim", {})
     reply = {"client_id": "reply-1", "text": "Your parcel was found in Leipzig."}
     await agent.does("POST", f"conversations/{visitor.conversation}/messages", reply)
-    letter = await arrived(house, mail_tick)
+    letter = await arrived(stack, mail_tick)
     assert "To: alice@example.com" in letter
     assert reply["text"] in letter
 
 
-async def arrived(house: House, tick: Callable[[], None]) -> str:
+async def arrived(stack: Stack, tick: Callable[[], None]) -> str:
     """Return the first letter, once a tick after the outbox's delivery has sent it."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             await asyncio.to_thread(tick)
-            letters: list[Any] = list(house.mailbox.glob("*")) if house.mailbox.exists() else []
+            letters: list[Any] = list(stack.mailbox.glob("*")) if stack.mailbox.exists() else []
             if letters and (text := letters[0].read_text()):
                 return str(text)
             await asyncio.sleep(0.2)

@@ -58,7 +58,7 @@ async def test_a_reader_who_comes_back_in_the_middle_reads_on(models_visitor: Vi
 
 
 def read_on(socket: Socket) -> str:
-    """Return what a client shows that begins with the welcome's text and appends each delta."""
+    """Return the text of a client that starts with the welcome's text and appends each delta."""
     turn = socket.frames[0]["turn"]
     deltas = [frame for frame in socket.frames if frame["type"] == "delta"]
     assert all(delta["index"] >= turn["index"] for delta in deltas)

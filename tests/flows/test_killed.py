@@ -4,18 +4,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.flows.house import House, Web, web
 from tests.flows.people import Visitor, answer_of, assert_whole, finals, shown
 from tests.flows.speech import ask_until_the_middle, stalled, whole
+from tests.flows.stack import Stack, Web, web
 from tests.modelserver import ModelServer
 
 RECOVERY_SECONDS = 20.0
 
 
 @pytest.fixture
-def mortal(house: House, model_settings: dict[str, str]) -> Iterator[Web]:
+def mortal(stack: Stack, model_settings: dict[str, str]) -> Iterator[Web]:
     """A web process for a test to kill and to start again on the same port."""
-    with web(house, **model_settings) as made:
+    with web(stack, **model_settings) as made:
         yield made
 
 
@@ -27,9 +27,9 @@ async def ask_and_kill(visitor: Visitor, mortal: Web) -> int:
         return int(socket.events[-1]["seq"])
 
 
-async def test_a_killed_process_loses_no_answer(house: House, mortal: Web, model: ModelServer) -> None:
+async def test_a_killed_process_loses_no_answer(stack: Stack, mortal: Web, model: ModelServer) -> None:
     model.will(stalled(), whole())
-    visitor = Visitor(house, mortal.address)
+    visitor = Visitor(stack, mortal.address)
     last_seq = await ask_and_kill(visitor, mortal)
     mortal.start()
     async with visitor.chat(last_seq=last_seq) as socket:
@@ -44,10 +44,10 @@ async def test_a_killed_process_loses_no_answer(house: House, mortal: Web, model
 
 @pytest.mark.chaos
 async def test_an_answer_that_is_lost_twice_fails_openly_and_can_be_retried(
-    house: House, mortal: Web, model: ModelServer
+    stack: Stack, mortal: Web, model: ModelServer
 ) -> None:
     model.will(stalled(), stalled(), whole())
-    visitor = Visitor(house, mortal.address)
+    visitor = Visitor(stack, mortal.address)
     last_seq = await ask_and_kill(visitor, mortal)
     mortal.start()
     async with visitor.chat(last_seq=last_seq) as socket:

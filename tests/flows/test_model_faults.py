@@ -4,23 +4,23 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.flows.house import House, Web, web
 from tests.flows.people import Visitor, ask, assert_whole, finals, shown
 from tests.flows.speech import BEGINNING, QUESTION, cut, stalled, whole
+from tests.flows.stack import Stack, Web, web
 from tests.modelserver import Behaviour, ModelServer
 from tests.widget.page import Socket
 
 
 @pytest.fixture(scope="module")
-def impatient_web(house: House, model_settings: dict[str, str]) -> Iterator[Web]:
+def impatient_web(stack: Stack, model_settings: dict[str, str]) -> Iterator[Web]:
     """A web process that waits three seconds for a model, its fallback included."""
-    with web(house, SUPPORTBOT_MODEL_DEADLINE_SECONDS="3", **model_settings) as made:
+    with web(stack, SUPPORTBOT_MODEL_DEADLINE_SECONDS="3", **model_settings) as made:
         yield made
 
 
 @pytest.fixture
-def visitor(house: House, impatient_web: Web) -> Visitor:
-    return Visitor(house, impatient_web.address)
+def visitor(stack: Stack, impatient_web: Web) -> Visitor:
+    return Visitor(stack, impatient_web.address)
 
 
 SILENT = {
@@ -66,7 +66,7 @@ async def test_a_fault_after_the_first_word_begins_a_new_attempt(
 
 
 def begins(text: str, seen: str) -> bool:
-    """Was something seen, and does it go along with the text? What a frame still gathered at the end is not sent."""
+    """Return whether something was shown and the text starts with it; the last unsent frame may be missing."""
     shorter, longer = sorted((text.strip(), seen.strip()), key=len)
     return shorter != "" and longer.startswith(shorter)
 

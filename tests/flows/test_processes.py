@@ -4,16 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.flows.house import House, Web
 from tests.flows.people import Visitor, answer_of, shown
 from tests.flows.speech import ask_until_the_middle, paused
+from tests.flows.stack import Stack, Web
 from tests.modelserver import ModelServer
 
 
 @pytest.fixture(scope="module")
-def doorway(house: House, model_web: Web) -> Iterator[Web]:
+def doorway(stack: Stack, model_web: Web) -> Iterator[Web]:
     """A web process that serves sockets and writes no answers, since nothing starts its runner: `model_web` does."""
-    child = house.child("web")
+    child = stack.child("web")
     child.command[child.command.index("--lifespan") + 1] = "off"
     made = Web(child)
     made.start()
@@ -21,10 +21,10 @@ def doorway(house: House, model_web: Web) -> Iterator[Web]:
     child.stop()
 
 
-async def test_an_answer_of_another_process_is_streamed_too(house: House, doorway: Web, model: ModelServer) -> None:
+async def test_an_answer_of_another_process_is_streamed_too(stack: Stack, doorway: Web, model: ModelServer) -> None:
     behaviour, gate = paused()
     model.will(behaviour)
-    visitor = Visitor(house, doorway.address)
+    visitor = Visitor(stack, doorway.address)
     async with visitor.chat(last_seq=0) as socket:
         await ask_until_the_middle(socket)  # whole from its first word, though the layer carries nobody's by default
         gate.set()
@@ -34,11 +34,11 @@ async def test_an_answer_of_another_process_is_streamed_too(house: House, doorwa
 
 
 async def test_a_reader_in_another_process_who_comes_in_the_middle_reads_on(
-    house: House, doorway: Web, model_web: Web, model: ModelServer
+    stack: Stack, doorway: Web, model_web: Web, model: ModelServer
 ) -> None:
     behaviour, gate = paused()
     model.will(behaviour)
-    visitor = Visitor(house, model_web.address)
+    visitor = Visitor(stack, model_web.address)
     async with visitor.chat() as first:
         await ask_until_the_middle(first)
         async with visitor.chat(at=doorway.address) as second:

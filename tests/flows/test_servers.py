@@ -1,4 +1,4 @@
-"""Valkey and PostgreSQL are killed and started again under open chats: nothing is lost, everything goes on."""
+"""Valkey and PostgreSQL are killed and started again under open chats: nothing is lost, and everything continues."""
 
 import asyncio
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.flows.house import House
 from tests.flows.people import PATIENCE_SECONDS, Visitor, answer_of, ask, assert_whole, call, finals, shown
 from tests.flows.speech import ask_until_the_middle, paused
+from tests.flows.stack import Stack
 from tests.modelserver import ModelServer
 from tests.widget.page import Socket
 
@@ -20,44 +20,44 @@ def kill_and_start(server: Any) -> None:
     server.start()
 
 
-async def test_valkey_restarts_under_an_open_chat(house: House, models_visitor: Visitor, model: ModelServer) -> None:
+async def test_valkey_restarts_under_an_open_chat(stack: Stack, models_visitor: Visitor, model: ModelServer) -> None:
     behaviour, gate = paused()
     model.will(behaviour)
     async with models_visitor.chat(last_seq=0) as socket:
         await ask_until_the_middle(socket)
-        kill_and_start(house.valkey)
+        kill_and_start(stack.valkey)
         gate.set()
         final = (await answer_of(socket))["payload"]
         assert shown(socket.frames, 1).strip() == final["text"].strip()
-        await models_visitor.ticket()  # another door that knows the cache
+        await models_visitor.ticket()  # reads the cache by another route
     log = await models_visitor.log()
     assert_whole(log)
     assert [frame["seq"] for frame in socket.events] == [event["seq"] for event in log]
 
 
-async def test_without_valkey_an_answer_still_comes(house: House, models_visitor: Visitor, model: ModelServer) -> None:
+async def test_without_valkey_an_answer_still_comes(stack: Stack, models_visitor: Visitor, model: ModelServer) -> None:
     async with models_visitor.chat(last_seq=0) as socket:
-        house.valkey.stop()
+        stack.valkey.stop()
         try:
             final = await ask(socket, "How long do I have to return something?")
         finally:
-            house.valkey.start()
+            stack.valkey.start()
     assert final["message"]
     assert_whole(await models_visitor.log())
 
 
 @pytest.mark.chaos
 async def test_postgresql_restarts_in_the_middle_of_an_answer(
-    house: House, models_visitor: Visitor, model: ModelServer
+    stack: Stack, models_visitor: Visitor, model: ModelServer
 ) -> None:
     behaviour, gate = paused()
     model.will(behaviour)
     async with models_visitor.chat(last_seq=0) as socket:
         await ask_until_the_middle(socket)
-        kill_and_start(house.postgres)
+        kill_and_start(stack.postgres)
         gate.set()
         await answered(socket, models_visitor)
-    again = Visitor(house, models_visitor.address)
+    again = Visitor(stack, models_visitor.address)
     async with again.chat() as socket:
         assert (await ask(socket, "How do I wash my rain jacket?"))["message"]
     log = await models_visitor.log()
@@ -76,11 +76,11 @@ async def answered(socket: Socket, visitor: Visitor) -> None:
 
 @pytest.mark.chaos
 async def test_a_message_sent_while_postgresql_is_away_is_refused_and_stored_when_sent_again(
-    house: House, models_visitor: Visitor, model: ModelServer
+    stack: Stack, models_visitor: Visitor, model: ModelServer
 ) -> None:
     frame = {"client_id": "m1", "text": "How do I wash my rain jacket?"}
     async with models_visitor.chat(last_seq=0) as socket:
-        house.postgres.stop()
+        stack.postgres.stop()
         await socket.say("message", **frame)
         path = f"/api/v1/conversations/{models_visitor.conversation}"
         own = {"Authorization": f"Bearer {models_visitor.secret}"}
@@ -89,7 +89,7 @@ async def test_a_message_sent_while_postgresql_is_away_is_refused_and_stored_whe
         )
         assert (refused["code"], refused["client_id"]) == ("unavailable", "m1")
         assert (status, answer["code"]) == (503, "unavailable")
-        house.postgres.start()
+        stack.postgres.start()
         while True:
             await socket.say("message", **frame)
             if (await socket.next(PATIENCE_SECONDS))["type"] != "error":

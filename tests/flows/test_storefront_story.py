@@ -1,6 +1,6 @@
 """The storefront's story as a script: what a customer does in the browser, over HTTP and the socket alone.
 
-The built-in answerer understands the wishes; web process, worker, broker and the demo shop are those of `make run`.
+The built-in answerer detects the requests; web process, worker, broker and the demo shop are those of `make run`.
 """
 
 import asyncio
@@ -9,24 +9,24 @@ from typing import Any
 import pytest
 
 from tests.flows.customers import Customer, books, card_for, paid_back
-from tests.flows.house import House, Web
 from tests.flows.people import PATIENCE_SECONDS, ask, call
+from tests.flows.stack import Stack, Web
 from tests.widget.page import Socket
 
 pytestmark = pytest.mark.usefixtures("shop_and_worker")
 MARA, JONAS, LEA = "cus_1001", "cus_1002", "cus_1007"
 
 
-def customer(house: House, web: Web, subject: str) -> Customer:
-    return Customer(house, web.address, subject=subject)
+def customer(stack: Stack, web: Web, subject: str) -> Customer:
+    return Customer(stack, web.address, subject=subject)
 
 
 async def confirm(socket: Socket, card: dict[str, Any]) -> None:
     await socket.say("confirm", request=card["request"], digest=card["digest"])
 
 
-async def test_a_question_has_a_source_that_opens(house: House, builtin_web: Web) -> None:
-    async with customer(house, builtin_web, MARA).chat() as socket:
+async def test_a_question_has_a_source_that_opens(stack: Stack, builtin_web: Web) -> None:
+    async with customer(stack, builtin_web, MARA).chat() as socket:
         final = await ask(socket, "How long do I have to return something?")
     [first, *_] = final["citations"]
     path = first["url"].removeprefix(builtin_web.address)
@@ -36,8 +36,8 @@ async def test_a_question_has_a_source_that_opens(house: House, builtin_web: Web
     assert '<mark id="passage"' in page or 'id="passage"' in page
 
 
-async def test_a_refund_from_wish_to_receipt(house: House, builtin_web: Web) -> None:
-    async with customer(house, builtin_web, MARA).chat() as socket:
+async def test_a_refund_from_wish_to_receipt(stack: Stack, builtin_web: Web) -> None:
+    async with customer(stack, builtin_web, MARA).chat() as socket:
         card = await card_for(socket, "I would like a refund for order WF-20404, it arrived damaged")
         assert (card["title"], card["needs_approval"]) == ("Refund €54.00", False)
         assert await paid_back() == []
@@ -61,18 +61,18 @@ async def test_a_refund_from_wish_to_receipt(house: House, builtin_web: Web) -> 
     ],
 )
 async def test_a_strangers_order_and_one_past_its_window(
-    house: House, builtin_web: Web, wish: str, answer: str
+    stack: Stack, builtin_web: Web, wish: str, answer: str
 ) -> None:
     before = await books()
-    async with customer(house, builtin_web, MARA).chat() as socket:
+    async with customer(stack, builtin_web, MARA).chat() as socket:
         final = await ask(socket, wish)
         assert final["text"].startswith(answer)
         assert "action.proposed" not in [event["event"] for event in socket.events]
     assert await books() == before
 
 
-async def test_another_address_in_german(house: House, builtin_web: Web) -> None:
-    async with customer(house, builtin_web, JONAS).chat() as socket:
+async def test_another_address_in_german(stack: Stack, builtin_web: Web) -> None:
+    async with customer(stack, builtin_web, JONAS).chat() as socket:
         await ask(
             socket, "Bitte schicken Sie die Bestellung WF-20444 an eine andere Adresse: Lindenweg 14, 79100 Freiburg"
         )
@@ -84,8 +84,8 @@ async def test_another_address_in_german(house: House, builtin_web: Web) -> None
     assert (change["order"], change["after"]["line1"], change["key"]) == ("WF-20444", "Lindenweg 14", card["request"])
 
 
-async def test_an_amount_that_another_person_approves_while_nobody_listens(house: House, builtin_web: Web) -> None:
-    lea = customer(house, builtin_web, LEA)
+async def test_an_amount_that_another_person_approves_while_nobody_listens(stack: Stack, builtin_web: Web) -> None:
+    lea = customer(stack, builtin_web, LEA)
     async with lea.chat() as socket:
         card = await card_for(socket, "I would like a refund for order WF-20425, it does not fit")
         assert card["needs_approval"]
@@ -109,7 +109,7 @@ async def test_an_amount_that_another_person_approves_while_nobody_listens(house
 
 
 async def settled(customer: Customer, request: str) -> None:
-    """Return once the request has come to rest, asked for as its customer."""
+    """Wait until the request is settled, asking as its customer."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             key = {"Authorization": f"Bearer {customer.token}"}

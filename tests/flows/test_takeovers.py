@@ -16,9 +16,9 @@ from typing import Any, Final
 import pytest
 import redis
 
-from tests.flows.house import House, Web
 from tests.flows.people import Visitor, say
 from tests.flows.speech import QUESTION, TEXT
+from tests.flows.stack import Stack, Web
 from tests.modelserver import Behaviour, ModelServer
 from tests.widget.page import Socket
 
@@ -33,7 +33,7 @@ OF_THE_ASSISTANT: Final = ("assistant.started", "assistant.final", "assistant.fa
 
 @asynccontextmanager
 async def talkative(port: int, answers: int) -> AsyncIterator[ModelServer]:
-    """A model that speaks a word at a time; whoever takes over early leaves a part of its script unasked."""
+    """A model that sends one word at a time; after an early takeover, part of its script is left over."""
     async with ModelServer(port=port) as server:
         server.will(*(Behaviour(text=TEXT, gap=GAP_SECONDS) for _ in range(answers)))
         yield server
@@ -50,11 +50,11 @@ async def taken_over(visitor: Visitor, socket: Socket, moment: float) -> None:
         await socket.until("handoff.joined")
 
 
-async def round_of(house: House, address: str, model: ModelServer, moments: list[float]) -> list[list[dict[str, Any]]]:
-    """Take over as many conversations at once as there are moments; return what the assistant said after that."""
-    visitors = [Visitor(house, address) for _ in moments]
-    async with AsyncExitStack() as stack:
-        sockets = [await stack.enter_async_context(visitor.chat()) for visitor in visitors]
+async def round_of(stack: Stack, address: str, model: ModelServer, moments: list[float]) -> list[list[dict[str, Any]]]:
+    """Take over one conversation per moment, concurrently; return the assistant's frames after that."""
+    visitors = [Visitor(stack, address) for _ in moments]
+    async with AsyncExitStack() as sockets_open:
+        sockets = [await sockets_open.enter_async_context(visitor.chat()) for visitor in visitors]
         pairs = zip(visitors, sockets, moments, strict=True)
         await asyncio.gather(*(taken_over(*pair) for pair in pairs))
         await model.until_idle()
@@ -73,23 +73,23 @@ def assistants_words(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [frame for frame in frames if frame["type"] in ("delta", "status") or frame.get("event") in OF_THE_ASSISTANT]
 
 
-async def takeovers(house: House, web: Web, port: int, count: int) -> None:
+async def takeovers(stack: Stack, web: Web, port: int, count: int) -> None:
     seed = int(os.environ.get("CHAOS_SEED", random.SystemRandom().randint(1, 999_999)))
     dice = random.Random(seed)
     async with talkative(port, count + AT_ONCE) as model:
         for _ in range(count // AT_ONCE):
-            with redis.Redis.from_url(f"{house.valkey.url()}/2") as cache:
+            with redis.Redis.from_url(f"{stack.valkey.url()}/2") as cache:
                 cache.flushdb()  # all of them share one address and one agent, whom throttles would stop
             moments = [dice.uniform(0, WITHIN_SECONDS) for _ in range(AT_ONCE)]
-            late = [frames for frames in await round_of(house, web.address, model, moments) if frames]
+            late = [frames for frames in await round_of(stack, web.address, model, moments) if frames]
             assert late == [], f"CHAOS_SEED={seed}: words after a takeover: {late}"
 
 
-async def test_nothing_is_said_after_some_takeovers(house: House, model_web: Web, model_port: int) -> None:
-    await takeovers(house, model_web, model_port, FEW)
+async def test_nothing_is_said_after_some_takeovers(stack: Stack, model_web: Web, model_port: int) -> None:
+    await takeovers(stack, model_web, model_port, FEW)
 
 
 @pytest.mark.chaos
 @pytest.mark.long
-async def test_nothing_is_said_after_a_thousand_takeovers(house: House, model_web: Web, model_port: int) -> None:
-    await takeovers(house, model_web, model_port, MANY)
+async def test_nothing_is_said_after_a_thousand_takeovers(stack: Stack, model_web: Web, model_port: int) -> None:
+    await takeovers(stack, model_web, model_port, MANY)

@@ -1,4 +1,4 @@
-"""Mallory at every door of accounts, chat and handoff: a foreign id answers exactly like one that does not exist."""
+"""Mallory at every endpoint of accounts, chat and handoff: a foreign id answers exactly like a missing one."""
 
 import re
 from itertools import product

@@ -1,37 +1,47 @@
-"""The predicate and the queryset agree, for every viewer and every article."""
+"""The predicate, the queryset and the condition of statements agree, for every viewer and every article."""
 
 from itertools import product
 
 import pytest
+from django.test import Client
 
-from kb.access import Viewer, may_read, readable
+from kb.access import Surface, Viewer, condition_on_articles, may_read, readable
 from kb.models import Article, Audience, State
+from kb.search import search
 from kb.services import Change, archive, create_article, publish
+from supportbot import rows
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
+from tests.rest import service
 
 pytestmark = pytest.mark.django_db
 
 
 def one_of_each() -> list[Article]:
-    rows = []
-    for audience, state in product(Audience.values, State.values):
-        row = create_article(Change(title=f"{audience} {state}", body="x", audience=audience))
+    articles = []
+    for audience, state, on_help, for_assistant in product(Audience.values, State.values, (True, False), (True, False)):
+        switches = {"on_help_pages": on_help, "for_assistant": for_assistant}
+        row = create_article(Change(title=f"{audience} {state}", body="x", audience=audience, **switches))
         if state != State.DRAFT:
             publish(row.pk)
         if state == State.ARCHIVED:
             archive(row.pk)
-        rows.append(Article.objects.get(pk=row.pk))
-    return rows
+        articles.append(Article.objects.get(pk=row.pk))
+    return articles
 
 
-@pytest.mark.parametrize("audience", Audience.values)
-def test_predicate_and_query_agree(workspace: Workspace, other_workspace: Workspace, audience: str) -> None:
-    rows = one_of_each()
+@pytest.mark.parametrize(("audience", "surface"), list(product(Audience.values, Surface)))
+def test_predicate_and_query_agree(
+    workspace: Workspace, other_workspace: Workspace, audience: str, surface: Surface
+) -> None:
+    articles = one_of_each()
     with workspace_scope(other_workspace.pk):
         one_of_each()
-    viewer = Viewer(audience)
-    assert {row.pk for row in rows if may_read(viewer, row)} == set(readable(viewer).values_list("pk", flat=True))
+    viewer = Viewer(audience, surface=surface)
+    may = {article.pk for article in articles if may_read(viewer, article)}
+    assert set(readable(viewer).values_list("pk", flat=True)) == may
+    condition, parameters = condition_on_articles(workspace.pk, viewer)
+    assert {key for (key,) in rows.fetch(f"SELECT a.id FROM kb_article a WHERE {condition}", parameters)} == may
 
 
 def test_an_audience_reads_its_own_and_those_before_it(workspace: Workspace) -> None:
@@ -47,3 +57,36 @@ def test_an_audience_reads_its_own_and_those_before_it(workspace: Workspace) -> 
 def test_an_unknown_audience_is_refused() -> None:
     with pytest.raises(ValueError, match="everyone"):
         Viewer("everyone")
+
+
+def test_search_pages_and_rest_obey_the_switches(client: Client, workspace: Workspace) -> None:
+    program = service(workspace, "kb:read", "kb:write")
+    both, help_only, assistant_only = (
+        publish(create_article(Change(title=f"Gift cards {name}", body="Gift cards last two years.", **facts)).pk)
+        for name, facts in (
+            ("both", {}),
+            ("help", {"for_assistant": False}),
+            ("assistant", {"on_help_pages": False}),
+        )
+    )
+
+    def found(**asked: str) -> set[str]:
+        answer = program.get("/api/v1/search", {"q": "gift cards", **asked})
+        return {passage["title"].removeprefix("Gift cards ") for passage in answer.json()["passages"]}
+
+    assert found() == {"both", "assistant"}
+    assert found(surface="help_pages") == {"both", "help"}
+    assert found(surface="all") == {"both", "help", "assistant"}
+    addresses = {one.article_id: one.url for one in search("gift cards", viewer=Viewer()).passages}
+    assert addresses == {both.pk: f"/help/{workspace.slug}/gift-cards-both/", assistant_only.pk: ""}
+    page = client.get(f"/help/{workspace.slug}/", {"q": "gift cards"}).content.decode()
+    assert "gift-cards-help/" in page
+    assert "gift-cards-assistant" not in page
+    assert client.get(f"/help/{workspace.slug}/gift-cards-assistant/").status_code == 404
+
+    address = f"/api/v1/articles/{help_only.pk}"
+    changed = program.patch(address, {"on_help_pages": False, "for_assistant": True}, format="json").json()
+    assert (changed["on_help_pages"], changed["for_assistant"], changed["address"]) == (False, True, "")
+    assert found() == {"both", "assistant", "help"}
+    refused = program.patch(address, {"body": "Other.", "on_help_pages": True}, format="json")
+    assert set(refused.json()["fields"]) == {"on_help_pages"}, "its readers would see the live text"

@@ -80,7 +80,7 @@ def test_an_unknown_workspace_is_reported_with_its_option(workspace: Workspace, 
     path = question_file(tmp_path / "one.jsonl", PLENTY)
     known = [f"--corpus={workspace.slug}={path},{path}"] if option == "--check" else []
     output = refusal(*known, f"{option}=nowhere={path},{path}")
-    assert output == f"There is no workspace 'nowhere'. Choose one with {option}: {workspace.slug}."
+    assert output == f"There is no workspace “nowhere”. Choose one with {option}: {workspace.slug}."
 
 
 def test_a_corpus_without_unanswerable_questions_is_refused(workspace: Workspace, tmp_path: Path) -> None:

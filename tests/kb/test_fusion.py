@@ -76,8 +76,8 @@ def test_nothing_found_is_no_score() -> None:
 
 def test_the_viewers_language_comes_first_and_others_stay() -> None:
     scores = {A: 1.0, B: 0.9}
-    assert ranked(boost_language(scores, {A: "en", B: "de-AT"}, "de")) == [B, A]
-    assert ranked(boost_language(scores, {A: "en", B: "de"}, "fr")) == [A, B]
+    assert ranked(boost_language(scores, {A: "en", B: "de-AT"}, "de", by=2.0)) == [B, A]
+    assert ranked(boost_language(scores, {A: "en", B: "de"}, "fr", by=2.0)) == [A, B]
 
 
 def test_in_context_a_passage_must_match_both() -> None:

@@ -1,13 +1,13 @@
-"""Markdown as blocks with offsets: each is where it says it is, and says what a reader sees."""
+"""Markdown as blocks with offsets: each is at its offsets, and has the text that a reader sees."""
 
 from collections.abc import Iterable, Iterator
-from time import process_time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from supportbot.language.blocks import Block, Item, Kind, Row, blocks
+from tests.pace import bounded
 
 PAGE = """\
 # Delivery *costs*
@@ -106,7 +106,7 @@ def test_a_table_has_rows_of_cells() -> None:
     assert source(table.rows[1]) == "| Austria |"
 
 
-def test_what_stands_in_a_quotation_begins_behind_its_signs() -> None:
+def test_a_block_in_a_quotation_begins_after_the_quotation_mark() -> None:
     (quote,) = (block for block in blocks(PAGE) if block.kind is Kind.QUOTE)
     said, steps = quote.blocks
     assert (source(quote), said.text, source(said)) == (
@@ -116,7 +116,7 @@ def test_what_stands_in_a_quotation_begins_behind_its_signs() -> None:
     assert (source(steps), source(steps.items[0].blocks[0])) == ("1. leave today", "leave today")
 
 
-def test_an_indented_listing_is_no_fenced_one() -> None:
+def test_an_indented_listing_is_not_fenced() -> None:
     last = blocks(PAGE)[-1]
     assert (last.text, last.is_fenced) == ("indented\n", False)
 
@@ -181,7 +181,6 @@ def test_a_text_is_found_in_its_source(body: str) -> None:
         "\n".join(" " * n + "- a" for n in range(300)), "a\n" * 30_000, "*a " * 20_000, "> a\n" * 10_000,
     ],
 )  # fmt: skip
-def test_hostile_bodies_are_read_in_time(body: str) -> None:
-    began = process_time()
-    blocks(body)
-    assert process_time() - began < 3
+def test_hostile_bodies_are_read_quickly(body: str) -> None:
+    with bounded(20):
+        blocks(body)

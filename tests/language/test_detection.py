@@ -1,10 +1,9 @@
 """Which language a customer writes in, and when nobody can say."""
 
-from time import process_time
-
 import pytest
 
 from supportbot.language.detection import base_language, detect
+from tests.pace import bounded
 
 
 @pytest.mark.parametrize(
@@ -24,7 +23,7 @@ from supportbot.language.detection import base_language, detect
         ("please send it to 12 Rue de la Paix, 75002 Paris", "en"),
     ],
 )  # fmt: skip
-def test_a_sentence_is_in_its_language(text: str, language: str) -> None:
+def test_the_language_of_a_sentence_is_detected(text: str, language: str) -> None:
     for expected in ("en", "de", "fr"):
         assert detect(text, expected) == language
 
@@ -39,7 +38,7 @@ def test_a_sentence_is_in_its_language(text: str, language: str) -> None:
         "ẞ", "Visa",
     ],
 )  # fmt: skip
-def test_what_is_in_no_language_is_in_the_expected_one(text: str) -> None:
+def test_text_without_a_language_gets_the_expected_one(text: str) -> None:
     for expected in ("en", "de", "fr", "es", "gl", "", "nonsense"):
         assert detect(text, expected) == expected
 
@@ -48,14 +47,13 @@ def test_a_page_in_a_related_language_keeps_it() -> None:
     assert detect("Hvor er pakken min?", "no") == "no"
 
 
-def test_a_sentence_is_read_in_less_than_a_millisecond_and_a_book_in_no_more() -> None:
+def test_detection_reads_only_the_beginning_of_a_long_text() -> None:
     sentence = "Where is my order WF-20418? I placed it last week and nobody has told me anything."
     detect(sentence, "en")  # loads the model
     for text in (sentence, sentence * 1_000, "ab" * 50_000):
-        began = process_time()
-        for _ in range(100):
-            detect(text, "de")
-        assert process_time() - began < 0.1 * 3  # a slow machine is no failure
+        with bounded(2):
+            for _ in range(100):
+                detect(text, "de")
 
 
 @pytest.mark.parametrize(

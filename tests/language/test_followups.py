@@ -1,4 +1,4 @@
-"""Questions that lean on what was said before, and those that can be meant alone."""
+"""Follow-up questions, and questions that make sense alone."""
 
 import pytest
 

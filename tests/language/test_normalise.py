@@ -1,8 +1,8 @@
-"""Letters that deceive the eye, told from letters of other languages; attacks: tests/attacks/test_unicode.py."""
+"""Homoglyphs, as opposed to letters of other languages; attacks: tests/attacks/test_unicode.py."""
 
 import pytest
 
-from supportbot.language.normalise import mixes_scripts, normalised, undisguised, visible
+from supportbot.language.normalise import fold_homoglyphs, mixes_scripts, normalised, visible
 
 
 @pytest.mark.parametrize(
@@ -23,15 +23,15 @@ from supportbot.language.normalise import mixes_scripts, normalised, undisguised
         ("œuvre Straße Æon", "œuvre Straße Æon"),
     ],
 )
-def test_what_a_reader_takes_a_text_for(written: str, read: str) -> None:
-    assert undisguised(written) == read
+def test_homoglyphs_are_replaced_by_what_a_reader_sees(written: str, read: str) -> None:
+    assert fold_homoglyphs(written) == read
 
 
 @pytest.mark.parametrize("text", ["Где мой заказ, й и ё?", "Πού είναι;", "Իմ պատվերը", "ჩემი შეკვეთა", "ฉันรอ", "الطلب"])
-def test_a_word_of_one_script_stays(text: str) -> None:
+def test_a_word_of_one_script_is_kept(text: str) -> None:
     assert normalised(text) == text == visible(text)
     assert not mixes_scripts(text)
 
 
-def test_a_question_is_cut_where_nobody_reads_on() -> None:
+def test_an_overlong_question_is_cut() -> None:
     assert len(normalised("a" * 100_000)) == 6_000

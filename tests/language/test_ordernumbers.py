@@ -21,10 +21,10 @@ def test_numbers_of_orders(text: str, numbers: list[str]) -> None:
     assert order_numbers_in(text) == numbers
 
 
-def test_a_short_number_is_one_where_it_was_asked_for() -> None:
+def test_a_short_number_counts_if_it_was_asked_for() -> None:
     assert order_numbers_in("2026", is_asked=True) == ["2026"]
 
 
-def test_without_them_a_text_keeps_its_length() -> None:
+def test_blanking_order_numbers_keeps_the_length() -> None:
     text = "WF-20440 goes to Elm Road 5"
     assert len(without_numbers(text)) == len(text) and "20440" not in without_numbers(text)

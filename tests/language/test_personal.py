@@ -1,7 +1,6 @@
-"""Which data of a text is personal by its form, and which number is none."""
+"""Which data in a text is personal by its form, and which numbers are not."""
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 from django.conf import settings
 
 from supportbot.language.personal import personal_data_in
+from tests.pace import bounded
 
 
 def found(text: str) -> list[tuple[str, str]]:
@@ -42,7 +42,7 @@ def found(text: str) -> list[tuple[str, str]]:
         ("612 34 56 78", "PHONE", "612 34 56 78"),
     ],
 )
-def test_what_has_the_form_is_found_whole(text: str, kind: str, part: str) -> None:
+def test_personal_data_is_found_whole(text: str, kind: str, part: str) -> None:
     assert found(text) == [(kind, part)]
 
 
@@ -63,11 +63,11 @@ def test_what_has_the_form_is_found_whole(text: str, kind: str, part: str) -> No
         "@shop, alice@home, 5 @ 10.00",
     ],
 )
-def test_orders_dates_amounts_and_mistyped_numbers_are_none(text: str) -> None:
+def test_orders_dates_amounts_and_mistyped_numbers_are_not_personal_data(text: str) -> None:
     assert found(text) == []
 
 
-def test_two_spellings_are_the_same() -> None:
+def test_two_spellings_have_one_key() -> None:
     keys = {one.key for one in personal_data_in("Alice@Example.com alice@example.com")}
     assert keys == {"alice@example.com"}
     assert len({one.key for one in personal_data_in("4111 1111 1111 1111, 4111111111111111")}) == 1
@@ -79,13 +79,12 @@ def test_several_are_found_in_order() -> None:
 
 
 @pytest.mark.parametrize("text", ["x" * 20_000 + "@", "1 " * 8_000, "0 1" * 5_000, "a@" * 8_000, "DE89 " * 3_000])
-def test_no_text_takes_long(text: str) -> None:
-    began = time.perf_counter()
-    found(text)
-    assert time.perf_counter() - began < 0.5
+def test_every_text_is_read_quickly(text: str) -> None:
+    with bounded(3):
+        found(text)
 
 
-def test_nothing_in_the_examples_questions_is_taken_for_personal_data() -> None:
+def test_example_questions_hold_no_personal_data() -> None:
     files = sorted((settings.BASE_DIR / "examples").glob("evaluation/*.jsonl"))
     assert len(files) >= 6
     assert [(text, found(text)) for file in files for text in texts_in(file) if found(text)] == []

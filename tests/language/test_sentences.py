@@ -2,7 +2,7 @@
 
 import pytest
 
-from supportbot.language.sentences import sentences_of, split_off
+from supportbot.language.sentences import sentences_of, split_first_sentence
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,4 @@ def test_a_sentence_ends_with_its_markers_and_before_the_next_one(text: str, fir
 
 @pytest.mark.parametrize("text", ["It is free. [", "It is free. [S", "It is free. [Q", "It is fre"])
 def test_a_stream_waits_while_a_marker_may_follow(text: str) -> None:
-    assert split_off(text) is None
+    assert split_first_sentence(text) is None

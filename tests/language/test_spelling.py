@@ -1,11 +1,11 @@
-"""Slips of the keyboard: what is put right, and what is left as it is."""
+"""Typing errors: which are corrected, and which words are left alone."""
 
 import pytest
 
-from supportbot.language.spelling import counted, respelled
-from tests.builtin.wish_tools import Chat
+from supportbot.language.spelling import corrected_spelling, word_counts
+from tests.builtin.action_chat import Chat
 
-KNOWN = counted(
+KNOWN = word_counts(
     "You can return a parcel. Delivery to Switzerland costs more. Boots and tents. Die Lieferung nach Österreich."
 )
 
@@ -23,8 +23,8 @@ KNOWN = counted(
         ("", ""),
     ],
 )
-def test_a_slip_is_put_right_and_another_word_is_none(said: str, meant: str) -> None:
-    assert respelled(said, KNOWN) == meant
+def test_a_typing_error_is_corrected_and_another_word_is_kept(said: str, meant: str) -> None:
+    assert corrected_spelling(said, KNOWN) == meant
 
 
 @pytest.mark.parametrize(
@@ -35,14 +35,14 @@ def test_a_slip_is_put_right_and_another_word_is_none(said: str, meant: str) -> 
         ("bitte storniern sie WF-20444", "cancel_order", "WF-20444"),
     ],
 )
-def test_a_wish_with_a_slip_is_heard(text: str, action: str, order: str) -> None:
-    [(name, arguments)] = Chat().hear(text)[1]
+def test_a_request_with_a_typing_error_is_detected(text: str, action: str, order: str) -> None:
+    [(name, arguments)] = Chat().send(text)[1]
     assert (name, arguments["order_id"]) == (action, order)
 
 
-def test_an_address_is_never_respelt() -> None:
+def test_an_address_is_never_corrected() -> None:
     chat = Chat()
-    chat.hear("I want to chnage the delivery adress of WF-20444")
-    [(name, arguments)] = chat.hear("7 Cancle Street, 79104 Freiburg, Germany")[1]
+    chat.send("I want to chnage the delivery adress of WF-20444")
+    [(name, arguments)] = chat.send("7 Cancle Street, 79104 Freiburg, Germany")[1]
     assert name == "change_shipping_address"
     assert "7 Cancle Street" in str(arguments["address"])

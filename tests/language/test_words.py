@@ -1,10 +1,10 @@
-"""Words, stems and what tells something, in scripts of all kinds."""
+"""Words, stems and content words, in all kinds of scripts."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from supportbot.language.words import likeness, stem, stems, telling_stems, words
+from supportbot.language.words import content_stems, stem, stem_similarity, stems, words
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def test_a_word_of_an_unknown_language_is_its_own_stem() -> None:
         ("中", "zh", {"中"}),
     ],
 )
-def test_what_a_text_tells(text: str, language: str, telling: set[str]) -> None:
-    assert telling_stems(text, language) == telling
+def test_content_stems_of_a_text(text: str, language: str, telling: set[str]) -> None:
+    assert content_stems(text, language) == telling
 
 
 def test_stems_are_the_same_in_all_threads() -> None:
@@ -77,7 +77,5 @@ def test_stems_are_the_same_in_all_threads() -> None:
     ("asked", "found", "how_far"),
     [("kost", "kost", 1.0), ("versand", "versandkost", 0.7), ("kosten", "versandkosten", 0.6), ("tent", "boot", 0.0)],
 )
-def test_a_longer_form_and_the_end_of_a_compound_stand_for_a_stem_in_part(
-    asked: str, found: str, how_far: float
-) -> None:
-    assert likeness(asked, {found, "other"}) == how_far
+def test_a_longer_form_and_the_end_of_a_compound_match_in_part(asked: str, found: str, how_far: float) -> None:
+    assert stem_similarity(asked, {found, "other"}) == how_far

@@ -16,6 +16,8 @@ from supportbot.llm.breaker import forget_failures
 from supportbot.llm.models import LLMCall
 from supportbot.llm.providers import openai as _loaded  # noqa: F401  # before a deadline runs: it takes its time
 from supportbot.llm.types import ChatMessage, ModelEvent, ModelRequest, Restarted, Source, TextDelta
+from supportbot.releases.document import Document
+from supportbot.releases.testing import answering_by
 from tests.modelserver import ModelServer
 
 BUILTIN_ANSWER = "You can return unused items within 60 days. [1]"
@@ -42,7 +44,7 @@ async def server(settings: Any) -> AsyncIterator[ModelServer]:
 
 @pytest.fixture
 def stored(transactional_db: None, workspace: Workspace) -> Callable[[], Any]:
-    """Return the call rows once the records under way are written."""
+    """Return the call rows after pending records are written."""
 
     async def rows() -> list[LLMCall]:
         await gateway.close()
@@ -55,7 +57,8 @@ def stored(transactional_db: None, workspace: Workspace) -> Callable[[], Any]:
 def unstored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A scope without a database, for tests about the stream alone: emptying all tables takes longer than they do."""
     monkeypatch.setattr("supportbot.llm.record.save_calls", lambda records, reservations=(): None)
-    with workspace_scope(uuid7()):
+    nowhere = uuid7()
+    with workspace_scope(nowhere), answering_by(Document(), workspace_id=nowhere):
         yield
 
 
@@ -83,7 +86,7 @@ async def read(request: ModelRequest, **options: Any) -> list[ModelEvent]:
 
 
 def text_of(events: list[Any]) -> str:
-    """Return what a reader who obeys `Restarted` sees in the end."""
+    """Return the final text of a reader that handles `Restarted`."""
     text = ""
     for event in events:
         if isinstance(event, Restarted):

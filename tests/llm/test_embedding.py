@@ -1,4 +1,4 @@
-"""Embeddings through the gateway, for kb's synchronous door; and what start-up and `doctor` learn about a server."""
+"""Embeddings through the gateway for kb's synchronous calls, and what start-up and `doctor` learn about a server."""
 
 import asyncio
 import math
@@ -36,7 +36,7 @@ class TestGateway:
         (row,) = await stored()
         assert (row.purpose, row.model, row.outcome, row.input_tokens) == ("embed", "vectors", "done", 5)
 
-    async def test_one_failure_is_tried_again(self, server: ModelServer, stored: Stored) -> None:
+    async def test_one_failure_is_retried(self, server: ModelServer, stored: Stored) -> None:
         server.will(Behaviour(status=500))
         assert await gateway.embed(["one"]) == [vector_of("one")]
         assert [row.outcome for row in await stored()] == ["unclear", "done"]
@@ -51,7 +51,9 @@ class TestGateway:
         ],
         ids=["500", "no data", "too few", "no numbers"],
     )
-    async def test_a_server_that_keeps_failing(self, server: ModelServer, stored: Stored, fault: Behaviour) -> None:
+    async def test_a_server_that_keeps_failing_is_reported(
+        self, server: ModelServer, stored: Stored, fault: Behaviour
+    ) -> None:
         server.default = fault
         with pytest.raises(ModelUnavailable):
             await gateway.embed(["one"])
@@ -79,13 +81,13 @@ class TestGateway:
         with across_workspaces("a server's own facts"):
             await gateway.embed(["one"])
 
-    async def test_embeddings_go_on_while_answers_fail(self, server: ModelServer, unstored: None, ask: Ask) -> None:
+    async def test_embeddings_work_while_answers_fail(self, server: ModelServer, unstored: None, ask: Ask) -> None:
         server.will(*[Behaviour(status=500)] * 6)
         for _ in range(3):
             await read(ask())
         assert await gateway.embed(["one"]) == [vector_of("one")]
 
-    async def test_without_a_model_it_says_which_setting(self, settings: Any, unstored: None) -> None:
+    async def test_without_a_model_the_error_names_the_setting(self, settings: Any, unstored: None) -> None:
         settings.OPENAI_EMBEDDING_MODEL = ""
         with pytest.raises(ModelUnavailable, match="OPENAI_EMBEDDING_MODEL"):
             await gateway.embed(["one"])
@@ -113,26 +115,37 @@ class TestEmbedder:
 
     async def test_a_model_that_changed_its_size_is_refused(self, server: ModelServer, settings: Any) -> None:
         settings.OPENAI_EMBEDDING_DIMENSIONS = VECTOR_SIZE + 1
-        with pytest.raises(EmbeddingUnavailable, match="another size"):
+        with pytest.raises(EmbeddingUnavailable, match="another vector size"):
             await asyncio.to_thread(GatewayEmbedder().query, "one")
 
-    async def test_a_server_that_is_down_is_kb_s_own_error(self, server: ModelServer) -> None:
+    async def test_a_server_that_is_down_raises_kbs_own_error(self, server: ModelServer) -> None:
         server.default = Behaviour(status=503)
         with pytest.raises(EmbeddingUnavailable):
             await asyncio.to_thread(GatewayEmbedder().query, "one")
 
+    async def test_a_question_waits_less_long_than_an_article(
+        self, server: ModelServer, settings: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its database thread is one of a few, and every chat needs one."""
+        settings.MODEL_DEADLINE_SECONDS = 600.0
+        monkeypatch.setattr("supportbot.llm.embedding.QUESTION_SECONDS", 0.2)
+        server.will(Behaviour(first_after=600), Behaviour(first_after=0.5))
+        with pytest.raises(EmbeddingUnavailable):
+            await asyncio.to_thread(GatewayEmbedder().query, "one")
+        assert await asyncio.to_thread(GatewayEmbedder().passages, ["one"])
+
 
 class TestResolving:
-    async def test_the_set_model_is_taken_unasked(self, server: ModelServer) -> None:
+    async def test_a_configured_model_is_used_without_asking_the_server(self, server: ModelServer) -> None:
         assert await resolve_model() == "scripted"
         assert server.asked == []
 
-    async def test_the_only_model_is_taken(self, server: ModelServer, settings: Any) -> None:
+    async def test_a_servers_only_model_is_used(self, server: ModelServer, settings: Any) -> None:
         settings.OPENAI_MODEL = ""
         server.models = ["just-one"]
         assert await resolve_model() == "just-one"
 
-    async def test_several_are_listed_in_one_sentence(self, server: ModelServer, settings: Any) -> None:
+    async def test_several_models_are_listed_in_one_sentence(self, server: ModelServer, settings: Any) -> None:
         settings.OPENAI_MODEL = ""
         server.models = [f"m{number:02}" for number in range(23)]
         with pytest.raises(ModelMisconfigured) as caught:
@@ -141,7 +154,7 @@ class TestResolving:
         assert "m00, m01" in caught.value.message
         assert caught.value.message.endswith("m19 and 3 more.")
 
-    async def test_none_and_unreachable_are_told_apart(
+    async def test_no_model_and_an_unreachable_server_are_distinguished(
         self, server: ModelServer, settings: Any, unused_port: int
     ) -> None:
         settings.OPENAI_MODEL = ""
@@ -154,7 +167,7 @@ class TestResolving:
 
 
 class TestDoctor:
-    async def test_a_model_that_can_all(self, server: ModelServer) -> None:
+    async def test_a_fully_capable_model_is_reported(self, server: ModelServer) -> None:
         server.will(Behaviour(text="", calls=(Call("ping"),)))
         assert await check_model() == (True, "scripted answers; it streams and calls tools.")
 

@@ -43,7 +43,7 @@ async def test_an_answer_streams_with_usage_and_a_record(server: ModelServer, as
     assert row.duration_ms >= row.time_to_first_token_ms
 
 
-async def test_the_sdk_is_loaded_beside_the_loop(
+async def test_the_sdk_is_loaded_outside_the_event_loop(
     server: ModelServer, ask: Ask, unstored: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded: dict[str, threading.Thread] = {}
@@ -57,7 +57,7 @@ async def test_the_sdk_is_loaded_beside_the_loop(
     assert loaded["supportbot.llm.providers.openai"] is not threading.current_thread()
 
 
-async def test_loading_the_sdk_takes_no_time_from_the_model(
+async def test_loading_the_sdk_does_not_count_against_the_deadline(
     server: ModelServer, ask: Ask, unstored: None, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     settings.MODEL_DEADLINE_SECONDS = 3.0
@@ -66,7 +66,7 @@ async def test_loading_the_sdk_takes_no_time_from_the_model(
     await gateway.close()
 
 
-async def test_what_the_server_is_asked(server: ModelServer, ask: Ask, unstored: None) -> None:
+async def test_the_request_to_the_server(server: ModelServer, ask: Ask, unstored: None) -> None:
     tool = ToolSpec("request_human", "Hand over.", {"type": "object", "properties": {}})
     await read(ask(tools=(tool,), max_output_tokens=77))
     (body,) = server.chats
@@ -79,7 +79,7 @@ async def test_what_the_server_is_asked(server: ModelServer, ask: Ask, unstored:
     assert server.asked[0].headers["accept-encoding"] == "identity"
 
 
-async def test_parallel_tool_calls_are_put_together_by_index(server: ModelServer, ask: Ask, unstored: None) -> None:
+async def test_parallel_tool_calls_are_joined_by_index(server: ModelServer, ask: Ask, unstored: None) -> None:
     calls = (Call("order_status", '{"order_id": "A-1"}', "c1", 3), Call("refund", '{"order_id": "A-2"}', "c2", 5))
     server.will(Behaviour(text="", calls=calls))
     events = await read(ask())
@@ -92,7 +92,7 @@ async def test_parallel_tool_calls_are_put_together_by_index(server: ModelServer
 
 
 @pytest.mark.parametrize("split", [1, 2, 3, 7, 1000])
-async def test_bytes_may_be_cut_anywhere(server: ModelServer, ask: Ask, unstored: None, split: int) -> None:
+async def test_chunks_may_end_anywhere(server: ModelServer, ask: Ask, unstored: None, split: int) -> None:
     server.will(Behaviour(text="Rückgabe für 12,50 € – 🏕️ 返品", split=split, newline="\r\n"))
     assert text_of(await read(ask())) == "Rückgabe für 12,50 € – 🏕️ 返品"
 
@@ -141,7 +141,7 @@ async def test_a_fault_before_the_first_token_is_answered_by_the_fallback(
     ("fault", "input_tokens", "output_tokens"),
     [(Behaviour(text="", model_reasons=5), 11, 0), (Behaviour(text="", model_reasons=5, reports_usage=False), None, 5)],
 )
-async def test_an_answer_that_is_all_reasoning_is_charged(
+async def test_an_answer_of_only_reasoning_is_charged(
     server: ModelServer, ask: Ask, stored: Stored, fault: Behaviour, input_tokens: int | None, output_tokens: int
 ) -> None:
     server.will(fault)
@@ -152,7 +152,7 @@ async def test_an_answer_that_is_all_reasoning_is_charged(
     assert input_tokens in (None, row.input_tokens)
 
 
-async def test_the_second_try_may_succeed_and_nobody_notices(server: ModelServer, ask: Ask, stored: Stored) -> None:
+async def test_a_successful_retry_is_invisible(server: ModelServer, ask: Ask, stored: Stored) -> None:
     server.will(Behaviour(status=500), Behaviour(text="Second try."))
     events = await read(ask())
     assert text_of(events) == "Second try."
@@ -160,9 +160,7 @@ async def test_the_second_try_may_succeed_and_nobody_notices(server: ModelServer
     assert [row.outcome for row in await stored()] == ["unclear", "done"]
 
 
-async def test_a_cut_after_text_is_not_tried_again_but_falls_back(
-    server: ModelServer, ask: Ask, stored: Stored
-) -> None:
+async def test_a_cut_after_text_falls_back_without_a_retry(server: ModelServer, ask: Ask, stored: Stored) -> None:
     server.will(Behaviour(text="One two three four", cut_after=2))
     events = await read(ask())
     assert TextDelta("One ") in events or TextDelta("One two ") in events
@@ -253,7 +251,7 @@ async def test_an_unreachable_server_falls_back(settings: Any, ask: Ask, stored:
     assert [(row.reason, row.input_tokens) for row in rows[:-1]] == [("unreachable", 0)] * 2
 
 
-async def test_a_server_that_does_not_name_its_only_model_is_stood_in_for_until_it_does(
+async def test_the_built_in_answerer_replaces_a_server_that_does_not_name_its_model(
     server: ModelServer, ask: Ask, unstored: None, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.OPENAI_MODEL = ""
@@ -269,7 +267,7 @@ async def test_a_server_that_does_not_name_its_only_model_is_stood_in_for_until_
     assert (await gateway.complete(ask())).model == "just-one"
 
 
-async def test_a_server_that_lists_no_models_in_time_is_stood_in_for(
+async def test_the_built_in_answerer_replaces_a_server_that_lists_no_models_in_time(
     ask: Ask, unstored: None, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def listen_in_silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

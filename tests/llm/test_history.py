@@ -42,12 +42,12 @@ def cost(messages: Any) -> int:
     return sum(estimated_tokens(message["content"]) for message in messages)
 
 
-def test_a_conversation_within_the_budget_goes_as_it_is() -> None:
+def test_a_short_conversation_is_unchanged() -> None:
     request = asking(*talk(5))
     assert within_budget(request, 3_000) is request
 
 
-def test_the_newest_part_stays_and_the_oldest_is_summed_up() -> None:
+def test_the_newest_part_is_kept_and_the_oldest_is_summarised() -> None:
     messages = talk(30)
     cut = within_budget(asking(*messages), 1_000).messages
     assert cut[0] == messages[0] and cut[-1] == messages[-1]
@@ -61,7 +61,7 @@ def test_the_newest_part_stays_and_the_oldest_is_summed_up() -> None:
     assert within_budget(asking(*messages), 1_000).messages == cut
 
 
-def test_of_a_long_message_the_first_sentence_and_the_figures_stay() -> None:
+def test_a_long_message_keeps_its_first_sentence_and_figures() -> None:
     told = "The tent leaks. " + "It rained a lot and we were not amused at all. " * 20 + "I paid 249.00 EUR for it."
     said = [ChatMessage("user", told), ChatMessage("assistant", "I see. " * 400), ChatMessage("user", "So?")]
     summary = within_budget(asking(*said), 300).messages[0].content
@@ -69,7 +69,7 @@ def test_of_a_long_message_the_first_sentence_and_the_figures_stay() -> None:
     assert max(map(len, summary.split("\n"))) <= GIST_CHARACTERS + len("Assistant: ")
 
 
-def test_a_call_and_its_result_are_not_parted() -> None:
+def test_a_tool_call_and_its_result_stay_together() -> None:
     call = ToolCall("1", "order_status", '{"order_id": "WF-20404"}')
     looked_up = (ChatMessage("assistant", "", tool_calls=(call,)), ChatMessage("tool", "x" * 4_000, tool_call_id="1"))
     newest = within_budget(asking(*talk(30), *looked_up), 500).messages
@@ -79,12 +79,12 @@ def test_a_call_and_its_result_are_not_parted() -> None:
 
 
 @pytest.mark.parametrize("messages", [(), (ChatMessage("system", "x" * 9_999),), (ChatMessage("user", "x" * 9_999),)])
-def test_nothing_is_cut_where_nothing_was_said_before(messages: tuple[ChatMessage, ...]) -> None:
+def test_without_a_history_nothing_is_cut(messages: tuple[ChatMessage, ...]) -> None:
     request = asking(*messages)
     assert within_budget(request, 200) is request
 
 
-async def test_the_budget_is_the_operators(server: ModelServer, ask: Ask, unstored: None, settings: Any) -> None:
+async def test_the_token_budget_is_a_setting(server: ModelServer, ask: Ask, unstored: None, settings: Any) -> None:
     settings.LLM_HISTORY_TOKENS = 500
     await read(ask(messages=talk(30)))
     sent = server.chats[0]["messages"]
@@ -116,7 +116,7 @@ SAID = [
 
 
 @pytest.mark.parametrize(("status", "said"), SAID)
-def test_servers_say_it_in_many_words(status: int, said: str) -> None:
+def test_overflow_errors_of_many_servers_are_recognised(status: int, said: str) -> None:
     assert is_overflow(status, said)
 
 
@@ -130,12 +130,12 @@ def test_servers_say_it_in_many_words(status: int, said: str) -> None:
         (500, "internal error"),
     ],
 )
-def test_other_refusals_are_not_taken_for_it(status: int, said: str) -> None:
+def test_other_refusals_are_not_overflow(status: int, said: str) -> None:
     assert not is_overflow(status, said)
 
 
 @pytest.mark.parametrize(("status", "said"), SAID)
-async def test_what_is_too_long_is_tried_once_more_shorter(
+async def test_a_request_that_is_too_long_is_retried_shorter(
     server: ModelServer, ask: Ask, stored: Stored, status: int, said: str
 ) -> None:
     server.will(Behaviour(status=status, error=said), Behaviour(text="On Friday."))
@@ -151,7 +151,7 @@ async def test_what_is_too_long_is_tried_once_more_shorter(
     assert [(row.outcome, row.reason) for row in await stored()] == [("refused", "too_long"), ("done", "")]
 
 
-async def test_one_that_is_said_inside_the_stream_counts_too(server: ModelServer, ask: Ask, unstored: None) -> None:
+async def test_an_overflow_inside_the_stream_counts_too(server: ModelServer, ask: Ask, unstored: None) -> None:
     error = {"error": {"message": "n_ctx", "type": "exceed_context_size_error", "code": 400}}
     server.will(Behaviour(raw=f"data: {json.dumps(error)}\n\n".encode()), Behaviour(text="On Friday."))
     assert text_of(await read(ask(messages=talk(10)))) == "On Friday."
@@ -164,7 +164,7 @@ async def test_a_second_refusal_goes_to_the_next_route(server: ModelServer, ask:
     assert len(server.chats) == 2
 
 
-async def test_a_question_too_long_is_no_fault_of_the_server(server: ModelServer, ask: Ask, unstored: None) -> None:
+async def test_an_overlong_question_does_not_open_the_breaker(server: ModelServer, ask: Ask, unstored: None) -> None:
     server.default = Behaviour(status=400, error=OVERFLOW)
     for _ in range(4):
         await read(ask())
@@ -172,7 +172,7 @@ async def test_a_question_too_long_is_no_fault_of_the_server(server: ModelServer
     assert text_of(await read(ask())) == "Fine."
 
 
-async def test_placeholders_stay_the_same_in_the_shorter_try(server: ModelServer, ask: Ask, unstored: None) -> None:
+async def test_placeholders_are_the_same_in_the_shorter_retry(server: ModelServer, ask: Ask, unstored: None) -> None:
     server.will(Behaviour(status=400, error=OVERFLOW), Behaviour(text="We write to [EMAIL_2]."))
     old = ChatMessage("user", "Not bob@example.com. " + "word " * 900)
     messages = (

@@ -97,14 +97,14 @@ class TestBudget:
         await gateway.close()
         return await db(Budget.objects.get)
 
-    async def test_a_call_books_its_cost_and_gives_the_rest_back(self, ask: Ask, stored: Stored) -> None:
+    async def test_a_call_books_its_cost_and_releases_the_rest(self, ask: Ask, stored: Stored) -> None:
         with answering(ScriptedModel(Says("Yes.", usage=Usage(100, 3)))):
             await read(ask(max_output_tokens=10))
         budget = await self.budget()
         assert (budget.reserved, budget.spent) == (Decimal(0), Decimal("0.0061"))
         assert [(row.cost, row.currency) for row in await stored()] == [(Decimal("0.0061"), "EUR")]
 
-    async def test_parallel_calls_never_overshoot(self, ask: Ask, stored: Stored) -> None:
+    async def test_parallel_calls_never_overspend(self, ask: Ask, stored: Stored) -> None:
         go = asyncio.Event()
         model = ScriptedModel(*[Says("Yes.", usage=Usage(0, 10), waits_for=go)] * 2)
         with answering(model, with_builtin=True):
@@ -126,7 +126,7 @@ class TestBudget:
         assert model.requests == []
         assert (await self.budget()).reserved == 0
 
-    async def test_stopping_gives_the_reservation_back(self, ask: Ask, stored: Stored) -> None:
+    async def test_stopping_releases_the_reservation(self, ask: Ask, stored: Stored) -> None:
         with answering(ScriptedModel(Says(("One ", "two ")))):
             async with aclosing(gateway.stream(ask(max_output_tokens=10))) as events:
                 async for event in events:
@@ -147,7 +147,7 @@ class TestBudget:
         await gateway.close()
         assert not await db(lambda: Budget.objects.exclude(reserved=0).exists())
 
-    async def test_a_changed_setting_holds_at_once(self, ask: Ask, stored: Stored, settings: Any) -> None:
+    async def test_a_changed_setting_applies_at_once(self, ask: Ask, stored: Stored, settings: Any) -> None:
         settings.LLM_DAILY_BUDGET = "0.01"
         with answering(ScriptedModel()), pytest.raises(BudgetExceeded):
             await read(ask(max_output_tokens=10))
@@ -173,7 +173,7 @@ class TestBudget:
             await read(ask(max_output_tokens=10))
         assert (await self.budget()).spent == Decimal("0.03")
 
-    async def test_a_second_attempt_takes_its_own_money(self, ask: Ask, stored: Stored, settings: Any) -> None:
+    async def test_a_second_attempt_has_its_own_reservation(self, ask: Ask, stored: Stored, settings: Any) -> None:
         settings.LLM_DAILY_BUDGET = "0.03"  # one attempt fits, two do not
         broken = Says(fails=ProviderUnclear(Reason.CUT))
         with answering(ScriptedModel(broken), with_builtin=True) as model:
@@ -189,7 +189,7 @@ class TestBudget:
         assert budget.reserved == 0
         assert budget.spent >= Decimal("0.02")
 
-    async def test_the_model_without_a_price_is_not_held_back(self, ask: Ask, stored: Stored, settings: Any) -> None:
+    async def test_a_model_without_a_price_is_not_limited(self, ask: Ask, stored: Stored, settings: Any) -> None:
         settings.LLM_PRICES = {}
         with answering(ScriptedModel(Says("Yes."))):
             await read(ask())
@@ -198,13 +198,13 @@ class TestBudget:
 
 @pytest.mark.django_db(transaction=True)
 class TestBodies:
-    async def test_none_are_stored_by_default(self, ask: Ask, stored: Stored) -> None:
+    async def test_bodies_are_not_stored_by_default(self, ask: Ask, stored: Stored) -> None:
         with answering(ScriptedModel(Says("Yes."))):
             await read(ask())
         await stored()
         assert await db(LLMBody.objects.count) == 0
 
-    async def test_they_are_masked_and_expire(self, ask: Ask, stored: Stored, settings: Any) -> None:
+    async def test_stored_bodies_are_masked_and_expire(self, ask: Ask, stored: Stored, settings: Any) -> None:
         settings.LLM_STORE_BODIES = True
         with answering(ScriptedModel(Says(("Mail ", "bob@example.com")))):
             await read(ask("I am alice@example.com"))
@@ -216,7 +216,7 @@ class TestBodies:
         await db(LLMBody.objects.update, expires_at=datetime.now(UTC) - timedelta(seconds=1))
         assert await db(purge_expired_bodies) == 1
 
-    async def test_calls_of_tools_are_kept_with_the_words(self, ask: Ask, stored: Stored, settings: Any) -> None:
+    async def test_tool_calls_are_stored_with_the_text(self, ask: Ask, stored: Stored, settings: Any) -> None:
         settings.LLM_STORE_BODIES = True
         call = ToolCall("1", "order_status", '{"order_id": "A-1", "mail": "alice@example.com"}')
         asked = ask()
@@ -228,7 +228,7 @@ class TestBodies:
         first, second = await db(list, LLMBody.objects.order_by("call__started_at"))
         told = '[calls order_status {"order_id": "A-1", "mail": "[e-mail]"}]'
         assert (first.response, second.response) == (f"Let me look.\n{told}", told)
-        sent = told.replace("[e-mail]", "[EMAIL_1]")  # what the model read is what is kept
+        sent = told.replace("[e-mail]", "[EMAIL_1]")  # stored as the model read it
         assert second.request.endswith(f"assistant: \n{sent}")
 
 
@@ -300,7 +300,7 @@ def test_calls_of_one_workspace_are_invisible_to_another(workspace: Workspace, o
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_scripted_model_keeps_books(ask: Ask, stored: Stored) -> None:
+async def test_a_scripted_model_records_its_requests(ask: Ask, stored: Stored) -> None:
     with pytest.raises(AssertionError, match="left over"), answering(ScriptedModel(Says("a"), Says("b"))):
         await read(ask())
     with pytest.raises(AssertionError, match="once more"), answering(ScriptedModel()):

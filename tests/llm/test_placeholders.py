@@ -1,4 +1,4 @@
-"""A remote model reads placeholders in place of personal data; everybody else reads the data."""
+"""A remote model reads placeholders instead of personal data; everybody else reads the data."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ def talk(*messages: ChatMessage) -> tuple[ChatMessage, ...]:
     return (ChatMessage("system", "Answer."), *messages)
 
 
-async def test_the_body_that_leaves_the_house_holds_none_of_it(server: ModelServer, ask: Ask) -> None:
+async def test_the_request_body_holds_no_personal_data(server: ModelServer, ask: Ask) -> None:
     server.will(Behaviour(text="I have noted [EMAIL_1] and [PHONE_1]."))
     events = await read(ask(TOLD))
     assert text_of(events) == f"I have noted {MAIL} and {PHONE}."
@@ -60,7 +60,7 @@ async def test_without_personal_data_nothing_is_added(ask: Ask) -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
 @pytest.mark.parametrize("written", ["[EMAIL_1]", r"\[EMAIL\_1\]", "[Email_1]"])
-async def test_a_placeholder_in_pieces_is_put_back_whole(ask: Ask, size: int, written: str) -> None:
+async def test_a_placeholder_in_pieces_is_restored(ask: Ask, size: int, written: str) -> None:
     text = f"See [1] [EM] [[x {written}, [EMAIL_2] and {written}"
     pieces = tuple(text[at : at + size] for at in range(0, len(text), size))
     with a_model(Says(pieces)):
@@ -70,7 +70,7 @@ async def test_a_placeholder_in_pieces_is_put_back_whole(ask: Ask, size: int, wr
     assert not [one for one in shown if "EMAIL_1" in one.upper()]
 
 
-async def test_words_without_a_placeholder_are_not_held_back(ask: Ask) -> None:
+async def test_text_without_a_placeholder_is_not_delayed(ask: Ask) -> None:
     pieces = ("Within 60 ", "days [1", "]. [", "2] ", "Bye [EMA")
     with a_model(Says(pieces)):
         events = await read(ask(TOLD))
@@ -97,7 +97,7 @@ async def test_the_same_data_has_the_same_placeholder_in_all_messages(ask: Ask) 
     assert json.loads(model.requests[0].messages[2].tool_calls[0].arguments) == {"email": "[EMAIL_2]"}
 
 
-async def test_it_comes_back_in_a_tools_arguments(ask: Ask) -> None:
+async def test_data_in_tool_arguments_is_restored(ask: Ask) -> None:
     call = ToolCall("1", "leave_address", '{"email": "[EMAIL_1]", "phones": ["[PHONE_1]", "[PHONE_7]"]}')
     with a_model(Says("One moment, [", calls=(call,))):
         completion = await gateway.complete(ask(TOLD))
@@ -105,7 +105,7 @@ async def test_it_comes_back_in_a_tools_arguments(ask: Ask) -> None:
     assert json.loads(completion.tool_calls[0].arguments) == {"email": MAIL, "phones": [PHONE, "[PHONE_7]"]}
 
 
-async def test_what_an_article_says_is_public(ask: Ask) -> None:
+async def test_data_in_articles_is_public(ask: Ask) -> None:
     source = Source(1, "Contact", "Write to help@shop.example or call 0800 1234567.", "en")
     messages = (ChatMessage("system", f"Answer. {source.text}"), ChatMessage("user", f"help@shop.example or {MAIL}?"))
     with a_model(Says("Write to help@shop.example, not from [EMAIL_1].")) as model:
@@ -115,7 +115,7 @@ async def test_what_an_article_says_is_public(ask: Ask) -> None:
     assert text_of(events) == f"Write to help@shop.example, not from {MAIL}."
 
 
-async def test_a_colleagues_note_is_hidden_too_and_in_a_shorter_try(ask: Ask) -> None:
+async def test_data_in_a_note_is_hidden_also_in_a_shorter_retry(ask: Ask) -> None:
     note = f"Answer. The note: {MAIL} is called back on 0171 1234567."
     messages = (ChatMessage("system", note), ChatMessage("user", "And now?"))
     with a_model(Says(fails=ProviderRefused(Reason.TOO_LONG)), Says("We call [PHONE_1].")) as model:
@@ -125,7 +125,7 @@ async def test_a_colleagues_note_is_hidden_too_and_in_a_shorter_try(ask: Ask) ->
     assert text_of(events) == "We call 0171 1234567."
 
 
-async def test_a_customer_who_writes_a_placeholder_gets_nobodys_data(ask: Ask) -> None:
+async def test_a_placeholder_written_by_a_customer_is_not_restored(ask: Ask) -> None:
     with a_model(Says("[EMAIL_1] and [EMAIL_2].")) as model:
         events = await read(ask(f"What is [EMAIL_1]? I am {MAIL}"))
     assert said_to(model) == "What is [EMAIL_1]? I am [EMAIL_2]"
@@ -147,7 +147,7 @@ async def test_a_workspace_may_let_the_model_read_it(ask: Ask) -> None:
     assert text_of(events) == "Hello [EMAIL_1]."
 
 
-async def test_other_purposes_go_through_the_same_door(ask: Ask) -> None:
+async def test_other_purposes_hide_personal_data_too(ask: Ask) -> None:
     with a_model(Says('{"about": "[EMAIL_1]"}')) as model:
         completion = await gateway.complete(ask(TOLD, purpose="summarise", sources=()))
     assert said_to(model) == HIDDEN
@@ -168,7 +168,7 @@ def test_a_search_by_a_remote_embedding_model_sends_no_personal_data(
         return [[1.0, 0.0] for _ in texts]
 
     monkeypatch.setattr("supportbot.llm.embedding.loop_thread.run", lambda texts: embed(texts))
-    monkeypatch.setattr("supportbot.llm.embedding.gateway.embed", lambda texts: list(texts))
+    monkeypatch.setattr("supportbot.llm.embedding.gateway.embed", lambda texts, **_: list(texts))
     embedder = GatewayEmbedder()
     embedder.query(f"Mail to {MAIL}")
     embedder.passages(["Write to help@shop.example"])

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from supportbot.llm.types import ChatMessage, ModelRequest, ToolCall, ToolSpec, Usage
+from supportbot.llm.providers.openai import PAUSE_SECONDS
+from supportbot.llm.types import ChatMessage, ModelRequest, TextDelta, ToolCall, ToolSpec, Usage
 from tests.llm.conftest import read, text_of
 from tests.modelserver import Behaviour, Call, ModelServer
 
@@ -16,7 +17,7 @@ Stored = Callable[[], Any]
 
 
 @pytest.mark.parametrize("by_name", [True, False])
-async def test_stream_options_are_given_up(server: ModelServer, ask: Ask, stored: Stored, by_name: bool) -> None:
+async def test_stream_options_are_dropped(server: ModelServer, ask: Ask, stored: Stored, by_name: bool) -> None:
     refusal = {"refuses": "stream_options"} if by_name else {"refuses_silently": "stream_options"}
     server.default = Behaviour(text="Fine.", **refusal)
     assert text_of(await read(ask())) == "Fine."
@@ -25,14 +26,14 @@ async def test_stream_options_are_given_up(server: ModelServer, ask: Ask, stored
     assert [row.outcome for row in await stored()] == ["done", "done"]
 
 
-async def test_tools_are_given_up(server: ModelServer, ask: Ask, unstored: None) -> None:
+async def test_tools_are_dropped(server: ModelServer, ask: Ask, unstored: None) -> None:
     server.default = Behaviour(text="Fine.", refuses="tools")
     tool = ToolSpec("request_human", "Hand over.", {"type": "object"})
     assert text_of(await read(ask(tools=(tool,)))) == "Fine."
     assert "tools" not in server.chats[-1]
 
 
-async def test_streaming_is_given_up(server: ModelServer, ask: Ask, unstored: None) -> None:
+async def test_streaming_is_dropped(server: ModelServer, ask: Ask, unstored: None) -> None:
     server.default = Behaviour(text="Fine.", refuses="stream")
     assert text_of(await read(ask())) == "Fine."
     assert server.chats[-1]["stream"] is False
@@ -45,7 +46,7 @@ async def test_the_newer_name_of_the_token_limit(server: ModelServer, ask: Ask, 
     assert server.chats[-1]["max_completion_tokens"] == 9
 
 
-async def test_a_whole_answer_to_a_streaming_request(server: ModelServer, ask: Ask, unstored: None) -> None:
+async def test_a_complete_answer_to_a_streaming_request(server: ModelServer, ask: Ask, unstored: None) -> None:
     server.will(Behaviour(text="Fine.", calls=(Call("refund", '{"a": 1}'),), is_whole=True))
     events = await read(ask())
     assert text_of(events) == "Fine."
@@ -53,7 +54,7 @@ async def test_a_whole_answer_to_a_streaming_request(server: ModelServer, ask: A
     assert events[-1].usage == Usage(11, 1, 3)  # type: ignore[union-attr]
 
 
-async def test_one_whole_answer_gives_nothing_up(server: ModelServer, ask: Ask, unstored: None) -> None:
+async def test_one_complete_answer_drops_nothing(server: ModelServer, ask: Ask, unstored: None) -> None:
     tool = ToolSpec("refund", "Pay back.", {"type": "object"})
     server.will(Behaviour(text="Fine.", is_whole=True), Behaviour(text="Fine."))
     await read(ask(tools=(tool,)))
@@ -78,16 +79,14 @@ async def test_a_refusal_is_forgotten_after_a_while(
     "complaint",
     ["Cannot use tools with stream", "tools are not supported in streaming mode", "Unsupported: stream"],
 )
-async def test_streaming_is_given_up_for_the_tools(
-    server: ModelServer, ask: Ask, unstored: None, complaint: str
-) -> None:
+async def test_streaming_is_dropped_before_tools(server: ModelServer, ask: Ask, unstored: None, complaint: str) -> None:
     tool = ToolSpec("refund", "Pay back.", {"type": "object"})
     server.will(Behaviour(status=400, error=complaint), Behaviour(text="Fine."))
     assert text_of(await read(ask(tools=(tool,)))) == "Fine."
     assert [(body["stream"], "tools" in body) for body in server.chats] == [(True, True), (False, True)]
 
 
-async def test_tools_that_were_refused_cost_no_streaming(server: ModelServer, ask: Ask, unstored: None) -> None:
+async def test_refused_tools_keep_streaming(server: ModelServer, ask: Ask, unstored: None) -> None:
     tool = ToolSpec("refund", "Pay back.", {"type": "object"})
     refusals = [Behaviour(status=400, error="Extra inputs are not permitted: tools (of {stream, tools})")] * 2
     server.will(*refusals, Behaviour(text="Fine."))
@@ -95,7 +94,7 @@ async def test_tools_that_were_refused_cost_no_streaming(server: ModelServer, as
     assert (server.chats[-1]["stream"], "tools" in server.chats[-1]) == (True, False)
 
 
-async def test_a_complaint_about_something_else_gives_nothing_up(server: ModelServer, ask: Ask, unstored: None) -> None:
+async def test_a_complaint_about_something_else_drops_nothing(server: ModelServer, ask: Ask, unstored: None) -> None:
     server.will(*[Behaviour(status=400, error="Invalid schema for tool refund.")] * 2)
     tool = ToolSpec("refund", "Pay back.", {"type": "object"})
     await read(ask(tools=(tool,)))
@@ -104,7 +103,7 @@ async def test_a_complaint_about_something_else_gives_nothing_up(server: ModelSe
     assert "stream_options" in server.chats[-1]
 
 
-async def test_what_one_side_says_in_a_row_is_one_message(server: ModelServer, ask: Ask, unstored: None) -> None:
+async def test_consecutive_messages_of_one_role_are_joined(server: ModelServer, ask: Ask, unstored: None) -> None:
     """Templates of open models refuse two messages of one role, with "Conversation roles must alternate"."""
     call = ToolCall("c1", "order_status", "{}")
     said = [
@@ -119,3 +118,17 @@ async def test_what_one_side_says_in_a_row_is_one_message(server: ModelServer, a
         ("system", "You answer."), ("user", "Hello\n\nAnybody?"), ("assistant", "Yes.\n\nHow can I help?"),
         ("user", "My order"), ("assistant", ""), ("tool", "one"), ("tool", "two"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("pace", [Behaviour(gap=0.004), Behaviour(split=3)], ids=["by the word", "by three bytes"])
+async def test_what_arrives_during_a_pause_is_one_delta(
+    server: ModelServer, ask: Ask, unstored: None, pace: Behaviour
+) -> None:
+    """Each delta passes through checks and sockets: a server that sends crumbs must not make them work for each."""
+    said = " ".join(f"word{number}" for number in range(60))
+    server.will(replace(pace, text=said))
+    began = time.monotonic()
+    events = await read(ask())
+    pauses = (time.monotonic() - began) / PAUSE_SECONDS
+    assert text_of(events) == said
+    assert sum(isinstance(event, TextDelta) for event in events) <= pauses + 2

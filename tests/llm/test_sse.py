@@ -29,7 +29,7 @@ def read(body: bytes, *, step: int) -> list[bytes]:
         (b"", []),
     ],
 )
-def test_payloads_are_the_same_however_the_bytes_are_cut(body: bytes, payloads: list[bytes], step: int) -> None:
+def test_payloads_do_not_depend_on_chunk_borders(body: bytes, payloads: list[bytes], step: int) -> None:
     assert read(body, step=step) == payloads
 
 
@@ -39,14 +39,14 @@ def test_anything_else_is_refused(body: bytes) -> None:
         EventReader().feed(body)
 
 
-def test_caps_hold_for_a_line_an_event_and_the_stream() -> None:
+def test_lines_events_and_streams_are_limited() -> None:
     with pytest.raises(TooLarge):
-        EventReader(event_bytes_most=10).feed(b"data: 0123456789")
-    many = EventReader(event_bytes_most=30)
+        EventReader(max_event_bytes=10).feed(b"data: 0123456789")
+    many = EventReader(max_event_bytes=30)
     with pytest.raises(TooLarge):
         for _ in range(10):
             many.feed(b"data: x\n")
-    long = EventReader(stream_bytes_most=100)
+    long = EventReader(max_stream_bytes=100)
     with pytest.raises(TooLarge):
         for _ in range(30):
             long.feed(b": x\n\n")
@@ -56,36 +56,36 @@ def _said(text: str) -> bytes:
     return b'{"choices":[{"delta":{"content":"%b"}}]}' % text.encode()
 
 
-def test_a_character_that_two_chunks_share_is_put_together() -> None:
-    answer = Answer(output_tokens_most=100)
+def test_a_surrogate_pair_split_between_chunks_is_joined() -> None:
+    answer = Answer(max_output_tokens=100)
     said = [answer.feed([_said(text)]) for text in ("Hello \\ud83d", "\\ude00 there")]
     assert said == [TextDelta("Hello "), TextDelta("😀 there")]
 
 
-def test_half_a_character_costs_nothing_but_itself() -> None:
-    answer = Answer(output_tokens_most=100)
+def test_a_lone_surrogate_is_removed() -> None:
+    answer = Answer(max_output_tokens=100)
     said = [answer.feed([_said(text)]) for text in ("a\\ud83d b", "c \\uDE00", "d\\ud83d")]
     assert said == [TextDelta("a b"), TextDelta("c "), TextDelta("d")]
     with pytest.raises(Garbage):
         answer.feed([b'{"choices": \\ud83d'])
 
 
-def test_half_a_character_in_a_call_goes_too() -> None:
-    answer = Answer(output_tokens_most=100)
+def test_a_lone_surrogate_in_a_call_is_removed() -> None:
+    answer = Answer(max_output_tokens=100)
     function = b'{"name":"request_human","arguments":"{\\"reason\\":\\"a\\ud800b\\"}"}'
     answer.feed([b'{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"x","function":%b}]}}]}' % function])
     assert answer.tool_calls() == [ToolCall("x", "request_human", '{"reason":"ab"}')]
 
 
 @pytest.mark.parametrize("value", [b'"a\\ud800b"', b'{"a":' * 300 + b"1" + b"}" * 300])
-def test_arguments_that_cannot_be_written_down_end_the_attempt(value: bytes) -> None:
+def test_arguments_that_cannot_be_serialised_end_the_attempt(value: bytes) -> None:
     function = b'{"name":"request_human","arguments":{"reason":%b}}' % value
     with pytest.raises(Garbage):
-        Answer(output_tokens_most=100).feed([b'{"choices":[{"delta":{"tool_calls":[{"function":%b}]}}]}' % function])
+        Answer(max_output_tokens=100).feed([b'{"choices":[{"delta":{"tool_calls":[{"function":%b}]}}]}' % function])
 
 
-def test_text_beyond_the_limit_is_left_behind_in_whatever_pieces_it_comes() -> None:
-    answer = Answer(output_tokens_most=10)
+def test_text_beyond_the_limit_is_cut_in_any_chunking() -> None:
+    answer = Answer(max_output_tokens=10)
     event = answer.feed([_said("word " * 100_000)])
     assert isinstance(event, TextDelta)
     assert len(event.text) < 200
@@ -93,21 +93,21 @@ def test_text_beyond_the_limit_is_left_behind_in_whatever_pieces_it_comes() -> N
 
 
 def test_one_read_gives_one_delta() -> None:
-    answer = Answer(output_tokens_most=10)
+    answer = Answer(max_output_tokens=10)
     pieces = [b'{"choices":[{"delta":{"content":"a"}}]}', b'{"choices":[{"delta":{"content":"b"}}]}', b"[DONE]"]
     assert answer.feed(pieces) == TextDelta("ab")
     assert (answer.pieces, answer.is_done) == (2, True)
 
 
 def test_text_and_a_tool_call_in_one_chunk_are_both_kept() -> None:
-    answer = Answer(output_tokens_most=10)
+    answer = Answer(max_output_tokens=10)
     chunk = b'{"choices":[{"delta":{"content":"a","tool_calls":[{"index":0,"function":{"name":"f"}}]}}]}'
     assert answer.feed([chunk]) == TextDelta("a")
     assert answer.tool_calls() == [ToolCall("", "f", "")]
 
 
-def test_calls_that_share_an_index_but_not_an_id_stay_apart() -> None:
-    answer = Answer(output_tokens_most=10)
+def test_calls_with_one_index_but_different_ids_are_separate() -> None:
+    answer = Answer(max_output_tokens=10)
     for identifier in ("a", "b"):
         call = b'{"index":0,"id":"%s","function":{"name":"f","arguments":{"n":1}}}' % identifier.encode()
         answer.feed([b'{"choices":[{"delta":{"tool_calls":[%s]}}]}' % call])
@@ -131,18 +131,18 @@ def test_calls_that_share_an_index_but_not_an_id_stay_apart() -> None:
         b'{"choices":[{"delta":{"content":NaN}}]}',
     ],
 )
-def test_another_shape_than_agreed_is_garbage(payload: bytes) -> None:
+def test_an_unexpected_shape_is_garbage(payload: bytes) -> None:
     with pytest.raises(Garbage):
-        Answer(output_tokens_most=10).feed([payload])
+        Answer(max_output_tokens=10).feed([payload])
 
 
-def test_caps_on_calls_and_arguments() -> None:
-    answer = Answer(output_tokens_most=10)
+def test_calls_and_arguments_are_limited() -> None:
+    answer = Answer(max_output_tokens=10)
     with pytest.raises(Garbage):
         for index in range(20):
             answer.feed([b'{"choices":[{"delta":{"tool_calls":[{"index":%d,"function":{"name":"f"}}]}}]}' % index])
     long = b'{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"%s"}}]}}]}' % (b"x" * 40_000)
-    other = Answer(output_tokens_most=10)
+    other = Answer(max_output_tokens=10)
     other.feed([long])
     with pytest.raises(Garbage):
         other.feed([long])
@@ -150,7 +150,7 @@ def test_caps_on_calls_and_arguments() -> None:
 
 def test_an_error_inside_the_stream_is_reported() -> None:
     with pytest.raises(UpstreamError) as caught:
-        Answer(output_tokens_most=10).feed([b'{"error":{"message":"overloaded","code":429}}'])
+        Answer(max_output_tokens=10).feed([b'{"error":{"message":"overloaded","code":429}}'])
     assert caught.value.status == 429
 
 

@@ -1,4 +1,4 @@
-"""The second look: a purpose of its own, off until it has a model, with its own deadline, amount and failures."""
+"""The second look: a separate purpose, off until it has a model, with its own deadline, budget and circuit breaker."""
 
 import asyncio
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def verifier(settings: Any, server: ModelServer) -> ModelServer:
     return server
 
 
-async def test_it_is_off_to_begin_with(server: ModelServer, look: Ask, unstored: None) -> None:
+async def test_it_is_off_by_default(server: ModelServer, look: Ask, unstored: None) -> None:
     assert not gateway.has_route("verify")
     with pytest.raises(ModelUnavailable):
         await gateway.complete(look())
@@ -61,7 +61,7 @@ async def test_it_asks_its_own_model_for_json(verifier: ModelServer, look: Ask, 
     assert [(row.purpose, row.model) for row in await stored()] == [("verify", "small"), ("answer", "scripted")]
 
 
-async def test_nothing_stands_in_for_it(verifier: ModelServer, look: Ask, stored: Stored) -> None:
+async def test_it_has_no_fallback(verifier: ModelServer, look: Ask, stored: Stored) -> None:
     verifier.default = Behaviour(status=500)
     with pytest.raises(ModelUnavailable):
         await gateway.complete(look())
@@ -77,7 +77,7 @@ async def test_it_has_its_own_deadline(verifier: ModelServer, look: Ask, unstore
     assert asyncio.get_running_loop().time() - began < 2
 
 
-async def test_its_failures_leave_the_answers_alone(
+async def test_its_failures_do_not_affect_answers(
     verifier: ModelServer, look: Ask, ask: Ask, unstored: None, settings: Any
 ) -> None:
     settings.OPENAI_VERIFY_MODEL = settings.OPENAI_MODEL  # one model for both
@@ -93,7 +93,7 @@ async def test_its_failures_leave_the_answers_alone(
     assert text_of(await read(ask())) == "Fine."
 
 
-async def test_without_a_model_for_it_answers_go_on(server: ModelServer, ask: Ask, unstored: None) -> None:
+async def test_answers_work_without_it(server: ModelServer, ask: Ask, unstored: None) -> None:
     server.default = Behaviour(status=500)
     assert text_of(await read(ask())) == BUILTIN_ANSWER
 
@@ -106,7 +106,7 @@ async def test_without_a_model_for_it_answers_go_on(server: ModelServer, ask: As
         ("Bad request.", ["json_schema", "json_schema", None]),  # usage goes first
     ],
 )
-async def test_a_server_that_takes_no_schema_is_asked_without(
+async def test_a_server_without_json_schema_is_asked_without(
     verifier: ModelServer, look: Ask, unstored: None, said: str, forms: list[str | None]
 ) -> None:
     verifier.will(*[Behaviour(status=400, error=said)] * (len(forms) - 1), Behaviour(text=VERDICT))
@@ -117,7 +117,7 @@ async def test_a_server_that_takes_no_schema_is_asked_without(
     assert (verifier.chats[-1].get("response_format") or {}).get("type") == forms[-1], "learnt once"
 
 
-async def test_a_refusal_of_prose_is_not_taken_for_one_of_json(server: ModelServer, ask: Ask, unstored: None) -> None:
+async def test_a_refused_plain_request_does_not_switch_json_off(server: ModelServer, ask: Ask, unstored: None) -> None:
     server.default = Behaviour(status=400, error="response_format is odd")
     assert text_of(await read(ask())) == BUILTIN_ANSWER
     assert len(server.chats) == 2  # once without usage
@@ -143,7 +143,7 @@ def test_the_json_of_an_answer_is_found(text: str, value: Any) -> None:
     assert json_in(text) == value
 
 
-async def test_tests_switch_it_on_by_a_model_of_its_own(look: Ask, ask: Ask, unstored: None) -> None:
+async def test_tests_enable_it_with_a_model_of_its_own(look: Ask, ask: Ask, unstored: None) -> None:
     with answering(ScriptedModel(Says("Fine."))) as model:
         assert not gateway.has_route("verify")
         await read(ask())
@@ -178,7 +178,7 @@ class TestBudget:
         await gateway.close()
         return {row.purpose: (row.reserved, row.spent) for row in await db(list, Budget.objects.all())}
 
-    async def test_its_amount_is_a_part_of_the_whole(self, look: Ask, ask: Ask, stored: Stored, settings: Any) -> None:
+    async def test_its_budget_is_part_of_the_total(self, look: Ask, ask: Ask, stored: Stored, settings: Any) -> None:
         settings.LLM_DAILY_BUDGET, settings.LLM_VERIFY_DAILY_BUDGET = "1.00", "0.02"
         said = Says(VERDICT, usage=Usage(0, 10))
         with answering(ScriptedModel(said), verifying=ScriptedModel(said, said)):
@@ -186,11 +186,11 @@ class TestBudget:
                 await gateway.complete(look(max_output_tokens=10))
             with pytest.raises(BudgetExceeded):
                 await gateway.complete(look(max_output_tokens=10))
-            await read(ask(max_output_tokens=10))  # answers have what is left of the whole
+            await read(ask(max_output_tokens=10))  # answers use the rest of the total
         spent = {"verify": (Decimal(0), Decimal("0.02")), "": (Decimal(0), Decimal("0.03"))}
         assert await self.books() == spent
 
-    async def test_the_whole_bounds_it_too_and_nothing_stays_taken(
+    async def test_the_total_limits_it_too_and_nothing_stays_reserved(
         self, look: Ask, stored: Stored, settings: Any
     ) -> None:
         settings.LLM_DAILY_BUDGET, settings.LLM_VERIFY_DAILY_BUDGET = "0.005", "1.00"
@@ -198,7 +198,7 @@ class TestBudget:
             await gateway.complete(look(max_output_tokens=10))
         assert {held + spent for held, spent in (await self.books()).values()} == {Decimal(0)}
 
-    async def test_it_may_be_limited_where_answers_are_not(self, look: Ask, stored: Stored, settings: Any) -> None:
+    async def test_it_can_be_limited_alone(self, look: Ask, stored: Stored, settings: Any) -> None:
         settings.LLM_VERIFY_DAILY_BUDGET = "0.01"
         with answering(ScriptedModel(), verifying=ScriptedModel(Says(VERDICT, usage=Usage(0, 10)))):
             await gateway.complete(look(max_output_tokens=10))

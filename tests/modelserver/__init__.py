@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server that does what a test tells it, faults included. Standard library only.
+"""An OpenAI-compatible server that behaves as a test asks, including faults. Standard library only.
 
 In a test: `async with ModelServer() as server: server.will(Behaviour(text="Hello."))`, then point a client at
 `server.base_url`. On its own, for tests that start processes: `python -m tests.modelserver --port 9100`, then

@@ -1,4 +1,4 @@
-"""Run the scripted server as a process of its own until it is told to stop."""
+"""Run the scripted server as a separate process until it is stopped."""
 
 import argparse
 import asyncio

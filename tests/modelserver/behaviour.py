@@ -1,4 +1,4 @@
-"""What the server shall do with one request, and the bytes this comes to. Pure."""
+"""What the server does with one request, and the resulting bytes. Pure."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ class Behaviour:
     first_after: float = 0.0
     gap: float = 0.0
     stall_after: int | None = None
-    gate: asyncio.Event | None = None  # a stalled answer goes on once this is set
+    gate: asyncio.Event | None = None  # a stalled answer continues once this is set
     cut_after: int | None = None
     is_endless: bool = False
     error_inside: bool = False  # an error object in the stream, after its 200
@@ -58,20 +58,20 @@ class Behaviour:
         return cls(calls=calls, raw=None if raw_bytes is None else raw_bytes.encode(), **raw)
 
 
-def pieces_of(text: str) -> list[str]:
+def chunks_of(text: str) -> list[str]:
     """Return the text in pieces of one word with the space after it."""
     return re.findall(r"\S+\s*|\s+", text)
 
 
 def usage_of(behaviour: Behaviour) -> dict[str, Any]:
-    count = len(pieces_of(behaviour.text))
+    count = len(chunks_of(behaviour.text))
     return {"prompt_tokens": 11, "completion_tokens": count, "total_tokens": 11 + count,
             "prompt_tokens_details": {"cached_tokens": 3}}  # fmt: skip
 
 
 def text_events(behaviour: Behaviour) -> Iterator[bytes]:
     """Yield the pieces of text, each as one event; for ever if the behaviour is endless."""
-    pieces = pieces_of(behaviour.text)
+    pieces = chunks_of(behaviour.text)
     while True:
         for piece in pieces:
             yield event({"content": piece}, newline=behaviour.newline)

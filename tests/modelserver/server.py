@@ -34,7 +34,7 @@ class Asked:
 
 
 class ModelServer:
-    """Answers with the behaviours it was given, in their order, then with `default`; keeps books."""
+    """Answers with the given behaviours in order, then with `default`; records its requests."""
 
     def __init__(self, *, models: Iterable[str] = ("scripted",), port: int = 0) -> None:
         self.models = list(models)
@@ -107,7 +107,7 @@ class ModelServer:
     async def _answer_while_connected(
         self, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        """Answer, unless the client leaves first. There is one request a connection: what is read here is its end."""
+        """Answer, unless the client disconnects first. One request per connection: a read means the end."""
         self._began()
         answering = asyncio.create_task(self._answer(asked, writer))
         leaving = asyncio.create_task(reader.read(1))

@@ -1,4 +1,4 @@
-"""An announcement is heard at least once, in order per object, in its workspace; a deaf consumer loses nothing."""
+"""Announcements arrive at least once, in order per object, in their workspace; a failing consumer loses nothing."""
 
 import threading
 import time

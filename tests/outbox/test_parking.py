@@ -1,4 +1,4 @@
-"""What is refused again and again is set aside, seen, and heard once its cause is mended; nothing waits behind it."""
+"""An announcement that fails repeatedly is parked, reported and delivered later; nothing waits behind it."""
 
 import json
 from io import StringIO
@@ -82,7 +82,7 @@ def test_later_ones_of_the_same_object_pass_it(poison: UUID, workspace: Workspac
     announce("thing_gone", poison, workspace_id=workspace.pk)
     deliver_due()
     assert heard == [("thing_gone", poison)]
-    assert parked().count() == 1  # another topic has not told what it would have told
+    assert parked().count() == 1  # another topic has not been delivered
 
 
 def test_a_later_one_of_its_kind_tells_for_it(poison: UUID, workspace: Workspace) -> None:

@@ -17,11 +17,11 @@ class Visitor:
     page: str = ""
 
     def open(self, path: str) -> Answer:
-        """Open a page, following what it redirects to."""
+        """Open a page, following redirects."""
         return self._ask("GET", path)
 
     def send(self, path: str, **fields: str) -> Answer:
-        """Send a form of the page that is open, with the hidden token that stands in it."""
+        """Submit a form of the open page with its hidden token."""
         return self.post(path, csrfmiddlewaretoken=self.token, **fields)
 
     def post(self, path: str, *, headers: dict[str, str] | None = None, **fields: str) -> Answer:

@@ -1,4 +1,4 @@
-"""The real shop in a process of its own, and the two kinds of caller it has: a script next door and the platform."""
+"""The real shop in a separate process, and its two kinds of callers: a local script and the platform."""
 
 import base64
 import http.client
@@ -23,7 +23,7 @@ IDENTITY_SECRET = "identity-secret-of-at-least-32-bytes"
 WEBHOOK_SECRET = "whsec_" + base64.b64encode(b"the webhook secret of the tests!").decode()
 STOP_SECONDS = 10
 
-# JSON has no type of its own in the tests: they look at what arrived.
+# JSON has no static type in the tests, which check its content.
 Json = Any
 
 

@@ -1,4 +1,4 @@
-"""The ledger page and its switches: real forms, which do what the API's calls do."""
+"""The ledger page and its switches: real forms with the same effect as the API."""
 
 import re
 

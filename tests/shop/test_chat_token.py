@@ -1,4 +1,4 @@
-"""The token of the log-in session: for whoever is signed in on this browser, whatever the page asks for."""
+"""The token of the login session: always for the customer signed in on this browser, whatever the page asks for."""
 
 import jwt
 import pytest

@@ -1,4 +1,4 @@
-"""The examples of docs/identity.md: word for word what the shop runs, or run here. An order, as its README tells it."""
+"""The examples of docs/identity.md, identical to the shop's code or run here; and an order as in its README."""
 
 import re
 import shutil
@@ -51,7 +51,7 @@ def test_other_servers_sign_the_same(language: str, command: list[str]) -> None:
 
 
 def test_the_readme_names_every_field_of_an_order(any_shop: ShopProcess) -> None:
-    """A shop of one's own is written by it."""
+    """Readers write their own shop with it."""
     found = re.search(r"An order is `(.*?)`", (MANAGE.parent / "README.md").read_text(), re.S)
     assert found is not None
     sent = {name for order in ("WF-20418", "WF-20431") for name in names_in(any_shop.order(order))}

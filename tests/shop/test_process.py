@@ -89,7 +89,7 @@ def test_nobody_else_can_read_the_data(own_shop: ShopProcess) -> None:
 
 
 def test_it_listens_on_loopback_only(own_shop: ShopProcess) -> None:
-    """Another loopback address stands for every other address of the machine."""
+    """Another loopback address represents every other address of the machine."""
     with socket.socket() as caller:
         assert caller.connect_ex(("127.0.0.1", own_shop.port)) == 0
     with socket.socket() as caller:

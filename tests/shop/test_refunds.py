@@ -227,7 +227,7 @@ def test_what_became_of_a_key(shop: ShopProcess) -> None:
 
 
 def test_many_callers_never_get_more_than_was_paid(shop: ShopProcess) -> None:
-    """258.00 was paid: ten times 25.00 fit, whoever comes first."""
+    """258.00 was paid, so ten refunds of 25.00 fit."""
     answers = at_once(shop, [refund(key=f"k{number}", amount="25.00") for number in range(CALLERS)])
     paid = [answer for answer in answers if answer.status == 200]
     refused = [answer for answer in answers if answer.status == 422]

@@ -16,6 +16,11 @@ def all_orders(shop: ShopProcess) -> list[Json]:
     return [order for person in people for order in orders_of(shop, person["id"])]
 
 
+def without_addresses(shop: ShopProcess) -> list[Json]:
+    """Return the orders without what is on the shop's own pages."""
+    return [{name: order[name] for name in order if name not in ("page", "picture")} for order in all_orders(shop)]
+
+
 def orders_of(shop: ShopProcess, customer: str) -> list[Json]:
     return list(shop.get(f"/api/orders?customer={customer}").json["orders"])
 
@@ -96,6 +101,6 @@ def test_two_shops_begin_alike(shop: ShopProcess, tmp_path: Path) -> None:
         # The running one is seeded again: both on the same day unless midnight passes.
         shop.post("/api/reset", {})
         assert other.get("/api/customers").text == shop.get("/api/customers").text
-        assert all_orders(other) == all_orders(shop)
+        assert without_addresses(other) == without_addresses(shop)
     finally:
         other.stop()

@@ -32,6 +32,14 @@ def test_it_speaks_german_to_who_reads_german(any_shop: ShopProcess) -> None:
     assert "Paid back" in visitor.words
 
 
+def test_the_chat_speaks_the_browsers_language_until_one_is_chosen(any_shop: ShopProcess) -> None:
+    visitor = Visitor(any_shop, language="fr-CA,fr;q=0.9,en;q=0.5")
+    visitor.open("/")
+    assert '<html lang="en">' in visitor.page and 'data-locale="fr-ca"' in visitor.page
+    visitor.send("/language", language="de", next="/")
+    assert 'data-locale="de"' in visitor.page
+
+
 def test_the_language_switch_leads_to_no_other_host(visitor: Visitor) -> None:
     visitor.open("/")
     visitor.send("/language", language="de", next="https://evil.example/")

@@ -1,4 +1,4 @@
-"""What a merchant's page does: sign identities, request tickets, open a socket and exchange frames."""
+"""A merchant's page: it signs identities, requests tickets, opens a socket and exchanges frames."""
 
 import asyncio
 import json

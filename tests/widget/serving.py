@@ -1,6 +1,6 @@
-"""The real server (uvicorn, on a port), in a thread: what the test stores signals its sockets without a broker.
+"""The real server (uvicorn, on a port) in a thread, so that changes of the test signal its sockets without a broker.
 
-It runs without a lifespan, and so without the assistant: these tests write its part of the log themselves.
+It runs without a lifespan, and so without the assistant: these tests write its events themselves.
 """
 
 import asyncio

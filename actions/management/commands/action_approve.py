@@ -4,28 +4,34 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext, gettext_noop
 
 from actions.cards import card_of
-from actions.models import ActionRequest
+from actions.models import ActionRequest, name_of
 from actions.policies import approvers_of, policy_of
-from actions.services import approve, is_conflict_of_interest
+from actions.selectors import approvals_given
+from actions.services import approve, is_conflict_of_interest, may_decide
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import User, Workspace
 from supportbot.errors import NotFound
 
 
 class Command(WorkspaceCommand):
-    help = "Approve a request that is waiting for approval. The approver must have the right on its policy."
+    help = gettext_noop(
+        "Approve a request that is waiting for approval. The approver must have the right on its policy."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("request", metavar="ID", type=_uuid)
-        parser.add_argument("--as", dest="approver", metavar="USERNAME", default="", help="the person who approves")
+        parser.add_argument(
+            "--as", dest="approver", metavar="USERNAME", default="", help=gettext("the person who approves")
+        )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         waiting = ActionRequest.objects.filter(pk=options["request"]).first()
         if waiting is None:
-            raise NotFound(f"Request {options['request']} does not exist in this workspace.")
+            raise NotFound(gettext("Request {id} does not exist in this workspace.").format(id=options["request"]))
         person = _approver(waiting, options["approver"])
         request = approve(waiting.pk, approver=person, digest=waiting.digest)
         return {
@@ -33,6 +39,7 @@ class Command(WorkspaceCommand):
             "state": str(request.state),
             "summary": card_of(request).summary,
             "approved_by": person.username,
+            "approvals": {"needed": request.approvals_needed, "given": approvals_given(request)},
         }
 
 
@@ -40,7 +47,7 @@ def _uuid(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError as error:
-        raise CommandError(f"{text!r} is not a request ID (UUID).") from error
+        raise CommandError(gettext("“{text}” is not a request ID (UUID).").format(text=text)) from error
 
 
 def _approver(request: ActionRequest, username: str) -> User:
@@ -48,11 +55,16 @@ def _approver(request: ActionRequest, username: str) -> User:
     if username:
         named: User | None = User.objects.filter(username=username).first()
         if named is None:
-            raise NotFound(f"User {username} does not exist.")
+            raise NotFound(gettext("User {username} does not exist.").format(username=username))
         return named
     policy = policy_of(request.action)
-    able = [person for person in approvers_of(policy) if not is_conflict_of_interest(request, person)] if policy else []
+    entitled = [person for person in approvers_of(policy) if may_decide(request, person)] if policy else []
+    able = [
+        person
+        for person in entitled
+        if not is_conflict_of_interest(request, person) and request.first_approved_by != name_of(person)
+    ]
     if len(able) == 1:
         return able[0]
-    names = ", ".join(person.username for person in able) or "nobody has the right yet"
-    raise CommandError(f"Name the approver with --as USERNAME: {names}.")
+    names = ", ".join(person.username for person in able) or gettext("nobody has this right yet")
+    raise CommandError(gettext("Name the approver with --as USERNAME: {names}.").format(names=names))

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from django.core.management.base import CommandError, CommandParser
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext, gettext_noop
 
-from actions.models import ActionPolicyUserPermission
+from actions.models import MAX_HOLD_MINUTES, ActionPolicyUserPermission
 from actions.money import format_amount, is_amount_in
 from actions.policies import (
     add_new_actions,
@@ -30,12 +31,17 @@ from supportbot.errors import NotFound
 
 _AMOUNTS: Final = (
     "max_per_order", "max_per_customer_day", "max_per_customer_year", "max_per_workspace_day", "approval_above",
+    "second_approval_above",
 )  # fmt: skip
-_NUMBERS: Final = ("max_requests_per_customer_day", "window_days")
+# The new names of rules whose columns are renamed in 0.3.
+_ALIASES: Final = {"max_per_subject": "max_per_order"}
+_NUMBERS: Final = ("max_requests_per_customer_day", "window_days", "hold_minutes")
 
 
 class Command(WorkspaceCommand):
-    help = "Show or change a workspace's rules for an action. A change creates a new version and expires older cards."
+    help = gettext_noop(
+        "Show or change a workspace's rules for an action. A change creates a new version and expires older cards."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -43,19 +49,25 @@ class Command(WorkspaceCommand):
         power = parser.add_mutually_exclusive_group()
         power.add_argument("--enable", action="store_true")
         power.add_argument(
-            "--disable", action="store_true", help="stop it at once, including confirmed requests not sent yet"
+            "--disable", action="store_true", help=gettext("stop it at once, including confirmed requests not sent yet")
         )
-        known = ", ".join((*_AMOUNTS, *_NUMBERS, "is_shadow"))
+        known = ", ".join((*_ALIASES, *_AMOUNTS, *_NUMBERS, "is_shadow"))
         parser.add_argument(
             "--set",
             action="append",
             default=[],
             metavar="RULE=VALUE",
-            help=f"{known}; an empty value means no limit",
+            help=gettext("{known}; an empty value means no limit").format(known=known),
         )
-        parser.add_argument("--allow", action="append", default=[], metavar="USERNAME", help="let this user approve")
         parser.add_argument(
-            "--forbid", action="append", default=[], metavar="USERNAME", help="revoke this user's right to approve"
+            "--allow", action="append", default=[], metavar="USERNAME", help=gettext("let this user approve")
+        )
+        parser.add_argument(
+            "--forbid",
+            action="append",
+            default=[],
+            metavar="USERNAME",
+            help=gettext("revoke this user's right to approve"),
         )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
@@ -84,23 +96,35 @@ def _default_rules(action: Action, workspace: Workspace) -> Rules:
     rules = initial_rules(action)
     if rules is None:
         raise NotFound(
-            f"{workspace.slug} does not offer {action.name}. Connect its shop with `manage.py merchant_connect` first."
+            gettext("{slug} does not offer {name}. Connect its shop with `manage.py merchant_connect` first.").format(
+                slug=workspace.slug, name=action.name
+            )
         )
     return rules
 
 
 def _rule(text: str, currency: str) -> tuple[str, Any]:
     name, _, value = text.partition("=")
+    name = _ALIASES.get(name, name)
     if name in _AMOUNTS and (value == "" or is_amount_in(value, currency)):
         return name, Decimal(value) if value else None
     if name in _NUMBERS and (value == "" or (value.isascii() and value.isdigit() and len(value) <= 6)):
-        return name, int(value) if value else None
+        return name, _within(name, int(value)) if value else None
     if name == "is_shadow" and value in ("true", "false"):
         return name, value == "true"
     raise CommandError(
-        f"{text!r} is not a valid rule. Use RULE=VALUE: an amount in {currency}, such as 150, for "
-        f"{', '.join(_AMOUNTS)}; a whole number for {' and '.join(_NUMBERS)}; true or false for is_shadow."
+        gettext(
+            "“{text}” is not a valid rule. Use RULE=VALUE: an amount in {currency}, such as 150, for {amounts}; a "
+            "whole "
+            "number for {numbers}; true or false for is_shadow."
+        ).format(text=text, currency=currency, amounts=", ".join(_AMOUNTS), numbers=", ".join(_NUMBERS))
     )
+
+
+def _within(name: str, number: int) -> int:
+    if name == "hold_minutes" and number > MAX_HOLD_MINUTES:
+        raise CommandError(gettext("hold_minutes is at most {most}, a week.").format(most=MAX_HOLD_MINUTES))
+    return number
 
 
 def _members_of(workspace: Workspace) -> QuerySet[User]:
@@ -118,12 +142,14 @@ def _forbiddable(workspace: Workspace, action: Action) -> QuerySet[User]:
 def _named(username: str, workspace: Workspace, among: QuerySet[User]) -> User:
     person: User | None = among.filter(username=username).first()
     if person is None:
-        raise NotFound(f"User {username} does not exist in {workspace.slug}.")
+        raise NotFound(
+            gettext("User {username} does not exist in {slug}.").format(username=username, slug=workspace.slug)
+        )
     return person
 
 
 def _as_dict(name: str, rules: Rules, approvers: Sequence[User]) -> dict[str, Any]:
-    values = {rule: getattr(rules, rule) for rule in (*_AMOUNTS, *_NUMBERS)}
+    values = {rule: getattr(rules, _ALIASES.get(rule, rule)) for rule in (*_ALIASES, *_AMOUNTS, *_NUMBERS)}
     return {
         "action": name,
         "is_enabled": rules.is_enabled,

@@ -7,6 +7,7 @@ import getpass
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext, gettext_noop
 
 from actions.cards import card_of, reason_of
 from actions.models import ActionRequest
@@ -20,17 +21,25 @@ from supportbot.ids import uuid7
 
 
 class Command(WorkspaceCommand):
-    help = "Propose an action for a customer, and confirm it with --confirm. The audit log names the operator."
+    help = gettext_noop(
+        "Propose an action for a customer, and confirm it with --confirm. The audit log names the operator."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("name", metavar="NAME", help="an action, such as refund_order")
-        parser.add_argument("--customer", metavar="ID", required=True, help="the merchant's ID of the customer")
+        parser.add_argument("name", metavar="NAME", help=gettext("an action, such as refund_order"))
         parser.add_argument(
-            "--args", dest="arguments", metavar="JSON", default="{}", help="the action's arguments, as a JSON object"
+            "--customer", metavar="ID", required=True, help=gettext("the merchant's ID of the customer")
         )
-        parser.add_argument("--confirm", action="store_true", help="also confirm it for the customer")
-        parser.add_argument("--dry-run", action="store_true", help="show what would be decided, store nothing")
+        parser.add_argument(
+            "--args",
+            dest="arguments",
+            metavar="JSON",
+            default="{}",
+            help=gettext("the action's arguments, as a JSON object"),
+        )
+        parser.add_argument("--confirm", action="store_true", help=gettext("also confirm it for the customer"))
+        parser.add_argument("--dry-run", action="store_true", help=gettext("show what would be decided, store nothing"))
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         customer = find_customer(options["customer"])

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext, gettext_noop
 
 from actions.audit import Head, verify
 from supportbot.accounts.commands import WorkspaceCommand
@@ -12,11 +13,13 @@ from supportbot.accounts.models import Workspace
 
 
 class Command(WorkspaceCommand):
-    help = "Verify the audit chain, also against the checkpoints stored outside the database."
+    help = gettext_noop("Verify the audit chain, also against the checkpoints stored outside the database.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--head", metavar="SEQ:MAC", default="", help="a checkpoint that you stored yourself")
+        parser.add_argument(
+            "--head", metavar="SEQ:MAC", default="", help=gettext("a checkpoint that you stored yourself")
+        )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         expected = _checkpoints(workspace)
@@ -24,7 +27,9 @@ class Command(WorkspaceCommand):
             expected.append(_head(options["head"]))
         found = verify(expected)
         if not found.is_whole:
-            raise CommandError(f"The audit of {workspace.slug} is broken: {found.problem}.")
+            raise CommandError(
+                gettext("The audit of {slug} is broken: {problem}.").format(slug=workspace.slug, problem=found.problem)
+            )
         return {
             "workspace": workspace.slug,
             "entries": found.head.seq,
@@ -36,7 +41,7 @@ class Command(WorkspaceCommand):
 def _head(text: str) -> Head:
     seq, _, mac = text.partition(":")
     if not seq.isascii() or not seq.isdigit() or not mac:
-        raise CommandError(f"{text!r} is not a head as this command prints it (SEQ:MAC).")
+        raise CommandError(gettext("“{text}” is not a head as this command prints it (SEQ:MAC).").format(text=text))
     return Head(int(seq), mac)
 
 
@@ -53,7 +58,9 @@ def _checkpoints(workspace: Workspace) -> list[Head]:
                 heads.append(Head(int(note["seq"]), str(note["mac"])))
         except (ValueError, KeyError, TypeError) as error:
             raise CommandError(
-                f"{path}, line {number} is not a checkpoint: it was changed, or cut off when the disk was full. "
-                "Compare the file with your copy, and delete the line to verify against the others."
+                gettext(
+                    "{path}, line {number} is not a checkpoint: it was changed, or cut off when the disk was full. "
+                    "Compare the file with your copy, and delete the line to verify against the others."
+                ).format(path=path, number=number)
             ) from error
     return heads

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext, gettext_noop
 
 from actions.merchants import connect_merchant
 from actions.models import ActionPolicy
@@ -14,11 +15,13 @@ from supportbot.accounts.models import Workspace
 
 
 class Command(WorkspaceCommand):
-    help = "Connect a workspace to its merchant's API. Asks for the Standard Webhooks secret, or reads it from a pipe."
+    help = gettext_noop(
+        "Connect a workspace to its merchant's API. Asks for the Standard Webhooks secret, or reads it from a pipe."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("url", metavar="URL", help="root of the merchant API")
+        parser.add_argument("url", metavar="URL", help=gettext("root of the merchant API"))
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         secret = getpass.getpass("Secret (whsec_…): ") if sys.stdin.isatty() else sys.stdin.readline()

@@ -1,7 +1,9 @@
 """What every page of the storefront needs besides its own content."""
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import get_language
+from django.utils.translation.trans_real import parse_accept_lang_header
 
 from shop.environment import environment
 from shop.log_in import signed_in
@@ -15,7 +17,20 @@ def page(request: HttpRequest) -> dict[str, object]:
     return {
         "customer": signed_in(request),
         "speaking": get_language(),
+        "chat_locale": chat_locale(request),
         "platform_url": platform,
         "help_url": f"{platform}{HELP}",
         "channel_key": environment().channel_key,
     }
+
+
+def chat_locale(request: HttpRequest) -> str:
+    """Return the language tag for the chat: the language chosen here, else the browser's first.
+
+    The chat speaks more languages than these pages. In the page's English, a French visitor would get French answers
+    and cards between English buttons.
+    """
+    browser = parse_accept_lang_header(request.headers.get("Accept-Language", ""))
+    if settings.LANGUAGE_COOKIE_NAME in request.COOKIES or not browser or browser[0][0] == "*":
+        return get_language() or settings.LANGUAGE_CODE
+    return browser[0][0]

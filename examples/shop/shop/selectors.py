@@ -4,9 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 from django.db.models import QuerySet
 
+from shop.environment import environment
 from shop.errors import NotFound
 from shop.models import Change, Customer, Operation, Order, OrderLine, Refund
 from shop.money import to_text
+from shop.showcase import exhibit_of
 
 Json = dict[str, object]
 DELIVERY = timedelta(days=5)
@@ -99,7 +101,15 @@ def order_json(order: Order) -> Json:
         "items": [line_json(line) for line in order.lines.all()],
         "address": address_json(order),
         "payment": order.payment,
+        **_on_our_pages(order),
     }
+
+
+def _on_our_pages(order: Order) -> Json:
+    """Return where the customer sees the order, and a picture of the first thing in it."""
+    here, first = f"http://127.0.0.1:{environment().port}", next(iter(order.lines.all()), None)
+    picture = {"picture": f"{here}/pictures/{exhibit_of(first.sku).drawing}.svg"} if first else {}
+    return {"page": f"{here}/orders#{order.id}", **picture}
 
 
 def line_json(line: OrderLine) -> Json:

@@ -18,6 +18,7 @@ urlpatterns = [
     path("ledger/reset", books.reset, name="reset"),
     path("language", set_language, name="set-language"),
     path("static/<str:name>", pages.static),
+    path("pictures/<slug:name>.svg", pages.picture),
     path("healthz", pages.healthz),
     path("api/customers", demo.customers),
     path("api/token", demo.token),

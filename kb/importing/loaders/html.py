@@ -1,29 +1,40 @@
 """HTML to Markdown: what a reader of the page would read, with headings, lists, tables and links.
 
-It walks the parsed tree. Unknown elements contribute their text; scripts, styles, navigation, forms and images are left
-out.
+It walks the parsed tree. Unknown elements contribute their text; scripts, styles, navigation and forms are left out.
+Pictures stay as what is said about them.
 """
 
 import re
-from collections.abc import Sequence
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 
+from django.utils.translation import gettext
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from kb.documents import MAX_BODY_CHARACTERS, MAX_TITLE_CHARACTERS, Document, check_storable
 from kb.errors import InvalidDocument
+from kb.importing.loaders.confinement import facts_of
 from kb.importing.loaders.markdown import document_of
+from kb.importing.loaders.tables import headed, markdown_table, spread
+from kb.pages import page_mark
+from supportbot.team_formats import number
 
 # Deeper trees are attacks on parsers; below this depth only the text is used.
 MAX_DEPTH = 120
+# Signs < of a page whose tree can do no harm, whatever it is.
+MAX_UNTRIED = 5_000
 # Each enclosing list and quotation prefixes a line with its mark or indent; deeper ones become plain lines, or the text
 # would grow with its depth.
 MAX_NESTED_MARKS = 10
+MAX_SPAN = 50  # columns or rows of one cell
+MAX_NUMBERED = 1_000  # nodes before an item of a list; renderers count on from the first number
+MAX_SAID = 500  # characters about a picture
 # During conversion, including what is cleaned up afterwards.
 MAX_CHARACTERS = 2 * MAX_BODY_CHARACTERS
 
 _LEFT_OUT = [
     "script", "style", "noscript", "template", "head", "nav", "aside", "footer", "form", "button", "select", "iframe",
-    "object", "embed", "svg", "math", "canvas", "audio", "video", "img", "picture", "input", "textarea", "dialog",
+    "object", "embed", "svg", "math", "canvas", "audio", "video", "input", "textarea", "dialog",
 ]  # fmt: skip
 _HEADINGS = {f"h{level}": "#" * level for level in range(1, 7)}
 _BLOCKS = {
@@ -37,6 +48,8 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 _SIGNS = re.compile(r"([\\`*\[\]<])")
 # What would start a heading, quotation or list at the start of a line.
 _LINE_START = re.compile(r"^([#>+-]|\d{1,9}[.)])(?=\s|$)", re.MULTILINE)
+_NUMBER = re.compile(r"[0-9]{1,4}")
+_PICTURE = re.compile(r"(?:https?://|/(?!/))[^\s<>()]{1,1000}", re.IGNORECASE)
 _LINK = re.compile(r"(?:https?://|mailto:|/(?!/)|#)[^\s<>()]+", re.IGNORECASE)
 
 
@@ -48,11 +61,30 @@ def read_html(text: str, path: str) -> Document:
 
 def markdown_of_html(text: str) -> tuple[str, str]:
     """Return (title, Markdown) of a page; the title is empty if the page has none. Raises InvalidDocument."""
-    tree = LexborHTMLParser(check_storable("html", text))
+    tree = parsed_html(text)
     title = _title(tree)
+    return title, markdown_of_tree(tree)
+
+
+def parsed_html(text: str) -> LexborHTMLParser:
+    """Return the tree of a page. Raises InvalidDocument if it cannot be stored, or is nested as only an attack is.
+
+    A tree takes the square of its depth, so a large page is tried in a process whose time is limited.
+    """
+    text = check_storable("html", text)
+    if text.count("<") > MAX_UNTRIED:
+        with NamedTemporaryFile(prefix="supportbot-page-") as file:
+            file.write(text.encode())
+            file.flush()
+            facts_of("page", Path(file.name))
+    return LexborHTMLParser(text)
+
+
+def markdown_of_tree(tree: LexborHTMLParser) -> str:
+    """Return the Markdown of a page's main part; changes the tree. Raises InvalidDocument if it is too long."""
     tree.strip_tags(_LEFT_OUT, recursive=False)
-    root = tree.css_first("main") or tree.css_first("article") or tree.body
-    return title, "" if root is None else _tidy(_inner(root, 0, 0))
+    root = tree.css_first("main, [role=main]") or tree.css_first("article") or tree.body
+    return "" if root is None else _tidy(_inner(root, 0, 0))
 
 
 def _title(tree: LexborHTMLParser) -> str:
@@ -75,13 +107,17 @@ def _inner(node: LexborNode, depth: int, marks: int) -> str:
         pieces.append(_piece(child, depth, marks))
         length += len(pieces[-1])
         if length > MAX_CHARACTERS:
-            raise InvalidDocument(f"The page has more than {MAX_CHARACTERS:,} characters. Split it.")
+            raise InvalidDocument(
+                gettext("The page has more than {number} characters. Split it.").format(number=number(MAX_CHARACTERS))
+            )
     return "".join(pieces)
 
 
 def _piece(node: LexborNode, depth: int, marks: int) -> str:
     tag = node.tag or ""
     if tag == "-text":
+        if node.parent is not None and node.parent.tag in ("ul", "ol"):  # blanks between items
+            return ""
         return _escaped(_SPACE.sub(" ", node.text(deep=False)))
     if tag.startswith(("-", "!")):  # comments and the document type
         return ""
@@ -91,6 +127,8 @@ def _piece(node: LexborNode, depth: int, marks: int) -> str:
         return "\n"
     if tag == "hr":
         return "\n\n---\n\n"
+    if tag == "img":
+        return _picture(node)
     if tag == "pre":
         return _listing(node)
     if tag == "table":
@@ -112,6 +150,8 @@ def _wrapped(tag: str, node: LexborNode, inner: str) -> str:
     if tag == "blockquote":
         quoted = "\n".join(f"> {line}".rstrip() for line in _tidy(inner).strip().split("\n"))
         return f"\n\n{quoted}\n\n"
+    if tag == "section" and _NUMBER.fullmatch(page := (node.attributes.get("data-page") or "").strip()):
+        return f"\n\n{page_mark(int(page))}\n\n{inner}\n\n"
     if tag in _BLOCKS:
         return f"\n\n{_LINE_START.sub(_literal, inner.strip(' ')) if tag in ('p', 'dd', 'dt') else inner}\n\n"
     return _inline(tag, node, inner)
@@ -132,13 +172,36 @@ def _inline(tag: str, node: LexborNode, inner: str) -> str:
     return inner
 
 
+def _picture(node: LexborNode) -> str:
+    """Return a picture's description with its address, "" for one without a description: it shows nothing to read."""
+    said = _SPACE.sub(" ", node.attributes.get("alt") or "").strip()[:MAX_SAID]
+    address = (node.attributes.get("src") or "").strip()
+    if not said:
+        return ""
+    return f"![{_escaped(said)}]({address})" if _PICTURE.fullmatch(address) else _escaped(said)
+
+
 def _item(node: LexborNode, inner: str) -> str:
     """Return a list item with its nested lists indented below it."""
     parent = node.parent
-    mark = "1. " if parent is not None and parent.tag == "ol" else "- "
+    mark = f"{_number(node)}. " if parent is not None and parent.tag == "ol" else "- "
     lines = _tidy(inner).strip().split("\n")
     rest = [f"{' ' * len(mark)}{line}".rstrip() for line in lines[1:]]
     return "\n".join([f"{mark}{lines[0]}", *rest]) + "\n" if lines[0] else ""
+
+
+def _number(node: LexborNode) -> int:
+    """Return the number that a reader sees before an item: its own, or that of the one before it and one more."""
+    items = [node]
+    while len(items) < MAX_NUMBERED and (before := items[-1].prev) is not None:
+        items.append(before)
+    count = 0
+    for item in (item for item in items if item.tag == "li"):
+        if _NUMBER.fullmatch(value := (item.attributes.get("value") or "").strip()):
+            return int(value) + count
+        count += 1
+    start = (node.parent.attributes.get("start") or "").strip() if node.parent is not None else ""
+    return count - 1 + (int(start) if _NUMBER.fullmatch(start) else 1)
 
 
 def _listing(node: LexborNode) -> str:
@@ -149,15 +212,27 @@ def _listing(node: LexborNode) -> str:
 
 def _table(node: LexborNode, depth: int, marks: int) -> str:
     # Only its own rows and cells: querying all descendants would process nested tables again at every level.
-    rows = [row for part in _children(node) for row in (_children(part) if part.tag in _ROW_GROUPS else [part])]
-    cells = [[_cell(cell, depth, marks) for cell in _children(row) if cell.tag in ("th", "td")] for row in rows]
-    return f"\n\n{markdown_table(cells)}\n\n"
+    parts = [part for part in _children(node) if part.tag != "caption"]
+    rows = [row for part in parts for row in (_children(part) if part.tag in _ROW_GROUPS else [part])]
+    cells = [[cell for cell in _children(row) if cell.tag in ("th", "td")] for row in rows]
+    if any(cell.css_first("table") is not None for row in cells for cell in row):  # not of facts, but of a layout
+        return "".join(f"\n\n{_inner(cell, depth + 1, marks)}\n\n" for row in cells for cell in row)
+    captions = [_inner(part, depth + 1, marks).strip() for part in _children(node) if part.tag == "caption"]
+    names, table = headed(spread([[_told(cell, depth, marks) for cell in row] for row in cells]))
+    return "\n\n".join(["", *captions, *names, markdown_table(table), ""])
 
 
 def _cell(node: LexborNode, depth: int, marks: int) -> str:
-    if node.css_first("table") is not None:  # a nested table becomes plain text
-        return _escaped(_SPACE.sub(" ", node.text(deep=True)).strip())
     return _SPACE.sub(" ", _inner(node, depth + 1, marks)).strip()
+
+
+def _told(cell: LexborNode, depth: int, marks: int) -> tuple[str, int, int]:
+    return _cell(cell, depth, marks), _span(cell, "colspan"), _span(cell, "rowspan")
+
+
+def _span(cell: LexborNode, name: str) -> int:
+    value = (cell.attributes.get(name) or "").strip()
+    return min(int(value), MAX_SPAN) if _NUMBER.fullmatch(value) and int(value) else 1
 
 
 def _children(node: LexborNode) -> list[LexborNode]:
@@ -176,19 +251,3 @@ def _literal(match: re.Match[str]) -> str:
     """Escape the character that would start a list or heading ("1." needs the backslash before the dot)."""
     sign = match.group(1)
     return f"{sign[:-1]}\\{sign[-1]}"
-
-
-def markdown_table(rows: Sequence[Sequence[str]]) -> str:
-    """Return the rows as a pipe table with the first row as header; shorter rows are padded."""
-    filled = [row for row in rows if any(cell.strip() for cell in row)]
-    if not filled:
-        return ""
-    width = max(len(row) for row in filled)
-    lines = ["| " + " | ".join(_cells(row, width)) + " |" for row in filled]
-    lines.insert(1, "|" + "---|" * width)
-    return "\n".join(lines)
-
-
-def _cells(row: Sequence[str], width: int) -> list[str]:
-    cells = [cell.replace("|", "\\|").replace("\n", " ") for cell in row]
-    return cells + [""] * (width - len(cells))

@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, cast
 
-from kb.documents import Document, Failure
+from django.utils.translation import gettext
+
+from kb.documents import SWITCHES, Document, Failure
 from kb.errors import InvalidDocument
 from kb.importing.loaders.html import markdown_of_html
 from kb.importing.loaders.markdown import KEYS, check_keys, document_of
+from supportbot import team_formats as formats
 
 # After decompression: a gzip file of a few megabytes can expand a thousandfold.
 MAX_FILE_BYTES = 512 * 1024 * 1024
@@ -32,11 +35,20 @@ def read_lines(file: Path, name: str) -> Iterator[Document | Failure]:
         with _opened(file) as stream:
             yield from _items(stream, name)
     except gzip.BadGzipFile:
-        yield Failure(name, "The file is not gzip, although its name ends with .gz. Rename it or compress it again.")
+        yield Failure(
+            name, gettext("The file is not gzip, although its name ends with .gz. Rename it or compress it again.")
+        )
     except (EOFError, zlib.error):
-        yield Failure(name, "The gzip file is damaged or truncated. The part before was read; copy the file again.")
+        yield Failure(
+            name, gettext("The gzip file is damaged or truncated. The part before was read; copy the file again.")
+        )
     except OSError as error:
-        yield Failure(name, f"The file cannot be read ({error.strerror}). Check its permissions and the disk.")
+        yield Failure(
+            name,
+            gettext("The file cannot be read ({strerror}). Check its permissions and the disk.").format(
+                strerror=error.strerror
+            ),
+        )
 
 
 def _opened(file: Path) -> IO[bytes]:
@@ -50,11 +62,18 @@ def _items(stream: IO[bytes], name: str) -> Iterator[Document | Failure]:
         number += 1
         read += len(line)
         if read > MAX_FILE_BYTES:
-            yield Failure(name, f"The file has more than {MAX_FILE_BYTES:,} bytes. Split it; the rest was not read.")
+            yield Failure(
+                name,
+                gettext("The file has more than {limit} bytes. Split it; the rest was not read.").format(
+                    limit=formats.number(MAX_FILE_BYTES)
+                ),
+            )
             return
         if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
             # The rest of this line may be gigabytes: not worth reading to find the next line.
-            yield Failure(f"{name}:{number}", "The line is too long for an article. Split it; the rest was not read.")
+            yield Failure(
+                f"{name}:{number}", gettext("The line is too long for an article. Split it; the rest was not read.")
+            )
             return
         if line.strip():
             yield _item(line, f"{name}:{number}")
@@ -72,14 +91,18 @@ def _document(line: bytes) -> Document:
     check_keys(row)
     facts = {key: value for key in KEYS if (value := _single(row, key))}
     if "id" not in facts:
-        raise InvalidDocument("The line has no id. Add one, so that later imports update the same article.")
+        raise InvalidDocument(gettext("The line has no id. Add one, so that later imports update the same article."))
     given = [key for key in _TEXTS if row.get(key) is not None]
     if len(given) != 1:
         names = ", ".join(_TEXTS)
-        raise InvalidDocument(f"The line needs exactly one of {names}. It has {' and '.join(given) or 'none of them'}.")
+        raise InvalidDocument(
+            gettext("The line needs exactly one of {names}. It has {given}.").format(
+                names=names, given=" and ".join(given) or gettext("none of them")
+            )
+        )
     text = row[given[0]]
     if not isinstance(text, str):
-        raise InvalidDocument(f"The {given[0]} is not text. Write it as a JSON string.")
+        raise InvalidDocument(gettext("The {given} is not text. Write it as a JSON string.").format(given=given[0]))
     title, body = _TEXTS[given[0]](text)
     return document_of({"title": title, **facts} if title else facts, body, facts["id"])
 
@@ -88,12 +111,14 @@ def _object(line: bytes) -> dict[str, object]:
     try:
         row = json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise InvalidDocument("The line is not UTF-8 text. Save the file with UTF-8 encoding.") from error
+        raise InvalidDocument(gettext("The line is not UTF-8 text. Save the file with UTF-8 encoding.")) from error
     except (ValueError, RecursionError) as error:  # RecursionError: thousands of brackets
         reason = f" ({error.msg}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise InvalidDocument(f"The line is not JSON{reason}. Write one JSON object per line.") from error
+        raise InvalidDocument(
+            gettext("The line is not JSON{reason}. Write one JSON object per line.").format(reason=reason)
+        ) from error
     if not isinstance(row, dict):
-        raise InvalidDocument("The line is not a JSON object. Write one object with id and text per line.")
+        raise InvalidDocument(gettext("The line is not a JSON object. Write one object with id and text per line."))
     return row
 
 
@@ -102,6 +127,8 @@ def _single(row: dict[str, object], key: str) -> str:
     value = row.get(key)
     if value is None:
         return ""
+    if isinstance(value, bool) and key in SWITCHES:
+        return "yes" if value else "no"
     if isinstance(value, str) or (key == "id" and isinstance(value, int) and not isinstance(value, bool)):
         return str(value).strip()
-    raise InvalidDocument(f"The {key} is not text. Write it as a JSON string.")
+    raise InvalidDocument(gettext("The {key} is not text. Write it as a JSON string.").format(key=key))

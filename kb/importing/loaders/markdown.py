@@ -6,9 +6,11 @@ from difflib import get_close_matches
 from pathlib import PurePosixPath
 
 import yaml
+from django.utils.translation import gettext
 
 from kb.documents import (
     MAX_TITLE_CHARACTERS,
+    SWITCHES,
     Document,
     check_article_text,
     check_audience,
@@ -17,6 +19,7 @@ from kb.documents import (
     check_locale,
     check_name,
     check_state,
+    check_switch,
     check_url,
 )
 from kb.errors import InvalidDocument
@@ -25,7 +28,7 @@ from supportbot.language.plaintext import plain
 
 # Enough for every key that makes sense; nothing longer is given to the YAML parser.
 MAX_FRONT_MATTER_CHARACTERS = 20_000
-KEYS = ("id", "title", "url", "locale", "audience", "category", "collection", "state")
+KEYS = ("id", "title", "url", "locale", "audience", "category", "collection", "state", *SWITCHES)
 # The similarity of "audiance" and "audience" is 0.88, "status" and "state" 0.73, "subcategory" and "category" 0.84.
 KEY_SIMILARITY = 0.85
 
@@ -59,19 +62,29 @@ def document_of(facts: dict[str, str], body: str, path: str) -> Document:
         category=check_category(facts["category"]) if "category" in facts else None,
         collection=check_name(facts["collection"]) if "collection" in facts else None,
         state=check_state(facts["state"]) if "state" in facts else None,
+        on_help_pages=_switch("on_help_pages", facts),
+        for_assistant=_switch("for_assistant", facts),
     )
+
+
+def _switch(name: str, facts: dict[str, str]) -> bool | None:
+    return check_switch(name, facts[name]) if name in facts else None
 
 
 def check_keys(names: Iterable[object]) -> None:
     """Raise InvalidDocument for a misspelt key: "audiance: internal" must not publish to everyone.
 
-    Keys unlike any of ours belong to other programs and are ignored.
+    Keys unlike all known ones belong to other programs and are ignored.
     """
     given = {name for name in names if isinstance(name, str)}
     missing = [key for key in KEYS if key not in given]
     for name in sorted(given.difference(KEYS)):
         if meant := get_close_matches(name.strip().casefold(), missing, n=1, cutoff=KEY_SIMILARITY):
-            raise InvalidDocument(f"The key {name[:60]!r} is unknown. Use {meant[0]!r}, or rename it.")
+            raise InvalidDocument(
+                gettext("The key “{name}” is unknown. Use “{meant}”, or rename it.").format(
+                    name=name[:60], meant=meant[0]
+                )
+            )
 
 
 def split_front_matter(text: str) -> tuple[dict[str, str], str]:
@@ -81,11 +94,11 @@ def split_front_matter(text: str) -> tuple[dict[str, str], str]:
         return {}, text
     closing = _END.search(text, opening.end())
     if closing is None:
-        raise InvalidDocument("The front matter has no end. Close it with a line of three hyphens (---).")
+        raise InvalidDocument(gettext("The front matter has no end. Close it with a line of three hyphens (---)."))
     block = text[opening.end() : closing.start()]
     if len(block) > MAX_FRONT_MATTER_CHARACTERS:
         raise InvalidDocument(
-            "The front matter is too long. Close it with a line of three hyphens (---) after its keys."
+            gettext("The front matter is too long. Close it with a line of three hyphens (---) after its keys.")
         )
     return _known_keys(_parsed(block)), text[closing.end() :]
 
@@ -99,22 +112,26 @@ def _parsed(block: str) -> object:
         line = f" (line {mark.line + 2})" if mark else ""  # the opening hyphens are line one
         problem = error.problem or "it is not YAML"
         raise InvalidDocument(
-            f"The front matter cannot be read{line}: {problem}. Put the value in quotes, or fix the line."
+            gettext(
+                "The front matter cannot be read{line}: {problem}. Put the value in quotes, or fix the line."
+            ).format(line=line, problem=problem)
         ) from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise InvalidDocument("The front matter cannot be read. Write one `key: value` per line.") from error
+        raise InvalidDocument(gettext("The front matter cannot be read. Write one `key: value` per line.")) from error
 
 
 def _known_keys(front: object) -> dict[str, str]:
     if front in ("", None):
         return {}
     if not isinstance(front, dict):
-        raise InvalidDocument("The front matter is not a list of keys. Write one `key: value` per line.")
+        raise InvalidDocument(gettext("The front matter is not a list of keys. Write one `key: value` per line."))
     check_keys(front)
     known = {key: front[key] for key in KEYS if key in front}
     for key, value in known.items():
         if not isinstance(value, str):
-            raise InvalidDocument(f"The front matter's {key} is not a single value. Write `{key}: value`.")
+            raise InvalidDocument(
+                gettext("The front matter's {key} is not a single value. Write `{key}: value`.").format(key=key)
+            )
     return {key: value.strip() for key, value in known.items() if value.strip()}
 
 

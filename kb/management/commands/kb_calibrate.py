@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext, gettext_noop
 
 from kb.evaluation.calibration import Corpus, ForeignQuestions, fit_and_check, read_texts, sample
 from kb.indexing.recipes import active_recipe, embedder_of
@@ -16,7 +17,7 @@ from supportbot.accounts.commands import ProductCommand, workspace_named
 
 
 class Command(ProductCommand):
-    help = (
+    help = gettext_noop(
         "Fit the confidence of searches. A workspace's questions count as answerable there and as unanswerable in the "
         "others; questions of --foreign are always unanswerable. The report covers held-out data (half of the "
         "questions, and each corpus in turn); the final calibration is fitted on everything."
@@ -29,24 +30,26 @@ class Command(ProductCommand):
             action="append",
             required=True,
             metavar="SLUG=ANSWERABLE.jsonl[,UNANSWERABLE.jsonl]",
-            help="a workspace and its questions, which count as unanswerable in the others",
+            help=gettext("a workspace and its questions, which count as unanswerable in the others"),
         )
         parser.add_argument(
             "--foreign",
             action="append",
             default=[],
             metavar="FILE.jsonl[=SLUG,...]",
-            help="questions from another field; not used for the named corpora, which answer some of them",
+            help=gettext("questions from another field; not used for the named corpora, which answer some of them"),
         )
         parser.add_argument(
             "--check",
             action="append",
             default=[],
             metavar="SLUG=ANSWERABLE.jsonl,UNANSWERABLE.jsonl",
-            help="a workspace that is evaluated but not used for fitting",
+            help=gettext("a workspace that is evaluated but not used for fitting"),
         )
-        parser.add_argument("--out", type=Path, help="write the calibration to this file, not only to the output")
-        parser.add_argument("--store", action="store_true", help="use it for the active recipe from now on")
+        parser.add_argument(
+            "--out", type=Path, help=gettext("write the calibration to this file, not only to the output")
+        )
+        parser.add_argument("--store", action="store_true", help=gettext("use it for the active recipe from now on"))
 
     def facts(self, options: dict[str, Any]) -> dict[str, Any]:
         corpora = [_corpus(text, "--corpus") for text in options["corpus"]]
@@ -77,19 +80,25 @@ def _check_names(corpora: Sequence[Corpus], checked: Sequence[Corpus], foreign: 
     slugs = [corpus.slug for corpus in corpora]
     twice = [slug for slug, times in Counter(slugs).items() if times > 1]
     if twice:
-        raise CommandError(f"--corpus names {twice[0]} twice. Put its questions in one file.")
+        raise CommandError(
+            gettext("--corpus names {twice} twice. Put its questions in one file.").format(twice=twice[0])
+        )
     known = {*slugs, *(corpus.slug for corpus in checked)}
     strangers = sorted({slug for group in foreign for slug in group.spared} - known)
     if strangers:
         raise CommandError(
-            f"--foreign excludes {strangers[0]}, which is none of the corpora {', '.join(sorted(known))}."
+            gettext("--foreign excludes {strangers}, which is none of the corpora {known}.").format(
+                strangers=strangers[0], known=", ".join(sorted(known))
+            )
         )
 
 
 def _check_writable(out: Path | None) -> None:
     """Fail before the long work if the result could not be written after it."""
     if out and (out.is_dir() or not os.access(out if out.exists() else out.parent, os.W_OK)):
-        raise CommandError(f"--out {out} cannot be written. Name a file in an existing, writable folder.")
+        raise CommandError(
+            gettext("--out {out} cannot be written. Name a file in an existing, writable folder.").format(out=out)
+        )
 
 
 def _foreign(text: str) -> ForeignQuestions:
@@ -100,7 +109,11 @@ def _foreign(text: str) -> ForeignQuestions:
 def _corpus(text: str, option: str) -> Corpus:
     slug, _, files = text.partition("=")
     if not files:
-        raise CommandError(f"{option} {text} is not valid. Use SLUG=FILE.jsonl, with the slug of a workspace.")
+        raise CommandError(
+            gettext("{option} {text} is not valid. Use SLUG=FILE.jsonl, with the slug of a workspace.").format(
+                option=option, text=text
+            )
+        )
     paths = [Path(name) for name in files.split(",")]
     workspace = workspace_named(slug, option=option)
     return Corpus(slug, workspace.pk, read_texts(paths[0]), [row for path in paths[1:] for row in read_texts(path)])

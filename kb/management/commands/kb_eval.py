@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext, gettext_noop
 
 from kb.evaluation.measures import CUTOFF, NAMES, difference
 from kb.evaluation.runs import (
@@ -28,7 +29,7 @@ SHOWN_MISSING = 5
 
 
 class Command(WorkspaceCommand):
-    help = (
+    help = gettext_noop(
         'Search for every question in a file, one {"id", "question", "gold": [external ids], "exclude"?: [...]} per '
         'line, and print how often and how high the articles were ranked. Put earlier messages under "history", or '
         'the whole conversation under "messages"; each message is {"role", "content"}.'
@@ -37,17 +38,25 @@ class Command(WorkspaceCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("file", type=Path)
-        parser.add_argument("-k", type=positive, default=CUTOFF, metavar="N", help=f"articles to consider ({CUTOFF})")
+        parser.add_argument(
+            "-k",
+            type=positive,
+            default=CUTOFF,
+            metavar="N",
+            help=gettext("articles to consider ({cutoff})").format(cutoff=CUTOFF),
+        )
         parser.add_argument("--audience", choices=Audience.values, default=Audience.PUBLIC.value)
         mode = parser.add_mutually_exclusive_group()
         mode.add_argument("--mode", choices=MODES, default="hybrid")
         mode.add_argument(
-            "--compare", action="store_true", help="run all three modes and show which differences are significant"
+            "--compare",
+            action="store_true",
+            help=gettext("run all three modes and show which differences are significant"),
         )
         mode.add_argument(
             "--as-asked",
             action="store_true",
-            help="search as the assistant does: in parts, with earlier messages, in the question's language",
+            help=gettext("search as the assistant does: in parts, with earlier messages, in the question's language"),
         )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
@@ -71,8 +80,12 @@ class Command(WorkspaceCommand):
         few = ", ".join(missing[:SHOWN_MISSING]) + (", …" if len(missing) > SHOWN_MISSING else "")
         problem = f"Not live for {audience} readers: {few} ({len(missing)} of {wanted} articles)."
         if len(missing) == wanted:
-            raise CommandError(f"{problem} Nothing can be measured. Check --workspace, --audience and the file.")
-        self.stderr.write(f"{problem} They count as not found.")
+            raise CommandError(
+                gettext("{problem} Nothing can be measured. Check --workspace, --audience and the file.").format(
+                    problem=problem
+                )
+            )
+        self.stderr.write(gettext("{problem} They count as not found.").format(problem=problem))
 
     def _run(self, questions: list[Question], name: str, find: SearchFunction, limit: int) -> RunScores:
         with ProgressLine(self.stderr, f"asking ({name})") as progress:

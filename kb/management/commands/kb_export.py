@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext, gettext_noop
 
 from kb.importing.exporter import export_live, export_with_drafts
 from supportbot.accounts.commands import WorkspaceCommand
@@ -11,12 +12,16 @@ from supportbot.accounts.models import Workspace
 
 
 class Command(WorkspaceCommand):
-    help = "Export every live article as Markdown with front matter, which kb_import reads back unchanged."
+    help = gettext_noop(
+        "Export every live article as Markdown with front matter, which kb_import reads back unchanged."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("folder", metavar="DIR", type=Path, help="created if it does not exist")
-        parser.add_argument("--drafts", action="store_true", help="also export articles that were never published")
+        parser.add_argument("folder", metavar="DIR", type=Path, help=gettext("created if it does not exist"))
+        parser.add_argument(
+            "--drafts", action="store_true", help=gettext("also export articles that were never published")
+        )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         export = export_with_drafts if options["drafts"] else export_live

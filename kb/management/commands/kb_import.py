@@ -1,54 +1,78 @@
-"""`manage.py kb_import PATH...`: import files and folders into the knowledge base."""
+"""`manage.py kb_import PATH|URL...`: import files, folders and web sites into the knowledge base."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext, gettext_noop
 
-from kb.documents import check_name
+from kb.documents import Document, Failure, check_name
+from kb.errors import GatesRefuse
 from kb.importing.importer import OUTCOMES, ImportReport
 from kb.importing.loaders import load
 from kb.indexing.index import sync_articles
 from kb.indexing.vectorcache import VectorCache
 from kb.indexing.vectors import KnownVectors, NoVectors, SyncReport
-from kb.ports import embedder
+from kb.ports import embedder, refusals
 from kb.progress import ProgressLine
 from kb.services import import_documents, import_drafts, preview_import
+from kb.sources.following import in_words, is_web_address, read_site
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
 
 
 class Command(WorkspaceCommand):
-    help = (
-        "Import Markdown (for its front matter see docs/knowledge.md), HTML, text and JSON lines. "
-        "Publishes, and returns when every passage is indexed. Importing again updates articles by external id."
+    help = gettext_noop(
+        "Import PDF, Word, Markdown (for its front matter see docs/knowledge.md), HTML, text, CSV, JSON lines and "
+        "zip. Publishes, and returns when every passage is indexed. Importing again updates articles by external "
+        "id. A web address is added as a source and read."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("paths", nargs="+", metavar="PATH", help="a file or a folder")
-        parser.add_argument("--collection", metavar="NAME", default="", help="the collection for the articles")
-        parser.add_argument("--vectors", metavar="FILE", type=Path, help="read vectors from this file and add new ones")
+        parser.add_argument("paths", nargs="+", metavar="PATH|URL", help=gettext("a web address, a file or a folder"))
+        parser.add_argument("--collection", metavar="NAME", default="", help=gettext("the collection for the articles"))
+        parser.add_argument(
+            "--vectors", metavar="FILE", type=Path, help=gettext("read vectors from this file and add new ones")
+        )
+        parser.add_argument(
+            "--allow-private", action="store_true", help=gettext("let this source reach addresses in private networks")
+        )
+        parser.add_argument(
+            "--gate", action="store_true", help=gettext("import nothing if a case of the gates would fail with it")
+        )
         mode = parser.add_mutually_exclusive_group()
-        mode.add_argument("--dry-run", action="store_true", help="show what would happen, store nothing")
-        mode.add_argument("--draft", action="store_true", help="store drafts; what customers read does not change")
-        mode.add_argument("--no-wait", action="store_true", help="let the worker compute the vectors")
+        mode.add_argument("--dry-run", action="store_true", help=gettext("show what would happen, store nothing"))
+        mode.add_argument(
+            "--draft", action="store_true", help=gettext("store drafts; what customers read does not change")
+        )
+        mode.add_argument("--no-wait", action="store_true", help=gettext("let the worker compute the vectors"))
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.failed = 0
         super().handle(*args, **options)
         if self.failed:
-            what = "would not be imported" if options["dry_run"] else "were not imported; the others were"
-            raise CommandError(f"Failed items: {self.failed}, listed above. They {what}.")
+            told = (
+                gettext("Failed items: {number}, listed above. They would not be imported.")
+                if options["dry_run"]
+                else gettext("Failed items: {number}, listed above. They were not imported; the others were.")
+            )
+            raise CommandError(told.format(number=self.failed))
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         started = time.monotonic()
         known = _vector_store(options["vectors"])
+        sites = [path for path in options["paths"] if is_web_address(path)]
+        read = [read_site(site, options, self.stderr) for site in sites]
         report = self._import(options)
         self.failed = report.count("failed")
         facts: dict[str, Any] = _facts(report)
+        if sites:
+            facts["sites"] = read
+            self.failed += sum(site["broken"] or site["state"] == "failed" for site in read)
         if not (options["dry_run"] or options["draft"] or options["no_wait"]):
             indexed = self._index(report.article_ids, known, options["vectors"])
             facts |= {"embedded": indexed.embedded, "reused": indexed.reused}
@@ -56,24 +80,43 @@ class Command(WorkspaceCommand):
 
     def _import(self, options: dict[str, Any]) -> ImportReport:
         collection = check_name(options["collection"]) if options["collection"] else ""
-        items = load(options["paths"])
+        items = load([path for path in options["paths"] if not is_web_address(path)])
         if options["dry_run"]:
             return preview_import(items, collection=collection)
         if options["draft"]:
             return import_drafts(items, collection=collection)
+        if options["gate"]:
+            items = _let_through(list(items), collection)
         return import_documents(items, collection=collection)
 
     def _index(self, article_ids: list[UUID], known: KnownVectors, path: Path | None) -> SyncReport:
         try:
-            with ProgressLine(self.stderr, "embedding passages") as progress:
+            with ProgressLine(self.stderr, gettext("embedding passages")) as progress:
                 return sync_articles(article_ids, known=known, progress=progress)
         except OSError as error:  # nothing else here touches a file
-            raise CommandError(f"{path} cannot be written ({error.strerror}). The articles were imported.") from error
+            raise CommandError(
+                gettext("{path} cannot be written ({strerror}). The articles were imported.").format(
+                    path=path, strerror=error.strerror
+                )
+            ) from error
 
     def words(self, facts: dict[str, Any]) -> str:
-        counts = {name: value for name, value in facts.items() if name != "items"}
+        counts = {name: value for name, value in facts.items() if name not in ("items", "sites")}
+        sites = [f"{site['name']}\n{in_words(site)}\n" for site in facts.get("sites", [])]
         failures = [item for item in facts["items"] if item["outcome"] == "failed"]
-        return "\n".join([super().words(counts), *(f"{item['origin']}: {item['message']}" for item in failures)])
+        told = [f"{item['origin']}: {note}" for item in facts["items"] for note in item["notes"]]
+        failed = [f"{item['origin']}: {item['message']}" for item in failures]
+        return "\n".join([*sites, super().words(counts), *told, *failed])
+
+
+def _let_through(items: list[Document | Failure], collection: str) -> Iterator[Document | Failure]:
+    """Return the items if the gates agree. Raises GatesRefuse."""
+    documents = [item for item in items if isinstance(item, Document)]
+    wordings = {one.external_id: (one.wording, one.locale or "") for one in documents}
+    cases = refusals(lambda: import_documents(documents, collection=collection), wordings)
+    if cases:
+        raise GatesRefuse(cases)
+    return iter(items)
 
 
 def _vector_store(path: Path | None) -> KnownVectors:
@@ -83,7 +126,13 @@ def _vector_store(path: Path | None) -> KnownVectors:
 def _facts(report: ImportReport) -> dict[str, Any]:
     counts: dict[str, Any] = {outcome: report.count(outcome) for outcome in OUTCOMES}
     items = [
-        {"outcome": item.outcome, "origin": item.origin, "external_id": item.external_id, "message": item.message}
+        {
+            "outcome": item.outcome,
+            "origin": item.origin,
+            "external_id": item.external_id,
+            "message": item.message,
+            "notes": item.notes,
+        }
         for item in report.items
     ]
     return counts | {"items": items}

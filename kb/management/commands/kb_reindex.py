@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext, gettext_noop
 
 from kb.indexing.reindex import reindex
 from kb.indexing.vectorcache import VectorCache, VectorFileClosed
@@ -15,21 +16,23 @@ from supportbot.accounts.commands import ProductCommand
 
 
 class Command(ProductCommand):
-    help = (
+    help = gettext_noop(
         "Index every workspace with the model that KB_EMBEDDER names. Search uses the old index until the new one is "
         "complete. An interrupted run continues where it stopped."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--vectors", metavar="FILE", type=Path, help="read vectors from this file and add new ones")
+        parser.add_argument(
+            "--vectors", metavar="FILE", type=Path, help=gettext("read vectors from this file and add new ones")
+        )
 
     def facts(self, options: dict[str, Any]) -> dict[str, Any]:
         started = time.monotonic()
         recipe = embedder().recipe
         known = VectorCache(options["vectors"], recipe) if options["vectors"] else NoVectors()
         try:
-            with ProgressLine(self.stderr, "embedding passages") as progress:
+            with ProgressLine(self.stderr, gettext("embedding passages")) as progress:
                 report = reindex(known=known, progress=progress)
         except OSError as error:  # nothing else here touches a file
             raise VectorFileClosed(f"{options['vectors']} cannot be written ({error.strerror}).") from error

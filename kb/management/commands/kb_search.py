@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext, gettext_noop
 
 from kb.access import Viewer
 from kb.documents import check_locale
@@ -13,18 +14,18 @@ from supportbot.accounts.models import Workspace
 
 
 class Command(WorkspaceCommand):
-    help = "Search the knowledge base as a reader would, and print the passages, best first."
+    help = gettext_noop("Search the knowledge base as a reader would, and print the passages, best first.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("query")
-        parser.add_argument("-k", type=positive, default=8, metavar="N", help="passages to print (8)")
+        parser.add_argument("-k", type=positive, default=8, metavar="N", help=gettext("passages to print (8)"))
         parser.add_argument("--audience", choices=Audience.values, default=Audience.PUBLIC.value)
-        parser.add_argument("--locale", default=None, help="preferred language, such as en or de-AT")
+        parser.add_argument("--locale", default=None, help=gettext("preferred language, such as en or de-AT"))
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         if not options["query"].strip():
-            raise CommandError("The question is empty. Enter what to search for.")
+            raise CommandError(gettext("The question is empty. Enter what to search for."))
         locale = check_locale(options["locale"]) if options["locale"] else None
         viewer = Viewer(options["audience"], locale)
         found = search(options["query"], viewer=viewer, limit=options["k"])
@@ -37,7 +38,7 @@ class Command(WorkspaceCommand):
         }
 
     def words(self, facts: dict[str, Any]) -> str:
-        verdict = "contains an answer" if facts["answerable"] else "probably contains no answer"
+        verdict = gettext("contains an answer") if facts["answerable"] else gettext("probably contains no answer")
         count = len(facts["passages"])
         head = f"{count} passage{'' if count == 1 else 's'} in {facts['took_ms']} ms; {verdict} ({facts['confidence']})"
         return "\n\n".join([head, *map(_in_words, facts["passages"])])
@@ -62,6 +63,7 @@ def _facts(passage: Passage) -> dict[str, Any]:
         "start": passage.start,
         "end": passage.end,
         "revision": passage.revision,
+        "page": passage.page,
     }
 
 

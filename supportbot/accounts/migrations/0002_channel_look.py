@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='channel',
             name='accent',
-            field=models.CharField(blank=True, help_text='Such as #1f5b45.', max_length=7, validators=[django.core.validators.RegexValidator('\\A#[0-9a-fA-F]{6}\\Z', 'Give a colour such as #1f5b45.')]),
+            field=models.CharField(blank=True, help_text='Such as #1f5b45.', max_length=7, validators=[django.core.validators.RegexValidator('\\A#[0-9a-fA-F]{6}\\Z', 'Enter a colour such as #1f5b45.')]),
         ),
         migrations.AddField(
             model_name='channel',
@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='channel',
             name='privacy_url',
-            field=models.CharField(blank=True, max_length=300, validators=[django.core.validators.URLValidator(message='Give an address such as https://shop.example/privacy.', schemes=['https', 'http'])]),
+            field=models.CharField(blank=True, max_length=300, validators=[django.core.validators.URLValidator(message='Enter an address such as https://shop.example/privacy.', schemes=['https', 'http'])]),
         ),
         migrations.AddField(
             model_name='channel',

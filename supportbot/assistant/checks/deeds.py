@@ -9,14 +9,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from supportbot.assistant.checks.kinds import DATA, Kind, by_pieces, by_vector, shape_of
+from supportbot.assistant.checks.kinds import DATA, Kind, by_pieces, by_vector
 from supportbot.language.detection import detect
-from supportbot.language.figures import figures_in, known_figures
-from supportbot.language.words import telling_stems
+from supportbot.language.figures import figures_in, known_figures, without_figures
+from supportbot.language.nets import Array, Net, net_in, unit
+from supportbot.language.normalise import as_read
+from supportbot.language.words import content_stems
 
 # By pieces alone: below the first nothing is a deed, from the second on it is one where no vector can be had.
 DOUBT_FROM: Final = 0.1
@@ -31,6 +33,9 @@ WITH_THEIR_WORDS: Final = (0.8, 0.6)
 # A look-up has many facts beside each other, and what it does not say is soon said of the same order.
 DONE_FROM: Final = 0.15
 LOOKED_UP_FROM: Final = 0.25
+
+OUTCOMES: Final = ("done", "failed", "looked_up", "refused", "waiting")  # of a deed, in the order of the net
+LONGEST: Final = 40  # words that count for the length of a text
 
 Vector = Sequence[float]
 
@@ -63,25 +68,28 @@ def _odds(share: float) -> float:
 
 @dataclass(frozen=True)
 class Records:
-    """Our own words for what was done, and what look-ups found, with their vectors where known."""
+    """Our own words for what was done, and what look-ups found, with the vectors of texts by `plainly` where known."""
 
     done: tuple[str, ...]
     looked_up: tuple[str, ...]
     vectors: Mapping[str, Vector]
 
-    def hold(self, sentence: str, vector: Vector | None) -> bool:
+    def hold(self, sentence: str) -> bool:
         """Return whether a record confirms the sentence: all its figures, and the same deed."""
         known = known_figures((*self.done, *self.looked_up))
-        if vector is None or not all(known.holds(figure) for figure in figures_in(sentence)):
+        if not all(known.holds(figure) for figure in figures_in(sentence)):
             return False
         seen = [text for text in self.looked_up if _is_in_its_words(sentence, text)]
-        return self._say_it(sentence, vector, self.done, DONE_FROM) or self._say_it(
-            sentence, vector, seen, LOOKED_UP_FROM
-        )
+        return self._say_it(sentence, self.done, DONE_FROM) or self._say_it(sentence, seen, LOOKED_UP_FROM)
 
-    def _say_it(self, sentence: str, vector: Vector, texts: Sequence[str], least: float) -> bool:
-        near = [(text, self.vectors[text]) for text in texts if text in self.vectors]
-        return any(says_the_same(sentence, vector, text, other) >= least for text, other in near)
+    def _say_it(self, sentence: str, texts: Sequence[str], least: float) -> bool:
+        said = self._meaning(sentence)
+        noted = [meaning for text in texts if (meaning := self._meaning(text)) is not None]
+        return said is not None and any(says_the_same(said, one) >= least for one in noted)
+
+    def _meaning(self, text: str) -> "Meaning | None":
+        vector = self.vectors.get(plainly(text))
+        return None if vector is None else meaning_of(text, vector)
 
 
 def _is_in_its_words(sentence: str, record: str) -> bool:
@@ -89,42 +97,58 @@ def _is_in_its_words(sentence: str, record: str) -> bool:
     language = detect(record, "en")
     if detect(sentence, language) != language:
         return True
-    said = [one for one in telling_stems(sentence, language) if not one.isdigit()]
-    known = telling_stems(record, language)
+    said = [one for one in content_stems(sentence, language) if not one.isdigit()]
+    known = content_stems(record, language)
     return sum(one in known for one in said) > len(said) / 2
 
 
-def says_the_same(sentence: str, vector: Vector, record: str, other: Vector) -> float:
-    """Return how likely a sentence says no more than a record, by their vectors; figures are compared elsewhere."""
-    weights = _record_weights()
-    seen = (pair_of(sentence, vector, record, other, weights) - weights["centre"]) / weights["scale"]
-    inner = np.maximum(seen @ weights["hidden"] + weights["hidden_bias"], 0)
-    return 1 / (1 + math.exp(-float((inner @ weights["out"] + weights["out_bias"]).item())))
+def plainly(text: str) -> str:
+    """Return the text whose vector tells which deed is meant: one figure stands for all, since they are compared."""
+    return without_figures(as_read(text))
 
 
-def pair_of(sentence: str, vector: Vector, record: str, other: Vector, weights: Mapping[str, Any]) -> Any:
-    """Return the features by which a sentence and a record are compared.
+class Meaning(NamedTuple):
+    """Which deed a sentence or a record is about, and what became of it."""
 
-    `mean`, `axes` and `status_axes` of the weights project a vector onto the few directions in which deeds and their
-    outcomes (done, waiting, refused ...) differ, whatever the language and whoever speaks.
-    """
-    one, two = _unit(vector), _unit(other)
-    said, noted = (_unit((side - weights["mean"]) @ weights["axes"]) for side in (one, two))
-    became = [(side - weights["mean"]) @ weights["status_axes"] for side in (one, two)]
-    figures, known = figures_in(sentence), known_figures([record])
-    shared = sum(known.holds(figure) for figure in figures)
-    likeness = [float(one @ two) * 10, float(said @ noted) * 3]
-    lengths = [len(sentence.split()) / 10, len(record.split()) / 10, len(figures), shared]
-    differences = [np.abs(said - noted) * 3, said * noted * 6, became[0] - became[1]]
-    return np.concatenate([*differences, said * 3, noted * 3, *became, shape_of(sentence), likeness, lengths])
+    deeds: Array
+    outcomes: Array
+    unit: Array
+    length: float
 
 
-def _unit(vector: Any) -> Any:
-    side = np.asarray(vector, dtype=np.float32)
-    return side / max(float(np.linalg.norm(side)), 1e-9)
+def meaning_of(text: str, vector: Vector) -> Meaning:
+    seen, weights = np.asarray(vector, dtype=np.float32), _record_weights()
+    length = min(len(text.split()), LONGEST) / 10
+    return Meaning(weights["deed"].chances(seen), weights["outcome"].chances(seen), unit(seen), length)
+
+
+def says_the_same(said: Meaning, noted: Meaning) -> float:
+    """Return how likely a sentence says no more than a record; figures are compared elsewhere."""
+    return float(_record_weights()["pair"].chances(pair_of(said, noted))[1])
+
+
+def pair_of(said: Meaning, noted: Meaning) -> Array:
+    """Return the features by which a sentence and a record are compared: how alike their deeds and outcomes are."""
+    deed = float(np.sqrt(said.deeds * noted.deeds).sum())
+    outcome = float(np.sqrt(said.outcomes * noted.outcomes).sum())
+    became = dict(zip(OUTCOMES, noted.outcomes.tolist(), strict=True))
+    claims_done = float(said.outcomes[0])
+    sure = float(said.deeds.max()), float(noted.deeds.max())
+    return np.array(
+        [
+            _soft_odds(deed), *sure, deed * sure[0] * sure[1], _soft_odds(outcome), float(said.unit @ noted.unit) * 10,
+            _soft_odds(became["looked_up"]), _soft_odds(became["waiting"]) * claims_done,
+            _soft_odds(became["refused"] + became["failed"]) * claims_done, claims_done, said.length, noted.length,
+        ],
+        dtype=np.float32,
+    )  # fmt: skip
+
+
+def _soft_odds(share: float) -> float:
+    return math.log((share + 0.02) / (1.02 - share))  # a net that is sure is not that sure
 
 
 @cache
-def _record_weights() -> dict[str, Any]:
+def _record_weights() -> Mapping[str, Net]:
     with np.load(DATA / "records.npz") as stored:
-        return {name: stored[name].astype(np.float32) for name in stored.files}
+        return {name: net_in(stored, f"{name}_") for name in ("deed", "outcome", "pair")}

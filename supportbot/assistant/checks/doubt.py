@@ -57,8 +57,8 @@ class Doubts:
 
     def __init__(self, sources: Sequence[str], *, language: str) -> None:
         self._language = language
-        read = [(unit, number) for number, source in enumerate(sources) for unit in _units_of(source, language)]
-        self._placed = read[:_MOST_UNITS]
+        read = [unit for source in sources for unit in _units_of(source, language)]
+        self._units = read[:_MOST_UNITS]
 
     def of(self, sentence: str) -> float:
         """Return how likely (0 to 1) the sentence says something else than the sources on the same topic.
@@ -74,25 +74,22 @@ class Doubts:
     def features(self, sentence: str) -> Features | None:
         """Return how a sentence differs from the nearest unit, by name; None if there is nothing to compare."""
         text = without_list_mark(without_markers(sentence))
-        said, figures = _unit(text, self._language), all_figures_in(text)[:_MOST_FIGURES]
-        if not self._placed or not (said.keys or said.operators or figures):
+        said, figures = _unit(text, self._language), all_figures_in(text, self._language)[:_MOST_FIGURES]
+        if not self._units or not (said.keys or said.operators or figures):
             return None
 
         each_key, each_figure = 1 / max(1, len(said.keys)), _HELD / max(1, len(figures))
 
-        def nearness(place: tuple[_Unit, int]) -> float:
-            keys, _, known = place[0]
-            shared = each_key * len(said.keys & keys) + each_figure * sum(map(known.holds, figures))
-            return shared - _EACH_KEY * len(keys)
+        def nearness(unit: _Unit) -> float:
+            shared = each_key * len(said.keys & unit.keys) + each_figure * sum(map(unit.figures.holds, figures))
+            return shared - _EACH_KEY * len(unit.keys)
 
-        nearest, source = max(self._placed, key=nearness)
-        beside = [unit.figures for unit, number in self._placed if number == source]
+        nearest = max(self._units, key=nearness)
         found = _of_operators(said, nearest)
         if any(name[1:] in DENYING for name in found) and each_key * len(said.keys & nearest.keys) >= _SAME_WORDS:
             found["denied"] = 1.0
-        for figure in (one for one in figures if not nearest.figures.holds(one)):
-            is_beside = any(known.holds(figure) for known in beside)
-            found["figure_elsewhere" if is_beside else "figure_unknown"] = 1.0
+        if not all(map(nearest.figures.holds, figures)):
+            found["figure"] = 1.0
         return found
 
 

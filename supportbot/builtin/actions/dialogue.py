@@ -1,8 +1,8 @@
-"""What is wanted at this point of a conversation, read again from its messages at every turn. Pure but for `intents`.
+"""The state of a conversation about actions, rebuilt from its messages at every turn. Pure but for `intents`.
 
-The messages are the only memory. Each of the customer's is heard in order: it makes a wish, fills in an open one,
-corrects the one before, takes it back, or has nothing to do with any. What the assistant said in between tells whether
-a wish is still open (we had asked for something) or has gone its way (a card, a refusal).
+The messages are the only memory. Each customer message opens an intent, fills in an open one, corrects the last one,
+withdraws it, or concerns none. The assistant's messages in between show whether an intent is still open (the assistant
+asked for something) or settled (a card, a refusal).
 """
 
 import re
@@ -12,145 +12,154 @@ from itertools import pairwise
 from typing import Final, Literal
 
 from supportbot.builtin import intents
-from supportbot.builtin.actions.slots import OrderRef, Wish, field_of_kind, filled_in, given_by, missing_in
-from supportbot.builtin.phrases import AroundAWish, phrase_in
+from supportbot.builtin.actions.slots import Intent, OrderRef, field_of_kind, fields_of, missing_in, read_form, slots_in
+from supportbot.builtin.phrases import IntentPhrase, denies_order, phrase_in
 from supportbot.language.ordernumbers import order_numbers_in
 from supportbot.llm.types import ModelRequest, ToolSpec
 
-Came = Literal["nothing", "moved", "doubted", "left_alone", "withdrawn", "use_card"]
+Outcome = Literal["nothing", "advanced", "ambiguous", "left_alone", "withdrawn", "use_card"]
 _ASKING: Final = frozenset({"which_of_these", "order_number", "amount", "address", "other", "choice", "meant"})
 _SHORT_WORDS: Final = 8
 _CORRECTION_WORDS: Final = 24
 _SURE: Final = 0.5  # of a yes or a no
-_PATIENCE: Final = 4  # messages about other things before an open wish is forgotten
-WISHES_MOST: Final = 8
+_PATIENCE: Final = 4  # messages about other things before an open intent is forgotten
+INTENTS_MOST: Final = 8
 _SENTENCE: Final = re.compile(r"(?<=[.!?;\n])\s+")
 
 
 @dataclass
-class Talk:
-    """The state after each message. `came` is what came of the customer's newest one."""
+class DialogueState:
+    """The state after each message. `outcome` is what the customer's newest one led to."""
 
     tools: Sequence[ToolSpec]
-    open: list[Wish] = field(default_factory=list)
-    gone: list[Wish] = field(default_factory=list)
-    doubted: list[str] = field(default_factory=list)  # actions that may have been meant
-    came: Came = "nothing"
-    _asked: AroundAWish | None = None
-    _offered: frozenset[str] = frozenset()  # the orders that we offered, as their lines say
-    _spoken_of: str = ""  # the last order number
-    _doubted_text: str = ""
+    open: list[Intent] = field(default_factory=list)
+    settled: list[Intent] = field(default_factory=list)
+    candidates: list[str] = field(default_factory=list)  # actions that may have been meant
+    outcome: Outcome = "nothing"
+    _asked: IntentPhrase | None = None
+    _offered: frozenset[str] = frozenset()  # the lines of the orders that were offered
+    _last_order: str = ""  # the number named last
+    _ambiguous_text: str = ""
     _idle: int = 0
 
     def tool(self, action: str) -> ToolSpec:
         return next(tool for tool in self.tools if tool.name == action)
 
-    def hear(self, text: str) -> None:
-        """Take in a message of the customer."""
-        # A button for an order says its line: its goods and its total are the order's, not what is wanted of it.
+    def on_user(self, text: str) -> None:
+        """Take in a customer message."""
+        # An order's button repeats its line. Its items and total describe the order, not the request.
         text = (text.partition(":")[0] if _plain(text) in self._offered else text)[: intents.READ_MOST]
-        said, chance = max(intents.read(text).kinds.items(), key=lambda entry: entry[1])
+        kind, chance = max(intents.classify(text).kinds.items(), key=lambda entry: entry[1])
         is_plain = chance >= _SURE and _is_short(text) and not any(sign.isdigit() for sign in text)
-        doubted, self.doubted = self.doubted, []
+        is_plain = is_plain and not self._is_option(text)  # "no longer needed" may be a reason on offer
+        candidates, self.candidates = self.candidates, []
         named = [tool.name for tool in self.tools if tool.title and tool.title.casefold() in text.casefold()]
-        chosen = named or (doubted if said == "affirm" else [])
+        chosen = named or (candidates if kind == "affirm" else [])
         if self._asked == "meant" and is_plain and chosen:
-            self.came = self._begin([(chosen[0], self._doubted_text)])
-        elif said == "negate" and is_plain and self._asked == "meant":
-            self.came = "left_alone"
-        elif said == "negate" and is_plain and (self.open or self.gone):
-            self.came = "left_alone" if self.open else "withdrawn"
-            self.open, self.gone = [], []
-        elif said == "affirm" and is_plain and self.gone and not self.open:
-            self.came = "use_card"
+            self.outcome = self._begin([(chosen[0], self._ambiguous_text)])
+        elif kind == "negate" and is_plain and self._asked == "meant":
+            self.outcome = "left_alone"
+        elif kind == "negate" and is_plain and (self.open or self.settled):
+            self.outcome = "left_alone" if self.open else "withdrawn"
+            self.open, self.settled = [], []
+        elif kind == "affirm" and is_plain and self.settled and not self.open:
+            self.outcome = "use_card"
         else:
-            self.came = self._hear_wishes(text, said)
-        self._spoken_of = [self._spoken_of, *order_numbers_in(text)][-1]
+            self.outcome = self._detect(text, kind)
+        self._last_order = [self._last_order, *order_numbers_in(text)][-1]
 
-    def heed(self, text: str) -> None:
-        """Take in what the assistant said: it asked for more, or the wish has gone its way."""
+    def on_assistant(self, text: str) -> None:
+        """Take in an answer of the assistant: it asked for more, or settled the intent."""
         phrase = phrase_in(text)
         self._asked = phrase if phrase in _ASKING else None
+        if denies_order(text):  # a mistyped number is not what the next request is about
+            self._last_order = ""
         self._offered = frozenset(_plain(line[2:]) for line in text.splitlines() if self._asked and line[:2] == "- ")
-        if self.came == "moved" and phrase is None and not text.rstrip().endswith("?"):
-            self.open, self.gone = [], self.open or self.gone
+        if self.outcome == "advanced" and phrase is None and not text.rstrip().endswith("?"):
+            self.open, self.settled = [], self.open or self.settled
 
-    def _hear_wishes(self, text: str, said: str) -> Came:
-        heard = intents.heard_in(text, self.tools)
+    def _detect(self, text: str, kind: str) -> Outcome:
+        detected = intents.detect_intent(text, self.tools)
         is_answer = self._asked is not None and _is_short(text) and "?" not in text
-        if self.open and self._go_on(text, is_answer=is_answer, is_new=bool(heard.wish)):
-            return "moved"
-        if heard.wish:
-            return self._begin(self._parts(text, heard.wish))
-        if self.gone and said not in intents.QUESTIONS and self._correct(text):
-            return "moved"
-        self.doubted, self._doubted_text = list(heard.doubted), text
+        if self.open and self._continue(text, is_answer=is_answer, is_new=bool(detected.action)):
+            return "advanced"
+        if detected.action:
+            return self._begin(self._parts(text, detected.action))
+        if self.settled and kind not in intents.QUESTIONS and self._correct(text):
+            return "advanced"
+        self.candidates, self._ambiguous_text = list(detected.candidates), text
         self._idle += 1
         self.open = [] if self._idle >= _PATIENCE else self.open
-        return "doubted" if self.doubted else "nothing"
+        return "ambiguous" if self.candidates else "nothing"
 
     def _parts(self, text: str, best: str) -> list[tuple[str, str]]:
-        """Return the wishes of a message, each with its words: a further one must name an order of its own."""
+        """Return a message's requests as (action, words); each further one must name an order of its own."""
         numbers = order_numbers_in(text)
         if len(numbers) < 2 or self.tool(best).is_read:
             return [(best, text)]
-        heard: list[tuple[str, str]] = []
-        for part in _parted(text, numbers)[:WISHES_MOST]:
-            if intents.read(part).kind in ("denies", *intents.QUESTIONS):
+        found: list[tuple[str, str]] = []
+        for part in _split_at_orders(text, numbers)[:INTENTS_MOST]:
+            if intents.classify(part).kind in ("denies", *intents.QUESTIONS):
                 continue
-            found = intents.wished_in(part, self.tools)[0]
-            action = found.action if found.is_worth_asking else (heard[-1][0] if heard else best)
-            heard += [] if self.tool(action).is_read else [(action, part)]
-        return heard or [(best, text)]
+            likeliest = intents.score_intents(part, self.tools)[0]
+            action = likeliest.action if likeliest.is_worth_asking else (found[-1][0] if found else best)
+            found += [] if self.tool(action).is_read else [(action, part)]
+        return found or [(best, text)]
 
-    def _begin(self, heard: Sequence[tuple[str, str]]) -> Came:
-        wishes: list[Wish] = []
-        for action, said in heard:
-            known = next((wish for wish in self.open if wish.action == action and len(heard) == 1), Wish(action))
-            wish = known.with_more(given_by(self.tool(action), said))
-            if wish.order is None and self._spoken_of and _is_short(said):
-                wish = replace(wish, order=OrderRef(self._spoken_of))
-            wishes.append(wish)
-        self.open, self.gone, self._idle = wishes, [], 0
-        return "moved"
+    def _begin(self, requests: Sequence[tuple[str, str]]) -> Outcome:
+        begun: list[Intent] = []
+        for action, text in requests:
+            same = [intent for intent in self.open if intent.action == action and len(requests) == 1]
+            intent = (same or [Intent(action)])[0].merged_with(slots_in(self.tool(action), text))
+            if intent.order is None and self._last_order and _is_short(text):
+                intent = replace(intent, order=OrderRef(self._last_order))
+            begun.append(intent)
+        self.open, self.settled, self._idle = begun, [], 0
+        return "advanced"
 
-    def _go_on(self, text: str, *, is_answer: bool, is_new: bool) -> bool:
-        """Return whether the message is about an open wish: it gives something for it, or answers our question."""
-        place = next((at for at, wish in enumerate(self.open) if self._asked_field(wish)), 0)
-        wish = self.open[place]
-        tool, asked = self.tool(wish.action), self._asked_field(wish)
-        form = filled_in(tool, text) if self._asked else {}
+    def _continue(self, text: str, *, is_answer: bool, is_new: bool) -> bool:
+        """Return whether the message concerns an open intent: it adds a value or answers the assistant's question."""
+        place = next((at for at, intent in enumerate(self.open) if self._asked_field(intent)), 0)
+        intent = self.open[place]
+        tool, asked = self.tool(intent.action), self._asked_field(intent)
+        form = read_form(tool, text) if self._asked else {}
         if is_new and not is_answer and not form:
             return False
-        given = Wish(tool.name, values=form) if form else given_by(tool, text, asked=asked)
-        # Asked again beats searched for: nobody answers "which order?" with a question to the help pages.
+        given = Intent(tool.name, values=form) if form else slots_in(tool, text, asked=asked)
+        # Ask again rather than search: nobody answers "Which order?" with a question for the help pages.
         is_try = is_answer and asked in {field_of_kind(tool, "order"), field_of_kind(tool, "address")} - {""}
         if given.is_empty and not is_try:
             return False
-        self.open[place] = wish.with_more(given)
+        self.open[place] = intent.merged_with(given)
         self._idle = 0
         return True
 
-    def _asked_field(self, wish: Wish) -> str:
-        """Return the field of the wish that our question was about, "" if it lacks nothing of the kind."""
-        tool = self.tool(wish.action)
+    def _asked_field(self, intent: Intent) -> str:
+        """Return the field that the assistant asked for, "" if the intent does not lack it."""
+        tool = self.tool(intent.action)
         match self._asked:
             case None | "meant":
                 return ""
             case "which_of_these" | "order_number":
-                return field_of_kind(tool, "order") if wish.order is None else ""
+                return field_of_kind(tool, "order") if intent.order is None else ""
             case "amount":
-                return wish.unclear
-        missing = (name for name in missing_in(tool, wish.values) if name != field_of_kind(tool, "order"))
+                return intent.unclear
+        missing = (name for name in missing_in(tool, intent.values) if name != field_of_kind(tool, "order"))
         return next(missing, "")
 
+    def _is_option(self, text: str) -> bool:
+        """Return whether the message is, word for word, an option of a choice that the assistant asked for."""
+        asked = ((self.tool(intent.action), self._asked_field(intent)) for intent in self.open)
+        shapes = (fields_of(tool)[name] for tool, name in asked if name in fields_of(tool))
+        return any(_plain(text).casefold() == str(one).casefold() for shape in shapes for one in shape.get("enum", ()))
+
     def _correct(self, text: str) -> bool:
-        """Return whether the message corrects what a card or a refusal stands for: a new order, amount or address."""
-        wish = self.gone[-1]
-        given = given_by(self.tool(wish.action), text)
+        """Return whether the message corrects the settled intent: another order, amount or address."""
+        intent = self.settled[-1]
+        given = slots_in(self.tool(intent.action), text)
         if given.is_empty or given.unclear or len(text.split()) > _CORRECTION_WORDS:
             return False
-        self.open, self.gone = [wish.with_more(given)], []
+        self.open, self.settled = [intent.merged_with(given)], []
         return True
 
 
@@ -162,8 +171,8 @@ def _plain(line: str) -> str:
     return " ".join(line.split())
 
 
-def _parted(text: str, numbers: Sequence[str]) -> list[str]:
-    """Return a text parted behind its order numbers, or at the end of a sentence before the next of them."""
+def _split_at_orders(text: str, numbers: Sequence[str]) -> list[str]:
+    """Return a text split after its order numbers, or at the end of a sentence before the next number."""
     parts: list[str] = []
     for number, following in pairwise(numbers):
         end = text.find(number[-3:]) + 3
@@ -174,13 +183,13 @@ def _parted(text: str, numbers: Sequence[str]) -> list[str]:
     return [*parts, text]
 
 
-def talk_of(request: ModelRequest, tools: Sequence[ToolSpec]) -> Talk:
+def follow_dialogue(request: ModelRequest, tools: Sequence[ToolSpec]) -> DialogueState:
     """Return the state of a request's conversation after its newest message."""
-    talk = Talk(tools)
-    said = [(one.role, one.content) for one in request.messages if one.role in ("user", "assistant") and one.content]
-    for role, text in said if said and said[-1][0] == "user" else [*said, ("user", request.question)]:
+    dialogue = DialogueState(tools)
+    texts = [(one.role, one.content) for one in request.messages if one.role in ("user", "assistant") and one.content]
+    for role, text in texts if texts and texts[-1][0] == "user" else [*texts, ("user", request.question)]:
         if role == "user":
-            talk.hear(text)
+            dialogue.on_user(text)
         else:
-            talk.heed(text)
-    return talk
+            dialogue.on_assistant(text)
+    return dialogue

@@ -1,7 +1,7 @@
-"""Which of a customer's orders is meant: by its number, its place in a list, or what is in it. Pure but for `intents`.
+"""Which of a customer's orders is meant: by its number, its place in a list, or its items. Pure but for `intents`.
 
-The orders come from the look-up that a turn makes; an order number goes on as the customer wrote it when none of their
-own matches, so that the answer to a stranger's order is the same as to none.
+The orders come from the turn's look-up. An order number that matches none of them is passed on as the customer wrote
+it, so that the answer for a stranger's order is the same as for one that does not exist.
 """
 
 import json
@@ -13,13 +13,13 @@ from typing import Any, Final
 import numpy as np
 
 from supportbot.builtin import intents
-from supportbot.builtin.actions.slots import Wish
-from supportbot.builtin.phrases import field_name
+from supportbot.builtin.actions.slots import Intent
+from supportbot.builtin.phrases import dated
 from supportbot.language.words import words
 from supportbot.llm.types import ChatMessage
 
-# "Schlafsack" and "Ember sleeping bag" are .45 apart from the middle of all texts and .26 nearer than to other goods;
-# of words that name none of the goods, none came as near.
+# Cosines of centred vectors: "Schlafsack" and "Ember sleeping bag" reach .45, and are .26 nearer than to other items;
+# no word that names none of the items came as near.
 _NEAR, _NEARER, _COMPARED = 0.25, 0.1, 8
 _LEAST_STEM: Final = 4  # letters that two forms of a word share: "boot" and "boots", "Zelt" and "Zelte"
 _DATES: Final = ("shipped_at", "delivered_at", "expected_on")
@@ -27,14 +27,14 @@ _DATES: Final = ("shipped_at", "delivered_at", "expected_on")
 
 @dataclass(frozen=True, slots=True)
 class KnownOrder:
-    """One order of the customer, as the look-up told it."""
+    """One order of the customer, with the fields of the look-up."""
 
     id: str
-    told: Mapping[str, Any]
+    fields: Mapping[str, Any]
 
     @property
     def items(self) -> list[Mapping[str, Any]]:
-        found = self.told.get("items")
+        found = self.fields.get("items")
         return [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
 
     @property
@@ -43,36 +43,36 @@ class KnownOrder:
 
     @property
     def line(self) -> str:
-        """What a list or button says of it, every word of it from the look-up."""
-        state = str(self.told.get("status_text") or self.told.get("status") or "")
+        """Its text in a list or on a button, taken from the look-up alone."""
+        state = str(self.fields.get("status_text") or self.fields.get("status") or "")
         goods = " + ".join(name for name in self.names[:3] if name)
-        parts = [f"{self.id}: {goods}", state, str(self.told.get("total", ""))]
+        parts = [f"{self.id}: {goods}", state, str(self.fields.get("total", ""))]
         return " · ".join(part for part in parts if part.strip(": "))
 
     @property
-    def is_told_by_a_line(self) -> bool:
-        """Whether state and dates say all of it: nothing was paid back, and nothing is asked for."""
-        return not self.told.get("asked_for") and re.search("[1-9]", str(self.told.get("refunded", ""))) is None
+    def fits_one_line(self) -> bool:
+        """Whether state and dates say everything: nothing was refunded, and nothing is pending."""
+        return not self.fields.get("asked_for") and re.search("[1-9]", str(self.fields.get("refunded", ""))) is None
 
     def dated_line(self, language: str) -> str:
-        dates = (f"{field_name(name, language)} {self.told[name]}" for name in _DATES if self.told.get(name))
+        dates = (dated(name, str(self.fields[name]), language) for name in _DATES if self.fields.get(name))
         return " · ".join([self.line, *dates])
 
     def allows(self, action: str) -> bool:
-        """Return whether the look-up says that the action is possible for it now, or says nothing of that."""
-        return action in self.told.get("possible_actions", (action,))
+        """Return whether the look-up allows the action for this order, or does not say."""
+        return action in self.fields.get("possible_actions", (action,))
 
     def costs(self, amount: str) -> bool:
-        """Return whether an amount is all of it: "I paid 50 euros and want my money back"."""
+        """Return whether an amount is the order's total: "I paid 50 euros and want my money back"."""
         whole, _, cents = amount.partition(".")
-        return f"{whole}{cents.ljust(2, '0')}" == re.sub(r"\D", "", str(self.told.get("total", "")))
+        return f"{whole}{cents.ljust(2, '0')}" == re.sub(r"\D", "", str(self.fields.get("total", "")))
 
 
 def orders_in(messages: Sequence[ChatMessage]) -> list[KnownOrder] | None:
-    """Return the orders that this turn has looked up last, newest first; None if nothing was looked up."""
+    """Return the orders of this turn's last look-up, newest first; None if there was no look-up."""
     newest = max((at for at, message in enumerate(messages) if message.role == "user"), default=-1)
-    told = (_orders_of(message.content) for message in messages[:newest:-1] if message.role == "tool")
-    return next((orders for orders in told if orders is not None), None)
+    found = (_orders_of(message.content) for message in messages[:newest:-1] if message.role == "tool")
+    return next((orders for orders in found if orders is not None), None)
 
 
 def _orders_of(content: str) -> list[KnownOrder] | None:
@@ -84,26 +84,26 @@ def _orders_of(content: str) -> list[KnownOrder] | None:
     for entries in lists:
         if all(isinstance(entry, dict) and isinstance(entry.get("id"), str) for entry in entries):
             orders = [KnownOrder(entry["id"], entry) for entry in entries]
-            return sorted(orders, key=lambda order: str(order.told.get("placed_on", "")), reverse=True)
+            return sorted(orders, key=lambda order: str(order.fields.get("placed_on", "")), reverse=True)
     return None
 
 
-def meant(wish: Wish, orders: Sequence[KnownOrder]) -> list[KnownOrder]:
-    """Return the orders that may be meant: one if it is clear, none if a number is nobody's of these."""
-    possible = [order for order in orders if order.allows(wish.action)] or list(orders)
-    if wish.order is None:
-        goods = goods_named(wish.said, orders)
+def matching_orders(intent: Intent, orders: Sequence[KnownOrder]) -> list[KnownOrder]:
+    """Return the orders that may be meant: one if it is clear, none if the number matches none of them."""
+    possible = [order for order in orders if order.allows(intent.action)] or list(orders)
+    if intent.order is None:
+        goods = items_named(intent.text, orders)
         return [order for order in orders if not goods.isdisjoint(order.names)] or possible
-    if wish.order.number:
-        return [order for order in orders if _is_number(wish.order.number, order.id)]
-    match wish.order.place:
+    if intent.order.number:
+        return [order for order in orders if _is_number(intent.order.number, order.id)]
+    match intent.order.place:
         case "last":
             return list(orders[:1])
         case "oldest":
             return list(orders[-1:])
         case "other":
-            return [order for order in orders if order.id != wish.previous]
-    return possible[int(wish.order.place) :][:1]
+            return [order for order in orders if order.id != intent.previous]
+    return possible[int(intent.order.place) :][:1]
 
 
 def _is_number(said: str, known: str) -> bool:
@@ -115,15 +115,15 @@ def _plain(number: str) -> str:
     return "".join(char for char in number.upper() if char.isalnum())
 
 
-def goods_named(said: str, orders: Sequence[KnownOrder]) -> frozenset[str]:
-    """Return the names of the items that a text speaks of: by a word of theirs, else by a word that means the same."""
-    spoken = [word for word in dict.fromkeys(words(said)) if len(word) >= _LEAST_STEM and word.isalpha()]
+def items_named(text: str, orders: Sequence[KnownOrder]) -> frozenset[str]:
+    """Return the names of the items that a text mentions: by a word of the name, else by a word of the same meaning."""
+    spoken = [word for word in dict.fromkeys(words(text)) if len(word) >= _LEAST_STEM and word.isalpha()]
     names = list(dict.fromkeys(name for order in orders for name in order.names))
     same = frozenset(name for name in names if any(_is_of(word, name) for word in spoken))
     if same or len(names) < 2:
         return same
-    vectors = np.array([intents.apart(name) for name in names])
-    near = [vectors @ intents.apart(word) for word in spoken[-_COMPARED:]]
+    vectors = np.array([intents.centred_vector(name) for name in names])
+    near = [vectors @ intents.centred_vector(word) for word in spoken[-_COMPARED:]]
     best = [(names[int(one.argmax())], *np.sort(one)[:-3:-1].tolist()) for one in near]
     return frozenset(name for name, first, second in best if first >= _NEAR and first - second >= _NEARER)
 

@@ -1,7 +1,7 @@
-"""The values that a message plainly holds, told by an action's JSON Schema and by shape, in any language. Pure.
+"""The values that a message states for an action, found by its JSON Schema and by their form, in any language. Pure.
 
-What is not plainly there is asked for: an amount that can be read in two ways, a number that may be a year, a part of
-an address.
+Whatever is not clearly stated is asked for: an amount that can be read in two ways, a number that may be a year, a
+part of an address.
 """
 
 import json
@@ -21,7 +21,7 @@ from supportbot.language.words import words
 from supportbot.llm.types import ToolSpec
 
 Kind = Literal["order", "amount", "address", "items", "choice", "count", "reason", "pattern", "text"]
-Shape = Mapping[str, Any]  # of a field, as JSON Schema tells it
+Shape = Mapping[str, Any]  # of a field, in JSON Schema
 TEXT_MOST: Final = 200
 _COUNT: Final = re.compile(r"(?<![\w.,€$£-])[0-9]{1,6}(?![\w€$£%]|[.,]\d)")
 
@@ -35,33 +35,33 @@ class OrderRef:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the number is written in a form that no shop's system could take for another."""
+        """Whether the number is written in a form that only an order number has."""
         return WHOLE.fullmatch(self.number) is not None
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """One action that is wanted, as far as it is known; `said` is what the customer said of it."""
+class Intent:
+    """One action that the customer wants, with what is known of it so far; `text` is what they wrote about it."""
 
     action: str
     order: OrderRef | None = None
     values: dict[str, Any] = field(default_factory=dict)
-    said: str = ""
-    unclear: str = ""  # a field that was said in a way that could be misread
-    previous: str = ""  # the order number it was not
+    text: str = ""
+    unclear: str = ""  # the field whose value could be misread
+    previous: str = ""  # the order number that was corrected
 
     @property
     def is_empty(self) -> bool:
         return self.order is None and not self.values and not self.unclear
 
-    def with_more(self, more: "Wish") -> "Wish":
-        """Return the wish with what a further text gives."""
+    def merged_with(self, more: "Intent") -> "Intent":
+        """Return the intent with the values of a further text."""
         still_unclear = "" if self.unclear in more.values else self.unclear
-        return Wish(
+        return Intent(
             self.action,
             more.order or self.order,
             self.values | more.values,
-            f"{self.said}\n{more.said}".strip(),
+            f"{self.text}\n{more.text}".strip(),
             more.unclear or still_unclear,
             self.order.number if self.order and more.order else self.previous,
         )
@@ -73,7 +73,7 @@ def fields_of(tool: ToolSpec) -> dict[str, Shape]:
 
 
 def required_by(tool: ToolSpec) -> list[str]:
-    """Return the fields that a call cannot do without, in the order of the schema."""
+    """Return the required fields, in the order of the schema."""
     required = set(tool.parameters.get("required", ()))
     return [name for name in fields_of(tool) if name in required]
 
@@ -99,7 +99,7 @@ def field_of_kind(tool: ToolSpec, kind: Kind) -> str:
 
 
 def missing_in(tool: ToolSpec, values: Mapping[str, Any]) -> list[str]:
-    """Return the fields that have to be asked for, in the order of the schema; nobody is asked for a reason."""
+    """Return the fields to ask for, in the order of the schema; a reason is never asked for."""
     fields = fields_of(tool)
     needed = [name for name in required_by(tool) if kind_of(name, fields[name]) != "reason"]
     return [name for name in needed if not _is_whole(fields[name], values.get(name))]
@@ -109,8 +109,8 @@ def _is_whole(shape: Shape, value: Any) -> bool:
     return value is not None and ("properties" not in shape or set(shape.get("required", ())) <= value.keys())
 
 
-def filled_in(tool: ToolSpec, text: str) -> dict[str, Any]:
-    """Return what an answer to a form of ours gives: "title: value" lines and nothing else; {} for any other text."""
+def read_form(tool: ToolSpec, text: str) -> dict[str, Any]:
+    """Return the values of a submitted form: "title: value" lines and nothing else; {} for any other text."""
     values: dict[str, Any] = {}
     titled = dict(_titled(tool))
     for line in text.splitlines():
@@ -131,14 +131,14 @@ def _titled(tool: ToolSpec) -> Iterator[tuple[str, tuple[str, str, Shape]]]:
             yield from ((title, (name if parts else "", part, own)) for title in titles_of(part))
 
 
-def given_by(tool: ToolSpec, text: str, *, asked: str = "") -> Wish:
-    """Return what a text gives for a tool; `asked` is the field that we had asked for."""
+def slots_in(tool: ToolSpec, text: str, *, asked: str = "") -> Intent:
+    """Return the values that a text holds for a tool; `asked` is the field that the assistant asked for."""
     values: dict[str, Any] = {}
     order, unclear = None, ""
     for name, shape in fields_of(tool).items():
         kind, is_asked = kind_of(name, shape), name == asked
         if kind == "order":
-            order = reference_in(text, is_asked=is_asked)
+            order = order_reference(text, is_asked=is_asked)
             if order and asked and not is_asked and not order.is_whole:  # bare digits answer what was asked for
                 order = None
         elif kind == "amount":
@@ -147,11 +147,11 @@ def given_by(tool: ToolSpec, text: str, *, asked: str = "") -> Wish:
         else:
             values[name] = _value(kind, shape, text, is_asked=is_asked)
     given = {name: value for name, value in values.items() if value not in (None, "", {})}
-    return Wish(tool.name, order, given, text, unclear)
+    return Intent(tool.name, order, given, text, unclear)
 
 
 def _value(kind: Kind, shape: Shape, text: str, *, is_asked: bool) -> Any:
-    """Return the value of one field, None where the text gives none."""
+    """Return the value of one field, None if the text holds none."""
     bare = without_numbers(text)
     match kind:
         case "address":
@@ -172,8 +172,8 @@ def _value(kind: Kind, shape: Shape, text: str, *, is_asked: bool) -> Any:
     return None
 
 
-def reference_in(text: str, *, is_asked: bool = False) -> OrderRef | None:
-    """Return how the text names an order, None if it does not; most places only count where we have asked."""
+def order_reference(text: str, *, is_asked: bool = False) -> OrderRef | None:
+    """Return how the text refers to an order, None if it does not; most places count only in an answer."""
     if numbers := order_numbers_in(text, is_asked=is_asked):
         return OrderRef(numbers[0])
     said, known = words(text), _words()
@@ -182,13 +182,13 @@ def reference_in(text: str, *, is_asked: bool = False) -> OrderRef | None:
             return OrderRef(place=str(rank))
     for place in ("last", "oldest", "other"):
         at = next((said.index(word) for word in said if word in known[place]), None)
-        if at is not None and not any(units_of(word) for word in said[at + 1 : at + 2]):  # "last week" is no order
+        if at is not None and not any(units_of(word) for word in said[at + 1 : at + 2]):  # "last week" is not an order
             return OrderRef(place=place)
     return None
 
 
 @cache
 def _words() -> Mapping[str, Any]:
-    """Return the words of places in a list, in all our languages."""
+    """Return the words for places in a list, in all languages."""
     found: Mapping[str, Any] = json.loads((DATA / "words.json").read_text(encoding="utf-8"))
     return found

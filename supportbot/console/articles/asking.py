@@ -6,21 +6,23 @@ from uuid import UUID
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from kb.documents import check_article_text
 from kb.models import Audience
 from kb.selectors import article_with_id
 from kb.services import Change
 from supportbot.accounts.models import Workspace
-from supportbot.console.articles.rehearsal import Rehearsal, Text, rehearse, rehearse_with
 from supportbot.console.entry import needs, person_of
 from supportbot.console.words import sentence
 from supportbot.counting import count
 from supportbot.errors import InvalidInput, SupportBotError
+from supportbot.evals.articles.rehearsal import Rehearsal, Text, rehearse, rehearse_with
 from supportbot.language.normalise import normalised
 
-MOST_A_MINUTE: Final = 30
-ASKERS: Final = ((Audience.PUBLIC, "A visitor"), (Audience.SIGNED_IN, "A signed-in customer"))
+MAX_PER_MINUTE: Final = 30
+ASKERS: Final = ((Audience.PUBLIC, _("A visitor")), (Audience.SIGNED_IN, _("A signed-in customer")))
 
 
 def ask_page(request: HttpRequest) -> HttpResponse:
@@ -36,15 +38,15 @@ def ask_page(request: HttpRequest) -> HttpResponse:
             context["problem"], status = sentence(refusal), refusal.status
     if request.headers.get("X-Fragment"):
         return render(request, "console/articles/asked.html", context, status=status)
-    page = {**admin.site.each_context(request), "title": "Ask as customer", **context}
+    page = {**admin.site.each_context(request), "title": gettext("Ask as customer"), **context}
     return render(request, "console/articles/ask.html", page, status=status)
 
 
 def _asked(request: HttpRequest, question: str, workspace: Workspace) -> dict[str, Any]:
     if not question:
-        raise InvalidInput("Enter a question first.")
-    if count(f"rehearsal:{person_of(request).pk}", seconds=60) > MOST_A_MINUTE:
-        raise InvalidInput("Too many questions in a minute. Wait a moment and try again.")
+        raise InvalidInput(gettext("Enter a question first."))
+    if count(f"rehearsal:{person_of(request).pk}", seconds=60) > MAX_PER_MINUTE:
+        raise InvalidInput(gettext("Too many questions in a minute. Wait a moment and try again."))
     audience = _asker(request)
     answers: list[Rehearsal] = [rehearse(question, workspace=workspace, audience=audience)]
     text = _text(request)
@@ -62,7 +64,7 @@ def _text(request: HttpRequest) -> Text | None:
     """Return the editor's text, if the question came from there and there is any."""
     if "body" not in request.POST or not request.POST["body"].strip():
         return None
-    title = request.POST.get("title", "") or "Untitled"
+    title = request.POST.get("title", "") or gettext("Untitled")
     wording = check_article_text(title, request.POST["body"])
     change = Change(
         title=wording.title,

@@ -8,7 +8,7 @@ from itertools import zip_longest
 
 UNCHANGED_AROUND = 2
 # Longer lines are not compared word by word, which takes quadratic time.
-MOST_LINE_CHARACTERS = 2_000
+MAX_LINE_CHARACTERS = 2_000
 _WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 
 
@@ -52,8 +52,8 @@ def compare(old: str, new: str) -> list[Row]:
 def _codes(old: Sequence[str], new: Sequence[str]) -> Sequence[tuple[str, int, int, int, int]]:
     """Return the edits from old to new, as difflib opcodes.
 
-    What stands everywhere, spaces and blank lines before all, tells no place from another, and is only joined to what
-    does: looked for everywhere, it takes a minute for two texts of a thousand paragraphs.
+    Blanks occur everywhere and mark no place, so they are matched only next to other text: matching them everywhere
+    takes a minute for two texts of a thousand paragraphs.
     """
     return SequenceMatcher(_is_blank, old, new, autojunk=True).get_opcodes()
 
@@ -93,7 +93,7 @@ def _whole(lines: Sequence[str], place: int | None, kind: str) -> Side:
 
 
 def _pieces(old: str, new: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
-    if max(len(old), len(new)) > MOST_LINE_CHARACTERS:
+    if max(len(old), len(new)) > MAX_LINE_CHARACTERS:
         return (Piece(old, True),), (Piece(new, True),)
     a, b = _WORDS.findall(old), _WORDS.findall(new)
     codes = _codes(a, b)

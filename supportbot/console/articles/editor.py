@@ -4,57 +4,58 @@ It works as a plain form. Its script adds the live preview, keeps unsaved words 
 article until it is searchable.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
 from uuid import UUID
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
-from kb.addresses import article_address
-from kb.collections import check_may_write, default_collection, restricted_collections
-from kb.documents import MAX_BODY_CHARACTERS, MAX_TITLE_CHARACTERS
-from kb.errors import ArticleChanged, CollectionMissing
-from kb.models import Article, Audience, Chunk, Collection
-from kb.rendering import render_article
+from kb.care import Care, set_care
+from kb.collections import check_may_write, default_collection
+from kb.documents import MAX_BODY_CHARACTERS, MAX_TITLE_CHARACTERS, SWITCHES
+from kb.errors import CollectionMissing
+from kb.models import Article, Audience, Collection
+from kb.phrasings import check_phrasings, embed_phrasings, set_phrasings
+from kb.plans import Step
 from kb.selectors import article_with_id, collection_with_id
 from kb.services import Change, archive, create_article, publish, save_draft
-from supportbot.console.entry import needs, person_of, staff
-from supportbot.console.rights import may
+from kb.unsaved import forget
+from supportbot.console.articles import addressing, caring, planning
+from supportbot.console.articles.gating import ARCHIVED, CHANGED, PUBLISHED, Passed, pass_gates, settle
+from supportbot.console.articles.keeping import FIELDS, based_on
+from supportbot.console.articles.page import Typed, index_state, page, refused, rendered, stored
+from supportbot.console.entry import needs, person_of, staff, workspace_here
 from supportbot.errors import InvalidInput, SupportBotError
-
-# Longer texts would make the live preview slow; the article's page shows all of it.
-MOST_PREVIEWED = 100_000
-FIELDS = ("title", "body", "collection", "audience", "locale", "category", "url", "external_id")
-
-
-@dataclass(frozen=True, slots=True)
-class Typed:
-    """The values of the editor's fields, and what was wrong with them when submitted."""
-
-    values: dict[str, str]
-    errors: dict[str, str]
-    message: str = ""
-    status: int = 200
+from supportbot.evals.articles.drafts import begin
+from supportbot.evals.articles.trials import Trial, archiving, changing, publishing
+from supportbot.releases.selectors import gates
 
 
 def new_article(request: HttpRequest) -> HttpResponse:
     """Show the editor for a new article; nothing is stored until it is saved."""
     needs(request, "kb:write")
     if request.method != "POST":
-        values = dict.fromkeys(FIELDS, "") | {"audience": Audience.PUBLIC, "title": request.GET.get("title", "")[:300]}
-        return _page(request, None, Typed(values, {}))
+        given = {"audience": str(Audience.PUBLIC), "title": request.GET.get("title", "")[:300]}
+        values = dict.fromkeys(FIELDS, "") | dict.fromkeys(SWITCHES, "on") | given
+        return page(request, None, Typed(values, {}))
     external_id, author = request.POST.get("external_id", "").strip(), person_of(request)
     try:
+        change = _change(request)
+        check_may_write(author, change.collection or default_collection())
+        times = planning.wanted(request, is_published=_publishes(request))
+        care, phrasings, address = caring.wanted(request), _phrasings(request), addressing.wanted(request, None)
+        passed = _pass_gates(request, None, change, times)
         with transaction.atomic():
-            change = _change(request)
-            check_may_write(author, change.collection or default_collection())
-            return _done(request, create_article(change, external_id=external_id, author=author))
+            saved = create_article(change, external_id=external_id, author=author)
+            _set_phrasings(saved, phrasings)
+            addressing.settle(saved, address)
+            return _done(request, saved, passed, times, care)
     except SupportBotError as refusal:
-        return _page(request, None, _refused(request, refusal))
+        return page(request, None, refused(request, refusal))
 
 
 def edit_article(request: HttpRequest, article_id: UUID) -> HttpResponse:
@@ -62,22 +63,25 @@ def edit_article(request: HttpRequest, article_id: UUID) -> HttpResponse:
     needs(request, "kb:read")
     article = article_with_id(article_id)
     if request.method != "POST":
-        return _page(request, article, _stored(article))
+        return page(request, article, stored(article))
     needs(request, "kb:write")
     check_may_write(person_of(request), article.collection)
     if request.POST.get("do") == "archive":
-        archive(article.pk)
-        messages.success(request, "Archived. Customers no longer find it; its revisions stay.")
-        return redirect("admin:kb_article_change", article.pk)
+        return _archived(request, article)
     try:
+        change, author = _change(request), person_of(request)
+        check_may_write(author, change.collection)
+        is_published, base = _publishes(request), based_on(request)
+        times = planning.wanted(request, is_published=is_published)
+        care, phrasings, address = caring.wanted(request), _phrasings(request), addressing.wanted(request, article)
+        passed = _pass_gates(request, article, change, times)
         with transaction.atomic():  # publishes exactly what was just saved, not a colleague's version
-            change, author = _change(request), person_of(request)
-            check_may_write(author, change.collection)
-            is_published, based_on = request.POST.get("do") == "publish", _based_on(request)
-            saved = save_draft(article.pk, change, author=author, based_on=based_on, is_published_at_once=is_published)
-            return _done(request, saved)
+            saved = save_draft(article.pk, change, author=author, based_on=base, is_published_at_once=is_published)
+            _set_phrasings(saved, phrasings)
+            addressing.settle(saved, address)
+            return _done(request, saved, passed, times, care)
     except SupportBotError as refusal:
-        return _page(request, article, _refused(request, refusal))
+        return page(request, article, refused(request, refusal))
 
 
 @require_POST
@@ -86,8 +90,8 @@ def preview(request: HttpRequest) -> HttpResponse:
     needs(request, "kb:read")
     title, body = request.POST.get("title", ""), request.POST.get("body", "")
     if len(body) > MAX_BODY_CHARACTERS or len(title) > MAX_TITLE_CHARACTERS * 10:
-        raise InvalidInput("This text is too long for an article.")
-    return render(request, "console/articles/preview.html", _rendered(title, body))
+        raise InvalidInput(gettext("This text is too long for an article."))
+    return render(request, "console/articles/preview.html", rendered(title, body))
 
 
 @require_safe
@@ -97,104 +101,117 @@ def searchable(request: HttpRequest, article_id: UUID) -> JsonResponse:
     return JsonResponse(index_state(article_with_id(article_id)))
 
 
-def index_state(article: Article) -> dict[str, Any]:
-    """Return whether the live revision is indexed by words and by meaning, and how many passages it has."""
-    live = article.live_revision
-    if not article.is_live or live is None:
-        return {"state": article.state, "is_searchable": False, "passages": 0, "done": 0}
-    rows = Chunk.objects.filter(article=article, revision_number=live.number)
-    total, done = rows.count(), rows.filter(embedding__isnull=False).count()
-    is_searchable = article.indexed_revision == live.number
-    return {"state": article.state, "is_searchable": is_searchable, "passages": total, "done": done}
+def _archived(request: HttpRequest, article: Article) -> HttpResponse:
+    try:
+        passed = _asked_gates(request, archiving(article))
+    except SupportBotError as refusal:
+        typed = replace(refused(request, refusal), values=stored(article).values)
+        return page(request, article, typed)
+    with transaction.atomic():
+        archive(article.pk)
+        settle(request, passed, article.pk, event=ARCHIVED)
+    messages.success(request, gettext("Archived. Customers no longer find it; its revisions stay."))
+    return redirect("admin:kb_article_change", article.pk)
 
 
-def _done(request: HttpRequest, article: Article) -> HttpResponse:
-    if request.POST.get("do") == "publish":
+def _pass_gates(request: HttpRequest, article: Article | None, change: Change, times: planning.Wanted) -> Passed:
+    """Ask the gates about what changes for customers, at once or at a set time.
+
+    Before the article is locked, since it takes seconds.
+    """
+    passed = Passed()
+    if not gates():
+        return passed
+    if _publishes(request) or times.get(Step.PUBLISH):
+        external_id = request.POST.get("external_id", "").strip()
+        passed = _asked_gates(request, publishing(article, change, external_id=external_id))
+    if article is not None and planning.is_new(article, times, Step.ARCHIVE):
+        passed = _asked_gates(request, archiving(article))
+    if not _publishes(request) and article is not None and article.is_live and _changes_facts(article, change):
+        passed = _asked_gates(request, changing(article, change))
+    return passed
+
+
+def _phrasings(request: HttpRequest) -> tuple[str, ...] | None:
+    """Return the questions of the form; None if the form does not have them. Raises InvalidDocument."""
+    if "phrasings" not in request.POST:
+        return None
+    return check_phrasings(request.POST["phrasings"], body=request.POST.get("body", ""))
+
+
+def _set_phrasings(article: Article, phrasings: tuple[str, ...] | None) -> None:
+    if phrasings is not None:
+        set_phrasings(article, phrasings)
+        transaction.on_commit(embed_phrasings)
+
+
+def _publishes(request: HttpRequest) -> bool:
+    return request.POST.get("do") == "publish"
+
+
+def _changes_facts(article: Article, change: Change) -> bool:
+    """Return whether a live article gets other readers or another language, which needs no publication."""
+    wanted = (
+        (change.audience, article.audience),
+        (change.locale, article.locale),
+        (change.for_assistant, article.for_assistant),
+    )
+    return any(new is not None and new != old for new, old in wanted)
+
+
+def _asked_gates(request: HttpRequest, trial: Trial) -> Passed:
+    override = request.POST.get("override", "")
+    return pass_gates(trial, workspace=workspace_here(request), person=staff(request), override=override)
+
+
+def _done(
+    request: HttpRequest, article: Article, passed: Passed, times: planning.Wanted, care: Care | None
+) -> HttpResponse:
+    for key in (article.pk, None) if not request.POST.get("based_on") else (article.pk,):
+        forget(person_of(request), key)
+    if care is not None:
+        set_care(article, care, by=person_of(request))
+    planning.set_plans(article, times, person=person_of(request), reason=passed.override)
+    if _publishes(request):
         publish(article.pk)
-        messages.success(request, "Published. Customers can read it now.")
+        settle(request, passed, article.pk, event=PUBLISHED)
+        messages.success(request, gettext("Published. Customers can read it now."))
     else:
-        rest = "Customers read the old text until you publish." if article.is_live else "Customers cannot read it yet."
-        messages.success(request, f"Saved as a draft. {rest}")
+        settle(request, passed, article.pk, event=planning.PLANNED if any(times.values()) else CHANGED)
+        if article.is_live:
+            told = gettext("Saved as a draft. Customers read the old text until you publish.")
+        else:
+            told = gettext("Saved as a draft. Customers cannot read it yet.")
+        messages.success(request, told)
+        if request.POST.get("do") == "check":
+            begin(article)
+            return redirect("admin:article-check", article.pk)
     return redirect("admin:kb_article_change", article.pk)
 
 
 def _change(request: HttpRequest) -> Change:
-    told = request.POST
-    collection = _collection(told["collection"]) if told.get("collection") else None
+    values = request.POST
+    collection = _collection(values["collection"]) if values.get("collection") else None
     return Change(
-        title=told.get("title", ""),
-        body=told.get("body", ""),
-        locale=told.get("locale") or None,
-        audience=told.get("audience") or None,
-        category=told.get("category", ""),
-        url=told.get("url", ""),
+        title=values.get("title", ""),
+        body=values.get("body", ""),
+        locale=values.get("locale") or None,
+        audience=values.get("audience") or None,
+        category=values.get("category", ""),
+        url=values.get("url", ""),
+        on_help_pages=_switched(request, "on_help_pages"),
+        for_assistant=_switched(request, "for_assistant"),
         collection=collection,
     )
+
+
+def _switched(request: HttpRequest, name: str) -> bool | None:
+    """Return a switch of the form; None if the form does not have it."""
+    return request.POST.get(name) == "on" if f"{name}-shown" in request.POST else None
 
 
 def _collection(text: str) -> Collection:
     try:
         return collection_with_id(UUID(text))
     except (ValueError, CollectionMissing) as error:
-        raise InvalidInput(fields={"collection": ["Choose a collection from the list."]}) from error
-
-
-def _based_on(request: HttpRequest) -> int | None:
-    number = request.POST.get("based_on", "")
-    return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else None
-
-
-def _stored(article: Article) -> Typed:
-    latest = article.latest_revision
-    values = {
-        "title": latest.title if latest else "",
-        "body": latest.body if latest else "",
-        "collection": str(article.collection_id),
-        "audience": article.audience,
-        "locale": article.locale,
-        "category": article.category,
-        "url": article.url,
-        "external_id": article.external_id,
-    }
-    return Typed(values, {})
-
-
-def _refused(request: HttpRequest, refusal: SupportBotError) -> Typed:
-    values = {name: request.POST.get(name, "") for name in FIELDS}
-    errors = {name: " ".join(texts) for name, texts in refusal.fields.items()}
-    return Typed(values, errors, refusal.message, refusal.status)
-
-
-def _rendered(title: str, body: str) -> dict[str, Any]:
-    shown = body[:MOST_PREVIEWED]
-    rendered = render_article(title.strip(), shown)
-    return {"title": title.strip(), "rendered": rendered, "is_cut": len(shown) < len(body)}
-
-
-def _page(request: HttpRequest, article: Article | None, typed: Typed) -> HttpResponse:
-    context = {
-        **admin.site.each_context(request),
-        "title": article.title if article else "New article",
-        "article": article,
-        "typed": typed,
-        "may_write": may_write_here(request, article),
-        "based_on": _based_on_what(request, article, typed),
-        "address": article_address(article) if article else "",
-        "index": index_state(article) if article else None,
-        "collections": Collection.objects.all(),
-        "audiences": Audience.choices,
-        "preview": _rendered(typed.values["title"], typed.values["body"]),
-    }
-    return render(request, "console/articles/editor.html", context, status=typed.status)
-
-
-def may_write_here(request: HttpRequest, article: Article | None) -> bool:
-    """Return whether the person may write articles, and in this article's collection."""
-    is_closed = article is not None and article.collection_id in restricted_collections(person_of(request))
-    return may(staff(request), "kb:write") and not is_closed
-
-
-def _based_on_what(request: HttpRequest, article: Article | None, typed: Typed) -> int | str:
-    """Return the revision that the next save is based on: the one read, until a newer one has been shown."""
-    newest = article.latest_revision.number if article and article.latest_revision else ""
-    return newest if typed.status == ArticleChanged.status else request.POST.get("based_on") or newest
+        raise InvalidInput(fields={"collection": [gettext("Choose a collection from the list.")]}) from error

@@ -1,7 +1,7 @@
 """Importing files: first a preview, then the import of the chosen files.
 
-The page's script sends one file a request, so that each shows how far it is and a broken one holds up nobody. Without
-scripts the same form sends all at once and the answer is the report.
+The page's script sends one file per request, so that each shows its progress and a broken one does not hold up the
+others. Without scripts, the same form sends all files at once, and the response is the report.
 """
 
 from typing import Any
@@ -10,21 +10,27 @@ from uuid import UUID
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.http import require_POST
 
 from kb.documents import check_name
 from kb.importing.importer import OUTCOMES, ImportReport
-from kb.importing.loaders.files import KNOWN_ENDINGS, MAX_FILE_BYTES
+from kb.importing.loaders.formats import KNOWN_ENDINGS, MAX_FILE_BYTES
 from kb.models import Article, Collection, State
 from kb.services import import_documents, import_drafts, preview_import
-from supportbot.console.articles.uploads import MOST_BYTES, MOST_ITEMS, Upload, documents_in, writable
+from supportbot.console.articles.uploads import MAX_BYTES, MAX_ITEMS, Upload, documents_in, writable
 from supportbot.console.entry import needs, person_of
 from supportbot.console.words import sentence
 from supportbot.errors import SupportBotError
 
 HOW = {"check": preview_import, "publish": import_documents, "draft": import_drafts}
-WORDS = {"new": "New", "updated": "Update", "unchanged": "Unchanged", "failed": "Not read"}
-MOST_ASKED = 2_000
+WORDS = {
+    "new": gettext_noop("New"),
+    "updated": gettext_noop("Update"),
+    "unchanged": gettext_noop("Unchanged"),
+    "failed": gettext_noop("Not read"),
+}
+MAX_ASKED = 2_000
 
 
 def import_page(request: HttpRequest) -> HttpResponse:
@@ -40,14 +46,15 @@ def import_page(request: HttpRequest) -> HttpResponse:
     status = 400 if problem else 200
     if request.headers.get("Accept") == "application/json":
         return JsonResponse({"message": problem} if problem else facts, status=status)
-    return _page(request, {"problem": problem, "report": facts, "was": request.POST.get("do")}, status=status)
+    more = {"problem": problem, "report": facts, "was": request.POST.get("do"), "counts": _in_words(facts)}
+    return _page(request, more, status=status)
 
 
 @require_POST
 def import_state(request: HttpRequest) -> JsonResponse:
     """Return how many of these articles are searchable now."""
     needs(request, "kb:write")
-    ids = [UUID(text) for text in request.POST.getlist("article")[:MOST_ASKED] if _is_id(text)]
+    ids = [UUID(text) for text in request.POST.getlist("article")[:MAX_ASKED] if _is_id(text)]
     rows = Article.objects.filter(pk__in=ids, state=State.LIVE).values_list(
         "pk", "indexed_revision", "live_revision__number"
     )
@@ -70,16 +77,23 @@ def _facts(report: ImportReport) -> dict[str, Any]:
     items = [
         {
             "outcome": item.outcome,
-            "words": WORDS[item.outcome],
+            "words": gettext(WORDS[item.outcome]),
             "origin": item.origin,
             "id": item.external_id,
             "title": item.title,
             "message": item.message,
+            "notes": item.notes,
         }
         for item in report.items
     ]
     counts = {outcome: report.count(outcome) for outcome in OUTCOMES}
     return {"items": items, "counts": counts, "articles": [str(pk) for pk in report.article_ids]}
+
+
+def _in_words(facts: dict[str, Any]) -> str:
+    """Return the counts of a report as a sentence; the page's script has the same."""
+    told = gettext("New: {new}, updates: {updated}, unchanged: {unchanged}, not readable: {failed}.")
+    return told.format(**facts["counts"]) if facts else ""
 
 
 def _is_id(text: str) -> bool:
@@ -93,12 +107,12 @@ def _is_id(text: str) -> bool:
 def _page(request: HttpRequest, more: dict[str, Any], *, status: int = 200) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
-        "title": "Import",
+        "title": gettext("Import"),
         "collections": Collection.objects.all(),
         "endings": ",".join(KNOWN_ENDINGS),
         "most_megabytes": MAX_FILE_BYTES // 1_000_000,
-        "most_megabytes_of_lines": MOST_BYTES // 1024 // 1024,
-        "most_items": MOST_ITEMS,
+        "most_megabytes_of_a_document": MAX_BYTES // 1024 // 1024,
+        "most_items": MAX_ITEMS,
         **more,
     }
     return render(request, "console/articles/import.html", context, status=status)

@@ -1,7 +1,8 @@
 """The list of articles; the editor is the page of an article."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from time import perf_counter
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,40 +15,64 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import now
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
 
+from kb.care import stale, to_review
 from kb.collections import restricted_collections
 from kb.models import Article, State
 from kb.services import archive, publish
+from kb.translations import older
+from supportbot import team_formats as formats
 from supportbot.chat.models import Citation
-from supportbot.console.articles import editor, revisions
+from supportbot.console.articles import addressing, caring, checking, editor, keeping, planning, revisions, writing
+from supportbot.console.articles.gating import ArticleRefused, pass_gates
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.entry import person_of
+from supportbot.console.entry import person_of, staff, workspace_here
 from supportbot.console.words import tag, when
+from supportbot.evals.articles.trials import Trial, archiving, publishing_newest
+from supportbot.releases.selectors import gates
 
 DAYS: Final = 30
+GATES_SECONDS: Final = 40.0  # for all articles of one click
 STATES = (
-    ("live", "Published", Q(state=State.LIVE)),
-    ("open", "Draft open", Q(state=State.LIVE) & ~Q(live_revision=F("latest_revision"))),
-    ("draft", "Drafts", Q(state=State.DRAFT)),
-    ("archived", "Archived", Q(state=State.ARCHIVED)),
+    ("live", _("Published"), Q(state=State.LIVE)),
+    ("open", _("Draft open"), Q(state=State.LIVE) & ~Q(live_revision=F("latest_revision"))),
+    ("draft", _("Drafts"), Q(state=State.DRAFT)),
+    ("archived", _("Archived"), Q(state=State.ARCHIVED)),
+    ("stale", _("To check again"), stale),
+    ("older", _("Older than their source"), older),
+    ("planned", _("Planned"), Q(plans__isnull=False)),
+    ("off_help", _("Not on the help pages"), Q(on_help_pages=False)),
+    ("off_assistant", _("Not for the assistant"), Q(for_assistant=False)),
 )
 
 
 class StateFilter(SimpleListFilter):
-    title = "state"
+    title = _("state")
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(value, words) for value, words, _ in STATES]
+        mine = ("review", gettext("For me to review"))
+        return [*((value, str(label)) for value, label, _condition in STATES), mine]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        chosen = [condition for value, _, condition in STATES if value == self.value()]
-        return queryset.filter(*chosen)
+        if self.value() == "review":
+            return queryset.filter(pk__in=to_review(person_of(request).pk).order_by().values("pk"))
+        chosen = [
+            condition() if callable(condition) else condition
+            for value, _label, condition in STATES
+            if value == self.value()
+        ]
+        return queryset.filter(*chosen).distinct() if chosen else queryset
 
 
 @admin.register(Article)
 class ArticleAdmin(ScopedAdmin):
-    none_yet = "The assistant answers only from articles. Write one or import files."
+    many = _("Articles")
+    new = _("New article")
+    none_yet = _("The assistant answers only from articles. Write one or import files.")
     view_right = "kb:read"
     change_right = "kb:write"
     can_add = True
@@ -55,16 +80,23 @@ class ArticleAdmin(ScopedAdmin):
     list_display = ["name", "shown_state", "language", "audience_in_words", "answers", "changed"]
     list_display_links = None
     list_filter = [StateFilter, "collection", "locale", "audience"]
-    list_select_related = ["collection", "live_revision", "latest_revision"]
+    list_select_related = [
+        "collection",
+        "live_revision",
+        "latest_revision",
+        "reviewer",
+        "translation_of__live_revision",
+    ]
     search_fields = ["latest_revision__title", "latest_revision__body", "external_id"]
     ordering = ["-updated_at", "pk"]
     actions = ["publish_ticked", "archive_ticked"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request).annotate(answers=_answers())
-        return rows.defer("live_revision__body", "latest_revision__body")
+        bodies = ("live_revision__body", "latest_revision__body", "translation_of__live_revision__body")
+        return rows.defer(*bodies).prefetch_related("plans")
 
-    @admin.display(description="Title", ordering="latest_revision__title")
+    @admin.display(description=_("Title"), ordering="latest_revision__title")
     def name(self, article: Article) -> SafeString:
         return format_html(
             '<a class="t" href="{}/change/" dir="auto">{}</a><span class="sub">{}</span>',
@@ -73,42 +105,62 @@ class ArticleAdmin(ScopedAdmin):
             article.collection.name,
         )
 
-    @admin.display(description="State", ordering="state")
+    @admin.display(description=_("State"), ordering="state")
     def shown_state(self, article: Article) -> SafeString:
         return tags(article)
 
-    @admin.display(description="Language", ordering="locale")
+    @admin.display(description=_("Language"), ordering="locale")
     def language(self, article: Article) -> str:
         return article.locale
 
-    @admin.display(description="Readers", ordering="audience")
+    @admin.display(description=_("Readers"), ordering="audience")
     def audience_in_words(self, article: Article) -> str:
         return str(article.get_audience_display())
 
-    @admin.display(description="Answers", ordering="answers")
+    @admin.display(description=_("Answers"), ordering="answers")
     def answers(self, article: Article) -> str:
         number: int = article.answers  # type: ignore[attr-defined]  # annotated
-        return f"{number:,}" if number else "none yet"
+        return formats.number(number) if number else gettext("none yet")
 
-    @admin.display(description="Changed", ordering="updated_at")
+    @admin.display(description=_("Changed"), ordering="updated_at")
     def changed(self, article: Article) -> str:
         return when(article.updated_at)
 
-    @admin.action(description="Publish", permissions=["change"])
+    @admin.action(description=_("Publish"), permissions=["change"])
     def publish_ticked(self, request: HttpRequest, rows: QuerySet[Article]) -> None:
-        _each(request, rows, publish, "Published")
+        _each(
+            request,
+            rows,
+            publishing_newest,
+            publish,
+            lambda count: ngettext("Published: {number} article.", "Published: {number} articles.", count),
+        )
 
-    @admin.action(description="Archive", permissions=["change"])
+    @admin.action(description=_("Archive"), permissions=["change"])
     def archive_ticked(self, request: HttpRequest, rows: QuerySet[Article]) -> None:
-        _each(request, rows, archive, "Archived")
+        _each(
+            request,
+            rows,
+            archiving,
+            archive,
+            lambda count: ngettext("Archived: {number} article.", "Archived: {number} articles.", count),
+        )
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         own: list[tuple[str, Callable[..., HttpResponse], str]] = [
             ("add/", editor.new_article, "kb_article_add"),
             ("preview/", editor.preview, "article-preview"),
+            ("links/", addressing.links_page, "article-links"),
+            ("pick/", writing.pick, "article-pick"),
+            ("picture/", writing.upload, "article-picture"),
+            ("paste/", writing.paste, "article-paste"),
+            ("autosave/", keeping.autosave, "article-autosave-new"),
+            ("<uuid:article_id>/autosave/", keeping.autosave, "article-autosave"),
             ("<uuid:article_id>/change/", editor.edit_article, "kb_article_change"),
             ("<uuid:article_id>/searchable/", editor.searchable, "article-searchable"),
+            ("<uuid:article_id>/check/", checking.check_page, "article-check"),
+            ("<uuid:article_id>/publish/", require_POST(checking.publish_checked), "article-publish"),
             ("<uuid:article_id>/revisions/", revisions.history, "article-revisions"),
             ("<uuid:article_id>/revisions/restore/", revisions.restore, "article-restore"),
         ]
@@ -134,17 +186,52 @@ def _answers() -> Coalesce:
 def tags(article: Article) -> SafeString:
     """Return an article's state as tags, including an open draft."""
     kind = {State.LIVE: "ok", State.ARCHIVED: "", State.DRAFT: "accent"}[State(article.state)]
-    words = {State.LIVE: "Published", State.ARCHIVED: "Archived", State.DRAFT: "Draft"}[State(article.state)]
+    words = {
+        State.LIVE: gettext("Published"),
+        State.ARCHIVED: gettext("Archived"),
+        State.DRAFT: gettext("Draft"),
+    }[State(article.state)]
     shown = [(kind, words)]
     if article.is_live and article.live_revision_id != article.latest_revision_id:
-        shown.append(("accent", "Draft open"))
+        shown.append(("accent", gettext("Draft open")))
+    if not article.on_help_pages:
+        shown.append(("", gettext("Not on the help pages")))
+    if not article.for_assistant:
+        shown.append(("", gettext("Not for the assistant")))
+    shown += [*caring.shown_care(article), *addressing.shown_age(article)]
+    shown += [(plan.kind, plan.words) for plan in planning.shown_plans(article)]
     return format_html_join(" ", "{}", ((tag(kind, words),) for kind, words in shown))
 
 
-def _each(request: HttpRequest, rows: Iterable[Article], do: Any, word: str) -> None:
+def _each(
+    request: HttpRequest,
+    rows: Iterable[Article],
+    trial: Callable[[Article], Trial],
+    do: Any,
+    told: Callable[[int], str],
+) -> None:
     closed, chosen = restricted_collections(person_of(request)), list(rows)
     allowed = [article for article in chosen if article.collection_id not in closed]
-    count = sum(1 for article in allowed if do(article.pk))
+    stopped = _stopped(request, allowed, trial) if gates() else []
+    count = sum(1 for article in allowed if article not in stopped and do(article.pk))
     if len(allowed) < len(chosen):
-        messages.warning(request, "Articles in collections you may not write in were not changed.")
-    messages.success(request, f"{word}: {count} article{'' if count == 1 else 's'}.")
+        messages.warning(request, gettext("Articles in collections you may not write in were not changed."))
+    if stopped:
+        problem = gettext("Not changed because of the gates: {titles}. Open each one to see why or to try again.")
+        messages.warning(request, problem.format(titles=", ".join(article.title for article in stopped)))
+    messages.success(request, told(count).format(number=count))
+
+
+def _stopped(request: HttpRequest, rows: Sequence[Article], trial: Callable[[Article], Trial]) -> list[Article]:
+    """Return the articles that the gates refuse, and those that there is no time to try."""
+    workspace, person, ends = workspace_here(request), staff(request), perf_counter() + GATES_SECONDS
+    stopped = []
+    for article in rows:
+        try:
+            if perf_counter() > ends:
+                stopped.append(article)
+            else:
+                pass_gates(trial(article), workspace=workspace, person=person)
+        except ArticleRefused:
+            stopped.append(article)
+    return stopped

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from kb.collections import check_may_write
@@ -13,26 +14,26 @@ from kb.models import Article, Revision
 from kb.selectors import article_with_id
 from kb.services import Change, save_draft
 from supportbot.console.articles.diff import compare
-from supportbot.console.articles.editor import may_write_here
+from supportbot.console.articles.page import may_write_here
 from supportbot.console.entry import needs, person_of
 from supportbot.errors import NotFound
 
-MOST_SHOWN = 100
+MAX_SHOWN = 100
 # Comparing takes quadratic time, and nobody would read the diff of a longer article.
-MOST_COMPARED_LINES = 4_000
+MAX_COMPARED_LINES = 4_000
 
 
 def history(request: HttpRequest, article_id: UUID) -> HttpResponse:
     """List the revisions, newest first, and compare one with the live or the previous revision."""
     needs(request, "kb:read")
     article = article_with_id(article_id)
-    rows = list(Revision.objects.filter(article=article).select_related("author").order_by("-number")[:MOST_SHOWN])
+    rows = list(Revision.objects.filter(article=article).select_related("author").order_by("-number")[:MAX_SHOWN])
     chosen = _chosen(rows, request.GET.get("r", ""))
     other = _other(article, chosen)
-    is_bearable = _lines(chosen) + _lines(other) <= MOST_COMPARED_LINES
+    is_bearable = _lines(chosen) + _lines(other) <= MAX_COMPARED_LINES
     context = {
         **admin.site.each_context(request),
-        "title": "History",
+        "title": gettext("History"),
         "article": article,
         "revisions": rows,
         "chosen": chosen,
@@ -51,7 +52,12 @@ def restore(request: HttpRequest, article_id: UUID) -> HttpResponse:
     check_may_write(person_of(request), article.collection)
     old = _numbered(article, request.POST.get("r", ""))
     save_draft(article.pk, Change(title=old.title, body=old.body), author=person_of(request))
-    messages.success(request, f"Revision {old.number} is now the draft. Publish it so that customers can read it.")
+    messages.success(
+        request,
+        gettext("Revision {number} is now the draft. Publish it so that customers can read it.").format(
+            number=old.number
+        ),
+    )
     return redirect("admin:kb_article_change", article.pk)
 
 

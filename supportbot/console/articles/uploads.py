@@ -7,6 +7,8 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
+from django.utils.translation import gettext
+
 from kb.collections import DEFAULT_NAME, restricted_collections
 from kb.documents import Document, Failure
 from kb.importing.loaders import load
@@ -16,10 +18,10 @@ from supportbot.accounts.models import User
 if TYPE_CHECKING:  # generic for the type checker only
     from django.core.files.uploadedfile import UploadedFile
 
-MOST_BYTES: Final = 20 * 1024 * 1024
+MAX_BYTES: Final = 20 * 1024 * 1024
 # More than anybody waits for in a browser; the command has no such limit.
-MOST_ITEMS: Final = 500
-MOST_PATH_CHARACTERS: Final = 400
+MAX_ITEMS: Final = 500
+MAX_PATH_CHARACTERS: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ def writable(items: Iterable[Document | Failure], person: User, collection: str)
         target = collection or item.collection or ("" if at_home else DEFAULT_NAME)
         if at_home in closed or target.casefold() in names:
             yield Failure(
-                item.origin, "Only the people selected for this collection may write in it. Choose another collection."
+                item.origin,
+                gettext("Only the people selected for this collection may write in it. Choose another collection."),
             )
         else:
             yield item
@@ -57,9 +60,12 @@ def writable(items: Iterable[Document | Failure], person: User, collection: str)
 def _items_of(upload: Upload) -> Iterator[Document | Failure]:
     path = _clean(upload.path)
     if path is None:
-        yield Failure(upload.path[:80], "The file name cannot be used. Choose a shorter, simpler one.")
-    elif (upload.file.size or 0) > MOST_BYTES:
-        yield Failure(str(path), f"The file is larger than {MOST_BYTES // 1024 // 1024} MB. Split it.")
+        yield Failure(upload.path[:80], gettext("The file name cannot be used. Choose a shorter, simpler one."))
+    elif (upload.file.size or 0) > MAX_BYTES:
+        yield Failure(
+            str(path),
+            gettext("The file is larger than {megabytes} MB. Split it.").format(megabytes=MAX_BYTES // 1024 // 1024),
+        )
     else:
         with TemporaryDirectory(prefix="supportbot-import-") as folder:
             yield from _capped(str(path), _read(upload.file, Path(folder), path))
@@ -69,7 +75,7 @@ def _clean(path: str) -> PurePosixPath | None:
     """Return the path relative to the target folder; None if it is not a valid file path there."""
     parts = path.replace("\\", "/").split("/")
     is_plain = all(part.isprintable() and not part.startswith(".") and 0 < len(part.encode()) <= 200 for part in parts)
-    return PurePosixPath(*parts) if is_plain and len(path) <= MOST_PATH_CHARACTERS else None
+    return PurePosixPath(*parts) if is_plain and len(path) <= MAX_PATH_CHARACTERS else None
 
 
 def _read(file: "UploadedFile[bytes]", folder: Path, path: PurePosixPath) -> Iterator[Document | Failure]:
@@ -79,15 +85,18 @@ def _read(file: "UploadedFile[bytes]", folder: Path, path: PurePosixPath) -> Ite
         for piece in file.chunks():
             copy.write(piece)
     # A folder is read with paths as ids but passes over files it does not know; a named file says why it cannot.
-    items = list(islice(load([str(folder)]), MOST_ITEMS + 1)) or list(load([str(place)]))
+    items = list(islice(load([str(folder)]), MAX_ITEMS + 1)) or list(load([str(place)]))
     for item in items:
         # The path of our temporary copy is not shown.
         yield replace(item, origin=item.origin.replace(f"{folder}/", ""))
 
 
 def _capped(name: str, items: Iterator[Document | Failure]) -> Iterator[Document | Failure]:
-    yield from islice(items, MOST_ITEMS)
+    yield from islice(items, MAX_ITEMS)
     if next(items, None) is not None:
         yield Failure(
-            name, f"Only the first {MOST_ITEMS} items were read. Import this file with `manage.py kb_import`."
+            name,
+            gettext("Only the first {most_items} items were read. Import this file with `manage.py kb_import`.").format(
+                most_items=MAX_ITEMS
+            ),
         )

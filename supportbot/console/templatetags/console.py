@@ -1,4 +1,4 @@
-"""What the console's own list pages need of Django's."""
+"""Template tags of the console's list pages."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -10,16 +10,32 @@ from django.contrib.admin.views.main import ChangeList
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
+from django.utils.translation import gettext, gettext_noop
 
 from supportbot.console.words import tag
 from supportbot.language.plaintext import plain as plain_text
+from supportbot.team_formats import number
 
 if TYPE_CHECKING:  # generic for the type checker only
     from django.db.models.options import Options
 
-MOST_OPEN: Final = 6
+MAX_OPEN: Final = 6
 # What columns and pages call these fields; the models' own names are for programs.
-TITLES: Final = {"locale": "language", "audience": "readers", "mode": "with"}
+TITLES: Final = {
+    "audience": gettext_noop("readers"),
+    "collection": gettext_noop("collection"),
+    "customer": gettext_noop("customer"),
+    "currency": gettext_noop("currency"),
+    "key": gettext_noop("key"),
+    "locale": gettext_noop("language"),
+    "mode": gettext_noop("answered by"),
+    "name": gettext_noop("name"),
+    "prefix": gettext_noop("prefix"),
+    "prompt version": gettext_noop("prompt"),
+    "provider": gettext_noop("provider"),
+    "role": gettext_noop("role"),
+    "slug": gettext_noop("address"),
+}
 
 register = template.Library()
 register.simple_tag(tag)
@@ -27,31 +43,37 @@ register.simple_tag(tag)
 
 @register.filter
 def filters_of(changelist: ChangeList) -> list[dict[str, Any]]:
-    """Return the list's filters with their choices and the words of the one that is chosen."""
+    """Return the list's filters with their choices and the label of the selected one."""
     specs = changelist.filter_specs
     shown = [_shown(_title(spec), [dict(choice) for choice in spec.choices(changelist)]) for spec in specs]
     for place, entry in enumerate(shown):
-        # The first filter of a list is the one it is opened for: its choices stand open where they fit on a line.
-        entry["is_open"] = place == 0 and len(entry["choices"]) <= MOST_OPEN
+        # The first filter is the most used one: its choices are shown if they fit on a line.
+        entry["is_open"] = place == 0 and len(entry["choices"]) <= MAX_OPEN
     return shown
 
 
 def _title(spec: Any) -> str:
-    return TITLES.get(str(spec.title), str(spec.title))
+    return titled(str(spec.title))
+
+
+@register.filter
+def titled(name: str) -> str:
+    """Return what pages call a field; a title that is in words already is returned as it is."""
+    return gettext(TITLES[name]) if name in TITLES else name
 
 
 def _shown(title: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
-    chosen = next((choice["display"] for choice in choices if choice["selected"]), "all")
+    chosen = next((choice["display"] for choice in choices if choice["selected"]), gettext("All"))
     is_set = bool(choices) and not choices[0]["selected"]
     return {"title": title, "choices": choices, "chosen": chosen, "is_set": is_set}
 
 
 @register.filter
 def labelled(cells: Sequence[str], headers: Sequence[Mapping[str, Any]]) -> list[SafeString]:
-    """Return a row's cells, each but the first with its column's name: small screens have no room for columns."""
+    """Return a row's cells, each but the first with its column's name for small screens, which show no header."""
     first = 1 if "action-checkbox" in cells[0] else 0
     pairs = zip(cells, headers, strict=True)
-    return [_labelled(cell, str(header["text"]), is_lead=n <= first) for n, (cell, header) in enumerate(pairs)]
+    return [_labelled(cell, titled(str(header["text"])), is_lead=n <= first) for n, (cell, header) in enumerate(pairs)]
 
 
 def _labelled(cell: str, label: str, *, is_lead: bool) -> SafeString:
@@ -63,20 +85,20 @@ def _labelled(cell: str, label: str, *, is_lead: bool) -> SafeString:
 
 @register.filter
 def none_yet_of(opts: "Options[Any]") -> str:
-    """Return what an empty list says of how it fills."""
+    """Return the text of an empty list: how it fills."""
     return str(getattr(_pages_of(opts), "none_yet", ""))
 
 
 @register.filter
-def one_of(opts: "Options[Any]") -> str:
-    """Return what the console calls one row of a model."""
-    return str(getattr(_pages_of(opts), "one", "") or opts.verbose_name)
+def new_of(opts: "Options[Any]") -> str:
+    """Return the words of the button that adds a row to a model's list."""
+    return str(getattr(_pages_of(opts), "new", ""))
 
 
 @register.filter
 def many_of(opts: "Options[Any]") -> str:
     """Return what the console calls the list of a model."""
-    return str(getattr(_pages_of(opts), "many", "") or capfirst(opts.verbose_name_plural))
+    return str(getattr(_pages_of(opts), "many", capfirst(opts.verbose_name_plural)))
 
 
 def _pages_of(opts: "Options[Any]") -> Any:
@@ -85,23 +107,23 @@ def _pages_of(opts: "Options[Any]") -> Any:
 
 @register.filter
 def named(row: Any) -> str:
-    """Return what the console calls a row."""
+    """Return the console's name for a row."""
     return str(_pages_of(row._meta).name_of(row))
 
 
 @register.filter
 def plain(amount: Decimal | None) -> str:
     """Return an amount with its thousands apart, without trailing zeros and without an exponent."""
-    return "–" if amount is None else f"{amount.normalize():,f}"
+    return "–" if amount is None else number(amount)
 
 
 @register.filter
 def unmarked(markdown: str) -> str:
-    """Return what a reader sees of a piece of Markdown, on one line."""
+    """Return Markdown as plain text on one line."""
     return " ".join(plain_text(markdown).split())
 
 
 @register.filter
 def get(values: Mapping[str, Any], name: str) -> Any:
-    """Return what is under a name that a template cannot write, such as one with a hyphen."""
+    """Return a value by a key that a template cannot write, such as one with a hyphen."""
     return values.get(name, "")

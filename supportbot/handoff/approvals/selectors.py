@@ -8,22 +8,25 @@ from typing import Final
 from uuid import UUID
 
 from django.utils.timezone import now
+from django.utils.translation import gettext
 
 from actions import ledger
-from actions.cards import card_of, reason_of, title_of
-from actions.models import ActionPolicyVersion, ActionRequest
+from actions.cards import card_of, reason_of, title_of_request
+from actions.models import ActionPolicyVersion, ActionRequest, name_of
 from actions.money import Money, format_money
-from actions.policies import approvers_of, may_approve, policy_of
+from actions.policies import approvers_of, policy_of
 from actions.policy import Used
-from actions.services import is_conflict_of_interest
-from actions.spec import Row
+from actions.registry import action_as_made
+from actions.services import is_conflict_of_interest, may_decide
+from actions.spec import Row, WriteAction
 from actions.states import State
-from supportbot.accounts.models import Customer, User
+from supportbot.accounts.models import Customer, Membership, User
 from supportbot.accounts.selectors import people_who_may
 from supportbot.chat.models import Message
-from supportbot.handoff.desk.activity import STATE_LABELS, ActionRecord, action_record, actor_names
+from supportbot.handoff.desk.activity import ActionRecord, action_record, actor_names, state_label
 from supportbot.handoff.desk.labels import duration_label
 from supportbot.handoff.models import Ticket
+from supportbot.team_formats import active_language
 
 RUNNING: Final = (State.QUEUED, State.EXECUTING, State.UNKNOWN)
 SHOWN: Final = {
@@ -77,6 +80,8 @@ class ApprovalCase:
     record: ActionRecord
     reason: str
     ticket: Ticket | None
+    first_approver: str  # the first of two, while another has to follow
+    first_approved_at: datetime | None
     obstacle: str  # why this person may not decide; empty if they may
     approvers: tuple[str, ...]
     waiting_for: str
@@ -92,7 +97,11 @@ def approval_items(shown: str) -> list[ApprovalItem]:
     order = "id" if shown == "decide" else "-changed_at"
     requests = list(ActionRequest.objects.filter(state__in=SHOWN[shown]).order_by(order)[:MAX_ROWS])
     names = {one.pk: str(one) for one in Customer.objects.filter(pk__in=[request.customer_id for request in requests])}
-    return [_item(request, names.get(request.customer_id, "Erased customer"), now()) for request in requests]
+    return [_item(request, names.get(request.customer_id, gettext("Erased customer")), now()) for request in requests]
+
+
+# Whoever proposed it if it was not the customer, in a chat.
+_NAMED: Final = ("user:", "operator:", "key:")
 
 
 def _item(request: ActionRequest, who: str, moment: datetime) -> ApprovalItem:
@@ -100,44 +109,63 @@ def _item(request: ActionRequest, who: str, moment: datetime) -> ApprovalItem:
     left = (request.expires_at - moment) if is_waiting and request.expires_at else None
     return ApprovalItem(
         id=request.pk,
-        title=title_of(request.action, "en"),
+        title=title_of_request(request, active_language()),
         who=who,
         amount=amount_label(request),
-        what=request.arguments.get("reason") or card_of(request, "en").summary,
-        left=_time_left_label(left) if left is not None else STATE_LABELS[State(request.state)],
+        what=_reason_label(request) or card_of(request, active_language()).summary,
+        left=_time_left_label(left) if left is not None else state_label(State(request.state)),
         is_soon=left is not None and left.total_seconds() < SOON_SECONDS,
     )
 
 
+def _reason_label(request: ActionRequest) -> str:
+    """Return the reason that the customer gave; one that was chosen, as people read it."""
+    reason = request.arguments.get("reason")
+    if not isinstance(reason, str):
+        return ""
+    spec = action_as_made(request.action, request.spec_version)
+    return spec.option_label("reason", reason, active_language()) if spec else reason
+
+
 def _time_left_label(left: timedelta) -> str:
-    return f"{duration_label(left)} left" if left >= timedelta(minutes=1) else "about to expire"
+    if left < timedelta(minutes=1):
+        return gettext("about to expire")
+    return gettext("{time} left").format(time=duration_label(left))
 
 
 def amount_label(request: ActionRequest) -> str:
     """Return the amount as text; empty if the action moves no money."""
-    return format_money(Money(request.amount, request.currency), "en") if request.amount is not None else ""
+    return (
+        format_money(Money(request.amount, request.currency), active_language()) if request.amount is not None else ""
+    )
 
 
 def approval_case(request: ActionRequest, person: User) -> ApprovalCase:
     """Return the current state of a request for this person to decide on."""
-    face, reason, amount = card_of(request, "en"), reason_of(request, "en"), amount_label(request)
+    face, reason, amount = (
+        card_of(request, active_language()),
+        reason_of(request, active_language()),
+        amount_label(request),
+    )
     customer = Customer.objects.filter(pk=request.customer_id).first()
     return ApprovalCase(
         request=request,
-        action=title_of(request.action, "en"),
+        action=title_of_request(request, active_language()),
         title=face.title,
         button=amount or face.button,
         amount=amount,
         rows=face.rows,
-        who=str(customer) if customer else "Erased customer",
+        who=str(customer) if customer else gettext("Erased customer"),
         is_signed_in=customer is not None and not customer.is_anonymous,
-        proposed_by=_actor_name(request.proposed_by) if request.proposed_by.startswith(("user:", "operator:")) else "",
+        proposed_by=_actor_name(request.proposed_by) if request.proposed_by.startswith(_NAMED) else "",
         confirmed_by=_actor_name(request.confirmed_by) if request.confirmed_by else "",
         rules=tuple(rules_checked(request)),
         messages=tuple(_messages_before(request)),
         record=action_record(request),
         reason=reason["text"] if reason else "",
         ticket=Ticket.objects.filter(conversation=request.conversation_id).order_by("-id").first(),
+        first_approver=_actor_name(request.first_approved_by) if request.first_approved_by else "",
+        first_approved_at=request.first_approved_at,
         obstacle=_obstacle(request, person),
         approvers=tuple(one.display_name for one in _eligible_approvers(request)),
         waiting_for=duration_label(now() - request.changed_at),
@@ -148,7 +176,9 @@ def _eligible_approvers(request: ActionRequest) -> list[User]:
     """Return the approvers the action's rules name, whose role allows it and whose own request it is not."""
     policy, allowed = policy_of(request.action), people_who_may("actions:approve")
     named = approvers_of(policy) if policy else []
-    return [one for one in named if one.pk in allowed and not is_conflict_of_interest(request, one)]
+    able = [one for one in named if one.pk in allowed and may_decide(request, one)]
+    others = [one for one in able if name_of(one) != request.first_approved_by]
+    return [one for one in others if not is_conflict_of_interest(request, one)]
 
 
 def _actor_name(actor: str) -> str:
@@ -158,50 +188,98 @@ def _actor_name(actor: str) -> str:
 def _obstacle(request: ActionRequest, person: User) -> str:
     if is_conflict_of_interest(request, person):
         return "own"
-    policy = policy_of(request.action)
-    return "" if policy is not None and may_approve(person, policy) else "right"
+    if not may_decide(request, person):
+        return "right"
+    return "first" if request.first_approved_by == name_of(person) else ""
 
 
 def rules_checked(request: ActionRequest) -> list[RuleCheck]:
-    """Return the limits of the request's rule version with their current usage, including this request."""
-    rules = request.policy_version
+    """Return the limits in force with their current usage, including this request. Once it is decided, they are those
+    that it was made under."""
+    rules = _rules_for(request)
     used, amount = ledger.used(request, now()), request.amount or Decimal(0)
     checked = [
-        RuleCheck(text, f"{_money(taken + amount, request)} of {_money(most, request)}")
-        for text, taken, most in _limits(rules, used)
+        RuleCheck(
+            text, gettext("{taken} of {most}").format(taken=_money(taken + amount, request), most=_money(most, request))
+        )
+        for text, taken, most in _limits(request, used)
         if most is not None and request.amount is not None
     ]
     if rules.max_requests_per_customer_day is not None:
-        numbers = f"{used.requests_customer_day + 1} of {rules.max_requests_per_customer_day}"
-        checked.append(RuleCheck("Requests of this kind by this customer today", numbers))
+        numbers = gettext("{taken} of {most}").format(
+            taken=used.requests_customer_day + 1, most=rules.max_requests_per_customer_day
+        )
+        checked.append(RuleCheck(gettext("Requests of this kind by this customer today"), numbers))
     if rules.window_days is not None:
-        checked.append(RuleCheck(f"Within {rules.window_days} days of delivery", "checked again before it runs"))
-    return [*checked, *_approval_thresholds(request, rules, used)]
+        checked.append(
+            RuleCheck(
+                gettext("Within {number} days of delivery").format(number=rules.window_days),
+                gettext("checked again before it runs"),
+            )
+        )
+    thresholds = _approval_thresholds(request, rules, used)
+    if request.needs_approval and not any(one.needs_person for one in thresholds):
+        thresholds = [*thresholds, _asked_by_action(request)]
+    return [*checked, *thresholds]
 
 
-def _limits(rules: ActionPolicyVersion, used: Used) -> Sequence[tuple[str, Decimal, Decimal | None]]:
+def _asked_by_action(request: ActionRequest) -> RuleCheck:
+    """Return who the action itself asks for, where no amount does."""
+    spec = action_as_made(request.action, request.spec_version)
+    role = spec.approval_role if isinstance(spec, WriteAction) else ""
+    who = Membership.Role(role).label if role in Membership.Role.values else ""
+    return RuleCheck(gettext("The action itself asks for approval"), str(who), needs_person=True)
+
+
+def _rules_for(request: ActionRequest) -> ActionPolicyVersion:
+    policy = policy_of(request.action) if request.state == State.AWAITING_APPROVAL else None
+    return policy.current if policy and policy.current else request.policy_version
+
+
+def _limits(request: ActionRequest, used: Used) -> Sequence[tuple[str, Decimal, Decimal | None]]:
+    rules = _rules_for(request)
     return (
-        ("On this order", used.order, rules.max_per_order),
-        ("For this customer today", used.customer_day, rules.max_per_customer_day),
-        ("For this customer in 12 months", used.customer_year, rules.max_per_customer_year),
-        ("In this workspace today", used.workspace_day, rules.max_per_workspace_day),
+        (_on_this(request), used.subject, rules.max_per_order),
+        (gettext("For this customer today"), used.customer_day, rules.max_per_customer_day),
+        (gettext("For this customer in 12 months"), used.customer_year, rules.max_per_customer_year),
+        (gettext("In this workspace today"), used.workspace_day, rules.max_per_workspace_day),
     )
 
 
+def _on_this(request: ActionRequest) -> str:
+    kind = request.subject_kind.replace("_", " ")
+    if kind == "order":
+        return gettext("On this order")
+    return gettext("On this record ({kind})").format(kind=kind) if kind else gettext("On this record")
+
+
 def _money(amount: Decimal, request: ActionRequest) -> str:
-    return format_money(Money(amount, request.currency), "en")
+    return format_money(Money(amount, request.currency), active_language())
 
 
 def _approval_thresholds(request: ActionRequest, rules: ActionPolicyVersion, used: Used) -> list[RuleCheck]:
     if not request.needs_approval or request.amount is None:
         return []
     if request.currency != rules.currency:
-        return [RuleCheck(f"Not in {rules.currency}: needs approval", request.currency, needs_person=True)]
-    if rules.approval_above is None:
-        return []
-    threshold = _money(rules.approval_above, request)
-    taken = request.amount + max(used.order, used.customer_day)
-    return [RuleCheck(f"Above {threshold}: needs approval", _money(taken, request), needs_person=True)]
+        return [
+            RuleCheck(
+                gettext("Not in {currency}: needs approval").format(currency=rules.currency),
+                request.currency,
+                needs_person=True,
+            )
+        ]
+    taken = request.amount + max(used.subject, used.customer_day)
+    thresholds = (
+        (gettext("Above {threshold}: needs approval"), rules.approval_above),
+        (gettext("Above {threshold}: needs approval by two people"), rules.second_approval_above),
+    )
+    return [
+        RuleCheck(
+            text.format(threshold=_money(threshold, request)), _money(taken, request), needs_person=taken > threshold
+        )
+        for text, threshold in thresholds
+        if threshold is not None
+    ]
 
 
 def _messages_before(request: ActionRequest) -> list[Message]:

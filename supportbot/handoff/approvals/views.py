@@ -3,10 +3,12 @@
 A decision is bound to the digest that was shown: if anything has changed since, it has to be made again.
 """
 
+from typing import Final
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from actions import services
@@ -20,6 +22,7 @@ from supportbot.handoff.desk.decorators import agent_required, render_page
 from supportbot.handoff.tickets.access import user_of
 from supportbot.handoff.tickets.presence import record_presence
 
+_FINDINGS: Final[dict[str, services.Finding]] = {"happened": "happened", "did-not": "did_not"}
 # The request changed between reading and decision: the page says so and shows the current state.
 STALE_DECISION = (DigestMismatch, NotWaiting, Expired)
 
@@ -45,16 +48,22 @@ def approval(request: HttpRequest, staff: Staff, request_id: UUID) -> HttpRespon
 @require_POST
 @agent_required
 def decide(request: HttpRequest, staff: Staff, request_id: UUID, verdict: str) -> HttpResponse:
-    """Approve exactly what was shown, or reject it."""
+    """Approve exactly what was shown, reject it, cancel what is held back, or say what became of an unclear one."""
     _check_may_read(staff)
     found, person = request_for(staff, request_id), user_of(staff)
     try:
         if not staff.may("actions:approve"):
-            raise NotAllowed("Your role cannot approve actions. Ask a team lead.")
+            raise NotAllowed(gettext("Your role cannot approve actions. Ask a team lead."))
         if verdict == "approve":
             services.approve(found.pk, approver=person, digest=request.POST.get("digest", ""))
         elif verdict == "reject":
             services.reject(found.pk, approver=person, **_rejection_reason(request.POST))
+        elif verdict == "cancel":
+            services.cancel(found.pk, canceller=person)
+        elif verdict in _FINDINGS:
+            services.settle_by_hand(
+                found.pk, outcome=_FINDINGS[verdict], person=person, note=request.POST.get("reason", "")
+            )
         else:
             raise NotFound()
     except NotFound:

@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+from django.utils.translation import gettext, gettext_noop, ngettext
+
 from actions.cards import card_of, reason_of
 from actions.models import ActionRequest
 from actions.selectors import Step as AuditStep
@@ -22,45 +24,47 @@ from supportbot.chat.models import Conversation, Message, Source, Turn
 from supportbot.chat.retrieval_trace import RetrievalTrace, traces_of
 from supportbot.llm.models import LLMCall
 from supportbot.llm.selectors import model_in_words
+from supportbot.team_formats import active_language, number
 
 MAX_TURNS: Final = 20
 _TURN_LABELS: Final = {
-    Turn.State.FAILED: "Could not answer",
-    Turn.State.STOPPED: "Stopped by the customer",
-    Turn.State.SUPERSEDED: "Superseded: an agent took over",
-    Turn.State.RUNNING: "Answering now",
-    Turn.State.PENDING: "About to answer",
+    Turn.State.FAILED: gettext_noop("Could not answer"),
+    Turn.State.STOPPED: gettext_noop("Stopped by the customer"),
+    Turn.State.SUPERSEDED: gettext_noop("Superseded: an agent took over"),
+    Turn.State.RUNNING: gettext_noop("Answering now"),
+    Turn.State.PENDING: gettext_noop("About to answer"),
 }
 
 STATE_LABELS: Final = {
-    ActionState.PROPOSED: "Proposed",
-    ActionState.REFUSED: "Refused by the rules",
-    ActionState.AWAITING_CONFIRMATION: "Waiting for the customer",
-    ActionState.AWAITING_APPROVAL: "Waiting for approval",
-    ActionState.QUEUED: "Accepted",
-    ActionState.EXECUTING: "In progress",
-    ActionState.UNKNOWN: "Outcome unknown",
-    ActionState.SUCCEEDED: "Done",
-    ActionState.FAILED: "Failed",
-    ActionState.CANCELLED: "Withdrawn",
-    ActionState.REJECTED: "Rejected",
-    ActionState.EXPIRED: "Expired",
+    ActionState.PROPOSED: gettext_noop("Proposed"),
+    ActionState.REFUSED: gettext_noop("Refused by the rules"),
+    ActionState.AWAITING_CONFIRMATION: gettext_noop("Waiting for the customer"),
+    ActionState.AWAITING_APPROVAL: gettext_noop("Waiting for approval"),
+    ActionState.QUEUED: gettext_noop("Accepted"),
+    ActionState.EXECUTING: gettext_noop("In progress"),
+    ActionState.UNKNOWN: gettext_noop("Outcome unknown"),
+    ActionState.SUCCEEDED: gettext_noop("Done"),
+    ActionState.FAILED: gettext_noop("Failed"),
+    ActionState.CANCELLED: gettext_noop("Withdrawn"),
+    ActionState.REJECTED: gettext_noop("Rejected"),
+    ActionState.EXPIRED: gettext_noop("Expired"),
 }
 CHECK_LABELS: Final = {
-    "figure": "a figure that is in no article",
-    "link": "a link that is in no article",
-    "secret": "our instructions, a key or a card number",
-    "disguise": "look-alike letters",
-    "deed": "claims or promises something that is not on record",
-    "listing": "code or commands that are in no article",
-    "cut_off": "cut off mid-sentence",
-    "contradicted": "contradicts the articles",
-    "unconfirmed": "the articles do not support the answer as a whole",
-    "unsupported": "unrelated to the articles",
-    "repeated": "repeated text",
-    "little_support": "little support in the articles",
+    "figure": gettext_noop("a figure that is in no article"),
+    "code": gettext_noop("a code that is in no article"),
+    "link": gettext_noop("a link that is in no article"),
+    "secret": gettext_noop("our instructions, a key or a card number"),
+    "disguise": gettext_noop("look-alike letters"),
+    "deed": gettext_noop("claims or promises something that is not on record"),
+    "listing": gettext_noop("code or commands that are in no article"),
+    "cut_off": gettext_noop("cut off mid-sentence"),
+    "contradicted": gettext_noop("contradicts the articles"),
+    "unconfirmed": gettext_noop("the articles do not support the answer as a whole"),
+    "unsupported": gettext_noop("unrelated to the articles"),
+    "repeated": gettext_noop("repeated text"),
+    "little_support": gettext_noop("little support in the articles"),
 }
-UNKNOWN_CHECK: Final = "failed a check"
+UNKNOWN_CHECK: Final = gettext_noop("failed a check")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +111,9 @@ class TurnRecord:
     @property
     def summary_line(self) -> str:
         """Return sources, checks, model and cost in one line."""
-        parts = [f"From {', '.join(self.sources)}"] if self.sources else []
+        parts = [gettext("From {titles}").format(titles=", ".join(self.sources))] if self.sources else []
         parts += [_passage_count(len(self.reading.passages))] if self.reading and self.reading.query else []
-        parts += [f"{len(self.withheld)} withheld"] if self.withheld else []
+        parts += [gettext("{number} withheld").format(number=len(self.withheld))] if self.withheld else []
         parts += [f"{call.prompt}, {call.model}" for call in self.calls[-1:]]
         return "; ".join([*parts, *(call.cost for call in self.calls[-1:] if call.cost)])
 
@@ -133,6 +137,7 @@ class ActionRecord:
     digest: str
     at: datetime
     steps: tuple[ActionStep, ...]
+    undo: str = ""  # the title of what its reader may propose to take it back
 
 
 def turn_records(conversation: Conversation, *, most: int = MAX_TURNS) -> list[TurnRecord]:
@@ -163,7 +168,7 @@ def _turn_record(
     sources = [citation.title for citation in message.citations.all()] if message else []
     return TurnRecord(
         at=turn.started_at or turn.created_at,
-        outcome=_TURN_LABELS.get(Turn.State(turn.state)) or _outcome(message, reading),
+        outcome=_turn_label(turn) or _outcome(message, reading),
         question=question,
         sources=tuple(dict.fromkeys(sources)),
         reading=reading,
@@ -172,13 +177,21 @@ def _turn_record(
 
 
 def _passage_count(passages: int) -> str:
-    return "1 passage found" if passages == 1 else f"{passages or 'no'} passages found"
+    if not passages:
+        return gettext("no passages found")
+    return ngettext("{number} passage found", "{number} passages found", passages).format(number=passages)
+
+
+def _turn_label(turn: Turn) -> str:
+    """Return what became of a turn; empty if it has an answer."""
+    label = _TURN_LABELS.get(Turn.State(turn.state))
+    return gettext(label) if label else ""
 
 
 def _outcome(message: Message | None, reading: RetrievalTrace | None) -> str:
     if message is None or not message.is_abstention:
-        return "Answered"
-    return "Withheld by the checks" if reading and reading.withheld else "No answer found"
+        return gettext("Answered")
+    return gettext("Withheld by the checks") if reading and reading.withheld else gettext("No answer found")
 
 
 def _questions_of(turns: Sequence[Turn]) -> dict[UUID, str]:
@@ -200,7 +213,7 @@ def _call(call: LLMCall) -> ModelCall:
     return ModelCall(
         model=model_in_words(call.provider, call.model),
         prompt=call.prompt_version or call.purpose,
-        outcome=call.get_outcome_display(),
+        outcome=str(call.get_outcome_display()),
         tokens=call.input_tokens + call.output_tokens,
         cost=_cost(call.cost, call.currency),
         took_ms=call.duration_ms,
@@ -212,7 +225,7 @@ def _cost(cost: Decimal | None, currency: str) -> str:
     """Return a price as text; empty if it is unknown, which is not the same as free."""
     if cost is None:
         return ""
-    return f"{cost.normalize():f} {currency}".strip() if cost else "free of charge"
+    return f"{number(cost)} {currency}".strip() if cost else gettext("free of charge")
 
 
 def action_records(conversation_id: UUID, *, most: int | None = None) -> list[ActionRecord]:
@@ -223,18 +236,18 @@ def action_records(conversation_id: UUID, *, most: int | None = None) -> list[Ac
 
 def action_record(request: ActionRequest) -> ActionRecord:
     """Return a request with all its audited steps."""
-    reason = reason_of(request, "en")
+    reason = reason_of(request, active_language())
     steps = list(steps_of(request.pk))
     names = actor_names(one.actor for one in steps)
     return ActionRecord(
         request=request.pk,
-        title=card_of(request, "en").title,
-        state=STATE_LABELS[ActionState(request.state)],
+        title=card_of(request, active_language()).title,
+        state=state_label(ActionState(request.state)),
         reason=reason["text"] if reason else "",
         digest=request.digest,
         at=request.created_at,
         steps=tuple(
-            ActionStep(STATE_LABELS[one.state], names[one.actor], one.at, _reason(one, request)) for one in steps
+            ActionStep(state_label(one.state), names[one.actor], one.at, _reason(one, request)) for one in steps
         ),
     )
 
@@ -244,8 +257,16 @@ def _reason(step: AuditStep, request: ActionRequest) -> str:
     if step.state is not ActionState.REJECTED:
         return step.reason_code
     facts = request.reason_facts
-    given = {"shown to the customer": facts.get("words"), "for the team only": facts.get("note")}
+    given = {
+        gettext("shown to the customer"): facts.get("words"),
+        gettext("for the team only"): facts.get("note"),
+    }
     return "; ".join(f"{reader}: {words}" for reader, words in given.items() if words) or step.reason_code
+
+
+def state_label(state: ActionState) -> str:
+    """Return what pages call the state of an action."""
+    return gettext(STATE_LABELS[state])
 
 
 def actor_names(actors: Iterable[str]) -> dict[str, str]:
@@ -259,11 +280,12 @@ def actor_names(actors: Iterable[str]) -> dict[str, str]:
 def _actor_label(actor: str) -> str:
     kind, _, who = actor.partition(":")
     named = {
-        "customer": "the customer",
-        "policy": "the rules",
-        "system": "the system",
-        "operator": f"operator {who}",
-        "user": "a former member",
+        "customer": gettext("the customer"),
+        "policy": gettext("the rules"),
+        "system": gettext("the system"),
+        "operator": gettext("operator {name}").format(name=who),
+        "key": gettext("API key {name}").format(name=who),
+        "user": gettext("a former member"),
     }
     return named.get(kind, actor)
 
@@ -275,11 +297,13 @@ def withheld_sentences(withheld: Sequence[Withheld]) -> tuple[WithheldSentence, 
 
 def check_label(code: str) -> str:
     """Return a readable name of a check."""
-    return CHECK_LABELS.get(code, UNKNOWN_CHECK)
+    return gettext(CHECK_LABELS.get(code, UNKNOWN_CHECK))
 
 
 def confirmation_label(reading: RetrievalTrace | None) -> str:
     """Return whether the articles confirm an answer, as text; empty if the answer makes no claim."""
     if reading is None or reading.is_confirmed is None:
         return ""
-    return "Confirmed by our articles" if reading.is_confirmed else "Not confirmed by our articles"
+    if reading.is_confirmed:
+        return gettext("Confirmed by our articles")
+    return gettext("Not confirmed by our articles")

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.utils.timezone import localtime
+from django.utils.translation import gettext
 
 from supportbot.accounts.models import User
 from supportbot.chat.errors import ClientIdReused
@@ -80,10 +81,10 @@ def snooze_until(choice: str, local_now: datetime) -> datetime:
         case "week":
             return morning + timedelta(days=7 - local_now.weekday())
         case _:
-            raise InvalidInput(fields={"until": ["Choose hour, tomorrow or week."]})
+            raise InvalidInput(fields={"until": [gettext("Choose hour, tomorrow or week.")]})
 
 
 def error_text(error: SupportBotError) -> str:
     if isinstance(error, ClientIdReused):
-        return "You already sent this form with different text. Send it again to add this text as well."
+        return gettext("You already sent this form with different text. Send it again to add this text as well.")
     return " ".join(message for messages in error.fields.values() for message in messages) or error.message

@@ -6,17 +6,18 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 
 from supportbot.accounts.models import User
+from supportbot.chat.language import customer_language
 from supportbot.chat.models import Conversation
 from supportbot.chat.texts import MAX_MESSAGE_CHARACTERS, UNREADABLE
 from supportbot.errors import InvalidInput, NotFound
 from supportbot.handoff.models import CannedReply
-from supportbot.handoff.tickets.language import customer_language
 from supportbot.language.detection import base_language
+from supportbot.translation import ptext_in
 
 MAX_SUGGESTIONS: Final = 8
-_FALLBACK_NAMES: Final = {"en": "there", "de": "liebe Kundin, lieber Kunde"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,8 @@ def _filled(reply: CannedReply, conversation: Conversation, agent: User, languag
 
     `language` is used for replies without a language.
     """
-    first_name = conversation.customer.name.split(" ")[0] or _FALLBACK_NAMES.get(
-        reply.locale or language, _FALLBACK_NAMES["en"]
+    first_name = conversation.customer.name.split(" ")[0] or ptext_in(
+        reply.locale or language, "in place of a customer's name, as in “Hello there”", "there"
     )
     parts = reply.text.split("{agent}")
     text = agent.display_name.join(part.replace("{name}", first_name) for part in parts)
@@ -69,9 +70,11 @@ def save_reply(*, title: str, text: str, locale: str = "", reply_id: UUID | None
         reply.title, reply.text, reply.locale = title.strip(), text.strip(), locale
     for field in ("title", "text"):
         if UNREADABLE.search(getattr(reply, field)):
-            raise InvalidInput(fields={field: ["Remove the characters that cannot be stored."]})
+            raise InvalidInput(fields={field: [gettext("Remove the characters that cannot be stored.")]})
     if len(reply.text) > MAX_MESSAGE_CHARACTERS:
-        problem = f"The text has {len(reply.text)} characters. Shorten it to {MAX_MESSAGE_CHARACTERS}."
+        problem = gettext("The text has {text} characters. Shorten it to {max_message_characters}.").format(
+            text=len(reply.text), max_message_characters=MAX_MESSAGE_CHARACTERS
+        )
         raise InvalidInput(fields={"text": [problem]})
     try:
         reply.clean_fields(exclude=["workspace"])
@@ -81,7 +84,9 @@ def save_reply(*, title: str, text: str, locale: str = "", reply_id: UUID | None
         with transaction.atomic():
             reply.save()
     except IntegrityError as error:  # the only constraint not checked above
-        raise InvalidInput(fields={"title": ["Another reply has this title. Choose a different one."]}) from error
+        raise InvalidInput(
+            fields={"title": [gettext("Another reply has this title. Choose a different one.")]}
+        ) from error
     return reply
 
 

@@ -2,8 +2,10 @@
 
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from supportbot.accounts.principals import Staff
@@ -13,7 +15,7 @@ from supportbot.handoff.desk.decorators import agent_required, render_page
 from supportbot.handoff.models import CannedReply
 from supportbot.handoff.tickets.access import ticket_for, user_of
 
-LANGUAGES = (("", "All languages"), ("en", "English"), ("de", "Deutsch"))
+LANGUAGES = (("", _("All languages")), *settings.LANGUAGES)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -20,6 +20,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db import Error as AnyDatabaseError
 from django.http import HttpRequest
 from django.utils.timezone import now
+from django.utils.translation import override
 
 from supportbot.accounts.auth import WORKSPACE_SESSION_KEY
 from supportbot.accounts.models import User
@@ -50,6 +51,7 @@ from supportbot.handoff.desk.thread import reader_of
 from supportbot.handoff.errors import BadFrame, NotLoggedIn, OriginRefused, WorkspaceChanged
 from supportbot.handoff.tickets.access import may_use_desk
 from supportbot.handoff.tickets.presence import record_presence
+from supportbot.team_language import team_language
 
 logger = logging.getLogger(__name__)
 HELLO_SECONDS: Final = 10.0
@@ -82,7 +84,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
         super().__init__(*args, **kwargs)
         self.out = Outbound(self.send, lambda code, reason: self.close(code=code, reason=reason))
         self.out.on_colleague_activity = self._on_colleague_activity
-        self._session_key = ""
+        self._session_key = self._accepted_languages = ""
         self._agent: Agent | None = None
         self._is_welcomed = False
         self._doing = "reading"
@@ -109,6 +111,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
         await self.accept()  # before any refusal: clients only see the close code of an open socket
         headers = list(self.scope["headers"])
         self._session_key = session_key_of(headers)
+        self._accepted_languages = dict(headers).get(b"accept-language", b"").decode("latin-1")
         try:
             check_origin(headers)
             self._agent = await db(authenticate, self._session_key)
@@ -141,7 +144,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
             raise BadFrame("The first frame must be `hello`, and no other may be.", fields={"type": ["Out of order."]})
         try:
             agent = await self._current_agent()
-            with workspace_scope(agent.staff.workspace_id):
+            with workspace_scope(agent.staff.workspace_id), override(self._language_of(agent)):
                 await self._dispatch(frame, agent)
         except (NotLoggedIn, WorkspaceChanged) as error:
             self._refuse_and_close(error)
@@ -152,6 +155,10 @@ class DeskConsumer(AsyncWebsocketConsumer):
                 self._refuse_and_close(error)
             else:  # nothing was stored: the browser keeps the text and sends it again
                 self._refuse(Unavailable(), frame)
+
+    def _language_of(self, agent: Agent) -> str:
+        """Return the language of the agent's pages, which those of the socket are part of."""
+        return team_language(agent.user.language, self._accepted_languages)
 
     async def _current_agent(self) -> Agent:
         """Authenticate again, so that a revoked permission counts from the next frame on.
@@ -191,7 +198,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
         await db(record_presence, agent.user)
         self._is_welcomed = True
         self.out.frame("welcome", protocol=PROTOCOL, user=agent.user.pk, name=agent.user.display_name, at=now())
-        await self.out.open(agent.staff.workspace_id, agent.user)
+        await self.out.open(agent.staff.workspace_id, agent.user, language=self._language_of(agent))
 
     async def _subscribe(self, frame: Subscribe, agent: Agent) -> None:
         await db(conversation_for, agent.staff, frame.conversation)  # checked before subscribing to it

@@ -9,16 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.utils.translation import gettext
+
 from kb.access import Viewer
 from kb.models import Audience
 from kb.search import Passage, search
+from supportbot.chat.language import customer_language
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.roles import ROLES
 from supportbot.chat.selectors import history
 from supportbot.handoff.desk.activity import check_label
 from supportbot.handoff.errors import NothingToAnswer
 from supportbot.handoff.ports import Doubt, GeneratedDraft, draft_checks
-from supportbot.handoff.tickets.language import customer_language
 from supportbot.language.detection import base_language
 from supportbot.language.normalise import shown_text
 from supportbot.llm import gateway, loop_thread
@@ -67,10 +69,10 @@ def draft_reply(conversation: Conversation) -> Draft:
     language = base_language(customer_language(conversation))
     found = search(question, viewer=_viewer_of(conversation, language), limit=MAX_PASSAGES)
     if not found.is_answerable:
-        raise NothingToAnswer("Our articles do not cover this, so there is nothing to draft from.")
+        raise NothingToAnswer(gettext("Our articles do not cover this, so there is nothing to draft from."))
     chat = [ChatMessage(ROLES[Source(one.source)], one.text) for one in messages]
     request = ModelRequest(
-        purpose="answer",
+        purpose="draft",
         messages=(ChatMessage("system", _instructions(conversation, found.passages)), *chat),
         lean_instructions=_instructions(conversation, found.passages[:LEAN_MAX_PASSAGES]),
         sources=numbered(found.passages),
@@ -85,7 +87,7 @@ def draft_reply(conversation: Conversation) -> Draft:
     passages = [one for number, one in enumerate(found.passages, start=1) if number in used]
     text = _MARK.sub("", shown_text(answer.text)).strip()
     if not text:
-        raise NothingToAnswer("The assistant could not draft a reply.")
+        raise NothingToAnswer(gettext("The assistant could not draft a reply."))
     written = GeneratedDraft(text, request, found.passages, answer.provider, is_cut_off=answer.finish_reason in CUT_OFF)
     doubts = draft_checks()(conversation, written)
     sources = tuple(dict.fromkeys((one.title, one.url) for one in passages))
@@ -93,7 +95,7 @@ def draft_reply(conversation: Conversation) -> Draft:
 
 
 def _viewer_of(conversation: Conversation, language: str) -> Viewer:
-    """Return the knowledge-base viewer that stands for the conversation's customer."""
+    """Return the knowledge-base viewer that represents the conversation's customer."""
     audience = Audience.PUBLIC if conversation.customer.is_anonymous else Audience.SIGNED_IN
     return Viewer(audience=audience, locale=language)
 

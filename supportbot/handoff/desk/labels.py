@@ -4,16 +4,25 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from django.utils.translation import gettext, gettext_noop, ngettext
+
 from supportbot.accounts.models import User
-from supportbot.handoff.models import Reason, Ticket
+from supportbot.handoff.models import Reason, Requester, Ticket
 
 REASONS: Final = {
-    Reason.CUSTOMER_ASKED: "Asked for a person",
-    Reason.NO_ANSWER: "Not covered by our articles",
-    Reason.ACTION: "An action needs a person",
-    Reason.GUARDRAIL: "Stopped by a safety rule",
-    Reason.MODEL_DOWN: "The assistant was unavailable",
-    Reason.OTHER: "Other reason",
+    Reason.CUSTOMER_ASKED: gettext_noop("Asked for a person"),
+    Reason.NO_ANSWER: gettext_noop("Not covered by our articles"),
+    Reason.ACTION: gettext_noop("An action needs a person"),
+    Reason.GUARDRAIL: gettext_noop("Stopped by a safety rule"),
+    Reason.MODEL_DOWN: gettext_noop("The assistant was unavailable"),
+    Reason.OTHER: gettext_noop("Other reason"),
+}
+REQUESTERS: Final = {
+    Requester.CUSTOMER: gettext_noop("Requested by the customer"),
+    Requester.ASSISTANT: gettext_noop("Requested by the assistant"),
+    Requester.GUARDRAIL: gettext_noop("Requested by a safety rule"),
+    Requester.RULE: gettext_noop("Requested by a rule"),
+    Requester.AGENT: gettext_noop("Requested by a colleague"),
 }
 REASON_ICONS: Final = {
     Reason.CUSTOMER_ASKED: "person",
@@ -30,13 +39,13 @@ def duration_label(time: timedelta) -> str:
     """Return a duration in its largest unit, rounded down: `now`, `5 min`, `2 h`, `3 days`."""
     minutes = int(time.total_seconds() // 60)
     if minutes < 1:
-        return "now"
+        return gettext("now")
     if minutes < 60:
-        return f"{minutes} min"
+        return gettext("{number} min").format(number=minutes)
     if minutes < 24 * 60:
-        return f"{minutes // 60} h"
+        return gettext("{number} h").format(number=minutes // 60)
     days = minutes // (24 * 60)
-    return "1 day" if days == 1 else f"{days} days"
+    return ngettext("{number} day", "{number} days", days).format(number=days)
 
 
 def initials(name: str) -> str:
@@ -57,4 +66,8 @@ def avatar_hue(person: UUID) -> int:
 
 
 def reason_label(ticket: Ticket) -> str:
-    return REASONS[Reason(ticket.reason)]
+    return gettext(REASONS[Reason(ticket.reason)])
+
+
+def requester_label(ticket: Ticket) -> str:
+    return gettext(REQUESTERS[Requester(ticket.requested_by)])

@@ -14,16 +14,17 @@ from uuid import UUID
 
 from django.db import Error as AnyDatabaseError
 from django.utils.timezone import now
+from django.utils.translation import override
 
 from supportbot.accounts.models import User
 from supportbot.accounts.scope import workspace_scope
 from supportbot.asyncdb import db
-from supportbot.chat.selectors import events_after
 from supportbot.chat.signals import AtWork, DeskNotified, NewEvent, Signal, Typing
 from supportbot.chat.stream import signal_broker
 from supportbot.handoff.desk.protocol import encode
 from supportbot.handoff.desk.rows import groups_for, queue_counts, rows_for
-from supportbot.handoff.desk.thread import Reader, line_of
+from supportbot.handoff.desk.thread import Reader, lines_after
+from supportbot.team_language import ENGLISH
 
 logger = logging.getLogger(__name__)
 MAX_QUEUED_FRAMES: Final = 256
@@ -52,6 +53,7 @@ class Outbound:
         self._closing: tuple[int, str] | None = None
         self._wakeup = asyncio.Event()
         self._person: User | None = None
+        self._language = ENGLISH
         self._workspace_id: UUID | None = None
         self._listening_to: UUID | None = None
         self._followed: Subscription | None = None
@@ -84,9 +86,9 @@ class Outbound:
     def followed(self) -> Subscription | None:
         return self._followed
 
-    async def open(self, workspace_id: UUID, person: User) -> None:
-        """Subscribe to the workspace's desk, then send the current queue."""
-        self._workspace_id, self._person = workspace_id, person
+    async def open(self, workspace_id: UUID, person: User, *, language: str) -> None:
+        """Subscribe to the workspace's desk, then send the current queue; all texts are in `language`."""
+        self._workspace_id, self._person, self._language = workspace_id, person, language
         await signal_broker().listen(workspace_id, self._on_desk_signal)
         self.refresh_queue()
 
@@ -161,7 +163,7 @@ class Outbound:
         if self._workspace_id is None:
             return
         try:
-            with workspace_scope(self._workspace_id):
+            with workspace_scope(self._workspace_id), override(self._language):
                 await self._write_log()
                 await self._write_rows()
         except AnyDatabaseError as error:
@@ -170,11 +172,10 @@ class Outbound:
 
     async def _write_log(self) -> None:
         while (followed := self._followed) is not None and followed.head > followed.seq:
-            events = await db(events_after, followed.conversation_id, followed.seq, is_staff=True)
+            found = await db(lines_after, followed.conversation_id, followed.seq, followed.reader)
             if self._followed is not followed:
                 return
-            for event in events:
-                line = line_of(event, followed.reader)
+            for event, line in found:
                 followed.seq = event.seq
                 await self._send(
                     encode(
@@ -183,7 +184,7 @@ class Outbound:
                         line=line.as_json() if line else None,
                     )
                 )  # fmt: skip
-            if not events:  # the announced head does not exist, or is of another database's log
+            if not found:  # the announced head does not exist, or is of another database's log
                 followed.head = followed.seq
 
     async def _write_rows(self) -> None:

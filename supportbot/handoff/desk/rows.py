@@ -11,17 +11,21 @@ from uuid import UUID
 
 from django.db.models import Count, F, Min, Q, QuerySet
 from django.db.models.functions import Left
+from django.utils.translation import gettext
 
 from actions.models import ActionRequest
 from actions.states import State as ActionState
 from supportbot.accounts.models import User
+from supportbot.chat.language import detected_language
 from supportbot.chat.models import Conversation, Message, Source
-from supportbot.handoff.desk.labels import REASON_ICONS, REASONS, avatar_hue, duration_label, first_name, initials
+from supportbot.chat.searching import conversations_with
+from supportbot.handoff.desk.labels import REASON_ICONS, avatar_hue, duration_label, first_name, initials, reason_label
 from supportbot.handoff.models import HELD, OPEN, Priority, Reason, State, Ticket
-from supportbot.handoff.tickets.language import detected_language
 from supportbot.handoff.tickets.queue import is_late, is_nearly_late
 from supportbot.handoff.tickets.selectors import ticket_queryset
 from supportbot.language.detection import base_language
+from supportbot.wide_reads import wide_reads
+from supportbot.wordsearch import MAX_CHARACTERS, words_of
 
 ROWS_PER_PAGE: Final = 50
 GROUPS: Final = {
@@ -31,6 +35,7 @@ GROUPS: Final = {
 }
 SHOWN: Final = (*GROUPS, "all")
 MAX_PREVIEW_CHARACTERS: Final = 300
+MAX_FOUND: Final = 1_000  # by what was said
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,7 @@ def groups_for(person: User, now: datetime, *, shown: str = "open", page: int = 
     """Return the workspace's tickets as this agent's desk groups them; `page` counts from 1."""
     if shown == "all":
         newest = _paged(ticket_queryset().order_by("-created_at", "-id"), page)
-        return [_group("all", "All, newest first", newest, person, now)]
+        return [_group("all", gettext("All, newest first"), newest, person, now)]
     wanted = [one for one in _open_groups(person) if one[0] in GROUPS[shown]]
     groups = [_group(name, title, _paged(found, page), person, now) for name, title, found in wanted]
     return [group for group in groups if group.rows or group.name == "waiting"]
@@ -111,28 +116,32 @@ def _open_groups(person: User) -> list[tuple[str, str, QuerySet[Ticket]]]:
     ordered = ticket_queryset().order_by("-priority", "waiting_since", "id")
     mine = ordered.filter(assignee=person)
     return [
-        ("mine", "Assigned to you", mine.filter(state=State.CLAIMED)),
-        ("waiting", "Waiting", ordered.filter(state=State.WAITING)),
-        ("aside", "Snoozed by you", mine.filter(state=State.SNOOZED)),
-        ("colleagues", "Assigned to colleagues", ordered.filter(state__in=HELD).exclude(assignee=person)),
+        ("mine", gettext("Assigned to you"), mine.filter(state=State.CLAIMED)),
+        ("waiting", gettext("Waiting"), ordered.filter(state=State.WAITING)),
+        ("aside", gettext("Snoozed by you"), mine.filter(state=State.SNOOZED)),
+        ("colleagues", gettext("Assigned to colleagues"), ordered.filter(state__in=HELD).exclude(assignee=person)),
     ]
 
 
 def search_rows(query: str, person: User, now: datetime, *, page: int = 1) -> Group:
-    """Return tickets, including ended ones, whose customer, summary or contact contains all words, newest first."""
-    query = query.replace("\x00", "").strip()[:100]
-    customer = "conversation__customer__"
-    matches = Q()
-    for word in query.split()[:6]:
-        matches &= (
-            Q(**{f"{customer}name__icontains": word})
-            | Q(**{f"{customer}email__icontains": word})
-            | Q(**{f"{customer}external_id__iexact": word})
-            | Q(summary__icontains=word)
-            | Q(contact_email__icontains=word)
-        )
-    found = ticket_queryset().filter(matches) if query else ticket_queryset().none()
-    return _group("found", f"Results for “{query}”", _paged(found.order_by("-created_at", "-id"), page), person, now)
+    """Return tickets, including ended ones, whose conversation, summary or contact contains all words, newest first."""
+    query = query.replace("\x00", "").strip()[:MAX_CHARACTERS]
+    title = gettext("Results for “{query}”").format(query=query)
+    return _group("found", title, _found(query, page), person, now)
+
+
+def _found(query: str, page: int) -> list[Ticket]:
+    words = words_of(query)
+    if not words:
+        return []
+    by_ticket = Q()
+    for word in words:
+        by_ticket &= Q(summary__icontains=word) | Q(contact_email__icontains=word)
+    newest = ("-created_at", "-id")
+    with wide_reads():
+        by_talk = Ticket.objects.filter(conversation__in=conversations_with(query)).order_by(*newest)
+        ids = list(by_talk.values_list("pk", flat=True)[:MAX_FOUND])
+        return _paged(ticket_queryset().filter(by_ticket | Q(pk__in=ids)).order_by(*newest), page)
 
 
 def rows_for(conversation_ids: Iterable[UUID], person: User, now: datetime) -> list[Row]:
@@ -181,10 +190,10 @@ def build_row(ticket: Ticket, last: LastMessage | None, person: User, now: datet
         initials=initials(customer.name),
         hue=avatar_hue(customer.pk),
         what=_topic(ticket, last),
-        reason=REASONS[Reason(ticket.reason)],
+        reason=reason_label(ticket),
         icon=REASON_ICONS[Reason(ticket.reason)],
         language=base_language(detected_language(last.text if last else "", ticket.language)).upper(),
-        priority=Priority(ticket.priority).label if ticket.priority else "",
+        priority=str(Priority(ticket.priority).label) if ticket.priority else "",
         since=duration_label(now - since),
         since_at=since.isoformat(),
         level=_level(ticket, since, now, is_new=is_new),
@@ -207,7 +216,7 @@ def _topic(ticket: Ticket, last: LastMessage | None) -> str:
     """Return the first line of the summary, or of the last message once an agent owns the ticket."""
     newest = last.text if last else ""
     text = (newest or ticket.summary) if ticket.state in HELD else (ticket.summary or newest)
-    return text.strip().partition("\n")[0] or "No messages yet"
+    return text.strip().partition("\n")[0] or gettext("No messages yet")
 
 
 def _since(ticket: Ticket, last: LastMessage | None) -> datetime:

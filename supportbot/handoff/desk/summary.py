@@ -10,6 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext, gettext_noop, ngettext
 
 from actions.cards import card_of
 from actions.models import ActionRequest
@@ -18,25 +19,26 @@ from supportbot.builtin.intents import courtesy, wants_person
 from supportbot.chat.models import Audience, Citation, Conversation, Message, Source
 from supportbot.handoff.desk.labels import reason_label
 from supportbot.handoff.models import Ticket
+from supportbot.team_formats import active_language, listed
 
 MAX_CHARACTERS: Final = 280  # of the first message, and of the last one
 MAX_MESSAGES_READ: Final = 30
 MAX_NAMES: Final = 3
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?…])\s+")
 _DONE_LABELS: Final = {
-    ActionState.SUCCEEDED: "done",
-    ActionState.FAILED: "tried, not done",
-    ActionState.REJECTED: "rejected by a colleague",
-    ActionState.CANCELLED: "withdrawn",
-    ActionState.EXPIRED: "expired",
-    ActionState.REFUSED: "not allowed by the rules",
+    ActionState.SUCCEEDED: gettext_noop("done"),
+    ActionState.FAILED: gettext_noop("tried, not done"),
+    ActionState.REJECTED: gettext_noop("rejected by a colleague"),
+    ActionState.CANCELLED: gettext_noop("withdrawn"),
+    ActionState.EXPIRED: gettext_noop("expired"),
+    ActionState.REFUSED: gettext_noop("not allowed by the rules"),
 }
 _OPEN_LABELS: Final = {
-    ActionState.AWAITING_CONFIRMATION: "waiting for the customer to confirm",
-    ActionState.AWAITING_APPROVAL: "waiting for a colleague's approval; nothing has run yet",
-    ActionState.QUEUED: "about to run",
-    ActionState.EXECUTING: "in progress",
-    ActionState.UNKNOWN: "outcome not known yet",
+    ActionState.AWAITING_CONFIRMATION: gettext_noop("waiting for the customer to confirm"),
+    ActionState.AWAITING_APPROVAL: gettext_noop("waiting for a colleague's approval; nothing has run yet"),
+    ActionState.QUEUED: gettext_noop("about to run"),
+    ActionState.EXECUTING: gettext_noop("under way"),
+    ActionState.UNKNOWN: gettext_noop("outcome not known yet"),
 }
 
 
@@ -56,15 +58,15 @@ def build_summary(ticket: Ticket) -> Summary:
     if ticket.is_open and not open_items:
         open_items = [reason_label(ticket)]
     return Summary(
-        wants=_wants(ticket) or "No messages yet",
-        done=" ".join(done) or ("Nothing yet." if ticket.is_open else "Nothing."),
-        open=" ".join(open_items) or "Nothing.",
+        wants=_wants(ticket) or gettext("No messages yet"),
+        done=" ".join(done) or (gettext("Nothing yet.") if ticket.is_open else gettext("Nothing.")),
+        open=" ".join(open_items) or gettext("Nothing."),
     )
 
 
 def _sentences(requests: Sequence[ActionRequest], labels: dict[ActionState, str]) -> list[str]:
     return [
-        f"{card_of(request, 'en').title}: {labels[ActionState(request.state)]}."
+        f"{card_of(request, active_language()).title}: {gettext(labels[ActionState(request.state)])}."
         for request in requests
         if request.state in labels
     ]
@@ -73,13 +75,13 @@ def _sentences(requests: Sequence[ActionRequest], labels: dict[ActionState, str]
 def _answered_from(conversation_id: UUID) -> list[str]:
     titles = Citation.objects.filter(message__conversation=conversation_id).order_by("title")
     found = list(titles.values_list("title", flat=True).distinct()[:MAX_NAMES])
-    return [f"Answered from {', '.join(found)}."] if found else []
+    return [gettext("Answered from {titles}.").format(titles=listed(found))] if found else []
 
 
 def _replied(ticket: Ticket) -> list[str]:
     replies = _messages(ticket, Source.AGENT).filter(audience=Audience.EVERYONE).order_by("seq")
     names = list(dict.fromkeys(replies.values_list("author_name", flat=True)))[:MAX_NAMES]
-    return [f"{', '.join(names)} replied."] if names else []
+    return [gettext("Replies by {names}.").format(names=listed(names))] if names else []
 
 
 def _unanswered(conversation: Conversation) -> list[str]:
@@ -88,7 +90,10 @@ def _unanswered(conversation: Conversation) -> list[str]:
     ).count()
     if not waiting:
         return []
-    return ["The customer's last message is unanswered." if waiting == 1 else f"{waiting} messages are unanswered."]
+    told = ngettext(
+        "The customer's last message is unanswered.", "{number} messages of the customer are unanswered.", waiting
+    )
+    return [told.format(number=waiting)]
 
 
 def _wants(ticket: Ticket) -> str:
@@ -103,7 +108,7 @@ def _wants(ticket: Ticket) -> str:
     first, last = relevant[0][:MAX_CHARACTERS], _without_handoff_request(_last_message_before(ticket))[:MAX_CHARACTERS]
     if last in first or courtesy(last):
         return first
-    return last if first in last else f"{first} Then: {last}"
+    return last if first in last else gettext("{first} Then: {last}").format(first=first, last=last)
 
 
 def _without_handoff_request(text: str) -> str:

@@ -4,32 +4,50 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
+from django.utils.translation import gettext, gettext_noop
+
+from actions.cards import card_of
+from actions.models import ActionRequest
+from actions.reasons import Reason as ActionReason
+from actions.reasons import sentence
 from supportbot.accounts.models import User
+from supportbot.chat.blocks import shown_blocks
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
 from supportbot.chat.signals import EventView
 from supportbot.handoff.desk.labels import REASONS, avatar_hue, initials
 from supportbot.handoff.models import Reason
+from supportbot.team_formats import active_language
 
 MAX_LINES: Final = 200
 _OUTCOMES: Final = {
-    "customer": "The customer ended the chat",
-    "returned": "Returned to the assistant",
-    "resolved": "Resolved",
-    "expired": "Expired: nobody took it in time, the assistant answers again",
+    "customer": gettext_noop("The customer ended the chat"),
+    "returned": gettext_noop("Returned to the assistant"),
+    "resolved": gettext_noop("Resolved"),
+    "expired": gettext_noop("Expired: nobody took it in time, the assistant answers again"),
 }
 _ACTIONS: Final = {
-    "action.proposed": "proposed, not confirmed yet",
-    "action.refused": "not possible",
-    "action.awaiting_approval": "confirmed by the customer, waiting for approval",
-    "action.queued": "accepted, about to run",
-    "action.succeeded": "done",
-    "action.failed": "failed",
-    "action.unknown": "outcome not known yet",
-    "action.cancelled": "withdrawn",
-    "action.expired": "expired",
-    "action.rejected": "rejected by a colleague",
+    "action.proposed": gettext_noop("proposed, not confirmed yet"),
+    "action.refused": gettext_noop("not possible"),
+    "action.awaiting_approval": gettext_noop("confirmed by the customer, waiting for approval"),
+    "action.queued": gettext_noop("accepted, about to run"),
+    "action.succeeded": gettext_noop("done"),
+    "action.failed": gettext_noop("failed"),
+    "action.unknown": gettext_noop("outcome not known yet"),
+    "action.cancelled": gettext_noop("withdrawn"),
+    "action.expired": gettext_noop("expired"),
+    "action.rejected": gettext_noop("rejected by a colleague"),
+}
+
+
+HAPPY: Final = 4  # of five, from here up
+RATING_REASONS: Final = {
+    "wrong": gettext_noop("not true"),
+    "off_topic": gettext_noop("not what was asked"),
+    "incomplete": gettext_noop("something is missing"),
+    "unclear": gettext_noop("hard to understand"),
 }
 
 
@@ -53,9 +71,11 @@ class Line:
     sources: tuple[Source, ...]
     said_at: datetime
     request: str = ""
+    is_mine: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "said_at": self.said_at.isoformat()}
+        shown = {name: value for name, value in asdict(self).items() if name != "is_mine"}
+        return {**shown, "said_at": self.said_at.isoformat()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,37 +105,68 @@ def reader_of(conversation: Conversation, person: User) -> Reader:
 def lines_of(conversation: Conversation, reader: Reader) -> list[Line]:
     """Return the newest lines including internal notes, oldest first."""
     start = max(0, conversation.last_seq - MAX_LINES)
-    return lines_in(events_after(conversation.pk, start, is_staff=True), reader)
+    events = events_after(conversation.pk, start, is_staff=True)
+    requests = requests_of(events)
+    return [line for event in events if (line := line_of(event, reader, requests)) is not None]
 
 
-def lines_in(events: Iterable[EventView], reader: Reader) -> list[Line]:
-    return [line for event in events if (line := line_of(event, reader)) is not None]
+def lines_after(conversation_id: UUID, seq: int, reader: Reader) -> list[tuple[EventView, Line | None]]:
+    """Return the events after `seq`, oldest first, each with its line."""
+    events = events_after(conversation_id, seq, is_staff=True)
+    requests = requests_of(events)
+    return [(event, line_of(event, reader, requests)) for event in events]
 
 
-def line_of(event: EventView, reader: Reader) -> Line | None:
-    """Return the line of an event; None if it is not worth showing, such as the start of an answer."""
+def requests_of(events: Iterable[EventView]) -> Mapping[str, ActionRequest]:
+    """Return the action requests of these events by id: the log has their words in the customer's language only."""
+    ids = {event.payload["request"] for event in events if event.event in _ACTIONS}
+    return {str(one.pk): one for one in ActionRequest.objects.filter(pk__in=ids)} if ids else {}
+
+
+def line_of(event: EventView, reader: Reader, requests: Mapping[str, ActionRequest]) -> Line | None:
+    """Return the line of an event; None if it is not worth showing, such as the start of an answer.
+
+    `requests` are those of the event, by id; without its own, an action is worded from the log.
+    """
     payload = event.payload
     match event.event:
         case "message":
             return _message(event, reader)
         case "assistant.final":
             return _line(
-                event, "assistant", "Assistant", text=_answer(payload), icon="assist", sources=_sources(payload)
+                event,
+                "assistant",
+                gettext("Assistant"),
+                text=_answer(payload),
+                icon="assist",
+                sources=_sources(payload),
             )
         case "assistant.failed":
-            return _rule(event, "The assistant could not answer", "alert")
+            return _rule(event, gettext("The assistant could not answer"), "alert")
         case "handoff.requested":
-            reason = REASONS.get(payload["reason"], REASONS[Reason.OTHER])
-            return _rule(event, f"Handed over: {reason[0].lower()}{reason[1:]}", "people")
+            reason = gettext(REASONS.get(payload["reason"], REASONS[Reason.OTHER]))
+            return _rule(event, gettext("Handed over. {reason}").format(reason=reason), "people")
         case "handoff.joined":
-            who = "You" if _is_readers_own(reader, payload, payload["agent"]) else payload["agent"]
-            return _rule(event, f"{who} joined", "person")
+            if _is_readers_own(reader, payload, payload["agent"]):
+                return _rule(event, gettext("You joined"), "person")
+            return _rule(event, gettext("{name} joined").format(name=payload["agent"]), "person")
         case "handoff.ended":
             outcome = "customer" if payload.get("by") == "customer" else payload["outcome"]
-            return _rule(event, _OUTCOMES[outcome], "check")
+            return _rule(event, gettext(_OUTCOMES[outcome]), "check")
+        case "rated":
+            return _rule(event, rating_in_words(payload), "check" if payload["score"] >= HAPPY else "alert")
         case name if name in _ACTIONS:
-            return _action(event)
+            return _action(event, requests.get(payload["request"]))
     return None
+
+
+def rating_in_words(payload: Mapping[str, Any]) -> str:
+    """Return a customer's score of an answer or of the conversation, with the reason and the comment."""
+    is_answer = "message" in payload
+    about = gettext("Rated an answer {score} out of 5") if is_answer else gettext("Rated the chat {score} out of 5")
+    reason = RATING_REASONS.get(payload.get("reason", ""), "")
+    parts = [about.format(score=payload["score"]), gettext(reason) if reason else "", payload.get("comment", "")]
+    return ": ".join(part for part in parts if part)
 
 
 def _message(event: EventView, reader: Reader) -> Line:
@@ -128,7 +179,7 @@ def _message(event: EventView, reader: Reader) -> Line:
         case "agent":
             return _agent_line(event, reader)
         case _:
-            return _line(event, "system", "Notice", text=payload["text"])
+            return _line(event, "system", gettext("Notice"), text=payload["text"])
 
 
 def _is_readers_own(reader: Reader, payload: Mapping[str, Any], name: str) -> bool:
@@ -137,22 +188,44 @@ def _is_readers_own(reader: Reader, payload: Mapping[str, Any], name: str) -> bo
 
 
 def _agent_line(event: EventView, reader: Reader) -> Line:
-    author, text = event.payload.get("author", "A colleague"), event.payload["text"]
+    author, text = event.payload.get("author") or gettext("A colleague"), with_blocks(event.payload)
     is_mine = _is_readers_own(reader, event.payload, author)
     if not event.is_public:
-        return _line(event, "note", "You" if is_mine else author, text=text, icon="lock")
+        return _line(event, "note", gettext("You") if is_mine else author, text=text, icon="lock", is_mine=is_mine)
     hue = reader.hue if is_mine else 0
-    kind, speaker = ("me", "You") if is_mine else ("agent", author)
-    return _line(event, kind, speaker, text=text, initials=initials(author), hue=hue)
+    kind, speaker = ("me", gettext("You")) if is_mine else ("agent", author)
+    return _line(
+        event,
+        kind,
+        speaker,
+        text=text,
+        initials=initials(author),
+        hue=hue,
+        sources=_sources(event.payload),
+        is_mine=is_mine,
+    )
 
 
 def _answer(payload: dict[str, Any]) -> str:
-    return f"{payload['text']} (stopped)" if payload.get("stopped") else str(payload["text"])
+    text = with_blocks(payload)
+    return gettext("{text} (stopped)").format(text=text) if payload.get("stopped") else text
+
+
+def with_blocks(payload: Mapping[str, Any]) -> str:
+    """Return a message's text, followed by the rows of its cards and receipts."""
+    cards = [
+        "\n".join([title, *(f"{row['label']}: {row['value']}" for row in rows)])
+        for title, _url, rows in shown_blocks(payload)
+    ]
+    text = str(payload["text"])
+    is_title = bool(cards) and cards[0].partition("\n")[0] == text  # a card that an agent sent without other words
+    return "\n\n".join(cards if is_title else [text, *cards]).strip()
 
 
 def _sources(payload: dict[str, Any]) -> tuple[Source, ...]:
     titles = {one["title"]: Source(one["title"], _safe_url(one.get("url", ""))) for one in payload.get("citations", ())}
-    return tuple(titles.values())
+    links = {title: Source(title, _safe_url(url)) for title, url, _rows in shown_blocks(payload) if url}
+    return tuple((titles | links).values())
 
 
 def _safe_url(url: str) -> str:
@@ -160,12 +233,13 @@ def _safe_url(url: str) -> str:
     return url if url.startswith(("https://", "http://", "/")) and not url.startswith("//") else ""
 
 
-def _action(event: EventView) -> Line:
-    payload = event.payload
-    text = f"{payload.get('title', payload['action'])}: {_ACTIONS[event.event]}"
-    reason = payload.get("reason")
+def _action(event: EventView, request: ActionRequest | None) -> Line:
+    payload, language = event.payload, active_language()
+    title = card_of(request, language).title if request else payload.get("title", payload["action"])
+    text, reason = f"{title}: {gettext(_ACTIONS[event.event])}", payload.get("reason")
     if reason and event.event != "action.queued":
-        text = f"{text}. {reason['text']}"
+        known = sentence(ActionReason(reason["code"], request.reason_facts), language) if request else reason["text"]
+        text = f"{text}. {known}"
     return _rule(event, text, "card", request=payload["request"])
 
 
@@ -184,5 +258,6 @@ def _line(
     hue: int = 0,
     sources: tuple[Source, ...] = (),
     request: str = "",
+    is_mine: bool = False,
 ) -> Line:
-    return Line(event.seq, kind, speaker, initials, hue, text, icon, sources, event.created_at, request)
+    return Line(event.seq, kind, speaker, initials, hue, text, icon, sources, event.created_at, request, is_mine)

@@ -3,7 +3,7 @@
 Every action is a POST that calls one service and redirects to the ticket's page.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -17,24 +17,25 @@ from actions.services import run_read
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Staff
 from supportbot.chat.access import conversation_for
+from supportbot.chat.language import customer_language
 from supportbot.chat.models import Conversation
 from supportbot.chat.texts import MAX_MESSAGE_CHARACTERS
 from supportbot.errors import NotAllowed, NotFound, SupportBotError, error_body
-from supportbot.handoff.desk.activity import action_records, turn_records
+from supportbot.handoff.desk.activity import ActionRecord, action_records, turn_records
 from supportbot.handoff.desk.available_actions import AVAILABLE_ACTIONS, Submission, error_text
 from supportbot.handoff.desk.decorators import agent_required, render_page
 from supportbot.handoff.desk.drafting import draft_reply
-from supportbot.handoff.desk.labels import avatar_hue, initials, reason_label
+from supportbot.handoff.desk.labels import avatar_hue, initials, reason_label, requester_label
 from supportbot.handoff.desk.rows import SHOWN, group_of, groups_for, search_rows
 from supportbot.handoff.desk.summary import build_summary
 from supportbot.handoff.desk.thread import MAX_LINES, lines_of, reader_of
 from supportbot.handoff.models import HELD, State, Ticket
-from supportbot.handoff.proposals.services import available_offers
+from supportbot.handoff.proposals.services import available_offers, owns, undo_offers
 from supportbot.handoff.tickets import services
 from supportbot.handoff.tickets.access import ticket_for, user_of
-from supportbot.handoff.tickets.language import customer_language
 from supportbot.handoff.tickets.presence import colleagues_of, is_team_lead, record_presence, set_away
 from supportbot.handoff.tickets.queue import LATE_AFTER, NEARLY_LATE_AFTER
+from supportbot.team_formats import active_language
 
 MAX_PAST_CONVERSATIONS: Final = 5
 MAX_RECENT_RECORDS: Final = 3  # of turns and of actions; the activity page has them all
@@ -143,7 +144,7 @@ def orders(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
     try:
         if not staff.may("customers:read"):
             raise NotAllowed()
-        principal = principal_in_conversation(conversation.customer, locale="en")
+        principal = principal_in_conversation(conversation.customer, locale=active_language())
         found = run_read(principal, "order_status", {}, conversation_id=conversation.pk)
     except SupportBotError as error:
         return _refused(error)
@@ -212,6 +213,7 @@ def conversation_context(found: Ticket, person: User) -> dict[str, object]:
         "customer": {"initials": initials(customer.name), "hue": avatar_hue(customer.pk), "row": customer},
         "group": group,
         "reason": reason_label(found),
+        "requested_by": requester_label(found),
         "language": customer_language(conversation),
         "summary": build_summary(found),
         "lines": lines,
@@ -224,10 +226,18 @@ def conversation_context(found: Ticket, person: User) -> dict[str, object]:
         "may_close": found.state in HELD and (found.assignee_id == person.pk or is_team_lead(person)),
         "colleagues": colleagues_of(person),
         "turns": turn_records(conversation, most=MAX_RECENT_RECORDS),
-        "actions": action_records(conversation.pk, most=MAX_RECENT_RECORDS),
+        "actions": _actions(found, person),
         "offers": available_offers(found, person),
+        "may_send_cards": owns(found, person) and not customer.is_anonymous,
         "past": _past_conversations(conversation),
     }
+
+
+def _actions(found: Ticket, person: User) -> list[ActionRecord]:
+    """Return the newest requests of the conversation, with what may take them back."""
+    undo = undo_offers(found, person)
+    newest = action_records(found.conversation_id, most=MAX_RECENT_RECORDS)
+    return [replace(one, undo=undo.get(one.request, "")) for one in newest]
 
 
 def _past_conversations(conversation: Conversation) -> list[Conversation]:

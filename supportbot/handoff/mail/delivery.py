@@ -19,12 +19,14 @@ from django.db.models import F
 from django.utils.timezone import now
 
 from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.chat.language import customer_language
 from supportbot.chat.models import Message
 from supportbot.handoff.mail.customer_presence import is_customer_present
 from supportbot.handoff.models import OutgoingMail, Ticket
 from supportbot.handoff.tickets.contact_addresses import deliverable
-from supportbot.handoff.tickets.notices import MAIL_CLOSING, MAIL_SUBJECT, localized
+from supportbot.handoff.tickets.notices import MAIL_CLOSING, MAIL_SUBJECT
 from supportbot.outbox.models import Announcement
+from supportbot.translation import text_in
 
 logger = logging.getLogger(__name__)
 MAX_ATTEMPTS: Final = 8
@@ -94,9 +96,10 @@ def _claim(mail_id: UUID) -> bool:
 def _compose(mail: OutgoingMail, message: Message) -> EmailMessage:
     conversation = message.conversation
     names = {"workspace": conversation.workspace.name, "agent": message.author_name}
-    closing = localized(MAIL_CLOSING, conversation.locale).format(**names)
+    language = customer_language(conversation)
+    closing = text_in(language, MAIL_CLOSING, **names)
     # A line break in a name must not add a header.
-    subject = " ".join(localized(MAIL_SUBJECT, conversation.locale).format(**names).split())
+    subject = " ".join(text_in(language, MAIL_SUBJECT, **names).split())
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].partition("@")[2] or "localhost"
     return EmailMessage(
         subject=subject,

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from django.utils.translation import gettext
+
 from actions import schema
 from actions.cards import card_of
+from actions.errors import CannotUndo
 from actions.models import ActionRequest
 from actions.principals import Principal, proposed_by
 from actions.reasons import sentence
@@ -19,12 +22,18 @@ from actions.registry import action_named, all_actions
 from actions.selectors import enabled_actions
 from actions.services import preview, propose, run_read
 from actions.spec import Action, Card, Risk, WriteAction
+from actions.states import State
+from actions.undoing import offer_of, preview_undo, propose_undo
 from supportbot.accounts.models import User
+from supportbot.chat.language import customer_language
 from supportbot.handoff.errors import ActionNotOffered, NotTicketOwner
 from supportbot.handoff.models import HELD, Ticket
-from supportbot.handoff.tickets.language import customer_language
+from supportbot.team_formats import active_language
 
 ORDER: Final = "order_id"
+MAX_RECENT: Final = 20
+_TRUE: Final = "true"
+_FALSE: Final = "false"
 _ICONS: Final = {Risk.MONEY: "card", Risk.CHANGE: "edit"}
 
 
@@ -48,6 +57,8 @@ class FormField:
     is_amount: bool
     max_length: int
     problems: tuple[str, ...]
+    options: tuple[tuple[str, str], ...] = ()  # of a choice: value and label
+    input_type: str = "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +78,18 @@ class Preview:
 
 def available_offers(ticket: Ticket, person: User) -> list[Offer]:
     """Return the actions this agent may propose to the ticket's customer; none unless they own the ticket."""
-    if not _owns(ticket, person) or ticket.conversation.customer.is_anonymous:
+    if not owns(ticket, person) or ticket.conversation.customer.is_anonymous:
         return []
     offered = enabled_actions()
     return [
-        Offer(action.name, action.title["en"], _ICONS[action.risk])
+        Offer(action.name, action.title_in(active_language()), _ICONS[action.risk])
         for action in all_actions().values()
         if action.name in offered and _fits_a_form(action)
     ]
 
 
-def _owns(ticket: Ticket, person: User) -> bool:
+def owns(ticket: Ticket, person: User) -> bool:
+    """Return whether this agent has the ticket, and so acts for its customer."""
     return ticket.state in HELD and ticket.assignee_id == person.pk
 
 
@@ -89,9 +101,11 @@ def _fits_a_form(action: Action) -> bool:
 
 def offered_action(ticket: Ticket, person: User, name: str) -> WriteAction:
     """Return the action; raises NotTicketOwner, and ActionNotOffered if it cannot be proposed here."""
-    if not _owns(ticket, person):
+    if not owns(ticket, person):
         owner = ticket.assignee if ticket.state in HELD else None
-        raise NotTicketOwner(f"This ticket is assigned to {owner.display_name}." if owner else None)
+        raise NotTicketOwner(
+            gettext("This ticket is assigned to {name}.").format(name=owner.display_name) if owner else None
+        )
     if name not in {offer.name for offer in available_offers(ticket, person)}:
         raise ActionNotOffered()
     action = action_named(name)
@@ -99,20 +113,40 @@ def offered_action(ticket: Ticket, person: User, name: str) -> WriteAction:
     return action
 
 
-def form_fields(action: WriteAction, typed: Mapping[str, str], problems: Mapping[str, list[str]]) -> list[FormField]:
+def form_fields(action: Action, typed: Mapping[str, str], problems: Mapping[str, list[str]]) -> list[FormField]:
     """Return the form's fields except the order, as the action lists them."""
     return [
         FormField(
             name=name,
-            label=str(getattr(field, "description", name)).rstrip("."),
+            label=gettext(str(getattr(field, "description", name))).rstrip("."),
             value=typed.get(name, ""),
             is_required=is_required,
             is_amount=isinstance(field, schema.Amount),
             max_length=getattr(field, "max_length", 20),
             problems=tuple(problems.get(name, ())),
+            options=_options(action, name, field),
+            input_type="date" if isinstance(field, schema.Date) else "text",
         )
         for name, field, is_required in _leaf_fields(action.arguments)
     ]
+
+
+def _options(action: Action, name: str, field: Any) -> tuple[tuple[str, str], ...]:
+    if isinstance(field, schema.Choice):
+        return tuple((option, action.option_label(name, option, active_language())) for option in field.options)
+    return ((_TRUE, gettext("Yes")), (_FALSE, gettext("No"))) if isinstance(field, schema.Flag) else ()
+
+
+def _value(field: Any, text: str) -> Any:
+    """Return a typed text as JSON that the field takes; what does not fit stays text, so that the error names it."""
+    if isinstance(field, schema.Count) and text.removeprefix("-").isdecimal():
+        return int(text)
+    return text == _TRUE if isinstance(field, schema.Flag) and text in (_TRUE, _FALSE) else text
+
+
+def has_order(action: Action) -> bool:
+    """Return whether the form asks for an order, which the customer's own are offered for."""
+    return ORDER in action.arguments.all_fields
 
 
 def _leaf_fields(
@@ -128,9 +162,12 @@ def _leaf_fields(
                 yield path, field, is_required
 
 
-def arguments_json(action: WriteAction, typed: Mapping[str, str]) -> str:
+def arguments_json(action: Action, typed: Mapping[str, str]) -> str:
     """Return the arguments as JSON without empty optional ones."""
-    arguments: dict[str, Any] = {ORDER: typed.get(ORDER, "").strip()}
+    order = typed.get(ORDER, "").strip()
+    arguments: dict[str, Any] = (
+        {ORDER: order} if ORDER in action.arguments.required or (order and has_order(action)) else {}
+    )
     for path, field, is_required in _leaf_fields(action.arguments):
         value = typed.get(path, "").strip()
         if not value and not is_required:
@@ -140,13 +177,13 @@ def arguments_json(action: WriteAction, typed: Mapping[str, str]) -> str:
         for parent in parents:
             place = place.setdefault(parent, {})
         if value:  # an empty required field still gets its parents, so that the error names the field
-            place[name] = int(value) if isinstance(field, schema.Count) and value.isdecimal() else value
+            place[name] = _value(field, value)
     return json.dumps(arguments)
 
 
 def customer_orders(ticket: Ticket, person: User) -> list[dict[str, Any]]:
     """Return the customer's orders to choose from; raises MerchantUnavailable, ReadRefused."""
-    principal = _principal(ticket, person, locale="en")
+    principal = principal_for(ticket, person, locale=active_language())
     found = run_read(principal, "order_status", {}, conversation_id=ticket.conversation_id)
     orders: list[dict[str, Any]] = found["orders"]
     return orders
@@ -154,21 +191,43 @@ def customer_orders(ticket: Ticket, person: User) -> list[dict[str, Any]]:
 
 def preview_action(ticket: Ticket, person: User, action: WriteAction, typed: Mapping[str, str]) -> Preview:
     """Return the card without storing anything; raises InvalidArguments, MerchantUnavailable."""
-    shown = preview(_principal(ticket, person, locale="en"), action.name, arguments_json(action, typed))
+    shown = preview(principal_for(ticket, person, locale=active_language()), action.name, arguments_json(action, typed))
     reason = shown.decision.reason
-    refusal = sentence(reason, "en") if shown.decision.is_refusal and reason else ""
-    return Preview(card_of(shown.request, "en"), shown.decision.needs_approval, refusal)
+    refusal = sentence(reason, active_language()) if shown.decision.is_refusal and reason else ""
+    return Preview(card_of(shown.request, active_language()), shown.decision.needs_approval, refusal)
 
 
 def propose_action(
     ticket: Ticket, person: User, action: WriteAction, typed: Mapping[str, str], key: UUID
 ) -> ActionRequest:
     """Send the card in the customer's language; repeating the call with the same key sends it once."""
-    principal = _principal(ticket, person, locale=customer_language(ticket.conversation))
+    principal = principal_for(ticket, person, locale=customer_language(ticket.conversation))
     arguments = arguments_json(action, typed)
     conversation = ticket.conversation_id
     return propose(principal, action.name, arguments, proposal_key=f"desk:{key}", conversation_id=conversation)
 
 
-def _principal(ticket: Ticket, person: User, *, locale: str) -> Principal:
+def undo_offers(ticket: Ticket, person: User) -> dict[UUID, str]:
+    """Return what this agent may propose to take back requests of the conversation: titles by request."""
+    if not owns(ticket, person) or ticket.conversation.customer.is_anonymous:
+        return {}
+    done = ActionRequest.objects.filter(conversation_id=ticket.conversation_id, state=State.SUCCEEDED).order_by("-id")
+    offers = {request.pk: offer_of(request) for request in done[:MAX_RECENT]}
+    return {key: offer.action.title_in(active_language()) for key, offer in offers.items() if offer}
+
+
+def propose_undoing(ticket: Ticket, person: User, request_id: UUID) -> ActionRequest:
+    """Send the customer the card that takes back one of their requests.
+
+    Raises NotTicketOwner, NotFound, CannotUndo also for one that would be refused, or MerchantUnavailable.
+    """
+    if not owns(ticket, person):
+        raise NotTicketOwner()
+    shown = preview_undo(principal_for(ticket, person, locale=active_language()), request_id)
+    if shown.decision.is_refusal and shown.decision.reason:  # told here: once proposed, the customer would read it
+        raise CannotUndo(sentence(shown.decision.reason, active_language()))
+    return propose_undo(principal_for(ticket, person, locale=customer_language(ticket.conversation)), request_id)
+
+
+def principal_for(ticket: Ticket, person: User, *, locale: str) -> Principal:
     return proposed_by(person, ticket.conversation.customer, locale=locale)

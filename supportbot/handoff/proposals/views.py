@@ -7,24 +7,28 @@ from uuid import UUID, uuid4
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.views.decorators.http import require_http_methods
+from django.utils.translation import gettext
+from django.views.decorators.http import require_http_methods, require_POST
 
 from actions.cards import title_of
 from actions.spec import WriteAction
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Staff
-from supportbot.errors import FieldErrors, NotAllowed, SupportBotError
+from supportbot.errors import FieldErrors, NotAllowed, NotFound, SupportBotError
 from supportbot.handoff.desk.decorators import agent_required, render_page
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.proposals.services import (
     ORDER,
     customer_orders,
     form_fields,
+    has_order,
     offered_action,
     preview_action,
     propose_action,
+    propose_undoing,
 )
 from supportbot.handoff.tickets.access import ticket_for, user_of
+from supportbot.team_formats import active_language
 
 _CONTROL_FIELDS: Final = ("csrfmiddlewaretoken", "key", "seen", "step")
 
@@ -34,7 +38,11 @@ _CONTROL_FIELDS: Final = ("csrfmiddlewaretoken", "key", "seen", "step")
 def proposal(request: HttpRequest, staff: Staff, ticket_id: UUID, name: str) -> HttpResponse:
     """Show the form; `check` adds a preview of the card, `send` sends it and returns to the ticket."""
     ticket, person = ticket_for(staff, ticket_id), user_of(staff)
-    context: dict[str, Any] = {"ticket": ticket, "conversation": ticket.conversation, "title": title_of(name, "en")}
+    context: dict[str, Any] = {
+        "ticket": ticket,
+        "conversation": ticket.conversation,
+        "title": title_of(name, active_language()),
+    }
     try:
         if not staff.may("conversations:write"):
             raise NotAllowed()
@@ -62,13 +70,33 @@ def proposal(request: HttpRequest, staff: Staff, ticket_id: UUID, name: str) -> 
     return render_page(request, staff, "desk/proposal.html", {**context, "key": uuid4()}, status=status)
 
 
+@require_POST
+@agent_required
+def undo(request: HttpRequest, staff: Staff, ticket_id: UUID, request_id: UUID) -> HttpResponse:
+    """Send the card that takes back a request, and return to the ticket; if that is not possible, say why."""
+    ticket = ticket_for(staff, ticket_id)
+    try:
+        if not staff.may("conversations:write"):
+            raise NotAllowed()
+        propose_undoing(ticket, user_of(staff), request_id)
+    except NotFound:
+        raise
+    except SupportBotError as error:
+        context = {"ticket": ticket, "conversation": ticket.conversation, "title": gettext("Undo")}
+        refused = {"refused": error.message, "typed_texts": []}
+        return render_page(request, staff, "desk/proposal.html", {**context, **refused}, status=error.status)
+    return redirect("desk-ticket", ticket.pk)
+
+
 def _form(
     ticket: Ticket, person: User, action: WriteAction, typed: Mapping[str, str], problems: FieldErrors
 ) -> dict[str, Any]:
     orders: list[dict[str, Any]] = []
-    with suppress(SupportBotError):  # an order number can be typed instead, and a refusal then says why
-        orders = customer_orders(ticket, person)
+    if has_order(action):
+        with suppress(SupportBotError):  # an order number can be typed instead, and a refusal then says why
+            orders = customer_orders(ticket, person)
     return {
+        "asks_for_order": has_order(action),
         "orders": orders,
         "order": typed.get(ORDER, ""),
         "order_problems": problems.get(ORDER, []),

@@ -1,6 +1,9 @@
-"""Tags and filters of the desk's templates: icons, times, counts, languages and addresses."""
+"""Tags and filters of the team's templates: icons, times, counts, languages and addresses."""
 
-from datetime import datetime
+import json
+from collections.abc import Iterable
+from datetime import date, datetime
+from decimal import Decimal
 
 from django import template
 from django.templatetags.static import static
@@ -9,7 +12,11 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime, now
 from django.utils.translation import get_language_info
 
+from supportbot import team_formats as formats
+from supportbot.accounts.models import Membership
+from supportbot.handoff.desk.script_texts import texts_of_scripts
 from supportbot.language.detection import base_language
+from supportbot.team_language import TEAM_LANGUAGES
 
 register = template.Library()
 
@@ -26,8 +33,60 @@ def clock(moment: datetime) -> str:
     """Return the local time, with the day unless it is today and the year unless it is this year."""
     here, today = localtime(moment), localtime(now())
     if here.date() == today.date():
-        return here.strftime("%H:%M")
-    return here.strftime("%-d %b %H:%M" if here.year == today.year else "%-d %b %Y %H:%M")
+        return formats.clock_time(moment)
+    return formats.date_time(moment, with_year=here.year != today.year)
+
+
+@register.simple_tag
+def time_of(moment: datetime) -> SafeString:
+    """Return the `<time>` element of a moment, to be part of a sentence."""
+    return format_html('<time datetime="{}">{}</time>', localtime(moment).isoformat(), clock(moment))
+
+
+@register.filter
+def moment(value: datetime) -> str:
+    """Return a day with its year and the time of day."""
+    return formats.date_time(value)
+
+
+@register.filter
+def short_moment(value: datetime) -> str:
+    """Return a day and the time of day."""
+    return formats.date_time(value, with_year=False)
+
+
+@register.filter
+def exact_moment(value: datetime) -> str:
+    """Return a day and the time of day with seconds."""
+    return formats.date_time(value, with_year=False, with_seconds=True)
+
+
+@register.filter
+def day(value: date) -> str:
+    return formats.day(value)
+
+
+@register.filter
+def short_day(value: date) -> str:
+    """Return a day without its year."""
+    return formats.day(value, with_year=False)
+
+
+@register.filter
+def month(value: datetime) -> str:
+    return formats.month(value)
+
+
+@register.filter
+def figure(value: float | Decimal, decimals: int) -> str:
+    """Return a number with this many decimals."""
+    return formats.number(value, decimals=decimals)
+
+
+@register.filter
+def listed(names: Iterable[object]) -> str:
+    """Return names as a list in words."""
+    return formats.listed([str(name) for name in names])
 
 
 @register.filter
@@ -41,10 +100,34 @@ def language(locale: str) -> str:
     """Return the name of a locale: `de-AT` is German (de-AT)."""
     code = base_language(locale)
     try:
-        name = get_language_info(code)["name"]
+        name = str(get_language_info(code)["name_translated"])
     except KeyError:
         return locale
     return name if locale == code else f"{name} ({locale})"
+
+
+@register.filter
+def role(name: str) -> str:
+    """Return a role's name: `supervisor` is Supervisor."""
+    return str(Membership.Role(name).label)
+
+
+@register.simple_tag
+def team_languages() -> dict[str, str]:
+    """Return the languages of the team's pages: their codes and their own names."""
+    return TEAM_LANGUAGES
+
+
+@register.simple_tag
+def script_texts(folder: str) -> SafeString:
+    """Return the texts of the scripts below `static/<folder>/` for `desk/text.js`; pages carry no script inline."""
+    return format_html('<meta name="texts" content="{}">', json.dumps(texts_of_scripts(folder), ensure_ascii=False))
+
+
+@register.filter
+def share(value: float) -> str:
+    """Return a share of 0 to 1 as a percentage."""
+    return formats.percentage(100 * value)
 
 
 @register.filter

@@ -2,15 +2,17 @@
 
 from django.utils.timezone import now
 
+from supportbot.chat.language import customer_language
 from supportbot.chat.models import Conversation, ConversationEvent, Message, Source
 from supportbot.chat.services import add_system_message
 from supportbot.handoff.models import State, Ticket
 from supportbot.handoff.tickets.contact_addresses import deliverable, own_addresses_in
-from supportbot.handoff.tickets.notices import INVALID_ADDRESS, SEVERAL_ADDRESSES, localized
+from supportbot.handoff.tickets.notices import INVALID_ADDRESS, SEVERAL_ADDRESSES
 from supportbot.handoff.tickets.presence import can_answer_customers, is_online
 from supportbot.handoff.tickets.queue import is_recently_ended
-from supportbot.handoff.tickets.selectors import open_ticket_for
+from supportbot.handoff.tickets.selectors import newest_ticket, open_ticket_for
 from supportbot.handoff.tickets.services import lock_ticket, reopen_for_owner, set_contact_email
+from supportbot.translation import text_in
 
 
 def on_customer_message(conversation: Conversation, seq: int) -> None:
@@ -39,7 +41,7 @@ def _store_address(conversation: Conversation, seq: int) -> None:
         set_contact_email(ticket.pk, email=valid[0])
     elif valid or not ticket.contact_email:
         question = SEVERAL_ADDRESSES if valid else INVALID_ADDRESS
-        add_system_message(conversation, localized(question, conversation.locale))
+        add_system_message(conversation, text_in(customer_language(conversation), question))
 
 
 def _was_asked_for_address(ticket: Ticket) -> bool:
@@ -57,7 +59,7 @@ def reopen_if_recent(conversation: Conversation, seq: int) -> None:
 
     Only the first message after the end reopens it: once the assistant was asked, it keeps the conversation.
     """
-    ticket = Ticket.objects.filter(conversation=conversation).select_related("assignee").order_by("-id").first()
+    ticket = newest_ticket(conversation)
     if ticket is None or not _may_reopen(ticket) or _has_written_since(conversation, seq, ticket):
         return
     reopen_for_owner(conversation, lock_ticket(ticket.pk))

@@ -1,30 +1,32 @@
-"""Notices to a customer who waits for the team, in the conversation's language, by default in English.
+"""Notices to a customer who waits for the team, and the mails to one who has left, as messages of the catalogues."""
 
-The texts are in `data/notices.json`, in the widget's ten languages.
-"""
-
-import json
-from pathlib import Path
 from typing import Final
 
-from supportbot.language.detection import base_language
+from supportbot.translation import msgid
 
-Texts = dict[str, str]
-_FILE: Final = Path(__file__).parent.parent / "data" / "notices.json"
-_TEXTS: Final[dict[str, Texts]] = json.loads(_FILE.read_text(encoding="utf-8"))["texts"]
-
-TEAM_AWAY: Final = _TEXTS["team_away"]
-TEAM_AWAY_WITH_ADDRESS: Final = _TEXTS["team_away_with_address"]
-INVALID_ADDRESS: Final = _TEXTS["invalid_address"]
-SEVERAL_ADDRESSES: Final = _TEXTS["several_addresses"]
-ADDRESS_NOTED: Final = _TEXTS["address_noted"]
-WAIT_TAKES_LONGER: Final = _TEXTS["wait_takes_longer"]
-WAIT_TAKES_LONGER_WITH_ADDRESS: Final = _TEXTS["wait_takes_longer_with_address"]
-WAIT_EXPIRED: Final = _TEXTS["wait_expired"]
-MAIL_SUBJECT: Final = _TEXTS["mail_subject"]
-MAIL_CLOSING: Final = _TEXTS["mail_closing"]
-
-
-def localized(texts: Texts, locale: str) -> str:
-    """Return the text in a locale's language; `de-AT` gives German."""
-    return texts.get(base_language(locale), texts["en"])
+TEAM_AWAY: Final = msgid(
+    "Our team is not available right now. Leave your e-mail address here and we will reply by e-mail."
+)
+TEAM_AWAY_WITH_ADDRESS: Final = msgid(
+    "Our team is not available right now. We will reply to {address}. To use a different address, enter it here."
+)
+TEAM_HOURS: Final = msgid("Our hours: {hours}.")
+INVALID_ADDRESS: Final = msgid("That does not look like a valid e-mail address. Enter it like name@example.com.")
+SEVERAL_ADDRESSES: Final = msgid("Which address should we use? Please send only that one.")
+ADDRESS_NOTED: Final = msgid("Thank you. We will reply to {address}.")
+WAIT_TAKES_LONGER: Final = msgid(
+    "This is taking longer than expected. We have moved your request up the queue. You can also leave your e-mail "
+    "address here and we will reply by e-mail."
+)
+WAIT_TAKES_LONGER_WITH_ADDRESS: Final = msgid(
+    "This is taking longer than expected. We have moved your request up the queue. You do not have to wait here: we "
+    "will also reply to {address}."
+)
+WAIT_EXPIRED: Final = msgid(
+    "We are sorry that nobody could help you within a day. The assistant is answering again; you can ask for a "
+    "person at any time."
+)
+MAIL_SUBJECT: Final = msgid("Reply from {workspace}")
+MAIL_CLOSING: Final = msgid(
+    "{agent}, {workspace}\n\nThis is a reply to your chat with us. To answer, please return to the chat."
+)

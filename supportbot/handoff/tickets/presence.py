@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.utils.timezone import now
+from django.utils.translation import gettext
 
 from supportbot.accounts.models import Membership, User
 from supportbot.accounts.scope import current_workspace_id
@@ -89,5 +90,5 @@ def member_by_name(name: str) -> User:
         wanted = Q(username=name)
     user = people.filter(wanted).first() if name.isprintable() else None  # the database rejects NUL
     if user is None:
-        raise NotFound(fields={"to": ["No member of this workspace has this name."]})
+        raise NotFound(fields={"to": [gettext("No member of this workspace has this name.")]})
     return user

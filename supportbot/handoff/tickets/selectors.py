@@ -5,12 +5,17 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from supportbot import rows
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.handoff.models import OPEN, State, Ticket
 from supportbot.handoff.tickets.contact_addresses import deliverable, volunteered_addresses_in
 from supportbot.handoff.tickets.queue import WaitingTicket, position_of
 
 PAGE_SIZE: Final = 50
+# Written out: it is asked at every message of a customer, most of whom never had a ticket.
+_NEWEST: Final = f"""
+SELECT {rows.columns(Ticket, "t")} FROM handoff_ticket t
+WHERE t.conversation_id = %s AND t.workspace_id = %s ORDER BY t.id DESC LIMIT 1"""
 
 
 def ticket_queryset(state: str = "") -> QuerySet[Ticket]:
@@ -21,8 +26,8 @@ def ticket_queryset(state: str = "") -> QuerySet[Ticket]:
 
 def waiting_queue() -> list[WaitingTicket]:
     """Return the workspace's waiting tickets, unordered."""
-    rows = Ticket.objects.filter(state=State.WAITING).values_list("id", "priority", "waiting_since")
-    return [WaitingTicket(*row) for row in rows]
+    waiting = Ticket.objects.filter(state=State.WAITING).values_list("id", "priority", "waiting_since")
+    return [WaitingTicket(*row) for row in waiting]
 
 
 def next_ticket_ids() -> list[UUID]:
@@ -44,6 +49,12 @@ def last_volunteered_address(conversation: Conversation) -> str:
     newest = messages.order_by("-seq").values_list("text", flat=True).first() or ""
     addresses = deliverable(volunteered_addresses_in(newest))
     return addresses[0] if len(addresses) == 1 else ""
+
+
+def newest_ticket(conversation: Conversation) -> Ticket | None:
+    """Return the conversation's newest ticket, in whatever state it is."""
+    found = rows.fetch(_NEWEST, [conversation.pk, conversation.workspace_id])
+    return rows.loaded(Ticket, found[0]) if found else None
 
 
 def open_ticket_for(conversation_id: UUID) -> Ticket | None:

@@ -11,8 +11,11 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils.timezone import now
+from django.utils.translation import gettext
 
+from supportbot.accounts.hours import hours_of
 from supportbot.accounts.models import User
+from supportbot.chat.language import customer_language
 from supportbot.chat.log import append_event, check_open, lock_conversation, notify_desk
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_system_message, give_back, hand_over
@@ -21,8 +24,7 @@ from supportbot.errors import InvalidInput, NotAllowed, NotFound
 from supportbot.handoff.errors import AlreadyClaimed, NotTicketOwner, QueueEmpty, TicketEnded
 from supportbot.handoff.models import HELD, Reason, Requester, State, Ticket
 from supportbot.handoff.tickets.contact_addresses import deliverable, is_deliverable
-from supportbot.handoff.tickets.language import customer_language
-from supportbot.handoff.tickets.notices import ADDRESS_NOTED, TEAM_AWAY, TEAM_AWAY_WITH_ADDRESS, localized
+from supportbot.handoff.tickets.notices import ADDRESS_NOTED, TEAM_AWAY, TEAM_AWAY_WITH_ADDRESS, TEAM_HOURS
 from supportbot.handoff.tickets.presence import can_answer_customers, is_team_lead, is_team_online, record_presence
 from supportbot.handoff.tickets.queue import MAX_SNOOZE
 from supportbot.handoff.tickets.selectors import (
@@ -32,6 +34,8 @@ from supportbot.handoff.tickets.selectors import (
     queue_position,
 )
 from supportbot.handoff.tickets.texts import clean_note, clean_summary
+from supportbot.outbox.services import announce
+from supportbot.translation import text_in
 
 _ALLOWED_AFTER_END: Final = (Requester.AGENT, Requester.RULE)
 
@@ -68,14 +72,14 @@ def _enqueue(conversation: Conversation, ticket: Ticket) -> None:
     is_online = is_team_online()
     payload = {"ticket": str(ticket.pk), "reason": str(ticket.reason), "place": queue_position(ticket)}
     append_event(conversation, "handoff.requested", payload | ({} if is_online else {"away": True}))
+    _announce(ticket)
     if not is_online and not ticket.contact_email:
         announce_reply_address(conversation, ticket, known=TEAM_AWAY_WITH_ADDRESS, unknown=TEAM_AWAY)
 
 
-def announce_reply_address(
-    conversation: Conversation, ticket: Ticket, *, known: dict[str, str], unknown: dict[str, str]
-) -> None:
-    """Tell the customer of a locked ticket where replies go (`known`), or ask for an address (`unknown`).
+def announce_reply_address(conversation: Conversation, ticket: Ticket, *, known: str, unknown: str) -> None:
+    """Tell the customer of a locked ticket where replies go (`known`), or ask for an address (`unknown`); both are
+    messages of the catalogues.
 
     An address is known if the customer gave it, before or while asking for a person, or if their signed identity has
     one.
@@ -84,8 +88,11 @@ def announce_reply_address(
     address = ticket.contact_email or last_volunteered_address(conversation) or from_identity
     if address and not ticket.contact_email:
         _update(ticket, contact_email=address)
-    text = localized(known if address else unknown, conversation.locale)
-    add_system_message(conversation, text.format(address=address))
+    locale = customer_language(conversation)
+    text = text_in(locale, known if address else unknown, address=address)
+    hours = hours_of(conversation.channel.hours) if conversation.channel else None
+    told = text_in(locale, TEAM_HOURS, hours=hours.in_words(locale)) if hours else ""
+    add_system_message(conversation, f"{text} {told}".strip())
 
 
 @transaction.atomic
@@ -95,7 +102,7 @@ def claim(ticket_id: UUID, *, agent: User) -> Ticket:
     Raises AlreadyClaimed with the owner's name, TicketEnded, and NotAllowed if the role does not answer customers.
     """
     if not can_answer_customers(agent):
-        raise NotAllowed("Your role cannot answer customers in this workspace.")
+        raise NotAllowed(gettext("Your role cannot answer customers in this workspace."))
     ticket = _assign_to(ticket_id, agent)
     record_presence(agent)
     return ticket
@@ -131,7 +138,7 @@ def claim_next(*, agent: User) -> Ticket:
 def reopen(ticket_id: UUID, *, agent: User) -> Ticket:
     """Open and claim a new ticket for an ended one's conversation, with the same reason and address.
 
-    The ticket never waits, so the customer hears who joined and not that the team is away.
+    The ticket never waits, so the customer learns who joined, not that the team is away.
     """
     conversation, ended = _lock(ticket_id)
     ticket = ended if ended.is_open else open_ticket_for(conversation.pk)
@@ -159,6 +166,7 @@ def _join(conversation: Conversation, ticket: Ticket, agent: User) -> None:
     hand_over(conversation, mode=Conversation.Mode.PERSON, agent=agent)
     joined = {"ticket": str(ticket.pk), "agent": agent.display_name, "person": str(agent.pk)}
     append_event(conversation, "handoff.joined", joined)
+    _announce(ticket)
 
 
 @transaction.atomic
@@ -180,7 +188,11 @@ def transfer(ticket_id: UUID, *, agent: User, to: User) -> Ticket:
     """Transfer a held ticket to a colleague; raises InvalidInput if their role cannot answer customers."""
     conversation, ticket = _lock_held(ticket_id, agent)
     if not can_answer_customers(to):
-        raise InvalidInput(fields={"to": [f"{to.username} cannot answer customers in this workspace."]})
+        raise InvalidInput(
+            fields={
+                "to": [gettext("{username} cannot answer customers in this workspace.").format(username=to.username)]
+            }
+        )
     if ticket.assignee_id != to.pk or ticket.state != State.CLAIMED:
         _update(ticket, state=State.CLAIMED, assignee=to, claimed_at=now(), snoozed_at=None, snoozed_until=None)
         _join(conversation, ticket, to)
@@ -191,12 +203,16 @@ def transfer(ticket_id: UUID, *, agent: User, to: User) -> Ticket:
 def assign(ticket_id: UUID, *, agent: User, to: User) -> Ticket:
     """Assign a waiting ticket, or one's own, to a colleague; raises what `claim` and `transfer` raise."""
     if not can_answer_customers(agent):
-        raise NotAllowed("Your role cannot answer customers in this workspace.")
+        raise NotAllowed(gettext("Your role cannot answer customers in this workspace."))
     _, ticket = _lock(ticket_id)
     if ticket.state != State.WAITING:
         return transfer(ticket_id, agent=agent, to=to)
     if not can_answer_customers(to):
-        raise InvalidInput(fields={"to": [f"{to.username} cannot answer customers in this workspace."]})
+        raise InvalidInput(
+            fields={
+                "to": [gettext("{username} cannot answer customers in this workspace.").format(username=to.username)]
+            }
+        )
     return _assign_to(ticket_id, to)
 
 
@@ -204,7 +220,7 @@ def assign(ticket_id: UUID, *, agent: User, to: User) -> Ticket:
 def snooze(ticket_id: UUID, *, agent: User, until: datetime) -> Ticket:
     """Snooze a ticket until a given time or until the customer writes; it stays with its owner."""
     if not now() < until <= now() + MAX_SNOOZE:
-        raise InvalidInput(fields={"until": ["Choose a time in the future, at most one year from now."]})
+        raise InvalidInput(fields={"until": [gettext("Choose a time in the future, at most one year from now.")]})
     conversation, ticket = _lock_held(ticket_id, agent)
     _update(ticket, state=State.SNOOZED, snoozed_at=now(), snoozed_until=until)
     notify_desk(conversation)  # no event: the customer does not see snoozing
@@ -242,6 +258,7 @@ def end(conversation: Conversation, ticket: Ticket, outcome: State, *, note: str
     _update(ticket, state=outcome, ended_at=now(), snoozed_at=None, snoozed_until=None)
     payload = {"ticket": str(ticket.pk), "outcome": str(outcome)}
     append_event(conversation, "handoff.ended", payload | ({"by": by} if by else {}))
+    _announce(ticket)
     give_back(conversation, note=note)
 
 
@@ -249,13 +266,13 @@ def end(conversation: Conversation, ticket: Ticket, outcome: State, *, note: str
 def set_contact_email(ticket_id: UUID, *, email: str) -> Ticket:
     """Store the address for replies; storing the same one again changes nothing. Raises InvalidInput, TicketEnded."""
     if not is_deliverable(email):
-        raise InvalidInput(fields={"email": ["Enter a valid e-mail address, such as name@example.com."]})
+        raise InvalidInput(fields={"email": [gettext("Enter a valid e-mail address, such as name@example.com.")]})
     conversation, ticket = _lock(ticket_id)
     if not ticket.is_open:
         raise TicketEnded(ticket.state)
     if ticket.contact_email != email:
         _update(ticket, contact_email=email)
-        add_system_message(conversation, localized(ADDRESS_NOTED, conversation.locale).format(address=email))
+        add_system_message(conversation, text_in(customer_language(conversation), ADDRESS_NOTED, address=email))
     return ticket
 
 
@@ -282,8 +299,13 @@ def _lock_held(ticket_id: UUID, agent: User) -> tuple[Conversation, Ticket]:
         raise NotTicketOwner()
     if ticket.assignee_id != agent.pk and not is_team_lead(agent):
         owner = ticket.assignee.display_name if ticket.assignee else "a colleague"
-        raise NotTicketOwner(f"This ticket is assigned to {owner}.")
+        raise NotTicketOwner(gettext("This ticket is assigned to {owner}.").format(owner=owner))
     return conversation, ticket
+
+
+def _announce(ticket: Ticket) -> None:
+    """Announce that the log has a new step of this ticket."""
+    announce("ticket_changed", ticket.pk, workspace_id=ticket.workspace_pk)
 
 
 def _update(ticket: Ticket, **changes: object) -> None:
@@ -294,4 +316,4 @@ def _update(ticket: Ticket, **changes: object) -> None:
 
 def _check_choice(field: str, value: str, known: list[str]) -> None:
     if value not in known:
-        raise InvalidInput(fields={field: [f"Choose one of {', '.join(known)}."]})
+        raise InvalidInput(fields={field: [gettext("Choose one of {choices}.").format(choices=", ".join(known))]})

@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 
 from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.chat.language import customer_language
 from supportbot.chat.log import lock_conversation, notify_desk
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.services import add_system_message
@@ -24,11 +25,11 @@ from supportbot.handoff.tickets.notices import (
     WAIT_EXPIRED,
     WAIT_TAKES_LONGER,
     WAIT_TAKES_LONGER_WITH_ADDRESS,
-    localized,
 )
 from supportbot.handoff.tickets.presence import ONLINE_FOR, is_online, is_team_online
 from supportbot.handoff.tickets.queue import EXPIRES_AFTER, LATE_AFTER, SILENT_AFTER, has_expired, is_late
 from supportbot.handoff.tickets.services import announce_reply_address, end, lock_ticket, requeue
+from supportbot.translation import text_in
 
 BATCH_SIZE: Final = 500
 
@@ -120,7 +121,7 @@ def _expire(conversation: Conversation, ticket: Ticket) -> bool:
     has_address = bool(ticket.contact_email)
     is_due = ticket.state == State.WAITING and has_expired(ticket.waiting_since, now(), has_address=has_address)
     if is_due:
-        add_system_message(conversation, localized(WAIT_EXPIRED, conversation.locale))
+        add_system_message(conversation, text_in(customer_language(conversation), WAIT_EXPIRED))
         end(conversation, ticket, State.EXPIRED)
     return is_due
 

@@ -2,9 +2,12 @@
 
 from typing import Final
 
+from django.utils.translation import gettext
+
 from supportbot.chat.texts import UNREADABLE
 from supportbot.errors import InvalidInput
 from supportbot.language.normalise import visible
+from supportbot.team_formats import number
 
 MAX_SUMMARY_CHARACTERS: Final = 1_000
 MAX_NOTE_CHARACTERS: Final = 2_000
@@ -18,7 +21,9 @@ def clean_summary(text: str) -> str:
 def clean_note(text: str) -> str:
     """Return the note; raises InvalidInput if it is too long or has characters that cannot be stored."""
     if len(text) > MAX_NOTE_CHARACTERS:
-        raise InvalidInput(fields={"note": [f"Enter at most {MAX_NOTE_CHARACTERS:,} characters."]})
+        raise InvalidInput(
+            fields={"note": [gettext("Enter at most {limit} characters.").format(limit=number(MAX_NOTE_CHARACTERS))]}
+        )
     if UNREADABLE.search(text):
-        raise InvalidInput(fields={"note": ["Remove the characters that cannot be stored."]})
+        raise InvalidInput(fields={"note": [gettext("Remove the characters that cannot be stored.")]})
     return visible(text).strip()

@@ -1,6 +1,6 @@
-"""Chat Completions chunks to events. Pure, and without pydantic, which would cost more than all the rest.
+"""Parses Chat Completions chunks into events. Pure, and without pydantic, which would take longer than all the rest.
 
-Nothing here trusts the shape: a field of another type than agreed is garbage and ends the attempt, never the process.
+Nothing here trusts the input: a field of the wrong type is garbage and ends the attempt, never the process.
 """
 
 import json
@@ -12,12 +12,12 @@ import orjson
 from supportbot.llm.ports import WORKING, ProviderEvent
 from supportbot.llm.types import TextDelta, ToolCall, Usage
 
-CALLS_MOST = 16
-ARGUMENTS_CHARACTERS_MOST = 64 * 1024
-# A token is rarely longer; a server that ignores our token limit is stopped by whichever comes first.
-CHARACTERS_PER_TOKEN_MOST = 16
+MAX_CALLS = 16
+MAX_ARGUMENTS_CHARACTERS = 64 * 1024
+# Tokens are rarely longer; a server that ignores the token limit is stopped by the number of pieces or characters.
+MAX_CHARACTERS_PER_TOKEN = 16
 DONE = b"[DONE]"
-_HALF_A_CHARACTER: Final = re.compile("[\ud800-\udfff]")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class Garbage(ValueError):
@@ -25,7 +25,7 @@ class Garbage(ValueError):
 
 
 class UpstreamError(ValueError):
-    """The server reports an error inside the stream, after its 200. `status` is its code where it gave a number."""
+    """The server reports an error inside the stream, after a 200. `status` is its code if it is a number."""
 
     def __init__(self, message: str, status: int | None) -> None:
         super().__init__(message)
@@ -43,17 +43,17 @@ class _Call:
 
 
 class Answer:
-    """One answer as it grows. `feed` takes the payloads of one read and gives its text as one delta."""
+    """One answer as it grows. `feed` takes the payloads of one read and returns their text as one delta."""
 
-    def __init__(self, *, output_tokens_most: int) -> None:
+    def __init__(self, *, max_output_tokens: int) -> None:
         self.finish_reason: str | None = None
         self.usage: Usage | None = None
         self.is_done = False
         self.pieces = 0
         self.characters = 0
-        self._half = ""  # of a character that two chunks share
-        self._pieces_most = output_tokens_most + 16  # empty first and last chunks are pieces too
-        self._characters_most = output_tokens_most * CHARACTERS_PER_TOKEN_MOST
+        self._half = ""  # of a surrogate pair that two chunks share
+        self._pieces_most = max_output_tokens + 16  # empty first and last chunks count too
+        self._characters_most = max_output_tokens * MAX_CHARACTERS_PER_TOKEN
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
 
@@ -86,7 +86,7 @@ class Answer:
         return WORKING if is_working else None
 
     def whole(self, body: bytes) -> ProviderEvent | None:
-        """Take an answer that came in one piece, from a server that does not stream."""
+        """Parse a complete answer, from a server that does not stream."""
         self.is_done = True
         message = self._part_of(_object(body), "message")
         if not message:
@@ -97,7 +97,7 @@ class Answer:
         return self._text_event([_string(text)]) if text else None
 
     def tool_calls(self) -> list[ToolCall]:
-        """Return the calls that have a name, in the order in which they began."""
+        """Return the calls that have a name, in the order they began."""
         return [
             ToolCall(_whole(call.id), _whole(call.name), _whole("".join(call.arguments)))
             for call in self._calls
@@ -105,12 +105,12 @@ class Answer:
         ]
 
     def _text_event(self, texts: list[str]) -> TextDelta:
-        """Join texts, up to our limit: a server may send any amount in one piece."""
+        """Join texts up to the limit: a server may send any amount at once."""
         text = self._half + "".join(texts)
         text = text[: self._characters_most + 1 - self.characters]
         text, self._half = (text[:-1], text[-1]) if "\ud800" <= text[-1:] <= "\udbff" else (text, "")
         text = _whole(text)
-        if "\0" in text:  # the database refuses it, and no reader ever wanted one
+        if "\0" in text:  # PostgreSQL cannot store it
             text = text.replace("\0", "")
         self.pieces += len(texts)
         self.characters += len(text)
@@ -120,7 +120,7 @@ class Answer:
         return self._part_of(_object(payload), "delta")
 
     def _part_of(self, chunk: dict[str, Any], name: str) -> dict[str, Any] | None:
-        """Return `delta` or `message` of the first choice, keeping usage and finish reason on the way."""
+        """Return `delta` or `message` of the first choice; keep usage and finish reason."""
         if chunk.get("error"):
             raise _reported(chunk["error"])
         if chunk.get("usage"):
@@ -140,7 +140,7 @@ class Answer:
         return part
 
     def _add_calls(self, parts: Any) -> None:
-        """Join the pieces of parallel calls by index; some servers send every call whole under index 0."""
+        """Join the pieces of parallel calls by index; some servers send every call, complete, under index 0."""
         if not isinstance(parts, list):
             raise Garbage("tool_calls")
         for position, part in enumerate(parts):
@@ -156,7 +156,7 @@ class Answer:
     def _call_at(self, index: int, identifier: Any) -> _Call:
         call = self._by_index.get(index)
         if call is None or (identifier and call.id and identifier != call.id):
-            if len(self._calls) >= CALLS_MOST:
+            if len(self._calls) >= MAX_CALLS:
                 raise Garbage("too many tool calls")
             call = self._by_index[index] = _Call()
             self._calls.append(call)
@@ -168,16 +168,16 @@ class Answer:
     def _add_arguments(call: _Call, arguments: Any) -> None:
         if arguments is None or arguments == "":
             return
-        # Some servers send the arguments as an object in place of its JSON text.
+        # Some servers send the arguments as an object instead of JSON text.
         text = _written(arguments) if isinstance(arguments, dict) else _string(arguments)
         call.length += len(text)
-        if call.length > ARGUMENTS_CHARACTERS_MOST:
+        if call.length > MAX_ARGUMENTS_CHARACTERS:
             raise Garbage("tool call arguments too long")
         call.arguments.append(text)
 
 
 def usage_of(raw: Any) -> Usage:
-    """Return the provider's own count; what it does not say is zero."""
+    """Return the provider's count; missing figures are zero."""
     if not isinstance(raw, dict):
         raise Garbage("usage")
     details = raw.get("prompt_tokens_details")
@@ -186,7 +186,7 @@ def usage_of(raw: Any) -> Usage:
 
 
 def _count(value: Any) -> int:
-    # Bounded: the number goes into a database column and into money.
+    # Bounded: the number is stored in a column and multiplied by a price.
     return min(max(value, 0), 100_000_000) if isinstance(value, int) else 0
 
 
@@ -194,14 +194,14 @@ def _object(payload: bytes) -> dict[str, Any]:
     try:
         value = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
-        value = _with_halves(payload, error)
+        value = _with_surrogates(payload, error)
     if not isinstance(value, dict):
         raise Garbage("not an object")
     return value
 
 
-def _with_halves(payload: bytes, error: orjson.JSONDecodeError) -> Any:
-    """Return JSON in which half a surrogate pair stands: servers that count UTF-16 cut an emoji between two chunks."""
+def _with_surrogates(payload: bytes, error: orjson.JSONDecodeError) -> Any:
+    """Parse JSON with a lone surrogate: servers that count UTF-16 units split an emoji between two chunks."""
     if b"\\ud" not in payload.lower():
         raise Garbage("not JSON") from error
     try:
@@ -213,13 +213,13 @@ def _with_halves(payload: bytes, error: orjson.JSONDecodeError) -> Any:
 def _written(arguments: dict[str, Any]) -> str:
     try:
         return orjson.dumps(arguments).decode()
-    except orjson.JSONEncodeError as error:  # half a character, a number beyond 64 bits, or nested too deep
+    except orjson.JSONEncodeError as error:  # a lone surrogate, a number beyond 64 bits, or nested too deep
         raise Garbage("tool call arguments") from error
 
 
 def _whole(text: str) -> str:
-    """Return a text with halves of a character joined, and without those that lack the other half."""
-    if _HALF_A_CHARACTER.search(text) is None:
+    """Return a text with surrogate pairs joined and lone surrogates removed."""
+    if _SURROGATE.search(text) is None:
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
 
@@ -234,5 +234,5 @@ def _reported(error: Any) -> UpstreamError:
     if not isinstance(error, dict):
         return UpstreamError(str(error)[:200], None)
     code = error.get("code")
-    told = [part for part in (error.get("message"), error.get("type"), code) if isinstance(part, str)]
-    return UpstreamError(", ".join(told)[:200], code if isinstance(code, int) else None)
+    parts = [part for part in (error.get("message"), error.get("type"), code) if isinstance(part, str)]
+    return UpstreamError(", ".join(parts)[:200], code if isinstance(code, int) else None)

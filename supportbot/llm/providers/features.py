@@ -1,7 +1,7 @@
-"""What a compatible server turned out not to know, and how to ask it without. Pure.
+"""Which features a compatible server lacks, and how to do without them. Pure.
 
 "OpenAI-compatible" covers servers that refuse `stream_options`, tools or streaming. A refused request was not carried
-out, so asking again in a simpler way is no retry; what was learnt holds for ten minutes (`providers/openai.py`).
+out, so a simpler one is not a retry. Refusals are remembered for ten minutes (`providers/openai.py`).
 """
 
 import re
@@ -11,12 +11,12 @@ from typing import Any, Final, Literal
 
 from supportbot.llm.types import ChatMessage, ModelRequest, ToolSpec
 
-# The statuses with which servers answer a field they do not know.
+# The statuses with which servers refuse an unknown field.
 REFUSES_A_FIELD = frozenset({400, 405, 422, 501})
 JsonForm = Literal["json_schema", "json_object", "words"]
 _SIMPLER_JSON: Final[dict[JsonForm, JsonForm]] = {"json_schema": "json_object", "json_object": "words"}
 _JSON_FIELDS: Final = ("response_format", "json_schema", "json_object", "guided", "grammar")
-# A complaint about what we put into the tools (a bad schema) must not switch tools off: it has to sound like "unknown".
+# A complaint about a tool's content (a bad schema) must not switch tools off: it has to say that they are unknown.
 _UNKNOWN = re.compile(
     r"support|unrecogni|unknown|unexpected|extra|permitted|not allowed|requires|(?:cannot|can't) (?:be )?use|forbidden"
     r"|not implemented"
@@ -25,10 +25,10 @@ _UNKNOWN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """How a request is worded.
+    """How a request is put to a server.
 
-    `token_field` has two names in the wild: older servers know one, newer models the other. JSON is asked for by its
-    schema, or as any object, or in words alone.
+    `token_field` has two names: older servers know one, newer models the other. JSON is requested by its schema, as any
+    object, or only in words.
     """
 
     streams: bool = True
@@ -36,15 +36,18 @@ class Features:
     takes_tools: bool = True
     token_field: str = "max_tokens"
     json_form: JsonForm = "json_schema"
+    takes_temperature: bool = True
 
     def body(self, model: str, request: ModelRequest) -> dict[str, Any]:
-        """Return the JSON body of the request, as this server understands it."""
+        """Return the request as a JSON body that this server understands."""
         body: dict[str, Any] = {
             "model": model,
             "messages": [_message(message) for message in _in_turns(request.messages)],
             self.token_field: request.max_output_tokens,
             "stream": self.streams,
         }
+        if request.temperature is not None and self.takes_temperature:
+            body["temperature"] = request.temperature
         if self.streams and self.reports_usage:
             body["stream_options"] = {"include_usage": True}
         if self.takes_tools and request.tools:
@@ -55,24 +58,26 @@ class Features:
 
 
 def simpler(features: Features, complaint: str, request: ModelRequest) -> Features | None:
-    """Return the next simpler way to put `request` after `complaint`, or None if it is about something else."""
-    said = complaint.lower()
-    # Whatever it is about: a schema that it cannot take is as good as a field that it does not know.
-    if _asks_for_json(features, request) and any(name in said for name in _JSON_FIELDS):
+    """Return the next simpler features for `request` after `complaint`, or None if it is about something else."""
+    text = complaint.lower()
+    # A schema that it rejects is treated like a field that it does not know.
+    if _asks_for_json(features, request) and any(name in text for name in _JSON_FIELDS):
         return replace(features, json_form=_SIMPLER_JSON[features.json_form])
-    if features.token_field == "max_tokens" and "max_completion_tokens" in said:
+    if features.token_field == "max_tokens" and "max_completion_tokens" in text:
         return replace(features, token_field="max_completion_tokens")
-    if features.reports_usage and features.streams and ("stream_options" in said or "include_usage" in said):
+    if features.takes_temperature and request.temperature is not None and "temperature" in text:
+        return replace(features, takes_temperature=False)
+    if features.reports_usage and features.streams and ("stream_options" in text or "include_usage" in text):
         return replace(features, reports_usage=False)
-    if _UNKNOWN.search(said):
-        # "Tools are not supported while streaming": an answer in one piece costs less than the tools, so it goes first.
-        if features.streams and features.takes_tools and "stream" in said:
+    if _UNKNOWN.search(text):
+        # "Tools are not supported while streaming": giving up streaming costs less than giving up tools.
+        if features.streams and features.takes_tools and "stream" in text:
             return replace(features, streams=False)
-        if features.takes_tools and "tool" in said:
-            return replace(features, takes_tools=False, streams=True)  # it may have streamed all along
-        if features.streams and "stream" in said:
+        if features.takes_tools and "tool" in text:
+            return replace(features, takes_tools=False, streams=True)  # streaming may have been fine
+        if features.streams and "stream" in text:
             return replace(features, streams=False)
-    # Some servers refuse an unknown field without naming it; usage is the one nobody misses.
+    # Some servers refuse an unknown field without naming it; usage is the least needed one.
     if features.reports_usage and features.streams:
         return replace(features, reports_usage=False)
     return replace(features, json_form="words") if _asks_for_json(features, request) else None
@@ -89,7 +94,7 @@ def _json_form(form: JsonForm, schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _in_turns(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
-    """Join what one side says in a row: the templates of many open models refuse two messages of one role."""
+    """Join consecutive messages of one role, which the templates of many open models refuse."""
     joined: list[ChatMessage] = []
     for message in messages:
         if joined and message.role == joined[-1].role and _is_speech(message) and _is_speech(joined[-1]):

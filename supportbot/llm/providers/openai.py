@@ -1,8 +1,8 @@
 """Any OpenAI-compatible server, through the official SDK on its asyncio transport.
 
-Only the request goes through the SDK's models. The answer is read as raw bytes: parsing each chunk with pydantic
-costs four times all the rest. Importing this module imports the SDK (half a second): routing does so only when a
-model is configured.
+Only the request goes through the SDK's models. The answer is read as raw bytes, since parsing each chunk with pydantic
+takes four times as long as all the rest. Importing this module imports the SDK (half a second), so routing does it only
+when a model is configured.
 """
 
 import asyncio
@@ -21,29 +21,34 @@ from supportbot.llm.providers.chunks import Answer, Garbage, usage_of
 from supportbot.llm.providers.features import REFUSES_A_FIELD, Features, simpler
 from supportbot.llm.providers.openai_errors import TRANSPORT_ERRORS, provider_errors
 from supportbot.llm.providers.overflow import is_overflow
-from supportbot.llm.providers.sse import STREAM_BYTES_MOST, EventReader, NotAnEventStream, TooLarge
+from supportbot.llm.providers.sse import MAX_STREAM_BYTES, EventReader, NotAnEventStream, TooLarge
 from supportbot.llm.tokens import estimated_usage
 from supportbot.llm.types import Finished, ModelRequest
 
 CONNECT_SECONDS = 5.0
-# A backstop only: the gateway's deadlines are shorter and cover what a time-out per read cannot.
+# A backstop: the gateway's deadlines are shorter and cover what a time-out per read cannot.
 READ_SECONDS = 120.0
 # How long a finished answer waits for its usage figures and the end mark.
 TAIL_SECONDS = 2.0
-# How long a refusal is remembered: behind one address stand several servers, old and new, and they are changed.
+# Between two reads of an answer: readers get a frame every 50 ms, so what arrives in between is taken at once. A read
+# passes through a dozen generators, the checks and a socket, which costs more than the tokens in it.
+PAUSE_SECONDS = 0.05
+# A read this long may have left something behind: the server is faster than the pauses.
+_LONG_READ_BYTES = 8 * 1024
+# How long a refusal is remembered: one address may have several servers, old and new, and they get replaced.
 REMEMBERED_SECONDS = 600.0
-EMBEDDINGS_BYTES_MOST = 64 * 1024 * 1024
+MAX_EMBEDDINGS_BYTES = 64 * 1024 * 1024
 
 
 def make_client(*, api_key: str, base_url: str) -> AsyncOpenAI:
     """Return a client for the running event loop, which alone may use and close it. It never retries."""
     return AsyncOpenAI(
-        api_key=api_key or "not-needed",  # local servers ask for none, the SDK insists on one
+        api_key=api_key or "not-needed",  # local servers need none, but the SDK does
         base_url=base_url or None,
         max_retries=0,
         timeout=openai.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
         http_client=DefaultAioHttpClient(),
-        # A compressed stream comes late, and a few kilobytes of it may unpack to anything.
+        # A compressed stream is delayed, and a few kilobytes may unpack to any size.
         default_headers={"Accept-Encoding": "identity"},
     )
 
@@ -52,28 +57,29 @@ class OpenAIProvider:
     """Chat completions of one model on one server."""
 
     is_local = False
+    pause_seconds = PAUSE_SECONDS  # of a client that reads all that has arrived, which the asyncio transport does
 
     def __init__(self, client: AsyncOpenAI, *, model: str, name: str = "openai") -> None:
         self.name = name
         self.model = model
-        self.answers_whole = False  # the newest answer came in one piece, asked for or not
+        self.answers_whole = False  # whether the newest answer was not streamed
         self._features = Features()
-        self._learnt_at = 0.0
+        self._features_at = 0.0
         self._client = client
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
-        """Yield text as it comes, then whole tool calls, then Finished. Leaving early closes the connection."""
-        answer = Answer(output_tokens_most=request.max_output_tokens)
+        """Yield text as it arrives, then complete tool calls, then Finished. Leaving early closes the connection."""
+        answer = Answer(max_output_tokens=request.max_output_tokens)
         with provider_errors():
             async with AsyncExitStack() as stack:
                 response = await self._ask(stack, request)
                 is_whole = response.headers.get("content-type", "").startswith("application/json")
                 if is_whole:
-                    event = answer.whole(await _body(response, STREAM_BYTES_MOST))
+                    event = answer.whole(await _body(response, MAX_STREAM_BYTES))
                     if event is not None:
                         yield event
                 else:
-                    async for event in _events(response, answer):
+                    async for event in _events(response, answer, pause_seconds=self.pause_seconds):
                         yield event
                 self.answers_whole = is_whole
         calls = answer.tool_calls()
@@ -85,29 +91,33 @@ class OpenAIProvider:
         await self._client.close()
 
     async def _ask(self, stack: AsyncExitStack, request: ModelRequest) -> AsyncAPIResponse[Any]:
-        """Open the answer; a server that refuses a field is asked again without it, and for a while always.
+        """Send the request; if the server refuses a field, send it again without, and remember that for a while.
 
-        Nothing is learnt from an answer in one piece to a request for a stream: it may have been this one only.
+        A complete answer to a streaming request is not remembered: it may have been an exception.
         """
-        features = self._features if monotonic() - self._learnt_at < REMEMBERED_SECONDS else Features()
-        has_learnt = False
+        features = self._features if monotonic() - self._features_at < REMEMBERED_SECONDS else Features()
+        has_changed = False
         while True:
-            opening = self._client.chat.completions.with_streaming_response.create(**features.body(self.model, request))
+            # As the body's extra fields, our own plain values reach the server as they are. As arguments, the SDK would
+            # first go through each of them by its type, which takes a millisecond.
+            opening = self._client.chat.completions.with_streaming_response.create(
+                model=self.model, messages=[], extra_body=features.body(self.model, request)
+            )
             try:
                 response: AsyncAPIResponse[Any] = await stack.enter_async_context(opening)
             except openai.APIStatusError as error:
                 fewer = simpler(features, error.message, request) if _may_be_a_field(error) else None
                 if fewer is None:
                     raise
-                features, has_learnt = fewer, True
+                features, has_changed = fewer, True
             else:
-                if has_learnt:
-                    self._features, self._learnt_at = features, monotonic()
+                if has_changed:
+                    self._features, self._features_at = features, monotonic()
                 return response
 
     def _finished(self, request: ModelRequest, answer: Answer, *, has_calls: bool) -> Finished:
         usage = answer.usage or estimated_usage(request, answer.pieces)
-        if not answer.characters and not has_calls:  # all of it may have gone into reasoning
+        if not answer.characters and not has_calls:  # everything may have gone into reasoning
             raise ProviderUnclear(Reason.GARBAGE, "an empty answer", usage=usage)
         reason = "length" if answer.is_over_limit else answer.finish_reason or "stop"
         return Finished(reason, usage, self.name, self.model)
@@ -129,7 +139,7 @@ class OpenAIEmbeddings:
                 model=self.model, input=list(texts), encoding_format="float"
             )
             async with opening as response:
-                body = await _body(response, EMBEDDINGS_BYTES_MOST)
+                body = await _body(response, MAX_EMBEDDINGS_BYTES)
             return _embedded(body, expected=len(texts))
 
     async def close(self) -> None:
@@ -137,19 +147,19 @@ class OpenAIEmbeddings:
 
 
 def _may_be_a_field(error: openai.APIStatusError) -> bool:
-    """Say whether a server may have refused a field of ours; a request that is too long names fields as well."""
+    """Return whether the server may have refused a field; an error about length names fields too."""
     return error.status_code in REFUSES_A_FIELD and not is_overflow(error.status_code, error.message)
 
 
-async def _events(response: AsyncAPIResponse[Any], answer: Answer) -> AsyncGenerator[ProviderEvent, None]:
-    """Yield one event for each read that brings news, until the answer is complete or over our limit."""
+async def _events(
+    response: AsyncAPIResponse[Any], answer: Answer, *, pause_seconds: float
+) -> AsyncGenerator[ProviderEvent, None]:
+    """Yield at most one event per read, until the answer is complete or over the limit; pause between reads of text."""
     reader = EventReader()
     chunks = response.iter_bytes()
     async for chunk in chunks:
         payloads = reader.feed(chunk)
-        if not payloads:
-            continue
-        event = answer.feed(payloads)
+        event = answer.feed(payloads) if payloads else None
         if event is not None:
             yield event
         if answer.is_done or answer.is_over_limit:
@@ -157,13 +167,15 @@ async def _events(response: AsyncAPIResponse[Any], answer: Answer) -> AsyncGener
         if answer.finish_reason is not None:
             await _read_tail(chunks, reader, answer)
             return
+        if pause_seconds and answer.characters and len(chunk) < _LONG_READ_BYTES:  # never before the first word
+            await asyncio.sleep(pause_seconds)
     answer.feed(reader.finish())
     if answer.finish_reason is None and not answer.is_done:
         raise ProviderUnclear(Reason.CUT, "the stream ended in the middle")
 
 
 async def _read_tail(chunks: AsyncIterator[bytes], reader: EventReader, answer: Answer) -> None:
-    """Wait a little for usage and [DONE] after the finish reason; without them the answer is complete all the same."""
+    """Wait briefly for usage and [DONE] after the finish reason; the answer is complete without them."""
     try:
         async with asyncio.timeout(TAIL_SECONDS):
             async for chunk in chunks:
@@ -174,11 +186,11 @@ async def _read_tail(chunks: AsyncIterator[bytes], reader: EventReader, answer: 
         return
 
 
-async def _body(response: AsyncAPIResponse[Any], bytes_most: int) -> bytes:
+async def _body(response: AsyncAPIResponse[Any], max_bytes: int) -> bytes:
     body = bytearray()
     async for chunk in response.iter_bytes():
         body += chunk
-        if len(body) > bytes_most:
+        if len(body) > max_bytes:
             raise TooLarge("The body is too long.")
     return bytes(body)
 

@@ -1,7 +1,7 @@
-"""Every way in which the SDK and its transport fail, mapped to ours in one place.
+"""Maps every failure of the SDK and its transport to the errors of `llm`.
 
-After the first byte errors are the transport's, not the SDK's, and a refused connection looks like a time-out: the
-classes do not tell causes apart, so only "before an answer began" and "after" are told apart here.
+After the first byte, errors are the transport's, not the SDK's, and a refused connection looks like a time-out. Their
+classes do not show the cause, so only "before the answer began" and "after" are distinguished here.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ _BY_STATUS = {
 
 @contextmanager
 def provider_errors() -> Iterator[None]:
-    """Turn what the SDK, its transport and our parsers raise into ProviderRefused or ProviderUnclear."""
+    """Turn errors of the SDK, its transport and the parsers into ProviderRefused or ProviderUnclear."""
     try:
         yield
     except openai.APIStatusError as error:
@@ -50,7 +50,7 @@ def provider_errors() -> Iterator[None]:
 
 
 def _from_status(error: openai.APIStatusError) -> ProviderError:
-    """A status below 500 and a 503 say that nothing was generated; any other 5xx may come after the work."""
+    """Return the error for a status: below 500 and 503 nothing was generated; any other 5xx may come after the work."""
     status = error.status_code
     if is_overflow(status, error.message):
         return ProviderRefused(Reason.TOO_LONG, error.message[:200], status=status)
@@ -69,7 +69,7 @@ def _raise_reported(error: UpstreamError) -> NoReturn:
 
 
 def retry_after(response: httpx2.Response) -> float | None:
-    """Return the seconds the server asks us to wait, from a number or a date; None if it says nothing usable."""
+    """Return the seconds that the server asks to wait, from a number or a date; None if it gives neither."""
     value = response.headers.get("retry-after", "")
     if value.isascii() and value.isdigit():
         return float(value[:9])

@@ -1,4 +1,4 @@
-"""How servers say that a request is longer than their model's context. Pure.
+"""Recognises errors about a request longer than the model's context. Pure.
 
 There is no common code. The phrases are those of OpenAI, Azure, vLLM, SGLang, TGI, llama.cpp, Ollama, LM Studio,
 Anthropic, Bedrock, Gemini, Mistral, Groq, xAI and Cohere behind their OpenAI-compatible addresses.
@@ -7,7 +7,7 @@ Anthropic, Bedrock, Gemini, Mistral, Groq, xAI and Cohere behind their OpenAI-co
 from typing import Final
 
 STATUSES: Final = frozenset({400, 413, 422, 500})
-_ALWAYS: Final = 413  # whatever it says: what was sent was too much
+_ALWAYS: Final = 413  # Content Too Large, whatever the message
 _PHRASES: Final = (
     "context_length_exceeded",  # OpenAI, Azure, Groq
     "exceed_context_size",  # llama.cpp
@@ -34,9 +34,9 @@ _PHRASES: Final = (
 )
 
 
-def is_overflow(status: int | None, said: str) -> bool:
-    """Return whether an error says so; `status` is None for one that was reported inside of a stream."""
+def is_overflow(status: int | None, message: str) -> bool:
+    """Return whether an error means that; `status` is None for one that was reported inside a stream."""
     if status == _ALWAYS:
         return True
-    told = said.lower()
-    return (status is None or status in STATUSES) and any(phrase in told for phrase in _PHRASES)
+    text = message.lower()
+    return (status is None or status in STATUSES) and any(phrase in text for phrase in _PHRASES)

@@ -1,17 +1,17 @@
-"""Server-sent events out of a byte stream, cut anywhere. Pure: bytes in, payloads out.
+"""Reads server-sent events from a byte stream in chunks of any size. Pure: bytes in, payloads out.
 
-Payloads stay bytes: a chunk border inside a UTF-8 character cannot matter, since only whole events are ever decoded.
+Payloads stay bytes: a chunk may end inside a UTF-8 character, since only complete events are decoded.
 """
 
-EVENT_BYTES_MOST = 256 * 1024
-STREAM_BYTES_MOST = 8 * 1024 * 1024
-# Fields of the standard that a chat stream does not need.
+MAX_EVENT_BYTES = 256 * 1024
+MAX_STREAM_BYTES = 8 * 1024 * 1024
+# Fields of the standard that a chat stream does not use.
 _OTHER_FIELDS = (b"event", b"id", b"retry")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class NotAnEventStream(ValueError):
-    """The server sends something else, like a page of a proxy."""
+    """The server sent something else, such as a proxy's error page."""
 
 
 class TooLarge(ValueError):
@@ -19,11 +19,11 @@ class TooLarge(ValueError):
 
 
 class EventReader:
-    """Collects bytes and gives out the data of each finished event, several lines of one joined by newline."""
+    """Collects bytes and returns the data of each complete event, its lines joined by newlines."""
 
-    def __init__(self, *, event_bytes_most: int = EVENT_BYTES_MOST, stream_bytes_most: int = STREAM_BYTES_MOST) -> None:
-        self._event_most = event_bytes_most
-        self._stream_left = stream_bytes_most
+    def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES, max_stream_bytes: int = MAX_STREAM_BYTES) -> None:
+        self._event_most = max_event_bytes
+        self._stream_left = max_stream_bytes
         self._is_first_line = True
         self._rest = bytearray()
         self._data: list[bytes] = []
@@ -34,7 +34,7 @@ class EventReader:
         self._stream_left -= len(chunk)
         if self._stream_left < 0:
             raise TooLarge("The stream is too long.")
-        if b"\n" not in chunk:  # looked for in the new bytes only: one byte at a time stays linear
+        if b"\n" not in chunk:  # searched only in the new bytes, so that single bytes stay linear
             self._rest += chunk
             self._check_event(len(self._rest))
             return []
@@ -46,7 +46,7 @@ class EventReader:
         return self._payloads(lines)
 
     def finish(self) -> list[bytes]:
-        """Return what stands without its blank line when the stream ends: some servers leave it out after [DONE]."""
+        """Return the payloads left at the end of the stream: some servers leave out the blank line after [DONE]."""
         lines = [bytes(self._rest), b""]
         self._rest.clear()
         return self._payloads(lines)
@@ -79,6 +79,6 @@ class EventReader:
 
     @staticmethod
     def _refuse_unless_known(line: bytes) -> None:
-        # The standard ignores unknown fields. A chat stream has none, and a proxy's error page looks just like them.
+        # The standard ignores unknown fields, but a chat stream has none, and a proxy's error page looks like them.
         if line.partition(b":")[0].strip() not in _OTHER_FIELDS:
             raise NotAnEventStream(line[:80].decode("utf-8", "replace"))

@@ -6,11 +6,13 @@
  *
  * The loader, v1.js, has an address that never changes. Everything it leads to is served below an address made of the
  * content of those files, the edition; the loader is built last and gets it written in.
+ *
+ * texts.json holds the texts in every language. `scripts/messages.py widget` writes it from the catalogues in
+ * locale/customer; scripts/widget_bundle.sh does that first.
  */
 
 import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
-import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, transform } from "esbuild";
 
@@ -32,10 +34,7 @@ const styles = {
  * Return a language's texts as a module: their values alone, in the order of the English keys. The panel knows the keys,
  * so no language repeats them.
  */
-async function texts(language, keys) {
-  const own = (await import(at(`src/languages/${language}.js`))).default;
-  const strange = [...keys, ...Object.keys(own)].filter((key) => !own[key] || !keys.includes(key));
-  if (strange.length) throw new Error(`languages/${language}.js and languages/en.js differ: ${strange.join(", ")}`);
+async function texts(own, keys) {
   const { code } = await transform(`export default ${JSON.stringify(keys.map((key) => own[key]))}`, { minify: true, charset: "utf8", target: "es2022" });
   return code;
 }
@@ -49,7 +48,7 @@ async function bundle(entry, options) {
     charset: "utf8",
     legalComments: "none",
     target: "es2022",
-    external: ["./blocks.js"],
+    external: ["./blocks.js", "./records.js"],
     plugins: [styles],
     write: false,
     ...options,
@@ -58,15 +57,25 @@ async function bundle(entry, options) {
 }
 
 async function built() {
-  const languages = (await readdir(at("src/languages"))).map((file) => basename(file, ".js")).sort();
-  const keys = Object.keys((await import(at("src/languages/en.js"))).default);
-  const define = { TEXT_KEYS: JSON.stringify(keys.join(" ")) };
+  const { panel, more, launcher, rightToLeft } = JSON.parse(await readFile(at("texts.json"), "utf8"));
+  const keys = Object.keys(panel.en);
+  const define = {
+    TEXT_KEYS: JSON.stringify(keys.join(" ")),
+    TEXT_LANGUAGES: JSON.stringify(Object.keys(panel).join(" ")),
+    RIGHT_TO_LEFT: JSON.stringify(rightToLeft),
+  };
   const files = {};
-  for (const entry of ["panel.js", "blocks.js"]) files[entry] = await bundle(entry, { format: "esm", define });
-  for (const language of languages) files[`${language}.js`] = await texts(language, keys);
+  for (const entry of ["panel.js", "blocks.js", "records.js", "asking.js"]) files[entry] = await bundle(entry, { format: "esm", define });
+  for (const language of Object.keys(panel).sort()) {
+    files[`${language}.js`] = await texts(panel[language], keys);
+    files[`more-${language}.js`] = `export default ${JSON.stringify(more[language])};\n`;
+  }
   const content = Object.entries(files).flat().join("\0");
   const edition = createHash("sha256").update(content).digest("hex").slice(0, 16);
-  const loader = await bundle("v1.js", { format: "iife", define: { EDITION: JSON.stringify(`${edition}/`) } });
+  const loader = await bundle("v1.js", {
+    format: "iife",
+    define: { EDITION: JSON.stringify(`${edition}/`), WORDS: JSON.stringify(launcher), RIGHT_TO_LEFT: define.RIGHT_TO_LEFT },
+  });
   const manifest = `${JSON.stringify({ edition, files: Object.keys(files) }, null, 2)}\n`;
   return { ...files, "v1.js": loader, "manifest.json": manifest };
 }

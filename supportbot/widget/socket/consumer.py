@@ -25,11 +25,12 @@ from supportbot.widget.session.tickets import Session, redeem_ticket
 from supportbot.widget.socket import rate_limit
 from supportbot.widget.socket.connection_registry import connection_registry
 from supportbot.widget.socket.feed import Feed, Snapshot, snapshot
-from supportbot.widget.socket.handlers import Command, on_behalf, run_command
+from supportbot.widget.socket.handlers import on_behalf, run_command
 from supportbot.widget.socket.parsing import client_id_in, parse_client_frame
 from supportbot.widget.socket.protocol import (
     LIMITS,
     ClientFrame,
+    Command,
     CustomerTyping,
     Head,
     Hello,

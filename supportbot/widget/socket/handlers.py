@@ -5,6 +5,7 @@ from typing import Concatenate, ParamSpec, TypeVar, assert_never
 from uuid import UUID
 
 from supportbot.accounts.scope import workspace_scope
+from supportbot.assistant.prefetch import prefetch_vectors
 from supportbot.asyncdb import db, outside
 from supportbot.chat.access import conversation_for
 from supportbot.chat.rate_limit import choose, retry, send_message, submit
@@ -13,12 +14,13 @@ from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import request_stop
 from supportbot.handoff.tickets import services as handoff
 from supportbot.widget.errors import AttachmentsNotSupported
-from supportbot.widget.services import confirm, decline, rate, stop_waiting
+from supportbot.widget.services import confirm, decline, rate, stop_waiting, undo
 from supportbot.widget.session.tickets import Session
 from supportbot.widget.socket.protocol import (
     Ack,
     CancelHuman,
     Choose,
+    Command,
     Confirm,
     CustomerMessage,
     CustomerTyping,
@@ -28,23 +30,11 @@ from supportbot.widget.socket.protocol import (
     Retry,
     Stop,
     Submit,
+    Undo,
 )
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Command = (
-    CustomerMessage
-    | Choose
-    | Submit
-    | Stop
-    | Confirm
-    | Decline
-    | RequestHuman
-    | CancelHuman
-    | Retry
-    | Rate
-    | CustomerTyping
-)
 
 
 async def on_behalf(
@@ -75,6 +65,8 @@ async def run_command(command: Command, session: Session) -> Ack | None:
             raise AttachmentsNotSupported()
         case CustomerMessage(client_id=client_id, text=text):
             receipt = await on_behalf(session, send_message, text=text, client_id=client_id)
+            if receipt.is_new:  # and not too fast: a vector costs more than a message
+                prefetch_vectors(session.conversation_id, text)
             return Ack(client_id, receipt.seq)
         case Choose(client_id=client_id, block=block, option=option):
             receipt = await on_behalf(session, choose, block=block, option=option, client_id=client_id)
@@ -90,12 +82,14 @@ async def run_command(command: Command, session: Session) -> Ack | None:
             await on_behalf(session, handoff.request, reason="customer_asked", by="customer", summary=reason)
         case CancelHuman():
             await on_behalf(session, stop_waiting)
-        case Rate(score=score, comment=comment, message=message_id):
-            await on_behalf(session, rate, score=score, comment=comment, message_id=message_id)
+        case Rate(score=score, comment=comment, message=message_id, reason=reason):
+            await on_behalf(session, rate, score=score, comment=comment, message_id=message_id, reason=reason)
         case Confirm(request=request, digest=digest):
             await on_behalf_outside(session, confirm, caller=session.caller, request=request, digest=digest)
         case Decline(request=request):
             await on_behalf(session, decline, caller=session.caller, request=request)
+        case Undo(request=request):
+            await on_behalf_outside(session, undo, caller=session.caller, request=request)
         case CustomerTyping():
             signal_broker().publish(session.conversation_id, Typing("", "customer"))
         case _:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 from uuid import UUID
 
+from supportbot import strictjson
 from supportbot.chat.blocks import BlockRef, Values
 from supportbot.chat.texts import UNREADABLE
-from supportbot.widget import strictjson
 from supportbot.widget.errors import FrameError, FrameTooBig, UnknownFrame
+from supportbot.widget.models import Reason
 from supportbot.widget.socket.protocol import (
     MAX_FRAME_BYTES,
     CancelHuman,
@@ -30,6 +31,7 @@ from supportbot.widget.socket.protocol import (
     Retry,
     Stop,
     Submit,
+    Undo,
     is_client_id,
 )
 
@@ -78,6 +80,15 @@ class Fields:
 
     def optional_uuid(self, name: str) -> UUID | None:
         return self.uuid(name) if name in self._left else None
+
+    def optional_choice(self, name: str, choices: Iterable[str]) -> str:
+        """Return one of the choices, "" if the field is missing."""
+        if name not in self._left:
+            return ""
+        value = self._left.pop(name)
+        if value not in (known := list(choices)):
+            raise _wrong(name, f"must be one of {', '.join(known)}")
+        return str(value)
 
     def integer(self, name: str, low: int, high: int) -> int:
         """Return a required integer; true, 1.0 and "1" are not integers."""
@@ -155,13 +166,17 @@ FRAMES: Final[dict[str, Callable[[Fields], ClientFrame]]] = {
         fields.uuid("request"), fields.matching("digest", _DIGEST, "the digest as sent by the server")
     ),
     "decline": lambda fields: Decline(fields.uuid("request")),
+    "undo": lambda fields: Undo(fields.uuid("request")),
     "request_human": lambda fields: RequestHuman(fields.optional_text("reason", 500)),
     "cancel_human": lambda _: CancelHuman(),
     "identify": lambda fields: Identify(fields.text("token", 8_000)),
     "logout": lambda _: Logout(),
     "retry": lambda fields: Retry(fields.uuid("message")),
     "rate": lambda fields: Rate(
-        fields.integer("score", 1, 5), fields.optional_text("comment", 1_000), fields.optional_uuid("message")
+        fields.integer("score", 1, 5),
+        fields.optional_text("comment", 1_000),
+        fields.optional_uuid("message"),
+        fields.optional_choice("reason", Reason.values),
     ),
     "typing": lambda _: CustomerTyping(),
     "ping": lambda _: Ping(),

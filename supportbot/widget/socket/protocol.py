@@ -77,6 +77,13 @@ class Decline:
 
 
 @dataclass(frozen=True, slots=True)
+class Undo:
+    """Propose what takes back a request that was carried out."""
+
+    request: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class RequestHuman:
     reason: str = ""
 
@@ -106,6 +113,7 @@ class Rate:
     score: int
     comment: str = ""
     message: UUID | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,23 +126,22 @@ class Ping:
     """The client is alive; answered by `head`."""
 
 
-ClientFrame = (
-    Hello
-    | CustomerMessage
+# The frames after the greeting that act on the conversation (`handlers`).
+Command = (
+    CustomerMessage
     | Choose
     | Submit
     | Stop
     | Confirm
     | Decline
+    | Undo
     | RequestHuman
     | CancelHuman
-    | Identify
-    | Logout
     | Retry
     | Rate
     | CustomerTyping
-    | Ping
 )
+ClientFrame = Hello | Identify | Logout | Ping | Command
 
 
 # --- From the server. A field that is None is left out of the frame.

@@ -11,12 +11,15 @@ from django.test import Client
 from django.utils.timezone import now, timedelta
 from selectolax.lexbor import LexborHTMLParser
 
+from actions.catalogue.refund_order import RefundOrder
 from actions.models import ActionRequest, AuditEntry
+from actions.outcomes import OutcomeKind
 from actions.policies import allow_approval, change_rules, ensure_policies, policy_of
 from actions.principals import Principal
 from actions.registry import all_actions
 from actions.services import approve, confirm, propose
-from actions.testing import FakeShop, connected
+from actions.sweeping import judge_waiting
+from actions.testing import FakeShop, connected, run_queued
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message
@@ -96,8 +99,7 @@ def test_a_removed_action_is_still_listed_by_name(
     waiting: ActionRequest, approver: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = {name: action for name, action in all_actions().items() if name != "refund_order"}
-    for module in ("actions.cards", "actions.registry"):
-        monkeypatch.setattr(f"{module}.all_actions", lambda: left)
+    monkeypatch.setattr("actions.registry.code_actions", lambda: left)
     client = browser(approver)
     assert "Refund order" in words(read(client.get("/desk/approvals/"), 200))
     assert "Refund order" in words(page(client, waiting))
@@ -180,9 +182,34 @@ def test_a_colleagues_decision_is_shown_with_the_current_state(
 
 
 def test_changed_rules_end_a_request_instead_of_running_it(waiting: ActionRequest, approver: User) -> None:
-    change_rules(policy(), actor="test", approval_above=Decimal(100))
-    decide(browser(approver), waiting, "approve", waiting.digest)
+    change_rules(policy(), actor="test", max_per_order=Decimal(100))
+    tree = read(decide(browser(approver), waiting, "approve", waiting.digest), 409)
     assert state_of(waiting) == "expired"
+    assert "The refund limit for one order has been reached." in words(tree)
+
+
+def test_two_people_approve_and_see_each_other(waiting: ActionRequest, approver: User, bob: User) -> None:
+    change_rules(policy(), actor="test", second_approval_above=Decimal(160))
+    judge_waiting()
+    Membership.objects.filter(user=bob).update(role=Membership.Role.SUPERVISOR)
+    allow_approval(policy(), bob, actor="test")
+    client = browser(approver)
+    assert "Two people have to approve this." in words(page(client, waiting))
+    decide(client, waiting, "approve", waiting.digest)
+    assert state_of(waiting) == "awaiting_approval"
+    tree = page(client, waiting)
+    assert "You approved this." in words(tree) and bob.display_name in words(tree)
+    assert "Approved by Daniel Brandt" in words(page(browser(bob), waiting))
+    decide(browser(bob), waiting, "approve", waiting.digest)
+    assert state_of(waiting) == "queued" and "First approval by Daniel Brandt" in words(page(client, waiting))
+
+
+def test_a_waiting_request_shows_the_rules_in_force(waiting: ActionRequest, approver: User) -> None:
+    change_rules(policy(), actor="test", approval_above=Decimal(100), max_per_customer_year=None)
+    shown = {rule.text for rule in rules_checked(waiting)}
+    assert "Above €100.00: needs approval" in shown and "For this customer in 12 months" not in shown
+    decide(browser(approver), waiting, "approve", waiting.digest)
+    assert state_of(waiting) == "queued"
 
 
 def test_only_roles_that_can_approve_are_named_as_approvers(waiting: ActionRequest, approver: User, bob: User) -> None:
@@ -207,7 +234,7 @@ def test_approving_ones_own_request_is_refused_with_a_reason(
 def test_someone_without_the_right_sees_who_has_it(waiting: ActionRequest, approver: User, bob: User) -> None:
     client = browser(bob)
     tree = page(client, waiting)
-    assert "You cannot decide on this action. Ask one of: Daniel Brandt." in words(tree)
+    assert "You cannot decide on this action. Ask a colleague who can: Daniel Brandt." in words(tree)
     assert tree.css(".decide form") == []
     assert decide(client, waiting, "approve", waiting.digest).status_code == 403
     assert state_of(waiting) == "awaiting_approval"
@@ -234,3 +261,35 @@ def test_tabs_list_waiting_running_and_decided_requests(waiting: ActionRequest, 
     assert (listed("running"), listed("decided")) == ([], [])
     approve(waiting.pk, approver=approver, digest=waiting.digest)
     assert (listed("decide"), len(listed("running"))) == ([], 1)
+
+
+@pytest.fixture
+def unknown(waiting: ActionRequest, approver: User, shop: FakeShop, monkeypatch: pytest.MonkeyPatch) -> ActionRequest:
+    """A request whose call got no answer, to a shop that cannot be asked about it."""
+    monkeypatch.setattr(RefundOrder, "outcome", OutcomeKind.AT_MOST_ONCE)
+    approve(waiting.pk, approver=approver, digest=waiting.digest)
+    shop.faults = ["silence"]
+    run_queued()
+    return waiting
+
+
+def test_somebody_with_the_right_says_what_happened(unknown: ActionRequest, approver: User, shop: FakeShop) -> None:
+    client = browser(approver)
+    tree = page(client, unknown)
+    assert "nothing is sent again" in words(tree)
+    assert [button.text().strip() for button in tree.css(".decide button")] == [
+        "It went through", "It did not go through",
+    ]  # fmt: skip
+    refused = client.post(f"/desk/approvals/{unknown.pk}/happened/", {"reason": "x" * 501})
+    assert "At most 500 characters." in words(read(refused, 400))
+    assert state_of(unknown) == "unknown"
+    settled = client.post(f"/desk/approvals/{unknown.pk}/did-not/", {"reason": "Not in their ledger"})
+    assert (settled.status_code, state_of(unknown), shop.refunds) == (302, "failed", [])
+    assert "it did not go through" in words(page(client, unknown))
+
+
+def test_nobody_else_says_what_happened(unknown: ActionRequest, bob: User, workspace: Workspace) -> None:
+    client = browser(bob)
+    assert not page(client, unknown).css(".decide button")
+    assert client.post(f"/desk/approvals/{unknown.pk}/happened/", {}).status_code == 403
+    assert state_of(unknown) == "unknown"

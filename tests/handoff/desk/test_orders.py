@@ -1,4 +1,4 @@
-"""The customer's orders beside a conversation."""
+"""The customer's orders next to a conversation."""
 
 from collections.abc import Iterator
 

@@ -162,7 +162,7 @@ def test_large_counts_are_capped(count: int, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("moment", "shown"),
-    [((2026, 3, 2, 0, 30), "01:30"), ((2026, 3, 1, 22, 30), "1 Mar 23:30"), ((2025, 3, 2, 9, 0), "2 Mar 2025 10:00")],
+    [((2026, 3, 2, 0, 30), "01:30"), ((2026, 3, 1, 22, 30), "1 Mar, 23:30"), ((2025, 3, 2, 9, 0), "2 Mar 2025, 10:00")],
 )
 def test_a_time_shows_day_and_year_when_they_differ(
     moment: tuple[int, ...], shown: str, monkeypatch: pytest.MonkeyPatch

@@ -44,7 +44,7 @@ def test_the_summary_of_an_ended_ticket_is_of_its_own_episode(conversation: Conv
     shown = [build_summary(ticket) for ticket in Ticket.objects.order_by("pk")]
     assert [(one.wants, one.done, one.open) for one in shown] == [
         ("My zip is broken", "Nothing.", "Nothing."),
-        ("And a pole", "Bob replied.", "Nothing."),
+        ("And a pole", "Replies by Bob.", "Nothing."),
     ]
 
 

@@ -14,7 +14,7 @@ FOUND = RetrievalTrace(
 
 
 def answer_turn(conversation: Conversation, text: str, reading: RetrievalTrace | None = FOUND) -> None:
-    """Let the assistant answer what was asked, as a runner does."""
+    """Let the assistant answer the question, as a runner does."""
     claim = claim_turn("test", only=conversation.pk)
     assert claim is not None
     span = CitedSpan(uuid4(), "r", "Returns", "/help/r/", 1, 0, 5, "quote")

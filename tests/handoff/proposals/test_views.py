@@ -1,4 +1,4 @@
-"""What an agent asks a customer to confirm: filled in, looked over, sent once, and decided by other people."""
+"""An agent's proposal to a customer: filled in, reviewed, sent once, and decided by others."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -176,7 +176,7 @@ def test_an_error_is_shown_at_its_field_with_the_typed_text(shop: FakeShop, take
     moved = bobs.post(address(taken, "change_shipping_address"), coded)
     assert "such as 79102." in read(moved).css_first("input[name='address.postal_code'] + .error").text()
     long = bobs.post(address(taken), {**REFUND, "reason": "x" * 16_000, "step": "check"})
-    assert "cannot be read" in read(long).css_first("[role=alert]").text()
+    assert "could not be read" in read(long).css_first("[role=alert]").text()
     assert not ActionRequest.objects.exists()
 
 
@@ -233,4 +233,4 @@ def test_the_agent_who_proposed_cannot_approve(shop: FakeShop, ticket: Ticket, l
     assert request.state == "awaiting_approval"
     page = read(browser(lead).get(f"/desk/approvals/{request.pk}/"))
     assert "This is your own request." in page.css_first("main").text()
-    assert "proposed by Daniel Brandt at" in visible_text(page.css_first("main"))
+    assert "Proposed by Daniel Brandt," in visible_text(page.css_first("main"))

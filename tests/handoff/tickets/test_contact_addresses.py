@@ -12,8 +12,14 @@ from supportbot.chat.services import add_agent_message, add_customer_message
 from supportbot.handoff.models import Presence, Ticket
 from supportbot.handoff.tickets import services
 from supportbot.handoff.tickets.contact_addresses import addresses_in
-from supportbot.handoff.tickets.notices import INVALID_ADDRESS, SEVERAL_ADDRESSES, localized
+from supportbot.handoff.tickets.notices import (
+    INVALID_ADDRESS,
+    SEVERAL_ADDRESSES,
+    TEAM_AWAY,
+    TEAM_AWAY_WITH_ADDRESS,
+)
 from supportbot.handoff.tickets.presence import record_presence
+from supportbot.translation import text_in
 
 pytestmark = pytest.mark.django_db
 
@@ -33,8 +39,8 @@ def test_a_requested_address_is_stored_and_can_be_replaced(ticket: Ticket, conve
 
 
 def test_an_invalid_address_is_asked_for_again(ticket: Ticket, conversation: Conversation) -> None:
-    assert writes(conversation, "mara@example") == INVALID_ADDRESS["en"]
-    assert writes(conversation, f"mara@{'ü' * 60}.example") == INVALID_ADDRESS["en"]  # too long once encoded
+    assert writes(conversation, "mara@example") == INVALID_ADDRESS
+    assert writes(conversation, f"mara@{'ü' * 60}.example") == INVALID_ADDRESS  # too long once encoded
     assert writes(conversation, "My tent is torn") == "My tent is torn"
     assert Ticket.objects.get().contact_email == ""
 
@@ -86,7 +92,7 @@ def test_a_mentioned_address_gets_no_mail(ticket: Ticket, conversation: Conversa
 
 
 def test_the_customer_chooses_between_several_addresses(ticket: Ticket, conversation: Conversation) -> None:
-    assert writes(conversation, "a@b.test or c@d.test") == SEVERAL_ADDRESSES["en"]
+    assert writes(conversation, "a@b.test or c@d.test") == SEVERAL_ADDRESSES
     assert Ticket.objects.get().contact_email == ""
     writes(conversation, "My new one is c@d.test, not the old a@b.test")
     assert Ticket.objects.get().contact_email == "c@d.test"
@@ -112,7 +118,7 @@ def test_addresses_are_extracted_from_text(text: str, addresses: list[str]) -> N
 
 @pytest.mark.parametrize("text", ["a@b", "me@localhost", "a" * 300 + "@b.example", "a@b..example"])
 def test_an_undeliverable_address_is_invalid(ticket: Ticket, conversation: Conversation, text: str) -> None:
-    assert writes(conversation, text) == INVALID_ADDRESS["en"]
+    assert writes(conversation, text) == INVALID_ADDRESS
     assert Ticket.objects.get().contact_email == ""
 
 
@@ -137,7 +143,8 @@ def test_an_address_in_the_request_for_a_person_is_not_asked_for_again(
     services.request(conversation.pk, reason="customer_asked", by="assistant")
     notice = str(events_after(conversation.pk, 0)[-1].payload["text"])
     assert Ticket.objects.get().contact_email == address
-    assert (f"We will reply to {address}." in notice) if address else ("Leave your e-mail address here" in notice)
+    away = TEAM_AWAY_WITH_ADDRESS if address else TEAM_AWAY
+    assert notice == text_in("de" if "Menschen" in text or "möchte" in text else "en", away, address=address)
 
 
 def test_an_address_of_an_earlier_episode_is_ignored(conversation: Conversation, bob: User) -> None:
@@ -153,7 +160,24 @@ def test_an_address_of_an_earlier_episode_is_ignored(conversation: Conversation,
 
 
 @pytest.mark.parametrize(
-    ("locale", "language"), [("de", "de"), ("de-AT", "de"), ("de_AT", "de"), ("fr", "fr"), ("sv", "en")]
+    ("text", "away", "noted"),
+    [
+        ("Chcę porozmawiać z konsultantem, proszę.", "Nasz zespół jest teraz niedostępny.", "Dziękujemy. Odpowiemy na"),
+        (
+            "Quero falar com uma pessoa da vossa equipa.",
+            "A nossa equipa não está disponível",
+            "Obrigado.",
+        ),
+        ("Lütfen bir temsilciyle görüşmek istiyorum.", "Ekibimize şu anda ulaşılamıyor.", "Teşekkürler."),
+        ("أريد التحدث إلى أحد الموظفين من فضلكم", "فريقنا غير متاح", "شكرًا لكم."),
+    ],
 )
-def test_the_question_uses_the_customers_language(locale: str, language: str) -> None:
-    assert localized(INVALID_ADDRESS, locale) == INVALID_ADDRESS[language]
+def test_the_customers_language_counts_not_the_pages(
+    conversation: Conversation, text: str, away: str, noted: str
+) -> None:
+    """The page is in English. An address is in no language, so what was written before it counts."""
+    add_customer_message(conversation.pk, text=text, client_id="1")
+    services.request(conversation.pk, reason="customer_asked", by="customer")
+    notices = [event.payload["text"] for event in events_after(conversation.pk, 0) if event.event == "message"]
+    assert notices[-1].startswith(away)
+    assert writes(conversation, "mara@example.com").startswith(noted)

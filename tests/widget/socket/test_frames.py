@@ -87,6 +87,8 @@ BAD_FRAMES = [
     ({"type": "rate", "score": 4, "comment": "half \ud83d"}, "invalid_frame", "comment"),
     ({"type": "rate", "score": 4, "comment": "x" * 1_001}, "invalid_frame", "comment"),
     ({"type": "rate", "score": 4, "message": "17"}, "invalid_frame", "message"),
+    ({"type": "rate", "score": 1, "reason": "rude"}, "invalid_frame", "reason"),
+    ({"type": "rate", "score": 1, "reason": ["wrong"]}, "invalid_frame", "reason"),
     ({"type": "retry", "message": "{" + SOME_ID + "}"}, "invalid_frame", "message"),
     ({"type": "confirm", "request": SOME_ID}, "invalid_frame", "digest"),
     ({"type": "confirm", "request": SOME_ID, "digest": "yes"}, "invalid_frame", "digest"),

@@ -10,12 +10,12 @@ from uuid import uuid4
 import pytest
 
 from supportbot.chat.signals import Delta, EventView, NewEvent
+from supportbot.strictjson import BadJson, loads
 from supportbot.widget.errors import FrameError
 from supportbot.widget.socket import protocol
 from supportbot.widget.socket.parsing import FRAMES, parse_client_frame
 from supportbot.widget.socket.rate_limit import TokenBucket
 from supportbot.widget.socket.send_queue import MAX_BYTES, MAX_ITEMS, Close, SendQueue
-from supportbot.widget.strictjson import BadJson, loads
 from tests.widget.page import CLIENT_FRAMES, SERVER_FRAMES, schema
 
 ID = str(uuid4())
@@ -28,12 +28,14 @@ GOOD: list[dict[str, Any]] = [
     {"type": "stop"},
     {"type": "confirm", "request": ID, "digest": "0" * 64},
     {"type": "decline", "request": ID},
+    {"type": "undo", "request": ID},
     {"type": "request_human", "reason": "Please"},
     {"type": "cancel_human"},
     {"type": "identify", "token": "a.b.c"},
     {"type": "logout"},
     {"type": "retry", "message": ID},
     {"type": "rate", "score": 5, "comment": "Fine", "message": ID},
+    {"type": "rate", "score": 1, "message": ID, "reason": "off_topic"},
     {"type": "typing"},
     {"type": "ping"},
 ]

@@ -142,7 +142,7 @@ def _says(conversation: str) -> None:
 
 @pytest.mark.django_db(transaction=True)
 async def test_a_customer_can_stop_waiting(server: str, channel: NewChannel) -> None:
-    """The assistant takes over again, and does not answer what was written to an agent."""
+    """The assistant takes over again, and does not answer messages to an agent."""
     granted = await db(ticket, channel)
     async with greeted(server, granted) as socket:
         mine = await db(_ask, granted["conversation"])

@@ -1,6 +1,7 @@
 """Files, health, and what is answered where nothing is, to a program as to a person."""
 
 import mimetypes
+import re
 from pathlib import Path
 
 from django.db import connection
@@ -14,6 +15,11 @@ from shop.views.doors import only
 
 # The pages' few own files, read once: a name is looked up among these and never becomes a path.
 _FILES = {file.name: file.read_bytes() for file in (Path(__file__).parents[1] / "static").iterdir()}
+_DRAWING = re.compile(r'<symbol id="([a-z]+)"(.*?)</symbol>', re.DOTALL)
+_PICTURES = {
+    name: f'<svg xmlns="http://www.w3.org/2000/svg"{drawing}</svg>'
+    for name, drawing in _DRAWING.findall(_FILES["drawings.svg"].decode())
+}
 _FOR_PROGRAMS = ("/api/", "/merchant/", "/healthz", "/account/chat-token")
 
 
@@ -29,6 +35,14 @@ def static(request: HttpRequest, name: str) -> HttpResponse:
     if name not in _FILES:
         raise Http404
     return HttpResponse(_FILES[name], content_type=mimetypes.guess_type(name)[0])
+
+
+@only("GET")
+def picture(request: HttpRequest, name: str) -> HttpResponse:
+    """Return one of the drawings as a picture of its own."""
+    if name not in _PICTURES:
+        raise Http404
+    return HttpResponse(_PICTURES[name], content_type="image/svg+xml")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import User, Workspace
@@ -11,16 +12,19 @@ from supportbot.accounts.services import issue_api_key
 
 
 class Command(WorkspaceCommand):
-    help = "Create an API key; it is printed once and stored hashed."
+    help = gettext_noop("Create an API key; it is printed once and stored hashed.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("name", help="what the key is for")
+        parser.add_argument("name", help=gettext("what the key is for"))
         parser.add_argument(
-            "--scope", action="append", default=[], help=f"may be repeated; one of {', '.join(sorted(SCOPES))}"
+            "--scope",
+            action="append",
+            default=[],
+            help=gettext("may be repeated; one of {scopes}").format(scopes=", ".join(sorted(SCOPES))),
         )
         parser.add_argument(
-            "--user", default="", metavar="USERNAME", help="the person the key acts as (default: a service)"
+            "--user", default="", metavar="USERNAME", help=gettext("the person the key acts as (default: a service)")
         )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
@@ -33,7 +37,9 @@ def _member(workspace: Workspace, username: str) -> User:
     user = User.objects.filter(username=username, memberships__workspace=workspace).first()
     if user is None:
         raise CommandError(
-            f"{username} is not a member of {workspace.slug}. `manage.py user_create` creates an account, `member_add` "
-            "adds an existing one."
+            gettext(
+                "{username} is not a member of {slug}. `manage.py user_create` creates an account, `member_add` adds "
+                "an existing one."
+            ).format(username=username, slug=workspace.slug)
         )
     return user

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
@@ -10,11 +11,13 @@ from supportbot.accounts.services import revoke_api_key
 
 
 class Command(WorkspaceCommand):
-    help = "Revoke an API key at once."
+    help = gettext_noop("Revoke an API key at once.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("prefix", metavar="PREFIX", help="the key up to its second underscore, as in sk_1a2b3c4d")
+        parser.add_argument(
+            "prefix", metavar="PREFIX", help=gettext("the key up to its second underscore, as in sk_1a2b3c4d")
+        )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         key = revoke_api_key(options["prefix"])

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.embedding import snippet
@@ -11,7 +12,9 @@ from supportbot.accounts.services import create_channel
 
 
 class Command(WorkspaceCommand):
-    help = "Create a channel; prints its public key, the signing secret for identities (once) and the embed code."
+    help = gettext_noop(
+        "Create a channel; prints its public key, the signing secret for identities (once) and the embed code."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -21,7 +24,7 @@ class Command(WorkspaceCommand):
             action="append",
             default=[],
             metavar="URL",
-            help="a site that embeds the widget; may be repeated",
+            help=gettext("a site that embeds the widget; may be repeated"),
         )
         parser.add_argument("--locale", default="")
         parser.add_argument("--greeting", default="")
@@ -38,5 +41,5 @@ class Command(WorkspaceCommand):
             "workspace": workspace.slug,
             "channel": new.channel.key,
             "identity_secret": new.identity_secret,
-            "snippet": snippet(new.channel.key),
+            "snippet": snippet(new.channel),
         }

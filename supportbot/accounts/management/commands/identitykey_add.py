@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.identitykeys import add_identity_key, add_public_key, channel_named
@@ -11,18 +12,18 @@ from supportbot.accounts.models import Workspace
 
 
 class Command(WorkspaceCommand):
-    help = (
+    help = gettext_noop(
         "Add a signing key to a channel: a secret (HS256), printed once and stored encrypted, or a public key (ES256)."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("channel", metavar="CHANNEL", help="the channel's public key, pk_…")
+        parser.add_argument("channel", metavar="CHANNEL", help=gettext("the channel's public key, pk_…"))
         parser.add_argument(
             "--public-key",
             metavar="FILE",
             type=Path,
-            help="your own public key (PEM, P-256), for tokens signed with ES256",
+            help=gettext("your own public key (PEM, P-256), for tokens signed with ES256"),
         )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
@@ -38,6 +39,8 @@ def _read(path: Path) -> str:
     try:
         return path.read_text("ascii")
     except OSError as error:
-        raise CommandError(f"{path} cannot be read: {error.strerror}.") from error
+        raise CommandError(
+            gettext("{path} cannot be read: {strerror}.").format(path=path, strerror=error.strerror)
+        ) from error
     except UnicodeDecodeError as error:
-        raise CommandError(f"{path} is not a PEM file.") from error
+        raise CommandError(gettext("{path} is not a PEM file.").format(path=path)) from error

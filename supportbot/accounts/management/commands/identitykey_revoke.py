@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.identitykeys import channel_named, revoke_identity_key
@@ -10,12 +11,12 @@ from supportbot.accounts.models import Workspace
 
 
 class Command(WorkspaceCommand):
-    help = "Revoke a channel's signing key at once."
+    help = gettext_noop("Revoke a channel's signing key at once.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("channel", metavar="CHANNEL", help="the channel's public key, pk_…")
-        parser.add_argument("kid", metavar="KID", help="the key's name; the first one is 1")
+        parser.add_argument("channel", metavar="CHANNEL", help=gettext("the channel's public key, pk_…"))
+        parser.add_argument("kid", metavar="KID", help=gettext("the key's name; the first one is 1"))
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         channel = channel_named(options["channel"])

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext_noop
 
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Membership, Workspace
@@ -10,7 +11,7 @@ from supportbot.accounts.people import add_existing_person
 
 
 class Command(WorkspaceCommand):
-    help = "Give an existing account a role in the workspace, replacing the one it has there."
+    help = gettext_noop("Give an existing account a role in the workspace, replacing the one it has there.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -4,6 +4,7 @@ import secrets
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Membership, Workspace
@@ -11,13 +12,13 @@ from supportbot.accounts.people import create_person
 
 
 class Command(WorkspaceCommand):
-    help = "Create a team member of the workspace and print their generated password."
+    help = gettext_noop("Create a team member of the workspace and print their generated password.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("username")
         parser.add_argument("--role", required=True, choices=Membership.Role.values)
-        parser.add_argument("--name", default="", help="how customers and colleagues see them")
+        parser.add_argument("--name", default="", help=gettext("how customers and colleagues see them"))
         parser.add_argument("--email", default="")
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:

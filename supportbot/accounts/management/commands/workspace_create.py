@@ -3,19 +3,20 @@
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import ProductCommand
 from supportbot.accounts.services import create_workspace
 
 
 class Command(ProductCommand):
-    help = "Create a workspace."
+    help = gettext_noop("Create a workspace.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("name")
         parser.add_argument(
-            "--slug", default="", help="short name for addresses and commands (default: derived from the name)"
+            "--slug", default="", help=gettext("short name for addresses and commands (default: derived from the name)")
         )
         parser.add_argument("--locale", default="en")
         parser.add_argument("--currency", default="EUR")

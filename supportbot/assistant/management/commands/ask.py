@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
@@ -12,14 +13,16 @@ from supportbot.assistant.asking import ask, conversation_to_ask_in
 
 
 class Command(WorkspaceCommand):
-    help = "Ask the assistant one question, as a customer would, and print the answer with its sources."
+    help = gettext_noop("Ask the assistant one question, as a customer would, and print the answer with its sources.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("text", help="what the customer says")
-        parser.add_argument("--customer", default="", metavar="ID", help="the merchant's id of a signed-in customer")
-        parser.add_argument("--conversation", metavar="ID", help="continue this conversation")
-        parser.add_argument("--locale", default="", help="language of the conversation, such as en or de")
+        parser.add_argument("text", help=gettext("what the customer says"))
+        parser.add_argument(
+            "--customer", default="", metavar="ID", help=gettext("the merchant's id of a signed-in customer")
+        )
+        parser.add_argument("--conversation", metavar="ID", help=gettext("continue this conversation"))
+        parser.add_argument("--locale", default="", help=gettext("language of the conversation, such as en or de"))
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         conversation = conversation_to_ask_in(
@@ -29,7 +32,7 @@ class Command(WorkspaceCommand):
         )
         asked = asyncio.run(ask(conversation, options["text"]))
         if "text" not in asked.payload:
-            raise CommandError(f"The answer failed: {asked.payload['code']}.")
+            raise CommandError(gettext("The answer failed: {payload}.").format(payload=asked.payload["code"]))
         return {
             "answer": asked.payload["text"],
             "citations": asked.payload["citations"],
@@ -53,4 +56,6 @@ def _uuid_or_none(text: str | None) -> UUID | None:
     try:
         return UUID(text) if text else None
     except ValueError as error:
-        raise CommandError(f"--conversation {text!r} is not a valid conversation id.") from error
+        raise CommandError(
+            gettext("--conversation “{text}” is not a valid conversation id.").format(text=text)
+        ) from error

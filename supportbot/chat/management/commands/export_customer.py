@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
@@ -11,16 +12,16 @@ from supportbot.chat.personaldata import Encoder, customer_named, export_of
 
 
 class Command(WorkspaceCommand):
-    help = "Print everything stored about one customer, as JSON (with or without --json), by table."
+    help = gettext_noop("Print everything stored about one customer, as JSON (with or without --json), by table.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("customer", metavar="ID", help="the customer's id, ours or the merchant's")
+        parser.add_argument("customer", metavar="ID", help=gettext("the customer's id, ours or the merchant's"))
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         customer = customer_named(options["customer"])
         held = export_of(customer)
-        # Times, ids and amounts in the form they have in JSON, whoever prints it.
+        # Times, ids and amounts in their JSON form.
         readable: dict[str, Any] = json.loads(json.dumps(held, cls=Encoder))
         return {"workspace": workspace.slug, "customer": str(customer.pk), "held": readable}
 

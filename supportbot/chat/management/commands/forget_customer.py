@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
@@ -11,14 +12,14 @@ from supportbot.chat.personaldata import customer_named
 
 
 class Command(WorkspaceCommand):
-    help = (
+    help = gettext_noop(
         "Erase a customer, their conversations and everything that belongs to them, for good. Records of money stay, "
         "with ids that no longer exist. Exports, sent e-mails and backups are not affected."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("customer", metavar="ID", help="the customer's id, ours or the merchant's")
+        parser.add_argument("customer", metavar="ID", help=gettext("the customer's id, ours or the merchant's"))
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         customer = customer_named(options["customer"])

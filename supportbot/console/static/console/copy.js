@@ -1,5 +1,7 @@
 // A button that copies the field it names. It is hidden until this script can make it work.
 
+import { gettext } from "../desk/text.js";
+
 // A secret's page is the answer to the form that made it: loading it again would make another one.
 const once = document.querySelector("[data-then]");
 if (once) history.replaceState(null, "", once.dataset.then);
@@ -12,9 +14,9 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     field.select();
     try {
       await navigator.clipboard.writeText(field.value);
-      words.textContent = "Copied";
+      words.textContent = gettext("Copied");
     } catch {
-      words.textContent = "Press Ctrl C"; // no clipboard without https: the text is selected
+      words.textContent = gettext("Press Ctrl C"); // no clipboard without https: the text is selected
     }
   });
 }

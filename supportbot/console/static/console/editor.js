@@ -1,12 +1,16 @@
 // The editor: preview while one types, words kept in the browser until they are saved, what the assistant would answer,
 // and, after publishing, when the article is searchable. Without this script the page is a plain form that works.
 
+import { gettext } from "../desk/text.js";
+import { writeMarkdown } from "./markdown.js";
+
 const PREVIEW_AFTER_MS = 250;
 const KEEP_AFTER_MS = 500;
+const SEND_AFTER_MS = 1500;
 const LOOK_EVERY_MS = 700;
 const LOOK_FOR_MS = 60000;
-const NO_ANSWER = "No response. Try again in a moment.";
-const LOGGED_OUT = "You have been logged out. Your text is kept in this browser. Reload the page and log in.";
+const NO_ANSWER = gettext("No response. Try again in a moment.");
+const LOGGED_OUT = gettext("You have been logged out. Your text is kept in this browser. Reload the page and log in.");
 
 const page = document.getElementById("ed");
 const form = document.getElementById("editor");
@@ -17,9 +21,11 @@ const pane = document.getElementById("pane-preview");
 const token = form.elements.csrfmiddlewaretoken.value;
 const place = `article-draft:${page.dataset.place}`;
 const SENT = "article-sent"; // whose words the form took along: the page it leads to says whether they were saved
+const mayWrite = !body.readOnly;
 const began = { title: title.value, body: body.value };
 
 let isSending = false;
+let sending = null;
 let previewed = 0;
 let trouble = ""; // why the last question to the server had no answer
 
@@ -37,36 +43,47 @@ function show(target, html) {
   target.replaceChildren(...read.body.childNodes);
 }
 
-// ---- unsaved words stay in this browser ----
+// ---- unsaved words stay in this browser at once, and soon after on the server, for another device ----
 
 const keep = later(() => {
   try {
-    if (isChanged()) localStorage.setItem(place, JSON.stringify({ title: title.value, body: body.value, on: page.dataset.revision }));
+    if (isChanged()) localStorage.setItem(place, JSON.stringify({ title: title.value, body: body.value, on: page.dataset.revision, at: Date.now() }));
     else localStorage.removeItem(place);
-    saved.textContent = isChanged() ? "Not saved yet, kept in this browser" : "";
+    saved.textContent = isChanged() ? gettext("Not saved yet, kept in this browser") : "";
   } catch {
-    saved.textContent = "Not saved yet"; // no storage here: the warning on leaving is all there is
+    saved.textContent = gettext("Not saved yet"); // no storage here, but the server's
   }
 }, KEEP_AFTER_MS);
+
+const send = later(async () => {
+  if (isSending || !mayWrite) return;
+  const fields = Object.fromEntries(new FormData(form));
+  for (const name of ["csrfmiddlewaretoken", "override"]) delete fields[name];
+  const told = isChanged() ? fields : { forget: "1" };
+  sending = new AbortController();
+  try {
+    const headers = { "X-CSRFToken": token };
+    const answer = await fetch(page.dataset.autosave, { method: "POST", headers, body: new URLSearchParams(told), signal: sending.signal });
+    if (answer.ok && !answer.redirected && isChanged()) saved.textContent = gettext("Not saved yet, kept on the server");
+  } catch {
+    // no network: this browser keeps the words until the next change is sent
+  }
+}, SEND_AFTER_MS);
 
 function isChanged() {
   return title.value !== began.title || body.value !== began.body;
 }
 
 function offerKept() {
-  let kept = null;
-  try {
-    kept = JSON.parse(localStorage.getItem(place) ?? "null");
-  } catch {
-    return; // unreadable or no storage: nothing to offer
-  }
+  const kept = newestKept();
   if (!kept || (kept.title === title.value && kept.body === body.value)) return forget();
   const note = document.getElementById("kept");
   note.hidden = false;
   document.getElementById("bring-back").addEventListener("click", () => {
+    for (const [name, value] of Object.entries(kept.values ?? {})) fill(form.elements[name], value);
     title.value = kept.title;
     body.value = kept.body;
-    form.elements.based_on.value = kept.on; // saved over a colleague's newer words only once that was said
+    form.elements.based_on.value = kept.on ?? ""; // saved over a colleague's newer words only once that was said
     note.hidden = true;
     changed();
     body.focus();
@@ -74,8 +91,29 @@ function offerKept() {
   document.getElementById("drop-kept").addEventListener("click", () => {
     note.hidden = true;
     forget();
+    post(page.dataset.autosave, { forget: "1" });
     body.focus();
   });
+}
+
+/** Return what was kept here or on the server, whichever is newer. */
+function newestKept() {
+  const stored = document.getElementById("unsaved");
+  const there = stored && JSON.parse(stored.textContent);
+  const fromServer = there && { ...there, title: there.values.title, body: there.values.body };
+  let here = null;
+  try {
+    here = JSON.parse(localStorage.getItem(place) ?? "null");
+  } catch {
+    // unreadable or no storage
+  }
+  return here && (!fromServer || (here.at ?? 0) >= fromServer.at - SEND_AFTER_MS) ? here : fromServer;
+}
+
+function fill(field, value) {
+  if (!field || field.type === "hidden") return;
+  if (field.type === "checkbox") field.checked = value === "on";
+  else field.value = value;
 }
 
 function forget(where = place) {
@@ -98,11 +136,13 @@ function forgetWhatWasSaved() {
 function changed() {
   render();
   keep();
+  send();
 }
 
 for (const field of [title, body]) field.addEventListener("input", changed);
 form.addEventListener("submit", () => {
   isSending = true;
+  sending?.abort(); // would arrive after the save and be offered again
   try {
     sessionStorage.setItem(SENT, place);
   } catch {
@@ -117,41 +157,13 @@ forgetWhatWasSaved();
 if (document.getElementById("refusal")) began.body = null;
 else offerKept();
 
-// ---- marks of Markdown ----
+document.addEventListener("keydown", (event) => {
+  if (!(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || event.key.toLowerCase() !== "s" || !mayWrite) return;
+  event.preventDefault();
+  form.requestSubmit(document.querySelector("[form=editor][value=save]"));
+});
 
-const MARKS = {
-  heading: { before: "\n## ", after: "\n", words: "Heading" },
-  bold: { before: "**", after: "**", words: "bold" },
-  list: { before: "\n- ", after: "\n", words: "item" },
-  link: { before: "[", after: "](https://)", words: "words" },
-  table: { before: "\n| ", after: " | |\n| --- | --- |\n| | |\n", words: "Heading" },
-};
-
-function mark(name) {
-  const { before, after, words } = MARKS[name];
-  const { selectionStart: from, selectionEnd: to } = body;
-  const text = body.value.slice(from, to) || words;
-  body.focus();
-  body.setRangeText(before + text + after, from, to, "end");
-  body.setSelectionRange(from + before.length, from + before.length + text.length);
-  changed();
-}
-
-const toolbar = document.querySelector(".tb");
-if (toolbar) {
-  toolbar.hidden = false;
-  toolbar.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-mark]");
-    if (button) mark(button.dataset.mark);
-  });
-  body.addEventListener("keydown", (event) => {
-    if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
-    const name = { b: "bold", k: "link" }[event.key.toLowerCase()];
-    if (!name) return;
-    event.preventDefault();
-    mark(name);
-  });
-}
+if (mayWrite) writeMarkdown({ body, toolbar: document.querySelector(".tb"), addresses: page.dataset, token, told: saved });
 
 // ---- tabs ----
 
@@ -193,7 +205,7 @@ asking.addEventListener("submit", async (event) => {
   event.preventDefault();
   const button = document.getElementById("ask-now");
   button.disabled = true;
-  status.textContent = "Asking twice: with the live articles and with this text.";
+  status.textContent = gettext("Asking twice: with the live articles and with this text.");
   const fields = Object.fromEntries(new FormData(asking));
   for (const name of ["title", "body", "locale", "audience"]) fields[name] = form.elements[name].value;
   const answer = await post(page.dataset.ask, fields);
@@ -210,13 +222,13 @@ async function follow() {
     const state = await look();
     if (!state || state.state !== "live") return;
     if (state.is_searchable) {
-      saved.textContent = "Searchable";
+      saved.textContent = gettext("Searchable");
       return;
     }
-    saved.textContent = `Getting ready for search, ${state.done} of ${state.passages} passages`;
+    saved.textContent = gettext("Getting ready for search, {done} of {total} passages", { done: state.done, total: state.passages });
     await new Promise((next) => setTimeout(next, LOOK_EVERY_MS));
   }
-  saved.textContent = "Found by its words; by its meaning once it has been indexed";
+  saved.textContent = gettext("Found by its words; by its meaning once it has been indexed");
 }
 
 async function look() {

@@ -1,6 +1,8 @@
 // Import: every file travels by itself, first to be checked, then to be stored. A file that fails says why in its row and
 // holds up no other one. Leaving the page loses nothing that is stored; what was not sent yet is simply not imported.
 
+import { LANGUAGE, gettext, ngettext } from "../desk/text.js";
+
 const AT_ONCE = 3;
 const LOOK_EVERY_MS = 1000;
 const LOOK_FOR_MS = 120000;
@@ -66,16 +68,16 @@ async function check(files) {
   rows.replaceChildren(...entries.map((entry) => entry.row));
   report.hidden = false;
   go.hidden = cancel.hidden = true;
-  heading.textContent = "Checking";
+  heading.textContent = gettext("Checking");
   told.textContent = "";
   await each(entries, (entry) => send(entry, "check"));
   markDoubles();
   rows.prepend(...entries.filter((entry) => !entry.isGood).map((entry) => entry.row)); // what wants somebody is seen first
   const counts = countOf(entries);
-  heading.textContent = "Preview of the import";
+  heading.textContent = gettext("Preview of the import");
   told.textContent = inWords(counts);
   const articles = counts.new + counts.updated;
-  go.textContent = `Import ${articles} ${articles === 1 ? "item" : "items"}`;
+  go.textContent = ngettext("Import {number} item", "Import {number} items", articles);
   go.hidden = !articles;
   cancel.hidden = false;
 }
@@ -85,8 +87,8 @@ async function store() {
   const good = entries.filter(isNews);
   const articles = [];
   go.hidden = cancel.hidden = true;
-  heading.textContent = `Importing ${good.length} ${good.length === 1 ? "file" : "files"}`;
-  told.textContent = "You can leave this page. What has been stored stays; files not sent yet are not imported.";
+  heading.textContent = ngettext("Importing {number} file", "Importing {number} files", good.length);
+  told.textContent = gettext("You can leave this page. What has been stored stays; files not sent yet are not imported.");
   await each(good, async (entry) => {
     const facts = await send(entry, how);
     entry.articles = facts?.articles ?? [];
@@ -94,10 +96,18 @@ async function store() {
   });
   const failed = entries.filter((entry) => !entry.isGood).length;
   const same = entries.filter((entry) => entry.isGood && !good.includes(entry)).length;
-  heading.textContent = `Imported ${good.filter((entry) => entry.isGood).length} of ${entries.length} files`;
-  told.textContent = failed ? `${failed} could not be read; the others are not affected.` : "Every file was read.";
-  if (same) told.textContent += ` ${same} unchanged, left as they are.`;
-  cancel.textContent = "Import more";
+  const done = good.filter((entry) => entry.isGood).length;
+  heading.textContent = gettext("Imported files: {done} of {total}", { done, total: entries.length });
+  told.textContent = failed
+    ? ngettext(
+        "{number} file could not be read; the others are not affected.",
+        "{number} files could not be read; the others are not affected.",
+        failed,
+      )
+    : gettext("Every file was read.");
+  const rest = gettext("Unchanged: {number}.", { number: same });
+  if (same) told.textContent += ` ${rest}`;
+  cancel.textContent = gettext("Import more");
   cancel.hidden = false;
   if (how === "publish") await follow(good, articles);
 }
@@ -111,11 +121,11 @@ async function follow(good, articles) {
     const answer = await ask(form.dataset.state, body);
     const done = new Set(answer?.searchable ?? []);
     for (const entry of good) {
-      if (entry.articles?.length && entry.articles.every((id) => done.has(id))) stateOf(entry, "ok", "Searchable");
+      if (entry.articles?.length && entry.articles.every((id) => done.has(id))) stateOf(entry, "ok", gettext("Searchable"));
     }
     told.dataset.searchable = done.size;
     if (done.size === articles.length) {
-      heading.textContent += ", all searchable";
+      heading.textContent = gettext("{text}, all searchable", { text: heading.textContent });
       return;
     }
     await new Promise((later) => setTimeout(later, LOOK_EVERY_MS));
@@ -149,10 +159,11 @@ function send(entry, how) {
     request.setRequestHeader("Accept", "application/json");
     request.setRequestHeader("X-CSRFToken", form.elements.csrfmiddlewaretoken.value);
     request.upload.addEventListener("progress", (event) => {
-      if (event.lengthComputable) stateOf(entry, "", `Sending, ${Math.round((100 * event.loaded) / event.total)} %`);
+      const share = (event.loaded / event.total).toLocaleString(LANGUAGE, { style: "percent" });
+      if (event.lengthComputable) stateOf(entry, "", gettext("Sending, {share}", { share }));
     });
     request.addEventListener("load", () => settled(take(entry, how, request)));
-    request.addEventListener("error", () => settled(refuse(entry, "The connection was lost. Choose the file again.")));
+    request.addEventListener("error", () => settled(refuse(entry, gettext("The connection was lost. Choose the file again."))));
     request.send(body);
   });
 }
@@ -162,24 +173,41 @@ function take(entry, how, request) {
   try {
     facts = JSON.parse(request.responseText);
   } catch {
-    return refuse(entry, "The response could not be read. You may have been logged out. Reload the page.");
+    return refuse(entry, gettext("The response could not be read. You may have been logged out. Reload the page."));
   }
   if (request.status !== 200) return refuse(entry, facts.message);
   entry.items = facts.items;
   const bad = facts.items.filter((item) => item.outcome === "failed");
   entry.isGood = facts.items.length > bad.length;
-  if (!entry.isGood) return refuse(entry, bad[0]?.message ?? "The file contains nothing to import.");
+  if (!entry.isGood) return refuse(entry, bad[0]?.message ?? gettext("There is nothing to import in this file."));
   const first = facts.items.find((item) => item.outcome !== "failed");
-  entry.row.children[1].textContent = facts.items.length === 1 ? first.title : `${facts.items.length - bad.length} articles`;
-  const words = how === "check" ? first.words : how === "draft" ? "Saved as a draft" : "Stored, getting ready for search";
-  stateOf(entry, how === "draft" ? "ok" : "", bad.length ? `${words}; ${bad.length} lines not read: ${bad[0].message}` : words);
+  entry.row.children[1].textContent = facts.items.length === 1
+    ? first.title
+    : ngettext("{number} article", "{number} articles", facts.items.length - bad.length);
+  const words = how === "check" ? first.words : how === "draft" ? gettext("Saved as a draft") : gettext("Stored, getting ready for search");
+  stateOf(entry, how === "draft" ? "ok" : "", bad.length
+    ? ngettext("{words}; {number} line not read: {why}", "{words}; {number} lines not read: {why}", bad.length, {
+        words,
+        why: bad[0].message,
+      })
+    : words);
+  for (const note of facts.items.flatMap((item) => item.notes)) tell(entry, note);
   return facts;
+}
+
+// What was left out of a file, or guessed.
+function tell(entry, note) {
+  const line = document.createElement("span");
+  line.className = "why";
+  line.dir = "auto";
+  line.textContent = note;
+  entry.row.lastElementChild.append(" ", line);
 }
 
 function refuse(entry, why) {
   entry.isGood = false;
   entry.row.classList.add("wrong");
-  stateOf(entry, "bad", "Not read", why);
+  stateOf(entry, "bad", gettext("Not read"), why);
   return null;
 }
 
@@ -189,7 +217,8 @@ function markDoubles() {
   for (const entry of entries) {
     for (const item of entry.items) {
       if (!entry.isGood || item.outcome === "failed") continue;
-      if (owners.has(item.id)) refuse(entry, `The id ${item.id} is already that of ${owners.get(item.id)}. Give one of the two another.`);
+      const double = { id: item.id, file: owners.get(item.id) };
+      if (double.file) refuse(entry, gettext("The id {id} is already used by {file}. Change one of the two.", double));
       else owners.set(item.id, entry.path);
     }
   }
@@ -201,7 +230,8 @@ function isNews(entry) {
 }
 
 function inWords({ new: fresh, updated, unchanged, failed }) {
-  return `${fresh} new, ${updated} ${updated === 1 ? "update" : "updates"}, ${unchanged} unchanged, ${failed} cannot be read.`;
+  const counts = { new: fresh, updated, unchanged, failed };
+  return gettext("New: {new}, updates: {updated}, unchanged: {unchanged}, not readable: {failed}.", counts);
 }
 
 function countOf(list) {
@@ -215,7 +245,7 @@ function countOf(list) {
 
 function newRow(path) {
   const row = document.createElement("tr");
-  for (const text of [path, "", "Waiting"]) {
+  for (const text of [path, "", gettext("Waiting")]) {
     const cell = document.createElement("td");
     cell.textContent = text;
     cell.dir = "auto";

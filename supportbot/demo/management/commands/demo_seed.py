@@ -2,6 +2,8 @@
 
 from typing import Any, cast
 
+from django.utils.translation import gettext_noop
+
 from supportbot.accounts.commands import ProductCommand
 from supportbot.demo.workspace import seed
 from supportbot.installation.plan import plan_from_environment
@@ -9,7 +11,7 @@ from supportbot.installation.runtime import ensure_secrets
 
 
 class Command(ProductCommand):
-    help = "Create the demo workspace or bring it up to date. Changes made by people are kept."
+    help = gettext_noop("Create the demo workspace or bring it up to date. Changes made by people are kept.")
 
     def facts(self, options: dict[str, Any]) -> dict[str, Any]:
         plan = plan_from_environment()

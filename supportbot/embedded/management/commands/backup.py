@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import ProductCommand
 from supportbot.embedded.backup import back_up
@@ -13,13 +14,13 @@ from supportbot.installation.runtime import NOT_RUNNING
 
 
 class Command(ProductCommand):
-    help = "Back up the database and the secrets of the running installation to one new file."
+    help = gettext_noop("Back up the database and the secrets of the running installation to one new file.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("file", type=Path, metavar="FILE", help="a file that does not exist yet")
+        parser.add_argument("file", type=Path, metavar="FILE", help=gettext("a file that does not exist yet"))
         parser.add_argument(
-            "--without-secrets", action="store_true", help="leave out secrets.json, if you keep it elsewhere"
+            "--without-secrets", action="store_true", help=gettext("leave out secrets.json, if you keep it elsewhere")
         )
 
     def facts(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -27,7 +28,8 @@ class Command(ProductCommand):
         if not settings.DATABASE_URL:
             raise CommandError(NOT_RUNNING)
         try:
-            about = back_up(settings.DATABASE_URL, settings.DATA_DIR, file, with_secrets=not options["without_secrets"])
+            address = settings.DATABASE_OWNER_URL or settings.DATABASE_URL
+            about = back_up(address, settings.DATA_DIR, file, with_secrets=not options["without_secrets"])
         except InstallationError as refusal:
             raise CommandError(str(refusal)) from refusal
         return {
@@ -40,8 +42,10 @@ class Command(ProductCommand):
 
     def words(self, facts: dict[str, Any]) -> str:
         warning = (
-            "It contains every secret of the installation. Keep it where nobody else can read it."
+            gettext("It contains every secret of the installation. Keep it where nobody else can read it.")
             if facts["has_secrets"]
-            else "Restoring it needs the secrets (secrets.json, or SECRET_KEY and FIELD_KEYS). Keep them separately."
+            else gettext(
+                "Restoring it needs the secrets (secrets.json, or SECRET_KEY and FIELD_KEYS). Keep them separately."
+            )
         )
         return f"{super().words(facts)}\n{warning}"

@@ -2,25 +2,45 @@
 
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext, gettext_noop
 
+from supportbot.commands import TranslatedCommand
 from supportbot.embedded.checks import check_index, check_model_answers, check_ports_free, machine_checks, run_checks
 from supportbot.embedded.datadir import DataDir
 from supportbot.embedded.demo import check_demo
 from supportbot.embedded.process_registry import ProcessRegistry
 from supportbot.installation.plan import Plan, plan_from_environment
 
+# What `machine_checks` and this command call their checks; JSON has these names in English.
+NAMES: Final = (
+    gettext_noop("settings"),
+    gettext_noop("ports"),
+    gettext_noop("ports free"),
+    gettext_noop("data directory"),
+    gettext_noop("disk"),
+    gettext_noop("embedder"),
+    gettext_noop("database"),
+    gettext_noop("schema"),
+    gettext_noop("roles"),
+    gettext_noop("broker"),
+    gettext_noop("model"),
+    gettext_noop("index"),
+)
 
-class Command(BaseCommand):
-    help = "Check ports, disk, data directory, packages, processor, database, broker, model and index."
+
+class Command(TranslatedCommand):
+    help = gettext_noop("Check ports, disk, data directory, packages, processor, database, broker, model and index.")
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+        parser.add_argument("--json", action="store_true", help=gettext("print the findings as JSON"))
         parser.add_argument(
-            "--no-demo", action="store_true", help="check for a start without the demo workspace and the demo shop"
+            "--no-demo",
+            action="store_true",
+            help=gettext("check for a start without the demo workspace and the demo shop"),
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -38,10 +58,11 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps([asdict(finding) for finding in findings]))
         else:
             for finding in findings:
-                self.stdout.write(f"{'ok    ' if finding.is_well else 'FAILED'} {finding.name}: {finding.message}")
-        failed = [finding.name for finding in findings if not finding.is_well]
+                verdict = gettext("ok") if finding.is_well else gettext("FAILED")
+                self.stdout.write(f"{verdict:<6} {gettext(finding.name)}: {finding.message}")
+        failed = [gettext(finding.name) for finding in findings if not finding.is_well]
         if failed:
-            raise CommandError(f"Failed checks: {', '.join(failed)}.")
+            raise CommandError(gettext("Failed checks: {names}.").format(names=", ".join(failed)))
 
 
 def runs_here(plan: Plan) -> bool:

@@ -5,8 +5,10 @@ import signal
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext, gettext_noop
 
+from supportbot.commands import TranslatedCommand
 from supportbot.embedded.datadir import DataDir, purge
 from supportbot.embedded.process_registry import ProcessRegistry
 from supportbot.embedded.processes import terminate
@@ -16,13 +18,13 @@ from supportbot.installation.errors import InstallationError
 STOP_SECONDS = 60.0
 
 
-class Command(BaseCommand):
-    help = "Stop what `up` started on this DATA_DIR. With --purge, also delete its data permanently."
+class Command(TranslatedCommand):
+    help = gettext_noop("Stop what `up` started on this DATA_DIR. With --purge, also delete its data permanently.")
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--purge", action="store_true", help="delete DATA_DIR and its database")
-        parser.add_argument("--json", action="store_true", help="print the result as JSON")
+        parser.add_argument("--purge", action="store_true", help=gettext("delete DATA_DIR and its database"))
+        parser.add_argument("--json", action="store_true", help=gettext("print the result as JSON"))
 
     def handle(self, *args: Any, **options: Any) -> None:
         data = DataDir(settings.DATA_DIR)
@@ -35,9 +37,13 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps({"stopped": has_stopped, "purged": has_purged}))
         else:
-            self.stdout.write("Stopped." if has_stopped else f"Nothing is running on {data.path}.")
+            self.stdout.write(
+                gettext("Stopped.") if has_stopped else gettext("Nothing is running on {path}.").format(path=data.path)
+            )
             if options["purge"]:
-                self.stdout.write("Deleted the data." if has_purged else "There was no data to delete.")
+                self.stdout.write(
+                    gettext("Deleted the data.") if has_purged else gettext("There was no data to delete.")
+                )
 
 
 def stop_instance(data: DataDir) -> bool:
@@ -47,7 +53,9 @@ def stop_instance(data: DataDir) -> bool:
     supervisor = running.get("supervisor")
     if supervisor is not None and not terminate(supervisor, seconds=STOP_SECONDS, first=signal.SIGTERM):
         raise InstallationError(
-            f"This user may not stop process {supervisor.pid}. Run the command as the user that started SupportBot."
+            gettext(
+                "This user may not stop process {pid}. Run the command as the user that started SupportBot."
+            ).format(pid=supervisor.pid)
         )
     registry.end_orphans()
     return bool(running)

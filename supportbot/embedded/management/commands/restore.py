@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import ProductCommand
 from supportbot.embedded.backup import restore
@@ -12,11 +13,13 @@ from supportbot.installation.plan import plan_from_environment
 
 
 class Command(ProductCommand):
-    help = "Restore a backup into a new DATA_DIR, or into the empty database of DATABASE_URL, while nothing runs there."
+    help = gettext_noop(
+        "Restore a backup into a new DATA_DIR, or into the empty database of DATABASE_URL, while nothing runs there."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("file", type=Path, metavar="FILE", help="a file written by `manage.py backup`")
+        parser.add_argument("file", type=Path, metavar="FILE", help=gettext("a file written by `manage.py backup`"))
 
     def facts(self, options: dict[str, Any]) -> dict[str, Any]:
         plan = plan_from_environment()
@@ -24,9 +27,11 @@ class Command(ProductCommand):
             about = restore(options["file"], plan)
         except InstallationError as refusal:
             raise CommandError(str(refusal)) from refusal
-        place = f"the database of DATABASE_URL, and {plan.data_dir}" if plan.database_url else str(plan.data_dir)
+        place = f"DATABASE_URL, {plan.data_dir}" if plan.database_url else str(plan.data_dir)
         return {"restored_to": place, "version": about.version, "made_at": about.made_at}
 
     def words(self, facts: dict[str, Any]) -> str:
-        next_step = "Start it with `make run` and the same DATA_DIR and DATABASE_URL. Migrations run automatically."
+        next_step = gettext(
+            "Start it with `make run` and the same DATA_DIR and DATABASE_URL. Migrations run automatically."
+        )
         return f"{super().words(facts)}\n{next_step}"

@@ -1,30 +1,38 @@
 """`manage.py up`, which `make run` calls: starts everything on this machine and runs until Ctrl-C or SIGTERM."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext, gettext_noop
 
+from supportbot.commands import TranslatedCommand
 from supportbot.embedded.checks import disk_full, means_disk_full
 from supportbot.embedded.composition import Composition, Ready
 from supportbot.embedded.demo import page_urls
 from supportbot.installation.errors import InstallationError
-from supportbot.installation.plan import Plan, plan_from_environment
+from supportbot.installation.plan import plan_from_environment
+
+PAGES: Final = ("base", "console", "desk", "docs")  # without the demo
 
 
-class Command(BaseCommand):
-    help = "Start database, broker, web server, worker, beat and demo shop on this machine. Ctrl-C stops them."
+class Command(TranslatedCommand):
+    help = gettext_noop(
+        "Start database, broker, web server, worker, beat and demo shop on this machine. Ctrl-C stops them."
+    )
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--servers-only",
             action="store_true",
-            help="start only PostgreSQL and Valkey, for a restore; run no migrations",
+            help=gettext("start only PostgreSQL and Valkey, for a restore; run no migrations"),
         )
-        parser.add_argument("--no-demo", action="store_true", help="start without the demo workspace and the demo shop")
         parser.add_argument(
-            "--json", action="store_true", help="once ready, print one line of JSON instead of the table"
+            "--no-demo", action="store_true", help=gettext("start without the demo workspace and the demo shop")
+        )
+        parser.add_argument(
+            "--json", action="store_true", help=gettext("once ready, print one line of JSON instead of the table")
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -49,36 +57,58 @@ class Command(BaseCommand):
 
     def _print_servers(self, ready: Ready) -> None:
         self._report(
-            f"PostgreSQL and Valkey are running; see {ready.plan.data_dir / 'runtime.json'}. Ctrl-C stops them."
+            gettext("PostgreSQL and Valkey are running; see {file}. Ctrl-C stops them.").format(
+                file=ready.plan.data_dir / "runtime.json"
+            )
         )
 
     def _print_table(self, ready: Ready) -> None:
-        self.stdout.write(ready_table(ready.plan, ready.demo))
+        self.stdout.write(ready_table(ready))
         self.stdout.flush()
 
     def _print_json(self, ready: Ready) -> None:
-        self.stdout.write(json.dumps(ready.demo or {"urls": {"base": ready.plan.base_url}}))
+        self.stdout.write(json.dumps(ready.demo or _facts(ready)))
         self.stdout.flush()
 
 
-def ready_table(plan: Plan, demo: dict[str, Any] | None) -> str:
+def _facts(ready: Ready) -> dict[str, Any]:
+    urls = {name: url for name, url in page_urls(ready.plan).items() if name in PAGES}
+    return {"urls": urls, **({"setup": ready.setup_link} if ready.setup_link else {})}
+
+
+def ready_table(ready: Ready) -> str:
     """Return the addresses, log-ins and next steps for the terminal."""
+    plan, demo = ready.plan, ready.demo
     urls = page_urls(plan)
-    rows = [("Storefront", urls["storefront"])] if demo else []
-    rows += [("Console", urls["console"]), ("Desk", urls["desk"]), ("API docs", urls["docs"])]
-    lines = ["", "SupportBot is ready.", ""]
-    lines += [f"  {name:<11} {address}" for name, address in rows]
-    if demo:
-        lines += ["", "  Log-ins", *(_login_line(user) for user in demo["users"])]
-    lines += [
-        "",
-        "  Stop        Ctrl-C here, or `make stop` in another terminal; your data is kept",
-        "  Use a model OPENAI_API_KEY=... OPENAI_MODEL=... make run   (OPENAI_BASE_URL for any compatible server)",
-        f"  Files       {plan.data_dir} (logs in logs/, mail in mail/)",
-        "",
+    rows = [(gettext("Storefront"), urls["storefront"])] if demo else []
+    rows += [
+        (gettext("Console"), urls["console"]),
+        (gettext("Desk"), urls["desk"]),
+        (gettext("API docs"), urls["docs"]),
     ]
-    return "\n".join(lines)
+    lines = ["", gettext("SupportBot is ready."), ""]
+    lines += _table(rows)
+    if demo:
+        lines += ["", f"  {gettext('Log-ins')}", *(_login_line(user) for user in demo["users"])]
+    if ready.setup_link:
+        first = gettext("There are no accounts yet. Open this link to create the first administrator:")
+        lines += ["", f"  {first}", f"    {ready.setup_link}"]
+    stop = gettext("Ctrl-C here, or `make stop` in another terminal; your data is kept")
+    model = "OPENAI_API_KEY=... OPENAI_MODEL=... make run"
+    any_server = gettext("(OPENAI_BASE_URL for any compatible server)")
+    files = gettext("(logs in logs/, mail in mail/)")
+    steps = [
+        (gettext("Stop"), stop),
+        (gettext("Use a model"), f"{model}   {any_server}"),
+        (gettext("Files"), f"{plan.data_dir} {files}"),
+    ]
+    return "\n".join([*lines, "", *_table(steps), ""])
+
+
+def _table(rows: list[tuple[str, str]]) -> list[str]:
+    width = max(11, *(len(name) for name, _ in rows))
+    return [f"  {name:<{width}} {value}" for name, value in rows]
 
 
 def _login_line(user: dict[str, Any]) -> str:
-    return f"    {user['username']:<14} {user['password'] or '(changed)':<26} {user['role']}"
+    return f"    {user['username']:<14} {user['password'] or gettext('(changed)'):<26} {user['role']}"

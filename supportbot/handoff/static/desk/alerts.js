@@ -2,6 +2,7 @@
 
 import { byId } from "./dom.js";
 import { setting } from "./settings.js";
+import { gettext } from "./text.js";
 
 const TONE_SECONDS = 0.5;
 const MIN_INTERVAL = 4_000;
@@ -28,14 +29,14 @@ export class Alerts {
     if (name === "sound" && box.checked) this.#tone();
     if (name !== "notify" || !box.checked) return;
     const isAllowed = "Notification" in window && (await Notification.requestPermission()) === "granted";
-    byId("notify-state").textContent = isAllowed ? "" : "Your browser blocks notifications from this page.";
+    byId("notify-state").textContent = isAllowed ? "" : gettext("Your browser blocks notifications from this page.");
     if (isAllowed) return;
     box.checked = false;
     localStorage.setItem("desk:notify", "no");
   }
 
   #showNotification(text, ticket) {
-    const notification = new Notification("Desk", { body: text, tag: ticket });
+    const notification = new Notification(gettext("Desk"), { body: text, tag: ticket });
     notification.addEventListener("click", () => {
       window.focus();
       location.assign(`${document.body.dataset.desk}tickets/${ticket}/`);

@@ -1,6 +1,7 @@
 // Canned replies: type `/` and parts of words, then Enter. The server finds matching replies and fills them in.
 
 import { byId, el } from "./dom.js";
+import { gettext } from "./text.js";
 
 const SLASH = /(?:^|\s)\/(?!\s)([^/\n]{0,40})$/;
 
@@ -49,7 +50,7 @@ export class Canned {
     this.found = (await answer.json()).replies;
     if (!this.found.length && /\s/.test(query)) return this.close(); // a sentence with a slash in it
     this.chosen = 0;
-    byId("canned-words").textContent = this.found.length ? `/${query}` : `/${query}: no matching reply`;
+    byId("canned-words").textContent = this.found.length ? `/${query}` : gettext("/{query}: no matching reply", { query });
     this.list.replaceChildren(...this.found.map((reply, place) => this.#option(reply, place)));
     this.box.hidden = false;
     return this.#mark();

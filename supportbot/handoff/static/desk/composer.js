@@ -1,6 +1,7 @@
 // The composer for replies and notes, which are kept apart; no text is lost and nothing is sent twice.
 
 import { byId } from "./dom.js";
+import { gettext } from "./text.js";
 import { addTyped, keepTyped, typed } from "./typed.js";
 
 const TYPING_EVERY = 2_000;
@@ -69,7 +70,9 @@ export class Composer {
   #isTooLong(text) {
     const { length } = [...text];
     const isOver = length > this.most;
-    if (isOver) this.#showError(`Not sent. The limit is ${this.most} characters, this text has ${length}. Send it in parts.`);
+    const figures = { limit: this.most, length };
+    const told = gettext("Not sent. The limit is {limit} characters, this text has {length}. Send it in parts.", figures);
+    if (isOver) this.#showError(told);
     return isOver;
   }
 
@@ -125,14 +128,17 @@ export class Composer {
   #restore({ type, text }, why) {
     if (type !== this.mode) {
       addTyped(this.conversation, type, text);
-      this.#showError(type === "note" ? `Your note was not saved. You find the text under Note. ${why}` : `Your reply was not sent. You find the text under Reply. ${why}`);
+      const told = type === "note"
+        ? gettext("Your note was not saved. Its text is still under Note. {why}", { why })
+        : gettext("Your reply was not sent. Its text is still under Reply. {why}", { why });
+      this.#showError(told);
       return;
     }
     const { field } = this;
     const end = field.value.length;
     field.setRangeText(end ? `\n${text}` : text, end, end, end ? "preserve" : "end");
     this.#remember();
-    this.#showError(`Not sent. ${why}`);
+    this.#showError(gettext("Not sent. {why}", { why }));
   }
 
   get #kinds() {
@@ -150,9 +156,9 @@ export class Composer {
 
   #label() {
     for (const label of this.form.querySelectorAll("[data-for]")) label.hidden = label.dataset.for !== this.mode;
-    this.form.querySelector("[data-for=reply]").textContent = `Reply to ${this.who}`;
-    this.form.querySelector("[data-for=note]").textContent = "Note, only your team sees this";
-    this.field.placeholder = this.mode === "reply" ? "Type / for canned replies" : "";
+    this.form.querySelector("[data-for=reply]").textContent = gettext("Reply to {name}", { name: this.who });
+    this.form.querySelector("[data-for=note]").textContent = gettext("Note, only your team sees this");
+    this.field.placeholder = this.mode === "reply" ? gettext("Type / for canned replies") : "";
   }
 
   #reportTyping() {

@@ -2,6 +2,7 @@
 // while the agent edits.
 
 import { byId, csrfToken, el } from "./dom.js";
+import { gettext } from "./text.js";
 
 export class Draft {
   constructor(composer, ticket) {
@@ -28,14 +29,14 @@ export class Draft {
     if (!this.composer.mayReply || this.isAsking) return;
     this.isAsking = true;
     this.composer.setMode("reply");
-    this.#show("Searching our articles");
+    this.#show(gettext("Searching our articles"));
     try {
       const answer = await fetch(this.address, { method: "POST", headers: { "X-CSRFToken": csrfToken() } });
       const found = await answer.json();
       if (answer.ok) this.#show(originOf(found), found);
       else this.#show(found.message);
     } catch {
-      this.#show("The draft could not be loaded. Try again in a moment.");
+      this.#show(gettext("The draft could not be loaded. Try again in a moment."));
     } finally {
       this.isAsking = false;
     }
@@ -66,7 +67,7 @@ export class Draft {
 
   #keepDoubts() {
     this.text = "";
-    this.card.querySelector("[data-from]").textContent = "inserted into the reply";
+    this.card.querySelector("[data-from]").textContent = gettext("inserted into the reply");
     this.card.querySelector("[data-text]").textContent = "";
     this.card.querySelector("[data-insert]").hidden = true;
   }
@@ -90,12 +91,16 @@ function doubtList(text, doubts) {
   const lines = doubts.map(({ start, end, why }) =>
     el("li", {}, el("q", { dir: "auto" }, characters.slice(start, end).join("")), `: ${why}`),
   );
-  return [el("b", {}, "Check before sending"), el("ul", {}, ...lines)];
+  return [el("b", {}, gettext("Check before sending")), el("ul", {}, ...lines)];
 }
 
 function originOf({ sources, by }) {
-  const who = by === "builtin" ? "quoted from the articles" : "written by the model";
-  return sources.length ? `${who}, from` : `${who}, without sources. Check it before you send it.`;
+  if (by === "builtin") {
+    return sources.length ? gettext("quoted from") : gettext("quoted, without sources. Check it before you send it.");
+  }
+  return sources.length
+    ? gettext("written by the model, from")
+    : gettext("written by the model, without sources. Check it before you send it.");
 }
 
 function linkTo(title, url) {

@@ -3,6 +3,7 @@
 import { announce, byId } from "./dom.js";
 import { closeMenus, openMenu, openSheet } from "./menus.js";
 import { setting } from "./settings.js";
+import { gettext } from "./text.js";
 
 const GO_WITHIN = 1_500;
 
@@ -72,7 +73,7 @@ export class Keys {
 
   /** Claim the next ticket; if the queue is empty, stay on this page. */
   #next() {
-    if (this.badges.waiting === 0) announce("The queue is empty.");
+    if (this.badges.waiting === 0) announce(gettext("The queue is empty."));
     else byId("next")?.requestSubmit();
   }
 

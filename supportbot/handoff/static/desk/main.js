@@ -15,6 +15,7 @@ import { Queue } from "./queue.js";
 import { Refused } from "./refused.js";
 import { initSettings } from "./settings.js";
 import { DeskSocket } from "./socket.js";
+import { gettext } from "./text.js";
 import { Thread } from "./thread.js";
 import { clock, localise } from "./times.js";
 
@@ -54,15 +55,17 @@ function showConnection(socket) {
   socket.on("lost", () => {
     document.body.dataset.live = "no";
     since ||= clock(new Date().toISOString());
-    const again = el("button", { type: "button", class: "link" }, "Reconnect now");
+    const again = el("button", { type: "button", class: "link" }, gettext("Reconnect now"));
     again.addEventListener("click", () => socket.tryNow());
-    strip.replaceChildren(`Connection lost at ${since}. Reconnecting. Messages you send are kept and marked. `, again);
+    const words = gettext("Connection lost at {time}. Reconnecting. Messages you send are kept and marked.", { time: since });
+    strip.replaceChildren(words, " ", again);
     strip.hidden = false;
   });
   socket.on("gone", () => {
     document.body.dataset.live = "no";
-    const link = el("a", { href: document.body.dataset.desk }, "Open the desk");
-    strip.replaceChildren("You are logged out or have switched to another workspace. Your text is kept in this tab. ", link);
+    const link = el("a", { href: document.body.dataset.desk }, gettext("Open the desk"));
+    const words = gettext("You are logged out or have switched to another workspace. Your text is kept in this tab.");
+    strip.replaceChildren(words, " ", link);
     strip.hidden = false;
   });
 }

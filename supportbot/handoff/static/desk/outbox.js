@@ -1,5 +1,7 @@
 // Messages that are sent but not stored yet: kept in this tab across pages and sent again until they are acknowledged.
 
+import { gettext } from "./text.js";
+
 export class Outbox {
   constructor(socket, refused) {
     Object.assign(this, { socket, refused });
@@ -45,6 +47,6 @@ export class Outbox {
 }
 
 /** Messages stored by an older version have neither customer nor ticket. */
-function complete([id, { message, ticket = "", who = "the customer" }]) {
+function complete([id, { message, ticket = "", who = gettext("the customer") }]) {
   return [id, { message, ticket, who }];
 }

@@ -1,9 +1,15 @@
 // The live queue: rows move between groups, and the focus stays in the list.
 
 import { announce, byId, el, icon } from "./dom.js";
+import { gettext } from "./text.js";
 import { tickQueue } from "./times.js";
 
-const TITLES = { mine: "Assigned to you", waiting: "Waiting", aside: "Snoozed by you", colleagues: "Assigned to colleagues" };
+const TITLES = {
+  mine: gettext("Assigned to you"),
+  waiting: gettext("Waiting"),
+  aside: gettext("Snoozed by you"),
+  colleagues: gettext("Assigned to colleagues"),
+};
 const LISTED = { open: ["mine", "waiting", "aside", "colleagues"], mine: ["mine", "aside"], waiting: ["waiting"] };
 const ACTIVE_GROUPS = ["mine", "waiting", "colleagues"];
 
@@ -49,10 +55,11 @@ export class Queue {
     if (row.group === "ended") this.rows.delete(row.ticket);
     else this.rows.set(row.ticket, row);
     this.#draw();
-    if (row.group === "waiting" && before?.group !== "waiting") this.#alert(`${row.who} is waiting: ${row.what}`, row);
+    const news = { name: row.who, text: row.what };
+    if (row.group === "waiting" && before?.group !== "waiting") this.#alert(gettext("{name} is waiting: {text}", news), row);
     const isRead = row.ticket === this.current && !document.hidden;
     if (row.group === "mine" && row.is_new && !isRead && (before?.what !== row.what || before.since_at !== row.since_at)) {
-      this.#alert(`${row.who} wrote: ${row.what}`, row);
+      this.#alert(gettext("{name} wrote: {text}", news), row);
     }
   }
 
@@ -82,13 +89,13 @@ export class Queue {
   #section(group) {
     const rows = [...this.rows.values()].filter((row) => row.group === group).sort(byRank);
     if (!rows.length && group !== "waiting") return null;
-    const hint = group === "waiting" && rows.length ? el("span", {}, "longest wait first") : null;
+    const hint = group === "waiting" && rows.length ? el("span", {}, gettext("longest wait first")) : null;
     const more = this.list.querySelector(`[data-group=${group}] .more`);
     return el(
       "section", { "aria-labelledby": group, "data-group": group },
       el("div", { class: "sep" }, el("h2", { id: group }, TITLES[group]), hint),
       el("ul", { class: "rows" }, ...rows.map((row) => this.#row(row))),
-      rows.length ? null : el("p", { class: "none" }, "The queue is empty."),
+      rows.length ? null : el("p", { class: "none" }, gettext("The queue is empty.")),
       more,
     );
   }
@@ -114,12 +121,12 @@ export class Queue {
 }
 
 function tagsOf(row) {
-  const language = row.language && el("span", { class: "lang" }, el("span", { class: "vh" }, "language "), row.language);
+  const language = row.language && el("span", { class: "lang" }, el("span", { class: "vh" }, gettext("Language"), " "), row.language);
   return [
     " ", language,
     row.priority && el("span", { class: "tag warn" }, row.priority),
-    row.group === "aside" && el("span", { class: "tag" }, "Snoozed"),
-    row.holder && el("span", { class: "with", dir: "auto" }, `with ${row.holder}`),
+    row.group === "aside" && el("span", { class: "tag" }, gettext("Snoozed")),
+    row.holder && el("span", { class: "with", dir: "auto" }, gettext("with {name}", { name: row.holder })),
   ].filter(Boolean);
 }
 

@@ -1,9 +1,13 @@
 // Refused messages: shown on every page until their text is back in its field or was dismissed.
 
 import { announce, byId, el, icon } from "./dom.js";
+import { gettext } from "./text.js";
 import { addTyped, joined } from "./typed.js";
 
-const WHAT = { reply: (who) => `Your reply to ${who} was not sent.`, note: (who) => `Your note about ${who} was not saved.` };
+const WHAT = {
+  reply: (name) => gettext("Your reply to {name} was not sent.", { name }),
+  note: (name) => gettext("Your note about {name} was not saved.", { name }),
+};
 
 export class Refused {
   constructor() {
@@ -47,10 +51,10 @@ export class Refused {
   }
 
   #notice(one) {
-    const away = { type: "button", class: "btn quiet sm icon", "aria-label": "Dismiss", title: "Dismiss and keep the text in its field" };
-    const button = el("button", away, icon("close", "s"));
+    const away = { "aria-label": gettext("Dismiss"), title: gettext("Dismiss and keep the text in its field") };
+    const button = el("button", { type: "button", class: "btn quiet sm icon", ...away }, icon("close", "s"));
     button.addEventListener("click", () => this.#dismiss(one));
-    const link = one.ticket && el("a", { href: `${document.body.dataset.desk}tickets/${one.ticket}/` }, "Open the conversation");
+    const link = one.ticket && el("a", { href: `${document.body.dataset.desk}tickets/${one.ticket}/` }, gettext("Open the conversation"));
     const words = el("q", { class: "said", dir: "auto" }, one.text);
     return el("div", { class: "notice bad" }, icon("alert"),
       el("div", {}, el("p", {}, el("strong", {}, WHAT[one.type](one.who)), ` ${one.why} `, link), words), button);

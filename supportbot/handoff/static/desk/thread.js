@@ -1,12 +1,17 @@
 // The open conversation: each event once and in order, typing indicators, and colleagues who have it open.
 
 import { announce, byId, el, icon } from "./dom.js";
+import { gettext } from "./text.js";
 import { clock } from "./times.js";
 
 const TYPING_FOR = 6_000;
 const COLLEAGUE_FOR = 25_000;
 const NEAR_THE_END = 120;
-const ACTIVITIES = { reading: "also has this open", replying: "is writing a reply", noting: "is writing a note" };
+const ACTIVITIES = {
+  reading: (name) => gettext("{name} also has this open", { name }),
+  replying: (name) => gettext("{name} is writing a reply", { name }),
+  noting: (name) => gettext("{name} is writing a note", { name }),
+};
 
 export class Thread {
   constructor(socket, desk) {
@@ -33,8 +38,8 @@ export class Thread {
 
   /** Show an own message that is not stored yet. */
   addWaiting({ client_id: clientId, type, text }) {
-    const line = { kind: type === "note" ? "note" : "me", speaker: "You", initials: "", hue: 0, text, sources: [] };
-    const shown = lineOf(line, "sending");
+    const line = { kind: type === "note" ? "note" : "me", speaker: gettext("You"), initials: "", hue: 0, text, sources: [] };
+    const shown = lineOf(line, gettext("sending"));
     shown.classList.add("waiting");
     shown.dataset.client = clientId;
     this.#append(shown);
@@ -42,7 +47,7 @@ export class Thread {
 
   markWaiting(clientId) {
     const time = this.list.querySelector(`[data-client="${clientId}"] time`);
-    if (time) time.textContent = "not sent yet";
+    if (time) time.textContent = gettext("not sent yet");
   }
 
   dropWaiting(clientId) {
@@ -101,7 +106,7 @@ export class Thread {
     for (const [user, one] of this.colleagues) {
       if (Date.now() - one.at > COLLEAGUE_FOR) this.colleagues.delete(user);
     }
-    const words = [...this.colleagues.values()].map((one) => `${one.who} ${ACTIVITIES[one.doing]}`).join("; ");
+    const words = [...this.colleagues.values()].map((one) => ACTIVITIES[one.doing](one.who)).join("; ");
     byId("colleague").hidden = !words;
     const place = byId("colleague").querySelector("[data-words]");
     if (place.textContent !== words) place.textContent = words;
@@ -115,12 +120,13 @@ function lineOf(line, time) {
   }
   const said = el("p", { class: "said", dir: "auto" }, line.text);
   if (line.kind === "note") {
-    const who = el("span", {}, "Note from ", el("b", { dir: "auto" }, line.speaker === "You" ? "you" : line.speaker),
-      ", only your team sees this");
-    return el("li", { class: "note" }, el("p", { class: "who" }, icon("lock"), who, " ", when), said);
+    const who = line.speaker === gettext("You")
+      ? gettext("Your note, only your team sees it")
+      : gettext("Note from {name}, only your team sees it", { name: line.speaker });
+    return el("li", { class: "note" }, el("p", { class: "who" }, icon("lock"), el("span", {}, who), " ", when), said);
   }
   const face = { class: line.hue ? `avatar av-${line.hue}` : "avatar", "aria-hidden": "true" };
-  const mark = line.kind === "assistant" ? el("span", { class: "ai" }, "AI") : null;
+  const mark = line.kind === "assistant" ? el("span", { class: "ai" }, gettext("AI")) : null;
   return el("li", { class: `t ${line.kind}` },
     el("span", face, line.initials || icon({ assistant: "assist", system: "info" }[line.kind] ?? "person", "s")),
     el("div", {}, el("p", { class: "who" }, el("b", { dir: "auto" }, line.speaker), " ", mark, when), said,

@@ -1,24 +1,24 @@
-"""`manage.py cost_report`: what the models of a workspace cost, per day and purpose."""
+"""`manage.py cost_report`: what a workspace's model calls cost, per day and purpose."""
 
-from argparse import ArgumentTypeError
 from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext, gettext_noop
 
-from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.commands import WorkspaceCommand, days
 from supportbot.accounts.models import Workspace
 from supportbot.llm.selectors import daily_costs
 
-DAYS_MOST = 3660
-
 
 class Command(WorkspaceCommand):
-    help = "Print calls, tokens and cost of the models, per UTC day and purpose, newest first."
+    help = gettext_noop("Print the calls, tokens and cost of models, per UTC day and purpose, newest first.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--days", type=days, default=30, metavar="N", help="how far back, today included (30)")
+        parser.add_argument(
+            "--days", type=days, default=30, metavar="N", help=gettext("how far back, today included (30)")
+        )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         rows = [
@@ -29,15 +29,8 @@ class Command(WorkspaceCommand):
 
     def words(self, facts: dict[str, Any]) -> str:
         if not facts["rows"]:
-            return f"No model was called in the last {facts['days']} days."
+            return gettext("No model was called in the last {days} days.").format(days=facts["days"])
         return "\n".join(map(_in_words, facts["rows"]))
-
-
-def days(text: str) -> int:
-    """Parse a number of days; what is no sensible one becomes a sentence."""
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= DAYS_MOST):
-        raise ArgumentTypeError(f"{text!r} is not a number of days from 1 to {DAYS_MOST}")
-    return int(text)
 
 
 def _in_words(row: dict[str, Any]) -> str:

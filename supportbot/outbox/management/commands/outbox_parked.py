@@ -3,19 +3,21 @@
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext, gettext_noop
 
+from supportbot.commands import TranslatedCommand
 from supportbot.outbox.models import Announcement
 from supportbot.outbox.services import parked, retry_parked
 
 
-class Command(BaseCommand):
-    help = "List announcements that were parked after too many failures, or retry them."
+class Command(TranslatedCommand):
+    help = gettext_noop("List announcements that were parked after too many failures, or retry them.")
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--retry", metavar="ID", help="retry this one, or `all`")
-        parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+        parser.add_argument("--retry", metavar="ID", help=gettext("retry this one, or `all`"))
+        parser.add_argument("--json", action="store_true", help=gettext("print one JSON object instead of text"))
 
     def handle(self, *args: Any, **options: Any) -> None:
         facts = _retried(options["retry"]) if options["retry"] else _listed()
@@ -40,10 +42,14 @@ def _entry(announcement: Announcement) -> dict[str, Any]:
 
 def _retried(chosen: str) -> dict[str, Any]:
     if chosen != "all" and not (chosen.isascii() and chosen.isdigit() and len(chosen) < 19):
-        raise CommandError(f"--retry takes the id of a parked announcement or `all`, not {chosen!r}.")
+        raise CommandError(
+            gettext("--retry takes the id of a parked announcement or `all`, not “{chosen}”.").format(chosen=chosen)
+        )
     released = retry_parked(None if chosen == "all" else int(chosen))
     if not released and chosen != "all":
-        raise CommandError(f"There is no parked announcement {chosen}. `outbox_parked` lists them.")
+        raise CommandError(
+            gettext("There is no parked announcement {chosen}. `outbox_parked` lists them.").format(chosen=chosen)
+        )
     return {"retried": released}
 
 
@@ -51,4 +57,4 @@ def _as_text(facts: dict[str, Any]) -> str:
     if "retried" in facts:
         return f"{facts['retried']} will be retried within seconds."
     lines = [f"{row['id']}  {row['topic']} {row['object']}  {row['error']}" for row in facts["parked"]]
-    return "\n".join(lines) or "Nothing is parked."
+    return "\n".join(lines) or gettext("Nothing is parked.")

@@ -16,7 +16,6 @@ export function answer(node, item, chat) {
   draw(node.text, text || "", node.cite);
   const doing = !text && h("p.doing", h("span.pulse"), item.status || t("looking"));
   node.rest.replaceChildren(...h("div", isOver ? [isQuote && h("p.hint", t("quoted")), ending(node, item, chat)] : doing).children);
-  if (item.blocks) import("./blocks.js").then(({ drawBlocks }) => drawBlocks(node, item, chat));
 }
 
 /** How the answer ended, if that needs a note, and what the customer can do next. */
@@ -59,6 +58,7 @@ function tools(node, { citations, abstained, request: id, hasCard, message, text
   const judge = (word, turned, score) => {
     const pressed = iconBtn(`.sm${turned}`, "good", t(word), () => {
       chat.rate(score, "", message);
+      if (turned || node.why) import("./blocks.js").then(({ drawReasons }) => drawReasons(node, score, message, chat));
       for (const other of pressed.parentNode.children) set(other, "aria-pressed", other === pressed && "true");
     });
     return pressed;

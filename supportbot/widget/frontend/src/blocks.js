@@ -1,5 +1,6 @@
 /**
- * Buttons to choose from, forms, and the rating at the end. A bundle of its own, fetched when a chat first needs it.
+ * Buttons to choose from, forms, the rating at the end and what was wrong with an answer. A bundle of its own, fetched with
+ * its texts (more.js) when a chat first needs it.
  */
 
 import styles from "./blocks.css";
@@ -10,19 +11,23 @@ const EDGE = 16;
 // What browsers can fill in.
 const AUTOFILL = { name: "name", line1: "address-line1", line2: "address-line2", postal_code: "postal-code", city: "address-level2", country: "country" };
 
-const DRAWERS = { choices, form };
+const REASONS = ["wrong", "off_topic", "incomplete", "unclear"];
+const DRAWERS = { choices, form, card: record, receipt: record };
+const asks = ({ type }) => type === "choices" || type === "form";
+
+export const draw = (node, item, chat) => (item.blocks ? drawBlocks : drawRating)(node, item, chat);
 
 /** Draw the blocks of an answer between its text and its tools; they stay open until the customer's next message. */
 export function drawBlocks(node, { key, blocks, seq }, chat) {
   const { log, view } = chat;
   const later = [...log.items.values()].filter((other) => other.seq > seq && other.key !== key);
   const reply = later.find(({ kind, state }) => kind === "me" && state !== "failed");
-  const isOver = Boolean(reply) || later.some((other) => other.blocks || other.ends);
+  const isOver = Boolean(reply) || later.some((other) => other.blocks?.some(asks) || other.ends);
   // A list that only repeats the buttons is hidden.
   const labels = blocks.flatMap(({ options = [] }) => options.map(({ label }) => label));
   for (const list of node.text.querySelectorAll("ul")) list.hidden = [...list.children].every(({ textContent }) => labels.includes(textContent));
   const drawn = JSON.stringify([reply?.text, isOver, chat.i18n.language]);
-  if (node.drawn === drawn) return;
+  if (node.drawn === drawn && node.contains(node.blocks)) return;
   node.drawn = drawn;
   const hadFocus = node.blocks?.contains(view.focused);
   node.blocks ||= h("div.blocks", { tabindex: "-1" });
@@ -33,6 +38,13 @@ export function drawBlocks(node, { key, blocks, seq }, chat) {
   insert(chat, node, () => node.rest.before(node.blocks));
   // The pressed button is disabled now: keep the focus here.
   if (hadFocus) node.blocks.focus({ preventScroll: true });
+}
+
+/** Cards and receipts are a bundle of their own. */
+function record(block, { chat }) {
+  const node = h("div.rec");
+  import("./records.js").then((its) => its[block.type](node, block, chat));
+  return node;
 }
 
 function choices({ prompt, options }, { answer, reply, isOver }) {
@@ -73,16 +85,46 @@ function isValid({ required, pattern }, value) {
 }
 
 /** Ask once for a rating. */
-export function drawRating(node, item, chat) {
+export async function drawRating(node, item, chat) {
   const { t, log } = chat;
   if (item.given || item.skipped) node.replaceChildren(item.given ? t("thanks") : "");
   if (node.firstChild || item.skipped) return;
+  const texts = await more(chat);
+  if (node.firstChild) return;
   const send = h("button.btn.primary", { disabled: true }, t("send"));
-  const choice = (key, value) => h("label", h("input", { type: "radio", name: item.key, value, onchange: () => (send.disabled = false) }), h("span", t(key)));
-  const comment = h("textarea.field", { rows: "2", dir: "auto", maxlength: "1000", "aria-label": t("comment"), placeholder: t("comment") });
-  send.onclick = () => chat.rate(Number(node.querySelector(":checked").value), comment.value.trim()).then(() => log.put(item.key, { given: true }));
-  const all = h("fieldset", h("legend", t("solved")), h("div.five", choice("no", 1), choice("partly", 3), choice("yes", 5)), comment, h("div.act-b", send, btn(".quiet", () => log.put(item.key, { skipped: true }), t("skip"))));
+  const choice = (key, value) => radio(item.key, value, texts[key], () => (send.disabled = false));
+  const comment = remark(texts);
+  send.onclick = () => chat.rate(Number(chosen(node)), comment.value.trim()).then(() => log.put(item.key, { given: true }));
+  const all = h("fieldset", h("legend", texts.solved), h("div.five", choice("no", 1), choice("partly", 3), choice("yes", 5)), comment, h("div.act-b", send, btn(".quiet", () => log.put(item.key, { skipped: true }), texts.skip)));
   insert(chat, node, () => node.append(all));
+}
+
+/** Ask what was wrong with an answer that was rated badly; a better score takes the question away. */
+export async function drawReasons(node, score, message, chat) {
+  const { t } = chat;
+  node.why ||= h("div.why");
+  node.why.hidden = score > 2;
+  if (node.why.firstChild) return;
+  const texts = await more(chat);
+  if (node.why.firstChild) return;
+  const send = h("button.btn.primary", { disabled: true }, t("send"));
+  const chips = REASONS.map((code) => radio(message, code, texts[code], () => (send.disabled = false)));
+  const comment = remark(texts);
+  send.onclick = () => {
+    chat.rate(1, comment.value.trim(), message, chosen(node.why));
+    node.why.replaceChildren(h("p.hint", t("thanks")), btn("", () => chat.human(), t("askHuman")));
+  };
+  insert(chat, node, () => node.rest.after(node.why));
+  node.why.append(h("fieldset", h("legend", texts.why), h("div.five.wrap", chips), comment, h("div.act-b", send, btn(".quiet", () => (node.why.hidden = true), texts.skip))));
+}
+
+const radio = (name, value, text, onchange) => h("label", h("input", { type: "radio", name, value, onchange }), h("span", text));
+const remark = ({ comment }) => h("textarea.field", { rows: "2", dir: "auto", maxlength: "1000", "aria-label": comment, placeholder: comment });
+const chosen = (node) => node.querySelector(":checked").value;
+
+/** Fetch the texts that only this bundle needs. */
+async function more({ i18n }) {
+  return (await import(new URL(`more-${i18n.language}.js`, import.meta.url))).default;
 }
 
 /** Insert nodes into a drawn item under our styles, and keep them in view for readers at the end. */

@@ -31,9 +31,11 @@ export function card(node, item, chat) {
 }
 
 /** One line for screen readers: the title and the state. */
-export function cardSummary({ title, state, reason, expires_at: until }, chat) {
-  const where = state === "proposed" ? expiry(until, chat) : chat.t(state === "queued" ? "working" : state);
-  return [title, where, reason?.text].filter(Boolean).join(". ");
+export function cardSummary(item, chat) {
+  const { title, state, reason } = item;
+  const held = heldUntil(item, chat);
+  const where = state === "proposed" ? expiry(item.expires_at, chat) : chat.t(held ? "waiting" : state === "queued" ? "working" : state);
+  return [title, where, held, reason?.text].filter(Boolean).join(". ");
 }
 
 /** How long the card stays open: until when, and at the end the minutes left. */
@@ -53,22 +55,32 @@ function proposed(item, chat) {
 }
 
 function approval(item, chat) {
-  const withdraw = item.deciding ? chat.t("sending") : btn(".quiet.sm.danger", () => chat.decline(item), chat.t("withdraw"));
-  return [rows(item.rows), steps(item, chat, "colleague", "byTime"), h("div.act-b", withdraw)];
+  return [rows(item.rows), steps(item, chat, "colleague", chat.t("byTime", { n: REVIEW_HOURS })), withdrawal(item, chat)];
 }
 
 function queued(item, chat) {
-  return [rows(item.rows), steps(item, chat, "working"), h("p.act-f", chat.t("closeWindow"))];
+  const until = heldUntil(item, chat);
+  return [rows(item.rows), steps(item, chat, until ? "waiting" : "working", until), until ? withdrawal(item, chat) : h("p.act-f", chat.t("closeWindow"))];
+}
+
+/** When a confirmed request is sent that is still held back; until then the customer can withdraw it. */
+function heldUntil({ state, held_until: until }, { i18n }) {
+  return state === "queued" && new Date(until) > Date.now() && i18n.time(until);
+}
+
+function withdrawal(item, chat) {
+  return h("div.act-b", item.deciding ? chat.t("sending") : btn(".quiet.sm.danger", () => chat.decline(item), chat.t("withdraw")));
 }
 
 function unknown(item, chat) {
   return steps(item, chat, "unknown");
 }
 
-function succeeded({ receipt = {}, title }, { t, i18n, human }) {
+/** A defined action labels its receipt itself. */
+function succeeded({ receipt = {}, receipt_rows: own, title }, { t, i18n, human }) {
   const facts = { ...receipt, amount: receipt.amount && i18n.money(receipt.amount, receipt.currency) };
   const known = ["order", "amount", "to", "address", "reference"].filter((name) => facts[name]);
-  return [rows(known.map((name) => ({ label: t(name), value: facts[name] }))), h("div.act-b", btn(".quiet.sm", () => human(title), t("askHuman")))];
+  return [rows(own || known.map((name) => ({ label: t(name), value: facts[name] }))), h("div.act-b", btn(".quiet.sm", () => human(title), t("askHuman")))];
 }
 
 function failed({ rows: known, title }, { t, human }) {
@@ -91,5 +103,5 @@ function rows(known) {
 function steps({ times }, { t, i18n }, now, when) {
   const at = times.awaiting_approval || times.queued;
   const sign = now === "colleague" ? icon("person", "s") : h("span.pulse");
-  return h("ol.steps", at && h("li", icon("check", "s"), t("confirmed"), h("time", i18n.time(at))), h("li.now", sign, t(now), when && h("time", t(when, { n: REVIEW_HOURS }))));
+  return h("ol.steps", at && h("li", icon("check", "s"), t("confirmed"), h("time", i18n.time(at))), h("li.now", sign, t(now), when && h("time", when)));
 }

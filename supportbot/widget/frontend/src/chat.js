@@ -100,9 +100,9 @@ export class Chat {
     if (conversation) await this.ask(`conversations/${conversation}/end`, { method: "POST" });
   }
 
-  async rate(score, comment = "", message) {
+  async rate(score, comment = "", message, reason) {
     if (![1, 2, 3, 4, 5].includes(score)) throw new RangeError("rate takes 1 to 5.");
-    this.connection.deliver({ type: "rate", score, comment, message });
+    this.connection.deliver({ type: "rate", score, comment, message, reason });
     this.view.announcer.status(this.t("thanks"));
     this.element.emit("rating", { score });
   }

@@ -1,9 +1,8 @@
 /** The widget's texts in the reader's language, with numbers and times as that language writes them. */
 
-/** The languages with a file of texts in `languages/`. Others fall back to English. */
-export const LANGUAGES = ["en", "de", "fr", "es", "it", "nl", "pl", "pt", "tr", "ar"];
-
-// A language's file has its texts alone, in the order of these keys. The build takes them from the English file.
+// The build defines TEXT_LANGUAGES, the languages there are texts in, English first, and TEXT_KEYS: a language's file has its
+// texts alone, in the order of these keys.
+export const LANGUAGES = TEXT_LANGUAGES.split(" ");
 const KEYS = TEXT_KEYS.split(" ");
 
 export class I18n {
@@ -42,7 +41,7 @@ export class I18n {
 
   /** Text to stand among ours: in Arabic isolated, so that a Latin name does not take a time after it along. */
   isolate(text) {
-    return this.language === "ar" ? `\u2068${text}\u2069` : text;
+    return RIGHT_TO_LEFT.includes(this.language) ? `\u2068${text}\u2069` : text;
   }
 
   number(n) {

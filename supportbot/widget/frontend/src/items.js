@@ -5,13 +5,13 @@ import { card } from "./cards.js";
 import { h, icon } from "./dom.js";
 import { human, mark, wait } from "./people.js";
 
-// The rating is in the bundle that is fetched on demand.
-const rate = (...args) => import("./blocks.js").then(({ drawRating }) => drawRating(...args));
-const DRAWERS = { me, bot: answer, human, note, card, mark, wait, rate };
+const DRAWERS = { me, bot: answer, human, note, card, mark, wait };
 
 export function drawItem(node, item, chat) {
-  DRAWERS[item.kind](node, item, chat);
+  DRAWERS[item.kind]?.(node, item, chat);
   node.part = "message";
+  // Blocks and the rating are in a bundle that is fetched on demand.
+  if (item.blocks || item.kind === "rate") import("./blocks.js").then((its) => its.draw(node, item, chat));
 }
 
 function me(node, item, chat) {

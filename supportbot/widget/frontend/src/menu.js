@@ -54,7 +54,7 @@ function languages(chat) {
     set(chat.element, "locale", language);
   };
   const row = (language) => h("li", h("button", { lang: language, onclick: speak(language), "aria-current": language === chat.i18n.language && "true" }, h("span", nameOf(language)), language === chat.i18n.language && icon("check", "s")));
-  page(chat, "languageIs", h("ul.sugg", LANGUAGES.map(row)));
+  page(chat, "languageIs", h("ul.sugg", [...LANGUAGES].sort((one, other) => nameOf(one).localeCompare(nameOf(other))).map(row)));
 }
 
 async function earlier(chat) {

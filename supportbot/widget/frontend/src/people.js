@@ -15,10 +15,11 @@ export function firstName(name, { t }) {
 
 export function human(node, item, chat) {
   const name = item.author || chat.t("somebody");
-  const text = h("div.text");
-  draw(text, item.text, () => "");
+  node.text = h("div.text");
+  draw(node.text, item.text, () => "");
   node.className = "m human";
-  node.replaceChildren(face(name, ".sm"), h("div", text, h("span.meta", `${chat.i18n.isolate(firstName(name, chat))}, ${chat.i18n.time(item.at)}`)));
+  node.rest = h("span.meta", `${chat.i18n.isolate(firstName(name, chat))}, ${chat.i18n.time(item.at)}`);
+  node.replaceChildren(face(name, ".sm"), h("div", node.text, node.rest));
 }
 
 export function wait(node, { place, away, wait: minutes, isOver }, { t, i18n }) {

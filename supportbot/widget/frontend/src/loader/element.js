@@ -4,26 +4,13 @@ import STYLE from "./loader.css";
 import { h, icon, set } from "./nodes.js";
 
 const SOURCE = new URL(document.currentScript?.src || location.href);
-// The build defines EDITION: the folder of the panel and the files it needs.
+// The build defines EDITION, the folder of the panel and the files it needs, WORDS, the launcher's texts by language, and
+// RIGHT_TO_LEFT, the languages written that way.
 const FILES = new URL(EDITION, SOURCE);
 const EVENT = "supportbot:";
 // Suffix of the key for what belongs to this tab only.
 const TAB = ".tab";
 const OBSERVED = "locale lang dir theme position layout launcher title greeting suggestions z-index";
-// All but English and German are translated by a machine and to be reviewed by native speakers.
-const WORDS = {
-  en: { open: "Open chat", unread: "{n} unread", failed: "The chat could not be loaded. Try again." },
-  de: { open: "Chat öffnen", unread: "{n} ungelesen", failed: "Der Chat konnte nicht geladen werden. Versuchen Sie es noch einmal." },
-  fr: { open: "Ouvrir le chat", unread: "non lus : {n}", failed: "Le chat n’a pas pu être chargé. Veuillez réessayer." },
-  es: { open: "Abrir el chat", unread: "sin leer: {n}", failed: "No se ha podido cargar el chat. Inténtelo de nuevo." },
-  it: { open: "Apri la chat", unread: "non letti: {n}", failed: "Impossibile caricare la chat. Riprovi." },
-  nl: { open: "Chat openen", unread: "{n} ongelezen", failed: "De chat kon niet worden geladen. Probeer het opnieuw." },
-  pl: { open: "Otwórz czat", unread: "nieprzeczytane: {n}", failed: "Nie udało się wczytać czatu. Prosimy spróbować ponownie.", chat: "Czat" },
-  pt: { open: "Abrir o chat", unread: "por ler: {n}", failed: "Não foi possível carregar o chat. Tente novamente." },
-  tr: { open: "Sohbeti aç", unread: "{n} okunmamış", failed: "Sohbet yüklenemedi. Lütfen tekrar deneyin.", chat: "Sohbet" },
-  ar: { open: "فتح المحادثة", unread: "غير مقروءة: {n}", failed: "تعذّر تحميل المحادثة. يُرجى المحاولة مرة أخرى.", chat: "محادثة" },
-};
-
 /** The elements in the page, and the calls that wait for the first one. */
 export const elements = new Set();
 export const pending = [];
@@ -199,14 +186,14 @@ export class SupportBotElement extends HTMLElement {
     const { words, frame, launcher, uiLanguage } = this;
     const { unread, isOpen } = this.state;
     const { classList, style } = frame;
-    set(frame, "aria-label", this.option("title") || words.chat || "Chat");
+    set(frame, "aria-label", this.option("title") || words.chat);
     set(frame, "lang", uiLanguage);
     set(launcher, "aria-label", unread ? `${words.open}, ${words.unread.replace("{n}", unread.toLocaleString(uiLanguage))}` : words.open);
     launcher.title = "";
     launcher.hidden = isOpen || this.option("launcher") === "hide";
     classList.toggle("at-start", this.option("position") === "start");
     classList.toggle("placed", this.layout !== "bubble");
-    frame.dir = uiLanguage === "ar" ? "rtl" : this.chosen ? "ltr" : getComputedStyle(this).direction;
+    frame.dir = RIGHT_TO_LEFT.includes(uiLanguage) ? "rtl" : this.chosen ? "ltr" : getComputedStyle(this).direction;
     style.setProperty("--z", parseInt(this.option("z-index"), 10) || "");
   }
 

@@ -1,0 +1,136 @@
+"""What other rules would have decided on past requests. Nothing is asked of a shop, stored or executed.
+
+Each request is judged as it came in, twice: by the rules in force and by the others, with what had been used of the
+limits before it in truth. So what a looser rule would have let through does not add up. What is not stored is not
+judged: the records of that time, and with them guards, owners and the days after delivery.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Final
+
+from django.utils.timezone import now
+
+from actions.ledger import YEAR, Status, workspace_day, workspace_time
+from actions.models import ActionPolicyVersion, ActionRequest, LedgerEntry
+from actions.policies import RULE_FIELDS
+from actions.policy import Decision, Rules, Used, Verdict, decide_write
+from actions.proposing import money_in
+from actions.states import State
+
+MAX_REQUESTS: Final = 2_000
+# Refusals that come from the rules; all others would be the same under any.
+_BY_RULES: Final = frozenset({
+    "limit_order", "limit_subject", "limit_customer_day", "limit_customer_year", "limit_workspace_day",
+    "limit_count_day", "shadow_mode", "action_disabled",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A past request on which the two decide differently."""
+
+    request: ActionRequest
+    before: Decision
+    after: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class BackTest:
+    """`judged` requests of the last `days`; `other` more were refused for reasons that rules do not decide."""
+
+    days: int
+    judged: int
+    other: int
+    changes: list[Change]
+    is_cut: bool  # there were more than MAX_REQUESTS; these are the newest
+
+
+def back_test(action: str, *, current: Rules, proposed: Rules, days: int) -> BackTest:
+    """Return what the proposed rules would have decided differently from the current ones, newest first."""
+    since = now() - timedelta(days=days)
+    asked = ActionRequest.objects.filter(action=action, created_at__gte=since).order_by("-created_at", "-id")
+    newest = list(asked.select_related("policy_version")[: MAX_REQUESTS + 1])
+    requests = newest[:MAX_REQUESTS][::-1]
+    judged = [one for one in requests if one.state != State.REFUSED or one.reason_code in _BY_RULES]
+    changes = []
+    for request, used in _with_use(action, judged):
+        before, after = _decide(request, current, used), _decide(request, proposed, used)
+        if (before.verdict, before.reason, before.approvals) != (after.verdict, after.reason, after.approvals):
+            changes.append(Change(request, before, after))
+    return BackTest(days, len(judged), len(requests) - len(judged), changes[::-1], len(newest) > MAX_REQUESTS)
+
+
+def _decide(request: ActionRequest, rules: Rules, used: Used) -> Decision:
+    decision = decide_write(rules=rules, obstacle=None, money=money_in(request), used=used)
+    if decision.is_refusal or decision.needs_approval or not _is_approved_anyway(request, used):
+        return decision
+    return replace(decision, verdict=Verdict.CONFIRM_AND_APPROVE, approvals=request.approvals_needed)
+
+
+def _is_approved_anyway(request: ActionRequest, used: Used) -> bool:
+    """Return whether the action itself asked for a person, whatever the rules said then."""
+    if not request.needs_approval:
+        return False
+    then = _rules_in(request.policy_version)
+    return not decide_write(rules=then, obstacle=None, money=money_in(request), used=used).needs_approval
+
+
+def _rules_in(version: ActionPolicyVersion) -> Rules:
+    return Rules(number=version.number, **{name: getattr(version, name) for name in RULE_FIELDS})
+
+
+@dataclass(slots=True)
+class _Sums:
+    """What was used up to a moment, in one currency."""
+
+    subjects: defaultdict[tuple[str, str], Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    customers: defaultdict[object, defaultdict[date, Decimal]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(Decimal))
+    )
+    days: defaultdict[date, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+
+    def add(self, entry: LedgerEntry) -> None:
+        self.subjects[entry.subject_kind, entry.subject_id] += entry.amount
+        self.customers[entry.customer_id][entry.day] += entry.amount
+        self.days[entry.day] += entry.amount
+
+
+def _with_use(action: str, requests: list[ActionRequest]) -> Iterator[tuple[ActionRequest, Used]]:
+    """Yield each request with what had been used when it came in; `requests` are in the order of time."""
+    if not requests:
+        return
+    first = workspace_day(requests[0].created_at)
+    entries = LedgerEntry.objects.filter(action=action).exclude(status=Status.RELEASED)
+    waiting = iter(entries.order_by("created_at").iterator())
+    coming = next(waiting, None)
+    sums: defaultdict[str, _Sums] = defaultdict(_Sums)
+    counts: defaultdict[tuple[object, date], int] = defaultdict(int)
+    zone = workspace_time(requests[0].created_at).tzinfo
+    for request in requests:
+        while coming is not None and coming.created_at < request.created_at:
+            sums[coming.currency].add(coming)
+            if coming.day >= first:
+                counts[coming.customer_id, coming.day] += 1
+            coming = next(waiting, None)
+        today = request.created_at.astimezone(zone).date()
+        yield request, _used(request, sums[request.currency], counts, today)
+
+
+def _used(request: ActionRequest, sums: _Sums, counts: Mapping[tuple[object, date], int], today: date) -> Used:
+    of_customer: Mapping[date, Decimal] = sums.customers.get(request.customer_id, {})
+    key = (request.subject_kind, request.subject_id)
+    subject = sums.subjects.get(key, Decimal(0)) if request.subject_id else Decimal(0)
+    customer_day = of_customer.get(today, Decimal(0))
+    return Used(
+        subject=subject,
+        subject_kind=request.subject_kind,
+        customer_day=customer_day,
+        customer_year=sum((amount for day, amount in of_customer.items() if day > today - YEAR), Decimal(0)),
+        workspace_day=sums.days.get(today, Decimal(0)),
+        requests_customer_day=counts.get((request.customer_id, today), 0),
+        before=max(subject, customer_day),
+    )

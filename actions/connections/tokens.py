@@ -1,0 +1,117 @@
+"""Access tokens of OAuth connections: fetched with the client's credentials, kept in this process until they end."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from actions.connections.auth import basic_client
+from actions.connections.jsontext import from_json
+from supportbot.outbound.errors import NoAnswer, NotSent
+from supportbot.outbound.http import Request, request
+
+ASSUMED_SECONDS: Final = 300  # where a server does not say how long a token lives
+MARGIN_SECONDS: Final = 30  # a token is not used in its last moments
+MOST_SECONDS: Final = 24 * 3600
+MAX_TOKENS: Final = 1_000
+MAX_BYTES: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token is requested with. A rotated secret is a different grant, so it gets a different token."""
+
+    connection_id: UUID
+    settings: Mapping[str, str] = field(hash=False)
+    secret: str = field(repr=False)
+
+    @property
+    def key(self) -> str:
+        parts = (
+            str(self.connection_id),
+            *(f"{name}={self.settings[name]}" for name in sorted(self.settings)),
+            self.secret,
+        )
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    token: str = field(repr=False)
+    ends_at: float
+
+
+_kept: dict[str, _Kept] = {}
+_lock: Final = threading.Lock()
+
+
+def kept_token(grant: Grant) -> str:
+    """Return a token that still lives, or ""."""
+    with _lock:
+        found = _kept.get(grant.key)
+    return found.token if found is not None and found.ends_at > time.monotonic() else ""
+
+
+def forget_token(grant: Grant) -> None:
+    with _lock:
+        _kept.pop(grant.key, None)
+
+
+def fetch_token(grant: Grant, *, timeout_seconds: float) -> str:
+    """Request a new token and keep it; raises NotSent, since the call that needs it was not sent."""
+    try:
+        response = request(_token_request(grant, timeout_seconds))
+    except (NotSent, NoAnswer) as error:
+        raise NotSent(_("no access token: %(why)s") % {"why": error.why}) from error
+    try:
+        answer = from_json(response.body)
+    except ValueError:
+        answer = None
+    told: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
+    if response.status != 200:
+        raise NotSent(
+            _("no access token: the token address answered %(status)s %(error)s")
+            % {"status": response.status, "error": _short(told.get("error"))}
+        )
+    token, seconds = told.get("access_token"), told.get("expires_in", ASSUMED_SECONDS)
+    if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise NotSent(_("no access token: the token address answered 200 without one"))
+    if str(told.get("token_type", "bearer")).lower() != "bearer":
+        raise NotSent(_("no access token: the token is not a bearer token"))
+    _keep(grant, token, float(seconds) if isinstance(seconds, int) else ASSUMED_SECONDS)
+    return token
+
+
+def _token_request(grant: Grant, timeout_seconds: float) -> Request:
+    settings = grant.settings
+    fields = {"grant_type": "client_credentials"}
+    fields |= {name: settings[name] for name in ("scope", "audience") if settings[name]}
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+    if settings["client_auth"] == "basic":
+        headers |= basic_client(settings["client_id"], grant.secret)
+    else:
+        fields |= {"client_id": settings["client_id"], "client_secret": grant.secret}
+    body = urlencode(fields).encode()
+    return Request("POST", settings["token_url"], headers, body, timeout_seconds, MAX_BYTES)
+
+
+def _keep(grant: Grant, token: str, seconds: float) -> None:
+    now = time.monotonic()
+    ends_at = now + min(max(seconds - MARGIN_SECONDS, 0), MOST_SECONDS)
+    with _lock:
+        for key in [key for key, kept in _kept.items() if kept.ends_at <= now]:
+            del _kept[key]
+        if len(_kept) >= MAX_TOKENS:
+            _kept.clear()
+        _kept[grant.key] = _Kept(token, ends_at)
+
+
+def _short(value: Any) -> str:
+    """Return an error's code (RFC 6749, 5.2) as far as it can be shown."""
+    return value[:60] if isinstance(value, str) and value.isascii() and value.isprintable() else ""

@@ -1,0 +1,150 @@
+"""Tools of a foreign MCP server over a connection: listing them, and calling one as it was reviewed.
+
+The connection's address is the server's own. Everything goes the guarded way out, where the SDK would open sockets of
+its own; the few messages it takes are in `toolsession`.
+
+Nothing a server says is trusted. A tool is called only if it still is what was reviewed, by the list that the server
+gives right before; whatever fails until then is `NotSent`.
+"""
+
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.utils.translation import gettext as _
+
+from actions.connections.client import Call, Client, NoAnswer, NotSent, Response
+from actions.connections.fingerprints import fingerprint
+from actions.connections.toolsession import Refused, Result, Session, forget, opened, plain_json
+
+MAX_PAGES: Final = 20
+MAX_TOOLS: Final = 500
+MAX_MIRRORED: Final = 20
+LIST_SECONDS: Final = 15.0
+# Of JSON-RPC: the request was not understood, so nothing was done.
+_NOT_UNDERSTOOD: Final = frozenset({-32700, -32600, -32601, -32602})
+
+
+class ToolChanged(NotSent):
+    """The tool is gone, or not what was reviewed. It was not called."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolClient:
+    """A connection's client that calls tools as well. `on_change` hears the fingerprint of a tool that has changed."""
+
+    client: Client
+    on_change: Callable[[str], None] = lambda schema_hash: None
+
+    def send(self, call: Call) -> Response:
+        """Send a call, of a tool or not, and return the answer; raises NotSent or NoAnswer.
+
+        A tool's result is an answer with status 200. An error of the protocol has `isError` and `error`, with 400 if
+        the server has not understood the request; a tool that wants something else before it works is 501.
+        """
+        if not call.tool:
+            return self.client.send(call)
+        with _before_the_call():
+            session = opened(self.client, call.timeout_seconds)
+        try:
+            tool = self._reviewed(session, call)
+            arguments = call.body or {}
+            headers = {"Mcp-Name": call.tool, **_mirrored(tool, arguments)}
+            return _response(session.ask("tools/call", {"name": call.tool, "arguments": arguments}, headers=headers))
+        finally:
+            session.close()
+
+    def _reviewed(self, session: Session, call: Call) -> Mapping[str, Any]:
+        """Return the tool as the server has it now; raises ToolChanged."""
+        with _before_the_call():
+            tools = [one for one in _all_tools(session) if isinstance(one, Mapping) and one.get("name") == call.tool]
+        if len(tools) != 1 or _fingerprint(tools[0]) != call.schema_hash:
+            self.on_change(call.schema_hash)
+            raise ToolChanged(_("the tool %(tool)s has changed since it was reviewed") % {"tool": call.tool})
+        return tools[0]
+
+
+def list_tools(client: Client) -> dict[str, Any]:
+    """Return the tools of a server as the result of one `tools/list`; raises NotSent if it cannot be had."""
+    with _before_the_call():
+        session = opened(client, LIST_SECONDS)
+        try:
+            return {"tools": _all_tools(session)}
+        finally:
+            session.close()
+
+
+@contextmanager
+def _before_the_call() -> Iterator[None]:
+    """Turn what is unclear into NotSent: no tool has been called yet."""
+    try:
+        yield
+    except NoAnswer as error:
+        raise NotSent(error.why) from error
+
+
+def _all_tools(session: Session) -> list[Any]:
+    """Return the tools of all pages; raises NotSent if they are not a list, too many, or the pages have no end."""
+    tools: list[Any] = []
+    params: dict[str, Any] = {}
+    for _page in range(MAX_PAGES):
+        answer = session.ask("tools/list", params, parse=plain_json)
+        if isinstance(answer, Refused):
+            forget(session)  # it may speak another version by now
+            raise NotSent(_("the MCP server does not list its tools: %(why)s") % {"why": answer.message})
+        found = answer.value.get("tools") if isinstance(answer.value, Mapping) else None
+        if not isinstance(found, list):
+            raise NotSent(_("the MCP server's answer has no list of tools"))
+        tools += found
+        cursor = answer.value.get("nextCursor")
+        if not (isinstance(cursor, str) and cursor):
+            return tools
+        if len(tools) > MAX_TOOLS:
+            break
+        params = {"cursor": cursor}
+    raise NotSent(_("the MCP server's list of tools is too long"))
+
+
+def _fingerprint(tool: Mapping[str, Any]) -> str:
+    try:
+        return fingerprint(tool)
+    except RecursionError:
+        return ""
+
+
+def _response(answer: Result | Refused) -> Response:
+    if isinstance(answer, Refused):
+        status = 400 if answer.code in _NOT_UNDERSTOOD else max(answer.status, 500)
+        return Response(status, {}, {"isError": True, "error": {"code": answer.code, "message": answer.message}})
+    if not isinstance(answer.value, Mapping):
+        raise NoAnswer(_("the MCP server gave an unexpected answer"), status=200)
+    if answer.value.get("resultType", "complete") != "complete":
+        return Response(501, {}, {**answer.value, "isError": True})
+    return Response(200, answer.headers, dict(answer.value))
+
+
+def _mirrored(tool: Mapping[str, Any], arguments: Any) -> dict[str, str]:
+    """Return the headers in which a tool wants to see arguments again (`x-mcp-header`)."""
+    found = dict(_marked(tool.get("inputSchema"), arguments, depth=4))
+    return dict(list(found.items())[:MAX_MIRRORED])
+
+
+def _marked(schema: Any, value: Any, *, depth: int) -> Iterator[tuple[str, str]]:
+    properties = schema.get("properties") if isinstance(schema, Mapping) else None
+    if not (isinstance(properties, Mapping) and isinstance(value, Mapping) and depth):
+        return
+    for name, one in properties.items():
+        mark = one.get("x-mcp-header") if isinstance(one, Mapping) else None
+        own = value.get(name)
+        if isinstance(mark, str) and isinstance(own, str | int):
+            yield f"Mcp-Param-{mark}", _header_value(own)
+        yield from _marked(one, own, depth=depth - 1)
+
+
+def _header_value(value: str | int) -> str:
+    """Return a value as the protocol writes it into a header."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    is_plain = text.isascii() and text.isprintable() and text == text.strip() and not text.startswith("=?base64?")
+    return text if is_plain else f"=?base64?{b64encode(text.encode()).decode()}?="

@@ -1,0 +1,179 @@
+"""The arguments of a definition: how each is declared, and its value in expressions."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from actions.definitions import patterns
+from actions.definitions.parts import Argument, Origin, Texts
+from actions.definitions.reading import ARGUMENTS, CIRCULAR, Reading, Scope, circular
+from actions.definitions.values import as_json
+from actions.schema import Amount, Choice, Count, Date, DecimalNumber, Field, Flag, Listing, Shape, Text
+from actions.strictjson import Number
+
+MAX_ARGUMENTS: Final = 30
+NAME: Final = r"[a-z][a-z0-9_]{0,39}"
+_EXAMPLE: Final = "order_id"
+_TYPES: Final = ("string", "choice", "integer", "number", "money", "flag", "date", "list", "object")
+_MAX_DEPTH: Final = 4
+_LARGEST: Final = 1_000_000
+_LARGEST_WHOLE: Final = 10**15 - 1  # JSON readers keep whole numbers of this size exactly
+
+
+def read_arguments(document: Reading, scope: Scope) -> dict[str, Argument]:
+    """Return the declared arguments. A computed one may read records and other arguments, in any order."""
+    arguments: dict[str, Argument] = {}
+    declared = document.raw("arguments")
+    known = scope.arguments | (frozenset(map(str, declared)) if isinstance(declared, Mapping) else frozenset())
+    for name, spec in document.named("arguments", MAX_ARGUMENTS, NAME, _EXAMPLE):
+        if name == "money":  # the amount stands under this name in a request
+            spec.findings.add(spec.at, "Choose another name: money is the amount of the definition.")
+        origin = Origin(spec.one_of("from", [one.value for one in Origin], default=Origin.CUSTOMER.value))
+        is_open = origin in (Origin.CUSTOMER, Origin.MODEL)
+        labels: dict[str, Texts] = {}
+        accepts = _field(spec, labels, describe=is_open, depth=0)
+        is_required = spec.flag("required", default=True)
+        value = None
+        if origin is Origin.SERVER:
+            value = spec.expression("value", Scope(scope.names, known), needed=True)
+        elif origin is Origin.IDENTITY:
+            value = spec.expression("value", Scope(frozenset({"identity"}), frozenset()))
+        elif spec.has("value"):
+            spec.add("value", 'Only an argument with "from": "server" or "identity" has a value.')
+        spec.raw("value")
+        spec.close()
+        arguments[name] = Argument(name, accepts, origin, is_required, value, labels)
+    for name in circular({one.name: _read_by(one, known) for one in arguments.values() if one.origin is Origin.SERVER}):
+        document.findings.add(f"arguments.{name}.value", CIRCULAR)
+    return arguments
+
+
+def _read_by(argument: Argument, known: frozenset[str]) -> frozenset[str]:
+    """Return the arguments that a computed one reads; whoever reads them as a whole reads each."""
+    paths = argument.value.paths() if argument.value else frozenset()
+    read = [path for path in paths if path[0] == ARGUMENTS]
+    return known if any(len(path) == 1 for path in read) else frozenset(path[1] for path in read)
+
+
+def _field(spec: Reading, labels: dict[str, Texts], *, describe: bool, depth: int) -> Field:
+    kind = spec.one_of("type", _TYPES, needed=True, default="string")
+    description = spec.text("description", most=500, needed=describe)
+    match kind:
+        case "choice":
+            return Choice(description, _options(spec, labels))
+        case "integer":
+            least = spec.whole("minimum", -_LARGEST_WHOLE, _LARGEST_WHOLE, 0)
+            return Count(description, spec.whole("maximum", least, _LARGEST_WHOLE, max(least, _LARGEST)), least)
+        case "number":
+            lowest, highest = spec.decimal("minimum"), spec.decimal("maximum")
+            return DecimalNumber(description, lowest or _lowest(lowest), highest if highest is not None else _HIGHEST)
+        case "money":
+            return Amount(description)
+        case "flag":
+            return Flag(description)
+        case "date":
+            return Date(description)
+        case "list":
+            return _list(spec, description, depth)
+        case "object":
+            return _object(spec, description, depth)
+    return _text(spec, description)
+
+
+_HIGHEST: Final = Decimal(1_000_000_000)
+
+
+def _lowest(given: Decimal | None) -> Decimal:
+    return -_HIGHEST if given is None else given
+
+
+def _text(spec: Reading, description: str) -> Text:
+    pattern = spec.text("pattern", most=patterns.MAX_CHARACTERS)
+    problem = patterns.problem_of(pattern) if pattern else ""
+    if problem:
+        spec.add("pattern", problem)
+        pattern = ""
+    most = patterns.MAX_TEXT if pattern else 4_000
+    length = spec.whole("max_length", 1, most, min(most, 200))
+    example = spec.text("example", most=100)
+    return Text(description, length, pattern, example, spec.flag("may_be_empty"))
+
+
+def _options(spec: Reading, labels: dict[str, Texts]) -> tuple[str, ...]:
+    values: list[str] = []
+    for option in spec.objects("options", 50):
+        value = option.text("value", most=100, needed=True)
+        if value in values:
+            option.add("value", "This option is given twice.")
+        if value:
+            values.append(value)
+            labels[value] = option.texts("label", most=100, needed=False)
+        option.close()
+    if not values and not spec.has("options"):
+        spec.lacks("options")
+    elif not values:
+        spec.add("options", 'Write at least one option: [{"value": "damaged", "label": {"en": "It is damaged"}}].')
+    return tuple(values)
+
+
+def _list(spec: Reading, description: str, depth: int) -> Listing:
+    least = spec.whole("min_items", 0, 100, 1)
+    most = spec.whole("max_items", max(1, least), 100, max(20, least))
+    of = spec.object("of", needed=True)
+    return Listing(description, _inner(of, spec, "of", depth) if of else Text(""), most, least)
+
+
+def _object(spec: Reading, description: str, depth: int) -> Shape:
+    required: dict[str, Field] = {}
+    optional: dict[str, Field] = {}
+    for name, inner in spec.named("fields", MAX_ARGUMENTS, r"[A-Za-z_][A-Za-z0-9_]{0,39}", "postal_code"):
+        fields = required if inner.flag("required", default=True) else optional
+        fields[name] = _inner(inner, spec, "fields", depth)
+    if not spec.has("fields"):
+        spec.lacks("fields")
+    return Shape(required, optional, description)
+
+
+def _inner(inner: Reading, outer: Reading, name: str, depth: int) -> Field:
+    if depth + 1 >= _MAX_DEPTH:
+        outer.add(name, f"Lists and objects are nested at most {_MAX_DEPTH} deep.")
+        return Text("")
+    made = _field(inner, {}, describe=False, depth=depth + 1)
+    inner.close()
+    return made
+
+
+def seen(accepts: Field, canonical: Any) -> Any:
+    """Return a parsed argument as a value of expressions: amounts and numbers as decimals, days as dates."""
+    match accepts:
+        case Amount() | DecimalNumber():
+            return Decimal(canonical)
+        case Count():
+            return Decimal(canonical)
+        case Date():
+            return date.fromisoformat(canonical)
+        case Listing():
+            return [seen(accepts.of, entry) for entry in canonical]
+        case Shape():
+            fields: Mapping[str, Field] = {**accepts.required, **accepts.optional}
+            return {name: seen(fields[name], entry) for name, entry in canonical.items()}
+    return canonical
+
+
+def written(value: Any) -> Any:
+    """Return a computed value in the form that `Field.parse` takes, so that its type is checked too."""
+    return _numbers(as_json(value))
+
+
+def _numbers(value: Any) -> Any:
+    match value:
+        case bool():
+            return value
+        case int() | Decimal():
+            return Number(str(value))
+        case dict():
+            return {name: _numbers(item) for name, item in value.items()}
+        case list():
+            return [_numbers(item) for item in value]
+    return value

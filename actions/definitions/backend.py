@@ -1,0 +1,160 @@
+"""The back end of a defined action: a connection, and how the definition reads its answers."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any, Final, Protocol
+from urllib.parse import parse_qs
+
+from actions.connections.client import Call, Client, NoAnswer, NotSent, Response
+from actions.connections.jsontext import from_json
+from actions.connections.selectors import connection_named
+from actions.connections.toolserver import ToolClient
+from actions.definitions.arguments import seen
+from actions.definitions.errors import ExpressionFailed
+from actions.definitions.evaluation import Answer, Ask, Asked, Names, asked, happened, reason_of, receipt_of
+from actions.definitions.evaluation import Happened as Reading
+from actions.definitions.parts import Definition
+from actions.errors import MerchantUnavailable
+from actions.money import Money
+from actions.outcomes import DidNot, Found, Happened, NeverSeen, Outcome, Unclear, is_finished
+from actions.spec import short
+
+GATHER_SECONDS: Final = 6.0  # of all look-ups together: part of an attempt's lease
+READ_SECONDS: Final = 4.0
+RUN_SECONDS: Final = 8.0
+MONEY: Final = "money"  # the key of the amount in complete arguments, and its name in expressions
+
+
+class Sender(Protocol):
+    """What sends calls: a connection's client, or one that also keeps what was sent."""
+
+    def send(self, call: Call) -> Response:
+        """Return the answer, whatever its status; raises NotSent or NoAnswer."""
+
+
+def client_of(definition: Definition, environment: str = "live") -> Sender:
+    """Return the client of the definition's connection; raises NotConnected.
+
+    A tool of the live connection that is not what was reviewed switches its action off.
+    """
+    client = Client(connection_named(definition.connection, environment))
+    return ToolClient(client, _switching_off(definition.name) if environment == "live" else lambda schema_hash: None)
+
+
+def _switching_off(name: str) -> Callable[[str], None]:
+    from actions.definitions.tools import switch_off_changed  # it publishes definitions, which act through this module
+
+    return partial(switch_off_changed, name)
+
+
+def asking(sender: Sender) -> Ask:
+    """Return what answers look-ups within one deadline, equal ones once. It raises MerchantUnavailable."""
+    ends_at, known = time.monotonic() + GATHER_SECONDS, dict[str, Answer]()
+
+    def ask(call: Asked) -> Answer:
+        key = repr(call)
+        if key not in known:
+            left = ends_at - time.monotonic()
+            if left <= 0:
+                raise MerchantUnavailable()
+            try:
+                known[key] = _answer(sender.send(_call(call, min(READ_SECONDS, left))))
+            except (NotSent, NoAnswer) as error:
+                raise MerchantUnavailable() from error
+        return known[key]
+
+    return ask
+
+
+def _call(call: Asked, seconds: float) -> Call:
+    body = from_json(call.body.encode()) if call.body is not None else None
+    query = parse_qs(call.query, keep_blank_values=True)
+    return Call(call.method, call.path, query, call.headers, body, seconds, call.tool, call.schema_hash)
+
+
+def _answer(response: Response) -> Answer:
+    return Answer(response.status, response.body, response.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A call that is ready to be sent. `names` hold the records too, as long as they are at hand."""
+
+    asked: Asked
+    names: Names | None = None
+    seconds: float | None = None  # to wait for an answer, if more than usual
+
+
+@dataclass(frozen=True, slots=True)
+class DefinedBackEnd:
+    """Runs the call of one request, and asks for its outcome with the request's arguments alone."""
+
+    definition: Definition
+    arguments: Mapping[str, Any]
+    sender: Sender
+    locale: str  # of the receipt
+
+    def run(self, call: Command, *, idempotency_key: str) -> Outcome:
+        rule = self.definition.answer
+        assert rule is not None  # by the format
+        try:
+            answer = _answer(self.sender.send(_call(call.asked, call.seconds or RUN_SECONDS)))
+        except NotSent as error:
+            return DidNot("not_sent", error.why, is_final=False)
+        except NoAnswer as error:
+            return Unclear(error.why, was_answered=is_finished(error.status))
+        names = call.names or names_of_request(self.definition, self.arguments, idempotency_key)
+        reading = happened(rule, answer, names)
+        if reading is Reading.YES:
+            return self._happened(answer, names)
+        if reading is Reading.NO:
+            return self._did_not(answer, names)
+        return Unclear(f"answered {answer.status}", was_answered=is_finished(answer.status))
+
+    def find(self, idempotency_key: str) -> Found:
+        rule = self.definition.outcome
+        if rule is None or rule.call is None:
+            return Unclear("cannot be asked")
+        names = names_of_request(self.definition, self.arguments, idempotency_key)
+        try:
+            answer = _answer(self.sender.send(_call(asked(rule.call, names), READ_SECONDS)))
+        except ExpressionFailed as error:
+            return Unclear(f"outcome.call: {error.place}"[:200])
+        except (NotSent, NoAnswer) as error:
+            return Unclear(error.why)
+        match happened(rule, answer, names):
+            case Reading.YES:
+                return self._happened(answer, names)
+            case Reading.NO:
+                return self._did_not(answer, names)
+            case Reading.NEVER_SEEN:
+                return NeverSeen()
+        return Unclear(f"answered {answer.status}")
+
+    def _happened(self, answer: Answer, names: Names) -> Happened:
+        """Return success with what is kept of the answer; read here, where the records may still be at hand."""
+        kept = receipt_of(self.definition, answer, names, self.locale)
+        return Happened({name: short(text) for name, _, text in kept})
+
+    def _did_not(self, answer: Answer, names: Names) -> DidNot:
+        rule = self.definition.answer
+        told = reason_of(rule, answer, names) if rule else ""
+        return DidNot(f"http_{answer.status}", short(told, 200), is_final=True)
+
+
+def names_of_request(definition: Definition, arguments: Mapping[str, Any], key: str) -> Names:
+    """Return what can be read without records: the complete arguments, the amount, the key and the time."""
+    moment, declared = datetime.now(UTC), definition.arguments
+    known = {name: seen(declared[name].accepts, arguments[name]) for name in declared if name in arguments}
+    names: dict[str, Any] = {"arguments": known, "key": key, "now": moment, "today": moment.date()}
+    money = money_in(arguments)
+    return Names(names if money is None else {**names, MONEY: money})
+
+
+def money_in(arguments: Mapping[str, Any]) -> Money | None:
+    told = arguments.get(MONEY)
+    return Money(Decimal(told["amount"]), told["currency"]) if told else None

@@ -1,0 +1,115 @@
+"""Reads the calls of a definition: those of its look-ups, and the one that carries it out."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from actions.definitions.errors import ExpressionError
+from actions.definitions.parts import CallTemplate
+from actions.definitions.reading import Reading, Scope
+from actions.definitions.template import Body, Fields, PathTemplate, Template, compile_body, compile_path
+
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}\??", re.ASCII)
+# The way out and the connection set these.
+_OWN_HEADERS: Final = frozenset({
+    "host", "content-length", "transfer-encoding", "connection", "authorization", "cookie", "upgrade", "te", "trailer",
+    "expect", "content-type", "proxy-authorization", "keep-alive", "accept-encoding",
+})  # fmt: skip
+_NO_PATH: Final = PathTemplate("", ())
+NO_CALL: Final = CallTemplate("GET", _NO_PATH, Fields({}), Fields({}), None)
+
+
+def read_call(spec: Reading | None, scope: Scope, methods: Sequence[str]) -> CallTemplate | None:
+    if spec is None:
+        return None
+    if spec.has("tool"):
+        return _tool_call(spec, scope)
+    method = spec.one_of("method", methods, needed=True, default=methods[0])
+    path = _path(spec, scope)
+    query = _fields(spec, "query", scope, is_header=False)
+    headers = _fields(spec, "headers", scope, is_header=True)
+    body = _body(spec, scope, method)
+    key_header = _key_header(spec, scope)
+    # Header names are case-insensitive: the shop would get two keys, and might take the one that never changes.
+    if key_header and key_header.lower() in {name.lower().removesuffix("?") for name in headers.templates}:
+        spec.add("headers", f"The key has the header {key_header} already. Leave it out here.")
+    spec.close()
+    return CallTemplate(method, path, query, headers, body, key_header)
+
+
+def _tool_call(spec: Reading, scope: Scope) -> CallTemplate:
+    """Read the call of an MCP server's tool."""
+    tool = spec.text("tool", most=128, pattern=r"[A-Za-z0-9_./-]+", example="create_return")
+    reviewed = spec.text("schema_hash", most=64, pattern=r"[0-9a-f]{64}", needed=True, example="the import does")
+    body = _body(spec, scope, "POST")
+    spec.close()
+    return CallTemplate("POST", _NO_PATH, Fields({}), Fields({}), body, tool=tool, schema_hash=reviewed)
+
+
+def _path(spec: Reading, scope: Scope) -> PathTemplate:
+    text = spec.raw("path")
+    if text is None:
+        spec.lacks("path")
+        return _NO_PATH
+    try:
+        path = compile_path(text if isinstance(text, str) else "")
+    except ExpressionError as error:
+        spec.add("path", str(error))
+        return _NO_PATH
+    spec.check(path.paths(), spec.path("path"), scope)
+    return path
+
+
+def _fields(spec: Reading, name: str, scope: Scope, *, is_header: bool) -> Fields:
+    value = spec.raw(name)
+    if value is not None and (not isinstance(value, Mapping) or len(value) > 30):
+        spec.add(name, "Write an object of at most 30 names and texts.")
+        return Fields({})
+    found: dict[str, Template] = {}
+    for key, text in (value or {}).items():
+        at = f"{spec.path(name)}.{str(key)[:60]}"
+        if is_header and not _HEADER_NAME.fullmatch(str(key)):
+            spec.findings.add(at, "A header's name has letters, digits, - and _ only.")
+        elif is_header and str(key).lower().removesuffix("?") in _OWN_HEADERS:
+            spec.findings.add(at, "The connection sets this header. Leave it out.")
+        elif not isinstance(text, str):
+            spec.findings.add(at, 'Write text in quotation marks, such as "{order.id}".')
+        else:
+            template = spec.template(text, at, scope)
+            if template is not None:
+                found[str(key)] = template
+    return Fields(found)
+
+
+def _body(spec: Reading, scope: Scope, method: str) -> Body | None:
+    value = spec.raw("body")
+    if value is None:
+        return None
+    if spec.has("method") and method in ("GET", "DELETE"):
+        spec.add("body", f"A {method} call has no body. Use query instead.")
+        return None
+    try:
+        body = compile_body(value)
+    except ExpressionError as error:
+        spec.add("body", str(error))
+        return None
+    spec.check(body.paths(), spec.path("body"), scope)
+    return body
+
+
+def _key_header(spec: Reading, scope: Scope) -> str:
+    key = spec.object("key")
+    if key is None:
+        return ""
+    if "key" not in scope.names:
+        spec.add("key", "Only the call of an action has a key. A look-up may be repeated.")
+    name = key.text("header", pattern=r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}", needed=True, example="Idempotency-Key")
+    if name.lower() in _OWN_HEADERS:
+        key.add("header", "The connection sets this header. Choose another one.")
+    key.close()
+    return name
+
+
+def carries_key(call: CallTemplate) -> bool:
+    """Return whether the shop can tell a repeated call by its key."""
+    return bool(call.key_header) or any(path[0] == "key" for path in call.paths())

@@ -1,0 +1,159 @@
+"""Recorded cases of a definition: arguments and answers of the shop, and what must be decided with them.
+
+Nothing is sent: a case brings the answers of its look-ups along.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.timezone import now
+from django.utils.translation import gettext
+
+from actions import audit, ledger
+from actions.definitions.backend import Sender
+from actions.definitions.defined import DefinedRead, DefinedWrite
+from actions.definitions.evaluation import Answer, Ask, Asked
+from actions.definitions.models import ActionDefinition, DefinitionCase
+from actions.definitions.parts import Definition
+from actions.definitions.selectors import case_with_id
+from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected
+from actions.facts import Arguments, Facts, Identity
+from actions.reasons import Reason, one_line
+from actions.schema import parse_arguments
+from actions.spec import Action
+from actions.strictjson import read_arguments
+from supportbot.errors import InvalidInput
+
+ALLOWED: Final = "allowed"
+MAX_CASE_CHARACTERS: Final = 256 * 1024
+_NOT_FOUND: Final = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A world of given answers, by "METHOD /path?query": a record, null for none, or {"status", "body"}."""
+
+    records: Mapping[str, Any]
+    at: datetime | None = None
+
+    def moment(self) -> datetime:
+        return ledger.workspace_time(self.at or now())
+
+    def ask(self, definition: Definition) -> Ask:
+        return self._answer
+
+    def sender(self, definition: Definition) -> Sender:
+        raise NotConnected("A recorded case sends nothing.")
+
+    def _answer(self, asked: Asked) -> Answer:
+        key = request_line(asked)
+        if key not in self.records:
+            raise MerchantUnavailable(f"The case has no answer for {key}.")
+        record = self.records[key]
+        if isinstance(record, Mapping) and record.keys() == {"status", "body"}:
+            return Answer(record["status"], record["body"])
+        return Answer(_NOT_FOUND) if record is None else Answer(200, record)
+
+
+def request_line(asked: Asked) -> str:
+    """Return the key of a call's answer in a case: "GET /orders/1?full=yes"."""
+    return f"{asked.method} {asked.path}{f'?{asked.query}' if asked.query else ''}"
+
+
+def failures_of(definition: ActionDefinition, action: Action) -> dict[str, list[str]]:
+    """Return what each recorded case found instead of what it expects, by the case's name."""
+    found: dict[str, list[str]] = {}
+    for case in DefinitionCase.objects.filter(definition=definition):
+        verdict = verdict_of(case, action)
+        if verdict != case.expected:
+            found[case.name] = [
+                gettext("It expects {expected}, but the definition says {verdict}.").format(
+                    expected=case.expected, verdict=verdict
+                )
+            ]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a recorded case says: see DefinitionCase."""
+
+    name: str
+    sub: str
+    arguments: Mapping[str, Any]
+    records: Mapping[str, Any]
+    expected: str
+    email: str = ""
+    at: datetime | None = None
+
+
+@transaction.atomic
+def keep_case(definition: ActionDefinition, told: Told, *, actor: str, replaced: UUID | None = None) -> DefinitionCase:
+    """Record a case, or put it in the place of another one. Raises InvalidInput naming what is wrong."""
+    case = case_with_id(definition, replaced) if replaced else DefinitionCase(definition=definition)
+    for name in ("name", "sub", "email", "expected"):
+        setattr(case, name, one_line(name, getattr(told, name)))
+    case.arguments, case.records, case.at = dict(told.arguments), dict(told.records), told.at
+    _check(case)
+    case.save()
+    event = "definition.case_changed" if replaced else "definition.case_added"
+    audit.record(event, actor=actor, action=definition.name, case=str(case.pk))
+    return case
+
+
+def _check(case: DefinitionCase) -> None:
+    wrong: dict[str, list[str]] = {
+        name: [gettext("This is required.")] for name in ("name", "sub", "expected") if not getattr(case, name)
+    }
+    for name in ("name", "sub", "email", "expected"):
+        column: Any = DefinitionCase._meta.get_field(name)
+        longest = column.max_length
+        if len(getattr(case, name)) > longest:
+            wrong[name] = [gettext("At most {max_characters} characters.").format(max_characters=longest)]
+    same = DefinitionCase.objects.filter(definition=case.definition, name=case.name).exclude(pk=case.pk)
+    if same.exists():
+        wrong["name"] = [gettext("Another case has this name.")]
+    if len(json.dumps([case.arguments, case.records])) > MAX_CASE_CHARACTERS:
+        wrong["records"] = [gettext("The case is too long. Leave out what the rules do not read.")]
+    if wrong:
+        raise InvalidInput(fields=wrong)
+
+
+@transaction.atomic
+def remove_case(definition: ActionDefinition, case_id: UUID, *, actor: str) -> None:
+    """Forget a recorded case. Raises NotFound."""
+    case_with_id(definition, case_id).delete()
+    audit.record("definition.case_removed", actor=actor, action=definition.name, case=str(case_id))
+
+
+def verdict_of(case: DefinitionCase, action: Action) -> str:
+    """Return "allowed", or the code of what refuses."""
+    world = Recorded(case.records, case.at)
+    assert isinstance(action, DefinedWrite | DefinedRead)
+    within = type(action)(action.definition, action.version, world)
+    try:
+        asked = parse_arguments(within.arguments, read_arguments(case.arguments))
+        refusal = refusal_of(within, asked, Identity(case.sub, case.email), world.moment())
+    except (InvalidArguments, MerchantUnavailable) as error:
+        return error.code
+    return refusal.code if refusal else ALLOWED
+
+
+def refusal_of(action: DefinedWrite | DefinedRead, asked: Arguments, who: Identity, moment: datetime) -> Reason | None:
+    """Return what the definition itself has against it; the workspace's rules are not asked."""
+    if isinstance(action, DefinedRead):
+        found = action.look_up(asked, who)
+        return found if isinstance(found, Reason) else None
+    records = action.gather(asked, who)
+    if isinstance(records, Reason):
+        return records
+    terms = action.complete(asked, records)
+    if isinstance(terms, Reason):
+        return terms
+    return action.obstacle(terms.arguments, Facts(records, moment, None, Decimal(0)))

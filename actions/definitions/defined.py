@@ -1,0 +1,339 @@
+"""Defined actions: one version of a document, with the behaviour of an action in code.
+
+A version never changes, so each process builds its action once. If a part has no value for the customer's records, the
+request is refused (`definition_failed`); the audit gets the part's place in the document.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from django.utils.timezone import now
+
+from actions import ledger
+from actions.canonical import canonical
+from actions.definitions import evaluation
+from actions.definitions.backend import (
+    MONEY,
+    Command,
+    DefinedBackEnd,
+    Sender,
+    asking,
+    client_of,
+    money_in,
+    names_of_request,
+)
+from actions.definitions.errors import ExpressionFailed
+from actions.definitions.evaluation import Ask, Asked, Names, Obstacle
+from actions.definitions.parts import Definition
+from actions.definitions.values import NoValue, as_json
+from actions.errors import CannotUndo
+from actions.facts import Arguments, Facts, Identity, Records, Subject, Unsettled
+from actions.models import MAX_SUBJECT_ID
+from actions.money import Money, format_amount
+from actions.outcomes import OutcomeKind
+from actions.reasons import FAILED, WORDS, Reason
+from actions.spec import CARDS, HAND_OVER, Action, Card, Limits, ReadAction, Row, Terms, Undo, WriteAction
+from actions.texts import in_locale
+
+NAMES: Final = "names"
+# In `shown`: a hash of the call that the card stands for, and the time that this call names.
+CALL: Final = "call"
+CALL_AT: Final = "call_at"
+_PROBE_KEY: Final = "00000000-0000-7000-8000-000000000000"  # before a request exists: shows whether its call fits
+
+
+class World(Protocol):
+    """Everything outside that a definition uses: the time, look-ups, and calls."""
+
+    def moment(self) -> datetime:
+        """Return the time, in the workspace's zone."""
+
+    def ask(self, definition: Definition) -> Ask:
+        """Return a function that performs the look-ups of one decision. Raises NotConnected."""
+
+    def sender(self, definition: Definition) -> Sender:
+        """Return the sender of calls. Raises NotConnected."""
+
+
+class Live:
+    """The workspace's own connections."""
+
+    def moment(self) -> datetime:
+        return ledger.workspace_time(now())
+
+    def ask(self, definition: Definition) -> Ask:
+        return asking(self.sender(definition))
+
+    def sender(self, definition: Definition) -> Sender:
+        return client_of(definition)
+
+
+class _Defined(Action):
+    """What defined reads and writes share."""
+
+    def __init__(self, definition: Definition, version: int, world: World | None = None) -> None:
+        self.definition = definition
+        self.name = definition.name
+        self.version = version
+        self.risk = definition.risk
+        self.arguments = definition.shape()
+        self.title = in_locale(definition.title, "en")
+        self.description = definition.description
+        self.examples = definition.examples
+        self._world = world or Live()
+
+    def title_in(self, locale: str) -> str:
+        return in_locale(self.definition.title, locale)
+
+    def option_label(self, argument: str, option: str, locale: str) -> str:
+        spec = self.definition.arguments.get(argument)
+        labels = spec.labels.get(option) if spec else None
+        return in_locale(labels, locale) if labels else option
+
+    def _gathered(self, asked: Arguments, identity: Identity) -> Records | Reason:
+        """Return the records as names of expressions. Raises MerchantUnavailable or NotConnected."""
+        read_at, ask = now(), self._world.ask(self.definition)
+        own = {name: value for name, value in asked.items() if name in self.arguments.all_fields}
+        try:
+            signed = evaluation.Identity(identity.sub, identity.email)
+            names = evaluation.names_of(self.definition, own, signed, self._world.moment())
+        except ExpressionFailed as error:
+            return _failed("arguments", error)
+        found = self._in_words(lambda locale: evaluation.look_up(self.definition, names, ask, locale))
+        return found if isinstance(found, Reason) else Records({NAMES: found}, identity, read_at)
+
+    def _refusal(self, names: Names) -> Reason | None:
+        found = self._in_words(lambda locale: evaluation.first_obstacle(self.definition, names, locale))
+        assert found is None or isinstance(found, Reason)
+        return found
+
+    def _in_words(self, look: "Callable[[str], Names | Obstacle | None]") -> Names | Reason | None:
+        """Return what `look` returns, with an obstacle's text in every language of the definition."""
+        locales = list(self.definition.title)
+        found = look(locales[0])
+        if not isinstance(found, Obstacle):
+            return found
+        if found.code == FAILED:
+            return Reason(FAILED, {"place": found.where[:200]})
+        spoken = {locale: look(locale) for locale in locales}
+        words = {f"{WORDS}{locale}": one.words for locale, one in spoken.items() if isinstance(one, Obstacle)}
+        return Reason(found.code, {name: text for name, text in words.items() if text})
+
+
+class DefinedWrite(_Defined, WriteAction):
+    """A write that a document defines."""
+
+    def __init__(self, definition: Definition, version: int, world: World | None = None) -> None:
+        super().__init__(definition, version, world)
+        assert definition.subject is not None and definition.outcome is not None  # by the format
+        self.subject_kind = definition.subject.kind
+        self.outcome = OutcomeKind(definition.outcome.kind.value)
+        self.limits = _limits(definition)
+        self.approvals = definition.approval.approvers if definition.approval else 1
+        self.approval_role = definition.approval.role if definition.approval else ""
+        self.undo = Undo(definition.undo.action, definition.undo.within_hours) if definition.undo else None
+
+    def gather(self, asked: Arguments, identity: Identity) -> Records | Reason:
+        return self._gathered(asked, identity)
+
+    def no_records(self, arguments: Arguments) -> Reason:
+        return Reason("record_not_found")
+
+    def subject(self, arguments: Arguments, records: Records | None) -> Subject:
+        if records is None:
+            return Subject(self.subject_kind, "")
+        return Subject(*evaluation.subject_of(self.definition, records.found[NAMES]))
+
+    def complete(self, asked: Arguments, records: Records) -> Terms | Reason:
+        """Return the terms. Guards come first: their messages explain more than a failing card."""
+        names: Names = records.found[NAMES]
+        try:
+            refusal = self._refusal(names)
+            if refusal is not None:
+                return refusal
+            subject = self.subject(asked, records)
+            if not 1 <= len(subject.id) <= MAX_SUBJECT_ID or not subject.id.isprintable():
+                return _broken("subject.id")
+            arguments, money = self._completed(asked, names)
+            cards = self._cards(_with_money(names, money))
+        except ExpressionFailed as error:
+            return _failed("terms", error)
+        at = self._world.moment().isoformat()
+        try:
+            call = self._fingerprint(_with_money(names, money), at)
+        except ExpressionFailed as error:
+            return _failed("call", error)
+        return Terms(arguments, money, {"card": cards, CALL: call, CALL_AT: at})
+
+    def _fingerprint(self, names: Names, at: str) -> str:
+        """Return a hash of the call as it would be at this time, before there is a key; raises ExpressionFailed."""
+        moment = datetime.fromisoformat(at)
+        asked = self._asked(names.with_names({"now": moment, "today": moment.date()}), _PROBE_KEY)
+        return hashlib.sha256(canonical(asdict(asked))).hexdigest()
+
+    def _completed(self, asked: Arguments, names: Names) -> tuple[dict[str, Any], Money | None]:
+        """Return the complete arguments, with the amount under "money"; raises ExpressionFailed."""
+        own = {name: value for name, value in asked.items() if name in self.arguments.all_fields}
+        arguments = evaluation.complete_arguments(self.definition, own, names)
+        money = evaluation.money_of(self.definition, names)
+        if money is None:
+            return arguments, None
+        amount = format_amount(money.amount, money.currency)
+        return {**arguments, MONEY: {"amount": amount, "currency": money.currency}}, money
+
+    def _cards(self, names: Names) -> dict[str, Any]:
+        """Return the card in every language of the definition."""
+        return {
+            locale: {
+                "title": card.title, "summary": card.summary, "button": card.button,
+                "rows": [[row.label, row.value] for row in card.rows],
+            }
+            for locale in self.definition.title
+            for card in [evaluation.card_of(self.definition, names, locale)]
+        }  # fmt: skip
+
+    def obstacle(self, arguments: Arguments, facts: Facts) -> Reason | None:
+        names: Names = facts.records.found[NAMES]
+        try:
+            refusal = self._refusal(names)
+            if refusal is not None:
+                return refusal
+            if self._completed(arguments, names)[0] != dict(arguments):
+                return Reason("record_changed")
+            if facts.pending:  # no guard can see it: the record does not show it yet
+                return Reason("subject_busy")
+            names = _with_money(names, money_in(arguments))
+            evaluation.needs_approval(self.definition, names)  # a condition without a value forbids it
+            self._asked(names, _PROBE_KEY)  # and so does a value that the call cannot carry
+        except ExpressionFailed as error:
+            return _failed("call", error)
+        return None
+
+    def is_as_shown(
+        self, arguments: Arguments, records: Records, *, subject: Subject, shown: Mapping[str, Any]
+    ) -> bool:
+        names = _with_money(records.found[NAMES], money_in(arguments))
+        try:
+            found = self._fingerprint(names, shown.get(CALL_AT, ""))
+            return self.subject(arguments, records) == subject and found == shown.get(CALL)
+        except (ExpressionFailed, ValueError):
+            return False
+
+    def wants_approval(self, arguments: Arguments, records: Records) -> bool:
+        try:
+            return evaluation.needs_approval(self.definition, _with_money(records.found[NAMES], money_in(arguments)))
+        except ExpressionFailed:
+            return True
+
+    def undo_arguments(
+        self, arguments: Arguments, receipt: Mapping[str, Any], identity: Identity
+    ) -> Mapping[str, Any] | None:
+        rule = self.definition.undo
+        if rule is None or rule.arguments is None:
+            return None
+        known = names_of_request(self.definition, arguments, "")
+        signed = evaluation.Identity(identity.sub, identity.email).as_record()
+        names = known.with_names({"identity": signed, "receipt": receipt})
+        try:
+            told = {name: as_json(value.evaluate(names)) for name, value in rule.arguments.items()}
+        except (ExpressionFailed, NoValue) as error:
+            raise CannotUndo() from error
+        return {name: value for name, value in told.items() if value is not None}
+
+    def back_end(self, arguments: Arguments, locale: str) -> DefinedBackEnd:
+        own = in_locale({language: language for language in self.definition.title}, locale)
+        return DefinedBackEnd(self.definition, arguments, self._world.sender(self.definition), own)
+
+    def command(self, arguments: Arguments, records: Records, *, key: str) -> Command | Reason:
+        names = _with_money(records.found[NAMES], money_in(arguments)).with_names({"key": key})
+        try:
+            return Command(self._asked(names, key), names)
+        except ExpressionFailed as error:
+            return _failed("call", error)
+
+    def _asked(self, names: Names, key: str) -> Asked:
+        assert self.definition.call is not None  # by the format
+        return evaluation.asked(self.definition.call, names.with_names({"key": key}))
+
+    def command_as_json(self, command: Command) -> dict[str, Any]:
+        return asdict(command.asked)
+
+    def command_from_json(self, sent: dict[str, Any], *, seconds: float) -> Command:
+        return Command(Asked(**sent), seconds=seconds)
+
+    def card(self, arguments: Arguments, shown: Mapping[str, Any], locale: str) -> Card:
+        """Return the card as proposed, so that it shows what was confirmed."""
+        told = in_locale(shown["card"], locale)
+        rows = tuple(Row(label, value) for label, value in told["rows"])
+        return Card(title=told["title"], summary=told["summary"], button=told["button"], rows=rows)
+
+    def receipt(self, arguments: Arguments, result: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(result)
+
+    def receipt_rows(self, receipt: Mapping[str, Any], locale: str) -> list[Row]:
+        rows = [(in_locale(row.label, locale), receipt.get(row.name)) for row in self.definition.receipt]
+        return [Row(label, value) for label, value in rows if isinstance(value, str)]
+
+
+class DefinedRead(_Defined, ReadAction):
+    """A look-up that a document defines."""
+
+    def __init__(self, definition: Definition, version: int, world: World | None = None) -> None:
+        super().__init__(definition, version, world)
+        self.has_cards = definition.result is not None and definition.result.card is not None
+
+    def look_up(self, asked: Arguments, identity: Identity) -> Sequence[Names] | Reason:
+        records = self._gathered(asked, identity)
+        if isinstance(records, Reason):
+            return records
+        names: Names = records.found[NAMES]
+        return self._refusal(names) or (names,)
+
+    def answer(self, found: Sequence[Names], unsettled: Sequence[Unsettled], locale: str) -> dict[str, Any] | Reason:
+        result = self.definition.result
+        assert result is not None  # by the format
+        try:
+            told = evaluation.result_of(self.definition, found[0], locale)
+        except ExpressionFailed as error:
+            return _failed("result", error)
+        rows = [{label: text for _, label, text in row} for row in told.rows]
+        cards = [
+            {
+                "title": card.title,
+                "rows": [{"label": label, "value": text} for _, label, text in row],
+                **{name: url for name, url in (("link", card.link), ("picture", card.picture)) if url},
+            }
+            for card, row in zip(told.cards, told.rows, strict=False)  # only the first entries have cards
+        ]
+        return {
+            "text": told.words,
+            **({"list": rows} if result.each else {"fields": rows[0] if rows else {}}),
+            **({CARDS: cards} if cards else {}),
+            **({HAND_OVER: told.hand_over} if told.hand_over else {}),
+        }
+
+    def words(self, answer: Mapping[str, Any], locale: str) -> str:
+        fields = [f"{label}: {text}" for label, text in answer.get("fields", {}).items()]
+        rows = [f"- {', '.join(f'{label}: {text}' for label, text in row.items())}" for row in answer.get("list", ())]
+        return "\n".join([answer["text"], *fields, *rows]).strip()
+
+
+def _with_money(names: Names, money: Money | None) -> Names:
+    return names if money is None else names.with_names({MONEY: money})
+
+
+def _failed(path: str, error: ExpressionFailed) -> Reason:
+    return Reason(FAILED, {"place": f"{path}: {error.place}"[:200], "why": error.why[:300]})
+
+
+def _broken(path: str) -> Reason:
+    return Reason(FAILED, {"place": path})
+
+
+def _limits(definition: Definition) -> Limits:
+    columns = {"max_per_subject": "max_per_order"}
+    values: dict[str, Any] = {columns.get(name, name): value for name, value in definition.limits.items()}
+    return Limits(**values)

@@ -1,0 +1,459 @@
+"""One JSON document defines one action; this reads it. The reference is docs/definitions.md, its schema schema.json.
+
+`parse_document` takes a complete document only, `check_draft` one that may still lack parts, and `missing` names them.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence, Set
+from decimal import Decimal
+from typing import Any, Final
+
+from actions.definitions import parts
+from actions.definitions.arguments import NAME, read_arguments
+from actions.definitions.calls import NO_CALL, carries_key, read_call
+from actions.definitions.errors import InvalidDefinition
+from actions.definitions.expression import Expression, Path
+from actions.definitions.parts import Definition, Kind, Origin, OutcomeKind
+from actions.definitions.reading import CIRCULAR, LOCALE, Findings, Reading, Scope, circular
+from actions.spec import Risk
+
+FORMAT: Final = 1
+MAX_CHARACTERS: Final = 256 * 1024
+MAX_LOOKUPS: Final = 10
+MAX_GUARDS: Final = 50
+MAX_VALUES: Final = 30
+_MAX_ROWS: Final = 30
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_READING: Final = ("GET", "POST")  # some shops search by POST
+_CODE: Final = r"[a-z][a-z0-9_]{0,59}"
+_CONNECTION: Final = r"[a-z0-9][a-z0-9_-]{0,39}"
+_HOST: Final = r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]"
+_RESERVED: Final = frozenset({"arguments", "identity", "now", "today", "status", "body", "headers", "money", "key"})
+_AMOUNTS: Final = (
+    "max_per_subject", "max_per_customer_day", "max_per_customer_year", "max_per_workspace_day", "approval_above",
+    "second_approval_above",
+)  # fmt: skip
+MAX_UNDO_HOURS: Final = 24 * 90  # as long as a receipt's page is there
+DEFAULT_UNDO_HOURS: Final = 24
+# Numbers among the limits, with the least and the most that they may be.
+_COUNTS: Final = {"max_requests_per_customer_day": (1, 1_000), "hold_minutes": (0, 10_080)}
+
+
+def parse_document(document: Any) -> Definition:
+    """Return a definition; raises InvalidDefinition naming each mistake and each missing part by its JSON path."""
+    definition, findings = _read(document)
+    wrong = dict(findings.wrong)
+    for path in findings.missing:
+        wrong.setdefault(path, []).append("This is required.")
+    if wrong or definition is None:
+        raise InvalidDefinition(fields=wrong)
+    return definition
+
+
+def check_draft(document: Any) -> None:
+    """Raise InvalidDefinition for mistakes in a draft; missing parts are allowed."""
+    _, findings = _read(document)
+    if findings.wrong:
+        raise InvalidDefinition(fields=findings.wrong)
+
+
+def missing(document: Any) -> list[str]:
+    """Return the JSON paths of the parts still missing before publication, in the order of the reference."""
+    return _read(document)[1].missing
+
+
+def expanded(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document with its short forms written out: `"undo": "name"` is an object with this action."""
+    undo = document.get("undo")
+    return {**document, "undo": {"action": undo}} if isinstance(undo, str) and undo else dict(document)
+
+
+def _read(document: Any) -> tuple[Definition | None, Findings]:
+    findings = Findings()
+    if not isinstance(document, Mapping):
+        findings.add("", "A definition is one JSON object.")
+        return None, findings
+    try:
+        size = len(json.dumps(document))
+    except (TypeError, ValueError, RecursionError):
+        findings.add("", "The document has a value that JSON does not know.")
+        return None, findings
+    if size > MAX_CHARACTERS:
+        findings.add("", f"A definition has at most {MAX_CHARACTERS // 1024} KiB.")
+        return None, findings
+    document = expanded(document)
+    return _Document(Reading(document, "", findings), document).read(), findings
+
+
+def _compares_owner(lookup: parts.Lookup, owner: Expression, own: Set[Path]) -> bool:
+    """Return whether an owner depends on the record, or on one before it that is the customer's (`own`); or whether the
+    call can find the customer's own records only."""
+    read = {path[0] for path in owner.paths()}
+    if read & {lookup.name, *(path[0] for path in own if path[0] not in ("identity", "arguments"))}:
+        return True
+    named = lookup.call.paths() | (lookup.for_each.paths() if lookup.for_each else frozenset())
+    return any(path[:1] in own or path[:2] in own for path in named)
+
+
+_SUBJECT_OF_OTHERS: Final = (
+    "Read the id from a record that has an owner, such as order.id, or write identity.sub. Limits add up for each "
+    "subject, and neither an argument nor a public record says whose it is."
+)
+
+
+class _Document:
+    """Reads the parts in their order; each sees the names of those before it."""
+
+    def __init__(self, top: Reading, document: Mapping[str, Any]) -> None:
+        self._top = top
+        self._document = document
+        self._locales: Sequence[str] = ()
+
+    def read(self) -> Definition | None:
+        top = self._top
+        if top.raw("format") != FORMAT or isinstance(top.raw("format"), bool):
+            top.add("format", "Write 1: it is the format this version reads.")
+            return None
+        kind = Kind(top.one_of("kind", [one.value for one in Kind], needed=True, default="write"))
+        name = top.text("name", pattern=r"[a-z][a-z0-9_]{0,59}", needed=True, example="exchange_item")
+        title = top.texts("title", most=80)
+        self._locales = tuple(title)
+        description = top.texts("description", most=500, locales=self._locales)
+        examples = self._examples()
+        connection = top.text("connection", pattern=_CONNECTION, needed=True, example="shop")
+        declared, asked = self._declared()
+        base = Scope(frozenset({"arguments", "identity", "now", "today"}), asked)
+        names = self._lookup_names()
+        arguments = read_arguments(top, Scope(base.names | set(names), asked))
+        lookups = tuple(self._lookups(base, arguments))
+        every = Scope(base.names | {lookup.name for lookup in lookups}, declared)
+        values = self._values(every)
+        every = every.with_names(*values)
+        guards = tuple(self._guards(every))
+        common: dict[str, Any] = {
+            "name": name, "kind": kind, "title": title, "description": description, "examples": examples,
+            "connection": connection, "arguments": arguments, "lookups": lookups, "values": values, "guards": guards,
+            "document": self._document,
+        }  # fmt: skip
+        definition = self._write(every, common) if kind is Kind.WRITE else self._look_up(every, common)
+        top.close()
+        return definition
+
+    def _write(self, every: Scope, common: dict[str, Any]) -> Definition:
+        top = self._top
+        risk = Risk(top.one_of("risk", [Risk.CHANGE.value, Risk.MONEY.value], needed=True, default=Risk.CHANGE.value))
+        subject = self._subject(every)
+        money = self._money(every, is_needed=risk is Risk.MONEY)
+        decided = every.with_names("money") if top.has("money") else every
+        asked = decided.with_names("key")
+        call = read_call(top.object("call", needed=True), asked, _METHODS)
+        answered = asked.with_names("status", "body", "headers")
+        answer = self._answer(answered)
+        receipt = tuple(self._shown(top, "receipt", answered, _MAX_ROWS, named=True))
+        outcome = self._outcome(asked, answered, call)
+        self._require_owner(common["lookups"], subject)
+        if top.raw("result") is not None:
+            top.add("result", 'Only a definition with "kind": "read" has a result.')
+        return Definition(
+            **common, risk=risk, subject=subject, money=money, call=call, answer=answer, outcome=outcome,
+            card=self._card(decided), receipt=receipt, limits=self._limits(), approval=self._approval(decided),
+            undo=self._undo(every.arguments, [row.name for row in receipt]),
+        )  # fmt: skip
+
+    def _look_up(self, every: Scope, common: dict[str, Any]) -> Definition:
+        top = self._top
+        top.one_of("risk", [Risk.READ.value])
+        for name in ("subject", "money", "call", "answer", "outcome", "card", "receipt", "approval", "undo", "limits"):
+            if top.raw(name) is not None:
+                top.add(name, 'Only a definition with "kind": "write" has this.')
+        return Definition(**common, risk=Risk.READ, limits={}, result=self._result(every))
+
+    def _examples(self) -> dict[str, tuple[str, ...]]:
+        value = self._top.raw("examples")
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping):
+            self._top.add("examples", 'Write sentences by language: {"en": ["I want to send it back"]}.')
+            return {}
+        found: dict[str, tuple[str, ...]] = {}
+        for locale, sentences in value.items():
+            if not LOCALE.fullmatch(str(locale)):
+                self._top.add(f"examples.{str(locale)[:20]}", "Name a language by its code, such as en, de or pt-BR.")
+            elif not isinstance(sentences, list) or not all(
+                isinstance(text, str) and 0 < len(text) <= 200 and text.isprintable() for text in sentences
+            ):
+                self._top.add(f"examples.{str(locale)[:20]}", "Write a list of sentences, at most 200 characters each.")
+            elif len(sentences) > 50:
+                self._top.add(f"examples.{str(locale)[:20]}", "At most 50 sentences in one language.")
+            else:
+                found[str(locale)] = tuple(sentences)
+        return found
+
+    def _declared(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Return the names of all arguments, and of those that are known before any record is loaded."""
+        given = self._top.raw("arguments")
+        given = given if isinstance(given, Mapping) else {}
+        specs = {name: spec for name, spec in given.items() if isinstance(spec, Mapping)}
+        of_server = {name for name, spec in specs.items() if spec.get("from") == Origin.SERVER.value}
+        return frozenset(map(str, given)), frozenset(map(str, given.keys() - of_server))
+
+    def _lookup_names(self) -> list[str]:
+        given = self._document.get("lookups")
+        entries = given if isinstance(given, list) else []
+        return [str(entry.get("name")) for entry in entries if isinstance(entry, Mapping)]
+
+    def _lookups(self, base: Scope, arguments: Mapping[str, parts.Argument]) -> Iterator[parts.Lookup]:
+        scope = base
+        own: set[Path] = {("identity",)}
+        own |= {("arguments", one.name) for one in arguments.values() if one.origin is Origin.IDENTITY}
+        for spec in self._top.objects("lookups", MAX_LOOKUPS):
+            lookup = self._lookup(spec, scope)
+            if lookup.name in scope.names:
+                spec.add("name", "Two look-ups have this name.")
+            if lookup.owner is not None and not _compares_owner(lookup, lookup.owner, own):
+                spec.add(
+                    "owner",
+                    f"This is true of any record. Read its owner, such as {lookup.name}.customer, or let the call name "
+                    "the customer by {identity.sub}.",
+                )
+            scope = scope.with_names(lookup.name)
+            own |= set() if lookup.is_public else {(lookup.name,)}
+            yield lookup
+
+    def _lookup(self, spec: Reading, before: Scope) -> parts.Lookup:
+        name = spec.text("name", pattern=NAME, needed=True, example="order")
+        if name in _RESERVED:
+            spec.add("name", f"Choose another name: {name} already has a meaning.")
+        for_each = spec.expression("for_each", before)
+        element = spec.text("as", pattern=NAME, needed=for_each is not None, example="item")
+        if not spec.has("for_each"):
+            for only in ("as", "at_most"):
+                if spec.has(only):
+                    spec.add(only, "Only a look-up with for_each has this.")
+        inside = before.with_names(element) if for_each and element else before
+        found = inside.with_names(name)
+        owner = spec.expression("owner", found)
+        is_public = spec.flag("public")
+        if owner and is_public:
+            spec.add("public", "A record that belongs to a customer is not public. Leave one of the two out.")
+        if not owner and not is_public and not spec.has("owner"):
+            spec.lacks("owner")
+        absent = self._statuses(spec)
+        otherwise = self._refusal_of(spec.object("otherwise", needed=owner is not None), inside)
+        lookup = parts.Lookup(
+            name=name, call=read_call(spec.object("call", needed=True), inside, _READING) or NO_CALL, owner=owner,
+            is_public=is_public, absent=absent, otherwise=otherwise, for_each=for_each, element=element,
+            at_most=spec.whole("at_most", 1, 100, 20),
+        )  # fmt: skip
+        spec.close()
+        return lookup
+
+    def _statuses(self, spec: Reading) -> frozenset[int]:
+        value = spec.raw("absent")
+        if value is None:
+            return frozenset({404})
+        if not isinstance(value, list) or not all(type(status) is int and 400 <= status <= 499 for status in value):
+            spec.add("absent", "Write a list of statuses from 400 to 499, such as [404, 410].")
+            return frozenset({404})
+        return frozenset(value)
+
+    def _refusal_of(self, spec: Reading | None, scope: Scope) -> parts.Refusal | None:
+        if spec is None:
+            return None
+        code = spec.text("code", pattern=_CODE, needed=True, example="order_not_found")
+        words = spec.words("words", scope, locales=self._locales)
+        spec.close()
+        return parts.Refusal(code, words)
+
+    def _subject(self, scope: Scope) -> parts.Subject | None:
+        spec = self._top.object("subject", needed=True)
+        if spec is None:
+            return None
+        kind = spec.text("kind", pattern=NAME, needed=True, example="order")
+        identifier = spec.expression("id", scope, needed=True)
+        spec.close()
+        return parts.Subject(kind, identifier) if identifier else None
+
+    def _require_owner(self, lookups: Sequence[parts.Lookup], subject: parts.Subject | None) -> None:
+        """Require that a write concerns something of the customer's: a record with an owner, or the customer.
+
+        Limits add up per subject, so its id is the record's own: an argument could be spelled in several ways, and a
+        public record is nobody's.
+        """
+        roots = {path[0] for path in subject.id.paths()} if subject is not None else set()
+        theirs = {lookup.name for lookup in lookups if not lookup.is_public}
+        if "identity" not in roots and not any(lookup.owner for lookup in lookups):
+            self._top.lacks("lookups[0].owner" if lookups else "lookups")
+        elif subject is not None and (not roots or roots - theirs - {"identity"}):
+            self._top.add("subject.id", _SUBJECT_OF_OTHERS)
+
+    def _values(self, scope: Scope) -> dict[str, Expression]:
+        """Return the named parts of rules. They may read each other in any order: the database keeps none."""
+        given = self._top.raw("values")
+        if given is not None and (not isinstance(given, Mapping) or len(given) > MAX_VALUES):
+            self._top.add("values", f"Write an object of at most {MAX_VALUES} names and expressions.")
+            return {}
+        spec = Reading(given or {}, "values", self._top.findings)
+        values: dict[str, Expression] = {}
+        names = [str(name) for name in given or {}]
+        for name in given or {}:
+            if not re.fullmatch(NAME, str(name), re.ASCII) or name in _RESERVED or name in scope.names:
+                spec.add(str(name)[:60], "Choose another name, in small letters, that nothing else has.")
+                continue
+            value = spec.expression(name, scope.with_names(*names), needed=True)
+            if value:
+                values[name] = value
+        for name in circular({name: {path[0] for path in value.paths()} for name, value in values.items()}):
+            spec.add(name, CIRCULAR)
+        return values
+
+    def _guards(self, scope: Scope) -> Iterator[parts.Guard]:
+        seen: set[str] = set()
+        for spec in self._top.objects("guards", MAX_GUARDS):
+            name = spec.text("name", pattern=NAME, needed=True, example="is_pending")
+            if name in seen:
+                spec.add("name", "Two guards have this name.")
+            seen.add(name)
+            require = spec.expression("require", scope, needed=True)
+            code = spec.text("code", pattern=_CODE, needed=True, example="not_pending")
+            words = spec.words("words", scope, locales=self._locales)
+            spec.close()
+            if require:
+                yield parts.Guard(name, require, parts.Refusal(code, words))
+
+    def _money(self, scope: Scope, *, is_needed: bool) -> parts.MoneyRule | None:
+        spec = self._top.object("money", needed=is_needed)
+        if spec is None:
+            return None
+        amount = spec.expression("amount", scope, needed=True)
+        currency = spec.expression("currency", scope, needed=True)
+        spec.close()
+        return parts.MoneyRule(amount, currency) if amount and currency else None
+
+    def _answer(self, scope: Scope) -> parts.AnswerRule | None:
+        spec = self._top.object("answer", needed=True)
+        if spec is None:
+            return None
+        happened = spec.expression("happened", scope, needed=True)
+        did_not = spec.expression("did_not", scope, needed=True)
+        reason = spec.expression("reason", scope)
+        spec.close()
+        return parts.AnswerRule(happened, did_not, reason) if happened and did_not else None
+
+    def _outcome(self, asked: Scope, answered: Scope, call: parts.CallTemplate | None) -> parts.Outcome | None:
+        spec = self._top.object("outcome", needed=True)
+        if spec is None:
+            return None
+        kind = OutcomeKind(
+            spec.one_of("kind", [one.value for one in OutcomeKind], needed=True, default=OutcomeKind.AT_MOST_ONCE.value)
+        )
+        if kind is not OutcomeKind.AT_MOST_ONCE and call and not carries_key(call):
+            how = 'Write "key": {"header": "Idempotency-Key"}, or {key} in path, query, headers or body.'
+            self._top.findings.add("call.key", f"The shop must know a repeated call by its key. {how}")
+        outcome = parts.Outcome(kind)
+        # Without a kind it is not known yet whether these belong here.
+        for name in ("call", "happened", "did_not", "never_seen") if not spec.has("kind") else ():
+            spec.raw(name)
+        if kind is OutcomeKind.STATUS_LOOKUP:
+            outcome = parts.Outcome(
+                kind,
+                read_call(spec.object("call", needed=True), asked, _READING),
+                spec.expression("happened", answered, needed=True),
+                spec.expression("did_not", answered, needed=True),
+                spec.expression("never_seen", answered, needed=True),
+            )
+        spec.close()
+        return outcome
+
+    def _card(self, scope: Scope) -> parts.CardTemplate | None:
+        spec = self._top.object("card", needed=True)
+        if spec is None:
+            return None
+        title = spec.words("title", scope, most=120, locales=self._locales)
+        summary = spec.words("summary", scope, locales=self._locales)
+        button = spec.words("button", scope, most=60, locales=self._locales)
+        rows = tuple(self._shown(spec, "rows", scope, _MAX_ROWS, named=False))
+        spec.close()
+        return parts.CardTemplate(title, summary, button, rows)
+
+    def _shown(self, outer: Reading, name: str, scope: Scope, most: int, *, named: bool) -> Iterator[parts.Shown]:
+        for spec in outer.objects(name, most):
+            key = spec.text("name", pattern=NAME, needed=named, example="reference")
+            label = spec.texts("label", most=100, locales=self._locales)
+            value = spec.expression("value", scope, needed=True)
+            spec.close()
+            if value:
+                yield parts.Shown(key, label, value)
+
+    def _result(self, scope: Scope) -> parts.Result | None:
+        spec = self._top.object("result", needed=True)
+        if spec is None:
+            return None
+        each = spec.expression("list", scope)
+        element = spec.text("as", pattern=NAME, needed=each is not None, example="order")
+        inside = scope.with_names(element) if each and element else scope
+        fields = tuple(self._shown(spec, "fields", inside, _MAX_ROWS, named=True))
+        words = spec.words("words", scope, locales=self._locales)
+        at_most = spec.whole("at_most", 1, 100, 20)
+        told = spec.text("hand_over", most=1_000)
+        hand_over = spec.template(told, spec.path("hand_over"), scope) if told else None
+        card = self._record_card(spec.object("card"), inside)
+        spec.close()
+        return parts.Result(fields, words, each, element, at_most, card, hand_over)
+
+    def _record_card(self, spec: Reading | None, scope: Scope) -> parts.RecordCard | None:
+        if spec is None:
+            return None
+        title = spec.words("title", scope, locales=self._locales)
+        link, picture = spec.expression("link", scope), spec.expression("picture", scope)
+        hosts = spec.list_of_texts("hosts", 10, _HOST, "shop.example")
+        if (link or picture) and not hosts:
+            spec.lacks("hosts")
+        spec.close()
+        return parts.RecordCard(title, frozenset(hosts), link, picture)
+
+    def _limits(self) -> dict[str, Decimal | int]:
+        spec = self._top.object("limits")
+        if spec is None:
+            return {}
+        amounts = {name: spec.decimal(name) for name in _AMOUNTS}
+        limits: dict[str, Decimal | int] = {name: amount for name, amount in amounts.items() if amount is not None}
+        for name, amount in limits.items():
+            if amount < 0:
+                spec.add(name, "A limit is at least 0.")
+        for name, (least, most) in _COUNTS.items():
+            if spec.has(name):
+                limits[name] = spec.whole(name, least, most, least)
+            spec.raw(name)
+        spec.close()
+        return limits
+
+    def _approval(self, scope: Scope) -> parts.Approval | None:
+        spec = self._top.object("approval")
+        if spec is None:
+            return None
+        when: Expression | None = spec.expression("when", scope)
+        role = spec.text("role", pattern=_CONNECTION, example="lead")
+        approvers = spec.whole("approvers", 1, 2, 1)
+        spec.close()
+        return parts.Approval(when, role, approvers)
+
+    def _undo(self, arguments: frozenset[str], receipt: Sequence[str]) -> parts.Undo | None:
+        spec = self._top.object("undo")
+        if spec is None:
+            return None
+        action = spec.text("action", pattern=_CODE, needed=True, example="cancel_exchange")
+        within = spec.whole("within_hours", 1, MAX_UNDO_HOURS, DEFAULT_UNDO_HOURS)
+        given = spec.object("arguments")
+        if given is None:
+            spec.close()
+            return parts.Undo(action, None, within) if action else None
+        scope = Scope(frozenset({"arguments", "identity", "receipt"}), arguments)
+        told = {str(name): given.expression(str(name), scope, needed=True) for name in spec.raw("arguments")}
+        for name, value in told.items():
+            unknown = {path[1] for path in value.paths() if path[0] == "receipt" and path[1:]} if value else set()
+            if unknown - set(receipt):
+                given.add(name, f"The receipt has no {', '.join(sorted(unknown - set(receipt)))}.")
+        spec.close()
+        return parts.Undo(action, {name: value for name, value in told.items() if value}, within) if action else None

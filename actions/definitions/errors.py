@@ -1,0 +1,107 @@
+"""What can be wrong with a definition when it is written, and with its expressions when they meet real records."""
+
+from django.utils.translation import gettext_noop
+
+from actions.errors import ActionError, NotApprover
+
+
+class InvalidDefinition(ActionError):
+    """The document is not a valid definition; `fields` maps the JSON path of each mistake to how to correct it."""
+
+    code = "invalid_definition"
+    status = 400
+    default_message = gettext_noop("The definition has mistakes. Correct them, then save again.")
+
+
+class NoSuchDefinition(ActionError):
+    code = "not_found"
+    status = 404
+    default_message = gettext_noop("This definition does not exist.")
+
+
+class Outdated(ActionError):
+    """Another version was saved since the one that was edited."""
+
+    code = "outdated"
+    status = 409
+
+    def __init__(self, name: str, number: int) -> None:
+        told = f"{name} now has version {number}." if number else f"There is no definition named {name}."
+        super().__init__(f"{told} Look at it, then save again.")
+        self.number = number
+
+
+class CasesFailed(ActionError):
+    """Recorded cases are decided otherwise; `fields` maps the name of each to what was found."""
+
+    code = "cases_failed"
+    status = 409
+    default_message = gettext_noop(
+        "Some recorded cases do not pass. Correct the definition or the cases, then publish it."
+    )
+
+
+class NeedsCases(ActionError):
+    """Nothing shows what a definition that changes something decides, so no later version is held to it."""
+
+    code = "cases_required"
+    status = 409
+    default_message = gettext_noop(
+        "This changes something, and no case is recorded. Make a test call, press “Record as a case”, then publish it."
+    )
+
+
+class NotPublisher(NotApprover):
+    default_message = gettext_noop("Only an admin can publish or switch off actions.")
+
+
+class NeedsSecondPerson(NotApprover):
+    code = "second_person"
+    default_message = gettext_noop("You saved this version. Another admin has to publish it.")
+
+
+class NeedsReason(ActionError):
+    """Nobody else could publish it, so the audit gets a reason."""
+
+    code = "reason_required"
+    status = 400
+    default_message = gettext_noop(
+        "You saved this version and nobody else can publish it. Give a reason; it is kept in the audit."
+    )
+
+
+class ExpressionError(ValueError):
+    """A text is not an expression or template. `position` counts characters from 0."""
+
+    def __init__(self, why: str, position: int) -> None:
+        super().__init__(f"{why} (at character {position + 1})")
+        self.why = why
+        self.position = position
+
+
+class ExpressionFailed(Exception):
+    """An expression has no value for these records. `place` is the part of its text that failed.
+
+    Whoever evaluates a rule refuses the request: a rule that cannot be read allows nothing.
+    """
+
+    def __init__(self, why: str, *, place: str, position: int = 0) -> None:
+        super().__init__(f"{why} (in: {place})" if place else why)
+        self.why = why
+        self.place = place
+        self.position = position
+
+
+class MissingPath(ExpressionFailed):
+    """A record does not hold what the expression names. `node` is the part of its tree that found nothing."""
+
+    def __init__(self, why: str, *, place: str, position: int = 0, node: object = None) -> None:
+        super().__init__(why, place=place, position=position)
+        self.node = node
+
+
+class ServerUnreadable(ActionError):
+    """An MCP server could not be asked for its tools; the message says why."""
+
+    code = "server_unreadable"
+    status = 502

@@ -1,0 +1,415 @@
+"""What a definition says about one request: its records, what forbids it, its amount, its call, its card.
+
+Pure but for the `ask` that is handed in. Values and computed arguments are evaluated when a rule reads them, so that an
+earlier guard can refuse in words what would otherwise fail. Any failure refuses: see `Obstacle`.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from functools import partial
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from actions.definitions import arguments as declared
+from actions.definitions import parts
+from actions.definitions.errors import ExpressionFailed
+from actions.definitions.expression import Expression
+from actions.definitions.parts import (
+    AnswerRule,
+    Argument,
+    CallTemplate,
+    Definition,
+    Lookup,
+    Origin,
+    Outcome,
+    Refusal,
+    Shown,
+)
+from actions.definitions.template import readable
+from actions.definitions.values import NoValue, as_text, money
+from actions.errors import MerchantUnavailable
+from actions.money import Money, format_amount, is_amount_in
+from actions.schema import Problems
+from actions.spec import Card, Row
+from actions.texts import in_locale
+
+FAILED: Final = "definition_failed"
+_OK: Final = range(200, 300)
+MAX_CARDS: Final = 10
+_ADDRESS: Final = re.compile(r"https://[A-Za-z0-9._~:/?#@!$&'()*+,;=%\[\]-]{1,1900}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the signed token says the customer is."""
+
+    sub: str
+    email: str = ""
+
+    def as_record(self) -> dict[str, Any]:
+        return {"sub": self.sub} | ({"email": self.email} if self.email else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One HTTP call below a connection's address, or one of a tool. `body` is JSON text."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str | None = None
+    tool: str = ""
+    schema_hash: str = ""  # what the tool was like when it was reviewed
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def as_names(self) -> dict[str, Any]:
+        lowered = {name.lower(): value for name, value in self.headers.items()}
+        return {"status": self.status, "body": self.body, "headers": lowered}
+
+
+Ask = Callable[[Asked], Answer]
+
+
+class Happened(StrEnum):
+    YES = "yes"
+    NO = "no"
+    NEVER_SEEN = "never_seen"
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """What forbids a request. `words` are the customer's, "" where the definition failed: the caller has a sentence for
+    that. `where` is the guard, the look-up or the part of the document, with what went wrong, for the editor."""
+
+    code: str
+    words: str = ""
+    where: str = ""
+
+
+class Names(Mapping[str, Any]):
+    """Names of an evaluation; those in `computed` are evaluated once, when they are first read."""
+
+    def __init__(self, given: Mapping[str, Any], computed: Mapping[str, Callable[[], Any]] | None = None) -> None:
+        self._given = dict(given)
+        self._computed = dict(computed or {})
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._computed:
+            self._given[name] = self._computed[name]()
+            del self._computed[name]
+        return self._given[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self._given, *self._computed])
+
+    def __len__(self) -> int:
+        return len(self._given) + len(self._computed)
+
+    def with_names(self, given: Mapping[str, Any]) -> "Names":
+        return Names({**self._given, **given}, {k: v for k, v in self._computed.items() if k not in given})
+
+
+def names_of(definition: Definition, arguments: Mapping[str, Any], identity: Identity, now: datetime) -> Names:
+    """Return the names that are known before any record is; `now` is in the workspace's zone."""
+    seen = declared.seen(definition.shape(), arguments)
+    given: dict[str, Any] = {"identity": identity.as_record(), "now": now, "today": now.date()}
+    fixed = {
+        one.name: _of_identity(one, given) for one in definition.arguments.values() if one.origin is Origin.IDENTITY
+    }
+    return Names({**given, "arguments": {**seen, **fixed}})
+
+
+def _of_identity(argument: Argument, names: Mapping[str, Any]) -> Any:
+    return argument.value.evaluate(names) if argument.value else names["identity"]["sub"]
+
+
+def asked(call: CallTemplate, names: Mapping[str, Any]) -> Asked:
+    """Return one call with its values in it; raises ExpressionFailed, and then nothing may be sent."""
+    headers = call.headers.headers(names) | ({call.key_header: str(names["key"])} if call.key_header else {})
+    body = call.body.text(names) if call.body else None
+    return Asked(
+        call.method, call.path.render(names), call.query.query(names), headers, body, call.tool, call.schema_hash
+    )
+
+
+def look_up(definition: Definition, names: Names, ask: Ask, locale: str) -> Names | Obstacle:
+    """Return the names with all records, or what forbids the request: a record that is not there, or not theirs.
+
+    Raises MerchantUnavailable for an answer that is neither a record nor "there is none".
+    """
+    for lookup in definition.lookups:
+        try:
+            found = _records(lookup, names, ask, locale)
+        except ExpressionFailed as error:
+            return _failed(f"lookups.{lookup.name}", error)
+        if isinstance(found, Obstacle):
+            return found
+        names = names.with_names({lookup.name: found})
+    return _with_computed(definition, names)
+
+
+def _records(lookup: Lookup, names: Names, ask: Ask, locale: str) -> Any:
+    if lookup.for_each is None:
+        return _record(lookup, names, ask, locale)
+    elements = lookup.for_each.evaluate(names)
+    if not isinstance(elements, Sequence) or isinstance(elements, str) or len(elements) > lookup.at_most:
+        raise ExpressionFailed(f"this is not a list of at most {lookup.at_most}", place=lookup.for_each.text)
+    records: list[Any] = []
+    for element in elements:
+        record = _record(lookup, names.with_names({lookup.element: element}), ask, locale)
+        if isinstance(record, Obstacle):
+            return record
+        records.append(record)
+    return records
+
+
+def _record(lookup: Lookup, names: Names, ask: Ask, locale: str) -> Any:
+    answer = ask(asked(lookup.call, names))
+    if answer.status in lookup.absent:
+        return _refused(lookup.otherwise, f"{lookup.name}_not_found", names, f"lookups.{lookup.name}", locale)
+    if answer.status not in _OK:
+        raise MerchantUnavailable
+    if lookup.owner is not None:
+        owner = lookup.owner.evaluate(names.with_names({lookup.name: answer.body}))
+        # Another customer's record is answered like one that does not exist.
+        if not _is_same(owner, names["identity"]["sub"], lookup.owner):
+            return _refused(lookup.otherwise, f"{lookup.name}_not_found", names, f"lookups.{lookup.name}.owner", locale)
+    return answer.body
+
+
+def _is_same(owner: Any, sub: str, rule: Expression) -> bool:
+    try:
+        return owner is not None and as_text(owner) == sub
+    except NoValue as error:
+        raise ExpressionFailed(str(error), place=rule.text) from error
+
+
+def _with_computed(definition: Definition, names: Names) -> Names:
+    """Return the names with the server's arguments and the named values, none of them evaluated yet."""
+    every = Names({})
+    of_server = [one for one in definition.arguments.values() if one.origin is Origin.SERVER]
+    arguments = Names(names["arguments"], {one.name: partial(_of_server, one, every) for one in of_server})
+    every._given = {**names._given, "arguments": arguments}
+    every._computed = {name: partial(value.evaluate, every) for name, value in definition.values.items()}
+    return every
+
+
+def _of_server(argument: Argument, names: Names) -> Any:
+    canonical = _canonical_of_server(argument, names)
+    if canonical is None:
+        raise KeyError(argument.name)  # optional, and not there
+    return declared.seen(argument.accepts, canonical)
+
+
+def _canonical_of_server(argument: Argument, names: Names) -> Any:
+    """Return a computed argument in canonical form; None for an optional one that has no value."""
+    rule = argument.value
+    assert rule is not None  # read_arguments requires it
+    value = rule.evaluate(names) if argument.is_required else rule.evaluate_if_present(names)
+    if value is None and not argument.is_required:
+        return None
+    problems: Problems = {}
+    try:
+        canonical = argument.accepts.parse(declared.written(value), argument.name, problems)
+    except NoValue as error:
+        raise ExpressionFailed(str(error), place=rule.text) from error
+    if problems:
+        why = " ".join(message for messages in problems.values() for message in messages)
+        raise ExpressionFailed(f"the value does not fit the type of {argument.name}: {why}", place=rule.text)
+    return canonical
+
+
+def first_obstacle(definition: Definition, names: Names, locale: str) -> Obstacle | None:
+    """Return the first guard that does not hold, or None."""
+    for guard in definition.guards:
+        where = f"guards.{guard.name}"
+        try:
+            if not guard.require.holds(names):
+                return _refused(guard.refusal, guard.name, names, where, locale)
+        except ExpressionFailed as error:
+            return _failed(where, error)
+    return None
+
+
+def complete_arguments(definition: Definition, parsed: Mapping[str, Any], names: Names) -> dict[str, Any]:
+    """Return all arguments in canonical form, with the server's and the identity's; raises ExpressionFailed."""
+    complete = dict(parsed)
+    for one in definition.arguments.values():
+        if one.origin is Origin.SERVER:
+            value = _canonical_of_server(one, names)
+            complete |= {one.name: value} if value is not None else {}
+        elif one.origin is Origin.IDENTITY:
+            complete[one.name] = names["arguments"][one.name]
+    return complete
+
+
+def money_of(definition: Definition, names: Names) -> Money | None:
+    """Return the amount that counts against limits; raises ExpressionFailed below zero or with too many decimals."""
+    if definition.money is None:
+        return None
+    amount, currency = definition.money.amount.evaluate(names), definition.money.currency.evaluate(names)
+    place = definition.money.amount.text
+    if isinstance(amount, Money) and amount.currency != currency:
+        raise ExpressionFailed(f"{amount.currency} is not {currency}", place=place)
+    try:
+        result = money(amount.amount if isinstance(amount, Money) else amount, currency)
+    except NoValue as error:
+        raise ExpressionFailed(str(error), place=place) from error
+    if result.amount < 0 or not is_amount_in(f"{result.amount.normalize():f}", result.currency):
+        raise ExpressionFailed("an amount is not below zero and has no more decimals than its currency", place=place)
+    return Money(Decimal(format_amount(result.amount, result.currency)), result.currency)
+
+
+def subject_of(definition: Definition, names: Names) -> tuple[str, str]:
+    """Return kind and id of what the action is about."""
+    assert definition.subject is not None  # a write has one
+    value = definition.subject.id.evaluate(names)
+    try:
+        return definition.subject.kind, as_text(value)
+    except NoValue as error:
+        raise ExpressionFailed(str(error), place=definition.subject.id.text) from error
+
+
+def needs_approval(definition: Definition, names: Names) -> bool:
+    """Return whether the definition itself asks for a person; the workspace's policy may ask for more."""
+    rule = definition.approval
+    return rule is not None and (rule.when is None or rule.when.holds(names))
+
+
+def happened(rule: AnswerRule | Outcome, answer: Answer, names: Names) -> Happened:
+    """Return what an answer says. A rule that fails says nothing: the outcome is unclear."""
+    answered = names.with_names(answer.as_names())
+    readings = (
+        (rule.happened, Happened.YES),
+        (rule.did_not, Happened.NO),
+        (rule.never_seen if isinstance(rule, Outcome) else None, Happened.NEVER_SEEN),
+    )
+    found = {reading for condition, reading in readings if condition is not None and _holds(condition, answered)}
+    # Two readings of one answer contradict each other.
+    return found.pop() if len(found) == 1 else Happened.UNCLEAR
+
+
+def _holds(condition: Expression, names: Names) -> bool:
+    try:
+        return condition.holds(names)
+    except ExpressionFailed:
+        return False
+
+
+def reason_of(rule: AnswerRule, answer: Answer, names: Names) -> str:
+    """Return the shop's own words about a refusal, or "" if there are none."""
+    try:
+        value = rule.reason.evaluate_if_present(names.with_names(answer.as_names())) if rule.reason else None
+        return readable(value, "en") if isinstance(value, str) else ""
+    except (ExpressionFailed, NoValue):
+        return ""
+
+
+def card_of(definition: Definition, names: Names, locale: str) -> Card:
+    """Return the card's texts; raises ExpressionFailed."""
+    card = definition.card
+    assert card is not None  # a write has one
+    texts = (card.title, card.summary, card.button)
+    title, summary, button = (in_locale(words, locale).words(names, locale) for words in texts)
+    rows = [Row(label, text) for _, label, text in shown(card.rows, names, locale)]
+    return Card(title=title, summary=summary, button=button, rows=tuple(rows))
+
+
+def receipt_of(definition: Definition, answer: Answer, names: Names, locale: str) -> list[tuple[str, str, str]]:
+    """Return (name, label, text) of what is kept of the answer; what fails is left out, for it has happened already."""
+    answered = names.with_names(answer.as_names())
+    kept: list[tuple[str, str, str]] = []
+    for one in definition.receipt:
+        try:
+            kept += shown([one], answered, locale)
+        except ExpressionFailed:
+            continue
+    return kept
+
+
+def shown(values: Sequence[Shown], names: Mapping[str, Any], locale: str) -> list[tuple[str, str, str]]:
+    """Return (name, label, text) of each value that is there; raises ExpressionFailed."""
+    found: list[tuple[str, str, str]] = []
+    for one in values:
+        value = one.value.evaluate_if_present(names)
+        try:
+            text = readable(value, locale)
+        except NoValue as error:
+            raise ExpressionFailed(str(error), place=one.value.text) from error
+        if text:
+            found.append((one.name, in_locale(one.label, locale), text))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCard:
+    """The title of a record's card, and the addresses of its page and picture, "" without one."""
+
+    title: str
+    link: str
+    picture: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a look-up tells: `rows` has one list of (name, label, text), or one for each element."""
+
+    words: str
+    rows: Sequence[Sequence[tuple[str, str, str]]]
+    hand_over: str = ""
+    cards: Sequence[RecordCard] = ()
+
+
+def result_of(definition: Definition, names: Names, locale: str) -> Told:
+    """Return what a look-up tells the customer; raises ExpressionFailed."""
+    result = definition.result
+    assert result is not None  # a look-up has one
+    if result.each is None:
+        each = [names]
+    else:
+        elements = result.each.evaluate(names)
+        if not isinstance(elements, Sequence) or isinstance(elements, str):
+            raise ExpressionFailed("this is not a list", place=result.each.text)
+        each = [names.with_names({result.element: one}) for one in elements[: result.at_most]]
+    rows = [shown(result.fields, one, locale) for one in each]
+    told = result.hand_over.words(names, locale) if result.hand_over else ""
+    cards = [_card_of_record(result.card, one, locale) for one in each[:MAX_CARDS]] if result.card else []
+    return Told(in_locale(result.words, locale).words(names, locale), rows, told, cards)
+
+
+def _card_of_record(card: parts.RecordCard, names: Names, locale: str) -> RecordCard:
+    title = in_locale(card.title, locale).words(names, locale)
+    return RecordCard(title, _address(card.link, card.hosts, names), _address(card.picture, card.hosts, names))
+
+
+def _address(rule: Expression | None, hosts: frozenset[str], names: Names) -> str:
+    """Return an https address from a record, as the browser will read it; "" if it is absent or on another host."""
+    value = rule.evaluate_if_present(names) if rule else None
+    if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
+        return ""
+    return value if urlsplit(value).netloc in hosts else ""
+
+
+def _refused(refusal: Refusal | None, code: str, names: Names, where: str, locale: str) -> Obstacle:
+    if refusal is None:
+        return Obstacle(code, "", where)
+    try:
+        return Obstacle(refusal.code, in_locale(refusal.words, locale).words(names, locale), where)
+    except ExpressionFailed as error:
+        return Obstacle(refusal.code, "", f"{where}.words: {error}")
+
+
+def _failed(where: str, error: ExpressionFailed) -> Obstacle:
+    return Obstacle(FAILED, "", f"{where}: {error}")

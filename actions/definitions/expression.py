@@ -1,0 +1,330 @@
+"""The small language of definitions: guards, amounts, owners and conditions. Pure and bounded.
+
+An expression sees only the names it is given, changes nothing, and stops within a limited number of steps. The
+reference, with the grammar, is docs/definitions.md.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, NoReturn
+
+from actions.definitions import expression_parser as tree
+from actions.definitions.errors import ExpressionError, ExpressionFailed, MissingPath
+from actions.definitions.functions import a_list, a_number, a_text, call, total
+from actions.definitions.values import (
+    NoValue,
+    Spend,
+    add,
+    divide,
+    equal,
+    kind_of,
+    less,
+    multiply,
+    value_of,
+)  # fmt: skip
+from actions.money import Money
+
+MAX_STEPS: Final = 10_000
+_ARITHMETIC: Final = re.compile(r"[0-9+\-*/(). ]{1,200}", re.ASCII)
+_PLACE: Final = 120  # characters of a place
+_ARITHMETIC_NODES: Final = (tree.Chain, tree.Negative, tree.Literal)
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A compiled expression: evaluate it as often as needed."""
+
+    text: str
+    _tree: tree.Node
+
+    def evaluate(self, names: Mapping[str, Any], spend: Spend | None = None) -> Any:
+        """Return the value with these names; `now` must be an aware datetime where dates are used.
+
+        Numbers come back as Decimal, amounts as Money, dates and times as such; lists and objects as they were given.
+        Raises ExpressionFailed naming the place. `spend` shares the steps of several expressions.
+        """
+        try:
+            return _Evaluation(self.text, names, spend or Spend(MAX_STEPS)).value(self._tree)
+        except RecursionError as error:  # names may be computed by other expressions
+            raise ExpressionFailed("it builds on too many other values", place=self.text[:_PLACE]) from error
+
+    def evaluate_if_present(self, names: Mapping[str, Any], spend: Spend | None = None) -> Any:
+        """Return the value, or None if its path leads nowhere."""
+        return _Evaluation(self.text, names, spend or Spend(MAX_STEPS)).present(self._tree)
+
+    def holds(self, names: Mapping[str, Any], spend: Spend | None = None) -> bool:
+        """Return the value of a condition; raises ExpressionFailed if it is not true or false."""
+        value = self.evaluate(names, spend)
+        if not isinstance(value, bool):
+            raise ExpressionFailed(f"a condition is true or false, but this is {kind_of(value)}", place=self.text)
+        return value
+
+    def paths(self) -> frozenset[Path]:
+        """Return what it reads, as the text shows: `order.items[0].price` is ("order", "items", "0", "price")."""
+        return frozenset(_paths(self._tree, frozenset()))
+
+
+def compile_expression(text: str) -> Expression:
+    """Return the compiled expression; raises ExpressionError with the position of the first mistake."""
+    if not text.strip():
+        raise ExpressionError("Write an expression, such as order.status == 'paid'.", 0)
+    return Expression(text, tree.parse(text))
+
+
+class _Evaluation:
+    """One evaluation: the visible names and the remaining steps."""
+
+    def __init__(self, text: str, names: Mapping[str, Any], spend: Spend) -> None:
+        self._text = text
+        self._names = names
+        self._spend = spend
+
+    def value(self, node: tree.Node) -> Any:
+        try:
+            self._spend(1)
+            return value_of(self._value(node))
+        except NoValue as error:
+            raise ExpressionFailed(str(error), place=self._place(node), position=node.start) from error
+
+    def _value(self, node: tree.Node) -> Any:
+        match node:
+            case tree.Literal():
+                return node.value
+            case tree.Name():
+                return self._named(node)
+            case tree.Path():
+                return self._path(node)
+            case tree.ListOf():
+                return [self.value(item) for item in node.items]
+            case tree.Chain():
+                return self._chain(node)
+            case tree.Compare():
+                return self._compared(node)
+            case tree.Logical():
+                stops_at = node.operator == "or"
+                return next((stops_at for part in node.operands if self._condition(part) is stops_at), not stops_at)
+            case tree.Not():
+                return not self._condition(node.operand)
+            case tree.Negative():
+                return multiply(Decimal(-1), self.value(node.operand))
+            case tree.Conditional():
+                return self.value(node.then if self._condition(node.condition) else node.otherwise)
+            case tree.EachOf():
+                return self._each(node)
+            case tree.CallOf(function="has"):
+                return self.present(node.arguments[0]) is not None
+            case tree.CallOf(function="calculate"):
+                return self._calculated(self.value(node.arguments[0]))
+            case tree.CallOf():
+                arguments = [self.value(argument) for argument in node.arguments]
+                return call(node.function, arguments, now=self._now, spend=self._spend)
+        raise NoValue("this cannot be evaluated")
+
+    def _named(self, node: tree.Name) -> Any:
+        if node.name not in self._names:
+            self._missing(node, f"there is no {node.name}")
+        return self._names[node.name]
+
+    def _path(self, node: tree.Path) -> Any:
+        value = self.value(node.of)
+        for key, end in zip(node.keys, node.ends, strict=True):
+            self._spend(1)
+            value = value_of(self._part(value, self.value(key), node, end))
+        return value
+
+    def _part(self, of: Any, key: Any, path: tree.Path, end: int) -> Any:
+        match of, key:
+            case Mapping(), str():
+                if key not in of:
+                    self._missing(path, f"there is no field {key[:60]!r}", end)
+                return of[key]
+            case list() | tuple(), Decimal():
+                place = int(key) if key == key.to_integral_value() else -1
+                if not 0 <= place < len(of):
+                    self._missing(path, f"a list of {len(of)} has no element {key}", end)
+                return of[place]
+            case Money(), ("amount" | "currency"):
+                return getattr(of, key)
+            case None, _:
+                self._missing(path, "null has no parts", end)
+        raise NoValue(f"{kind_of(of)} has no part that is named by {kind_of(key)}")
+
+    def _chain(self, node: tree.Chain) -> Any:
+        result = self.value(node.first)
+        for operator, part in node.rest:
+            self._spend(1)
+            value = self.value(part)
+            match operator:
+                case "+" | "-":
+                    result = add(result, value, 1 if operator == "+" else -1)
+                case "*":
+                    result = multiply(result, value)
+                case _:
+                    result = divide(result, value)
+        return result
+
+    def _compared(self, node: tree.Compare) -> bool:
+        left, right = self.value(node.left), self.value(node.right)
+        match node.operator:
+            case "==":
+                return equal(left, right, self._spend)
+            case "!=":
+                return not equal(left, right, self._spend)
+            case "<":
+                return less(left, right)
+            case ">":
+                return less(right, left)
+            case "<=":
+                return not less(right, left)
+            case ">=":
+                return not less(left, right)
+            case "in":
+                return self._is_in(left, right)
+        return not self._is_in(left, right)
+
+    def _is_in(self, value: Any, among: Any) -> bool:
+        if isinstance(among, str):
+            return a_text(value, self._spend) in a_text(among, self._spend)
+        if isinstance(among, Mapping):
+            return a_text(value, self._spend) in among
+        return any(equal(value, item, self._spend) for item in a_list(among))
+
+    def _condition(self, node: tree.Node) -> bool:
+        value = self.value(node)
+        if not isinstance(value, bool):
+            why = f"a condition is true or false, but this is {kind_of(value)}"
+            raise ExpressionFailed(why, place=self._place(node), position=node.start)
+        return value
+
+    def _each(self, node: tree.EachOf) -> Any:
+        elements = a_list(self.value(node.over))
+        match node.function:
+            case "all":
+                return all(condition for _, condition in self._conditions(node, elements))
+            case "any":
+                return any(condition for _, condition in self._conditions(node, elements))
+            case "count":
+                return Decimal(sum(condition for _, condition in self._conditions(node, elements)))
+            case "filter":
+                return [element for element, condition in self._conditions(node, elements) if condition]
+            case "first":
+                for element, condition in self._conditions(node, elements):
+                    if condition:
+                        return element
+                self._missing(node, "no element of the list fits")
+            case "map":
+                return [value for _, value in self._values(node, elements)]
+        return total([value for _, value in self._values(node, elements)], self._spend)
+
+    def _conditions(self, node: tree.EachOf, elements: Any) -> Iterator[tuple[Any, bool]]:
+        for element, value in self._values(node, elements):
+            if not isinstance(value, bool):
+                raise NoValue(f"{node.function} needs a condition, but this is {kind_of(value)}")
+            yield element, value
+
+    def _values(self, node: tree.EachOf, elements: Any) -> Iterator[tuple[Any, Any]]:
+        for place, element in enumerate(elements):
+            bound = {node.name: element} | ({node.position: place} if node.position else {})
+            inner = _Evaluation(self._text, _Bound(self._names, bound), self._spend)
+            yield element, inner.value(node.body)
+
+    def present(self, node: tree.Node) -> Any:
+        """Return the value, or None if the path itself leads nowhere. A path inside of it must lead somewhere: else a
+        misspelt field would make "there is none" true."""
+        try:
+            return self.value(node)
+        except MissingPath as error:
+            if error.node is node or (isinstance(node, tree.Path) and error.node is node.of):
+                return None
+            raise
+
+    def _calculated(self, text: Any) -> Decimal:
+        """Return the value of a sum that somebody wrote, such as "(2 + 3) * 4.50"."""
+        if not isinstance(text, str) or not _ARITHMETIC.fullmatch(text):
+            raise NoValue("calculate takes digits, + - * / ( ) . and spaces, at most 200")
+        try:
+            inner = compile_expression(text)
+        except ExpressionError as error:
+            raise NoValue("this sum cannot be read") from error
+        if not all(isinstance(node, _ARITHMETIC_NODES) for node in _nodes(inner._tree)):
+            raise NoValue("this sum cannot be read")
+        return a_number(inner.evaluate({}, self._spend))
+
+    def _now(self) -> datetime:
+        now = self._names.get("now")
+        if not isinstance(now, datetime) or now.tzinfo is None:
+            raise NoValue("the time is not known here")
+        return now
+
+    def _missing(self, node: tree.Node, why: str, end: int = 0) -> NoReturn:
+        raise MissingPath(why, place=self._place(node, end), position=node.start, node=node)
+
+    def _place(self, node: tree.Node, end: int = 0) -> str:
+        text = " ".join(self._text[node.start : end or node.end].split())
+        return text if len(text) <= _PLACE else f"{text[: _PLACE - 1]}…"
+
+
+class _Bound(Mapping[str, Any]):
+    """Names with a few more that take precedence; nothing is copied for each element of a list."""
+
+    def __init__(self, names: Mapping[str, Any], bound: Mapping[str, Any]) -> None:
+        self._all, self._bound = names, bound
+
+    def __getitem__(self, name: str) -> Any:
+        return self._bound[name] if name in self._bound else self._all[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._all, **self._bound})
+
+    def __len__(self) -> int:
+        return len({*self._all, *self._bound})
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._bound or name in self._all
+
+
+def _children(node: tree.Node) -> Iterator[tree.Node]:
+    for part in fields(node):
+        value = getattr(node, part.name)
+        if isinstance(value, tree.Node):
+            yield value
+        elif isinstance(value, tuple):
+            parts = (item[1] if isinstance(item, tuple) else item for item in value)
+            yield from (part for part in parts if isinstance(part, tree.Node))
+
+
+def _nodes(node: tree.Node) -> Iterator[tree.Node]:
+    yield node
+    for child in _children(node):
+        yield from _nodes(child)
+
+
+def _paths(node: tree.Node, bound: frozenset[str]) -> Iterator[Path]:
+    """Yield the paths of a tree that begin with a name from outside."""
+    match node:
+        case tree.Name():
+            if node.name not in bound:
+                yield (node.name,)
+        case tree.Path(of=tree.Name(name=name), keys=keys):
+            if name not in bound:
+                yield (name, *_written(keys))
+            for key in keys:
+                yield from _paths(key, bound)
+        case tree.EachOf():
+            yield from _paths(node.over, bound)
+            yield from _paths(node.body, bound | {node.name, node.position})
+        case _:
+            for child in _children(node):
+                yield from _paths(child, bound)
+
+
+def _written(keys: Sequence[tree.Node]) -> Iterator[str]:
+    """Yield the parts of a path up to the first that is computed."""
+    for key in keys:
+        if not isinstance(key, tree.Literal):
+            return
+        yield str(key.value)

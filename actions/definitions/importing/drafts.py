@@ -1,0 +1,86 @@
+"""What an import gives: drafts that are switched off, what a person must look at, and texts of strangers kept apart."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from actions.definitions.document import missing
+from actions.strictjson import INVISIBLE_CATEGORIES
+
+MAX_NOTES: Final = 30
+MAX_SUGGESTION: Final = 500
+
+
+@dataclass(slots=True)
+class Draft:
+    """One operation as a definition that lacks what only the shop can say.
+
+    `suggestions` are the file's own texts by JSON path. They are data of strangers: nothing of them is in the document,
+    and so in no model's prompt, before a person has read them and taken them over.
+    """
+
+    document: dict[str, Any]
+    source: str  # such as "POST /orders/{id}/returns"
+    suggestions: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def missing(self) -> list[str]:
+        """Return what it lacks to be published."""
+        return missing(self.document)
+
+    def note(self, text: str) -> None:
+        if len(self.notes) < MAX_NOTES and text not in self.notes:
+            self.notes.append(text)
+
+    def suggest(self, path: str, text: Any) -> None:
+        shown = printable(text, MAX_SUGGESTION)
+        if shown:
+            self.suggestions[path] = shown
+
+
+@dataclass(slots=True)
+class Imported:
+    """What a file holds. `connection` suggests how to reach the shop."""
+
+    title: str
+    drafts: list[Draft]
+    notes: list[str] = field(default_factory=list)
+    connection: Mapping[str, str] = field(default_factory=dict)  # base_url, auth, and what the kind needs
+
+
+def printable(text: Any, most: int) -> str:
+    """Return a stranger's text on one line, without invisible characters, cut to a length; "" if it is not text."""
+    if not isinstance(text, str):
+        return ""
+    line = " ".join(text[: most * 4].split())
+    clean = "".join(sign for sign in line if unicodedata.category(sign) not in INVISIBLE_CATEGORIES)
+    return clean if len(clean) <= most else f"{clean[: most - 1]}…"
+
+
+def snake(text: str, most: int = 40) -> str:
+    """Return a name for a stranger's name: `getOrderByID` becomes get_order_by_id; "" if nothing is left of it."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", text[:200])
+    name = re.sub(r"[^a-z0-9]+", "_", spaced.lower()).strip("_")
+    return name[:most].strip("_") if name[:1].isalpha() else (f"n_{name}"[:most].strip("_") if name else "")
+
+
+def humanised(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+class Names:
+    """Gives each name once; a clash gets a number."""
+
+    def __init__(self, *reserved: str) -> None:
+        self._taken: set[str] = set(reserved)
+
+    def free(self, name: str) -> str:
+        candidate, number = name, 1
+        while candidate in self._taken:
+            number += 1
+            candidate = f"{name}_{number}"
+        self._taken.add(candidate)
+        return candidate

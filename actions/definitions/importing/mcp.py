@@ -1,0 +1,155 @@
+"""Makes drafts of the tools of an MCP server, from the result of `tools/list`. Pure: nobody is asked here.
+
+A server describes itself, so nothing it says about a tool is believed: a tool that calls itself read-only is a write
+until a person says otherwise, its texts are suggestions, and it is called at most once. `fingerprint` tells when a tool
+has changed since it was reviewed.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from actions.connections.fingerprints import fingerprint
+from actions.definitions.importing.drafts import Draft, Imported, Names, humanised, printable, snake
+from actions.definitions.importing.shapes import Note, declared, properties_of
+from actions.definitions.importing.structure import InvalidFile
+
+MAX_TOOLS: Final = 500
+MAX_SCHEMA: Final = 200_000  # characters of one tool's schema
+_MAX_ARGUMENTS: Final = 30
+_MAX_STEPS: Final = 3_000
+_NAME: Final = re.compile(r"[A-Za-z0-9_./-]{1,128}", re.ASCII)
+
+
+def read_tools(result: Any, connection: str = "") -> Imported:
+    """Return a draft for each tool of one `tools/list` result; raises InvalidFile if it is not one.
+
+    Each draft calls the tool by the server's own name of it and keeps its fingerprint as `schema_hash`.
+    """
+    tools = result.get("tools") if isinstance(result, Mapping) else None
+    if not isinstance(tools, list):
+        raise InvalidFile('The server\'s answer has no list of "tools".')
+    notes: list[str] = []
+    if len(tools) > MAX_TOOLS:
+        notes.append(f"The server offers {len(tools):,} tools; the first {MAX_TOOLS:,} are offered here.")
+    names = Names()
+    drafts: list[Draft] = []
+    for place, tool in enumerate(tools[:MAX_TOOLS]):
+        draft = _draft(tool, connection, names)
+        if isinstance(draft, Draft):
+            drafts.append(draft)
+        else:
+            notes.append(f"Tool {place + 1} is left out: {draft}")
+    return Imported("", drafts, notes[:30], {})
+
+
+def changed_tools(reviewed: Mapping[str, str], result: Any) -> Sequence[str]:
+    """Return the names of reviewed tools that are gone or not as they were; `reviewed` maps a name to its fingerprint.
+
+    An answer that is not a list of tools says nothing about any of them: then all have changed.
+    """
+    tools = result.get("tools") if isinstance(result, Mapping) else None
+    now: dict[str, str] = {}
+    for tool in tools if isinstance(tools, list) else ():
+        if isinstance(tool, Mapping) and isinstance(tool.get("name"), str):
+            # Of two tools with one name nobody knows which is called.
+            now[tool["name"]] = "" if tool["name"] in now else _safe_fingerprint(tool)
+    return [name for name, known in reviewed.items() if now.get(name) != known]
+
+
+def _safe_fingerprint(tool: Mapping[str, Any]) -> str:
+    try:
+        return fingerprint(tool)
+    except (RecursionError, ValueError, TypeError):
+        return ""
+
+
+def _draft(tool: Any, connection: str, names: Names) -> Draft | str:
+    """Return a tool's draft, or why there is none."""
+    if not isinstance(tool, Mapping) or not isinstance(tool.get("name"), str) or not _NAME.fullmatch(tool["name"]):
+        return "it has no usable name."
+    own = tool["name"]
+    schema = tool.get("inputSchema")
+    try:
+        if not isinstance(schema, Mapping) or len(json.dumps(schema)) > MAX_SCHEMA:
+            return f"{own} has no schema of its arguments, or one that is too large."
+        known = fingerprint(tool)
+    except (RecursionError, ValueError, TypeError):
+        return f"{own} has a schema that cannot be read."
+    name = names.free(snake(own, 56) or "tool")
+    draft = Draft({"format": 1, "name": name, "kind": "write", "title": {"en": humanised(name)[:80]}}, f"tool {own}")
+    if connection:
+        draft.document["connection"] = connection
+    draft.suggest("title.en", tool.get("title"))
+    draft.suggest("description.en", tool.get("description"))
+    _note_claims(tool, draft)
+    draft.document["arguments"], sent = _arguments(schema, draft)
+    draft.document |= {
+        "call": {"tool": own, "schema_hash": known} | ({"body": sent} if sent else {}),
+        # A tool's own error says that the tool failed, not that nothing has happened: did_not is left to a person.
+        "answer": {"happened": "status == 200 and not (has(body.isError) and body.isError)"},
+        "outcome": {"kind": "at_most_once"},
+        "card": {"title": dict(draft.document["title"])},
+    }
+    return draft
+
+
+def _note_claims(tool: Mapping[str, Any], draft: Draft) -> None:
+    hints = tool.get("annotations")
+    claimed = [name for name, value in hints.items() if value is True] if isinstance(hints, Mapping) else []
+    if claimed:
+        shown = ", ".join(printable(name, 40) for name in claimed[:5])
+        draft.note(
+            f"The server says of this tool: {shown}. It is treated as a write, called at most once, all the same."
+        )
+
+
+def _arguments(schema: Mapping[str, Any], draft: Draft) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the declared arguments, and what is sent to the tool under its own names."""
+    resolve = _Local(schema)
+    properties, required = properties_of(schema, "arguments", resolve, draft.note)
+    names = Names("money")
+    arguments: dict[str, Any] = {}
+    sent: dict[str, str] = {}
+    for own, one in properties.items():
+        if len(arguments) == _MAX_ARGUMENTS:
+            draft.note(f"There are more than {_MAX_ARGUMENTS} arguments; {printable(own, 40)} is left out.")
+            continue
+        name = names.free(snake(own, 36) or "argument")
+        spec = declared(one, name, resolve, draft.note)
+        arguments[name] = spec if own in required else {**spec, "required": False}
+        sent[own if own in required else f"{own}?"] = f"{{arguments.{name}}}"
+        draft.suggest(f"arguments.{name}.description", one.get("description") if isinstance(one, Mapping) else None)
+    return arguments, sent
+
+
+class _Local:
+    """Resolves references within one tool's schema, for a bounded number of steps."""
+
+    def __init__(self, top: Mapping[str, Any]) -> None:
+        self._top = top
+        self._steps = _MAX_STEPS
+
+    def __call__(self, node: Any, note: Note) -> Any:
+        for _ in range(20):
+            self._steps -= 1
+            reference = node.get("$ref") if isinstance(node, Mapping) else None
+            if self._steps <= 0 or not isinstance(reference, str):
+                return node if self._steps > 0 else None
+            node = self._target(reference)
+            if node is None:
+                break
+        note(f"The reference {printable(reference, 80)} leads out of the schema, nowhere or in a circle, and is cut.")
+        return None
+
+    def _target(self, reference: str) -> Any:
+        if not reference.startswith("#/"):
+            return None
+        target: Any = self._top
+        for part in reference[2:].split("/"):
+            key = part.replace("~1", "/").replace("~0", "~")
+            if not isinstance(target, Mapping) or key not in target:
+                return None
+            target = target[key]
+        return target

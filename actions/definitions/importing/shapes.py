@@ -1,0 +1,223 @@
+"""Turns a JSON Schema from outside into the declaration of an argument, as far as it is plain.
+
+What cannot be said in a definition is noted and left open: `type` is then missing, and the editor decides.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from actions.definitions import patterns
+from actions.definitions.importing.drafts import printable
+
+Note = Callable[[str], None]
+Resolve = Callable[[Any, Note], Any]
+_FIELD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}", re.ASCII)
+_MAX_DEPTH: Final = 4
+_MAX_FIELDS: Final = 30
+_LARGEST: Final = 1_000_000_000
+_ENTRIES: Final = 100
+_MAX_COMBINED: Final = 8
+
+
+def declared(schema: Any, at: str, resolve: Resolve, note: Note, depth: int = 0) -> dict[str, Any]:
+    """Return the declaration of a value, without its description; {} if it cannot be declared."""
+    schema = resolve(schema, note)
+    if not isinstance(schema, Mapping):
+        note(f"{at}: its schema is not an object, so its type is open.")
+        return {}
+    if depth >= _MAX_DEPTH:
+        note(f"{at}: it is nested more than {_MAX_DEPTH} deep, or in a circle, so this part is left out.")
+        return {}
+    schema = _merged(schema, at, resolve, note)
+    options = _options(schema)
+    if options is not None:
+        return _choice(options, at, note)
+    match _type(schema):
+        case "string":
+            return _text(schema, at, note)
+        case "integer":
+            # An id of 64 bits is a whole number, too.
+            return {"type": "integer", "maximum": 10**15 - 1, **_range(schema, whole=True)}
+        case "number":
+            return {"type": "number", **_range(schema, whole=False)}
+        case "boolean":
+            return {"type": "flag"}
+        case "array":
+            return _list(schema, at, resolve, note, depth)
+        case "object":
+            return _object(schema, at, resolve, note, depth)
+    note(f"{at}: its type is not known, or there are several. Choose one.")
+    return {}
+
+
+def properties_of(schema: Any, at: str, resolve: Resolve, note: Note) -> tuple[Mapping[str, Any], frozenset[str]]:
+    """Return the fields of an object's schema and the names of those it requires."""
+    schema = resolve(schema, note)
+    if not isinstance(schema, Mapping):
+        return {}, frozenset()
+    schema = _merged(schema, at, resolve, note)
+    properties, required = schema.get("properties"), schema.get("required")
+    names = frozenset(name for name in required if isinstance(name, str)) if isinstance(required, list) else frozenset()
+    return (properties if isinstance(properties, Mapping) else {}), names
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    given = schema.get("type")
+    if isinstance(given, list):  # 3.1: ["string", "null"]
+        named = [one for one in given if one != "null"]
+        given = named[0] if len(named) == 1 else None
+    if given is None and isinstance(schema.get("properties"), Mapping):
+        return "object"
+    return given if isinstance(given, str) else ""
+
+
+def _merged(schema: Mapping[str, Any], at: str, resolve: Resolve, note: Note, depth: int = 0) -> Mapping[str, Any]:
+    """Return a schema without allOf, oneOf and anyOf, where these are plain."""
+    if depth > _MAX_COMBINED:
+        note(f"{at}: its shape refers to itself, or is put together from too many, and is cut there.")
+        return {}
+    if isinstance(schema.get("allOf"), list):
+        parts = [_part(one, at, resolve, note, depth) for one in schema["allOf"][:_ENTRIES]]
+        schema = _united([*parts, {key: value for key, value in schema.items() if key != "allOf"}])
+    for word in ("oneOf", "anyOf"):
+        if isinstance(schema.get(word), list):
+            rest = {key: value for key, value in schema.items() if key != word}
+            variants = [_part(one, at, resolve, note, depth) for one in schema[word][:_ENTRIES]]
+            schema = _of_several(variants, rest, at, note)
+    return schema
+
+
+def _part(schema: Any, at: str, resolve: Resolve, note: Note, depth: int) -> Mapping[str, Any]:
+    found = resolve(schema, note)
+    return _merged(found, at, resolve, note, depth + 1) if isinstance(found, Mapping) else {}
+
+
+def _united(parts: list[Mapping[str, Any]]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    properties: dict[str, Any] = {}
+    required: list[Any] = []
+    for part in parts:
+        result |= part
+        properties |= part["properties"] if isinstance(part.get("properties"), Mapping) else {}
+        required += part["required"] if isinstance(part.get("required"), list) else []
+    return result | ({"properties": properties, "required": required} if properties else {})
+
+
+def _of_several(variants: list[Mapping[str, Any]], rest: Mapping[str, Any], at: str, note: Note) -> Mapping[str, Any]:
+    variants = [one for one in variants if one.get("type") != "null"]
+    if len(variants) == 1:
+        return _united([variants[0], rest])
+    options = [_options(one) for one in variants]
+    if variants and all(one is not None for one in options):
+        return {**rest, "enum": [value for one in options for value in one or ()]}
+    if variants and all(_is_plain_object(one) for one in variants):
+        named = [{str(name) for name in one.get("required", ())} for one in variants]
+        always = set.intersection(*named)
+        note(f"{at}: it has one of {len(variants)} shapes. Their fields stand side by side; say which are needed.")
+        return {**_united([*variants, rest]), "required": sorted(always)}
+    kinds = {_plain_type(one) for one in variants}
+    if len(kinds) == 1 and kinds < {"string", "integer", "number", "boolean"}:
+        return {**rest, "type": kinds.pop()}
+    note(f"{at}: it has one of {len(variants)} shapes, which cannot be laid side by side.")
+    return {key: value for key, value in rest.items() if key != "type"}
+
+
+def _plain_type(schema: Mapping[str, Any]) -> str:
+    options = _options(schema)
+    return "string" if options and all(isinstance(one, str) for one in options) else _type(schema)
+
+
+def _is_plain_object(schema: Mapping[str, Any]) -> bool:
+    properties = schema.get("properties")
+    if (
+        _type(schema) != "object"
+        or not isinstance(properties, Mapping)
+        or not isinstance(schema.get("required", []), list)
+    ):
+        return False
+    return not any(isinstance(one, Mapping) and _type(one) in ("object", "array") for one in properties.values())
+
+
+def _options(schema: Mapping[str, Any]) -> list[Any] | None:
+    if isinstance(schema.get("enum"), list):
+        return [value for value in schema["enum"] if value is not None]
+    return [schema["const"]] if "const" in schema else None
+
+
+def _choice(options: list[Any], at: str, note: Note) -> dict[str, Any]:
+    texts = [value for value in options if isinstance(value, str) and value == printable(value, 100) and value]
+    unique = list(dict.fromkeys(texts))
+    if len(unique) < len(options) or len(unique) > 50 or not unique:
+        note(f"{at}: not all of its {len(options)} options are short texts. Enter the options by hand.")
+        return {"type": "choice"}
+    return {"type": "choice", "options": [{"value": value} for value in unique]}
+
+
+def _text(schema: Mapping[str, Any], at: str, note: Note) -> dict[str, Any]:
+    if schema.get("format") == "date":
+        return {"type": "date"}
+    if schema.get("format") in ("binary", "byte"):
+        note(f"{at}: files cannot be sent yet, so its type is open.")
+        return {}
+    longest = schema.get("maxLength")
+    most = longest if type(longest) is int and 1 <= longest <= 4_000 else 200
+    pattern = schema.get("pattern")
+    if not isinstance(pattern, str):
+        return {"type": "string", "max_length": most}
+    bare = pattern.removeprefix("^").removesuffix("$")
+    if patterns.problem_of(bare) or bare == pattern:
+        # Unanchored, a pattern of a file means "somewhere in the text".
+        note(f"{at}: its pattern is left out. Enter one of your own if the shop needs it.")
+        return {"type": "string", "max_length": most}
+    return {"type": "string", "pattern": bare, "max_length": min(most, patterns.MAX_TEXT)}
+
+
+def _range(schema: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in ("minimum", "maximum"):
+        value = schema.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST:
+            continue
+        try:
+            number = Decimal(repr(value))
+        except InvalidOperation:
+            continue
+        if number == number.to_integral_value() or not whole:
+            found[name] = int(number) if whole else f"{number:f}"
+    if found.get("minimum") is not None and found.get("maximum") is not None and whole:
+        return found if found["minimum"] <= found["maximum"] else {}
+    return found if all(re.fullmatch(r"-?[0-9]{1,10}(\.[0-9]{1,6})?", str(value)) for value in found.values()) else {}
+
+
+def _list(schema: Mapping[str, Any], at: str, resolve: Resolve, note: Note, depth: int) -> dict[str, Any]:
+    of = declared(schema.get("items", {}), f"{at}[]", resolve, note, depth + 1)
+    least, most = schema.get("minItems"), schema.get("maxItems")
+    result: dict[str, Any] = {"type": "list", "min_items": least if type(least) is int and 0 <= least <= 100 else 0}
+    highest = most if type(most) is int and 1 <= most <= 100 else 20
+    result["max_items"] = max(highest, result["min_items"], 1)
+    return result | ({"of": of} if of else {})
+
+
+def _object(schema: Mapping[str, Any], at: str, resolve: Resolve, note: Note, depth: int) -> dict[str, Any]:
+    properties, required = properties_of(schema, at, resolve, note)
+    fields: dict[str, Any] = {}
+    for name, one in properties.items():
+        if not _FIELD.fullmatch(name) or len(fields) == _MAX_FIELDS:
+            note(f"{at}: the field {printable(name, 40)} is left out; its name cannot be used, or there are too many.")
+            continue
+        inner = declared(one, f"{at}.{name}", resolve, note, depth + 1)
+        if inner and (name in required or _is_complete(inner)):
+            fields[name] = inner if name in required else {**inner, "required": False}
+        elif inner:
+            note(f"{at}: the field {name} is left out; it could not be declared whole.")
+    if not fields:
+        note(f"{at}: an object without fields that can be declared. Enter its fields by hand.")
+        return {"type": "object"}
+    return {"type": "object", "fields": fields}
+
+
+def _is_complete(spec: Mapping[str, Any]) -> bool:
+    needed = {"choice": "options", "list": "of", "object": "fields"}.get(spec["type"], "type")
+    return needed in spec

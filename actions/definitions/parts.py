@@ -1,0 +1,217 @@
+"""The parts of a definition, parsed and checked. `document.py` makes them from JSON."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from actions.definitions.expression import Expression
+from actions.definitions.template import Body, Fields, PathTemplate, Template
+from actions.schema import Field, Shape
+from actions.spec import Risk
+
+Texts = Mapping[str, str]  # by locale
+Words = Mapping[str, Template]  # by locale
+
+
+class Kind(StrEnum):
+    READ = "read"
+    WRITE = "write"
+
+
+class Origin(StrEnum):
+    """Where the value of an argument comes from."""
+
+    CUSTOMER = "customer"  # the model may pass what the customer said
+    MODEL = "model"  # the model may choose it
+    SERVER = "server"  # computed from records
+    IDENTITY = "identity"  # the signed identity
+
+
+class OutcomeKind(StrEnum):
+    """What to do if it is unknown whether a call took effect."""
+
+    STATUS_LOOKUP = "status_lookup"  # ask by its key; never send again before the answer is "never seen"
+    REPLAY_SAFE = "replay_safe"  # send again with the same key
+    AT_MOST_ONCE = "at_most_once"  # a person decides; never send again
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    name: str
+    accepts: Field
+    origin: Origin
+    is_required: bool
+    value: Expression | None = None  # of the server, or of the identity
+    labels: Mapping[str, Texts] = field(default_factory=dict)  # of a choice, by option
+
+
+@dataclass(frozen=True, slots=True)
+class CallTemplate:
+    method: str
+    path: PathTemplate
+    query: Fields
+    headers: Fields
+    body: Body | None
+    key_header: str = ""
+    tool: str = ""  # of an MCP server, instead of method and path; `body` is its arguments
+    schema_hash: str = ""  # what the tool was like when it was reviewed
+
+    def paths(self) -> frozenset[tuple[str, ...]]:
+        body = self.body.paths() if self.body else frozenset()
+        return self.path.paths() | self.query.paths() | self.headers.paths() | body
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A code for machines and a sentence for the customer."""
+
+    code: str
+    words: Words
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A record that is loaded before anything is decided. With `for_each` it is a list with a record per element."""
+
+    name: str
+    call: CallTemplate
+    owner: Expression | None
+    is_public: bool
+    absent: frozenset[int]
+    otherwise: Refusal | None
+    for_each: Expression | None = None
+    element: str = ""
+    at_most: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    kind: str
+    id: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    name: str
+    require: Expression
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyRule:
+    amount: Expression
+    currency: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRule:
+    """How a response is read. If neither `happened` nor `did_not` holds, the outcome is unclear."""
+
+    happened: Expression
+    did_not: Expression
+    reason: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    kind: OutcomeKind
+    call: CallTemplate | None = None
+    happened: Expression | None = None
+    did_not: Expression | None = None
+    never_seen: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One labelled value of a card, a receipt or a result; a value that is null or absent is not shown."""
+
+    name: str
+    label: Texts
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class CardTemplate:
+    title: Words
+    summary: Words
+    button: Words
+    rows: Sequence[Shown]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCard:
+    """How to draw a record that was looked up: link and picture are fields of it, on these hosts only."""
+
+    title: Words
+    hosts: frozenset[str]
+    link: Expression | None = None
+    picture: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a look-up shows the customer. With `each`, the fields are read for `at_most` elements of that list."""
+
+    fields: Sequence[Shown]
+    words: Words
+    each: Expression | None = None
+    element: str = ""
+    at_most: int = 20
+    card: RecordCard | None = None
+    hand_over: Template | None = None  # what a person is told who takes over the conversation
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    when: Expression | None
+    role: str
+    approvers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """Which action takes this one back, for how long it is offered, and where its arguments come from; None: those of
+    the same name."""
+
+    action: str
+    arguments: Mapping[str, Expression] | None
+    within_hours: int
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One version of an action, complete."""
+
+    name: str
+    kind: Kind
+    risk: Risk
+    title: Texts
+    description: Texts
+    examples: Mapping[str, Sequence[str]]
+    connection: str
+    arguments: Mapping[str, Argument]
+    lookups: Sequence[Lookup]
+    values: Mapping[str, Expression]  # named parts of rules, evaluated when they are read
+    guards: Sequence[Guard]
+    limits: Mapping[str, Decimal | int]
+    subject: Subject | None = None
+    money: MoneyRule | None = None
+    call: CallTemplate | None = None
+    answer: AnswerRule | None = None
+    outcome: Outcome | None = None
+    card: CardTemplate | None = None
+    receipt: Sequence[Shown] = ()
+    result: Result | None = None
+    approval: Approval | None = None
+    undo: Undo | None = None
+    document: Mapping[str, Any] = field(default_factory=dict)
+
+    def shape(self) -> Shape:
+        """Return the arguments that a customer or a model may pass, without those of server and identity."""
+        open_ones = [one for one in self.arguments.values() if one.origin in (Origin.CUSTOMER, Origin.MODEL)]
+        return Shape(
+            required={one.name: one.accepts for one in open_ones if one.is_required},
+            optional={one.name: one.accepts for one in open_ones if not one.is_required},
+        )

@@ -1,0 +1,60 @@
+"""Which patterns a definition may set for a text: a small part of regular expressions that cannot run away.
+
+A pattern comes from an editor or an imported file, and it runs on what customers write. So it has no nested repetition,
+and the ways in which it could match are counted beforehand.
+"""
+
+import re
+from typing import Final
+
+MAX_CHARACTERS: Final = 200
+MAX_TEXT: Final = 100  # of a text with a pattern
+_MOST_WAYS: Final = 1_200_000  # three open repetitions over a text of 100 characters
+_PIECE: Final = re.compile(
+    r"""(?P<open>\((?:\?:)?)
+      | (?P<close>\)) (?P<repeated>[*+?{])?
+      | (?P<bar>\|)
+      | (?P<atom>\[\^?\]?(?:[^\[\]\\]|\\[^A-Za-z0-9]|\\[dws])+\] | \\[dws] | \\[^A-Za-z0-9] | [^\\\[\](){}*+?|^$])
+        (?P<times>[*+?]|\{[0-9]{1,3}(?:,[0-9]{0,3})?\})?""",
+    re.VERBOSE | re.ASCII | re.DOTALL,
+)
+
+
+def problem_of(pattern: str) -> str:
+    """Return why a pattern may not be used, or ""."""
+    if len(pattern) > MAX_CHARACTERS:
+        return f"A pattern has at most {MAX_CHARACTERS} characters."
+    ways, at, depth = 1, 0, 0
+    while at < len(pattern):
+        match = _PIECE.match(pattern, at)
+        if match is None or match["repeated"]:
+            return (
+                "A pattern has letters, digits, [classes], \\d \\w \\s, groups (a|b) and * + ? {n,m} after a single "
+                f"sign or class. Character {at + 1} is something else."
+            )
+        depth += bool(match["open"]) - bool(match["close"])
+        if depth < 0 or (match["bar"] and not depth):
+            return "Put alternatives into brackets: (a|b)." if match["bar"] else "A ) has no ( before it."
+        ways *= 2 if match["bar"] else _ways(match["times"] or "")
+        at = match.end()
+    if depth:
+        return "A ( has no ) after it."
+    if ways > _MOST_WAYS:
+        return "A pattern has at most three open repetitions (*, + or {n,}). Give the others a fixed number: {4}."
+    try:
+        re.compile(pattern, re.ASCII)
+    except re.error as error:
+        return f"The pattern is not valid: {error}."
+    return ""
+
+
+def _ways(times: str) -> int:
+    """Return how many lengths a repetition can have."""
+    if not times:
+        return 1
+    if times == "?":
+        return 2
+    fewest, comma, most = times.strip("{}").partition(",")
+    if times in "*+" or (comma and not most):
+        return MAX_TEXT + 1
+    return max(1, int(most) - int(fewest) + 1) if comma else 1

@@ -1,0 +1,86 @@
+"""The workspace's own actions: its published definitions, and the versions that earlier requests were made with.
+
+Which versions are published is queried each time. A version itself never changes, so each process reads and compiles it
+once.
+"""
+
+import logging
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+from uuid import UUID
+
+from actions.definitions.defined import DefinedRead, DefinedWrite
+from actions.definitions.document import parse_document
+from actions.definitions.errors import InvalidDefinition
+from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
+from actions.definitions.parts import Definition, Kind
+from actions.spec import Action
+from supportbot import rows
+from supportbot.accounts.scope import current_workspace_id
+
+logger = logging.getLogger(__name__)
+_KEPT: Final = 1_000  # versions
+# Asked at each turn, so it is not built anew; in no order.
+_PUBLISHED: Final = """
+SELECT name, current_id FROM actions_actiondefinition
+WHERE workspace_id = %s AND state = 'published' AND current_id IS NOT NULL"""
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,59}", re.ASCII)
+
+
+def is_name(name: str) -> bool:
+    """Return whether a definition can have this name at all; PostgreSQL cannot even be asked for some others."""
+    return _NAME.fullmatch(name) is not None
+
+
+def published_actions() -> Mapping[str, Action]:
+    """Return the actions that the current workspace has published, by name."""
+    found = {name: _action(version) for name, version in rows.fetch(_PUBLISHED, [current_workspace_id()])}
+    return {name: action for name, action in found.items() if action is not None}
+
+
+def published_action(name: str) -> Action | None:
+    """Return the action of that name that the current workspace has published, or None."""
+    if not is_name(name):  # a model may ask for anything
+        return None
+    published = ActionDefinition.objects.filter(name=name, state=ActionDefinition.State.PUBLISHED)
+    version = published.values_list("current_id", flat=True).first()
+    return _action(version) if version is not None else None
+
+
+def action_of_version(name: str, number: int) -> Action | None:
+    """Return the action of a version of the current workspace, published or not; None if there is none."""
+    version = _version_id(current_workspace_id(), name, number)
+    return _action(version) if version is not None else None
+
+
+def _version_id(workspace_id: UUID, name: str, number: int) -> UUID | None:
+    try:
+        return _known_version_id(workspace_id, name, number)
+    except ActionDefinitionVersion.DoesNotExist:
+        return None
+
+
+@lru_cache(maxsize=_KEPT)
+def _known_version_id(workspace_id: UUID, name: str, number: int) -> UUID:
+    versions = ActionDefinitionVersion.objects.filter(workspace_id=workspace_id, definition__name=name, number=number)
+    return UUID(str(versions.values_list("id", flat=True).get()))
+
+
+@lru_cache(maxsize=_KEPT)
+def _action(version_id: UUID) -> Action | None:
+    """Return the action of a version, or None if this release cannot read it; it is then not offered."""
+    version = ActionDefinitionVersion.objects.get(pk=version_id)
+    try:
+        definition = parse_document(version.document)
+    except InvalidDefinition as error:
+        logger.error("actions: version %s of a definition is not valid: %s", version_id, sorted(error.fields))
+        return None
+    return action_from(definition, version.number)
+
+
+def action_from(definition: Definition, number: int) -> Action:
+    """Return the action of a complete definition."""
+    kind = DefinedWrite if definition.kind is Kind.WRITE else DefinedRead
+    return kind(definition, number)

@@ -1,0 +1,279 @@
+"""Reads a JSON document field by field and collects every mistake under its JSON path.
+
+Mistakes and missing parts are collected separately: a draft may lack parts, but its parts must be valid.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final, TypeVar
+
+from actions.definitions.errors import ExpressionError
+from actions.definitions.expression import Expression, Path, compile_expression
+from actions.definitions.template import Template, compile_template
+
+ARGUMENTS: Final = "arguments"
+LOCALE: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})?", re.ASCII)
+CIRCULAR: Final = "It reads itself, at least by way of others, so it has no value."
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The names that an expression at this place may read, and the arguments among them."""
+
+    names: frozenset[str]
+    arguments: frozenset[str]
+
+    def with_names(self, *names: str) -> "Scope":
+        return Scope(self.names | set(names), self.arguments)
+
+    def problem_of(self, path: Path) -> str:
+        """Return why a path cannot be read here, or ""."""
+        name = path[0]
+        if name not in self.names:
+            return f"There is no {name} here. {_offered(name, self.names)}"
+        if name == ARGUMENTS and len(path) > 1 and path[1] not in self.arguments:
+            return f"There is no argument {path[1]} here. {_offered(path[1], self.arguments)}"
+        return ""
+
+
+def circular(reads: Mapping[str, Set[str]]) -> list[str]:
+    """Return the names whose values cannot be computed, since each reads itself or one that does."""
+    waiting = {name: set(read) & set(reads) for name, read in reads.items()}
+    while free := [name for name, read in waiting.items() if not read & set(waiting)]:
+        for name in free:
+            del waiting[name]
+    return list(waiting)
+
+
+def _offered(name: str, names: frozenset[str]) -> str:
+    close = difflib.get_close_matches(name, names, n=1)
+    if close:
+        return f"Do you mean {close[0]}?"
+    return f"There are: {', '.join(sorted(names))}." if names else "There are none."
+
+
+@dataclass(slots=True)
+class Findings:
+    wrong: dict[str, list[str]] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+
+    def add(self, at: str, message: str) -> None:
+        self.wrong.setdefault(at or "document", []).append(message)
+
+    def lacks(self, at: str) -> None:
+        if at not in self.missing:
+            self.missing.append(at)
+
+
+class Reading:
+    """One object of the document. Ask for each field by its name, then `close` it: other fields are mistakes."""
+
+    def __init__(self, value: Mapping[str, Any], at: str, findings: Findings) -> None:
+        self._value = value
+        self._known: set[str] = set()
+        self.at = at
+        self.findings = findings
+
+    def path(self, name: str) -> str:
+        return f"{self.at}.{name}" if self.at else name
+
+    def has(self, name: str) -> bool:
+        return self._value.get(name) is not None
+
+    def raw(self, name: str) -> Any:
+        self._known.add(name)
+        return self._value.get(name)
+
+    def add(self, name: str, message: str) -> None:
+        self.findings.add(self.path(name), message)
+
+    def lacks(self, name: str) -> None:
+        self.findings.lacks(self.path(name))
+
+    def close(self) -> None:
+        for name in self._value:
+            if name not in self._known:
+                close = difflib.get_close_matches(str(name), self._known, n=1)
+                hint = f"Do you mean {close[0]}?" if close else f"There are: {', '.join(sorted(self._known))}."
+                self.add(str(name)[:60], f"There is no such field. {hint}")
+
+    def text(self, name: str, *, most: int = 200, pattern: str = "", needed: bool = False, example: str = "") -> str:
+        value = self.raw(name)
+        if value is None or value == "":
+            if needed:
+                self.lacks(name)
+            return ""
+        if not isinstance(value, str):
+            self.add(name, "Write text in quotation marks.")
+        elif len(value) > most:
+            self.add(name, f"At most {most:,} characters.")
+        elif not value.isprintable():
+            self.add(name, "Remove line breaks, control characters and invisible characters.")
+        elif pattern and not re.fullmatch(pattern, value, re.ASCII):
+            self.add(name, f"Write it like {example}.")
+        else:
+            return value
+        return ""
+
+    def list_of_texts(self, name: str, most: int, pattern: str, example: str) -> list[str]:
+        """Return a list of texts."""
+        value = self.raw(name)
+        if value is None:
+            return []
+        if not isinstance(value, list) or len(value) > most:
+            self.add(name, f"Write a list of at most {most} texts.")
+            return []
+        fits = [one for one in value if isinstance(one, str) and len(one) <= 253 and re.fullmatch(pattern, one)]
+        if len(fits) < len(value):
+            self.add(name, f"Write each like {example}.")
+        return fits
+
+    def one_of(self, name: str, options: Sequence[str], *, needed: bool = False, default: str = "") -> str:
+        value = self.raw(name)
+        if value is None:
+            if needed:
+                self.lacks(name)
+            return default
+        if value not in options:
+            self.add(name, f"Write one of: {', '.join(options)}.")
+            return default
+        return str(value)
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        value = self.raw(name)
+        if value is not None and not isinstance(value, bool):
+            self.add(name, "Write true or false, without quotation marks.")
+        return value if isinstance(value, bool) else default
+
+    def whole(self, name: str, least: int, most: int, default: int) -> int:
+        value = self.raw(name)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            self.add(name, f"Write a whole number from {least:,} to {most:,}.")
+            return default
+        return value
+
+    def decimal(self, name: str, default: Decimal | None = None) -> Decimal | None:
+        value = self.raw(name)
+        if value is None:
+            return default
+        text = str(value)
+        if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]{1,10}(\.[0-9]{1,6})?", text, re.ASCII):
+            self.add(name, 'Write a number such as "12.50".')
+            return default
+        return Decimal(text)
+
+    def object(self, name: str, *, needed: bool = False) -> "Reading | None":
+        value = self.raw(name)
+        if value is None:
+            if needed:
+                self.lacks(name)
+            return None
+        return self._reading(value, self.path(name))
+
+    def objects(self, name: str, most: int) -> Iterator["Reading"]:
+        """Yield each object of a list."""
+        value = self.raw(name)
+        if value is not None and (not isinstance(value, list) or len(value) > most):
+            self.add(name, f"Write a list of at most {most} objects.")
+            return
+        for place, item in enumerate(value or ()):
+            reading = self._reading(item, f"{self.path(name)}[{place}]")
+            if reading:
+                yield reading
+
+    def named(self, name: str, most: int, pattern: str, example: str) -> Iterator[tuple[str, "Reading"]]:
+        """Yield each (name, object) of an object of objects."""
+        value = self.raw(name)
+        if value is not None and (not isinstance(value, Mapping) or len(value) > most):
+            self.add(name, f"Write an object of at most {most} fields.")
+            return
+        for key, item in (value or {}).items():
+            at = f"{self.path(name)}.{str(key)[:60]}"
+            if not re.fullmatch(pattern, str(key), re.ASCII):
+                self.findings.add(at, f"Name it like {example}.")
+                continue
+            reading = self._reading(item, at)
+            if reading:
+                yield key, reading
+
+    def texts(self, name: str, *, most: int, locales: Sequence[str] = (), needed: bool = True) -> dict[str, str]:
+        """Return texts by locale; in each of `locales`, if they are needed."""
+        return self._by_locale(name, most, locales, needed, lambda text, at: text)
+
+    def words(
+        self, name: str, scope: Scope, *, most: int = 600, locales: Sequence[str] = (), needed: bool = True
+    ) -> dict[str, Template]:
+        """Return templates by locale."""
+        compiled = self._by_locale(name, most, locales, needed, lambda text, at: self.template(text, at, scope))
+        return {locale: template for locale, template in compiled.items() if template is not None}
+
+    def _by_locale(
+        self, name: str, most: int, locales: Sequence[str], needed: bool, made: Callable[[str, str], T]
+    ) -> dict[str, T]:
+        value = self.raw(name)
+        if value is not None and not isinstance(value, Mapping):
+            self.add(name, 'Write the text of each language: {"en": "..."}.')
+            return {}
+        result: dict[str, T] = {}
+        for locale, text in (value or {}).items():
+            at = f"{self.path(name)}.{str(locale)[:60]}"
+            if not LOCALE.fullmatch(str(locale)):
+                self.findings.add(at, "Name a language by its code, such as en, de or pt-BR.")
+            elif not isinstance(text, str):
+                self.findings.add(at, "Write text in quotation marks.")
+            elif len(text) > most or not text.isprintable():
+                self.findings.add(at, f"At most {most} characters on one line.")
+            elif text.strip():
+                result[str(locale)] = made(text.strip(), at)
+        if needed:
+            self._require_locales(name, value or {}, locales)
+        return result
+
+    def _require_locales(self, name: str, given: Mapping[str, Any], locales: Sequence[str]) -> None:
+        if not given:
+            self.lacks(name)
+        for locale in locales if given else ():
+            if not given.get(locale):
+                self.lacks(f"{name}.{locale}")
+
+    def expression(self, name: str, scope: Scope, *, needed: bool = False) -> Expression | None:
+        value = self.raw(name)
+        if value is None or value == "":
+            if needed:
+                self.lacks(name)
+            return None
+        if not isinstance(value, str):
+            self.add(name, "Write an expression in quotation marks.")
+            return None
+        try:
+            compiled = compile_expression(value)
+        except ExpressionError as error:
+            self.add(name, str(error))
+            return None
+        self.check(compiled.paths(), self.path(name), scope)
+        return compiled
+
+    def template(self, text: str, at: str, scope: Scope) -> Template | None:
+        try:
+            compiled = compile_template(text)
+        except ExpressionError as error:
+            self.findings.add(at, str(error))
+            return None
+        self.check(compiled.paths(), at, scope)
+        return compiled
+
+    def check(self, paths: frozenset[Path], at: str, scope: Scope) -> None:
+        for problem in sorted({scope.problem_of(path) for path in paths} - {""}):
+            self.findings.add(at, problem)
+
+    def _reading(self, value: Any, at: str) -> "Reading | None":
+        if isinstance(value, Mapping):
+            return Reading(value, at, self.findings)
+        self.findings.add(at, "Enter a JSON object: {...}.")
+        return None

@@ -1,0 +1,50 @@
+"""What the console shows of definitions besides their documents."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
+from actions.models import AuditEntry
+from supportbot.errors import NotFound
+
+
+def definition_with_id(definition_id: UUID) -> ActionDefinition:
+    """Return a definition of the workspace; raises NotFound."""
+    found = ActionDefinition.objects.select_related("current").filter(pk=definition_id).first()
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def case_with_id(definition: ActionDefinition, case_id: UUID) -> DefinitionCase:
+    """Return a recorded case of a definition; raises NotFound."""
+    found = DefinitionCase.objects.filter(definition=definition, pk=case_id).first()
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def versions_of(definition: ActionDefinition) -> "QuerySet[ActionDefinitionVersion]":
+    """Return the versions, newest first, without their documents."""
+    return ActionDefinitionVersion.objects.filter(definition=definition).defer("document").order_by("-number")
+
+
+def reasons_for_saving(definition: ActionDefinition) -> dict[int, str]:
+    """Return why each version was saved, by its number, from the audit."""
+    entries = AuditEntry.objects.filter(event="definition.saved", payload__action=definition.name)
+    return {payload["version"]: payload.get("reason", "") for payload in entries.values_list("payload", flat=True)}
+
+
+def found_by_import(definition: ActionDefinition) -> Mapping[str, object]:
+    """Return source, suggestions and notes of the newest import of a definition; empty for one made by hand."""
+    imported = ActionDefinitionVersion.objects.filter(definition=definition).exclude(imported={}).order_by("-number")
+    return imported.values_list("imported", flat=True).first() or {}
+
+
+def picture_hosts() -> list[str]:
+    """Return the hosts on which published look-ups may show pictures, in alphabetical order."""
+    published = ActionDefinition.objects.filter(state=ActionDefinition.State.PUBLISHED)
+    cards = published.values_list("current__document__result__card", flat=True)
+    return sorted({host for card in cards if card and card.get("picture") for host in card["hosts"]})

@@ -1,0 +1,281 @@
+"""Saving, publishing and switching off defined actions. Every step is in the audit.
+
+What somebody saved never changes: each save that changes anything is a new version. Nothing of it is offered before a
+version is published, and what writes is published by a second person.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils.timezone import now
+from django.utils.translation import gettext
+
+from actions import audit
+from actions.connections.models import Connection, Environment
+from actions.definitions import undo
+from actions.definitions.cases import failures_of
+from actions.definitions.document import check_draft, missing, parse_document
+from actions.definitions.errors import (
+    CasesFailed,
+    InvalidDefinition,
+    NeedsCases,
+    NeedsReason,
+    NeedsSecondPerson,
+    NoSuchDefinition,
+    NotPublisher,
+    Outdated,
+)
+from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
+from actions.definitions.parts import Definition, Kind, OutcomeKind
+from actions.definitions.published import action_from, is_name
+from actions.definitions.switching import take_out_of_force
+from actions.models import ActionRequest, name_of
+from actions.policies import ensure_policy
+from actions.reasons import Reason, one_line
+from actions.registry import code_actions
+from actions.states import WAITING
+from actions.transitions import expire
+from supportbot.accounts.models import Membership, User
+from supportbot.accounts.scope import current_workspace_id
+
+# What can be read without the customer's records: when an outcome is asked for, they are not at hand.
+_WITHOUT_RECORDS: Final = frozenset({"arguments", "money", "key", "now", "today", "status", "body", "headers"})
+
+
+def definition_named(name: str) -> ActionDefinition:
+    """Return the workspace's definition; raises NoSuchDefinition."""
+    found: ActionDefinition | None = ActionDefinition.objects.filter(name=name).first() if is_name(name) else None
+    if found is None:
+        raise NoSuchDefinition(gettext("There is no definition named {name}.").format(name=f"“{name[:60]}”"))
+    return found
+
+
+def newest_version(definition: ActionDefinition) -> ActionDefinitionVersion:
+    """Return the version that was saved last, published or not."""
+    found: ActionDefinitionVersion = definition.versions.order_by("-number")[0]
+    return found
+
+
+def version_of(definition: ActionDefinition, number: int) -> ActionDefinitionVersion:
+    """Return one version; raises NoSuchDefinition."""
+    found: ActionDefinitionVersion | None = definition.versions.filter(number=number).first()
+    if found is None:
+        raise NoSuchDefinition(gettext("{name} has no version {number}.").format(name=definition.name, number=number))
+    return found
+
+
+def missing_in(document: Any) -> list[str]:
+    """Return the JSON paths of what a document lacks to be published."""
+    return missing(document)
+
+
+def save_draft(
+    document: Mapping[str, Any],
+    *,
+    actor: str,
+    origin: str = ActionDefinition.Origin.CONSOLE,
+    imported: Mapping[str, Any] | None = None,
+    reason: str = "",
+    based_on: int | None = None,
+) -> ActionDefinitionVersion:
+    """Save a document as the newest version of the definition that it names; a version that is equal is returned.
+
+    It may lack parts, and changes nothing that is offered. `imported` is what an import found besides the document,
+    `based_on` the version that was edited; 0 for a definition that should not be there yet. Raises InvalidDefinition
+    naming each mistake, or Outdated if another version was saved meanwhile.
+    """
+    why = one_line("reason", reason)
+    check_draft(document)
+    name = _name_in(document)
+    with transaction.atomic():
+        definition = _locked(name, origin)
+        newest = definition.versions.order_by("-number").first()
+        if based_on is not None and based_on != (newest.number if newest else 0):
+            raise Outdated(name, newest.number if newest else 0)
+        equal = newest if newest is not None and newest.document == document else None
+        if imported is not None and equal is None:  # a file that was imported before says nothing new
+            equal = definition.versions.filter(document=dict(document)).first()
+        if equal is not None:
+            return equal
+        version = ActionDefinitionVersion.objects.create(
+            definition=definition,
+            number=newest.number + 1 if newest else 1,
+            document=dict(document),
+            imported=dict(imported or {}),
+            created_by=actor,
+        )
+        audit.record(
+            "definition.saved", actor=actor, action=name, version=version.number, origin=str(origin), reason=why
+        )
+    return version
+
+
+def _name_in(document: Mapping[str, Any]) -> str:
+    name = document.get("name")
+    if not isinstance(name, str):
+        raise InvalidDefinition(fields={"name": [gettext("This is required.")]})
+    if name in code_actions() or name in settings.ACTIONS_RESERVED_NAMES:
+        taken = gettext("{name} is an action of the product. Choose another name.").format(name=name)
+        raise InvalidDefinition(fields={"name": [taken]})
+    return name
+
+
+def _locked(name: str, origin: str) -> ActionDefinition:
+    definition = ActionDefinition.objects.select_for_update(no_key=True).filter(name=name).first()
+    if definition is not None:
+        return definition
+    try:
+        with transaction.atomic():
+            return ActionDefinition.objects.create(name=name, origin=origin)
+    except IntegrityError:  # saved concurrently
+        return ActionDefinition.objects.select_for_update(no_key=True).get(name=name)
+
+
+def publish(name: str, *, number: int, person: User, reason: str = "") -> ActionDefinition:
+    """Put a version in force, with the default limits that it names if the action has no rules yet.
+
+    What writes needs a second person: not the one who saved the version. The only admin of a workspace gives a reason
+    instead. Waiting requests of another version expire at once. Raises InvalidDefinition for a document that lacks
+    parts, NeedsCases, CasesFailed, NotPublisher, NeedsSecondPerson or NeedsReason.
+    """
+    definition = definition_named(name)
+    version = version_of(definition, number)
+    parsed = _ready(version)
+    given = _permission(parsed, version, person, reason)
+    if needs_cases(version):
+        raise NeedsCases()
+    failures = failures_of(definition, action_from(parsed, version.number))
+    if failures:
+        raise CasesFailed(fields=failures)
+    actor = name_of(person)
+    with transaction.atomic():
+        locked = ActionDefinition.objects.select_for_update(no_key=True).get(pk=definition.pk)
+        ActionDefinitionVersion.objects.filter(pk=version.pk, published_at=None).update(
+            published_at=now(), published_by=actor
+        )
+        locked.state, locked.current = ActionDefinition.State.PUBLISHED, version
+        locked.save(update_fields=["state", "current"])
+        ensure_policy(action_from(parsed, version.number), actor=actor)
+        audit.record("definition.published", actor=actor, action=name, version=number, reason=given)
+    _expire_other_versions(name, number)
+    return locked
+
+
+def obstacles(version: ActionDefinitionVersion) -> dict[str, list[str]]:
+    """Return what publishing would refuse for besides parts that are missing, by JSON path; recorded cases apart."""
+    if missing(version.document):
+        return {}
+    try:
+        _ready(version)
+    except InvalidDefinition as error:
+        return {str(path): list(texts) for path, texts in error.fields.items()}
+    return {}
+
+
+def needs_cases(version: ActionDefinitionVersion) -> bool:
+    """Return whether a case has to be recorded before this version can be published, since it changes something."""
+    return _writes(version) and not DefinitionCase.objects.filter(definition_id=version.definition_id).exists()
+
+
+def _writes(version: ActionDefinitionVersion) -> bool:
+    return str(version.document.get("kind", Kind.WRITE)) != Kind.READ
+
+
+def needs_second_person(version: ActionDefinitionVersion, person: User) -> bool:
+    """Return whether another admin has to publish this version."""
+    return _writes(version) and version.created_by == name_of(person) and bool(_admins() - {person.pk})
+
+
+def needs_reason(version: ActionDefinitionVersion, person: User) -> bool:
+    """Return whether this person is alone, and so publishes their own version with a reason."""
+    return _writes(version) and version.created_by == name_of(person) and not _admins() - {person.pk}
+
+
+def _ready(version: ActionDefinitionVersion) -> Definition:
+    """Return the complete definition; raises InvalidDefinition for one that cannot run."""
+    parsed = parse_document(version.document)
+    problems = unsupported(parsed)
+    if not Connection.objects.filter(name=parsed.connection, environment=Environment.LIVE).exists():
+        problems["connection"] = [gettext("There is no live connection named {name}.").format(name=parsed.connection)]
+    if wrong := undo.problem_of(parsed):
+        problems["undo"] = [wrong]
+    if problems:
+        raise InvalidDefinition(fields=problems)
+    return parsed
+
+
+def unsupported(definition: Definition) -> dict[str, list[str]]:
+    """Return what the engine cannot carry out although the format allows it, by JSON path."""
+    problems: dict[str, list[str]] = {}
+    is_tool = definition.call is not None and bool(definition.call.tool)
+    if is_tool and definition.outcome is not None and definition.outcome.kind is OutcomeKind.REPLAY_SAFE:
+        problems["outcome.kind"] = [gettext("The tools of an MCP server are never called twice. Choose at_most_once.")]
+    approval = definition.approval
+    if approval is not None and approval.role and approval.role not in Membership.Role.values:
+        problems["approval.role"] = [gettext("Choose one of: {names}.").format(names=", ".join(Membership.Role.values))]
+    outcome = definition.outcome
+    if outcome is not None and outcome.kind is not OutcomeKind.AT_MOST_ONCE:
+        for path, roots in _read_later(definition):
+            if roots - _WITHOUT_RECORDS:
+                names = ", ".join(sorted(roots - _WITHOUT_RECORDS))
+                problems[path] = [
+                    gettext(
+                        "This is read when records are not available, so it cannot read {names}. Read an "
+                        'argument instead: one with "from": "server" keeps a value of a record.'
+                    ).format(names=names)
+                ]
+    return problems
+
+
+def _read_later(definition: Definition) -> list[tuple[str, frozenset[str]]]:
+    """Return the parts that are read when an outcome is asked for or a call is repeated, with the names they read."""
+    outcome, answer = definition.outcome, definition.answer
+    parts: list[tuple[str, Any]] = []
+    if outcome is not None:
+        parts += [
+            ("outcome.call", outcome.call), ("outcome.happened", outcome.happened),
+            ("outcome.did_not", outcome.did_not), ("outcome.never_seen", outcome.never_seen),
+        ]  # fmt: skip
+    if answer is not None and outcome is not None and outcome.kind is OutcomeKind.REPLAY_SAFE:
+        parts += [("answer.happened", answer.happened), ("answer.did_not", answer.did_not)]
+    return [(path, frozenset(read[0] for read in part.paths())) for path, part in parts if part is not None]
+
+
+def _permission(parsed: Definition, version: ActionDefinitionVersion, person: User, reason: str) -> str:
+    """Return the reason to keep; raises NotPublisher, NeedsSecondPerson or NeedsReason."""
+    admins = _admins()
+    if person.pk not in admins:
+        raise NotPublisher()
+    given = one_line("reason", reason)
+    if parsed.kind is Kind.READ or version.created_by != name_of(person):
+        return given
+    if admins - {person.pk}:
+        raise NeedsSecondPerson()
+    if not given:
+        raise NeedsReason(fields={"reason": [gettext("This is required.")]})
+    return given
+
+
+def _admins() -> set[UUID]:
+    """Return the keys of the people who may publish in this workspace."""
+    members = Membership.objects.filter(
+        workspace_id=current_workspace_id(), role=Membership.Role.ADMIN, user__is_active=True
+    )
+    return set(members.values_list("user_id", flat=True))
+
+
+def _expire_other_versions(name: str, number: int) -> None:
+    """End at once what was shown of another version; nobody could confirm or approve it any more."""
+    stale = ActionRequest.objects.filter(action=name, state__in=WAITING).exclude(spec_version=number)
+    for request_id in stale.order_by("id").values_list("id", flat=True):
+        expire(request_id, Reason("policy_changed"))
+
+
+def switch_off(name: str, *, person: User) -> ActionDefinition:
+    """Stop offering a defined action, at once for everything not yet sent. Raises NotPublisher or NoSuchDefinition."""
+    if person.pk not in _admins():
+        raise NotPublisher()
+    return take_out_of_force(definition_named(name), actor=name_of(person))

@@ -1,0 +1,376 @@
+"""Texts with `{expressions}` in them, written into addresses, headers, JSON and sentences.
+
+Each place has its own rules, so that a value stays a value: in a path it never adds a segment, a query or a step
+upwards, in a header never a line, in JSON never structure, in a sentence never an invisible character. A value that
+breaks a rule is refused, not repaired: a repaired one would name something else.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from actions.definitions.errors import ExpressionError, ExpressionFailed
+from actions.definitions.expression import MAX_STEPS, Expression, Path, compile_expression
+from actions.definitions.values import NoValue, Spend, as_json, as_text, json_text, value_of
+from actions.money import Money, format_money
+from actions.strictjson import INVISIBLE_CATEGORIES
+from supportbot.formats import format_day, format_moment
+from supportbot.language.normalise import visible
+
+MAX_CHARACTERS: Final = 4_000
+MAX_PATH_VALUE: Final = 500
+MAX_HEADER: Final = 1_000
+_MAX_LISTED: Final = 50
+MAX_WORDS_VALUE: Final = 300
+MAX_BODY: Final = 256 * 1024
+MAX_LEAVES: Final = 500
+_LITERAL_PATH: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]*", re.ASCII)
+_HEADER: Final = re.compile(r"[\x20-\x7e]*", re.ASCII)
+# Shops' servers decode an address before they route it, some of them twice.
+_NEVER_IN_PATH: Final = frozenset("/\\%")
+EACH: Final = frozenset({"for_each", "as", "of"})
+OPTIONAL: Final = "?"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Literal texts and expressions in turn."""
+
+    text: str
+    parts: tuple[str | Expression, ...]
+
+    @property
+    def expression(self) -> Expression | None:
+        """Return the expression if the text is exactly one, else None."""
+        only = self.parts[0] if len(self.parts) == 1 else None
+        return only if isinstance(only, Expression) else None
+
+    def paths(self) -> frozenset[Path]:
+        """Return what its expressions read."""
+        return frozenset(path for part in self.parts if isinstance(part, Expression) for path in part.paths())
+
+    def words(self, names: Mapping[str, Any], locale: str) -> str:
+        """Return a sentence for people. Numbers, amounts and lists are written out; raises ExpressionFailed."""
+        return "".join(self._rendered(names, lambda value: readable(value, locale)))
+
+    def header(self, names: Mapping[str, Any]) -> str:
+        """Return a header's value: printable ASCII on one line, at most 1,000 characters."""
+        value = "".join(self._rendered(names, as_text))
+        if not _HEADER.fullmatch(value) or len(value) > MAX_HEADER or value != value.strip():
+            raise ExpressionFailed("a header takes printable ASCII on one line, at most 1,000", place=self.text)
+        return value
+
+    def plain(self, names: Mapping[str, Any], spend: Spend | None = None) -> str:
+        """Return the text as it is, for a place that escapes it itself (a query, a JSON string)."""
+        return "".join(self._rendered(names, _unbroken, spend))
+
+    def _rendered(
+        self, names: Mapping[str, Any], written: Callable[[Any], str], spend: Spend | None = None
+    ) -> Iterator[str]:
+        spend = spend or Spend(MAX_STEPS)
+        for part in self.parts:
+            yield part if isinstance(part, str) else _written(part, names, written, spend)
+
+
+def compile_template(text: str) -> Template:
+    """Return a compiled template; raises ExpressionError. `{{` and `}}` are literal braces."""
+    if len(text) > MAX_CHARACTERS:
+        raise ExpressionError(f"A template has at most {MAX_CHARACTERS:,} characters.", MAX_CHARACTERS)
+    parts: list[str | Expression] = []
+    literal, at = "", 0
+    while at < len(text):
+        if text[at : at + 2] in ("{{", "}}"):
+            literal, at = literal + text[at], at + 2
+        elif text[at] == "}":
+            raise ExpressionError("A } has no { before it. Write }} for a brace.", at)
+        elif text[at] == "{":
+            end = _end_of(text, at + 1)
+            parts += [literal] if literal else []
+            parts.append(_placed(text[at + 1 : end], at + 1))
+            literal, at = "", end + 1
+        else:
+            literal, at = literal + text[at], at + 1
+    if literal or not parts:
+        parts.append(literal)
+    return Template(text, tuple(parts))
+
+
+def _end_of(text: str, at: int) -> int:
+    """Return where the expression that begins here ends; braces in its quoted texts do not count."""
+    quoted = ""
+    while at < len(text):
+        sign = text[at]
+        if quoted:
+            at += sign == "\\"
+            quoted = "" if sign == quoted else quoted
+        elif sign in "\"'":
+            quoted = sign
+        elif sign == "}":
+            return at
+        elif sign == "{":
+            raise ExpressionError("A { stands inside an expression. Write {{ for a brace.", at)
+        at += 1
+    raise ExpressionError("This { has no } after it. Write {{ for a brace.", at)
+
+
+def _placed(text: str, start: int) -> Expression:
+    try:
+        return compile_expression(text)
+    except ExpressionError as error:
+        raise ExpressionError(error.why, start + error.position) from error
+
+
+def _written(expression: Expression, names: Mapping[str, Any], written: Callable[[Any], str], spend: Spend) -> str:
+    value = expression.evaluate(names, spend)
+    try:
+        return written(value)
+    except NoValue as error:
+        raise ExpressionFailed(str(error), place=expression.text) from error
+
+
+def _unbroken(value: Any) -> str:
+    text = as_text(value)
+    if any(unicodedata.category(sign) == "Cs" for sign in text):
+        raise NoValue("a text has half of a character")
+    return text
+
+
+def readable(value: Any, locale: str) -> str:
+    """Return a value in readable form, on one line; raises NoValue for an object."""
+    match value:
+        case None:
+            return ""
+        case Money():
+            return format_money(value, locale)
+        case datetime():
+            return format_moment(value, locale)
+        case date():
+            return format_day(value, locale)
+        case list() | tuple():
+            items = as_json(value)
+            listed = ", ".join(readable(item, locale) for item in items[:_MAX_LISTED])
+            # A card asks for consent: what it leaves out is counted.
+            return listed if len(items) <= _MAX_LISTED else f"{listed}, … (+{len(items) - _MAX_LISTED})"
+    text = " ".join(visible(as_text(value)).split())
+    printed = "".join(sign for sign in text if unicodedata.category(sign) not in INVISIBLE_CATEGORIES - {"Cf"})
+    return printed if len(printed) <= MAX_WORDS_VALUE else f"{printed[: MAX_WORDS_VALUE - 1]}…"
+
+
+@dataclass(frozen=True, slots=True)
+class PathTemplate:
+    """The path of a call below the connection's address; each segment may hold values."""
+
+    text: str
+    segments: tuple[tuple[str | Expression, ...], ...]
+
+    def paths(self) -> frozenset[Path]:
+        parts = (part for segment in self.segments for part in segment)
+        return frozenset(path for part in parts if isinstance(part, Expression) for path in part.paths())
+
+    def render(self, names: Mapping[str, Any]) -> str:
+        """Return the path, percent-encoded; it has as many segments as the template."""
+        spend = Spend(MAX_STEPS)
+        return "".join(f"/{self._segment(segment, names, spend)}" for segment in self.segments)
+
+    def _segment(self, parts: tuple[str | Expression, ...], names: Mapping[str, Any], spend: Spend) -> str:
+        written = "".join(part if isinstance(part, str) else _written(part, names, _in_path, spend) for part in parts)
+        if not written.strip(".") and any(isinstance(part, Expression) for part in parts):
+            raise ExpressionFailed("a part of an address cannot be empty or only dots", place=self.text)
+        return written
+
+
+def _in_path(value: Any) -> str:
+    text = _unbroken(value)
+    if len(text) > MAX_PATH_VALUE:
+        raise NoValue(f"a value in an address has at most {MAX_PATH_VALUE} characters")
+    # A server may read other forms of a sign as the sign itself.
+    folded = unicodedata.normalize("NFKC", text)
+    if (
+        _NEVER_IN_PATH & set(folded)
+        or folded.count("..") > text.count("..")
+        or any(unicodedata.category(sign) in INVISIBLE_CATEGORIES for sign in text)
+    ):
+        raise NoValue("a value in an address has no slash, backslash, percent sign or control character")
+    return quote(text, safe="")
+
+
+def compile_path(text: str) -> PathTemplate:
+    """Return a compiled path such as `/orders/{order.id}`; raises ExpressionError."""
+    template = compile_template(text)
+    segments: list[list[str | Expression]] = [[]]
+    for part in template.parts:
+        if isinstance(part, Expression):
+            segments[-1].append(part)
+            continue
+        if not _LITERAL_PATH.fullmatch(part):
+            raise ExpressionError("A path has letters, digits and -._~ only; a query goes into `query`.", 0)
+        first, *others = part.split("/")
+        segments[-1] += [first] if first else []
+        segments += [[other] if other else [] for other in others]
+    if segments[0] or len(segments) < 2:
+        raise ExpressionError("A path begins with a slash.", 0)
+    if any(not segment for segment in segments[1:-1]) or any(
+        len(segment) == 1 and segment[0] in (".", "..") for segment in segments
+    ):
+        raise ExpressionError("A path has no empty part and no dots that lead upwards.", 0)
+    return PathTemplate(text, tuple(tuple(segment) for segment in segments[1:]))
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Named values of a query or of headers. A name that ends with ? is left out where its value is null or absent."""
+
+    templates: Mapping[str, Template]
+
+    def paths(self) -> frozenset[Path]:
+        return frozenset(path for template in self.templates.values() for path in template.paths())
+
+    def query(self, names: Mapping[str, Any]) -> str:
+        """Return an encoded query without its question mark; a list repeats its name."""
+        pairs = [(name, text) for name, template in self._given(names) for text in _each(template, names)]
+        return urlencode(pairs, quote_via=quote)
+
+    def headers(self, names: Mapping[str, Any]) -> dict[str, str]:
+        return {name: template.header(names) for name, template in self._given(names)}
+
+    def _given(self, names: Mapping[str, Any]) -> Iterator[tuple[str, Template]]:
+        for name, template in self.templates.items():
+            if not name.endswith(OPTIONAL):
+                yield name, template
+            elif template.expression is None or template.expression.evaluate_if_present(names) is not None:
+                yield name.removesuffix(OPTIONAL), template
+
+
+def _each(template: Template, names: Mapping[str, Any]) -> list[str]:
+    value = template.expression.evaluate(names) if template.expression else None
+    if template.expression is None or not isinstance(value, list | tuple):
+        return [template.plain(names)]
+    try:
+        return [_unbroken(value_of(item)) for item in value]
+    except NoValue as error:
+        raise ExpressionFailed(str(error), place=template.expression.text) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _ForEach:
+    """One entry for each element of a list."""
+
+    over: Expression
+    name: str
+    of: "Body"
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A JSON structure whose text leaves are templates. A leaf that is exactly one `{expression}` keeps its type."""
+
+    shape: Any  # dict and list of shapes, and leaves
+
+    def paths(self) -> frozenset[Path]:
+        return frozenset(_body_paths(self.shape, frozenset()))
+
+    def render(self, names: Mapping[str, Any]) -> Any:
+        """Return JSON types; numbers are int or Decimal. Raises ExpressionFailed."""
+        return _filled(self.shape, names, Spend(MAX_STEPS))
+
+    def text(self, names: Mapping[str, Any]) -> str:
+        """Return the JSON text to send."""
+        text = json_text(self.render(names))
+        if len(text) > MAX_BODY:
+            raise ExpressionFailed(f"a body has at most {MAX_BODY // 1024} KiB", place="body")
+        return text
+
+
+def compile_body(value: Any) -> Body:
+    """Return a compiled body; raises ExpressionError whose message names the field."""
+    return Body(_compiled(value, "body", [MAX_LEAVES], 0))
+
+
+def _compiled(value: Any, at: str, leaves: list[int], depth: int) -> Any:
+    leaves[0] -= 1
+    if depth > 20 or leaves[0] < 0:
+        raise ExpressionError(f"At {at}: A body has at most {MAX_LEAVES} values, nested at most 20 deep.", 0)
+    match value:
+        case dict() if value.keys() == EACH:
+            return _compiled_each(value, at, leaves, depth)
+        case dict():
+            return {key: _compiled(item, f"{at}.{key}", leaves, depth + 1) for key, item in value.items()}
+        case list():
+            return [_compiled(item, f"{at}[{place}]", leaves, depth + 1) for place, item in enumerate(value)]
+        case str():
+            try:
+                return compile_template(value)
+            except ExpressionError as error:
+                raise ExpressionError(f"At {at}: {error.why}", error.position) from error
+    try:
+        return as_json(value)
+    except NoValue as error:
+        raise ExpressionError(f"At {at}: {error}", 0) from error
+
+
+def _compiled_each(value: Mapping[str, Any], at: str, leaves: list[int], depth: int) -> _ForEach:
+    over, name = value["for_each"], value["as"]
+    if not isinstance(over, str) or not isinstance(name, str) or not name.isidentifier():
+        raise ExpressionError(f'At {at}: Write {{"for_each": "path of a list", "as": "name", "of": ...}}.', 0)
+    return _ForEach(compile_expression(over), name, Body(_compiled(value["of"], f"{at}.of", leaves, depth + 1)))
+
+
+def _filled(shape: Any, names: Mapping[str, Any], spend: Spend) -> Any:
+    _count(spend)
+    match shape:
+        case dict():
+            return dict(_filled_fields(shape, names, spend))
+        case list():
+            return [_filled(item, names, spend) for item in shape]
+        case Template():
+            return _leaf(shape, names, spend)
+        case _ForEach():
+            elements = shape.over.evaluate(names, spend)
+            if not isinstance(elements, list | tuple):
+                raise ExpressionFailed("for_each needs a list", place=shape.over.text)
+            return [_filled(shape.of.shape, {**names, shape.name: element}, spend) for element in elements]
+    return shape
+
+
+def _count(spend: Spend) -> None:
+    try:
+        spend(1)
+    except NoValue as error:
+        raise ExpressionFailed(str(error), place="body") from error
+
+
+def _filled_fields(shape: Mapping[str, Any], names: Mapping[str, Any], spend: Spend) -> Iterator[tuple[str, Any]]:
+    for key, item in shape.items():
+        if not key.endswith(OPTIONAL):
+            yield key, _filled(item, names, spend)
+            continue
+        only = item.expression if isinstance(item, Template) else None
+        if only is None or only.evaluate_if_present(names, spend) is not None:
+            yield key.removesuffix(OPTIONAL), _filled(item, names, spend)
+
+
+def _leaf(template: Template, names: Mapping[str, Any], spend: Spend) -> Any:
+    only = template.expression
+    if only is None:
+        return template.plain(names, spend)
+    value = only.evaluate(names, spend)
+    try:
+        return as_json(value)
+    except NoValue as error:
+        raise ExpressionFailed(str(error), place=only.text) from error
+
+
+def _body_paths(shape: Any, bound: frozenset[str]) -> Iterator[Path]:
+    match shape:
+        case dict() | list():
+            for item in shape.values() if isinstance(shape, dict) else shape:
+                yield from _body_paths(item, bound)
+        case Template():
+            yield from (path for path in shape.paths() if path[0] not in bound)
+        case _ForEach():
+            yield from (path for path in shape.over.paths() if path[0] not in bound)
+            yield from _body_paths(shape.of.shape, bound | {shape.name})

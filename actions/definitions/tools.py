@@ -1,0 +1,68 @@
+"""Actions that call tools of MCP servers: whether each tool still is what was reviewed.
+
+It is asked before every call (`connections.toolserver`), and once an hour here, so that nothing is offered that the
+next call would refuse. A server that does not answer says nothing about its tools.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from actions.connections.client import Client, NotSent
+from actions.connections.selectors import connection_named
+from actions.connections.toolserver import list_tools
+from actions.definitions.importing.mcp import changed_tools
+from actions.definitions.models import ActionDefinition
+from actions.definitions.switching import take_out_of_force
+from actions.errors import NotConnected
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import workspace_scope
+
+CHANGED: Final = "tool_changed"
+_PUBLISHED: Final = ActionDefinition.State.PUBLISHED
+
+
+def check_all() -> None:
+    """Switch off every published action, in all workspaces, one of whose tools has changed or is gone."""
+    for workspace_id in Workspace.objects.values_list("pk", flat=True):
+        with workspace_scope(workspace_id):
+            _check_workspace()
+
+
+def switch_off_changed(name: str, schema_hash: str) -> None:
+    """Switch an action off, unless its version in force was reviewed with another fingerprint meanwhile."""
+    definition = ActionDefinition.objects.select_related("current").filter(name=name, state=_PUBLISHED).first()
+    if definition is not None and schema_hash in dict(_tools_of(definition)).values():
+        take_out_of_force(definition, actor="system", why=CHANGED)
+
+
+def _check_workspace() -> None:
+    by_connection: dict[str, list[ActionDefinition]] = {}
+    for definition in ActionDefinition.objects.select_related("current").filter(state=_PUBLISHED):
+        if dict(_tools_of(definition)):
+            by_connection.setdefault(str(_document(definition).get("connection")), []).append(definition)
+    for connection, definitions in by_connection.items():
+        try:
+            now = list_tools(Client(connection_named(connection)))
+        except (NotSent, NotConnected):
+            continue
+        for definition in definitions:
+            if changed_tools(dict(_tools_of(definition)), now):
+                take_out_of_force(definition, actor="system", why=CHANGED)
+
+
+def _tools_of(definition: ActionDefinition) -> Iterator[tuple[str, str]]:
+    """Yield the tools that the version in force calls, each with the fingerprint it was reviewed with."""
+    document = _document(definition)
+    calls = [document.get("call"), *(one.get("call") for one in document.get("lookups", ()))]
+    outcome = document.get("outcome")
+    if isinstance(outcome, Mapping):
+        calls.append(outcome.get("call"))
+    for call in calls:
+        if isinstance(call, Mapping) and "tool" in call:
+            yield call["tool"], call["schema_hash"]
+
+
+def _document(definition: ActionDefinition) -> Mapping[str, Any]:
+    assert definition.current is not None  # what is published has a version
+    document: Mapping[str, Any] = definition.current.document
+    return document

@@ -1,0 +1,151 @@
+"""Definitions in from JSON, OpenAPI or an MCP server, and out as JSON. Nothing that comes in is offered."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext
+
+from actions.connections.client import Client, NotSent
+from actions.connections.models import Environment
+from actions.connections.selectors import connection_named
+from actions.connections.toolserver import list_tools
+from actions.definitions.document import missing
+from actions.definitions.errors import ServerUnreadable
+from actions.definitions.importing.drafts import Draft
+from actions.definitions.importing.mcp import read_tools
+from actions.definitions.importing.openapi import read_openapi
+from actions.definitions.importing.structure import InvalidFile, read_structure
+from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
+from actions.definitions.services import definition_named, newest_version, save_draft, version_of
+from actions.registry import code_actions
+
+Origin = ActionDefinition.Origin
+_FIELDS: Final = (
+    "format", "name", "kind", "risk", "type", "from", "title", "description", "required", "examples", "connection",
+    "arguments", "lookups", "values", "guards", "subject", "id", "money", "amount", "currency", "method", "path",
+    "query", "headers", "call", "body", "key", "answer", "outcome", "happened", "did_not", "never_seen",
+    "reason", "for_each", "as", "at_most", "list", "owner", "public", "absent", "otherwise", "require", "code", "words",
+    "card", "label", "value", "summary", "button", "rows", "receipt", "result", "fields", "hand_over",
+    "limits", "approval", "undo",
+)  # fmt: skip
+_PLACES: Final = {name: place for place, name in enumerate(_FIELDS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """One draft that an import has saved, and what it lacks to be published."""
+
+    name: str
+    version: int
+    missing: list[str]
+    notes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    drafts: list[Saved]
+    notes: list[str]
+
+
+@transaction.atomic
+def import_text(text: str, *, actor: str, connection: str = "") -> ImportResult:
+    """Save a definition, a list of them, or each operation of an OpenAPI file as drafts: all of them or none.
+
+    Importing the same file again changes nothing. Raises InvalidFile or InvalidDefinition.
+    """
+    value = read_structure(text)
+    if isinstance(value, Mapping) and ("openapi" in value or "swagger" in value):
+        found = read_openapi(text, connection)
+        return ImportResult(_save_drafts(found.drafts, actor=actor), list(found.notes))
+    documents = value if isinstance(value, list) else [value]
+    if not documents or not all(isinstance(one, Mapping) and "format" in one for one in documents):
+        raise InvalidFile(gettext("The file is neither an action definition nor an OpenAPI description."))
+    saved = [save_draft(document, actor=actor, origin=Origin.FILE) for document in documents]
+    return ImportResult([_saved(version, []) for version in saved], [])
+
+
+def import_tools(connection: str, *, actor: str, environment: str = Environment.LIVE) -> ImportResult:
+    """Save each tool of the MCP server behind a connection as a draft: all of them or none.
+
+    Importing the same tools again changes nothing; one that has changed becomes a newer draft of its action. Raises
+    NotConnected, ServerUnreadable if the server gives no list, or InvalidFile if it is not a list.
+    """
+    found_connection = connection_named(connection, environment)
+    try:
+        tools = list_tools(Client(found_connection))
+    except NotSent as error:
+        raise ServerUnreadable(error.why) from error
+    found = read_tools(tools, connection)
+    with transaction.atomic():
+        return ImportResult(_save_drafts(found.drafts, actor=actor, origin=Origin.MCP), list(found.notes))
+
+
+@transaction.atomic
+def import_operations(text: str, names: Collection[str], *, actor: str, connection: str = "") -> ImportResult:
+    """Save the operations of an OpenAPI file that have these names in it as drafts. Raises InvalidFile."""
+    found = read_openapi(text, connection)
+    chosen = [draft for draft in found.drafts if draft.document["name"] in names]
+    if not chosen:
+        raise InvalidFile("Choose at least one operation.")
+    return ImportResult(_save_drafts(chosen, actor=actor), list(found.notes))
+
+
+def _save_drafts(drafts: Iterable[Draft], *, actor: str, origin: str = Origin.OPENAPI) -> list[Saved]:
+    taken = {draft.document["name"] for draft in drafts}
+    result = []
+    for draft in drafts:
+        document = {**draft.document, "name": _free_name(draft.document["name"], taken)}
+        besides = {"source": draft.source, "suggestions": draft.suggestions, "notes": draft.notes}
+        version = save_draft(document, actor=actor, origin=origin, imported=besides)
+        result.append(_saved(version, draft.notes))
+    return result
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    """Return the name, with a number if it is one of the product's own."""
+    own, candidate, number = {*code_actions(), *settings.ACTIONS_RESERVED_NAMES}, name, 1
+    while candidate in own or (candidate != name and candidate in taken):
+        number += 1
+        candidate = f"{name}_{number}"
+    taken.add(candidate)
+    return candidate
+
+
+def _saved(version: ActionDefinitionVersion, notes: list[str]) -> Saved:
+    return Saved(version.definition.name, version.number, missing(version.document), list(notes))
+
+
+def as_json(result: ImportResult) -> dict[str, Any]:
+    """Return the drafts as `action_import --json` prints them."""
+    return {"definitions": [{"name": one.name, "state": "draft", "missing": one.missing} for one in result.drafts]}
+
+
+def export_document(name: str, number: int | None = None) -> dict[str, Any]:
+    """Return the document of a version, of the one in force, or else of the newest. Raises NoSuchDefinition."""
+    definition = definition_named(name)
+    in_force = definition.current or newest_version(definition)
+    version = in_force if number is None else version_of(definition, number)
+    document: dict[str, Any] = version.document
+    return document
+
+
+def export_text(name: str, number: int | None = None) -> str:
+    """Return a document as a file to read and compare: `import_text` takes it."""
+    return written(export_document(name, number))
+
+
+def written(document: Mapping[str, Any]) -> str:
+    """Return a document as text, its fields in the order of the reference: the database keeps none."""
+    return json.dumps(_in_order(document), indent=2, ensure_ascii=False)
+
+
+def _in_order(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_in_order(one) for one in value]
+    if not isinstance(value, Mapping):
+        return value
+    return {name: _in_order(value[name]) for name in sorted(value, key=lambda name: _PLACES.get(name, len(_PLACES)))}

@@ -1,0 +1,306 @@
+"""Test calls: what a definition would do for one customer, step by step. Nothing is stored but an audit entry.
+
+On the live connection only look-ups are sent. On the sandbox the command is sent too, unless something forbids it.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from django.db import transaction
+from django.utils.timezone import now
+
+from actions import audit, ledger
+from actions.connections.client import Call, NoAnswer, NotSent, Response
+from actions.connections.models import Environment
+from actions.definitions.backend import Sender, asking, client_of
+from actions.definitions.cases import ALLOWED, Recorded, request_line
+from actions.definitions.defined import NAMES, DefinedRead, DefinedWrite, World
+from actions.definitions.document import parse_document
+from actions.definitions.errors import ExpressionFailed
+from actions.definitions.evaluation import Answer, Ask, Asked, Names
+from actions.definitions.models import ActionDefinitionVersion
+from actions.definitions.parts import Definition
+from actions.definitions.published import action_from
+from actions.definitions.values import NoValue, as_json, json_text
+from actions.errors import MerchantUnavailable
+from actions.facts import Facts, Identity, Records
+from actions.outcomes import DidNot, Happened, Outcome, Unclear
+from actions.reasons import Reason, sentence
+from actions.schema import parse_arguments
+from actions.spec import Card, Row
+from actions.strictjson import read_arguments
+from actions.texts import in_locale
+from supportbot.accounts.models import Customer
+from supportbot.ids import uuid7
+from supportbot.trying import count_test
+
+SAMPLE: Final = "sample"  # an environment of given answers
+_OK: Final = 200
+_NOT_FOUND: Final = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One call of a test, without what the connection adds to sign it, and its answer; `status` is 0 for none."""
+
+    method: str
+    path: str
+    query: Mapping[str, str | Sequence[str]]
+    headers: Mapping[str, str]
+    body: Any
+    status: int
+    answer: Any
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class GuardVerdict:
+    """`holds` is None for a guard that has no value; then `words` is why, for the editor."""
+
+    name: str
+    holds: bool | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A value of the definition. `text` is its JSON; for one that has no value, why, and `is_known` is false."""
+
+    name: str
+    text: str
+    is_known: bool
+
+
+@dataclass(slots=True)
+class TestCall:
+    """What a definition did for one customer. `verdict` is "allowed" or the code of what forbids it.
+
+    `records` are the answers of the look-ups as a recorded case keeps them, `request` the call that carries the action
+    out, as it would be sent.
+    """
+
+    verdict: str = ""
+    words: str = ""  # for the customer
+    place: str = ""  # where the definition failed, for the editor
+    exchanges: list[Exchange] = field(default_factory=list)
+    guards: list[GuardVerdict] = field(default_factory=list)
+    values: list[Computed] = field(default_factory=list)
+    records: dict[str, Any] = field(default_factory=dict)
+    request: Asked | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)
+    card: Card | None = None
+    needs_approval: bool = False
+    outcome: str = "not_sent"  # happened, did_not, unclear or not_sent
+    receipt: list[Row] = field(default_factory=list)
+    answer: dict[str, Any] = field(default_factory=dict)  # of a look-up
+
+
+def test_call(
+    version: ActionDefinitionVersion,
+    *,
+    customer: str,
+    arguments: str | Mapping[str, Any],
+    environment: str = Environment.SANDBOX,
+    records: Mapping[str, Any] | None = None,
+    locale: str = "en",
+    actor: str,
+) -> TestCall:
+    """Return what a version does for the customer with this id of the merchant's.
+
+    `environment` is sandbox, live (only look-ups are sent) or sample (the given answers, by "METHOD /path"; nothing is
+    sent). A shop that does not answer ends it with this as its verdict. Raises InvalidDefinition for an incomplete
+    document, InvalidArguments, NotConnected or TooManyTests.
+    """
+    if environment != SAMPLE:
+        count_test(version.workspace_pk)
+    known = Customer.objects.filter(external_id=customer).first()
+    trial = _Trial(version, environment, records or {}, locale)
+    try:
+        result = trial.run(Identity(customer, known.email if known else ""), arguments)
+    except MerchantUnavailable as error:
+        result = trial.ended_by(error)
+    with transaction.atomic():
+        audit.record(
+            "definition.tested", actor=actor, action=version.definition.name, version=version.number,
+            environment=str(environment), verdict=result.verdict, outcome=result.outcome, place=result.place,
+        )  # fmt: skip
+    return result
+
+
+class _Recording:
+    """A sender that keeps what it sent and got."""
+
+    def __init__(self, sender: Sender, kept: list[Exchange]) -> None:
+        self._sender = sender
+        self._kept = kept
+
+    def send(self, call: Call) -> Response:
+        try:
+            answer = self._sender.send(call)
+        except (NotSent, NoAnswer) as error:
+            self._keep(call, 0, None, error.why)
+            raise
+        self._keep(call, answer.status, answer.body, "")
+        return answer
+
+    def _keep(self, call: Call, status: int, answer: Any, problem: str) -> None:
+        path = f"tool {call.tool}" if call.tool else call.path
+        self._kept.append(Exchange(call.method, path, call.query, call.headers, call.body, status, answer, problem))
+
+
+class _Sandbox:
+    """A world whose calls are kept."""
+
+    def __init__(self, environment: str, kept: list[Exchange]) -> None:
+        self._environment = environment
+        self._kept = kept
+
+    def moment(self) -> datetime:
+        return ledger.workspace_time(now())
+
+    def ask(self, definition: Definition) -> Ask:
+        return asking(self.sender(definition))
+
+    def sender(self, definition: Definition) -> Sender:
+        return _Recording(client_of(definition, self._environment), self._kept)
+
+
+class _Watched:
+    """A world whose answers to look-ups are kept, as a recorded case needs them."""
+
+    def __init__(self, world: World, kept: dict[str, Any]) -> None:
+        self._world = world
+        self._kept = kept
+
+    def moment(self) -> datetime:
+        return self._world.moment()
+
+    def sender(self, definition: Definition) -> Sender:
+        return self._world.sender(definition)
+
+    def ask(self, definition: Definition) -> Ask:
+        ask = self._world.ask(definition)
+
+        def answer(asked: Asked) -> Answer:
+            found = ask(asked)
+            self._kept[request_line(asked)] = _kept(found)
+            return found
+
+        return answer
+
+
+def _kept(answer: Answer) -> Any:
+    if answer.status == _NOT_FOUND:
+        return None
+    body = json.loads(json_text(as_json(answer.body)))
+    is_mistakable = body is None or (isinstance(body, dict) and body.keys() == {"status", "body"})
+    return body if answer.status == _OK and not is_mistakable else {"status": answer.status, "body": body}
+
+
+class _Trial:
+    def __init__(
+        self, version: ActionDefinitionVersion, environment: str, records: Mapping[str, Any], locale: str
+    ) -> None:
+        self._result = TestCall()
+        self._sends = environment == Environment.SANDBOX
+        self._locale = locale
+        world: World = Recorded(records) if environment == SAMPLE else _Sandbox(environment, self._result.exchanges)
+        made = action_from(parse_document(version.document), version.number)
+        assert isinstance(made, DefinedWrite | DefinedRead)
+        self._action = type(made)(made.definition, made.version, _Watched(world, self._result.records))
+
+    def ended_by(self, error: MerchantUnavailable) -> TestCall:
+        """Return what was found before the shop failed to answer."""
+        self._result.verdict, self._result.words = error.code, error.message
+        return self._result
+
+    def run(self, identity: Identity, arguments: str | Mapping[str, Any]) -> TestCall:
+        asked = parse_arguments(self._action.arguments, read_arguments(arguments))
+        if isinstance(self._action, DefinedRead):
+            return self._read(self._action, asked, identity)
+        return self._write(self._action, asked, identity)
+
+    def _read(self, action: DefinedRead, asked: dict[str, Any], identity: Identity) -> TestCall:
+        found = action.look_up(asked, identity)
+        answer = found if isinstance(found, Reason) else action.answer(found, (), self._locale)
+        if isinstance(answer, Reason):
+            return self._refused(answer)
+        assert not isinstance(found, Reason)
+        self._judge(action.definition, found[0])
+        self._result.verdict, self._result.answer = ALLOWED, answer
+        return self._result
+
+    def _write(self, action: DefinedWrite, asked: dict[str, Any], identity: Identity) -> TestCall:
+        records = action.gather(asked, identity)
+        if isinstance(records, Reason):
+            return self._refused(records)
+        self._judge(action.definition, records.found[NAMES])
+        terms = action.complete(asked, records)
+        if isinstance(terms, Reason):
+            return self._refused(terms)
+        result = self._result
+        result.arguments = terms.arguments
+        result.card = action.card(terms.arguments, terms.shown, self._locale)
+        refusal = action.obstacle(terms.arguments, Facts(records, now(), None, Decimal(0)))
+        if refusal is not None:
+            return self._refused(refusal)
+        result.verdict = ALLOWED
+        result.needs_approval = action.wants_approval(terms.arguments, records)
+        shown = action.command(terms.arguments, records, key="the-key-of-the-request")
+        result.request = None if isinstance(shown, Reason) else shown.asked
+        if self._sends:
+            self._send(action, terms.arguments, records)
+        return result
+
+    def _send(self, action: DefinedWrite, arguments: dict[str, Any], records: Records) -> None:
+        key = f"test-{uuid7()}"
+        command = action.command(arguments, records, key=key)
+        if isinstance(command, Reason):
+            self._refused(command)
+            return
+        outcome = action.back_end(arguments, self._locale).run(command, idempotency_key=key)
+        self._result.outcome = _named(outcome)
+        if isinstance(outcome, Happened):
+            self._result.receipt = action.receipt_rows(action.receipt(arguments, outcome.result), self._locale)
+        elif isinstance(outcome, DidNot):
+            self._result.words = outcome.message
+
+    def _judge(self, definition: Definition, names: Names) -> None:
+        """Judge each guard by itself, also behind one that refuses, and look at each computed value."""
+        self._result.values = [_computed(name, names) for name in definition.values]
+        for guard in definition.guards:
+            try:
+                holds = guard.require.holds(names)
+                words = "" if holds else in_locale(guard.refusal.words, self._locale).words(names, self._locale)
+            except ExpressionFailed as error:
+                self._result.guards.append(GuardVerdict(guard.name, None, str(error)))
+            else:
+                self._result.guards.append(GuardVerdict(guard.name, holds, words))
+
+    def _refused(self, reason: Reason) -> TestCall:
+        result = self._result
+        result.verdict, result.words = reason.code, sentence(reason, self._locale)
+        result.place = str(reason.facts.get("place", ""))
+        return result
+
+
+def _computed(name: str, names: Names) -> Computed:
+    try:
+        return Computed(name, json_text(as_json(names[name])), is_known=True)
+    except (ExpressionFailed, NoValue) as error:
+        return Computed(name, str(error), is_known=False)
+
+
+def _named(outcome: Outcome) -> str:
+    match outcome:
+        case Happened():
+            return "happened"
+        case DidNot(is_final=True):
+            return "did_not"
+        case Unclear():
+            return "unclear"
+    return "not_sent"

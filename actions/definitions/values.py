@@ -1,0 +1,340 @@
+"""The values of expressions: text, numbers, yes or no, null, lists and objects of JSON, dates, times and money.
+
+Numbers are decimals of bounded size. Nothing is converted silently: a text never equals a number, and money compares
+with money of its own currency only.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from decimal import Context, Decimal, InvalidOperation, Overflow
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from actions.money import CURRENCY, Money, format_amount
+from actions.strictjson import Number
+
+MAX_TEXT: Final = 20_000
+MAX_ENTRIES: Final = 10_000
+MAX_DEPTH: Final = 20  # of a structure that is compared or written
+_LARGEST: Final = 18  # digits before the decimal point
+_SMALLEST: Final = -18  # and after it
+CONTEXT: Final = Context(prec=36, traps=[InvalidOperation, Overflow])
+_WRITTEN_DIGITS: Final = 40
+_LONGEST: Final = timedelta(days=100_000)
+_OFFSET: Final = re.compile(r"[+-](0[0-9]|1[0-4]):[0-5][0-9]", re.ASCII)
+_ZONE: Final = re.compile(r"[A-Za-z]+(/[A-Za-z0-9_+-]+){1,2}|UTC", re.ASCII)
+
+
+class NoValue(ValueError):
+    """The message says why an operation has no value; the evaluator adds the place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A span of time, to add to a time, or to a date if it is of whole days."""
+
+    length: timedelta
+
+
+def value_of(given: Any) -> Any:
+    """Return one value from JSON or from the server in the form expressions use; lists and objects stay as they are.
+
+    Raises NoValue for a number that is not finite or has more than 18 digits, an overlong text or an unknown type.
+    """
+    match given:
+        case None | bool() | Money() | Span() | datetime() | date():
+            return given
+        case str():
+            if len(given) > MAX_TEXT:
+                raise NoValue(f"a text has more than {MAX_TEXT:,} characters")
+            return given
+        case int():
+            # The size is compared first: writing out an integer of a million digits takes seconds.
+            return within_bounds(Decimal(given)) if abs(given) < 10**_LARGEST else _too_large()
+        case Decimal():
+            return within_bounds(given)
+        case float():
+            return number_from(repr(given))
+        case Number():
+            return number_from(given.text)
+        case Mapping() | list() | tuple():
+            if len(given) > MAX_ENTRIES:
+                raise NoValue(f"a list or an object has more than {MAX_ENTRIES:,} entries")
+            return given
+    raise NoValue("this kind of value cannot be used")
+
+
+def number_from(text: str) -> Decimal:
+    if len(text) > _WRITTEN_DIGITS:
+        raise NoValue("a number has too many digits")
+    try:
+        return within_bounds(Decimal(text))
+    except InvalidOperation as error:
+        raise NoValue("a number is not valid") from error
+
+
+def within_bounds(number: Decimal) -> Decimal:
+    if not number.is_finite():
+        raise NoValue("a number is not finite")
+    if not number:
+        return Decimal(0)
+    if number.adjusted() >= _LARGEST:
+        return _too_large()
+    return number if number.adjusted() > _SMALLEST else Decimal(0)
+
+
+def _too_large() -> Decimal:
+    raise NoValue(f"a number has more than {_LARGEST} digits before its point")
+
+
+def kind_of(value: Any) -> str:
+    """Return the name of a value's type for messages."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true or false"
+        case str():
+            return "text"
+        case Decimal():
+            return "a number"
+        case datetime():
+            return "a time"
+        case date():
+            return "a date"
+        case Span():
+            return "a span of time"
+        case Money():
+            return "money"
+        case Mapping():
+            return "an object"
+    return "a list"
+
+
+def equal(left: Any, right: Any, spend: "Spend", depth: int = 0) -> bool:
+    """Return whether two values are equal; only null may be compared with another type."""
+    spend(1)
+    left, right = value_of(left), value_of(right)
+    if left is None or right is None:
+        return left is None and right is None
+    require_same_kind(left, right)
+    if depth >= MAX_DEPTH:
+        raise NoValue(f"a structure is nested more than {MAX_DEPTH} deep")
+    if isinstance(left, Mapping):
+        return left.keys() == right.keys() and all(equal(left[key], right[key], spend, depth + 1) for key in left)
+    if isinstance(left, list | tuple):
+        return len(left) == len(right) and all(
+            equal(one, other, spend, depth + 1) for one, other in zip(left, right, strict=True)
+        )
+    return bool(left == right)
+
+
+def less(left: Any, right: Any) -> bool:
+    """Return whether `left` comes before `right`; texts have no order."""
+    require_same_kind(left, right)
+    match left:
+        case Decimal() | date():
+            return bool(left < right)
+        case Money():
+            return bool(left.amount < right.amount)
+        case Span():
+            return bool(left.length < right.length)
+    raise NoValue(f"{kind_of(left)} has no order; compare numbers, money, dates or times")
+
+
+def require_same_kind(left: Any, right: Any) -> None:
+    if kind_of(left) != kind_of(right):
+        raise NoValue(f"{kind_of(left)} cannot be compared with {kind_of(right)}")
+    if isinstance(left, Money) and left.currency != right.currency:
+        raise NoValue(f"{left.currency} cannot be compared with {right.currency}")
+
+
+def add(left: Any, right: Any, sign: int) -> Any:
+    """Return left + right, or left - right for a `sign` of -1."""
+    match left, right:
+        case Decimal(), Decimal():
+            return within_bounds(CONTEXT.add(left, right if sign > 0 else -right))
+        case Money(), Money():
+            if left.currency != right.currency:
+                raise NoValue(f"{left.currency} and {right.currency} cannot be added up")
+            return Money(add(left.amount, right.amount, sign), left.currency)
+        case Span(), Span():
+            return span(left.length + sign * right.length)
+        case (datetime(), datetime()) | (date(), date()) if sign < 0 and kind_of(left) == kind_of(right):
+            return span(left - right)
+        case date(), Span():  # a datetime is a date too
+            return _moved(left, sign * right.length)
+    if isinstance(left, str) and isinstance(right, str):
+        raise NoValue("texts are joined in a template such as {a} {b}, not with +")
+    raise NoValue(f"{kind_of(left)} and {kind_of(right)} cannot be {'added' if sign > 0 else 'subtracted'}")
+
+
+def span(length: timedelta) -> Span:
+    if abs(length) > _LONGEST:
+        raise NoValue(f"a span of time has at most {_LONGEST.days:,} days")
+    return Span(length)
+
+
+def _moved(day: date, length: timedelta) -> date:
+    if not isinstance(day, datetime) and length % timedelta(days=1):
+        raise NoValue("whole days are added to a date; write time(...) for hours")
+    try:
+        return day + length
+    except OverflowError as error:
+        raise NoValue("this date is out of range") from error
+
+
+def multiply(left: Any, right: Any) -> Any:
+    match left, right:
+        case Decimal(), Decimal():
+            return within_bounds(CONTEXT.multiply(left, right))
+        case (Money(), Decimal()):
+            return Money(multiply(left.amount, right), left.currency)
+        case (Decimal(), Money()):
+            return multiply(right, left)
+    raise NoValue(f"{kind_of(left)} and {kind_of(right)} cannot be multiplied")
+
+
+def divide(left: Any, right: Any) -> Any:
+    match left, right:
+        case (Decimal() | Money(), Decimal()) if not right:
+            raise NoValue("division by zero")
+        case Decimal(), Decimal():
+            return within_bounds(CONTEXT.divide(left, right))
+        case Money(), Decimal():
+            return Money(divide(left.amount, right), left.currency)
+    raise NoValue(f"{kind_of(left)} cannot be divided by {kind_of(right)}")
+
+
+def money(amount: Any, currency: Any) -> Money:
+    """Return money; an amount may be the text of a number, as many shops write it."""
+    figure = number_from(amount) if isinstance(amount, str) else amount
+    if not isinstance(figure, Decimal) or not isinstance(currency, str) or not CURRENCY.fullmatch(currency):
+        raise NoValue('money takes a number and three capital letters: money(12.50, "EUR")')
+    return Money(figure, currency)
+
+
+def date_of(value: Any, now: datetime) -> date:
+    """Return the day of a date, a time or an ISO text; a time counts in the zone of `now`."""
+    if isinstance(value, str):
+        text = value.strip()
+        # A text without an offset is in the shop's own zone: its day is the one it names.
+        if len(text) == 10 or _naive(text):
+            return _iso_date(text[:10])
+        value = time_of(text)
+    if isinstance(value, datetime):
+        return value.astimezone(now.tzinfo).date()
+    if isinstance(value, date):
+        return value
+    raise NoValue(f"{kind_of(value)} is not a date")
+
+
+def _naive(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is None
+    except ValueError:
+        return False
+
+
+def _iso_date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise NoValue("a date is written like 2026-05-31") from error
+
+
+def time_of(value: Any, zone: Any = None) -> datetime:
+    """Return an aware time from a time or an ISO text; `zone` applies to a text without an offset: "-05:00", or a name
+    of the tz database."""
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str):
+        raise NoValue(f"{kind_of(value)} is not a time")
+    try:
+        moment = datetime.fromisoformat(value.strip())
+    except ValueError as error:
+        raise NoValue("a time is written like 2026-05-31T10:00:00+02:00") from error
+    if moment.tzinfo is not None:
+        return moment
+    if zone is None:
+        raise NoValue('a time needs its offset, such as +02:00 or Z; else write time(..., "Europe/Berlin")')
+    return moment.replace(tzinfo=_zone(zone))
+
+
+def _zone(name: Any) -> tzinfo:
+    if isinstance(name, str) and _OFFSET.fullmatch(name):
+        return datetime.fromisoformat(f"2000-01-01T00:00:00{name}").tzinfo or UTC
+    if isinstance(name, str) and _ZONE.fullmatch(name) and len(name) <= 60:
+        try:
+            return ZoneInfo(name)
+        except (ZoneInfoNotFoundError, OSError, ValueError) as error:
+            raise NoValue(f"there is no time zone {name}") from error
+    raise NoValue('a time zone is written like "-05:00" or "Europe/Berlin"')
+
+
+def plain_number(number: Decimal) -> str:
+    """Return digits without an exponent and without zeros at the end: "12.5", "300"."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def as_text(value: Any) -> str:
+    """Return a single value as text; raises NoValue for a list, an object or null."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return value
+        case Decimal():
+            return plain_number(value)
+        case Money():
+            return format_amount(value.amount, value.currency)
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case date():
+            return value.isoformat()
+    raise NoValue(f"{kind_of(value)} is not a single text")
+
+
+def as_json(value: Any, depth: int = 0) -> Any:
+    """Return a value as JSON types whose numbers are int or Decimal; money becomes the text of its amount."""
+    value = value_of(value)
+    if depth > MAX_DEPTH:
+        raise NoValue(f"a structure is nested more than {MAX_DEPTH} deep")
+    match value:
+        case None | bool() | str():
+            return value
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else value
+        case Mapping():
+            return {str(key): as_json(item, depth + 1) for key, item in value.items()}
+        case list() | tuple():
+            return [as_json(item, depth + 1) for item in value]
+    return as_text(value)
+
+
+def json_text(value: Any) -> str:
+    """Return JSON text of what `as_json` returns; decimals keep their digits."""
+    match value:
+        case Decimal():
+            return plain_number(value)
+        case Mapping():
+            return "{" + ",".join(f"{json.dumps(str(key))}:{json_text(item)}" for key, item in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ",".join(json_text(item) for item in value) + "]"
+    return json.dumps(value)
+
+
+class Spend:
+    """Counts steps; raises NoValue when there are no more."""
+
+    def __init__(self, steps: int) -> None:
+        self._left = steps
+
+    def __call__(self, steps: int) -> None:
+        self._left -= steps
+        if self._left < 0:
+            raise NoValue("it takes too many steps")

@@ -1,0 +1,64 @@
+"""`manage.py action_import FILE`: save definitions, or what an OpenAPI file or an MCP server offers, as drafts."""
+
+import getpass
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext, gettext_noop
+
+from actions.connections.models import Environment
+from actions.definitions.transfer import ImportResult, as_json, import_text, import_tools
+from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.models import Workspace
+from supportbot.commands import text_of
+
+
+class Command(WorkspaceCommand):
+    help = gettext_noop(
+        "Import actions as switched-off drafts, from definitions (JSON), an OpenAPI 3 file (JSON or YAML), or the "
+        "tools of an MCP server."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "file", metavar="FILE", nargs="?", default="", help=gettext("path of the file, or - for standard input")
+        )
+        parser.add_argument(
+            "--tools-of",
+            metavar="NAME",
+            default="",
+            help=gettext("instead of a file: a connection to an MCP server"),
+        )
+        parser.add_argument("--environment", choices=Environment.values, default=Environment.LIVE)
+        parser.add_argument(
+            "--connection",
+            metavar="NAME",
+            default="",
+            help=gettext("the connection used by the drafts of an OpenAPI file"),
+        )
+
+    def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
+        actor = f"operator:{getpass.getuser()}"
+        result = _imported(options, actor)
+        if not options["json"]:
+            for note in result.notes:
+                self.stdout.write(note)
+        return as_json(result)
+
+    def words(self, facts: dict[str, Any]) -> str:
+        drafts = facts["definitions"]
+        lines = [f"{one['name']}: {_lacks(one['missing'])}" for one in drafts]
+        return "\n".join([f"Saved as drafts, switched off: {len(drafts)}", *lines])
+
+
+def _imported(options: dict[str, Any], actor: str) -> ImportResult:
+    if bool(options["file"]) == bool(options["tools_of"]):
+        raise CommandError(gettext("Name a file, or a connection with --tools-of."))
+    if options["tools_of"]:
+        return import_tools(options["tools_of"], actor=actor, environment=options["environment"])
+    return import_text(text_of(options["file"]), actor=actor, connection=options["connection"])
+
+
+def _lacks(missing: list[str]) -> str:
+    return f"still missing {', '.join(missing)}" if missing else "complete"

@@ -1,0 +1,47 @@
+"""`manage.py action_publish NAME --as USERNAME`: put a version of a definition in force, as one of the admins."""
+
+import getpass
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from actions.definitions.casefile import keep_cases
+from actions.definitions.services import definition_named, newest_version, publish, switch_off
+from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.models import User, Workspace
+from supportbot.commands import text_of
+from supportbot.errors import NotFound
+
+
+class Command(WorkspaceCommand):
+    help = (
+        "Put a definition in force, as an admin. What writes is published by another admin than the one who saved it; "
+        "the only admin gives a --reason. It needs recorded cases."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("name", metavar="NAME")
+        parser.add_argument("--as", dest="person", metavar="USERNAME", required=True, help="the admin who publishes")
+        parser.add_argument("--version-number", type=int, metavar="N", help="the newest if left out")
+        parser.add_argument("--reason", default="", help="why you publish your own version; kept in the audit")
+        parser.add_argument("--cases", metavar="FILE", default="", help="record the cases of a JSON file before")
+        parser.add_argument("--off", action="store_true", help="stop offering it, at once for everything not yet sent")
+
+    def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
+        person: User | None = User.objects.filter(username=options["person"]).first()
+        if person is None:
+            raise NotFound(f"User {options['person']} does not exist.")
+        definition = definition_named(options["name"])
+        if options["off"]:
+            definition = switch_off(definition.name, person=person)
+        else:
+            if options["cases"]:
+                keep_cases(definition, text_of(options["cases"]), actor=f"operator:{getpass.getuser()}")
+            number = options["version_number"] or newest_version(definition).number
+            definition = publish(definition.name, number=number, person=person, reason=options["reason"])
+        return {
+            "name": definition.name,
+            "state": str(definition.state),
+            "version": definition.current.number if definition.current else None,
+        }

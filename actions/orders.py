@@ -1,0 +1,66 @@
+"""Actions and look-ups about an order of the workspace's own merchant API (`MerchantConnection`)."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from actions.connectors.port import Merchant, fetch_own_order, merchant
+from actions.facts import ORDER, Arguments, Identity, Order, Records, Subject
+from actions.reasons import Reason
+from actions.spec import Call, ReadAction, Terms, WriteAction
+
+
+class OrderRead(ReadAction):
+    """A look-up of the customer's orders: of one if `order_id` is given, or else of all."""
+
+    def look_up(self, asked: Arguments, identity: Identity) -> Sequence[Order] | Reason:
+        order_id = asked.get("order_id")
+        if order_id is None:
+            # Never trust the merchant's list to hold only this customer's orders.
+            return tuple(order for order in merchant().orders_of(identity.sub) if order.customer == identity.sub)
+        order = fetch_own_order(merchant(), order_id, identity.sub)
+        return order if isinstance(order, Reason) else (order,)
+
+
+class OrderAction(WriteAction):
+    """An action that changes one order. `order_id` is always an argument."""
+
+    subject_kind = ORDER
+
+    @abstractmethod
+    def terms(self, asked: Arguments, order: Order) -> Terms | Reason:
+        """Return the complete terms, or the reason why the intent makes no sense for this order. Raises
+        InvalidArguments for a value that only the order shows to be invalid."""
+
+    def is_applicable(self, order: Order) -> bool:
+        """Return whether the order's state allows this action at all; customers choose from the applicable ones."""
+        return True
+
+    @abstractmethod
+    def call(self, arguments: Arguments, customer: str) -> Call: ...
+
+    def gather(self, asked: Arguments, identity: Identity) -> Records | Reason:
+        order = fetch_own_order(merchant(), asked["order_id"], identity.sub)
+        return order if isinstance(order, Reason) else Records({ORDER: order}, identity, order.read_at)
+
+    def no_records(self, arguments: Arguments) -> Reason:
+        return Reason("order_not_found", {"order": arguments["order_id"]})
+
+    def subject(self, arguments: Arguments, records: Records | None) -> Subject:
+        return Subject(ORDER, records.order.id if records else arguments["order_id"])
+
+    def complete(self, asked: Arguments, records: Records) -> Terms | Reason:
+        return self.terms(asked, records.order)
+
+    def back_end(self, arguments: Arguments, locale: str) -> Merchant:
+        return merchant()
+
+    def command_as_json(self, command: Call) -> dict[str, Any]:
+        return asdict(command)
+
+    def command_from_json(self, sent: dict[str, Any], *, seconds: float) -> Call:
+        return Call(**sent)
+
+    def command(self, arguments: Arguments, records: Records, *, key: str) -> Call:
+        return self.call(arguments, records.order.customer)

@@ -1,0 +1,70 @@
+"""What became of a command: the four possible outcomes, and the back end that runs it and is asked for it again.
+
+It happened, it did not, we do not know: separate types, so that the third is never mistaken for one of the others.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    result: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DidNot:
+    """Nothing has moved. A final one is the merchant's refusal; any other may be retried with the same key."""
+
+    code: str
+    message: str
+    is_final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """Sent without a conclusive answer: money may have moved. What follows depends on the action's `OutcomeKind`.
+    `was_answered`: the merchant has finished with this call, so it is no longer in progress."""
+
+    cause: str
+    was_answered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NeverSeen:
+    """The merchant does not know the key: nothing has moved under it so far."""
+
+
+Outcome = Happened | DidNot | Unclear
+Found = Happened | DidNot | Unclear | NeverSeen
+
+
+class OutcomeKind(StrEnum):
+    """How an unclear outcome is resolved: by asking with the key, by sending the same call with the same key again,
+    or by a person, who alone can find out."""
+
+    STATUS_LOOKUP = "status_lookup"
+    REPLAY_SAFE = "replay_safe"
+    AT_MOST_ONCE = "at_most_once"
+
+
+# Accepted but not done yet, or a gateway's own status, non-standard ones included (524: the shop is still working, but
+# the gateway has stopped waiting). In both cases the shop may still be working on the call.
+_STILL_RUNNING: Final = frozenset({202, 502, 504, *range(520, 600)})
+
+
+def is_finished(status: int) -> bool:
+    """Return whether a status means that the merchant has finished with the call; 0 means no answer."""
+    return status != 0 and status not in _STILL_RUNNING
+
+
+class BackEnd(Protocol):
+    """A system that runs commands. Every call ends within its own deadline."""
+
+    def run(self, call: Any, *, idempotency_key: str) -> Outcome:
+        """Execute a command; the same key never executes it twice."""
+
+    def find(self, idempotency_key: str) -> Found:
+        """Return the outcome recorded under a key."""

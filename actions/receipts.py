@@ -1,0 +1,53 @@
+"""A receipt's address: anyone who holds it may see the state of one request, until it expires.
+
+The address is signed and names the request alone. It opens nothing else, and nothing can be done with it.
+"""
+
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from django.core.signing import BadSignature, TimestampSigner
+
+from actions.cards import iso_datetime, receipt_rows, title_of_request
+from actions.models import ActionRequest
+from actions.states import State
+from actions.undoing import offer_of
+from supportbot.accounts.scope import across_workspaces
+from supportbot.translation import text_in
+
+LIFE: Final = timedelta(days=90)
+_SALT: Final = "actions.receipt"
+
+
+def receipt_url(request: ActionRequest) -> str:
+    """Return the address of a request's page, valid for `LIFE` from now."""
+    return f"{settings.BASE_URL}/receipts/{TimestampSigner(salt=_SALT).sign(str(request.pk))}/"
+
+
+def receipt_block(request: ActionRequest) -> dict[str, Any] | None:
+    """Return the receipt of what was done, or may have been, as a block of a message: its page shows how it stands
+    whenever it is opened. None for a request without one."""
+    if request.state not in (State.SUCCEEDED, State.UNKNOWN):
+        return None
+    offer = offer_of(request)
+    undo = {"label": offer.action.title_in(request.locale), "until": iso_datetime(offer.until)} if offer else None
+    return {
+        "type": "receipt",
+        "request": str(request.pk),
+        "title": title_of_request(request, request.locale),
+        "rows": [{"label": row.label, "value": row.value} for row in receipt_rows(request)],
+        "link": {"url": receipt_url(request), "label": text_in(request.locale, "Receipt and current status")},
+        **({"undo": undo} if undo else {}),
+    }
+
+
+def request_of_receipt(token: str) -> ActionRequest | None:
+    """Return the request that a receipt's address names; None if it is not ours, too old, or the request is gone."""
+    try:
+        key = UUID(TimestampSigner(salt=_SALT).unsign(token, max_age=LIFE))
+    except (BadSignature, ValueError):
+        return None
+    with across_workspaces("a receipt names its request by itself"):
+        return ActionRequest.objects.select_related("workspace").filter(pk=key).first()

@@ -1,0 +1,14 @@
+"""Texts by locale."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def in_locale(texts: Mapping[str, T], locale: str) -> T:
+    """Return the text of a locale, of its language, in English, or the first there is."""
+    for name in (locale, locale.partition("-")[0], "en"):
+        if name in texts:
+            return texts[name]
+    return next(iter(texts.values()))

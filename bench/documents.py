@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""Whether what real files say is found: planted sentences by search, with their page, and cells of tables by an answer.
+
+    python -m bench.documents FOLDER TRUTH.json [--vectors FILE] [--show N] [--json]
+
+FOLDER has PDF, Word, HTML and Markdown files. TRUTH is a list of {"file", "locale"?, "facts": [{"question", "sentence",
+"pages"?}], "cells": [{"question", "value"}]}. All files go into one workspace. A sentence is found if one of the first
+eight passages for its question holds the whole of it, and right if that passage is of its file and begins on its page.
+A cell is answered if the built-in answerer's answer has its value. `--show` prints so many misses of each file.
+"""
+
+import argparse
+import asyncio
+import io
+import json
+import re
+import sys
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from bench.scratch import installation
+
+PASSAGES: Final = 8
+WORKSPACE: Final = "documents"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("truth", type=Path)
+    parser.add_argument("--vectors", type=Path, help="keep vectors in a file, for the next time")
+    parser.add_argument("--show", type=int, default=0)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    rows = json.loads(options.truth.read_text())
+    with installation():
+        found = measure(options.folder, rows, options.vectors, options.show)
+    shares = {name: f"{found[name]} of {found[of]}" for name, of in SHARES.items()}
+    words = "".join(f"{name:<16} {value}\n" for name, value in shares.items())
+    sys.stdout.write(json.dumps(found) if options.json else words)
+
+
+SHARES: Final = {
+    "found": "sentences", "right_page": "sentences", "first": "sentences", "cell_found": "cells", "answered": "cells"
+}  # fmt: skip
+
+
+def measure(folder: Path, rows: list[dict[str, Any]], vectors: Path | None, shown: int) -> Counter[str]:
+    from django.core.management import call_command
+
+    from supportbot.accounts.models import Workspace
+    from supportbot.accounts.scope import workspace_scope
+    from supportbot.accounts.services import create_workspace
+
+    create_workspace("Documents", slug=WORKSPACE)
+    paths = [str(folder / row["file"]) for row in rows]
+    call_command("kb_import", *paths, workspace=WORKSPACE, vectors=vectors, stdout=io.StringIO(), stderr=sys.stderr)
+    total: Counter[str] = Counter()
+    with workspace_scope(Workspace.objects.get(slug=WORKSPACE).pk):
+        for row in rows:
+            missed: list[str] = []
+            for counted, miss in (*_of_sentences(row), *_of_cells(row)):
+                total += counted
+                missed += [miss] if miss else []
+            sys.stderr.write("".join(f"{row['file']}: {miss}\n" for miss in missed[:shown]))
+    return total
+
+
+def _of_sentences(row: dict[str, Any]) -> Iterator[tuple[Counter[str], str]]:
+    from kb.access import Viewer
+    from kb.search import search
+    from supportbot.language.plaintext import plain
+
+    for fact in row["facts"]:
+        passages = search(fact["question"], viewer=Viewer(), limit=PASSAGES).passages
+        said = [bare(fact["sentence"]) in bare(plain(one.text)) and one.external_id == row["file"] for one in passages]
+        pages = fact.get("pages")
+        right = [hit and (not pages or one.page in pages) for hit, one in zip(said, passages, strict=True)]
+        counts = {"sentences": 1, "found": any(said), "right_page": any(right), "first": any(right[:1])}
+        yield Counter({name: int(value) for name, value in counts.items()}), "" if any(right) else fact["question"]
+
+
+def _of_cells(row: dict[str, Any]) -> Iterator[tuple[Counter[str], str]]:
+    from kb.access import Viewer
+    from kb.search import search
+    from supportbot.accounts.models import Customer
+    from supportbot.assistant.asking import ask
+    from supportbot.chat.services import start_conversation
+
+    customer, _ = Customer.objects.get_or_create(external_id="bench")
+    for cell in row["cells"]:
+        passages = search(cell["question"], viewer=Viewer(), limit=PASSAGES).passages
+        conversation = start_conversation(customer.pk, locale=row.get("locale", "en"))
+        text = asyncio.run(ask(conversation, cell["question"])).payload["text"]
+        is_found = any(one.external_id == row["file"] and bare(cell["value"]) in bare(one.text) for one in passages)
+        is_answered = bare(cell["value"]) in bare(text)
+        miss = "" if is_answered else f"{cell['question']} -> {cell['value']}, not {' '.join(text.split())[:200]}"
+        yield Counter(cells=1, cell_found=int(is_found), answered=int(is_answered)), miss
+
+
+def bare(text: str) -> str:
+    """Return letters and digits alone: hyphens at the end of lines, ligatures and spaces differ between readers."""
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text.replace("\u00ad", ""))).lower()
+
+
+if __name__ == "__main__":
+    main()

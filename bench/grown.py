@@ -1,0 +1,140 @@
+"""How fast the pages are after months of use: 200,000 conversations, 2,000,000 events, 50,000 passages.
+
+    python -m bench.grown [--conversations 200000] [--passages 50000] [--rounds 20] [--only search]
+
+It fills an embedded PostgreSQL in a temporary folder (about ten minutes, 3 GB), or the one of `DATABASE_URL`, whose
+role must be a superuser; a filled database is only measured. The goal is one second at the 95th percentile.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+from uuid import uuid4
+
+from bench.figures import percentile, table
+from bench.filling import Size, fill
+from bench.scratch import installation
+
+GOAL_MS: Final = 1_000
+_PARAGRAPH: Final = "A parcel to the islands takes {n} days longer, because it travels by ship. Its cost is {n} euros."
+_PAGES: Final = {
+    "overview, 7 days": "/admin/?days=7",
+    "overview, 14 days": "/admin/?days=14",
+    "overview, 90 days": "/admin/?days=90",
+    "conversations": "/admin/chat/conversation/",
+    "conversations, a late page": "/admin/chat/conversation/?p={late}",
+    "conversations with a held-back answer": "/admin/chat/conversation/?checks=held-back",
+    "search a common word": "/admin/chat/conversation/?q=refund",
+    "search the commonest word": "/admin/chat/conversation/?q=the",
+    "search two words": "/admin/chat/conversation/?q=refund+parcel",
+    "search a word and a name": "/admin/chat/conversation/?q=refund+someone1003",
+    "search an order number": "/admin/chat/conversation/?q=A-110005",
+    "search an address": "/admin/chat/conversation/?q=someone77%40example.com",
+    "search nothing found": "/admin/chat/conversation/?q=xylophone",
+    "model calls": "/admin/llm/llmcall/",
+    "unanswered questions": "/admin/unanswered/",
+    "articles": "/admin/kb/article/",
+    "article search": "/admin/kb/article/?q=islands",
+    "desk": "/desk/",
+    "desk, all tickets": "/desk/?show=all",
+    "desk search a common word": "/desk/?q=refund",
+    "desk search an order number": "/desk/?q=A-110005",
+    "desk search nothing found": "/desk/?q=xylophone",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--conversations", type=int, default=200_000)
+    parser.add_argument("--passages", type=int, default=50_000)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--only", default="", help="only what has this word in its name")
+    chosen = parser.parse_args()
+    with installation():
+        print(table(list(_measured(chosen))))  # noqa: T201  # the result
+
+
+def _measured(chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    from supportbot.accounts.models import Workspace
+    from supportbot.accounts.scope import workspace_scope
+    from supportbot.accounts.services import create_workspace
+
+    workspace = Workspace.objects.filter(slug="grown").first()
+    if workspace is None:
+        workspace = create_workspace("Grown", slug="grown")
+        with workspace_scope(workspace.pk):
+            took = fill(workspace.pk, Size(chosen.conversations, chosen.passages), _recipe())
+        sys.stderr.write(f"Filled in {took:.0f} s.\n")
+    with workspace_scope(workspace.pk):
+        for what, step in _steps(workspace):
+            if chosen.only in what:
+                yield _row(what, step, chosen.rounds)
+
+
+def _row(what: str, step: Callable[[], None], rounds: int) -> dict[str, Any]:
+    took = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        step()
+        took.append((time.perf_counter() - began) * 1000)
+    return {"what": what, "p50_ms": percentile(took, 50), "p95_ms": percentile(took, 95), "goal_ms": GOAL_MS}
+
+
+def _steps(workspace: Any) -> Iterator[tuple[str, Callable[[], None]]]:
+    from supportbot.chat.models import Conversation
+
+    client = _client(workspace)
+
+    def page(address: str) -> Callable[[], None]:
+        def look() -> None:
+            answer = client.get(address)
+            assert answer.status_code == 200, (address, answer.status_code)
+
+        return look
+
+    late = max(1, Conversation.objects.count() // 200)  # of 50 each: a quarter of the way back
+    yield from ((what, page(address.format(late=late))) for what, address in _PAGES.items())
+    yield "publish an article of 40 paragraphs", _publish
+    yield "store a customer's message", _write
+
+
+def _client(workspace: Any) -> Any:
+    """Return a browser's stand-in, with an administrator logged in."""
+    from django.test import Client
+
+    from supportbot.accounts.models import Membership, User
+    from supportbot.accounts.services import add_member
+
+    person, is_new = User.objects.get_or_create(username="bench", defaults={"is_staff": True})
+    if is_new:
+        add_member(workspace, person, Membership.Role.ADMIN)
+    client = Client(headers={"host": "localhost"})
+    client.force_login(person)
+    return client
+
+
+def _recipe() -> Any:
+    from kb.indexing.recipes import active_recipe
+
+    return active_recipe()
+
+
+def _publish() -> None:
+    from kb.services import Change, create_article, publish
+
+    body = "\n\n".join(_PARAGRAPH.format(n=n) for n in range(40))
+    publish(create_article(Change(title="The islands", body=body), external_id=f"islands-{uuid4()}").pk)
+
+
+def _write() -> None:
+    from supportbot.accounts.models import Customer
+    from supportbot.chat.services import add_customer_message, start_conversation
+
+    conversation = start_conversation(Customer.objects.order_by("id")[:1].get().pk)
+    add_customer_message(conversation.pk, text="When does my parcel arrive?", client_id=str(uuid4()))
+
+
+if __name__ == "__main__":
+    main()

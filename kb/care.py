@@ -1,0 +1,52 @@
+"""Who cares for an article: its owner, when it must be checked again, and who is asked to review it."""
+
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.utils.timezone import localdate
+
+from kb.errors import ArticleMissing
+from kb.models import Article, State
+from supportbot.accounts.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """What an editor sets; None means nobody, or never."""
+
+    owner: User | None
+    reviewer: User | None
+    check_by: date | None
+
+
+def set_care(article: Article, care: Care, *, by: User) -> None:
+    """Store who cares for an article. `by` asks a new reviewer. Raises ArticleMissing."""
+    asks = by if care.reviewer is not None else None
+    if care.reviewer is not None and article.reviewer_id == care.reviewer.pk:
+        asks = article.review_asked_by
+    rows = Article.objects.filter(pk=article.pk)
+    changed = rows.update(owner=care.owner, reviewer=care.reviewer, review_asked_by=asks, check_by=care.check_by)
+    if not changed:
+        raise ArticleMissing
+
+
+def is_stale(article: Article) -> bool:
+    """Return whether the day has come to check an article again."""
+    return article.check_by is not None and article.check_by <= localdate() and article.state != State.ARCHIVED
+
+
+def stale() -> Q:
+    """Return the same as a condition on articles."""
+    return Q(check_by__lte=localdate()) & ~Q(state=State.ARCHIVED)
+
+
+def to_review(person_id: UUID) -> QuerySet[Article]:
+    """Return the articles that a person is asked to review."""
+    rows: QuerySet[Article] = Article.objects.filter(reviewer_id=person_id).exclude(state=State.ARCHIVED)
+    return rows
+
+
+def count_to_review(person_id: UUID) -> int:
+    return to_review(person_id).count()

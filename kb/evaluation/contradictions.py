@@ -1,0 +1,153 @@
+"""What an unpublished text contradicts in live articles, and what they already say.
+
+By words and figures alone, so that it costs no model. Two sentences are about the same thing if they share most of
+their words; a period, measure or amount of one unit that then differs is a contradiction. It is a hint to look: two
+sentences that differ by their condition look the same.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import log
+from typing import Final
+from uuid import UUID
+
+from kb.access import Surface, Viewer
+from kb.documents import ArticleText
+from kb.models import Audience
+from kb.search import Passage, search
+from supportbot.language.figures import figures_in, units_of, without_figures
+from supportbot.language.plaintext import plain
+from supportbot.language.sentences import sentences_of
+from supportbot.language.words import content_stems, words
+
+# Measured on the 64 articles of examples/knowledge, which do not contradict each other: of 405 sentences with figures,
+# 9 pairs about different things pass, and 50 pairs that state the same fact.
+SAME_TOPIC: Final = 0.65  # of the words of the sentence with fewer, those that both have, by their rarity
+SAME_TEXT: Final = 0.8  # of all words of two paragraphs
+SAME_SCOPE: Final = 0.35  # the same, of the sentence with more
+MIN_SHARED: Final = 2
+MIN_WORDS_OF_A_PARAGRAPH: Final = 8
+NEAREST: Final = 6  # passages looked at for each sentence
+MAX_SENTENCES: Final = 60
+MAX_PARAGRAPHS: Final = 40
+_COMPARED: Final = ("measure", "money")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A sentence with figures: its other words, and by unit the values."""
+
+    text: str
+    stems: frozenset[str]
+    values: dict[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A sentence of the text, and one of a live article that contradicts it or, for a duplicate, says the same."""
+
+    ours: str
+    theirs: str
+    article_id: UUID
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    contradictions: tuple[Conflict, ...]
+    duplicates: tuple[Conflict, ...]
+
+
+def findings(wording: ArticleText, *, locale: str, article_id: UUID | None) -> Findings:
+    """Compare a text with the live articles of all audiences, `article_id` (its own) left out."""
+    viewer = Viewer(audience=Audience.INTERNAL, locale=locale, surface=Surface.ALL)
+    return Findings(
+        tuple(_contradictions(wording, viewer, locale, article_id)), tuple(_duplicates(wording, viewer, article_id))
+    )
+
+
+def statements_of(text: str, locale: str) -> Iterator[Statement]:
+    """Yield the sentences of a Markdown text that hold a measure or an amount."""
+    for line in plain(text).splitlines():
+        for sentence in sentences_of(line):
+            values: dict[str, frozenset[str]] = {}
+            for figure in figures_in(sentence):
+                if figure.kind in _COMPARED:
+                    for unit, value in figure.readings:
+                        values[unit] = values.get(unit, frozenset()) | {value}
+            if values:
+                yield Statement(sentence.strip(), _topic(sentence, locale), values)
+
+
+def _topic(sentence: str, locale: str) -> frozenset[str]:
+    """Return the stems of a sentence without its figures and their units, which say nothing about its subject."""
+    others = " ".join(word for word in words(without_figures(sentence)) if not word.isdigit() and not units_of(word))
+    return frozenset(content_stems(others, locale))
+
+
+class Rarity:
+    """How much a word says about a sentence's subject: the fewer sentences contain it, the more."""
+
+    def __init__(self, statements: Sequence[Statement]) -> None:
+        self._counts = Counter(stem for one in statements for stem in one.stems)
+        self._total = len(statements)
+
+    def of(self, stems: Iterable[str]) -> float:
+        return sum(log(1 + self._total / (self._counts[stem] or 1)) for stem in stems)
+
+
+def likeness(one: Statement, other: Statement, rarity: Rarity) -> float:
+    """Return to what degree two sentences are about the same thing, from 0 (not at all) to 2."""
+    both, (fewer, more) = one.stems & other.stems, sorted((rarity.of(one.stems), rarity.of(other.stems)))
+    if not fewer or len(both) < min(MIN_SHARED, len(one.stems), len(other.stems)):
+        return 0.0
+    of_fewer, of_more = rarity.of(both) / fewer, rarity.of(both) / more
+    return of_fewer + of_more if of_fewer >= SAME_TOPIC and of_more >= SAME_SCOPE else 0.0
+
+
+def contradict(one: Statement, other: Statement) -> bool:
+    """Return whether no figure of a unit that both sentences have is the same."""
+    units = one.values.keys() & other.values.keys()
+    return bool(units) and all(one.values[unit].isdisjoint(other.values[unit]) for unit in units)
+
+
+def _contradictions(wording: ArticleText, viewer: Viewer, locale: str, article_id: UUID | None) -> Iterator[Conflict]:
+    """Yield for each sentence the most similar one that contradicts it: nobody would read a list of all."""
+    own = list(statements_of(wording.body, locale))[:MAX_SENTENCES]
+    found = [_others(without_figures(ours.text), viewer, article_id) for ours in own]
+    passages = {passage.chunk_id: passage for some in found for passage in some}
+    said = {pk: list(statements_of(passage.text, locale)) for pk, passage in passages.items()}
+    rarity = Rarity([*own, *(theirs for some in said.values() for theirs in some)])
+    for ours, near in zip(own, found, strict=True):
+        against = [
+            (like, Conflict(ours.text, theirs.text, passage.article_id, passage.title))
+            for passage in near
+            for theirs in said[passage.chunk_id]
+            if contradict(ours, theirs) and (like := likeness(ours, theirs, rarity))
+        ]
+        if against:
+            yield max(against, key=lambda pair: pair[0])[1]
+
+
+def _duplicates(wording: ArticleText, viewer: Viewer, article_id: UUID | None) -> Iterator[Conflict]:
+    locale, seen = viewer.locale or "", set[str]()
+    for ours in list(_paragraphs(wording.body))[:MAX_PARAGRAPHS]:
+        own = content_stems(ours, locale)
+        if len(own) < MIN_WORDS_OF_A_PARAGRAPH:
+            continue
+        for passage in _others(ours, viewer, article_id):
+            for theirs in _paragraphs(passage.text):
+                others = content_stems(theirs, locale)
+                if theirs not in seen and len(own & others) / len(own | others) >= SAME_TEXT:
+                    seen.add(theirs)
+                    yield Conflict(ours, theirs, passage.article_id, passage.title)
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    return (plain(one).strip() for one in text.split("\n\n") if one.strip())
+
+
+def _others(text: str, viewer: Viewer, article_id: UUID | None) -> list[Passage]:
+    found = search(text[:400], viewer=viewer, limit=NEAREST, mode="lexical").passages if text.strip() else ()
+    return [passage for passage in found if passage.article_id != article_id]

@@ -1,0 +1,67 @@
+"""Gives up what a process could do harm with. Linux has all of it; elsewhere memory or network may stay open.
+
+Once no descriptor is left to open, a process can neither open a file nor make a socket, on every system. The network
+namespace, where the kernel gives one, is the second wall.
+"""
+
+import ctypes
+import encodings
+import importlib
+import os
+import pkgutil
+import resource
+import signal
+import sys
+from contextlib import suppress
+from typing import Final
+
+import mammoth
+import pypdf
+
+MEMORY_BYTES: Final = 768 * 1024 * 1024
+CPU_SECONDS: Final = 120
+OUTPUT_BYTES: Final = 512 * 1024 * 1024
+
+_CLONE_NEWUSER: Final = 0x1000_0000
+_CLONE_NEWNET: Final = 0x4000_0000
+_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_NO_NEW_PRIVS: Final = 38
+
+
+def confine() -> None:
+    """Keep only the three standard streams, some memory and some time."""
+    _load_modules()
+    os.closerange(3, 1_024)
+    if sys.platform == "linux":
+        _without_network()
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_CPU, CPU_SECONDS, CPU_SECONDS + 5)  # first SIGXCPU, which says what happened
+    _limit(resource.RLIMIT_FSIZE, OUTPUT_BYTES)
+    _limit(resource.RLIMIT_AS, MEMORY_BYTES)
+    _limit(resource.RLIMIT_NPROC, 0)
+    _limit(resource.RLIMIT_NOFILE, 3)
+
+
+def _limit(what: int, soft: int, hard: int | None = None) -> None:
+    known = resource.getrlimit(what)[1]
+    most = soft if hard is None else hard
+    most = most if known == resource.RLIM_INFINITY else min(most, known)
+    with suppress(ValueError, OSError):  # macOS does not limit the address space
+        resource.setrlimit(what, (min(soft, most), most))
+
+
+def _without_network() -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if libc.unshare(_CLONE_NEWNET):  # only root may; others need a user namespace, which some kernels refuse
+        libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
+
+
+def _load_modules() -> None:
+    """Import what the readers import when they need it: later no module can be opened."""
+    for package in (encodings, pypdf, mammoth):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if module.name not in ("encodings.mbcs", "encodings.oem"):  # Windows only
+                with suppress(ImportError):  # of an optional package
+                    importlib.import_module(module.name)

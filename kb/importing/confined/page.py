@@ -1,0 +1,23 @@
+"""Whether the tree of an HTML page can be walked: a few megabytes can ask for one that takes hours."""
+
+from typing import Any, BinaryIO, Final
+
+from selectolax.lexbor import LexborHTMLParser
+
+from kb.importing.confined.refusal import Refused
+
+MAX_LEVELS: Final = 512  # as browsers
+
+
+def check_page(source: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
+    """Return nothing for a tree of few levels. Raises Refused; the process's time ends for one that takes too long."""
+    root = LexborHTMLParser(source.read()).root
+    above: list[int] = []
+    for node in root.traverse() if root is not None else ():
+        parent = node.parent
+        while above and (parent is None or above[-1] != parent.mem_id):
+            above.pop()
+        above.append(node.mem_id)
+        if len(above) > MAX_LEVELS:
+            raise Refused("damaged")
+    return {}, []

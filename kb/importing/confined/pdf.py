@@ -1,0 +1,121 @@
+"""PDF files as HTML, a section per page."""
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Final
+
+from pypdf import PdfReader
+from pypdf.errors import PyPdfError
+from pypdf.generic import Destination
+
+from kb.importing.confined.pdf_layout import Layout
+from kb.importing.confined.pdf_lines import plain_text
+from kb.importing.confined.pdf_text import PageText, text_of
+from kb.importing.confined.refusal import Notes, Refused, shortened
+
+MAX_PAGES: Final = 1_000
+# An article may have two million characters; marks and markup need some.
+MAX_CHARACTERS: Final = 1_900_000
+MAX_OUTLINE_DEPTH: Final = 6
+_FILE_ENDINGS: Final = (".pdf", ".doc", ".docx", ".odt", ".rtf", ".indd", ".qxd", ".xls", ".xlsx", ".ppt", ".pptx")
+
+
+def read_pdf(source: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
+    """Return {title, html, notes}. Raises Refused."""
+    notes = Notes()
+    reader = _opened(source)
+    total = len(reader.pages)
+    pages = _pages(reader, total, notes)
+    hidden = shortened(" ".join(plain_text(page.hidden) for page in pages))
+    if not any(page.runs for page in pages):
+        if hidden:
+            raise Refused("pdf_hidden", text=hidden)
+        raise Refused("pdf_without_text" if any(page.pictures for page in pages) else "pdf_empty")
+    silent = [page.number for page in pages if page.pictures and not page.runs]
+    if silent:
+        notes.tell("pages_without_text", pages=_ranges(silent))
+    if pictures := sum(page.pictures for page in pages):
+        notes.tell("pictures", number=pictures)
+    if hidden:
+        notes.tell("hidden", text=hidden)
+    html = Layout(pages, _outline(reader)).html()
+    return {"title": _title(reader), "html": html, "notes": notes.as_json()}, []
+
+
+def _opened(source: BinaryIO) -> PdfReader:
+    try:
+        reader = PdfReader(source)
+        if reader.is_encrypted and not reader.decrypt(""):
+            raise Refused("pdf_encrypted")
+        len(reader.pages)
+    except RecursionError as error:
+        raise Refused("damaged", what="RecursionError") from error
+    except PyPdfError as error:
+        raise Refused("pdf_damaged") from error
+    return reader
+
+
+def _pages(reader: PdfReader, total: int, notes: Notes) -> list[PageText]:
+    pages: list[PageText] = []
+    broken: list[int] = []
+    length = 0
+    for number in range(1, min(total, MAX_PAGES) + 1):
+        try:
+            page = text_of(reader.pages[number - 1], number)
+        except (PyPdfError, RecursionError, ValueError, TypeError, KeyError, IndexError, AttributeError):
+            broken.append(number)  # one page's content is broken; the others are read
+            continue
+        length += sum(len(run.text) for run in page.runs)
+        if length > MAX_CHARACTERS:
+            break
+        pages.append(page)
+    read = len(pages) + len(broken)
+    if read < total:
+        notes.tell("pages_cut", read=read, total=total)
+    if broken:
+        if not pages:
+            raise Refused("pdf_damaged")
+        notes.tell("pages_broken", pages=_ranges(broken))
+    return pages
+
+
+def _title(reader: PdfReader) -> str:
+    """Return the title of the metadata, unless it is a file's name."""
+    try:
+        title = reader.metadata.title if reader.metadata else None
+    except (PyPdfError, ValueError, TypeError, AttributeError):
+        return ""
+    words = " ".join(title.split()) if isinstance(title, str) else ""
+    return "" if words.lower().endswith(_FILE_ENDINGS) else words[:300]
+
+
+def _outline(reader: PdfReader) -> dict[tuple[int, str], int]:
+    """Return the level of each entry of the outline by its page (from 1) and its text in lower case."""
+    try:
+        entries = list(_entries(reader.outline, 1))
+        return {
+            (page + 1, " ".join(entry.title.split()).casefold()): level
+            for entry, level in entries
+            if entry.title and (page := reader.get_destination_page_number(entry)) is not None
+        }
+    except (PyPdfError, RecursionError, ValueError, TypeError, KeyError, AttributeError):
+        return {}
+
+
+def _entries(outline: Any, level: int) -> Iterator[tuple[Destination, int]]:
+    for entry in outline:
+        if isinstance(entry, list):
+            if level < MAX_OUTLINE_DEPTH:
+                yield from _entries(entry, level + 1)
+        else:
+            yield entry, level
+
+
+def _ranges(numbers: list[int]) -> str:
+    """Return "3-5, 9" for [3, 4, 5, 9]."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1].append(number)
+        else:
+            parts.append([number])
+    return ", ".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)

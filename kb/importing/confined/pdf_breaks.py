@@ -1,0 +1,110 @@
+"""Blocks of text, and what goes on behind the end of a column or page: sentences and tables. Pure."""
+
+import re
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, replace
+from typing import Final
+
+from kb.importing.confined.pdf_tables import Cells
+
+SENTENCE_END: Final = re.compile(r"[.!?…:。！？؟][\"'”’»)\]]*$")
+_SENTENCE_BREAK: Final = re.compile(r"(?<=[.!?…。！？؟])[\"'”’»)\]]*\s+")
+_SOFT_HYPHEN: Final = "\u00ad"
+_HYPHENS: Final = ("-", _SOFT_HYPHEN, "‐")
+_WORD: Final = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """`kind` is p, ul, ol, table or h1 to h6; a table has `rows`, others `text`, a numbered item `number`.
+
+    `flow` counts the columns and pages of the document; `is_small` says that it is written as footnotes are.
+    """
+
+    kind: str
+    text: str
+    page: int
+    number: str = ""
+    rows: Cells = ()
+    flow: int = 0
+    is_small: bool = False
+
+
+def joined(lines: Sequence[str], known: Set[str]) -> str:
+    """Return lines as one text; a word cut at the end of a line is whole again.
+
+    `known` are the words of the document, in lower case: those with a hyphen keep it.
+    """
+    text = lines[0]
+    for line in lines[1:]:
+        if not text.endswith(_HYPHENS) or not text[-2:-1].isalpha() or not line[:1].isalnum():
+            text = f"{text} {line}"
+        elif line[:1].islower() and not _keeps_hyphen(text, line, known):
+            text = text[:-1] + line
+        else:
+            text = f"{text.removesuffix(_SOFT_HYPHEN)}{line}"
+    return text
+
+
+def words_in(text: str) -> Iterator[str]:
+    """Yield the words of a line in lower case, those with hyphens whole."""
+    return (found.group() for found in _WORD.finditer(text.lower().replace("‐", "-")))
+
+
+def _keeps_hyphen(text: str, line: str, known: Set[str]) -> bool:
+    begin, end = text[:-1].split()[-1], line.split()[0]
+    whole = next(words_in(f"{begin}-{end}"), "")
+    return whole in known and whole.replace("-", "") not in known
+
+
+def over_breaks(blocks: Sequence[Block], known: Set[str]) -> list[Block]:
+    """Return the blocks; a sentence cut by the end of a column or page stands whole where it begins.
+
+    A table that goes on has the names of its columns again. Footnotes may stand in between.
+    """
+    found: list[Block] = []
+    last: int | None = None  # the place of the last block that is no footnote
+    for block in blocks:
+        above = found[last] if last is not None else None
+        if above is not None and above.flow != block.flow and not block.is_small:
+            if _is_cut(above, block) and last is not None:
+                found[last], rest = _completed(above, block, known)
+                if not rest:
+                    continue
+                block = replace(block, text=rest)
+            elif _goes_on(above, block):
+                block = replace(block, rows=(above.rows[0], *block.rows))
+        found.append(block)
+        if not block.is_small:
+            last = len(found) - 1
+    return found
+
+
+def _completed(one: Block, other: Block, known: Set[str]) -> tuple[Block, str]:
+    """Return a block with the rest of its sentence, and what the other block still says."""
+    end = _SENTENCE_BREAK.search(other.text)
+    first, rest = (other.text[: end.start()], other.text[end.end() :]) if end else (other.text, "")
+    return replace(one, text=joined([one.text, first], known)), rest
+
+
+def _is_cut(one: Block, other: Block) -> bool:
+    is_text = one.kind in ("p", "ul", "ol") and other.kind == "p" and other.page - one.page in (0, 1)
+    return is_text and not SENTENCE_END.search(one.text) and _continues(one.text, other.text)
+
+
+def _continues(one: str, other: str) -> bool:
+    """Whether a text begins in the middle of a sentence: with a small letter, or, after a comma, with anything."""
+    first = other[:1]
+    return first.islower() or (not first.isupper() and (first.isdigit() or first.isalpha())) or one.endswith(",")
+
+
+def _goes_on(one: Block, other: Block) -> bool:
+    """Whether a table goes on with another that has no names of columns of its own."""
+    if not one.kind == other.kind == "table" or other.page - one.page != 1 or one.rows[0] == other.rows[0]:
+        return False
+    names, first = one.rows[0], other.rows[0]
+    return len(names) == len(first) and not _has_figures(names) and _has_figures(first)
+
+
+def _has_figures(row: Sequence[tuple[str, int]]) -> bool:
+    return any(sign.isdigit() for text, _ in row for sign in text)

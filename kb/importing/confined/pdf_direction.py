@@ -1,0 +1,44 @@
+"""Lines from right to left: PDFs hold them in the order in which they are seen. Pure."""
+
+import re
+import unicodedata
+from collections import Counter
+from typing import Final
+
+MIN_SHARE: Final = 0.4  # of letters from right to left, against the others: addresses and names may be in between
+_RTL: Final = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
+_SIGN: Final = "[%‰°€$£₪]?"
+_PART: Final = rf"[^\W_{_RTL}]"
+_TOKEN: Final = rf"{_SIGN}{_PART}+(?:[.,:/@+_-]*{_PART}+)*{_SIGN}"
+# A word of a script from left to right takes the numbers and words behind it along; numbers alone do not.
+_LEFT_TO_RIGHT: Final = re.compile(rf"([^\W\d_{_RTL}](?:[.,:/@+_-]*{_PART})*{_SIGN}(?: {_TOKEN})*|{_TOKEN})")
+# Vowel signs of Hebrew and Arabic follow their letter on the line too.
+_LETTER_WITH_MARKS: Final = re.compile("(?s:.)[\u0591-\u05c7\u064b-\u065f\u0670]*")
+_BRACKETS: Final = re.compile(r"[()\[\]{}«»]")
+_OPENING: Final = "([{«"
+_MIRRORED: Final = str.maketrans("()[]{}«»", ")(][}{»«")
+
+
+def is_right_to_left(text: str) -> bool:
+    kinds = Counter(unicodedata.bidirectional(sign) for sign in text)
+    return kinds["R"] + kinds["AL"] > MIN_SHARE * kinds["L"]
+
+
+def logical(text: str) -> str:
+    """Return a line in the order in which it is read."""
+    if not is_right_to_left(text):
+        return text
+    pieces = _LEFT_TO_RIGHT.split(text)
+    # Every second piece is one that is read from left to right.
+    turned = [piece if place % 2 else _turned(piece) for place, piece in enumerate(pieces)]
+    return _with_brackets("".join(reversed(turned)))
+
+
+def _turned(text: str) -> str:
+    return "".join(reversed(_LETTER_WITH_MARKS.findall(text)))
+
+
+def _with_brackets(text: str) -> str:
+    """Return a line whose brackets open before they close: some files hold the shapes that are seen."""
+    first = _BRACKETS.search(text)
+    return text.translate(_MIRRORED) if first and first.group() not in _OPENING else text

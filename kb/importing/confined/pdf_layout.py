@@ -1,0 +1,161 @@
+"""From pieces of text with places to headings, paragraphs, lists and tables in reading order, as HTML. Pure.
+
+Lines come from baselines. Where a gap runs down through several lines, they are columns of prose (read one after the
+other) or a table. Sizes, bold type and the outline make headings. What repeats at the edge of most pages is left out.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from html import escape
+from itertools import pairwise
+from statistics import median
+from typing import Final
+
+from kb.importing.confined.pdf_breaks import SENTENCE_END, Block, joined, over_breaks, words_in
+from kb.importing.confined.pdf_columns import in_columns
+from kb.importing.confined.pdf_lines import Line, rows_of, without_repeated
+from kb.importing.confined.pdf_tables import Cells, Grid, flows_and_grids
+from kb.importing.confined.pdf_text import PageText
+
+WIDEST_LEADING: Final = 1.75  # a larger step begins a paragraph
+HEADING_SIZE: Final = 1.12
+HEADING_WORDS: Final = 16
+FOOTNOTE_SIZE: Final = 0.9
+_BULLET: Final = re.compile(r"([•‣▪▫◦●○∙·■□➢➤✓\uf0b7\uf0a7\uf0d8–—*-])(?:\s+|$)")
+_NUMBER: Final = re.compile(r"\(?(\d{1,3})[.)](?:\s+|$)")
+_LETTER: Final = re.compile(r"\(?[a-z]\)\s")
+
+
+class Layout:
+    """The document; `outline` has the level of a heading by page and text in lower case."""
+
+    def __init__(self, pages: Sequence[PageText], outline: Mapping[tuple[int, str], int]) -> None:
+        rows = [rows_of(page.runs, page.number, page.uprights) for page in pages]
+        self._bars = {page.number: page.bars for page in pages}
+        self._pages = without_repeated(rows, pages)
+        self._outline = outline
+        lines = [line for page in self._pages for row in page for line in row]
+        letters = Counter[float]()
+        for line in lines:
+            letters[round(line.size, 1)] += len(line.text)
+        self._known = frozenset(word for line in lines for word in words_in(line.text))
+        self._body = max(letters, key=lambda size: letters[size]) if letters else 10.0
+        large = {round(line.size, 1) for line in lines if self._is_large(line) and _is_short(line)}
+        self._levels = {size: min(level, 3) for level, size in enumerate(sorted(large, reverse=True), start=1)}
+
+    def html(self) -> str:
+        flows = (flow for page in self._pages if page for flow in in_columns(page, self._bars[page[0][0].page]))
+        blocks = [replace(block, flow=number) for number, flow in enumerate(flows) for block in self._blocks(flow)]
+        return _as_html(over_breaks(blocks, self._known))
+
+    def _is_large(self, line: Line) -> bool:
+        return line.size >= self._body * HEADING_SIZE
+
+    def _level(self, line: Line) -> int:
+        """Return the level of a heading; 0 for any other line."""
+        if level := self._outline.get((line.page, _key(line.text)), 0):
+            return min(level + 1, 6) if self._levels else min(level, 6)
+        if not _is_short(line) or not any(sign.isalpha() for sign in line.text):
+            return 0
+        if self._is_large(line):
+            return self._levels.get(round(line.size, 1), 3)
+        ends = SENTENCE_END.search(line.text)
+        return min(len(set(self._levels.values())) + 1, 4) if line.is_bold and not ends else 0
+
+    def _blocks(self, rows: Sequence[list[Line]]) -> Iterator[Block]:
+        page = rows[0][0].page
+        for part in flows_and_grids(rows, self._bars[page]):
+            if isinstance(part, Grid):
+                yield Block("table", "", page, rows=part.cells(self._bars[page]))
+            else:
+                yield from self._flow(part)
+
+    def _flow(self, lines: Sequence[Line]) -> Iterator[Block]:
+        """Yield the blocks of lines below each other."""
+        if not lines:
+            return
+        right, left = max(line.x1 for line in lines), min(line.x0 for line in lines)
+        step = _usual_step(lines)
+        last, block = lines[0], self._block(lines[0])
+        for line in lines[1:]:
+            own = self._block(line)
+            if self._continues(block.kind, own.kind, last, line, (left, right), step):
+                block = replace(block, text=joined([block.text, line.text], self._known))
+            else:
+                yield block
+                block = own
+            last = line
+        yield block
+
+    def _block(self, line: Line) -> Block:
+        """Return the block that a line would begin."""
+        is_small = line.size <= self._body * FOOTNOTE_SIZE
+        if found := _BULLET.match(line.text):
+            return Block("ul", line.text[found.end() :], line.page, is_small=is_small)
+        if level := self._level(line):
+            return Block(f"h{level}", line.text, line.page)
+        if found := _NUMBER.match(line.text):
+            return Block("ol", line.text[found.end() :], line.page, found.group(1), is_small=is_small)
+        return Block("ul" if _LETTER.match(line.text) else "p", line.text, line.page, is_small=is_small)
+
+    def _continues(self, kind: str, own: str, last: Line, line: Line, edges: tuple[float, float], step: float) -> bool:
+        """Whether a line goes on with the block above it."""
+        is_next = 0 < last.y - line.y <= max(step, last.size) * WIDEST_LEADING / 1.2
+        if not is_next:
+            return False
+        if kind.startswith("h"):
+            return own == kind and abs(last.size - line.size) < 0.2 and last.y - line.y <= last.size * 1.6
+        if own != "p":
+            return False
+        if kind in ("ul", "ol"):
+            return line.x0 > last.x0 - 1 or not SENTENCE_END.search(last.text)
+        left, right = edges
+        is_indented = line.x0 - left > line.size and last.x0 - left < line.size / 2
+        ends_early = last.x1 < right - (right - left) * 0.2 and bool(SENTENCE_END.search(last.text))
+        return not ends_early and not (is_indented and bool(SENTENCE_END.search(last.text)))
+
+
+def _usual_step(lines: Sequence[Line]) -> float:
+    steps = [one.y - other.y for one, other in pairwise(lines) if one.y > other.y]
+    return min(median(steps), lines[0].size * 2) if steps else lines[0].size * 1.2
+
+
+def _as_html(blocks: Sequence[Block]) -> str:
+    pieces: list[str] = []
+    page, open_list = 0, ""
+    for place, block in enumerate(blocks):
+        if open_list and (block.kind != open_list or block.page != page):
+            pieces.append(f"</{open_list}>")
+            open_list = ""
+        if block.page != page and not (place == 0 and block.kind.startswith("h")):  # the title stays first
+            pieces.append(f'{"</section>" if page else ""}<section data-page="{block.page}">')
+            page = block.page
+        if block.kind in ("ul", "ol"):
+            value = f' value="{block.number}"' if block.number else ""
+            pieces.append(f"{'' if open_list else f'<{block.kind}>'}<li{value}>{escape(block.text)}</li>")
+            open_list = block.kind
+        elif block.kind == "table":
+            pieces.append(_table(block.rows))
+        elif block.text:
+            pieces.append(f"<{block.kind}>{escape(block.text)}</{block.kind}>")
+    pieces.append(f"</{open_list}>" if open_list else "")
+    return "".join([*pieces, "</section>" if page else ""])
+
+
+def _table(rows: Cells) -> str:
+    lines = ["".join(f"<td{_over(span)}>{escape(text)}</td>" for text, span in row) for row in rows]
+    return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+
+
+def _over(span: int) -> str:
+    return f' colspan="{span}"' if span > 1 else ""
+
+
+def _is_short(line: Line) -> bool:
+    return len(line.text) <= 200 and len(line.text.split()) <= HEADING_WORDS
+
+
+def _key(text: str) -> str:
+    return " ".join(text.split()).casefold()

@@ -1,0 +1,151 @@
+"""From pieces of text with places to lines: what stands on one baseline, cut at gaps, in the order of reading. Pure."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from kb.importing.confined.pdf_direction import logical
+from kb.importing.confined.pdf_text import PageText, Run, as_seen
+
+SAME_LINE: Final = 0.45  # of the letters' size; raised and lowered signs stay on their line
+WORD_GAP: Final = 0.18
+CELL_GAP: Final = 0.9
+MIN_EVEN_GAPS: Final = 3
+EVEN: Final = 1.1
+WIDEST_SPACE: Final = 2.5
+EDGE: Final = 0.1  # of a page's height
+TABLE_STEP: Final = 2.5  # between the names of columns and the first row, in letters
+_MARK_ALONE: Final = re.compile(r"(?:[•‣▪▫◦●○∙·■□➢➤✓\uf0b7\uf0a7\uf0d8–—*-]|\(?(?:\d{1,3}|[a-z])[.)])")
+_RAISED: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_DIGITS: Final = re.compile(r"[0-9]{1,4}")
+MOST_MASKED: Final = 200
+# Ligatures, and the shapes that Arabic letters take in a font.
+_PRESENTATION: Final = re.compile("[\ufb00-\ufb06\ufb13-\ufb4f\ufb50-\ufdff\ufe70-\ufeff]")
+Mask = tuple[str, int]  # what a line says, and about how high it stands
+Upright = tuple[float, float, float]  # a vertical line: its place, bottom and top
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line, or the part of one between two wide gaps."""
+
+    text: str
+    x0: float
+    x1: float
+    y: float
+    size: float
+    is_bold: bool
+    page: int
+
+
+def plain_text(runs: Sequence[Run]) -> str:
+    """Return the words in some pieces of text, from top to bottom."""
+    return " ".join(line.text for row in rows_of(runs, 0) for line in row)
+
+
+def rows_of(runs: Sequence[Run], page: int, uprights: Sequence[Upright] = ()) -> list[list[Line]]:
+    """Return the lines of a page from top to bottom, each from left to right, cut at wide gaps and vertical lines."""
+    rows: list[list[Run]] = []
+    for run in sorted(runs, key=lambda run: -run.y):
+        near = [row for row in rows[-3:] if abs(row[0].y - run.y) <= SAME_LINE * max(row[0].size, run.size)]
+        if near:
+            near[-1].append(run)
+        else:
+            rows.append([run])
+    return [_cut(sorted(row, key=lambda run: run.x0), page, uprights) for row in rows]
+
+
+def _cut(runs: Sequence[Run], page: int, uprights: Sequence[Upright]) -> list[Line]:
+    groups: list[list[Run]] = [[runs[0]]]
+    middle = runs[0].y + runs[0].size / 4
+    walls = [x for x, bottom, top in uprights if bottom <= middle <= top]
+    cell_gap = max(CELL_GAP * runs[0].size, _justified_gap(runs))
+    for run in runs[1:]:
+        gap = run.x0 - groups[-1][-1].x1
+        is_mark = len(groups[-1]) == 1 and _MARK_ALONE.fullmatch(groups[-1][0].text.strip())
+        is_walled = any(run.x0 - gap - 1 <= wall <= run.x0 + 1 for wall in walls) and gap > -1
+        if is_walled or (gap > cell_gap and not (is_mark and gap < 5 * run.size)):
+            groups.append([run])
+        else:
+            groups[-1].append(run)
+    return [_line(group, page) for group in groups if "".join(run.text for run in group).strip()]
+
+
+def _justified_gap(runs: Sequence[Run]) -> float:
+    """Return the widest gap of a line whose words are spread evenly to fill it; 0 for any other."""
+    gaps = [run.x0 - last.x1 for last, run in pairwise(runs) if run.x0 - last.x1 > WORD_GAP * run.size]
+    is_of_words = len(gaps) >= MIN_EVEN_GAPS and not any(" " in run.text.strip() for run in runs)
+    is_even = is_of_words and max(gaps) <= min(EVEN * min(gaps), WIDEST_SPACE * runs[0].size)
+    return max(gaps) if is_even else 0.0
+
+
+def _line(runs: Sequence[Run], page: int) -> Line:
+    text = ""
+    largest = max(runs, key=lambda run: run.size)
+    for last, run in zip([None, *runs], runs, strict=False):
+        is_apart = last is not None and run.x0 - last.x1 > WORD_GAP * run.size
+        piece = _raised(run, largest)
+        text += f" {piece}" if is_apart and not text.endswith(" ") and not piece.startswith(" ") else piece
+    text = _PRESENTATION.sub(lambda found: as_seen(unicodedata.normalize("NFKC", found.group())), text)
+    letters = sum(len(run.text) for run in runs)
+    size = max(runs, key=lambda run: len(run.text)).size
+    is_bold = sum(len(run.text) for run in runs if run.is_bold) * 2 > letters
+    words = " ".join(logical(text).split())
+    return Line(words, runs[0].x0, runs[-1].x1, runs[0].y, size, is_bold, page)
+
+
+def _raised(run: Run, base: Run) -> str:
+    """Return the text of a run; the raised number of a footnote keeps its shape, or it would join the word before."""
+    is_raised = run.size <= 0.85 * base.size and run.y > base.y + 0.1 * base.size and run.text.strip().isdigit()
+    return run.text.translate(_RAISED) if is_raised else run.text
+
+
+def without_repeated(rows: Sequence[list[list[Line]]], pages: Sequence[PageText]) -> list[list[list[Line]]]:
+    """Return the lines without what stands at the edge of at least half of the pages: page numbers, running titles.
+
+    What stands beside them goes too, since a running title may change with the chapter.
+    """
+    at_edge = [
+        {mask for row in lines if not _is_inside(row[0].y, page) for mask in _masks(row)}
+        for lines, page in zip(rows, pages, strict=True)
+    ]
+    counts = Counter(mask for masks in at_edge for mask in masks)
+    repeated = {mask for mask, count in counts.items() if count > 1 and count >= len(pages) / 2}
+    return [_inner(lines, page, repeated) for lines, page in zip(rows, pages, strict=True)]
+
+
+def _inner(rows: Sequence[list[Line]], page: PageText, repeated: Set[Mask]) -> list[list[Line]]:
+    """Return the lines of a page without those that are repeated, unless they are the names of a table's columns."""
+    found = [_is_inside(row[0].y, page) or repeated.isdisjoint(_masks(row)) for row in rows]
+    return [row for at, row in enumerate(rows) if found[at] or _is_of_table(rows, at, found)]
+
+
+def _is_of_table(rows: Sequence[list[Line]], at: int, kept: Sequence[bool]) -> bool:
+    row, size = rows[at], rows[at][0].size
+    below = next((other for other in rows[at + 1 :]), None)
+    return (
+        below is not None
+        and kept[at + 1]
+        and min(len(row), len(below)) > 1
+        and row[0].y - below[0].y <= TABLE_STEP * size
+    )
+
+
+def _is_inside(y: float, page: PageText) -> bool:
+    edge = (page.top - page.bottom) * EDGE
+    return page.bottom + edge < y < page.top - edge
+
+
+def _masks(row: Sequence[Line]) -> Iterator[Mask]:
+    """Yield what the parts of a row may have in common on all pages: their words, or those around the page's number."""
+    for line in row:
+        height = round(line.y / 4)
+        numbers = list(_DIGITS.finditer(line.text[:MOST_MASKED]))
+        yield line.text, height
+        for number in {numbers[0], numbers[-1]} if numbers else ():
+            offset = int(number.group()) - line.page
+            yield f"{line.text[: number.start()]}#{offset}{line.text[number.end() :]}", height

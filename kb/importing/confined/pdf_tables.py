@@ -1,0 +1,277 @@
+"""Where a gap runs down through several lines: columns of prose, to be read one after the other, or a table. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Final
+
+from kb.importing.confined.pdf_columns import Bar, is_prose, start_together
+from kb.importing.confined.pdf_direction import is_right_to_left
+from kb.importing.confined.pdf_lines import Line
+
+MIN_GAP: Final = 0.25  # what may be left of a gap over many rows
+ROW_STEP: Final = 4.0  # rows of a table may have space between them
+HEAD_STEP: Final = 2.5  # names of several columns stand close above those of each
+LEADING: Final = 1.5  # of lines of one paragraph
+FLUSH: Final = 1.5  # points
+MOST_EDGES: Final = 6  # of the lines above a table: each has two
+
+Cell = tuple[str, int]  # its text, and over how many columns it goes
+Cells = tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Lines beside each other, with the gaps between their columns."""
+
+    rows: list[list[Line]]
+    gaps: list[tuple[float, float]]
+
+    @property
+    def lines(self) -> list[Line]:
+        return [line for row in self.rows for line in row]
+
+    def columns(self) -> list[list[Line]]:
+        found: list[list[Line]] = [[] for _ in range(len(self.gaps) + 1)]
+        for line in self.lines:
+            found[self._column(line)].append(line)
+        return found[::-1] if is_right_to_left("".join(line.text for line in self.lines)) else found
+
+    def is_prose(self) -> bool:
+        """Whether these are columns of text rather than of cells."""
+        columns = self.columns()
+        are_cells = any(start_together(*pair) for pair in pairwise(columns))
+        return len(columns) <= 3 and all(is_prose(column) for column in columns) and not are_cells
+
+    def cells(self, bars: Sequence[Bar]) -> Cells:
+        """Return the rows: those between horizontal lines, where the table has them.
+
+        Otherwise a line without a first cell, close below another, goes on with its cells.
+        """
+        top, bottom = self.rows[0][0].y, self.rows[-1][0].y
+        inner = [y for y in self.heights(bars) if bottom < y < top]
+        if inner:
+            return self._in_bands(inner)
+        table: list[list[Line]] = []
+        last_y = 0.0
+        for row in self.rows:
+            goes_on = table and all(self._column(line) for line in row) and last_y - row[0].y <= row[0].size * 1.5
+            if goes_on:
+                table[-1].extend(row)
+            else:
+                table.append(list(row))
+            last_y = row[0].y
+        return self._in_reading_order(table)
+
+    def heights(self, bars: Sequence[Bar]) -> list[float]:
+        """Return the heights of the horizontal lines that cross these columns."""
+        begin, end = min(line.x0 for line in self.lines), max(line.x1 for line in self.lines)
+        return sorted({y for y, left, right in bars if left < end and right > begin})
+
+    def _in_bands(self, heights: Sequence[float]) -> Cells:
+        bands: dict[int, list[Line]] = {}
+        for line in self.lines:
+            bands.setdefault(sum(height > line.y for height in heights), []).append(line)
+        return self._in_reading_order([bands[band] for band in sorted(bands)])
+
+    def _in_reading_order(self, table: Sequence[Sequence[Line]]) -> Cells:
+        turned = is_right_to_left("".join(line.text for line in self.lines))
+        return tuple(tuple(reversed(cells) if turned else cells) for cells in map(self._cells, table))
+
+    def _cells(self, lines: Sequence[Line]) -> list[Cell]:
+        """Return the cells of a row from left to right; one that crosses gaps goes over several columns."""
+        texts = [""] * (len(self.gaps) + 1)
+        last = list(range(len(texts)))
+        for line in lines:
+            place = self._column(line)
+            texts[place] = f"{texts[place]} {line.text}".strip()
+            last[place] = max(last[place], place + sum(_reaches(line, gap) for gap in self.gaps[place:]))
+        if len(lines) == 1 and last[0]:  # the name of a group of rows
+            return [(texts[0], len(texts))]
+        cells: list[Cell] = []
+        place = 0
+        while place < len(texts):
+            end = next((at for at in range(place + 1, last[place] + 1) if texts[at]), last[place] + 1)
+            cells.append((texts[place], end - place))
+            place = end
+        return cells
+
+    def _column(self, line: Line) -> int:
+        return sum(line.x0 >= end - 1 for _, end in self.gaps)
+
+
+def flows_and_grids(rows: Sequence[list[Line]], bars: Sequence[Bar]) -> Iterator[list[Line] | Grid]:
+    """Yield lines below each other, and tables, in reading order."""
+    flow: list[Line] = []
+    at = 0
+    while at < len(rows):
+        grid = _grid_at(rows, at) if len(rows[at]) > 1 else None
+        if grid is None or _is_justified(rows, at, len(grid.rows)):
+            flow.append(_whole(rows[at]))
+            at += 1
+            continue
+        above = _above(flow, grid) or _band_above(flow, grid, grid.heights(bars))
+        grid = replace(grid, rows=[*([line] for line in above), *grid.rows])
+        yield flow[: len(flow) - len(above)]
+        flow = []
+        at += len(grid.rows) - len(above)
+        if grid.is_prose():
+            yield from grid.columns()
+        else:
+            yield grid
+    yield flow
+
+
+def _is_justified(rows: Sequence[list[Line]], at: int, count: int) -> bool:
+    """Whether rows are as wide as the line before or after them, at the usual distance: words spread to fill it."""
+    inside = rows[at : at + count]
+    edges = rows[at][0].x0, rows[at][-1].x1
+    if not all(_is_from_to(row, edges) for row in inside):
+        return False
+    before = rows[at - 1] if at else None
+    after = rows[at + count] if at + count < len(rows) else None
+    return any(
+        row is not None
+        and len(row) == 1
+        and _is_from_to(row, edges)
+        and abs(row[0].y - other[0].y) <= LEADING * row[0].size
+        for row, other in ((before, inside[0]), (after, inside[-1]))
+    )
+
+
+def _is_from_to(row: Sequence[Line], edges: tuple[float, float]) -> bool:
+    return abs(row[0].x0 - edges[0]) <= FLUSH and abs(row[-1].x1 - edges[1]) <= FLUSH
+
+
+def _above(flow: Sequence[Line], grid: Grid) -> list[Line]:
+    """Return the last lines of what is above that already stand in a later column."""
+    found: list[Line] = []
+    below = grid.rows[0][0]
+    for line in reversed(flow):
+        is_close = 0 < line.y - below.y <= 1.6 * max(line.size, below.size)
+        if not is_close or line.x0 < grid.gaps[0][1] - 1 or _crosses(line, grid.gaps):
+            break
+        found.insert(0, line)
+        below = line
+    return found
+
+
+def _band_above(flow: Sequence[Line], grid: Grid, heights: Sequence[float]) -> list[Line]:
+    """Return the lines between the two horizontal lines above a table, if they are a row with several columns."""
+    top = grid.rows[0][0].y
+    edges = [height for height in heights if height > top][:MOST_EDGES]
+    begins = [height for height in edges if height - edges[0] > grid.rows[0][0].size]
+    if not begins:
+        return []
+    band = [line for line in flow if edges[0] < line.y < begins[0]]
+    is_row = any(line.x0 >= grid.gaps[0][1] - 1 for line in band) and any(line.x0 < grid.gaps[0][0] for line in band)
+    return band if is_row and not any(_crosses(line, grid.gaps) for line in band) else []
+
+
+def _reaches(line: Line, gap: tuple[float, float]) -> bool:
+    """Whether a line belongs to what is behind a gap too: it goes on there, or its middle is over the gap."""
+    return line.x1 > gap[1] or gap[0] < (line.x0 + line.x1) / 2
+
+
+def _crosses(line: Line, gaps: Sequence[tuple[float, float]]) -> bool:
+    return any(line.x0 < begin and line.x1 > end for begin, end in gaps)
+
+
+def _grid_at(rows: Sequence[list[Line]], begin: int) -> Grid | None:
+    """Return the columns that begin here, below names that stand over several of them; None if there are none."""
+    grid = _block_at(rows, begin)
+    if begin + 1 == len(rows) or len(rows[begin + 1]) <= len(rows[begin]):
+        return grid
+    finer = _block_at(rows, begin + 1)
+    if finer is None or finer.is_prose() or len(finer.gaps) <= (len(grid.gaps) if grid else 0):
+        return grid
+    return replace(finer, rows=[rows[begin], *finer.rows]) if _heads(rows[begin], finer) else None
+
+
+def _heads(row: Sequence[Line], grid: Grid) -> bool:
+    """Whether the parts of a row are names over the columns below."""
+    begin, end = min(line.x0 for line in grid.lines), max(line.x1 for line in grid.lines)
+    size = row[0].size
+    is_close = row[0].y - grid.rows[0][0].y <= HEAD_STEP * size
+    return is_close and all(begin - size <= line.x0 and line.x1 <= end + size for line in row)
+
+
+def _block_at(rows: Sequence[list[Line]], begin: int) -> Grid | None:
+    """Return the longest block from here through which gaps run down; None if it is no more than a row."""
+    gaps = [(left.x1, right.x0) for left, right in pairwise(rows[begin])]
+    taken = [rows[begin]]
+    split = 1
+    for at, row in enumerate(rows[begin + 1 :], start=begin + 1):
+        if taken[-1][0].y - row[0].y > ROW_STEP * row[0].size:
+            break
+        if _is_of_group(rows, at, gaps):
+            taken.append(row)
+            continue
+        left = _narrowed(gaps, row)
+        if not left or (len(row) > 1 and len(left) < len(gaps) and len(row) <= len(left)):
+            break
+        if len(left) < len(gaps) and split > 1 and len(row) == 1:
+            break
+        gaps = left
+        taken.append(row)
+        if len(row) > 1:
+            split = len(taken)
+    grid = Grid(taken, gaps)
+    if not grid.is_prose():
+        taken = taken[: _last_of_table(taken, split)]
+        grid = Grid(taken, _free(taken))
+    return grid if sum(len(row) > 1 for row in grid.rows) > 1 else None
+
+
+def _is_of_group(rows: Sequence[Sequence[Line]], at: int, gaps: Sequence[tuple[float, float]]) -> bool:
+    """Whether a row is the name of a group of rows: alone across the columns, between rows with all of them."""
+    if at + 1 == len(rows) or len(rows[at]) > 1 or not _crosses(rows[at][0], gaps):
+        return False
+    row, above, below = rows[at][0], rows[at - 1], rows[at + 1]
+    are_full = len(below) > len(gaps) and (len(above) > len(gaps) or at == 1)
+    is_close = max(above[0].y - row.y, row.y - below[0].y) <= HEAD_STEP * row.size
+    return are_full and is_close and abs(row.x0 - below[0].x0) <= FLUSH and row.x1 < below[-1].x1
+
+
+def _free(rows: Sequence[Sequence[Line]]) -> list[tuple[float, float]]:
+    """Return all gaps that run down through some rows, also those which the first row does not show."""
+    full = [row for row in rows if len(row) > 1] or rows
+    lines = sorted((line for row in full for line in row), key=lambda line: line.x0)
+    found, end = [], lines[0].x1
+    for line in lines:
+        if line.x0 - end >= MIN_GAP * line.size:
+            found.append((end, line.x0))
+        end = max(end, line.x1)
+    return found
+
+
+def _last_of_table(rows: Sequence[list[Line]], split: int) -> int:
+    """Return how many rows belong to a table: those to the last one with cells, and what goes on in other columns."""
+    count = split
+    while count < len(rows) and rows[count][0].x0 > rows[0][0].x1 and len(rows[count]) == 1:
+        count += 1
+    return count
+
+
+def _narrowed(gaps: Sequence[tuple[float, float]], row: Sequence[Line]) -> list[tuple[float, float]]:
+    """Return the parts of the gaps that this row leaves free."""
+    found = []
+    for begin, end in gaps:
+        inside = [line for line in row if line.x0 < end and line.x1 > begin]
+        for line in inside:
+            if line.x0 <= begin and line.x1 >= end:
+                begin = end
+            elif line.x0 <= begin:
+                begin = max(begin, line.x1)
+            else:
+                end = min(end, line.x0)
+        if end - begin >= MIN_GAP * row[0].size:
+            found.append((begin, end))
+    return found
+
+
+def _whole(row: Sequence[Line]) -> Line:
+    """Return a row as one line."""
+    turned = is_right_to_left("".join(line.text for line in row))
+    parts = list(reversed(row)) if turned else list(row)
+    return replace(parts[0], text=" ".join(line.text for line in parts), x0=row[0].x0, x1=row[-1].x1)

@@ -1,0 +1,367 @@
+"""What stands on a page of a PDF: pieces of text with their places, and what nobody can see.
+
+pypdf reads the content stream and the fonts; the places are computed here, since its own text loses them, and with them
+columns and tables.
+"""
+
+import math
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, cast
+
+from pypdf import PageObject
+from pypdf.generic import ArrayObject, ContentStream, DictionaryObject, StreamObject
+from pypdf.generic._font import Font  # pypdf's own text extraction uses it; it has no public name
+
+Matrix = tuple[float, float, float, float, float, float]
+Box = tuple[float, float, float, float]
+
+IDENTITY: Final[Matrix] = (1, 0, 0, 1, 0, 0)
+MAX_FORM_DEPTH: Final = 8
+MAX_BOXES: Final = 5_000
+MIN_RULE_POINTS: Final = 15
+MIN_UPRIGHT_POINTS: Final = 6
+AGAIN: Final = 0.12  # of the letters' size; two narrow letters are farther apart
+MOST_COMPARED: Final = 200
+SMALLEST_POINTS: Final = 1.5  # nobody reads smaller letters
+_INVISIBLE_MODES: Final = (3, 7)
+_PAINTS: Final = (b"f", b"F", b"f*", b"B", b"B*", b"b", b"b*")
+_ENDS_PATH: Final = (*_PAINTS, b"n", b"S", b"s")
+_COLOURS: Final = (b"g", b"rg", b"k", b"sc", b"scn")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A piece of text on one baseline, in points from the bottom left."""
+
+    text: str
+    x0: float
+    x1: float
+    y: float
+    size: float
+    is_bold: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    number: int
+    bottom: float
+    top: float
+    runs: list[Run]
+    hidden: list[Run]
+    pictures: int
+    bars: list[tuple[float, float, float]]  # horizontal lines: height, left and right end
+    uprights: list[tuple[float, float, float]]  # vertical lines: place, bottom, top
+
+
+@dataclass(slots=True)
+class _State:
+    ctm: Matrix = IDENTITY
+    font: Font | None = None
+    is_bold: bool = False
+    size: float = 0
+    character_space: float = 0
+    word_space: float = 0
+    scale: float = 1
+    leading: float = 0
+    rise: float = 0
+    mode: int = 0
+    is_white: bool = False
+
+
+@dataclass(slots=True)
+class _Canvas:
+    """What has been drawn so far, in order: text may be hidden, or lie on what makes it visible."""
+
+    page: Box
+    runs: list[Run] = field(default_factory=list)
+    hidden: list[Run] = field(default_factory=list)
+    drawn: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    pictures: int = 0
+    dark: list[Box] = field(default_factory=list)
+    images: list[Box] = field(default_factory=list)
+    bars: set[tuple[float, float, float]] = field(default_factory=set)
+    uprights: set[tuple[float, float, float]] = field(default_factory=set)
+
+    def rule(self, boxes: Sequence[Box]) -> None:
+        """Keep the edges of what was drawn: they may be those of a table."""
+        if len(self.bars) + len(self.uprights) > MAX_BOXES:
+            return
+        for left, bottom, right, top in boxes:
+            if right - left >= MIN_RULE_POINTS:
+                self.bars.update((round(y, 1), round(left, 1), round(right, 1)) for y in (bottom, top))
+            if top - bottom >= MIN_UPRIGHT_POINTS:
+                self.uprights.update((round(x, 1), round(bottom, 1), round(top, 1)) for x in (left, right))
+
+    def show(self, run: Run, state: _State) -> None:
+        if not run.text.strip() or self._is_again(run):
+            return
+        (self.hidden if self._is_hidden(run, state) else self.runs).append(run)
+
+    def _is_again(self, run: Run) -> bool:
+        """Whether the same text was drawn at the same place: twice looks bold, or like a shadow."""
+        drawn = self.drawn.setdefault(run.text, [])
+        near = AGAIN * run.size
+        if any(abs(x - run.x0) < near and abs(y - run.y) < near for x, y in drawn[-MOST_COMPARED:]):
+            return True
+        drawn.append((run.x0, run.y))
+        return False
+
+    def _is_hidden(self, run: Run, state: _State) -> bool:
+        x, y = (run.x0 + run.x1) / 2, run.y + run.size / 4
+        if run.size < SMALLEST_POINTS or not _is_in(self.page, x, y):
+            return True
+        if state.mode in _INVISIBLE_MODES:  # recognized text below the picture of a page
+            return not any(_is_in(box, x, y) for box in self.images)
+        return state.is_white and not any(_is_in(box, x, y) for box in (*self.dark, *self.images))
+
+
+def text_of(page: PageObject, number: int) -> PageText:
+    """Return the text of a page with its places; raises what pypdf raises for a broken one."""
+    box = page.mediabox
+    turned = _turned(page.rotation % 360)
+    canvas = _Canvas(_placed((float(box.left), float(box.bottom), float(box.right), float(box.top)), turned))
+    contents = page.get("/Contents")
+    if contents is not None and (stream := contents.get_object()) is not None:
+        resources = page.get("/Resources", DictionaryObject()).get_object()
+        _Interpreter(canvas, page.pdf, resources).run(ContentStream(stream, page.pdf, "bytes"), _State(turned))
+    return PageText(
+        number=number,
+        bottom=canvas.page[1],
+        top=canvas.page[3],
+        runs=canvas.runs,
+        hidden=canvas.hidden,
+        pictures=canvas.pictures,
+        bars=sorted(canvas.bars),
+        uprights=sorted(canvas.uprights),
+    )
+
+
+class _Interpreter:
+    """Runs the operators of one content stream that concern text, colour and place."""
+
+    def __init__(self, canvas: _Canvas, pdf: Any, resources: Any, depth: int = 0) -> None:
+        self._canvas, self._pdf, self._depth = canvas, pdf, depth
+        self._resources = resources if isinstance(resources, DictionaryObject) else DictionaryObject()
+        self._fonts: dict[str, tuple[Font, bool] | None] = {}
+        self._tm: Matrix = IDENTITY
+        self._line: Matrix = IDENTITY
+        self._path: list[Box] = []
+
+    def run(self, stream: ContentStream, state: _State) -> None:
+        self._state = state
+        kept: list[_State] = []
+        for operands, operator in stream.operations:
+            if operator == b"q":
+                kept.append(replace(self._state))
+            elif operator == b"Q":
+                self._state = kept.pop() if kept else self._state
+            else:
+                try:
+                    self._do(operator, operands)
+                except (TypeError, ValueError, IndexError, OverflowError):
+                    continue  # a malformed operator: viewers skip it
+
+    def _do(self, operator: bytes, operands: Sequence[Any]) -> None:
+        state = self._state
+        match operator:
+            case b"cm":
+                state.ctm = _times(_matrix(operands), state.ctm)
+            case b"BT":
+                self._tm = self._line = IDENTITY
+            case b"Tf":
+                state.size = float(operands[1])
+                state.font, state.is_bold = self._font(str(operands[0])) or (None, False)
+            case b"Tm":
+                self._tm = self._line = _matrix(operands)
+            case b"Td" | b"TD":
+                if operator == b"TD":
+                    state.leading = -float(operands[1])
+                self._move(float(operands[0]), float(operands[1]))
+            case b"T*":
+                self._move(0, -state.leading)
+            case b"Tc" | b"Tw" | b"Tz" | b"TL" | b"Ts" | b"Tr":
+                self._set_text_state(operator, float(operands[0]))
+            case b"Tj":
+                self._show(operands[0])
+            case b"'":
+                self._show_next_line(operands[0])
+            case b'"':
+                state.word_space, state.character_space = float(operands[0]), float(operands[1])
+                self._show_next_line(operands[2])
+            case b"TJ":
+                self._show_parts(operands[0])
+            case b"Do":
+                self._draw(str(operands[0]))
+            case _:
+                self._paint(operator, operands)
+
+    def _set_text_state(self, operator: bytes, value: float) -> None:
+        state = self._state
+        match operator:
+            case b"Tc":
+                state.character_space = value
+            case b"Tw":
+                state.word_space = value
+            case b"Tz":
+                state.scale = value / 100
+            case b"TL":
+                state.leading = value
+            case b"Ts":
+                state.rise = value
+            case _:
+                state.mode = int(value)
+
+    def _show_next_line(self, text: Any) -> None:
+        self._move(0, -self._state.leading)
+        self._show(text)
+
+    def _show_parts(self, parts: Sequence[Any]) -> None:
+        """Show the strings of a TJ; the numbers between them move by thousandths of the size."""
+        state = self._state
+        for part in parts:
+            if isinstance(part, (bytes, str)):
+                self._show(part)
+            else:
+                self._advance(-float(part) / 1000 * state.size * state.scale)
+
+    def _paint(self, operator: bytes, operands: Sequence[Any]) -> None:
+        state = self._state
+        if operator in _COLOURS:
+            numbers = [float(value) for value in operands if isinstance(value, (int, float))]
+            empty = 0.0 if operator == b"k" or len(numbers) == 4 else 1.0
+            state.is_white = bool(numbers) and all(abs(value - empty) < 0.02 for value in numbers)
+        elif operator == b"re":
+            x, y, width, height = (float(value) for value in operands)
+            self._path.append(_placed((x, y, x + width, y + height), state.ctm))
+        elif operator in (b"m", b"l"):
+            x, y = _point(state.ctm, float(operands[0]), float(operands[1]))
+            if operator == b"l" and self._path:
+                left, bottom, right, top = self._path[-1]
+                self._path[-1] = (min(left, x), min(bottom, y), max(right, x), max(top, y))
+            else:
+                self._path.append((x, y, x, y))
+        elif operator == b"INLINE IMAGE":
+            self._image()
+        elif operator in _ENDS_PATH:
+            if operator in _PAINTS and not state.is_white:
+                self._canvas.dark = [*self._canvas.dark, *self._path][-MAX_BOXES:]
+            if operator != b"n":
+                self._canvas.rule(self._path)
+            self._path = []
+
+    def _image(self) -> None:
+        self._canvas.pictures += 1
+        self._canvas.images = [*self._canvas.images, _placed((0, 0, 1, 1), self._state.ctm)][-MAX_BOXES:]
+
+    def _draw(self, name: str) -> None:
+        objects = self._resources.get("/XObject", DictionaryObject()).get_object()
+        found = objects.get(name)
+        drawn = found.get_object() if found is not None else None
+        if not isinstance(drawn, StreamObject):
+            return
+        if drawn.get("/Subtype") == "/Image":
+            self._image()
+        elif drawn.get("/Subtype") == "/Form" and self._depth < MAX_FORM_DEPTH:
+            matrix = _matrix(cast("ArrayObject", drawn["/Matrix"])) if "/Matrix" in drawn else IDENTITY
+            inner = replace(self._state, ctm=_times(matrix, self._state.ctm))
+            resources = drawn.get("/Resources", self._resources).get_object()
+            interpreter = _Interpreter(self._canvas, self._pdf, resources, self._depth + 1)
+            interpreter.run(ContentStream(drawn, self._pdf, "bytes"), inner)
+
+    def _font(self, name: str) -> tuple[Font, bool] | None:
+        if name not in self._fonts:
+            fonts = self._resources.get("/Font", DictionaryObject()).get_object()
+            found = fonts.get(name)
+            described = found.get_object() if found is not None else None
+            if isinstance(described, DictionaryObject):
+                face = str(described.get("/BaseFont", "")).lower()
+                is_bold = any(word in face for word in ("bold", "black", "heavy", "-semib"))
+                self._fonts[name] = Font.from_font_resource(described), is_bold
+            else:
+                self._fonts[name] = None
+        return self._fonts[name]
+
+    def _move(self, x: float, y: float) -> None:
+        self._tm = self._line = _times((1, 0, 0, 1, x, y), self._line)
+
+    def _advance(self, distance: float) -> None:
+        self._tm = _times((1, 0, 0, 1, distance, 0), self._tm)
+
+    def _show(self, raw: bytes | str) -> None:
+        state = self._state
+        if state.font is None:
+            return
+        begin = _times((1, 0, 0, 1, 0, state.rise), _times(self._tm, state.ctm))
+        text, width = _decoded(state.font, raw, state)
+        self._advance(width)
+        end = _times(self._tm, state.ctm)
+        size = state.size * math.hypot(begin[2], begin[3])
+        is_upright = abs(begin[1]) <= abs(begin[0]) and begin[0] > 0
+        if is_upright:  # text along an edge is a mark of the printer, or a watermark
+            clean = "".join(sign for sign in text if sign >= " " and not "\ud800" <= sign <= "\udfff")
+            self._canvas.show(Run(clean, begin[4], max(end[4], begin[4]), begin[5], abs(size), state.is_bold), state)
+
+
+def _decoded(font: Font, raw: bytes | str, state: _State) -> tuple[str, float]:
+    """Return the text of a string and its width before the text matrix."""
+    codes = _codes(font, raw)
+    text = "".join(as_seen(font.character_map.get(shown, shown)) for shown in _shown(font, raw, codes))
+    width = sum(font.space_width if code == font.space_char else font.get_text_width(code) for code in codes) / 1000
+    spaces = codes.count(font.space_char) if font.space_char else 0
+    return text, (width * state.size + len(codes) * state.character_space + spaces * state.word_space) * state.scale
+
+
+def as_seen(letters: str) -> str:
+    """Return the letters of one sign in the order of their line, which is turned later."""
+    is_turned = len(letters) > 1 and any(unicodedata.bidirectional(sign) in ("R", "AL") for sign in letters)
+    return letters[::-1] if is_turned else letters
+
+
+def _codes(font: Font, raw: bytes | str) -> str:
+    if isinstance(raw, str):
+        return raw
+    if isinstance(font.encoding, str):
+        try:
+            return raw.decode(font.encoding, "surrogatepass")
+        except UnicodeDecodeError:
+            return raw.decode(font.encoding, "replace")
+    return "".join(map(chr, raw))
+
+
+def _shown(font: Font, raw: bytes | str, codes: str) -> Iterator[str]:
+    if isinstance(raw, bytes) and isinstance(font.encoding, dict):
+        return (font.encoding.get(byte, chr(byte)) for byte in raw)
+    return iter(codes)
+
+
+def _turned(degrees: int) -> Matrix:
+    """Return the matrix of a page that is shown turned clockwise."""
+    turns: dict[int, Matrix] = {90: (0, -1, 1, 0, 0, 0), 180: (-1, 0, 0, -1, 0, 0), 270: (0, 1, -1, 0, 0, 0)}
+    return turns.get(degrees, IDENTITY)
+
+
+def _matrix(values: Sequence[Any]) -> Matrix:
+    a, b, c, d, e, f = (float(value) for value in values)
+    return a, b, c, d, e, f
+
+
+def _times(one: Matrix, other: Matrix) -> Matrix:
+    a, b, c, d, e, f = one
+    p, q, r, s, t, u = other
+    return a * p + b * r, a * q + b * s, c * p + d * r, c * q + d * s, e * p + f * r + t, e * q + f * s + u
+
+
+def _point(matrix: Matrix, x: float, y: float) -> tuple[float, float]:
+    return x * matrix[0] + y * matrix[2] + matrix[4], x * matrix[1] + y * matrix[3] + matrix[5]
+
+
+def _placed(box: Box, matrix: Matrix) -> Box:
+    corners = [_point(matrix, x, y) for x in (box[0], box[2]) for y in (box[1], box[3])]
+    xs, ys = [x for x, _ in corners], [y for _, y in corners]
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def _is_in(box: Box, x: float, y: float) -> bool:
+    return box[0] - 1 <= x <= box[2] + 1 and box[1] - 1 <= y <= box[3] + 1

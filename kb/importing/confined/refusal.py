@@ -1,0 +1,32 @@
+"""Why a file cannot be read, and what was left out of one that can: codes that the caller puts into words."""
+
+from typing import Final
+
+MOST_TOLD: Final = 400  # characters of a file's own text in a note
+
+
+class Refused(Exception):
+    """This file cannot be read; `code` and `values` say why."""
+
+    def __init__(self, code: str, **values: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.values = values
+
+
+class Notes:
+    """What a reader should know about the result, in the order of its first mention."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, dict[str, object]] = {}
+
+    def tell(self, code: str, **values: object) -> None:
+        self._values.setdefault(code, values)
+
+    def as_json(self) -> list[dict[str, object]]:
+        return [{"code": code, "values": values} for code, values in self._values.items()]
+
+
+def shortened(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= MOST_TOLD else f"{words[: MOST_TOLD - 1].rstrip()}…"

@@ -1,0 +1,99 @@
+"""Word files (.docx) as HTML: headings, lists, tables, notes; without pictures and without hidden text.
+
+mammoth is given a copy with only the XML parts: no pictures, no document types, no hidden runs.
+"""
+
+import io
+import re
+import xml.etree.ElementTree as ElementTree
+from typing import Any, BinaryIO, Final
+from zipfile import ZipFile
+
+import mammoth
+
+from kb.importing.confined.archive import open_archive, read_entry
+from kb.importing.confined.refusal import Notes, Refused, shortened
+
+_W: Final = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_PARTS: Final = (".xml", ".rels")
+_DOCTYPE: Final = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+_OFF: Final = ("0", "false", "off")
+_REFERENCE: Final = re.compile(r'<sup><a href="#(?:foot|end)note-\d+" id="[^"]*">\[(\d+)\]</a></sup>')
+_RETURN: Final = re.compile(r'\s*<a href="#(?:foot|end)note-ref-\d+">[^<]*</a>')
+_BOLD_LINE: Final = re.compile(r"<p><strong>([^<]{1,160})</strong></p>")
+_HEADING_WORDS: Final = 12
+_RAISED: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def read_word(source: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
+    """Return {title, html, notes}. Raises Refused."""
+    notes = Notes()
+    copy, title = _harmless_copy(source, notes)
+    pictures = 0
+
+    def left_out(image: Any) -> list[Any]:  # mammoth has no types
+        nonlocal pictures
+        pictures += 1
+        return []
+
+    result = mammoth.convert_to_html(copy, convert_image=left_out)
+    if pictures:
+        notes.tell("pictures", number=pictures)
+    html = _RETURN.sub("", _REFERENCE.sub(lambda found: found.group(1).translate(_RAISED), result.value))
+    html = _BOLD_LINE.sub(_as_heading, html)
+    if not re.sub(r"<[^>]*>", "", html).strip():
+        raise Refused("word_empty")
+    return {"title": title, "html": html, "notes": notes.as_json()}, []
+
+
+def _as_heading(found: re.Match[str]) -> str:
+    """Return a short bold line as a heading: many people never use the styles for them."""
+    words = found.group(1).strip()
+    is_name = len(words.split()) <= _HEADING_WORDS and words[-1:].isalnum()
+    return f"<h3>{words}</h3>" if is_name else found.group()
+
+
+def _harmless_copy(source: BinaryIO, notes: Notes) -> tuple[io.BytesIO, str]:
+    archive = open_archive(source)
+    names = {entry.filename for entry in archive.infolist()}
+    if not any(name.startswith("word/") for name in names):
+        raise Refused("not_word")
+    copy, title, hidden = io.BytesIO(), "", ""
+    with ZipFile(copy, "w") as target:
+        for entry in archive.infolist():
+            if not entry.filename.lower().endswith(_PARTS):
+                continue
+            part = read_entry(archive, entry)
+            if _DOCTYPE.search(part):
+                raise Refused("word_doctype")
+            if entry.filename.startswith("word/") and b"anish" in part and entry.filename.endswith(".xml"):
+                part, text = _without_hidden(part)
+                hidden += text
+            if entry.filename == "docProps/core.xml":
+                title = _core_title(part)
+            target.writestr(entry.filename, part)
+    if hidden.strip():
+        notes.tell("hidden", text=shortened(hidden))
+    copy.seek(0)
+    return copy, title
+
+
+def _without_hidden(part: bytes) -> tuple[bytes, str]:
+    """Return a part without its hidden runs, and their text."""
+    root = ElementTree.fromstring(part)
+    hidden = []
+    for parent in list(root.iter()):
+        for run in [child for child in parent if child.tag == f"{_W}r" and _is_hidden(child)]:
+            hidden.append("".join(text.text or "" for text in run.iter(f"{_W}t")))
+            parent.remove(run)
+    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True), " ".join(hidden)
+
+
+def _is_hidden(run: ElementTree.Element) -> bool:
+    marks = [run.find(f"{_W}rPr/{_W}{name}") for name in ("vanish", "webHidden")]
+    return any(mark is not None and mark.get(f"{_W}val", "1").lower() not in _OFF for mark in marks)
+
+
+def _core_title(part: bytes) -> str:
+    title = ElementTree.fromstring(part).find("{http://purl.org/dc/elements/1.1/}title")
+    return " ".join((title.text or "").split()) if title is not None else ""

@@ -1,0 +1,211 @@
+"""The formats: which one a file has, and its reader. The content decides, the name only helps.
+
+`read` is what every source needs, wherever it found the file and whatever it calls it.
+"""
+
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+from django.utils.translation import gettext, gettext_noop
+
+from kb.documents import Document, Failure
+from kb.errors import InvalidDocument
+from kb.importing.loaders.html import read_html
+from kb.importing.loaders.jsonl import read_lines
+from kb.importing.loaders.markdown import read_markdown, read_text
+from kb.importing.loaders.office import read_pdf, read_word
+from kb.importing.loaders.rows import read_rows
+
+# A body may have two million characters, at most eight million bytes.
+MAX_FILE_BYTES: Final = 8_000_000
+MOST_SNIFFED: Final = 1_024  # a PDF may begin this late
+
+
+class Format(Enum):
+    """A format; its value is what people call it."""
+
+    MARKDOWN = "Markdown"
+    HTML = "HTML"
+    TEXT = "text"
+    LINES = "JSON lines"
+    ROWS = "CSV"
+    PDF = "PDF"
+    WORD = "Word (.docx)"
+    ZIP = "zip"
+
+
+_BY_ENDING: Final = {
+    ".md": Format.MARKDOWN,
+    ".markdown": Format.MARKDOWN,
+    ".html": Format.HTML,
+    ".htm": Format.HTML,
+    ".txt": Format.TEXT,
+    ".csv": Format.ROWS,
+    ".tsv": Format.ROWS,
+    ".pdf": Format.PDF,
+    ".docx": Format.WORD,
+    ".zip": Format.ZIP,
+    ".jsonl": Format.LINES,
+    ".jsonl.gz": Format.LINES,
+    ".ndjson": Format.LINES,
+    ".ndjson.gz": Format.LINES,
+}
+KNOWN_ENDINGS: Final = tuple(_BY_ENDING)
+_GUESSED: Final = (Format.TEXT, Format.ROWS)  # their encoding may be an older one
+_PICTURE: Final = gettext_noop("The file is a picture, not text. Write down what it shows.")
+_PROGRAM: Final = gettext_noop("The file is a program, not text. Leave it out.")
+_OLD_OFFICE: Final = gettext_noop(
+    "The file is in an old Office format or protected by a password. Save it as .docx or PDF without a password."
+)
+_FOREIGN: Final = (
+    (b"\xd0\xcf\x11\xe0", _OLD_OFFICE),
+    (b"{\\rtf", gettext_noop("The file is an RTF document. Save it as .docx or PDF.")),
+    (b"\x89PNG", _PICTURE),
+    (b"\xff\xd8\xff", _PICTURE),
+    (b"GIF8", _PICTURE),
+    (b"MZ", _PROGRAM),
+    (b"\x7fELF", _PROGRAM),
+)
+
+
+def format_of(file: Path, name: str) -> Format:
+    """Return the format of a file called `name`. Raises InvalidDocument for one that is empty or cannot be read."""
+    named = next((_BY_ENDING[ending] for ending in KNOWN_ENDINGS if name.lower().endswith(ending)), None)
+    begin = _begin(file)
+    if not begin:
+        raise InvalidDocument(gettext("The file is empty. Copy it again, or leave it out."))
+    found = _by_content(begin)
+    if found is Format.ZIP and named is Format.WORD:
+        return Format.WORD
+    if found is not None:
+        return found
+    if begin.startswith(b"PK") or named in (Format.PDF, Format.WORD, Format.ZIP):
+        raise InvalidDocument(_not_what_it_says(begin, named))
+    if named is None:
+        raise InvalidDocument(
+            gettext("Files of this kind cannot be read. Use one of {endings}.").format(endings=", ".join(KNOWN_ENDINGS))
+        )
+    return named
+
+
+def read(file: Path, found: Format, name: str, origin: str) -> Iterator[Document | Failure]:
+    """Yield the items of a file; `name` is its external id unless it has one, `origin` its place for people.
+
+    Raises InvalidDocument where the whole file cannot be read.
+    """
+    told = _told(found, name)
+    for item in _items(file, found, name, origin):
+        yield replace(item, notes=(*told, *item.notes)) if isinstance(item, Document) and told else item
+
+
+def _items(file: Path, found: Format, name: str, origin: str) -> Iterator[Document | Failure]:
+    match found:
+        case Format.LINES:
+            yield from read_lines(file, origin)
+        case Format.PDF:
+            yield read_pdf(file, name).at(origin)
+        case Format.WORD:
+            yield read_word(file, name).at(origin)
+        case Format.ROWS:
+            text, notes = _text_of(file, may_guess=True)
+            yield from read_rows(text, name, origin, notes)
+        case _:
+            text, notes = _text_of(file, may_guess=found in _GUESSED)
+            yield replace(_READERS[found](text, name).at(origin), notes=notes)
+
+
+_READERS: Final[dict[Format, Callable[[str, str], Document]]] = {
+    Format.MARKDOWN: read_markdown,
+    Format.HTML: read_html,
+    Format.TEXT: read_text,
+}
+
+
+def _begin(file: Path) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(MOST_SNIFFED)
+    except OSError as error:
+        raise InvalidDocument(_unopened(error)) from error
+
+
+def _by_content(begin: bytes) -> Format | None:
+    if b"%PDF-" in begin:
+        return Format.PDF
+    if begin.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return Format.WORD if b"word/" in begin or b"[Content_Types].xml" in begin else Format.ZIP
+    return None
+
+
+def _told(found: Format, name: str) -> tuple[str, ...]:
+    """Return the note that a file is not what its name says."""
+    if any(name.lower().endswith(ending) for ending, one in _BY_ENDING.items() if one is found):
+        return ()
+    told = gettext("Despite its name, the file is {format} and was read as such.")
+    return (told.format(format=found.value),)
+
+
+def _not_what_it_says(begin: bytes, named: Format | None) -> str:
+    if what := _foreign(begin):
+        return what
+    if named is None or named is Format.ZIP:
+        return gettext("The file is not a zip file, or is damaged. Pack it again.")
+    return gettext("The file is not {format}, although its name says so. Export it again, or correct its name.").format(
+        format=named.value
+    )
+
+
+def _text_of(file: Path, *, may_guess: bool) -> tuple[str, tuple[str, ...]]:
+    """Return the text of a file of limited size, and notes. Raises InvalidDocument."""
+    try:
+        with file.open("rb") as stream:
+            raw = stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise InvalidDocument(_unopened(error)) from error
+    if len(raw) > MAX_FILE_BYTES:
+        most = MAX_FILE_BYTES // 1_000_000
+        raise InvalidDocument(
+            gettext("The file is larger than {most} MB. Split it into several articles.").format(most=most)
+        )
+    try:
+        return raw.decode("utf-8-sig"), ()
+    except UnicodeDecodeError as error:
+        if may_guess and (text := _in_older_encoding(raw)):
+            return text, (gettext("The file is not UTF-8 and was read as Windows text. Check letters with accents."),)
+        if b"\0" in raw and not raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+            raise InvalidDocument(_binary(raw)) from error
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise InvalidDocument(
+            gettext("The file is not UTF-8 text (line {line}). Save it with UTF-8 encoding.").format(line=line)
+        ) from error
+
+
+def _in_older_encoding(raw: bytes) -> str:
+    """Return text in UTF-16 or in the encoding of western Windows, as spreadsheets still write it; "" for neither."""
+    if raw.startswith(BOM_UTF8):
+        return ""
+    encoding = "utf-16" if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "cp1252"
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError:
+        return ""
+    return text if all(sign.isprintable() or sign in "\t\n\r\f\xa0\xad\u200b\u2028" for sign in text) else ""
+
+
+def _binary(raw: bytes) -> str:
+    return _foreign(raw) or gettext(
+        "The file is not text, but an image, an archive or another binary format. Export it as Markdown."
+    )
+
+
+def _foreign(begin: bytes) -> str:
+    """Return what a file of a known other format is, and what to do; "" for any other."""
+    return next((gettext(text) for sign, text in _FOREIGN if begin.startswith(sign)), "")
+
+
+def _unopened(error: OSError) -> str:
+    return gettext("The file cannot be opened ({strerror}). Check its permissions.").format(strerror=error.strerror)

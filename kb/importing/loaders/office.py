@@ -1,0 +1,36 @@
+"""PDF and Word files, which a confined process turns into HTML."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from kb.documents import MAX_TITLE_CHARACTERS, Document
+from kb.importing.loaders.confinement import facts_of, notes_in_words
+from kb.importing.loaders.html import markdown_of_html
+from kb.importing.loaders.markdown import document_of
+
+
+def read_pdf(file: Path, name: str) -> Document:
+    """Return the document of a PDF with a mark where each page begins; its title is that of the metadata.
+
+    Raises InvalidDocument.
+    """
+    facts = facts_of("pdf", file)
+    heading, body = markdown_of_html(facts["html"])
+    return _document(facts, facts["title"] or heading, body, name)
+
+
+def read_word(file: Path, name: str) -> Document:
+    """Return the document of a .docx file; its title is its first heading, else that of the metadata.
+
+    Metadata of Word files often comes from the file they were copied from. Raises InvalidDocument.
+    """
+    facts = facts_of("word", file)
+    heading, body = markdown_of_html(facts["html"])
+    return _document(facts, heading or facts["title"], body, name)
+
+
+def _document(facts: Mapping[str, Any], title: str, body: str, name: str) -> Document:
+    named = {"title": title[:MAX_TITLE_CHARACTERS].strip()} if title.strip() else {}
+    return replace(document_of(named, body, name), notes=notes_in_words(facts["notes"]))

@@ -1,0 +1,111 @@
+"""CSV files of questions and answers: an article per row.
+
+The columns may be named (`question`, `answer`, and the keys of front matter). Two columns need no names; whether their
+first row holds names in another language is seen from its cells.
+"""
+
+import csv
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from statistics import median
+from typing import Final
+
+from django.utils.translation import gettext
+
+from kb.documents import Document, Failure
+from kb.errors import InvalidDocument
+from kb.importing.loaders.markdown import KEYS, check_keys, document_of
+
+SEPARATORS: Final = (",", ";", "\t", "|")
+QUESTION: Final = ("question", "title")
+ANSWER: Final = ("answer", "text", "markdown", "content")
+ROWS_JUDGED: Final = 50
+MOST_NAME_WORDS: Final = 3  # a column's name is short, a question and its answer together are not
+
+
+def read_rows(text: str, name: str, origin: str, notes: tuple[str, ...]) -> Iterator[Document | Failure]:
+    """Yield an item per row. Raises InvalidDocument if there are no two columns of questions and answers."""
+    lines = _parsed(text)
+    columns, has_names = _columns([row for _, row in lines])
+    for number, row in lines[1 if has_names else 0 :]:
+        place = f"{origin}:{number}"
+        try:
+            yield replace(_document(row, columns, name), origin=place, notes=notes)
+        except InvalidDocument as error:
+            yield Failure(place, error.message)
+
+
+def _parsed(text: str) -> list[tuple[int, list[str]]]:
+    """Return the rows with their line numbers, without empty ones."""
+    if "\0" in text:
+        raise InvalidDocument(gettext("The file is not text, but a binary format. Save it as CSV with UTF-8 encoding."))
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=_separator(text))
+    rows: list[tuple[int, list[str]]] = []
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                rows.append((reader.line_num, [cell.strip() for cell in row]))
+    except csv.Error as error:
+        raise InvalidDocument(
+            gettext("Line {line} cannot be read: a quotation mark is missing, or a cell is too long.").format(
+                line=reader.line_num
+            )
+        ) from error
+    if not rows:
+        raise InvalidDocument(gettext("The file has no rows. Write one question with its answer per row."))
+    return rows
+
+
+def _separator(text: str) -> str:
+    """Return the sign that cuts most rows into the same number of cells."""
+
+    def agreement(separator: str) -> tuple[int, int]:
+        widths = Counter[int]()
+        try:
+            for place, row in enumerate(csv.reader(text.splitlines(keepends=True), delimiter=separator)):
+                if place >= ROWS_JUDGED:
+                    break
+                widths[len(row)] += len(row) > 1
+        except csv.Error:
+            return 0, 0
+        width, rows = max(widths.items(), key=lambda entry: entry[1], default=(0, 0))
+        return rows, -width
+
+    return max(SEPARATORS, key=agreement)
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> tuple[dict[str, int], bool]:
+    """Return the place of each column by its key, and whether the first row holds their names."""
+    names = [name.strip().casefold() for name in rows[0]]
+    question = next((names.index(name) for name in QUESTION if name in names), None)
+    answer = next((names.index(name) for name in ANSWER if name in names), None)
+    if question is not None and answer is not None:
+        check_keys(names)
+        known = {key: names.index(key) for key in KEYS if key in names}
+        return {**known, "question": question, "answer": answer}, True
+    if max(len(row) for row in rows) != 2:
+        raise InvalidDocument(
+            gettext("The columns are unknown. Name two of them “question” and “answer” in the first row.")
+        )
+    return {"question": 0, "answer": 1}, _holds_names(rows)
+
+
+def _holds_names(rows: Sequence[Sequence[str]]) -> bool:
+    first = [len(cell.split()) for cell in rows[0]]
+    if len(rows) < 2 or max(first) > MOST_NAME_WORDS or any(cell.endswith("?") for cell in rows[0]):
+        return False
+    usual = median(sum(len(cell.split()) for cell in row) for row in rows[1:])
+    return usual > 2 * sum(first)
+
+
+def _document(row: Sequence[str], columns: dict[str, int], name: str) -> Document:
+    cells = {key: row[place] for key, place in columns.items() if place < len(row) and row[place]}
+    question, answer = cells.pop("question", ""), cells.pop("answer", "")
+    if not question or not answer:
+        raise InvalidDocument(gettext("The row has no question or no answer. Fill both cells."))
+    facts = {**cells, "title": " ".join(question.split())}
+    # From the question: rows may be sorted anew, and an answer may change.
+    key = hashlib.sha256(facts["title"].casefold().encode()).hexdigest()[:12]
+    return document_of(facts, answer, f"{name}#{key}")

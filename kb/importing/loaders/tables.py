@@ -1,0 +1,91 @@
+"""Tables as Markdown can write them: one row of names, and a cell in every place. Pure."""
+
+from collections.abc import Sequence
+from typing import Final
+
+MAX_CELLS: Final = 20_000  # of a table after its cells were repeated; larger spans are cut
+
+Told = tuple[str, int, int]  # a cell: its text, and over how many columns and rows it goes
+
+
+def spread(rows: Sequence[Sequence[Told]]) -> list[list[tuple[str, int]]]:
+    """Return the rows with a cell that goes over several columns or rows in each of them.
+
+    Each cell has its text and over how many columns it goes: a row is read by itself, so it needs all it belongs to.
+    """
+    table: list[list[tuple[str, int]]] = []
+    below: dict[int, tuple[int, tuple[str, int]]] = {}  # by column: for how many rows more, and the cell
+    count = 0
+    for row in rows:
+        cells: list[tuple[str, int]] = []
+        waiting = list(row)
+        while waiting or any(column >= len(cells) for column in below):
+            column = len(cells)
+            if column in below:
+                left, cell = below.pop(column)
+                cells.append(cell)
+                if left > 1:
+                    below[column] = left - 1, cell
+            elif waiting:
+                text, width, height = waiting.pop(0)
+                width = width if count < MAX_CELLS else 1
+                for place in range(column, column + width):
+                    if place in below:
+                        break
+                    cells.append((text, width))
+                    if height > 1 and count < MAX_CELLS:
+                        below[place] = height - 1, (text, width)
+            else:
+                cells.append(("", 1))
+        count += len(cells)
+        table.append(cells)
+    return table
+
+
+def headed(table: Sequence[Sequence[tuple[str, int]]]) -> tuple[list[str], list[list[str]]]:
+    """Return what stands above a table, and its rows with one row of names.
+
+    A first row that is one cell is a title. Names over several columns are written before those below them.
+    """
+    rows = [row for row in table if any(text for text, _ in row)]
+    width = max((len(row) for row in rows), default=0)
+    titles: list[str] = []
+    while len(rows) > 2 and width > 1 and len(rows[0]) == width == rows[0][0][1]:
+        titles.append(rows[0][0][0])
+        rows = rows[1:]
+    texts = [_texts(row, width) for row in rows]
+    while len(texts) > 2 and any(span > 1 and text for text, span in rows[len(rows) - len(texts)]):
+        above, names = texts[0], texts[1]
+        merged = [_named(*pair) for pair in zip(_filled(above, width), _filled(names, width), strict=True)]
+        texts = [merged, *texts[2:]]
+    return titles, texts
+
+
+def _texts(row: Sequence[tuple[str, int]], width: int) -> list[str]:
+    """Return the texts of a row; the name of a group of rows, over all columns, stands there once."""
+    texts = [text for text, _ in row]
+    return [texts[0], *[""] * (width - 1)] if len(row) == width == row[0][1] else texts
+
+
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
+    """Return the rows as a pipe table with the first row as header; shorter rows are padded."""
+    filled = [row for row in rows if any(cell.strip() for cell in row)]
+    if not filled:
+        return ""
+    width = max(len(row) for row in filled)
+    lines = ["| " + " | ".join(_cells(row, width)) + " |" for row in filled]
+    lines.insert(1, "|" + "---|" * width)
+    return "\n".join(lines)
+
+
+def _cells(row: Sequence[str], width: int) -> list[str]:
+    cells = [cell.replace("|", "\\|").replace("\n", " ") for cell in row]
+    return cells + [""] * (width - len(cells))
+
+
+def _filled(row: Sequence[str], width: int) -> list[str]:
+    return [*row, *[""] * (width - len(row))]
+
+
+def _named(above: str, name: str) -> str:
+    return name if above == name else f"{above} {name}".strip()

@@ -1,0 +1,70 @@
+"""Links between help pages that lead nowhere. Nothing is fetched: the addresses are compared with the articles."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from django.conf import settings
+
+from kb.access import Surface, Viewer, readable
+from kb.models import Article, OldAddress, Picture, State
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import current_workspace_id
+
+MAX_READ: Final = 5_000
+# A link of Markdown, and an address in angle brackets or alone: what follows is cut at the first space or bracket.
+_TARGET: Final = re.compile(r"\]\(\s*<?([^\s)>]+)|<(https?://[^\s>]+)>|(?<![(<\w])(https?://[^\s)>\]]+)")
+_OF_FRAMES: Final = {"sitemap.xml", "llms.txt", "theme.css", ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A link in an article to a help page that readers do not have."""
+
+    article: Article
+    target: str
+
+
+def broken_links() -> list[Broken]:
+    """Return the links of live articles to help pages of this workspace that nobody can open."""
+    here = f"/help/{Workspace.objects.get(pk=current_workspace_id()).slug}/"
+    known = _names()
+    rows = Article.objects.filter(state=State.LIVE).select_related("live_revision").order_by("external_id")
+    found = []
+    for article in rows[:MAX_READ].iterator(chunk_size=200):
+        body = article.live_revision.body if article.live_revision else ""
+        for target in dict.fromkeys(_targets(body)):
+            name = _name_of(target, here)
+            if name is not None and name not in known:
+                found.append(Broken(article, target))
+    return found
+
+
+def _names() -> set[str]:
+    """Return the names by which public help pages and pictures can be opened."""
+    shown = readable(Viewer(surface=Surface.HELP_PAGES))
+    names = {str(value) for row in shown.values_list("pk", "slug", "external_id") for value in row}
+    old = OldAddress.objects.filter(article__in=shown).values_list("name", flat=True)
+    pictures = (f"pictures/{digest}.png" for digest in Picture.objects.values_list("digest", flat=True))
+    return names | set(old) | set(pictures)
+
+
+def _targets(body: str) -> Iterator[str]:
+    for match in _TARGET.finditer(body):
+        yield next(one for one in match.groups() if one)
+
+
+def _name_of(target: str, here: str) -> str | None:
+    """Return the name of the help page of this workspace that an address means; None if it is another address."""
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return None
+    if parts.netloc and parts.netloc != urlsplit(settings.BASE_URL).netloc:
+        return None
+    if not parts.path.startswith(here):
+        return None
+    name = unquote(parts.path.removeprefix(here)).strip("/").removesuffix(".md")
+    return None if name in _OF_FRAMES else name

@@ -1,0 +1,40 @@
+"""Page marks: where each page of a file begins in the Markdown made from it. Pure.
+
+A mark is a picture without words that points to a page as RFC 8118 does. Renderers and the search leave it out, and it
+survives edits, export and import.
+"""
+
+import re
+from bisect import bisect_right
+from typing import Final
+
+_MARK: Final = re.compile(r"^!\[\]\(#page=(\d{1,4})\)$", re.MULTILINE)
+
+
+def page_mark(number: int) -> str:
+    return f"![](#page={number})"
+
+
+def is_page_mark(text: str) -> bool:
+    return _MARK.fullmatch(text) is not None
+
+
+class Pages:
+    """The pages of a body."""
+
+    def __init__(self, body: str) -> None:
+        marks = list(_MARK.finditer(body))
+        self._begins = [mark.start() for mark in marks]
+        self._numbers = [int(mark.group(1)) for mark in marks]
+
+    def at(self, offset: int) -> int | None:
+        """Return the page of the text at `offset`; None without pages. A title before the first mark belongs to it."""
+        place = bisect_right(self._begins, offset)
+        return self._numbers[max(place - 1, 0)] if self._numbers else None
+
+
+def page_within(text: str, offset: int, page: int | None) -> int | None:
+    """Return the page of a place in a part of a body that begins on `page`."""
+    for mark in _MARK.finditer(text, 0, offset):
+        page = int(mark.group(1))
+    return page

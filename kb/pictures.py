@@ -1,0 +1,101 @@
+"""Pictures of articles: PNG files that were written anew, served from an address with their content's hash.
+
+A picture is shown to those who may read an article with it on the help pages, and to the workspace's team, who write
+with it before it is saved.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import path
+from django.utils.translation import gettext
+from django.views.decorators.http import require_safe
+
+from kb.access import Surface, Viewer, readable
+from kb.models import Article, Picture, PictureUse
+from kb.rendering import PICTURE
+from supportbot.accounts.logos import not_readable, too_large
+from supportbot.accounts.models import Membership, Workspace
+from supportbot.accounts.png import NotReadable, TooLarge, rewritten
+from supportbot.accounts.scope import current_workspace_id, workspace_scope
+from supportbot.errors import InvalidInput
+
+MAX_PICTURES: Final = 5_000
+_POLICY: Final = "default-src 'none'; sandbox"
+
+
+def add_picture(data: bytes) -> Picture:
+    """Store a PNG file, written anew; the same picture is stored once. Raises InvalidInput."""
+    try:
+        drawn = rewritten(data)
+    except TooLarge as error:
+        raise InvalidInput(fields={"picture": [too_large()]}) from error
+    except NotReadable as error:
+        raise InvalidInput(fields={"picture": [not_readable()]}) from error
+    digest = hashlib.sha256(drawn.png).hexdigest()[:40]
+    found: Picture | None = Picture.objects.filter(digest=digest).defer("png").first()
+    if found is not None:
+        return found
+    if Picture.objects.count() >= MAX_PICTURES:
+        problem = gettext("There are {number} pictures already, which is the limit.").format(number=MAX_PICTURES)
+        raise InvalidInput(fields={"picture": [problem]})
+    facts = {"png": drawn.png, "width": drawn.width, "height": drawn.height}
+    made: Picture = Picture.objects.get_or_create(digest=digest, defaults=facts)[0]
+    return made
+
+
+def picture_path(picture: Picture) -> str:
+    slug = Workspace.objects.get(pk=current_workspace_id()).slug
+    return f"/help/{slug}/pictures/{picture.digest}.png"
+
+
+def note_uses(texts: Iterable[tuple[Article, str]]) -> None:
+    """Note which articles have which pictures in their texts."""
+    wanted = {(article.pk, digest) for article, body in texts for digest in _digests(body)}
+    if not wanted:
+        return
+    known = dict(Picture.objects.filter(digest__in={digest for _, digest in wanted}).values_list("digest", "pk"))
+    rows = [PictureUse(article_id=pk, picture_id=known[digest]) for pk, digest in sorted(wanted) if digest in known]
+    PictureUse.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _digests(body: str) -> set[str]:
+    return {match.group(1) for match in re.finditer(PICTURE, body)}
+
+
+@require_safe
+def help_picture(request: HttpRequest, workspace: str, digest: str) -> HttpResponse:
+    """One picture; 404 to those who may read no article with it."""
+    found = Workspace.objects.filter(slug=workspace).first()
+    if found is None:
+        raise Http404
+    with workspace_scope(found.pk):
+        picture = Picture.objects.filter(digest=digest).defer("png").first()
+        if picture is None or not (_is_public(picture) or _is_of_the_team(request, found)):
+            raise Http404
+    response = HttpResponse(bytes(picture.png), content_type="image/png")
+    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cache-Control"] = "private, max-age=300"
+    return response
+
+
+def _is_public(picture: Picture) -> bool:
+    """Return whether a text that the public may read has the picture: a draft that has it shows it to nobody."""
+    uses = PictureUse.objects.filter(picture=picture).values("article")
+    articles = readable(Viewer(surface=Surface.HELP_PAGES)).filter(pk__in=uses)
+    return any(
+        article.revisions.filter(number__in=article.published_revisions, body__contains=picture.digest).exists()
+        for article in articles.only("published_revisions")
+    )
+
+
+def _is_of_the_team(request: HttpRequest, workspace: Workspace) -> bool:
+    user = request.user
+    return user.is_authenticated and Membership.objects.filter(user=user, workspace=workspace).exists()
+
+
+urls = [path("help/<slug:workspace>/pictures/<slug:digest>.png", help_picture, name="help-picture")]

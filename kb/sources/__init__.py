@@ -1,0 +1,1 @@
+"""Where articles are read from: websites, folders and uploaded files, read again on a schedule."""

@@ -1,0 +1,84 @@
+"""Files as a source: a folder or file on the server, named by an operator, and files that were uploaded."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from django.utils.translation import gettext
+
+from kb.importing.loaders.files import files_in, items_of_file
+from kb.sources.errors import SourceUnreadable, Unreadable
+from kb.sources.models import SourceFile
+from kb.sources.ports import Fetched, Gone, Known, LeftOut, Origin, Place, Read, Unchanged
+
+
+class _Files:
+    is_complete = True
+    is_remote = False
+
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+
+    def wants(self, key: str) -> bool:
+        return True
+
+    def read(self, known: Known, fetched: Fetched) -> Read | LeftOut:
+        """Return the documents of a file; a zip file has those of all files in it."""
+        items = items_of_file(fetched.file, known.key, known.key)
+        return Read([replace(item, origin=item.origin.replace(str(fetched.file), known.key)) for item in items])
+
+
+class Folder(_Files):
+    """A folder, or one file, on this machine."""
+
+    is_deliberate = False
+
+    def places(self) -> Iterable[Place]:
+        place = Path(self.origin.address)
+        if not place.is_absolute() or not (place.is_dir() or place.is_file()):
+            raise SourceUnreadable(
+                gettext(
+                    "{path} does not exist on this machine. Check the path, and whether its disk is mounted."
+                ).format(path=self.origin.address)
+            )
+        if place.is_file():
+            yield Place(place.name)
+            return
+        if not os.access(place, os.R_OK | os.X_OK):
+            raise SourceUnreadable(gettext("{path} cannot be read. Check its permissions.").format(path=place))
+        yield from (Place(file.relative_to(place).as_posix()) for file in files_in(place) if _has_plain_name(file))
+
+    def fetch(self, known: Known, folder: Path) -> Fetched | Unchanged | Gone:
+        root = Path(self.origin.address)
+        file = root if root.is_file() else root / known.key
+        if not file.is_file():
+            return Gone(gettext("The file no longer exists."))
+        if not file.resolve().is_relative_to(root.resolve()):  # a link may lead to anything this account can read
+            raise Unreadable(gettext("This link points outside the folder. Import its target by its own path."))
+        status = file.stat()
+        stamp = f"{status.st_mtime_ns}-{status.st_size}"
+        return Unchanged() if stamp == known.etag else Fetched(file, known.key, etag=stamp)
+
+
+class Uploads(_Files):
+    """Uploaded files; they are kept with the source."""
+
+    is_deliberate = True
+
+    def places(self) -> Iterable[Place]:
+        rows = SourceFile.objects.filter(source_id=self.origin.source_id).order_by("path")
+        return [Place(path) for path in rows.values_list("path", flat=True)]
+
+    def fetch(self, known: Known, folder: Path) -> Fetched | Gone:
+        row = SourceFile.objects.filter(source_id=self.origin.source_id, path=known.key).first()
+        if row is None:
+            return Gone(gettext("The file was removed from the source."))
+        file = folder / f"upload{Path(known.key).suffix.lower()}"
+        file.write_bytes(row.content)
+        return Fetched(file, known.key)
+
+
+def _has_plain_name(file: Path) -> bool:
+    name = str(file)
+    return name.isprintable() and not any("\ud800" <= sign <= "\udfff" for sign in name)

@@ -1,0 +1,98 @@
+"""A whole run in one process, for commands."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.management.base import OutputWrapper
+from django.utils.timezone import now
+from django.utils.translation import gettext
+
+from kb.progress import ProgressLine
+from kb.sources import runs, sync
+from kb.sources.kinds import SITE
+from kb.sources.models import ACTIVE, Source, SourceItem, SourceRun
+from kb.sources.runs import Mode
+from kb.sources.services import Wish, add_source, change_source, delete_source
+from kb.sources.web.urls import one_spelling
+
+MOST_ITEMS_TOLD = 500
+_WAIT_SECONDS = 0.5
+
+
+def follow(source: Source, mode: str, out: OutputWrapper, *, asks_gates: bool = False) -> dict[str, Any]:
+    """Read a source until its run is over, and return the result; workers may take turns at it too.
+
+    A run that is under way, perhaps since another process was killed, is carried on. Raises SourceBusy if it is of
+    another mode.
+    """
+    started = time.monotonic()
+    begun = SourceRun.objects.filter(source=source, state__in=ACTIVE, mode=mode, asks_gates=asks_gates).first()
+    run = begun or runs.begin(source, mode, asks_gates=asks_gates)
+    with ProgressLine(out, gettext("reading {name}").format(name=source.name)) as progress:
+        while run.is_under_way:
+            if not sync.serve(run.workspace_pk, run.pk) and _is_waiting(run):
+                time.sleep(_WAIT_SECONDS)
+            items = SourceItem.objects.filter(run=run)
+            progress(items.exclude(state=SourceItem.State.QUEUED).count(), items.count())
+            run.refresh_from_db()
+    return _facts(run) | {"took_ms": round((time.monotonic() - started) * 1000)}
+
+
+def is_web_address(path: str) -> bool:
+    return path.startswith(("http://", "https://"))
+
+
+def read_site(address: str, options: Mapping[str, Any], out: OutputWrapper) -> dict[str, Any]:
+    """Read the site that begins at an address, as a source of its own; a dry run leaves no source behind.
+
+    Raises InvalidSource.
+    """
+    known = Source.objects.filter(kind=SITE, address=one_spelling(address)).first()
+    private = True if options["allow_private"] else None
+    if known is None:
+        wish = Wish(
+            address=address,
+            collection=options["collection"] or None,
+            publishes=not options["draft"],
+            allows_private=private,
+        )
+        source = add_source(SITE, wish)
+    else:
+        source = change_source(known, Wish(allows_private=private)) if private else known
+    mode = Mode.CHECK if options["dry_run"] else Mode.SYNC
+    facts = follow(source, mode, out, asks_gates=options["gate"])
+    if known is None and options["dry_run"]:
+        delete_source(source, archives=False)
+    return {"name": source.name, "source": str(source.pk)} | facts
+
+
+def _is_waiting(run: SourceRun) -> bool:
+    """Return whether a run was postponed, or another worker holds it."""
+    run.refresh_from_db()
+    moment = now()
+    return run.is_under_way and any(until is not None and until > moment for until in (run.due_at, run.lease_until))
+
+
+def _facts(run: SourceRun) -> dict[str, Any]:
+    names = ("new", "changed", "unchanged", "gone", "broken", "left_out", "embedded")
+    counts = {name: run.counts.get(name, 0) for name in names}
+    told = SourceItem.objects.filter(run=run).exclude(reason="").order_by("key")
+    items = [{"key": item.key, "outcome": item.outcome, "reason": item.reason} for item in told[:MOST_ITEMS_TOLD]]
+    return {"state": run.state, "reason": run.reason, **counts, "limit": run.counts.get("limit"), "items": items}
+
+
+def in_words(facts: dict[str, Any]) -> str:
+    """Return the result of a run as text."""
+    counts = {name: value for name, value in facts.items() if name not in ("items", "name", "source") and value != ""}
+    width = max(len(name) for name in counts)
+    lines = [f"{name:<{width}}  {value}" for name, value in counts.items() if value is not None]
+    lines += [f"{item['key']}: {item['outcome']}, {item['reason']}" for item in facts["items"]]
+    if facts["state"] == "unconfirmed":
+        lines.append(
+            gettext(
+                "A third of the source or more is gone, so nothing was archived. If that is right, run the command "
+                "again with --archive-lost."
+            )
+        )
+    return "\n".join(lines)

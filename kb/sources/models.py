@@ -1,0 +1,203 @@
+"""The tables of sources.
+
+Invariants, enforced by the database:
+- a source has at most one run that is under way or waits for a person;
+- an item's key occurs once per source, so that an address or a path never becomes two articles.
+
+An item lives as long as its source: it holds what the next run compares with. A run takes the items one by one
+(`run`, `state`), so that a run that was killed goes on where it was.
+"""
+
+from typing import Final
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from supportbot.accounts.constraints import SameWorkspace
+from supportbot.accounts.models import TenantModel
+
+
+class Source(TenantModel):
+    """A place from which articles are read."""
+
+    class Schedule(models.TextChoices):
+        NEVER = "never", _("Only on request")
+        HOURLY = "hourly", _("Every hour")
+        DAILY = "daily", _("Every day")
+        WEEKLY = "weekly", _("Every week")
+
+    name = models.CharField(max_length=120)
+    kind = models.CharField(max_length=20)  # a key of kb.sources.kinds
+    address = models.CharField(max_length=2000, blank=True)
+    collection = models.ForeignKey(
+        "kb.Collection", on_delete=models.RESTRICT, related_name="sources", db_constraint=False
+    )
+    # "" leaves it to the documents; otherwise all of them get these readers.
+    audience = models.CharField(max_length=10, blank=True)
+    publishes = models.BooleanField(default=True)  # otherwise new texts become drafts
+    config = models.JSONField(default=dict, blank=True)
+    memory = models.JSONField(default=dict, blank=True)
+    delay_seconds = models.FloatField(default=0.5)
+    allows_private = models.BooleanField(default=False)  # set by an operator's command alone
+    schedule = models.CharField(max_length=10, choices=Schedule, default=Schedule.NEVER)
+    due_at = models.DateTimeField(null=True, blank=True)  # of the next scheduled run
+    created_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, related_name="+", null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["id", "workspace"], name="kb_source_id_workspace"),
+            models.CheckConstraint(
+                condition=Q(schedule__in=["never", "hourly", "daily", "weekly"]), name="kb_source_schedule_known"
+            ),
+            SameWorkspace("collection", name="kb_source_same_workspace"),
+        ]
+        indexes = [models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="kb_source_due")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SourceRun(TenantModel):
+    """One reading of a source. `lease_until` names the worker's turn; without one, any worker may take the next."""
+
+    class Mode(models.TextChoices):
+        SYNC = "sync"
+        CHECK = "check"  # a dry run: reports, and stores nothing
+        RETRY = "retry"  # of single items
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        UNCONFIRMED = (
+            "unconfirmed"  # all is done except archiving what is gone, which is so much that a person must confirm
+        )
+        DONE = "done"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="runs", db_constraint=False)
+    mode = models.CharField(max_length=10, choices=Mode, default=Mode.SYNC)
+    state = models.CharField(max_length=12, choices=State, default=State.QUEUED)
+    reason = models.TextField(blank=True)
+    counts = models.JSONField(default=dict, blank=True)
+    is_listed = models.BooleanField(default=False)
+    asks_gates = models.BooleanField(default=False, db_default=False)  # what the gates refuse stays as it was
+    lease_until = models.DateTimeField(null=True, blank=True)
+    due_at = models.DateTimeField(null=True, blank=True)  # postponed until then: its site asked to wait
+    asked_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, related_name="+", null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["id", "workspace"], name="kb_sourcerun_id_workspace"),
+            models.UniqueConstraint(
+                fields=["source"],
+                condition=Q(state__in=["queued", "running", "unconfirmed"]),
+                name="kb_sourcerun_one_open",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["queued", "running", "unconfirmed", "done", "failed", "cancelled"]),
+                name="kb_sourcerun_state_known",
+            ),
+            SameWorkspace("source", name="kb_sourcerun_same_workspace"),
+        ]
+        indexes = [
+            models.Index(fields=["state"], condition=Q(state__in=["queued", "running"]), name="kb_sourcerun_under_way")
+        ]
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.state in (self.State.QUEUED, self.State.RUNNING)
+
+    @property
+    def is_open(self) -> bool:
+        return self.is_under_way or self.state == self.State.UNCONFIRMED
+
+
+class SourceItem(TenantModel):
+    """One page or file of a source, and what the latest run made of it."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("Queued")
+        READING = "reading", _("Reading")
+        CUTTING = "cutting", _("Splitting")
+        EMBEDDING = "embedding", _("Embedding")
+        READY = "ready", _("Ready")
+        UNCHANGED = "unchanged", _("Unchanged")
+        FAILED = "failed", _("Failed")
+        GONE = "gone", _("Gone")
+        LEFT_OUT = "left_out", _("Skipped")
+
+    class Outcome(models.TextChoices):
+        """What a run found; a dry run finds the same."""
+
+        NEW = "new", _("New")
+        CHANGED = "changed", _("Changed")
+        UNCHANGED = "unchanged", _("Unchanged")
+        GONE = "gone", _("Gone")
+        BROKEN = "broken", _("Failed to read")
+        LEFT_OUT = "left_out", _("Skipped")
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="items", db_constraint=False)
+    run = models.ForeignKey(SourceRun, on_delete=models.SET_NULL, related_name="items", null=True, blank=True)
+    key = models.CharField(max_length=2000)  # an address or a path
+    depth = models.PositiveSmallIntegerField(default=0)
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    outcome = models.CharField(max_length=10, choices=Outcome, blank=True)
+    reason = models.TextField(blank=True)  # in the workspace's language
+    title = models.CharField(max_length=300, blank=True)
+    tries = models.PositiveSmallIntegerField(default=0)  # in this run
+    etag = models.CharField(max_length=300, blank=True)
+    last_modified = models.CharField(max_length=100, blank=True)
+    content_hash = models.CharField(max_length=80, blank=True)
+    text_hash = models.CharField(max_length=64, blank=True)  # the same text under two addresses is published once
+    # What a dry run has fetched, compressed, with its facts: the run that publishes need not ask the site again.
+    held = models.BinaryField(null=True, blank=True)
+    held_facts = models.JSONField(default=dict, db_default={}, blank=True)
+    imported_at = models.DateTimeField(null=True, blank=True)
+    archived_at = models.DateTimeField(null=True, blank=True)  # it was gone; None again once it is back
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["depth", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["id", "workspace"], name="kb_sourceitem_id_workspace"),
+            models.UniqueConstraint(fields=["source", "key"], name="kb_sourceitem_key_once"),
+            SameWorkspace("source", name="kb_sourceitem_same_workspace"),
+        ]
+        indexes = [
+            models.Index(fields=["run", "state", "depth", "id"], name="kb_sourceitem_next"),
+            models.Index(fields=["source", "text_hash"], name="kb_sourceitem_text"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class SourceFile(TenantModel):
+    """An uploaded file. It is kept, so that a later release can read it again, and better."""
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="files", db_constraint=False)
+    path = models.CharField(max_length=400)
+    content = models.BinaryField()
+    size = models.PositiveIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["path"]
+        constraints = [
+            models.UniqueConstraint(fields=["source", "path"], name="kb_sourcefile_path_once"),
+            SameWorkspace("source", name="kb_sourcefile_same_workspace"),
+        ]
+
+    def __str__(self) -> str:
+        return self.path
+
+
+ACTIVE: Final = (SourceRun.State.QUEUED, SourceRun.State.RUNNING)
+OPEN: Final = (*ACTIVE, SourceRun.State.UNCONFIRMED)

@@ -1,0 +1,113 @@
+"""What a kind of source does: list what there is, fetch one item, read it.
+
+A new kind is a class with these three methods, and its line in `kinds.py`. Everything else is the engine's: states,
+resuming, comparing, publishing, archiving.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from kb.documents import Document, Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An item by its key: an address or a path. `depth` is its distance from the start."""
+
+    key: str
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the last run knew about an item."""
+
+    key: str
+    depth: int = 0
+    etag: str = ""
+    last_modified: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An item's content as a file. `name` tells its format, `facts` is for the kind's own `read`."""
+
+    file: Path
+    name: str
+    etag: str = ""
+    last_modified: str = ""
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The origin itself says that nothing has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The item is no longer there."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """The item is not one of the source's articles, but what it links to may be."""
+
+    reason: str
+    found: tuple[Place, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """The origin asks us to wait."""
+
+    wait: timedelta
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The documents of an item, and the items it links to."""
+
+    items: list[Document | Failure]
+    found: tuple[Place, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A source as its kind sees it. `memory` may be changed; it is stored after each turn."""
+
+    source_id: Any
+    address: str
+    config: dict[str, Any]
+    memory: dict[str, Any]
+    delay_seconds: float = 0.0
+    allows_private: bool = False
+
+
+class Kind(Protocol):
+    # The listing is all there is: a known item that is not in it is gone. Otherwise every known item is fetched.
+    is_complete: bool
+    # A person removed what is missing: no loss is too large.
+    is_deliberate: bool
+    # Fetching is a burden on others: what a dry run has fetched is kept for the next run.
+    is_remote: bool
+
+    def __init__(self, origin: Origin) -> None: ...
+
+    def places(self) -> Iterable[Place]:
+        """Return where to begin. Raises SourceUnreadable or Unreadable if the source cannot be read at all."""
+
+    def wants(self, key: str) -> bool:
+        """Return whether a known item still belongs to the source, by its settings."""
+
+    def fetch(self, known: Known, folder: Path) -> Fetched | Unchanged | Gone | LeftOut | Later:
+        """Bring one item's content into `folder`. Raises Unreadable."""
+
+    def read(self, known: Known, fetched: Fetched) -> Read | LeftOut:
+        """Return what the content holds. Raises InvalidDocument."""

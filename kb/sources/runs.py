@@ -1,0 +1,165 @@
+"""Runs of sources: starting and cancelling one, and what a person decides about it.
+
+A run is a row; workers take turns at it (`kb.sources.sync`). Nobody waits for a broker: a tick finds what is due.
+"""
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+from django.utils.timezone import now
+
+from kb.collections import check_may_write
+from kb.models import Article, State
+from kb.revisions import archive_articles, lock_articles
+from kb.sources.errors import NothingToConfirm, SourceBusy, SourceMissing
+from kb.sources.models import ACTIVE, Source, SourceItem, SourceRun
+from supportbot.accounts.models import User
+from supportbot.accounts.scope import across_workspaces, workspace_scope
+
+Mode = SourceRun.Mode
+RunState = SourceRun.State
+ItemState = SourceItem.State
+Outcome = SourceItem.Outcome
+EVERY: Final = {
+    Source.Schedule.HOURLY: timedelta(hours=1),
+    Source.Schedule.DAILY: timedelta(days=1),
+    Source.Schedule.WEEKLY: timedelta(weeks=1),
+}
+ARCHIVED_AT_ONCE: Final = 200
+KEPT_RUNS: Final = 20
+DUE_AT_ONCE: Final = 100
+
+
+def source_with_id(source_id: UUID) -> Source:
+    """Return a source of this workspace; raises SourceMissing."""
+    source = Source.objects.select_related("collection").filter(pk=source_id).first()
+    if source is None:
+        raise SourceMissing
+    return source
+
+
+@transaction.atomic
+def begin(source: Source, mode: str = Mode.SYNC, *, person: User | None = None, asks_gates: bool = False) -> SourceRun:
+    """Begin a run; a worker takes it within seconds. Raises SourceBusy if one is under way.
+
+    If it asks the gates, what they refuse stays as it was.
+
+    A question about a loss that nobody has answered is dropped: the new run asks it again.
+    """
+    SourceRun.objects.filter(source=source, state=RunState.UNCONFIRMED).update(state=RunState.CANCELLED, ended_at=now())
+    try:
+        with transaction.atomic():
+            run: SourceRun = SourceRun.objects.create(source=source, mode=mode, asked_by=person, asks_gates=asks_gates)
+    except IntegrityError as error:
+        raise SourceBusy() from error
+    if mode == Mode.SYNC:  # its schedule begins with the first: nothing is published before somebody has said so
+        Source.objects.filter(pk=source.pk).update(due_at=next_due(source.schedule, now()))
+    old = SourceRun.objects.filter(source=source).order_by("-id").values_list("pk", flat=True)[KEPT_RUNS:]
+    SourceRun.objects.filter(pk__in=list(old)).delete()
+    return run
+
+
+@transaction.atomic
+def retry(item_id: UUID, *, person: User | None = None) -> SourceRun:
+    """Read one item again, in a run of its own. Raises SourceMissing or SourceBusy."""
+    item = SourceItem.objects.select_related("source__collection").filter(pk=item_id).first()
+    if item is None:
+        raise SourceMissing
+    check_may_write(person, item.source.collection)
+    run = begin(item.source, Mode.RETRY, person=person)
+    SourceRun.objects.filter(pk=run.pk).update(is_listed=True)
+    # Without its hash it is read whole, whatever its origin says about changes.
+    SourceItem.objects.filter(pk=item.pk).update(
+        run=run, state=ItemState.QUEUED, outcome="", reason="", tries=0, content_hash="", etag="", last_modified=""
+    )
+    return run
+
+
+def cancel(source: Source) -> bool:
+    """Stop a run after the current item; return whether there was one. What has been read is kept."""
+    under_way = SourceRun.objects.filter(source=source, state__in=ACTIVE)
+    return bool(under_way.update(state=RunState.CANCELLED, ended_at=now(), lease_until=None))
+
+
+@transaction.atomic
+def confirm_loss(source: Source) -> int:
+    """Archive what is gone, after a person has confirmed it; return the number of articles.
+
+    Raises NothingToConfirm if no run waits for that any more.
+    """
+    run = SourceRun.objects.select_for_update(no_key=True).filter(source=source, state=RunState.UNCONFIRMED).first()
+    if run is None:
+        raise NothingToConfirm()
+    count = archive_lost(lost_in(run))
+    end(run, RunState.DONE)
+    return count
+
+
+@transaction.atomic
+def keep_lost(source: Source) -> None:
+    """Keep the articles whose origin is gone; the next run asks again if it still is. Raises NothingToConfirm."""
+    run = SourceRun.objects.select_for_update(no_key=True).filter(source=source, state=RunState.UNCONFIRMED).first()
+    if run is None:
+        raise NothingToConfirm()
+    lost_in(run).update(state=ItemState.READY, outcome="")
+    end(run, RunState.DONE)
+
+
+def lost_in(run: SourceRun) -> QuerySet[SourceItem]:
+    """Return the items that a run found gone and whose articles are still there."""
+    return SourceItem.objects.filter(run=run, outcome=Outcome.GONE, imported_at__isnull=False, archived_at=None)
+
+
+def archive_lost(items: QuerySet[SourceItem]) -> int:
+    """Archive the articles of items that have vanished, and remember it: they come back if their origin does."""
+    ids = list(items.values_list("pk", flat=True))
+    count = archive_where(Q(source_item__in=ids))
+    SourceItem.objects.filter(pk__in=ids).update(archived_at=now())
+    return count
+
+
+def archive_where(which: Q) -> int:
+    """Archive articles; return how many were not archived before."""
+    rows = Article.objects.filter(which).exclude(state=State.ARCHIVED).order_by("id")
+    ids = list(rows.values_list("pk", flat=True))
+    for begin_at in range(0, len(ids), ARCHIVED_AT_ONCE):
+        articles = lock_articles(Q(pk__in=ids[begin_at : begin_at + ARCHIVED_AT_ONCE]))
+        archive_articles([article for article in articles if article.state != State.ARCHIVED])
+    return len(ids)
+
+
+def end(run: SourceRun, state: str, *, reason: str = "") -> bool:
+    """Settle a run that is still open, and plan the source's next one; return whether it was open."""
+    run_is_open = SourceRun.objects.filter(pk=run.pk, state__in=(*ACTIVE, RunState.UNCONFIRMED))
+    is_ended = bool(
+        run_is_open.update(state=state, reason=reason, counts=run.counts, lease_until=None, due_at=None, ended_at=now())
+    )
+    run.state, run.reason = state, reason
+    return is_ended
+
+
+def next_due(schedule: str, moment: datetime) -> datetime | None:
+    every = EVERY.get(Source.Schedule(schedule))
+    return moment + every if every else None
+
+
+def begin_scheduled() -> int:
+    """Begin the runs that are due by their schedules, in all workspaces; return how many.
+
+    A source that is still being read waits for its next turn: it is not read twice in a row.
+    """
+    moment, count = now(), 0
+    with across_workspaces("sources that are due"):
+        due = list(Source.objects.filter(due_at__lte=moment).order_by("due_at")[:DUE_AT_ONCE])
+    for source in due:
+        with workspace_scope(source.workspace_pk):
+            planned = Source.objects.filter(pk=source.pk, due_at=source.due_at)
+            if planned.update(due_at=next_due(source.schedule, moment)):
+                with suppress(SourceBusy):
+                    begin(source)
+                    count += 1
+    return count

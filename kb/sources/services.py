@@ -1,0 +1,291 @@
+"""Adding, changing and deleting sources."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils.timezone import now
+from django.utils.translation import gettext
+
+from kb.collections import DEFAULT_NAME, check_may_write, collection_named
+from kb.errors import InvalidDocument
+from kb.importing.loaders.confinement import unpacked
+from kb.models import Article, Audience, Collection, State
+from kb.ports import audit
+from kb.sources.errors import InvalidSource
+from kb.sources.kinds import FOLDER, KINDS, SITE, UPLOADS
+from kb.sources.models import Source, SourceFile, SourceItem, SourceRun
+from kb.sources.runs import archive_where, cancel, next_due
+from kb.sources.storing import COMPARED
+from kb.sources.sync import MAX_ITEMS
+from kb.sources.web.site import MAX_DEPTH
+from kb.sources.web.urls import one_spelling
+from supportbot.accounts.models import User
+from supportbot.outbound.targets import address_problem
+
+MAX_DELAY: Final = 60.0
+MAX_PATTERNS: Final = 50
+MAX_PATTERN_CHARACTERS: Final = 300
+MAX_NAME_CHARACTERS: Final = 120
+MAX_FILE_BYTES: Final = 20 * 1024 * 1024
+MAX_FILES: Final = 5_000
+PATTERNS: Final = ("sections", "include", "exclude")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """The settings that a person entered for a source, not validated yet; None leaves a field as it is."""
+
+    name: str | None = None
+    address: str | None = None
+    collection: str | None = None
+    audience: str | None = None
+    publishes: bool | None = None
+    schedule: str | None = None
+    delay_seconds: float | None = None
+    allows_private: bool | None = None
+    depth: int | None = None
+    most: int | None = None
+    robots: bool | None = None
+    sections: Sequence[str] | None = None
+    include: Sequence[str] | None = None
+    exclude: Sequence[str] | None = None
+
+
+@transaction.atomic
+def add_source(kind: str, wish: Wish, *, person: User | None = None) -> Source:
+    """Create a source; nothing is read yet. Raises InvalidSource, or NotAllowed for a collection of others."""
+    source = Source(kind=kind, created_by=person)
+    source.name = _free_name(wish.name or _name_of(kind, wish.address or ""))
+    _apply(source, wish, person)
+    source.save(force_insert=True)
+    _audit("source.added", source, person)
+    return source
+
+
+@transaction.atomic
+def change_source(source: Source, wish: Wish, *, person: User | None = None) -> Source:
+    """Change a source's settings; its next run reads everything again if they matter to its articles."""
+    check_may_write(person, source.collection)
+    before = (source.collection_id, source.audience, source.publishes)
+    _apply(source, wish, person)
+    source.save()
+    if (source.collection_id, source.audience, source.publishes) != before:
+        SourceItem.objects.filter(source=source).update(**dict.fromkeys(COMPARED, ""))
+    _audit("source.changed", source, person)
+    return source
+
+
+@transaction.atomic
+def delete_source(source: Source, *, archives: bool, person: User | None = None) -> int:
+    """Delete a source; its articles are archived, or stay as if they had been written here. Return their number."""
+    check_may_write(person, source.collection)
+    cancel(source)
+    articles = Article.objects.filter(source_item__source=source)
+    count = archive_where(Q(source_item__source=source)) if archives else articles.exclude(state=State.ARCHIVED).count()
+    articles.update(source_item=None)
+    _audit("source.deleted", source, person, articles=count, archived=archives)
+    SourceRun.objects.filter(source=source).delete()
+    source.delete()
+    return count
+
+
+# --- Uploaded files
+
+
+@transaction.atomic
+def add_files(source: Source, files: Iterable[tuple[str, bytes]], *, person: User | None = None) -> list[str]:
+    """Store uploaded files, those in a zip one by one; a file of the same path is replaced.
+
+    Returns what is wrong with files that were not stored. Raises InvalidSource for a source of another kind.
+    """
+    check_may_write(person, source.collection)
+    if source.kind != UPLOADS:
+        raise InvalidSource(gettext("Files cannot be added to this source. Add a source for uploaded files instead."))
+    problems: list[str] = []
+    for path, content in files:
+        for name, inner, problem in _unpacked(path, content):
+            problem = problem or _file_problem(name, inner)
+            if problem:
+                problems.append(f"{name[:200]}: {problem}")
+            elif SourceFile.objects.filter(source=source).count() >= MAX_FILES:
+                problems.append(
+                    gettext("A source can hold at most {most} files. Add another source.").format(most=MAX_FILES)
+                )
+                return problems
+            else:
+                facts = {"content": inner, "size": len(inner)}
+                SourceFile.objects.update_or_create(source=source, path=name, defaults=facts)
+    return problems
+
+
+def remove_file(source: Source, path: str, *, person: User | None = None) -> bool:
+    """Remove a file; the next run archives its articles. Return whether it was there."""
+    check_may_write(person, source.collection)
+    return bool(SourceFile.objects.filter(source=source, path=path).delete()[0])
+
+
+def _unpacked(path: str, content: bytes) -> Iterable[tuple[str, bytes, str]]:
+    if not path.lower().endswith(".zip"):
+        return [(path, content, "")]
+    found: list[tuple[str, bytes, str]] = []
+    with TemporaryDirectory(prefix="supportbot-upload-") as folder:
+        file = Path(folder, "upload.zip")
+        file.write_bytes(content)
+        inside = Path(folder, "inside")
+        inside.mkdir()
+        try:
+            with closing(unpacked(file, inside)) as entries:
+                for name, copy, problem in entries:
+                    if _is_wanted(name):
+                        found.append((name, copy.read_bytes() if copy else b"", problem))
+        except InvalidDocument as error:
+            return [(path, b"", error.message)]
+    return found
+
+
+def _is_wanted(name: str) -> bool:
+    # macOS adds a folder with the other halves of its files.
+    return not any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
+
+
+def _file_problem(path: str, content: bytes) -> str:
+    parts = PurePosixPath(path.replace("\\", "/")).parts
+    is_plain = path.isprintable() and 0 < len(path) <= 400 and not path.startswith("/") and ".." not in parts
+    if not is_plain or any(part.startswith(".") for part in parts):
+        return gettext("The file name cannot be used. Choose a shorter, simpler one.")
+    if len(content) > MAX_FILE_BYTES:
+        return gettext("The file is larger than {megabytes} MB. Split it.").format(megabytes=MAX_FILE_BYTES // 2**20)
+    return ""
+
+
+# --- Validation
+
+
+def _apply(source: Source, wish: Wish, person: User | None) -> None:
+    problems: dict[str, list[str]] = {}
+    if wish.name is not None and wish.name.strip():
+        source.name = " ".join(wish.name.split())[:MAX_NAME_CHARACTERS]
+    if wish.allows_private is not None:
+        source.allows_private = wish.allows_private
+    if wish.address is not None or source._state.adding:
+        source.address, problem = _address(source, wish.address or "")
+        _note(problems, "address", problem)
+    _apply_place(source, wish, person, problems)
+    _apply_pace(source, wish, problems)
+    source.config = {**source.config, **_config(wish, problems)}
+    if problems:
+        raise InvalidSource(fields=problems)
+    check_may_write(person, source.collection)
+
+
+def _apply_place(source: Source, wish: Wish, person: User | None, problems: dict[str, list[str]]) -> None:
+    if wish.audience is not None:
+        source.audience = wish.audience
+        is_known = wish.audience in ("", *Audience.values)
+        _note(problems, "audience", "" if is_known else gettext("Choose the readers from the list."))
+    if wish.publishes is not None:
+        source.publishes = wish.publishes
+    if wish.collection is not None or source._state.adding:
+        source.collection = _collection(wish.collection or DEFAULT_NAME, problems) or source.collection
+
+
+def _collection(name: str, problems: dict[str, list[str]]) -> Collection | None:
+    try:
+        return collection_named(name)
+    except InvalidDocument as error:
+        _note(problems, "collection", error.message)
+        return None
+
+
+def _apply_pace(source: Source, wish: Wish, problems: dict[str, list[str]]) -> None:
+    if wish.schedule is not None and wish.schedule not in Source.Schedule.values:
+        _note(problems, "schedule", gettext("Choose from the list how often to read the source."))
+    elif wish.schedule is not None and wish.schedule != source.schedule:
+        is_begun = SourceItem.objects.filter(source=source, imported_at__isnull=False).exists()
+        source.schedule, source.due_at = wish.schedule, next_due(wish.schedule, now()) if is_begun else None
+    if wish.delay_seconds is not None:
+        is_fine = math.isfinite(wish.delay_seconds) and 0 <= wish.delay_seconds <= MAX_DELAY
+        source.delay_seconds = wish.delay_seconds if is_fine else source.delay_seconds
+        told = gettext("Choose a pause between 0 and {most} seconds.").format(most=int(MAX_DELAY))
+        _note(problems, "delay_seconds", "" if is_fine else told)
+
+
+def _config(wish: Wish, problems: dict[str, list[str]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value, most in (("depth", wish.depth, MAX_DEPTH * 2), ("most", wish.most, MAX_ITEMS)):
+        if value is None:
+            continue
+        found[name] = value
+        told = gettext("Choose a number between 1 and {most}.").format(most=most)
+        _note(problems, name, "" if 1 <= value <= most else told)
+    if wish.robots is not None:
+        found["robots"] = wish.robots
+    for name in PATTERNS:
+        if (patterns := getattr(wish, name)) is not None:
+            found[name] = [pattern.strip() for pattern in patterns if pattern.strip()]
+            is_fine = len(found[name]) <= MAX_PATTERNS and all(
+                len(one) <= MAX_PATTERN_CHARACTERS for one in found[name]
+            )
+            _note(
+                problems,
+                name,
+                ""
+                if is_fine
+                else gettext("There are too many patterns, or some are too long. Use fewer or shorter ones."),
+            )
+    return found
+
+
+def _address(source: Source, typed: str) -> tuple[str, str]:
+    """Return a source's address, and what is wrong with it."""
+    if source.kind == FOLDER:
+        path = Path(typed).expanduser()
+        told = gettext("This file or folder does not exist. Check the path.")
+        return str(path.resolve()), "" if path.exists() and typed else told
+    if source.kind != SITE:
+        return "", "" if source.kind in KINDS else gettext("This kind of source is unknown.")
+    text = typed.strip()
+    if text and "://" not in text:
+        text = f"https://{text}"
+    url = one_spelling(text)
+    if not url:
+        return text[:2000], gettext("Enter a web address such as https://help.example.com.")
+    return url, "" if source.allows_private else _call_problem(url)
+
+
+def _call_problem(url: str) -> str:
+    problem = address_problem(url)
+    return gettext("It cannot be read: {problem}.").format(problem=problem) if problem else ""
+
+
+def _name_of(kind: str, address: str) -> str:
+    if kind == SITE:
+        parts = urlsplit(address if "://" in address else f"https://{address}")
+        return f"{parts.netloc}{parts.path.rstrip('/')}"
+    return PurePosixPath(address).name if kind == FOLDER else gettext("Files")
+
+
+def _free_name(wanted: str) -> str:
+    """Return the name, with a number if another source has it."""
+    name = " ".join(wanted.split())[: MAX_NAME_CHARACTERS - 5] or gettext("Source")
+    taken = set(Source.objects.filter(name__startswith=name).values_list("name", flat=True))
+    names = (name if number == 1 else f"{name} {number}" for number in range(1, len(taken) + 2))
+    return next(one for one in names if one not in taken)
+
+
+def _note(problems: dict[str, list[str]], field: str, problem: str) -> None:
+    if problem:
+        problems[field] = [problem]
+
+
+def _audit(event: str, source: Source, person: User | None, **facts: Any) -> None:
+    told: Mapping[str, Any] = {"source": source.name, "kind": source.kind, "address": source.address[:500], **facts}
+    audit(event, actor=f"user:{person.pk}" if person else "command", private=source.allows_private, **told)

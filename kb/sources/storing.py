@@ -1,0 +1,193 @@
+"""Storing what was read from an item: its articles and its state, in one transaction."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils.timezone import now
+from django.utils.translation import gettext
+
+from kb.documents import Document, Failure
+from kb.errors import GatesRefuse, InvalidDocument
+from kb.importing.importer import ImportReport, import_documents, import_drafts, preview_import
+from kb.models import Article, State
+from kb.ports import refusals
+from kb.sources.models import Source, SourceItem
+from kb.sources.ports import Read
+from kb.sources.runs import archive_where
+
+# Raised when reading gets better: then everything is read again once, and embedded only where its text has changed.
+READERS: Final = "2"
+COMPARED: Final = ("content_hash", "text_hash", "etag", "last_modified")
+MOST_TOLD: Final = 5  # reasons of one item
+ItemState, Outcome = SourceItem.State, SourceItem.Outcome
+
+
+def digest_of(file: Path) -> str:
+    """Return a value that differs if the content has changed."""
+    with file.open("rb") as stream:
+        return f"{READERS}:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+
+
+def is_of_this_release(digest: str) -> bool:
+    """Return whether the readers of this release made what was stored; "" if nothing was."""
+    return not digest or digest.startswith(f"{READERS}:")
+
+
+def settle(item: SourceItem, state: str, outcome: str, reason: str = "", **facts: Any) -> None:
+    """Record what became of an item."""
+    SourceItem.objects.filter(pk=item.pk).update(state=state, outcome=outcome, reason=reason, updated_at=now(), **facts)
+
+
+def store(
+    source: Source, item: SourceItem, read: Read, facts: dict[str, Any], *, is_check: bool, asks_gates: bool = False
+) -> list[UUID]:
+    """Store an item's documents and return the ids of its articles; a dry run only notes what would happen.
+
+    Raises InvalidDocument if there is nothing that can be stored, GatesRefuse if the gates are asked and refuse it.
+    """
+    documents = [document for document in read.items if isinstance(document, Document)]
+    failures = [failure for failure in read.items if isinstance(failure, Failure)]
+    if not documents:
+        raise InvalidDocument(_told(failures) or gettext("It has no text."))
+    text_hash = _text_hash(documents)
+    is_here = item.imported_at is not None and item.archived_at is None
+    if is_here and text_hash == item.text_hash:  # only its frame has changed; an editor's own words stay
+        settle(item, ItemState.UNCHANGED, Outcome.UNCHANGED, **({} if is_check else facts))
+        return []
+    if (twin := _twin(source, item, text_hash)) is not None:
+        _leave_out(item, gettext("It has the same text as {url}").format(url=twin), is_check=is_check)
+        return []
+    if asks_gates and source.publishes and not is_check:
+        _ask_gates(source, _ours(source, item, documents)[0])
+    with transaction.atomic():
+        wanted, refused = _ours(source, item, documents)
+        report = _imported(source, [*wanted, *refused], is_check=is_check)
+        vanished = [] if is_check else _link(source, item, wanted, report)
+        told = _told([*failures, *refused], report)
+        outcome = _outcome(item, report, has_vanished=bool(vanished))
+        if outcome == Outcome.BROKEN:
+            settle(item, ItemState.FAILED, outcome, told, title=documents[0].wording.title)
+            return []
+        more = {} if is_check else {**facts, "imported_at": item.imported_at or now(), "archived_at": None}
+        if not (is_check and item.imported_at):
+            more["text_hash"] = text_hash
+        is_still = outcome == Outcome.UNCHANGED
+        state = ItemState.UNCHANGED if is_still else ItemState.READY if is_check else ItemState.EMBEDDING
+        title = documents[0].wording.title if len(documents) == 1 else ""
+        settle(item, state, outcome, told, title=title, **more)
+        return report.article_ids
+
+
+def _ask_gates(source: Source, documents: Sequence[Document]) -> None:
+    wordings = {document.external_id: (document.wording, document.locale or "") for document in documents}
+    cases = refusals(lambda: import_documents(documents, collection=source.collection.name), wordings)
+    if cases:
+        raise GatesRefuse(cases)
+
+
+def _imported(source: Source, items: Sequence[Document | Failure], *, is_check: bool) -> ImportReport:
+    if is_check:
+        return preview_import(items, collection=source.collection.name)
+    store_all = import_documents if source.publishes else import_drafts
+    return store_all(items, collection=source.collection.name)
+
+
+def _ours(source: Source, item: SourceItem, documents: Sequence[Document]) -> tuple[list[Document], list[Failure]]:
+    """Return the documents that this item may write, and why it may not write the others."""
+    ids = [document.external_id for document in documents]
+    rows = Article.objects.filter(external_id__in=ids).select_related("source_item")
+    known = {article.external_id: article for article in rows}
+    wanted: list[Document] = []
+    refused: list[Failure] = []
+    for document in documents:
+        problem = _problem(source, item, known.get(document.external_id))
+        if problem:
+            refused.append(Failure(document.origin, problem))
+        else:
+            wanted.append(replace(document, audience=source.audience or document.audience))
+    return wanted, refused
+
+
+def _problem(source: Source, item: SourceItem, article: Article | None) -> str:
+    if article is None:
+        return ""
+    owner = article.source_item
+    if owner is not None and owner.pk != item.pk and owner.source_id != source.pk:
+        return gettext("The article “{id}” already comes from another source.").format(id=article.external_id)
+    if owner is not None and owner.pk != item.pk and owner.archived_at is None and owner.state != ItemState.GONE:
+        return gettext("{path} already has the id “{id}”. Use another id for one of them.").format(
+            path=owner.key, id=article.external_id
+        )
+    if owner is None and article.collection_id != source.collection_id:
+        return gettext("An article in the collection {name} already has the id “{id}”.").format(
+            name=article.collection.name, id=article.external_id
+        )
+    is_ours = owner is not None and owner.pk == item.pk
+    if is_ours and article.state == State.ARCHIVED and item.archived_at is None:
+        return gettext("The article was archived here. Publish it to have it updated again.")
+    return ""
+
+
+def _link(source: Source, item: SourceItem, documents: Sequence[Document], report: ImportReport) -> list[UUID]:
+    """Tie the articles to their item; archive those that the item no longer holds, and return their ids."""
+    places = {document.external_id: document.origin or item.key for document in documents}
+    articles = list(Article.objects.filter(pk__in=report.article_ids))
+    for article in articles:
+        article.source_item, article.origin = item, _origin(source, places.get(article.external_id, item.key))
+    Article.objects.bulk_update(articles, ["source_item", "origin"], batch_size=200)
+    rows = Article.objects.filter(source_item=item).exclude(pk__in=report.article_ids).exclude(state=State.ARCHIVED)
+    gone = list(rows.exclude(external_id__in=places).values_list("pk", flat=True))
+    archive_where(Q(pk__in=gone))
+    return gone
+
+
+def _origin(source: Source, place: str) -> str:
+    return place[:2000] if place.startswith(("http://", "https://")) else f"{source.name}: {place}"[:2000]
+
+
+def _outcome(item: SourceItem, report: ImportReport, *, has_vanished: bool) -> str:
+    if not report.count("new") + report.count("updated") + report.count("unchanged"):
+        return Outcome.BROKEN
+    if report.count("new") and item.imported_at is None:
+        return Outcome.NEW
+    is_changed = report.count("new") or report.count("updated") or has_vanished or item.archived_at is not None
+    return Outcome.CHANGED if is_changed else Outcome.UNCHANGED
+
+
+def _twin(source: Source, item: SourceItem, text_hash: str) -> str | None:
+    """Return the key of another item of the source with the same text, if that is the one to keep."""
+    others = SourceItem.objects.filter(source=source, text_hash=text_hash).exclude(pk=item.pk)
+    alive = others.filter(Q(outcome__in=(Outcome.NEW, Outcome.CHANGED, Outcome.UNCHANGED)) | Q(state=ItemState.QUEUED))
+    # The older one stays.
+    twin = alive.filter(Q(imported_at__isnull=False) | Q(run=item.run)).order_by("imported_at", "id").first()
+    if twin is None or (item.imported_at is not None and (twin.imported_at or now()) > item.imported_at):
+        return None
+    return str(twin.key)
+
+
+def _leave_out(item: SourceItem, reason: str, *, is_check: bool) -> None:
+    is_here = item.imported_at is not None and item.archived_at is None
+    state, outcome = (ItemState.GONE, Outcome.GONE) if is_here else (ItemState.LEFT_OUT, Outcome.LEFT_OUT)
+    settle(item, state, outcome, reason, **({} if is_check else dict.fromkeys(COMPARED, "")))
+
+
+def _text_hash(documents: Sequence[Document]) -> str:
+    digest = hashlib.sha256()
+    for document in documents:
+        metadata = (document.locale, document.audience, document.category, document.state)
+        digest.update(f"{document.wording.title}\0{document.wording.body.strip()}\0{metadata}\0".encode())
+    return digest.hexdigest()
+
+
+def _told(failures: Sequence[Failure], report: ImportReport | None = None) -> str:
+    """Return reasons and notes in a few lines."""
+    notes = [note for item in report.items for note in item.notes] if report else []
+    lines = list(dict.fromkeys([*(failure.message for failure in failures), *notes]))
+    more = len(lines) - MOST_TOLD
+    return "\n".join([*lines[:MOST_TOLD], *([f"… +{more}"] if more > 0 else [])])

@@ -1,0 +1,411 @@
+"""The engine: reads a source item by item, and publishes what is new or has changed.
+
+Invariants:
+- whoever works on a run holds its lease. A worker that dies leaves it to the next one, which goes on with the items
+  that are still queued, and with the one in work;
+- an item's articles and its state are written in one transaction, so nothing is published twice;
+- what vanished is archived at the end only, and not without a person if it is a third of the source or more;
+- one item that cannot be read is a row with a reason, and holds up no other.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Count, F, Q, QuerySet
+from django.utils.timezone import now
+from django.utils.translation import gettext, override
+
+from kb.errors import KnowledgeError
+from kb.indexing.index import sync_articles
+from kb.models import Article
+from kb.sources import runs
+from kb.sources.errors import SourceUnreadable, TooBusy, Unreachable, Unreadable
+from kb.sources.holding import drop_held, hold, taken
+from kb.sources.kinds import KINDS
+from kb.sources.models import ACTIVE, Source, SourceItem, SourceRun
+from kb.sources.ports import Fetched, Gone, Kind, Known, Later, LeftOut, Origin, Place, Unchanged
+from kb.sources.storing import COMPARED, digest_of, is_of_this_release, settle, store
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.team_language import team_language
+
+
+class LeaseLost(Exception):
+    """The run was cancelled, or another worker has it: nothing more may be written for it."""
+
+
+logger = logging.getLogger(__name__)
+Mode, RunState, ItemState, Outcome = runs.Mode, runs.RunState, runs.ItemState, runs.Outcome
+IN_WORK: Final = (ItemState.READING, ItemState.CUTTING)
+TURN_SECONDS: Final = 30.0  # then another source has its turn
+LEASE: Final = timedelta(seconds=90)  # longer than fetching an item
+LONG_LEASE: Final = timedelta(minutes=6)  # longer than a confined process may read
+RESTED: Final = timedelta(seconds=5)  # after an unexpected failure
+MOST_TURNS: Final = 2  # at the same time, of the worker's eight threads
+MOST_TRIES: Final = 4  # of one item: a file that kills its worker each time is given up
+MOST_SILENT: Final = 8  # items in a row without an answer: the site is down
+MOST_PATIENCE: Final = timedelta(days=1)  # with a site that never lets itself be read
+MAX_ITEMS: Final = 10_000
+EMBEDDED_AT_ONCE: Final = 20
+LISTED_AT_ONCE: Final = 500
+FORGOTTEN_AFTER: Final = timedelta(days=30)  # until then an address that is gone is checked again
+LOST_SHARE: Final = 3  # a third
+
+
+def runs_to_serve() -> list[tuple[UUID, UUID]]:
+    """Return (workspace, run) of those that wait for a worker, the oldest first, as many as may be served now."""
+    moment = now()
+    with across_workspaces("runs of sources that are due"):
+        active = SourceRun.objects.filter(state__in=ACTIVE)
+        busy = active.filter(lease_until__gt=moment).count()
+        free = active.filter(_is_free(moment)).order_by(F("lease_until").asc(nulls_first=True), "id")
+        return list(free.values_list("workspace_id", "id")[: max(0, MOST_TURNS - busy)])
+
+
+def _is_free(moment: datetime) -> Q:
+    return Q(Q(lease_until=None) | Q(lease_until__lte=moment), Q(due_at=None) | Q(due_at__lte=moment))
+
+
+def serve(workspace_id: UUID, run_id: UUID) -> bool:
+    """Take one turn at a run; return False if another worker has it, or it is over or put off."""
+    with workspace_scope(workspace_id), override(team_language(Workspace.objects.get(pk=workspace_id).locale[:2])):
+        run = _take(run_id)
+        if run is None:
+            return False
+        turn = Turn(run)
+        try:
+            return turn.work()
+        except Exception:  # the turn's edge: the item in work, or the listing, is tried again, and then given up
+            logger.exception("kb: a turn of %s failed", run_id)
+            return turn.stumble()
+
+
+def _take(run_id: UUID) -> SourceRun | None:
+    moment = now()
+    free = SourceRun.objects.filter(_is_free(moment), pk=run_id, state__in=ACTIVE)
+    if not free.update(state=RunState.RUNNING, lease_until=moment + LEASE, due_at=None):
+        return None
+    return SourceRun.objects.select_related("source__collection").get(pk=run_id)
+
+
+class Turn:
+    """One worker's turn at a run whose lease it holds."""
+
+    def __init__(self, run: SourceRun) -> None:
+        self.run = run
+        self.source: Source = run.source
+        self.kind: Kind = kind_of(self.source)
+        self._to_embed: list[UUID] = []
+        self._silent = 0
+
+    def work(self) -> bool:
+        """Read items until the turn is over; return whether more is left to do now."""
+        try:
+            return self._work(ends_at=time.monotonic() + TURN_SECONDS)
+        except LeaseLost:
+            return False
+        except TooBusy as error:
+            return self._put_off(error)
+        except SourceUnreadable as error:
+            self._embed()
+            self._end(RunState.FAILED, error.message)
+            return False
+        finally:
+            Source.objects.filter(pk=self.source.pk).update(memory=self.source.memory)
+
+    def _work(self, *, ends_at: float) -> bool:
+        if not self.run.is_listed:
+            self._list()
+        self._items().filter(state__in=IN_WORK).update(state=ItemState.QUEUED)
+        while time.monotonic() < ends_at:
+            item = self._items().filter(state=ItemState.QUEUED).order_by("depth", "id").first()
+            if item is None:
+                self._finish()
+                return False
+            self._extend(LEASE)
+            if (wait := self._one(item)) is not None:
+                self._embed()
+                return self.release(until=wait)
+        self._embed()
+        return self.release()
+
+    def stumble(self) -> bool:
+        """Rest after an unexpected failure; one that has nothing to do with an item ends the run in the end."""
+        if self._items().filter(state__in=IN_WORK).exists():
+            return self.release(until=RESTED)
+        failures = self.run.counts.get("stumbled", 0) + 1
+        self.run.counts["stumbled"] = failures
+        if failures >= MOST_TRIES:
+            self._end(RunState.FAILED, gettext("Several attempts failed."))
+            return False
+        SourceRun.objects.filter(pk=self.run.pk).update(counts=self.run.counts)
+        return self.release(until=RESTED * 4**failures)
+
+    def _put_off(self, error: TooBusy) -> bool:
+        if now() - self.run.created_at > MOST_PATIENCE:
+            self._end(RunState.FAILED, error.message)
+            return False
+        return self.release(until=error.wait)
+
+    def _end(self, state: str, reason: str = "") -> None:
+        self.run.counts |= counts_of(self.run)
+        runs.end(self.run, state, reason=reason)
+
+    def _items(self) -> QuerySet[SourceItem]:
+        return SourceItem.objects.filter(run=self.run)
+
+    def _extend(self, lease: timedelta) -> None:
+        mine = SourceRun.objects.filter(pk=self.run.pk, state=RunState.RUNNING, lease_until=self.run.lease_until)
+        self.run.lease_until = now() + lease
+        if not mine.update(lease_until=self.run.lease_until):
+            raise LeaseLost
+
+    def release(self, *, until: timedelta | None = None) -> bool:
+        mine = SourceRun.objects.filter(pk=self.run.pk, state=RunState.RUNNING, lease_until=self.run.lease_until)
+        mine.update(lease_until=None, due_at=now() + until if until else None)
+        return until is None
+
+    # --- Listing
+
+    def _list(self) -> None:
+        """Queue what there is, and what is known already unless the listing is complete."""
+        try:
+            for places in _batches(self._patiently(self.kind.places())):
+                self.add(places)
+        except Unreadable as error:
+            raise SourceUnreadable(error.message) from error
+        if not self.kind.is_complete:
+            self._queue_known()
+        self.run.is_listed = True
+        SourceRun.objects.filter(pk=self.run.pk).update(is_listed=True)
+
+    def _patiently(self, places: Iterable[Place]) -> Iterator[Place]:
+        """Yield the places, and keep the lease meanwhile: a site's sitemaps may take minutes."""
+        self._extend(LONG_LEASE)
+        extended = time.monotonic()
+        for place in places:
+            if time.monotonic() - extended > TURN_SECONDS:
+                self._extend(LONG_LEASE)
+                extended = time.monotonic()
+            yield place
+
+    def _queue_known(self) -> None:
+        forgotten = Q(state=ItemState.GONE, archived_at__lt=now() - FORGOTTEN_AFTER)
+        known = SourceItem.objects.filter(source=self.source).exclude(forgotten)
+        wanted = [pk for pk, key in known.values_list("pk", "key") if self.kind.wants(key)]
+        _queue(known.filter(pk__in=wanted), self.run)
+
+    def add(self, places: Iterable[Place]) -> None:
+        """Queue items that are not in this run yet, up to the source's limit."""
+        most = min(int(self.source.config.get("most", MAX_ITEMS)), MAX_ITEMS)
+        wanted = {place.key: place for place in places if place.key}
+        keys = list(wanted)
+        here = set(self._items().filter(key__in=keys).values_list("key", flat=True))
+        room = most - self._items().count()
+        fresh = [place for key, place in wanted.items() if key not in here][: max(room, 0)]
+        if len(fresh) + len(here) < len(wanted) and not self.run.counts.get("limit"):
+            self.run.counts["limit"] = most
+            SourceRun.objects.filter(pk=self.run.pk).update(counts=self.run.counts)
+        rows = [SourceItem(source=self.source, run=self.run, key=place.key, depth=place.depth) for place in fresh]
+        SourceItem.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
+        _queue(SourceItem.objects.filter(source=self.source, key__in=[place.key for place in fresh]), self.run)
+
+    # --- One item
+
+    def _one(self, item: SourceItem) -> timedelta | None:
+        """Read one item; return how long its origin wants us to wait, if it does."""
+        if item.tries >= MOST_TRIES:
+            self._fail(item, item.reason or gettext("Several attempts failed."))
+            return None
+        item.tries += 1
+        SourceItem.objects.filter(pk=item.pk).update(state=ItemState.READING, tries=item.tries)
+        silent, self._silent = self._silent, 0
+        with TemporaryDirectory(prefix="supportbot-source-") as folder:
+            try:
+                return self._read(item, Path(folder))
+            except SourceUnreadable:
+                raise
+            except Unreachable as error:
+                self._fail(item, error.message)
+                self._silent = silent + 1
+                if self._silent >= MOST_SILENT:
+                    raise SourceUnreadable(error.message) from error
+            except KnowledgeError as error:
+                self._fail(item, error.message)
+            except OSError as error:  # a full disk, say
+                self._fail(item, gettext("It cannot be stored ({strerror}).").format(strerror=error.strerror))
+        return None
+
+    def _fail(self, item: SourceItem, reason: str) -> None:
+        settle(item, ItemState.FAILED, Outcome.BROKEN, reason)
+
+    def _read(self, item: SourceItem, folder: Path) -> timedelta | None:
+        """Fetch and read an item; return how long its origin wants us to wait, if it does."""
+        kept = taken(item, folder) if self.run.mode == Mode.SYNC else None
+        fetched = kept or self.kind.fetch(_known(item), folder)
+        match fetched:
+            case Later(wait=wait, reason=reason):
+                SourceItem.objects.filter(pk=item.pk).update(state=ItemState.QUEUED, reason=reason)
+                return wait
+            case Unchanged():
+                settle(item, ItemState.UNCHANGED, Outcome.UNCHANGED)
+            case Gone(reason=reason):
+                self._gone(item, reason)
+            case LeftOut():
+                self._left_out(item, fetched)
+            case Fetched():
+                self._take_in(item, fetched)
+        return None
+
+    def _take_in(self, item: SourceItem, fetched: Fetched) -> None:
+        digest = digest_of(fetched.file)
+        facts = {"etag": fetched.etag, "last_modified": fetched.last_modified}
+        if digest == item.content_hash:
+            settle(item, ItemState.UNCHANGED, Outcome.UNCHANGED, **({} if self._is_check else facts))
+            return
+        self._extend(LONG_LEASE)
+        read = self.kind.read(_known(item), fetched)
+        if isinstance(read, LeftOut):
+            self._left_out(item, read)
+            return
+        self.add(read.found)
+        SourceItem.objects.filter(pk=item.pk).update(state=ItemState.CUTTING)
+        facts["content_hash"] = digest
+        asks = self.run.asks_gates
+        self._to_embed += store(self.source, item, read, facts, is_check=self._is_check, asks_gates=asks)
+        if self._is_check and self.kind.is_remote:
+            hold(item, fetched)
+        if len(self._to_embed) >= EMBEDDED_AT_ONCE:
+            self._embed()
+
+    @property
+    def _is_check(self) -> bool:
+        return self.run.mode == Mode.CHECK
+
+    @property
+    def _forgotten(self) -> dict[str, str]:
+        """What is recorded about an item that is gone, so that it counts as changed when it is back."""
+        return {} if self._is_check else dict.fromkeys(COMPARED, "")
+
+    def _gone(self, item: SourceItem, reason: str) -> None:
+        """Note what is gone; its articles are archived at the end. An item that never had any is only left out."""
+        is_here = item.imported_at is not None
+        settle(
+            item,
+            ItemState.GONE if is_here else ItemState.LEFT_OUT,
+            Outcome.GONE if is_here else Outcome.LEFT_OUT,
+            reason,
+            **self._forgotten,
+        )
+
+    def _left_out(self, item: SourceItem, left: LeftOut) -> None:
+        self.add(left.found)
+        self._gone(item, left.reason)
+
+    # --- The end
+
+    def _embed(self) -> None:
+        """Compute the vectors of what was stored; if the model does not answer, the sweep does it later."""
+        ids, self._to_embed = self._to_embed, []
+        if not ids or self._is_check:
+            return
+        for begin in range(0, len(ids), EMBEDDED_AT_ONCE):
+            self._extend(LONG_LEASE)
+            try:
+                report = sync_articles(ids[begin : begin + EMBEDDED_AT_ONCE])
+            except KnowledgeError as error:
+                logger.warning("kb: %s waits for its vectors: %s", self.source.pk, error.message)
+                return
+            self.run.counts["embedded"] = self.run.counts.get("embedded", 0) + report.embedded
+        SourceRun.objects.filter(pk=self.run.pk).update(counts=self.run.counts)
+        settle_embedded(self.source)
+
+    def _finish(self) -> None:
+        self._embed()
+        if self.run.mode != Mode.RETRY and not self.run.counts.get("limit"):
+            self._note_gone()
+        self._extend(LONG_LEASE)
+        lost = runs.lost_in(self.run)
+        if not self._is_check and self._is_suspicious(lost.count()):
+            self.run.counts |= counts_of(self.run)
+            mine = SourceRun.objects.filter(pk=self.run.pk, state=RunState.RUNNING)
+            mine.update(state=RunState.UNCONFIRMED, counts=self.run.counts, lease_until=None)
+            return
+        if not self._is_check:
+            runs.archive_lost(lost)
+            drop_held(self.source)
+        self._end(RunState.DONE)
+
+    def _note_gone(self) -> None:
+        """Note the items that this run did not find: no longer listed, or no longer wanted."""
+        others = SourceItem.objects.filter(source=self.source).exclude(run=self.run)
+        if self.kind.is_complete:
+            reason = gettext("It is no longer there.")
+        else:
+            reason = gettext("The settings of the source leave this page out.")
+            others = others.filter(
+                pk__in=[pk for pk, key in others.values_list("pk", "key") if not self.kind.wants(key)]
+            )
+        if not self._is_check:
+            others.filter(imported_at=None).delete()
+        facts = {"state": ItemState.GONE, "outcome": Outcome.GONE, "reason": reason, "updated_at": now()}
+        others.filter(imported_at__isnull=False, archived_at=None).update(run=self.run, **facts, **self._forgotten)
+
+    def _is_suspicious(self, lost: int) -> bool:
+        if not lost or self.kind.is_deliberate or self.run.mode == Mode.RETRY:
+            return False
+        known = SourceItem.objects.filter(source=self.source, imported_at__isnull=False, archived_at=None).count()
+        return lost * LOST_SHARE >= known
+
+
+def _batches(places: Iterable[Place]) -> Iterator[list[Place]]:
+    waiting = iter(places)
+    while batch := list(islice(waiting, LISTED_AT_ONCE)):
+        yield batch
+
+
+def kind_of(source: Source) -> Kind:
+    origin = Origin(
+        source_id=source.pk,
+        address=source.address,
+        config=source.config,
+        memory=source.memory,
+        delay_seconds=source.delay_seconds,
+        allows_private=source.allows_private,
+    )
+    return KINDS[source.kind].make(origin)
+
+
+def counts_of(run: SourceRun) -> dict[str, int]:
+    """Return how many items of a run had each outcome."""
+    rows = SourceItem.objects.filter(run=run).order_by().values_list("outcome").annotate(number=Count("pk"))
+    return {str(outcome or "waiting"): number for outcome, number in rows}
+
+
+def settle_embedded(source: Source | None = None) -> int:
+    """Mark items ready whose articles have all their vectors; return how many."""
+    rows = SourceItem.objects.filter(state=ItemState.EMBEDDING)
+    if source is not None:
+        rows = rows.filter(source=source)
+    behind = Article.objects.filter(source_item__isnull=False, live_revision__isnull=False, state="live").exclude(
+        indexed_revision=F("live_revision__number")
+    )
+    return int(rows.exclude(pk__in=behind.values("source_item")).update(state=ItemState.READY, updated_at=now()))
+
+
+def _queue(items: QuerySet[SourceItem], run: SourceRun) -> None:
+    items.exclude(run=run).update(run=run, state=ItemState.QUEUED, outcome="", reason="", tries=0)
+
+
+def _known(item: SourceItem) -> Known:
+    """Return what is known; what an older release has read is fetched again, even if it has not changed."""
+    if not is_of_this_release(item.content_hash):
+        return Known(item.key, item.depth)
+    return Known(item.key, item.depth, item.etag, item.last_modified)

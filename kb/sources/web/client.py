@@ -1,0 +1,125 @@
+"""Fetching from a site: redirects by hand, each step checked like a first call; a page's size and time are limited."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Final
+from urllib.parse import urldefrag, urljoin
+
+from django.utils.translation import gettext
+
+from kb.sources.errors import Unreachable, Unreadable
+from kb.sources.web.urls import one_spelling
+from supportbot.outbound.addresses import PRIVATE
+from supportbot.outbound.errors import NoAnswer, OutboundError
+from supportbot.outbound.http import REDIRECTS, Request, request
+
+AGENT: Final = "supportbot"  # our name in robots.txt
+MAX_REDIRECTS: Final = 5
+MAX_BYTES: Final = 20 * 1024 * 1024
+SECONDS: Final = 30.0
+_HEADERS: Final = {
+    "User-Agent": "SupportBot/1.0 (reads help pages; robots.txt: supportbot)",
+    "Accept": "text/html,application/xhtml+xml,application/pdf;q=0.9,*/*;q=0.5",
+}
+MOST_PATIENCE: Final = timedelta(hours=1)
+USUAL_PATIENCE: Final = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an address answered, after redirects; `url` is the last one."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def patience(self) -> timedelta | None:
+        """How long a server that is too busy wants us to wait; None if it is not."""
+        if self.status not in (429, 503):
+            return None
+        return min(_wait(self.headers.get("retry-after", "")), MOST_PATIENCE)
+
+
+class Client:
+    """Fetches politely: at most one call at a time, and `delay_seconds` between two."""
+
+    def __init__(self, *, delay_seconds: float, allows_private: bool) -> None:
+        self.delay_seconds = delay_seconds
+        self._networks = PRIVATE if allows_private else ()
+        self._asked_at = 0.0
+
+    def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
+        """Return the answer of an address. Raises Unreadable, or Unreachable if there is no answer."""
+        seen = [url]
+        while True:
+            answer = self._step(seen, headers or {})
+            if answer.status not in REDIRECTS:
+                return answer
+            target = _target(answer)
+            if target in seen or len(seen) > MAX_REDIRECTS:
+                raise Unreadable(gettext("It redirects in a loop: {path}").format(path=" → ".join([*seen[:4], "…"])))
+            seen.append(target)
+
+    def _step(self, seen: Sequence[str], headers: Mapping[str, str]) -> Answer:
+        try:
+            return self._once(seen[-1], headers)
+        except Unreachable as error:
+            if len(seen) == 1:
+                raise
+            # The site is there; only this redirect leads where nothing may be or can be fetched.
+            raise Unreadable(
+                gettext("It redirects to {url}. {problem}").format(url=seen[-1], problem=error.message)
+            ) from error
+
+    def _once(self, url: str, headers: Mapping[str, str]) -> Answer:
+        pause = self._asked_at + self.delay_seconds - time.monotonic()
+        if pause > 0:
+            time.sleep(pause)
+        asked = Request(
+            "GET",
+            url,
+            {**_HEADERS, **headers},
+            timeout_seconds=SECONDS,
+            max_bytes=MAX_BYTES,
+            returns_redirects=True,
+            private_networks=self._networks,
+        )
+        try:
+            response = request(asked)
+        except NoAnswer as error:
+            problem = Unreadable if error.status else Unreachable
+            raise problem(gettext("The site {problem}.").format(problem=error.why)) from error
+        except OutboundError as error:
+            raise Unreachable(gettext("It was not fetched: {problem}.").format(problem=error.why)) from error
+        finally:
+            self._asked_at = time.monotonic()
+        return Answer(url, response.status, response.headers, response.body)
+
+
+def _target(answer: Answer) -> str:
+    """Return where a redirect leads, with its session parameters: some sites ask for them once."""
+    target = urldefrag(urljoin(answer.url, answer.headers.get("location", "").strip())).url
+    if not one_spelling(target):
+        raise Unreadable(gettext("It returned {status}, a redirect without a target.").format(status=answer.status))
+    return target
+
+
+def _wait(value: str) -> timedelta:
+    """Return what a Retry-After header says, in seconds or as a date."""
+    if value.isascii() and value.isdigit():
+        return timedelta(seconds=int(value[:6]))
+    try:
+        until = parsedate_to_datetime(value)
+    except ValueError:
+        return USUAL_PATIENCE
+    until = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return max(until - datetime.now(UTC), timedelta(seconds=1))

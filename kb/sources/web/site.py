@@ -1,0 +1,343 @@
+"""A web site as a source: from its start address or sitemap, page by page, as its robots.txt allows."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from django.utils.translation import gettext
+
+from kb.documents import MAX_EXTERNAL_ID_CHARACTERS, MAX_URL_CHARACTERS, Document, Failure, check_locale
+from kb.errors import InvalidDocument
+from kb.importing.loaders.formats import format_of
+from kb.importing.loaders.formats import read as read_file
+from kb.importing.loaders.markdown import document_of
+from kb.sources.errors import SourceUnreadable, TooBusy, Unreadable
+from kb.sources.models import SourceItem
+from kb.sources.ports import Fetched, Gone, Known, Later, LeftOut, Origin, Place, Read, Unchanged
+from kb.sources.web.charset import decode
+from kb.sources.web.client import AGENT, Answer, Client
+from kb.sources.web.frame import ENOUGH_PAGES, Frame, frame_of_json, learnt
+from kb.sources.web.page import Page, read_page
+from kb.sources.web.robots import Robots, parse_robots
+from kb.sources.web.sitemap import MAX_PARTS, is_sitemap, parse_sitemap
+from kb.sources.web.urls import one_spelling, scope_of, shape
+
+MAX_DEPTH: Final = 10
+MAX_LISTED: Final = 100_000  # addresses of one source: it never reads as many
+SAMPLE: Final = 8  # pages from which the frame is learnt
+MAX_HTML_BYTES: Final = 8_000_000
+_ENDINGS: Final = {
+    "application/pdf": ".pdf",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+    "text/markdown": ".md",
+    "text/plain": ".txt",
+}
+
+
+class Site:
+    is_deliberate = False
+    is_remote = True
+
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+        self.start = one_spelling(origin.address)
+        config = origin.config
+        self._depth = int(config.get("depth", MAX_DEPTH))
+        self._scope = scope_of(
+            origin.memory.get("home", self.start),
+            config.get("sections", []),
+            config.get("include", []),
+            config.get("exclude", []),
+        )
+        self.is_complete = bool(origin.memory.get("is_sitemap", False))
+        self._client = Client(delay_seconds=origin.delay_seconds, allows_private=origin.allows_private)
+        self._robots: Robots | None = None
+        self._frame = frame_of_json(origin.memory.get("frame"))
+        self._at_hand: dict[str, Answer] = {}  # pages of the sample, fetched already
+        self._alike: dict[str, set[str]] = {}
+
+    # --- Where to begin
+
+    def places(self) -> Iterable[Place]:
+        answer = self._first()
+        if is_sitemap(answer.url, answer.content_type, answer.body):
+            self._begin_at_sitemap(answer)
+            urls = list(self._in_sitemap(answer))
+            self._learn_frame(urls)
+            yield from (Place(url) for url in urls)
+            return
+        self._begin_at_page(answer)
+        page = _page(answer)
+        self._at_hand[one_spelling(answer.url)] = answer
+        listed = [url for address in self._rules().sitemaps for url in self._in_sitemap_at(address)]
+        self._learn_frame([one_spelling(answer.url), *page.links, *listed])
+        yield Place(one_spelling(answer.url))
+        yield from (Place(url, 1) for url in listed)
+
+    def _first(self) -> Answer:
+        if not self.start:
+            raise SourceUnreadable(gettext("This is not the address of a web page."))
+        if not self._rules().allows(self.start):
+            raise SourceUnreadable(gettext("The site's robots.txt does not allow this address to be read."))
+        try:
+            answer = self._client.get(self.start)
+        except Unreadable as error:
+            raise SourceUnreadable(error.message) from error
+        if (patience := answer.patience) is not None:
+            raise TooBusy(gettext("The site is busy ({status}).").format(status=answer.status), patience)
+        if answer.status != 200:
+            raise SourceUnreadable(gettext("The address returned {status}.").format(status=answer.status))
+        return answer
+
+    def _begin_at_page(self, answer: Answer) -> None:
+        """The start may redirect, to a language or to another host: the site is where it leads."""
+        self._move_to(one_spelling(answer.url))
+        self.origin.memory["is_sitemap"] = self.is_complete = False
+
+    def _begin_at_sitemap(self, answer: Answer) -> None:
+        parts = urlsplit(answer.url)
+        self._move_to(f"{parts.scheme}://{parts.netloc}/")
+        self.origin.memory["is_sitemap"] = self.is_complete = True
+
+    def _move_to(self, home: str) -> None:
+        if urlsplit(home).netloc != urlsplit(self.origin.memory.get("home", self.start)).netloc:
+            self._robots = None  # another host has rules of its own
+        self.origin.memory["home"] = home
+        config = self.origin.config
+        self._scope = scope_of(home, config.get("sections", []), config.get("include", []), config.get("exclude", []))
+
+    def _in_sitemap_at(self, address: str) -> Iterator[str]:
+        """Yield the pages of a sitemap that robots.txt names; one that cannot be read is skipped."""
+        try:
+            answer = self._client.get(address) if one_spelling(address) else None
+        except Unreadable:
+            return
+        if answer is not None and answer.status == 200:
+            yield from self._in_sitemap(answer)
+
+    def _in_sitemap(self, answer: Answer) -> Iterator[str]:
+        waiting, seen, fetched = list[str](), set[str](), 0
+        for body in self._bodies(answer.body, waiting):
+            found = parse_sitemap(body)
+            for page in found.pages:
+                url = one_spelling(page)
+                if url and url not in seen and self._scope.holds(url):
+                    seen.add(url)
+                    yield url
+                if len(seen) >= MAX_LISTED:
+                    return
+            fresh = found.parts[: MAX_PARTS - fetched]
+            waiting += fresh
+            fetched += len(fresh)
+
+    def _bodies(self, first: bytes, waiting: list[str]) -> Iterator[bytes]:
+        """Yield the bodies of sitemaps, the parts that wait one at a time: each may be as large as an answer may be."""
+        yield first
+        while waiting:
+            if (part := self._part(waiting.pop(0))) is not None:
+                yield part.body
+
+    def _part(self, address: str) -> Answer | None:
+        try:
+            answer = self._client.get(address)
+        except Unreadable as error:
+            if self.is_complete:  # its pages would seem to be gone
+                raise SourceUnreadable(error.message) from error
+            return None
+        if answer.status != 200 and self.is_complete:
+            raise SourceUnreadable(
+                gettext("The sitemap {url} returned {status}.").format(url=address, status=answer.status)
+            )
+        return answer if answer.status == 200 else None
+
+    def _learn_frame(self, urls: Iterable[str]) -> None:
+        """Read some pages for what they have in common; they are kept at hand, not fetched again."""
+        pages: list[tuple[str, str]] = []
+        for url in dict.fromkeys(urls):
+            if len(pages) >= SAMPLE:
+                break
+            if not (self._scope.holds(url) and self._rules().allows(url)):
+                continue
+            try:
+                answer = self._at_hand.get(url) or self._client.get(url)
+                if answer.status == 200 and _is_html(answer):
+                    self._at_hand[url] = answer
+                    page = _page(answer)
+                    pages.append((page.title, page.body))
+            except InvalidDocument:
+                continue
+        if len(pages) >= ENOUGH_PAGES:
+            self._frame = learnt(pages)
+            self.origin.memory["frame"] = self._frame.as_json()
+
+    def _rules(self) -> Robots:
+        """Return the site's rules, fetched once a turn."""
+        if self._robots is None:
+            self._robots = self._fetched_rules()
+            self._client.delay_seconds = max(self._client.delay_seconds, self._robots.delay_seconds)
+        return self._robots
+
+    def _fetched_rules(self) -> Robots:
+        if not self.origin.config.get("robots", True):
+            return Robots()
+        parts = urlsplit(self.origin.memory.get("home", self.start))
+        try:
+            answer = self._client.get(f"{parts.scheme}://{parts.netloc}/robots.txt")
+        except Unreadable as error:
+            raise SourceUnreadable(error.message) from error
+        if answer.status >= 500 or answer.status == 429:  # RFC 9309: then everything counts as forbidden
+            raise SourceUnreadable(
+                gettext("The site's robots.txt returned {status}. Try again later.").format(status=answer.status)
+            )
+        return parse_robots(decode(answer.body, "text/plain"), AGENT) if answer.status == 200 else Robots()
+
+    # --- One page
+
+    def wants(self, key: str) -> bool:
+        return self._scope.holds(key) and self._rules().allows(key)
+
+    def fetch(self, known: Known, folder: Path) -> Fetched | Unchanged | Gone | LeftOut | Later:
+        if not self._scope.holds(known.key):
+            return LeftOut(gettext("The settings of the source leave this page out."))
+        if not self._rules().allows(known.key):
+            return LeftOut(gettext("The site's robots.txt does not allow it."))
+        given = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
+        answer = self._at_hand.pop(known.key, None) or self._client.get(
+            known.key, {name: value for name, value in given.items() if value}
+        )
+        if (patience := answer.patience) is not None:
+            return Later(patience, gettext("The site is busy ({status}).").format(status=answer.status))
+        if answer.status == 304:
+            return Unchanged()
+        if answer.status in (404, 410):
+            return Gone(gettext("The page no longer exists ({status}).").format(status=answer.status))
+        if answer.status != 200:
+            raise Unreadable(_refused(answer.status))
+        return self._moved(known, answer) or self._as_file(known, answer, folder)
+
+    def _moved(self, known: Known, answer: Answer) -> LeftOut | None:
+        target = one_spelling(answer.url)
+        if target == known.key:
+            return None
+        if not self._scope.holds(target):
+            return LeftOut(gettext("It redirects to another site: {url}").format(url=target))
+        return LeftOut(gettext("It redirects to {url}").format(url=target), (Place(target, known.depth),))
+
+    def _as_file(self, known: Known, answer: Answer, folder: Path) -> Fetched | LeftOut:
+        ending = ".html" if _is_html(answer) else _ENDINGS.get(answer.content_type, "")
+        if not ending:
+            return LeftOut(gettext("It is {type}, not a web page.").format(type=answer.content_type or "?"))
+        if ending == ".html" and len(answer.body) > MAX_HTML_BYTES:
+            raise Unreadable(gettext("The page is larger than {most} MB.").format(most=MAX_HTML_BYTES // 1_000_000))
+        file = folder / f"page{ending}"
+        file.write_bytes(answer.body)
+        facts = {
+            "type": answer.headers.get("content-type", ""),
+            "robots": answer.headers.get("x-robots-tag", ""),
+        }
+        return Fetched(
+            file,
+            f"page{ending}",
+            etag=answer.headers.get("etag", "")[:300],
+            last_modified=answer.headers.get("last-modified", "")[:100],
+            facts=facts,
+        )
+
+    def read(self, known: Known, fetched: Fetched) -> Read | LeftOut:
+        if fetched.name.endswith(".html"):
+            return self._read_page(known, fetched)
+        if _is_noindex(fetched.facts.get("robots", "")):
+            return LeftOut(gettext("The page asks not to be indexed (noindex)."))
+        name = name_of(known.key)
+        return Read([
+            replace(item, url=_own_address(known.key)) if isinstance(item, Document) else item
+            for item in read_file(fetched.file, format_of(fetched.file, fetched.name), name, known.key)
+        ])  # fmt: skip
+
+    def _read_page(self, known: Known, fetched: Fetched) -> Read | LeftOut:
+        body = fetched.file.read_bytes()
+        text = decode(body, fetched.facts.get("type", ""))
+        page = read_page(text, known.key, self._frame, fetched.facts.get("robots", ""))
+        found = self._found(page, known.depth)
+        if not page.is_indexed:
+            return LeftOut(gettext("The page asks not to be indexed (noindex)."), found)
+        if self._is_copy(page.canonical, known.key):
+            target = Place(page.canonical, known.depth)
+            return LeftOut(gettext("It is a copy of {url}").format(url=page.canonical), (target, *found))
+        if page.is_index:
+            return LeftOut(gettext("It only lists other pages."), found)
+        return Read(list(_documents(page, known.key)), found)
+
+    def _is_copy(self, canonical: str, key: str) -> bool:
+        """Return whether a page names another one of the site as its original. Some name the home page everywhere."""
+        is_other = bool(canonical) and canonical.rstrip("/") != key.rstrip("/")
+        return is_other and self._scope.holds(canonical) and urlsplit(canonical).path not in ("", "/")
+
+    def _found(self, page: Page, depth: int) -> tuple[Place, ...]:
+        if self.is_complete or depth >= self._depth or not page.is_followed:
+            return ()
+        return tuple(Place(url, depth + 1) for url in page.links if self._scope.holds(url) and self._is_new(url))
+
+    def _is_new(self, url: str) -> bool:
+        """Return whether an address is worth fetching, rather than one of endlessly many similar ones."""
+        if not self._alike:
+            for key in SourceItem.objects.filter(source_id=self.origin.source_id).values_list("key", flat=True):
+                self._alike.setdefault(shape(key)[0], set()).add(key)
+        alike, most = shape(url)
+        known = self._alike.setdefault(alike, set())
+        if alike and url not in known and len(known) >= most:
+            return False
+        known.add(url)
+        return True
+
+
+def _page(answer: Answer) -> Page:
+    """Return a page with its frame."""
+    text = decode(answer.body[:MAX_HTML_BYTES], answer.headers.get("content-type", ""))
+    return read_page(text, one_spelling(answer.url), Frame())
+
+
+def name_of(url: str) -> str:
+    """Return the id of the article of a page: its address without scheme, shortened if it is too long for an id."""
+    name = url.partition("://")[2].rstrip("/")
+    if len(name) <= MAX_EXTERNAL_ID_CHARACTERS:
+        return name
+    return f"{name[: MAX_EXTERNAL_ID_CHARACTERS - 17]}~{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+
+
+def _documents(page: Page, key: str) -> Iterator[Document | Failure]:
+    facts = {"title": page.title} if page.title else {}
+    document = document_of(facts, page.body, name_of(key))
+    yield replace(document, origin=key, url=_own_address(key), locale=_locale(page.locale))
+
+
+def _own_address(url: str) -> str:
+    return url if len(url) <= MAX_URL_CHARACTERS else ""
+
+
+def _locale(said: str) -> str | None:
+    try:
+        return check_locale(said) if said else None
+    except InvalidDocument:
+        return None
+
+
+def _is_html(answer: Answer) -> bool:
+    if answer.content_type:
+        return answer.content_type in ("text/html", "application/xhtml+xml")
+    return answer.body[:1_000].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+
+
+def _is_noindex(header: str) -> bool:
+    return bool({word.strip() for word in header.lower().split(",")} & {"noindex", "none"})
+
+
+def _refused(status: int) -> str:
+    if status in (401, 403):
+        return gettext("The site refused access ({status}): it requires a login or blocks automated readers.").format(
+            status=status
+        )
+    return gettext("The site returned {status}.").format(status=status)

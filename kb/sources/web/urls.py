@@ -1,0 +1,134 @@
+"""Addresses of pages: one spelling for each page, and whether it belongs to a site. Pure."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Final
+from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
+
+MAX_CHARACTERS: Final = 2_000
+MOST_ALIKE: Final = 500
+MOST_DATED: Final = 60
+# They track visitors and do not change what is shown.
+_TRACKING: Final = re.compile(
+    r"utm_\w+|[a-z]*clid|mc_[ce]id|_ga|_gl|_hs\w+|mkt_tok|igshid|ref_src|spm|yclid|pk_\w+|mtm_\w+|vero_\w+|oly_\w+",
+    re.IGNORECASE,
+)
+_SESSION: Final = re.compile(
+    r"(?:php|asp\.?net_?|cf|j|os|zen)?_?-?(?:sess(?:ion)?_?-?(?:id|key|token)?|sid|cid)|cftoken|jsessionid|aspsessionid\w*",
+    re.IGNORECASE,
+)
+_SESSION_IN_PATH: Final = re.compile(r";[jp]?(?:sessionid|hpsessid)=[^/?]*", re.IGNORECASE)
+_DIGITS: Final = re.compile(r"\d+")
+_DATE: Final = re.compile(r"(?:^|/)(?:19|20)\d\d(?:[-/]\d{1,2}){0,2}(?=/|$)")
+# Never pages: checked before anything is fetched.
+_OTHER_FILES: Final = re.compile(
+    r"\.(?:png|jpe?g|gif|webp|avif|svg|ico|css|m?js|map|woff2?|ttf|eot|mp[34]|m4[av]|webm|ogg|wav|avi|mov|zip|gz|tgz|bz2|"
+    r"xz|7z|rar|exe|dmg|pkg|deb|rpm|msi|apk|iso|bin|hex|ino|xml|rss|atom|json|xlsx?|pptx?|odt|ods|doc|ics|vcf|eps|psd)$",
+    re.IGNORECASE,
+)
+
+
+def one_spelling(url: str, base: str = "") -> str:
+    """Return an address as the key of its page, resolved against `base`; "" if it is not a web page.
+
+    Without fragment, tracking and session parameters; the rest of the query in a fixed order.
+    """
+    try:
+        parts = urlsplit(urljoin(base, url.strip()))
+        host, port = (parts.hostname or "").lower(), parts.port
+    except ValueError:
+        return ""
+    if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
+        return ""
+    if ":" in host:
+        host = f"[{host}]"
+    if port is not None and port != {"http": 80, "https": 443}[parts.scheme]:
+        host = f"{host}:{port}"
+    path = _without_dots(_SESSION_IN_PATH.sub("", parts.path) or "/")
+    found = urlunsplit((parts.scheme, host, _encoded(path), _query(parts.query), ""))
+    return found if len(found) <= MAX_CHARACTERS and found.isprintable() else ""
+
+
+def _query(query: str) -> str:
+    pairs = [pair for pair in parse_qsl(query, keep_blank_values=True) if not _is_noise(pair[0])]
+    return urlencode(sorted(pairs))
+
+
+def _is_noise(name: str) -> bool:
+    return _TRACKING.fullmatch(name) is not None or _SESSION.fullmatch(name) is not None
+
+
+def _encoded(path: str) -> str:
+    return quote(path, safe="/%:@!$&'()*+,;=~-._")
+
+
+def _without_dots(path: str) -> str:
+    """Return a path without `.` and `..`, which urljoin leaves in an absolute address."""
+    kept: list[str] = []
+    parts = path.split("/")
+    for part in parts[1:]:
+        if part == "..":
+            del kept[-1:]
+        elif part != ".":
+            kept.append(part)
+    if parts[-1] in (".", ".."):
+        kept.append("")
+    return "/" + "/".join(kept)
+
+
+def shape(url: str) -> tuple[str, int]:
+    """Return what an address has in common with its siblings, and how many of them are worth reading.
+
+    Calendars and filters make ever new addresses of one shape, with dates in the path or another query. The shape of
+    all other addresses is "".
+    """
+    parts = urlsplit(url)
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    is_dated = bool(_DATE.search(parts.path)) or any(_DATE.fullmatch(value) for _, value in pairs)
+    if not (pairs or is_dated):
+        return "", 0
+    alike = f"{_DIGITS.sub('0', parts.path)}?{'&'.join(name for name, _ in pairs)}"
+    return alike, MOST_DATED if is_dated else MOST_ALIKE
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which addresses belong to a site: its host, the paths it begins with, and patterns with `*`."""
+
+    origins: tuple[str, ...]  # such as https://help.example.com
+    sections: tuple[str, ...] = ("/",)
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def holds(self, url: str) -> bool:
+        parts = urlsplit(url)
+        if f"{parts.scheme}://{parts.netloc}" not in self.origins or _OTHER_FILES.search(parts.path):
+            return False
+        if not any(is_below(parts.path, section) for section in self.sections):
+            return False
+        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        if self.include and not any(_matches(path, pattern) for pattern in self.include):
+            return False
+        return not any(_matches(path, pattern) for pattern in self.exclude)
+
+
+def scope_of(start: str, sections: Sequence[str], include: Sequence[str], exclude: Sequence[str]) -> Scope:
+    """Return the scope of a site: without sections, what lies below the path of its start."""
+    parts = urlsplit(start)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    home = parts.path if parts.path.endswith("/") or "." not in parts.path.rpartition("/")[2] else ""
+    below = tuple(sections) or (home or parts.path.rpartition("/")[0] + "/",)
+    return Scope((origin,), below, tuple(include), tuple(exclude))
+
+
+def is_below(path: str, section: str) -> bool:
+    section = section if section.startswith("/") else f"/{section}"
+    return path == section.rstrip("/") or path.startswith(section if section.endswith("/") else f"{section}/")
+
+
+def _matches(path: str, pattern: str) -> bool:
+    """Return whether a pattern with `*` matches the whole path; one without matches what begins with it."""
+    pattern = pattern if pattern.startswith(("/", "*")) else f"/{pattern}"
+    return fnmatchcase(path, pattern.replace("[", "[[]") if "*" in pattern else f"{pattern.replace('[', '[[]')}*")

@@ -1,0 +1,40 @@
+"""Translations: articles that say the same as another one, their source, in another language."""
+
+from typing import Final
+
+from django.db.models import F, Q, QuerySet
+
+from kb.models import Article, State
+
+MAX_OFFERED: Final = 500
+
+
+def translate(article: Article, source: Article | None) -> None:
+    """Store what an article is a translation of; one that was linked now counts as up to date."""
+    if source is None or article.translation_of_id == source.pk:
+        number = article.translated_revision if source is not None else None
+    else:
+        number = source.live_revision.number if source.live_revision else None
+    Article.objects.filter(pk=article.pk).update(translation_of=source, translated_revision=number)
+
+
+def is_older(article: Article) -> bool:
+    """Return whether the source has been published anew since the translation was."""
+    source = article.translation_of
+    if source is None or source.live_revision is None or article.state == State.ARCHIVED:
+        return False
+    return source.live_revision.number > (article.translated_revision or 0)
+
+
+def older() -> Q:
+    """Return the same as a condition on articles."""
+    never, changed = Q(translated_revision=None), Q(translation_of__live_revision__number__gt=F("translated_revision"))
+    return Q(translation_of__live_revision__isnull=False) & (never | changed) & ~Q(state=State.ARCHIVED)
+
+
+def sources_for(article: Article | None) -> QuerySet[Article]:
+    """Return the articles of other languages that are no translations themselves."""
+    rows: QuerySet[Article] = Article.objects.filter(translation_of=None).exclude(state=State.ARCHIVED)
+    if article is not None:
+        rows = rows.exclude(pk=article.pk).exclude(locale=article.locale)
+    return rows.select_related("latest_revision").defer("latest_revision__body").order_by("external_id")[:MAX_OFFERED]

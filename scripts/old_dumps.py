@@ -1,0 +1,121 @@
+"""Make the filled dumps of old versions that tests/upgrade upgrades, from the history.
+
+    .venv/bin/python scripts/old_dumps.py            # takes some minutes: each version gets an environment of its own
+
+Each version creates its own database, its own workspace and its own chats (tests/upgrade/fill_old.py). Beside the dump
+lie the names that a deployment of it uses: tasks that may still be queued, and settings.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+TESTS = ROOT / "tests" / "upgrade"
+VERSIONS = {"0.1.0": "ccde3d8", "196b70e": "196b70e"}
+FIELD_KEYS = "dGVzdHMtb25seS1hbmQtbm93aGVyZS1lbHNlLTMyYnk="
+_TASKS = (
+    "import django; django.setup(); from supportbot.celery import app; app.loader.import_default_modules(); "
+    "import json; print(json.dumps(sorted(n for n in app.tasks if not n.startswith('celery.'))))"
+)
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "supportbot.settings")
+    import django
+
+    django.setup()
+    from supportbot.embedded.os_accounts import server_account
+
+    with tempfile.TemporaryDirectory(prefix="supportbot-old-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        account = server_account()
+        if account is not None:
+            os.chown(folder, account.uid, account.gid)
+        for version, commit in VERSIONS.items():
+            checkout = folder / commit
+            subprocess.run(["git", "clone", "--quiet", "--no-checkout", str(ROOT), str(checkout)], check=True)
+            subprocess.run(["git", "-C", str(checkout), "checkout", "--quiet", commit], check=True)
+            subprocess.run(["sh", "scripts/environment.sh", "requirements.lock"], cwd=checkout, check=True)
+            dump(version, checkout, folder / f"{commit}.servers")
+
+
+def dump(version: str, checkout: Path, folder: Path) -> None:
+    """Fill a database with the code of a checkout, and write its dump and its names."""
+    from supportbot.embedded.backup import dump_database
+    from supportbot.embedded.postgres import PostgresServer
+    from supportbot.embedded.valkey import ValkeyServer
+
+    folder.mkdir(mode=0o755)
+    database = PostgresServer(folder / "postgres", password="old", port=None, log=folder / "pg.log", durable=False)
+    valkey = ValkeyServer(folder / "valkey", password="old", port=None, log=folder / "valkey.log")
+    database.start()
+    valkey.start()
+    try:
+        environment = _environment(folder, database.url(), valkey.url())
+        _fill(checkout, folder, environment)
+        dump_database(database.url(), TESTS / "data" / f"{version}.dump")
+        (TESTS / "data" / f"{version}.names.json").write_text(
+            json.dumps(_names(checkout, environment), indent=1) + "\n"
+        )
+    finally:
+        valkey.stop()
+        database.stop()
+
+
+def _environment(folder: Path, database_url: str, redis_url: str) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    (folder / "data").mkdir()
+    return {
+        **kept,
+        "DJANGO_SETTINGS_MODULE": "supportbot.settings",
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "SECRET_KEY": "old",
+        "FIELD_KEYS": FIELD_KEYS,
+        "DATA_DIR": str(folder / "data"),
+    }
+
+
+def _fill(checkout: Path, folder: Path, environment: Mapping[str, str]) -> None:
+    articles = folder / "articles"
+    articles.mkdir()
+    (articles / "returns.md").write_text("# Returns\n\nYou have 60 days to send something back.\n", encoding="utf-8")
+    (articles / "care.md").write_text("# Rain jackets\n\nWash a rain jacket at 30 degrees.\n", encoding="utf-8")
+    (articles / "tents.md").write_text("# Tents\n\nThe guarantee on a tent is five years.\n", encoding="utf-8")
+    for command in (
+        ["migrate", "--noinput"],
+        ["workspace_create", "Harbour"],
+        ["user_create", "maria", "--role", "agent", "--name", "Maria Lopez"],
+        ["channel_create", "Web shop"],
+        ["kb_import", str(articles)],
+    ):
+        _run(checkout, environment, "manage.py", *command)
+    filling = (TESTS / "fill_old.py").read_text(encoding="utf-8")
+    _run(checkout, environment, "manage.py", "shell", "-c", filling)
+
+
+def _names(checkout: Path, environment: Mapping[str, str]) -> dict[str, list[str]]:
+    settings = (checkout / "supportbot" / "settings.py").read_text(encoding="utf-8")
+    return {
+        "tasks": json.loads(_run(checkout, environment, "-c", _TASKS)),
+        "settings": sorted(set(re.findall(r"env\.\w+\(\s*\"([A-Z_]+)\"", settings))),
+    }
+
+
+def _run(checkout: Path, environment: Mapping[str, str], *arguments: str) -> str:
+    command = [str(checkout / ".venv" / "bin" / "python"), *arguments]
+    done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(arguments)[:80]} failed in {checkout.name}: {done.stderr[-2000:]}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main()

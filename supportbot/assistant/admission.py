@@ -1,0 +1,75 @@
+"""When a turn may begin: while this process keeps up. Otherwise turns wait in order, and their customers are told.
+
+A process with more to do than it can would make everybody wait for each word, those in the middle of an answer too. How
+late its event loop runs a timer shows that, whatever the cause; the number of answers does not, since machines differ.
+"""
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from typing import Final
+
+from supportbot.observing.series import LOOP_LAG
+
+TICK_SECONDS: Final = 0.1
+MAX_LAG_SECONDS: Final = 0.5
+TURNS_PER_TICK: Final = 10  # of a burst: the next ones begin once it shows what these cost
+# However late the loop is, this often one turn begins: on a machine that others keep busy all day, customers would wait
+# for minutes otherwise.
+PATIENCE_SECONDS: Final = 0.25
+
+
+class Admission:
+    """Lets the turns of one event loop begin, first come, first served."""
+
+    def __init__(self) -> None:
+        self._lag = 0.0
+        self._room = TURNS_PER_TICK
+        self._last_entry = 0.0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._measuring: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._measuring = asyncio.create_task(self._keep_measuring())
+
+    async def stop(self) -> None:
+        if self._measuring is not None:
+            self._measuring.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._measuring
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a turn would begin at once."""
+        return self._room > 0 and not self._waiting
+
+    async def enter(self) -> None:
+        """Return when the turn may begin; to be cancelled if it ends before."""
+        loop = asyncio.get_running_loop()
+        if not self.has_room:
+            place: asyncio.Future[None] = loop.create_future()
+            self._waiting.append(place)
+            await place
+        else:
+            self._room -= 1
+        self._last_entry = loop.time()
+
+    async def _keep_measuring(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + TICK_SECONDS
+            await asyncio.sleep(TICK_SECONDS)
+            now = loop.time()
+            self.measure(now - due, is_overdue=now - self._last_entry >= PATIENCE_SECONDS)
+
+    def measure(self, late_seconds: float, *, is_overdue: bool) -> None:
+        """Take how late the loop was now, and let in whom there is room for. A long delay counts for some ticks."""
+        self._lag = max(late_seconds, self._lag / 2)
+        with suppress(OSError):  # the disk of the counters is full: nobody waits for it
+            LOOP_LAG.set(self._lag)
+        self._room = TURNS_PER_TICK if self._lag < MAX_LAG_SECONDS else int(is_overdue)
+        while self._waiting and self._room:
+            place = self._waiting.popleft()
+            if not place.done():  # else its turn was stopped
+                place.set_result(None)
+                self._room -= 1

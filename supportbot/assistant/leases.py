@@ -1,0 +1,100 @@
+"""Keeps the leases of the turns that this process carries out, in a thread of its own.
+
+An event loop that is starved on a busy machine would be late with its heartbeats, and another process would take turns
+that are being answered. So a thread extends all leases of the process once a second, in one statement, and with them
+saves what was shown. It tells a turn, on the loop, when its claim was lost or its customer asked to stop.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Protocol
+from uuid import UUID
+
+from django.db import Error as AnyDatabaseError
+from django.db import connections
+
+from supportbot.assistant.limits import SAVE_EVERY_SECONDS
+from supportbot.chat.turns import Heartbeat, extend_leases
+
+logger = logging.getLogger(__name__)
+
+
+class Holder(Protocol):
+    """A turn in progress. `heartbeat` is called from the thread, the other two on the turn's event loop."""
+
+    def heartbeat(self) -> Heartbeat | None:
+        """Return what to save now; None while the claim is changing, since its old attempt would look like a loss."""
+
+    def claim_lost(self) -> None: ...
+
+    def stop_requested(self) -> None: ...
+
+
+class Leases:
+    """The turns of this process. The thread begins with the first one and rests while there are none."""
+
+    def __init__(self) -> None:
+        self._holders: dict[Holder, asyncio.AbstractEventLoop] = {}
+        self._lock = threading.Lock()
+        self._has_holders = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def kept(self, holder: Holder) -> Iterator[None]:
+        """Keep the lease of a turn on the running event loop while this context lasts."""
+        with self._lock:
+            self._holders[holder] = asyncio.get_running_loop()
+            self._has_holders.set()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._keep, name="leases", daemon=True)
+                self._thread.start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._holders.pop(holder, None)
+
+    def _keep(self) -> None:
+        while True:
+            self._has_holders.wait()
+            time.sleep(SAVE_EVERY_SECONDS)
+            with self._lock:
+                holders = dict(self._holders)
+                if not holders:
+                    self._has_holders.clear()
+            if holders:
+                self._beat(holders)
+            else:
+                connections.close_all()
+
+    def _beat(self, holders: Mapping[Holder, asyncio.AbstractEventLoop]) -> None:
+        """Extend the leases once. If the database is away, the next beat tries again and notices what has expired."""
+        beats = {holder: beat for holder in holders if (beat := holder.heartbeat()) is not None}
+        try:
+            kept = extend_leases(list(beats.values()))
+        except AnyDatabaseError as error:
+            logger.warning("leases: not extended: %s", type(error).__name__)
+            connections.close_all()
+            return
+        for holder, beat in beats.items():
+            self._tell(holder, holders[holder], beat, kept)
+
+    def _tell(
+        self, holder: Holder, loop: asyncio.AbstractEventLoop, beat: Heartbeat, kept: Mapping[UUID, bool]
+    ) -> None:
+        """Tell a turn what its row says, unless its claim has changed since or it has ended."""
+        is_stopped = kept.get(beat.claim.turn_id)
+        now = holder.heartbeat()
+        if is_stopped is False or now is None or now.claim != beat.claim or holder not in self._holders:
+            return
+        try:
+            loop.call_soon_threadsafe(holder.claim_lost if is_stopped is None else holder.stop_requested)
+        except RuntimeError:  # the loop has closed, and the turn with it
+            return
+
+
+leases = Leases()

@@ -1,0 +1,57 @@
+"""The vectors of a question, computed while its turn is being claimed.
+
+A turn waits for them before it takes a database thread, of which there are few: a thread that computes keeps other
+chats from being stored.
+"""
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+from uuid import UUID
+
+from django.conf import settings
+
+from kb.embedders.packaged import PackagedEmbedder
+from kb.errors import EmbeddingUnavailable
+from kb.ports import embedder
+from kb.search.questions import clean, is_long
+from supportbot.builtin.intents import courtesy
+from supportbot.installation.cores import usable_cores
+from supportbot.language.normalise import normalised
+
+logger = logging.getLogger(__name__)
+MAX_RUNNING: Final = 64  # beyond it, a turn computes its own
+
+_threads: Final = ThreadPoolExecutor(max_workers=usable_cores(), thread_name_prefix="prefetch")
+_running: dict[UUID, asyncio.Future[None]] = {}
+
+
+def prefetch_vectors(conversation_id: UUID, text: str) -> None:
+    """Begin to compute what the turn of a message that has just been stored will ask for."""
+    if not settings.KB_RETRIEVAL or conversation_id in _running or len(_running) >= MAX_RUNNING:
+        return
+    computing = asyncio.get_running_loop().run_in_executor(_threads, _compute, text)
+    _running[conversation_id] = computing
+    computing.add_done_callback(lambda _: _running.pop(conversation_id, None))
+
+
+async def vectors_prefetched(conversation_id: UUID) -> None:
+    """Return when the conversation's newest question is computed, if that has begun in this process."""
+    computing = _running.get(conversation_id)
+    if computing is not None:
+        await asyncio.wait([computing])
+
+
+def _compute(text: str) -> None:
+    question = normalised(text)
+    try:
+        is_small_talk = courtesy(question) is not None
+        used = embedder()
+        if isinstance(used, PackagedEmbedder) and not is_small_talk and not is_long(question):  # it keeps its vectors
+            used.query(clean(question))
+    except EmbeddingUnavailable:  # the search will find out, and go by words
+        return
+    except Exception:
+        # The edge of a thread: what is wrong with the text will show in its turn.
+        logger.exception("the vectors of a question could not be prefetched")

@@ -1,0 +1,79 @@
+"""What an operator sees of one answer: its series, and one line with its phases and ids."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from supportbot.chat.answers import Answer
+from supportbot.chat.turns import Claim
+from supportbot.observing import genai, tracing
+from supportbot.observing.events import Event, tell
+from supportbot.observing.series import TURN_SECONDS, TURNS
+
+
+class Phases:
+    """Seconds by phase. A phase inside another one pauses it, so that no time counts twice."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self._open: list[str] = []
+        self._since = self.began
+
+    @contextmanager
+    def during(self, phase: str) -> Iterator[None]:
+        self._book()
+        self._open.append(phase)
+        try:
+            with tracing.span(genai.phase(phase)):
+                yield
+        finally:
+            self._book()
+            self._open.pop()
+
+    def mark(self, phase: str) -> None:
+        """Record once how long it took until now."""
+        self.seconds.setdefault(phase, time.monotonic() - self.began)
+
+    def _book(self) -> None:
+        now = time.monotonic()
+        if self._open:
+            self.seconds[self._open[-1]] += now - self._since
+        self._since = now
+
+
+class TurnReport:
+    """One claim's report; `failed` by nobody until it is told otherwise. `phases` is filled while the work goes on.
+
+    Phases: `queue` (from the message to the claim), `search`, `model`, `tools`, `check`, `store`, and besides those
+    `first_text` and `total` (both from the claim).
+    """
+
+    def __init__(self, claim: Claim) -> None:
+        self._claim = claim
+        self.phases = Phases()
+        self.phases.seconds["queue"] = claim.waited_seconds
+        self.outcome, self.by, self.code, self.route = "failed", "nobody", "", ""
+
+    def settle(self, answer: Answer) -> None:
+        self.by = answer.by
+        self.outcome = "stopped" if answer.is_stopped else "not_found" if answer.is_abstention else "answered"
+
+    def tell(self, attempt: int) -> None:
+        """Count the answer and write its line."""
+        seconds = {**self.phases.seconds, "total": time.monotonic() - self.phases.began}
+        TURNS.labels(self.outcome, self.by).inc()
+        for phase, value in seconds.items():
+            TURN_SECONDS.labels(phase).observe(value)
+        tracing.describe_current(genai.ended_turn(self.outcome, self.by, self.code, attempt))
+        # The ids of turn, conversation and workspace are on the line by its context.
+        tell(
+            Event.ANSWER,
+            outcome=self.outcome,
+            by=self.by,
+            code=self.code or None,
+            route=self.route or None,
+            attempt=attempt,
+            **{f"{phase}_seconds": value for phase, value in seconds.items()},
+        )

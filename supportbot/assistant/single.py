@@ -1,0 +1,79 @@
+"""One answer to one question, outside of a conversation: nothing is stored but the record of the call.
+
+The console tries articles with it, and the help pages show it above the results of a search.
+"""
+
+from django.conf import settings
+
+from supportbot.accounts.models import Workspace
+from supportbot.assistant.checks.verdict import Author
+from supportbot.assistant.drafting import Draft
+from supportbot.assistant.given import given
+from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
+from supportbot.assistant.retrieval import Found, in_parts
+from supportbot.assistant.sentence_similarity import with_similarity, with_sure_similarity
+from supportbot.assistant.vectors import settle
+from supportbot.chat.answers import Answer
+from supportbot.llm import gateway, loop_thread
+from supportbot.llm.sources import numbered
+from supportbot.llm.types import CUT_OFF, ChatMessage, ModelRequest
+from supportbot.releases.selectors import current
+
+
+def answer_once(question: str, *, workspace: Workspace, language: str, retrieved: Found) -> Answer:
+    """Return the answer that a chat would give to this first message, based on what was found for it."""
+    if retrieved.retrieval.curated:
+        return given(retrieved.retrieval.curated)
+    request = with_similarity(_request(question, workspace, language, retrieved), retrieved)
+    completion = loop_thread.run(gateway.complete(request))
+    by: Author = "builtin" if completion.provider == "builtin" else "model"
+    return _checked(completion.text, request, retrieved, by=by, is_cut_off=completion.finish_reason in CUT_OFF)
+
+
+def quote_once(question: str, *, workspace: Workspace, language: str, retrieved: Found) -> Answer:
+    """Return what the built-in answerer quotes for a question, whatever model there is: no call is made."""
+    from supportbot.builtin.answerer import quotation_for  # takes long to load, and commands load this module
+
+    if retrieved.retrieval.curated:
+        return given(retrieved.retrieval.curated)
+    request = with_sure_similarity(_request(question, workspace, language, retrieved), retrieved)
+    return _checked(quotation_for(request), request, retrieved, by="builtin")
+
+
+def _checked(text: str, request: ModelRequest, retrieved: Found, *, by: Author, is_cut_off: bool = False) -> Answer:
+    draft = Draft(
+        retrieved.retrieval.passages,
+        request.locale,
+        said=[request.question],
+        site=settings.BASE_URL,
+        strictness=current().document.strictness,
+        by=by,
+    )
+    draft.write(text)
+    settle(draft)
+    if is_cut_off:
+        draft.break_off()
+    draft.finish()
+    settle(draft)
+    return draft.answer()
+
+
+def _request(question: str, workspace: Workspace, language: str, retrieved: Found) -> ModelRequest:
+    """Return the request the chat would make for a first message, without tools: the console executes nothing."""
+    found = retrieved.retrieval
+    document = current().document
+    instructions = answer_instructions(
+        company=workspace.name, passages=found.passages, note="", sees_orders=False, document=document
+    )
+    request = ModelRequest(
+        purpose="answer",
+        messages=(ChatMessage("system", instructions), ChatMessage("user", question)),
+        sources=numbered(found.passages),
+        question=question,
+        looked_up=retrieved.text,
+        locale=language,
+        is_answerable=found.is_answerable,
+        hides_personal_data=workspace.hides_personal_data,
+        prompt_version=ANSWER_VERSION,
+    )
+    return in_parts(request, retrieved)

@@ -1,0 +1,107 @@
+"""Erases what a workspace no longer keeps: conversations after a number of days of silence, and bodies of model calls.
+
+Records of money, the audit and the sums of days stay. A conversation that somebody owes something is kept: a person has
+it or is requested, a turn is waiting, or a request is open. Each is erased under its own lock, like a customer's own
+wish, so it may be stopped and run again. Mail in files, which may be anyone's, is kept no longer than the workspace
+with the shortest limit keeps a conversation.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils.timezone import now
+
+from actions.models import ActionRequest
+from actions.states import OPEN
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.chat.erasure import erase
+from supportbot.chat.models import Conversation, Turn
+from supportbot.llm.models import LLMBody
+
+logger = logging.getLogger(__name__)
+AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one night did in one workspace; `kept` are old conversations to which something is still owed."""
+
+    conversations: int
+    kept: int
+    bodies: int
+
+
+def erase_expired() -> dict[UUID, Report]:
+    """Erase what every workspace no longer keeps; return the report of each that has a limit."""
+    limited = Workspace.objects.exclude(keep_conversations_days=None, keep_bodies_days=None).order_by("pk")
+    reports = {}
+    for workspace in limited:
+        with workspace_scope(workspace.pk):
+            reports[workspace.pk] = report = _erase_in(workspace)
+        logger.info(
+            "retention: workspace %s: %s conversations and %s bodies erased, %s kept",
+            workspace.pk, report.conversations, report.bodies, report.kept,
+        )  # fmt: skip
+    limits = [row.keep_conversations_days for row in limited if row.keep_conversations_days is not None]
+    if limits:
+        erase_mail_files(now() - timedelta(days=min(limits)))
+    return reports
+
+
+def erase_mail_files(before: datetime) -> int:
+    """Delete mail that this machine wrote into files before then; return how many files that were."""
+    folder = getattr(settings, "EMAIL_FILE_PATH", None)
+    if folder is None:
+        return 0
+    old = [file for file in Path(folder).glob("*.log") if file.stat().st_mtime < before.timestamp()]
+    for file in old:
+        file.unlink(missing_ok=True)
+    logger.info("retention: %s mail files erased", len(old))
+    return len(old)
+
+
+def _erase_in(workspace: Workspace) -> Report:
+    bodies, erased, kept = 0, 0, 0
+    if workspace.keep_bodies_days is not None:
+        before = now() - timedelta(days=workspace.keep_bodies_days)
+        bodies, _ = LLMBody.objects.filter(call__started_at__lt=before).delete()
+    if workspace.keep_conversations_days is not None:
+        before = now() - timedelta(days=workspace.keep_conversations_days)
+        erased = sum(_erase_one(pk, before) for pk in _due(before))
+        kept = Conversation.objects.filter(last_event_at__lt=before).count()
+    return Report(erased, kept, bodies)
+
+
+def _due(before: datetime) -> Iterator[UUID]:
+    """Yield the conversations in which nothing is owed to anyone, oldest first, in batches."""
+    after: UUID | None = None
+    while True:
+        rows = _settled(before).order_by("pk")
+        found = list((rows.filter(pk__gt=after) if after else rows).values_list("pk", flat=True)[:AT_ONCE])
+        yield from found
+        if len(found) < AT_ONCE:
+            return
+        after = found[-1]
+
+
+def _settled(before: datetime) -> QuerySet[Conversation]:
+    requests = ActionRequest.objects.filter(conversation_id=OuterRef("pk"), state__in=[str(state) for state in OPEN])
+    turns = Turn.objects.filter(conversation=OuterRef("pk"), state__in=[Turn.State.PENDING, Turn.State.RUNNING])
+    silent = Conversation.objects.filter(last_event_at__lt=before, mode=Conversation.Mode.ASSISTANT)
+    return silent.exclude(Exists(requests)).exclude(Exists(turns))
+
+
+@transaction.atomic
+def _erase_one(conversation_id: UUID, before: datetime) -> int:
+    """Erase a conversation unless something happened in it meanwhile."""
+    locked = list(Conversation.objects.filter(pk=conversation_id).select_for_update())
+    return erase(locked) if _settled(before).filter(pk=conversation_id).exists() else 0

@@ -1,0 +1,129 @@
+"""The statements of a chat turn, written out: each is built once, where the ORM would build it at every step.
+
+Each says the same as the queryset named in `tests/chat/test_statements.py`, which proves it. Those that read rows of a
+tenant name the workspace of the scope, as the models' manager does.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from supportbot import rows
+from supportbot.accounts.models import Customer, Workspace
+from supportbot.accounts.scope import current_workspace_id
+from supportbot.chat.models import Conversation, Message, Turn
+
+if TYPE_CHECKING:
+    from supportbot.chat.turns import Claim, Heartbeat
+
+_CONVERSATION: Final = f"""
+SELECT {rows.columns(Conversation, "c")} FROM chat_conversation c WHERE c.id = %s AND c.workspace_id = %s"""
+_WITH_ITS_PEOPLE: Final = f"""
+SELECT {rows.columns(Conversation, "c")}, {rows.columns(Customer, "customer")}, {rows.columns(Workspace, "workspace")}
+FROM chat_conversation c
+JOIN accounts_customer customer ON customer.id = c.customer_id
+JOIN accounts_workspace workspace ON workspace.id = c.workspace_id
+WHERE c.id = %s AND c.workspace_id = %s"""
+_HISTORY: Final = f"""
+SELECT {rows.columns(Message, "m")} FROM chat_message m
+WHERE m.conversation_id = %s AND m.workspace_id = %s AND m.audience = 'everyone' AND m.seq > %s
+ORDER BY m.seq DESC LIMIT %s"""
+_BY_CLIENT_ID: Final = f"""
+SELECT {rows.columns(Message, "m")} FROM chat_message m
+WHERE m.conversation_id = %s AND m.workspace_id = %s AND m.source = %s AND m.client_id = %s"""
+# Once locked, PostgreSQL checks the condition again: a turn that another runner took in the meantime does not match.
+_CLAIMABLE: Final = f"""
+SELECT {rows.columns(Turn, "t")}, {rows.columns(Conversation, "c")}
+FROM chat_turn t JOIN chat_conversation c ON c.id = t.conversation_id
+WHERE (
+    t.state = 'pending' AND NOT EXISTS (
+        SELECT FROM chat_turn r WHERE r.conversation_id = t.conversation_id AND r.state = 'running')
+    OR t.state = 'running' AND t.lease_until < statement_timestamp())
+  AND NOT t.id = ANY(%(in_hand)s) AND (%(only)s::uuid IS NULL OR t.conversation_id = %(only)s)
+ORDER BY t.created_at LIMIT 1 FOR NO KEY UPDATE OF t, c SKIP LOCKED"""
+
+_BEGIN: Final = """
+UPDATE chat_turn SET state = 'running', from_seq = %s, through_seq = %s, attempt = %s, runner = %s, losses = %s,
+    lease_until = statement_timestamp() + %s, started_at = statement_timestamp(), partial_text = '', partial_index = 0
+WHERE id = %s"""
+_HELD: Final = "t.id = %(turn)s AND t.state = 'running' AND t.attempt = %(attempt)s AND t.runner = %(runner)s"
+_END: Final = f"""
+UPDATE chat_turn t SET state = %(state)s, finished_at = statement_timestamp(), partial_text = ''
+WHERE {_HELD}
+RETURNING EXISTS (SELECT FROM chat_turn w WHERE w.conversation_id = t.conversation_id AND w.state = 'pending')"""
+_EXTEND: Final = """
+UPDATE chat_turn t SET lease_until = statement_timestamp() + %s, partial_text = b.text, partial_index = b.index
+FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::text[], %s::int[]) AS b(turn, attempt, runner, text, index)
+WHERE t.id = b.turn AND t.state = 'running' AND t.attempt = b.attempt AND t.runner = b.runner
+RETURNING t.id, t.stop_requested"""
+
+
+def conversation_in_scope(conversation_id: UUID, *, is_locked: bool = False) -> Conversation | None:
+    """Return a conversation of the scope's workspace, locked if wanted; None if there is none."""
+    statement = f"{_CONVERSATION} FOR NO KEY UPDATE" if is_locked else _CONVERSATION
+    found = rows.fetch(statement, [conversation_id, current_workspace_id()])
+    return rows.loaded(Conversation, found[0]) if found else None
+
+
+def conversation_with_people(conversation_id: UUID) -> Conversation | None:
+    """Return a conversation with its customer and workspace."""
+    found = rows.fetch(_WITH_ITS_PEOPLE, [conversation_id, current_workspace_id()])
+    if not found:
+        return None
+    conversation: Conversation
+    conversation, customer, workspace = rows.loaded_together(found[0], Conversation, Customer, Workspace)
+    conversation.customer, conversation.workspace = customer, workspace
+    return conversation
+
+
+def newest_messages(conversation: Conversation, *, limit: int) -> list[Message]:
+    """Return the newest messages of the episode that customers see, newest first."""
+    parameters = [conversation.pk, conversation.workspace_id, conversation.episode_start_seq, limit]
+    return [rows.loaded(Message, row) for row in rows.fetch(_HISTORY, parameters)]
+
+
+def message_by_client_id(conversation: Conversation, source: str, client_id: str) -> Message | None:
+    found = rows.fetch(_BY_CLIENT_ID, [conversation.pk, conversation.workspace_id, source, client_id])
+    return rows.loaded(Message, found[0]) if found else None
+
+
+def lock_claimable(*, only: UUID | None, in_hand: Collection[UUID]) -> Turn | None:
+    """Return the oldest claimable turn of any workspace, locked with its conversation; rows locked by others are
+    skipped."""
+    found = rows.fetch(_CLAIMABLE, {"only": only, "in_hand": list(in_hand)})
+    if not found:
+        return None
+    turn: Turn
+    turn, turn.conversation = rows.loaded_together(found[0], Turn, Conversation)
+    return turn
+
+
+def beginning_of(claim: "Claim", *, lease: timedelta, losses: int) -> rows.Statement:
+    """Return the statement that writes a claim into its locked turn."""
+    values = [claim.from_seq, claim.through_seq, claim.attempt, claim.runner, losses, lease, claim.turn_id]
+    return rows.Statement(_BEGIN, values)
+
+
+def end_turn(claim: "Claim", state: Turn.State) -> bool | None:
+    """End a turn, if the claim holds it; return whether another one waits in its conversation. None if it does not."""
+    found = rows.fetch(_END, {**_named(claim), "state": str(state)})
+    return bool(found[0][0]) if found else None
+
+
+def extend_leases(beats: Sequence["Heartbeat"], *, lease: timedelta) -> Mapping[UUID, bool]:
+    """Extend the leases that still hold and save the text so far; return by turn whether a stop was requested."""
+    claims = [beat.claim for beat in beats]
+    parameters = [
+        lease,
+        [claim.turn_id for claim in claims],
+        [claim.attempt for claim in claims],
+        [claim.runner for claim in claims],
+        [beat.text for beat in beats],
+        [beat.index for beat in beats],
+    ]
+    return dict(rows.fetch(_EXTEND, parameters))
+
+
+def _named(claim: "Claim") -> dict[str, Any]:
+    return {"turn": claim.turn_id, "attempt": claim.attempt, "runner": claim.runner}

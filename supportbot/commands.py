@@ -1,0 +1,49 @@
+"""The base class of all management commands: they speak the language of the terminal."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext, override
+
+from supportbot.team_language import team_language
+
+# In the order in which programs ask them.
+VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
+
+
+def terminal_language(environment: Mapping[str, str]) -> str:
+    """Return the language that a terminal is set to, such as `de` for LANG=de_DE.UTF-8; English if it has no texts."""
+    set_to = next((environment[name] for name in VARIABLES if environment.get(name)), "")
+    return team_language(set_to.partition(".")[0].partition("_")[0].lower())
+
+
+class TranslatedCommand(BaseCommand):
+    """A command whose texts are in the language of the terminal; `help` is a message, marked where it is defined.
+
+    Names of fields in JSON stay English, as programs read them.
+    """
+
+    requires_system_checks: list[str] = []
+
+    def create_parser(self, *args: Any, **options: Any) -> CommandParser:
+        with override(terminal_language(os.environ)):
+            self.help = gettext(self.help) if self.help else ""
+            parser: CommandParser = super().create_parser(*args, **options)
+            return parser
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        with override(terminal_language(os.environ)):
+            output: str | None = super().execute(*args, **options)
+            return output
+
+
+def text_of(name: str) -> str:
+    """Return the text of a file, or of standard input for `-`; raises CommandError if it cannot be read."""
+    try:
+        return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(gettext("{name} cannot be read: {error}.").format(name=name, error=error)) from error

@@ -1,0 +1,65 @@
+"""The name of the help page, the article that one translates (fields of the editor), and broken links."""
+
+from typing import Any, Final
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext
+
+from kb.links import broken_links
+from kb.models import Article
+from kb.names import check_slug, rename
+from kb.translations import is_older, sources_for, translate
+from supportbot.console.entry import needs
+from supportbot.errors import InvalidInput
+
+FIELDS: Final = ("slug", "translation_of")
+
+
+def wanted(request: HttpRequest, article: Article | None) -> dict[str, Any]:
+    """Return the fields of the form, checked; empty without them. Raises InvalidDocument, InvalidInput."""
+    if "slug" not in request.POST:
+        return {}
+    slug = check_slug(request.POST["slug"], article=article)
+    return {"slug": slug, "translation_of": _source(request.POST.get("translation_of", "").strip(), article)}
+
+
+def settle(article: Article, facts: dict[str, Any]) -> None:
+    """Store the fields of a saved article."""
+    if facts:
+        rename(article, facts["slug"])
+        translate(article, facts["translation_of"])
+
+
+def values_of(article: Article) -> dict[str, str]:
+    source = article.translation_of
+    return {"slug": article.slug, "translation_of": source.external_id if source else ""}
+
+
+def shown_age(article: Article) -> list[tuple[str, str]]:
+    """Return the tag of a translation whose source has changed since."""
+    return [("warn", gettext("Older than its source"))] if is_older(article) else []
+
+
+def offered_sources(article: Article | None) -> list[tuple[str, str]]:
+    """Return the articles that this one may translate: (external id, title)."""
+    return [(one.external_id, one.title) for one in sources_for(article)]
+
+
+def links_page(request: HttpRequest) -> HttpResponse:
+    """Show the links of live articles to help pages that nobody can open."""
+    needs(request, "kb:read")
+    context = {**admin.site.each_context(request), "title": gettext("Broken links"), "broken": broken_links()}
+    return render(request, "console/articles/links.html", context)
+
+
+def _source(external_id: str, article: Article | None) -> Article | None:
+    if not external_id:
+        return None
+    found: Article | None = Article.objects.filter(external_id=external_id).first()
+    if found is None or (article is not None and found.pk == article.pk):
+        raise InvalidInput(fields={"translation_of": [gettext("Choose another article by its id.")]})
+    if found.translation_of_id is not None:
+        raise InvalidInput(fields={"translation_of": [gettext("This is a translation itself. Choose its source.")]})
+    return found

@@ -1,0 +1,79 @@
+"""Owner, reviewer and the day of the next check: three fields of the editor, and how the list shows them."""
+
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.timezone import localdate
+from django.utils.translation import gettext
+
+from kb.care import Care, is_stale
+from kb.models import Article
+from supportbot import team_formats as formats
+from supportbot.accounts.models import User
+from supportbot.accounts.principals import ROLE_SCOPES
+from supportbot.accounts.scope import current_workspace_id
+from supportbot.errors import InvalidInput
+
+FIELDS: Final = ("owner", "reviewer", "check_by")
+_WRITERS: Final = [role for role, scopes in ROLE_SCOPES.items() if "kb:write" in scopes]
+
+
+def writers() -> QuerySet[User]:
+    """Return the people of the workspace who may write articles, by name."""
+    here = {"memberships__workspace_id": current_workspace_id(), "memberships__role__in": _WRITERS}
+    rows: QuerySet[User] = User.objects.filter(is_active=True, **here).order_by("first_name", "username")
+    return rows
+
+
+def wanted(request: HttpRequest) -> Care | None:
+    """Return what the form says; None if it lacks the fields. Raises InvalidInput."""
+    if "check_by" not in request.POST:
+        return None
+    return Care(_person(request, "owner"), _person(request, "reviewer"), _day(request))
+
+
+def values_of(article: Article) -> dict[str, str]:
+    """Return the fields as the form holds them."""
+    return {
+        "owner": str(article.owner_id or ""),
+        "reviewer": str(article.reviewer_id or ""),
+        "check_by": article.check_by.isoformat() if article.check_by else "",
+    }
+
+
+def shown_care(article: Article) -> list[tuple[str, str]]:
+    """Return what needs care as tags."""
+    shown = []
+    if article.reviewer is not None:
+        shown.append(("accent", gettext("Review: {name}").format(name=article.reviewer.display_name)))
+    if is_stale(article) and article.check_by:
+        is_this_year = article.check_by.year == localdate().year
+        day = formats.day(article.check_by, with_year=not is_this_year)
+        shown.append(("warn", gettext("Check again since {day}").format(day=day)))
+    return shown
+
+
+def _person(request: HttpRequest, field: str) -> User | None:
+    text = request.POST.get(field, "")
+    if not text:
+        return None
+    try:
+        found = writers().filter(pk=UUID(text)).first()
+    except ValueError:
+        found = None
+    if found is None:
+        raise InvalidInput(fields={field: [gettext("Choose a person who may write articles.")]})
+    return found
+
+
+def _day(request: HttpRequest) -> date | None:
+    text = request.POST.get("check_by", "").strip()
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInput(fields={"check_by": [gettext("Enter a day, such as 2027-01-31.")]}) from error

@@ -1,0 +1,130 @@
+"""Check before publishing: what a draft changes for real questions, what it contradicts, and what exists already."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext, gettext_noop
+
+from kb.collections import check_may_write
+from kb.documents import ArticleText
+from kb.errors import ArticleChanged
+from kb.evaluation.contradictions import findings
+from kb.models import Article
+from kb.selectors import article_with_id
+from kb.services import Change, publish, save_draft
+from supportbot.console.articles.gating import PUBLISHED, ArticleRefused, Passed, pass_gates, settle
+from supportbot.console.entry import needs, person_of, staff, workspace_here
+from supportbot.evals.articles.comparing import Outcome
+from supportbot.evals.articles.drafts import (
+    begin,
+    broken_in,
+    cancel,
+    compared_in,
+    is_current,
+    newest_check,
+    resume,
+)
+from supportbot.evals.articles.trials import publishing_newest
+from supportbot.language.detection import base_language
+from supportbot.releases.services import OVERRIDE
+
+OUTCOMES: Final[Mapping[str, tuple[str, str]]] = {
+    Outcome.WORSE: ("bad", gettext_noop("Worse")),
+    Outcome.CHANGED: ("warn", gettext_noop("Changed")),
+    Outcome.BETTER: ("ok", gettext_noop("Better")),
+    Outcome.SAME: ("", gettext_noop("Same")),
+}
+
+
+def check_page(request: HttpRequest, article_id: UUID) -> HttpResponse:
+    """Show what publishing the newest revision would change, as far as it has been tried; a post changes the check."""
+    needs(request, "kb:write")
+    article = article_with_id(article_id)
+    if request.method == "POST":
+        return _changed(request, article)
+    return _page(request, article)
+
+
+def _changed(request: HttpRequest, article: Article) -> HttpResponse:
+    check_may_write(person_of(request), article.collection)
+    check, do = newest_check(article), request.POST.get("do", "")
+    if do == "cancel" and check is not None:
+        cancel(check.pk)
+    elif do == "continue" and check is not None:
+        resume(check.pk)
+    elif do == "begin":
+        begin(article)
+    return redirect("admin:article-check", article.pk)
+
+
+def _page(request: HttpRequest, article: Article, refusal: ArticleRefused | None = None) -> HttpResponse:
+    newest = article.latest_revision
+    assert newest is not None, "an article is created together with its first revision"
+    check = newest_check(article)
+    rows = compared_in(check) if check else []
+    wording = ArticleText(newest.title, newest.body)
+    found = findings(wording, locale=base_language(article.locale), article_id=article.pk)
+    counts = Counter(row["outcome"] for row in rows)
+    context: dict[str, Any] = {
+        **admin.site.each_context(request),
+        "title": gettext("Check before publishing"),
+        "article": article,
+        "check": check,
+        "played": len(check.rows) if check else 0,
+        "total": len(check.items or ()) if check else 0,
+        "broken": broken_in(check) if check and refusal is None else [],
+        "rows": [{"row": row, "kind": OUTCOMES[row["outcome"]][0], "words": _words(row["outcome"])} for row in rows],
+        "counts": [(kind, _words(outcome), counts[outcome]) for outcome, (kind, _) in OUTCOMES.items()],
+        "contradictions": found.contradictions,
+        "duplicates": found.duplicates,
+        "is_live_already": article.is_live and article.live_revision_id == article.latest_revision_id,
+    }
+    if refusal is not None:
+        context |= {"refusal": refusal, "may_override": staff(request).may(OVERRIDE)}
+    return render(request, "console/articles/check.html", context, status=refusal.status if refusal else 200)
+
+
+def publish_checked(request: HttpRequest, article_id: UUID) -> HttpResponse:
+    """Publish the revision that was checked; refused if a newer one was saved meanwhile, or by the gates."""
+    needs(request, "kb:write")
+    article = article_with_id(article_id)
+    check_may_write(person_of(request), article.collection)
+    newest = article.latest_revision
+    if newest is None or str(newest.number) != request.POST.get("revision"):
+        raise ArticleChanged(gettext("A newer revision has been saved in the meantime. Check it, then publish it."))
+    try:
+        passed = _passed(request, article)
+    except ArticleRefused as refusal:
+        return _page(request, article, refusal)
+    _publish(request, article, passed)
+    messages.success(request, gettext("Published. Customers can read it now."))
+    return redirect("admin:kb_article_change", article.pk)
+
+
+def _passed(request: HttpRequest, article: Article) -> Passed:
+    """Return on which terms the gates let the newest revision pass; what a check has found is not played again."""
+    check = newest_check(article)
+    if check is not None and is_current(check) and not broken_in(check):
+        return Passed()
+    override = request.POST.get("override", "")
+    trial = publishing_newest(article)
+    return pass_gates(trial, workspace=workspace_here(request), person=staff(request), override=override)
+
+
+@transaction.atomic
+def _publish(request: HttpRequest, article: Article, passed: Passed) -> None:
+    """Publish the revision that the gates have judged. Raises ArticleChanged if a newer one was saved meanwhile."""
+    assert article.latest_revision is not None
+    save_draft(article.pk, Change(), based_on=article.latest_revision.number)  # changes nothing
+    publish(article.pk)
+    settle(request, passed, article.pk, event=PUBLISHED)
+
+
+def _words(outcome: str) -> str:
+    return gettext(OUTCOMES[outcome][1])

@@ -1,0 +1,72 @@
+"""The gates of a release, asked about an article in the console: a refusal, or an override that is audited."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest
+from django.utils.translation import gettext
+
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.principals import Staff
+from supportbot.console.entry import staff
+from supportbot.errors import InvalidInput, NotAllowed
+from supportbot.evals.articles.trials import Failure, Trial, tried
+from supportbot.releases import ports
+from supportbot.releases.errors import GateRefused
+from supportbot.releases.selectors import gates
+from supportbot.releases.services import MAX_REASON, OVERRIDE
+
+MAX_NAMED: Final = 5  # in a message
+PUBLISHED: Final = "article.published_against_gates"
+CHANGED: Final = "article.changed_against_gates"
+ARCHIVED: Final = "article.archived_against_gates"
+
+
+class ArticleRefused(GateRefused):
+    """The gates refuse a change of an article."""
+
+    def __init__(self, failures: Sequence[Failure]) -> None:
+        self.failures = tuple(failures)
+        named = ", ".join(one.name for one in self.failures[:MAX_NAMED])
+        super().__init__(gettext("Cases that must pass would fail: {names}.").format(names=named))
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """The gates agree, or are overridden for a reason; `untried` cases could not be played in time."""
+
+    override: str = ""
+    untried: int = 0
+
+
+def pass_gates(trial: Trial, *, workspace: Workspace, person: Staff, override: str = "") -> Passed:
+    """Return on which terms the gates let a change pass; without gates, always.
+
+    Raises ArticleRefused, GateMissing if a suite does not exist, NotAllowed without the right to override.
+    """
+    if not gates():
+        return Passed()
+    reason = " ".join(override.split())
+    if not reason:
+        failures, untried = tried(trial, workspace=workspace)
+        if failures:
+            raise ArticleRefused(failures)
+        return Passed(untried=untried)
+    if not person.may(OVERRIDE):
+        raise NotAllowed(gettext("Your role does not allow publishing against the gates."))
+    if len(reason) > MAX_REASON:
+        problem = gettext("Use at most {limit} characters.").format(limit=MAX_REASON)
+        raise InvalidInput(fields={"override": [problem]})
+    return Passed(reason)
+
+
+def settle(request: HttpRequest, passed: Passed, article_id: UUID, *, event: str) -> None:
+    """Write an overridden refusal to the audit log, in the transaction of what it allowed; say what was not tried."""
+    if passed.override:
+        ports.audit()(event, actor=staff(request).actor, article=str(article_id), override=passed.override)
+    if passed.untried:
+        told = gettext("Cases of the gates that were not tried, because it took too long: {number}.")
+        messages.warning(request, told.format(number=passed.untried))

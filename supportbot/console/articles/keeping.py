@@ -1,0 +1,56 @@
+"""Autosave: the editor's page sends what is typed while somebody types it."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from django.http import HttpRequest, JsonResponse
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST
+
+from kb.documents import MAX_BODY_CHARACTERS, MAX_URL_CHARACTERS, SWITCHES, check_storable
+from kb.models import Article
+from kb.selectors import article_with_id
+from kb.unsaved import as_json, forget, keep, kept
+from supportbot.console.articles.addressing import FIELDS as ADDRESS
+from supportbot.console.articles.caring import FIELDS as CARE
+from supportbot.console.articles.planning import FIELDS as TIMES
+from supportbot.console.entry import needs, person_of
+from supportbot.errors import InvalidInput
+
+# The fields of the editor's form.
+FIELDS: Final = (
+    "title", "body", "collection", "audience", "locale", "category", "url", "external_id", "phrasings",
+    *SWITCHES, *TIMES, *CARE, *ADDRESS,
+)  # fmt: skip
+
+
+@require_POST
+def autosave(request: HttpRequest, article_id: UUID | None = None) -> JsonResponse:
+    """Keep the fields of the form for this person; with `forget`, drop what was kept. Nothing is published."""
+    needs(request, "kb:write")
+    if article_id is not None:
+        article_with_id(article_id)
+    if "forget" in request.POST:
+        forget(person_of(request), article_id)
+        return JsonResponse({"kept": False})
+    values = {name: check_storable(name, request.POST.get(name, "")) for name in FIELDS}
+    others = [text for name, text in values.items() if name != "body"]
+    if len(values["body"]) > MAX_BODY_CHARACTERS or any(len(text) > MAX_URL_CHARACTERS for text in others):
+        raise InvalidInput(gettext("This text is too long for an article."))
+    keep(person_of(request), article_id, values, based_on=based_on(request))
+    return JsonResponse({"kept": True})
+
+
+def kept_for(request: HttpRequest, article: Article | None, stored: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return what this person typed and did not save, as the page reads it; None if nothing differs from `stored`."""
+    row = kept(person_of(request), article.pk if article else None)
+    if row is None or all(stored.get(name, "") == row.values.get(name, "") for name in ("title", "body")):
+        return None
+    return as_json(row)
+
+
+def based_on(request: HttpRequest) -> int | None:
+    """Return the number of the revision that the form was filled from."""
+    number = request.POST.get("based_on", "")
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else None

@@ -1,0 +1,129 @@
+"""What the editor's page shows: the form's values, what is wrong with them, the preview, the index."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext
+
+from kb.addresses import article_address
+from kb.collections import restricted_collections
+from kb.documents import SWITCHES
+from kb.errors import ArticleChanged
+from kb.helpful import votes_of
+from kb.models import Article, Audience, Chunk, Collection
+from kb.phrasings import phrasings_of
+from kb.rendering import render_article
+from supportbot.console.articles import addressing, caring, planning
+from supportbot.console.articles.gating import ArticleRefused
+from supportbot.console.articles.keeping import FIELDS, kept_for
+from supportbot.console.entry import person_of, staff
+from supportbot.console.rights import may
+from supportbot.errors import SupportBotError
+from supportbot.evals.articles.trials import Failure
+from supportbot.releases.services import OVERRIDE
+
+# Longer texts would make the live preview slow; the article's page shows all of it.
+MAX_PREVIEWED = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The values of the editor's fields, and what was wrong with them when submitted."""
+
+    values: dict[str, str]
+    errors: dict[str, str]
+    message: str = ""
+    status: int = 200
+    failures: tuple[Failure, ...] = ()  # why the gates refuse
+    do: str = "publish"  # what they refuse
+
+
+def index_state(article: Article) -> dict[str, Any]:
+    """Return whether the live revision is indexed by words and by meaning, and how many passages it has."""
+    live = article.live_revision
+    if not article.is_live or live is None:
+        return {"state": article.state, "is_searchable": False, "passages": 0, "done": 0}
+    rows = Chunk.objects.filter(article=article, revision_number=live.number)
+    total, done = rows.count(), rows.filter(embedding__isnull=False).count()
+    is_searchable = article.indexed_revision == live.number
+    return {"state": article.state, "is_searchable": is_searchable, "passages": total, "done": done}
+
+
+def stored(article: Article) -> Typed:
+    latest = article.latest_revision
+    values = {
+        "title": latest.title if latest else "",
+        "body": latest.body if latest else "",
+        "collection": str(article.collection_id),
+        "audience": article.audience,
+        "locale": article.locale,
+        "category": article.category,
+        "url": article.url,
+        "external_id": article.external_id,
+        **{name: "on" if getattr(article, name) else "" for name in SWITCHES},
+        **planning.times_of(article),
+        **caring.values_of(article),
+        **addressing.values_of(article),
+        "phrasings": "\n".join(phrasings_of(article)),
+    }
+    return Typed(values, {})
+
+
+def refused(request: HttpRequest, refusal: SupportBotError) -> Typed:
+    values = {name: request.POST.get(name, "") for name in FIELDS}
+    errors = {name: " ".join(texts) for name, texts in refusal.fields.items()}
+    failures = refusal.failures if isinstance(refusal, ArticleRefused) else ()
+    do = request.POST.get("do", "publish")
+    return Typed(values, errors, refusal.message, refusal.status, failures, do)
+
+
+def rendered(title: str, body: str) -> dict[str, Any]:
+    shown = body[:MAX_PREVIEWED]
+    rendered = render_article(title.strip(), shown)
+    return {"title": title.strip(), "rendered": rendered, "is_cut": len(shown) < len(body)}
+
+
+def page(request: HttpRequest, article: Article | None, typed: Typed) -> HttpResponse:
+    context = {
+        **admin.site.each_context(request),
+        "title": article.title if article else gettext("New article"),
+        "article": article,
+        "typed": typed,
+        "may_write": may_write_here(request, article),
+        "may_override": staff(request).may(OVERRIDE),
+        "based_on": _based_on_what(request, article, typed),
+        "address": article_address(article) if article else "",
+        "origin_url": _web_address(article.origin) if article else "",
+        "origin_source": article.source_item.source if article and article.source_item else None,
+        "index": index_state(article) if article else None,
+        "writers": caring.writers(),
+        "care": [*caring.shown_care(article), *addressing.shown_age(article)] if article else (),
+        "sources": addressing.offered_sources(article),
+        "plans": planning.shown_plans(article) if article else (),
+        "unsaved": kept_for(request, article, typed.values) if typed.status == 200 else None,
+        "votes": votes_of(article) if article else None,
+        "collections": Collection.objects.all(),
+        "categories": Article.objects.exclude(category="").order_by("category").values_list("category").distinct(),
+        "audiences": Audience.choices,
+        "preview": rendered(typed.values["title"], typed.values["body"]),
+    }
+    return render(request, "console/articles/editor.html", context, status=typed.status)
+
+
+def _web_address(origin: str) -> str:
+    return origin if origin.startswith(("http://", "https://")) else ""
+
+
+def may_write_here(request: HttpRequest, article: Article | None) -> bool:
+    """Return whether the person may write articles, and in this article's collection."""
+    is_closed = article is not None and article.collection_id in restricted_collections(person_of(request))
+    return may(staff(request), "kb:write") and not is_closed
+
+
+def _based_on_what(request: HttpRequest, article: Article | None, typed: Typed) -> int | str:
+    """Return the revision that the next save is based on: the one read, until a newer one has been shown."""
+    newest = article.latest_revision.number if article and article.latest_revision else ""
+    return newest if typed.status == ArticleChanged.status else request.POST.get("based_on") or newest

@@ -1,0 +1,56 @@
+"""Synonyms: words that mean the same to the workspace's customers."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from kb.errors import InvalidDocument
+from kb.models import Synonyms
+from kb.synonym_groups import check_words
+from supportbot.console.base import ScopedAdmin
+
+
+class SynonymsForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    words = forms.CharField(
+        widget=forms.Textarea(attrs={"class": "field", "rows": 5}),
+        label=_("Words"),
+        help_text=_("One per line, such as jumper and sweater. A question with one of them also finds the others."),
+    )
+
+    class Meta:
+        model = Synonyms
+        fields = ["words"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["words"] = "\n".join(self.instance.words or ())
+
+    def clean_words(self) -> list[str]:
+        try:
+            return check_words(self.cleaned_data["words"].splitlines())
+        except InvalidDocument as refusal:
+            raise ValidationError(refusal.message) from refusal
+
+
+@admin.register(Synonyms)
+class SynonymsAdmin(ScopedAdmin):
+    many = _("Synonyms")
+    new = _("New synonyms")
+    none_yet = _("Customers and articles may use different words for the same thing. Tell search which.")
+    view_right = "kb:read"
+    change_right = "kb:write"
+    can_add = can_delete = True
+    form = SynonymsForm
+    list_display = ["joined"]
+    ordering = ["words", "pk"]
+
+    @admin.display(description=_("Words"), ordering="words")
+    def joined(self, row: Synonyms) -> str:
+        return ", ".join(row.words)
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        return {}

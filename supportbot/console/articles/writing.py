@@ -1,0 +1,50 @@
+"""What the editor's script asks the server for while somebody writes: articles to link to, pasted pages as Markdown."""
+
+from typing import Final
+
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_POST, require_safe
+
+from kb.addresses import article_address
+from kb.importing.loaders.html import markdown_of_html
+from kb.models import Article, State
+from kb.pictures import add_picture, picture_path
+from supportbot.accounts.logos import too_large
+from supportbot.accounts.png import MAX_BYTES
+from supportbot.console.entry import needs
+from supportbot.errors import InvalidInput
+
+MAX_OFFERED: Final = 8
+
+
+@require_safe
+def pick(request: HttpRequest) -> JsonResponse:
+    """Return live articles with an address whose titles have all the words."""
+    needs(request, "kb:read")
+    rows = Article.objects.filter(state=State.LIVE).select_related("workspace", "live_revision")
+    for word in request.GET.get("q", "").replace("\x00", "").split()[:8]:
+        rows = rows.filter(live_revision__title__icontains=word)
+    offered = [
+        {"title": article.live_revision.title, "address": address}
+        for article in rows.order_by("live_revision__title", "pk")[: 5 * MAX_OFFERED]
+        if article.live_revision is not None and (address := article_address(article))
+    ]
+    return JsonResponse({"articles": offered[:MAX_OFFERED]})
+
+
+@require_POST
+def upload(request: HttpRequest) -> JsonResponse:
+    """Store a picture and return its address. Raises InvalidInput for anything but a small PNG file."""
+    needs(request, "kb:write")
+    file = request.FILES.get("picture")
+    if file is None or (file.size or 0) > MAX_BYTES:
+        raise InvalidInput(fields={"picture": [too_large()]})
+    return JsonResponse({"address": picture_path(add_picture(file.read()))})
+
+
+@require_POST
+def paste(request: HttpRequest) -> JsonResponse:
+    """Return pasted HTML as Markdown, read as an imported page is; empty if it has no text."""
+    needs(request, "kb:write")
+    _title, markdown = markdown_of_html(request.POST.get("html", ""))
+    return JsonResponse({"markdown": markdown.strip()})

@@ -1,0 +1,76 @@
+"""What a draft lacks or has wrong, each with the page and the field where it is mended."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from supportbot.console.definitions.forms import PartForm, closest, field_name, kind_of
+from supportbot.console.definitions.parts import Part, parts_of
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something that a draft lacks, with the page and the field where it is filled in."""
+
+    path: str
+    part: str
+    part_title: str
+    row: str
+    field: str
+    field_label: str
+
+    @property
+    def short(self) -> str:
+        """Where it stands on its page."""
+        return ", ".join(filter(None, [self.row, self.field_label]))
+
+    @property
+    def label(self) -> str:
+        return ", ".join(filter(None, [self.part_title, self.row, self.field_label])) or self.path
+
+
+@dataclass(slots=True)
+class Checklist:
+    gaps: list[Gap] = field(default_factory=list)
+
+    def of_part(self, slug: str) -> list[Gap]:
+        return [gap for gap in self.gaps if gap.part == slug]
+
+
+def checklist(document: Mapping[str, Any], paths: Iterable[str]) -> Checklist:
+    """Return what is missing or wrong at these paths, each with its field."""
+    forms_of = [(part, PartForm(part, document, {})) for part in parts_of(kind_of(document))]
+    found = [_gap(path, document, forms_of) for path in paths]
+    return Checklist(found)
+
+
+def _gap(path: str, document: Mapping[str, Any], forms_of: list[tuple[Part, PartForm]]) -> Gap:
+    name = field_name(_with_place(path, document))
+    fits = [(closest(name, form.fields), part, form) for part, form in forms_of]
+    held = [(one, part, form) for one, part, form in fits if one]
+    if not held:
+        return Gap(path, "", "", "", "", "")
+    one, part, form = max(held, key=lambda entry: _common(str(entry[0]), name))
+    row = next((group.legend for group in form.groups if one in group.names and group.legend), "")
+    return Gap(path, part.slug, str(part.title), row, str(one), str(form.fields[str(one)].label))
+
+
+def _common(field_of: str, name: str) -> int:
+    pairs = zip(field_of.split("-"), name.split("-"), strict=False)
+    count = 0
+    for a, b in pairs:
+        if a != b:
+            break
+        count += 1
+    return count
+
+
+def _with_place(path: str, document: Mapping[str, Any]) -> str:
+    """Return a path with the place of a named row in place of its name: arguments.order_id is arguments[0]."""
+    for whole in ("arguments", "values"):
+        named = document.get(whole)
+        head, _, rest = path.partition(".")
+        name, _, inner = rest.partition(".")
+        if head == whole and isinstance(named, Mapping) and name in named:
+            return f"{whole}[{list(named).index(name)}].{inner}"
+    return path

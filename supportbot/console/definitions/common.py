@@ -1,0 +1,63 @@
+"""What all pages of a definition share: who may open them, which version they show, and their frame."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+
+from actions.definitions.advice import advice
+from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
+from actions.definitions.selectors import definition_with_id
+from actions.definitions.services import newest_version
+from actions.models import name_of
+from supportbot.console.entry import needs, person_of, staff
+from supportbot.console.rights import may
+from supportbot.console.words import tag
+
+READ_RIGHT: Final = "definitions:read"
+WRITE_RIGHT: Final = "definitions:write"
+
+
+def opened(request: HttpRequest, definition_id: UUID) -> tuple[ActionDefinition, ActionDefinitionVersion]:
+    """Return a definition that this person may see, with its newest version; only admins may send anything."""
+    needs(request, WRITE_RIGHT if request.method == "POST" else READ_RIGHT)
+    definition = definition_with_id(definition_id)
+    return definition, newest_version(definition)
+
+
+def actor_of(request: HttpRequest) -> str:
+    return name_of(person_of(request))
+
+
+def frame(request: HttpRequest, title: str, definition: ActionDefinition | None = None, **more: Any) -> dict[str, Any]:
+    """Return the context that every page here needs."""
+    newest = more.get("newest")
+    return {
+        **admin.site.each_context(request),
+        "title": title,
+        "subtitle": title,
+        "opts": ActionDefinition._meta,
+        "definition": definition,
+        "may_write": may(staff(request), WRITE_RIGHT),
+        "advice": advice(newest.document) if newest else [],
+        **more,
+    }
+
+
+def state_tag(definition: ActionDefinition) -> SafeString:
+    match definition.state:
+        case ActionDefinition.State.PUBLISHED:
+            return tag("ok", gettext("Published"))
+        case ActionDefinition.State.DISABLED:
+            return tag("", gettext("Off"))
+    return tag("info", gettext("Draft"))
+
+
+def kind_words(document: Mapping[str, Any]) -> str:
+    if document.get("kind") == "read":
+        return gettext("Looks something up")
+    return gettext("Moves money") if document.get("risk") == "money" else gettext("Changes something")

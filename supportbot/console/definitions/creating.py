@@ -1,0 +1,316 @@
+"""New definitions: from an empty form, a copy, a file of definitions, or chosen operations of an OpenAPI file.
+
+An OpenAPI file is kept for an hour between its upload and the choice of operations, for the person who uploaded it.
+"""
+
+import copy
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import uuid4
+
+from django import forms
+from django.contrib import messages
+from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from actions.connections.selectors import listed_connections
+from actions.definitions.errors import InvalidDefinition, NoSuchDefinition, Outdated, ServerUnreadable
+from actions.definitions.importing.drafts import Draft
+from actions.definitions.importing.openapi import read_openapi
+from actions.definitions.importing.structure import MAX_CHARACTERS, InvalidFile, read_structure
+from actions.definitions.models import ActionDefinition
+from actions.definitions.services import definition_named, newest_version, save_draft
+from actions.definitions.transfer import ImportResult, import_operations, import_text, import_tools
+from actions.errors import NotConnected
+from supportbot.accounts.branding import LOCALE
+from supportbot.accounts.scope import current_workspace_id
+from supportbot.console.definitions.common import WRITE_RIGHT, actor_of, frame
+from supportbot.console.entry import needs, person_of
+from supportbot.console.words import sentence
+
+KEPT_SECONDS: Final = 3_600
+MAX_LISTED: Final = 200  # operations on one page; a search shows the others
+_ANSWER: Final = {
+    "happened": "status in [200, 201, 202, 204]",
+    "did_not": "status >= 400 and status < 500 and status not in [408, 409, 425, 429]",
+}
+
+
+class EmptyForm(forms.Form):
+    name = forms.CharField(
+        max_length=60, label=_("Name"), help_text=_("For example wrap_order. It cannot be changed later.")
+    )
+    kind = forms.ChoiceField(
+        label=_("What it does"),
+        choices=(("write", _("It changes something")), ("read", _("It looks something up"))),
+        widget=forms.RadioSelect,
+        initial="write",
+    )
+    language = forms.CharField(
+        max_length=12, label=_("Language"), initial="en", help_text=_("Its code, such as de. You can add more later.")
+    )
+    title = forms.CharField(max_length=80, label=_("Title"), help_text=_("For example: Gift-wrap an order."))
+    connection = forms.ChoiceField(label=_("Connection"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _offer_connections(self)
+
+    def clean_language(self) -> str:
+        code = str(self.cleaned_data["language"]).strip()
+        if not LOCALE.fullmatch(code):
+            raise forms.ValidationError(gettext("Use a language code such as en, de or pt-br."))
+        return code
+
+    def document(self) -> dict[str, Any]:
+        told = self.cleaned_data
+        made = {"format": 1, "name": told["name"].strip(), "kind": told["kind"]}
+        made["title"] = {told["language"]: told["title"].strip()}
+        if told["connection"]:
+            made["connection"] = told["connection"]
+        if told["kind"] == "write":
+            made |= {"risk": "change", "answer": dict(_ANSWER), "outcome": {"kind": "at_most_once"}}
+        return made
+
+
+class CopyForm(forms.Form):
+    source = forms.ChoiceField(label=_("Copy of"))
+    name = forms.CharField(max_length=60, label=_("Name of the copy"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = ActionDefinition.objects.order_by("name").values_list("name", flat=True)
+        self.fields["source"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
+
+    def document(self) -> dict[str, Any]:
+        found = newest_version(definition_named(self.cleaned_data["source"])).document
+        return {**copy.deepcopy(found), "name": self.cleaned_data["name"].strip()}
+
+
+class FileForm(forms.Form):
+    file = forms.FileField(required=False, label=_("File"), help_text=_("JSON or YAML, up to 10 million characters."))
+    text = forms.CharField(
+        required=False,
+        label=_("Or paste it here"),
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 6, "class": "mono", "spellcheck": "false", "dir": "ltr"}),
+    )
+    connection = forms.ChoiceField(
+        label=_("Connection"), required=False, help_text=_("The connection that the operations of an OpenAPI file use.")
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _offer_connections(self)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        file, text = cleaned.get("file"), cleaned.get("text", "")
+        if file is not None:
+            if file.size > 4 * MAX_CHARACTERS:
+                self.add_error("file", gettext("The file is too large."))
+                return cleaned
+            try:
+                text = file.read().decode("utf-8-sig")
+            except UnicodeDecodeError:
+                self.add_error("file", gettext("The file is not UTF-8 text."))
+        if not text.strip() and not self.errors:
+            self.add_error("file", gettext("Choose a file, or paste its text."))
+        return {**cleaned, "text": text}
+
+
+class ToolsForm(forms.Form):
+    connection = forms.ChoiceField(
+        label=_("Connection"),
+        help_text=_("The connection to the MCP server. Its tools are listed now; none of them is called."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _offer_connections(self)
+
+
+def _offer_connections(form: forms.Form) -> None:
+    names = sorted({one.name for one in listed_connections()})
+    field: Any = form.fields["connection"]
+    field.choices = [("", gettext("decide later")), *((name, name) for name in names)]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of a file, as it is offered."""
+
+    name: str
+    source: str
+    summary: str
+    lacks: int
+    is_chosen: bool
+
+
+def new_page(request: HttpRequest) -> HttpResponse:
+    needs(request, WRITE_RIGHT)
+    do = request.POST.get("do", "") if request.method == "POST" else ""
+    empty = EmptyForm(request.POST if do == "empty" else None, prefix="empty")
+    copied = CopyForm(request.POST if do == "copy" else None, prefix="copy")
+    file = FileForm(request.POST if do == "file" else None, request.FILES if do == "file" else None, prefix="file")
+    tools = ToolsForm(request.POST if do == "tools" else None, prefix="tools")
+    answer = None
+    if do == "tools" and tools.is_valid():
+        answer = _of_server(request, tools)
+    elif do == "empty" and empty.is_valid():
+        answer = _made(request, empty)
+    elif do == "copy" and copied.is_valid():
+        answer = _made(request, copied)
+    elif do == "file" and file.is_valid():
+        answer = _imported(request, file)
+    if answer is not None:
+        return answer
+    context: dict[str, Any] = {
+        "ways": _ways(empty, copied, file, tools),
+        "has_definitions": bool(copied.fields["source"].choices),  # type: ignore[attr-defined]
+    }
+    title = gettext("New action")
+    status = 400 if do else 200
+    return render(request, "console/definitions/new.html", frame(request, title, **context), status=status)
+
+
+def _ways(empty: EmptyForm, copied: CopyForm, file: FileForm, tools: ToolsForm) -> list[tuple[Any, ...]]:
+    """Return each way to a new definition: its key, title, explanation, form and button."""
+    return [
+        ("empty", gettext("Empty"), gettext("Fill in the parts one by one."), empty, gettext("Create")),
+        (
+            "file",
+            gettext("From a file"),
+            gettext(
+                "A definition, or an OpenAPI 3.0 or 3.1 description from which you choose operations next. "
+                "Nothing is called, and nothing is offered to customers."
+            ),
+            file,
+            gettext("Read the file"),
+        ),
+        (
+            "tools",
+            gettext("From an MCP server"),
+            gettext("Each of its tools becomes a draft. Its own descriptions are shown to you but not trusted."),
+            tools,
+            gettext("Read its tools"),
+        ),
+        ("copy", gettext("Copy"), gettext("Start from one of your actions."), copied, gettext("Copy it")),
+    ]
+
+
+def _made(request: HttpRequest, form: EmptyForm | CopyForm) -> HttpResponse | None:
+    """Save the first version of a definition; None if the form says why not."""
+    try:
+        version = save_draft(form.document(), actor=actor_of(request), based_on=0)
+    except Outdated:
+        form.add_error("name", gettext("An action with this name already exists."))
+    except NoSuchDefinition as refusal:
+        form.add_error("source", sentence(refusal))
+    except InvalidDefinition as refusal:
+        for path, texts in refusal.fields.items():
+            field = str(path).partition(".")[0]
+            form.add_error(field if field in form.fields else None, list(texts))
+    else:
+        messages.success(request, gettext("This is a draft. Customers do not see it until it is published."))
+        return redirect("admin:actions_actiondefinition_change", version.definition_id)
+    return None
+
+
+def _imported(request: HttpRequest, form: FileForm) -> HttpResponse | None:
+    text, connection = form.cleaned_data["text"], form.cleaned_data["connection"]
+    try:
+        value = read_structure(text)
+        if isinstance(value, Mapping) and ("openapi" in value or "swagger" in value):
+            read_openapi(text, connection)
+            key = uuid4().hex
+            cache.set(_kept(request, key), zlib.compress(text.encode("utf-8", "surrogatepass")), KEPT_SECONDS)
+            chosen = f"?file={key}&connection={connection}"
+            return redirect(reverse("admin:actiondefinition-operations") + chosen)
+        result = import_text(text, actor=actor_of(request), connection=connection)
+    except InvalidDefinition as refusal:
+        for path, texts in refusal.fields.items():
+            form.add_error(None, [f"{path}: {one}" for one in texts])
+        return None
+    except InvalidFile as refusal:
+        form.add_error(None, sentence(refusal))
+        return None
+    return _to_drafts(request, result)
+
+
+def _of_server(request: HttpRequest, form: ToolsForm) -> HttpResponse | None:
+    try:
+        result = import_tools(form.cleaned_data["connection"], actor=actor_of(request))
+    except (InvalidDefinition, InvalidFile, NotConnected, ServerUnreadable) as refusal:
+        form.add_error(None, sentence(refusal))
+        return None
+    return _to_drafts(request, result)
+
+
+def _to_drafts(request: HttpRequest, result: ImportResult) -> HttpResponse:
+    told = ngettext("{number} draft saved.", "{number} drafts saved.", len(result.drafts))
+    messages.success(request, told.format(number=len(result.drafts)))
+    if len(result.drafts) == 1:
+        return redirect("admin:actions_actiondefinition_change", definition_named(result.drafts[0].name).pk)
+    return redirect("admin:actions_actiondefinition_changelist")
+
+
+def _kept(request: HttpRequest, key: str) -> str:
+    return f"openapi:{current_workspace_id()}:{person_of(request).pk}:{key}"
+
+
+def operations_page(request: HttpRequest) -> HttpResponse:
+    """Choose operations of the file that was uploaded: search, tick, import. What was ticked before a search stays."""
+    needs(request, WRITE_RIGHT)
+    told = request.POST if request.method == "POST" else request.GET
+    key, connection = told.get("file", ""), told.get("connection", "")
+    kept = cache.get(_kept(request, key)) if key.isalnum() and len(key) == 32 else None
+    if kept is None:
+        messages.error(request, gettext("Upload the file again: it is kept for one hour only."))
+        return redirect("admin:actions_actiondefinition_add")
+    text = zlib.decompress(kept).decode("utf-8", "surrogatepass")
+    found = read_openapi(text, connection)
+    words = told.get("q", "").strip()
+    matching = [draft for draft in found.drafts if _matches(draft, words)]
+    chosen = set(told.getlist("pick")) | set(told.get("kept", "").split())
+    if "all" in told:
+        chosen |= {draft.document["name"] for draft in matching}
+    elif "none" in told:
+        chosen = set()
+    elif request.method == "POST" and "import" in told and chosen:
+        return _to_drafts(request, import_operations(text, chosen, actor=actor_of(request), connection=connection))
+    elif "import" in told:
+        messages.error(request, gettext("Choose at least one operation."))
+    listed = matching[:MAX_LISTED]
+    shown = {draft.document["name"] for draft in listed}
+    known = {draft.document["name"] for draft in found.drafts}
+    context: dict[str, Any] = {
+        "file": key,
+        "connection": connection,
+        "words": words,
+        "found": found,
+        "operations": [_operation(draft, chosen) for draft in listed],
+        "matching": len(matching),
+        "not_listed": len(matching) - len(listed),
+        "kept": " ".join(sorted((chosen & known) - shown)),
+        "chosen": len(chosen & known),
+    }
+    title = found.title or gettext("OpenAPI file")
+    return render(request, "console/definitions/operations.html", frame(request, title, **context))
+
+
+def _matches(draft: Draft, words: str) -> bool:
+    told = f"{draft.document['name']} {draft.source} {' '.join(draft.suggestions.values())}".casefold()
+    return all(word in told for word in words.casefold().split())
+
+
+def _operation(draft: Draft, chosen: set[str]) -> Operation:
+    name = str(draft.document["name"])
+    summary = draft.suggestions.get("title.en") or draft.suggestions.get("description.en", "")
+    return Operation(name, draft.source, summary, len(draft.missing), name in chosen)

@@ -1,0 +1,205 @@
+"""One definition: its overview with what is missing, a form for each part, and the whole document as JSON."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from actions.definitions.errors import InvalidDefinition, Outdated
+from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
+from actions.definitions.selectors import found_by_import
+from actions.definitions.services import missing_in, obstacles, save_draft
+from actions.definitions.transfer import written
+from actions.models import ActionPolicy
+from supportbot.console.definitions.checklist import Checklist, checklist
+from supportbot.console.definitions.common import actor_of, frame, kind_words, opened, state_tag
+from supportbot.console.definitions.forms import PartForm, field_name, kind_of
+from supportbot.console.definitions.parts import part_named, parts_of
+from supportbot.console.definitions.versions import told_versions
+from supportbot.console.words import sentence
+from supportbot.errors import InvalidInput
+
+MAX_SHOWN = 6
+
+
+class SavingForm(forms.Form):
+    """What is sent along with every change: why, and which version was edited."""
+
+    reason = forms.CharField(
+        required=False, max_length=300, label=_("Why"), help_text=_("Optional. Shown with the version.")
+    )
+    based_on = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+
+class DocumentForm(forms.Form):
+    text = forms.CharField(
+        label=_("Document"),
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 30, "class": "mono", "spellcheck": "false", "dir": "ltr"}),
+    )
+
+    def clean_text(self) -> Any:
+        try:
+            value = json.loads(self.cleaned_data["text"])
+        except (ValueError, RecursionError) as error:
+            line = getattr(error, "lineno", 1)
+            raise forms.ValidationError(gettext("This is not JSON. Look at line {line}.").format(line=line)) from error
+        if not isinstance(value, dict):
+            raise forms.ValidationError(gettext("A definition is one JSON object."))
+        return value
+
+
+def overview_page(request: HttpRequest, definition_id: str) -> HttpResponse:
+    try:
+        key = UUID(definition_id)
+    except ValueError as error:
+        raise Http404 from error
+    definition, newest = opened(request, key)
+    document = newest.document
+    gaps = checklist(document, missing_in(document))
+    problems = obstacles(newest)
+    wrong = checklist(document, problems)
+    imported = found_by_import(definition)
+    rules = ActionPolicy.objects.filter(action=definition.name).first()
+    context = {
+        "newest": newest,
+        "state": state_tag(definition),
+        "kind": kind_words(document),
+        "gaps": gaps.gaps,
+        "wrong": [{"gap": gap, "texts": problems[gap.path]} for gap in wrong.gaps],
+        "parts": [
+            {"part": part, "lacks": len(gaps.of_part(part.slug)), "wrong": len(wrong.of_part(part.slug))}
+            for part in parts_of(kind_of(document))
+        ],
+        "cases": DefinitionCase.objects.filter(definition=definition).count(),
+        "versions": told_versions(definition)[:MAX_SHOWN],
+        "imported": imported,
+        "rules": rules,
+        "is_live": definition.state == ActionDefinition.State.PUBLISHED,
+        "has_draft": definition.current_id != newest.pk,
+    }
+    return render(request, "console/definitions/overview.html", frame(request, definition.name, definition, **context))
+
+
+def part_page(request: HttpRequest, definition_id: UUID, slug: str) -> HttpResponse:
+    """Show one part as a form; save it as a new version of the whole document."""
+    definition, newest = opened(request, definition_id)
+    part = part_named(slug, kind_of(newest.document))
+    if part is None:
+        raise Http404
+    suggestions = suggestions_of(definition, newest.document)
+    is_sent = request.method == "POST"
+    form = PartForm(part, newest.document, suggestions, request.POST if is_sent else None)
+    saving = SavingForm(request.POST if is_sent else None, initial={"based_on": newest.number})
+    if is_sent and form.is_valid() and saving.is_valid():
+        document, places = form.written()
+        if not form.errors:
+            told = _saved(request, definition, newest, document, saving)
+            if told is None:
+                parts = parts_of(kind_of(document))
+                following = parts[(parts.index(part) + 1) % len(parts)]
+                if "next" in request.POST:
+                    return redirect("admin:actiondefinition-part", definition.pk, following.slug)
+                return redirect("admin:actiondefinition-part", definition.pk, part.slug)
+            form.show_problems(told, places)
+    gaps = checklist(newest.document, missing_in(newest.document))
+    context = {
+        "part": part,
+        "form": form,
+        "saving": saving,
+        "newest": newest,
+        "gaps": gaps.of_part(part.slug),
+        "parts": _tabs(newest.document, gaps),
+    }
+    status = 400 if is_sent else 200
+    return render(
+        request,
+        "console/definitions/part.html",
+        frame(request, str(part.title), definition, **context),
+        status=status,
+    )
+
+
+def _tabs(document: Mapping[str, Any], gaps: Checklist) -> list[dict[str, Any]]:
+    return [{"part": one, "lacks": len(gaps.of_part(one.slug))} for one in parts_of(kind_of(document))]
+
+
+def document_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
+    """Show the document as JSON; save it as a new version."""
+    definition, newest = opened(request, definition_id)
+    is_sent = request.method == "POST"
+    form = DocumentForm(request.POST if is_sent else None, initial={"text": written(newest.document)})
+    saving = SavingForm(request.POST if is_sent else None, initial={"based_on": newest.number})
+    if is_sent and form.is_valid() and saving.is_valid():
+        document = form.cleaned_data["text"]
+        if document.get("name") != definition.name:
+            form.add_error(
+                "text",
+                gettext("The name {name} cannot be changed. Copy the action to use another name.").format(
+                    name=definition
+                ),
+            )
+        else:
+            told = _saved(request, definition, newest, document, saving)
+            if told is None:
+                return redirect("admin:actiondefinition-document", definition.pk)
+            for path, texts in told.items():
+                form.add_error("text" if path else None, [f"{path}: {text}" if path else text for text in texts])
+    context = {"form": form, "saving": saving, "newest": newest, "gaps": missing_in(newest.document)}
+    title = gettext("Document")
+    return render(
+        request,
+        "console/definitions/document.html",
+        frame(request, title, definition, **context),
+        status=400 if is_sent else 200,
+    )
+
+
+def _saved(
+    request: HttpRequest,
+    definition: ActionDefinition,
+    newest: ActionDefinitionVersion,
+    document: Mapping[str, Any],
+    saving: SavingForm,
+) -> Mapping[str, Any] | None:
+    """Save a version and say so; return what is wrong, by path, if it was refused."""
+    told = saving.cleaned_data
+    try:
+        version = save_draft(
+            document, actor=actor_of(request), reason=told["reason"], based_on=told["based_on"] or newest.number
+        )
+    except InvalidDefinition as refusal:
+        return refusal.fields
+    except Outdated as refusal:
+        sent: Any = saving.data  # a QueryDict: saving once more means it
+        saving.data = sent.copy()
+        sent = saving.data
+        sent["based_on"] = str(refusal.number)
+        words = gettext("Version {number} has been saved in the meantime. Look at it, then save again.")
+        return {"": [words.format(number=refusal.number)]}
+    except InvalidInput as refusal:
+        return {"": [sentence(refusal)]}
+    if version.number == newest.number:
+        messages.info(request, gettext("Nothing was changed."))
+    else:
+        messages.success(request, gettext("Saved as version {number}.").format(number=version.number))
+    return None
+
+
+def suggestions_of(definition: ActionDefinition, document: Mapping[str, Any]) -> dict[str, str]:
+    """Return the texts of the imported file by the name of their field in the forms."""
+    imported = found_by_import(definition).get("suggestions")
+    if not isinstance(imported, Mapping):
+        return {}
+    if "title.en" in imported and "card" in document:  # what the file calls an operation is a title for its card too
+        imported = {**imported, "card.title.en": imported["title.en"]}
+    gaps = checklist(document, [str(path) for path in imported])
+    found = {gap.field: str(imported[gap.path]) for gap in gaps.gaps if gap.field}
+    return {**found, **{field_name(str(path)): str(text) for path, text in imported.items()}}

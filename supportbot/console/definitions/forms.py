@@ -1,0 +1,373 @@
+"""Forms for the parts of a definition: they read their fields from the document, and write them back into it.
+
+What a form does not show of an object stays as it is. An empty field is left out of the document.
+"""
+
+import copy
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
+
+from actions.connections.selectors import listed_connections
+from actions.definitions.document import expanded
+from supportbot.accounts.branding import LOCALE
+from supportbot.console.definitions.parts import Box, Kind, Part, Rows
+
+ABSENT: Final = object()
+REMOVE: Final = "remove"
+_TALL: Final = {Kind.JSON: 4, Kind.PAIRS: 2, Kind.OPTIONS: 3, Kind.SENTENCES: 3, Kind.RULE: 2, Kind.LONG: 3}
+
+
+def field_name(path: str) -> str:
+    """Return the form's name for a path of the document: "guards[0].words.en" is guards-0-words-en."""
+    return re.sub(r"[.\[\]]+", "-", path).strip("-")
+
+
+def locales_of(document: Mapping[str, Any]) -> list[str]:
+    """Return the languages of a definition: those of its title."""
+    title = document.get("title")
+    return [str(one) for one in title] if isinstance(title, Mapping) and title else ["en"]
+
+
+def kind_of(document: Mapping[str, Any]) -> str:
+    return "read" if document.get("kind") == "read" else "write"
+
+
+class JsonText(forms.CharField):
+    """JSON as text; an empty one is absent."""
+
+    def clean(self, value: Any) -> Any:
+        text = str(super().clean(value) or "").strip()
+        if not text:
+            return ABSENT
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError) as error:
+            line = getattr(error, "lineno", 1)
+            raise ValidationError(gettext("This is not JSON. Look at line {line}.").format(line=line)) from error
+
+
+@dataclass(slots=True)
+class Group:
+    """Fields that are shown together. `remove` is the name of the box that takes a row out."""
+
+    legend: str
+    names: list[str]
+    remove: str = ""
+    is_blank: bool = False
+    form: "PartForm | None" = None
+
+    def fields(self) -> Iterator[tuple[Any, str]]:
+        """Yield each field with the suggestion of the imported file."""
+        assert self.form is not None
+        for name in self.names:
+            yield self.form[name], self.form.suggestions.get(name, "")
+
+    def remove_box(self) -> Any:
+        assert self.form is not None
+        return self.form[self.remove] if self.remove else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row of the form: its object in the document, and its key there; a blank row has neither."""
+
+    prefix: str
+    stored: Mapping[str, Any]
+    key: str = ""
+
+
+class PartForm(forms.Form):
+    """One part of a document."""
+
+    def __init__(
+        self, part: Part, document: Mapping[str, Any], suggestions: Mapping[str, str], data: Any = None
+    ) -> None:
+        super().__init__(_with_taken(data, suggestions))
+        self.part = part
+        self.suggestions = suggestions
+        self.groups: list[Group] = []
+        self._document = document = expanded(document)
+        self._locales = locales_of(document)
+        self._kind = kind_of(document)
+        self._rows: dict[str, list[_Row]] = {}
+        boxes = [box for box in part.boxes if self._kind in box.of]
+        if boxes:
+            self._group("", list(self._add(boxes, "", document)))
+        if part.slug == "basics":
+            self._offer_connections()
+            self._add_language()
+        for rows in part.rows:
+            if self._kind in rows.of:
+                self._add_rows(rows)
+
+    def _group(self, legend: str, names: list[str], remove: str = "", *, is_blank: bool = False) -> None:
+        self.groups.append(Group(legend, names, remove, is_blank, self))
+
+    def _offer_connections(self) -> None:
+        stored = str(self.initial.get("connection", ""))
+        names = sorted({stored, *(one.name for one in listed_connections())} - {""})
+        self.fields["connection"] = forms.ChoiceField(
+            choices=[("", "–"), *((name, name) for name in names)],
+            required=False,
+            label=self.fields["connection"].label,
+            help_text=self.fields["connection"].help_text,
+        )
+
+    def _add_language(self) -> None:
+        self.fields["new_language"] = forms.CharField(
+            required=False, label=gettext("Another language"), help_text=gettext("Its code, such as de or pt-BR.")
+        )
+        self.fields["new_title"] = forms.CharField(required=False, label=gettext("Title in that language"))
+        self._group("", ["new_language", "new_title"])
+
+    def _add_rows(self, rows: Rows) -> None:
+        stored = list(_stored_rows(rows, self._document))
+        made = self._rows[rows.at] = [
+            _Row(field_name(f"{rows.at}[{place}]"), *(stored[place] if place < len(stored) else ({}, "")))
+            for place in range(len(stored) + rows.blank)
+        ]
+        for place, row in enumerate(made):
+            names = list(self._add(rows.boxes, row.prefix, row.stored))
+            is_blank = place >= len(stored)
+            remove = f"{row.prefix}-{REMOVE}"
+            if not is_blank:
+                self.fields[remove] = forms.BooleanField(required=False, label=gettext("Remove"))
+            told = gettext("{kind} {number}").format(kind=rows.one, number=place + 1)
+            name = row.stored.get("name", "") if isinstance(row.stored.get("name", ""), str) else ""
+            legend = gettext("{row}, new").format(row=told) if is_blank else f"{told}: {name}" if name else told
+            self._group(legend, names, "" if is_blank else remove, is_blank=is_blank)
+
+    def _add(self, boxes: Iterable[Box], prefix: str, stored: Mapping[str, Any]) -> Iterator[str]:
+        for box in boxes:
+            for locale in self._locales if box.kind in (Kind.WORDS, Kind.SENTENCES) else [""]:
+                name = "-".join(filter(None, [prefix, field_name(box.at), locale]))
+                value = _dig(stored, box.at)
+                if locale:
+                    value = value.get(locale, ABSENT) if isinstance(value, Mapping) else ABSENT
+                self.fields[name] = _field(box, locale if len(self._locales) > 1 else "", value)
+                self.initial[name] = _shown(box, value, self._locales)
+                yield name
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        code, title = cleaned.get("new_language", ""), cleaned.get("new_title", "")
+        if code and not LOCALE.fullmatch(code):
+            self.add_error("new_language", gettext("Use a language code such as en, de or pt-br."))
+        if bool(code) != bool(title):
+            self.add_error("new_language" if title else "new_title", gettext("Enter both, or neither."))
+        return cleaned
+
+    def written(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """Return the document with what was typed in, and the form's name for the path of each row in it."""
+        document = copy.deepcopy(dict(self._document))
+        self._write([box for box in self.part.boxes if self._kind in box.of], "", document)
+        if code := self.cleaned_data.get("new_language"):
+            document["title"] = {**document.get("title", {}), code: self.cleaned_data["new_title"]}
+        places: dict[str, str] = {}
+        for rows in self.part.rows:
+            if rows.at in self._rows:
+                places |= self._write_rows(rows, document)
+        return document, places
+
+    def _write(self, boxes: Iterable[Box], prefix: str, target: dict[str, Any]) -> bool:
+        """Write the fields into an object; return whether any but a flag has a value."""
+        has_any = False
+        for box in boxes:
+            value = self._typed(box, "-".join(filter(None, [prefix, field_name(box.at)])), _dig(target, box.at))
+            _put(target, box.at.split("."), value)
+            has_any |= value is not ABSENT and box.kind is not Kind.FLAG
+        return has_any
+
+    def _typed(self, box: Box, name: str, stored: Any) -> Any:
+        told = self.cleaned_data
+        if box.kind in (Kind.WORDS, Kind.SENTENCES):
+            kept = dict(stored) if isinstance(stored, Mapping) else {}
+            for locale in self._locales:
+                value = _value(box, told.get(f"{name}-{locale}", ""), self._locales)
+                kept.pop(locale, None)
+                if value is not ABSENT:
+                    kept[locale] = value
+            return kept or ABSENT
+        return _value(box, told.get(name, ""), self._locales)
+
+    def _write_rows(self, rows: Rows, document: dict[str, Any]) -> dict[str, str]:
+        found: list[tuple[str, dict[str, Any]]] = []
+        places: dict[str, str] = {}
+        for row in self._rows[rows.at]:
+            target = copy.deepcopy(dict(row.stored))
+            if not self._write(rows.boxes, row.prefix, target) or self.cleaned_data.get(f"{row.prefix}-{REMOVE}"):
+                continue
+            name = str(target.get("name", ""))
+            if rows.is_named and any(name == other for other, _ in found):
+                self.add_error(f"{row.prefix}-name", gettext("This name is already used."))
+            if rows.is_named and not name:
+                self.add_error(f"{row.prefix}-name", gettext("This field is required."))
+            places[f"{rows.at}.{name}" if rows.is_named else f"{rows.at}[{len(found)}]"] = row.prefix
+            found.append((name, target))
+        if rows.is_named:
+            named = {name: {key: one for key, one in target.items() if key != "name"} for name, target in found}
+            value: Any = {n: t.get(rows.plain, "") for n, t in named.items()} if rows.plain else named
+        else:
+            value = [target for _, target in found]
+        _put(document, rows.at.split("."), value or ABSENT)
+        return places
+
+    def show_problems(self, problems: Mapping[str, Iterable[str]], places: Mapping[str, str]) -> None:
+        """Put what is wrong with the document at its fields; what stands on other pages goes above the form."""
+        for path, texts in problems.items():
+            name = self._name_of(path, places)
+            for text in texts:
+                self.add_error(name, text if name else f"{path}: {text}")
+
+    def _name_of(self, path: str, places: Mapping[str, str]) -> str | None:
+        for place, prefix in places.items():
+            if path == place or path.startswith((f"{place}.", f"{place}[")):
+                path = prefix + path[len(place) :]
+                break
+        return closest(field_name(path), self.fields)
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Return the field of a path, or the one that holds it: of call-body-items, the field call-body."""
+    names = [one for one in known if not one.endswith(f"-{REMOVE}")]
+    while name:
+        inner = next((one for one in names if one == name or one.startswith(f"{name}-")), None)
+        if inner:
+            return inner
+        name = name.rpartition("-")[0]
+    return None
+
+
+def _with_taken(data: Any, suggestions: Mapping[str, str]) -> Any:
+    """Return what was sent, with the file's suggestions in the fields for which they were ticked."""
+    if data is None:
+        return None
+    sent = data.copy()
+    for name in data.getlist("take"):
+        if name in suggestions:
+            sent[name] = suggestions[name]
+    return sent
+
+
+def _stored_rows(rows: Rows, document: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str]]:
+    value = _dig(document, rows.at)
+    if rows.is_named and isinstance(value, Mapping):
+        for name, one in value.items():
+            if rows.plain:
+                yield {"name": name, rows.plain: one}, str(name)
+            elif isinstance(one, Mapping):
+                yield {"name": name, **one}, str(name)
+    elif isinstance(value, list):
+        yield from ((one, "") for one in value if isinstance(one, Mapping))
+
+
+def _dig(value: Any, path: str) -> Any:
+    for part in path.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return ABSENT
+        value = value[part]
+    return value
+
+
+def _put(target: dict[str, Any], path: list[str], value: Any) -> None:
+    """Set a value; an absent one is taken out, and so are the objects that it leaves empty."""
+    first, *rest = path
+    if not rest:
+        if value is ABSENT:
+            target.pop(first, None)
+        else:
+            target[first] = value
+        return
+    inner = target.get(first)
+    inner = dict(inner) if isinstance(inner, Mapping) else {}
+    _put(inner, rest, value)
+    if inner:
+        target[first] = inner
+    else:
+        target.pop(first, None)
+
+
+def _field(box: Box, locale: str, stored: Any) -> forms.Field:
+    label = gettext("{label}, {locale}").format(label=box.label, locale=locale) if locale else str(box.label)
+    about: dict[str, Any] = {"label": label, "help_text": str(box.help), "required": False}
+    match box.kind:
+        case Kind.CHOICE:
+            named = dict(box.choices)
+            others = [(stored, stored)] if isinstance(stored, str) and stored not in named else []
+            return forms.ChoiceField(choices=[("", "–"), *box.choices, *others], **about)
+        case Kind.FLAG:
+            return forms.BooleanField(**about)
+        case Kind.WHOLE:
+            return forms.IntegerField(**about)
+    mono = {"class": "mono", "spellcheck": "false"} if box.kind not in (Kind.LINE, Kind.WORDS, Kind.SENTENCES) else {}
+    if box.kind in _TALL:
+        about["widget"] = forms.Textarea(attrs={"rows": _TALL[box.kind], **mono})
+    return JsonText(**about) if box.kind is Kind.JSON else forms.CharField(**about)
+
+
+def _shown(box: Box, value: Any, locales: list[str]) -> Any:
+    """Return what a field shows of a stored value."""
+    if value is ABSENT or value is None:
+        return box.default if box.kind is Kind.FLAG else ""
+    match box.kind:
+        case Kind.JSON:
+            return json.dumps(value, indent=2, ensure_ascii=False)
+        case Kind.PAIRS if isinstance(value, Mapping):
+            return "\n".join(f"{name}: {text}" for name, text in value.items())
+        case Kind.SENTENCES if isinstance(value, list):
+            return "\n".join(map(str, value))
+        case Kind.STATUSES if isinstance(value, list):
+            return ", ".join(map(str, value))
+        case Kind.OPTIONS if isinstance(value, list):
+            return "\n".join(_option_line(one, locales) for one in value)
+    return value
+
+
+def _option_line(option: Any, locales: list[str]) -> str:
+    if not isinstance(option, Mapping):
+        return str(option)
+    label = option.get("label")
+    labels = [str(label.get(locale, "")) for locale in locales] if isinstance(label, Mapping) else []
+    return " | ".join([str(option.get("value", "")), *labels])
+
+
+def _value(box: Box, typed: Any, locales: list[str]) -> Any:
+    """Return what a document keeps of a field, or ABSENT."""
+    match box.kind:
+        case Kind.JSON:
+            return typed if typed != "" else ABSENT
+        case Kind.FLAG:
+            return ABSENT if bool(typed) == box.default else bool(typed)
+        case Kind.WHOLE:
+            return ABSENT if typed in (None, "") else typed
+    text = str(typed).strip()
+    if not text:
+        return ABSENT
+    if box.kind is Kind.NUMBER:
+        return int(text) if re.fullmatch(r"-?[0-9]{1,15}", text, re.ASCII) else text
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    match box.kind:
+        case Kind.PAIRS:
+            return {name.strip(): rest.strip() for name, _, rest in (line.partition(":") for line in lines)}
+        case Kind.SENTENCES:
+            return lines
+        case Kind.STATUSES:
+            return [int(one) if one.isascii() and one.isdigit() else one for one in re.split(r"[\s,]+", text)]
+        case Kind.OPTIONS:
+            return [_option(line, locales) for line in lines]
+        case Kind.RULE | Kind.WORDS:
+            return " ".join(lines)
+    return text
+
+
+def _option(line: str, locales: list[str]) -> dict[str, Any]:
+    value, *labels = (one.strip() for one in line.split("|"))
+    label = {locale: text for locale, text in zip(locales, labels, strict=False) if text}
+    return {"value": value, **({"label": label} if label else {})}

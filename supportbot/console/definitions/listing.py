@@ -1,0 +1,156 @@
+"""Actions in the console: those of the release and the workspace's own definitions, with a page for each.
+
+This module only routes: each page is a function of its own module, and all of them check rights first.
+"""
+
+from typing import Any, Final
+
+from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+
+from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
+from actions.definitions.services import missing_in
+from actions.models import ActionPolicy
+from actions.registry import code_actions
+from actions.spec import Action, WriteAction
+from actions.texts import in_locale
+from supportbot.console.base import ScopedAdmin
+from supportbot.console.definitions import cases, creating, editing, publishing, trials, versions
+from supportbot.console.definitions.common import READ_RIGHT, WRITE_RIGHT, kind_words, state_tag
+from supportbot.console.filters import LabelledFilter
+from supportbot.console.words import tag
+from supportbot.team_formats import active_language
+
+State = ActionDefinition.State
+STATES: Final = {
+    State.PUBLISHED: gettext_noop("Published"),
+    State.DRAFT: gettext_noop("Draft"),
+    State.DISABLED: gettext_noop("Off"),
+}
+
+
+class StateFilter(LabelledFilter):
+    title = _("state")
+    parameter_name = "state"
+    words = {str(state): words for state, words in STATES.items()}
+
+
+@admin.register(ActionDefinition)
+class DefinitionAdmin(ScopedAdmin):
+    many = _("Actions")
+    new = _("New action")
+    none_yet = _("Define an action so that the assistant can do something in one of your systems.")
+    view_right = READ_RIGHT
+    change_right = WRITE_RIGHT
+    can_add = True
+    change_list_template = "console/definitions/list.html"
+    list_display = ["title", "state", "kind", "connection", "version", "gaps"]
+    list_filter = [StateFilter]
+    search_fields = ["name"]
+    ordering = ["name"]
+    list_select_related = ["current"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        newest = ActionDefinitionVersion.objects.filter(definition=OuterRef("pk")).order_by("-number")
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows.annotate(  # type: ignore[no-any-return]  # the stubs lose it
+            newest_number=Subquery(newest.values("number")[:1]), newest_document=Subquery(newest.values("document")[:1])
+        )
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        return {}
+
+    @admin.display(description=_("Action"), ordering="name")
+    def title(self, row: Any) -> SafeString:
+        return format_html('{} <code class="sub">{}</code>', title_in(row.newest_document, row.name), row.name)
+
+    @admin.display(description=_("State"), ordering="state")
+    def state(self, row: Any) -> SafeString:
+        return state_tag(row)
+
+    @admin.display(description=_("Kind"))
+    def kind(self, row: Any) -> str:
+        return kind_words(row.newest_document or {})
+
+    @admin.display(description=_("Connection"))
+    def connection(self, row: Any) -> str:
+        return str((row.newest_document or {}).get("connection") or gettext("none yet"))
+
+    @admin.display(description=_("Version"))
+    def version(self, row: Any) -> str:
+        if row.current is None or row.current.number == row.newest_number:
+            return str(row.newest_number or "")
+        return gettext("{live}, draft {newest}").format(live=row.current.number, newest=row.newest_number)
+
+    @admin.display(description=_("Missing"))
+    def gaps(self, row: Any) -> SafeString | str:
+        lacks = len(missing_in(row.newest_document or {}))
+        return tag("warn", str(lacks)) if lacks else gettext("nothing")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {**(extra_context or {}), "of_release": _of_release()})
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return creating.new_page(request)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        return editing.overview_page(request, object_id or "")
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        one = "<uuid:definition_id>/"
+        return [
+            path("operations/", wrap(creating.operations_page), name="actiondefinition-operations"),
+            path(f"{one}part/<slug:slug>/", wrap(editing.part_page), name="actiondefinition-part"),
+            path(f"{one}document/", wrap(editing.document_page), name="actiondefinition-document"),
+            path(f"{one}versions/", wrap(versions.versions_page), name="actiondefinition-versions"),
+            path(f"{one}test/", wrap(trials.test_page), name="actiondefinition-test"),
+            path(f"{one}cases/", wrap(cases.cases_page), name="actiondefinition-cases"),
+            path(f"{one}cases/add/", wrap(cases.case_page), name="actiondefinition-case-add"),
+            path(f"{one}cases/<uuid:case_id>/", wrap(cases.case_page), name="actiondefinition-case"),
+            path(f"{one}publish/", wrap(publishing.publish_page), name="actiondefinition-publish"),
+            path(f"{one}off/", wrap(require_POST(publishing.switch_off)), name="actiondefinition-off"),
+            *super().get_urls(),
+        ]
+
+    def name_of(self, row: Any) -> str:
+        return str(row.name)
+
+
+def title_in(document: Any, name: str) -> str:
+    title = document.get("title") if isinstance(document, dict) else None
+    known = {str(one): text for one, text in title.items() if text} if isinstance(title, dict) else {}
+    return in_locale(known, active_language()) if known else name
+
+
+def _kind(action: Action) -> str:
+    return "write" if isinstance(action, WriteAction) else "read"
+
+
+def _of_release() -> list[dict[str, Any]]:
+    """Return the actions that come with the release, with their rules."""
+    rules = dict(ActionPolicy.objects.filter(action__in=code_actions()).values_list("action", "pk"))
+    return [
+        {
+            "name": name,
+            "title": action.title_in(active_language()),
+            "kind": kind_words({"kind": _kind(action), "risk": action.risk.value}),
+            "rules": rules.get(name),
+        }
+        for name, action in code_actions().items()
+    ]

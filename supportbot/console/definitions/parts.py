@@ -1,0 +1,400 @@
+"""The parts of a definition as forms: which fields a page has, and where each stands in the document.
+
+Data only; `forms.py` makes forms of it. A field's path in the document is also its name in the form, so that what is
+missing or wrong leads to its field.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise as Text
+
+BOTH: Final = ("read", "write")
+READ: Final = ("read",)
+WRITE: Final = ("write",)
+
+
+class Kind(StrEnum):
+    LINE = "line"
+    LONG = "long"
+    RULE = "rule"  # an expression
+    CHOICE = "choice"
+    FLAG = "flag"
+    WHOLE = "whole"
+    NUMBER = "number"  # a whole number, or one with decimals as text
+    WORDS = "words"  # a text in each language
+    SENTENCES = "sentences"  # a list of texts in each language, one a line
+    JSON = "json"
+    PAIRS = "pairs"  # an object of texts, as "name: text" lines
+    OPTIONS = "options"  # of a choice: "value | label in each language" lines
+    STATUSES = "statuses"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One field; `at` is its path in the document, or in its row. A flag's `default` is what a missing one means."""
+
+    at: str
+    label: "Text"
+    kind: Kind = Kind.LINE
+    help: "Text" = ""
+    choices: "Sequence[tuple[str, Text]]" = ()
+    default: bool = False
+    of: tuple[str, ...] = BOTH
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A list of objects, or with `is_named` an object of them whose keys are typed in the field "name".
+
+    `plain` is the field that stands for the whole object, where the values are expressions, not objects.
+    """
+
+    at: str
+    one: "Text"
+    boxes: tuple[Box, ...]
+    is_named: bool = False
+    plain: str = ""
+    blank: int = 1  # empty rows on the page
+    of: tuple[str, ...] = BOTH
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    slug: str
+    title: "Text"
+    about: "Text"
+    boxes: tuple[Box, ...] = ()
+    rows: tuple[Rows, ...] = ()
+    of: tuple[str, ...] = BOTH
+
+
+_NAME: Final = Box("name", _("Name"), help=_("Lowercase letters, digits and _, such as order_id."))
+_SHOWN: Final = (Box("label", _("Label"), Kind.WORDS), Box("value", _("Value"), Kind.RULE, help=_("Such as order.id.")))
+_METHODS: Final = tuple((one, one) for one in ("GET", "POST", "PUT", "PATCH", "DELETE"))
+_READING: Final = _METHODS[:2]
+_ADDRESS_HELP: Final = _("A field of the record that holds an https address, such as product.url.")
+_TEMPLATE_HELP: Final = _("Put values in braces, such as {order.id}.")
+
+PARTS: Final = (
+    Part(
+        "basics",
+        _("Basics"),
+        _("What it is called and when the assistant offers it. The title's languages apply to all texts."),
+        (
+            Box("title", _("Title"), Kind.WORDS, _("For example: Gift-wrap an order.")),
+            Box("description", _("Description"), Kind.WORDS, _("What the assistant reads when it chooses an action.")),
+            Box("examples", _("Sentences of customers"), Kind.SENTENCES, _("One per line.")),
+            Box("connection", _("Connection"), Kind.LINE, _("Where the calls go.")),
+            Box(
+                "risk",
+                _("What is at stake"),
+                Kind.CHOICE,
+                choices=(("change", _("Something changes")), ("money", _("Money moves"))),
+                of=WRITE,
+            ),
+            Box(
+                "undo.action",
+                _("Action that undoes this one"),
+                help=_("Its name. Leave empty if there is none."),
+                of=WRITE,
+            ),
+            Box(
+                "undo.arguments",
+                _("Its arguments"),
+                Kind.PAIRS,
+                _("For example order_id: arguments.order_id. Left empty, those of the same name are passed."),
+                of=WRITE,
+            ),
+            Box("undo.within_hours", _("Hours to undo it"), Kind.WHOLE, _("24 if nothing is entered."), of=WRITE),
+        ),
+    ),
+    Part(
+        "arguments",
+        _("Arguments"),
+        _("What has to be known. Never ask who the customer is: their signed identity says it."),
+        rows=(
+            Rows(
+                "arguments",
+                _("Argument"),
+                (
+                    _NAME,
+                    Box(
+                        "type",
+                        _("Type"),
+                        Kind.CHOICE,
+                        choices=(
+                            ("string", _("Text")),
+                            ("choice", _("One of several options")),
+                            ("integer", _("Whole number")),
+                            ("number", _("Number")),
+                            ("money", _("Amount of money")),
+                            ("flag", _("Yes or no")),
+                            ("date", _("Date")),
+                            ("list", _("List")),
+                            ("object", _("Several fields")),
+                        ),
+                    ),
+                    Box(
+                        "from",
+                        _("Where it comes from"),
+                        Kind.CHOICE,
+                        _("If nothing is selected, the customer says it."),
+                        (
+                            ("customer", _("The customer says it")),
+                            ("model", _("The assistant may choose it")),
+                            ("server", _("It is computed")),
+                            ("identity", _("The customer's signed identity")),
+                        ),
+                    ),
+                    Box("description", _("Description"), help=_("What the assistant reads.")),
+                    Box("required", _("Required"), Kind.FLAG, default=True),
+                    Box("value", _("Computed value"), Kind.RULE, _("Only if it is computed.")),
+                    Box("example", _("Example"), help=_("Such as A-1001.")),
+                    Box("pattern", _("Pattern for text"), help=_("Such as [A-Z]-[0-9]{4}.")),
+                    Box("max_length", _("Maximum length of text"), Kind.WHOLE),
+                    Box("may_be_empty", _("Text may be empty"), Kind.FLAG),
+                    Box(
+                        "options",
+                        _("Options to choose from"),
+                        Kind.OPTIONS,
+                        _("One per line: the value, then its label in each language, separated by |."),
+                    ),
+                    Box("minimum", _("Smallest number"), Kind.NUMBER),
+                    Box("maximum", _("Largest number"), Kind.NUMBER),
+                    Box("min_items", _("Minimum number of list entries"), Kind.WHOLE),
+                    Box("max_items", _("Maximum number of list entries"), Kind.WHOLE),
+                    Box("of", _("Type of the list entries"), Kind.JSON, _('JSON, such as {"type": "string"}.')),
+                    Box("fields", _("Fields of an object"), Kind.JSON, _('JSON, such as {"sku": {"type": "string"}}.')),
+                ),
+                is_named=True,
+                blank=2,
+            ),
+        ),
+    ),
+    Part(
+        "lookups",
+        _("Look-ups and owner"),
+        _(
+            "Records that are fetched before anything is decided, in this order. The owner must equal the customer's "
+            "id, or the record is answered like one that does not exist."
+        ),
+        (
+            Box(
+                "subject.kind",
+                _("What the action is about"),
+                help=_(
+                    "A word such as order. Limits, and the rule of one open card at a time, apply per "
+                    "record of this kind."
+),
+                of=WRITE,
+            ),
+            Box("subject.id", _("Its number"), Kind.RULE, _("Such as order.id."), of=WRITE),
+        ),
+        (
+            Rows(
+                "lookups",
+                _("Look-up"),
+                (
+                    Box("name", _("Name"), help=_("The name by which rules read the record, such as order.")),
+                    Box("call.method", _("Method"), Kind.CHOICE, choices=_READING),
+                    Box("call.path", _("Path"), help=_("Such as /orders/{arguments.order_id}.")),
+                    Box("call.query", _("Query"), Kind.PAIRS, _("One per line, such as full: yes.")),
+                    Box("call.headers", _("Headers"), Kind.PAIRS, _("One per line.")),
+                    Box("call.body", _("Body"), Kind.JSON, _("JSON, for a search by POST.")),
+                    Box("owner", _("Owner"), Kind.RULE, _("The field with its owner, such as order.customer.")),
+                    Box("public", _("Public: anyone may see it"), Kind.FLAG),
+                    Box("otherwise.code", _("Code if it does not exist"), help=_("Such as order_not_found.")),
+                    Box("otherwise.words", _(
+                        "What the customer reads if it does not "
+                        "exist"
+), Kind.WORDS, _TEMPLATE_HELP),
+                    Box(
+                        "absent",
+                        _("Statuses that mean it does not exist"),
+                        Kind.STATUSES,
+                        _("Leave empty for 404."),
+                    ),
+                    Box(
+                        "for_each",
+                        _("Once for each of"),
+                        Kind.RULE,
+                        _("A list, such as arguments.items. Leave it empty to look up one record."),
+                    ),
+                    Box("as", _("Name of each entry"), help=_("Such as item.")),
+                    Box("at_most", _("Look up at most"), Kind.WHOLE),
+                ),
+            ),
+        ),
+    ),
+    Part(
+        "guards",
+        _("Guards"),
+        _(
+            "What must be true, checked in this order when the card is made, when it is confirmed and right "
+            "before the call. The customer reads the text of the first guard that fails."
+        ),
+        rows=(
+            Rows(
+                "guards",
+                _("Guard"),
+                (
+                    Box("name", _("Name"), help=_("Such as not_packed.")),
+                    Box("require", _("What must hold"), Kind.RULE, _(
+                        "For example order.status in ['paid', "
+                        "'waiting']."
+)),
+                    Box("code", _("Code of the refusal"), help=_("Such as already_packed.")),
+                    Box("words", _("What the customer reads otherwise"), Kind.WORDS, _TEMPLATE_HELP),
+                ),
+                blank=2,
+            ),
+            Rows(
+                "values",
+                _("Value"),
+                (_NAME, Box("value", _("Value"), Kind.RULE, _("A part of rules that is used more than once."))),
+                is_named=True,
+                plain="value",
+            ),
+        ),
+    ),
+    Part(
+        "money",
+        _("Money"),
+        _("The amount that counts against limits. Required if money moves."),
+        (
+            Box("money.amount", _("Amount"), Kind.RULE, _("Such as order.total.")),
+            Box("money.currency", _("Currency"), Kind.RULE, _("Such as order.currency.")),
+        ),
+        of=WRITE,
+    ),
+    Part(
+        "call",
+        _("Call"),
+        _("The call that carries it out. A field whose name ends with ? is left out if it has no value."),
+        (
+            Box("call.method", _("Method"), Kind.CHOICE, choices=_METHODS),
+            Box("call.path", _("Path"), help=_("Below the connection's address, such as /orders/{order.id}/wrap.")),
+            Box("call.query", _("Query"), Kind.PAIRS, _("One per line, such as full: yes.")),
+            Box("call.headers", _("Headers"), Kind.PAIRS, _("One per line.")),
+            Box("call.body", _("Body"), Kind.JSON, _('JSON, such as {"note?": "{arguments.note}"}.')),
+            Box("call.key.header", _("Header of the key"), help=_("By which the shop recognises a repeated call.")),
+        ),
+        of=WRITE,
+    ),
+    Part(
+        "answer",
+        _("Answer and outcome"),
+        _("How the answer is read. If neither of the first two is true, it is unknown whether it happened."),
+        (
+            Box("answer.happened", _("It happened if"), Kind.RULE, _("For example status == 200.")),
+            Box(
+                "answer.did_not",
+                _("It did not happen if"),
+                Kind.RULE,
+                _("For example status >= 400 and status < 500 and status not in [408, 409, 425, 429]."),
+            ),
+            Box("answer.reason", _("The shop's own words"), Kind.RULE, _("Such as body.message.")),
+            Box(
+                "outcome.kind",
+                _("If it is unknown whether it happened"),
+                Kind.CHOICE,
+                _("Find out from the shop what happens if it gets the same call twice with the same key."),
+                (
+                    ("status_lookup", _("Ask the shop by the key")),
+                    ("replay_safe", _("Send it again: the shop does it once")),
+                    ("at_most_once", _("A person decides; it is never sent again")),
+                ),
+            ),
+            Box("outcome.call.method", _("Question: method"), Kind.CHOICE, choices=_READING),
+            Box("outcome.call.path", _("Question: path"), help=_("Such as /operations/{key}.")),
+            Box("outcome.happened", _("Question: it happened if"), Kind.RULE),
+            Box("outcome.did_not", _("Question: it did not happen if"), Kind.RULE),
+            Box("outcome.never_seen", _("Question: the shop never got the call if"), Kind.RULE),
+        ),
+        of=WRITE,
+    ),
+    Part(
+        "card",
+        _("Card"),
+        _("What the customer confirms. A row without a value is not shown."),
+        (
+            Box("card.title", _("Title"), Kind.WORDS, _TEMPLATE_HELP),
+            Box("card.summary", _("Summary"), Kind.WORDS, _("What will be done, in one sentence.")),
+            Box("card.button", _("Button"), Kind.WORDS, _("For example: Wrap it.")),
+        ),
+        (Rows("card.rows", _("Row of the card"), _SHOWN, blank=2),),
+        of=WRITE,
+    ),
+    Part(
+        "receipt",
+        _("Receipt"),
+        _("What is kept from the answer and shown to the customer."),
+        rows=(Rows("receipt", _("Row of the receipt"), (_NAME, *_SHOWN), blank=2),),
+        of=WRITE,
+    ),
+    Part(
+        "result",
+        _("Result"),
+        _("What the customer is told."),
+        (
+            Box("result.words", _("Words"), Kind.WORDS, _TEMPLATE_HELP),
+            Box("result.list", _("Fields for each of"), Kind.RULE, _(
+                "A list such as order.items. Leave empty if there is "
+                "none."
+)),
+            Box("result.as", _("Name of each entry"), help=_("Such as item.")),
+            Box("result.at_most", _("Entries, at most"), Kind.WHOLE),
+            Box("result.card.title", _("Card title"), Kind.WORDS, _TEMPLATE_HELP),
+            Box("result.card.link", _("Card link"), Kind.RULE, _ADDRESS_HELP),
+            Box("result.card.picture", _("Card picture"), Kind.RULE, _ADDRESS_HELP),
+            Box("result.card.hosts", _("Allowed hosts for links and pictures"), Kind.JSON, '["shop.example"]'),
+            Box("result.hand_over", _("Hand over to a person with this message"), help=_TEMPLATE_HELP),
+        ),
+        (Rows("result.fields", _("Field"), (_NAME, *_SHOWN), blank=2),),
+        of=READ,
+    ),
+    Part(
+        "limits",
+        _("Limits and approval"),
+        _("The action's rules when it is first published. Afterwards, change them on the rules page."),
+        (
+            Box("limits.max_per_subject", _("Limit per record"), help=_("Such as 100.00.")),
+            Box("limits.max_per_customer_day", _("Limit per customer and day")),
+            Box("limits.max_per_customer_year", _("Limit per customer and year")),
+            Box("limits.max_per_workspace_day", _("Limit per day in total")),
+            Box(
+                "limits.approval_above",
+                _("Approval required above"),
+                help=_("With 0, a person decides every request."),
+            ),
+            Box("limits.second_approval_above", _("Approval by two people above")),
+            Box("limits.max_requests_per_customer_day", _("Requests per customer and day"), Kind.WHOLE),
+            Box("limits.hold_minutes", _("Minutes to withdraw it before it is sent"), Kind.WHOLE),
+            Box("approval.when", _("A person decides if"), Kind.RULE, _("For example order.total > 500.")),
+            Box(
+                "approval.role",
+                _("Who decides"),
+                Kind.CHOICE,
+                _("Without a condition above, every request. Each person also needs the right under Action rules."),
+                choices=(("supervisor", _("Supervisors")), ("admin", _("Admins"))),
+            ),
+            Box("approval.approvers", _("How many people"), Kind.WHOLE, _("1 or 2. 1 if nothing is entered.")),
+        ),
+        of=WRITE,
+    ),
+)  # fmt: skip
+
+
+def parts_of(kind: str) -> list[Part]:
+    """Return the parts that a definition of this kind has."""
+    return [part for part in PARTS if kind in part.of]
+
+
+def part_named(slug: str, kind: str) -> Part | None:
+    return next((part for part in parts_of(kind) if part.slug == slug), None)

@@ -1,0 +1,212 @@
+"""Test calls in the console: what a version would do for one customer, each step in words. Nothing is kept of it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, Final
+from uuid import UUID
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.timezone import now
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from actions.connections.models import Environment
+from actions.definitions.cases import ALLOWED
+from actions.definitions.errors import InvalidDefinition
+from actions.definitions.models import ActionDefinitionVersion
+from actions.definitions.services import missing_in
+from actions.definitions.trial import SAMPLE, TestCall, test_call
+from actions.definitions.values import as_json, json_text
+from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected
+from supportbot.console.definitions.checklist import checklist
+from supportbot.console.definitions.common import WRITE_RIGHT, actor_of, frame, opened
+from supportbot.console.definitions.forms import ABSENT, JsonText, locales_of
+from supportbot.console.entry import needs
+from supportbot.console.words import sentence
+from supportbot.errors import InvalidInput
+from supportbot.trying import TooManyTests
+
+ARGUMENT: Final = "argument-"
+
+
+class TestForm(forms.Form):
+    """Who asks, where, and for what; a field for each argument that somebody can pass."""
+
+    environment = forms.ChoiceField(
+        label=_("Where"),
+        choices=(
+            (Environment.SANDBOX.value, _("On the sandbox: everything is sent")),
+            (Environment.LIVE.value, _("On the live connection: only look-ups are sent")),
+            (SAMPLE, _("With the sample answers below: nothing is sent")),
+        ),
+        widget=forms.RadioSelect,
+        initial=Environment.SANDBOX.value,
+    )
+    customer = forms.CharField(
+        max_length=200,
+        label=_("Customer"),
+        help_text=_("The customer's id in your system, as it is signed."),
+    )
+    locale = forms.ChoiceField(label=_("Language"))
+    records = JsonText(
+        required=False,
+        label=_("Sample answers"),
+        help_text=_(
+            'JSON by call, such as {"GET /orders/A-1001": {"id": "A-1001"}}. Use null if there is no such record.'
+        ),
+        widget=forms.Textarea(attrs={"rows": 6, "class": "mono", "spellcheck": "false", "dir": "ltr"}),
+    )
+
+    def __init__(self, document: Mapping[str, Any], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._specs = _open_arguments(document)
+        locale: Any = self.fields["locale"]
+        locale.choices = [(one, one) for one in locales_of(document)]
+        for name, spec in self._specs.items():
+            self.fields[ARGUMENT + name] = _argument_field(name, spec)
+
+    def argument_fields(self) -> list[Any]:
+        return [self[ARGUMENT + name] for name in self._specs]
+
+    def clean_records(self) -> dict[str, Any]:
+        records = self.cleaned_data["records"]
+        if records is ABSENT:
+            return {}
+        if not isinstance(records, dict):
+            raise forms.ValidationError(gettext("Enter a JSON object with calls and their answers."))
+        return records
+
+    def arguments(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, spec in self._specs.items():
+            value = self.cleaned_data.get(ARGUMENT + name)
+            if value in (None, "", ABSENT) or (spec.get("type") == "flag" and not value):
+                continue
+            found[name] = int(value) if spec.get("type") == "integer" and str(value).lstrip("-").isdigit() else value
+        return found
+
+
+def _open_arguments(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    given = document.get("arguments")
+    specs = given.items() if isinstance(given, Mapping) else ()
+    return {
+        str(name): spec
+        for name, spec in specs
+        if isinstance(spec, Mapping) and spec.get("from", "customer") in ("customer", "model")
+    }
+
+
+def _argument_field(name: str, spec: Mapping[str, Any]) -> forms.Field:
+    about: dict[str, Any] = {
+        "label": name, "required": False, "help_text": str(spec.get("description", "")),
+        "initial": spec.get("example", ""),
+    }  # fmt: skip
+    match spec.get("type"):
+        case "choice":
+            options = [str(one.get("value", "")) for one in spec.get("options", ()) if isinstance(one, Mapping)]
+            return forms.ChoiceField(choices=[("", "–"), *((one, one) for one in options)], **about)
+        case "flag":
+            return forms.BooleanField(**{**about, "initial": False})
+        case "list" | "object":
+            return JsonText(widget=forms.Textarea(attrs={"rows": 3, "class": "mono"}), **about)
+    return forms.CharField(**about)
+
+
+def test_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
+    needs(request, WRITE_RIGHT)  # also a form that is only looked at: nobody else can send it
+    definition, version = opened(request, definition_id)
+    lacks = missing_in(version.document)
+    is_sent = request.method == "POST" and not lacks
+    form = TestForm(version.document, request.POST if is_sent else None)
+    result = _run(request, version, form) if is_sent and form.is_valid() else None
+    context = {
+        "form": form,
+        "newest": version,
+        "gaps": checklist(version.document, lacks).gaps,
+        "result": result and _shown(result, form),
+    }
+    status = 400 if is_sent and result is None else 200
+    title = gettext("Test call")
+    return render(request, "console/definitions/test.html", frame(request, title, definition, **context), status=status)
+
+
+def _run(request: HttpRequest, version: ActionDefinitionVersion, form: TestForm) -> TestCall | None:
+    told = form.cleaned_data
+    try:
+        return test_call(
+            version,
+            customer=told["customer"],
+            arguments=form.arguments(),
+            environment=told["environment"],
+            records=told["records"],
+            locale=told["locale"],
+            actor=actor_of(request),
+        )
+    except InvalidArguments as refusal:
+        for path, texts in refusal.fields.items():
+            name = ARGUMENT + str(path).partition(".")[0].partition("[")[0]
+            form.add_error(name if name in form.fields else None, [f"{path}: {one}" for one in texts])
+        if not refusal.fields:
+            form.add_error(None, refusal.message)
+    except InvalidDefinition as refusal:
+        form.add_error(None, [f"{path}: {text}" for path, texts in refusal.fields.items() for text in texts])
+    except (NotConnected, MerchantUnavailable, InvalidInput, TooManyTests) as refusal:
+        form.add_error(None, sentence(refusal))
+    return None
+
+
+def _shown(result: TestCall, form: TestForm) -> dict[str, Any]:
+    """Return the steps for the page; bodies are JSON text."""
+    told = form.cleaned_data
+    return {
+        "call": result,
+        "is_allowed": result.verdict == ALLOWED,
+        "exchanges": [
+            {
+                "line": f"{one.method} {one.path}",
+                "query": one.query,
+                "headers": one.headers,
+                "body": pretty(one.body),
+                "status": one.status,
+                "answer": pretty(one.answer),
+                "problem": one.problem,
+            }
+            for one in result.exchanges
+        ],
+        "request": asdict(result.request) if result.request else None,
+        "request_body": pretty(json.loads(result.request.body)) if result.request and result.request.body else "",
+        "arguments": pretty(result.arguments) if result.arguments else "",
+        "outcome": OUTCOMES.get(result.outcome, ""),
+        "case": json.dumps(
+            {
+                "sub": told["customer"],
+                "arguments": form.arguments(),
+                "records": {**told["records"], **result.records} if told["environment"] == SAMPLE else result.records,
+                "expected": result.verdict,
+                # Rules about days would decide otherwise on another day.
+                "at": now().isoformat(timespec="seconds"),
+            }
+        ),
+        "can_be_case": result.verdict != MerchantUnavailable.code,
+    }
+
+
+OUTCOMES: Final = {
+    "happened": _("It happened."),
+    "did_not": _("It did not happen."),
+    "unclear": _("It is unknown whether it happened."),
+    "not_sent": _("It was not sent."),
+}
+
+
+def pretty(value: Any) -> str:
+    """Return a value as JSON to read, "" for none."""
+    if value is None:
+        return ""
+    try:
+        return json.dumps(json.loads(json_text(as_json(value))), indent=2, ensure_ascii=False)
+    except (ValueError, TypeError):
+        return str(value)

@@ -1,0 +1,58 @@
+"""The versions of a definition: who saved each and why, and what differs between two."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext
+
+from actions.definitions.models import ActionDefinition
+from actions.definitions.selectors import reasons_for_saving, versions_of
+from actions.definitions.services import version_of
+from actions.definitions.transfer import written
+from supportbot.console.articles.diff import Row, compare
+from supportbot.console.definitions.common import frame, opened
+from supportbot.handoff.desk.activity import actor_names
+
+MAX_COMPARED = 120_000  # characters; longer documents are not compared here
+
+
+def told_versions(definition: ActionDefinition) -> list[dict[str, Any]]:
+    """Return the versions, newest first, with who saved them and why."""
+    rows, reasons = list(versions_of(definition)), reasons_for_saving(definition)
+    names = actor_names(row.created_by for row in rows)
+    return [
+        {
+            "row": row,
+            "who": names[row.created_by],
+            "reason": reasons.get(row.number, ""),
+            "is_current": row.pk == definition.current_id,
+        }
+        for row in rows
+    ]
+
+
+def versions_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
+    definition, newest = opened(request, definition_id)
+    asked = request.GET.get("v", "")
+    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 9 else newest.number
+    chosen = version_of(definition, number)
+    before = definition.versions.filter(number__lt=chosen.number).order_by("-number").first()
+    context = {
+        "versions": told_versions(definition),
+        "chosen": chosen,
+        "before": before,
+        "rows": difference(before.document if before else None, chosen.document),
+    }
+    return render(
+        request,
+        "console/definitions/versions.html",
+        frame(request, gettext("Versions"), definition, **context),
+    )
+
+
+def difference(before: Any, after: Any) -> list[Row] | None:
+    """Return the rows of a comparison of two documents; None if they are too long."""
+    old, new = written(before) if before is not None else "", written(after)
+    return None if max(len(old), len(new)) > MAX_COMPARED else compare(old, new)

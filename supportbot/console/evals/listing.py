@@ -1,0 +1,137 @@
+"""Suites and runs in the console: the lists, and the URLs of their pages."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+
+from supportbot.console.base import ScopedAdmin
+from supportbot.console.evals import labels, pages
+from supportbot.console.evals.rows import result_of, state_tag
+from supportbot.console.words import when
+from supportbot.evals.models import Run, Suite
+from supportbot.evals.selectors import runs
+
+
+@admin.register(Suite)
+class SuiteAdmin(ScopedAdmin):
+    many = _("Evaluations")
+    none_yet = _(
+        "A suite holds questions and says what a good answer is. Create one, or use one that comes with SupportBot."
+    )
+    view_right, change_right = pages.READ, pages.WRITE
+    change_list_template = "console/evals/suites.html"
+    list_display = ["named", "cases_of", "last_run", "last_result", "changed"]
+    ordering = ["name"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(count=Count("cases"))
+        return rows
+
+    @admin.display(description=_("Suite"), ordering="title")
+    def named(self, suite: Suite) -> str:
+        return suite.title
+
+    @admin.display(description=_("Cases"))
+    def cases_of(self, suite: Any) -> int:
+        return int(suite.count)
+
+    @admin.display(description=_("Last run"))
+    def last_run(self, suite: Suite) -> SafeString | str:
+        run = runs().filter(suite=suite).first()
+        return state_tag(run) if run else "–"
+
+    @admin.display(description=_("Passed"))
+    def last_result(self, suite: Suite) -> str:
+        run = runs().filter(suite=suite).first()
+        return result_of(run) if run else "–"
+
+    @admin.display(description=_("Changed"), ordering="updated_at")
+    def changed(self, suite: Suite) -> str:
+        return when(suite.updated_at)
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        return {}
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        more = {"may_write": self._may(request, pages.WRITE)}
+        return super().changelist_view(request, {**(extra_context or {}), **more})
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        return pages.suite_page(request, object_id or "")
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap, one = self.admin_site.admin_view, "<uuid:suite_id>/"
+        return [
+            path("new/", wrap(pages.edit), name="evals_suite_new"),
+            path("shipped/", wrap(require_POST(pages.take_shipped)), name="evals_suite_shipped"),
+            path(f"{one}edit/", wrap(pages.edit), name="evals_suite_edit"),
+            path(f"{one}export/", wrap(pages.export), name="evals_suite_export"),
+            path(f"{one}remove/", wrap(require_POST(pages.delete)), name="evals_suite_remove"),
+            path(f"{one}run/", wrap(require_POST(pages.start)), name="evals_suite_run"),
+            path(f"{one}case/", wrap(pages.edit_case), name="evals_suite_newcase"),
+            path(f"{one}case/<str:key>/", wrap(pages.edit_case), name="evals_suite_case"),
+            path("of-chat/<uuid:conversation_id>/", wrap(pages.case_from_chat), name="chat_conversation_evaluation"),
+            *super().get_urls(),
+        ]
+
+
+@admin.register(Run)
+class RunAdmin(ScopedAdmin):
+    many = _("Runs")
+    view_right, change_right = pages.READ, pages.WRITE
+    list_display = ["suite_name", "state_of", "result", "release", "at"]
+    ordering = ["-created_at"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows.defer("cases")
+
+    @admin.display(description=_("State"))
+    def state_of(self, run: Run) -> SafeString:
+        return state_tag(run)
+
+    @admin.display(description=_("Passed"))
+    def result(self, run: Run) -> str:
+        return result_of(run)
+
+    @admin.display(description=_("Release"))
+    def release(self, run: Run) -> int | None:
+        return run.release_number
+
+    @admin.display(description=_("When"), ordering="created_at")
+    def at(self, run: Run) -> str:
+        return when(run.created_at)
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        return {}
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        return pages.run_page(request, object_id or "")
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap, one = self.admin_site.admin_view, "<uuid:run_id>/"
+        return [
+            path("label/", wrap(labels.queue), name="evals_run_labels"),
+            path("label/<uuid:result_id>/", wrap(require_POST(labels.save)), name="evals_result_label"),
+            path(f"{one}cancel/", wrap(require_POST(pages.cancel)), name="evals_run_cancel"),
+            path(f"{one}resume/", wrap(require_POST(pages.resume)), name="evals_run_resume"),
+            *super().get_urls(),
+        ]

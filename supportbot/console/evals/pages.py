@@ -1,0 +1,239 @@
+"""The pages of suites and runs: create, import, edit and export a suite; start, watch and compare its runs."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext
+
+from supportbot.chat.models import Conversation
+from supportbot.console.entry import needs, person_of
+from supportbot.console.evals.rows import SHOWN, case_rows, compared_runs, rows_of
+from supportbot.console.evals.shares import MOST_RUNS, shares_of
+from supportbot.console.rights import may
+from supportbot.console.words import sentence
+from supportbot.errors import NotFound, SupportBotError
+from supportbot.evals import services
+from supportbot.evals.chats import case_of_chat
+from supportbot.evals.documents import MAX_REPEAT
+from supportbot.evals.labels import agreement_in, agreement_of, to_label
+from supportbot.evals.models import Case, Run, Suite
+from supportbot.evals.reading import SHIPPED, read_suite, read_suite_file, shipped_suites
+from supportbot.evals.reports import report_from
+from supportbot.evals.selectors import document_of, run_with_id, runs
+from supportbot.evals.wording import summary, verdict
+from supportbot.evals.writing import as_yaml, case_as_yaml, case_from_yaml, suite_as_yaml
+
+READ: Final = "evals:read"
+WRITE: Final = "evals:write"
+PER_PAGE: Final = 50
+LOOK_AGAIN_SECONDS: Final = 4
+
+
+def suite_page(request: HttpRequest, suite_id: str) -> HttpResponse:
+    """Show a suite's cases and its last runs."""
+    person = needs(request, READ)
+    suite = _suite(suite_id)
+    cases = Paginator(Case.objects.filter(suite=suite).order_by("position", "id"), PER_PAGE)
+    page = cases.get_page(request.GET.get("page"))
+    context = {
+        "suite": suite,
+        "page": page,
+        "cases": case_rows(page.object_list),
+        "count": cases.count,
+        "runs": rows_of(runs().filter(suite=suite)[:10]),
+        "may_write": may(person, WRITE),
+        "most": MAX_REPEAT,
+        "agreement": agreement_of(suite.name),
+        "shares": shares_of(runs().filter(suite=suite, state=Run.State.DONE)[:MOST_RUNS]),
+    }
+    return render_page(request, "suite", suite.title, context)
+
+
+def edit(request: HttpRequest, suite_id: UUID | None = None) -> HttpResponse:
+    """Show a suite as YAML and store what is sent: a text, or a file."""
+    needs(request, WRITE)
+    suite = _suite(suite_id) if suite_id else None
+    text, problem = suite_as_yaml(document_of(suite)) if suite else _EMPTY, ""
+    if request.method == "POST":
+        try:
+            name, data = _sent(request)
+            text = data.decode(errors="replace")
+            stored = services.save_suite(read_suite(data, file=name))
+        except SupportBotError as refusal:
+            problem = sentence(refusal)
+        else:
+            messages.success(request, gettext("Saved: {name_of}.").format(name_of=stored.title))
+            return redirect("admin:evals_suite_change", stored.pk)
+    context = {"suite": suite, "text": text, "problem": problem, "shipped": shipped_suites() if suite is None else []}
+    title = suite.title if suite else gettext("New suite")
+    return render_page(request, "edit", title, context, status=400 if problem else 200)
+
+
+def take_shipped(request: HttpRequest) -> HttpResponse:
+    """Store a suite that comes with the product."""
+    needs(request, WRITE)
+    name = request.POST.get("name", "")
+    if name not in shipped_suites():
+        raise NotFound()
+    stored = services.save_suite(read_suite_file(SHIPPED / f"{name}.yaml"))
+    messages.success(request, gettext("Saved: {name_of}.").format(name_of=stored.title))
+    return redirect("admin:evals_suite_change", stored.pk)
+
+
+def export(request: HttpRequest, suite_id: UUID) -> HttpResponse:
+    needs(request, READ)
+    suite = _suite(suite_id)
+    response = HttpResponse(suite_as_yaml(document_of(suite)), content_type="application/yaml; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{suite.name}.yaml"'
+    return response
+
+
+def delete(request: HttpRequest, suite_id: UUID) -> HttpResponse:
+    needs(request, WRITE)
+    _suite(suite_id).delete()
+    messages.success(request, gettext("Deleted."))
+    return redirect("admin:evals_suite_changelist")
+
+
+def start(request: HttpRequest, suite_id: UUID) -> HttpResponse:
+    needs(request, WRITE)
+    asked = request.POST.get("repeat", "1")
+    repeat = min(MAX_REPEAT, max(1, int(asked))) if asked.isdecimal() and len(asked) < 4 else 1
+    run = services.start_run(_suite(suite_id), repeat=repeat, person=person_of(request))
+    return redirect("admin:evals_run_change", run.pk)
+
+
+def run_page(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Show a run: its progress, its report, and each case, beside the same one of another run."""
+    person = needs(request, READ)
+    run = run_with_id(uuid_of(run_id))
+    other = _other(request, run)
+    shown = request.GET.get("show", "failed" if run.report and report_from(run.report).failed else "all")
+    rows, total = compared_runs(run, other, shown=shown, page=request.GET.get("page", "1"), per_page=PER_PAGE)
+    report = report_from(run.report) if run.report else None
+    context = {
+        "run": run,
+        "report": report,
+        "summary": summary(report) if report else "",
+        "verdict": verdict(report) if report else [],
+        "rows": rows,
+        "pages": range(1, (total + PER_PAGE - 1) // PER_PAGE + 1) if total > PER_PAGE else [],
+        "page": request.GET.get("page", "1"),
+        "shown": shown,
+        "filters": [(name, gettext(words)) for name, words in SHOWN.items()],
+        "other": other,
+        "others": runs().filter(suite_name=run.suite_name, state=Run.State.DONE).exclude(pk=run.pk)[:20],
+        "may_write": may(person, WRITE),
+        "agreement": agreement_in(run),
+        "unlabelled": to_label(person_of(request).pk, run_id=run.pk).count(),
+    }
+    response = render_page(request, "run", run.suite_name, context)
+    if run.state in (Run.State.WAITING, Run.State.RUNNING):
+        response["Refresh"] = str(LOOK_AGAIN_SECONDS)
+    return response
+
+
+def cancel(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    needs(request, WRITE)
+    services.cancel_run(run_id)
+    return redirect("admin:evals_run_change", run_id)
+
+
+def resume(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    needs(request, WRITE)
+    services.resume_run(run_id)
+    return redirect("admin:evals_run_change", run_id)
+
+
+def edit_case(request: HttpRequest, suite_id: UUID, key: str = "") -> HttpResponse:
+    """Show a case of a suite as YAML, or an empty one, and store what is sent."""
+    needs(request, WRITE)
+    suite = _suite(suite_id)
+    known = next((case for case in document_of(suite).cases if key and case.key == key), None)
+    if key and known is None:
+        raise NotFound()
+    text = case_as_yaml(known) if known else _EMPTY_CASE
+    return _case_form(request, text, suites=[suite], replacing=key)
+
+
+def case_from_chat(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Propose a case made from a conversation, and store it in the chosen suite."""
+    needs(request, WRITE)
+    needs(request, "conversations:read")
+    conversation = Conversation.objects.filter(pk=conversation_id).first()
+    if conversation is None:
+        raise NotFound()
+    return _case_form(request, as_yaml(case_of_chat(conversation)), suites=list(Suite.objects.all()))
+
+
+def _case_form(request: HttpRequest, text: str, *, suites: list[Suite], replacing: str = "") -> HttpResponse:
+    problem = ""
+    if request.method == "POST":
+        text = request.POST.get("text", "")
+        try:
+            suite = _suite(request.POST.get("suite", ""))
+            services.save_case(suite.pk, case_from_yaml(text), replacing=replacing)
+        except SupportBotError as refusal:
+            problem = sentence(refusal)
+        else:
+            messages.success(request, gettext("Saved: {name_of}.").format(name_of=suite.title))
+            return redirect("admin:evals_suite_change", suite.pk)
+    context = {"text": text, "problem": problem, "suites": suites}
+    return render_page(request, "case", gettext("Case"), context, status=400 if problem else 200)
+
+
+def _sent(request: HttpRequest) -> tuple[str, bytes]:
+    file = request.FILES.get("file")
+    if file is not None:
+        return file.name or "suite.yaml", file.read()
+    return "", request.POST.get("text", "").encode(errors="replace")
+
+
+def _other(request: HttpRequest, run: Run) -> Run | None:
+    """Return the run to compare with: the chosen one, or else the baseline."""
+    chosen = request.GET.get("against", "")
+    other = uuid_of(chosen) if chosen else run.baseline_id
+    return Run.objects.filter(pk=other).first() if other else None
+
+
+def _suite(suite_id: UUID | str) -> Suite:
+    found: Suite | None = Suite.objects.filter(pk=uuid_of(str(suite_id))).first()
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def uuid_of(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise NotFound() from error
+
+
+def render_page(
+    request: HttpRequest, template: str, title: str, context: dict[str, Any], *, status: int = 200
+) -> HttpResponse:
+    frame = {**admin.site.each_context(request), "title": title}
+    return render(request, f"console/evals/{template}.html", {**frame, **context}, status=status)
+
+
+_EMPTY: Final = """\
+suite: my-suite
+title: My suite
+cases:
+  - id: returns
+    ask: How long can I return things?
+    must: true
+    expect:
+      figures: 30 days
+"""
+_EMPTY_CASE: Final = """\
+id: new
+ask: How long can I return things?
+expect:
+  figures: 30 days
+"""

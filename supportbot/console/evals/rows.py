@@ -1,0 +1,155 @@
+"""The rows of a run's page: each case with its tries, beside the same case of another run."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_noop
+
+from supportbot.console.words import tag, when
+from supportbot.evals.models import Case, Result, Run
+from supportbot.evals.outcomes import Played, played_from
+from supportbot.evals.reports import report_from
+from supportbot.evals.wording import reasons
+
+SHOWN: Final = {
+    "all": gettext_noop("All"),
+    "failed": gettext_noop("Failed"),
+    "worse": gettext_noop("Worse"),
+    "better": gettext_noop("Better"),
+}
+STATES: Final = {"waiting": "", "running": "info", "paused": "warn", "done": "ok", "cancelled": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """A try of a case, with the reasons why it failed."""
+
+    passed: bool
+    reasons: list[str]
+    played: Played
+
+
+@dataclass(slots=True)
+class Row:
+    """A case in this run (`now`) and in the other one (`before`)."""
+
+    key: str
+    asks: str
+    is_must: bool
+    now: list[Try] = field(default_factory=list)
+    before: list[Try] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.now) and all(one.passed for one in self.now)
+
+    @property
+    def passed_before(self) -> bool:
+        return bool(self.before) and all(one.passed for one in self.before)
+
+    @property
+    def is_worse(self) -> bool:
+        return self.passed_before and bool(self.now) and not self.passed
+
+    @property
+    def is_better(self) -> bool:
+        return bool(self.before) and not self.passed_before and self.passed
+
+    @property
+    def mark(self) -> SafeString:
+        if not self.now:
+            return tag("", gettext("Not run"))
+        return tag("ok", gettext("Passed")) if self.passed else tag("bad", gettext("Failed"))
+
+    @property
+    def why(self) -> list[str]:
+        """Why it failed, each reason once."""
+        return list(dict.fromkeys(reason for one in self.now for reason in one.reasons))
+
+    @property
+    def answers(self) -> list[tuple[str, Try]]:
+        """What to show of both runs: the first failed try, or else the first one."""
+        found = [(gettext("Before"), self.before), (gettext("Now"), self.now)]
+        return [(label, next((one for one in tries if not one.passed), tries[0])) for label, tries in found if tries]
+
+
+def compared_runs(run: Run, other: Run | None, *, shown: str, page: str, per_page: int) -> tuple[list[Row], int]:
+    """Return one page of the rows to show, and how many there are."""
+    passed = {one.pk: _passes(one) for one in (run, other) if one is not None}
+    rows = [Row(str(case["id"]), _asks(case), bool(case.get("must"))) for case in run.cases]
+    chosen = [row for row in rows if _is_shown(row.key, shown, passed[run.pk], passed[other.pk] if other else {})]
+    start = (int(page) - 1 if page.isdecimal() and len(page) < 6 and int(page) else 0) * per_page
+    part = chosen[start : start + per_page]
+    for row in part:
+        row.now = _tries(run, row.key)
+        row.before = _tries(other, row.key) if other else []
+    return part, len(chosen)
+
+
+def _is_shown(key: str, shown: str, now: dict[str, bool], before: dict[str, bool]) -> bool:
+    match shown:
+        case "failed":
+            return now.get(key) is False
+        case "worse":
+            return before.get(key) is True and now.get(key) is False
+        case "better":
+            return before.get(key) is False and now.get(key) is True
+    return True
+
+
+def _passes(run: Run) -> dict[str, bool]:
+    found: dict[str, bool] = defaultdict(lambda: True)
+    for key, passed in Result.objects.filter(run=run).values_list("key", "passed"):
+        found[key] = found[key] and passed
+    return dict(found)
+
+
+def _tries(run: Run, key: str) -> list[Try]:
+    rows = Result.objects.filter(run=run, key=key).order_by("number")
+    return [Try(row.passed, reasons(row.grades), played_from(row.played)) for row in rows]
+
+
+def _asks(case: dict[str, Any]) -> str:
+    steps = case.get("steps") or [{}]
+    return str(case.get("ask") or steps[0].get("say") or case.get("simulate", {}).get("goal", ""))
+
+
+def case_rows(cases: Iterable[Case]) -> list[dict[str, Any]]:
+    """Return what a suite's page shows of its cases."""
+    return [
+        {
+            "key": case.key,
+            "asks": _asks(case.document),
+            "is_must": case.is_must,
+            "expects": ", ".join(_expectations(case.document)),
+        }
+        for case in cases
+    ]
+
+
+def _expectations(document: dict[str, Any]) -> list[str]:
+    steps = [step for step in document.get("steps", []) if isinstance(step, dict)]
+    expected = [document.get("expect", {}), *(step.get("expect", {}) for step in steps)]
+    return list(dict.fromkeys(name for one in expected for name in one))
+
+
+def rows_of(runs: Iterable[Run]) -> list[dict[str, Any]]:
+    """Return what lists show of runs."""
+    return [{"run": run, "state": state_tag(run), "result": result_of(run), "at": when(run.created_at)} for run in runs]
+
+
+def state_tag(run: Run) -> SafeString:
+    if run.report is not None and not report_from(run.report).is_good:
+        return tag("bad", gettext("Worse or failed"))
+    return tag(STATES[run.state], run.get_state_display())
+
+
+def result_of(run: Run) -> str:
+    """Return how many cases passed, or how far it has come."""
+    if run.report is not None:
+        report = report_from(run.report)
+        return f"{report.passed} / {report.cases}"
+    return f"{run.done} / {run.total}"

@@ -1,0 +1,79 @@
+"""The chart of a suite: the share of passed cases with its interval, run by run. Numbers for an SVG. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from supportbot.console.charts import BOTTOM, HEIGHT, LEFT, ROOM, WIDTH, Tick
+from supportbot.evals.models import Run
+from supportbot.evals.reports import report_from
+from supportbot.team_formats import day
+
+MOST_RUNS: Final = 20
+RANKS: Final = 4
+TICKS: Final = (0, 25, 50, 75, 100)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A run: its share at `y`, its interval from `top` over `height`; narrow screens show fewer `rank`s of labels."""
+
+    x: float
+    y: float
+    top: float
+    height: float
+    label: str
+    rank: int
+    words: str
+
+    @property
+    def left(self) -> float:
+        """The left edge of the bar of the interval, which is 2 wide."""
+        return self.x - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    points: tuple[Point, ...]
+    ticks: tuple[Tick, ...]
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+
+    @property
+    def line(self) -> str:
+        return " ".join(f"{point.x},{point.y}" for point in self.points)
+
+
+def shares_of(newest_first: Iterable[Run]) -> Shares | None:
+    """Return the chart of finished runs, the oldest on the left; None for fewer than two."""
+    runs = [run for run in newest_first if run.report is not None][:MOST_RUNS][::-1]
+    if len(runs) < 2:  # one point shows nothing
+        return None
+    step = (WIDTH - LEFT) / len(runs)
+    every = max(1, len(runs) // 8)
+    points = [
+        _point(run, LEFT + (place + 0.5) * step, (len(runs) - 1 - place, every)) for place, run in enumerate(runs)
+    ]
+    return Shares(tuple(points), tuple(Tick(_y(tick / 100), f"{tick}%") for tick in TICKS))
+
+
+def _point(run: Run, x: float, counted: tuple[int, int]) -> Point:
+    from_last, every = counted
+    report = report_from(run.report or {})
+    low, high = report.interval
+    share = report.passed / report.cases if report.cases else 0.0
+    at = day(run.created_at.date(), with_year=False)
+    return Point(
+        x=round(x, 1),
+        y=_y(share),
+        top=_y(high),
+        height=round(max(_y(low) - _y(high), 1), 1),
+        label="" if from_last % every else at,
+        rank=from_last // every % RANKS,
+        words=f"{at}: {report.passed} / {report.cases} ({low:.0%} – {high:.0%})",
+    )
+
+
+def _y(share: float) -> float:
+    return round(HEIGHT - BOTTOM - ROOM * share, 1)

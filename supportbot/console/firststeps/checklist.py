@@ -1,0 +1,206 @@
+"""The first steps of a workspace, shown on the console's first page until they are done or hidden.
+
+Invariant: what is done is read from rows, never stored. Only decisions are stored: a step that the team goes without,
+and that the list is hidden (`Workspace.first_steps`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST
+
+from kb.models import Article, State
+from supportbot.accounts.logos import logo_of
+from supportbot.accounts.models import Channel, Membership, Workspace
+from supportbot.accounts.principals import Staff
+from supportbot.console.entry import needs, workspace_here
+from supportbot.console.rights import may
+from supportbot.errors import InvalidInput
+from supportbot.llm.conf import is_remote_configured
+from supportbot.llm.models import LLMCall, ModelConnection
+from supportbot.team_formats import number
+
+RIGHT: Final = "team:write"  # an admin: the steps need all their rights
+HIDDEN: Final = "hidden"
+QUESTIONS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    words: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: what to do, where, and how far it is. With `skip_words`, a team can go without it."""
+
+    key: str
+    title: str
+    about: str
+    links: tuple[Link, ...]
+    is_done: bool
+    is_skipped: bool = False
+    skip_words: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        return self.is_done or self.is_skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Checklist:
+    steps: tuple[Step, ...]
+
+    @property
+    def done(self) -> int:
+        return sum(step.is_over for step in self.steps)
+
+    @property
+    def next_key(self) -> str:
+        return next((step.key for step in self.steps if not step.is_over), "")
+
+
+def checklist(person: Staff, workspace: Workspace) -> Checklist | None:
+    """Return the steps for an admin; None for others, when all are done, and once the list is hidden."""
+    if not may(person, RIGHT) or HIDDEN in workspace.first_steps:
+        return None
+    steps = tuple(step(workspace) for step in STEPS.values())
+    return None if all(step.is_over for step in steps) else Checklist(steps)
+
+
+@require_POST
+def decide(request: HttpRequest) -> HttpResponse:
+    """Store that the workspace skips a step, or hides the list."""
+    needs(request, RIGHT)
+    workspace, key = workspace_here(request), request.POST.get("step", "")
+    if key not in {*SKIPPABLE, HIDDEN}:
+        raise InvalidInput()
+    workspace.first_steps = sorted({*workspace.first_steps, key})
+    workspace.save(update_fields=["first_steps"])
+    return redirect("admin:index")
+
+
+def _brand(workspace: Workspace) -> Step:
+    page = reverse("admin:accounts_workspace_change", args=[workspace.pk])
+    return Step(
+        "brand",
+        gettext("Set up your branding"),
+        gettext("Name, language, time zone, logo and colour of your help pages and chat."),
+        (Link(gettext("Choose a logo and colour"), page),),
+        is_done=bool(workspace.accent) or logo_of(workspace) is not None,
+    )
+
+
+def _knowledge(workspace: Workspace) -> Step:
+    live = Article.objects.filter(state=State.LIVE).count()
+    about = gettext("Answers come only from articles: from your website, from files, or written here.")
+    if live:
+        about = gettext("Live articles: {count}.").format(count=number(live))
+    links = [Link(gettext("Upload files"), reverse("admin:import")), Link(gettext("Write"), _address(WRITE))]
+    if page := _address(*SITES):
+        typed = f"?{urlencode({'address': workspace.site_url})}" if workspace.site_url else ""
+        links.insert(0, Link(gettext("Enter your site's address"), f"{page}{typed}"))
+    return Step("knowledge", gettext("Add your articles"), about, tuple(links), is_done=live > 0)
+
+
+def _questions(workspace: Workspace) -> Step:
+    asked = LLMCall.objects.filter(purpose="answer")[:QUESTIONS].count()
+    about = gettext("Ask as your customers would. Asked so far: {count} of {wanted}.")
+    return Step(
+        "questions",
+        gettext("Ask it three questions"),
+        about.format(count=number(asked), wanted=number(QUESTIONS)),
+        (Link(gettext("Ask a question"), reverse("admin:ask")),),
+        is_done=asked >= QUESTIONS,
+    )
+
+
+def _model(workspace: Workspace) -> Step:
+    about = gettext(
+        "Without a model, answers are quoted word for word from your articles. With one, they are written for the "
+        "question."
+    )
+    return Step(
+        "model",
+        gettext("Connect a model, or go without one"),
+        about,
+        (Link(gettext("Connect a model"), reverse("admin:llm_modelconnection_changelist")),),
+        is_done=is_remote_configured() or ModelConnection.objects.exists(),
+        is_skipped="model" in workspace.first_steps,
+        skip_words=gettext("Continue without a model"),
+    )
+
+
+def _channel(workspace: Workspace) -> Step:
+    channel = Channel.objects.order_by("created_at").first()
+    page = _channel_page(channel)
+    words = gettext("Change the chat") if channel else gettext("Design the chat")
+    return Step(
+        "channel",
+        gettext("Design the chat"),
+        gettext("Colours, position, greeting and suggested questions, with a preview."),
+        (Link(words, page),),
+        is_done=channel is not None,
+    )
+
+
+def _tag(workspace: Workspace) -> Step:
+    seen = Channel.objects.exclude(seen_at=None).order_by("seen_at").first()
+    channel = seen or Channel.objects.order_by("created_at").first()
+    about = gettext("Paste one line into your pages. This turns green once a page with it is opened.")
+    if seen:
+        about = gettext("Installed: seen on {origin}.").format(origin=seen.seen_origin)
+    elif channel and channel.refused_origin:
+        about = gettext("Seen on {origin}, which this channel does not allow. Add it to the channel's allowed pages.")
+        about = about.format(origin=channel.refused_origin)
+    links = (Link(gettext("Copy the tag"), f"{_channel_page(channel)}#h-snippet"),) if channel else ()
+    return Step("tag", gettext("Put the chat on your site"), about, links, is_done=seen is not None)
+
+
+def _team(workspace: Workspace) -> Step:
+    return Step(
+        "team",
+        gettext("Invite your team"),
+        gettext("Editors write articles, agents answer customers, supervisors approve."),
+        (Link(gettext("Invite a colleague"), reverse("admin:accounts_membership_add")),),
+        is_done=Membership.objects.filter(workspace=workspace).count() > 1,
+        is_skipped="team" in workspace.first_steps,
+        skip_words=gettext("I work alone"),
+    )
+
+
+def _channel_page(channel: Channel | None) -> str:
+    if channel is None:
+        return reverse("admin:accounts_channel_add")
+    return reverse("admin:accounts_channel_change", args=[channel.pk])
+
+
+def _address(*names: str) -> str:
+    """Return the address of the first of these pages that is served; empty if none is."""
+    for name in names:
+        try:
+            return reverse(name)
+        except NoReverseMatch:
+            continue
+    return ""
+
+
+WRITE: Final = "admin:kb_article_add"
+SITES: Final = ("admin:kb_source_add", "admin:source-add")
+STEPS: Final[dict[str, Callable[[Workspace], Step]]] = {
+    "brand": _brand,
+    "knowledge": _knowledge,
+    "questions": _questions,
+    "model": _model,
+    "channel": _channel,
+    "tag": _tag,
+    "team": _team,
+}
+SKIPPABLE: Final = ("model", "team")

@@ -1,0 +1,135 @@
+"""Improve: one list of what may need improving, and a workroom for each group in it.
+
+Texts of customers are shown without personal data, because editors read no chats.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext, gettext_noop
+
+from kb.models import Article
+from supportbot.console.entry import needs, person_of
+from supportbot.console.rights import may
+from supportbot.evals.articles.checks import broken_now
+from supportbot.evals.models import ArticleCheck
+from supportbot.handoff.desk.thread import RATING_REASONS
+from supportbot.insights import contradictions as contradicting
+from supportbot.insights.clusters import Cluster, clusters
+from supportbot.insights.findings import DAYS, Finding, Kind, findings
+from supportbot.insights.recall import recalls
+from supportbot.insights.services import dismiss
+from supportbot.language.personal import without_personal_data
+from supportbot.web import one_of
+
+RECALL: Final = "recall"
+BROKEN: Final = "broken"
+MOST_NAMED: Final = 20  # articles of one check
+KINDS: Final[Mapping[str, tuple[str, str]]] = {
+    Kind.RATED_BAD: (gettext_noop("Rated badly"), gettext_noop("Customers rated these answers 1 or 2 out of 5.")),
+    Kind.UNANSWERED: (gettext_noop("Unanswered"), gettext_noop("No article answered these questions.")),
+    Kind.WITHHELD: (gettext_noop("Withheld"), gettext_noop("The checks withheld these answers entirely.")),
+    Kind.CORRECTED: (
+        gettext_noop("Corrected"),
+        gettext_noop("The assistant answered from an article, and then a person answered the same question."),
+    ),
+    Kind.HANDED_OVER: (
+        gettext_noop("Handed over"),
+        gettext_noop("The conversation was handed over although there was an answer."),
+    ),
+    contradicting.KIND: (
+        gettext_noop("Contradictory"),
+        gettext_noop("Two articles say nearly the same thing, with different figures."),
+    ),
+    BROKEN: (
+        gettext_noop("Broken"),
+        gettext_noop("Since these articles changed, questions of the gates are no longer answered as they must be."),
+    ),
+    RECALL: (
+        gettext_noop("Outdated answers"),
+        gettext_noop("A figure that customers were given has since changed in its article."),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One group of findings in the list."""
+
+    times: int
+    question: str
+    remark: str
+    last_at: datetime
+    href: str
+
+
+def improve(request: HttpRequest) -> HttpResponse:
+    """List the groups of one kind, largest first; a post dismisses a contradiction."""
+    person = needs(request, "kb:read")
+    kind = one_of("kind", request.GET.get("kind", Kind.UNANSWERED), KINDS)
+    if request.method == "POST":
+        return _dismissed(request, kind)
+    context = {
+        **admin.site.each_context(request),
+        "title": gettext("Improve"),
+        "kind": kind,
+        "kinds": [(name, gettext(label)) for name, (label, _) in KINDS.items()],
+        "explained": gettext(KINDS[kind][1]),
+        "days": DAYS,
+        "may_write": may(person, "kb:write"),
+        "reads_conversations": may(person, "conversations:read"),
+        "rows": [row_of(one) for one in clusters(findings(Kind(kind)))] if kind in list(Kind) else [],
+        "pairs": contradicting.contradictions() if kind == contradicting.KIND else [],
+        "recalls": recalls() if kind == RECALL else [],
+        "checks": _broken() if kind == BROKEN else [],
+    }
+    return render(request, "console/improve/list.html", context)
+
+
+def _broken() -> list[tuple[ArticleCheck, list[Article], list[dict[str, Any]]]]:
+    """Return the checks that found something no later one has found mended, with their articles and cases."""
+    found: dict[UUID, tuple[ArticleCheck, list[dict[str, Any]]]] = {}
+    for check, failure in broken_now():
+        found.setdefault(check.pk, (check, []))[1].append(failure)
+    articles = Article.objects.in_bulk({pk for check, _ in found.values() for pk in check.articles[:MOST_NAMED]})
+    return [
+        (check, [articles[pk] for pk in check.articles[:MOST_NAMED] if pk in articles], failures)
+        for check, failures in found.values()
+    ]
+
+
+def old_page(request: HttpRequest) -> HttpResponse:
+    """Redirect the former address of unanswered questions to their list."""
+    needs(request, "kb:read")
+    return redirect(f"{reverse('admin:improve')}?kind={Kind.UNANSWERED}")
+
+
+def row_of(one: Cluster) -> Row:
+    newest = one.newest
+    href = reverse("admin:improve-group", args=[newest.kind, newest.subject])
+    return Row(len(one.findings), without_personal_data(newest.question), remark_of(newest), newest.at, href)
+
+
+def remark_of(one: Finding) -> str:
+    """Return what the customer said was wrong."""
+    reason = gettext(RATING_REASONS[one.reason]) if one.reason in RATING_REASONS else ""
+    return ": ".join(part for part in (reason, without_personal_data(one.comment)) if part)
+
+
+def _dismissed(request: HttpRequest, kind: str) -> HttpResponse:
+    needs(request, "kb:write")
+    try:
+        subject = UUID(request.POST.get("subject", ""))
+    except ValueError:
+        subject = None
+    if subject is not None and any(pair.subject == subject for pair in contradicting.contradictions()):
+        dismiss(kind, [subject], reason=request.POST.get("reason", ""), person=person_of(request))
+        messages.success(request, gettext("Dismissed."))
+    return redirect(f"{reverse('admin:improve')}?kind={kind}")

@@ -1,0 +1,177 @@
+"""Models: the workspace's connections to models, their test, and which of them each purpose uses."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+
+from actions.models import name_of
+from supportbot.console.base import ScopedAdmin
+from supportbot.console.entry import needs, person_of
+from supportbot.console.releases.words import PURPOSES
+from supportbot.console.words import when
+from supportbot.llm import connections
+from supportbot.llm.conf import is_remote_configured
+from supportbot.llm.errors import Reason
+from supportbot.llm.models import ModelConnection
+from supportbot.llm.routing import BUILTIN_PURPOSES
+from supportbot.llm.trying import Tried, try_connection
+from supportbot.releases.selectors import live_release
+
+RIGHT: Final = "connections:write"
+WHY: Final = {
+    Reason.UNREACHABLE: gettext_noop("The server cannot be reached."),
+    Reason.NOT_AUTHORISED: gettext_noop("The server refuses the key."),
+    Reason.NOT_FOUND: gettext_noop("The server does not know this model or address."),
+    Reason.RATE_LIMITED: gettext_noop("The server is not accepting more requests at the moment. Try again later."),
+    Reason.QUOTA: gettext_noop("The account's credit is used up."),
+    Reason.DEADLINE: gettext_noop("No answer within 20 seconds."),
+}
+
+
+class ModelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    key = forms.CharField(
+        required=False,
+        max_length=4_000,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        label=_("Key"),
+        help_text=_("It is encrypted and never shown again. Leave empty to keep it, or if the server needs none."),
+    )
+    temperature = forms.FloatField(
+        required=False,
+        min_value=0,
+        max_value=2,
+        label=_("Temperature"),
+        help_text=_("Leave empty for the model's default."),
+    )
+    max_output_tokens = forms.IntegerField(required=False, min_value=16, label=_("Maximum answer length, in tokens"))
+
+    class Meta:
+        model = ModelConnection
+        fields = list(connections.FIELDS)
+        labels = {
+            "name": _("Name"),
+            "base_url": _("Address"),
+            "model": _("Model"),
+            "input_price": _("Input price"),
+            "output_price": _("Output price"),
+            "cached_price": _("Cached input price"),
+        }
+        help_texts = {
+            "base_url": _("The base URL of an OpenAI-compatible server, such as https://models.example.com/v1."),
+            "model": _("The name the server uses for it."),
+            "input_price": _("Per million tokens. Without prices, costs are unknown and no budget applies."),
+        }
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        row = None if self.instance._state.adding else connections.connection_with_id(self.instance.pk)
+        for name, texts in connections.problems(cleaned, row=row, key=str(cleaned.get("key", ""))).items():
+            if name not in self.errors:  # what the field itself found comes first
+                self.add_error(name, texts)
+        return cleaned
+
+
+@admin.register(ModelConnection)
+class ModelConnectionAdmin(ScopedAdmin):
+    many = _("Models")
+    new = _("New model")
+    none_yet = _("Add a model to answer with, or keep using the environment variables.")
+    view_right = change_right = RIGHT
+    can_add = can_delete = True
+    form = ModelForm
+    change_list_template = "console/models/list.html"
+    change_form_template = "console/models/model.html"
+    list_display = ["name", "model", "base_url", "key_age"]
+    search_fields = ["name", "model", "base_url"]
+    ordering = ["name"]
+    fieldsets = [
+        (None, {"fields": ["name", "base_url", "key", "model"]}),
+        (_("Parameters"), {"fields": ["temperature", "max_output_tokens"]}),
+        (_("Prices"), {"fields": ["input_price", "output_price", "cached_price"]}),
+    ]
+
+    @admin.display(description=_("Key set"), ordering="key_changed_at")
+    def key_age(self, row: ModelConnection) -> str:
+        return when(row.key_changed_at) if row.key else gettext("none")
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        return {}
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        more = {"environment": _environment(), "routes": _routes()}
+        return super().changelist_view(request, {**(extra_context or {}), **more})
+
+    def save_model(self, request: HttpRequest, obj: ModelConnection, form: ModelForm, change: bool) -> None:
+        told, actor = form.cleaned_data, name_of(person_of(request))
+        known = obj.pk if change else None
+        obj.pk = connections.save(told, key=str(told["key"]), actor=actor, connection_id=known).pk
+
+    def delete_model(self, request: HttpRequest, obj: ModelConnection) -> None:
+        connections.remove(obj.pk, actor=name_of(person_of(request)))
+
+    def page_context(self, request: HttpRequest, row: ModelConnection) -> dict[str, Any]:
+        return {"key_age": self.key_age(row)}
+
+    def get_urls(self) -> list[URLPattern]:
+        test = path(
+            "<uuid:connection_id>/test/", self.admin_site.admin_view(require_POST(self.test)), name="model-test"
+        )
+        return [test, *super().get_urls()]
+
+    def test(self, request: HttpRequest, connection_id: UUID) -> HttpResponse:
+        needs(request, RIGHT)
+        row = connections.connection_with_id(connection_id)
+        tried = try_connection(row.pk)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": gettext("Test of %s") % row,
+            "row": row,
+            "tried": tried,
+            "problem": _problem(tried),
+        }
+        return TemplateResponse(request, "console/models/test.html", context)
+
+
+def _problem(tried: Tried) -> str:
+    if tried.refused:
+        return gettext("This address cannot be called: {why}.").format(why=tried.refused)
+    if tried.reason is None:
+        return ""
+    return gettext(WHY[tried.reason]) if tried.reason in WHY else gettext("The server gave no usable answer.")
+
+
+def _environment() -> dict[str, str] | None:
+    """Return the connection from the environment variables, which pages only show; None if there is none."""
+    if not is_remote_configured():
+        return None
+    return {
+        "model": settings.OPENAI_MODEL or gettext("the server's only model"),
+        "base_url": settings.OPENAI_BASE_URL or "https://api.openai.com/v1",
+        "verify": settings.OPENAI_VERIFY_MODEL,
+    }
+
+
+def _routes() -> list[tuple[str, str]]:
+    """Return for each purpose the models of the live release, in order."""
+    named, document = connections.names(), live_release().contents
+    return [
+        (gettext(words), ", ".join(named.get(one, one) for one in document.routes.get(purpose, _standard(purpose))))
+        for purpose, words in PURPOSES.items()
+    ]
+
+
+def _standard(purpose: str) -> list[str]:
+    """Return the routes of a purpose about which the release says nothing."""
+    has_model = is_remote_configured() and (purpose != "verify" or bool(settings.OPENAI_VERIFY_MODEL))
+    remote = [connections.ENVIRONMENT] if has_model else []
+    return remote + ([connections.BUILTIN] if purpose in BUILTIN_PURPOSES else []) or [gettext("off")]

@@ -1,0 +1,99 @@
+"""Releases in the console: the list, and the addresses of a release's pages."""
+
+from typing import Any, Final
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+
+from supportbot.console.base import ScopedAdmin
+from supportbot.console.releases import pages
+from supportbot.console.words import tag, when
+from supportbot.releases import ports
+from supportbot.releases.models import Release
+from supportbot.releases.selectors import gates, live_release
+
+KINDS: Final = {"live": "ok", "draft": "info", "evaluated": "accent", "replaced": ""}
+
+
+@admin.register(Release)
+class ReleaseAdmin(ScopedAdmin):
+    many = _("Releases")
+    view_right, change_right = pages.READ, pages.WRITE
+    change_list_template = "console/releases/list.html"
+    list_display = ["title", "state_of", "reason_of", "by", "at"]
+    ordering = ["-number"]
+
+    @admin.display(description=_("Release"), ordering="number")
+    def title(self, row: Release) -> str:
+        return name_of(row)
+
+    @admin.display(description=_("State"), ordering="state")
+    def state_of(self, row: Release) -> SafeString:
+        return state_tag(row)
+
+    @admin.display(description=_("Reason"))
+    def reason_of(self, row: Release) -> str:
+        return row.reason or "–"
+
+    @admin.display(description=_("By"))
+    def by(self, row: Release) -> str:
+        return row.published_by or row.author_name or gettext("Setup")
+
+    @admin.display(description=_("When"), ordering="changed_at")
+    def at(self, row: Release) -> str:
+        return when(row.published_at or row.changed_at)
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        return {}
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        live_release()  # a workspace's first is made when it is first asked for
+        more = {
+            "can_judge": ports.judge() is not None,
+            "suites": gates(),
+            "suite_lines": "\n".join(gates()),
+            "may_write": self._may(request, pages.WRITE),
+        }
+        return super().changelist_view(request, {**(extra_context or {}), **more})
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        return pages.release_page(request, object_id or "")
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        one = "<uuid:release_id>/"
+        posts = {
+            "publish": pages.publish,
+            "evaluate": pages.evaluate,
+            "restore": pages.restore,
+            "discard": pages.discard,
+        }
+        return [
+            path("new/", wrap(require_POST(pages.new)), name="release-new"),
+            path("gates/", wrap(require_POST(pages.choose_gates)), name="release-gates"),
+            path(f"{one}edit/", wrap(pages.edit_page), name="release-edit"),
+            *(path(f"{one}{name}/", wrap(require_POST(view)), name=f"release-{name}") for name, view in posts.items()),
+            *super().get_urls(),
+        ]
+
+    def name_of(self, row: Any) -> str:
+        return name_of(row)
+
+
+def name_of(row: Release) -> str:
+    return pages.title_of(row)
+
+
+def state_tag(row: Release) -> SafeString:
+    return tag(KINDS[row.state], row.get_state_display())

@@ -1,0 +1,196 @@
+"""The pages of a release: what it changes, its form while it is a draft, and the steps to publish or restore it."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext
+
+from supportbot.console.entry import needs, staff
+from supportbot.console.releases.forms import DraftForm, Guidelines, initial_of, rows_of
+from supportbot.console.releases.words import differences
+from supportbot.console.rights import may
+from supportbot.console.words import sentence
+from supportbot.errors import NotFound, SupportBotError
+from supportbot.llm.connections import names
+from supportbot.releases import ports, services
+from supportbot.releases.document import parsed
+from supportbot.releases.models import Release
+from supportbot.releases.selectors import gates, live_release, release_with_id, releases
+
+READ: Final = "releases:read"
+WRITE: Final = "releases:write"
+
+
+def title_of(row: Release) -> str:
+    if row.restores:
+        return gettext("Release {number}, restores {older}").format(number=row.number, older=row.restores)
+    return gettext("Release {number}").format(number=row.number)
+
+
+def release_page(request: HttpRequest, release_id: str) -> HttpResponse:
+    """Show what a release changes: a draft against the live one, any other against the one before it."""
+    needs(request, READ)
+    try:
+        release = release_with_id(UUID(release_id))
+    except ValueError as error:
+        raise NotFound() from error
+    return _shown(request, release)
+
+
+def edit_page(request: HttpRequest, release_id: UUID) -> HttpResponse:
+    """Show a draft's form, and save it."""
+    person = needs(request, WRITE)
+    release = release_with_id(release_id)
+    if not release.is_draft:
+        return redirect("admin:releases_release_change", release.pk)
+    document = release.contents
+    data = request.POST if request.method == "POST" else None
+    form = DraftForm(data, initial=initial_of(document, edits=release.edits, reason=release.reason))
+    rows = Guidelines(data, initial=rows_of(document), prefix="g")
+    if data is not None and form.is_valid() and rows.is_valid():
+        given = [found for row in rows.forms if (found := row.guideline()) is not None]
+        changes = {**form.changes(document), "guidelines": given}
+        told = form.cleaned_data
+        try:
+            parsed(changes)
+            services.change_draft(release.pk, changes, person=person, edits=told["edits"], reason=told["reason"])
+        except SupportBotError as refusal:
+            _mark(form, refusal)
+        else:
+            messages.success(request, gettext("Saved: {name_of}.").format(name_of=title_of(release)))
+            return redirect("admin:releases_release_change", release.pk)
+    status = 400 if data is not None else 200
+    page = _frame(request, release, form=form, guidelines=rows)
+    return render(request, "console/releases/edit.html", page, status=status)
+
+
+def new(request: HttpRequest) -> HttpResponse:
+    """Create a draft from the live release, or from the one that is named."""
+    person = needs(request, WRITE)
+    source = request.POST.get("source", "")
+    try:
+        draft = services.create_draft(person=person, made_from=UUID(source) if source else None)
+    except ValueError as error:
+        raise NotFound() from error
+    part = "#models" if request.POST.get("part") == "models" else ""
+    return redirect(f"{reverse('admin:release-edit', args=[draft.pk])}{part}")
+
+
+def publish(request: HttpRequest, release_id: UUID) -> HttpResponse:
+    person = needs(request, WRITE)
+    told = request.POST
+    try:
+        release = services.publish(
+            release_id,
+            person=person,
+            instead_of=_whole(told.get("instead_of", "")),
+            edits=_whole(told.get("edits", "")),
+            reason=told.get("reason", ""),
+            override=told.get("override", ""),
+        )
+    except SupportBotError as refusal:
+        return _refused(request, release_id, refusal)
+    messages.success(request, gettext("{name} is live.").format(name=title_of(release)))
+    return redirect("admin:releases_release_change", release.pk)
+
+
+def evaluate(request: HttpRequest, release_id: UUID) -> HttpResponse:
+    needs(request, WRITE)
+    try:
+        services.request_evaluation(release_id)
+    except SupportBotError as refusal:
+        return _refused(request, release_id, refusal)
+    messages.success(request, gettext("The gates are evaluating this draft. This takes a few minutes."))
+    return redirect("admin:releases_release_change", release_id)
+
+
+def restore(request: HttpRequest, release_id: UUID) -> HttpResponse:
+    person = needs(request, WRITE)
+    told = request.POST
+    try:
+        release = services.restore(
+            release_id,
+            person=person,
+            instead_of=_whole(told.get("instead_of", "")),
+            reason=told.get("reason", ""),
+        )
+    except SupportBotError as refusal:
+        return _refused(request, release_id, refusal)
+    messages.success(request, gettext("{name} is live.").format(name=title_of(release)))
+    return redirect("admin:releases_release_change", release.pk)
+
+
+def discard(request: HttpRequest, release_id: UUID) -> HttpResponse:
+    needs(request, WRITE)
+    services.discard(release_id)
+    messages.success(request, gettext("Deleted."))
+    return redirect("admin:releases_release_changelist")
+
+
+def choose_gates(request: HttpRequest) -> HttpResponse:
+    """Save the suites; one that does not exist is refused with the reason, and nothing is saved."""
+    person = needs(request, WRITE)
+    try:
+        services.name_gates(request.POST.get("suites", "").splitlines(), person=person)
+    except SupportBotError as refusal:
+        for text in refusal.fields.get("suites", [sentence(refusal)]):
+            messages.error(request, text)
+    else:
+        messages.success(request, gettext("Gates saved."))
+    return redirect("admin:releases_release_changelist")
+
+
+def _shown(request: HttpRequest, release: Release, *, problem: str = "", status: int = 200) -> HttpResponse:
+    live = live_release()
+    earlier = releases().filter(number__lt=release.number, published_at__isnull=False)
+    before = live if release.is_draft else earlier.order_by("-published_at").first()
+    verdict, suites = services.verdict_on(release), gates()
+    context = {
+        "live": live,
+        "before": before,
+        "differences": differences(before.contents, release.contents, names()) if before else [],
+        "problem": problem,
+        "suites": suites,
+        "verdict": verdict,
+        "may_judge": bool(suites) and ports.judge() is not None,
+        "is_stopped": bool(suites) and not (verdict and verdict["passed"]),
+        "may_override": staff(request).may(services.OVERRIDE),
+        "told": request.POST,
+    }
+    return render(request, "console/releases/release.html", _frame(request, release, **context), status=status)
+
+
+def _refused(request: HttpRequest, release_id: UUID, refusal: SupportBotError) -> HttpResponse:
+    if refusal.status in (403, 404):
+        raise refusal
+    return _shown(request, release_with_id(release_id), problem=sentence(refusal), status=refusal.status)
+
+
+def _frame(request: HttpRequest, release: Release, **more: Any) -> dict[str, Any]:
+    return {
+        **admin.site.each_context(request),
+        "title": title_of(release),
+        "opts": Release._meta,
+        "release": release,
+        "may_write": may(staff(request), WRITE),
+        **more,
+    }
+
+
+def _mark(form: DraftForm, refusal: SupportBotError) -> None:
+    """Show a refusal at its fields, the rest above the form."""
+    rest = {name: texts for name, texts in refusal.fields.items() if name not in form.fields}
+    for name, texts in refusal.fields.items():
+        if name in form.fields:
+            form.add_error(name, texts)
+    if rest or not refusal.fields:
+        form.add_error(None, [text for texts in rest.values() for text in texts] or [refusal.message])
+
+
+def _whole(text: str) -> int:
+    """Return a number of a hidden field; -1, which nothing has, for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1

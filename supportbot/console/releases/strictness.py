@@ -1,0 +1,65 @@
+"""The three strictnesses of the checks, each with what customers get and what was measured."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_lazy as _
+
+from supportbot.releases.document import Strictness
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`gets` is what customers see of an unconfirmed answer; `measured` is shown next to it."""
+
+    name: str
+    gets: str
+    measured: str = ""
+
+    def shown(self) -> SafeString:
+        label = format_html("<span><b>{}.</b> {}", gettext(self.name), gettext(self.gets))
+        figures = format_html(' <span class="muted">{}</span>', gettext(self.measured)) if self.measured else ""
+        return format_html("{}{}</span>", label, figures)
+
+
+STRICTNESS: Final[dict[Strictness, Choice]] = {
+    "strict": Choice(
+        gettext_noop("Strict"),
+        gettext_noop(
+            "Customers never see such an answer. They get the closest passage word for word, or are told that nothing "
+            "was found."
+        ),
+        gettext_noop(
+            "Measured: of 100 faithful answers 85 are shown whole and 8 are replaced; of 100 unfaithful ones 83 are "
+            "replaced and 6 lose a sentence."
+        ),
+    ),
+    "balanced": Choice(
+        gettext_noop("Balanced"),
+        gettext_noop(
+            "Customers see such an answer without sources, with a note that your articles do not confirm it and an "
+            "offer to talk to a person."
+        ),
+        gettext_noop(
+            "Measured: of 100 faithful answers 94 are shown whole, none is replaced and 8 carry that note; of 100 "
+            "unfaithful ones 89 lose a sentence or carry it."
+        ),
+    ),
+    "open": Choice(
+        gettext_noop("Open"),
+        gettext_noop("Customers see such an answer like any other."),
+        gettext_noop(
+            "Measured: of 100 faithful answers 94 are shown whole and 6 lose a sentence; of 100 unfaithful ones 86 are "
+            "shown whole."
+        ),
+    ),
+}
+# The figures are what `python -m bench.checks FILE --strictness …` prints of these answers.
+IN_ALL: Final = _(
+    "In all three, the assistant leaves out links, figures and promises without evidence. A change applies from "
+    "the next answer. The figures are from 158 faithful and 35 unfaithful answers of GPT-4o, Llama "
+    "3.1 and people to questions from MTRAG, a public benchmark; three people judged each answer."
+)

@@ -1,0 +1,152 @@
+"""Results: how conversations went by channel, language, agent, day or hour, and the export with a row for each."""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, Final
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext, gettext_noop
+
+from supportbot.console.durations import in_words
+from supportbot.console.endings import definitions
+from supportbot.console.entry import needs
+from supportbot.console.quality import SPANS, amounts, asked_span, outcomes_of, percent, span_of
+from supportbot.console.rights import may
+from supportbot.formats import language_name
+from supportbot.insights.days import Sums, added, figures_from, satisfied
+from supportbot.insights.export import COLUMNS, row_of
+from supportbot.insights.figures import Figures
+from supportbot.insights.outcomes import ALONE, NOT_SOLVED, Ending
+from supportbot.insights.rollups import by_value, sums_by_day, whole_days
+from supportbot.team_formats import active_language, number, weekday
+from supportbot.team_formats import day as day_in_words
+from supportbot.web import one_of
+
+HOURS: Final = tuple(range(24))
+SHADES: Final = 5
+_STORED: Final = {"day": ""}  # by their own names otherwise
+_TITLES: Final = {
+    "channel": gettext_noop("Channel"),
+    "language": gettext_noop("Language"),
+    "agent": gettext_noop("Person"),
+    "day": gettext_noop("Day"),
+    "hour": gettext_noop("Hour"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The figures of one group in words."""
+
+    name: str
+    total: str
+    cells: tuple[str, ...]
+    cost: str
+
+
+def results(request: HttpRequest) -> HttpResponse:
+    """Show the figures of the last days by one property of the conversations."""
+    person = needs(request, "conversations:read")
+    span = span_of(asked_span(request))
+    by = one_of("by", request.GET.get("by", "channel"), _TITLES)
+    sums = sums_by_day(span.days, _STORED.get(by, by))
+    groups = whole_days(sums) if by == "day" else by_value(sums)
+    context = {
+        **admin.site.each_context(request),
+        "title": gettext("Results"),
+        "span": len(span.days),
+        "spans": SPANS,
+        "by": by,
+        "kinds": [(kind, gettext(title)) for kind, title in _TITLES.items()],
+        "heading": gettext(_TITLES[by]),
+        "rows": _rows(by, _people(groups) if by == "agent" else _figures(groups)),
+        "whole": _row(gettext("All"), figures_from(added(groups.values()))),
+        "sees_cost": may(person, "costs:read"),
+        "definitions": definitions(),
+        "busy": _busy(sums) if by == "hour" and any(sums.values()) else (),
+        "hours": HOURS,
+    }
+    return render(request, "console/results.html", context)
+
+
+def results_as_csv(request: HttpRequest) -> HttpResponse:
+    """Send the conversations of the last days, one a row, as CSV."""
+    person = needs(request, "conversations:read")
+    span = span_of(asked_span(request))
+    sees_cost = may(person, "costs:read")
+    answer = HttpResponse(content_type="text/csv; charset=utf-8")
+    name = f"conversations-{span.days[-1]}-{len(span.days)}-days.csv"
+    answer["Content-Disposition"] = f'attachment; filename="{name}"'
+    sheet = csv.writer(answer)
+    sheet.writerow(COLUMNS)
+    for row in outcomes_of(span):
+        sheet.writerow([_cell(value) for value in row_of(row, sees_cost=sees_cost).values()])
+    return answer
+
+
+def _cell(value: Any) -> Any:
+    """Return a value as a cell; lists become words, and no text begins as a spreadsheet's formula does."""
+    if isinstance(value, dict):
+        return ", ".join(f"{amount} {currency}" for currency, amount in value.items())
+    if isinstance(value, list):
+        return " ".join(str(part) for part in value)
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+def _rows(by: str, groups: Mapping[Any, Figures]) -> list[Row]:
+    if by == "day":
+        names = sorted(groups, reverse=True)
+    else:
+        names = sorted(groups, key=int if by == "hour" else lambda name: -groups[name].total)
+    return [_row(_name(by, name), groups[name]) for name in names]
+
+
+def _figures(groups: Mapping[Any, Sums]) -> dict[Any, Figures]:
+    return {name: figures_from(one) for name, one in groups.items() if one.total}
+
+
+def _people(groups: Mapping[Any, Sums]) -> dict[Any, Figures]:
+    """Return the figures of each person and of the assistant, who are rated for their own words."""
+    assistant = figures_from(added(groups.values())).assistant_satisfied
+    return {
+        name: replace(told, satisfied=satisfied(groups[name].person_scores) if name else assistant)
+        for name, told in _figures(groups).items()
+    }
+
+
+def _name(by: str, value: Any) -> str:
+    if by == "day":
+        return day_in_words(value, with_year=False)
+    if by == "hour":
+        return f"{int(value):02}:00"
+    if not value:
+        return {"agent": gettext("The assistant alone"), "channel": gettext("No channel")}.get(by, "–")
+    return language_name(value, active_language()) if by == "language" else str(value)
+
+
+def _row(name: str, told: Figures) -> Row:
+    cells = (
+        percent(told.share(*ALONE)),
+        percent(told.share(Ending.PERSON)),
+        percent(told.share(*NOT_SOLVED)),
+        percent(told.satisfied),
+        in_words(told.resolution.median),
+    )
+    return Row(name, number(told.total), cells, amounts(told.cost_of_each()))
+
+
+def _busy(sums: Mapping[date, Mapping[str, Sums]]) -> list[tuple[str, list[tuple[int, int]]]]:
+    """Return the conversations of each weekday and hour, with a shade from 0 to 4."""
+    counts = dict.fromkeys([(day, hour) for day in range(7) for hour in HOURS], 0)
+    for day, of_hour in sums.items():
+        for hour, one in of_hour.items():
+            counts[day.weekday(), int(hour)] += one.total
+    most = max(counts.values())
+    return [
+        (weekday(place), [(counts[place, hour], -(-counts[place, hour] * (SHADES - 1) // most)) for hour in HOURS])
+        for place in range(7)
+    ]

@@ -1,0 +1,137 @@
+"""The forms of a source: what a person enters. The service checks it."""
+
+from typing import Any, Final
+
+from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from kb.models import Audience, Collection
+from kb.sources.models import Source
+from kb.sources.services import Wish
+from kb.sources.web.site import MAX_DEPTH
+from supportbot.errors import SupportBotError
+
+_LINES: Final = forms.Textarea(attrs={"rows": 2, "class": "field", "spellcheck": "false"})
+
+
+class PlaceForm(forms.Form):
+    """What becomes of the articles, whatever their source."""
+
+    collection = forms.CharField(
+        label=_("Collection"),
+        required=False,
+        max_length=120,
+        widget=forms.TextInput(attrs={"list": "collections", "placeholder": _("General")}),
+    )
+    audience = forms.ChoiceField(label=_("Readers"), required=False)
+    how = forms.ChoiceField(
+        label=_("New and changed articles"),
+        choices=(("publish", _("Publish at once")), ("draft", _("Keep as drafts"))),
+        widget=forms.RadioSelect,
+        initial="publish",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        unset = ("", gettext("As the files say, otherwise everyone"))
+        self.fields["audience"].choices = [unset, *Audience.choices]  # type: ignore[attr-defined]
+
+    def wish(self, **more: Any) -> Wish:
+        told = self.cleaned_data
+        return Wish(
+            collection=told["collection"].strip() or None,
+            audience=told["audience"],
+            publishes=told["how"] == "publish",
+            **more,
+        )
+
+    def note(self, refusal: SupportBotError) -> None:
+        """Show what the service refused at its fields."""
+        for field, texts in refusal.fields.items():
+            self.add_error(field if field in self.fields else None, texts)
+        if not refusal.fields:
+            self.add_error(None, refusal.message)
+
+
+class SiteForm(PlaceForm):
+    address = forms.CharField(
+        label=_("Address"),
+        max_length=2000,
+        help_text=_("The address of a start page, whose section is read, or of a sitemap."),
+        widget=forms.TextInput(attrs={"placeholder": "https://help.example.com", "inputmode": "url"}),
+    )
+    schedule = forms.ChoiceField(
+        label=_("How often to read it"), choices=Source.Schedule, initial=Source.Schedule.DAILY, required=False
+    )
+    field_order = ["address", "schedule"]
+
+    def wish(self, **more: Any) -> Wish:
+        told = self.cleaned_data
+        return super().wish(address=told["address"], schedule=told["schedule"] or None, **more)
+
+
+class FilesForm(PlaceForm):
+    pass
+
+
+class SettingsForm(PlaceForm):
+    name = forms.CharField(label=_("Name"), max_length=120)
+    schedule = forms.ChoiceField(label=_("How often to read it"), choices=Source.Schedule, required=False)
+    field_order = ["name", "schedule"]
+
+    rare: tuple[str, ...] = ()  # what most people leave as it is
+
+    def common(self) -> list[forms.BoundField]:
+        return [field for field in self if field.name not in self.rare]
+
+    def others(self) -> list[forms.BoundField]:
+        return [field for field in self if field.name in self.rare]
+
+    def wish(self, **more: Any) -> Wish:
+        told = self.cleaned_data
+        return super().wish(name=told["name"], schedule=told["schedule"] or None, **more)
+
+
+class SiteSettingsForm(SettingsForm):
+    rare = ("delay_seconds", "depth", "most", "sections", "include", "exclude")
+
+    delay_seconds = forms.FloatField(label=_("Seconds between two pages"), min_value=0, max_value=60)
+    depth = forms.IntegerField(label=_("Links to follow from the start"), min_value=1, max_value=2 * MAX_DEPTH)
+    most = forms.IntegerField(label=_("Maximum number of pages"), min_value=1, max_value=10_000)
+    sections = forms.CharField(
+        label=_("Sections"),
+        required=False,
+        widget=_LINES,
+        help_text=_("Paths such as /help/, one per line. Leave empty for everything below the start page."),
+    )
+    include = forms.CharField(
+        label=_("Only these pages"), required=False, widget=_LINES, help_text=_("Paths with *, one per line.")
+    )
+    exclude = forms.CharField(label=_("Excluded pages"), required=False, widget=_LINES)
+
+    def wish(self, **more: Any) -> Wish:
+        told = self.cleaned_data
+        lines = {name: told[name].splitlines()[:200] for name in ("sections", "include", "exclude")}
+        numbers = {name: told[name] for name in ("delay_seconds", "depth", "most")}
+        return super().wish(**lines, **numbers, **more)
+
+
+def collections() -> list[str]:
+    return list(Collection.objects.order_by("name").values_list("name", flat=True)[:200])
+
+
+def settings_of(source: Source) -> dict[str, Any]:
+    """Return a source's settings as the form shows them."""
+    config = source.config
+    return {
+        "name": source.name,
+        "schedule": source.schedule,
+        "collection": source.collection.name,
+        "audience": source.audience,
+        "how": "publish" if source.publishes else "draft",
+        "delay_seconds": source.delay_seconds,
+        "depth": config.get("depth", MAX_DEPTH),
+        "most": config.get("most", 10_000),
+        **{name: "\n".join(config.get(name, [])) for name in ("sections", "include", "exclude")},
+    }

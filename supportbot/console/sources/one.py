@@ -1,0 +1,228 @@
+"""The page of one source: what it brings, how far its run is, and what can be done."""
+
+from collections.abc import Callable
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.timezone import now
+from django.utils.translation import gettext, ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from kb.collections import check_may_write, restricted_collections
+from kb.models import Article
+from kb.sources import runs
+from kb.sources.errors import SourceMissing
+from kb.sources.kinds import SITE, UPLOADS
+from kb.sources.models import Source, SourceItem, SourceRun
+from kb.sources.selectors import articles_of, counts_of_items, items_of, latest_run, progress_of
+from kb.sources.services import add_files, change_source, delete_source, remove_file
+from supportbot.console.entry import needs, person_of, staff
+from supportbot.console.rights import may
+from supportbot.console.sources import states
+from supportbot.console.sources.forms import SettingsForm, SiteSettingsForm, collections, settings_of
+from supportbot.console.sources.uploads import uploaded
+from supportbot.console.words import sentence
+from supportbot.errors import NotAllowed, NotFound, SupportBotError
+from supportbot.evals.articles.checks import checks
+from supportbot.evals.models import ArticleCheck
+
+ITEMS_PER_PAGE: Final = 50
+FILES_SHOWN: Final = 200
+CHECKS_READ: Final = 20
+Mode = runs.Mode
+
+
+def source_page(request: HttpRequest, source_id: UUID) -> HttpResponse:
+    """Show a source; save its settings."""
+    needs(request, "kb:read")
+    source = runs.source_with_id(source_id)
+    form = _form(source)
+    if request.method == "POST":
+        needs(request, "kb:write")
+        check_may_write(person_of(request), source.collection)
+        form = _form(source, request.POST)
+        if form.is_valid() and _is_saved(request, source, form):
+            messages.success(request, gettext("Saved."))
+            return redirect("admin:kb_source_change", source.pk)
+        source = runs.source_with_id(source_id)
+    return _page(request, source, form)
+
+
+@require_safe
+def progress(request: HttpRequest, source_id: UUID) -> HttpResponse:
+    """Return the part of the page that changes while a run is under way."""
+    needs(request, "kb:read")
+    return render(request, "console/sources/progress.html", _progress(request, runs.source_with_id(source_id)))
+
+
+@require_POST
+def act(request: HttpRequest, source_id: UUID) -> HttpResponse:
+    """Do one thing with a source, and lead back to its page."""
+    needs(request, "kb:write")
+    source = runs.source_with_id(source_id)
+    check_may_write(person_of(request), source.collection)
+    do = _DEEDS.get(request.POST.get("do", ""))
+    if do is None:
+        raise NotFound()
+    try:
+        told = do(request, source)
+    except (NotAllowed, NotFound):
+        raise
+    except SupportBotError as refusal:
+        messages.error(request, sentence(refusal))
+        return redirect("admin:kb_source_change", source.pk)
+    if told:
+        messages.success(request, told)
+    is_deleted = not Source.objects.filter(pk=source.pk).exists()
+    return redirect("admin:kb_source_changelist") if is_deleted else redirect("admin:kb_source_change", source.pk)
+
+
+# --- What can be done; each returns the message to show
+
+
+def _check(request: HttpRequest, source: Source) -> str:
+    runs.begin(source, Mode.CHECK, person=person_of(request))
+    return ""
+
+
+def _sync(request: HttpRequest, source: Source) -> str:
+    runs.begin(source, Mode.SYNC, person=person_of(request))
+    return ""
+
+
+def _cancel(request: HttpRequest, source: Source) -> str:
+    return gettext("Cancelled. What has been read so far is kept.") if runs.cancel(source) else ""
+
+
+def _confirm(request: HttpRequest, source: Source) -> str:
+    count = runs.confirm_loss(source)
+    told = ngettext("Archived: {number} article.", "Archived: {number} articles.", count)
+    return told.format(number=count)
+
+
+def _keep(request: HttpRequest, source: Source) -> str:
+    runs.keep_lost(source)
+    return gettext("The articles are kept. The next run asks again if their origin is still gone.")
+
+
+def _retry(request: HttpRequest, source: Source) -> str:
+    try:
+        item_id = UUID(request.POST.get("item", ""))
+    except ValueError as error:
+        raise SourceMissing from error
+    if not SourceItem.objects.filter(pk=item_id, source=source).exists():
+        raise SourceMissing
+    runs.retry(item_id, person=person_of(request))
+    return ""
+
+
+def _add_files(request: HttpRequest, source: Source) -> str:
+    for problem in add_files(source, uploaded(request), person=person_of(request))[:20]:
+        messages.warning(request, problem)
+    return gettext("The files are stored. Sync the source to turn them into articles.")
+
+
+def _remove_file(request: HttpRequest, source: Source) -> str:
+    is_there = remove_file(source, request.POST.get("path", ""), person=person_of(request))
+    return gettext("Removed. The next sync archives its articles.") if is_there else ""
+
+
+def _delete(request: HttpRequest, source: Source) -> str:
+    archives = request.POST.get("articles") == "archive"
+    count = delete_source(source, archives=archives, person=person_of(request))
+    if archives:
+        told = ngettext("Deleted, and {number} article archived.", "Deleted, and {number} articles archived.", count)
+    else:
+        told = ngettext("Deleted. {number} article was kept.", "Deleted. {number} articles were kept.", count)
+    return told.format(number=count)
+
+
+_DEEDS: Final[dict[str, Callable[[HttpRequest, Source], str]]] = {
+    "check": _check,
+    "sync": _sync,
+    "cancel": _cancel,
+    "confirm": _confirm,
+    "keep": _keep,
+    "retry": _retry,
+    "add_files": _add_files,
+    "remove_file": _remove_file,
+    "delete": _delete,
+}
+
+
+# --- What is shown
+
+
+def _form(source: Source, typed: Any = None) -> SettingsForm:
+    made = SiteSettingsForm if source.kind == SITE else SettingsForm
+    return made(typed, initial=settings_of(source))
+
+
+def _is_saved(request: HttpRequest, source: Source, form: SettingsForm) -> bool:
+    try:
+        change_source(source, form.wish(), person=person_of(request))
+    except NotAllowed:
+        raise
+    except SupportBotError as refusal:
+        form.note(refusal)
+        return False
+    return True
+
+
+def _page(request: HttpRequest, source: Source, form: SettingsForm) -> HttpResponse:
+    files = source.files.defer("content").order_by("path")
+    context = {
+        **admin.site.each_context(request),
+        **_progress(request, source),
+        "title": source.name,
+        "form": form,
+        "collections": collections(),
+        "takes_files": source.kind == UPLOADS,
+        "files": files[:FILES_SHOWN],
+        "number_of_files": files.count(),
+        "article_check": _article_check(source),
+    }
+    return render(request, "console/sources/one.html", context, status=400 if form.errors else 200)
+
+
+def _article_check(source: Source) -> ArticleCheck | None:
+    """Return the newest check of what the source has published."""
+    ids = set(Article.objects.filter(source_item__source=source).values_list("pk", flat=True))
+    return next((check for check in checks()[:CHECKS_READ] if ids.intersection(check.articles)), None)
+
+
+def _progress(request: HttpRequest, source: Source) -> dict[str, Any]:
+    run = latest_run(source)
+    outcome = request.GET.get("outcome", "")
+    page = Paginator(items_of(source, outcome), ITEMS_PER_PAGE).get_page(request.GET.get("p"))
+    items = list(page.object_list)
+    articles = articles_of(items)
+    rows = [(item, states.of_item(item, run), articles.get(item.pk, []), _label(source, item)) for item in items]
+    is_closed = source.collection_id in restricted_collections(person_of(request))
+    counts = counts_of_items(source)
+    return {
+        "source": source,
+        "run": run,
+        "state": states.of_run(run.state if run else "", run.mode if run else ""),
+        "progress": progress_of(run) if run else None,
+        "is_put_off": bool(run and run.is_under_way and run.due_at and run.due_at > now()),
+        "is_check": bool(run and run.mode == Mode.CHECK),
+        "lost": runs.lost_in(run).count() if run and run.state == SourceRun.State.UNCONFIRMED else 0,
+        "may_write": may(staff(request), "kb:write") and not is_closed,
+        "rows": rows,
+        "page": page,
+        "outcome": outcome if outcome in SourceItem.Outcome.values else "",
+        "tabs": [(value, label, counts[value]) for value, label in SourceItem.Outcome.choices if counts.get(value)],
+        "items_in_all": sum(counts.values()),
+    }
+
+
+def _label(source: Source, item: SourceItem) -> str:
+    """Return an item's key without what all items of its source share."""
+    home = source.memory.get("home", source.address)
+    origin = "/".join(str(home).split("/")[:3])
+    return item.key.removeprefix(origin) or "/"

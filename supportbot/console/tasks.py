@@ -1,0 +1,11 @@
+"""The Celery tasks of the console."""
+
+from celery import shared_task
+
+from supportbot.console.articles.planning import carry_out_due
+
+
+@shared_task
+def carry_out_plans() -> None:
+    """Publish and archive the articles whose time has come."""
+    carry_out_due()

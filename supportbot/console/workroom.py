@@ -1,0 +1,216 @@
+"""The workroom of one group of findings: its chats, its passages, the proposed edit, its replay, and what is done."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext
+
+from kb.documents import check_article_text
+from kb.models import Article, Audience
+from kb.selectors import article_with_id
+from supportbot.chat.models import Conversation
+from supportbot.chat.retrieval_trace import TracedPassage, traces_of
+from supportbot.console.articles.gating import PUBLISHED, ArticleRefused, pass_gates, settle
+from supportbot.console.entry import needs, person_of, staff, workspace_here
+from supportbot.console.improve import KINDS, remark_of
+from supportbot.console.rights import may
+from supportbot.console.words import sentence
+from supportbot.counting import count
+from supportbot.errors import InvalidInput, NotFound, SupportBotError
+from supportbot.evals.articles.rehearsal import Rehearsal, Text, rehearse, rehearse_with
+from supportbot.evals.articles.trials import Failure, publishing
+from supportbot.insights.clusters import Cluster, clusters
+from supportbot.insights.findings import Kind, findings
+from supportbot.insights.proposals import proposed, rewritten, target_of, without_model
+from supportbot.insights.services import Edit, dismiss, publish_edit
+from supportbot.language.personal import without_personal_data
+from supportbot.releases.services import OVERRIDE
+
+MOST_REPLAYED: Final = 6
+MOST_SHOWN: Final = 20
+REPLAYS_A_MINUTE: Final = 6
+NEW: Final = "new"
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """One question with today's answer and the one with the edit."""
+
+    question: str
+    before: Rehearsal
+    after: Rehearsal
+
+    @property
+    def verdict(self) -> tuple[str, str]:
+        """Return the kind and the words of a tag."""
+        was_known, is_known = (not one.answer.is_abstention for one in (self.before, self.after))
+        if was_known != is_known:
+            return ("ok", gettext("Better")) if is_known else ("bad", gettext("Worse"))
+        if self.before.answer.text == self.after.answer.text:
+            return "", gettext("Same")
+        return "info", gettext("Changed")
+
+
+def group(request: HttpRequest, kind: str, subject: UUID) -> HttpResponse:
+    """Show one group of findings, and do what its buttons say."""
+    needs(request, "kb:read")
+    found = _cluster(kind, subject)
+    if request.method != "POST":
+        return _page(request, found, _proposed(request, found))
+    needs(request, "kb:write")
+    do = request.POST.get("do", "")
+    subjects = [one.subject for one in found.findings]
+    edit = None
+    try:
+        if do == "dismiss":
+            dismiss(kind, subjects, reason=request.POST.get("reason", ""), person=person_of(request))
+            messages.success(request, gettext("Dismissed."))
+            return _to_list(kind)
+        if do == "rewrite":
+            passage = rewritten(found, workspace_here(request))
+            if not passage:
+                messages.warning(request, without_model())
+            return _page(request, found, _proposed(request, found, passage))
+        edit = _typed(request)
+        if do == "replay":
+            return _page(request, found, edit, replayed=_replay(request, found, edit))
+        _publish(request, found, edit)
+    except SupportBotError as refusal:
+        messages.error(request, sentence(refusal))
+        failures = refusal.failures if isinstance(refusal, ArticleRefused) else ()
+        return _page(request, found, edit or _proposed(request, found), failures=failures)
+    messages.success(request, gettext("Published. Customers can read it now."))
+    return _to_list(kind)
+
+
+def _publish(request: HttpRequest, found: Cluster, edit: Edit) -> None:
+    article = article_with_id(edit.article_id) if edit.article_id else None
+    passed = pass_gates(
+        publishing(article, edit.change),
+        workspace=workspace_here(request),
+        person=staff(request),
+        override=request.POST.get("override", ""),
+    )
+    with transaction.atomic():
+        subjects = [one.subject for one in found.findings]
+        published = publish_edit(found.newest.kind, subjects, edit, author=person_of(request))
+        settle(request, passed, published.pk, event=PUBLISHED)
+
+
+def _to_list(kind: str) -> HttpResponse:
+    return redirect(f"{reverse('admin:improve')}?kind={kind}")
+
+
+def _cluster(kind: str, subject: UUID) -> Cluster:
+    """Return the group with this finding; raises NotFound if it is dealt with or was erased."""
+    if kind not in list(Kind):
+        raise NotFound()
+    for one in clusters(findings(Kind(kind))):
+        if any(finding.subject == subject for finding in one.findings):
+            return one
+    raise NotFound()
+
+
+def _proposed(request: HttpRequest, found: Cluster, passage: str = "") -> Edit:
+    asked = request.POST.get("article") or request.GET.get("article", "")
+    target = None if asked == NEW else (_id(asked) if asked else target_of(found))
+    return proposed(found, article_with_id(target) if target else None, passage)
+
+
+def _typed(request: HttpRequest) -> Edit:
+    """Return the edit as it stands in the form. Raises InvalidDocument."""
+    asked, based_on = request.POST.get("article", NEW), request.POST.get("based_on", "")
+    wording = check_article_text(request.POST.get("title", ""), request.POST.get("body", ""))
+    number = int(based_on) if based_on.isascii() and based_on.isdigit() and len(based_on) < 10 else None
+    return Edit(None if asked == NEW else _id(asked), wording.title, wording.body, number)
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise NotFound() from error
+
+
+def _replay(request: HttpRequest, found: Cluster, edit: Edit) -> list[Replayed]:
+    if count(f"replay:{person_of(request).pk}", seconds=60) > REPLAYS_A_MINUTE:
+        raise InvalidInput(gettext("Too many questions in a minute. Wait a moment and try again."))
+    text = Text(edit.article_id, edit.change, check_article_text(edit.title, edit.body))
+    to: dict[str, Any] = {"workspace": workspace_here(request), "audience": _audience(edit)}
+    return [
+        Replayed(without_personal_data(question), rehearse(question, **to), rehearse_with(text, question, **to))
+        for question in found.questions[:MOST_REPLAYED]
+    ]
+
+
+def _audience(edit: Edit) -> str:
+    article = Article.objects.filter(pk=edit.article_id).first() if edit.article_id else None
+    is_open = article is None or article.audience == Audience.PUBLIC
+    return str(Audience.PUBLIC if is_open else Audience.SIGNED_IN)
+
+
+def _page(
+    request: HttpRequest,
+    found: Cluster,
+    edit: Edit,
+    *,
+    replayed: Sequence[Replayed] = (),
+    failures: Sequence[Failure] = (),
+) -> HttpResponse:
+    person, newest = needs(request, "kb:read"), found.newest
+    passages = _passages(found)
+    context = {
+        **admin.site.each_context(request),
+        "title": without_personal_data(newest.question),
+        "kind": newest.kind,
+        "kind_label": gettext(KINDS[newest.kind][0]),
+        "times": len(found.findings),
+        "shown": [
+            {
+                "conversation": one.conversation,
+                "answer_id": one.answer_id,
+                "at": one.at,
+                "question": without_personal_data(one.question),
+                "answer": without_personal_data(one.answer),
+                "remark": remark_of(one),
+                "replies": [without_personal_data(reply) for reply in one.replies],
+            }
+            for one in found.findings[:MOST_SHOWN]
+        ],
+        "passages": passages,
+        "edit": edit,
+        "choices": _choices(passages, edit),
+        "replayed": replayed,
+        "failures": failures,
+        "may_override": person.may(OVERRIDE),
+        "may_write": may(person, "kb:write"),
+        "reads_conversations": may(person, "conversations:read"),
+        "may_rewrite": bool(found.replies),
+    }
+    return render(request, "console/improve/group.html", context)
+
+
+def _passages(found: Cluster) -> tuple[TracedPassage, ...]:
+    """Return what search had found for the newest answer, best first."""
+    newest = found.newest
+    conversation = Conversation.objects.filter(pk=newest.conversation).first()
+    trace = traces_of(conversation).get(newest.answer_id) if conversation and newest.answer_id else None
+    return trace.passages[:MOST_REPLAYED] if trace else ()
+
+
+def _choices(passages: Sequence[TracedPassage], edit: Edit) -> list[tuple[str, str, bool]]:
+    """Return the articles that the edit may go into: value, title, and whether it does."""
+    titles = {passage.article: passage.title for passage in passages}
+    if edit.article_id is not None:
+        titles.setdefault(str(edit.article_id), edit.title)
+    there = {str(pk) for pk in Article.objects.filter(pk__in=list(titles)).values_list("pk", flat=True)}
+    own = str(edit.article_id) if edit.article_id else NEW
+    known = [(value, title, value == own) for value, title in titles.items() if value in there]
+    return [(NEW, gettext("A new article"), own == NEW), *known]

@@ -1,0 +1,29 @@
+"""`manage.py beat`: the clock of an installation, on its own; exactly one runs."""
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandParser
+from django.utils.translation import gettext, gettext_noop
+
+from supportbot.commands import TranslatedCommand
+from supportbot.embedded.parts import beat
+from supportbot.embedded.setting_checks import require_part_settings
+
+
+class Command(TranslatedCommand):
+    help = gettext_noop("Check the settings, then start periodic tasks until SIGTERM. Run exactly one.")
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--schedule",
+            type=Path,
+            default=Path(settings.DATA_DIR) / "beat" / "schedule",
+            metavar="FILE",
+            help=gettext("file that records which tasks were started; may be lost"),
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        require_part_settings()
+        beat(options["schedule"])

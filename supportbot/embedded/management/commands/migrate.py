@@ -1,0 +1,49 @@
+"""`manage.py migrate`: Django's own, after a check of the settings, and one at a time."""
+
+from contextlib import suppress
+from typing import Any
+
+from django.conf import settings
+from django.core.management.commands import migrate
+from django.db import connections
+from environ import Env
+from psycopg import Error
+
+from supportbot.embedded.external import create_extensions_in, refuse_read_only, refuse_transaction_pooling
+from supportbot.embedded.roles import divide
+from supportbot.embedded.setting_checks import require_settings
+
+LOCK = 0x6D696772  # the letters "migr"
+
+
+class Command(migrate.Command):
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        # Before Django's checks, which open the connection.
+        if settings.DATABASE_OWNER_URL:
+            connection = connections[options["database"]]
+            owner = Env.db_url_config(settings.DATABASE_OWNER_URL)
+            connection.settings_dict.update({name: owner[name] for name in ("USER", "PASSWORD", "HOST", "PORT")})
+        output: str | None = super().execute(*args, **options)
+        return output
+
+    def check(self, *args: Any, **options: Any) -> None:
+        require_settings()  # in one sentence; Django's own checks come after it
+        super().check(*args, **options)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        connection = connections[options["database"]]
+        connection.ensure_connection()
+        refuse_read_only(connection.connection)
+        refuse_transaction_pooling(settings.DATABASE_OWNER_URL or settings.DATABASE_URL)
+        # Several machines may start a new version at once. The lock ends with its connection at the latest.
+        connection.connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        try:
+            create_extensions_in(connection.connection)
+            connection.connection.execute("SET statement_timeout = 0")
+            super().handle(*args, **options)
+            if settings.DATABASE_OWNER_URL and not (options["check_unapplied"] or options["plan"]):
+                divide(settings.DATABASE_OWNER_URL, settings.DATABASE_URL)
+                refuse_transaction_pooling(settings.DATABASE_URL)
+        finally:
+            with suppress(Error, AttributeError):  # lost, and the lock with it
+                connection.connection.execute("SELECT pg_advisory_unlock(%s)", [LOCK])

@@ -1,0 +1,36 @@
+"""`manage.py serve`: the web processes of an installation, on their own."""
+
+from argparse import SUPPRESS
+from dataclasses import replace
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandParser
+from django.utils.translation import gettext, gettext_noop
+
+from supportbot.commands import TranslatedCommand
+from supportbot.embedded.children import APPLICATION
+from supportbot.embedded.parts import serve_here, serve_with_several
+from supportbot.embedded.setting_checks import require_part_settings
+from supportbot.installation.plan import plan_from_environment
+
+
+class Command(TranslatedCommand):
+    help = gettext_noop("Check the settings, then serve pages and chats on HOST and PORT until SIGTERM.")
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--processes", type=int, metavar="N", help=gettext("instead of WEB_PROCESSES"))
+        # How `serve` starts its own processes, and how measurements and tests change one.
+        parser.add_argument("application", nargs="?", default=APPLICATION, help=SUPPRESS)
+        parser.add_argument("--lifespan", choices=["on", "off"], default="on", help=SUPPRESS)
+        parser.add_argument("--share-port", action="store_true", help=SUPPRESS)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        require_part_settings()
+        processes = options["processes"] or settings.WEB_PROCESSES
+        plan = replace(plan_from_environment(), web_processes=processes)
+        application, lifespan = options["application"], options["lifespan"]
+        if processes > 1:
+            serve_with_several(plan, application, lifespan=lifespan)
+        else:
+            serve_here(plan, application, lifespan=lifespan, is_shared=options["share_port"])

@@ -1,0 +1,21 @@
+"""`manage.py work`: one worker of an installation, on its own."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils.translation import gettext, gettext_noop
+
+from supportbot.commands import TranslatedCommand
+from supportbot.embedded.parts import work
+from supportbot.embedded.setting_checks import require_part_settings
+
+
+class Command(TranslatedCommand):
+    help = gettext_noop("Check the settings, then run background tasks until SIGTERM.")
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--queues", default="", metavar="A,B", help=gettext("run only tasks of these queues"))
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        require_part_settings()
+        work(options["queues"])

@@ -1,0 +1,122 @@
+"""The parts of an installation, each on its own: what `manage.py serve`, `work` and `beat` run.
+
+Under `make run` they are children of the supervisor, under a process manager or in containers each stands alone.
+"""
+
+import socket
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import uvicorn
+from django.conf import settings
+from django.utils.translation import gettext
+
+from supportbot.celery import app
+from supportbot.embedded.children import ChildProcess, counting_together, product_environment, web_command
+from supportbot.embedded.counters import SharedCounters
+from supportbot.embedded.ports import address_of, is_taken
+from supportbot.embedded.supervisor import Supervisor, stop_signals
+from supportbot.embedded.webserver import WebServer
+from supportbot.installation.errors import StartRefused
+from supportbot.installation.plan import Plan
+
+WORKER_THREADS = 8
+# The server closes with 1009 above this size; the application sends an error frame from 16 KiB on.
+SOCKET_FRAME_BYTES = 262_144
+WEB_GRACE_SECONDS = 12  # the web server closes open connections before its process is killed
+BACKLOG = 2048
+
+
+def serve_here(plan: Plan, application: str, *, lifespan: str, is_shared: bool) -> None:
+    """Serve pages and sockets in this process until a stop signal. Raises StartRefused."""
+    listener = _listener(plan, is_shared=is_shared)
+    # Its own headers are of no use; no proxy is trusted with the caller's address: NUM_PROXIES decides.
+    quiet = {"access_log": False, "log_level": "warning", "proxy_headers": False, "server_header": False}
+    config = uvicorn.Config(
+        application,
+        host=plan.host,
+        port=plan.port,
+        lifespan=lifespan,  # type: ignore[arg-type]  # "on" or "off", as the command allows
+        ws="auto",
+        ws_max_size=SOCKET_FRAME_BYTES,
+        # Frames are small: compression would double an idle socket's memory and cost time on each frame.
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=WEB_GRACE_SECONDS,
+        log_config=None,
+        **quiet,  # type: ignore[arg-type]
+    )
+    server = WebServer(config)
+    try:
+        server.run(sockets=[listener])
+    except KeyboardInterrupt:  # uvicorn raises the signal again once it has stopped
+        return
+    finally:
+        listener.close()
+    if not server.started:
+        sys.exit(1)
+
+
+def serve_with_several(plan: Plan, application: str, *, lifespan: str) -> None:
+    """Serve with `plan.web_processes` children that share the port, and restart those that die."""
+    if is_taken(plan.port, host=plan.host):
+        raise _port_in_use(plan)
+    command = web_command(plan, application, lifespan=lifespan)
+    names = [f"web-{number}" for number in range(1, plan.web_processes + 1)]
+    with stop_signals(), TemporaryDirectory(prefix="supportbot-metrics-") as folder:
+        environment = product_environment(plan) | counting_together(Path(folder), plan)
+        children = [ChildProcess(name, command, None, environment, settings.BASE_DIR) for name in names]
+        supervisor = Supervisor(on_change=SharedCounters(Path(folder)).forget_dead, on_poll=lambda: None)
+        try:
+            supervisor.start(children)
+            supervisor.keep_alive()
+        except KeyboardInterrupt:
+            return
+        finally:
+            supervisor.stop()
+
+
+def work(queues: str) -> None:
+    """Carry out background tasks of these queues (separated by commas; empty: all) until a stop signal."""
+    threads = ["-P", "threads", "-c", str(WORKER_THREADS)]
+    app.worker_main([*_quietly(), "worker", *threads, "-Q", queues or _all_queues(), "-l", "WARNING"])
+
+
+def beat(schedule: Path) -> None:
+    """Publish the ticks of CELERY_BEAT_SCHEDULE until a stop signal; `schedule` remembers the last ones."""
+    schedule.parent.mkdir(parents=True, exist_ok=True)
+    app.start([*_quietly(), "beat", "-s", str(schedule), "--pidfile=", "-l", "WARNING"])
+
+
+def _quietly() -> list[str]:
+    """Without Celery's banner where a program reads each line as an object."""
+    return ["--quiet"] if settings.LOG_FORMAT == "json" else []
+
+
+def _all_queues() -> str:
+    routed = {route["queue"] for route in settings.CELERY_TASK_ROUTES.values()}
+    return ",".join(sorted({settings.CELERY_TASK_DEFAULT_QUEUE, *routed}))
+
+
+def _listener(plan: Plan, *, is_shared: bool) -> socket.socket:
+    """Return a listening socket. Linux spreads new connections over all sockets that share a port."""
+    address = address_of(plan.host) or plan.host
+    listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if is_shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        listener.bind((address, plan.port))
+        listener.set_inheritable(False)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise _port_in_use(plan) from error
+    return listener
+
+
+def _port_in_use(plan: Plan) -> StartRefused:
+    return StartRefused(
+        gettext("Port {port} on {host} is in use or not allowed. Choose another one{name}.").format(
+            port=plan.port, host=plan.host, name=""
+        )
+    )

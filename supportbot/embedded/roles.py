@@ -1,0 +1,128 @@
+"""Two roles of a database: the owner migrates, backs up and restores; the application's role works with rows.
+
+What reaches the database through the product (a faulty query, an injection) can then not create or alter anything,
+switch off a trigger, read files of the server, or change the audit trail, which is append-only by its grants too.
+"""
+
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+import psycopg
+from django.utils.translation import gettext
+from psycopg import sql
+
+from supportbot.embedded.external import connect
+
+APPEND_ONLY: Final = ("actions_auditentry",)
+READ_ONLY: Final = ("django_migrations",)
+# Of the application's connections: a statement or lock that takes longer is a fault, and ends in an error.
+LIMITS: Final = {
+    "statement_timeout": "120s",
+    "lock_timeout": "60s",
+    "idle_in_transaction_session_timeout": "120s",
+    "jit": "off",  # it costs more than it gains for queries of this size
+}
+Connection = psycopg.Connection[Any]
+
+
+def role_of(url: str) -> str:
+    """Return the name of the role that an address logs in with."""
+    return unquote(urlsplit(url).username or "")
+
+
+def create_application_role(connection: Connection, name: str, password: str) -> None:
+    """Create the role, or set its password and take from it what it should not have. Needs a superuser."""
+    role = sql.Identifier(name)
+    known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone()
+    if known is None:
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
+    connection.execute(
+        sql.SQL("ALTER ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD {}").format(
+            role, sql.Literal(password)
+        )
+    )
+
+
+def divide(owner_url: str, application_url: str) -> None:
+    """Give the application's role what it needs, and limits; does nothing for a single role. Runs after migrations.
+
+    A role that does not exist is made, with the password of its address, if the owner may do that.
+    """
+    name = role_of(application_url)
+    if not name or name == role_of(owner_url):
+        return
+    with connect(owner_url) as connection, connection.transaction():
+        if _is_missing(connection, name):
+            create_application_role(connection, name, unquote(urlsplit(application_url).password or ""))
+        grant(connection, name)
+    with connect(application_url) as connection:
+        limit(connection)
+
+
+def grant(connection: Connection, name: str) -> None:
+    """Let the role read and write rows of all tables, present and future, and no more."""
+    schema = connection.execute("SELECT quote_ident(current_schema()), quote_ident(current_database())").fetchone()
+    assert schema is not None  # one row
+    names = {"role": sql.Identifier(name), "schema": sql.SQL(schema[0]), "database": sql.SQL(schema[1])}
+    for statement in (
+        "REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC, {role}",
+        "REVOKE CREATE, TEMPORARY ON DATABASE {database} FROM PUBLIC, {role}",
+        "GRANT CONNECT ON DATABASE {database} TO {role}",
+        "GRANT USAGE ON SCHEMA {schema} TO {role}",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}",
+        "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
+        # Tables of a later migration are usable at once by processes that run meanwhile.
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}",
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT USAGE, SELECT ON SEQUENCES TO {role}",
+    ):
+        connection.execute(sql.SQL(statement).format(**names))
+    for tables, rights in ((APPEND_ONLY, "UPDATE, DELETE"), (READ_ONLY, "INSERT, UPDATE, DELETE")):
+        for table in _existing(connection, tables):
+            connection.execute(
+                sql.SQL("REVOKE {rights} ON {table} FROM {role}").format(
+                    rights=sql.SQL(rights), table=sql.Identifier(table), **names
+                )
+            )
+
+
+def _is_missing(connection: Connection, name: str) -> bool:
+    """Return whether there is no such role although this one may create it."""
+    row = connection.execute(
+        "SELECT NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = %s) AND rolsuper FROM pg_roles"
+        " WHERE rolname = current_user",
+        (name,),
+    ).fetchone()
+    assert row is not None  # one's own role
+    return bool(row[0])
+
+
+def _existing(connection: Connection, tables: tuple[str, ...]) -> list[str]:
+    """Return which of these tables there are: before the first migration none."""
+    found = connection.execute(
+        "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NOT NULL", [list(tables)]
+    )
+    return [str(name) for (name,) in found]
+
+
+def limit(connection: Connection) -> None:
+    """Set the limits of the role that is logged in; its later connections have them."""
+    for setting, value in LIMITS.items():
+        connection.execute(
+            sql.SQL("ALTER ROLE CURRENT_USER SET {} = {}").format(sql.Identifier(setting), sql.Literal(value))
+        )
+
+
+def weaknesses(connection: Connection) -> str:
+    """Return in words what the logged-in role can do but should not; empty if there is nothing."""
+    row = connection.execute(
+        "SELECT r.rolsuper OR r.rolbypassrls, has_schema_privilege(current_schema(), 'CREATE'),"
+        " coalesce(has_table_privilege(to_regclass('actions_auditentry'), 'UPDATE'), false)"
+        " FROM pg_roles r WHERE r.rolname = current_user"
+    ).fetchone()
+    assert row is not None  # one's own role
+    is_almighty, may_create, may_rewrite = row
+    if is_almighty:
+        return gettext("it is a superuser")
+    if may_create or may_rewrite:
+        return gettext("it may alter tables and change the audit trail")
+    return ""

@@ -1,0 +1,36 @@
+"""Checks the settings before anything starts. Values of the wrong type already fail in the settings module."""
+
+from typing import Final
+
+from django.conf import settings
+from django.core.checks import Error, run_checks
+from django.utils.translation import gettext
+
+from supportbot.installation.errors import StartRefused
+from supportbot.installation.plan import Plan
+
+TAG: Final = "settings"  # of the system checks that look at values of settings, and at nothing else
+# What every part of an installation needs; under `make run` it comes from DATA_DIR.
+NEEDED: Final = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "FIELD_KEYS")
+
+
+def require_settings(plan: Plan | None = None) -> str:
+    """Return "valid". Raises StartRefused with the first setting whose value would fail later."""
+    for found in run_checks(tags=[TAG]):
+        if isinstance(found, Error):
+            raise StartRefused(str(found.msg))
+    return gettext("valid")
+
+
+def require_part_settings() -> None:
+    """Raise StartRefused if a setting that all parts share is missing, or if a setting is wrong."""
+    made_up = {"SECRET_KEY"} if settings.SECRET_KEY_IS_MADE_UP else set()
+    missing = [name for name in NEEDED if name in made_up or not getattr(settings, name)]
+    if missing:
+        raise StartRefused(
+            gettext(
+                "{missing} is not set. Set it to the same value for all parts of the installation, or start "
+                "everything on this machine with `make run`."
+            ).format(missing=missing[0])
+        )
+    require_settings()

@@ -1,0 +1,117 @@
+"""REST views of evaluations: suites, runs and their results."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, QuerySet
+from django.urls import path
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from supportbot.accounts.permissions import needs
+from supportbot.accounts.views import ScopedAPIView
+from supportbot.evals import services
+from supportbot.evals.models import Result, Run, Suite
+from supportbot.evals.releases import release_numbered
+from supportbot.evals.selectors import run_with_id, runs, suite_named
+from supportbot.evals.serializers import ResultSerializer, RunInput, RunSerializer, SuiteSerializer
+from supportbot.web import EmptyInput, NewestFirstPagination
+
+
+class EvaluationView(ScopedAPIView):
+    """Reading needs `evals:read`, everything else `evals:write`."""
+
+    def get_permissions(self) -> list[BasePermission]:
+        return [needs("evals:read" if self.request.method in ("GET", "HEAD", "OPTIONS") else "evals:write")()]
+
+
+class SuiteList(EvaluationView, ListAPIView[Suite]):
+    """The workspace's suites."""
+
+    serializer_class = SuiteSerializer
+    pagination_class = NewestFirstPagination
+
+    def get_queryset(self) -> QuerySet[Suite]:
+        if getattr(self, "swagger_fake_view", False):
+            return Suite.objects.none()
+        rows: QuerySet[Suite] = Suite.objects.annotate(count=Count("cases"))
+        return rows
+
+
+class RunList(EvaluationView, ListAPIView[Run]):
+    """The workspace's runs."""
+
+    serializer_class = RunSerializer
+    pagination_class = NewestFirstPagination
+    filters = frozenset({"suite"})
+
+    @extend_schema(parameters=[OpenApiParameter("suite", str, description="Only of the suite with this name.")])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[Run]:
+        if getattr(self, "swagger_fake_view", False):
+            return Run.objects.none()
+        name = self.request.query_params.get("suite")
+        return runs() if name is None else runs().filter(suite=suite_named(name))
+
+    @extend_schema(request=RunInput, responses={202: RunSerializer})
+    def post(self, request: Request) -> Response:
+        """Start a run; a worker carries it out. Its report is there once its state is `done`."""
+        told = RunInput(data=request.data)
+        told.is_valid(raise_exception=True)
+        wanted = told.validated_data
+        release = release_numbered(str(wanted["release"])) if "release" in wanted else None
+        run = services.start_run(suite_named(wanted["suite"]), repeat=wanted["repeat"], release=release)
+        return Response(RunSerializer(run).data, status=202)
+
+
+class RunDetail(EvaluationView):
+    @extend_schema(responses=RunSerializer)
+    def get(self, request: Request, run_id: UUID) -> Response:
+        """Show one run."""
+        return Response(RunSerializer(run_with_id(run_id)).data)
+
+
+class RunCancel(EvaluationView):
+    @extend_schema(request=EmptyInput, responses=RunSerializer)
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """Cancel a run; its results so far are kept."""
+        EmptyInput(data=request.data).is_valid(raise_exception=True)
+        services.cancel_run(run_id)
+        return Response(RunSerializer(run_with_id(run_id)).data)
+
+
+class RunResume(EvaluationView):
+    @extend_schema(request=EmptyInput, responses={202: RunSerializer})
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """Go on with an interrupted run."""
+        EmptyInput(data=request.data).is_valid(raise_exception=True)
+        services.resume_run(run_id)
+        return Response(RunSerializer(run_with_id(run_id)).data, status=202)
+
+
+class ResultList(EvaluationView, ListAPIView[Result]):
+    """The results of a run."""
+
+    serializer_class = ResultSerializer
+    pagination_class = NewestFirstPagination
+
+    def get_queryset(self) -> QuerySet[Result]:
+        if getattr(self, "swagger_fake_view", False):
+            return Result.objects.none()
+        rows: QuerySet[Result] = Result.objects.filter(run=run_with_id(self.kwargs["run_id"]))
+        return rows
+
+
+urls = [
+    path("evaluations/suites", SuiteList.as_view(), name="evaluation-suites"),
+    path("evaluations/runs", RunList.as_view(), name="evaluation-runs"),
+    path("evaluations/runs/<uuid:run_id>", RunDetail.as_view(), name="evaluation-run"),
+    path("evaluations/runs/<uuid:run_id>/cancel", RunCancel.as_view(), name="evaluation-run-cancel"),
+    path("evaluations/runs/<uuid:run_id>/resume", RunResume.as_view(), name="evaluation-run-resume"),
+    path("evaluations/runs/<uuid:run_id>/results", ResultList.as_view(), name="evaluation-results"),
+]

@@ -1,0 +1,64 @@
+"""REST view of article checks: what publishing without asking the gates has broken."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.urls import path
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from supportbot.accounts.permissions import needs
+from supportbot.accounts.views import ScopedAPIView
+from supportbot.evals.articles.checks import checks
+from supportbot.evals.models import ArticleCheck
+from supportbot.web import NewestFirstPagination, id_of
+
+
+class BrokenCaseSerializer(serializers.Serializer[Any]):
+    """A case that passes with the former texts and fails with the new ones."""
+
+    case = serializers.CharField(help_text="The suite and the case, such as `demo: window`.")
+    question = serializers.CharField()
+    before = serializers.CharField()
+    after = serializers.CharField()
+    reasons = serializers.ListField(child=serializers.CharField())
+
+
+class ArticleCheckSerializer(serializers.ModelSerializer[ArticleCheck]):
+    failures = BrokenCaseSerializer(many=True)
+
+    class Meta:
+        model = ArticleCheck
+        fields = ["id", "state", "articles", "played", "failures", "problem", "created_at", "finished_at"]
+        read_only_fields = fields
+
+
+class ArticleCheckList(ScopedAPIView, ListAPIView[ArticleCheck]):
+    """The checks of articles that were published without asking the gates, newest first."""
+
+    permission_classes = [needs("kb:read")]
+    serializer_class = ArticleCheckSerializer
+    pagination_class = NewestFirstPagination
+    filters = frozenset({"article"})
+
+    @extend_schema(
+        operation_id="article_checks_list",
+        parameters=[OpenApiParameter("article", str, description="Only those of this article (UUID).")],
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """List the checks. One begins when nothing has changed for 15 seconds; without gates there are none."""
+        return super().get(request, *args, **kwargs)
+
+    def get_queryset(self) -> QuerySet[ArticleCheck]:
+        if getattr(self, "swagger_fake_view", False):  # the schema is generated without a request
+            return ArticleCheck._base_manager.none()
+        rows = checks()
+        if "article" in self.request.query_params:
+            rows = rows.filter(articles__contains=[id_of("article", self.request.query_params["article"])])
+        return rows
+
+
+urls = [path("article-checks", ArticleCheckList.as_view())]

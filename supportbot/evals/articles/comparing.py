@@ -1,0 +1,126 @@
+"""Before and after: what customers' real questions get from the live articles, and would get from a draft.
+
+The questions are those whose answers quoted the article, and those of the last weeks that are nearest to its text in
+meaning. Both answers are the built-in answerer's, so a check costs nothing and gives the same result twice.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+from uuid import UUID
+
+from django.db.models import OuterRef, Subquery
+from django.utils.timezone import now
+
+from kb.documents import ArticleText
+from kb.errors import EmbeddingUnavailable, RecipeMismatch
+from kb.indexing.chunking import chunk
+from kb.indexing.recipes import active_recipe, embedder_of
+from supportbot.builtin.intents import courtesy
+from supportbot.chat.answers import Answer
+from supportbot.chat.models import Audience, Citation, Message, Source
+from supportbot.evals.articles.rehearsal import Quoted
+from supportbot.language.figures import figures_in
+from supportbot.language.normalise import normalised
+from supportbot.language.sentences import unmarked
+
+DAYS: Final = 60
+MAX_READ: Final = 150  # questions that are compared in meaning
+MAX_QUOTING: Final = 12
+MAX_NEAREST: Final = 24
+MAX_CHARACTERS: Final = 400
+MAX_PASSAGES: Final = 12
+CLEARLY: Final = 0.1  # a difference in confidence that counts
+
+
+class Outcome(StrEnum):
+    WORSE = "worse"
+    CHANGED = "changed"
+    BETTER = "better"
+    SAME = "same"
+
+
+def outcome_of(before: Quoted, after: Quoted, article_id: UUID) -> Outcome:
+    """Return what an answer has become through an article.
+
+    Better: it is answered from the article and was not answered, or search is clearly surer of an answer from it that
+    keeps all figures. Worse: there is none any more, it has lost this source, or search is clearly less sure. It is no
+    gain that search is surer of another article because this one has lost its words.
+    """
+    was, is_now = not before.answer.is_abstention, not after.answer.is_abstention
+    if _words(before.answer) == _words(after.answer):
+        return Outcome.SAME
+    if not is_now:
+        return Outcome.WORSE
+    cited, cites = _cites(before.answer, article_id), _cites(after.answer, article_id)
+    gain = after.confidence - before.confidence
+    if (cited and not cites) or (was and gain <= -CLEARLY):
+        return Outcome.WORSE
+    is_surer = gain >= CLEARLY and _figures(before.answer) <= _figures(after.answer)
+    return Outcome.BETTER if cites and (not was or is_surer) else Outcome.CHANGED
+
+
+def _cites(answer: Answer, article_id: UUID) -> bool:
+    return any(span.article_id == article_id for span in answer.citations)
+
+
+def _figures(answer: Answer) -> set[str]:
+    text = _words(answer)
+    return {text[one.start : one.end].strip(".,;:") for one in figures_in(text)}
+
+
+def questions_about(article_id: UUID | None, wording: ArticleText) -> list[str]:
+    """Return the customers' questions that a text matters to: first those that were answered from its article."""
+    quoting = _quoting(article_id) if article_id is not None else []
+    recent = [question for question in _recent() if question not in quoting]
+    return [*quoting, *nearest(recent, wording)]
+
+
+def _quoting(article_id: UUID) -> list[str]:
+    asked = Message.objects.filter(
+        conversation=OuterRef("message__conversation"), source=Source.CUSTOMER, seq__lt=OuterRef("message__seq")
+    ).order_by("-seq")
+    rows = Citation.objects.filter(article_id=article_id, message__created_at__gte=now() - timedelta(days=DAYS))
+    found = rows.annotate(asked=Subquery(asked.values("text")[:1])).order_by("-message__created_at")
+    return _distinct(found.values_list("asked", flat=True)[:MAX_READ], MAX_QUOTING)
+
+
+def _recent() -> list[str]:
+    rows = Message.objects.filter(
+        source=Source.CUSTOMER, audience=Audience.EVERYONE, created_at__gte=now() - timedelta(days=DAYS)
+    )
+    texts = rows.order_by("-created_at").values_list("text", flat=True)[: MAX_READ * 2]
+    return _distinct([text for text in texts if not courtesy(text)], MAX_READ)
+
+
+def _distinct(texts: Iterable[str | None], most: int) -> list[str]:
+    cleaned = (normalised(text)[:MAX_CHARACTERS].strip() for text in texts if text)
+    return list(dict.fromkeys(text for text in cleaned if text))[:most]
+
+
+def nearest(questions: Sequence[str], wording: ArticleText) -> list[str]:
+    """Return the 24 questions nearest to a text in meaning; none without an embedding model."""
+    try:
+        recipe = active_recipe()
+        passages = [piece.text for piece in chunk(wording.title, wording.body)[:MAX_PASSAGES]]
+        about = [tuple(vector) for vector in embedder_of(recipe).passages([wording.title, *passages])]
+        vectors = {question: _vector(recipe.name, question) for question in questions}
+    except (EmbeddingUnavailable, RecipeMismatch):
+        return []
+    near = {question: max(_similarity(vector, one) for one in about) for question, vector in vectors.items()}
+    return sorted(near, key=lambda question: -near[question])[:MAX_NEAREST]
+
+
+@lru_cache(maxsize=1_024)
+def _vector(_recipe: str, question: str) -> tuple[float, ...]:
+    return tuple(embedder_of(active_recipe()).query(question))
+
+
+def _similarity(one: Sequence[float], other: Sequence[float]) -> float:
+    return sum(x * y for x, y in zip(one, other, strict=True))
+
+
+def _words(answer: Answer) -> str:
+    return " ".join(unmarked(answer.text).split()).casefold()

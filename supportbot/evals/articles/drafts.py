@@ -1,0 +1,204 @@
+"""Checks of an article's newest revision before it is published, by a worker: it takes minutes on a busy machine.
+
+First the gates' cases, then the real questions that the text matters to, a few at a time: each step is stored before
+the next one begins. So a worker that dies costs one step, a check can be cancelled, and it goes on where it was.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils.timezone import now
+
+from kb.documents import ArticleText
+from kb.models import Article, Revision
+from kb.phrasings import phrasings_of
+from kb.services import Change
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import across_workspaces, current_workspace_id
+from supportbot.errors import NotFound, SupportBotError
+from supportbot.evals.articles.comparing import Outcome, outcome_of, questions_about
+from supportbot.evals.articles.rehearsal import Asked, Quoted, Text, publication_of, quoted_if
+from supportbot.evals.articles.trials import asked_by, chosen_for, failed_grades, playable_cases, publishing
+from supportbot.evals.documents import case_document, parse_case
+from supportbot.evals.models import DraftCheck, Suite
+from supportbot.evals.selectors import missing_suites
+from supportbot.evals.wording import why
+from supportbot.releases.selectors import current, gates
+
+logger = logging.getLogger(__name__)
+AT_ONCE: Final = 6  # items of a step; each step publishes the text once and rolls it back
+LEASE: Final = timedelta(seconds=90)
+KEPT_FOR: Final = timedelta(days=7)
+State = DraftCheck.State
+Item = Mapping[str, Any]
+
+
+def begin(article: Article) -> DraftCheck:
+    """Have a worker check an article's newest revision; return the check that is under way if there is one."""
+    newest = article.latest_revision
+    assert newest is not None, "an article is created together with its first revision"
+    try:
+        with transaction.atomic():
+            made: DraftCheck = DraftCheck.objects.create(
+                article_id=article.pk, revision=newest.number, gates=gates(), facts=_facts(article)
+            )
+            return made
+    except IntegrityError:
+        return DraftCheck.objects.get(article_id=article.pk, revision=newest.number, state__in=("waiting", "running"))
+
+
+def _facts(article: Article) -> dict[str, Any]:
+    """Return what decides, besides the revision, who is answered from an article and how."""
+    return {
+        "collection": str(article.collection_id),
+        "locale": article.locale,
+        "audience": article.audience,
+        "for_assistant": article.for_assistant,
+        "on_help_pages": article.on_help_pages,
+        "phrasings": sorted(phrasings_of(article)),
+        "release": str(current().id),
+    }
+
+
+def newest_check(article: Article) -> DraftCheck | None:
+    """Return the newest check of an article's newest revision."""
+    newest = article.latest_revision
+    rows = DraftCheck.objects.filter(article_id=article.pk, revision=newest.number if newest else 0)
+    found: DraftCheck | None = rows.order_by("-created_at", "-id").first()
+    return found
+
+
+def cancel(check_id: UUID) -> None:
+    """Stop a check; what was played stays. Raises NotFound."""
+    rows = DraftCheck.objects.filter(pk=check_id, state__in=("waiting", "running"))
+    if not rows.update(state=State.CANCELLED, lease_until=None):
+        raise NotFound()
+
+
+def resume(check_id: UUID) -> None:
+    """Go on with a cancelled check where it was. Raises NotFound."""
+    if not DraftCheck.objects.filter(pk=check_id, state=State.CANCELLED).update(state=State.WAITING, lease_until=now()):
+        raise NotFound()
+
+
+def due_drafts() -> list[tuple[UUID, UUID]]:
+    """Return workspace and id of the checks that no worker holds, the oldest first."""
+    with across_workspaces("checks of drafts that are due"):
+        rows = DraftCheck.objects.filter(state__in=("waiting", "running"), lease_until__lte=now())
+        return list(rows.order_by("created_at").values_list("workspace_id", "pk")[:3])
+
+
+def play_draft(check_id: UUID) -> None:
+    """Play the rest of a check; does nothing if another worker has it."""
+    free = DraftCheck.objects.filter(pk=check_id, state__in=("waiting", "running"), lease_until__lte=now())
+    if not free.update(state=State.RUNNING, lease_until=now() + LEASE):
+        return
+    check = DraftCheck.objects.get(pk=check_id)
+    try:
+        _play(check)
+    except SupportBotError as error:  # such as a gate whose suite is gone
+        logger.warning("check %s of a draft: %s", check.pk, error.code)
+        _update(check, state=State.DONE, problem=error.message[:300], lease_until=None, finished_at=now())
+
+
+def _play(check: DraftCheck) -> None:
+    text, article = _text_of(check)
+    items = check.items
+    if items is None:
+        items = _items(text, article)
+        if not _update(check, items=items):
+            return
+    workspace = Workspace.objects.get(pk=current_workspace_id())
+    while len(check.rows) < len(items):
+        step = items[len(check.rows) : len(check.rows) + AT_ONCE]
+        check.rows = [*check.rows, *_rows(step, text, article, workspace)]
+        if not _update(check, rows=check.rows, lease_until=now() + LEASE):  # it was cancelled
+            return
+    _update(check, state=State.DONE, lease_until=None, finished_at=now())
+
+
+def _update(check: DraftCheck, **facts: Any) -> bool:
+    return bool(DraftCheck.objects.filter(pk=check.pk, state=State.RUNNING).update(**facts))
+
+
+def _text_of(check: DraftCheck) -> tuple[Text, Article]:
+    article = Article.objects.filter(pk=check.article_id).first()
+    revision = Revision.objects.filter(article=check.article_id, number=check.revision).first()
+    if article is None or revision is None:
+        raise NotFound()
+    wording = ArticleText(revision.title, revision.body)
+    return Text(article.pk, Change(title=revision.title, body=revision.body), wording), article
+
+
+def _items(text: Text, article: Article) -> list[Item]:
+    trial = publishing(article, text.change)
+    cases = chosen_for(playable_cases(), trial) if gates() else []
+    asked = [{"name": f"{name}: {case.key}", "case": case_document(case)} for name, case in cases]
+    return [*asked, *({"question": question} for question in questions_about(article.pk, text.wording))]
+
+
+def _rows(step: Sequence[Item], text: Text, article: Article, workspace: Workspace) -> list[dict[str, Any]]:
+    asked = [_asked(item, article, workspace) for item in step]
+    after = quoted_if(publication_of(text), asked, workspace=workspace)
+    before = quoted_if(None, asked, workspace=workspace)
+    return [_row(item, was, seen, article) for item, was, seen in zip(step, before, after, strict=True)]
+
+
+def _asked(item: Item, article: Article, workspace: Workspace) -> Asked:
+    if "case" in item:
+        return asked_by(parse_case(item["case"]), workspace)
+    return Asked(item["question"], article.audience, workspace.locale)
+
+
+def _row(item: Item, was: Quoted, seen: Quoted, article: Article) -> dict[str, Any]:
+    both = {"before": _shown(was), "after": _shown(seen)}
+    if "case" not in item:
+        return {"question": item["question"], "outcome": str(outcome_of(was, seen, article.pk)), **both}
+    case = parse_case(item["case"])
+    grades = failed_grades(case, seen)
+    is_broken = bool(grades) and not failed_grades(case, was)
+    reasons = [why(grade) for grade in grades] if is_broken else []
+    return {"name": item["name"], "question": case.asks, "is_broken": is_broken, "reasons": reasons, **both}
+
+
+def _shown(quoted: Quoted) -> str:
+    return "" if quoted.answer.is_abstention else quoted.answer.text
+
+
+def is_current(check: DraftCheck) -> bool:
+    """Return whether a check is complete and still says what the gates would: nothing it depends on changed."""
+    is_done = check.state == State.DONE and not check.problem
+    if not is_done or check.gates != gates():
+        return False
+    article = Article.objects.filter(pk=check.article_id).first()
+    if article is None or check.facts != _facts(article):
+        return False
+    changed = Article.objects.filter(updated_at__gt=check.created_at).exclude(pk=check.article_id)
+    suites = Suite.objects.filter(name__in=check.gates, updated_at__gt=check.created_at)
+    return not (changed.exists() or suites.exists() or missing_suites(check.gates))
+
+
+def broken_in(check: DraftCheck) -> list[dict[str, Any]]:
+    """Return the cases of the gates that the revision would break."""
+    return [row for row in check.rows if row.get("is_broken")]
+
+
+def compared_in(check: DraftCheck) -> list[dict[str, Any]]:
+    """Return the real questions with both answers, the worst first."""
+    order = [str(one) for one in Outcome]
+    return sorted((row for row in check.rows if "outcome" in row), key=lambda row: order.index(row["outcome"]))
+
+
+def purge_drafts() -> None:
+    """Delete old checks of all workspaces: they hold customers' questions."""
+    with across_workspaces("old checks of drafts"):
+        DraftCheck.objects.filter(created_at__lt=now() - KEPT_FOR).delete()
+
+
+def forget_questions() -> None:
+    """Delete the workspace's checks, whose questions may be those of a customer who is forgotten."""
+    DraftCheck.objects.all().delete()

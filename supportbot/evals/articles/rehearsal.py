@@ -1,0 +1,225 @@
+"""Dry runs of answers, with the live articles and with an unpublished text.
+
+A text is tried by publishing it inside a transaction that is then rolled back: search reads it with the same code as in
+production, and nothing is stored. Its passages get their vectors beforehand, so that no model is waited for while rows
+are locked; the answer is generated after the roll-back, from what was found.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from time import perf_counter
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+
+from kb.access import Viewer
+from kb.documents import ArticleText
+from kb.errors import EmbeddingUnavailable, RecipeMismatch
+from kb.indexing.chunking import chunk, content_hash, embedding_text
+from kb.indexing.recipes import active_recipe, embedder_of
+from kb.models import Chunk
+from kb.search import Passage, search
+from kb.services import Change, create_article, publish, save_draft
+from supportbot.accounts.models import Workspace
+from supportbot.assistant.retrieval import Found, seek
+from supportbot.assistant.single import answer_once, quote_once
+from supportbot.chat.answers import Answer
+from supportbot.language.detection import base_language, detect
+from supportbot.releases.selectors import current
+
+DEPTH: Final = 60
+# A vector takes a quarter of a second: only the first passages are searched by meaning, all of them by words.
+MAX_EMBEDDED: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The text in the editor, of an existing or a new article."""
+
+    article_id: UUID | None
+    change: Change
+    wording: ArticleText
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A passage's place and score in one stage; scores are only comparable within one stage of one question."""
+
+    number: int
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One passage with its place by words, by meaning and overall; None if a stage did not find it."""
+
+    passage: Passage
+    by_words: Place | None
+    by_meaning: Place | None
+    is_cited: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """One answer and its sources. `is_live`: from the live articles only, without the editor's text."""
+
+    is_live: bool
+    answer: Answer
+    stages: tuple[Stage, ...]
+    confidence: float
+    is_answerable: bool  # according to the search; the answerer may still find nothing
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    retrieved: Found
+    by_words: Mapping[UUID, Place]
+    by_meaning: Mapping[UUID, Place]
+
+
+def rehearse(question: str, *, workspace: Workspace, audience: str) -> Rehearsal:
+    """Return the answer that a customer would get now."""
+    began = perf_counter()
+    viewer = _viewer(question, audience, workspace.locale)
+    return _answered(question, workspace, viewer, _find(question, viewer), is_live=True, began=began)
+
+
+def rehearse_with(text: Text, question: str, *, workspace: Workspace, audience: str) -> Rehearsal:
+    """Return the answer a customer would get if `text` were published. Raises what publishing it would."""
+    began = perf_counter()
+    viewer = _viewer(question, audience, workspace.locale)
+    vectors = vectors_of(text.wording)
+    with transaction.atomic():
+        _publish(text, vectors)
+        found = _find(question, viewer)
+        transaction.set_rollback(True)
+    return _answered(question, workspace, viewer, found, is_live=False, began=began)
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """What the built-in answerer says to a question, and how sure search was."""
+
+    answer: Answer
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, what its asker may read, and the language it is in if it does not show."""
+
+    question: str
+    audience: str
+    locale: str
+
+
+def quoted_if(
+    change: Callable[[], None] | None, asked: Sequence[Asked], *, workspace: Workspace, seconds: float | None = None
+) -> list[Quoted]:
+    """Return what the built-in answerer would say after `change`, which is rolled back. Raises what it raises.
+
+    Questions that are not searched for within `seconds` are left out, the last ones first.
+    """
+    ends = None if seconds is None else perf_counter() + seconds
+    found: list[Found] = []
+    viewers = [_viewer(one.question, one.audience, one.locale) for one in asked]
+    with transaction.atomic():
+        if change is not None:
+            change()
+        for one, viewer in zip(asked, viewers, strict=True):
+            if ends is not None and perf_counter() > ends:
+                break
+            found.append(seek(one.question, viewer, limit=current().document.passages))
+        transaction.set_rollback(True)
+    return [
+        _quoted(one.question, workspace, viewer, seen) for one, viewer, seen in zip(asked, viewers, found, strict=False)
+    ]
+
+
+def publication_of(text: Text) -> Callable[[], None]:
+    """Return what publishes `text`; its vectors are made now, before any row is locked."""
+    return partial(_publish, text, vectors_of(text.wording))
+
+
+def _quoted(question: str, workspace: Workspace, viewer: Viewer, found: Found) -> Quoted:
+    answer = quote_once(question, workspace=workspace, language=viewer.locale or "en", retrieved=found)
+    return Quoted(answer, found.retrieval.confidence)
+
+
+def _viewer(question: str, audience: str, locale: str) -> Viewer:
+    return Viewer(audience=audience, locale=detect(question, base_language(locale)))
+
+
+def _publish(text: Text, vectors: Mapping[str, Sequence[float]]) -> None:
+    if text.article_id is None:
+        article = create_article(text.change)
+    else:
+        article = save_draft(text.article_id, text.change, is_published_at_once=True)
+    publish(article.pk)
+    fill_vectors(vectors)
+
+
+def fill_vectors(vectors: Mapping[str, Sequence[float]]) -> None:
+    """Give new passages their vectors, which were made before any row was locked."""
+    rows = list(Chunk.objects.filter(embedding=None, content_hash__in=list(vectors)).only("content_hash", "embedding"))
+    for row in rows:
+        row.embedding = list(vectors[row.content_hash])
+    Chunk.objects.bulk_update(rows, ["embedding"])
+
+
+def vectors_of(wording: ArticleText) -> dict[str, Sequence[float]]:
+    """Return vectors for passages that are not indexed yet; none if the model is unavailable."""
+    recipe = active_recipe()
+    texts = [embedding_text(wording.title, piece) for piece in chunk(wording.title, wording.body)]
+    hashes = {content_hash(recipe.name, text): text for text in texts}
+    known = Chunk.objects.filter(content_hash__in=list(hashes), embedding__isnull=False)
+    rows = known.only("content_hash", "embedding")
+    found: dict[str, Sequence[float]] = {row.content_hash: row.embedding or () for row in rows}
+    missing = [key for key in hashes if key not in found][:MAX_EMBEDDED]
+    try:
+        embedder_of(recipe)
+        return found | {key: _vector(recipe.name, hashes[key]) for key in missing}
+    except (EmbeddingUnavailable, RecipeMismatch):
+        return found
+
+
+@lru_cache(maxsize=512)
+def _vector(_recipe: str, text: str) -> Sequence[float]:
+    """Cached, because an editor asks repeatedly with mostly the same text."""
+    (vector,) = embedder_of(active_recipe()).passages([text])
+    return tuple(vector)
+
+
+def _find(question: str, viewer: Viewer) -> _Found:
+    retrieved = seek(question, viewer, limit=current().document.passages)
+    by_words = search(retrieved.text, viewer=viewer, limit=DEPTH, mode="lexical").passages
+    try:
+        by_meaning = search(retrieved.text, viewer=viewer, limit=DEPTH, mode="vector").passages
+    except (EmbeddingUnavailable, RecipeMismatch):
+        by_meaning = ()
+    words = {found.chunk_id: Place(number, found.score) for number, found in enumerate(by_words, start=1)}
+    meaning = {found.chunk_id: Place(number, found.similarity) for number, found in enumerate(by_meaning, start=1)}
+    return _Found(retrieved, words, meaning)
+
+
+def _answered(
+    question: str, workspace: Workspace, viewer: Viewer, found: _Found, *, is_live: bool, began: float
+) -> Rehearsal:
+    retrieval = found.retrieved.retrieval
+    passages = retrieval.passages
+    answer = answer_once(question, workspace=workspace, language=viewer.locale or "en", retrieved=found.retrieved)
+    cited = [(span.article_id, span.start) for span in answer.citations]
+    stages = tuple(
+        Stage(
+            passage,
+            found.by_words.get(passage.chunk_id),
+            found.by_meaning.get(passage.chunk_id),
+            any(passage.article_id == pk and passage.start <= start < passage.end for pk, start in cited),
+        )
+        for passage in passages
+    )
+    took_ms = (perf_counter() - began) * 1000
+    return Rehearsal(is_live, answer, stages, retrieval.confidence, retrieval.is_answerable, took_ms)

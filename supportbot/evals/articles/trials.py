@@ -1,0 +1,211 @@
+"""A change of an article, tried with the cases of the gates: one that must pass, passes today and would fail.
+
+Played are the questions of the gate suites that expect this article as their source, and the nearest others in meaning.
+The built-in answerer answers them, once with the change and, where that fails, once without: nothing is stored, no
+model is asked and no action is taken. What needs more than one question, or a judge, is left to the evaluation of a
+release.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+
+from kb.documents import ArticleText, check_article_text
+from kb.models import Article, Audience
+from kb.services import Change, archive, save_draft
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import current_workspace_id
+from supportbot.chat.answers import Answer
+from supportbot.evals.articles.comparing import MAX_NEAREST, MAX_READ, nearest
+from supportbot.evals.articles.rehearsal import Asked, Quoted, Text, fill_vectors, publication_of, quoted_if, vectors_of
+from supportbot.evals.documents import Case
+from supportbot.evals.graders import Grade, grades_of
+from supportbot.evals.outcomes import Played, Reply
+from supportbot.evals.selectors import gate_cases
+from supportbot.evals.wording import why
+from supportbot.language.detection import base_language
+from supportbot.language.words import content_stems
+from supportbot.releases.selectors import gates
+
+MAX_SECONDS: Final = 20.0  # a person waits for it, and the article's row is locked as long
+MAX_NAMING: Final = 60
+MAX_APART: Final = 5  # articles whose cases are chosen one by one
+Prepared = Callable[[], Callable[[], None]]  # makes what takes long, such as vectors, and returns the change
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A case that passes with the live articles and would fail: both answers, and why."""
+
+    name: str  # "suite: case"
+    question: str
+    before: Answer
+    after: Answer
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A change of an article that is tried: the words it is about, and what would carry it out."""
+
+    external_id: str
+    wording: ArticleText
+    locale: str
+    prepared: Prepared
+
+
+def publishing(article: Article | None, change: Change, *, external_id: str = "") -> Trial:
+    """Return the trial of publishing a text of an article, or of a new one. Raises InvalidDocument."""
+    wording = check_article_text(change.title or "", change.body or "")
+    text = Text(article.pk if article else None, change, wording)
+    locale = change.locale or (article.locale if article else "")
+    return Trial(article.external_id if article else external_id, wording, locale, partial(publication_of, text))
+
+
+def publishing_newest(article: Article) -> Trial:
+    """Return the trial of publishing an article's newest revision."""
+    newest = article.latest_revision
+    assert newest is not None, "an article is created together with its first revision"
+    wording = ArticleText(newest.title, newest.body)
+    text = Text(article.pk, Change(title=newest.title, body=newest.body), wording)
+    return Trial(article.external_id, wording, article.locale, partial(publication_of, text))
+
+
+def changing(article: Article, change: Change) -> Trial:
+    """Return the trial of other readers or another language for a live text: both change as soon as they are saved."""
+    live = article.live_revision
+    assert live is not None, "only of a live article"
+    facts = Change(audience=change.audience, locale=change.locale, for_assistant=change.for_assistant)
+    return Trial(
+        article.external_id,
+        ArticleText(live.title, live.body),
+        article.locale,
+        lambda: partial(_change_facts, article.pk, facts),
+    )
+
+
+def archiving(article: Article) -> Trial:
+    live = article.live_revision
+    wording = ArticleText(live.title, live.body) if live else ArticleText(article.title, "")
+    return Trial(article.external_id, wording, article.locale, lambda: partial(_archive, article.pk))
+
+
+def tried(trial: Trial, *, workspace: Workspace) -> tuple[list[Failure], int]:
+    """Return the cases of the gates that a change would break, and how many were not played in time.
+
+    Raises GateMissing, and whatever the change raises.
+    """
+    cases = chosen_for(playable_cases(), trial)
+    return broken(cases, trial.prepared, None, workspace=workspace, seconds=MAX_SECONDS)
+
+
+def broken(
+    cases: Sequence[tuple[str, Case]],
+    after: Prepared | None,
+    before: Prepared | None,
+    *,
+    workspace: Workspace,
+    seconds: float | None = None,
+) -> tuple[list[Failure], int]:
+    """Return the cases that fail with one state of the articles and pass with the other, and how many were not played.
+
+    None is the state as it is; a change is prepared only if something is played with it, and rolled back.
+    """
+    if not cases:
+        return [], 0
+    asked = [asked_by(case, workspace) for _, case in cases]
+    seen = quoted_if(after() if after else None, asked, workspace=workspace, seconds=seconds)
+    failed = {place: grades for place, one in enumerate(seen) if (grades := failed_grades(cases[place][1], one))}
+    again = [asked[place] for place in failed]
+    was = quoted_if(before() if before and again else None, again, workspace=workspace)
+    failures = []
+    for (place, grades), one in zip(failed.items(), was, strict=True):
+        name, case = cases[place]
+        if not failed_grades(case, one):
+            reasons = tuple(map(why, grades))
+            failures.append(Failure(f"{name}: {case.key}", case.asks, one.answer, seen[place].answer, reasons))
+    return failures, len(cases) - len(seen)
+
+
+def cases_about(wordings: Mapping[str, tuple[ArticleText, str]]) -> list[tuple[str, Case]]:
+    """Return the cases to play for articles: by external id their words and language; of many articles, all cases."""
+    cases = playable_cases()
+    if len(wordings) > MAX_APART:
+        return cases
+    trials = [Trial(name, wording, locale, _nothing) for name, (wording, locale) in wordings.items()]
+    found = {(name, case.key): (name, case) for trial in trials for name, case in chosen_for(cases, trial)}
+    return list(found.values())
+
+
+def refusals(change: Callable[[], object], wordings: Mapping[str, tuple[ArticleText, str]]) -> list[str]:
+    """Return the cases of the gates that a change of articles would break, each with the reasons. `KB_GATES` names it.
+
+    Raises GateMissing, and whatever the change raises.
+    """
+    if not gates():
+        return []
+    workspace = Workspace.objects.get(pk=current_workspace_id())
+    cases = cases_about(wordings)
+    failures, _ = broken(cases, partial(_with_vectors, change, wordings), None, workspace=workspace)
+    return [f"{one.name} ({', '.join(one.reasons)})" for one in failures]
+
+
+def _with_vectors(change: Callable[[], object], wordings: Mapping[str, tuple[ArticleText, str]]) -> Callable[[], None]:
+    vectors = {key: one for wording, _ in wordings.values() for key, one in vectors_of(wording).items()}
+
+    def carry_out() -> None:
+        change()
+        fill_vectors(vectors)
+
+    return carry_out
+
+
+def _nothing() -> Callable[[], None]:
+    raise AssertionError("only its words are looked at")
+
+
+def playable_cases() -> list[tuple[str, Case]]:
+    """Return the cases of the gates that a quotation can be judged by, with the names of their suites."""
+    return [(name, case) for name, case in gate_cases() if _is_playable(case)]
+
+
+def _is_playable(case: Case) -> bool:
+    return case.is_must and len(case.steps) == 1 and not (case.history or case.simulate or case.rubric)
+
+
+def chosen_for(cases: Sequence[tuple[str, Case]], trial: Trial) -> list[tuple[str, Case]]:
+    """Return the cases to play: first those that name the article, then the nearest."""
+    naming = [one for one in cases if trial.external_id and trial.external_id in _sources(one[1])][:MAX_NAMING]
+    others = {case.asks: (name, case) for name, case in cases if (name, case) not in naming}
+    about = content_stems(f"{trial.wording.title}\n{trial.wording.body}", base_language(trial.locale or "en"))
+    # Vectors are slow, so only the questions that share the most words are compared by their meaning.
+    shared = sorted(others, key=lambda asks: -len(about & content_stems(asks, base_language(trial.locale or "en"))))
+    chosen = nearest(shared[:MAX_READ], trial.wording) or shared[:MAX_NEAREST]
+    return [*naming, *(others[asks] for asks in chosen)]
+
+
+def _sources(case: Case) -> set[str]:
+    listed = (case.expect, *(step.expect for step in case.steps))
+    return {source for expect in listed for source in expect.get("source", ())}
+
+
+def asked_by(case: Case, workspace: Workspace) -> Asked:
+    audience = Audience.SIGNED_IN if case.customer else Audience.PUBLIC
+    return Asked(case.asks, str(audience), case.locale or workspace.locale)
+
+
+def failed_grades(case: Case, seen: Quoted) -> list[Grade]:
+    answer = seen.answer
+    cited: tuple[dict[str, Any], ...] = tuple(span.as_payload() for span in answer.citations)
+    reply = Reply(case.asks, answer.text, citations=cited, by="builtin", is_abstention=answer.is_abstention)
+    return [grade for grade in grades_of(case, Played((reply,))) if not grade.passed]
+
+
+def _archive(article_id: UUID) -> None:
+    archive(article_id)
+
+
+def _change_facts(article_id: UUID, facts: Change) -> None:
+    save_draft(article_id, facts)

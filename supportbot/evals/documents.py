@@ -1,0 +1,223 @@
+"""A suite as a document: its cases and what each expects. Pure.
+
+Parsing is strict, and an error names the file, the case and the key.
+
+`docs/evaluation.schema.json` describes the same for editors; a test keeps the two equal.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from django.utils.translation import gettext
+
+from supportbot.evals.errors import InvalidSuite
+from supportbot.evals.expectations import checked_value, is_expectation
+from supportbot.evals.planting import Plant, plant_of, planted
+from supportbot.evals.simulation import Simulation, simulated, simulation_of
+from supportbot.evals.values import (
+    at,
+    check_storable_values,
+    flag_of,
+    mapping_of,
+    number_of,
+    only,
+    placed,
+    text_of,
+    texts_of,
+)
+
+MAX_CASES: Final = 2_000
+MAX_STEPS: Final = 20
+MAX_REPEAT: Final = 20
+MAX_HISTORY: Final = 200
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
+_KEY: Final = re.compile(r"[\w.:-]{1,80}")
+_SPEAKERS: Final = ("customer", "assistant")
+SUITE_KEYS: Final = frozenset({"suite", "title", "about", "defaults", "cases"})
+SHARED_KEYS: Final = frozenset({"customer", "locale", "must", "repeat", "tags"})
+CASE_KEYS: Final = frozenset({"id", "ask", "steps", "history", "simulate", "plant", "expect", "note"}) | SHARED_KEYS
+STEP_KEYS: Final = frozenset({"say", "expect"})
+Expectations = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A message of the customer, and what its answer must be like."""
+
+    say: str
+    expect: Expectations = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One question or scripted conversation. `expect` is about its end.
+
+    `customer` is the merchant's id; "" is a visitor.
+    """
+
+    key: str
+    steps: tuple[Step, ...]
+    expect: Expectations = field(default_factory=dict, hash=False)
+    history: tuple[tuple[str, str], ...] = ()  # (customer or assistant, text): what was said before
+    simulate: Simulation | None = None
+    plant: Plant | None = None
+    customer: str = ""
+    locale: str = ""
+    is_must: bool = False
+    repeat: int = 1
+    tags: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def asks(self) -> str:
+        """What the customer says first, for lists."""
+        return self.steps[0].say if self.steps else self.simulate.goal if self.simulate else ""
+
+    @property
+    def rubric(self) -> str:
+        return str(self.expect.get("judge", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    name: str
+    title: str
+    cases: tuple[Case, ...]
+    about: str = ""
+
+
+def parse_suite(data: Any, *, file: str) -> Suite:
+    """Return a suite from a parsed file. Raises InvalidSuite naming file, case and key."""
+    found = mapping_of(data, file)
+    only(found, SUITE_KEYS, file)
+    check_storable_values([found.get("title"), found.get("about")], file)
+    name = text_of(found, "suite", file, needed=True)
+    if not _NAME.fullmatch(name):
+        raise InvalidSuite(
+            placed(file, gettext("`suite` must be a short name of lowercase letters, digits and hyphens."))
+        )
+    defaults = mapping_of(found.get("defaults", {}), placed(file, "defaults"))
+    only(defaults, SHARED_KEYS, placed(file, "defaults"))
+    rows = found.get("cases")
+    if not isinstance(rows, list) or not rows:
+        raise InvalidSuite(placed(file, gettext("`cases` needs at least one case.")))
+    if len(rows) > MAX_CASES:
+        raise InvalidSuite(placed(file, gettext("a suite can have at most {most} cases.").format(most=MAX_CASES)))
+    cases = tuple(parse_case({**defaults, **mapping_of(row, at(file, n))}, file=file, number=n)
+                  for n, row in enumerate(rows, 1))  # fmt: skip
+    _check_keys(cases, file)
+    return Suite(name, text_of(found, "title", file) or name, cases, text_of(found, "about", file))
+
+
+def parse_case(data: Any, *, file: str = "", number: int = 1) -> Case:
+    """Return a case from its document. Raises InvalidSuite."""
+    found = mapping_of(data, at(file, number))
+    key = str(found.get("id", "") or number)
+    where = placed(file, gettext("case {key}").format(key=key[:80]))
+    if not _KEY.fullmatch(key):
+        raise InvalidSuite(placed(where, gettext("`id` must be a name without spaces, of at most 80 characters.")))
+    only(found, CASE_KEYS, where)
+    check_storable_values(found, where)
+    case = Case(
+        key=key,
+        steps=tuple(_steps(found, where)),
+        expect=_expectations(found.get("expect", {}), where),
+        history=tuple(_history(found.get("history", []), where)),
+        simulate=simulation_of(found["simulate"], where) if "simulate" in found else None,
+        plant=plant_of(found["plant"], where) if "plant" in found else None,
+        customer=text_of(found, "customer", where),
+        locale=text_of(found, "locale", where),
+        is_must=flag_of(found, "must", where),
+        repeat=number_of(found, "repeat", where, most=MAX_REPEAT, default=1),
+        tags=tuple(texts_of(found.get("tags", []), "tags", where)),
+        note=text_of(found, "note", where),
+    )
+    _check_complete(case, where)
+    return case
+
+
+def case_document(case: Case) -> dict[str, Any]:
+    """Return a case as it is written: `parse_case` gives it back, and what is empty is left out."""
+    steps = [{"say": step.say, **({"expect": dict(step.expect)} if step.expect else {})} for step in case.steps]
+    is_question = len(steps) == 1 and "expect" not in steps[0]
+    written = {
+        "id": case.key,
+        "ask": case.steps[0].say if is_question else "",
+        "steps": [] if is_question else steps,
+        "history": [{speaker: text} for speaker, text in case.history],
+        "simulate": simulated(case.simulate),
+        "plant": planted(case.plant),
+        "customer": case.customer,
+        "locale": case.locale,
+        "must": case.is_must,
+        "repeat": case.repeat if case.repeat > 1 else 0,
+        "tags": list(case.tags),
+        "expect": dict(case.expect),
+        "note": case.note,
+    }
+    return {name: value for name, value in written.items() if value}
+
+
+def suite_document(suite: Suite) -> dict[str, Any]:
+    head = {"suite": suite.name, "title": suite.title, "about": suite.about}
+    return {name: value for name, value in head.items() if value} | {"cases": [*map(case_document, suite.cases)]}
+
+
+def _steps(found: Mapping[str, Any], where: str) -> Iterator[Step]:
+    if "ask" in found and "steps" in found:
+        raise InvalidSuite(placed(where, gettext("a case must have either `ask` or `steps`, not both.")))
+    if "ask" in found:
+        yield Step(text_of(found, "ask", where, needed=True))
+    rows = found.get("steps", [])
+    if not isinstance(rows, list) or len(rows) > MAX_STEPS:
+        raise InvalidSuite(
+            placed(where, gettext("`steps` must be a list of at most {most} messages.").format(most=MAX_STEPS))
+        )
+    for place, row in enumerate(rows, 1):
+        here = placed(where, gettext("step {number}").format(number=place))
+        step = {"say": row} if isinstance(row, str) else mapping_of(row, here)
+        only(step, STEP_KEYS, here)
+        yield Step(text_of(step, "say", here, needed=True), _expectations(step.get("expect", {}), here))
+
+
+def _history(rows: Any, where: str) -> Iterator[tuple[str, str]]:
+    if not isinstance(rows, list) or len(rows) > MAX_HISTORY:
+        raise InvalidSuite(placed(where, gettext("`history` must be a list of `customer: …` and `assistant: …`.")))
+    for row in rows:
+        match row:
+            case dict() if len(row) == 1 and (speaker := next(iter(row))) in _SPEAKERS:
+                yield speaker, text_of(row, speaker, where, needed=True)
+            case _:
+                raise InvalidSuite(
+                    placed(where, gettext("`history` must be a list of `customer: …` and `assistant: …`."))
+                )
+
+
+def _expectations(value: Any, where: str) -> Expectations:
+    here = placed(where, "expect")
+    found = mapping_of(value, here)
+    for name in found:
+        if not is_expectation(name):
+            raise InvalidSuite(placed(here, gettext("unknown key `{key}`.").format(key=str(name)[:60])))
+    return {name: checked_value(name, one, where=placed(here, name)) for name, one in found.items()}
+
+
+def _check_complete(case: Case, where: str) -> None:
+    if bool(case.steps) == bool(case.simulate):
+        raise InvalidSuite(
+            placed(where, gettext("the case has no customer message. Add `ask`, `steps` or `simulate`."))
+        )
+    if not case.expect and not any(step.expect for step in case.steps):
+        raise InvalidSuite(placed(where, gettext("the case has no expectation. Add `expect` with at least one.")))
+    if any("judge" in step.expect for step in case.steps):
+        raise InvalidSuite(placed(where, gettext("`judge` belongs to the whole case, not to a step.")))
+
+
+def _check_keys(cases: Sequence[Case], file: str) -> None:
+    seen: set[str] = set()
+    for case in cases:
+        if case.key in seen:
+            raise InvalidSuite(placed(file, gettext("two cases are called `{key}`.").format(key=case.key)))
+        seen.add(case.key)

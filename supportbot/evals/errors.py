@@ -1,0 +1,43 @@
+"""What can be wrong with a suite or a run."""
+
+from django.utils.translation import gettext_noop
+
+from supportbot.errors import SupportBotError
+
+
+class EvaluationError(SupportBotError):
+    code = "evaluation"
+    status = 400
+    default_message = gettext_noop("The evaluation could not be carried out.")
+
+
+class InvalidSuite(EvaluationError):
+    """A suite's file or document is invalid; the message names the file, the case and the key."""
+
+    code = "invalid_suite"
+    default_message = gettext_noop("This suite is not valid.")
+
+
+class SuiteMissing(EvaluationError):
+    code = "suite_missing"
+    status = 404
+    default_message = gettext_noop("This suite does not exist.")
+
+
+class RunEnded(EvaluationError):
+    code = "run_ended"
+    status = 409
+    default_message = gettext_noop("This run has ended already.")
+
+
+class ReleaseChangedMeanwhile(EvaluationError):
+    """The draft changed during its run: one run cannot cover two versions."""
+
+    code = "release_changed"
+    status = 409
+    default_message = gettext_noop("The draft was changed while it was evaluated. Evaluate it again.")
+
+
+class LabelInvalid(EvaluationError):
+    code = "label_invalid"
+    default_message = gettext_noop("Choose pass, fail or unsure.")

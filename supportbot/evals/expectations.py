@@ -1,0 +1,147 @@
+"""Which expectations a case may have, and what each one's value may be. Pure."""
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from django.utils.translation import gettext
+
+from actions.definitions.patterns import problem_of
+from supportbot.evals.errors import InvalidSuite
+from supportbot.language.figures import all_figures_in
+
+MAX_VALUES: Final = 30
+MAX_VALUE_TEXT: Final = 2_000
+MAX_OPEN: Final = 2  # repetitions without an end in one pattern: `graders` searches lines of 500 characters
+
+
+_OPEN: Final = re.compile(r"[*+]|\{\d*,\d*\}")
+
+
+def is_expectation(name: object) -> bool:
+    return name in EXPECTATIONS
+
+
+def checked_value(name: str, value: Any, *, where: str) -> Any:
+    """Return the value of an expectation in its one form. Raises InvalidSuite."""
+    try:
+        return EXPECTATIONS[name](value)
+    except ValueError as error:
+        raise InvalidSuite(f"{where}: {error}") from error
+
+
+def _texts(value: Any) -> list[str]:
+    listed = value if isinstance(value, list) else [value]
+    texts = [str(one) for one in listed if isinstance(one, str | int | float) and not isinstance(one, bool)]
+    if not texts or len(texts) != len(listed) or len(texts) > MAX_VALUES:
+        raise ValueError(gettext("use a text or a list of at most {most} texts.").format(most=MAX_VALUES))
+    if any(not text.strip() or len(text) > MAX_VALUE_TEXT for text in texts):
+        raise ValueError(gettext("a text is empty or too long."))
+    return texts
+
+
+def _patterns(value: Any) -> list[str]:
+    patterns = _texts(value)
+    for pattern in patterns:
+        problem = problem_of(pattern)
+        if problem:
+            raise ValueError(problem)
+        if len(_OPEN.findall(pattern)) > MAX_OPEN:
+            raise ValueError(gettext("a pattern can have at most {most} * or + characters.").format(most=MAX_OPEN))
+    return patterns
+
+
+def _figures(value: Any) -> list[str]:
+    figures = _texts(value)
+    for figure in figures:
+        if not all_figures_in(figure, "en"):
+            raise ValueError(gettext("“{text}” contains no figure.").format(text=figure))
+    return figures
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(gettext("use true or false."))
+    return value
+
+
+def _flag_or_name(value: Any) -> bool | str:
+    return value if isinstance(value, bool) else _name(value)
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or len(value) > 100:
+        raise ValueError(gettext("use a short text."))
+    return value.strip()
+
+
+def _proposal(value: Any) -> bool | dict[str, Any]:
+    """Return which action must be proposed, and what its arguments must hold; False: none may be."""
+    if value is False:
+        return False
+    if isinstance(value, str):
+        value = {"action": value}
+    match value:
+        case {"action": str(action), **rest} if set(rest) <= {"arguments", "approvals"}:
+            arguments = rest.get("arguments", {})
+            if isinstance(arguments, Mapping):
+                approvals = {"approvals": _people(rest["approvals"])} if "approvals" in rest else {}
+                return {"action": _name(action), "arguments": dict(arguments), **approvals}
+    raise ValueError(gettext("use false, or `action` and its `arguments`."))
+
+
+def _people(value: Any) -> int:
+    if isinstance(value, bool) or value not in (0, 1, 2):
+        raise ValueError(gettext("use 0, 1 or 2 approvals."))
+    return int(value)
+
+
+def _share(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise ValueError(gettext("use a number above 0 and up to 1."))
+    return float(value)
+
+
+def amount_of(value: Any) -> float:
+    """Return a number above 0; raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(gettext("use a number above 0."))
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        amount = Decimal(0)
+    if not amount.is_finite() or amount <= 0:
+        raise ValueError(gettext("use a number above 0."))
+    return float(amount)
+
+
+def _rubric(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or len(value) > MAX_VALUE_TEXT:
+        raise ValueError(gettext("say in a text what a good answer is."))
+    return value.strip()
+
+
+EXPECTATIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "contains": _texts,
+    "contains_any": _texts,
+    "not_contains": _texts,
+    "pattern": _patterns,
+    "not_pattern": _patterns,
+    "figures": _figures,
+    "not_figures": _figures,
+    "source": _texts,
+    "finds": _texts,
+    "says": _texts,
+    "never_says": _texts,
+    "abstains": _flag,
+    "hands_over": _flag,
+    "proposes": _proposal,
+    "looks_up": _flag_or_name,
+    "refuses": _flag_or_name,
+    "language": _name,
+    "support": _share,
+    "seconds": amount_of,
+    "cost": amount_of,
+    "judge": _rubric,
+}

@@ -1,0 +1,81 @@
+"""The gate of a release: the suites that a workspace names must pass on it. `RELEASES_GATE` names `judge`."""
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from django.utils.translation import gettext, gettext_noop
+
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.evals.documents import case_document
+from supportbot.evals.errors import EvaluationError
+from supportbot.evals.models import OPEN_STATES, Run, Suite
+from supportbot.evals.reports import report_from
+from supportbot.evals.running import play_run
+from supportbot.evals.selectors import document_of, missing_suites, run_with_id
+from supportbot.evals.services import resume_run, start_run
+from supportbot.evals.wording import SIGNAL_WORDS
+from supportbot.releases.errors import GateMissing
+from supportbot.releases.models import Release
+from supportbot.releases.ports import Verdict
+
+POLL_SECONDS: Final = 1.0
+
+
+class RunInterrupted(EvaluationError):
+    """The suites could not be run to the end, so nothing is known; the run can continue later."""
+
+    code = "run_interrupted"
+    status = 503
+    default_message = gettext_noop("The model did not answer, so the suites could not be run. Try again later.")
+
+
+def judge(workspace: Workspace, release: Release, suites: Sequence[str]) -> Verdict:
+    """Play the suites on a release and return the verdict; takes minutes.
+
+    Cases are named "suite: case". A run of the same release and cases that was interrupted goes on. Raises GateMissing
+    for a suite that does not exist, RunInterrupted if the model is away.
+    """
+    with workspace_scope(workspace.pk):
+        known = {suite.name: suite for suite in Suite.objects.filter(name__in=suites)}
+        if missing := missing_suites(suites):
+            problem = gettext("These gate suites do not exist: {names}. Choose the gates again.")
+            raise GateMissing(problem.format(names=", ".join(missing)))
+        runs = [_played(known[name], release) for name in suites]
+    failed: list[str] = []
+    worse: list[str] = []
+    for run in runs:
+        report = report_from(run.report or {})
+        failed += [f"{run.suite_name}: {key}" for key in report.failed_must]
+        worse += [f"{run.suite_name}: {key}" for key in report.regressions]
+        worse += [f"{run.suite_name}: {gettext(SIGNAL_WORDS[name])}" for name in report.signals]
+        if report.is_worse:
+            shown = gettext("{lost} points fewer passes").format(lost=round(-100 * report.difference))
+            worse.append(f"{run.suite_name}: {shown}")
+    return Verdict(not (failed or worse), tuple(failed), tuple(worse), tuple(run.pk for run in runs))
+
+
+def _played(suite: Suite, release: Release) -> Run:
+    run = _begun(suite, release) or start_run(suite, release=release)
+    while run.is_open:
+        if run.state == Run.State.PAUSED:
+            raise RunInterrupted()
+        play_run(run.pk)
+        run = run_with_id(run.pk)
+        if run.is_open and run.state != Run.State.PAUSED:  # a worker has it
+            time.sleep(POLL_SECONDS)
+    if run.report is None:
+        raise RunInterrupted()
+    return run
+
+
+def _begun(suite: Suite, release: Release) -> Run | None:
+    """Return a run of the same release and cases that was not finished."""
+    cases = [case_document(case) for case in document_of(suite).cases]
+    open_runs = Run.objects.filter(suite=suite, release_digest=release.digest, state__in=OPEN_STATES)
+    found = next((run for run in open_runs.order_by("-created_at")[:3] if run.cases == cases), None)
+    if found is not None and found.state == Run.State.PAUSED:
+        resume_run(found.pk)
+        return run_with_id(found.pk)
+    return found

@@ -1,0 +1,293 @@
+"""Grades what happened in a case against what it expects. Pure, apart from the vectors of `says`.
+
+A grade holds facts, not words: pages and reports phrase them (`wording`).
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal, InvalidOperation
+from itertools import chain
+from typing import Any, Final
+
+from supportbot.evals.documents import Case
+from supportbot.evals.facts import says, says_in_a_sentence
+from supportbot.evals.outcomes import MadeCall, Played, Reply
+from supportbot.language.detection import base_language, detect
+from supportbot.language.figures import all_figures_in, known_figures
+from supportbot.language.plaintext import plain
+from supportbot.language.sentences import unmarked
+
+_LINE_CHARACTERS: Final = 500
+FOUND_WITHIN: Final = 5  # passages: `kb_eval` reports the same share as hit@5
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """The result of one expectation; `step` is its place in the conversation, 0 for the whole case.
+
+    `missing` was expected and is not there, `found` must not be there, otherwise `wanted` and `got` differ.
+    """
+
+    grader: str
+    passed: bool
+    step: int = 0
+    missing: tuple[str, ...] = ()
+    found: tuple[str, ...] = ()
+    wanted: str = ""
+    got: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if value or name == "passed"}
+
+
+def grade_from(stored: Mapping[str, Any]) -> Grade:
+    listed = {name: tuple(stored[name]) for name in ("missing", "found") if name in stored}
+    return Grade(**{**stored, **listed})
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What one expectation looks at: the answer it is about, and the conversation as far as it concerns it."""
+
+    last: Reply
+    replies: tuple[Reply, ...]
+    played: Played
+    calls: tuple[MadeCall, ...] = field(default=())
+
+    @property
+    def text(self) -> str:
+        return words_of(self.last)
+
+    @property
+    def everything(self) -> str:
+        return "\n".join(map(words_of, self.replies))
+
+
+def words_of(reply: Reply) -> str:
+    """Return an answer's words, without Markdown and the markers of its sources."""
+    return plain(unmarked(reply.text))
+
+
+def grades_of(case: Case, played: Played) -> list[Grade]:
+    """Return a grade for each expectation; a case that ended early has one that failed."""
+    if played.failure:
+        return [Grade("answered", False, wanted="answer", got=played.failure)]
+    found: list[Grade] = []
+    for place, (step, reply) in enumerate(zip(case.steps, played.replies, strict=False), 1):
+        seen = _Seen(reply, (reply,), played, reply.calls)
+        found += [GRADERS[name](name, value, seen, place) for name, value in step.expect.items()]
+    unanswered = [place for place, step in enumerate(case.steps, 1) if place > len(played.replies) and step.expect]
+    found += [Grade("answered", False, place, wanted="answer", got="handed_over") for place in unanswered]
+    whole = _Seen(played.last, played.replies, played, played.calls)
+    return found + [GRADERS[name](name, value, whole, 0) for name, value in case.expect.items()]
+
+
+def _contains(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+    text = _folded(seen.text)
+    missing = tuple(one for one in wanted if _folded(one) not in text)
+    return Grade(name, not missing, step, missing=missing)
+
+
+def _contains_any(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+    text = _folded(seen.text)
+    passed = any(_folded(one) in text for one in wanted)
+    return Grade(name, passed, step, missing=() if passed else tuple(wanted))
+
+
+def _not_contains(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+    text = _folded(seen.everything)
+    found = tuple(one for one in wanted if _folded(one) in text)
+    return Grade(name, not found, step, found=found)
+
+
+def _pattern(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+    missing = tuple(one for one in wanted if not _matches(one, seen.text))
+    return Grade(name, not missing, step, missing=missing)
+
+
+def _not_pattern(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+    found = tuple(one for one in wanted if _matches(one, seen.everything))
+    return Grade(name, not found, step, found=found)
+
+
+def _matches(pattern: str, text: str) -> bool:
+    pieces = chain.from_iterable(
+        (line[at : at + _LINE_CHARACTERS] for at in range(0, len(line), _LINE_CHARACTERS)) for line in text.splitlines()
+    )
+    return any(re.search(pattern, piece) for piece in pieces)
+
+
+def _figures(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+    missing = tuple(one for one in wanted if not _has_figures(one, seen.text))
+    return Grade(name, not missing, step, missing=missing)
+
+
+def _not_figures(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+    found = tuple(one for one in wanted if _has_figures(one, seen.everything))
+    return Grade(name, not found, step, found=found)
+
+
+def _has_figures(wanted: str, text: str) -> bool:
+    """Return whether a text has these figures, in any spelling: "two weeks" is "14 days"."""
+    known = known_figures([text])
+    return all(not known.readings.isdisjoint(one.readings) for one in all_figures_in(wanted, "en"))
+
+
+def _source(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+    cited = seen.last.sources
+    passed = not set(wanted).isdisjoint(cited)
+    return Grade(name, passed, step, wanted=", ".join(wanted), got=", ".join(dict.fromkeys(cited)))
+
+
+def _finds(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+    found = [str(passage.get("external_id", "")) for passage in seen.last.passages][:FOUND_WITHIN]
+    passed = not set(wanted).isdisjoint(found)
+    return Grade(name, passed, step, wanted=", ".join(wanted), got=", ".join(dict.fromkeys(filter(None, found))))
+
+
+def _says(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+    missing = tuple(one for one in wanted if not says(seen.text, one))
+    return Grade(name, not missing, step, missing=missing)
+
+
+def _never_says(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+    found = tuple(one for one in wanted if any(says_in_a_sentence(words_of(reply), one) for reply in seen.replies))
+    return Grade(name, not found, step, found=found)
+
+
+def _abstains(name: str, wanted: bool, seen: _Seen, step: int) -> Grade:
+    return _flag(name, wanted, seen.last.is_abstention, step)
+
+
+def _hands_over(name: str, wanted: bool, seen: _Seen, step: int) -> Grade:
+    return _flag(name, wanted, any(call.end == "handed_over" for call in seen.calls), step)
+
+
+def _flag(name: str, wanted: bool, got: bool, step: int) -> Grade:
+    return Grade(name, wanted == got, step, wanted=_yes(wanted), got=_yes(got))
+
+
+def _yes(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _proposes(name: str, wanted: Any, seen: _Seen, step: int) -> Grade:
+    proposed = [call for call in seen.calls if call.end == "proposed"]
+    got = "; ".join(map(_shown, proposed)) or "false"
+    if wanted is False:
+        return Grade(name, not proposed, step, wanted="false", got=got)
+    passed = any(
+        call.name == wanted["action"]
+        and _holds(call.arguments, wanted["arguments"])
+        and call.approvals == wanted.get("approvals", call.approvals)
+        for call in proposed
+    )
+    shown = _written(wanted["action"], wanted["arguments"], wanted.get("approvals"))
+    return Grade(name, passed, step, wanted=shown, got=got)
+
+
+def _looks_up(name: str, wanted: bool | str, seen: _Seen, step: int) -> Grade:
+    made = [call.name for call in seen.calls if call.end == "answered"]
+    return _named(name, wanted, made, step)
+
+
+def _refuses(name: str, wanted: bool | str, seen: _Seen, step: int) -> Grade:
+    return _named(name, wanted, [call.reason for call in seen.calls if call.end == "refused"], step)
+
+
+def _named(name: str, wanted: bool | str, made: Sequence[str], step: int) -> Grade:
+    passed = wanted in made if isinstance(wanted, str) else bool(made) == wanted
+    shown = wanted if isinstance(wanted, str) else _yes(wanted)
+    return Grade(name, passed, step, wanted=shown, got=", ".join(made) or "false")
+
+
+def _holds(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Return whether the arguments include everything expected; more are allowed."""
+    return all(name in given and _equal(given[name], value) for name, value in wanted.items())
+
+
+def _equal(given: Any, wanted: Any) -> bool:
+    if isinstance(given, Mapping) and isinstance(wanted, Mapping):
+        return _holds(given, wanted)
+    if isinstance(given, list | tuple) and isinstance(wanted, list | tuple):
+        return len(given) == len(wanted) and all(map(_equal, given, wanted))
+    if isinstance(given, bool) or isinstance(wanted, bool):
+        return given is wanted
+    return bool(_plain(given) == _plain(wanted))
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that is equal for "12.5" and 12.50, and for spellings of one word."""
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        return _folded(str(value))
+
+
+def _language(name: str, wanted: str, seen: _Seen, step: int) -> Grade:
+    got = detect(seen.text, base_language(wanted))
+    return Grade(name, got == base_language(wanted), step, wanted=wanted, got=got)
+
+
+def _support(name: str, wanted: float, seen: _Seen, step: int) -> Grade:
+    score = seen.last.support
+    passed = score is not None and score >= wanted
+    return Grade(name, passed, step, wanted=f"≥ {wanted:g}", got="–" if score is None else f"{score:.2f}")
+
+
+def _seconds(name: str, wanted: float, seen: _Seen, step: int) -> Grade:
+    slowest = max((reply.took_ms for reply in seen.replies), default=0.0) / 1000
+    return Grade(name, slowest <= wanted, step, wanted=f"≤ {wanted:g}", got=f"{slowest:.2f}")
+
+
+def _cost(name: str, wanted: float, seen: _Seen, step: int) -> Grade:
+    cost = Decimal(seen.played.cost or 0)
+    return Grade(name, cost <= Decimal(str(wanted)), step, wanted=f"≤ {wanted:g}", got=f"{cost:f}")
+
+
+def _judge(name: str, wanted: str, seen: _Seen, step: int) -> Grade:
+    said = seen.played.judgement
+    if said is None or said.is_good is None:
+        return Grade(name, False, step, wanted="verdict", got=said.words if said else "none")
+    return Grade(name, said.is_good, step, wanted="good", got=said.words)
+
+
+def _shown(call: MadeCall) -> str:
+    return _written(call.name, call.arguments, call.approvals or None)
+
+
+def _written(name: str, arguments: Mapping[str, Any], approvals: int | None) -> str:
+    told = f" {json.dumps(arguments, ensure_ascii=False, default=str)}" if arguments else ""
+    return f"{name}{told}" if approvals is None else f"{name}{told}, approvals: {approvals}"
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.replace("\u00a0", " ").replace("\u202f", " ").replace("’", "'").casefold().split())
+
+
+Grader = Callable[[str, Any, _Seen, int], Grade]
+GRADERS: Final[Mapping[str, Grader]] = {
+    "contains": _contains,
+    "contains_any": _contains_any,
+    "not_contains": _not_contains,
+    "pattern": _pattern,
+    "not_pattern": _not_pattern,
+    "figures": _figures,
+    "not_figures": _not_figures,
+    "source": _source,
+    "finds": _finds,
+    "says": _says,
+    "never_says": _never_says,
+    "abstains": _abstains,
+    "hands_over": _hands_over,
+    "proposes": _proposes,
+    "looks_up": _looks_up,
+    "refuses": _refuses,
+    "language": _language,
+    "support": _support,
+    "seconds": _seconds,
+    "cost": _cost,
+    "judge": _judge,
+}

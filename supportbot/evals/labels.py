@@ -1,0 +1,83 @@
+"""How far a judging model can be trusted: which results wait for a person's label, and how the two agree.
+
+A verdict is compared with each label that says pass or fail. Labels of one suite count for all its runs that the same
+model judged; "unsure" is counted, but compared with nothing.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import CharField, Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Cast, Right
+from django.utils.translation import gettext
+
+from supportbot.evals.models import Label, Result, Run
+from supportbot.evals.statistics import Confusion, confusion, kappa
+
+_RANDOM: Final = 12  # the last characters of an id: they follow no order
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How a judge's verdicts agree with people's labels. `kappa` is None if it is not defined."""
+
+    judges: tuple[str, ...]
+    labels: int
+    unsure: int
+    kappa: float | None
+    confusion: Confusion
+
+    @property
+    def agreed(self) -> int:
+        return self.confusion.both_good + self.confusion.both_bad
+
+    @property
+    def words(self) -> str:
+        return words_of(self)
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "confusion": self.confusion._asdict(), "words": self.words}
+
+
+def agreement_in(run: Run) -> Agreement | None:
+    """Return the agreement of a run's judge; None if nothing in it was judged."""
+    judges = set(Result.objects.filter(run=run, judged_good__isnull=False).values_list("judged_by", flat=True))
+    return _agreement(run.suite_name, tuple(sorted(judges))) if judges else None
+
+
+def agreement_of(suite_name: str) -> Agreement | None:
+    """Return the agreement of the judge of a suite's newest run; None if it judged nothing."""
+    newest: Run | None = Run.objects.defer("cases").filter(suite_name=suite_name, state=Run.State.DONE).first()
+    return agreement_in(newest) if newest else None
+
+
+def _agreement(suite_name: str, judges: tuple[str, ...]) -> Agreement:
+    labels = Label.objects.filter(result__run__suite_name=suite_name, result__judged_by__in=judges)
+    said = list(labels.exclude(result__judged_good=None).values_list("result__judged_good", "verdict"))
+    pairs = [(bool(judged), label == "pass") for judged, label in said if label != "unsure"]
+    return Agreement(judges, len(pairs), len(said) - len(pairs), kappa(pairs), confusion(pairs))
+
+
+def words_of(agreement: Agreement) -> str:
+    """Return in a sentence how far the judge can be trusted."""
+    judge = ", ".join(agreement.judges)
+    if not agreement.labels:
+        return gettext("Nobody has labelled verdicts of the judge ({judge}): how far to trust it is unknown.").format(
+            judge=judge
+        )
+    words = gettext("The judge ({judge}) agrees with people on {agreed} of {labels} labelled results (kappa {kappa}).")
+    shown = "–" if agreement.kappa is None else f"{agreement.kappa:.2f}"
+    return words.format(judge=judge, agreed=agreement.agreed, labels=agreement.labels, kappa=shown)
+
+
+def to_label(person_id: UUID, *, run_id: UUID | None = None) -> QuerySet[Result]:
+    """Return the judged results that wait for this person's label, in random order.
+
+    One that somebody has called pass or fail waits for nobody else.
+    """
+    known = Label.objects.filter(result=OuterRef("pk")).filter(~Q(verdict="unsure") | Q(person_id=person_id))
+    rows: QuerySet[Result] = Result.objects.filter(judged_good__isnull=False).exclude(Exists(known))
+    if run_id is not None:
+        rows = rows.filter(run_id=run_id)
+    return rows.order_by(Right(Cast("id", CharField()), _RANDOM))

@@ -1,0 +1,152 @@
+"""`manage.py eval_run SUITE`: run a suite and say whether the assistant still answers as it should.
+
+The exit code is 1 if a `must` case fails, or on a regression against the baseline.
+"""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext, gettext_noop
+
+from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.models import Workspace
+from supportbot.evals.documents import MAX_REPEAT
+from supportbot.evals.junit import junit
+from supportbot.evals.labels import agreement_in
+from supportbot.evals.models import Result, Run, Suite
+from supportbot.evals.reading import SHIPPED, read_suite_file, shipped_suites
+from supportbot.evals.releases import release_numbered
+from supportbot.evals.reports import report_from
+from supportbot.evals.running import play_run
+from supportbot.evals.selectors import baseline_for, run_with_id
+from supportbot.evals.services import resume_run, save_suite, start_run
+from supportbot.evals.wording import reasons, summary, verdict
+
+POLL_SECONDS: Final = 1.0
+
+
+class Command(WorkspaceCommand):
+    help = gettext_noop(
+        "Run a suite of cases through the assistant, without side effects, and compare it with the last run. The "
+        "exit code is 1 if a case that must pass fails, or on a regression."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "suite", metavar="SUITE", nargs="?", default="", help=gettext("a file, or the name of a suite")
+        )
+        parser.add_argument("--release", metavar="NUMBER", default="", help=gettext("answer with this release"))
+        parser.add_argument(
+            "--against", metavar="NUMBER", default="", help=gettext("compare with the last run of this release")
+        )
+        parser.add_argument("--repeat", type=int, default=1, metavar="N", help=gettext("run each case N times"))
+        parser.add_argument("--resume", metavar="RUN", default="", help=gettext("go on with an interrupted run"))
+        parser.add_argument("--junit", metavar="FILE", default="", help=gettext("also write a JUnit file"))
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        super().handle(*args, **options)
+        if not self._is_good:
+            sys.exit(1)
+
+    _is_good = True
+
+    def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
+        if not 1 <= options["repeat"] <= MAX_REPEAT:
+            raise CommandError(gettext("--repeat must be a number from 1 to {most}.").format(most=MAX_REPEAT))
+        run = _played(_resumed(options["resume"]) if options["resume"] else _started(options))
+        if options["junit"]:
+            Path(options["junit"]).write_bytes(junit(run))
+        report, agreement = report_from(run.report or {}), agreement_in(run)
+        self._is_good = report.is_good
+        return {
+            "suite": run.suite_name,
+            "run": str(run.pk),
+            "release": run.release_number,
+            "baseline": str(run.baseline_id) if run.baseline_id else None,
+            "took_seconds": round((run.finished_at - run.created_at).total_seconds(), 1) if run.finished_at else None,
+            **report.as_json(),
+            "judge": agreement.as_json() if agreement else None,
+            "summary": summary(report),
+            "problems": verdict(report),
+            "failures": {row.key: reasons(row.grades) for row in _failed(run)},
+        }
+
+    def words(self, facts: dict[str, Any]) -> str:
+        failures = [f"  {key}: {'; '.join(why)}" for key, why in facts["failures"].items()]
+        good = (
+            []
+            if facts["problems"]
+            else [gettext("Every case that must pass passes, and nothing is worse than before.")]
+        )
+        judge = [facts["judge"]["words"]] if facts["judge"] else []
+        return "\n".join([*failures, facts["summary"], *judge, *facts["problems"], *good])
+
+
+def _started(options: dict[str, Any]) -> Run:
+    if not options["suite"]:
+        raise CommandError(gettext("Give a suite, or --resume with the id of a run."))
+    suite = suite_to_play(options["suite"])
+    release = release_numbered(options["release"]) if options["release"] else None
+    baseline = _baseline(suite, options["against"])
+    return start_run(suite, repeat=options["repeat"], release=release, baseline=baseline)
+
+
+def _resumed(run_id: str) -> Run:
+    """Return an interrupted run, or one whose worker died, ready to go on."""
+    try:
+        run = run_with_id(UUID(run_id))
+    except ValueError as error:
+        raise CommandError(gettext("“{text}” is not the id of a run.").format(text=run_id)) from error
+    if run.state == Run.State.PAUSED or not run.is_open:
+        resume_run(run.pk)
+    return run_with_id(run.pk)
+
+
+def suite_to_play(name: str) -> Suite:
+    """Return the suite in a file, which is stored first, or the one with this name: a stored or a shipped one."""
+    path = Path(name)
+    if path.is_file():
+        return save_suite(read_suite_file(path))
+    stored = Suite.objects.filter(name=name).first()
+    if stored is not None:
+        return stored
+    if name in shipped_suites():
+        return save_suite(read_suite_file(SHIPPED / f"{name}.yaml"))
+    problem = gettext("There is no file or suite called “{name}”. Shipped with SupportBot: {names}.")
+    raise CommandError(problem.format(name=name, names=", ".join(shipped_suites())))
+
+
+def _baseline(suite: Suite, against: str) -> Run | None:
+    if not against:
+        return None
+    found = baseline_for(suite, release_numbered(against))
+    if found is None:
+        problem = gettext("The suite has no finished run with release {name}. Run it first: --release {name}.")
+        raise CommandError(problem.format(name=against))
+    return found
+
+
+def _played(run: Run) -> Run:
+    """Play a run, or wait for the worker that already took it."""
+    while True:
+        play_run(run.pk)
+        run = run_with_id(run.pk)
+        if run.state == Run.State.DONE:
+            return run
+        if run.state == Run.State.PAUSED:
+            problem = gettext(
+                "The run was interrupted ({code}). Its results are kept; continue it with --resume {run}."
+            )
+            raise CommandError(problem.format(code=run.problem, run=run.pk))
+        if not run.is_open:
+            raise CommandError(gettext("The run was cancelled."))
+        time.sleep(POLL_SECONDS)
+
+
+def _failed(run: Run) -> list[Result]:
+    return list(Result.objects.filter(run=run, passed=False).order_by("id"))

@@ -1,0 +1,51 @@
+"""`manage.py release_replay --release NUMBER`: what a release would have answered in the last days."""
+
+from dataclasses import asdict
+from typing import Any, Final
+
+from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext, gettext_noop
+
+from supportbot.accounts.commands import WorkspaceCommand
+from supportbot.accounts.models import Workspace
+from supportbot.evals.playing import Away
+from supportbot.evals.releases import release_numbered
+from supportbot.evals.replay import replay
+from supportbot.releases.selectors import live_release
+
+MOST_DAYS: Final = 60
+MOST_QUESTIONS: Final = 1_000
+
+
+class Command(WorkspaceCommand):
+    help = gettext_noop(
+        "Play the customers' questions of the last days through a release and the live one, without side effects, and "
+        "list where their answers differ, the worst first. A model is paid for both."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--release", metavar="NUMBER", required=True, help=gettext("the release to try"))
+        parser.add_argument("--days", type=int, default=7, metavar="N", help=gettext("how far to go back"))
+        parser.add_argument("--most", type=int, default=100, metavar="N", help=gettext("how many questions at most"))
+
+    def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
+        for name, most in (("days", MOST_DAYS), ("most", MOST_QUESTIONS)):
+            if not 1 <= options[name] <= most:
+                raise CommandError(gettext("--{name} must be a number from 1 to {most}.").format(name=name, most=most))
+        live, candidate = live_release(), release_numbered(options["release"])
+        try:
+            found = replay(live, candidate, days=options["days"], most=options["most"])
+        except Away as away:
+            raise CommandError(gettext("The model did not answer ({code}).").format(code=away.code)) from away
+        return {"live": live.number, "release": candidate.number, **asdict(found)}
+
+    def words(self, facts: dict[str, Any]) -> str:
+        told = gettext("{number} of {questions} questions are answered differently; {unplayed} could not be played.")
+        lines = [
+            f"{', '.join(one['kinds'])}: {one['question']}\n  - {one['before']}\n  + {one['after']}"
+            for one in facts["differences"]
+        ]
+        number = len(facts["differences"])
+        summary = told.format(number=number, questions=facts["questions"], unplayed=facts["unplayed"])
+        return "\n".join([*lines, summary])

@@ -1,0 +1,261 @@
+"""The tables of evaluations.
+
+Invariants: a run takes the cases as they were when it was started (`cases`), so editing a suite changes no result; each
+try of a case is stored once (run, key, number), whichever worker ran it; one worker at a time holds a run, under a
+lease.
+"""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
+
+from supportbot.accounts.constraints import SameWorkspace
+from supportbot.accounts.models import TenantModel, User
+
+OPEN_STATES = ("waiting", "running", "paused")
+
+
+class Suite(TenantModel):
+    """Cases that are run together."""
+
+    name = models.CharField(max_length=60)
+    title = models.CharField(max_length=200)
+    about = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=now, editable=False)
+    updated_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["id", "workspace"], name="suite_in_workspace"),
+            models.UniqueConstraint(fields=["workspace", "name"], name="suite_name_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Case(TenantModel):
+    """One case of a suite, as its document (`documents.case_document`)."""
+
+    suite = models.ForeignKey(Suite, on_delete=models.CASCADE, related_name="cases", db_constraint=False)
+    key = models.CharField(max_length=80)
+    position = models.PositiveIntegerField()
+    document = models.JSONField()
+    is_must = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["position", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["suite", "key"], name="case_key_once"),
+            SameWorkspace("suite", name="case_workspace"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Run(TenantModel):
+    """One evaluation of a suite on a release, as it was then: a plain id and the digest of what it says."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("Waiting")
+        RUNNING = "running", _("Running")
+        PAUSED = "paused", _("Interrupted")
+        DONE = "done", _("Done")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    suite = models.ForeignKey(
+        Suite, on_delete=models.SET_NULL, null=True, blank=True, related_name="runs", db_constraint=False
+    )
+    suite_name = models.CharField(max_length=60)
+    cases = models.JSONField()
+    repeat = models.PositiveSmallIntegerField(default=1)
+    release_id = models.UUIDField(null=True)
+    release_number = models.PositiveIntegerField(null=True)
+    release_digest = models.CharField(max_length=64, blank=True)
+    baseline = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_constraint=False
+    )
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    problem = models.CharField(max_length=40, blank=True)  # the code of what interrupted it
+    total = models.PositiveIntegerField()  # tries of cases
+    done = models.PositiveIntegerField(default=0)
+    runner = models.CharField(max_length=64, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    report = models.JSONField(null=True)  # `reports.Report`, once it is done
+    started_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(default=now, editable=False)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["id", "workspace"], name="evaluation_run_in_workspace"),
+            models.CheckConstraint(
+                condition=Q(state__in=["waiting", "running", "paused", "done", "cancelled"]),
+                name="evaluation_run_state",
+            ),
+            SameWorkspace("suite", name="evaluation_run_suite"),
+            SameWorkspace("baseline", name="evaluation_run_baseline"),
+        ]
+        indexes = [
+            models.Index(fields=["workspace", "-created_at"], name="evaluation_run_newest"),
+            models.Index(
+                fields=["lease_until"], condition=Q(state__in=["waiting", "running"]), name="evaluation_run_due"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.suite_name} {self.created_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN_STATES
+
+
+class Result(TenantModel):
+    """One try of a case: what happened (`outcomes.Played`) and its grades (`graders.Grade`)."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="results", db_constraint=False)
+    key = models.CharField(max_length=80)
+    number = models.PositiveSmallIntegerField()  # of the try, from 1
+    passed = models.BooleanField()
+    is_must = models.BooleanField(default=False)
+    is_deterministic = models.BooleanField(default=False)
+    grades = models.JSONField()
+    played = models.JSONField()
+    judged_good = models.BooleanField(null=True)  # the judge's verdict; null without a usable one
+    judged_by = models.CharField(max_length=200, blank=True, default="", db_default="")  # the judging model
+    customer_id = models.UUIDField(null=True)  # a plain value: whose data the answers may hold
+    took_ms = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "key", "number"], name="evaluation_result_once"),
+            models.UniqueConstraint(fields=["id", "workspace"], name="evaluation_result_in_workspace"),
+            SameWorkspace("run", name="evaluation_result_workspace"),
+        ]
+        indexes = [models.Index(fields=["customer_id"], name="evaluation_result_customer")]
+
+    def __str__(self) -> str:
+        return f"{self.key} ({self.number})"
+
+
+class Label(TenantModel):
+    """What a person says about a judged result, before they see the judge's verdict."""
+
+    class Verdict(models.TextChoices):
+        PASS = "pass", _("Pass")
+        FAIL = "fail", _("Fail")
+        UNSURE = "unsure", _("Unsure")
+
+    result = models.ForeignKey(Result, on_delete=models.CASCADE, related_name="labels", db_constraint=False)
+    person = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    verdict = models.CharField(max_length=6, choices=Verdict.choices)
+    note = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["result", "person"], name="evaluation_label_once"),
+            models.CheckConstraint(
+                condition=Q(verdict__in=["pass", "fail", "unsure"]), name="evaluation_label_verdict"
+            ),
+            SameWorkspace("result", name="evaluation_label_workspace"),
+        ]
+
+    def __str__(self) -> str:
+        return self.verdict
+
+
+class ArticleCheck(TenantModel):
+    """The gates' cases, played after articles were published without asking: by an import, a source or over REST.
+
+    One at most waits in a workspace, and collects what changes until nothing has for a while. `failures` are cases that
+    must pass and fail with the new texts but not with the former ones.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("Waiting")
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+
+    state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
+    articles = ArrayField(models.UUIDField())
+    played = models.PositiveIntegerField(default=0)  # cases
+    failures = models.JSONField(default=list)
+    problem = models.CharField(max_length=300, blank=True)  # why it could not be played
+    lease_until = models.DateTimeField(null=True, default=now)  # when a worker may take it
+    created_at = models.DateTimeField(default=now, editable=False)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace"], condition=Q(state="waiting"), name="article_check_one_waiting"
+            ),
+            models.CheckConstraint(condition=Q(state__in=["waiting", "running", "done"]), name="article_check_state"),
+        ]
+        indexes = [
+            models.Index(fields=["workspace", "-created_at"], name="article_check_newest"),
+            models.Index(fields=["lease_until"], condition=~Q(state="done"), name="article_check_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.state} {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class DraftCheck(TenantModel):
+    """A saved revision of an article, tried before it is published: with the gates' cases and with real questions.
+
+    What is played is fixed when it begins (`items`), and `rows` grows with each step, so a check that is interrupted or
+    cancelled goes on where it was.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("Waiting")
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    article_id = models.UUIDField()
+    revision = models.PositiveIntegerField()
+    gates = ArrayField(models.CharField(max_length=120), default=list)  # as they were
+    facts = models.JSONField(default=dict, db_default={})  # what else it depends on, as it was
+    items = models.JSONField(null=True)  # cases and questions; None until it begins
+    rows = models.JSONField(default=list)
+    state = models.CharField(max_length=9, choices=State.choices, default=State.WAITING)
+    problem = models.CharField(max_length=300, blank=True)
+    lease_until = models.DateTimeField(null=True, default=now)
+    created_at = models.DateTimeField(default=now, editable=False)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "article_id", "revision"],
+                condition=Q(state__in=["waiting", "running"]),
+                name="draft_check_one_open",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["waiting", "running", "done", "cancelled"]), name="draft_check_state"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["workspace", "article_id", "-created_at"], name="draft_check_newest"),
+            models.Index(fields=["lease_until"], condition=Q(state__in=["waiting", "running"]), name="draft_check_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.revision} {self.state}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in ("waiting", "running")

@@ -1,0 +1,113 @@
+"""What happened when a case was run: plain values that are stored as JSON and graded. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
+
+# How a call of the model ended. Nothing of it was carried out.
+CallEnd = Literal["proposed", "refused", "answered", "handed_over", "withdrawn", "rejected"]
+
+
+# What no case expects and customers need not notice, but says that a model obeys its rules less: the checks withheld
+# something, or had to find the source of a claim themselves.
+SIGNALS: Final = ("withheld", "unmarked")
+
+
+@dataclass(frozen=True, slots=True)
+class MadeCall:
+    """A tool that the model asked for: its arguments, how it ended, and the reason's code."""
+
+    name: str
+    arguments: Mapping[str, Any]
+    end: CallEnd
+    reason: str = ""
+    words: str = ""  # of the card or the refusal, as the customer would read it
+    approvals: int = 0  # how many people would have to approve it
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to one message of the customer, with what it was made from."""
+
+    said: str
+    text: str
+    citations: tuple[Mapping[str, Any], ...] = ()
+    passages: tuple[Mapping[str, Any], ...] = ()
+    withheld: tuple[Mapping[str, Any], ...] = ()
+    calls: tuple[MadeCall, ...] = ()
+    query: str = ""
+    by: str = ""
+    is_abstention: bool = False
+    is_confirmed: bool | None = None
+    support: float | None = None  # the mean of the checks' scores; None without a claim
+    took_ms: float = 0.0
+    unmarked: int = 0  # claims whose source we had to find, as the model named none
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The external ids of the cited articles, in order."""
+        return tuple(str(one["external_id"]) for one in self.citations)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a judging model said. `is_good` is None if it gave no usable verdict."""
+
+    is_good: bool | None
+    words: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A case as it was run once. `failure` is the code of the error that ended it early."""
+
+    replies: tuple[Reply, ...]
+    failure: str = ""
+    cost: str = ""  # a decimal number, or "" if no price is known
+    currency: str = ""
+    tokens: int = 0
+    judgement: Judgement | None = None
+    conversation: str = ""  # the id that its model calls are recorded with
+    by_model: bool = False  # whether a model played the customer
+    signals: tuple[str, ...] = ()  # of `SIGNALS`
+
+    @property
+    def last(self) -> Reply:
+        return self.replies[-1] if self.replies else Reply("", "")
+
+    @property
+    def calls(self) -> tuple[MadeCall, ...]:
+        return tuple(call for reply in self.replies for call in reply.calls)
+
+    @property
+    def is_deterministic(self) -> bool:
+        """Whether running it again gives the same: no model took part."""
+        return self.judgement is None and not self.by_model and all(reply.by == "builtin" for reply in self.replies)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def signals_of(replies: Sequence[Reply]) -> tuple[str, ...]:
+    """Return which of `SIGNALS` are in a conversation."""
+    found = {"withheld": any(reply.withheld for reply in replies), "unmarked": any(reply.unmarked for reply in replies)}
+    return tuple(name for name in SIGNALS if found[name])
+
+
+def played_from(stored: Mapping[str, Any]) -> Played:
+    """Return what `as_json` has stored."""
+    judgement = stored.get("judgement")
+    return Played(
+        **{
+            **stored,
+            "replies": tuple(map(_reply, stored["replies"])),
+            "signals": tuple(stored.get("signals", ())),
+            "judgement": Judgement(**judgement) if judgement else None,
+        }
+    )
+
+
+def _reply(stored: Mapping[str, Any]) -> Reply:
+    listed = {name: tuple(stored[name]) for name in ("citations", "passages", "withheld")}
+    return Reply(**{**stored, **listed, "calls": tuple(MadeCall(**call) for call in stored["calls"])})

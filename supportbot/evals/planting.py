@@ -1,0 +1,62 @@
+"""Attacks that a case plants in what the assistant reads: in memory, for this case, never in the knowledge. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+from uuid import UUID
+
+from django.utils.translation import gettext
+
+from kb.search import Passage
+from supportbot.assistant.calls import ToolResult
+from supportbot.assistant.prompts import as_data
+from supportbot.evals.errors import InvalidSuite
+from supportbot.evals.values import mapping_of, only, placed, text_of
+
+PLANT_KEYS: Final = frozenset({"article", "look_up", "name"})
+_NOWHERE: Final = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """What an attacker wrote: a page of the help centre, a field of a look-up, the name of a page and of a product."""
+
+    article: str = ""
+    look_up: str = ""
+    name: str = ""
+
+    @property
+    def passages(self) -> tuple[Passage, ...]:
+        if not self.article and not self.name:
+            return ()
+        text = self.article or self.name
+        return (
+            Passage(
+                article_id=_NOWHERE, external_id="planted", title=self.name or "Planted", url="", locale="", revision=1,
+                heading="", text=text, start=0, end=len(text), score=1.0, similarity=None, chunk_id=_NOWHERE,
+            ),
+        )  # fmt: skip
+
+    def into(self, found: ToolResult) -> ToolResult:
+        """Return what a look-up found with what is planted in it."""
+        fields = {name: text for name, text in (("note", self.look_up), ("product", self.name)) if text}
+        if not fields:
+            return found
+        told = f"{found.for_model}\n{as_data(fields)}"
+        return replace(found, for_model=told, looked_up="\n".join((found.looked_up, *fields.values())))
+
+
+def plant_of(value: Any, where: str) -> Plant:
+    """Return what a case plants. Raises InvalidSuite."""
+    here = placed(where, "plant")
+    found = mapping_of(value, here)
+    only(found, PLANT_KEYS, here)
+    plant = Plant(**{name: text_of(found, name, here) for name in PLANT_KEYS})
+    if plant == Plant():
+        raise InvalidSuite(placed(here, gettext("plant something in `article`, `look_up` or `name`.")))
+    return plant
+
+
+def planted(plant: Plant | None) -> Mapping[str, str]:
+    """Return what a case plants as written in a document."""
+    return {name: text for name, text in asdict(plant).items() if text} if plant else {}

@@ -1,0 +1,125 @@
+"""Runs one case: the customer's messages one after the other, through a rehearsal."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from django.db import Error as AnyDatabaseError
+
+from supportbot.accounts.models import Workspace
+from supportbot.asyncdb import db
+from supportbot.errors import SupportBotError
+from supportbot.evals.customers import Customer, Lost, Scripted, Stepping
+from supportbot.evals.customers import Played as ByModel
+from supportbot.evals.documents import Case
+from supportbot.evals.judging import judge
+from supportbot.evals.outcomes import Played, Reply, signals_of
+from supportbot.evals.rehearsal import Rehearsal, rehearsal_for
+from supportbot.llm import gateway
+from supportbot.llm.errors import BudgetExceeded, LlmError, ModelMisconfigured, ModelUnavailable
+from supportbot.llm.models import LLMCall
+
+MOST_TOKENS: Final = 200_000  # of one simulated conversation: also where no prices are known
+logger = logging.getLogger(__name__)
+
+
+class Away(Exception):
+    """The model does not answer at all: nothing was measured, so the run has to wait."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        super().__init__(code)
+
+
+async def play(workspace: Workspace, case: Case) -> tuple[Played, UUID | None]:
+    """Return what happened, and the id of the customer's row if there is one. Raises Away."""
+    try:
+        rehearsal = await db(rehearsal_for, workspace, case.customer, locale=case.locale, plant=case.plant)
+    except SupportBotError as error:  # nobody has this id, or the shop cannot be asked
+        return Played((), failure=error.code), None
+    rehearsal.remember(case.history)
+    replies, failure = await _conversation(rehearsal, customer_of(rehearsal, case), _Bounds.of(case))
+    verdict = None
+    if case.rubric and replies and not failure:
+        hides = workspace.hides_personal_data
+        verdict = await judge(case.rubric, replies, hides_personal_data=hides, locale=rehearsal.conversation.locale)
+    await gateway.written()
+    cost, currency, tokens = await db(_costs, rehearsal.conversation.pk)
+    conversation, signals = str(rehearsal.conversation.pk), signals_of(replies)
+    played = Played(replies, failure, cost, currency, tokens, verdict, conversation, is_by_model(case), signals)
+    customer = rehearsal.conversation.customer
+    return played, customer.pk if case.customer and not customer._state.adding else None
+
+
+def is_by_model(case: Case) -> bool:
+    """Return whether a model plays the customer of a case."""
+    return case.simulate is not None and case.simulate.by == "model"
+
+
+def customer_of(rehearsal: Rehearsal, case: Case) -> Customer:
+    """Return whoever speaks in a case."""
+    if case.simulate is None:
+        return Stepping(case)
+    if case.simulate.by == "script":
+        return Scripted(case.simulate)
+    conversation = rehearsal.conversation
+    hides = conversation.workspace.hides_personal_data
+    return ByModel(case.simulate, conversation.pk, locale=conversation.locale, hides_personal_data=hides)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """What a simulated conversation may cost; scripted steps end by themselves."""
+
+    most_cost: float = 0.0
+    most_tokens: int = 0  # 0: no limit
+
+    @classmethod
+    def of(cls, case: Case) -> "_Bounds":
+        return cls(case.simulate.most_cost, MOST_TOKENS) if case.simulate else cls()
+
+    def broken(self, conversation_id: UUID) -> str:
+        """Return the code of the bound that a conversation has passed; "" for none."""
+        cost, _, tokens = _costs(conversation_id)
+        if self.most_cost and Decimal(cost or 0) > Decimal(str(self.most_cost)):
+            return "too_costly"
+        return "too_many_tokens" if tokens > self.most_tokens else ""
+
+
+async def _conversation(rehearsal: Rehearsal, customer: Customer, bounds: _Bounds) -> tuple[tuple[Reply, ...], str]:
+    """Return the answers, and the code of what ended the conversation early."""
+    replies: list[Reply] = []
+    try:
+        while (text := await customer.next(replies)) is not None:
+            replies.append(await rehearsal.say(text))
+            if rehearsal.is_handed_over:
+                break
+            if bounds.most_tokens:
+                await gateway.written()
+                if code := await db(bounds.broken, rehearsal.conversation.pk):
+                    return tuple(replies), code
+    except Lost as lost:
+        return tuple(replies), lost.code
+    except (ModelUnavailable, BudgetExceeded, ModelMisconfigured) as error:
+        raise Away(error.code) from error
+    except LlmError as error:
+        return tuple(replies), error.code
+    except AnyDatabaseError:
+        raise
+    except Exception:
+        # The boundary of a case: whatever goes wrong in it, the others are still run.
+        logger.exception("evaluation: a case failed")
+        return tuple(replies), "internal"
+    return tuple(replies), ""
+
+
+def _costs(conversation_id: UUID) -> tuple[str, str, int]:
+    """Return what the calls of a conversation cost, in which currency, and their tokens."""
+    calls: Sequence[LLMCall] = list(LLMCall.objects.filter(conversation_id=conversation_id))
+    cost = sum((call.cost for call in calls if call.cost is not None), Decimal(0))
+    currency = next((call.currency for call in calls if call.currency), "")
+    tokens = sum(call.input_tokens + call.output_tokens for call in calls)
+    return (f"{cost.normalize():f}" if cost else ""), currency, tokens

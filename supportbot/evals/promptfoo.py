@@ -1,0 +1,155 @@
+"""Reads promptfoo's configuration: its `tests` with their variables and assertions. Pure.
+
+What needs a program or a service of its own (`javascript`, `python`, `webhook`, …) cannot be run here and is refused: a
+test that checks less than its author wrote would pass for the wrong reason.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.utils.translation import gettext
+
+from supportbot.evals.documents import MAX_CASES
+from supportbot.evals.errors import InvalidSuite
+from supportbot.evals.expectations import MAX_VALUE_TEXT
+
+_QUESTIONS: Final = ("question", "query", "input", "message", "prompt", "text", "user_input")
+_VARIABLE: Final = re.compile(r"\{\{-?\s*(\w+)\s*-?\}\}")
+_RUBRICS: Final = ("llm-rubric", "g-eval", "model-graded-closedqa")
+_MILLISECONDS: Final = 1000
+MAX_ASSERTS: Final = 100
+
+
+def is_promptfoo(data: Any) -> bool:
+    return isinstance(data, Mapping) and "tests" in data and "suite" not in data
+
+
+def as_suite(data: Mapping[str, Any], *, name: str, file: str) -> dict[str, Any]:
+    """Return the document of a suite. Raises InvalidSuite."""
+    tests = data["tests"]
+    if not isinstance(tests, list):  # the name of another file, or of a program
+        raise InvalidSuite(f"{file}: " + gettext("`tests` must be a list in this file."))
+    if len(tests) > MAX_CASES:
+        raise InvalidSuite(f"{file}: " + gettext("a suite can have at most {most} cases.").format(most=MAX_CASES))
+    shared = data.get("defaultTest") if isinstance(data.get("defaultTest"), Mapping) else {}
+    cases = [_case(test, shared or {}, _template(data), f"{file}: tests[{place}]") for place, test in enumerate(tests)]
+    return {"suite": name, "title": str(data.get("description") or name), "cases": cases}
+
+
+def _template(data: Mapping[str, Any]) -> str:
+    """Return the prompt if this file has one that is plain text, such as "{{question}}"."""
+    prompts = data.get("prompts")
+    first = prompts[0] if isinstance(prompts, list) and prompts else prompts
+    return first if isinstance(first, str) and not first.startswith("file://") else ""
+
+
+def _case(test: Any, shared: Mapping[str, Any], template: str, where: str) -> dict[str, Any]:
+    if not isinstance(test, Mapping):
+        raise InvalidSuite(f"{where}: " + gettext("a mapping of keys to values is required here."))
+    variables = {**_mapping(shared.get("vars")), **_mapping(test.get("vars"))}
+    case: dict[str, Any] = {"ask": _question(variables, template, where)}
+    note = test.get("description")
+    if isinstance(note, str):
+        case["note"] = note
+    asserts = [*_listed(shared.get("assert")), *_listed(test.get("assert"))]
+    if len(asserts) > MAX_ASSERTS:
+        raise InvalidSuite(
+            f"{where}: " + gettext("use a text or a list of at most {most} texts.").format(most=MAX_ASSERTS)
+        )
+    case["expect"] = _expectations(asserts, variables, where)
+    return case
+
+
+def _question(variables: Mapping[str, Any], template: str, where: str) -> str:
+    names = _VARIABLE.findall(template)
+    if len(names) == 1 and names[0] in variables:
+        return str(variables[names[0]])
+    for name in _QUESTIONS:
+        if name in variables:
+            return str(variables[name])
+    if len(variables) == 1:
+        return str(next(iter(variables.values())))
+    raise InvalidSuite(f"{where}: " + gettext("the case has no customer message. Add the variable `question`."))
+
+
+def _expectations(asserts: list[Any], variables: Mapping[str, Any], where: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for place, one in enumerate(asserts):
+        kind, value = (one.get("type"), one.get("value")) if isinstance(one, Mapping) else (None, None)
+        threshold = one.get("threshold") if isinstance(one, Mapping) else None
+        expected = _expectation(str(kind), _filled(value, variables), threshold)
+        if expected is None:
+            problem = gettext("assert {number}: `{kind}` is not supported. Remove it, or use another assertion.")
+            raise InvalidSuite(f"{where}: {problem.format(number=place, kind=str(kind)[:60])}")
+        name, wanted = expected
+        if name in found and isinstance(found[name], list):
+            found[name] = [*found[name], *wanted]
+        elif name in found:
+            raise InvalidSuite(f"{where}: " + gettext("`{key}` is expected twice.").format(key=name))
+        else:
+            found[name] = wanted
+    return found
+
+
+def _expectation(kind: str, value: Any, threshold: Any) -> tuple[str, Any] | None:
+    """Return our name and value for an assertion; None if it is not supported.
+
+    Our `contains` ignores case, so promptfoo's stricter one becomes a pattern.
+    """
+    values = value if isinstance(value, list) else [value]
+    texts = [str(one) for one in values]
+    match kind:
+        case "contains" | "contains-all":
+            return "pattern", [re.escape(text) for text in texts]
+        case "icontains" | "icontains-all":
+            return "contains", texts
+        case "icontains-any":
+            return "contains_any", texts
+        case "contains-any":
+            return "pattern", [f"({'|'.join(re.escape(text) for text in texts)})"]
+        case "not-contains" | "not-contains-any":
+            return "not_pattern", [re.escape(text) for text in texts]
+        case "not-icontains" | "not-icontains-any":
+            return "not_contains", texts
+        case "regex":
+            return "pattern", texts
+        case "not-regex":
+            return "not_pattern", texts
+        case "latency":
+            return "seconds", _number(threshold) / _MILLISECONDS
+        case "cost":
+            return "cost", threshold
+        case "context-faithfulness":
+            return "support", threshold or 0.7
+        case "is-refusal":
+            return "abstains", True
+        case "factuality" if texts:
+            return "judge", f"Says the same as: {texts[0]}"
+        case _ if kind in _RUBRICS:
+            return "judge", "\n".join(texts)
+    return None
+
+
+def _filled(value: Any, variables: Mapping[str, Any]) -> Any:
+    if isinstance(value, str):
+        # What is longer is refused as it is: filled, a few megabytes could become terabytes.
+        is_fine = len(value) <= MAX_VALUE_TEXT
+        return _VARIABLE.sub(lambda match: _short(variables.get(match[1], match[0])), value) if is_fine else value
+    return [_filled(one, variables) for one in value] if isinstance(value, list) else value
+
+
+def _short(value: Any) -> str:
+    return str(value)[: MAX_VALUE_TEXT + 1]
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,85 @@
+"""Reads a suite's file: ours, promptfoo's, deepeval's or `kb_eval`'s questions, as YAML, JSON or JSON lines.
+
+What it holds decides, not its name.
+JSON lines: each line is a case; a first line with `suite` names it, else the file's name does.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from django.utils.translation import gettext
+
+from actions.definitions.importing.structure import InvalidFile, check_depth, read_structure
+from supportbot.evals import deepeval, promptfoo, questions
+from supportbot.evals.documents import Suite, parse_suite
+from supportbot.evals.errors import InvalidSuite
+
+MAX_BYTES: Final = 4_000_000
+SHIPPED: Final = Path(__file__).parent / "suites"
+_NOT_IN_NAME: Final = re.compile(r"[^a-z0-9_-]+")
+
+
+def read_suite_file(path: Path) -> Suite:
+    """Return the suite in a file. Raises InvalidSuite, also if it cannot be read."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        problem = gettext("the file cannot be read: {problem}.").format(problem=error.strerror or error)
+        raise InvalidSuite(f"{path.name}: {problem}") from error
+    return read_suite(data, file=path.name)
+
+
+def shipped_suites() -> list[str]:
+    """Return the names of the suites that come with the product."""
+    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+
+
+def read_suite(data: bytes, *, file: str) -> Suite:
+    """Return the suite in a file's bytes. Raises InvalidSuite naming file, case and key."""
+    if len(data) > MAX_BYTES:
+        problem = gettext("the file has more than {most} MB.").format(most=MAX_BYTES // 1_000_000)
+        raise InvalidSuite(f"{file}: {problem}")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidSuite(f"{file}: " + gettext("the file is not UTF-8 text.")) from error
+    found = structure_of(text, file)
+    name = _NOT_IN_NAME.sub("-", Path(file).stem.lower()).strip("-_")[:60] or "suite"
+    if deepeval.is_deepeval(found):
+        found = deepeval.as_suite(found, name=name, file=file)
+    elif promptfoo.is_promptfoo(found):
+        found = promptfoo.as_suite(found, name=name, file=file)
+    elif questions.is_questions(found):
+        found = questions.as_suite(found, name=name, file=file)
+    elif isinstance(found, list):
+        found = _from_lines(found, name)
+    return parse_suite(found, file=file)
+
+
+def structure_of(text: str, file: str = "") -> Any:
+    """Return the value of a YAML or JSON text; of JSON lines, the list of theirs. Raises InvalidSuite."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    try:
+        if len(lines) < 2 or not all(line.lstrip().startswith("{") for line in lines):
+            return read_structure(text)
+        rows = [_line(line, file, number) for number, line in enumerate(lines, 1)]
+        check_depth(rows)
+        return rows
+    except InvalidFile as error:
+        raise InvalidSuite(f"{file}: {error.message}" if file else error.message) from error
+
+
+def _line(line: str, file: str, number: int) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        problem = gettext("line {number} is not valid JSON.").format(number=number)
+        raise InvalidSuite(f"{file}: {problem}") from error
+
+
+def _from_lines(rows: list[Any], name: str) -> Mapping[str, Any]:
+    head = rows[0] if rows and isinstance(rows[0], Mapping) and "suite" in rows[0] else None
+    return {"suite": name, **(head or {}), "cases": rows[1:] if head else rows}

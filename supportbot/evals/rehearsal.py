@@ -1,0 +1,251 @@
+"""Runs a conversation through the assistant's real turns, without side effects.
+
+The conversation is never stored: its messages are rows in memory, so nothing of it reaches the log, the desk, mails,
+webhooks, the unanswered questions or the overview. Search, models, checks and look-ups are those of a real turn. A
+proposal is decided by the policy and then forgotten (`actions.services.preview`); a hand-over is noted and ends the
+conversation. Look-ups, and refusals by a policy, stand in the audit log under the name `evaluation`. Only the first
+route may answer: what a fallback says would be measured as the model's.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any, Final
+
+from actions.cards import card_of, reason_of
+from actions.errors import ActionError, ReadRefused
+from actions.principals import Principal, find_customer, principal_in_conversation
+from actions.registry import action_named
+from actions.services import preview
+from actions.states import State
+from supportbot.accounts.models import Customer, Workspace
+from supportbot.assistant.action_tools import look_up, outcome_of, result_of
+from supportbot.assistant.calls import Place, ToolResult
+from supportbot.assistant.checks.verdict import mean_support
+from supportbot.assistant.context import TurnContext, context_of
+from supportbot.assistant.delta_buffer import DeltaBuffer
+from supportbot.assistant.errors import ToolRefused
+from supportbot.assistant.texts import say
+from supportbot.assistant.tools import (
+    REQUEST_HUMAN,
+    WITHDRAW_CARDS,
+    Tools,
+    handed_over,
+    handoff_reason,
+    parse_arguments,
+)
+from supportbot.assistant.turn import Turn
+from supportbot.asyncdb import db
+from supportbot.chat.answers import Answer
+from supportbot.chat.models import Conversation, Message, Source
+from supportbot.chat.turns import Claim
+from supportbot.evals.outcomes import CallEnd, MadeCall, Reply
+from supportbot.evals.planting import Plant
+from supportbot.ids import uuid7
+from supportbot.language.sentences import marked_sources
+from supportbot.llm.types import ModelRequest, ToolCall
+
+ACTOR: Final = "evaluation"  # in the audit log
+_SOURCES: Final = {"customer": Source.CUSTOMER, "assistant": Source.ASSISTANT}
+
+
+class Rehearsal:
+    """A conversation in memory. `say` one message after the other; not for use by several tasks at once."""
+
+    def __init__(self, workspace: Workspace, customer: Customer, locale: str, plant: Plant | None = None) -> None:
+        self.plant = plant or Plant()
+        self.conversation = Conversation(id=uuid7(), workspace=workspace, customer=customer, locale=locale)
+        self.messages: list[Message] = []
+        self.calls: list[MadeCall] = []
+        self.has_card = False  # one waits for the customer's confirmation
+        self.is_handed_over = False
+
+    @property
+    def principal(self) -> Principal:
+        customer = self.conversation.customer
+        return replace(principal_in_conversation(customer, locale=self.conversation.locale), agent=ACTOR)
+
+    def remember(self, said: Sequence[tuple[str, str]]) -> None:
+        """Begin with what customer and assistant said before."""
+        for speaker, text in said:
+            self._add(_SOURCES[speaker], text)
+
+    async def say(self, text: str) -> Reply:
+        """Return the assistant's answer to a message. Raises LlmError if no answer could be made."""
+        began, self.calls = time.perf_counter(), []
+        asked = self._add(Source.CUSTOMER, text)
+        turn = _Turn(self, asked)
+        answer = await turn.rehearse()
+        written = self._add(Source.ASSISTANT, answer.text)
+        written.by, written.is_abstention = answer.by, answer.is_abstention
+        took_ms = round((time.perf_counter() - began) * 1000, 1)
+        return _reply(text, answer, turn, tuple(self.calls), took_ms)
+
+    def context(self, asked: Message, claim: Claim) -> TurnContext:
+        before = [message for message in self.messages if message.seq < asked.seq]
+        context = context_of(self.conversation, before, [asked], turn_id=claim.turn_id, also=self.plant.passages)
+        if not self.has_card:
+            return context
+        request = context.request
+        return replace(context, request=replace(request, tools=(*request.tools, WITHDRAW_CARDS)))
+
+    def _add(self, source: Source, text: str) -> Message:
+        seq = len(self.messages) + 1
+        self.messages.append(Message(conversation=self.conversation, seq=seq, source=source, text=text))
+        return self.messages[-1]
+
+
+def rehearsal_for(workspace: Workspace, customer_id: str, *, locale: str = "", plant: Plant | None = None) -> Rehearsal:
+    """Return a new conversation of the merchant's customer, or of a visitor if the id is empty; nobody is stored.
+
+    Raises NotFound for an id that nobody has, MerchantUnavailable.
+    """
+    customer = find_customer(customer_id) if customer_id else Customer(workspace=workspace)
+    return Rehearsal(workspace, customer, locale or customer.locale or workspace.locale, plant)
+
+
+class _Turn(Turn):
+    """A turn whose answer is returned instead of stored or streamed."""
+
+    def __init__(self, rehearsal: Rehearsal, asked: Message) -> None:
+        conversation = rehearsal.conversation
+        claim = Claim(
+            uuid7(), rehearsal.conversation.workspace_pk, conversation.pk, uuid7(), 1, ACTOR, asked.seq - 1, asked.seq,
+            conversation.locale,
+        )  # fmt: skip
+        super().__init__(claim)
+        self._deltas = _Unheard(claim)
+        self._rehearsal = rehearsal
+        self._asked = asked
+        self._external_ids: dict[str, str] = {}
+
+    async def rehearse(self) -> Answer:
+        return await self._compose()
+
+    @property
+    def query(self) -> str:
+        return self._trace.query if self._trace else ""
+
+    @property
+    def passages(self) -> tuple[dict[str, Any], ...]:
+        found = self._trace.passages if self._trace else ()
+        return tuple({**asdict(one), "external_id": self._external_ids.get(one.article, "")} for one in found)
+
+    @property
+    def support(self) -> float | None:
+        """The mean of the checks' scores for the shown sentences."""
+        score = mean_support(self._draft.sentences)
+        return None if score is None else round(score, 3)
+
+    @property
+    def unmarked(self) -> int:
+        """The number of shown claims whose source the model did not name."""
+        shown = (one for one in self._draft.sentences if one.cited and not one.withheld)
+        return sum(not marked_sources(one.raw) for one in shown)
+
+    async def _context(self) -> TurnContext:
+        context = await db(self._rehearsal.context, self._asked, self.claim)
+        self._external_ids = {str(one.article_id): one.external_id for one in context.passages}
+        return context
+
+    def _tools(self, request: ModelRequest) -> Tools:
+        return _Tools(request, self._rehearsal)
+
+    def _may_fall_back(self) -> bool:
+        return False
+
+    async def _raise_attempt(self) -> None:
+        self.claim = replace(self.claim, attempt=self.claim.attempt + 1)
+
+
+class _Unheard(DeltaBuffer):
+    """Keeps what was written and sends nothing."""
+
+    def status(self, words: str) -> None:
+        """Nobody is waiting."""
+
+    def _publish(self, index: int, text: str, *, offset: int) -> None:
+        """Nobody is listening."""
+
+
+class _Tools(Tools):
+    """Decides on each call as a real turn does, notes it, and carries out nothing but look-ups."""
+
+    def __init__(self, request: ModelRequest, rehearsal: Rehearsal) -> None:
+        super().__init__(request.tools)
+        self._rehearsal = rehearsal
+
+    def _carry_out(self, call: ToolCall, place: Place) -> ToolResult:
+        if call.name == REQUEST_HUMAN.name:
+            handoff_reason(call)
+            self._rehearsal.is_handed_over = True
+            self._note(call, "handed_over")
+            return handed_over(place.language)
+        if call.name == WITHDRAW_CARDS.name:
+            self._rehearsal.has_card = False
+            self._note(call, "withdrawn")
+            closing = say("withdrawn", place.language)
+            return ToolResult(closing, closing=closing)
+        return result_of(lambda: self._act(call, place), place.language)
+
+    def _act(self, call: ToolCall, place: Place) -> ToolResult:
+        principal = replace(self._rehearsal.principal, locale=place.language)
+        try:
+            if action_named(call.name).is_read:
+                found = self._rehearsal.plant.into(look_up(principal, call, place))
+                self._note(call, "answered", words=found.summary)
+                return found
+            return self._propose(principal, call, place)
+        except ActionError as error:
+            self._note(call, "refused" if isinstance(error, ReadRefused) else "rejected", error.code, error.message)
+            raise
+
+    def _propose(self, principal: Principal, call: ToolCall, place: Place) -> ToolResult:
+        shown = preview(principal, call.name, call.arguments or "{}")
+        request, reason = shown.request, shown.decision.reason
+        if shown.decision.is_refusal:
+            request.state = State.REFUSED
+            request.reason_code = reason.code if reason else ""
+            request.reason_facts = dict(reason.facts) if reason else {}
+            told = reason_of(request)
+            self._note(call, "refused", request.reason_code, told["text"] if told else "", request.arguments)
+        else:
+            request.state = State.AWAITING_CONFIRMATION
+            self._rehearsal.has_card = True
+            words, approvals = card_of(request).summary, shown.decision.approvals
+            self._note(call, "proposed", words=words, arguments=request.arguments, approvals=approvals)
+        return outcome_of(request, place.language)
+
+    def _audit(self, refusal: ToolRefused, place: Place, *, tool: str = "") -> None:
+        """Note the refusal: it concerns no conversation of a customer's."""
+        self._rehearsal.calls.append(MadeCall(tool[:60], {}, "rejected", refusal.code, refusal.message))
+
+    def _note(
+        self,
+        call: ToolCall,
+        end: CallEnd,
+        reason: str = "",
+        words: str = "",
+        arguments: dict[str, Any] | None = None,
+        approvals: int = 0,
+    ) -> None:
+        given = parse_arguments(call.arguments) or {} if arguments is None else arguments
+        self._rehearsal.calls.append(MadeCall(call.name, given, end, reason, words, approvals))
+
+
+def _reply(said: str, answer: Answer, turn: _Turn, calls: tuple[MadeCall, ...], took_ms: float) -> Reply:
+    return Reply(
+        said=said,
+        text=answer.text,
+        citations=tuple(span.as_payload() for span in answer.citations),
+        passages=turn.passages,
+        withheld=tuple(asdict(one) for one in answer.withheld),
+        calls=calls,
+        query=turn.query,
+        by=answer.by,
+        is_abstention=answer.is_abstention,
+        is_confirmed=answer.is_confirmed,
+        support=turn.support,
+        took_ms=took_ms,
+        unmarked=turn.unmarked,
+    )

@@ -1,0 +1,43 @@
+"""The release that a run uses, and the live one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from django.utils.translation import gettext
+
+from supportbot.errors import NotFound
+from supportbot.evals.errors import ReleaseChangedMeanwhile
+from supportbot.releases.models import Release
+from supportbot.releases.selectors import live_release, release_with_id, using
+
+
+@contextmanager
+def under(release_id: UUID | None, digest: str) -> Iterator[None]:
+    """Answer with this release in this block.
+
+    Raises ReleaseChangedMeanwhile if its draft says something else by now, NoSuchRelease.
+    """
+    if release_id is None:
+        yield
+        return
+    release = release_with_id(release_id)
+    if release.digest != digest:
+        raise ReleaseChangedMeanwhile()
+    with using(release):
+        yield
+
+
+def release_to_play(release: Release | None) -> Release:
+    """Return the release that answers: the given one, or else the live one."""
+    return live_release() if release is None else release
+
+
+def release_numbered(number: str) -> Release:
+    """Return the release with this number. Raises NotFound."""
+    found: Release | None = None
+    if number.isdecimal():
+        found = Release.objects.filter(number=int(number[:9])).first()
+    if found is None:
+        raise NotFound(gettext("There is no release {name}.").format(name=number))
+    return found

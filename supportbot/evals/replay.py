@@ -1,0 +1,128 @@
+"""Shadow replay: what a release would have answered to the customers' questions of the last days, next to the live one.
+
+Both releases play each question as the first of a conversation with the same customer, without any effect
+(`rehearsal`). Differences are ranked by what they would mean for the customer.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from django.utils.timezone import now
+
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import current_workspace_id
+from supportbot.builtin.intents import courtesy
+from supportbot.chat.models import Audience, Message, Source
+from supportbot.evals.documents import Case, Step
+from supportbot.evals.outcomes import MadeCall, Played
+from supportbot.evals.playing import play
+from supportbot.language.figures import all_figures_in
+from supportbot.language.normalise import normalised
+from supportbot.language.sentences import unmarked
+from supportbot.llm import gateway
+from supportbot.llm.occasion import evaluating
+from supportbot.releases.models import Release
+from supportbot.releases.selectors import using
+
+MOST_CHARACTERS: Final = 2_000
+# What a difference means for the customer, the worst first.
+KINDS: Final = ("lost_answer", "action", "handed_over", "figures", "sources", "gained_answer", "words")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One question that the two releases answer differently; `kinds` are of `KINDS`, the worst first."""
+
+    question: str
+    kinds: tuple[str, ...]
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """`unplayed` questions could not be answered by one of the two."""
+
+    questions: int
+    unplayed: int
+    differences: tuple[Difference, ...]
+
+
+def replay(live: Release, candidate: Release, *, days: int, most: int) -> Replayed:
+    """Return how the candidate's answers differ from those of the live release. Raises Away if a model is away."""
+    cases = real_questions(days, most)
+    before, after = _played(live, cases), _played(candidate, cases)
+    pairs = list(zip(cases, before, after, strict=True))
+    played = [(case, one, other) for case, one, other in pairs if not (one.failure or other.failure)]
+    found = [
+        Difference(case.asks, kinds, _words(one), _words(other))
+        for case, one, other in played
+        if (kinds := kinds_of(one, other))
+    ]
+    ranked = sorted(found, key=lambda one: KINDS.index(one.kinds[0]))
+    return Replayed(len(cases), len(pairs) - len(played), tuple(ranked))
+
+
+def real_questions(days: int, most: int) -> list[Case]:
+    """Return the customers' first questions of the last days, each once, the newest first."""
+    asked = Message.objects.filter(
+        source=Source.CUSTOMER, audience=Audience.EVERYONE, courtesy="", created_at__gte=now() - timedelta(days=days)
+    )
+    first = asked.order_by("conversation_id", "seq").distinct("conversation_id")
+    rows = Message.objects.filter(pk__in=first.values("pk")).select_related("conversation__customer")
+    found: dict[tuple[str, str], Case] = {}
+    for row in rows.order_by("-created_at", "-pk").iterator(chunk_size=200):
+        if len(found) >= most:
+            break
+        text, customer = normalised(row.text)[:MOST_CHARACTERS].strip(), row.conversation.customer.external_id or ""
+        if text and not courtesy(text):
+            case = Case(str(row.pk), (Step(text),), customer=customer, locale=row.conversation.locale)
+            found.setdefault((text.casefold(), customer), case)
+    return list(found.values())
+
+
+def _played(release: Release, cases: Sequence[Case]) -> list[Played]:
+    workspace = Workspace.objects.get(pk=current_workspace_id())
+
+    async def play_all() -> list[Played]:
+        try:
+            return [(await play(workspace, case))[0] for case in cases]
+        finally:
+            await gateway.close()
+
+    with using(release), evaluating():
+        return asyncio.run(play_all())
+
+
+def kinds_of(before: Played, after: Played) -> tuple[str, ...]:
+    """Return in which ways two answers differ, the worst first; () if they are the same."""
+    one, other = before.last, after.last
+    differs = {
+        "lost_answer": other.is_abstention and not one.is_abstention,
+        "action": _acts(before.calls) != _acts(after.calls),
+        "handed_over": _hands_over(before.calls) != _hands_over(after.calls),
+        "figures": _figures(one.text) != _figures(other.text),
+        "sources": set(one.sources) != set(other.sources),
+        "gained_answer": one.is_abstention and not other.is_abstention,
+        "words": _words(before) != _words(after),
+    }
+    return tuple(kind for kind in KINDS if differs[kind])
+
+
+def _acts(calls: Sequence[MadeCall]) -> set[tuple[str, str, str, int]]:
+    return {(one.name, one.end, one.reason, one.approvals) for one in calls if one.end in ("proposed", "refused")}
+
+
+def _hands_over(calls: Sequence[MadeCall]) -> bool:
+    return any(one.end == "handed_over" for one in calls)
+
+
+def _figures(text: str) -> set[frozenset[tuple[str, str]]]:
+    return {frozenset((str(unit), str(value)) for unit, value in one.readings) for one in all_figures_in(text, "en")}
+
+
+def _words(played: Played) -> str:
+    return " ".join(unmarked(played.last.text).split())

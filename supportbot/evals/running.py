@@ -1,0 +1,179 @@
+"""Carries out runs: one worker at a time holds a run, under a lease that it keeps extending.
+
+Each try is stored once, when it is complete. So a worker that is killed costs only the tries it was at: the next one to
+take the run, after the lease, runs those that are not stored, and the result is the same. A run whose model is away is
+paused with its results, and goes on when it is told to.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+from typing import Final
+from uuid import UUID, uuid4
+
+from django.db import Error as AnyDatabaseError
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.db.models.functions import Now
+from django.utils.timezone import now
+
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import across_workspaces
+from supportbot.asyncdb import db
+from supportbot.errors import SupportBotError
+from supportbot.evals.documents import Case, parse_case
+from supportbot.evals.graders import grades_of
+from supportbot.evals.models import Result, Run
+from supportbot.evals.outcomes import Played
+from supportbot.evals.playing import Away, play
+from supportbot.evals.releases import under
+from supportbot.evals.reports import report_of
+from supportbot.evals.selectors import played_keys, tries_of
+from supportbot.evals.services import repeats_of
+from supportbot.llm import gateway
+from supportbot.llm.occasion import evaluating
+
+logger = logging.getLogger(__name__)
+LEASE: Final = timedelta(seconds=40)
+BEAT_SECONDS: Final = 8.0
+MOST_RUNS: Final = 2  # of the whole installation
+AT_ONCE: Final = 4  # cases: a model's server answers several, the built-in answerer gains nothing
+
+
+def due_runs() -> list[tuple[UUID, UUID]]:
+    """Return workspace and id of the runs to run now, the oldest first; few at once, for the worker's other tasks."""
+    with across_workspaces("evaluations that are due"):
+        played = Run.objects.filter(state=Run.State.RUNNING, lease_until__gt=now()).count()
+        waiting = Run.objects.filter(state__in=("waiting", "running"), lease_until__lte=now()).order_by("created_at")
+        return [
+            (workspace_id, pk)
+            for workspace_id, pk in waiting.values_list("workspace_id", "pk")[: max(0, MOST_RUNS - played)]
+        ]
+
+
+def play_run(run_id: UUID) -> None:
+    """Run the cases of a run that are left and finish it; does nothing if another worker holds it. Takes minutes."""
+    runner = f"eval-{uuid4().hex}"
+    free = Run.objects.filter(pk=run_id, state__in=("waiting", "running"), lease_until__lte=Now())
+    if not free.update(state=Run.State.RUNNING, runner=runner, lease_until=Now() + LEASE):
+        return
+    run = Run.objects.get(pk=run_id)
+    try:
+        with under(run.release_id, run.release_digest), evaluating():
+            asyncio.run(_Playing(run, runner).play())
+    except Away as away:
+        _pause(run, runner, away.code)
+    except SupportBotError as error:  # its release is gone, or says something else by now
+        _pause(run, runner, error.code)
+    except _Lost:
+        logger.info("evaluation run %s: cancelled, or taken by another worker", run.pk)
+    except AnyDatabaseError:  # the next worker goes on after the lease
+        raise
+    except Exception:
+        # The boundary of a run: otherwise it would be retried forever.
+        logger.exception("evaluation run %s failed", run.pk)
+        _pause(run, runner, "internal")
+    else:
+        _finish(run, runner)
+
+
+class _Lost(Exception):
+    """The run was cancelled, or another worker holds it."""
+
+
+class _Playing:
+    """The tries of one run that are left."""
+
+    def __init__(self, run: Run, runner: str) -> None:
+        self._run = run
+        self._runner = runner
+        self._workspace = Workspace.objects.get(pk=run.workspace_pk)
+        stored = played_keys(run.pk)
+        self._left = iter([one for one in _tries(run) if (one[0].key, one[1]) not in stored])
+
+    async def play(self) -> None:
+        """Run all of them. Raises Away, _Lost."""
+        players = [asyncio.create_task(self._play_next()) for _ in range(AT_ONCE)]
+        beating = asyncio.create_task(self._beat())
+        everything = asyncio.ensure_future(asyncio.gather(*players))
+        try:
+            await asyncio.wait((everything, beating), return_when=asyncio.FIRST_COMPLETED)
+            for ended in (everything, beating):
+                if ended.done():
+                    ended.result()
+        finally:
+            for task in (*players, beating):
+                task.cancel()
+            await asyncio.gather(*players, beating, return_exceptions=True)
+            await gateway.close()
+
+    async def _play_next(self) -> None:
+        for case, number in self._left:
+            played, customer_id = await play(self._workspace, case)
+            result = await asyncio.to_thread(_result, self._run, case, number, played, customer_id)
+            await db(_store, self._run, self._runner, result)
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            with suppress(AnyDatabaseError):
+                await db(_extend, self._run, self._runner)
+
+
+def _tries(run: Run) -> Iterator[tuple[Case, int]]:
+    """Yield each try, all first ones first: a run that is cancelled has then seen most cases."""
+    cases = [(parse_case(document), repeats_of(document, run.repeat)) for document in run.cases]
+    for number in range(1, max((times for _, times in cases), default=0) + 1):
+        yield from ((case, number) for case, times in cases if number <= times)
+
+
+def _result(run: Run, case: Case, number: int, played: Played, customer_id: UUID | None) -> Result:
+    grades, judged = grades_of(case, played), played.judgement
+    return Result(
+        run=run,
+        key=case.key,
+        number=number,
+        passed=all(grade.passed for grade in grades),
+        is_must=case.is_must,
+        is_deterministic=played.is_deterministic,
+        grades=[grade.as_json() for grade in grades],
+        played=played.as_json(),
+        judged_good=judged.is_good if judged else None,
+        judged_by=judged.by[:200] if judged else "",
+        customer_id=customer_id,
+        took_ms=round(sum(reply.took_ms for reply in played.replies)),
+    )
+
+
+def _held(run: Run, runner: str) -> QuerySet[Run]:
+    rows: QuerySet[Run] = Run.objects.filter(pk=run.pk, state=Run.State.RUNNING, runner=runner)
+    return rows
+
+
+@transaction.atomic
+def _store(run: Run, runner: str, result: Result) -> None:
+    """Store a try, and extend the lease. Raises _Lost."""
+    if not _held(run, runner).update(done=F("done") + 1, lease_until=Now() + LEASE):
+        raise _Lost()
+    result.save(force_insert=True)
+
+
+def _extend(run: Run, runner: str) -> None:
+    if not _held(run, runner).update(lease_until=Now() + LEASE):
+        raise _Lost()
+
+
+def _pause(run: Run, runner: str, code: str) -> None:
+    logger.warning("evaluation run %s is interrupted: %s", run.pk, code)
+    _held(run, runner).update(state=Run.State.PAUSED, problem=code[:40], runner="", lease_until=None)
+
+
+def _finish(run: Run, runner: str) -> None:
+    """Store the report of a run whose cases are all done."""
+    baseline = Run.objects.filter(pk=run.baseline_id).first() if run.baseline_id else None
+    report = report_of(tries_of(run), tries_of(baseline) if baseline else ())
+    _held(run, runner).update(
+        state=Run.State.DONE, report=report.as_json(), runner="", lease_until=None, finished_at=Now()
+    )

@@ -1,0 +1,107 @@
+"""Reads suites, runs and results."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext
+
+from supportbot.errors import NotFound
+from supportbot.evals import documents
+from supportbot.evals.errors import SuiteMissing
+from supportbot.evals.models import Case, Result, Run, Suite
+from supportbot.evals.reports import Tried
+from supportbot.releases.errors import GateMissing
+from supportbot.releases.models import Release
+from supportbot.releases.selectors import gates
+
+
+def suite_named(name: str) -> Suite:
+    """Return a suite of the workspace; raises SuiteMissing."""
+    found: Suite | None = Suite.objects.filter(name=name).first()
+    if found is None:
+        raise SuiteMissing(gettext("There is no suite called “{name}”.").format(name=name[:60]))
+    return found
+
+
+def document_of(suite: Suite) -> documents.Suite:
+    """Return a stored suite as its document."""
+    stored = Case.objects.filter(suite=suite).order_by("position", "id").values_list("document", flat=True)
+    cases = tuple(documents.parse_case(document) for document in stored)
+    return documents.Suite(suite.name, suite.title, cases, suite.about)
+
+
+def missing_suites(names: Sequence[str]) -> list[str]:
+    """Return those of these names that no suite of the workspace has. `RELEASES_MISSING_SUITES` names it."""
+    known = set(Suite.objects.filter(name__in=names).values_list("name", flat=True))
+    return [name for name in names if name not in known]
+
+
+def gate_cases() -> list[tuple[str, documents.Case]]:
+    """Return the cases of the gates, each with the name of its suite. Raises GateMissing."""
+    named = gates()
+    if missing := missing_suites(named):
+        problem = gettext("These gate suites do not exist: {names}. Choose the gates again.")
+        raise GateMissing(problem.format(names=", ".join(missing)))
+    known = {suite.name: suite for suite in Suite.objects.filter(name__in=named)}
+    return [(name, case) for name in named for case in document_of(known[name]).cases]
+
+
+def runs() -> QuerySet[Run]:
+    """Return the workspace's runs without the cases they hold, the newest first."""
+    rows: QuerySet[Run] = Run.objects.defer("cases").order_by("-created_at", "-id")
+    return rows
+
+
+def run_with_id(run_id: UUID) -> Run:
+    """Return a run of the workspace; raises NotFound."""
+    found: Run | None = Run.objects.filter(pk=run_id).first()
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def baseline_for(suite: Suite, release: Release) -> Run | None:
+    """Return the newest finished run of a suite on a release, with which others are compared."""
+    return runs().filter(suite=suite, release_id=release.pk, state=Run.State.DONE).first()
+
+
+def tries_of(run: Run) -> list[Tried]:
+    """Return what became of each case of a run, in the order of its cases; unplayed ones have no tries."""
+    found: dict[str, list[Result]] = defaultdict(list)
+    fields = (
+        "key",
+        "passed",
+        "is_must",
+        "is_deterministic",
+        "took_ms",
+        "played__cost",
+        "played__currency",
+        "played__signals",
+    )
+    for row in Result.objects.filter(run=run).order_by("number").values_list(*fields, named=True):
+        found[row.key].append(row)
+    return [_tried(document, found[key]) for document in run.cases for key in (str(document["id"]),)]
+
+
+def _tried(document: dict[str, object], rows: list[Result]) -> Tried:
+    return Tried(
+        key=str(document["id"]),
+        passes=sum(row.passed for row in rows),
+        tries=len(rows),
+        is_must=bool(document.get("must")),
+        is_deterministic=bool(rows) and all(row.is_deterministic for row in rows),
+        document=document,
+        took_ms=tuple(row.took_ms for row in rows),
+        cost=sum((Decimal(row.played__cost) for row in rows if row.played__cost), Decimal(0)),  # type: ignore[attr-defined]  # named rows
+        signals=Counter(name for row in rows for name in row.played__signals or ()),  # type: ignore[attr-defined]
+        currency=next((row.played__currency for row in rows if row.played__currency), ""),  # type: ignore[attr-defined]
+    )
+
+
+def played_keys(run_id: UUID) -> set[tuple[str, int]]:
+    """Return which tries of a run are stored already."""
+    rows: Iterable[tuple[str, int]] = Result.objects.filter(run_id=run_id).values_list("key", "number")
+    return set(rows)

@@ -1,0 +1,75 @@
+"""Serializers of the evaluations API. They parse and render; the services check and save."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from supportbot.evals.documents import MAX_REPEAT
+from supportbot.evals.labels import agreement_in
+from supportbot.evals.models import Result, Run, Suite
+from supportbot.evals.wording import reasons
+from supportbot.web import ClosedSerializerMixin, WholeNumberField, example
+
+
+class SuiteSerializer(serializers.ModelSerializer[Suite]):
+    """`cases` is their number."""
+
+    cases = serializers.IntegerField(source="count", read_only=True)
+
+    class Meta:
+        model = Suite
+        fields = ["id", "name", "title", "about", "cases", "created_at", "updated_at"]
+
+
+@example(suite="demo", repeat=3)
+class RunInput(ClosedSerializerMixin, serializers.Serializer[Any]):
+    suite = serializers.RegexField(r"^[a-z0-9][a-z0-9_-]{0,59}$", help_text="The name of a suite.")
+    repeat = WholeNumberField(min_value=1, max_value=MAX_REPEAT, default=1, help_text="How often each case is run.")
+    release = WholeNumberField(
+        min_value=1,
+        max_value=999_999_999,
+        required=False,
+        help_text="The release that answers; by default the live one.",
+    )
+
+
+class RunSerializer(serializers.ModelSerializer[Run]):
+    """`report` is there once a run is done: shares with intervals, failed cases, regressions, cost."""
+
+    suite = serializers.CharField(source="suite_name", read_only=True)
+    release = serializers.IntegerField(source="release_number", read_only=True, allow_null=True)
+    baseline = serializers.UUIDField(source="baseline_id", read_only=True, allow_null=True)
+    judge = serializers.SerializerMethodField(
+        help_text="How the judging model's verdicts agree with people's labels; null if nothing was judged."
+    )
+
+    class Meta:
+        model = Run
+        fields = [
+            "id", "suite", "state", "problem", "release", "baseline", "repeat", "total", "done", "report", "judge",
+            "created_at", "finished_at",
+        ]  # fmt: skip
+
+    @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
+    def get_judge(self, run: Run) -> dict[str, Any] | None:
+        agreement = agreement_in(run)
+        return agreement.as_json() if agreement else None
+
+
+class ResultSerializer(serializers.ModelSerializer[Result]):
+    """One try of a case. `played` holds the conversation, its passages, calls and cost."""
+
+    case = serializers.CharField(source="key", read_only=True)
+    reasons = serializers.SerializerMethodField(help_text="Why it failed, a sentence for each expectation.")
+
+    class Meta:
+        model = Result
+        fields = [
+            "id", "case", "number", "passed", "is_must", "is_deterministic", "reasons", "grades", "judged_good",
+            "took_ms", "played", "created_at",
+        ]  # fmt: skip
+
+    @extend_schema_field({"type": "array", "items": {"type": "string"}})
+    def get_reasons(self, result: Result) -> list[str]:
+        return reasons(result.grades)

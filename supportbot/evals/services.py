@@ -1,0 +1,130 @@
+"""Changes suites and runs. `running` carries runs out."""
+
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.timezone import now
+
+from supportbot.accounts.models import User
+from supportbot.accounts.scope import across_workspaces
+from supportbot.evals import documents
+from supportbot.evals.errors import LabelInvalid, RunEnded
+from supportbot.evals.models import OPEN_STATES, Case, Label, Result, Run, Suite
+from supportbot.evals.releases import release_to_play
+from supportbot.evals.selectors import baseline_for, document_of, run_with_id
+from supportbot.releases.models import Release
+
+KEPT_FOR: Final = timedelta(days=180)
+_NOTE: Final = 500
+
+
+@transaction.atomic
+def save_suite(document: documents.Suite) -> Suite:
+    """Create or replace the suite with this name."""
+    suite, _ = Suite.objects.get_or_create(name=document.name, defaults={"title": document.title})
+    suite = Suite.objects.select_for_update(no_key=True).get(pk=suite.pk)
+    suite.title, suite.about, suite.updated_at = document.title[:200], document.about, now()
+    suite.save(update_fields=["title", "about", "updated_at"])
+    Case.objects.filter(suite=suite).delete()
+    Case.objects.bulk_create(_case_row(suite, place, case) for place, case in enumerate(document.cases, 1))
+    return suite
+
+
+@transaction.atomic
+def save_case(suite_id: UUID, document: documents.Case, *, replacing: str = "") -> Case:
+    """Add a case to a suite, or replace the one with the key `replacing`; a taken key gets a number."""
+    suite = Suite.objects.select_for_update(no_key=True).get(pk=suite_id)
+    others = Case.objects.filter(suite=suite).exclude(key=replacing)
+    taken = set(others.values_list("key", flat=True))
+    free = (key for number in range(1, len(taken) + 2) if (key := _numbered(document.key, number)) not in taken)
+    known = Case.objects.filter(suite=suite, key=replacing).first() if replacing else None
+    last = Case.objects.filter(suite=suite).order_by("-position").values_list("position", flat=True).first() or 0
+    case = documents.parse_case({**documents.case_document(document), "id": next(free)})
+    made = _case_row(suite, known.position if known else last + 1, case)
+    if known:
+        known.delete()
+    made.save(force_insert=True)
+    Suite.objects.filter(pk=suite.pk).update(updated_at=now())
+    return made
+
+
+def _numbered(key: str, number: int) -> str:
+    return key if number == 1 else f"{key[:75]}-{number}"
+
+
+def _case_row(suite: Suite, position: int, case: documents.Case) -> Case:
+    document = documents.case_document(case)
+    return Case(suite=suite, key=case.key, position=position, document=document, is_must=case.is_must)
+
+
+def start_run(
+    suite: Suite,
+    *,
+    repeat: int = 1,
+    release: Release | None = None,
+    baseline: Run | None = None,
+    person: User | None = None,
+) -> Run:
+    """Start a run; a worker carries it out. `repeat` holds for the cases that name no number of their own.
+
+    Without a `release`, the live one answers. Without a `baseline`, the run is compared with the newest one of the live
+    release.
+    """
+    answering = release_to_play(release)
+    cases = [documents.case_document(case) for case in document_of(suite).cases]
+    return Run.objects.create(
+        suite=suite,
+        suite_name=suite.name,
+        cases=cases,
+        repeat=repeat,
+        release_id=answering.pk,
+        release_number=answering.number,
+        release_digest=answering.digest,
+        baseline=baseline or baseline_for(suite, release_to_play(None)),
+        total=sum(repeats_of(case, repeat) for case in cases),
+        lease_until=now(),
+        started_by=person,
+    )
+
+
+def repeats_of(document: dict[str, Any], repeat: int) -> int:
+    """Return how often a case is run."""
+    return int(document.get("repeat", repeat))
+
+
+def cancel_run(run_id: UUID) -> None:
+    """End a run; its results so far stay. Raises NotFound, RunEnded."""
+    run_with_id(run_id)
+    ended = Run.objects.filter(pk=run_id, state__in=OPEN_STATES)
+    if not ended.update(state=Run.State.CANCELLED, runner="", lease_until=None, finished_at=now()):
+        raise RunEnded()
+
+
+def resume_run(run_id: UUID) -> None:
+    """Let a worker go on with a run that was interrupted. Raises NotFound, RunEnded."""
+    run_with_id(run_id)
+    paused = Run.objects.filter(pk=run_id, state=Run.State.PAUSED)
+    if not paused.update(state=Run.State.WAITING, problem="", lease_until=now()):
+        raise RunEnded()
+
+
+def label_result(result: Result, verdict: str, *, note: str = "", person: User) -> Label:
+    """Store what a person says about a judged result; a second time replaces it. Raises LabelInvalid."""
+    if verdict not in Label.Verdict.values:
+        raise LabelInvalid()
+    said = {"verdict": verdict, "note": note.strip()[:_NOTE], "created_at": now()}
+    label, _ = Label.objects.update_or_create(result=result, person=person, defaults=said)
+    return label
+
+
+def purge_runs() -> None:
+    """Delete the runs of all workspaces that ended long ago."""
+    with across_workspaces("old evaluations"):
+        Run.objects.filter(finished_at__lt=now() - KEPT_FOR).delete()
+
+
+def forget_customer(customer_id: UUID) -> None:
+    """Delete the results that may hold a customer's data."""
+    Result.objects.filter(customer_id=customer_id).delete()

@@ -1,0 +1,53 @@
+"""The Celery tasks of evaluations, on the queue `evaluations`. All are safe to run twice and concurrently.
+
+`start_due` is the sweep and the only starter: what a lost message or a dead worker left is found by its next tick.
+"""
+
+from uuid import UUID
+
+from celery import current_app, shared_task
+
+from supportbot.accounts.scope import workspace_scope
+from supportbot.evals import running, services
+from supportbot.evals.articles import checks, drafts
+
+PLAY = "supportbot.evals.tasks.play"
+CHECK = "supportbot.evals.tasks.check_articles"
+TRY = "supportbot.evals.tasks.check_draft"
+MESSAGE_LIFE_SECONDS = 30
+
+
+@shared_task
+def start_due() -> None:
+    """Have a worker carry out each run and each check of articles that no worker holds."""
+    due = [(PLAY, *ids) for ids in running.due_runs()] + [(CHECK, *ids) for ids in checks.due_checks()]
+    due += [(TRY, *ids) for ids in drafts.due_drafts()]
+    for name, workspace_id, row_id in due:
+        current_app.send_task(
+            name, args=(str(workspace_id), str(row_id)), retry=False, ignore_result=True, expires=MESSAGE_LIFE_SECONDS
+        )
+
+
+@shared_task(name=PLAY)
+def play(workspace_id: str, run_id: str) -> None:
+    with workspace_scope(UUID(workspace_id)):
+        running.play_run(UUID(run_id))
+
+
+@shared_task(name=CHECK)
+def check_articles(workspace_id: str, check_id: str) -> None:
+    with workspace_scope(UUID(workspace_id)):
+        checks.play_check(UUID(check_id))
+
+
+@shared_task(name=TRY)
+def check_draft(workspace_id: str, check_id: str) -> None:
+    with workspace_scope(UUID(workspace_id)):
+        drafts.play_draft(UUID(check_id))
+
+
+@shared_task
+def purge() -> None:
+    services.purge_runs()
+    checks.purge_checks()
+    drafts.purge_drafts()

@@ -1,0 +1,89 @@
+"""Readers of the values in a suite's document: each returns the value or raises InvalidSuite with its place. Pure."""
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any, Final
+
+from django.utils.translation import gettext
+
+from kb.documents import check_storable
+from kb.errors import InvalidDocument
+from supportbot.evals.errors import InvalidSuite
+
+MAX_TEXT: Final = 4_000
+MAX_TAGS: Final = 20
+MAX_TAG: Final = 80
+
+
+def check_storable_values(value: Any, where: str) -> None:
+    """Raise InvalidSuite for what the database cannot hold: NUL, half a character, a number that is none."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Mapping):
+            waiting += [*one.keys(), *one.values()]
+        elif isinstance(one, list):
+            waiting += one
+        elif isinstance(one, float) and not isfinite(one):
+            raise InvalidSuite(placed(where, gettext("`{key}` must be text.").format(key=one)))
+        elif isinstance(one, str):
+            try:
+                check_storable("text", one)
+            except InvalidDocument as error:
+                raise InvalidSuite(placed(where, error.message)) from error
+
+
+def mapping_of(value: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidSuite(placed(where, gettext("a mapping of keys to values is required here.")))
+    return value
+
+
+def only(found: Mapping[str, Any], known: frozenset[str], where: str) -> None:
+    for name in found:
+        if name not in known:
+            raise InvalidSuite(placed(where, gettext("unknown key `{key}`.").format(key=str(name)[:60])))
+
+
+def text_of(found: Mapping[str, Any], name: str, where: str, *, needed: bool = False) -> str:
+    value = found.get(name, "")
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        value = None if value is not None else ""
+    text = "" if value is None else str(value).strip()
+    if value is None or len(text) > MAX_TEXT or (needed and not text):
+        raise InvalidSuite(placed(where, gettext("`{key}` must be text.").format(key=name)))
+    return text
+
+
+def flag_of(found: Mapping[str, Any], name: str, where: str) -> bool:
+    value = found.get(name, False)
+    if not isinstance(value, bool):
+        raise InvalidSuite(placed(where, gettext("`{key}` must be true or false.").format(key=name)))
+    return value
+
+
+def number_of(found: Mapping[str, Any], name: str, where: str, *, most: int, default: int) -> int:
+    value = found.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        problem = gettext("`{key}` must be a whole number from 1 to {most}.").format(key=name, most=most)
+        raise InvalidSuite(placed(where, problem))
+    return value
+
+
+def texts_of(value: Any, name: str, where: str) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(one, str) and len(one) <= MAX_TAG for one in value[:MAX_TAGS]):
+        raise InvalidSuite(placed(where, gettext("`{key}` must be a list of texts.").format(key=name)))
+    if len(value) > MAX_TAGS:
+        raise InvalidSuite(
+            placed(where, gettext("use a text or a list of at most {most} texts.").format(most=MAX_TAGS))
+        )
+    return value
+
+
+def at(file: str, number: int) -> str:
+    return placed(file, gettext("case {key}").format(key=number))
+
+
+def placed(*places: str) -> str:
+    """Return where something is, from the outside in: "demo.yaml: case returns: expect: figures"."""
+    return ": ".join(place for place in places if place)

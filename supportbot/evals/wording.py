@@ -1,0 +1,63 @@
+"""Grades and reports in words, in the reader's language."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from django.utils.translation import gettext, gettext_noop, ngettext
+
+from supportbot.evals.graders import Grade, grade_from
+from supportbot.evals.reports import Report
+
+SIGNAL_WORDS: Final = {
+    "withheld": gettext_noop("The checks withhold sentences in more answers than before."),
+    "unmarked": gettext_noop("The model names the sources of its claims in fewer answers than before."),
+}
+
+
+def why(grade: Grade) -> str:
+    """Return why an expectation failed: its name, and what differs."""
+    place = gettext("step {number}").format(number=grade.step) + ", " if grade.step else ""
+    return f"{place}{grade.grader}: {_difference(grade)}"
+
+
+def _difference(grade: Grade) -> str:
+    if grade.missing:
+        return gettext("missing {texts}").format(texts=_quoted(grade.missing))
+    if grade.found:
+        return gettext("must not say {texts}").format(texts=_quoted(grade.found))
+    return gettext("expected {wanted}, got {got}").format(wanted=grade.wanted, got=grade.got or "–")
+
+
+def _quoted(texts: Iterable[str]) -> str:
+    return ", ".join(f"“{text}”" for text in texts)
+
+
+def reasons(stored: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return why a try failed, from its stored grades; [] if it passed."""
+    return [why(grade) for grade in map(grade_from, stored) if not grade.passed]
+
+
+def summary(report: Report) -> str:
+    """Return how many cases passed, with the interval of the share."""
+    share = round(100 * report.passed / report.cases) if report.cases else 0
+    words = ngettext(
+        "{passed} of {cases} case passed ({share}%, 95% confidence interval {low}% to {high}%).",
+        "{passed} of {cases} cases passed ({share}%, 95% confidence interval {low}% to {high}%).",
+        report.cases,
+    )
+    low, high = (round(100 * edge) for edge in report.interval)
+    return words.format(passed=report.passed, cases=report.cases, share=share, low=low, high=high)
+
+
+def verdict(report: Report) -> list[str]:
+    """Return what makes a run bad, a line each; [] for a good one."""
+    lines = []
+    if report.failed_must:
+        lines.append(gettext("Failed although they must pass: {cases}.").format(cases=", ".join(report.failed_must)))
+    if report.regressions:
+        lines.append(gettext("Passed before but fail now: {cases}.").format(cases=", ".join(report.regressions)))
+    if report.is_worse:
+        lost = round(-100 * report.difference)
+        words = gettext("Worse than before: {lost} points fewer passes in {cases} sampled cases (p = {p}).")
+        lines.append(words.format(lost=lost, cases=report.sampled, p=f"{report.worse_p:.3f}"))
+    return lines + [gettext(SIGNAL_WORDS[name]) for name in report.signals]

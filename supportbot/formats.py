@@ -1,0 +1,136 @@
+"""Numbers, dates and lists as a reader writes them, from the locale data of Babel.
+
+A locale Babel does not know gets its base language, otherwise English. The first use of a locale reads its data, which
+takes a few milliseconds.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from functools import lru_cache
+from typing import Final, Literal
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_skeleton, format_time, get_day_names
+from babel.lists import format_list
+from babel.numbers import NumberPattern, format_decimal, get_currency_symbol, parse_pattern
+
+_FALLBACK: Final = "en"
+# Where the data of a language without a region are another region's than its texts.
+_REGIONS: Final = {"pt": "pt_PT"}
+# The separators of the locale's own digits. Babel leaves the digits themselves as they are: see `_in_own_digits`.
+_SEPARATORS: Final = "default"
+# The digit zero of CLDR's numbering systems that are some locale's usual one; the others follow it.
+_ZEROS: Final = {"arab": "٠", "arabext": "۰", "beng": "০", "deva": "०", "mymr": "၀"}
+
+
+@lru_cache(maxsize=1024)  # locales come from outside
+def babel_locale(locale: str) -> Locale:
+    """Return the locale data for a tag such as `de-AT`."""
+    tag = _REGIONS.get(locale, locale.replace("-", "_"))
+    for known in (tag, tag.split("_")[0]):
+        try:
+            return Locale.parse(known)
+        except (UnknownLocaleError, ValueError, TypeError):
+            continue
+    return Locale.parse(_FALLBACK)
+
+
+def format_number(number: int | Decimal, locale: str) -> str:
+    data = babel_locale(locale)
+    return _in_own_digits(format_decimal(number, locale=data, numbering_system=_SEPARATORS), data)
+
+
+def format_currency(amount: Decimal, currency: str, decimals: int, locale: str) -> str:
+    """Return an amount with its currency's sign and this many decimals, such as "€69.00" or "69,00 €"."""
+    data = babel_locale(locale)
+    is_code = get_currency_symbol(currency, data)[-1].isalpha()
+    text: str = _currency_pattern(str(data), decimals, is_code).apply(
+        amount, data, currency=currency, currency_digits=False, numbering_system=_SEPARATORS
+    )
+    return _in_own_digits(text, data)
+
+
+@lru_cache(maxsize=1024)
+def _currency_pattern(locale: str, decimals: int, is_code: bool) -> NumberPattern:
+    pattern = Locale.parse(locale).currency_formats["standard"].pattern
+    if is_code:
+        pattern = pattern.replace("¤#", "¤\N{NO-BREAK SPACE}#")  # CLDR's currencySpacing, which Babel leaves out
+    fraction = f".{'0' * decimals}" if decimals else ""
+    return parse_pattern(pattern.replace(".00", fraction))
+
+
+def format_day(day: date, locale: str, form: Literal["medium", "long"] = "long") -> str:
+    """Return a day with its year, such as "4 March 2026"."""
+    data = _international(locale)
+    return _in_own_digits(format_date(day, form, locale=data), data)
+
+
+def format_day_of_year(iso: str, locale: str) -> str:
+    """Return a day such as `2026-03-04` without its year, as people say it of a parcel: "4 March".
+
+    A text that is not a day stays as it is.
+    """
+    try:
+        day = date.fromisoformat(iso)
+    except ValueError:
+        return iso
+    data = _international(locale)
+    return _in_own_digits(format_skeleton("MMMMd", day, locale=data), data)
+
+
+def format_moment(moment: datetime, locale: str) -> str:
+    """Return a day with the time of day, such as "4 Mar 2026 10:05", in the time zone of the moment."""
+    data = _international(locale)
+    text = f"{format_date(moment, 'medium', locale=data)} {format_time(moment, 'HH:mm', locale=data)}"
+    return _in_own_digits(text, data)
+
+
+def format_time_of_day(moment: time, locale: str) -> str:
+    """Return a time such as "09:00"."""
+    data = _international(locale)
+    return _in_own_digits(format_time(moment, "HH:mm", locale=data), data)
+
+
+def format_weekdays(days: Sequence[int], locale: str) -> str:
+    """Return days of the week, Monday is 0: "Monday–Friday" for a row of them, otherwise a list."""
+    data = _international(locale)
+    names = get_day_names("wide", "stand-alone", locale=data)
+    shown = [names[day] for day in days]
+    is_row = len(days) > 2 and list(days) == list(range(days[0], days[-1] + 1))
+    return f"{shown[0]}–{shown[-1]}" if is_row else format_list(shown, locale=data)
+
+
+def format_choice(items: Sequence[str], locale: str) -> str:
+    """Return items as a question lists them: "a, b or c"."""
+    return format_list(items, style="or", locale=_international(locale))
+
+
+def country_name(code: str, locale: str) -> str:
+    """Return a country by name, such as "Germany" for `DE`; a code that Babel does not know stays as it is."""
+    name: str = babel_locale(locale).territories.get(code, code)
+    return name
+
+
+def language_name(code: str, locale: str) -> str:
+    """Return a language by name, such as "German" for `de`; "" for a code that Babel does not know."""
+    name: str = babel_locale(locale).languages.get(code, "")
+    return name
+
+
+def text_direction(locale: str) -> str:
+    """Return `rtl` for a language that is written from right to left, otherwise `ltr`."""
+    direction: str = babel_locale(locale).text_direction
+    return direction
+
+
+def _in_own_digits(text: str, data: Locale) -> str:
+    """Return a text in the digits of a locale: in Egypt ٣, in Morocco 3."""
+    zero = _ZEROS.get(data.default_numbering_system)
+    return text.translate({ord("0") + n: ord(zero) + n for n in range(10)}) if zero else text
+
+
+def _international(locale: str) -> Locale:
+    """Return the world's English for English without a region, which Babel takes for that of the United States."""
+    data = babel_locale(locale)
+    return Locale("en", "001") if str(data) == "en" else data

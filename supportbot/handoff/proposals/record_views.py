@@ -1,0 +1,91 @@
+"""The page on which an agent sends a card of a record, or a receipt: look up, see it, send."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext
+from django.views.decorators.http import require_http_methods
+
+from actions.spec import ReadAction
+from supportbot.accounts.models import User
+from supportbot.accounts.principals import Staff
+from supportbot.errors import FieldErrors, NotAllowed, NotFound, SupportBotError
+from supportbot.handoff.desk.decorators import agent_required, render_page
+from supportbot.handoff.models import Ticket
+from supportbot.handoff.proposals.records import (
+    found_records,
+    look_up_named,
+    look_ups,
+    receipts_of,
+    send_receipt,
+    send_record,
+)
+from supportbot.handoff.proposals.services import ORDER, form_fields, has_order
+from supportbot.handoff.tickets.access import ticket_for, user_of
+from supportbot.team_formats import active_language
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@agent_required
+def records(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
+    """Show what a look-up finds; a button sends one card, or a receipt, and returns to the ticket."""
+    ticket, person = ticket_for(staff, ticket_id), user_of(staff)
+    context: dict[str, Any] = {"ticket": ticket, "conversation": ticket.conversation}
+    try:
+        if not staff.may("conversations:write"):
+            raise NotAllowed()
+        if request.method == "POST":
+            if _is_sent(request, ticket, person):
+                return redirect("desk-ticket", ticket.pk)
+            context["problem"] = gettext("This has changed since you saw it. Nothing was sent; look at it again.")
+    except NotFound:
+        raise
+    except SupportBotError as error:
+        context["problem"] = error.message
+    context |= _shown(request.GET, ticket, person)
+    return render_page(request, staff, "desk/records.html", context, status=409 if "problem" in context else 200)
+
+
+def _is_sent(request: HttpRequest, ticket: Ticket, person: User) -> bool:
+    told = request.POST
+    if "receipt" in told:
+        send_receipt(ticket, person, _key(told["receipt"]), client_id=told.get("client_id", ""))
+        return True
+    action = look_up_named(ticket, person, told.get("look_up", ""))
+    return send_record(ticket, person, action, told, seen=told.get("seen", ""), client_id=told.get("client_id", ""))
+
+
+def _key(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise NotFound() from error
+
+
+def _shown(asked: Mapping[str, str], ticket: Ticket, person: User) -> dict[str, Any]:
+    offered = look_ups(ticket, person)
+    action = next((one for one in offered if one.name == asked.get("look_up")), offered[0] if offered else None)
+    language = active_language()
+    context: dict[str, Any] = {
+        "look_ups": [{"name": one.name, "title": one.title_in(language)} for one in offered],
+        "receipts": [{"request": one, "title": title, "key": uuid4()} for one, title in receipts_of(ticket, person)],
+        "order": asked.get(ORDER, ""),
+    }
+    return {**context, **_found(asked, ticket, person, action)} if action else context
+
+
+def _found(asked: Mapping[str, str], ticket: Ticket, person: User, action: ReadAction) -> dict[str, Any]:
+    """Return what a look-up finds with what was typed; without what it needs, only its form."""
+    wrong: FieldErrors = {}
+    context: dict[str, Any] = {"chosen": action.name, "asks_for_order": has_order(action), "cards": None}
+    if "look_up" in asked or not action.arguments.required:
+        try:
+            found = found_records(ticket, person, action, asked)
+            context["cards"] = [{"card": one.record, "seen": one.seen, "key": uuid4()} for one in found]
+        except SupportBotError as error:
+            wrong, context["not_found"] = error.fields, error.message
+    context["fields"] = form_fields(action, asked, wrong)
+    return context

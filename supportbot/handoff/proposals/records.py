@@ -1,0 +1,108 @@
+"""Cards of the customer's records and receipts that an agent sends into the chat.
+
+What is sent is looked up again by the server: nothing of a card comes from the form.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from actions import schema
+from actions.canonical import canonical
+from actions.cards import title_of_request
+from actions.models import ActionRequest
+from actions.receipts import receipt_block
+from actions.registry import all_actions
+from actions.selectors import enabled_actions
+from actions.services import run_read
+from actions.spec import CARDS, ReadAction
+from actions.states import State
+from supportbot.accounts.models import User
+from supportbot.chat.language import customer_language
+from supportbot.chat.services import add_agent_message
+from supportbot.errors import NotFound
+from supportbot.handoff.errors import ActionNotOffered, NotTicketOwner
+from supportbot.handoff.models import Ticket
+from supportbot.handoff.proposals.services import arguments_json, owns, principal_for
+from supportbot.team_formats import active_language
+
+MAX_RECEIPTS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRecord:
+    """A record as its card shows it. `seen` names exactly this card."""
+
+    record: Mapping[str, Any]
+    seen: str
+
+
+def look_ups(ticket: Ticket, person: User) -> list[ReadAction]:
+    """Return the look-ups that find cards for the ticket's customer; none unless this agent owns it."""
+    if not owns(ticket, person) or ticket.conversation.customer.is_anonymous:
+        return []
+    offered = enabled_actions()
+    return [
+        action
+        for action in all_actions().values()
+        if isinstance(action, ReadAction) and action.has_cards and action.name in offered and _fits_a_form(action)
+    ]
+
+
+def _fits_a_form(action: ReadAction) -> bool:
+    return not any(isinstance(field, schema.Listing) for field in action.arguments.required.values())
+
+
+def look_up_named(ticket: Ticket, person: User, name: str) -> ReadAction:
+    """Return a look-up; raises NotTicketOwner, or ActionNotOffered if it cannot be used here."""
+    if not owns(ticket, person):
+        raise NotTicketOwner()
+    found = next((one for one in look_ups(ticket, person) if one.name == name), None)
+    if found is None:
+        raise ActionNotOffered()
+    return found
+
+
+def found_records(ticket: Ticket, person: User, action: ReadAction, typed: Mapping[str, str]) -> list[FoundRecord]:
+    """Return the cards that a look-up finds, in the customer's language. Raises InvalidArguments, ReadRefused or
+    MerchantUnavailable."""
+    principal = principal_for(ticket, person, locale=customer_language(ticket.conversation))
+    found = run_read(principal, action.name, arguments_json(action, typed), conversation_id=ticket.conversation_id)
+    return [FoundRecord(record, hashlib.sha256(canonical(record)).hexdigest()) for record in found.get(CARDS, ())]
+
+
+def send_record(
+    ticket: Ticket, person: User, action: ReadAction, typed: Mapping[str, str], *, seen: str, client_id: str
+) -> bool:
+    """Send a card as it was seen; return false if no record looks like that any more. Raises what `found_records` and
+    `add_agent_message` raise."""
+    found = next((one for one in found_records(ticket, person, action, typed) if one.seen == seen), None)
+    if found is None:
+        return False
+    _send(ticket, person, str(found.record["title"]), {"type": "card", "record": dict(found.record)}, client_id)
+    return True
+
+
+def receipts_of(ticket: Ticket, person: User) -> Sequence[tuple[ActionRequest, str]]:
+    """Return the customer's newest requests that have a receipt, each with its title."""
+    if not owns(ticket, person):
+        return []
+    done = ActionRequest.objects.filter(
+        customer_id=ticket.conversation.customer_id, state__in=[State.SUCCEEDED, State.UNKNOWN]
+    )
+    return [(one, title_of_request(one, active_language())) for one in done.order_by("-id")[:MAX_RECEIPTS]]
+
+
+def send_receipt(ticket: Ticket, person: User, request_id: UUID, *, client_id: str) -> None:
+    """Send the receipt of one of the customer's requests. Raises NotFound, and what `add_agent_message` raises."""
+    own = ActionRequest.objects.filter(pk=request_id, customer_id=ticket.conversation.customer_id).first()
+    block = receipt_block(own) if own else None
+    if block is None:
+        raise NotFound()
+    _send(ticket, person, block["title"], block, client_id)
+
+
+def _send(ticket: Ticket, person: User, text: str, block: Mapping[str, Any], client_id: str) -> None:
+    add_agent_message(ticket.conversation_id, text=text, author=person, client_id=client_id, blocks=[block])

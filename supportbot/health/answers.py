@@ -1,0 +1,150 @@
+"""What a probe gets, by role and address. Values in, values out, so that a page and a small server answer alike.
+
+| address | says |
+|---|---|
+| `/livez` | the process is not stuck; nothing outside it is looked at |
+| `/readyz` | it can do its own work, and should get some |
+| `/healthz` | all parts of the installation work (web processes only) |
+| `/metrics` | Prometheus' text format |
+
+Details and metrics reveal too much to strangers: they need METRICS_TOKEN, unless the instance listens on loopback only,
+is not public, and the request came directly from this machine and names it by a loopback address. The last rule is
+about browsers: the page of another site can reach this port under a name of its own, and must not read the answer.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hmac import compare_digest
+from typing import Final
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from supportbot.health.checks import CHECKS, outcomes, parked_announcements
+from supportbot.health.gauges import gauges
+from supportbot.installation.plan import is_loopback
+from supportbot.observing.series import BUILD
+from supportbot.version import VERSION
+
+BUILD.labels(VERSION).set(1)
+
+# Headers that proxies add, including those of large providers: such a request is not from this machine.
+FORWARDED: Final = ("x-forwarded", "forwarded", "x-real-ip", "via", "cf-connecting-ip", "true-client-ip")
+TEXT: Final = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True)
+class Role:
+    """Which checks decide whether a process lives, and whether it is ready. All of them: the whole installation.
+
+    One that `counts` tells what waits in the database, beside its own series.
+    """
+
+    live: tuple[str, ...]
+    ready: tuple[str, ...]
+    healthy: tuple[str, ...] = ()
+    counts: bool = True
+
+
+# A web process without a worker still answers customers, so it stays ready; only its health tells.
+WEB: Final = Role((), ("database", "migrations", "runner"), tuple(name for name in CHECKS if name != "loop"))
+WORKER: Final = Role(("loop",), ("database", "migrations", "broker"))
+BEAT: Final = Role(("loop",), ("broker",), counts=False)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request for one of the addresses; the names of its headers are in lower case."""
+
+    path: str
+    client: str
+    listens_on: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: bytes
+    content_type: str = TEXT
+
+
+def answer(asked: Asked, role: Role) -> Answer | None:
+    """Return the answer, None if this role does not know the address."""
+    match asked.path:
+        case "/livez":
+            return _alive(outcomes(role.live))
+        case "/readyz":
+            return _verdict("ready", outcomes(role.ready), asked)
+        case "/healthz" if role.healthy:
+            return _health(outcomes(role.healthy), asked)
+        case "/metrics":
+            return _metrics(asked, role)
+    return None
+
+
+def _alive(found: dict[str, str]) -> Answer:
+    wrong = [f"{name}: {outcome}\n" for name, outcome in found.items() if outcome != "ok"]
+    return Answer(503, "".join(wrong).encode()) if wrong else Answer(200, b"ok\n")
+
+
+def _health(found: dict[str, str], asked: Asked) -> Answer:
+    # Parked announcements make nothing unhealthy: no restart and no other process would do better.
+    parked = parked_announcements() if found["database"] == found["migrations"] == "ok" else None
+    return _verdict("healthy", found, asked, parked_announcements=parked)
+
+
+def _verdict(name: str, found: dict[str, str], asked: Asked, **more: object) -> Answer:
+    is_well = all(outcome == "ok" for outcome in found.values())
+    body: dict[str, object] = {name: is_well}
+    if _may_see_details(asked):
+        body |= {"checks": found, **more}
+    return Answer(200 if is_well else 503, json.dumps(body).encode(), "application/json")
+
+
+def _metrics(asked: Asked, role: Role) -> Answer:
+    if not _may_see_details(asked):
+        return Answer(403, b"The metrics token is required.\n")
+    counted = CollectorRegistry()
+    if role.counts:
+        counted.register(gauges)
+    return Answer(200, generate_latest(_of_processes()) + generate_latest(counted), CONTENT_TYPE_LATEST)
+
+
+def _of_processes() -> CollectorRegistry:
+    """Return what this process has counted, or the sum of all that share its port."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return REGISTRY
+    shared = CollectorRegistry()
+    MultiProcessCollector(shared)  # type: ignore[no-untyped-call]  # registers itself
+    return shared
+
+
+def _may_see_details(asked: Asked) -> bool:
+    if settings.METRICS_TOKEN:
+        return _shows_token(asked) or _is_private(asked)
+    return _is_private(asked)
+
+
+def _is_private(asked: Asked) -> bool:
+    was_forwarded = any(name.startswith(FORWARDED) for name in asked.headers)
+    is_here = is_loopback(asked.listens_on) and not settings.PUBLIC_URL and is_loopback(asked.client)
+    return is_here and not was_forwarded and _names_this_machine(asked.headers.get("host", ""))
+
+
+def _names_this_machine(host: str) -> bool:
+    try:
+        return is_loopback(urlsplit(f"//{host}").hostname or "")
+    except ValueError:  # a bracket without its other half
+        return False
+
+
+def _shows_token(asked: Asked) -> bool:
+    scheme, _, token = asked.headers.get("authorization", "").partition(" ")
+    # As bytes: compare_digest accepts only ASCII strings.
+    is_same = compare_digest(token.encode("utf-8", "surrogatepass"), settings.METRICS_TOKEN.encode())
+    return scheme.lower() == "bearer" and is_same

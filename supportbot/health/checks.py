@@ -1,0 +1,127 @@
+"""The checks, by name. Each returns "ok" or what is wrong; exceptions from the servers are named by their type."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from functools import cache as kept
+from typing import Final
+
+from asgiref.sync import async_to_sync
+from celery import current_app
+from channels.layers import BaseChannelLayer, get_channel_layer
+from django.core.cache import cache
+from django.db import Error as AnyDatabaseError
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+from kombu.exceptions import OperationalError
+
+from kb.errors import EmbeddingUnavailable
+from kb.models import Recipe
+from kb.ports import embedder
+from supportbot.chat.layer import LAYER_ERRORS, PATIENCE_SECONDS
+from supportbot.health import loop
+from supportbot.outbox.services import parked
+from supportbot.outbox.tasks import HEARTBEAT_KEY
+
+HEARTBEAT_MAX_AGE_SECONDS = 45
+
+AWAY: Final = (AnyDatabaseError, OperationalError, EmbeddingUnavailable, *LAYER_ERRORS)  # these are the cache's too
+
+
+def outcomes(names: Iterable[str]) -> dict[str, str]:
+    """Return what each of these checks says: "ok", or what is wrong."""
+    return {name: _outcome(CHECKS[name]) for name in names}
+
+
+def parked_announcements() -> int | None:
+    """Return how many announcements wait for an operator, None if the database cannot say."""
+    try:
+        return parked().count()
+    except AnyDatabaseError:
+        return None
+
+
+def _outcome(check: Callable[[], str]) -> str:
+    try:
+        return check()
+    except AWAY as error:
+        return type(error).__name__
+
+
+def _database() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('transaction_read_only')")
+        return "read-only" if cursor.fetchone() == ("on",) else "ok"
+
+
+def _vector_extension() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_extension WHERE extname = 'vector'")
+        return "ok" if cursor.fetchone() else "missing"
+
+
+def _migrations() -> str:
+    """A newer schema is fine: while an installation is upgraded, processes of the former version go on."""
+    applied = set(MigrationRecorder.Migration.objects.values_list("app", "name"))
+    return "ok" if _migrations_of_this_version() <= applied else "behind"
+
+
+@kept
+def _migrations_of_this_version() -> frozenset[tuple[str, str]]:
+    return frozenset(MigrationLoader(None, ignore_no_migrations=True).disk_migrations)
+
+
+def _layer() -> str:
+    layer = get_channel_layer()
+    assert layer is not None  # settings always name one
+    async_to_sync(_knock)(layer)
+    return "ok"
+
+
+async def _knock(layer: BaseChannelLayer) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await layer.send("readyz", {"type": "probe"})
+
+
+def _broker() -> str:
+    with current_app.connection_for_write() as broker:
+        broker.ensure_connection(max_retries=1, timeout=2)
+    return "ok"
+
+
+def _worker() -> str:
+    seen = cache.get(HEARTBEAT_KEY)
+    return "ok" if seen and time.time() - seen < HEARTBEAT_MAX_AGE_SECONDS else "no heartbeat"
+
+
+def _recipe() -> str:
+    """The vectors stored are those the set embedder makes; without a recipe nothing has been imported yet."""
+    active = Recipe.objects.filter(is_active=True).first()
+    return "ok" if active is None or active.name == embedder().recipe.name else "kb_reindex is due"
+
+
+def _runner() -> str:
+    from supportbot.assistant.runner import runner  # only web processes have one, and it takes long to load
+
+    return "stopped" if runner.has_died else "ok"
+
+
+def _loop() -> str:
+    """A loop that stands still waits for the broker or is stuck for good: a restart only cures the latter."""
+    if not loop.stands_still():
+        return "ok"
+    return "stuck" if _outcome(_broker) == "ok" else "ok"
+
+
+CHECKS: dict[str, Callable[[], str]] = {
+    "database": _database,
+    "vector": _vector_extension,
+    "migrations": _migrations,
+    "layer": _layer,
+    "broker": _broker,
+    "worker": _worker,
+    "recipe": _recipe,
+    "runner": _runner,
+    "loop": _loop,
+}

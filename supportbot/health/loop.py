@@ -1,0 +1,19 @@
+"""Whether the main loop of a worker or of the beat still turns: it ticks here, and a probe looks at the last tick."""
+
+import time
+from typing import Final
+
+# Longer than the longest pause between two attempts to reach the broker.
+PATIENCE_SECONDS: Final = 120.0
+
+_last_tick: float | None = None
+
+
+def tick() -> None:
+    global _last_tick
+    _last_tick = time.monotonic()
+
+
+def stands_still() -> bool:
+    """True if there was a tick, and none for two minutes."""
+    return _last_tick is not None and time.monotonic() - _last_tick > PATIENCE_SECONDS

@@ -1,0 +1,76 @@
+"""The probes of a process that serves no pages: a worker or the beat."""
+
+import logging
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from django.conf import settings
+from django.db import connections
+
+from supportbot.health.answers import BEAT, TEXT, WORKER, Answer, Asked, Role, answer
+
+logger = logging.getLogger(__name__)
+
+LAST_PORT = 65535
+SECONDS_TO_ASK = 5.0  # then a connection that says nothing is closed
+
+
+class ProbeServer:
+    """Answers in threads of its own, so that a stuck main loop can still be asked."""
+
+    def __init__(self, role: Role, *, host: str, port: int) -> None:
+        self.role, self.host, self.port = role, host, port
+        self._server: ThreadingHTTPServer | None = None
+
+    def start(self) -> None:
+        """Listen from now on. A port that is not free is reported: the process does its work without probes."""
+        try:
+            self._server = _Server((self.host, self.port), _handler(self.role, self.host))
+        except (OSError, OverflowError) as error:
+            logger.warning("no probes and no metrics: %s:%s cannot be used (%s)", self.host, self.port, error)
+            return
+        self.port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, name="probes", daemon=True).start()
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+
+
+def start_probes(name: str) -> None:
+    """Answer the probes of this process, named `worker` or `beat`, if its port is set."""
+    role, port = {"worker": (WORKER, settings.WORKER_PROBE_PORT), "beat": (BEAT, settings.BEAT_PROBE_PORT)}[name]
+    if 0 < port <= LAST_PORT:
+        ProbeServer(role, host=settings.PROBE_HOST, port=port).start()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+
+def _handler(role: Role, host: str) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        timeout = SECONDS_TO_ASK
+
+        def do_GET(self) -> None:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            asked = Asked(self.path.partition("?")[0], self.client_address[0], host, headers)
+            try:
+                told = answer(asked, role) or Answer(404, b"There is nothing here.\n", TEXT)
+            finally:
+                connections.close_all()  # this thread ends
+            self.send_response(told.status)
+            self.send_header("Content-Type", told.content_type)
+            self.send_header("Content-Length", str(len(told.body)))
+            self.end_headers()
+            self.wfile.write(told.body)
+
+        def log_message(self, *line: Any) -> None:
+            """Log nothing: probes come every few seconds."""
+
+        def version_string(self) -> str:
+            return "supportbot"
+
+    return Handler

@@ -1,0 +1,89 @@
+"""REST view of the outcomes of conversations, for spreadsheets and other programs."""
+
+from datetime import date, datetime, time
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+from django.db.models import QuerySet
+from django.urls import path
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.permissions import needs
+from supportbot.accounts.principals import Staff
+from supportbot.accounts.views import ScopedAPIView
+from supportbot.chat.models import Conversation
+from supportbot.errors import InvalidInput
+from supportbot.insights.export import row_of
+from supportbot.insights.selectors import outcomes
+from supportbot.insights.serializers import OutcomeSerializer
+from supportbot.web import NewestFirstPagination, id_of
+
+_WHEN = "A day in the workspace's time zone, or a moment with its offset."
+
+
+class OutcomeList(ScopedAPIView, ListAPIView[Conversation]):
+    """What became of conversations, one a row, newest first."""
+
+    permission_classes = [needs("conversations:read")]
+    serializer_class = OutcomeSerializer
+    pagination_class = NewestFirstPagination
+    filters = frozenset({"since", "until", "channel"})
+
+    @extend_schema(
+        operation_id="outcomes_list",
+        parameters=[
+            OpenApiParameter("since", str, description=f"Begun from here on. {_WHEN}"),
+            OpenApiParameter("until", str, description=f"Begun before, and as it stood then. {_WHEN}"),
+            OpenApiParameter("channel", str, description="Only of this channel (UUID)."),
+        ],
+        responses=OutcomeSerializer(many=True),
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """List what became of conversations in which something was asked. A page may hold fewer rows than its limit."""
+        caller = cast(Staff, request.auth)
+        zone = ZoneInfo(Workspace.objects.get(pk=caller.workspace_id).timezone)
+        with timezone.override(zone):
+            page = cast("list[Conversation]", self.paginate_queryset(self.get_queryset()))
+            shown = Conversation.objects.filter(pk__in=[one.pk for one in page]).order_by("-pk")
+            found = outcomes(shown, self._moment("until") or timezone.now())
+            rows = [row_of(one, sees_cost=caller.may("costs:read")) for one in found]
+        return self.get_paginated_response(OutcomeSerializer(rows, many=True).data)
+
+    def get_queryset(self) -> QuerySet[Conversation]:
+        if getattr(self, "swagger_fake_view", False):
+            return Conversation.objects.none()
+        rows = Conversation.objects.all()
+        since, until = self._moment("since"), self._moment("until")
+        if since is not None:
+            rows = rows.filter(created_at__gte=since)
+        if until is not None:
+            rows = rows.filter(created_at__lt=until)
+        if "channel" in self.request.query_params:
+            rows = rows.filter(channel_id=id_of("channel", self.request.query_params["channel"]))
+        return rows
+
+    def _moment(self, name: str) -> datetime | None:
+        asked = self.request.query_params.get(name)
+        return None if asked is None else _moment_of(name, asked)
+
+
+def _moment_of(name: str, asked: str) -> datetime:
+    """Return a day's midnight in the active time zone, or a moment; raises InvalidInput for anything else."""
+    try:
+        found: date | datetime | None = parse_date(asked) or parse_datetime(asked)
+    except ValueError:
+        found = None
+    if isinstance(found, datetime) and found.tzinfo is not None:
+        return found
+    if found is None or isinstance(found, datetime):
+        raise InvalidInput(fields={name: ["Give a day such as 2026-11-28, or a moment with its offset from UTC."]})
+    return datetime.combine(found, time.min, tzinfo=timezone.get_current_timezone())
+
+
+urls = [path("outcomes", OutcomeList.as_view())]

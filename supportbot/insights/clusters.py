@@ -1,0 +1,82 @@
+"""Findings of one kind, grouped by what was asked: first by its letters, then by its meaning."""
+
+import logging
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from kb.errors import EmbeddingUnavailable
+from kb.ports import embedder
+from supportbot.insights.findings import Finding
+
+logger = logging.getLogger(__name__)
+ALIKE: Final = 0.94  # cosine of two questions: paraphrases are above, questions of one subject below
+MOST_EMBEDDED: Final = 150  # the rest is grouped by its letters alone
+_NO_LETTERS: Final = re.compile(r"[\W\d_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Findings that ask the same, newest first."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def newest(self) -> Finding:
+        return self.findings[0]
+
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """The different wordings, newest first."""
+        return tuple(dict.fromkeys(one.question for one in self.findings))
+
+    @property
+    def replies(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(reply for one in self.findings for reply in one.replies))
+
+
+def clusters(found: Sequence[Finding]) -> list[Cluster]:
+    """Return the groups, largest first, then newest; without the embedder, those of equal letters."""
+    groups = _groups(found)
+    try:
+        groups = _by_meaning(groups[:MOST_EMBEDDED]) + groups[MOST_EMBEDDED:]
+    except EmbeddingUnavailable:
+        logger.warning("findings are grouped by their letters alone: the embedder is away")
+    return _sorted(groups)
+
+
+def alike_in_letters(found: Sequence[Finding]) -> list[Cluster]:
+    """Return the groups of equal letters, which takes no embedder."""
+    return _sorted(_groups(found))
+
+
+def _groups(found: Sequence[Finding]) -> list[list[Finding]]:
+    by_letters: defaultdict[str, list[Finding]] = defaultdict(list)
+    for one in found:
+        by_letters[_NO_LETTERS.sub(" ", one.question).strip().casefold()].append(one)
+    return sorted(by_letters.values(), key=len, reverse=True)
+
+
+def _sorted(groups: Sequence[list[Finding]]) -> list[Cluster]:
+    made = [Cluster(tuple(sorted(group, key=lambda one: one.at, reverse=True))) for group in groups]
+    return sorted(made, key=lambda one: (-len(one.findings), -one.newest.at.timestamp()))
+
+
+def _by_meaning(groups: Sequence[list[Finding]]) -> list[list[Finding]]:
+    """Join each group to the most similar larger one before it, if that is alike."""
+    joined: list[list[Finding]] = []
+    vectors = np.empty((0, 0), dtype=np.float32)
+    for group in groups:
+        vector = np.asarray(embedder().query(group[0].question), dtype=np.float32)
+        vector /= max(float(np.linalg.norm(vector)), 1e-9)
+        likeness = vectors @ vector if joined else np.empty(0)
+        if joined and likeness.max() >= ALIKE:
+            joined[int(likeness.argmax())] += group
+        else:
+            joined.append(list(group))
+            vectors = np.vstack([vectors, vector]) if vectors.size else vector[np.newaxis]
+    return joined

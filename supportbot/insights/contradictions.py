@@ -1,0 +1,97 @@
+"""Live articles that contradict each other: two sentences about the same thing with different figures."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import NAMESPACE_OID, UUID, uuid5
+
+from kb.models import Article, Audience, State
+from supportbot.insights.models import Handled
+from supportbot.language.detection import base_language
+from supportbot.language.figures import Figure, figures_in, without_figures
+from supportbot.language.sentences import sentences_of
+from supportbot.language.words import content_stems
+
+KIND: Final = "contradicting"
+MOST_ARTICLES: Final = 400
+MOST: Final = 50
+ALIKE: Final = 0.6  # of the stems of both sentences, figures left out
+LEAST_STEMS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A sentence of a live article with figures, and what it is about."""
+
+    article: UUID
+    title: str
+    text: str
+    stems: frozenset[str]
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Two sentences that cannot both be true; `subject` identifies the pair until one of them changes."""
+
+    subject: UUID
+    one: Statement
+    other: Statement
+
+
+def contradictions() -> list[Contradiction]:
+    """Return pairs of sentences of different live articles that nobody has dismissed, the most alike first."""
+    handled = set(Handled.objects.filter(kind=KIND).values_list("subject", flat=True))
+    rows = Article.objects.filter(state=State.LIVE).exclude(audience=Audience.INTERNAL)
+    by_language: defaultdict[str, list[Statement]] = defaultdict(list)
+    for article in rows.select_related("live_revision").order_by("pk")[:MOST_ARTICLES]:
+        by_language[base_language(article.locale)] += _statements(article)
+    found = [pair for statements in by_language.values() for pair in pairs(statements)]
+    return [pair for pair in found if pair.subject not in handled][:MOST]
+
+
+def _statements(article: Article) -> Iterator[Statement]:
+    live, language = article.live_revision, base_language(article.locale)
+    for sentence in sentences_of(live.body) if live else ():
+        text = " ".join(sentence.split())
+        if figures := figures_in(text):
+            stems = frozenset(content_stems(without_figures(text), language))
+            if len(stems) >= LEAST_STEMS:
+                yield Statement(article.pk, live.title if live else "", text, stems, figures)
+
+
+def pairs(statements: Sequence[Statement]) -> Iterator[Contradiction]:
+    """Yield the pairs of different articles that say nearly the same with other figures of the same unit."""
+    by_stem: defaultdict[str, list[int]] = defaultdict(list)
+    for place, one in enumerate(statements):
+        near = {other for stem in one.stems for other in by_stem[stem]}
+        for other in sorted(near):
+            if is_contradiction(statements[other], one):
+                key = "\0".join(sorted((statements[other].text, one.text)))
+                yield Contradiction(uuid5(NAMESPACE_OID, key), statements[other], one)
+        for stem in one.stems:
+            by_stem[stem].append(place)
+
+
+def is_contradiction(one: Statement, other: Statement) -> bool:
+    """Return whether two statements of different articles agree in their words and disagree in a figure."""
+    if one.article == other.article:
+        return False
+    shared = len(one.stems & other.stems) / len(one.stems | other.stems)
+    return shared >= ALIKE and differs(one.figures, other.figures)
+
+
+def differs(ours: Sequence[Figure], theirs: Sequence[Figure]) -> bool:
+    """Return whether a figure of each side has a unit in common with one of the other, but no equal there."""
+    lost, new = without(ours, theirs), without(theirs, ours)
+    return any(_units(one) & _units(other) for one in lost for other in new)
+
+
+def without(figures: Sequence[Figure], others: Sequence[Figure]) -> list[Figure]:
+    """Return the figures that no other equals."""
+    return [one for one in figures if not any(one.readings & other.readings for other in others)]
+
+
+def _units(figure: Figure) -> set[str]:
+    return {unit for unit, _ in figure.readings if unit}

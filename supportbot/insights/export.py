@@ -1,0 +1,57 @@
+"""The export: one row for each conversation, from which every figure of the console can be recomputed."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from supportbot.insights.selectors import ConversationOutcome
+
+COLUMNS: Final = (
+    "conversation",
+    "customer",
+    "began_at",
+    "day",
+    "hour",
+    "channel",
+    "channel_name",
+    "language",
+    "ending",
+    "came_back",
+    "reopened",
+    "first_response_seconds",
+    "resolution_seconds",
+    "waits_seconds",
+    "agent",
+    "agent_name",
+    "assistant_scores",
+    "person_scores",
+    "costs",
+)
+
+
+def row_of(one: ConversationOutcome, *, sees_cost: bool) -> Mapping[str, Any]:
+    """Return a conversation's row by the names of `COLUMNS`; day and hour are in the workspace's time zone."""
+    outcome = one.outcome
+    waits = (request.waited for request in outcome.requests)
+    costs = {currency: f"{spent:f}" for currency, spent in sorted(outcome.costs.items())}
+    values = (
+        str(one.conversation),
+        str(one.customer),
+        one.began_at.isoformat(),
+        one.began_at.date().isoformat(),
+        one.began_at.hour,
+        str(one.channel) if one.channel else None,
+        one.channel_name,
+        one.language,
+        str(outcome.ending),
+        outcome.is_recontact,
+        outcome.is_reopened,
+        outcome.first_response_seconds,
+        outcome.resolution_seconds,
+        [wait.total_seconds() for wait in waits if wait is not None],
+        str(outcome.agent) if outcome.agent else None,
+        outcome.agent_name,
+        [score.score for score in outcome.scores if score.agent is None],
+        [score.score for score in outcome.scores if score.agent is not None],
+        costs if sees_cost else None,
+    )
+    return dict(zip(COLUMNS, values, strict=True))

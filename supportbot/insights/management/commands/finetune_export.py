@@ -1,0 +1,32 @@
+"""`manage.py finetune_export DIR`: approved conversations as masked chat JSON lines, with a data card."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils.timezone import now
+from django.utils.translation import gettext, gettext_noop
+
+from supportbot.accounts.commands import WorkspaceCommand, days
+from supportbot.accounts.models import Workspace
+from supportbot.insights.finetune import write_examples
+
+
+class Command(WorkspaceCommand):
+    help = gettext_noop("Write approved conversations as chat JSON lines, masked, with a data card, for fine-tuning.")
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("folder", type=Path, metavar="DIR", help=gettext("a new or empty folder"))
+        parser.add_argument(
+            "--days",
+            type=days,
+            default=365,
+            metavar="N",
+            help=gettext("days to look back, including today (default: 365)"),
+        )
+
+    def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
+        since = now() - timedelta(days=options["days"])
+        return {"folder": str(options["folder"]), **write_examples(options["folder"], workspace, since=since)}

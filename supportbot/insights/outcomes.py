@@ -1,0 +1,233 @@
+"""What became of a conversation, decided from what was said, by whom and when. Pure.
+
+A conversation counts once its customer has asked something; a courtesy asks nothing. It has one ending, the first whose
+condition holds: a conversation that went badly is never counted as solved.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from supportbot.chat.models import Source
+from supportbot.handoff.models import OPEN, Requester, State
+
+CAME_BACK_WITHIN: Final = timedelta(days=7)
+REOPENED_AFTER: Final = timedelta(days=1)
+HAPPY, UNHAPPY = 4, 2  # of five: scores from here up, and from here down
+THANKS: Final = "thanks"
+
+
+class Ending(StrEnum):
+    """In the order of the charts; `ending_of` has the conditions."""
+
+    CONFIRMED = "confirmed"
+    SILENT = "silent"
+    PERSON = "person"
+    WAITING = "waiting"
+    REOPENED = "reopened"
+    RECONTACT = "recontact"
+    ABANDONED = "abandoned"
+
+
+ALONE: Final = (Ending.CONFIRMED, Ending.SILENT)  # solved by the assistant
+NOT_SOLVED: Final = (Ending.REOPENED, Ending.RECONTACT, Ending.ABANDONED)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One public message of a customer, the assistant or an agent."""
+
+    seq: int
+    source: str
+    at: datetime
+    courtesy: str = ""
+    is_abstention: bool = False
+    author: UUID | None = None
+    author_name: str = ""
+    message_id: UUID | None = None
+
+    @property
+    def asks(self) -> bool:
+        return self.source == Source.CUSTOMER and not self.courtesy
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRequest:
+    """One request for a person; `joined_at` is when the first agent came."""
+
+    requested_at: datetime
+    state: str
+    by: str
+    joined_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def waited(self) -> timedelta | None:
+        """How long the customer waited; None if no agent came, or if an agent reopened the conversation."""
+        return None if self.joined_at is None or self.by == Requester.AGENT else self.joined_at - self.requested_at
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A customer's score of one answer, or of the conversation (no `message_id`)."""
+
+    score: int
+    message_id: UUID | None = None
+    agent: UUID | None = None  # whose work was rated; None for the assistant
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a conversation: its messages and requests in their order."""
+
+    said: Sequence[Said]
+    requests: Sequence[PersonRequest] = ()
+    scores: Sequence[Score] = ()
+    has_failed: bool = False  # the last turn
+    asked_again_at: Sequence[datetime] = ()  # when the same customer began other conversations that asked something
+    first_words_at: Sequence[datetime] = ()  # when the model began its answers, in their order
+    costs: Mapping[str, Decimal] = field(default_factory=dict)  # by currency
+
+    @property
+    def questions(self) -> list[Said]:
+        return [one for one in self.said if one.asks]
+
+    @property
+    def helpers(self) -> list[Said]:
+        return [one for one in self.said if one.source == Source.AGENT]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One conversation as figures count it. Times are seconds from the first question."""
+
+    ending: Ending
+    asked_at: datetime
+    is_recontact: bool
+    is_reopened: bool
+    first_response_seconds: float | None
+    resolution_seconds: float | None
+    agent: UUID | None  # who wrote last
+    agent_name: str
+    scores: tuple[Score, ...]
+    requests: tuple[PersonRequest, ...]
+    costs: Mapping[str, Decimal]
+
+
+def outcome_of(facts: Facts) -> Outcome | None:
+    """Return what became of a conversation; None if nothing was asked in it."""
+    questions, helpers = facts.questions, facts.helpers
+    if not questions:
+        return None
+    asked_at, ending = questions[0].at, ending_of(facts)
+    last = helpers[-1] if helpers else None
+    return Outcome(
+        ending=ending,
+        asked_at=asked_at,
+        is_recontact=has_come_back(facts),
+        is_reopened=was_reopened(facts),
+        first_response_seconds=_seconds(asked_at, _first_word(facts, asked_at)),
+        resolution_seconds=_seconds(asked_at, _resolved_at(facts, ending)),
+        agent=last.author if last else None,
+        agent_name=last.author_name if last else "",
+        scores=tuple(_attributed(score, facts) for score in facts.scores),
+        requests=tuple(facts.requests),
+        costs=facts.costs,
+    )
+
+
+def ending_of(facts: Facts) -> Ending:
+    """Return how a conversation ended. docs/console.md has the same conditions in words."""
+    if _is_waiting(facts):
+        return Ending.WAITING
+    if facts.helpers:
+        return Ending.PERSON
+    if _was_abandoned(facts):
+        return Ending.ABANDONED
+    if has_come_back(facts):
+        return Ending.RECONTACT
+    if was_reopened(facts):
+        return Ending.REOPENED
+    return Ending.CONFIRMED if _is_confirmed(facts) else Ending.SILENT
+
+
+def has_come_back(facts: Facts) -> bool:
+    """Return whether the customer asked in another conversation within a week of the last question."""
+    asked = facts.questions
+    return any(asked[-1].at < at <= asked[-1].at + CAME_BACK_WITHIN for at in facts.asked_again_at) if asked else False
+
+
+def was_reopened(facts: Facts) -> bool:
+    """Return whether the customer asked again in the conversation after it was resolved or quiet for a day."""
+    resolved = [one.ended_at for one in facts.requests if one.state == State.RESOLVED and one.ended_at is not None]
+    for before, one in zip(facts.said, facts.said[1:], strict=False):
+        if one.asks and (one.at - before.at >= REOPENED_AFTER or any(before.at <= at < one.at for at in resolved)):
+            return True
+    return False
+
+
+def _is_waiting(facts: Facts) -> bool:
+    """A person was requested and has written nothing since."""
+    last = facts.requests[-1] if facts.requests else None
+    if last is None or last.state not in OPEN:
+        return False
+    return last.by != Requester.AGENT and not any(one.at >= last.requested_at for one in facts.helpers)
+
+
+def _was_abandoned(facts: Facts) -> bool:
+    """No agent came, the last question has no answer, or the customer was unhappy."""
+    nobody_came = any(one.state in (State.EXPIRED, State.RESOLVED) for one in facts.requests)
+    is_unhappy = any(one.score <= UNHAPPY for one in facts.scores)
+    return nobody_came or is_unhappy or facts.has_failed or not _has_answer(facts)
+
+
+def _has_answer(facts: Facts) -> bool:
+    """Return whether the last question got an answer; the reply to a courtesy after it is not one."""
+    answer: Said | None = None
+    last_said: Said | None = None
+    for one in facts.said:
+        if one.source == Source.ASSISTANT and (last_said is None or last_said.asks):
+            answer = one
+        elif one.source == Source.CUSTOMER:
+            last_said, answer = one, None if one.asks else answer
+    return answer is not None and not answer.is_abstention
+
+
+def _is_confirmed(facts: Facts) -> bool:
+    """The customer rated it 4 or 5, or thanked after the last answer."""
+    has_thanked = any(one.courtesy == THANKS for one in facts.said if one.seq > facts.questions[-1].seq)
+    return has_thanked or any(one.score >= HAPPY for one in facts.scores)
+
+
+def _first_word(facts: Facts, asked_at: datetime) -> datetime | None:
+    answers = (one.at for one in facts.said if one.source != Source.CUSTOMER)
+    return min((at for at in (*facts.first_words_at, *answers) if at >= asked_at), default=None)
+
+
+def _resolved_at(facts: Facts, ending: Ending) -> datetime | None:
+    """Return when a conversation that ended well got its last answer, a person's if one helped."""
+    if ending not in (*ALONE, Ending.PERSON):
+        return None
+    if ending == Ending.PERSON:
+        return facts.helpers[-1].at
+    thanked = [one.seq for one in facts.said if one.courtesy and one.seq > facts.questions[-1].seq]
+    until = min(thanked, default=None)
+    answers = [one.at for one in facts.said if one.source == Source.ASSISTANT and (until is None or one.seq < until)]
+    return answers[-1] if answers else None
+
+
+def _attributed(score: Score, facts: Facts) -> Score:
+    """Return a score with the agent who was rated: the author, or for the conversation whoever helped last."""
+    if score.message_id is not None:
+        rated = next((one for one in facts.said if one.message_id == score.message_id), None)
+    else:
+        rated = facts.helpers[-1] if facts.helpers else None
+    return Score(score.score, score.message_id, rated.author if rated and rated.source == Source.AGENT else None)
+
+
+def _seconds(since: datetime, until: datetime | None) -> float | None:
+    return None if until is None else round(max((until - since).total_seconds(), 0.0), 3)

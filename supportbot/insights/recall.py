@@ -1,0 +1,108 @@
+"""Outdated answers: which customers were told what an article no longer says.
+
+A citation names the revision it quotes. If that text has gone from the live one, or a figure in it has changed, its
+reader may still rely on it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.utils.timezone import now
+
+from kb.models import Article, State
+from supportbot.chat.models import Citation
+from supportbot.insights.contradictions import without
+from supportbot.language.detection import base_language
+from supportbot.language.figures import figures_in, without_figures
+from supportbot.language.sentences import sentences_of
+from supportbot.language.words import content_stems
+
+DAYS: Final = 90
+CHANGED_WITHIN_DAYS: Final = 30
+MOST_ARTICLES: Final = 50
+MOST: Final = 200
+ALIKE: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A customer who was told the old text. `now_says` is the sentence that replaced it, or empty."""
+
+    conversation: UUID
+    customer: str
+    at: datetime
+    told: str
+    now_says: str
+    figures: tuple[str, ...]  # of the old text that have changed
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """One changed article, and the customers who were told its former text."""
+
+    article: UUID
+    title: str
+    changed_at: datetime
+    told: tuple[Told, ...]
+
+
+def recalls() -> list[Recall]:
+    """Return the articles in which a figure that somebody was told has recently changed, the newest change first."""
+    since = now() - timedelta(days=CHANGED_WITHIN_DAYS)
+    changed = Article.objects.filter(state=State.LIVE, published_at__gte=since, live_revision__number__gt=1)
+    rows = changed.select_related("live_revision").order_by("-published_at", "pk")[:MOST_ARTICLES]
+    found = (Recall(one.pk, one.title, one.published_at or since, tuple(told_before(one))) for one in rows)
+    return [one for one in found if one.told]
+
+
+def told_before(article: Article) -> Iterator[Told]:
+    """Yield who was told a sentence of a former revision in which a figure has changed since, newest first."""
+    live = article.live_revision
+    if live is None:
+        return
+    language = base_language(article.locale)
+    replacing = _Replacing(live.body, language)
+    since = now() - timedelta(days=DAYS)
+    cited = Citation.objects.filter(article_id=article.pk, revision__lt=live.number, message__created_at__gte=since)
+    rows = cited.select_related("message__conversation__customer").order_by("-message__created_at", "position")
+    seen: set[tuple[UUID, str]] = set()
+    for citation in rows[:MOST]:
+        conversation = citation.message.conversation
+        if (conversation.pk, citation.quote) in seen:
+            continue
+        seen.add((conversation.pk, citation.quote))
+        sentence, lost = replacing.of(citation.quote)
+        if lost:
+            at = citation.message.created_at
+            yield Told(conversation.pk, str(conversation.customer), at, citation.quote, sentence, lost)
+
+
+class _Replacing:
+    """The sentences of a new text, each found by the old one it replaces."""
+
+    def __init__(self, body: str, language: str) -> None:
+        self._body = " ".join(body.split())
+        self._language = language
+        self._stems = {text: self._about(text) for text in (" ".join(one.split()) for one in sentences_of(body))}
+
+    def of(self, quote: str) -> tuple[str, tuple[str, ...]]:
+        """Return the sentence that has replaced a quote, and the figures of the quote that are not in it."""
+        old = " ".join(quote.split())
+        figures = figures_in(old)
+        if not figures or old in self._body:
+            return "", ()
+        about = self._about(old)
+        best = max(self._stems, key=lambda text: _share(about, self._stems[text]), default="")
+        sentence = best if best and _share(about, self._stems[best]) >= ALIKE else ""
+        lost = without(figures, figures_in(sentence or self._body))
+        return sentence, tuple(old[one.start : one.end].rstrip(".,;") for one in lost)
+
+    def _about(self, text: str) -> frozenset[str]:
+        return frozenset(content_stems(without_figures(text), self._language))
+
+
+def _share(ours: frozenset[str], theirs: frozenset[str]) -> float:
+    return len(ours & theirs) / len(ours | theirs) if ours | theirs else 0.0

@@ -1,0 +1,187 @@
+"""Sums by day: read from the conversations where these are few, else stored, and computed again when they change.
+
+A busy workspace's page is a few minutes behind for today, which a worker adds up. Only if none did for a while, a page
+does it, and takes seconds where a day has thousands. Its earlier days are as of the last night, until nobody can
+come back to them any more; later changes of a conversation count the night after.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.chat.models import Conversation
+from supportbot.insights.days import Sums, sums_of
+from supportbot.insights.models import DailySums
+from supportbot.insights.outcomes import CAME_BACK_WITHIN
+from supportbot.insights.selectors import ConversationOutcome, begun_in, outcomes
+from supportbot.wide_reads import wide_reads
+
+LIVE_UP_TO: Final = 2_000  # conversations that a page reads itself
+SUMMED_AT_ONCE: Final = 2  # days, while somebody waits for the page
+TODAY_FOR: Final = timedelta(minutes=3)
+WITHOUT_WORKER_FOR: Final = timedelta(minutes=15)  # then a page adds today up itself
+DAY_FOR: Final = timedelta(hours=20)
+ROLLED_UP_DAYS: Final = 180  # the longest span of the pages, and the one before it
+GROUPINGS: Final[Mapping[str, Callable[[ConversationOutcome], str]]] = {
+    "": lambda row: "",
+    "channel": lambda row: row.channel_name,
+    "language": lambda row: row.language,
+    "agent": lambda row: row.outcome.agent_name,
+    "hour": lambda row: str(row.began_at.hour),
+}
+
+
+def are_many(days: Sequence[date]) -> bool:
+    """Return whether the days' conversations are too many for one page to read."""
+    begun = Conversation.objects.filter(created_at__gte=_midnight(days[0]), created_at__lt=_end(days[-1]))
+    return begun.order_by()[: LIVE_UP_TO + 1].count() > LIVE_UP_TO
+
+
+def sums_by_day(days: Sequence[date], by: str = "") -> dict[date, dict[str, Sums]]:
+    """Return each day's sums by the values of a property, those without conversations included.
+
+    Days are whole ones of the active time zone. Few conversations are read as they are now.
+    """
+    if are_many(days):
+        return stored_sums(days, by)
+    found: dict[date, dict[str, Sums]] = {day: {} for day in days}
+    end, key = _end(days[-1]), GROUPINGS[by]
+    rows = outcomes(begun_in(_midnight(days[0]), end), end)
+    for (day, name), sums in sums_of(rows, lambda row: (row.began_at.date(), key(row))).items():
+        found[day][name] = sums
+    return found
+
+
+def stored_sums(days: Sequence[date], by: str = "") -> dict[date, dict[str, Sums]]:
+    """Return each day's sums by the values of a property, as stored.
+
+    The newest days that have none get them now; there are many only after an upgrade, and the hourly task adds them.
+    Today's are those of the worker's last round.
+    """
+    found = {row.day: row for row in _stored(days).filter(by=by)}
+    behind = [day for day in reversed(days) if day not in found or _is_behind(found[day], WITHOUT_WORKER_FOR)]
+    for day in behind[:SUMMED_AT_ONCE]:
+        found |= {row.day: row for row in roll_up(day) if row.by == by}
+    return {day: _read(found[day]) if day in found else {} for day in days}
+
+
+def stored_total(days: Sequence[date]) -> int:
+    """Return how many conversations were begun on these days in which something was asked."""
+    return sum(_stored(days).filter(by="").values_list("total", flat=True))
+
+
+def _read(row: DailySums) -> dict[str, Sums]:
+    return {name: Sums.from_json(sums) for name, sums in row.sums.items()}
+
+
+def roll_up(day: date) -> list[DailySums]:
+    """Compute and store the sums of one day of the active time zone."""
+    with wide_reads():
+        rows = outcomes(begun_in(_midnight(day), _end(day)), timezone.now())
+    made = [
+        DailySums(
+            day=day,
+            timezone=timezone.get_current_timezone_name(),
+            by=by,
+            total=len(rows),
+            sums={name: sums.as_json() for name, sums in sums_of(rows, key).items()},
+        )
+        for by, key in GROUPINGS.items()
+    ]
+    DailySums.objects.bulk_create(
+        made,
+        update_conflicts=True,
+        unique_fields=["workspace", "timezone", "day", "by"],
+        update_fields=["total", "sums", "computed_at"],
+    )
+    return made
+
+
+def roll_up_all() -> int:
+    """Compute what is missing or has changed, of every busy workspace; return how many days that were."""
+    return sum(_roll_up_workspace(workspace) for workspace in Workspace.objects.order_by("pk"))
+
+
+def _roll_up_workspace(workspace: Workspace) -> int:
+    with workspace_scope(workspace.pk), timezone.override(ZoneInfo(workspace.timezone)):
+        today = timezone.localdate()
+        days = [today - timedelta(days=back) for back in reversed(range(1, ROLLED_UP_DAYS))]
+        if not are_many(days):
+            return 0
+        stale = list(_stale(days))
+        for day in stale:
+            roll_up(day)
+        return len(stale)
+
+
+def roll_up_todays() -> int:
+    """Add up today again for every busy workspace in which something has happened; return for how many."""
+    return sum(_roll_up_today(workspace) for workspace in Workspace.objects.order_by("pk"))
+
+
+def _roll_up_today(workspace: Workspace) -> bool:
+    with workspace_scope(workspace.pk), timezone.override(ZoneInfo(workspace.timezone)):
+        today = timezone.localdate()
+        if not are_many([today - timedelta(days=ROLLED_UP_DAYS - 1), today]):
+            return False
+        last = _stored([today]).filter(by="").first()
+        if last is not None and not (_is_behind(last, TODAY_FOR) and _has_changed(today, last.computed_at)):
+            return False
+        roll_up(today)
+        return True
+
+
+def _stale(days: Sequence[date]) -> Iterator[date]:
+    computed = dict(_stored(days).filter(by="").values_list("day", "computed_at"))
+    for day in days:
+        at = computed.get(day)
+        if at is None or at < _end(day) or (timezone.now() - at > DAY_FOR and _may_have_changed(day, at)):
+            yield day
+
+
+def _may_have_changed(day: date, since: datetime) -> bool:
+    if since < _end(day) + CAME_BACK_WITHIN:
+        return True
+    return _has_changed(day, since)
+
+
+def _has_changed(day: date, since: datetime) -> bool:
+    return begun_in(_midnight(day), _end(day)).order_by().filter(last_event_at__gte=since).exists()
+
+
+def _stored(days: Sequence[date]) -> QuerySet[DailySums]:
+    zone = timezone.get_current_timezone_name()
+    return DailySums.objects.filter(timezone=zone, day__gte=days[0], day__lte=days[-1])
+
+
+def _is_behind(row: DailySums, most: timedelta) -> bool:
+    """Return whether a day went on after it was summed, and that was longer ago than this."""
+    return row.computed_at < _end(row.day) and timezone.now() - row.computed_at > most
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=timezone.get_current_timezone())
+
+
+def _end(day: date) -> datetime:
+    return _midnight(day + timedelta(days=1))
+
+
+def whole_days(by_day: Mapping[date, Mapping[str, Sums]]) -> dict[date, Sums]:
+    """Return the sums of each day as read without a property."""
+    return {day: groups.get("", Sums()) for day, groups in by_day.items()}
+
+
+def by_value(by_day: Mapping[date, Mapping[str, Sums]]) -> dict[str, Sums]:
+    """Return the sums of each value of the property over all days."""
+    found: dict[str, Sums] = {}
+    for groups in by_day.values():
+        for name, sums in groups.items():
+            found.setdefault(name, Sums()).add(sums)
+    return found

@@ -1,0 +1,218 @@
+"""A workspace's connections to models: written in the console, read by every process within two seconds.
+
+A connection's address may be any the guarded way out allows. The key goes to no other host than the one it was entered
+for.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from actions import audit
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import current_workspace_id
+from supportbot.errors import InvalidInput, NotFound
+from supportbot.llm.errors import ConnectionInUse
+from supportbot.llm.models import ModelConnection
+from supportbot.llm.pricing import Price, parse_prices
+from supportbot.outbound.targets import address_problem
+from supportbot.releases.document import Document
+from supportbot.releases.models import Release
+
+ENVIRONMENT: Final = "environment"  # the connection that the environment variables describe
+BUILTIN: Final = "builtin"
+RESERVED: Final = frozenset({ENVIRONMENT, BUILTIN, "openai"})
+FRESH_SECONDS: Final = 2.0
+FIELDS: Final = (
+    "name",
+    "base_url",
+    "model",
+    "temperature",
+    "max_output_tokens",
+    "input_price",
+    "output_price",
+    "cached_price",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A connection as a provider needs it."""
+
+    id: str
+    version: int
+    name: str
+    base_url: str
+    key: str
+    model: str
+    temperature: float | None
+    max_output_tokens: int | None
+    price: Price | None
+
+
+_cache: dict[UUID, tuple[float, Mapping[str, Server]]] = {}
+
+
+def listed() -> QuerySet[ModelConnection]:
+    rows: QuerySet[ModelConnection] = ModelConnection.objects.order_by("name")
+    return rows
+
+
+def connection_with_id(connection_id: UUID) -> ModelConnection:
+    """Return a connection of the workspace; raises NotFound."""
+    found: ModelConnection | None = ModelConnection.objects.filter(pk=connection_id).first()
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def servers() -> Mapping[str, Server]:
+    """Return the workspace's connections by id, read again after two seconds."""
+    workspace_id = current_workspace_id()
+    held = _cache.get(workspace_id)
+    if held is not None and held[0] > monotonic():
+        return held[1]
+    currency = Workspace.objects.values_list("currency", flat=True).get(pk=workspace_id)
+    found = {str(row.pk): server_of(row, currency) for row in ModelConnection.objects.all()}
+    _cache[workspace_id] = (monotonic() + FRESH_SECONDS, found)
+    return found
+
+
+def server_of(row: ModelConnection, currency: str) -> Server:
+    return Server(
+        str(row.pk),
+        row.version,
+        row.name,
+        row.base_url,
+        row.key,
+        row.model,
+        row.temperature,
+        row.max_output_tokens,
+        _price(row, currency),
+    )
+
+
+def names() -> dict[str, str]:
+    """Return what the routes of a release can name, with the names that people read."""
+    own = {str(pk): name for pk, name in listed().values_list("pk", "name")}
+    return {ENVIRONMENT: gettext("Environment variables"), BUILTIN: gettext("Built-in answerer"), **own}
+
+
+def problems(values: Mapping[str, Any], *, row: ModelConnection | None, key: str) -> dict[str, list[str]]:
+    """Return what is wrong with a connection before it is stored, by field."""
+    wrong: dict[str, list[str]] = {}
+    name, url = str(values.get("name", "")), str(values.get("base_url", ""))
+    others = ModelConnection.objects.filter(name__iexact=name)
+    others = others.exclude(pk=row.pk) if row else others
+    if name.lower() in RESERVED or others.exists():
+        wrong["name"] = [gettext("Another connection has this name. Choose another.")]
+    if url and (why := address_problem(url)):
+        wrong["base_url"] = [gettext("This address cannot be called: {why}.").format(why=why)]
+    elif row is not None and row.key and not key and _door(row.base_url) != _door(url):
+        wrong["key"] = [gettext("Enter the key again: the address names another host.")]
+    if (values.get("input_price") is None) != (values.get("output_price") is None):
+        wrong["output_price"] = [gettext("Enter both prices or neither.")]
+    return wrong
+
+
+@transaction.atomic
+def save(values: Mapping[str, Any], *, key: str, actor: str, connection_id: UUID | None = None) -> ModelConnection:
+    """Create or change a connection; an empty key stays what it was. Raises InvalidInput, NotFound."""
+    row = ModelConnection() if connection_id is None else _locked(connection_id)
+    wrong = problems(values, row=row if connection_id else None, key=key)
+    if wrong:
+        raise InvalidInput(fields=wrong)
+    for name in FIELDS:
+        setattr(row, name, values.get(name))
+    if key:
+        row.key, row.key_changed_at = key, timezone.now()
+    row.version += 0 if connection_id is None else 1
+    row.save()
+    event = "model_connection.created" if connection_id is None else "model_connection.changed"
+    audit.record(event, actor=actor, name=row.name, host=_host(row.base_url), model=row.model, key_changed=bool(key))
+    _forget()
+    return row
+
+
+@transaction.atomic
+def remove(connection_id: UUID, *, actor: str) -> None:
+    """Delete a connection. Raises ConnectionInUse while the live release or a draft names it."""
+    # Whoever publishes holds this lock: no release can begin to name the connection meanwhile.
+    Workspace.objects.select_for_update(no_key=True).get(pk=current_workspace_id())
+    row = _locked(connection_id)
+    users = [one.number for one in _in_use() if row_is_in(row, one.contents)]
+    if users:
+        named = ", ".join(map(str, users))
+        raise ConnectionInUse(
+            gettext("These releases use this connection: {numbers}. Choose other models there first.").format(
+                numbers=named
+            )
+        )
+    audit.record("model_connection.removed", actor=actor, name=row.name)
+    row.delete()
+    _forget()
+
+
+def row_is_in(row: ModelConnection, document: Document) -> bool:
+    return any(str(row.pk) in route for route in document.routes.values())
+
+
+def route_problems(document: Document) -> dict[str, list[str]]:
+    """Return what is wrong with the routes of a release: they name only connections that exist."""
+    named = {name for route in document.routes.values() for name in route} - {ENVIRONMENT, BUILTIN}
+    if not named:
+        return {}
+    known = {str(pk) for pk in ModelConnection.objects.select_for_update(no_key=True).values_list("pk", flat=True)}
+    gone = named - known
+    return {"routes": [gettext("A model's connection no longer exists. Choose another.")]} if gone else {}
+
+
+def _in_use() -> QuerySet[Release]:
+    rows: QuerySet[Release] = Release.objects.exclude(state=Release.State.REPLACED).order_by("number")
+    return rows
+
+
+def _price(row: ModelConnection, currency: str) -> Price | None:
+    if row.input_price is None or row.output_price is None:
+        return None
+    cached = row.input_price if row.cached_price is None else row.cached_price
+    table = parse_prices(settings.LLM_PRICES)
+    # A budget has one currency: the installation's, where it has prices.
+    known = next((price.currency for price in table.values()), currency)
+    return Price(known, row.input_price, row.output_price, cached)
+
+
+def _door(url: str) -> tuple[bool, str]:
+    """Return what a key was entered for: the host with its port, and whether the way there is encrypted."""
+    return url.lower().startswith("https:"), _host(url)
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).netloc.lower()
+    except ValueError:
+        return ""
+
+
+def _locked(connection_id: UUID) -> ModelConnection:
+    found: ModelConnection | None = (
+        ModelConnection.objects.select_for_update(no_key=True).filter(pk=connection_id).first()
+    )
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def _forget() -> None:
+    workspace_id = current_workspace_id()
+    _cache.pop(workspace_id, None)
+    transaction.on_commit(lambda: _cache.pop(workspace_id, None))

@@ -1,0 +1,60 @@
+"""Models at addresses that a workspace has entered: each request goes to a checked address, and nowhere else."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+
+import httpx2
+import openai
+from openai import AsyncOpenAI
+
+from supportbot.llm.connections import Server
+from supportbot.llm.ports import ProviderEvent
+from supportbot.llm.providers.openai import CONNECT_SECONDS, READ_SECONDS, OpenAIProvider
+from supportbot.llm.types import ModelRequest
+from supportbot.outbound.errors import NotSent
+from supportbot.outbound.targets import checked_target
+
+
+class CheckedTransport(httpx2.AsyncHTTPTransport):
+    """Resolves a name once, checks all of its addresses, and connects to one of them: DNS cannot change in between."""
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        try:
+            target = await asyncio.to_thread(checked_target, str(request.url), seconds=CONNECT_SECONDS)
+        except NotSent as error:
+            raise httpx2.ConnectError(error.why, request=request) from error
+        # The header Host was set from the name before; TLS checks the certificate for the name, too.
+        request.url = request.url.copy_with(host=target.addresses[0])
+        request.extensions = {**request.extensions, "sni_hostname": target.endpoint.host}
+        return await super().handle_async_request(request)
+
+
+class ConnectedProvider(OpenAIProvider):
+    """A model at a connection of a workspace."""
+
+    pause_seconds = 0.0  # this transport returns each chunk by itself, so a pause after each would lag behind the model
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(_client(server), model=server.model, name=server.name)
+        self.identity = server.id  # by which its breaker is found
+        self.price = server.price
+        self._server = server
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
+        """Yield the events of an answer, asked for with the connection's parameters where the request has none."""
+        temperature = self._server.temperature if request.temperature is None else request.temperature
+        most = min(request.max_output_tokens, self._server.max_output_tokens or request.max_output_tokens)
+        async for event in super().stream(replace(request, temperature=temperature, max_output_tokens=most)):
+            yield event
+
+
+def _client(server: Server) -> AsyncOpenAI:
+    return AsyncOpenAI(
+        api_key=server.key or "not-needed",
+        base_url=server.base_url,
+        max_retries=0,
+        timeout=openai.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+        http_client=httpx2.AsyncClient(transport=CheckedTransport(), follow_redirects=False, trust_env=False),
+        default_headers={"Accept-Encoding": "identity"},
+    )

@@ -1,0 +1,116 @@
+"""Why a foreign agent or a confirmation page is refused."""
+
+from typing import ClassVar
+
+from supportbot.errors import SupportBotError
+
+
+class McpError(SupportBotError):
+    code = "mcp_error"
+
+
+class UnusableRequest(McpError):
+    """The HTTP request never reaches a tool. `headers` go with the answer."""
+
+    headers: ClassVar[dict[str, str]] = {}
+
+
+class UnknownHost(UnusableRequest):
+    """Somebody's DNS name leads here: a page of theirs would otherwise count as ours."""
+
+    code = "unknown_host"
+    status = 421
+    default_message = "This server does not answer to this Host. Add it to ALLOWED_HOSTS if it should."
+
+
+class ForeignPage(UnusableRequest):
+    code = "origin_not_allowed"
+    status = 403
+    default_message = "Pages of other sites cannot use this server. Call it from your own server, without Origin."
+
+
+class PostOnly(UnusableRequest):
+    code = "method_not_allowed"
+    status = 405
+    headers = {"Allow": "POST"}
+    default_message = "This server keeps no sessions and no streams. Send each message with POST."
+
+
+class NoKey(UnusableRequest):
+    code = "not_authenticated"
+    status = 401
+    headers = {"WWW-Authenticate": "Bearer"}
+    default_message = "Send `Authorization: Bearer` with an API key that has the scope mcp:use."
+
+
+class ScopeMissing(UnusableRequest):
+    code = "scope_missing"
+    status = 403
+    headers = {"WWW-Authenticate": 'Bearer error="insufficient_scope", scope="mcp:use"'}
+    default_message = "This API key lacks the scope mcp:use."
+
+
+class TooManyCalls(UnusableRequest):
+    code = "throttled"
+    status = 429
+    headers = {"Retry-After": "60"}
+    default_message = "This API key has made too many calls in this minute. Wait a minute, then go on."
+
+
+class BodyTooLong(UnusableRequest):
+    code = "body_too_large"
+    status = 413
+    default_message = "The body is larger than 128 KiB and was not read. Send less at a time."
+
+
+class BodyTooSlow(UnusableRequest):
+    code = "body_too_slow"
+    status = 408
+    headers = {"Connection": "close"}
+    default_message = "The body did not arrive in time."
+
+
+class UnreadableBody(UnusableRequest):
+    code = "unreadable"
+    default_message = "The body is not JSON."
+
+
+class IdentityMissing(McpError):
+    code = "identity_required"
+    status = 401
+    default_message = (
+        "This is about a customer, so it needs their identity token: the header Customer-Identity, or "
+        "`supportbot/identity` in `_meta`."
+    )
+
+
+class NotForCustomers(McpError):
+    code = "scope_missing"
+    status = 403
+    default_message = "This API key lacks the scope mcp:customers, so it cannot act for a customer."
+
+
+class TwoIdentities(McpError):
+    code = "two_identities"
+    status = 400
+    default_message = "The header and `_meta` name two different identity tokens. Send one."
+
+
+class TooManyQuestions(McpError):
+    code = "throttled"
+    status = 429
+    default_message = "This API key has asked too many questions in this minute. Wait a minute, then ask again."
+
+
+class TooManyProposals(McpError):
+    code = "throttled"
+    status = 429
+    default_message = "This API key has proposed too much in this minute. Wait a minute, then go on."
+
+
+class LinkRefused(McpError):
+    """The same for a link that is unknown, used, expired or of another channel."""
+
+    code = "link_refused"
+    status = 403
+    default_message = "This link has been used or has expired. Ask for a new one."

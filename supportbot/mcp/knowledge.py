@@ -1,0 +1,123 @@
+"""The tools `search` and `ask`: the workspace's knowledge, public unless the call carries a customer's token.
+
+An answer is one turn of the assistant in a conversation of its own, with everything that goes with one: its checks, its
+citations, its record and cost. It belongs to the customer of the token, or to an anonymous visitor named after the key.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from rest_framework import serializers
+
+from actions.models import ActionRequest
+from actions.states import State
+from kb.access import Viewer
+from kb.models import Audience
+from kb.search import search
+from kb.serializers import LocaleField
+from supportbot.accounts.models import Customer, Workspace
+from supportbot.assistant.asking import AskResult, ask_runner
+from supportbot.asyncdb import db
+from supportbot.chat.models import Conversation
+from supportbot.chat.services import start_conversation
+from supportbot.counting import count
+from supportbot.errors import InvalidInput, Unavailable, flatten_field_errors
+from supportbot.language.detection import detect
+from supportbot.mcp.agents import Agent, Represented, customer_of
+from supportbot.mcp.errors import TooManyQuestions
+from supportbot.mcp.links import issue_link
+from supportbot.mcp.outcomes import outcome
+from supportbot.mcp.results import Answer
+from supportbot.web import ClosedSerializerMixin, TextField, WholeNumberField
+
+MAX_CHARACTERS: Final = 4_000
+MAX_PASSAGES: Final = 20
+# Below the minute after which most clients and proxies give up.
+WAIT_SECONDS: Final = 50.0
+
+
+class SearchInput(ClosedSerializerMixin, serializers.Serializer[Any]):
+    query = TextField(max_length=MAX_CHARACTERS)
+    limit = WholeNumberField(min_value=1, max_value=MAX_PASSAGES, default=8)
+    locale = LocaleField(required=False)
+
+
+class AskInput(ClosedSerializerMixin, serializers.Serializer[Any]):
+    question = TextField(max_length=MAX_CHARACTERS)
+    locale = LocaleField(required=False)
+
+
+def search_pages(agent: Agent, token: str, arguments: Mapping[str, Any]) -> Answer:
+    """Return the passages that may answer a query, best first."""
+    asked = checked(SearchInput(data=arguments))
+    customer = customer_of(agent, token)
+    audience = Audience.SIGNED_IN if customer else Audience.PUBLIC
+    found = search(asked["query"], viewer=Viewer(audience, asked.get("locale")), limit=asked["limit"])
+    passages = [
+        {
+            "title": one.title,
+            "heading": one.heading,
+            "url": one.url,
+            "text": one.text,
+            "locale": one.locale,
+            "article": str(one.article_id),
+            "external_id": one.external_id,
+        }
+        for one in found.passages
+    ]
+    text = "\n\n".join(f"{one.title} ({one.url})\n{one.text}" for one in found.passages)
+    return Answer(text or "Nothing was found.", {"answerable": found.is_answerable, "passages": passages})
+
+
+async def ask_assistant(agent: Agent, token: str, arguments: Mapping[str, Any]) -> Answer:
+    """Return the assistant's answer. Raises TooManyQuestions, NoAnswer and whatever a message can be refused for."""
+    asked = checked(AskInput(data=arguments))
+    customer, conversation = await db(_conversation, agent, token, asked)
+    return await db(_answer, await ask_runner(conversation, asked["question"], wait_seconds=WAIT_SECONDS), customer)
+
+
+def _conversation(agent: Agent, token: str, asked: Mapping[str, Any]) -> tuple[Represented | None, Conversation]:
+    customer = customer_of(agent, token)
+    if count(f"mcp-questions:{agent.key_id}", seconds=60) > settings.MCP_QUESTIONS_PER_MINUTE:
+        raise TooManyQuestions()
+    fallback = Workspace.objects.values_list("locale", flat=True).get(pk=agent.workspace_id)
+    locale = asked.get("locale") or detect(asked["question"], fallback)
+    if customer is not None:
+        return customer, start_conversation(customer.caller.customer_id, channel_id=customer.channel.pk, locale=locale)
+    visitor = Customer.objects.create(name=agent.name, locale=locale)
+    return None, start_conversation(visitor.pk, locale=locale)
+
+
+def _answer(result: AskResult, customer: Represented | None) -> Answer:
+    payload = result.payload
+    if "text" not in payload:
+        raise Unavailable("The assistant could not answer this question. Try again in a moment.")
+    citations = [{name: one[name] for name in ("title", "url", "quote", "article")} for one in payload["citations"]]
+    sources = [f"[{place}] {one['title']}: {one['url']}" for place, one in enumerate(citations, start=1)]
+    content = {
+        "answer": payload["text"],
+        "citations": citations,
+        "abstained": payload["abstained"],
+        "confirmed": payload.get("confirmed"),
+        "handoff": result.has_handoff,
+        "conversation": str(result.conversation_id),
+        "proposals": [_proposal(UUID(one["request"]), customer) for one in result.proposals] if customer else [],
+    }
+    return Answer("\n".join([payload["text"], *sources]), content)
+
+
+def _proposal(request_id: UUID, customer: Represented) -> dict[str, Any]:
+    """Return a card that the assistant made in its answer, with the page to confirm it on."""
+    request = ActionRequest.objects.select_related("policy_version").get(pk=request_id)
+    url = issue_link(request, customer) if request.state == State.AWAITING_CONFIRMATION else ""
+    return outcome(request, request.locale, confirm_url=url)
+
+
+def checked(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
+    """Return the arguments of a call; raises InvalidInput naming each that is wrong or unknown."""
+    if not serializer.is_valid():
+        raise InvalidInput("Some arguments are invalid.", fields=flatten_field_errors(serializer.errors))
+    found: dict[str, Any] = serializer.validated_data
+    return found

@@ -1,0 +1,35 @@
+"""What the MCP server stores: the links on which customers confirm what a foreign agent proposed for them.
+
+Invariant: a link opens one page. Its code is used up by a conditional UPDATE, so never twice.
+"""
+
+from django.db import models
+from django.utils.timezone import now
+
+from supportbot.accounts.constraints import SameWorkspace
+from supportbot.accounts.models import Channel, Customer, TenantModel
+
+
+class ConfirmationLink(TenantModel):
+    """The right to see one request on our page, and to confirm or decline it. Only hashes of the secrets are stored."""
+
+    code_hash = models.CharField(max_length=64, unique=True, editable=False)
+    pass_hash = models.CharField(max_length=64, unique=True, null=True, editable=False)  # of the page that opened it
+    request_id = models.UUIDField()  # a plain value, as everywhere: the record of a request outlives its customer
+    key_id = models.UUIDField(null=True, editable=False)  # of the agent: its links end with its key
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    identity_expires_at = models.DateTimeField()
+    created_at = models.DateTimeField(default=now, editable=False)
+    expires_at = models.DateTimeField()  # of the code
+    opened_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            SameWorkspace("channel", name="confirmation_link_channel_workspace"),
+            SameWorkspace("customer", name="confirmation_link_customer_workspace"),
+        ]
+        indexes = [models.Index(fields=["expires_at"], name="confirmation_link_expiry")]
+
+    def __str__(self) -> str:
+        return f"Link to {self.request_id}"

@@ -1,0 +1,34 @@
+"""What a tool answers, apart from the protocol that carries it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from supportbot.errors import SupportBotError
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """A page on which the customer confirms a request, for clients that can open it for them."""
+
+    request_id: UUID
+    message: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The result of a tool: `text` for people and models that read no JSON, `content` for programs."""
+
+    text: str
+    content: Mapping[str, Any]
+    is_error: bool = False
+    confirmation: Confirmation | None = None
+
+
+def refused(error: SupportBotError) -> Answer:
+    """Return a refusal as a result, so that the agent reads why and can do better."""
+    fields = "".join(f" {name}: {' '.join(problems)}" for name, problems in error.fields.items())
+    content = {"code": error.code, "message": error.message, "fields": error.fields}
+    return Answer(f"{error.message}{fields}", content, is_error=True)

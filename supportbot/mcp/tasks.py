@@ -1,0 +1,9 @@
+from celery import shared_task
+
+from supportbot.mcp.links import purge_links
+
+
+@shared_task
+def purge() -> None:
+    """Delete links that nobody can use any more; safe to run twice."""
+    purge_links()

@@ -1,0 +1,92 @@
+"""Our work in the names of OpenTelemetry's conventions for generative AI, in one place, because they still change.
+
+Ids, names, counts and codes only: no prompt, no answer and no argument of a tool becomes an attribute.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from opentelemetry.trace import SpanKind
+
+AGENT: Final = "supportbot"
+Attribute = str | int | float | bool
+
+OPERATION: Final = "gen_ai.operation.name"
+AGENT_NAME: Final = "gen_ai.agent.name"
+CONVERSATION: Final = "gen_ai.conversation.id"
+PROVIDER: Final = "gen_ai.provider.name"
+MODEL: Final = "gen_ai.request.model"
+INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
+OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"  # seconds
+TOOL: Final = "gen_ai.tool.name"
+SOURCE: Final = "gen_ai.data_source.id"
+ERROR: Final = "error.type"
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a span is called and says."""
+
+    name: str
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    kind: SpanKind = SpanKind.INTERNAL
+
+
+def turn(conversation: object) -> Described:
+    return Described(
+        f"invoke_agent {AGENT}", {OPERATION: "invoke_agent", AGENT_NAME: AGENT, CONVERSATION: str(conversation)}
+    )
+
+
+def ended_turn(outcome: str, by: str, code: str, attempt: int) -> dict[str, Attribute]:
+    said: dict[str, Attribute] = {"supportbot.outcome": outcome, "supportbot.by": by, "supportbot.attempt": attempt}
+    return said | ({ERROR: code} if code else {})
+
+
+def phase(name: str) -> Described | None:
+    """Return the span of a phase of a turn; None for those that consist of spans of their own."""
+    if name in ("model", "tools"):
+        return None
+    if name == "search":
+        return Described("retrieval knowledge", {OPERATION: "retrieval", SOURCE: "knowledge"})
+    return Described(name)
+
+
+def model_call(
+    *,
+    purpose: str,
+    provider: str,
+    model: str,
+    tokens: tuple[int, int],
+    first_token_seconds: float | None,
+    outcome: str,
+    reason: str,
+) -> Described:
+    operation = "embeddings" if purpose == "embed" else "chat"
+    said: dict[str, Attribute] = {
+        OPERATION: operation,
+        PROVIDER: provider,
+        MODEL: model,
+        INPUT_TOKENS: tokens[0],
+        OUTPUT_TOKENS: tokens[1],
+        "supportbot.purpose": purpose,
+        "supportbot.outcome": outcome,
+    }
+    if first_token_seconds is not None:
+        said[FIRST_CHUNK] = first_token_seconds
+    if reason:
+        said[ERROR] = reason
+    return Described(f"{operation} {model}", said, SpanKind.CLIENT)
+
+
+def tool(name: str) -> Described:
+    return Described(f"execute_tool {name}", {OPERATION: "execute_tool", TOOL: name})
+
+
+def action(name: str, request: object) -> Described:
+    """Return the span of an action that a worker carries out, maybe long after the turn that proposed it."""
+    return Described(
+        f"execute_tool {name}", {OPERATION: "execute_tool", TOOL: name, "supportbot.request": str(request)}
+    )

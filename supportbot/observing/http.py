@@ -1,0 +1,84 @@
+"""Requests and sockets: counted by route and close code; every log line about one carries its id."""
+
+import re
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, Final
+from uuid import uuid4
+
+from asgiref.sync import iscoroutinefunction
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import sync_and_async_middleware
+
+from supportbot.observing.context import concerning
+from supportbot.observing.series import HTTP_SECONDS, SOCKET_CLOSES, SOCKETS
+
+HEADER: Final = "X-Request-ID"
+ABNORMAL: Final = 1006
+METHODS: Final = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+_ID: Final = re.compile(r"[A-Za-z0-9_.-]{8,64}")
+
+Respond = Callable[[HttpRequest], HttpResponse] | Callable[[HttpRequest], Awaitable[HttpResponse]]
+Application = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+@sync_and_async_middleware
+def observed(get_response: Respond) -> Respond:
+    """Count each request, and give it an id: the proxy's, if it sends one."""
+    if iscoroutinefunction(get_response):
+
+        async def respond(request: HttpRequest) -> HttpResponse:
+            began, request_id = time.monotonic(), _id_of(request)
+            with concerning(request=request_id):
+                return _counted(request, await get_response(request), began, request_id)
+
+        return respond
+
+    def respond_at_once(request: HttpRequest) -> HttpResponse:
+        began, request_id = time.monotonic(), _id_of(request)
+        with concerning(request=request_id):
+            response = get_response(request)
+            return _counted(request, response, began, request_id)  # type: ignore[arg-type]  # no coroutine
+
+    return respond_at_once
+
+
+def observed_socket(kind: str, serve: Application) -> Application:
+    """Count the sockets of an ASGI application and how they are closed."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        code = ABNORMAL
+
+        async def receive_and_look() -> Any:
+            nonlocal code
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                code = message.get("code") or ABNORMAL
+            return message
+
+        SOCKETS.labels(kind).inc()
+        try:
+            with concerning(socket=uuid4().hex):
+                await serve(scope, receive_and_look, send)
+        finally:
+            SOCKETS.labels(kind).dec()
+            SOCKET_CLOSES.labels(kind, str(code) if 1000 <= code <= 4999 else "other").inc()
+
+    return application
+
+
+def _id_of(request: HttpRequest) -> str:
+    given = request.headers.get(HEADER, "")
+    return given if _ID.fullmatch(given) else uuid4().hex
+
+
+def _counted(request: HttpRequest, response: HttpResponse, began: float, request_id: str) -> HttpResponse:
+    match = request.resolver_match
+    route = match.route if match else "static" if request.path_info.startswith(settings.STATIC_URL) else "unmatched"
+    method = request.method if request.method in METHODS else "other"
+    with suppress(OSError):  # the disk of the counters is full: nobody loses an answer for it
+        HTTP_SECONDS.labels(route, method, str(response.status_code)).observe(time.monotonic() - began)
+    response.headers[HEADER] = request_id
+    return response

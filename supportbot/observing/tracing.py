@@ -1,0 +1,97 @@
+"""Spans for OpenTelemetry, sent where OTEL_EXPORTER_OTLP_ENDPOINT says.
+
+The API is part of the product, its SDK and exporter are an extra (requirements-otel.lock). Without an endpoint, or
+another SDK that the process was started with, the API's own spans record nothing and cost a microsecond.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from importlib.util import find_spec
+from typing import Final
+
+from opentelemetry import trace
+from opentelemetry.trace import Span, Status, StatusCode
+
+from supportbot.observing.genai import ERROR, Attribute, Described
+
+ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+EXTRA: Final = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
+_SEND_SECONDS: Final = "2"  # a collector that does not answer holds up no shutdown
+_tracer: Final = trace.get_tracer("supportbot")
+
+
+def is_wanted() -> bool:
+    return any(os.environ.get(name) for name in ENDPOINTS) and os.environ.get("OTEL_SDK_DISABLED", "").lower() != "true"
+
+
+def is_installed() -> bool:
+    try:
+        return all(find_spec(name) is not None for name in EXTRA)
+    except ModuleNotFoundError:  # a parent package is missing
+        return False
+
+
+def start(role: str) -> None:
+    """Send this process's spans from now on, if an endpoint is set. The SDK sends the rest when the process ends."""
+    if not is_wanted() or not is_installed():
+        return
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    os.environ.setdefault("OTEL_SERVICE_NAME", f"supportbot-{role}")
+    os.environ.setdefault("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", _SEND_SECONDS)
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(provider)
+
+
+@contextmanager
+def span(described: Described | None) -> Iterator[Span]:
+    """Record a piece of work; what is recorded inside it becomes its child. None records nothing of its own."""
+    if described is None:
+        yield trace.get_current_span()
+        return
+    # An exception's message may hold what people wrote: its class is enough.
+    with _tracer.start_as_current_span(
+        described.name, kind=described.kind, attributes=described.attributes, record_exception=False,
+        set_status_on_exception=False,
+    ) as current:  # fmt: skip
+        try:
+            yield current
+        except BaseException as error:
+            _fail(current, type(error).__name__)
+            raise
+
+
+def describe_current(attributes: Mapping[str, Attribute]) -> None:
+    """Add what became known of the work that is going on."""
+    _describe(trace.get_current_span(), attributes)
+
+
+def _describe(current: Span, attributes: Mapping[str, Attribute]) -> None:
+    """An `error.type` makes the span a failed one."""
+    current.set_attributes(attributes)
+    if ERROR in attributes:
+        _fail(current, str(attributes[ERROR]))
+
+
+def told(described: Described, *, began: datetime, seconds: float) -> None:
+    """Record a piece of work that is over."""
+    start_time = int(began.timestamp() * 1e9)
+    current = _tracer.start_span(described.name, kind=described.kind, start_time=start_time)
+    _describe(current, described.attributes)
+    current.end(start_time + int(seconds * 1e9))
+
+
+def trace_id() -> str | None:
+    """Return the id under which a tracing tool shows what this code works on; None if nothing is recorded."""
+    context = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(context.trace_id) if context.is_valid else None
+
+
+def _fail(current: Span, code: str) -> None:
+    current.set_attribute(ERROR, code)
+    current.set_status(Status(StatusCode.ERROR))

@@ -1,0 +1,53 @@
+"""A client's certificate for mutual TLS, in memory. OpenSSL reads it from a file, which only this process can open."""
+
+import os
+import ssl
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from django.utils.translation import gettext as _
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """PEM text: the certificate with its chain, and its private key without a password."""
+
+    pem: str = field(repr=False)
+
+
+def load_into(context: ssl.SSLContext, certificate: ClientCertificate) -> None:
+    """Let a TLS context present this certificate; raises OSError if it is invalid, or its key does not belong to it."""
+    with _as_file(certificate.pem.encode()) as path:
+        # Without this answer, OpenSSL would ask for the password of an encrypted key at the terminal.
+        context.load_cert_chain(path, password=lambda: b"")
+
+
+@contextmanager
+def _as_file(content: bytes) -> Iterator[str]:
+    if hasattr(os, "memfd_create"):  # Linux: the key is never on a disk
+        handle = os.memfd_create("client-certificate", os.MFD_CLOEXEC)
+        try:
+            os.write(handle, content)
+            yield f"/proc/self/fd/{handle}"
+        finally:
+            os.close(handle)
+        return
+    handle, name = tempfile.mkstemp()  # readable by its owner alone
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        yield name
+    finally:
+        Path(name).unlink()
+
+
+def certificate_problem(certificate: ClientCertificate) -> str:
+    """Return why a certificate cannot be used, or ""."""
+    try:
+        load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate)
+    except (OSError, ValueError):  # SSLError is an OSError
+        return _("This is not a certificate in PEM, followed by its private key without a password.")
+    return ""

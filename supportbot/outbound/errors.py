@@ -1,0 +1,24 @@
+"""Why a call to another system brought no response. The third outcome is a response, whatever its status."""
+
+
+class OutboundError(Exception):
+    """`why` is a sentence for the person who set up the call, and holds no secret."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class NotSent(OutboundError):
+    """The other side has done nothing: no byte of the request can have reached it."""
+
+
+class NoAnswer(OutboundError):
+    """The request was sent, at least in part, and no usable answer came: anything can have happened.
+
+    `status` is that of an unusable answer, or 0 if none began; then the call may still be in progress.
+    """
+
+    def __init__(self, why: str, *, status: int = 0) -> None:
+        super().__init__(why)
+        self.status = status

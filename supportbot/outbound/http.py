@@ -1,0 +1,249 @@
+"""The HTTP client: one request to one checked address, within one deadline.
+
+Redirects are not followed, proxy variables are ignored, nothing is decompressed, the response's size is capped while
+reading, and a watchdog ends slow handshakes and slow responses. Nothing is ever sent twice.
+"""
+
+import http.client
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from django.utils.translation import gettext as _
+
+from supportbot.outbound.addresses import Networks
+from supportbot.outbound.certificates import ClientCertificate, load_into
+from supportbot.outbound.errors import NoAnswer, NotSent
+from supportbot.outbound.targets import Endpoint, Target, checked_target
+
+CONNECT_SECONDS: Final = 3.0
+MIB: Final = 1024 * 1024
+_PIECE: Final = 64 * 1024
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
+_VALUE: Final = re.compile(r"[\t -~]*")
+# They frame the message or name its receiver: a caller who sets one could smuggle a second request into the first.
+_RESERVED: Final = frozenset({
+    "host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade", "expect",
+    "accept-encoding", "proxy-authorization", "proxy-connection",
+})  # fmt: skip
+_DEFAULTS: Final = {"User-Agent": "SupportBot", "Connection": "close"}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    timeout_seconds: float = 8.0
+    max_bytes: int = MIB  # of the response's body
+    client_cert: ClientCertificate | None = None
+    # Sees each piece of the body as it arrives; True ends the reading, for a stream that nobody would end.
+    has_enough: Callable[[bytes], bool] | None = None
+    # A redirect is returned like any other response, for a caller who checks where it leads.
+    returns_redirects: bool = False
+    private_networks: Networks = ()  # an operator allows them for this call
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What the other side answered. Names of headers are in lower case, values of equal ones joined by commas."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(slots=True)
+class Trace:
+    """How far a call came, filled in while it is made."""
+
+    addresses: tuple[str, ...] = ()
+    connected_to: str = ""
+    tls: str = ""  # such as TLSv1.3
+    certificate_ends: str = ""  # as in the server's certificate
+
+
+def request(asked: Request, *, trace: Trace | None = None) -> Response:
+    """Send one request and return its response, whatever the status; raises NotSent or NoAnswer.
+
+    An answer is unusable, so NoAnswer with its status, if it is a redirect (unless the request wants them), compressed,
+    cut off or larger than `max_bytes`.
+    """
+    trace = trace or Trace()
+    ends_at = time.monotonic() + asked.timeout_seconds
+    _check(asked)
+    target = checked_target(asked.url, seconds=asked.timeout_seconds, also=asked.private_networks)
+    trace.addresses = target.addresses
+    connection = http.client.HTTPConnection(target.endpoint.host, target.endpoint.port)
+    connection.auto_open = 0  # it would resolve the name a second time
+    connection.sock = _connect(target, ends_at, asked.client_cert, trace)
+    with closing(connection), _shut_down_at(ends_at, connection.sock):
+        _handshake(connection.sock, ends_at, trace)
+        return _read(_response(connection, asked, target.endpoint), asked)
+
+
+def may_set_header(name: str) -> bool:
+    """Return whether a caller may set a header of this name."""
+    return _TOKEN.fullmatch(name) is not None and name.lower() not in _RESERVED
+
+
+def _check(asked: Request) -> None:
+    if asked.method not in METHODS:
+        raise NotSent(_("the method %(method)s is not supported") % {"method": repr(asked.method)[:20]})
+    for name, value in asked.headers.items():
+        if not may_set_header(name):
+            raise NotSent(_("the header %(name)s cannot be set") % {"name": repr(name)[:60]})
+        if not _VALUE.fullmatch(value):
+            raise NotSent(_("the value of the header %(name)s contains invalid characters") % {"name": name})
+
+
+@contextmanager
+def _shut_down_at(ends_at: float, sock: socket.socket) -> Iterator[None]:
+    """Shut the connection down when its deadline passes."""
+    watchdog = threading.Timer(max(0.0, ends_at - time.monotonic()), _abort, args=[sock])
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.cancel()
+
+
+def _abort(sock: socket.socket) -> None:
+    try:
+        # The plain socket's method: that of the TLS socket would break a read that is in progress.
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+    except OSError:  # already closed by the other side
+        return
+
+
+def _connect(target: Target, ends_at: float, certificate: ClientCertificate | None, trace: Trace) -> socket.socket:
+    """Return a connection to the first address that accepts one; the TLS handshake comes later."""
+    share = min(CONNECT_SECONDS, ends_at - time.monotonic()) / len(target.addresses)
+    context = _tls_context(certificate) if target.endpoint.is_tls else None
+    for address in target.addresses:
+        try:
+            plain = socket.create_connection((address, target.endpoint.port), timeout=max(share, 0.001))
+            trace.connected_to = address
+            return _wrap_tls(plain, target.endpoint, context)
+        except OSError as error:
+            cause = error
+    raise NotSent(_why_not_connected(cause)) from cause
+
+
+def _why_not_connected(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return _("no connection: no answer in time")
+    if isinstance(error, ConnectionRefusedError):
+        return _("no connection: it was refused")
+    return _("no connection: %(cause)s") % {"cause": error.strerror or type(error).__name__}
+
+
+def _tls_context(certificate: ClientCertificate | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if certificate is not None:
+        try:
+            load_into(context, certificate)
+        except (OSError, ValueError) as error:  # SSLError is an OSError
+            raise NotSent(_("the client certificate or its key cannot be used")) from error
+    return context
+
+
+def _wrap_tls(plain: socket.socket, endpoint: Endpoint, context: ssl.SSLContext | None) -> socket.socket:
+    plain.settimeout(None)  # from here on the watchdog enforces the deadline
+    if context is None:
+        return plain
+    try:
+        return context.wrap_socket(plain, server_hostname=endpoint.host, do_handshake_on_connect=False)
+    except (OSError, ValueError) as error:  # ValueError: a name that no certificate can have
+        plain.close()
+        raise NotSent(_("no secure connection: %(cause)s") % {"cause": type(error).__name__}) from error
+
+
+def _handshake(sock: socket.socket, ends_at: float, trace: Trace) -> None:
+    """Do the TLS handshake if there is one; raises NotSent, since nothing of the request has been sent by then."""
+    if not isinstance(sock, ssl.SSLSocket):
+        return
+    try:
+        sock.do_handshake()
+    except ssl.SSLCertVerificationError as error:
+        raise NotSent(
+            _("the server's certificate is not trusted: %(cause)s") % {"cause": error.verify_message}
+        ) from error
+    except OSError as error:  # TLS errors are OSErrors too
+        if time.monotonic() >= ends_at:
+            raise NotSent(_("no secure connection: the handshake took too long")) from error
+        cause = getattr(error, "reason", "") or type(error).__name__
+        raise NotSent(_("no secure connection: %(cause)s") % {"cause": cause}) from error
+    trace.tls = sock.version() or ""
+    trace.certificate_ends = str((sock.getpeercert() or {}).get("notAfter", ""))
+
+
+def _response(connection: http.client.HTTPConnection, asked: Request, endpoint: Endpoint) -> http.client.HTTPResponse:
+    """Send the request; return when the response's headers have arrived."""
+    headers = {"Host": endpoint.host_header, **_DEFAULTS, **asked.headers}
+    try:
+        connection.request(asked.method, endpoint.path, asked.body or None, headers)
+        return connection.getresponse()
+    except (OSError, http.client.HTTPException) as error:
+        raise NoAnswer(_why_unanswered(error)) from error
+
+
+def _why_unanswered(error: Exception) -> str:
+    # RemoteDisconnected is what the watchdog looks like from here, too.
+    if isinstance(error, http.client.RemoteDisconnected | ConnectionError):
+        return _("no answer: the connection ended or the time ran out")
+    if isinstance(error, http.client.HTTPException):
+        return _("no answer: the response is not HTTP, or its headers are too large")
+    return _("no answer: %(cause)s") % {"cause": getattr(error, "reason", "") or type(error).__name__}
+
+
+def _read(response: http.client.HTTPResponse, asked: Request) -> Response:
+    status = response.status
+    if status < 200:
+        raise NoAnswer(_("answered %(status)s without a body") % {"status": status})
+    if status in REDIRECTS and not asked.returns_redirects:
+        raise NoAnswer(
+            _("answered %(status)s, a redirect; redirects are not followed") % {"status": status}, status=status
+        )
+    if response.getheader("Content-Encoding", "identity").strip().lower() != "identity":
+        raise NoAnswer(_("answered %(status)s, compressed without being asked to") % {"status": status}, status=status)
+    try:
+        body, is_enough = _body(response, asked)
+    except (OSError, http.client.HTTPException) as error:
+        raise NoAnswer(_("answered %(status)s in part") % {"status": status}, status=status) from error
+    if len(body) > asked.max_bytes:
+        raise NoAnswer(_("answered more than %(count)s bytes") % {"count": f"{asked.max_bytes:,}"}, status=status)
+    if response.length and not is_enough:  # what the header promised beyond what came
+        raise NoAnswer(_("answered %(status)s in part") % {"status": status}, status=status)
+    return Response(status, _headers(response), body)
+
+
+def _body(response: http.client.HTTPResponse, asked: Request) -> tuple[bytes, bool]:
+    """Return the body, or what came of it beyond its limit, and whether its reader had enough."""
+    if asked.has_enough is None:
+        return response.read(asked.max_bytes + 1), False
+    body = bytearray()
+    while len(body) <= asked.max_bytes and (piece := response.read1(_PIECE)):
+        body += piece
+        if asked.has_enough(piece):
+            return bytes(body), True
+    return bytes(body), False
+
+
+def _headers(response: http.client.HTTPResponse) -> dict[str, str]:
+    joined: dict[str, str] = {}
+    for name, value in response.getheaders():
+        shown = "".join(char for char in value if char.isprintable())
+        name = name.lower()
+        joined[name] = f"{joined[name]}, {shown}" if name in joined else shown
+    return joined

@@ -1,0 +1,173 @@
+"""Where a call may go: a URL is parsed once, its name resolved once, and every resolved address checked.
+
+The connection then goes to a checked address, which rules out DNS rebinding.
+"""
+
+import socket
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from supportbot.outbound.addresses import LOOPBACK, Networks, is_address, is_public, is_within
+from supportbot.outbound.errors import NotSent
+
+RESOLVE_SECONDS: Final = 3.0
+ALLOWED_PORTS: Final = frozenset({443, 8443})
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The parts of a URL, before its host name is resolved."""
+
+    is_tls: bool
+    host: str
+    port: int
+    path: str
+
+    @property
+    def is_public_https(self) -> bool:
+        return self.is_tls and self.port in ALLOWED_PORTS
+
+    @property
+    def host_header(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.is_tls else 80) else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A checked endpoint, with the addresses to connect to."""
+
+    endpoint: Endpoint
+    addresses: tuple[str, ...]
+
+
+def checked_target(url: str, *, seconds: float = RESOLVE_SECONDS, also: Networks = ()) -> Target:
+    """Return the checked target of a URL; raises NotSent for a scheme, port or address that is not allowed.
+
+    The host name must resolve within `seconds`. An operator allows the networks in `also` for this call.
+    """
+    endpoint = parse_endpoint(url)
+    if not _may_resolve(endpoint, also):
+        raise NotSent(_needs_https())
+    found = _resolved(endpoint, seconds)
+    # One forbidden address among others is a trap: all must be allowed.
+    for address in found:
+        if not _may_connect(endpoint, address, also):
+            raise NotSent(_why_closed(endpoint, address))
+    return Target(endpoint, found)
+
+
+def address_problem(url: str) -> str:
+    """Return why a URL can never be called from this installation, or "" if it can, as far as its text tells."""
+    try:
+        endpoint = parse_endpoint(url)
+    except NotSent as error:
+        return error.why
+    if not _may_resolve(endpoint):
+        return _needs_https()
+    if is_address(endpoint.host) and not _may_connect(endpoint, endpoint.host):
+        return _why_closed(endpoint, endpoint.host)
+    return ""
+
+
+def parse_endpoint(url: str) -> Endpoint:
+    """Return the parts of an http(s) URL; raises NotSent for an ambiguous one."""
+    # urlsplit silently drops tabs and line breaks, and browsers treat a backslash as a slash.
+    if not url.isprintable() or " " in url or "\\" in url:
+        raise NotSent(_("the address contains invalid characters"))
+    try:
+        parts = urlsplit(url)
+        port = (443 if parts.scheme == "https" else 80) if parts.port is None else parts.port
+    except ValueError as error:
+        raise NotSent(_("the address is not a valid URL")) from error
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise NotSent(_("the address must start with http:// or https:// and have no user name"))
+    path = parts.path + (f"?{parts.query}" if parts.query else "")
+    if not path.isascii():
+        raise NotSent(_("the path of the address contains invalid characters; percent-encode them"))
+    return Endpoint(parts.scheme == "https", _ascii_host(parts.hostname), port, path or "/")
+
+
+def _ascii_host(host: str) -> str:
+    """Return a host as DNS knows it; raises NotSent for letters that stand for others, such as circled digits."""
+    if host.isascii():
+        return host
+    try:
+        encoded = host.encode("idna").decode()
+        is_exact = encoded.encode().decode("idna") == host
+    except UnicodeError:
+        is_exact = False
+    if not is_exact or is_address(encoded):
+        raise NotSent(_("the host name contains invalid characters"))
+    return encoded
+
+
+def _networks(also: Networks) -> Networks:
+    networks: Networks = (*settings.PRIVATE_NETWORKS, *also)
+    return (*networks, *LOOPBACK) if settings.ACTIONS_LOOPBACK else networks
+
+
+def _is_own(endpoint: Endpoint) -> bool:
+    return f"{endpoint.host}:{endpoint.port}" in settings.OUTBOUND_OWN_ADDRESSES
+
+
+def _may_resolve(endpoint: Endpoint, also: Networks = ()) -> bool:
+    """Return whether there is any address at which this endpoint may be called."""
+    return endpoint.is_public_https or (endpoint.port > 0 and (_is_own(endpoint) or bool(_networks(also))))
+
+
+def _may_connect(endpoint: Endpoint, address: str, also: Networks = ()) -> bool:
+    """Return whether an endpoint may be called at this address of it."""
+    if _is_own(endpoint):
+        return is_within(address, LOOPBACK)
+    return is_within(address, _networks(also)) or (endpoint.is_public_https and is_public(address))
+
+
+def _needs_https() -> str:
+    return _("the address must use https on port 443 or 8443, unless PRIVATE_NETWORKS allows its network")
+
+
+def _why_closed(endpoint: Endpoint, address: str) -> str:
+    if is_public(address):
+        return _needs_https()
+    facts = {"host": endpoint.host, "address": address}
+    if is_address(endpoint.host):
+        return (
+            _("%(address)s is not in the public internet, and not in a private network that PRIVATE_NETWORKS allows")
+            % facts
+        )
+    return _(
+        "%(host)s resolves to %(address)s, which is not in the public internet, and not in a private network that "
+        "PRIVATE_NETWORKS allows"
+    ) % facts  # fmt: skip
+
+
+def _resolved(endpoint: Endpoint, seconds: float) -> tuple[str, ...]:
+    try:
+        found = _ask_resolver(endpoint, seconds)
+    except (OSError, UnicodeError) as error:  # TimeoutError is an OSError
+        raise NotSent(_("the host name %(host)s cannot be resolved") % {"host": endpoint.host}) from error
+    if not found:
+        raise NotSent(_("the host name %(host)s has no address") % {"host": endpoint.host})
+    return found
+
+
+def _ask_resolver(endpoint: Endpoint, seconds: float) -> tuple[str, ...]:
+    """Call the resolver in a thread that is abandoned when it takes too long, since it has no time-out of its own."""
+    answer: Future[tuple[str, ...]] = Future()
+
+    def ask() -> None:
+        try:
+            entries = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+            answer.set_result(tuple(dict.fromkeys(str(entry[4][0]) for entry in entries)))
+        except (OSError, UnicodeError) as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=ask, name="outbound-resolver", daemon=True).start()
+    return answer.result(seconds)

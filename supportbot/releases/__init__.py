@@ -1,0 +1,1 @@
+"""Releases: versions of everything that shapes an answer."""

@@ -1,0 +1,102 @@
+"""REST views of releases: list, drafts, evaluation, publication, restoration."""
+
+from typing import Any, cast
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from supportbot.accounts.permissions import needs
+from supportbot.accounts.principals import Staff
+from supportbot.accounts.views import ScopedAPIView
+from supportbot.releases import services
+from supportbot.releases.models import Release
+from supportbot.releases.selectors import live_release, release_with_id, releases
+from supportbot.releases.serializers import DraftInput, LiveInput, PublishInput, ReleaseSerializer
+from supportbot.web import EmptyInput, NewestFirstPagination
+
+
+class ReleaseView(ScopedAPIView):
+    """Reading needs `releases:read`, everything else `releases:write`."""
+
+    def get_permissions(self) -> list[BasePermission]:
+        return [needs("releases:read" if self.request.method in ("GET", "HEAD", "OPTIONS") else "releases:write")()]
+
+    @property
+    def person(self) -> Staff:
+        return cast(Staff, self.request.auth)
+
+
+class ReleaseList(ReleaseView, ListAPIView[Release]):
+    """The workspace's releases."""
+
+    serializer_class = ReleaseSerializer
+    pagination_class = NewestFirstPagination
+
+    def get_queryset(self) -> QuerySet[Release]:
+        live_release()
+        return releases()
+
+    @extend_schema(request=DraftInput, responses={201: ReleaseSerializer})
+    def post(self, request: Request) -> Response:
+        """Create a draft."""
+        draft = services.create_draft(person=self.person, **_validated(DraftInput, request))
+        return Response(ReleaseSerializer(draft).data, status=201)
+
+
+class ReleaseDetail(ReleaseView):
+    @extend_schema(responses=ReleaseSerializer)
+    def get(self, request: Request, release_id: UUID) -> Response:
+        """Show one release."""
+        return Response(ReleaseSerializer(release_with_id(release_id)).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, release_id: UUID) -> Response:
+        """Delete a draft."""
+        services.discard(release_id)
+        return Response(status=204)
+
+
+class Publish(ReleaseView):
+    @extend_schema(request=PublishInput, responses=ReleaseSerializer)
+    def post(self, request: Request, release_id: UUID) -> Response:
+        """Make a draft live in place of the live release, whose number says what it was compared with."""
+        told = _validated(PublishInput, request)
+        return Response(ReleaseSerializer(services.publish(release_id, person=self.person, **told)).data)
+
+
+class Restore(ReleaseView):
+    @extend_schema(request=LiveInput, responses=ReleaseSerializer)
+    def post(self, request: Request, release_id: UUID) -> Response:
+        """Restore an older release as a new one. The gates are not run."""
+        told = _validated(LiveInput, request)
+        return Response(ReleaseSerializer(services.restore(release_id, person=self.person, **told)).data)
+
+
+class Evaluate(ReleaseView):
+    @extend_schema(request=EmptyInput, responses={202: ReleaseSerializer})
+    def post(self, request: Request, release_id: UUID) -> Response:
+        """Have the gates evaluate a draft; its state is `evaluated` when they are done."""
+        _validated(EmptyInput, request)
+        return Response(ReleaseSerializer(services.request_evaluation(release_id)).data, status=202)
+
+
+def _validated(form: Any, request: Request) -> dict[str, Any]:
+    data = form(data=request.data)
+    data.is_valid(raise_exception=True)
+    validated: dict[str, Any] = data.validated_data
+    return validated
+
+
+urls = [
+    path("releases", ReleaseList.as_view(), name="releases"),
+    path("releases/<uuid:release_id>", ReleaseDetail.as_view(), name="release"),
+    path("releases/<uuid:release_id>/publish", Publish.as_view(), name="release-publish"),
+    path("releases/<uuid:release_id>/restore", Restore.as_view(), name="release-restore"),
+    path("releases/<uuid:release_id>/evaluate", Evaluate.as_view(), name="release-evaluate"),
+]

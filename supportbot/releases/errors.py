@@ -1,0 +1,65 @@
+from django.utils.translation import gettext_noop
+
+from supportbot.errors import NotFound, SupportBotError
+
+
+class ReleaseError(SupportBotError):
+    """The base of this room's errors."""
+
+
+class NoSuchRelease(NotFound):
+    default_message = gettext_noop("This release does not exist.")
+
+
+class ReleaseChanged(ReleaseError):
+    code = "release_changed"
+    status = 409
+    default_message = gettext_noop(
+        "Someone has changed this draft in the meantime. Look at it again, then save your changes."
+    )
+
+
+class AnotherWentLive(ReleaseError):
+    code = "another_went_live"
+    status = 409
+    default_message = gettext_noop(
+        "Another release has gone live in the meantime. Review the differences, then publish yours."
+    )
+
+
+class NotADraft(ReleaseError):
+    code = "not_a_draft"
+    status = 409
+    default_message = gettext_noop("A release that has been live cannot be changed. Create a draft from it.")
+
+
+class NothingToRestore(ReleaseError):
+    code = "nothing_to_restore"
+    status = 409
+    default_message = gettext_noop("Only a release that was live before can be restored.")
+
+
+class NotEvaluated(ReleaseError):
+    code = "not_evaluated"
+    status = 409
+    default_message = gettext_noop("The gates have not judged this draft as it is now. Evaluate it, then publish it.")
+
+
+class GateRefused(ReleaseError):
+    code = "gate_refused"
+    status = 409
+    default_message = gettext_noop("The gates refuse this release.")
+
+
+class GateMissing(ReleaseError):
+    """A suite that is used as a gate no longer exists. Gates raise it, too."""
+
+    code = "gate_missing"
+    status = 409
+    default_message = gettext_noop("A gate suite does not exist. Choose the gates again, then evaluate.")
+
+
+class NoGates(ReleaseError):
+    code = "no_gates"
+    status = 409
+    default_message = gettext_noop("This installation cannot run suites, so it cannot have gates.")

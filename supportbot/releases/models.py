@@ -1,0 +1,80 @@
+"""The tables of releases.
+
+Invariants, enforced by the database: a workspace has at most one live release; a release that was live never changes,
+except that it stops being live.
+"""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
+
+from supportbot.accounts.models import TenantModel
+from supportbot.releases.document import Document, digest, loaded
+
+
+class Release(TenantModel):
+    """One version of everything that shapes a workspace's answers. `edits` counts the changes of a draft."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft", _("Draft")
+        EVALUATED = "evaluated", _("Evaluated")
+        LIVE = "live", _("Live")
+        REPLACED = "replaced", _("Replaced")
+
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
+    document = models.JSONField()
+    reason = models.CharField(max_length=300, blank=True)
+    author_name = models.CharField(max_length=150, blank=True)
+    based_on = models.PositiveIntegerField(null=True)  # the number of the release it was made from
+    restores = models.PositiveIntegerField(null=True)  # the number of the one it brings back
+    edits = models.PositiveIntegerField(default=0)
+    # What it refers to without containing it: versions of action rules, the mark of the knowledge at its publication.
+    references = models.JSONField(default=dict)
+    verdict = models.JSONField(null=True)  # of the gates, with the digest of the document it is about
+    judging_since = models.DateTimeField(null=True)
+    judging_until = models.DateTimeField(null=True)  # the lease of the worker that runs the gates
+    judging_problem = models.CharField(max_length=300, blank=True)
+    override_reason = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(default=now, editable=False)
+    changed_at = models.DateTimeField(default=now, editable=False)
+    published_at = models.DateTimeField(null=True)
+    published_by = models.CharField(max_length=150, blank=True)
+    replaced_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["id", "workspace"], name="release_in_workspace"),
+            models.UniqueConstraint(fields=["workspace", "number"], name="release_number_once"),
+            models.UniqueConstraint(fields=["workspace"], condition=Q(state="live"), name="release_one_live"),
+            models.CheckConstraint(
+                condition=Q(state__in=["draft", "evaluated", "live", "replaced"]), name="release_state_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Release {self.number}"
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether it can still be changed: it was never live."""
+        return self.state in (self.State.DRAFT, self.State.EVALUATED)
+
+    @property
+    def contents(self) -> Document:
+        return loaded(self.document)
+
+    @property
+    def digest(self) -> str:
+        return digest(self.contents)
+
+
+class ReleaseGates(TenantModel):
+    """The suites that every release of a workspace must pass. Outside releases: none can remove its own gates."""
+
+    suites = ArrayField(models.CharField(max_length=120), default=list)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace"], name="release_gates_once")]

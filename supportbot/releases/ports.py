@@ -1,0 +1,83 @@
+"""What releases need from the rooms above, each named by a setting."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from supportbot.releases.document import Document
+
+if TYPE_CHECKING:
+    from supportbot.accounts.models import Workspace
+    from supportbot.releases.models import Release
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The gates' verdict on a release: the `must` cases it fails, and the suites on which it is worse than before."""
+
+    passed: bool
+    failed_must: tuple[str, ...] = ()
+    regressions: tuple[str, ...] = ()
+    run_ids: tuple[UUID, ...] = ()
+
+
+class Judge(Protocol):
+    """Runs suites on a release; `RELEASES_GATE` names it.
+
+    It answers with the release by `selectors.using(release)`, takes minutes, and raises GateMissing for a suite that
+    does not exist.
+    """
+
+    def __call__(self, workspace: "Workspace", release: "Release", suites: Sequence[str]) -> Verdict: ...
+
+
+class MissingSuites(Protocol):
+    """Returns those of some names that no suite of the workspace has; `RELEASES_MISSING_SUITES` names it."""
+
+    def __call__(self, names: Sequence[str], /) -> list[str]: ...
+
+
+class Audit(Protocol):
+    """Adds an entry to the audit log in the current transaction; `RELEASES_AUDIT` names it."""
+
+    def __call__(self, event: str, *, actor: str, **payload: Any) -> None: ...
+
+
+# Returns what is wrong with a document, by field; {} if nothing is. `RELEASES_CHECKS` names them.
+Check = Callable[[Document], Mapping[str, list[str]]]
+# Returns what a release refers to at its publication, as JSON. `RELEASES_REFERENCES` names them.
+Reference = Callable[[], Any]
+
+
+def judge() -> Judge | None:
+    """Return the judge of releases; None if this installation has none."""
+    found: Judge | None = import_string(settings.RELEASES_GATE) if settings.RELEASES_GATE else None
+    return found
+
+
+def missing_suites(names: Sequence[str]) -> list[str]:
+    found: MissingSuites = import_string(settings.RELEASES_MISSING_SUITES)
+    return found(names)
+
+
+def audit() -> Audit:
+    found: Audit = import_string(settings.RELEASES_AUDIT)
+    return found
+
+
+def problems_of(document: Document) -> dict[str, list[str]]:
+    """Return what the rooms above find wrong with a document."""
+    found: dict[str, list[str]] = {}
+    for name in settings.RELEASES_CHECKS:
+        check: Check = import_string(name)
+        found.update(check(document))
+    return found
+
+
+def references() -> dict[str, Any]:
+    """Return the marks of what a release refers to without containing it."""
+    return {name: import_string(path)() for name, path in settings.RELEASES_REFERENCES.items()}

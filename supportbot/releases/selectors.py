@@ -1,0 +1,147 @@
+"""The release in force, and the workspace's releases.
+
+The live release is read at most every two seconds by each process, so a publication counts everywhere within that time,
+and at once in the process that published.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from time import monotonic
+from typing import Final
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import Max, QuerySet
+from django.utils import timezone
+
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import current_workspace_id, scoped_workspace_id
+from supportbot.releases.document import Document, Strictness, stored
+from supportbot.releases.errors import NoSuchRelease
+from supportbot.releases.models import Release, ReleaseGates
+
+FRESH_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The release that an answer is made with."""
+
+    id: UUID
+    number: int
+    workspace_id: UUID
+    document: Document
+
+
+_cache: dict[UUID, tuple[float, InForce]] = {}
+_chosen: ContextVar[InForce | None] = ContextVar("chosen_release", default=None)
+
+
+def current() -> InForce:
+    """Return the release to answer with: the one chosen by `using`, else the live one."""
+    workspace_id = current_workspace_id()
+    chosen = _chosen.get()
+    if chosen is not None and chosen.workspace_id == workspace_id:
+        return chosen
+    return _live(workspace_id)
+
+
+def known() -> InForce | None:
+    """Return the release to answer with if that needs no database query, for coroutines."""
+    workspace_id = current_workspace_id()
+    chosen = _chosen.get()
+    if chosen is not None and chosen.workspace_id == workspace_id:
+        return chosen
+    found = _cache.get(workspace_id)
+    return found[1] if found is not None and found[0] > monotonic() else None
+
+
+def last_known() -> InForce | None:
+    """Return the release that this process knew last, however old; None outside a scope or before the first look."""
+    workspace_id = scoped_workspace_id()
+    if workspace_id is None:
+        return None
+    chosen = _chosen.get()
+    if chosen is not None and chosen.workspace_id == workspace_id:
+        return chosen
+    held = _cache.get(workspace_id)
+    return held[1] if held is not None else None
+
+
+@contextmanager
+def using(release: Release) -> Iterator[None]:
+    """Answer with this release instead of the live one, in this context and the tasks that it starts."""
+    token = _chosen.set(_in_force(release))
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+def forget(workspace_id: UUID) -> None:
+    """Read the workspace's live release again at the next answer of this process."""
+    _cache.pop(workspace_id, None)
+
+
+def releases() -> QuerySet[Release]:
+    """Return the workspace's releases, the newest first."""
+    rows: QuerySet[Release] = Release.objects.order_by("-number")
+    return rows
+
+
+def release_with_id(release_id: UUID) -> Release:
+    """Return a release of the workspace; raises NoSuchRelease."""
+    found: Release | None = Release.objects.filter(pk=release_id).first()
+    if found is None:
+        raise NoSuchRelease()
+    return found
+
+
+def live_release() -> Release:
+    """Return the live release; a workspace's first is made of its settings when it is first asked for."""
+    found: Release | None = Release.objects.filter(state=Release.State.LIVE).first()
+    return found if found is not None else _first()
+
+
+def gates() -> list[str]:
+    """Return the suites that a release must pass."""
+    found = ReleaseGates.objects.values_list("suites", flat=True).first()
+    return list(found or [])
+
+
+def next_number() -> int:
+    newest: int | None = Release.objects.aggregate(newest=Max("number"))["newest"]
+    return (newest or 0) + 1
+
+
+def _live(workspace_id: UUID) -> InForce:
+    held = _cache.get(workspace_id)
+    if held is not None and held[0] > monotonic():
+        return held[1]
+    found = _in_force(live_release())
+    _cache[workspace_id] = (monotonic() + FRESH_SECONDS, found)
+    return found
+
+
+def _in_force(release: Release) -> InForce:
+    return InForce(release.pk, release.number, release.workspace_pk, release.contents)
+
+
+def _first() -> Release:
+    workspace = Workspace.objects.get(pk=current_workspace_id())
+    strictness: Strictness = workspace.answer_strictness  # type: ignore[assignment]  # the choices are the same
+    row = Release(
+        number=next_number(),
+        state=Release.State.LIVE,
+        document=stored(Document(strictness=strictness)),
+        published_at=timezone.now(),
+    )
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError:  # another process made it at the same time
+        found: Release = Release.objects.get(state=Release.State.LIVE)
+        return found
+    return row

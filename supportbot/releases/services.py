@@ -1,0 +1,300 @@
+"""Changes to releases: drafts, their evaluation, publication and restoration.
+
+Invariant: whoever makes a release live holds the lock of the workspace's live one, and has said which one they compared
+theirs with. So of two publications at once one wins, and the other is told.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.principals import Staff
+from supportbot.accounts.scope import current_workspace_id
+from supportbot.errors import InvalidInput, NotAllowed
+from supportbot.releases import ports
+from supportbot.releases.document import Document, parsed, stored
+from supportbot.releases.errors import (
+    AnotherWentLive,
+    GateMissing,
+    GateRefused,
+    NoGates,
+    NotADraft,
+    NotEvaluated,
+    NothingToRestore,
+    ReleaseChanged,
+)
+from supportbot.releases.models import Release, ReleaseGates
+from supportbot.releases.selectors import forget, gates, live_release, next_number, release_with_id
+
+OVERRIDE: Final = "releases:override"
+MAX_REASON: Final = 300
+JUDGING_LEASE: Final = timedelta(minutes=15)
+
+
+@transaction.atomic
+def create_draft(*, person: Staff, made_from: UUID | None = None, document: object = None) -> Release:
+    """Create a draft from a release, by default the live one, with the given fields in place of its own."""
+    live = _locked_live()
+    first = release_with_id(made_from) if made_from else live
+    contents = first.contents if document is None else _merged(first.contents, document, person)
+    draft = Release(number=next_number(), document=stored(contents), based_on=first.number, author_name=person.name)
+    draft.save(force_insert=True)
+    return draft
+
+
+@transaction.atomic
+def change_draft(
+    release_id: UUID, document: object, *, person: Staff, edits: int | None = None, reason: str | None = None
+) -> Release:
+    """Change the given fields of a draft.
+
+    Raises NotADraft, ReleaseChanged if `edits` is not its count of changes, InvalidInput.
+    """
+    draft = _locked_draft(release_id)
+    if edits is not None and edits != draft.edits:
+        raise ReleaseChanged()
+    draft.document = stored(_merged(draft.contents, document, person))
+    draft.reason = draft.reason if reason is None else _reason(reason, is_needed=False)
+    draft.state, draft.edits, draft.changed_at = Release.State.DRAFT, draft.edits + 1, timezone.now()
+    draft.save(update_fields=["document", "reason", "state", "edits", "changed_at"])
+    return draft
+
+
+@transaction.atomic
+def discard(release_id: UUID) -> None:
+    """Delete a draft. Raises NotADraft for a release that was live."""
+    _locked_draft(release_id).delete()
+
+
+@transaction.atomic
+def request_evaluation(release_id: UUID) -> Release:
+    """Have a worker run the gates on a draft. Raises NoGates, NotADraft."""
+    draft = _locked_draft(release_id)
+    if ports.judge() is None or not gates():
+        raise NoGates(gettext("No suite is chosen as a gate. Publish the release as it is, or choose a gate first."))
+    draft.judging_since, draft.judging_until, draft.judging_problem = timezone.now(), None, ""
+    draft.save(update_fields=["judging_since", "judging_until", "judging_problem"])
+    return draft
+
+
+def claim_waiting() -> tuple[UUID, UUID] | None:
+    """Claim a draft of any workspace that waits for the gates; return its workspace and its id.
+
+    A claim ends after a quarter of an hour: a draft whose worker died is judged again.
+    """
+    now = timezone.now()
+    is_free = Q(judging_until=None) | Q(judging_until__lt=now)
+    waiting = Release.objects.filter(is_free, judging_since__isnull=False).order_by("judging_since")
+    for row in waiting[:5]:
+        mine = Release.objects.filter(is_free, pk=row.pk, judging_since__isnull=False)
+        if mine.update(judging_until=now + JUDGING_LEASE):
+            return row.workspace_pk, row.pk
+    return None
+
+
+def evaluate(release_id: UUID) -> Release:
+    """Run the gates on a draft and store their verdict about what it says now. Takes minutes."""
+    release, suites, judge = release_with_id(release_id), gates(), ports.judge()
+    if judge is None or not suites:
+        raise NoGates()
+    if not release.is_draft:
+        raise NotADraft()
+    seen = release.digest
+    found = judge(Workspace.objects.get(pk=release.workspace_pk), release, suites)
+    return _store_verdict(release_id, found, suites, seen)
+
+
+@transaction.atomic
+def publish(
+    release_id: UUID, *, person: Staff, instead_of: int, reason: str, override: str = "", edits: int | None = None
+) -> Release:
+    """Make a draft live in place of the release number `instead_of`, which its publisher has compared it with.
+
+    `override` is the reason to publish although the gates refuse or have not judged it, which takes a right. Raises
+    AnotherWentLive, ReleaseChanged, NotADraft, NotEvaluated, GateRefused, GateMissing, NotAllowed or InvalidInput.
+    """
+    live = _locked_live()
+    draft = _locked_draft(release_id)
+    if live.number != instead_of:
+        raise AnotherWentLive()
+    if edits is not None and edits != draft.edits:
+        raise ReleaseChanged()
+    reason = _reason(reason, is_needed=True)
+    _check_document(draft.contents)
+    overridden = _pass_gates(draft, person, override)
+    draft.reason, draft.override_reason = reason, overridden
+    _go_live(draft, live, person)
+    facts: dict[str, Any] = {"release": draft.number, "instead_of": live.number, "reason": reason}
+    if overridden:
+        facts["override"] = overridden
+    event = "release.published_against_gates" if overridden else "release.published"
+    ports.audit()(event, actor=person.actor, **facts)
+    return draft
+
+
+@transaction.atomic
+def restore(release_id: UUID, *, person: Staff, instead_of: int, reason: str) -> Release:
+    """Restore an older release as a new one. No gate is run: undoing must be possible at once.
+
+    Raises AnotherWentLive, NothingToRestore, InvalidInput.
+    """
+    live, older = _locked_live(), release_with_id(release_id)
+    if live.number != instead_of:
+        raise AnotherWentLive()
+    if older.state != Release.State.REPLACED:
+        raise NothingToRestore()
+    _check_document(older.contents)
+    restored = Release(
+        number=next_number(),
+        document=older.document,
+        based_on=older.number,
+        restores=older.number,
+        author_name=person.name,
+        reason=_reason(reason, is_needed=True),
+    )
+    _go_live(restored, live, person)
+    ports.audit()(
+        "release.restored", actor=person.actor, release=restored.number, restores=older.number, reason=restored.reason
+    )
+    return restored
+
+
+@transaction.atomic
+def name_gates(suites: Sequence[str], *, person: Staff) -> list[str]:
+    """Choose the suites that every release must pass.
+
+    Raises NoGates if nothing here can run suites, InvalidInput for a suite that does not exist.
+    """
+    chosen = list(dict.fromkeys(name.strip() for name in suites if name.strip()))
+    if chosen and ports.judge() is None:
+        raise NoGates()
+    if missing := ports.missing_suites(chosen):
+        problem = gettext("These suites do not exist: {names}. Create or import them under Evaluations first.")
+        raise InvalidInput(fields={"suites": [problem.format(names=", ".join(missing))]})
+    before = gates()
+    ReleaseGates.objects.update_or_create(workspace_id=current_workspace_id(), defaults={"suites": chosen})
+    if chosen != before:
+        facts = {"before": ", ".join(before), "after": ", ".join(chosen)}
+        ports.audit()("release.gates_changed", actor=person.actor, **facts)
+    return chosen
+
+
+def verdict_on(release: Release) -> Mapping[str, Any] | None:
+    """Return the gates' verdict about a release as it is now; None if they have not judged that."""
+    verdict: Mapping[str, Any] | None = release.verdict
+    if verdict is None or verdict["digest"] != release.digest or verdict["suites"] != gates():
+        return None
+    return verdict
+
+
+def _pass_gates(draft: Release, person: Staff, override: str) -> str:
+    """Return the reason for overriding the gates; "" if they agree or there are none."""
+    named = gates()
+    if not named:
+        return ""
+    missing, verdict = ports.missing_suites(named), verdict_on(draft)
+    if verdict is not None and verdict["passed"] and not missing:
+        return ""
+    if missing and not override.strip():
+        problem = gettext("The suites of these gates were deleted: {names}. Choose the gates again, then evaluate.")
+        raise GateMissing(problem.format(names=", ".join(missing)))
+    if not override.strip():
+        raise NotEvaluated(draft.judging_problem or None) if verdict is None else GateRefused(_why(verdict))
+    if not person.may(OVERRIDE):
+        raise NotAllowed(gettext("Your role does not allow publishing despite the gates."))
+    return _reason(override, is_needed=True)
+
+
+def _why(verdict: Mapping[str, Any]) -> str:
+    if verdict["failed_must"]:
+        named = ", ".join(verdict["failed_must"][:5])
+        return gettext("This release fails cases that must pass: {names}. Correct it, then evaluate again.").format(
+            names=named
+        )
+    named = ", ".join(verdict["regressions"][:5])
+    return gettext("This release answers worse than the live one: {names}. Correct it, then evaluate again.").format(
+        names=named
+    )
+
+
+def _go_live(release: Release, live: Release, person: Staff) -> None:
+    Release.objects.filter(pk=live.pk).update(state=Release.State.REPLACED, replaced_at=timezone.now())
+    release.state, release.published_at = Release.State.LIVE, timezone.now()
+    release.published_by, release.references = person.name, ports.references()
+    release.save()
+    forget(live.workspace_pk)
+    transaction.on_commit(partial(forget, live.workspace_pk))
+
+
+@transaction.atomic
+def _store_verdict(release_id: UUID, found: ports.Verdict, suites: list[str], seen: str) -> Release:
+    draft = _locked_draft(release_id)
+    facts = {name: list(map(str, value)) for name, value in asdict(found).items() if name != "passed"}
+    at = timezone.now().isoformat()
+    draft.verdict = {"passed": found.passed, **facts, "suites": suites, "digest": seen, "at": at}
+    draft.judging_since = draft.judging_until = None
+    draft.judging_problem = ""
+    if draft.digest == seen:
+        draft.state = Release.State.EVALUATED
+    draft.save(update_fields=["verdict", "state", "judging_since", "judging_until", "judging_problem"])
+    return draft
+
+
+def store_problem(release_id: UUID, problem: str) -> None:
+    """Record why the gates did not judge a draft; "" means an internal error."""
+    words = problem or gettext("The evaluation failed. See the worker's log.")
+    rows = Release.objects.filter(pk=release_id)
+    rows.update(judging_since=None, judging_until=None, judging_problem=words[:MAX_REASON])
+
+
+def _locked_live() -> Release:
+    """Return the live release, locked until the transaction ends; read again after waiting for another publication."""
+    live_release()
+    Workspace.objects.select_for_update(no_key=True).get(pk=current_workspace_id())
+    return live_release()
+
+
+def _locked_draft(release_id: UUID) -> Release:
+    release_with_id(release_id)
+    draft: Release = Release.objects.select_for_update(no_key=True).get(pk=release_id)
+    if not draft.is_draft:
+        raise NotADraft()
+    return draft
+
+
+def _merged(before: Document, changes: object, person: Staff) -> Document:
+    """Return a document with the given fields changed; new guidelines get this person as their author."""
+    if not isinstance(changes, Mapping):
+        return parsed(changes)
+    written = stored(before)
+    after = parsed({**written, **changes})
+    _check_document(after)
+    authors = {(one.when, one.do): one.author for one in before.guidelines}
+    signed = [
+        {**one, "author": authors.get((one["when"], one["do"])) or person.name} for one in stored(after)["guidelines"]
+    ]
+    return parsed({**stored(after), "guidelines": signed})
+
+
+def _check_document(document: Document) -> None:
+    problems = ports.problems_of(document)
+    if problems:
+        raise InvalidInput(fields=problems)
+
+
+def _reason(text: str, *, is_needed: bool) -> str:
+    reason = " ".join(text.split())
+    if is_needed and not reason:
+        raise InvalidInput(fields={"reason": [gettext("Say why, in a few words.")]})
+    if len(reason) > MAX_REASON:
+        raise InvalidInput(fields={"reason": [gettext("Use at most {limit} characters.").format(limit=MAX_REASON)]})
+    return reason

@@ -1,0 +1,19 @@
+"""Releases for the tests of other rooms."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from supportbot.ids import uuid7
+from supportbot.releases.document import Document
+from supportbot.releases.selectors import InForce, _chosen
+
+
+@contextmanager
+def answering_by(document: Document, *, workspace_id: UUID) -> Iterator[None]:
+    """Answer with this document in this context, without a database."""
+    token = _chosen.set(InForce(uuid7(), 1, workspace_id, document))
+    try:
+        yield
+    finally:
+        _chosen.reset(token)

@@ -1,0 +1,76 @@
+"""Dates, numbers and money as the reader of the active language writes them.
+
+English is British: the day comes first and the clock has 24 hours, as in the other languages of the team.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache
+from typing import Final
+
+from babel import Locale
+from babel.dates import format_skeleton
+from babel.lists import format_list
+from babel.numbers import format_decimal, format_percent
+from django.utils.timezone import localtime
+from django.utils.translation import get_language
+
+_BRITISH: Final = "en_GB"
+
+
+def active_language() -> str:
+    """Return the active language without its region, such as `de`."""
+    return (get_language() or "en").partition("-")[0]
+
+
+@cache
+def _locale_of(language: str) -> Locale:
+    return Locale.parse(_BRITISH if language == "en" else language)
+
+
+def _locale() -> Locale:
+    return _locale_of(active_language())
+
+
+def day(moment: date, *, with_year: bool = True) -> str:
+    """Return a day: `28 Nov 2026`, `28. Nov. 2026`. A time is taken in the active time zone."""
+    local = localtime(moment) if isinstance(moment, datetime) else moment
+    return format_skeleton("yMMMd" if with_year else "MMMd", local, locale=_locale())
+
+
+def weekday(number: int) -> str:
+    """Return the short name of a weekday, 0 for Monday: `Mon`."""
+    return str(_locale().days["format"]["abbreviated"][number])
+
+
+def month(moment: datetime) -> str:
+    """Return a month with its year: `November 2026`."""
+    return format_skeleton("yMMMM", localtime(moment), locale=_locale())
+
+
+def clock_time(moment: datetime, *, with_seconds: bool = False) -> str:
+    """Return a time of day in the active time zone: `06:50`, `06:50:12`."""
+    return f"{localtime(moment):%H:%M:%S}" if with_seconds else f"{localtime(moment):%H:%M}"
+
+
+def date_time(moment: datetime, *, with_year: bool = True, with_seconds: bool = False) -> str:
+    """Return a day and a time of day: `28 Nov 2026, 06:50`."""
+    joined = str(_locale().datetime_formats["medium"])  # such as "{1}, {0}"
+    return joined.format(clock_time(moment, with_seconds=with_seconds), day(moment, with_year=with_year))
+
+
+def number(value: int | float | Decimal, *, decimals: int | None = None) -> str:
+    """Return a number with grouped thousands: `1,234.5`, `1.234,5`. With `decimals`, exactly that many."""
+    if decimals is None:
+        return format_decimal(value, format="#,##0.############", locale=_locale())
+    return format_decimal(value, format=f"#,##0.{'0' * decimals}" if decimals else "#,##0", locale=_locale())
+
+
+def percentage(share: float) -> str:
+    """Return a share of 0 to 100 as a whole percentage: `45%`, `45 %`."""
+    return format_percent(round(share) / 100, locale=_locale())
+
+
+def listed(names: list[str] | tuple[str, ...]) -> str:
+    """Return names as a list in words: `Ada, Bob and Cleo`."""
+    return format_list(names, style="standard", locale=_locale())

@@ -1,0 +1,77 @@
+"""The texts that customers read, in the language of their conversation; never in whichever language is active.
+
+They come from the catalogues `locale/customer/<language>/LC_MESSAGES/django.mo`, which `make messages` writes. A
+catalogue is read once per process, so a text costs two look-ups in dictionaries. The functions' names are known to the
+extractor (`scripts/messages.py`): their messages are literals, or marked with `msgid` where they are defined.
+
+Placeholders are named, as in `{order}`. A locale without a catalogue gets its base language, otherwise English.
+"""
+
+import gettext
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Final
+
+from supportbot.formats import format_number
+
+SOURCE_LANGUAGE: Final = "en"
+CATALOGUES: Final = Path(__file__).resolve().parent.parent / "locale" / "customer"
+# `pt-br` for the folder `pt_BR`, as the settings and HTTP write it.
+LANGUAGES: Final = (
+    SOURCE_LANGUAGE,
+    *sorted(path.parents[1].name.replace("_", "-").lower() for path in CATALOGUES.glob("*/LC_MESSAGES/django.mo")),
+)
+
+
+def msgid(message: str) -> str:
+    """Mark a message for the extractor where it is defined; return it unchanged, for `text_in` to translate later."""
+    return message
+
+
+def nmsgid(one: str, many: str) -> tuple[str, str]:
+    """Mark a message that counts, for `ntext_in` to translate later."""
+    return one, many
+
+
+def text_in(locale: str, message: str, /, **values: object) -> str:
+    """Return a message in the language of a locale, with its placeholders filled. An unknown message stays as it is."""
+    text = _catalogue(locale).gettext(message) if message else ""  # gettext answers "" with its header
+    return text.format(**values) if values else text
+
+
+def ptext_in(locale: str, context: str, message: str, /, **values: object) -> str:
+    """Return what `text_in` does, for a message whose translation depends on its context."""
+    text = _catalogue(locale).pgettext(context, message)
+    return text.format(**values) if values else text
+
+
+def ntext_in(locale: str, one: str, many: str, n: int, /, **values: object) -> str:
+    """Return a message in the plural form for `n`, which its placeholder `{n}` shows in the locale's digits."""
+    return _catalogue(locale).ngettext(one, many, n).format(**{"n": format_number(n, locale), **values})
+
+
+@cache
+def in_all_languages(message: str) -> frozenset[str]:
+    """Return a message in every language, with its placeholders: what an earlier text may have been made from."""
+    return frozenset(_loaded(language).gettext(message) for language in LANGUAGES)
+
+
+@lru_cache(maxsize=1024)  # locales come from outside
+def language_of(locale: str) -> str:
+    """Return the language with a catalogue that a locale is served in: `de` for `de-AT`, `en` for `xx`."""
+    tag = locale.replace("_", "-").lower()
+    return next((known for known in (tag, tag.split("-")[0]) if known in LANGUAGES), SOURCE_LANGUAGE)
+
+
+def _catalogue(locale: str) -> gettext.NullTranslations:
+    return _loaded(language_of(locale))
+
+
+@cache
+def _loaded(language: str) -> gettext.NullTranslations:
+    if language == SOURCE_LANGUAGE:
+        return gettext.NullTranslations()
+    base, _, region = language.partition("-")
+    folder = f"{base}_{region.upper()}" if region else base
+    with (CATALOGUES / folder / "LC_MESSAGES" / "django.mo").open("rb") as file:
+        return gettext.GNUTranslations(file)

@@ -1,0 +1,23 @@
+"""Calls to other systems that somebody starts by a button: each may hold a thread of the web process for seconds."""
+
+from typing import Final
+from uuid import UUID
+
+from django.utils.translation import gettext_noop
+
+from supportbot.counting import count
+from supportbot.errors import SupportBotError
+
+TESTS_PER_MINUTE: Final = 20  # of a workspace, of all kinds together
+
+
+class TooManyTests(SupportBotError):
+    code = "too_many_tests"
+    status = 429
+    default_message = gettext_noop("A workspace can make 20 tests a minute. Wait a moment and try again.")
+
+
+def count_test(workspace_id: UUID) -> None:
+    """Count one more test of a workspace; raises TooManyTests."""
+    if count(f"outbound-tests:{workspace_id}", seconds=60) > TESTS_PER_MINUTE:
+        raise TooManyTests()

@@ -1,0 +1,24 @@
+"""The kinds of events that an endpoint may ask for. Their payloads are in `schemas/events.json`."""
+
+from typing import Final
+
+from actions.states import State
+from supportbot.handoff.models import State as TicketState
+
+TEST: Final = "webhook.test"  # sent on request, whatever the endpoint asks for
+TICKET_ENDS: Final = (TicketState.RESOLVED, TicketState.RETURNED, TicketState.EXPIRED)
+# `proposed` is left within the transaction that writes it.
+ACTION_STATES: Final = tuple(state for state in State if state is not State.PROPOSED)
+KINDS: Final = (
+    *sorted(f"action.{state}" for state in ACTION_STATES),
+    "article.archived",
+    "article.published",
+    "conversation.ended",
+    "conversation.erased",
+    "conversation.started",
+    "customer.forgotten",
+    "ticket.claimed",
+    "ticket.opened",
+    "ticket.released",
+    *sorted(f"ticket.{state}" for state in TICKET_ENDS),
+)

@@ -1,0 +1,109 @@
+"""The tables of outgoing webhooks.
+
+Invariants, enforced by the database: an endpoint has one delivery per event, however often the event is announced; a
+delivery that waits says when it is due.
+"""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
+
+from supportbot.accounts.constraints import SameWorkspace
+from supportbot.accounts.fields import EncryptedTextField
+from supportbot.accounts.models import TenantModel
+
+MAX_ANSWER_CHARACTERS = 1_024
+
+
+class WebhookEndpoint(TenantModel):
+    """A server that is told of events. `kinds` are those it asks for, each with the moment since which it does."""
+
+    class Off(models.TextChoices):
+        """Why the installation switched an endpoint off; empty if a person did."""
+
+        FAILING = "failing", _("It failed for days.")
+        GONE = "gone", _("It answered 410 Gone.")
+
+    name = models.CharField(max_length=80)
+    url = models.CharField(max_length=500)
+    kinds = models.JSONField(default=dict)
+    includes_customer = models.BooleanField(default=False)
+    is_on = models.BooleanField(default=True)
+    off_reason = models.CharField(max_length=10, blank=True, choices=Off.choices)
+    notified_at = models.DateTimeField(null=True)  # when the admins were told that it was switched off
+    secret = EncryptedTextField()
+    previous_secret = EncryptedTextField(blank=True)  # signs too until the receiver knows the new one
+    previous_until = models.DateTimeField(null=True)
+    secret_changed_at = models.DateTimeField(default=now, editable=False)
+    failures = models.PositiveIntegerField(default=0)  # since its last success
+    failing_since = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(default=now)  # nothing is sent before: it pauses after failures
+    lease_until = models.DateTimeField(null=True)  # of the worker that sends to it now
+    served_at = models.DateTimeField(default=now)  # when a worker last turned to it: others come first
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["id", "workspace"], name="webhook_endpoint_in_workspace"),
+            models.UniqueConstraint(fields=["workspace", "name"], name="webhook_endpoint_name_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The secrets to sign with, the current one first."""
+        is_kept = self.previous_until is not None and self.previous_until > now() and bool(self.previous_secret)
+        return (self.secret, self.previous_secret) if is_kept else (self.secret,)
+
+
+class WebhookDelivery(TenantModel):
+    """One event for one endpoint; its id is the receiver's `webhook-id`, the same in every attempt.
+
+    The payload holds no personal data. `status` to `error` are those of the last attempt.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("Waiting")
+        DELIVERED = "delivered", _("Delivered")
+        PARKED = "parked", _("Given up")
+
+    endpoint = models.ForeignKey(
+        WebhookEndpoint, on_delete=models.CASCADE, related_name="deliveries", db_constraint=False
+    )
+    event_id = models.UUIDField()
+    kind = models.CharField(max_length=40)
+    payload = models.JSONField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    attempts = models.PositiveSmallIntegerField(default=0)  # since it was last put to send
+    due_at = models.DateTimeField(default=now)
+    created_at = models.DateTimeField(default=now, editable=False)
+    attempted_at = models.DateTimeField(null=True)
+    status = models.PositiveSmallIntegerField(null=True)
+    duration_ms = models.PositiveIntegerField(null=True)
+    answer = models.CharField(max_length=MAX_ANSWER_CHARACTERS, blank=True)
+    error = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        verbose_name_plural = "webhook deliveries"
+        constraints = [
+            models.UniqueConstraint(fields=["endpoint", "event_id"], name="webhook_delivery_once"),
+            models.CheckConstraint(
+                condition=Q(state__in=["waiting", "delivered", "parked"]), name="webhook_delivery_state_known"
+            ),
+            SameWorkspace("endpoint", name="webhook_delivery_workspace"),
+        ]
+        indexes = [
+            models.Index(fields=["endpoint", "due_at"], condition=Q(state="waiting"), name="webhook_delivery_due"),
+            models.Index(fields=["endpoint", "state", "-id"], name="webhook_delivery_by_state"),
+            models.Index(fields=["created_at"], name="webhook_delivery_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+    @property
+    def message_id(self) -> str:
+        return f"msg_{self.pk}"

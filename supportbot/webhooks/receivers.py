@@ -1,0 +1,90 @@
+"""Hears the announcements of the rooms below and writes a delivery for each endpoint that asks for what happened.
+
+A fact is written once per endpoint, by its id, so this may run as often as it likes. Facts from before an endpoint
+asked for their kind are not for it, and none is told after `TOLD_WITHIN`: deliveries that would show that it was told
+already are deleted some time later.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.utils.timezone import now
+
+from supportbot.outbox.models import Announcement
+from supportbot.webhooks.facts import (
+    Fact,
+    fact_of_erasure,
+    fact_of_forgetting,
+    facts_of_article,
+    facts_of_conversation,
+    facts_of_request,
+    facts_of_ticket,
+)
+from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint
+
+TOLD_WITHIN: Final = timedelta(days=14)
+
+
+def on_ticket_changed(announcement: Announcement) -> None:
+    _tell("ticket.", facts_of_ticket, announcement.object_id)
+
+
+def on_conversation_changed(announcement: Announcement) -> None:
+    _tell("conversation.", facts_of_conversation, announcement.object_id)
+
+
+def on_action_changed(announcement: Announcement) -> None:
+    _tell("action.", facts_of_request, announcement.object_id)
+
+
+def on_article_changed(announcement: Announcement) -> None:
+    _tell("article.", facts_of_article, announcement.object_id)
+
+
+def on_conversation_erased(announcement: Announcement) -> None:
+    write_deliveries(_listening(), [fact_of_erasure(announcement.object_id, announcement.created_at)])
+
+
+def on_customer_forgotten(announcement: Announcement) -> None:
+    write_deliveries(_listening(), [fact_of_forgetting(announcement.object_id, announcement.created_at)])
+
+
+def _tell(kinds: str, facts_of: Callable[[UUID], Iterable[Fact]], object_id: UUID) -> None:
+    endpoints = [one for one in _listening() if any(kind.startswith(kinds) for kind in one.kinds)]
+    if endpoints:
+        write_deliveries(endpoints, facts_of(object_id))
+
+
+def _listening() -> list[WebhookEndpoint]:
+    return list(WebhookEndpoint.objects.only("id", "workspace_id", "kinds").filter(is_on=True))
+
+
+def write_deliveries(endpoints: Iterable[WebhookEndpoint], facts: Iterable[Fact]) -> None:
+    """Write what each endpoint has not been told yet."""
+    heard, oldest = list(endpoints), now() - TOLD_WITHIN
+    made = [
+        WebhookDelivery(
+            endpoint=endpoint,
+            workspace_id=endpoint.workspace_id,
+            event_id=fact.event_id,
+            kind=fact.kind,
+            payload=payload_of(fact),
+        )
+        for fact in facts
+        if fact.at > oldest
+        for endpoint in heard
+        if fact.kind in endpoint.kinds and fact.at >= datetime.fromisoformat(endpoint.kinds[fact.kind])
+    ]
+    WebhookDelivery.objects.bulk_create(made, ignore_conflicts=True)
+
+
+def payload_of(fact: Fact) -> dict[str, Any]:
+    """Return the body of a fact, without what an endpoint may add to it."""
+    return {
+        "id": f"evt_{fact.event_id}",
+        "type": fact.kind,
+        "timestamp": fact.at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "data": fact.data,
+    }

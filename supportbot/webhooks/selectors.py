@@ -1,0 +1,38 @@
+"""Finding endpoints and deliveries of the current workspace."""
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from supportbot.errors import NotFound
+from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint
+
+
+def listed_endpoints() -> "QuerySet[WebhookEndpoint]":
+    """Return the workspace's endpoints by name, without decrypting their secrets."""
+    return WebhookEndpoint.objects.defer("secret", "previous_secret").order_by("name")
+
+
+def endpoint_with_id(endpoint_id: UUID) -> WebhookEndpoint:
+    """Return an endpoint of the workspace; raises NotFound."""
+    found = listed_endpoints().filter(pk=endpoint_id).first()
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def deliveries_of(endpoint: WebhookEndpoint) -> "QuerySet[WebhookDelivery]":
+    return WebhookDelivery.objects.filter(endpoint=endpoint)
+
+
+def delivery_of(endpoint: WebhookEndpoint, delivery_id: UUID) -> WebhookDelivery:
+    """Return one delivery of an endpoint; raises NotFound."""
+    found = deliveries_of(endpoint).filter(pk=delivery_id).first()
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def count_switched_off() -> int:
+    """Return how many endpoints the installation has switched off, for want of an answer."""
+    return WebhookEndpoint.objects.filter(is_on=False).exclude(off_reason="").count()

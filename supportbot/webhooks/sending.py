@@ -1,0 +1,224 @@
+"""Sends what is due: one worker an endpoint at a time, one delivery after the other, oldest first.
+
+Invariants:
+- an attempt is written down before anything is sent, and its delivery is due again soon. A worker that dies between
+  sending and settling sends the same delivery once more, with the same id;
+- whoever sends holds the endpoint's lease, so that no delivery is under way twice;
+- what the receiver's failure means is decided once, in `_settle_failure`.
+
+One delivery after the other keeps the order of events as long as nothing fails. What has failed comes later, after
+younger ones: order is best effort.
+"""
+
+import logging
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils.timezone import now
+
+from actions import audit
+from supportbot.accounts.models import Customer
+from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.outbound.errors import NoAnswer, NotSent
+from supportbot.outbound.http import Request, request
+from supportbot.webhooks.kinds import TEST
+from supportbot.webhooks.models import MAX_ANSWER_CHARACTERS, WebhookDelivery, WebhookEndpoint
+from supportbot.webhooks.policy import is_given_up, is_success, next_attempt, rest_until
+from supportbot.webhooks.signing import body_of, headers_of
+
+logger = logging.getLogger(__name__)
+DEADLINE_SECONDS: Final = 8.0
+LEASE: Final = timedelta(seconds=30)  # of an endpoint and of a delivery; far longer than the deadline
+TURN_SECONDS: Final = 20.0  # then other endpoints have theirs
+MAX_TURNS: Final = 4  # at the same time, of the worker's eight threads
+MAX_ANSWER_BYTES: Final = 64 * 1024
+GONE: Final = 410
+State = WebhookDelivery.State
+Off = WebhookEndpoint.Off
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one attempt; without a `status` nothing was answered, and `error` says why."""
+
+    status: int | None
+    duration_ms: int
+    answer: str = ""
+    error: str = ""
+
+    @property
+    def is_success(self) -> bool:
+        return self.status is not None and is_success(self.status)
+
+
+def endpoints_to_serve() -> list[tuple[UUID, UUID]]:
+    """Return (workspace, endpoint) of those with something due, the longest unserved first, as many as may be served
+    now."""
+    moment = now()
+    with across_workspaces("webhooks that are due"):
+        due = WebhookDelivery.objects.filter(endpoint=OuterRef("pk"), state=State.WAITING, due_at__lte=moment)
+        busy = WebhookEndpoint.objects.filter(lease_until__gt=moment).count()
+        idle = WebhookEndpoint.objects.filter(_is_idle(moment), Exists(due)).order_by("served_at", "id")
+        return list(idle.values_list("workspace_id", "id")[: max(0, MAX_TURNS - busy)])
+
+
+def _is_idle(moment: datetime) -> Q:
+    return Q(Q(lease_until=None) | Q(lease_until__lte=moment), is_on=True, due_at__lte=moment)
+
+
+def serve(workspace_id: UUID, endpoint_id: UUID) -> int:
+    """Send what is due to one endpoint until nothing is, one attempt fails, or its turn is over; return how many were
+    attempted. Returns 0 at once if another worker serves it.
+    """
+    with workspace_scope(workspace_id):
+        lease = _take(endpoint_id)
+        if lease is None:
+            return 0
+        ends_at, attempted, is_going_on = time.monotonic() + TURN_SECONDS, 0, True
+        while is_going_on and time.monotonic() < ends_at and (delivery := _next(endpoint_id)):
+            lease = _extended(endpoint_id, lease)
+            if lease is None:  # this worker was held up for so long that another one serves it
+                return attempted
+            is_going_on = attempt(delivery)
+            attempted += 1
+        WebhookEndpoint.objects.filter(pk=endpoint_id, lease_until=lease).update(lease_until=None)
+    return attempted
+
+
+def _take(endpoint_id: UUID) -> datetime | None:
+    moment = now()
+    until = moment + LEASE
+    idle = WebhookEndpoint.objects.filter(_is_idle(moment), pk=endpoint_id)
+    return until if idle.update(lease_until=until, served_at=moment) else None
+
+
+def _extended(endpoint_id: UUID, lease: datetime) -> datetime | None:
+    until = now() + LEASE
+    mine = WebhookEndpoint.objects.filter(pk=endpoint_id, lease_until=lease, is_on=True)
+    return until if mine.update(lease_until=until) else None
+
+
+def _next(endpoint_id: UUID) -> WebhookDelivery | None:
+    due = WebhookDelivery.objects.filter(endpoint_id=endpoint_id, state=State.WAITING, due_at__lte=now())
+    found: WebhookDelivery | None = due.order_by("due_at", "id").first()
+    return found
+
+
+def attempt(delivery: WebhookDelivery) -> bool:
+    """Make one attempt of a delivery that waits; return whether more may be sent to its endpoint now.
+
+    What was sent or deleted in the meantime is left alone.
+    """
+    moment = now()
+    waiting = WebhookDelivery.objects.filter(pk=delivery.pk, state=State.WAITING, attempts=delivery.attempts)
+    if not waiting.update(attempts=F("attempts") + 1, attempted_at=moment, due_at=moment + LEASE):
+        return True
+    endpoint = WebhookEndpoint.objects.filter(pk=delivery.endpoint_id).first()
+    if endpoint is None:
+        return False
+    outcome = _send(endpoint, delivery, moment)
+    return _settle(endpoint.pk, delivery, outcome)
+
+
+def _send(endpoint: WebhookEndpoint, delivery: WebhookDelivery, moment: datetime) -> Outcome:
+    body = body_of(_completed(endpoint, delivery.payload))
+    headers = headers_of(delivery.message_id, body, moment, endpoint.secrets)
+    asked = Request("POST", endpoint.url, headers, body, DEADLINE_SECONDS, MAX_ANSWER_BYTES)
+    begun = time.monotonic()
+    try:
+        response = request(asked)
+    except NotSent as error:
+        return Outcome(None, _since(begun), error=error.why)
+    except NoAnswer as error:  # one that is too long or cut off still has its status
+        return Outcome(error.status or None, _since(begun), error=error.why)
+    # Many receivers echo what they were sent: a stored answer would outlive the customer it names.
+    answer = "" if endpoint.includes_customer else _printable(response.body)
+    return Outcome(response.status, _since(begun), answer=answer)
+
+
+def _completed(endpoint: WebhookEndpoint, payload: dict[str, Any]) -> dict[str, Any]:
+    """Return a payload with what its endpoint wants to know of the customer, read now: the stored one has nothing that
+    would have to be forgotten.
+    """
+    if not endpoint.includes_customer or "customer" not in payload["data"]:
+        return payload
+    row = Customer.objects.filter(pk=payload["data"]["customer"]).first()
+    details = {"external_id": row.external_id, "name": row.name, "email": row.email} if row else None
+    return {**payload, "data": {**payload["data"], "customer_details": details}}
+
+
+def _since(begun: float) -> int:
+    return int((time.monotonic() - begun) * 1_000)
+
+
+def _printable(body: bytes) -> str:
+    text = body[: MAX_ANSWER_CHARACTERS * 4].decode(errors="replace")
+    return "".join(char if char.isprintable() or char == "\n" else " " for char in text)[:MAX_ANSWER_CHARACTERS]
+
+
+@transaction.atomic
+def _settle(endpoint_id: UUID, delivery: WebhookDelivery, outcome: Outcome) -> bool:
+    endpoint = WebhookEndpoint.objects.select_for_update(no_key=True).filter(pk=endpoint_id).first()
+    if endpoint is None:  # deleted meanwhile, with its deliveries
+        return False
+    told = {
+        "status": outcome.status,
+        "duration_ms": outcome.duration_ms,
+        "answer": outcome.answer,
+        "error": outcome.error[:300],
+    }
+    mine = WebhookDelivery.objects.filter(pk=delivery.pk, state=State.WAITING, attempts=delivery.attempts + 1)
+    if outcome.is_success:
+        mine.update(state=State.DELIVERED, **told)
+        _note_success(endpoint)
+        return True
+    if delivery.kind == TEST:  # somebody looks at it: there is no point in trying again
+        mine.update(state=State.PARKED, **told)
+        return False
+    _settle_failure(endpoint, mine, delivery.attempts + 1, told)
+    return False
+
+
+def _note_success(endpoint: WebhookEndpoint) -> None:
+    if endpoint.failures:
+        endpoint.failures, endpoint.failing_since = 0, None
+        endpoint.save(update_fields=["failures", "failing_since"])
+
+
+def _settle_failure(
+    endpoint: WebhookEndpoint, mine: "QuerySet[WebhookDelivery]", attempts: int, told: dict[str, Any]
+) -> None:
+    """Put a delivery off, or park it; let its endpoint rest, or switch it off."""
+    moment = now()
+    again = next_attempt(attempts, moment)
+    if again is None:
+        mine.update(state=State.PARKED, **told)
+    else:
+        mine.update(due_at=again, **told)
+    endpoint.failures += 1
+    endpoint.failing_since = endpoint.failing_since or moment
+    endpoint.due_at = rest_until(endpoint.failures, moment)
+    endpoint.save(update_fields=["failures", "failing_since", "due_at"])
+    if told["status"] == GONE:
+        _switch_off(endpoint, Off.GONE)
+    elif is_given_up(endpoint.failing_since, moment):
+        _switch_off(endpoint, Off.FAILING)
+
+
+def _switch_off(endpoint: WebhookEndpoint, reason: str) -> None:
+    """Switch a locked endpoint off; `notices` tells the admins."""
+    endpoint.is_on, endpoint.off_reason, endpoint.notified_at = False, reason, None
+    endpoint.save(update_fields=["is_on", "off_reason", "notified_at"])
+    park_waiting(endpoint)
+    audit.record("webhook.switched_off", actor="system", webhook=endpoint.name, reason=str(reason))
+    logger.error("webhooks: endpoint %s is switched off (%s)", endpoint.pk, reason)
+
+
+def park_waiting(endpoint: WebhookEndpoint) -> None:
+    """Park what waits for a locked endpoint that is off; it can be sent again once the endpoint is on."""
+    WebhookDelivery.objects.filter(endpoint=endpoint, state=State.WAITING).update(state=State.PARKED)

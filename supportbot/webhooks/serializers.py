@@ -1,0 +1,120 @@
+"""Serializers of the webhooks API. They parse and render; the services save."""
+
+from typing import Any, Final
+
+from django.utils.timezone import now
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from supportbot.web import ClosedSerializerMixin, FlagField, TextField, WholeNumberField, example, more_than_spaces
+from supportbot.webhooks.kinds import KINDS
+from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint
+from supportbot.webhooks.services import MAX_ADDRESS, MAX_KEEP_HOURS, MAX_NAME
+
+_NAME: Final = {"pattern": more_than_spaces(without=r"\u0000-\u001f\u007f")}
+_LABEL: Final = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+# Written for the schema; `outbound` decides, also about private networks.
+_URL: Final = {"pattern": rf"^https://({_LABEL}\.){{1,8}}[a-z]{{2,63}}(:(443|8443))?(/[!-\"$-\[\]-~]*)?$"}
+_KINDS: Final = {"type": "array", "items": {"type": "string", "enum": list(KINDS)}, "minItems": 1}
+
+
+@extend_schema_field(_KINDS)
+class KindsField(serializers.ListField):
+    """Kinds of events; the service checks them."""
+
+    child = serializers.CharField(max_length=60)
+
+
+class WebhookSerializer(serializers.ModelSerializer[WebhookEndpoint]):
+    """An endpoint. Its secret is shown only when it is made."""
+
+    kinds = serializers.SerializerMethodField()
+    off_reason = serializers.ChoiceField(
+        choices=[("", ""), *WebhookEndpoint.Off.choices],
+        read_only=True,
+        help_text="Why it was switched off for you; empty if it was not.",
+    )
+
+    class Meta:
+        model = WebhookEndpoint
+        fields = [
+            "id", "name", "url", "kinds", "includes_customer", "is_on", "off_reason", "failing_since",
+            "secret_changed_at", "previous_until", "created_at",
+        ]  # fmt: skip
+        extra_kwargs = {
+            "failing_since": {"help_text": "When the first attempt since its last success failed; null if none did."},
+            "previous_until": {"help_text": "Until when deliveries are signed with the secret before, too."},
+        }
+
+    @extend_schema_field(_KINDS)
+    def get_kinds(self, endpoint: WebhookEndpoint) -> list[str]:
+        return sorted(endpoint.kinds)
+
+
+class NewWebhookSerializer(WebhookSerializer):
+    """An endpoint with its new secret, which is shown only once."""
+
+    secret = serializers.CharField()
+
+    class Meta(WebhookSerializer.Meta):
+        fields = [*WebhookSerializer.Meta.fields, "secret"]
+
+
+@example(name="Bookkeeping", url="https://books.example.com/hooks/supportbot", kinds=["action.succeeded"])
+class WebhookInput(ClosedSerializerMixin, serializers.Serializer[Any]):
+    """A new endpoint."""
+
+    name = TextField(max_length=MAX_NAME, schema=_NAME, trim_whitespace=True)
+    url = TextField(max_length=MAX_ADDRESS, schema=_URL)
+    kinds = KindsField(max_length=len(KINDS))
+    includes_customer = FlagField(required=False, help_text="Tell the customer's own id, name and address, too.")
+
+
+@example(kinds=["action.succeeded", "action.failed"], is_on=True)
+class WebhookChangeInput(WebhookInput):
+    """Changes to an endpoint; omitted fields stay."""
+
+    is_on = FlagField(required=False, help_text="What happens while it is off is not told later.")
+
+
+@example(keep_hours=24)
+class RotateInput(ClosedSerializerMixin, serializers.Serializer[Any]):
+    """How long deliveries are signed with the old secret, too; a day if it is not given."""
+
+    keep_hours = WholeNumberField(required=False, min_value=0, max_value=MAX_KEEP_HOURS)
+
+
+class DeliverySerializer(serializers.ModelSerializer[WebhookDelivery]):
+    """One event for one endpoint, with what came of the last attempt."""
+
+    message_id = serializers.CharField(read_only=True, help_text="The `webhook-id` of every attempt.")
+    payload = serializers.DictField(help_text="By supportbot/webhooks/schemas/events.json.")
+
+    class Meta:
+        model = WebhookDelivery
+        fields = [
+            "id", "message_id", "kind", "state", "attempts", "created_at", "attempted_at", "due_at", "status",
+            "duration_ms", "answer", "error", "payload",
+        ]  # fmt: skip
+        extra_kwargs = {
+            "state": {"help_text": "`parked` was given up and can be sent again."},
+            "due_at": {"help_text": "When a waiting one is sent next."},
+            "answer": {"help_text": "The beginning of the receiver's answer."},
+            "error": {"help_text": "Why there is no usable answer."},
+        }
+
+
+@example(since="2026-01-31T08:00:00Z")
+class ReplayInput(ClosedSerializerMixin, serializers.Serializer[Any]):
+    """Everything that was given up and was written since this time is sent again."""
+
+    since = serializers.DateTimeField()
+
+    def validate_since(self, value: Any) -> Any:
+        if value > now():
+            raise serializers.ValidationError("This time is in the future.")
+        return value
+
+
+class ReplayedSerializer(serializers.Serializer[Any]):
+    count = serializers.IntegerField(min_value=0)

@@ -1,0 +1,42 @@
+"""The Celery tasks of webhooks, on the queue `webhooks`. All are safe to run twice and concurrently.
+
+`send_due` is the sweep and the only starter: what a lost message or a dead worker left is found by its next tick.
+"""
+
+from uuid import UUID
+
+from celery import current_app, shared_task
+
+from supportbot.webhooks import notices, sending, services
+
+SERVE = "supportbot.webhooks.tasks.serve"
+MESSAGE_LIFE_SECONDS = 30
+
+
+@shared_task
+def send_due() -> None:
+    """Start a turn for each endpoint with something due."""
+    for workspace_id, endpoint_id in sending.endpoints_to_serve():
+        current_app.send_task(
+            SERVE,
+            args=(str(workspace_id), str(endpoint_id)),
+            retry=False,
+            ignore_result=True,
+            expires=MESSAGE_LIFE_SECONDS,
+        )
+
+
+@shared_task(name=SERVE)
+def serve(workspace_id: str, endpoint_id: str) -> None:
+    sending.serve(UUID(workspace_id), UUID(endpoint_id))
+
+
+@shared_task
+def notify_admins() -> None:
+    notices.notify_admins()
+
+
+@shared_task
+def purge() -> None:
+    services.forget_old_secrets()
+    services.purge()

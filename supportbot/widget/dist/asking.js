@@ -1,0 +1,1 @@
+import{drawBlocks as s,drawRating as n}from"./blocks.js";var t=e=>({element:e.element,view:e.view,log:e.log,i18n:e.words,t:e.say,submit:(...r)=>e.utter(...r),rate:(...r)=>e.rate(...r)}),l=(e,r,o)=>s(e,r,t(o)),w=(e,r,o)=>n(e,r,t(o));export{l as asks,w as rate};

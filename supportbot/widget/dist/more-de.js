@@ -1,0 +1,1 @@
+export default {"solved":"Konnten wir Ihnen helfen?","no":"Nein","partly":"Teils","yes":"Ja","comment":"Möchten Sie etwas ergänzen? (optional)","skip":"Überspringen","why":"Was war falsch?","wrong":"Das stimmt nicht","off_topic":"Danach habe ich nicht gefragt","incomplete":"Es fehlt etwas","unclear":"Schwer zu verstehen"};

@@ -1,0 +1,1 @@
+export default {"solved":"Did we solve your problem?","no":"No","partly":"Partly","yes":"Yes","comment":"Anything to add? (optional)","skip":"Skip","why":"What was wrong?","wrong":"It is not true","off_topic":"Not what I asked","incomplete":"Something is missing","unclear":"Hard to understand"};

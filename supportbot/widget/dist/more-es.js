@@ -1,0 +1,1 @@
+export default {"solved":"¿Hemos resuelto su problema?","no":"No","partly":"En parte","yes":"Sí","comment":"¿Desea añadir algo? (opcional)","skip":"Omitir","why":"¿Qué estaba mal?","wrong":"No es cierto","off_topic":"No es lo que pregunté","incomplete":"Falta algo","unclear":"Difícil de entender"};

@@ -1,0 +1,1 @@
+export default {"solved":"Avons-nous résolu votre problème ?","no":"Non","partly":"En partie","yes":"Oui","comment":"Un commentaire ? (facultatif)","skip":"Passer","why":"Qu’est-ce qui n’allait pas ?","wrong":"Ce n’est pas vrai","off_topic":"Pas ce que j’ai demandé","incomplete":"Il manque quelque chose","unclear":"Difficile à comprendre"};

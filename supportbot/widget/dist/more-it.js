@@ -1,0 +1,1 @@
+export default {"solved":"Abbiamo risolto il Suo problema?","no":"No","partly":"In parte","yes":"Sì","comment":"Vuole aggiungere qualcosa? (facoltativo)","skip":"Salta","why":"Che cosa non andava?","wrong":"Non è vero","off_topic":"Non è quello che ho chiesto","incomplete":"Manca qualcosa","unclear":"Difficile da capire"};

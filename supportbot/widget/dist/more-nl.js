@@ -1,0 +1,1 @@
+export default {"solved":"Hebben we uw probleem opgelost?","no":"Nee","partly":"Deels","yes":"Ja","comment":"Wilt u iets toevoegen? (optioneel)","skip":"Overslaan","why":"Wat was er mis?","wrong":"Het klopt niet","off_topic":"Niet wat ik vroeg","incomplete":"Er ontbreekt iets","unclear":"Moeilijk te begrijpen"};

@@ -1,0 +1,1 @@
+export default {"solved":"Czy problem został rozwiązany?","no":"Nie","partly":"Częściowo","yes":"Tak","comment":"Dodatkowe uwagi? (opcjonalnie)","skip":"Pomiń","why":"Co było nie tak?","wrong":"To nieprawda","off_topic":"Nie o to pytałem","incomplete":"Czegoś brakuje","unclear":"Trudno zrozumieć"};

@@ -1,0 +1,1 @@
+export default {"solved":"Resolvemos o seu problema?","no":"Não","partly":"Em parte","yes":"Sim","comment":"Quer acrescentar algo? (opcional)","skip":"Ignorar","why":"O que estava errado?","wrong":"Não é verdade","off_topic":"Não foi o que perguntei","incomplete":"Falta alguma coisa","unclear":"Difícil de entender"};

@@ -1,0 +1,1 @@
+export default {"solved":"Sorununuzu çözebildik mi?","no":"Hayır","partly":"Kısmen","yes":"Evet","comment":"Eklemek istedikleriniz? (isteğe bağlı)","skip":"Atla","why":"Sorun neydi?","wrong":"Doğru değil","off_topic":"Sorduğum bu değildi","incomplete":"Eksik bir şey var","unclear":"Anlaşılması zor"};

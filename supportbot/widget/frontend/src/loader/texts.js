@@ -1,0 +1,8 @@
+/** The launcher's texts in English, from which they are translated (locale/customer). One a line, as in ../texts.js. */
+export default {
+  chat: "Chat",
+  open: "Open chat",
+  // Translators: how many messages were not read yet.
+  unread: "{n} unread",
+  failed: "The chat could not be loaded. Try again.",
+};

@@ -1,0 +1,36 @@
+/** Cards of records and receipts. A bundle of its own, fetched when a chat first has one. */
+
+import { btn, h } from "./dom.js";
+import { link } from "./markdown.js";
+import styles from "./records.css";
+
+const NEAR = 60;
+const EDGE = 16;
+
+/** A record that was looked up. A picture that does not load, or may not by the page's policy, is left out. */
+export function card(node, { record: { title, rows, link: href, picture } }, chat) {
+  const image = /^https?:/.test(picture) && h("img", { src: picture, alt: "", loading: "lazy", referrerpolicy: "no-referrer", onerror: () => image.remove() });
+  fill(node, chat, image, h("div", h("b", { dir: "auto" }, link(href, title) || title), table(rows)));
+}
+
+/** What was done. The card of the action shows the rows already, if this chat has it. */
+export function receipt(node, { request, title, rows, link: page, undo }, chat) {
+  const isShown = chat.log.items.has(request);
+  const back = undo && new Date(undo.until) > Date.now() && btn(".sm", () => chat.connection.send({ type: "undo", request }), undo.label);
+  fill(node, chat, h("div", !isShown && h("b", { dir: "auto" }, title), !isShown && table(rows), page && link(page.url, page.label), back));
+}
+
+/** Draw it, and show it whole to a reader who is at the end: it came after its message. */
+function fill(node, { element, view: { list, spacer } }, ...parts) {
+  const sheets = element.shadowRoot.adoptedStyleSheets;
+  if (!sheets.includes(sheet)) sheets.push(sheet);
+  const isAtEnd = spacer.offsetTop - list.scrollTop - list.clientHeight < NEAR;
+  node.replaceChildren(...parts.filter(Boolean));
+  const end = node.offsetTop + node.offsetHeight + EDGE;
+  if (isAtEnd) list.scrollTop = Math.max(list.scrollTop, Math.min(end - list.clientHeight, node.offsetTop - EDGE));
+}
+
+const table = (rows) => h("dl", rows.map(({ label, value }) => h("div", h("dt", label), h("dd", h("bdi", value)))));
+
+const sheet = new CSSStyleSheet();
+sheet.replaceSync(styles);

@@ -1,0 +1,82 @@
+"""`/receipts/<address>/`: the state of one request, for anyone who holds its receipt. No login and no buttons.
+
+It shows what was asked for by its title, the amount and the receipt, and no other data of the customer. While the
+outcome is open, the page loads itself again.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.urls import path
+from django.views.decorators.http import require_safe
+
+from actions.cards import receipt_rows, title_of_request
+from actions.models import ActionRequest
+from actions.money import format_money
+from actions.proposing import money_in
+from actions.receipts import request_of_receipt
+from actions.states import FINAL, State
+from supportbot.accounts.scope import workspace_scope
+from supportbot.formats import text_direction
+from supportbot.translation import SOURCE_LANGUAGE, language_of, msgid, text_in
+
+RELOAD_SECONDS: Final = 15
+_STATES: Final[dict[State, str]] = {
+    State.SUCCEEDED: msgid("Done"),
+    State.FAILED: msgid("Not done"),
+    State.REFUSED: msgid("Not possible"),
+    State.CANCELLED: msgid("Not carried out"),
+    State.EXPIRED: msgid("Expired"),
+    State.REJECTED: msgid("Not approved"),
+    State.UNKNOWN: msgid("Checking the result"),
+    State.EXECUTING: msgid("Contacting the shop’s system"),
+    State.QUEUED: msgid("Contacting the shop’s system"),
+}
+_POLICY: Final = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+
+@require_safe
+def receipt_page(http: HttpRequest, token: str) -> HttpResponse:
+    request = request_of_receipt(token)
+    if request is None:
+        text = text_in(SOURCE_LANGUAGE, "This receipt does not exist, or its link has expired.")
+        return _response({"language": SOURCE_LANGUAGE, "direction": "ltr", "title": text}, 404)
+    language = language_of(request.locale)
+    with workspace_scope(request.workspace_pk):
+        context = {
+            "language": language,
+            "direction": text_direction(language),
+            "name": request.workspace.name,
+            "title": title_of_request(request, language),
+            "state": text_in(language, _STATES.get(State(request.state), msgid("In review"))),
+            "is_done": request.state == State.SUCCEEDED,
+            "rows": list(_rows(request, language)),
+            "reload_seconds": None if request.state in FINAL else RELOAD_SECONDS,
+        }
+    return _response(context, 200)
+
+
+def _rows(request: ActionRequest, language: str) -> Iterator[tuple[str, str]]:
+    money = money_in(request)
+    if money is not None:
+        yield text_in(language, "Amount"), format_money(money, language)
+    rows = receipt_rows(request, language)
+    yield from ((row.label, row.value) for row in rows)
+    reference = (request.receipt or {}).get("reference")
+    if reference and not rows:
+        yield text_in(language, "Reference"), str(reference)
+
+
+def _response(context: dict[str, object], status: int) -> HttpResponse:
+    response = HttpResponse(render_to_string("widget/receipt.html", context), status=status)
+    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["Content-Language"] = str(context["language"])
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+urls = [path("receipts/<str:token>/", receipt_page, name="receipt")]

@@ -1,0 +1,102 @@
+"""A workspace with a loopback shop, and one defined action of each outcome kind."""
+
+import copy
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from actions.connections import services as connections
+from actions.definitions import services
+from actions.definitions.cases import verdict_of
+from actions.definitions.document import parse_document
+from actions.definitions.models import ActionDefinitionVersion, DefinitionCase
+from actions.definitions.published import action_from
+from actions.models import ActionRequest
+from actions.principals import Principal
+from actions.services import confirm, propose
+from supportbot.accounts.models import Customer, Membership, User, Workspace
+from supportbot.accounts.services import add_member
+from supportbot.outbound.addresses import LOOPBACK
+from tests.actions.conftest import signed_in_as
+from tests.actions.defined.loopback_shop import LoopbackShop, loopback_shop
+from tests.actions.definitions.test_retail import SHOP
+
+_RETAIL: Final = Path(__file__).parents[1] / "definitions/retail"
+CANCEL: Final = {"order_id": "#W0000001", "reason": "no longer needed"}
+KINDS: Final = ("status_lookup", "replay_safe", "at_most_once")
+
+
+def document(name: str = "cancel_pending_order", *, kind: str = "status_lookup", **changes: Any) -> dict[str, Any]:
+    """Return one of the retail documents with this outcome kind."""
+    made: dict[str, Any] = json.loads((_RETAIL / f"{name}.json").read_text())
+    if kind != "status_lookup":
+        made["outcome"] = {"kind": kind}
+    return {**made, **changes}
+
+
+def record_a_case(version: ActionDefinitionVersion) -> None:
+    """Record what the version says to a request without arguments: what writes is not published without a case."""
+    definition = version.definition
+    DefinitionCase.objects.filter(definition=definition, name="nothing said").delete()
+    case = DefinitionCase(definition=definition, name="nothing said", sub="ann_lee_1")
+    case.expected = verdict_of(case, action_from(parse_document(version.document), version.number))
+    case.save()
+
+
+@pytest.fixture
+def retail(workspace: Workspace, settings: Any) -> Iterator[LoopbackShop]:
+    """The shop of Ann, who is signed in; the workspace is connected to it."""
+    settings.PRIVATE_NETWORKS = LOOPBACK
+    with loopback_shop(copy.deepcopy(SHOP)) as shop:
+        connections.create(connections.Draft("retail", shop.base_url, auth="none"), actor="test")
+        yield shop
+
+
+@pytest.fixture
+def ann(workspace: Workspace) -> Principal:
+    return signed_in_as(Customer.objects.create(external_id="ann_lee_1", name="Ann"))
+
+
+@pytest.fixture
+def admin(workspace: Workspace) -> User:
+    person = User.objects.create_user("dora", "dora@example.com", "x")
+    add_member(workspace, person, Membership.Role.ADMIN)
+    return person
+
+
+@pytest.fixture
+def put_in_force(retail: LoopbackShop, admin: User) -> Callable[[dict[str, Any]], None]:
+    """Return a function that saves a document as somebody else, and publishes it."""
+
+    def put(made: dict[str, Any]) -> None:
+        version = services.save_draft(made, actor="operator:test")
+        record_a_case(version)
+        services.publish(made["name"], number=version.number, person=admin)
+
+    return put
+
+
+@pytest.fixture
+def ask_for(ann: Principal) -> Callable[..., ActionRequest]:
+    """Return a function that proposes for Ann with a fresh key each time."""
+    count = iter(range(1, 1000))
+
+    def ask(name: str = "cancel_pending_order", arguments: dict[str, Any] = CANCEL) -> ActionRequest:
+        return propose(ann, name, arguments, proposal_key=f"turn:7:{next(count)}")
+
+    return ask
+
+
+@pytest.fixture
+def agreed(ask_for: Callable[..., ActionRequest], ann: Principal) -> Callable[..., ActionRequest]:
+    """Return a function that proposes and confirms for Ann."""
+
+    def agree(name: str = "cancel_pending_order", arguments: dict[str, Any] = CANCEL) -> ActionRequest:
+        card = ask_for(name, arguments)
+        assert card.state == "awaiting_confirmation", (card.reason_code, card.reason_facts)
+        return confirm(card.pk, principal=ann, digest=card.digest)
+
+    return agree

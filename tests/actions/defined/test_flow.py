@@ -1,0 +1,198 @@
+"""A defined action takes the same way as one in code: proposed, confirmed, carried out once, with a receipt."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from actions.audit import verify
+from actions.cards import card_of, reason_of
+from actions.errors import NotApprover
+from actions.models import ActionRequest, AuditEntry, LedgerEntry
+from actions.policies import allow_approval, policy_of
+from actions.principals import Principal
+from actions.services import approve, confirm, may_decide, propose
+from actions.states import State
+from actions.testing import run_queued
+from supportbot.accounts.models import Customer, Membership, User, Workspace
+from supportbot.accounts.principals import CustomerCaller
+from supportbot.accounts.services import add_member
+from supportbot.chat.erasure import erase_conversation
+from supportbot.chat.services import start_conversation
+from supportbot.errors import NotFound
+from supportbot.outbox.services import deliver_due
+from tests.actions.conftest import signed_in_as
+from tests.actions.defined.conftest import CANCEL, KINDS, document
+from tests.actions.defined.loopback_shop import LoopbackShop
+
+pytestmark = pytest.mark.django_db
+Put = Callable[[dict[str, Any]], None]
+AskFor = Callable[..., ActionRequest]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_from_the_proposal_to_the_receipt(kind: str, put_in_force: Put, agreed: AskFor, retail: LoopbackShop) -> None:
+    put_in_force(document(kind=kind))
+    request = agreed()
+    assert (request.subject_kind, request.subject_id, request.amount) == ("order", "#W0000001", Decimal("20.10"))
+    assert request.arguments == {**CANCEL, "money": {"amount": "20.10", "currency": "USD"}}
+    card = card_of(request)
+    assert card.summary == "Cancel order #W0000001 and pay back $20.10."
+    assert [(row.label, row.value) for row in card.rows][-1] == ("Reason", "no longer needed")
+    assert retail.performed == []
+    run_queued()
+    request.refresh_from_db()
+    assert (request.state, request.receipt) == (State.SUCCEEDED, {"reference": "r-1"})
+    assert retail.performed == [(str(request.pk), "/orders/#W0000001/cancel")]
+    assert LedgerEntry.objects.get().status == "spent" and verify().is_whole
+
+
+def test_a_guard_refuses_in_the_words_of_the_document(put_in_force: Put, ask_for: AskFor) -> None:
+    put_in_force(document())
+    refused = ask_for(arguments={**CANCEL, "order_id": "#W0000003"})
+    assert (refused.state, refused.reason_code) == (State.REFUSED, "not_pending")
+    reason = reason_of(refused)
+    assert reason is not None
+    assert reason["text"] == "Order #W0000003 is processed, so this can no longer be changed."
+
+
+def test_a_record_of_somebody_else_and_a_missing_one_are_refused_alike(
+    put_in_force: Put, ann: Principal, retail: LoopbackShop, ask_for: AskFor
+) -> None:
+    put_in_force(document())
+    retail.records.records["orders"]["#W0000003"]["user_id"] = "bob_ray_2"
+    texts = []
+    for order in ("#W0000003", "#W0000009"):
+        refused = ask_for(arguments={**CANCEL, "order_id": order})
+        reason = reason_of(refused)
+        assert (refused.state, refused.reason_code, refused.subject_id) == (State.REFUSED, "order_not_found", "")
+        texts.append((reason or {})["text"].replace(order, "#"))
+    assert texts[0] == texts[1] == "There is no order # in your account."
+
+
+def test_another_customer_cannot_confirm_it(put_in_force: Put, ask_for: AskFor) -> None:
+    put_in_force(document())
+    card = ask_for()
+    mallory = signed_in_as(Customer.objects.create(external_id="bob_ray_2"))
+    with pytest.raises(NotFound):
+        confirm(card.pk, principal=mallory, digest=card.digest)
+
+
+def test_what_changed_since_the_card_was_shown_is_not_done(
+    put_in_force: Put, ask_for: AskFor, ann: Principal, retail: LoopbackShop
+) -> None:
+    put_in_force(document())
+    card = ask_for()
+    retail.records.records["orders"]["#W0000001"]["payment_history"][0]["amount"] = 500
+    ended = confirm(card.pk, principal=ann, digest=card.digest)
+    assert (ended.state, ended.reason_code, retail.performed) == (State.CANCELLED, "record_changed", [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"require": "order.state == 'pending'"}, "guards.is_pending"),
+        ({"require": "order.status > 3"}, "guards.is_pending"),
+        ({"require": "1 / (order.payment_history[0].amount - 20.1) > 0"}, "guards.is_pending"),
+    ],
+)
+def test_a_rule_without_a_value_refuses_and_names_its_place(
+    put_in_force: Put, ask_for: AskFor, changes: dict[str, Any], place: str
+) -> None:
+    made = document()
+    made["guards"][0] |= changes
+    put_in_force(made)
+    refused = ask_for()
+    assert (refused.state, refused.reason_code) == (State.REFUSED, "definition_failed")
+    entry = AuditEntry.objects.filter(request_id=refused.pk, event="request.refused").get()
+    assert entry.payload["place"].startswith(place)
+    reason = reason_of(refused)
+    assert reason is not None and "colleague" in reason["text"]
+
+
+def test_money_and_owners_without_a_value_refuse(put_in_force: Put, ask_for: AskFor) -> None:
+    made = document()
+    made["money"]["amount"] = "order.total"
+    put_in_force(made)
+    assert ask_for().reason_code == "definition_failed"
+    made = document()
+    made["lookups"][0]["owner"] = "order.owner.id"
+    put_in_force(made)
+    assert ask_for().reason_code == "definition_failed"
+
+
+def test_only_the_role_that_the_document_names_approves(
+    put_in_force: Put, agreed: AskFor, workspace: Workspace, admin: User, bob: User
+) -> None:
+    put_in_force(document(approval={"role": "supervisor"}))
+    request, policy = agreed(), policy_of("cancel_pending_order")
+    assert policy is not None and request.state == State.AWAITING_APPROVAL
+    for person in (bob, admin):  # bob is an agent
+        allow_approval(policy, person, actor="test")
+    assert [may_decide(request, person) for person in (bob, admin)] == [False, True]
+    with pytest.raises(NotApprover):
+        approve(request.pk, approver=bob, digest=request.digest)
+    add_member(workspace, bob, Membership.Role.SUPERVISOR)
+    assert approve(request.pk, approver=bob, digest=request.digest).state == State.QUEUED
+
+
+def test_approval_when_the_document_asks_for_it(put_in_force: Put, agreed: AskFor) -> None:
+    put_in_force(document(approval={"when": "money > money(20, 'USD')"}))
+    assert agreed().state == State.AWAITING_APPROVAL
+
+
+def test_a_document_asks_for_two_approvals(put_in_force: Put, agreed: AskFor, admin: User, bob: User) -> None:
+    put_in_force(document(approval={"approvers": 2}))
+    request, policy = agreed(), policy_of("cancel_pending_order")
+    assert policy is not None and (request.state, request.approvals_needed) == (State.AWAITING_APPROVAL, 2)
+    for person in (bob, admin):
+        allow_approval(policy, person, actor="test")
+    assert approve(request.pk, approver=bob, digest=request.digest).state == State.AWAITING_APPROVAL
+    assert approve(request.pk, approver=admin, digest=request.digest).state == State.QUEUED
+
+
+def test_a_new_version_expires_cards_of_the_old_one_but_keeps_their_texts(put_in_force: Put, ask_for: AskFor) -> None:
+    put_in_force(document())
+    card = ask_for()
+    made = document()
+    made["card"]["summary"] = {"en": "Something else"}
+    put_in_force(made)
+    card.refresh_from_db()
+    assert (card.state, card.reason_code) == (State.EXPIRED, "policy_changed")
+    assert card_of(card).summary == "Cancel order #W0000001 and pay back $20.10."
+    assert ask_for().spec_version == 2
+
+
+def test_a_newer_card_for_the_same_record_replaces_the_older(
+    put_in_force: Put, ann: Principal, retail: LoopbackShop
+) -> None:
+    put_in_force(document(subject={"kind": "purchase", "id": "order.order_id"}))
+    conversation = start_conversation(ann.customer_id)
+    first, second = (
+        propose(
+            ann, "cancel_pending_order", {**CANCEL, "reason": reason}, proposal_key=f"turn:{number}:1:1",
+            conversation_id=conversation.pk,
+        )
+        for number, reason in enumerate(("no longer needed", "ordered by mistake"))
+    )  # fmt: skip
+    first.refresh_from_db()
+    assert (first.state, first.reason_code, first.order_id) == (State.CANCELLED, "replaced_card", "")
+    assert (second.state, second.subject_kind) == (State.AWAITING_CONFIRMATION, "purchase")
+
+
+def test_the_words_of_a_refusal_are_erased_with_the_chat(put_in_force: Put, ann: Principal) -> None:
+    put_in_force(document())
+    conversation = start_conversation(ann.customer_id)
+    refused = propose(
+        ann, "cancel_pending_order", {**CANCEL, "order_id": "#W0000003"}, proposal_key="turn:1:1:1",
+        conversation_id=conversation.pk,
+    )  # fmt: skip
+    assert refused.reason_facts["words.en"].startswith("Order #W0000003 is processed")
+    caller = CustomerCaller(conversation.workspace_pk, conversation.customer_id, is_verified=True)
+    erase_conversation(caller, conversation.pk)
+    deliver_due()
+    refused.refresh_from_db()
+    assert (refused.reason_code, refused.reason_facts, refused.arguments) == ("not_pending", {}, {})
+    reason = reason_of(refused)
+    assert reason is not None and "colleague" in reason["text"] and verify().is_whole

@@ -1,0 +1,102 @@
+"""What writes is published with a recorded case, and the editor says what hardly can be meant."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from actions.connections import services as connections
+from actions.connections.models import Connection
+from actions.definitions import services
+from actions.definitions.advice import advice
+from actions.definitions.errors import NeedsCases
+from actions.definitions.models import DefinitionCase
+from actions.definitions.trial import test_call as make_test_call
+from actions.models import name_of
+from supportbot import trying
+from supportbot.accounts.models import User, Workspace
+from supportbot.trying import TooManyTests
+from tests.actions.defined.conftest import CANCEL, document
+from tests.actions.defined.loopback_shop import LoopbackShop
+from tests.console.conftest import logged_in, person
+from tests.console.test_definitions import page_of
+from tests.pages import visible_text
+
+pytestmark = pytest.mark.django_db
+NAME = "cancel_pending_order"
+
+
+@pytest.fixture
+def browser(workspace: Workspace) -> Client:
+    return logged_in(person(workspace, "admin", "ada"))
+
+
+def test_a_case_is_needed_and_the_page_leads_to_it(retail: LoopbackShop, admin: User, browser: Client) -> None:
+    version = services.save_draft(document(), actor="operator:test")
+    with pytest.raises(NeedsCases) as refused:
+        services.publish(NAME, number=1, person=admin)
+    assert "Record as a case" in refused.value.message
+    address = f"/admin/actions/actiondefinition/{version.definition_id}/publish/"
+    page = page_of(browser.get(address))
+    assert page.css_first(f"a[href='{address.replace('publish', 'test')}'].btn") is not None
+    assert "Publish version 1" not in visible_text(page, " ")
+    assert "no case is recorded" in browser.post(address, {"number": "1"}).content.decode()
+    services.save_draft(document("get_order_details"), actor=name_of(admin))
+    services.publish("get_order_details", number=1, person=admin)  # it only reads
+
+
+def test_cases_come_from_a_file_beside_the_definition(retail: LoopbackShop, admin: User, tmp_path: Path) -> None:
+    services.save_draft(document(), actor="operator:test")
+    order = retail.records.records["orders"]["#W0000001"]
+    file = tmp_path / "cases.json"
+
+    def publish(*cases: dict[str, Any]) -> None:
+        file.write_text(json.dumps(cases, default=float))
+        call_command("action_publish", NAME, "--as", admin.username, "--cases", str(file))
+
+    case = {"name": "own", "sub": "ann_lee_1", "arguments": CANCEL, "expected": "allowed"}
+    with pytest.raises(CommandError, match=r"\[0\].orders"):
+        publish({**case, "orders": {}})
+    with pytest.raises(CommandError, match="do not pass"):
+        publish(case)
+    assert services.definition_named(NAME).state == "draft"
+    publish({**case, "records": {"GET /orders/%23W0000001": order}})
+    assert DefinitionCase.objects.count() == 1 and services.definition_named(NAME).state == "published"
+
+
+@pytest.mark.parametrize(
+    ("did_not", "is_warned"),
+    [
+        ("status >= 400", True),
+        ("status != 200", True),
+        ("status >= 400 and status < 500", False),
+        ("status >= 400 and body.code == 'refused'", False),
+        ("status in [409, 503]", True),
+        ("status ==", False),
+    ],
+)
+def test_a_server_error_is_no_proof(did_not: str, is_warned: bool) -> None:
+    made = document()
+    made["answer"]["did_not"] = did_not
+    assert bool(advice(made)) is is_warned
+    assert advice({**made, "answer": None}) == [] and advice({}) == []
+
+
+def test_tests_of_a_workspace_are_counted_together(
+    retail: LoopbackShop, browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trying, "TESTS_PER_MINUTE", 2)
+    version = services.save_draft(document(), actor="operator:test")
+    found = Connection.objects.get()
+    connections.test(found, actor="test")
+    make_test_call(version, customer="ann_lee_1", arguments=CANCEL, environment="live", actor="test")
+    with pytest.raises(TooManyTests):
+        connections.test(found, actor="test")
+    asked = len(retail.asked)
+    answer = browser.post(f"/admin/actions/connection/{found.pk}/test/", follow=True)
+    assert "20 tests a minute" in answer.content.decode() and len(retail.asked) == asked
+    sample = make_test_call(version, customer="ann_lee_1", arguments=CANCEL, environment="sample", actor="test")
+    assert sample.outcome == "not_sent"  # nothing leaves, so nothing is counted

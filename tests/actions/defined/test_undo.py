@@ -1,0 +1,164 @@
+"""What was done is taken back by another action: proposed, guarded and confirmed like any, and once."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.test import Client
+from django.utils.timezone import now
+
+from actions.definitions import services
+from actions.definitions.errors import InvalidDefinition
+from actions.errors import CannotUndo
+from actions.models import ActionRequest, AuditEntry
+from actions.principals import Principal
+from actions.services import confirm, decline, propose
+from actions.states import State
+from actions.testing import run_queued
+from actions.undoing import offer_of, propose_undo
+from supportbot.accounts.models import Customer, User
+from supportbot.chat.models import ConversationEvent
+from supportbot.chat.services import start_conversation
+from supportbot.errors import NotFound
+from supportbot.handoff.tickets import services as handoff
+from supportbot.outbox.services import deliver_due
+from tests.actions.conftest import signed_in_as
+from tests.actions.defined.conftest import document
+from tests.actions.defined.loopback_shop import LoopbackShop
+from tests.handoff.browsing import browser
+
+pytestmark = pytest.mark.django_db
+MOVE = "modify_pending_order_address"
+OFFICE = {
+    "order_id": "#W0000001", "address1": "1 Office Road", "address2": "", "city": "Austin", "state": "TX",
+    "country": "USA", "zip": "78701",
+}  # fmt: skip
+HOME = {"address1": "1 High Street", "address2": "", "city": "Boston", "state": "MA", "country": "USA", "zip": "02108"}
+PARTS = tuple(name for name in OFFICE if name != "order_id")
+
+
+def moving(**undo: Any) -> dict[str, Any]:
+    """Return the change of an address, which is undone by changing it back."""
+    made = document(MOVE)
+    made["arguments"] |= {
+        f"old_{name}": {"type": "string", "from": "server", "value": f"order.address.{name}", "may_be_empty": True}
+        for name in PARTS
+    }
+    back = {"order_id": "arguments.order_id"} | {name: f"arguments.old_{name}" for name in PARTS}
+    return {**made, "undo": {"action": MOVE, "arguments": back, "within_hours": 2, **undo}}
+
+
+@pytest.fixture
+def moved(
+    put_in_force: Callable[[dict[str, Any]], None], agreed: Callable[..., ActionRequest], retail: LoopbackShop
+) -> ActionRequest:
+    retail.records.records["orders"]["#W0000001"]["address"] = dict(HOME)
+    put_in_force(moving())
+    request = agreed(MOVE, OFFICE)
+    run_queued()
+    request.refresh_from_db()
+    return request
+
+
+def test_it_is_proposed_confirmed_and_done_once(moved: ActionRequest, ann: Principal, retail: LoopbackShop) -> None:
+    order = retail.records.records["orders"]["#W0000001"]
+    assert order["address"] == {name: OFFICE[name] for name in PARTS}
+    card = propose_undo(ann, moved.pk)
+    assert (card.state, card.undoes, card.arguments["city"]) == (
+        "awaiting_confirmation",
+        moved.pk,
+        "Boston",
+    )
+    assert propose_undo(ann, moved.pk) == card and offer_of(moved) is None and len(retail.performed) == 1
+    decline(card.pk, principal=ann)
+    again = propose_undo(ann, moved.pk)
+    assert again.pk != card.pk and again.state == State.AWAITING_CONFIRMATION
+    confirm(again.pk, principal=ann, digest=again.digest)
+    run_queued()
+    assert order["address"] == HOME
+    with pytest.raises(CannotUndo):
+        propose_undo(ann, moved.pk)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ActionRequest.objects.filter(pk=again.pk).update(undoes=None)
+    entry = AuditEntry.objects.get(request_id=again.pk, event="request.proposed")
+    assert entry.payload["undoes"] == str(moved.pk) and len(retail.performed) == 2
+
+
+def test_an_equal_card_that_takes_nothing_back_is_no_undo(
+    moved: ActionRequest, ann: Principal, retail: LoopbackShop
+) -> None:
+    direct = propose(ann, MOVE, {"order_id": "#W0000001", **HOME}, proposal_key="turn:9:1:1")
+    card = propose_undo(ann, moved.pk)
+    direct.refresh_from_db()
+    assert card.undoes == moved.pk and (direct.state, direct.reason_code) == (State.CANCELLED, "superseded")
+    confirm(card.pk, principal=ann, digest=card.digest)
+    run_queued()
+    with pytest.raises(CannotUndo):
+        propose_undo(ann, moved.pk)
+    assert len(retail.performed) == 2
+
+
+def test_its_own_guards_and_window_hold(moved: ActionRequest, ann: Principal, retail: LoopbackShop) -> None:
+    stranger = signed_in_as(Customer.objects.create(external_id="bob_ray_2"))
+    with pytest.raises(NotFound):
+        propose_undo(stranger, moved.pk)
+    retail.records.records["orders"]["#W0000001"]["status"] = "processed"
+    assert propose_undo(ann, moved.pk).reason_code == "not_pending"
+    assert offer_of(moved) is not None
+    ActionRequest.objects.filter(pk=moved.pk).update(changed_at=now() - timedelta(hours=3))
+    with pytest.raises(CannotUndo):
+        propose_undo(ann, moved.pk)
+    assert len(retail.performed) == 1
+
+
+def test_receipt_and_desk_offer_it(
+    put_in_force: Callable[[dict[str, Any]], None], ann: Principal, retail: LoopbackShop, bob: User
+) -> None:
+    retail.records.records["orders"]["#W0000001"]["address"] = dict(HOME)
+    put_in_force(moving())
+    conversation = start_conversation(ann.customer_id)
+    card = propose(ann, MOVE, OFFICE, proposal_key="turn:1:1:1", conversation_id=conversation.pk)
+    confirm(card.pk, principal=ann, digest=card.digest)
+    run_queued()
+    deliver_due()
+    final = ConversationEvent.objects.get(conversation=conversation, event="assistant.final")
+    assert final.payload["blocks"][0]["undo"]["label"] == "Change the shipping address"
+    ticket = handoff.claim(handoff.request(conversation.pk, reason="customer_asked", by="customer").pk, agent=bob)
+    client: Client = browser(bob)
+    page = client.get(f"/desk/tickets/{ticket.pk}/").content.decode()
+    assert f"/desk/tickets/{ticket.pk}/undo/{card.pk}/" in page
+    retail.records.records["orders"]["#W0000001"]["status"] = "processed"
+    refused = client.post(f"/desk/tickets/{ticket.pk}/undo/{card.pk}/")
+    assert refused.status_code == 409 and "is processed" in refused.content.decode()
+    assert not ActionRequest.objects.filter(undoes=card.pk).exists()  # the customer is not bothered
+    retail.records.records["orders"]["#W0000001"]["status"] = "pending"
+    assert client.post(f"/desk/tickets/{ticket.pk}/undo/{card.pk}/").status_code == 302
+    proposed = ActionRequest.objects.get(undoes=card.pk)
+    assert (proposed.state, proposed.proposed_by) == (State.AWAITING_CONFIRMATION, f"user:{bob.pk}")
+
+
+@pytest.mark.parametrize(
+    ("undo", "words"),
+    [
+        ({"action": "nothing"}, "There is no action named nothing."),
+        ({"arguments": {"order": "arguments.order_id"}}, f"{MOVE} has no argument order."),
+        ({"arguments": {"order_id": "arguments.order_id"}}, "needs address1, address2, city"),
+    ],
+)
+def test_what_does_not_fit_is_not_published(
+    undo: dict[str, Any], words: str, retail: LoopbackShop, admin: User
+) -> None:
+    services.save_draft(moving(**undo), actor="operator:test")
+    with pytest.raises(InvalidDefinition) as refused:
+        services.publish(MOVE, number=1, person=admin)
+    assert words in refused.value.fields["undo"][0]
+
+
+def test_a_card_that_takes_back_is_not_replaced_by_an_equal_wish(
+    moved: ActionRequest, ann: Principal, retail: LoopbackShop
+) -> None:
+    card = propose_undo(ann, moved.pk)
+    same = propose(ann, MOVE, {"order_id": "#W0000001", **HOME}, proposal_key="turn:9:1:1")
+    assert (same.pk, same.undoes) == (card.pk, moved.pk) and len(retail.performed) == 1

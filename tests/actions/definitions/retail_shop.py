@@ -1,0 +1,124 @@
+"""A shop with the interface the retail definitions call, and no rules of its own: it does whatever it is told."""
+
+import copy
+import json
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from actions.definitions.evaluation import Answer, Asked
+
+Records = dict[str, dict[str, Any]]
+
+
+class RetailShop:
+    def __init__(self, records: Mapping[str, Any]) -> None:
+        self.records: Records = copy.deepcopy(dict(records))
+        self.changed: set[tuple[str, str]] = set()
+        self.items = {
+            item: {**variant, "product_id": product["product_id"]}
+            for product in self.records["products"].values()
+            for item, variant in product["variants"].items()
+        }
+
+    def ask(self, asked: Asked) -> Answer:
+        path = [unquote(part) for part in asked.path.strip("/").split("/")]
+        if asked.method == "GET":
+            found = self._found(path, dict(parse_qsl(asked.query)))
+            return Answer(404) if found is None else Answer(200, found)
+        body = json.loads(asked.body or "{}", parse_float=Decimal)
+        doing: dict[str, Callable[[str, Any], None]] = {
+            "cancel": self._cancel, "payment": self._change_payment, "items": self._change_items,
+            "exchanges": self._exchange, "returns": self._return, "address": self._move,
+        }  # fmt: skip
+        if path[-1] == "address" and path[0] == "customers":
+            self._record("users", path[1])["address"] = body
+        else:
+            doing[path[-1]](path[1], body)
+        return Answer(201, {"reference": "r-1"})
+
+    def changes(self) -> dict[str, dict[str, Any]]:
+        result: dict[str, dict[str, Any]] = {}
+        for kind, key in self.changed:
+            result.setdefault(kind, {})[key] = self.records[kind][key]
+        return result
+
+    def _found(self, path: list[str], query: dict[str, str]) -> Any:
+        if path == ["customers"]:
+            return next((user for user in self.records["users"].values() if _fits(user, query)), None)
+        if path == ["products"]:
+            return {product["name"]: product["product_id"] for product in self.records["products"].values()}
+        kind, key = path
+        return self.items.get(key) if kind == "items" else self.records[{"customers": "users"}.get(kind, kind)].get(key)
+
+    def _record(self, kind: str, key: str) -> Any:
+        self.changed.add((kind, key))
+        return self.records[kind][key]
+
+    def _book(self, order: Any, kind: str, amount: Any, method: str) -> None:
+        order["payment_history"].append({"transaction_type": kind, "amount": amount, "payment_method_id": method})
+        owned = self.records["users"][order["user_id"]]["payment_methods"][method]
+        if owned["source"] == "gift_card":
+            self.changed.add(("users", order["user_id"]))
+            owned["balance"] = _number(owned["balance"]) + _number(amount) * (1 if kind == "refund" else -1)
+
+    def _cancel(self, key: str, body: Any) -> None:
+        order = self._record("orders", key)
+        for payment in list(order["payment_history"]):
+            self._book(order, "refund", payment["amount"], payment["payment_method_id"])
+        order |= {"status": "cancelled", "cancel_reason": body["reason"]}
+
+    def _move(self, key: str, body: Any) -> None:
+        self._record("orders", key)["address"] = body
+
+    def _change_payment(self, key: str, body: Any) -> None:
+        order = self._record("orders", key)
+        before = order["payment_history"][0]
+        self._book(order, "payment", before["amount"], body["payment_method_id"])
+        self._book(order, "refund", before["amount"], before["payment_method_id"])
+
+    def _change_items(self, key: str, body: Any) -> None:
+        order, difference = self._record("orders", key), _number(body["price_difference"])
+        self._book(order, "payment" if difference > 0 else "refund", abs(difference), body["payment_method_id"])
+        for old, new in zip(body["item_ids"], body["new_item_ids"], strict=True):
+            item = next(item for item in order["items"] if item["item_id"] == old)
+            item |= {"item_id": new, "price": self.items[new]["price"], "options": self.items[new]["options"]}
+        order["status"] = "pending (item modified)"
+
+    def _exchange(self, key: str, body: Any) -> None:
+        self._record("orders", key).update(
+            status="exchange requested", exchange_items=sorted(body["item_ids"]),
+            exchange_new_items=sorted(body["new_item_ids"]), exchange_payment_method_id=body["payment_method_id"],
+            exchange_price_difference=_number(body["price_difference"]),
+        )  # fmt: skip
+
+    def _return(self, key: str, body: Any) -> None:
+        self._record("orders", key).update(
+            status="return requested", return_items=sorted(body["item_ids"]),
+            return_payment_method_id=body["payment_method_id"],
+        )  # fmt: skip
+
+
+def _fits(user: Any, query: dict[str, str]) -> bool:
+    name = {key: value.lower() for key, value in user["name"].items()}
+    known = {"email": user["email"].lower(), "zip": user["address"]["zip"], **name}
+    return all(known.get(key) == value.lower() for key, value in query.items())
+
+
+def _number(value: Any) -> Decimal:
+    return Decimal(str(value))
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Return whether two records are equal; numbers within half a cent, a missing field as null."""
+    match one, other:
+        case bool(), bool():
+            return one == other
+        case (int() | float() | Decimal(), int() | float() | Decimal()):
+            return abs(_number(one) - _number(other)) < Decimal("0.005")
+        case dict(), dict():
+            return all(is_same(one.get(key), other.get(key)) for key in {**one, **other})
+        case list(), list():
+            return len(one) == len(other) and all(map(is_same, one, other))
+    return bool(one == other)

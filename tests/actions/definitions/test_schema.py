@@ -1,0 +1,77 @@
+"""The JSON Schema of the document and its reader agree."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from actions.definitions import document
+from actions.definitions.arguments import MAX_ARGUMENTS
+from actions.definitions.document import parse_document
+from actions.definitions.errors import InvalidDefinition
+from actions.definitions.expression_parser import MAX_CHARACTERS
+from tests.actions.definitions.documents import EXCHANGE, PRODUCT, changed
+from tests.actions.definitions.test_documents import JSON, LACKING, PATHS, WRONG
+
+SCHEMA = json.loads((Path(document.__file__).parent / "schema.json").read_text())
+VALIDATOR = Draft202012Validator(SCHEMA)
+RETAIL = [json.loads(path.read_text()) for path in sorted((Path(__file__).parent / "retail").glob("*.json"))]
+# What these say is right as JSON; only the reader knows the names, the grammar and the other fields.
+MEANING = {
+    "arguments.order_id.pattern", "arguments.currency.value", "arguments.reason.options[1].value", "lookups[1].name",
+    "lookups[0].name", "lookups[0].call.path", "lookups[0].call.body", "lookups[0].call.headers", "lookups[0].owner",
+    "lookups[0].otherwise.words.en", "guards[0].require", "guards[0].words.en", "subject.id", "money.amount",
+    "call.body", "call.key.header", "call.key", "answer.happened", "card.rows[0].value", "receipt[0].value",
+    "approval.when",    "arguments.ratio.minimum", "description.en", "card.title.en",
+}  # fmt: skip
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    assert SCHEMA["properties"]["arguments"]["maxProperties"] == MAX_ARGUMENTS
+    assert SCHEMA["properties"]["lookups"]["maxItems"] == document.MAX_LOOKUPS
+    assert SCHEMA["properties"]["guards"]["maxItems"] == document.MAX_GUARDS
+    assert SCHEMA["properties"]["values"]["maxProperties"] == document.MAX_VALUES
+    assert SCHEMA["$defs"]["expression"]["maxLength"] == MAX_CHARACTERS
+
+
+@pytest.mark.parametrize("example", [EXCHANGE, PRODUCT, *RETAIL], ids=lambda example: example["name"])
+def test_every_example_passes_both(example: dict[str, Any]) -> None:
+    parse_document(example)
+    VALIDATOR.validate(example)
+
+
+@pytest.mark.parametrize(("path", "value", "named"), WRONG)
+def test_what_is_wrong_as_json_fails_both(path: str, value: Any, named: str) -> None:
+    spoilt = changed(EXCHANGE, path, value)
+    with pytest.raises(InvalidDefinition):
+        parse_document(spoilt)
+    if path not in MEANING:
+        assert not VALIDATOR.is_valid(spoilt)
+
+
+@pytest.mark.parametrize("path", LACKING)
+def test_what_is_required_is_required_by_both(path: str) -> None:
+    spoilt = changed(EXCHANGE, path, ...)
+    with pytest.raises(InvalidDefinition):
+        parse_document(spoilt)
+    if not path.endswith(".de"):  # JSON Schema cannot say "in the languages of the title"
+        assert not VALIDATOR.is_valid(spoilt)
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(PATHS), JSON)
+def test_what_the_reader_takes_the_schema_takes(path: str, value: Any) -> None:
+    if re.search(r'null|""', json.dumps(value)):  # the reader takes both as "not given"
+        return
+    try:
+        document = changed(EXCHANGE, path, value)
+        parse_document(document)
+    except (KeyError, TypeError, InvalidDefinition):
+        return
+    VALIDATOR.validate(document)

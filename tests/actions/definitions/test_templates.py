@@ -1,0 +1,214 @@
+"""A value in a template stays a value, wherever it is written."""
+
+import json
+import unicodedata
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actions.definitions.errors import ExpressionError, ExpressionFailed
+from actions.definitions.template import Fields, compile_body, compile_path, compile_template
+from actions.money import Money
+
+HOSTILE = st.text(max_size=40) | st.text(
+    st.sampled_from("/\\.%?#&=;:@ab\r\n\t\0 \"'{}<>\u2028\u202e\u200b\uff0f\u2025\ud800"), max_size=12
+)
+
+
+@given(HOSTILE, HOSTILE)
+def test_a_path_keeps_its_segments_whatever_the_values_are(one: str, other: str) -> None:
+    template = compile_path("/orders/{a}/items/v{b}")
+    try:
+        path = template.render({"a": one, "b": other})
+    except ExpressionFailed:
+        return
+    parts = urlsplit(f"https://shop.example{path}")
+    assert (parts.netloc, parts.query, parts.fragment) == ("shop.example", "", "")
+    for decoded in (path, unquote(path), unquote(unquote(path))):
+        segments = decoded.split("/")
+        assert len(segments) == 5
+        assert not {"", ".", ".."} & set(segments[1:])
+        assert not any(unicodedata.category(sign) == "Cc" for sign in decoded)
+    assert unquote(path.split("/")[2]) == one
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        ".",
+        "..",
+        "a/b",
+        "a\\b",
+        "%2e%2e",
+        "a\nb",
+        "a\0b",
+        "\u202ea",
+        "x" * 501,
+        None,
+        [1],
+        {"a": 1},
+        "\uff0f",
+        "\u2025",
+    ],
+)
+def test_a_value_that_would_break_out_of_a_path_is_refused(value: Any) -> None:
+    with pytest.raises(ExpressionFailed):
+        compile_path("/orders/{id}").render({"id": value})
+
+
+@pytest.mark.parametrize(
+    ("value", "segment"),
+    [("#W1", "%23W1"), ("a b?c&d", "a%20b%3Fc%26d"), (12, "12"), (Decimal("2.50"), "2.5"), (True, "true"),
+     ("..a", "..a"),
+     (date(2026, 5, 31), "2026-05-31"), ("ü", "%C3%BC"), ("a;b", "a%3Bb")],
+)  # fmt: skip
+def test_other_values_are_encoded(value: Any, segment: str) -> None:
+    assert compile_path("/orders/{id}").render({"id": value}) == f"/orders/{segment}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "orders/{id}", "/orders?id={id}", "/a/../b", "/./a", "//evil.example/a", "/a//b", "/a#b", "https://x/a",
+     "/a b", "/a%2fb", "/{id", "/{}", "/a}", "{id}/a", "/\\a"],
+)  # fmt: skip
+def test_a_path_that_is_no_plain_path_is_refused(text: str) -> None:
+    with pytest.raises(ExpressionError):
+        compile_path(text)
+
+
+@given(HOSTILE)
+def test_a_header_stays_one_line_of_ascii(value: str) -> None:
+    try:
+        headers = Fields({"X-Order": compile_template("id {v}")}).headers({"v": value})
+    except ExpressionFailed:
+        return
+    assert headers == {"X-Order": f"id {value}"}
+    assert all(" " <= sign <= "~" for sign in headers["X-Order"])
+
+
+@given(HOSTILE)
+def test_a_query_keeps_its_names(value: str) -> None:
+    fields = Fields({"id": compile_template("{v}"), "page": compile_template("1")})
+    try:
+        query = fields.query({"v": value})
+    except ExpressionFailed:
+        return
+    assert parse_qsl(query, keep_blank_values=True, strict_parsing=True) == [("id", value), ("page", "1")]
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**15), 10**15) | HOSTILE.filter(lambda text: "\ud800" not in text),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(JSON_VALUES)
+def test_a_json_leaf_stays_a_leaf_and_keeps_its_type(value: Any) -> None:
+    body = compile_body({"a": {"kept": "{v}"}, "after": [1, "x"]})
+    assert json.loads(body.text({"v": value})) == {"a": {"kept": value}, "after": [1, "x"]}
+
+
+@given(HOSTILE.filter(lambda text: "\ud800" not in text))
+def test_a_mixed_json_leaf_is_text(value: str) -> None:
+    assert json.loads(compile_body({"a": "id: {v}!"}).text({"v": value})) == {"a": f"id: {value}!"}
+
+
+def test_numbers_of_a_body_keep_their_digits() -> None:
+    names = {"amount": Decimal("0.10"), "price": Money(Decimal("12.5"), "EUR"), "many": Decimal(300)}
+    body = compile_body({"a": "{amount + 0.2}", "b": "{price}", "c": "{many}", "d": 2.5, "e": "{price.amount}"})
+    assert body.text(names) == '{"a":0.3,"b":"12.50","c":300,"d":2.5,"e":12.5}'
+
+
+def test_a_body_leaves_out_what_is_not_given_and_repeats_for_each_element() -> None:
+    body = compile_body(
+        {
+            "note?": "{arguments.note}",
+            "gift?": "{order.gift}",
+            "lines": {"for_each": "arguments.items", "as": "item", "of": {"id": "{item.sku}", "n?": "{item.count}"}},
+        }
+    )
+    names = {"arguments": {"items": [{"sku": "x", "count": 2}, {"sku": "y"}]}, "order": {"gift": None}}
+    assert body.render(names) == {"lines": [{"id": "x", "n": 2}, {"id": "y"}]}
+    assert body.paths() == {("arguments", "note"), ("order", "gift"), ("arguments", "items")}
+    with pytest.raises(ExpressionFailed):
+        body.render({"arguments": {"items": "abc"}, "order": {}})
+
+
+def test_optional_names_of_a_query_and_of_headers_are_left_out() -> None:
+    fields = Fields({"a?": compile_template("{x}"), "b?": compile_template("{y}"), "c": compile_template("z")})
+    assert fields.query({"y": "1 2"}) == "b=1%202&c=z"
+    assert fields.headers({"x": None, "y": "1"}) == {"b": "1", "c": "z"}
+
+
+def test_a_list_repeats_its_name_in_a_query() -> None:
+    fields = Fields({"tag": compile_template("{tags}"), "n": compile_template("{n}")})
+    assert fields.query({"tags": ["a&b", Decimal("2.50")], "n": 1}) == "tag=a%26b&tag=2.5&n=1"
+    assert fields.query({"tags": [], "n": 1}) == "n=1"
+    with pytest.raises(ExpressionFailed):
+        fields.query({"tags": [["a"]], "n": 1})
+
+
+@pytest.mark.parametrize("names", [{}, {"other": 1}])
+def test_a_missing_value_fails_and_sends_nothing(names: dict[str, Any]) -> None:
+    for rendered in (
+        lambda: compile_path("/orders/{id}").render(names),
+        lambda: compile_body({"id": "{id}"}).text(names),
+        lambda: Fields({"id": compile_template("{id}")}).query(names),
+        lambda: compile_template("Order {id}").words(names, "en"),
+    ):
+        with pytest.raises(ExpressionFailed) as error:
+            rendered()
+        assert error.value.place == "id"
+
+
+def test_words_show_amounts_and_numbers_as_people_read_them() -> None:
+    template = compile_template("{{{order}}}: {total}, {count} {skus}{nothing}")
+    names = {"order": "A\u202e-1\n", "total": Money(Decimal("1234.5"), "EUR"), "count": Decimal("2.50"),
+             "skus": ["x", "y"], "nothing": None}  # fmt: skip
+    assert template.words(names, "en") == "{A-1}: €1,234.50, 2.5 x, y"
+    assert template.words(names, "de") == "{A-1}: 1.234,50\N{NO-BREAK SPACE}€, 2.5 x, y"
+    assert len(compile_template("{t}").words({"t": "x" * 5_000}, "en")) == 300
+
+
+@given(HOSTILE)
+def test_words_are_one_visible_line(value: str) -> None:
+    try:
+        words = compile_template("Order {v}.").words({"v": value}, "en")
+    except ExpressionFailed:
+        return
+    assert not any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in words)
+    assert "\u202e" not in words
+
+
+@pytest.mark.parametrize("text", ["{", "}", "{}", "{a", "a}", "{a{b}}", "{'}", "{1 +}", "x" * 4_001])
+def test_what_is_no_template_is_refused(text: str) -> None:
+    with pytest.raises(ExpressionError):
+        compile_template(text)
+
+
+def test_braces_in_quoted_texts_belong_to_the_expression() -> None:
+    assert compile_template('{a == \'}\' } {"\\"}"}').words({"a": "}"}, "en") == 'true "}'
+
+
+def test_a_body_is_bounded() -> None:
+    deep: Any = "x"
+    for _ in range(30):
+        deep = [deep]
+    for body in (deep, {str(place): "x" for place in range(600)}):
+        with pytest.raises(ExpressionError):
+            compile_body(body)
+    big = compile_body({"a": {"for_each": "l", "as": "i", "of": {"x": "1", "y": "2", "z": "3"}}})
+    with pytest.raises(ExpressionFailed, match="steps"):
+        big.render({"l": list(range(9_000))})
+
+
+def test_a_long_list_says_how_much_it_leaves_out() -> None:
+    shown = compile_template("{skus}").words({"skus": [f"s{number}" for number in range(60)]}, "en")
+    assert shown.startswith("s0, s1, ") and shown.endswith("s49, … (+10)")

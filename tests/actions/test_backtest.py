@@ -1,0 +1,94 @@
+"""Rules are tried on past requests before they are saved: what would change, and nothing else happens."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.utils.timezone import now
+
+from actions.audit import head
+from actions.backtest import back_test
+from actions.models import ActionPolicyVersion, ActionRequest
+from actions.policies import change_rules, policy_of, rules_of
+from actions.principals import Principal
+from actions.services import confirm, propose
+from actions.testing import FakeShop, run_queued
+from supportbot.accounts.models import Workspace
+from tests.console.conftest import logged_in, person
+from tests.console.test_definitions import fields_of, page_of
+from tests.pages import visible_text
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def refunded(shop: FakeShop, principal: Principal) -> Callable[..., ActionRequest]:
+    """Return a function that has an amount of an order paid back."""
+    count = iter(range(1, 100))
+
+    def refund(amount: str, order: str = "A-1001") -> ActionRequest:
+        wish = {"order_id": order, "reason": "Torn", "amount": amount}
+        card = propose(principal, "refund_order", wish, proposal_key=f"turn:9:{next(count)}")
+        if card.state == "awaiting_confirmation":
+            confirm(card.pk, principal=principal, digest=card.digest)
+            run_queued()
+        return card
+
+    return refund
+
+
+def test_amounts_add_up_as_they_did(refunded: Callable[..., ActionRequest], workspace: Workspace) -> None:
+    first, second, third = refunded("10.00"), refunded("15.00"), refunded("5.00")
+    refused = refunded("5.00", order="A-1003")  # not delivered: no rule decides that
+    fifth = refunded("1.00")
+    policy = policy_of("refund_order")
+    assert policy is not None and refused.state == "refused"
+    rules, before = rules_of(policy), head().seq
+
+    def changed(**changes: Any) -> list[tuple[Any, str, int]]:
+        found = back_test("refund_order", current=rules, proposed=replace(rules, **changes), days=30)
+        assert (found.judged, found.other, found.is_cut) == (4, 1, False)
+        return [
+            (one.request.pk, one.after.reason.code if one.after.reason else "", one.after.approvals)
+            for one in found.changes
+        ]
+
+    assert changed() == []
+    assert changed(max_per_customer_day=Decimal(26)) == [
+        (fifth.pk, "limit_customer_day", 0),
+        (third.pk, "limit_customer_day", 0),
+    ]
+    assert changed(approval_above=Decimal(12)) == [(one.pk, "", 1) for one in (fifth, third, second)]
+    assert changed(approval_above=Decimal(12), second_approval_above=Decimal(26))[0] == (fifth.pk, "", 2)
+    assert changed(max_requests_per_customer_day=1) == [
+        (one.pk, "limit_count_day", 0) for one in (fifth, third, second)
+    ]
+    assert {code for _, code, _ in changed(is_shadow=True)} == {"shadow_mode"}
+    assert first.pk in {key for key, _, _ in changed(is_enabled=False)}
+    assert head().seq == before  # nothing is recorded, since nothing is done
+    long_ago = back_test("refund_order", current=rules, proposed=replace(rules, is_enabled=False), days=0)
+    assert long_ago.judged == 0 and now() - fifth.created_at < timedelta(minutes=5)
+
+
+def test_the_page_tries_what_is_typed_and_saves_nothing(
+    refunded: Callable[..., ActionRequest], workspace: Workspace
+) -> None:
+    refunded("10.00"), refunded("15.00")
+    policy = policy_of("refund_order")
+    assert policy is not None
+    change_rules(policy, actor="test", approval_above=Decimal(100))
+    browser = logged_in(person(workspace, "admin", "ada"))
+    address = f"/admin/actions/actionpolicy/{policy.pk}/change/"
+    sent = {**fields_of(browser.get(address)), "approval_above": "12.00", "days": "7", "_try": "1"}
+    page = page_of(browser.post(address, sent))
+    text = visible_text(page, " ")
+    assert "1 verdict would change of 2 in the last 7 days." in text
+    assert "the customer confirms → the customer confirms, then a person approves" in text
+    assert page.css_first("input[name=approval_above]").attributes["value"] == "12.00"
+    assert ActionPolicyVersion.objects.filter(policy=policy).count() == 2 and policy.current is not None
+    browser.post(address, {name: value for name, value in sent.items() if name != "_try"})
+    policy.refresh_from_db()
+    assert policy.current is not None and policy.current.approval_above == Decimal(12)

@@ -1,0 +1,121 @@
+"""Turns begin while the process keeps up; the others wait in order, and their customers are told."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from supportbot.assistant import turn as turn_module
+from supportbot.assistant.admission import MAX_LAG_SECONDS, TURNS_PER_TICK, Admission
+from supportbot.assistant.runner import carry_out
+from supportbot.asyncdb import db
+from supportbot.chat.models import Conversation
+from supportbot.chat.signals import Signal, Status
+from supportbot.chat.stream import signal_broker
+from supportbot.llm.testing import Says, ScriptedModel, answering
+from supportbot.observing.series import LOOP_LAG
+from tests.assistant.conftest import payloads, say
+
+BUSY = "Many customers are asking right now. Your answer will come in a moment."
+
+
+async def burst(admission: Admission, turns: int) -> tuple[list[int], list[asyncio.Task[None]]]:
+    """Let turns ask to begin; return the numbers of those that have begun, which grows, and their tasks."""
+    begun: list[int] = []
+
+    async def begin(number: int) -> None:
+        await admission.enter()
+        begun.append(number)
+
+    tasks = [asyncio.create_task(begin(number)) for number in range(turns)]
+    await settled()
+    return begun, tasks
+
+
+async def settled() -> None:
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+async def measured(admission: Admission, late_seconds: float, *, is_overdue: bool = False) -> None:
+    admission.measure(late_seconds, is_overdue=is_overdue)
+    await settled()
+
+
+async def test_a_burst_begins_in_order_a_few_turns_at_a_time() -> None:
+    admission = Admission()
+    begun, _ = await burst(admission, 2 * TURNS_PER_TICK + 1)
+    assert begun == list(range(TURNS_PER_TICK))
+    await measured(admission, 0.0)
+    assert begun == list(range(2 * TURNS_PER_TICK))
+    await measured(admission, 0.0)
+    assert begun == list(range(2 * TURNS_PER_TICK + 1))
+
+
+async def test_nobody_begins_while_the_loop_is_late_but_one_in_a_while() -> None:
+    admission = Admission()
+    await measured(admission, 4 * MAX_LAG_SECONDS)
+    begun, _ = await burst(admission, 3)
+    assert begun == []
+    await measured(admission, 0.0, is_overdue=True)
+    assert begun == [0]
+    await measured(admission, 0.0)
+    await measured(admission, 0.0)
+    assert begun == [0, 1, 2], "the delay counts less with each tick"
+
+
+async def test_a_stopped_turn_takes_no_place() -> None:
+    admission = Admission()
+    begun, tasks = await burst(admission, TURNS_PER_TICK + 2)
+    tasks[TURNS_PER_TICK].cancel()
+    await settled()
+    admission._room = 0
+    await measured(admission, 4 * MAX_LAG_SECONDS, is_overdue=True)
+    assert begun[TURNS_PER_TICK:] == [TURNS_PER_TICK + 1]
+
+
+async def test_turns_begin_while_nothing_can_be_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: object, value: float) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(type(LOOP_LAG), "set", fail)
+    admission = Admission()
+    begun, _ = await burst(admission, TURNS_PER_TICK + 1)
+    await measured(admission, 0.0)
+    assert len(begun) == TURNS_PER_TICK + 1
+
+
+async def test_the_loop_is_measured_while_it_runs() -> None:
+    admission = Admission()
+    admission.start()
+    begun, tasks = await burst(admission, 3 * TURNS_PER_TICK)
+    async with asyncio.timeout(20):
+        await asyncio.gather(*tasks)
+    assert begun == list(range(3 * TURNS_PER_TICK))
+    await admission.stop()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_customer_who_has_to_wait_is_told_and_answered(
+    conversation: Conversation, log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turn_module, "STATUS_AFTER_SECONDS", 0.0)
+    told: asyncio.Queue[str] = asyncio.Queue()
+
+    def hear(signal: Signal) -> None:
+        if isinstance(signal, Status):
+            told.put_nowait(signal.text)
+
+    admission = Admission()
+    admission.measure(10.0, is_overdue=False)
+    claim = await db(say, conversation, "Within how many days can I return unused items?")
+    await signal_broker().listen(conversation.pk, hear)
+    with answering(ScriptedModel(Says("Could you tell me a little more?"))) as model:
+        turn = asyncio.create_task(carry_out(claim, admission))
+        async with asyncio.timeout(20):
+            assert await told.get() == BUSY
+            assert model.active == 0
+            admission.measure(0.0, is_overdue=True)
+            await turn
+    assert len(payloads(await db(log), "assistant.final")) == 1
+    assert told.get_nowait() != BUSY, "from here on it says what it does"

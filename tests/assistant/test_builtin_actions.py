@@ -1,0 +1,258 @@
+"""Requests in the customer's own words, without a model: from the message to the card, or to no card."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from actions.models import ActionRequest
+from actions.testing import FakeShop
+from supportbot.accounts.models import Customer
+from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.services import create_channel, new_visitor
+from supportbot.assistant.runner import carry_out
+from supportbot.asyncdb import db
+from supportbot.chat.blocks import BlockRef, choose, submit
+from supportbot.chat.models import Conversation
+from supportbot.chat.selectors import events_after
+from supportbot.chat.services import start_conversation
+from supportbot.chat.signals import EventView
+from supportbot.chat.turns import Claim, claim_turn
+from tests.assistant.conftest import payloads
+from tests.assistant.test_turn import say
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Log = Callable[[], list[EventView]]
+CARD = "Please check the card. Nothing happens until you confirm."
+KARTE = "Bitte prüfen Sie die Karte. Es geschieht nichts, bevor Sie bestätigen."
+
+
+@pytest.fixture
+def shop(shop: FakeShop) -> FakeShop:
+    """Alice also has two orders that have not left yet."""
+    shop.add_order("A-1007", "cus_alice", total="30.00", status="paid", delivered_days_ago=None)
+    shop.add_order("A-1008", "cus_alice", total="35.00", status="packed", delivered_days_ago=None)
+    return shop
+
+
+async def turns(conversation: Conversation, *texts: str) -> list[EventView]:
+    """Let the customer write, wait for the answer, write again; return the log behind the notice."""
+    for text in texts:
+        await carry_out(await db(say, conversation, text))
+
+    def read() -> list[EventView]:
+        with workspace_scope(conversation.workspace_id):
+            return events_after(conversation.pk, 1)
+
+    return await db(read)
+
+
+def final(events: list[EventView]) -> dict[str, Any]:
+    return payloads(events, "assistant.final")[-1]
+
+
+def cards(events: list[EventView]) -> list[dict[str, Any]]:
+    return payloads(events, "action.proposed")
+
+
+@pytest.mark.parametrize(
+    ("text", "action", "arguments", "words"),
+    [
+        ("I want a refund for order A-1001", "refund_order", {"order_id": "A-1001", "amount": "49.90"}, CARD),
+        (
+            "Bitte erstatten Sie mir 12,50 € für A-1001",
+            "refund_order",
+            {"order_id": "A-1001", "amount": "12.50"},
+            KARTE,
+        ),
+        ("Please cancel order A-1007, I ordered twice", "cancel_order", {"order_id": "A-1007"}, CARD),
+        ("Stornieren Sie bitte die Bestellung A-1008", "cancel_order", {"order_id": "A-1008"}, KARTE),
+        (
+            "Please send A-1007 to Talstraße 8, 79102 Freiburg instead",
+            "change_shipping_address",
+            {"order_id": "A-1007"},
+            CARD,
+        ),
+        (
+            "Bitte ändern Sie die Lieferadresse von A-1008 auf Am Markt 3, 50667 Köln",
+            "change_shipping_address",
+            {"order_id": "A-1008"},
+            KARTE,
+        ),
+    ],
+)
+async def test_a_request_in_words_becomes_a_card(
+    conversation: Conversation, shop: FakeShop, text: str, action: str, arguments: dict[str, Any], words: str
+) -> None:
+    events = await turns(conversation, text)
+    [card] = cards(events)
+    assert card["action"] == action
+    assert arguments.items() <= card["arguments"].items()
+    assert (final(events)["text"], final(events)["by"], final(events)["abstained"]) == (words, "builtin", False)
+    assert shop.refunds == [] and shop.changes == []
+
+
+def press(conversation: Conversation, final: dict[str, Any], option: str) -> Claim:
+    """The customer presses a button of an answer; the turn that follows is claimed."""
+    with workspace_scope(conversation.workspace_id):
+        block = BlockRef(UUID(final["message"]), 0)
+        choose(conversation.pk, block=block, option=option, client_id=f"choice-{option}")
+        claim = claim_turn("test-runner")
+    assert claim is not None
+    return claim
+
+
+def fill_in(conversation: Conversation, final: dict[str, Any], values: dict[str, str | int]) -> Claim:
+    """The customer fills in the form of an answer; the turn that follows is claimed."""
+    with workspace_scope(conversation.workspace_id):
+        submit(conversation.pk, block=BlockRef(UUID(final["message"]), 0), values=values, client_id="form-1")
+        claim = claim_turn("test-runner")
+    assert claim is not None
+    return claim
+
+
+async def test_the_button_of_an_order_leads_to_its_card(conversation: Conversation, shop: FakeShop) -> None:
+    asked = final(await turns(conversation, "Please refund 12.50 euros"))
+    [block] = asked["blocks"]
+    assert (block["type"], block["prompt"]) == ("choices", "Which of these orders is it about?")
+    assert "A-1001" in [option["id"] for option in block["options"]]
+    await carry_out(await db(press, conversation, asked, "A-1001"))
+    events = await turns(conversation)
+    [card] = cards(events)
+    assert (card["arguments"]["order_id"], card["arguments"]["amount"]) == ("A-1001", "12.50")
+    assert payloads(events, "message")[-1]["text"] == next(
+        option["label"] for option in block["options"] if option["id"] == "A-1001"
+    )
+    assert final(events)["text"] == CARD and "blocks" not in final(events)
+
+
+async def test_a_mere_question_is_answered_from_the_pages(conversation: Conversation, shop: FakeShop) -> None:
+    asked = final(await turns(conversation, "about that refund"))
+    assert [option["id"] for option in asked["blocks"][0]["options"]] == ["refund_order", "only-asks"]
+    await carry_out(await db(press, conversation, asked, "only-asks"))
+    events = await turns(conversation)
+    assert "Your refund is paid within 5 working days" in final(events)["text"]
+    assert not cards(events)
+
+
+async def test_a_form_leads_to_the_card_of_its_address(conversation: Conversation, shop: FakeShop) -> None:
+    asked = final(await turns(conversation, "I moved, please change the delivery address of A-1007"))
+    [block] = asked["blocks"]
+    assert (block["type"], block["prompt"]) == ("form", asked["text"])
+    await carry_out(
+        await db(fill_in, conversation, asked, {"line1": "Talstraße 8", "postal_code": "79102", "city": "Freiburg"})
+    )
+    events = await turns(conversation)
+    [card] = cards(events)
+    expected = {"line1": "Talstraße 8", "postal_code": "79102", "city": "Freiburg"}
+    assert expected.items() <= card["arguments"]["address"].items()
+
+
+@pytest.mark.parametrize(
+    ("text", "begins"),
+    [
+        ("Where is my order A-1001?", "Order A-1001: delivered"),
+        ("Wo ist meine Bestellung A-1001?", "Bestellung A-1001: zugestellt"),
+    ],
+)
+async def test_a_look_up_is_answered_at_once(
+    conversation: Conversation, shop: FakeShop, text: str, begins: str
+) -> None:
+    events = await turns(conversation, text)
+    assert final(events)["text"].startswith(begins)
+    assert not final(events)["abstained"] and not cards(events)
+
+
+async def test_what_is_missing_is_asked_for(conversation: Conversation, shop: FakeShop) -> None:
+    events = await turns(conversation, "refund please")
+    asked = final(events)
+    assert asked["text"].startswith("Which of these orders is it about?\n- A-10")
+    assert "B-2002" not in asked["text"] and not asked["abstained"] and not asked["offers_human"]
+    assert not cards(events)
+    events = await turns(conversation, "A-1001")
+    assert [card["arguments"]["order_id"] for card in cards(events)] == ["A-1001"]
+
+
+async def test_an_address_is_asked_for(conversation: Conversation, shop: FakeShop) -> None:
+    events = await turns(conversation, "I moved, please change the delivery address of A-1007")
+    assert final(events)["text"] == "What is the new address with street and house number and postal code and city?"
+    assert not final(events)["abstained"]
+    events = await turns(conversation, "Talstraße 8, 79102 Freiburg")
+    [card] = cards(events)
+    assert card["arguments"]["address"] == {
+        "name": "Alice Example", "line1": "Talstraße 8", "line2": "", "postal_code": "79102", "city": "Freiburg",
+        "country": "DE",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How long does a refund take?",
+        "Can I get a refund after 40 days?",
+        "Please don't cancel A-1007",
+        "Stornieren Sie A-1007 bitte nicht",
+        "What happens if I cancel my order?",
+        "Wie lange dauert eine Erstattung?",
+    ],
+)
+async def test_a_question_or_a_no_proposes_nothing(conversation: Conversation, shop: FakeShop, text: str) -> None:
+    events = await turns(conversation, text)
+    assert not [event for event in events if event.event.startswith("action.")]
+    assert shop.calls == []
+
+
+async def test_a_yes_in_words_does_not_confirm(conversation: Conversation, shop: FakeShop) -> None:
+    events = await turns(conversation, "Refund A-1001 please", "yes please")
+    assert len(cards(events)) == 1
+    assert final(events)["text"] == "Please use the button on the card to confirm."
+    with workspace_scope(conversation.workspace_id):
+        states = await db(lambda: [request.state for request in ActionRequest.objects.all()])
+    assert states == ["awaiting_confirmation"]
+
+
+async def test_a_no_in_words_withdraws_the_card(conversation: Conversation, shop: FakeShop) -> None:
+    events = await turns(conversation, "Please refund A-1001", "no, never mind")
+    assert len(cards(events)) == 1 and len(payloads(events, "action.cancelled")) == 1
+    assert final(events)["text"] == "All right, I have taken the card back. Nothing was done."
+    assert shop.refunds == []
+
+
+async def test_a_newer_card_for_the_same_order_replaces_the_older(conversation: Conversation, shop: FakeShop) -> None:
+    events = await turns(conversation, "Please refund 10 euros for A-1001", "Please refund 12.50 euros for A-1001")
+    assert [card["arguments"]["amount"] for card in cards(events)] == ["10.00", "12.50"]
+    with workspace_scope(conversation.workspace_id):
+        requests = await db(lambda: list(ActionRequest.objects.order_by("id").values_list("state", "reason_code")))
+    assert requests == [("cancelled", "replaced"), ("awaiting_confirmation", "")]
+
+
+async def test_only_orders_for_which_it_is_possible_are_offered(conversation: Conversation, shop: FakeShop) -> None:
+    events = await turns(conversation, "I want to cancel an order")
+    assert {line[2:8] for line in final(events)["text"].splitlines()[1:]} == {"A-1007", "A-1008"}
+
+
+async def test_a_visitor_is_asked_to_sign_in(alice: Customer, conversation: Conversation, shop: FakeShop) -> None:
+    def as_visitor() -> Conversation:
+        with workspace_scope(conversation.workspace_id):
+            channel = create_channel(conversation.workspace, "Shop", allowed_origins=[]).channel
+            return start_conversation(new_visitor(channel, locale="en").customer.pk)
+
+    events = await turns(await db(as_visitor), "I want a refund for A-1001")
+    assert final(events)["text"] == "Could you sign in to your account first and then ask me again?"
+    assert shop.calls == []
+
+
+@pytest.mark.parametrize("order", ["B-2002", "X-0000"])
+async def test_a_foreign_order_looks_like_a_missing_one(conversation: Conversation, shop: FakeShop, order: str) -> None:
+    events = await turns(conversation, f"Refund order {order}")
+    assert final(events)["text"] == f"There is no order {order} in your account."
+    assert not cards(events) and shop.refunds == []
+    events = await turns(conversation, "I want a refund")
+    assert final(events)["text"].startswith("Which of these orders is it about?"), "the wrong number is forgotten"
+
+
+async def test_a_refusal_says_why(conversation: Conversation, shop: FakeShop) -> None:
+    events = await turns(conversation, "I want my money back for A-1005")
+    assert final(events)["text"].startswith("Order A-1005 was delivered more than 60 days ago")
+    assert not cards(events)

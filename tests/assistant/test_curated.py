@@ -1,0 +1,116 @@
+"""Curated answers win over model and search; synonyms find articles that use other words."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from kb.access import Viewer
+from kb.models import Phrasing
+from kb.phrasings import embed_phrasings, set_phrasings
+from kb.search import search
+from kb.search.synonyms import with_synonyms
+from kb.services import Change, create_article, publish, save_draft
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.assistant.runner import carry_out
+from supportbot.asyncdb import db
+from supportbot.chat.models import Conversation
+from supportbot.chat.signals import EventView
+from supportbot.llm.testing import ScriptedModel, answering
+from tests.assistant.conftest import payloads, say
+from tests.console.conftest import logged_in, person
+from tests.rest import service
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Log = Callable[[], list[EventView]]
+TEXT = "Yes. We ship to Norway in **5 days** for 12.90 euros."
+ASKED = "Do you ship to Norway?"
+
+
+def curated(workspace: Workspace, **facts: str) -> None:
+    with workspace_scope(workspace.pk):
+        article = create_article(Change(title="Norway", body=TEXT, locale="en", **facts), external_id="norway")
+        set_phrasings(article, [ASKED, "How much is shipping to Norway?"])
+        publish(article.pk)
+        assert embed_phrasings() == 2
+        save_draft(article.pk, Change(body="Not live."))
+
+
+def is_curated(workspace: Workspace, question: str) -> bool:
+    with workspace_scope(workspace.pk):
+        return search(question, viewer=Viewer()).curated is not None
+
+
+async def answered(conversation: Conversation, question: str, log: Log) -> dict[str, Any]:
+    claim = await db(say, conversation, question)
+    await carry_out(claim)
+    return payloads(await db(log), "assistant.final")[-1]
+
+
+async def answered_without_model(conversation: Conversation, question: str, log: Log) -> dict[str, Any]:
+    """Ask while there is a model, which fails the test if it is asked."""
+    with answering(ScriptedModel()):
+        return await answered(conversation, question, log)
+
+
+async def test_a_curated_answer_is_given_word_for_word_to_its_questions_alone(
+    workspace: Workspace, conversation: Conversation, log: Log
+) -> None:
+    await db(curated, workspace)
+    final = await answered_without_model(conversation, "do you ship  to norway?", log)
+    assert (final["text"], final["by"], final["confirmed"]) == (f"{TEXT} [1]", "builtin", True)
+    [cited] = final["citations"]
+    assert (cited["external_id"], cited["quote"], cited["end"]) == ("norway", TEXT, len(TEXT))
+    final = await answered_without_model(conversation, "To Norway -- do you ship?", log)
+    assert final["text"] == f"{TEXT} [1]", "the same question in other words"
+    assert not await db(is_curated, workspace, "Do you ship to Sweden?")
+
+
+async def test_a_curated_answer_for_others_is_given_to_nobody_else(
+    workspace: Workspace, conversation: Conversation, log: Log
+) -> None:
+    await db(curated, workspace, audience="internal")
+    final = await answered(conversation, ASKED, log)
+    assert final["text"] != f"{TEXT} [1]"
+
+
+def test_an_editor_names_the_questions_and_a_synonym_finds_the_article(workspace: Workspace) -> None:
+    editor, page = logged_in(person(workspace, "editor")), "/admin/kb/article/add/"
+    typed = {
+        "title": "Washing",
+        "body": "Wash a sweater by hand.",
+        "do": "publish",
+        "phrasings": " How?\n\nHow?\nWhy? ",
+    }
+    assert editor.post(page, typed | {"phrasings": "x" * 301}).status_code == 400
+    assert editor.post(page, typed | {"body": "x" * 2_001}).status_code == 400
+    assert editor.post(page, typed).status_code == 302
+    with workspace_scope(workspace.pk):
+        rows = list(Phrasing.objects.order_by("pk"))
+        assert [row.text for row in rows] == ["How?", "Why?"] and all(row.embedding for row in rows)
+        assert not search("jumper", viewer=Viewer(), mode="lexical").passages
+    program = service(workspace, "kb:read", "kb:write")
+    asked: dict[str, Any] = {"title": "Hats", "body": "By hand.", "phrasings": ["How do I wash a hat?", ""]}
+    assert program.post("/api/v1/articles", asked, format="json").status_code == 400
+    hats = program.post("/api/v1/articles", asked | {"phrasings": asked["phrasings"][:1]}, format="json").json()
+    assert hats["phrasings"] == ["How do I wash a hat?"]
+    address = f"/api/v1/articles/{hats['id']}"
+    assert program.patch(address, {"phrasings": []}, format="json").json()["phrasings"] == []
+    assert program.post("/api/v1/synonyms", {"words": ["Jumper", "jumper "]}, format="json").status_code == 400
+    made = program.post("/api/v1/synonyms", {"words": ["Jumper", "sweater"]}, format="json")
+    assert made.status_code == 201
+    found = program.get("/api/v1/search", {"q": "How do I wash my jumper?", "mode": "lexical"}).json()
+    assert [one["title"] for one in found["passages"]] == ["Washing"]
+    assert program.delete(f"/api/v1/synonyms/{made.json()['id']}").status_code == 204
+    assert program.delete(f"/api/v1/synonyms/{made.json()['id']}").status_code == 404
+
+
+def test_whole_words_and_phrases_are_replaced() -> None:
+    groups = [("jumper", "sweater", "pull-over"), ("gift card", "voucher")]
+    assert with_synonyms("A Jumper for my gift card", groups) == [
+        "A sweater for my gift card",
+        "A pull-over for my gift card",
+        "A Jumper for my voucher",
+    ]
+    assert with_synonyms("jumpers and gift cards", groups) == []

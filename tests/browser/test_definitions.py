@@ -1,0 +1,277 @@
+"""Somebody who reads no Python makes an action from another company's OpenAPI file, and a customer is offered it."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.deskpage import Customer, get
+from tests.browser.test_console import check
+from tests.browser.test_console import enter as enter
+
+pytestmark = pytest.mark.browser
+ENTITIES = (
+    "Pallet", "Carrier", "Invoice", "Return", "Parcel", "Shelf", "Batch", "Route", "Driver", "Label", "Voucher",
+    "Price", "Tax", "Stock", "Supplier", "Contract", "Claim", "Note", "Shift", "Gate",
+)  # fmt: skip
+ORDER = {"orderNumber": "A-1001", "buyer": "cus_1007", "state": "paid", "gift": False}
+
+
+@dataclass
+class Depot:
+    """A company's system over HTTP, which keeps books."""
+
+    url: str = ""
+    wrapped: list[tuple[str, Any]] = field(default_factory=list)
+
+
+@pytest.fixture
+def depot() -> Iterator[Depot]:
+    made = Depot()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            known = self.path == "/v2/orders/A-1001"
+            self._send(200 if known else 404, ORDER if known else {"error": "unknown"})
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
+            made.wrapped.append((self.path, body))
+            self._send(201, {"ticket": "GW-7"})
+
+        def _send(self, status: int, told: Any) -> None:
+            body = json.dumps(told).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    made.url = f"http://127.0.0.1:{server.server_address[1]}/v2"
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    yield made
+    server.shutdown()
+    server.server_close()
+
+
+def openapi() -> dict[str, Any]:
+    """Return a description of about a hundred operations, as a generator of a framework writes it."""
+    number = {"name": "orderNumber", "in": "path", "required": True, "schema": {"type": "string"},
+              "description": "Number printed on the invoice"}  # fmt: skip
+    order = {"type": "object", "properties": {name: {"type": "string"} for name in ("orderNumber", "buyer", "state")}}
+    paths: dict[str, Any] = {
+        "/orders/{orderNumber}": {
+            "get": {"operationId": "OrdersController_findOne", "parameters": [number], "responses": {
+                "200": {"description": "ok", "content": {"application/json": {"schema": {
+                    "$ref": "#/components/schemas/Order"}}}}}},
+        },
+        "/orders/{orderNumber}/gift-wrap": {
+            "post": {
+                "operationId": "OrdersController_giftWrap", "summary": "Gift-wrap an order",
+                "description": "Wraps an order as a present before it is packed.", "parameters": [number],
+                "requestBody": {"content": {"application/json": {"schema": {"type": "object", "properties": {
+                    "cardText": {"type": "string", "maxLength": 120}}}}}},
+                "responses": {"201": {"description": "made", "content": {"application/json": {"schema": {
+                    "type": "object", "properties": {"ticket": {"type": "string"}}}}}}},
+            },
+        },
+    }  # fmt: skip
+    for entity in ENTITIES:
+        one = {"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}
+        names = (("get", "findOne"), ("put", "replace"), ("patch", "update"), ("delete", "remove"))
+        paths[f"/{entity.lower()}s/{{id}}"] = {
+            method: {"operationId": f"{entity}sController_{name}", "parameters": [one], "responses": {"200": {}}}
+            for method, name in names
+        }
+        paths[f"/{entity.lower()}s"] = {"get": {"operationId": f"{entity}sController_list", "responses": {"200": {}}}}
+    return {
+        "openapi": "3.0.0", "info": {"title": "Depot API", "version": "2.1"}, "paths": paths,
+        "servers": [{"url": "https://depot.example/v2"}],
+        "components": {"schemas": {"Order": order},
+                       "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+    }  # fmt: skip
+
+
+def connect(page: Page, url: str, environment: str) -> None:
+    page.goto("/admin/actions/connection/add/?auth=bearer")
+    page.get_by_label("Name").fill("depot")
+    page.get_by_label("Environment").select_option(environment)
+    page.get_by_label("Address").fill(url)
+    page.locator("[name=secret]").fill("tok-1")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Saved: depot")).to_be_visible()
+
+
+def save(page: Page) -> None:
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Saved as version")).to_be_visible()
+
+
+def part(page: Page, name: str) -> None:
+    page.get_by_role("navigation", name="Parts").get_by_role("link", name=name).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+
+
+def tab(page: Page, name: str) -> None:
+    page.locator("main nav.seg").first.get_by_role("link", name=name, exact=True).click()
+
+
+def ask(page: Page) -> None:
+    tab(page, "Test call")
+    page.locator("#id_customer").fill("cus_1007")
+    page.get_by_label("order_number").fill("A-1001")
+    page.get_by_role("button", name="Make the test call").click()
+
+
+def hear(page: Page, customer: Customer) -> None:
+    """Wait for an answer of the assistant."""
+    address = f"{customer.api}/conversations/{customer.conversation}/events"
+    for _ in range(300):
+        if any(one["event"] == "assistant.final" for one in get(address, customer.credential)["results"]):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("no answer")
+
+
+def picture(page: Page, folder: Path, name: str) -> None:
+    """Keep what the page looks like in both sizes beside the other files of the test."""
+    for width in (390, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.screenshot(path=folder / f"{name}-{width}.png", full_page=True)
+
+
+def test_an_operation_of_a_foreign_file_becomes_an_action(
+    enter: Callable[[str], Page], depot: Depot, demo: dict[str, Any], tmp_path: Path
+) -> None:
+    page = enter("admin")
+    for environment in ("live", "sandbox"):
+        connect(page, depot.url, environment)
+    page.goto("/admin/")
+    page.get_by_role("link", name="Actions", exact=True).click()
+    check(page)
+    picture(page, tmp_path, "list")
+    page.get_by_role("link", name="New action").click()
+    check(page)
+    picture(page, tmp_path, "new")
+    file = tmp_path / "openapi.json"
+    file.write_text(json.dumps(openapi()))
+    page.get_by_label("File", exact=True).set_input_files(file)
+    page.locator("#id_file-connection").select_option("depot")
+    page.get_by_role("button", name="Read the file").click()
+    expect(page.get_by_text("102 operations")).to_be_visible()
+    picture(page, tmp_path, "operations")
+    page.get_by_label("Search operations").fill("gift")
+    page.get_by_role("button", name="Search", exact=True).click()
+    page.get_by_role("checkbox").check()
+    check(page)
+    page.get_by_role("button", name="Import what is ticked").last.click()
+    expect(page.get_by_role("heading", name="What is missing")).to_be_visible()
+    check(page)
+    picture(page, tmp_path, "overview")
+
+    # What is missing, one page after the other.
+    page.get_by_role("link", name="Basics, Description").click()
+    for taken in page.get_by_label("Take this over").all():
+        taken.check()
+    page.get_by_label("Sentences of customers").fill(
+        "Please wrap my order as a present\nCan you gift-wrap order A-1001?"
+    )
+    page.get_by_label("What is at stake").select_option("change")
+    picture(page, tmp_path, "basics")
+    save(page)
+    part(page, "Arguments")
+    row = page.get_by_role("group", name="order_number")
+    row.get_by_label("Take this over").check()
+    row.get_by_label("Pattern for text").fill("[A-Z]-[0-9]{4}")
+    row.get_by_label("Example").fill("A-1001")
+    row.get_by_label("Maximum length of text").fill("10")
+    page.get_by_role("group", name="card_text").get_by_label("Description").fill("What to write on the card.")
+    save(page)
+    picture(page, tmp_path, "arguments")
+    part(page, "Look-ups and owner")
+    page.get_by_label("What the action is about").fill("order")
+    page.get_by_label("Its number").fill("order.orderNumber")
+    row = page.get_by_role("group", name="Look-up 1")
+    row.get_by_label("Name", exact=True).fill("order")
+    row.get_by_label("Method").select_option("GET")
+    row.get_by_label("Path").fill("/orders/{arguments.order_number}")
+    row.get_by_label("Owner").fill("order.buyr")
+    row.get_by_label("Code if it does not exist").fill("order_not_found")
+    row.get_by_label("What the customer reads if it does not exist").fill("There is no such order in your account.")
+    save(page)
+    picture(page, tmp_path, "lookups")
+    check(page)
+    part(page, "Guards")
+    row = page.get_by_role("group", name="Guard 1")
+    row.get_by_label("Name", exact=True).fill("not_packed")
+    row.get_by_label("What must hold").fill("ordr.state == 'paid'")
+    row.get_by_label("Code of the refusal").fill("already_packed")
+    row.get_by_label("What the customer reads otherwise").fill("Order {order.orderNumber} is already {order.state}.")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".err")).to_contain_text("Do you mean order?")
+    check(page)
+    picture(page, tmp_path, "wrong")
+    row.get_by_label("What must hold").fill("order.state == 'paid'")
+    save(page)
+    part(page, "Card")
+    page.get_by_label("Take this over").check()
+    page.get_by_label("Summary").fill("Wrap order {order.orderNumber} as a present.")
+    page.get_by_label("Button").fill("Wrap it")
+    save(page)
+
+    tab(page, "Overview")
+    expect(page.get_by_role("heading", name="Nothing is missing")).to_be_visible()
+    tab(page, "Test call")
+    check(page)
+    ask(page)
+    expect(page.get_by_text("Where it failed:")).to_contain_text("order.buyr")
+    picture(page, tmp_path, "failed")
+    tab(page, "Overview")
+    page.get_by_role("link", name="Look-ups and owner").click()
+    page.get_by_role("group", name="Look-up 1").get_by_label("Owner").fill("order.buyer")
+    save(page)
+    ask(page)
+    expect(page.get_by_role("heading", name="Allowed")).to_be_visible()
+    expect(page.get_by_text("GW-7").first).to_be_visible()
+    assert [path for path, _ in depot.wrapped] == ["/v2/orders/A-1001/gift-wrap"]
+    assert "tok-1" not in page.content()
+    check(page)
+    picture(page, tmp_path, "tested")
+    page.get_by_role("button", name="Record as a case").click()
+    page.locator("#id_name").fill("A paid order is wrapped")
+    check(page)
+    page.get_by_role("button", name="Record", exact=True).click()
+    expect(page.get_by_text("Passes")).to_be_visible()
+    check(page)
+    picture(page, tmp_path, "cases")
+
+    page.goto("/admin/accounts/membership/")
+    page.get_by_role("link", name="Daniel Brandt").click()
+    page.get_by_label("Role").select_option("admin")
+    page.get_by_role("button", name="Save", exact=True).click()
+    second = enter("daniel")
+    second.get_by_role("link", name="Actions", exact=True).click()
+    second.get_by_role("link", name="Gift-wrap an order").click()
+    tab(second, "Publish")
+    check(second)
+    picture(second, tmp_path, "publish")
+    second.get_by_role("button", name="Publish version").click()
+    expect(second.get_by_text("Now check its rules.")).to_be_visible()
+
+    lea = Customer(demo, "cus_1007")
+    lea.say("Please wrap my order A-1001 as a present")
+    hear(page, lea)
+    lea.say("Gift-wrap an order")  # it had asked whether to prepare this
+    card = lea.card(page)
+    assert card["title"] == "Gift-wrap an order" and "A-1001" in json.dumps(card)
+    assert len(depot.wrapped) == 1  # the test call; nothing happens until the customer confirms

@@ -1,0 +1,85 @@
+"""The first hour of a newcomer: from the link of an empty installation to a cited answer in a page of their own."""
+
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import check_for_everybody
+from tests.embedded.instance import Instance, open_to_postgres
+
+pytestmark = pytest.mark.browser
+ARTICLE = "# Sending books back\n\nYou can send a book back within 30 days. The label is in your parcel.\n"
+QUESTION = "How long can I send a book back?"
+
+
+class OwnPage(BaseHTTPRequestHandler):
+    """A page of the newcomer's shop, with whatever was pasted into it."""
+
+    tag = ""
+
+    def do_GET(self) -> None:
+        body = f"<!doctype html><html lang=en><title>Books</title><h1>Books</h1>{self.tag}</html>".encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def site() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), OwnPage) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    made = Instance(open_to_postgres(tmp_path_factory.mktemp("empty")) / "data")
+    yield made
+    made.end()
+
+
+def test_a_newcomer_gets_a_cited_answer_in_their_own_page(browser: Browser, empty: Instance, site: str) -> None:
+    ready = empty.start("--no-demo")
+    page = browser.new_page(locale="en-GB", timezone_id="Europe/Lisbon", base_url=ready["urls"]["base"])
+    page.goto(ready["setup"])
+    check_for_everybody(page)
+    page.get_by_label("Name").fill("Ada Byron")
+    page.get_by_label("E-mail").fill("ada@books.example")
+    page.get_by_label("Password").fill("correct horse battery")
+    page.get_by_role("button", name="Create account").click()
+    expect(page.get_by_label("Time zone")).to_have_value("Europe/Lisbon")
+    page.get_by_label("Name").fill("Harbour Books")
+    page.get_by_label("Your site").fill(site)
+    page.get_by_role("textbox", name="Colour", exact=True).fill("#1f5b45")
+    check_for_everybody(page)
+    page.get_by_role("button", name="Create workspace").click()
+    expect(page.get_by_role("heading", name="First steps")).to_be_visible()
+    check_for_everybody(page)
+    page.goto("/admin/import/")
+    page.locator("#files").set_input_files({"name": "back.md", "mimeType": "text/markdown", "buffer": ARTICLE.encode()})
+    page.get_by_role("button", name="Import 1 item").click()
+    expect(page.get_by_text("Searchable").first).to_be_visible()
+    page.goto("/admin/")
+    page.get_by_role("link", name="Design the chat").click()
+    expect(page.locator("#id_allowed_origins")).to_have_value(site)
+    page.get_by_label("Position").select_option("start")
+    expect(page.locator(".mock.at-start")).to_be_visible()
+    check_for_everybody(page)
+    page.get_by_role("button", name="Save", exact=True).click()
+    OwnPage.tag = page.get_by_label("Paste before").input_value()
+    page.goto(f"{site}/")
+    page.get_by_role("button", name="Open chat").click()
+    page.get_by_role("textbox").fill(QUESTION)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("within 30 days").first).to_be_visible()
+    expect(page.get_by_text("Sending books back").first).to_be_attached()
+    page.goto(f"{ready['urls']['base']}/admin/")
+    expect(page.get_by_text(f"Installed: seen on {site}.")).to_be_visible()

@@ -1,0 +1,148 @@
+"""The team's pages in other languages: chosen on the page, kept for the person, and nothing is cut on a small phone."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.deskpage import Customer
+
+pytestmark = pytest.mark.browser
+WIDTHS: Final = (320, 390, 1280)
+# Where to put pictures of the pages, for somebody to look at.
+PICTURES: Final = os.environ.get("TEAM_PICTURES")
+CONSOLE: Final = (
+    "",
+    "kb/article/",
+    "kb/article/add/",
+    "kb/collection/add/",
+    "import/",
+    "ask/",
+    "improve/",
+    "results/?by=hour",
+    "chat/conversation/",
+    "actions/actionpolicy/",
+    "actions/actionrequest/",
+    "llm/llmcall/",
+    "accounts/channel/",
+    "accounts/channel/add/",
+    "actions/connection/",
+    "accounts/apikey/add/",
+    "accounts/membership/",
+    "accounts/membership/add/",
+    "accounts/workspace/",
+    "password_change/",
+)
+# Buttons, links and labels whose words are wider than they are, other than those that may scroll or end in dots.
+CUT: Final = """
+() => [...document.querySelectorAll("button, .btn, label, h1, h2, th, .tag, nav a, summary, dt")]
+  .filter((node) => node.checkVisibility() && node.clientWidth)
+  .filter((node) => !node.closest(".vh, .table-wrap, .table, [dir=auto], .scroll"))
+  .filter((node) => node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).display !== "inline")
+  .map((node) => `${node.tagName}.${node.className}: ${node.textContent.trim()}`)
+"""
+OUTSIDE: Final = """
+() => [...document.querySelectorAll("button, .btn, label, h1, h2, p, dt, dd, .tag")]
+  .filter((node) => node.checkVisibility() && !node.closest(".vh, .table-wrap, .table, .seg, .rail, nav, .scroll"))
+  .map((node) => [node, node.getBoundingClientRect()])
+  .filter(([, { left, right, width }]) => width && (left < -0.5 || right > innerWidth + 0.5))
+  .map(([node]) => `${node.tagName}.${node.className}: ${node.textContent.trim()}`)
+"""
+
+
+def too_wide(page: Page) -> list[str]:
+    """Return what is wider than its place at this moment."""
+    beyond = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    wide = [f"the page, by {beyond} px"] if beyond > 0 else []
+    return [*wide, *page.evaluate(CUT), *page.evaluate(OUTSIDE)]
+
+
+def fits(page: Page, name: str) -> None:
+    """Fail if anything is wider than its place in any width."""
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 844})
+        if PICTURES:
+            tall = min(page.evaluate("document.documentElement.scrollHeight"), 1800)
+            clip = {"x": 0, "y": 0, "width": width, "height": tall}
+            page.screenshot(path=Path(PICTURES) / f"{name}-{width}.png", full_page=True, clip=clip)
+        for _ in range(100):  # a busy machine may still be laying the page out
+            if not (wide := too_wide(page)):
+                break
+            page.wait_for_timeout(100)
+        assert wide == [], (name, width)
+    page.set_viewport_size({"width": 1280, "height": 844})
+
+
+@pytest.fixture
+def ask_person(demo: dict[str, Any]) -> Callable[[str, str], Customer]:
+    def asked(customer: str, text: str) -> Customer:
+        made = Customer(demo, customer)
+        made.say(text)
+        made.ask_for_a_person(text)
+        return made
+
+    return asked
+
+
+def test_the_desk_speaks_the_language_that_was_chosen_there(
+    page: Page, log_in: Callable[[Page, str], None], ask_person: Callable[[str, str], Customer]
+) -> None:
+    ask_person("cus_1001", "Wo ist meine Bestellung?")
+    log_in(page, "ines")
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_label("Language").select_option("de")
+    page.get_by_role("button", name="Change").click()
+    expect(page.locator("html")).to_have_attribute("lang", "de")
+    expect(page.locator("#waiting")).to_have_text("Wartend")  # drawn by the script
+    fits(page, "desk")
+    page.get_by_role("button", name="Optionen").click()
+    fits(page, "desk-settings")
+    page.keyboard.press("Escape")
+    page.locator("#queue .q").first.click()
+    fits(page, "desk-waiting")
+    page.get_by_role("button", name="Übernehmen").click()
+    expect(page.locator(".c-h .sub")).to_contain_text("Ihnen zugewiesen")
+    expect(page.locator(".thread .sys").last).to_contain_text("Sie haben übernommen")
+    page.locator("#text").fill("Ich sehe nach.")
+    page.get_by_role("button", name="Antwort senden").click()
+    expect(page.locator(".thread .me .who b")).to_have_text("Sie")
+    expect(page.locator("#queue .q .why").first).to_have_text("Wollte mit einer Person sprechen")  # over the socket
+    fits(page, "desk-ticket")
+    for language in ("fr", "es", "de"):
+        page.locator("[data-opens=alerts]").click()
+        page.locator("#language").select_option(language)
+        page.locator("form:has(#language) button").click()
+        expect(page.locator("html")).to_have_attribute("lang", language)
+        fits(page, f"desk-{language}")
+    for path in ("approvals/", "replies/"):
+        page.goto(f"/desk/{path}")
+        fits(page, f"desk-{path.strip('/')}")
+
+
+def test_the_console_speaks_the_language_that_was_chosen_there(page: Page, demo: dict[str, Any]) -> None:
+    person = next(user for user in demo["users"] if user["username"] == "admin")
+    page.goto("/admin/")
+    page.get_by_label("User name").fill(person["username"])
+    page.get_by_label("Password").fill(person["password"])
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_label("Language").select_option("de")
+    expect(page.locator("html")).to_have_attribute("lang", "de")  # the choice acts at once
+    for address in CONSOLE:
+        page.goto(f"/admin/{address}")
+        fits(page, f"console-{address.strip('/').replace('/', '-') or 'overview'}")
+    page.goto("/admin/kb/article/")
+    page.locator("#result_list a.t").first.click()
+    fits(page, "console-article")
+    page.get_by_label("Sprache", exact=True).first.select_option("")
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+
+
+def test_pages_before_the_log_in_follow_the_browser(new_page: Callable[..., Page]) -> None:
+    page = new_page(locale="de-AT")
+    for address, name in (("/", "home"), ("/admin/", "console-login"), ("/desk/", "desk-login"), ("/desk/x/", "404")):
+        page.goto(address)
+        expect(page.locator("html")).to_have_attribute("lang", "de")
+        fits(page, name)

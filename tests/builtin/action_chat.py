@@ -1,0 +1,90 @@
+"""Actions of two shops as tools: the catalogue's own, and one that nobody has heard of; and a chat to ask in."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from actions.registry import all_actions
+from supportbot.assistant.action_tools import spec_of
+from supportbot.builtin.provider import BuiltinProvider
+from supportbot.llm.types import Blocks, ChatMessage, ModelRequest, TextDelta, ToolCall, ToolSpec
+
+HUMAN = ToolSpec("request_human", "Hand over.", {"type": "object"})
+WITHDRAW = ToolSpec("withdraw_cards", "Withdraw.", {"type": "object"})
+SKIP = ToolSpec(
+    "skip_next_box",
+    "Skip the next box of a subscription.",
+    {
+        "type": "object",
+        "properties": {
+            "weeks": {"type": "integer", "minimum": 1},
+            "size": {"type": "string", "enum": ["small_box", "large_box"]},
+            "contract": {"type": "string", "pattern": "^C[0-9]{4}$"},
+            "note": {"type": "string", "maxLength": 20},
+        },
+        "required": ["weeks", "size", "contract", "note"],
+        "additionalProperties": False,
+    },
+    title="Skip a box",
+    examples=("Please skip my next box", "Pause my box for two weeks", "Bitte die nächste Kiste auslassen"),
+)
+
+
+def catalogue(language: str = "en") -> tuple[ToolSpec, ...]:
+    return tuple(spec_of(action, language) for action in all_actions().values())
+
+
+def order(number: str, placed: str, status: str, *items: tuple[str, str], total: str = "€50.00") -> dict[str, Any]:
+    listed = [{"sku": sku, "name": name, "quantity": 1} for sku, name in items]
+    return {"id": number, "status_text": status, "placed_on": placed, "total": total, "items": listed}
+
+
+ORDERS = (
+    order("WF-20404", "2026-11-01", "delivered", ("PEBBLE", "Pebble stove")),
+    order("WF-20444", "2026-11-23", "paid, not packed yet", ("SKARN-L", "Skarn rain jacket, L")),
+    order("WF-20418", "2026-11-12", "delivered", ("CAIRN-41", "Cairn boots, 41"), ("ALDER-M", "Alder base layer, M")),
+)  # fmt: skip
+
+
+@dataclass
+class Chat:
+    """What a customer and the built-in answerer have said. `asked`: all calls of the last turn, look-ups included."""
+
+    tools: Sequence[ToolSpec] = field(default_factory=lambda: (HUMAN, *catalogue()))
+    orders: Sequence[Mapping[str, Any]] = ORDERS
+    locale: str = "en"
+    messages: list[ChatMessage] = field(default_factory=list)
+    asked: list[ToolCall] = field(default_factory=list)
+    blocks: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def send(self, text: str) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
+        """Return what is said, and the calls that change something as (name, arguments)."""
+        self.messages.append(ChatMessage("user", text))
+        turn, self.asked = list(self.messages), []
+        for _ in range(4):
+            words, calls = asyncio.run(self._step(turn, text))
+            self.asked += calls
+            reads = {tool.name for tool in self.tools if tool.is_read}
+            if not calls or not {call.name for call in calls} <= reads:
+                break
+            turn.append(ChatMessage("assistant", "", tuple(calls)))
+            turn += [ChatMessage("tool", self._found(call), tool_call_id=call.id) for call in calls]
+        wished = [(call.name, json.loads(call.arguments)) for call in calls]
+        answer = "Please check the card. Nothing happens until you confirm." if calls else words
+        self.messages.append(ChatMessage("assistant", answer or "Here they are."))
+        return words, wished
+
+    async def _step(self, messages: list[ChatMessage], text: str) -> tuple[str, list[ToolCall]]:
+        request = ModelRequest(
+            "answer", tuple(messages), tuple(self.tools), question=text, locale=self.locale, is_answerable=False
+        )
+        events = [event async for event in BuiltinProvider().stream(request)]
+        self.blocks = [block for event in events if isinstance(event, Blocks) for block in event.blocks]
+        words = "".join(event.text for event in events if isinstance(event, TextDelta))
+        return words, [event for event in events if isinstance(event, ToolCall)]
+
+    def _found(self, call: ToolCall) -> str:
+        wanted = json.loads(call.arguments).get("order_id")
+        return json.dumps({"orders": [order for order in self.orders if wanted in (None, order["id"])]})

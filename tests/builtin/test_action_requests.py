@@ -1,0 +1,216 @@
+"""What the built-in answerer takes for a wish, through the provider's door: which action, and which is none."""
+
+import json
+from typing import Any
+
+import pytest
+
+from supportbot.builtin.phrases import say
+from supportbot.llm.types import ChatMessage
+from tests.builtin.action_chat import HUMAN, ORDERS, SKIP, Chat, catalogue
+from tests.pace import bounded
+
+
+@pytest.mark.parametrize(
+    ("text", "action", "order"),
+    [
+        ("I want a refund for order WF-20418", "refund_order", "WF-20418"),
+        ("Could you pay me back for WF-20404? It never lit.", "refund_order", "WF-20404"),
+        ("WF-20404 arrived broken, get me my money back", "refund_order", "WF-20404"),
+        ("The stove is broken. Can I get my money back?", "refund_order", "WF-20404"),
+        ("I was wondering if you could refund WF-20404", "refund_order", "WF-20404"),
+        ("Ich will mein Geld für WF-20404 zurück", "refund_order", "WF-20404"),
+        ("Ich wollte fragen, ob Sie mir WF-20404 erstatten könnten", "refund_order", "WF-20404"),
+        ("cancel my last order", "cancel_order", "WF-20444"),
+        ("Please have my order WF-20444 cancelled", "cancel_order", "WF-20444"),
+        ("Have WF-20404 refunded, please", "refund_order", "WF-20404"),
+        ("Are you able to get WF-20444 cancelled?", "cancel_order", "WF-20444"),
+        ("Did I mention that I want to cancel order WF-20444?", "cancel_order", "WF-20444"),
+        ("I do not need WF-20444 any more, please cancel it", "cancel_order", "WF-20444"),
+        ("Hiermit storniere ich die Bestellung WF-20444", "cancel_order", "WF-20444"),
+        ("Kann ich WF-20444 noch stornieren?", "cancel_order", "WF-20444"),
+        ("ich möchte bestellung wf-20444 stornieren", "cancel_order", "WF-20444"),
+        ("Je veux annuler la commande WF-20444", "cancel_order", "WF-20444"),
+        ("Quiero que me devuelvan el dinero de WF-20404", "refund_order", "WF-20404"),
+        ("Vorrei un rimborso per WF-20404, è rotto", "refund_order", "WF-20404"),
+        ("annuleer mijn bestelling WF-20444 aub", "cancel_order", "WF-20444"),
+    ],
+)
+def test_a_request_calls_its_action(text: str, action: str, order: str) -> None:
+    _, [(name, arguments)] = Chat().send(text)
+    assert (name, arguments["order_id"]) == (action, order)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How long does a refund take?",
+        "Can I get a refund after 40 days?",
+        "What happens to my money if I cancel?",
+        "Do you refund shipping costs?",
+        "Is it possible to change the address later?",
+        "I'd like to know how refunds work",
+        "refund policy",
+        "Can I still change where my parcel goes?",
+        "Kann ich die Lieferadresse noch ändern?",
+        "Kann ich noch ändern, wohin mein Paket geht?",
+        "Is it still possible to change where my parcel goes?",
+        "Wohin kann ich mein Paket zurückschicken?",
+        "Wie lange dauert eine Erstattung?",
+        "Bekommt man sein Geld zurück, wenn man storniert?",
+        "Bis wann kann ich stornieren?",
+        "Ist es möglich, die Lieferadresse zu ändern?",
+        "Kostet eine Stornierung etwas?",
+    ],
+)
+def test_a_question_about_an_action_is_not_a_request(text: str) -> None:
+    chat = Chat()
+    words, calls = chat.send(text)
+    assert calls == [] and chat.asked == []
+    assert "could not find" in words or "steht nichts" in words  # it went to the help pages, of which there are none
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "don't cancel",
+        "Please do not cancel WF-20444, I still want it",
+        "I'd rather not be refunded",
+        "There is no need to cancel WF-20444",
+        "stornieren Sie bitte nicht",
+        "Bitte WF-20444 nicht stornieren",
+        "Ich möchte keine Erstattung, sondern Ersatz",
+        "Ändern Sie die Adresse auf keinen Fall",
+    ],
+)
+def test_a_no_is_not_a_request(text: str) -> None:
+    chat = Chat()
+    assert chat.send(text)[1] == [] and chat.asked == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "You already refunded WF-20404, thank you",
+        "I never got my refund for WF-20404",
+        "The refund for WF-20404 was too low",
+        "Someone cancelled my order and it wasn't me",
+        "Maybe I'll cancel later",
+        "cancel my newsletter",
+        "I want to change my email address",
+        "Sie haben WF-20404 schon erstattet, danke",
+        "Are refunds paid to the card I used?",
+        "Have other customers been refunded?",
+        "Was kostet es, wenn meine Bestellung storniert wurde?",
+        "Is it possible that my order was cancelled?",
+        "Ich überlege noch, ob ich storniere",
+        "Ich möchte mein Abo kündigen und den Newsletter abbestellen",
+    ],
+)
+def test_a_report_a_thought_and_other_business_are_not_requests(text: str) -> None:
+    chat = Chat()
+    assert chat.send(text)[1] == [] and chat.asked == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "where is my parcel",
+        "Can we check my changed order?",
+        "Has my tent been sent yet?",
+        "order status",
+        "Did my refund go through?",
+        "Have you refunded me yet?",
+        "Where is my refund?",
+        "Was my cancellation successful?",
+        "Has my address been changed?",
+        "Wurde meine Erstattung schon bearbeitet?",
+        "Ich warte immer noch auf meine Erstattung",
+        "Wo bleibt mein Paket?",
+        "Sendung verfolgen",
+    ],
+)
+def test_a_look_up_needs_no_question(text: str) -> None:
+    chat = Chat()
+    chat.send(text)
+    assert [call.name for call in chat.asked] == ["order_status"]
+
+
+def test_only_the_orders_asked_for_are_shown() -> None:
+    words, _ = Chat().send("Where is my jacket?")
+    assert words == "- WF-20444: Skarn rain jacket, L · paid, not packed yet · €50.00"
+
+
+def test_an_unknown_order_number_is_looked_up_once() -> None:
+    chat = Chat()
+    assert chat.send("What is the status of order 99999?") == ("", [])
+    assert [json.loads(call.arguments) for call in chat.asked] == [{}, {"order_id": "99999"}]
+
+
+@pytest.mark.parametrize("more", [{"refunded": "€50.00"}, {"asked_for": [{"what": "Refund €50.00"}]}])
+def test_the_look_up_is_the_answer_if_a_line_would_leave_out_a_refund(more: dict[str, Any]) -> None:
+    orders = [{**order, "refunded": "€0.00", **(more if order["id"] == "WF-20404" else {})} for order in ORDERS]
+    assert Chat(orders=orders).send("Did my refund for the stove go through?") == ("", [])
+    words, _ = Chat(orders=orders).send("Where is my jacket?")
+    assert words.startswith("- WF-20444")
+
+
+@pytest.mark.parametrize("text", ["Did my last refund go through?", "Wo bleibt meine letzte Erstattung?"])
+def test_the_last_refund_is_not_the_refund_of_the_last_order(text: str) -> None:
+    chat = Chat()
+    assert chat.send(text)[0] == ""
+    assert [call.name for call in chat.asked] == ["order_status"]
+
+
+def test_several_requests_are_called_together() -> None:
+    _, calls = Chat().send("Please refund WF-20404 and cancel WF-20444. Thanks!")
+    assert [(name, arguments["order_id"]) for name, arguments in calls] == [
+        ("refund_order", "WF-20404"),
+        ("cancel_order", "WF-20444"),
+    ]
+
+
+def test_one_request_for_two_orders_makes_two_calls() -> None:
+    _, calls = Chat().send("Bitte WF-20404 und WF-20418 erstatten")
+    assert [arguments["order_id"] for _, arguments in calls] == ["WF-20404", "WF-20418"]
+
+
+def test_the_refund_of_a_cancellation_is_not_a_second_call() -> None:
+    _, calls = Chat().send("Cancel WF-20444 and give me my money back")
+    assert [name for name, _ in calls] == ["cancel_order"]
+
+
+def test_a_no_beside_a_request_keeps_the_request() -> None:
+    words, calls = Chat().send("Don't cancel WF-20444, just change its address please")
+    assert calls == [] and words in (say("address", "en"), say("meant", "en", title="Change the delivery address"))
+
+
+def test_a_request_for_a_person_comes_before_actions() -> None:
+    _, [(name, _)] = Chat().send("I want to talk to a person about my refund for WF-20404")
+    assert name == "request_human"
+
+
+def test_a_new_action_is_detected_by_its_examples_alone() -> None:
+    chat = Chat(tools=(HUMAN, *catalogue(), SKIP))
+    words, calls = chat.send("Please pause my box")
+    if words == say("meant", "en", title="Skip a box"):  # near its examples, and not near enough to begin at once
+        words, calls = chat.send("yes please")
+    assert (words, calls) == ("What should I enter as weeks?", [])
+    assert Chat(tools=(HUMAN, *catalogue())).send("Could you skip the next box for me?")[1] == []
+    assert Chat(tools=(SKIP,)).send("What does it cost to skip a box?")[1] == []
+
+
+def test_a_tool_without_examples_is_never_called() -> None:
+    assert Chat(tools=(HUMAN,)).send("Refund WF-20404")[1] == []
+
+
+def test_a_wall_of_letters_is_not_a_request() -> None:
+    for wall in ("x" * 6000, "refund and " * 600, "Straße 8 " * 700, "€ 1 " * 1500):
+        assert len(Chat(orders=ORDERS).send(wall)[1]) <= 8
+
+
+@pytest.mark.parametrize("wall", ["refund my order " + "\t" * 3980 + "?", "x\n" * 1990, "refund " + "1€ " * 1320])
+def test_a_conversation_of_long_messages_is_read_quickly(wall: str) -> None:
+    walls = [ChatMessage("user", wall), ChatMessage("assistant", "I did not find that.")] * 20
+    with bounded(7):  # twelve seconds for the tabs, eight for the amounts
+        Chat(messages=walls).send("and my refund?")

@@ -1,0 +1,116 @@
+"""What a workspace no longer keeps is erased at night; what is still owed to somebody stays."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils.timezone import now
+
+from actions.models import ActionPolicy, ActionRequest
+from actions.policies import ensure_policies
+from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.chat import retention
+from supportbot.chat.models import Conversation, Message
+from supportbot.chat.retention import Report, erase_expired
+from supportbot.chat.services import add_customer_message, start_conversation
+from supportbot.chat.tasks import retain
+from supportbot.handoff.tickets import services
+from supportbot.llm.models import LLMBody, LLMCall
+
+pytestmark = pytest.mark.django_db
+OLD = timedelta(days=40)
+
+
+def silent(age: timedelta = OLD) -> Conversation:
+    made = start_conversation(Customer.objects.create().pk)
+    Message.objects.create(conversation=made, seq=9, source="customer", text="Thanks")
+    Conversation.objects.filter(pk=made.pk).update(last_event_at=now() - age)
+    return made
+
+
+@pytest.fixture
+def limited(workspace: Workspace) -> Workspace:
+    Workspace.objects.filter(pk=workspace.pk).update(keep_conversations_days=30, keep_bodies_days=5)
+    return workspace
+
+
+def left() -> set[Any]:
+    return set(Conversation.objects.values_list("pk", flat=True))
+
+
+def test_old_conversations_are_erased_and_others_kept(
+    limited: Workspace, other_workspace: Workspace, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(retention, "AT_ONCE", 2)
+    fresh = silent(timedelta(days=29))
+    for _ in range(5):
+        silent()
+    with workspace_scope(other_workspace.pk):
+        foreign = silent()
+    assert erase_expired() == {limited.pk: Report(conversations=5, kept=0, bodies=0)}
+    assert left() == {fresh.pk}
+    with workspace_scope(other_workspace.pk):
+        assert left() == {foreign.pk}
+    retain()
+    assert left() == {fresh.pk}
+
+
+def test_conversations_with_something_owed_are_kept(limited: Workspace, bob: User) -> None:
+    waiting, asked, requested = silent(), silent(), silent()
+    services.request(waiting.pk, reason="customer_asked", by="customer")
+    add_customer_message(asked.pk, text="Hello?", client_id="1")
+    ensure_policies()
+    policy = ActionPolicy.objects.get(action="cancel_order").current
+    ActionRequest.objects.create(
+        customer_id=requested.customer_id, conversation_id=requested.pk, proposal_key="1", action="cancel_order",
+        spec_version=1, policy_version=policy, asked_digest="x", arguments={}, digest="x", proposed_by="x",
+    )  # fmt: skip
+    ActionRequest.objects.update(state="awaiting_confirmation", expires_at=now())
+    Conversation.objects.update(last_event_at=now() - OLD)
+    assert erase_expired()[limited.pk] == Report(conversations=0, kept=3, bodies=0)
+    ActionRequest.objects.update(state="cancelled")
+    assert erase_expired()[limited.pk].conversations == 1
+    assert ActionRequest.objects.count() == 1  # the record of money stays
+
+
+def test_a_message_at_the_last_moment_keeps_a_conversation(limited: Workspace, monkeypatch: Any) -> None:
+    one = silent()
+    due = list(retention._due(now() - timedelta(days=30)))
+    add_customer_message(one.pk, text="Wait", client_id="1")
+    monkeypatch.setattr(retention, "_due", lambda before: due)
+    assert erase_expired()[limited.pk].conversations == 0
+    assert left() == {one.pk}
+
+
+def test_bodies_have_their_own_limit(limited: Workspace) -> None:
+    for days in (4, 6):
+        call = LLMCall.objects.create(
+            purpose="answer", provider="p", model="m", duration_ms=1, outcome="done", started_at=now() - timedelta(days)
+        )
+        LLMBody.objects.create(call=call, request="x", expires_at=now() + timedelta(days=9))
+    assert erase_expired()[limited.pk].bodies == 1
+    assert LLMCall.objects.count() == 2
+
+
+def test_without_a_limit_nothing_is_erased(workspace: Workspace) -> None:
+    silent(timedelta(days=4000))
+    assert erase_expired() == {}
+    assert len(left()) == 1
+
+
+def test_mail_files_go_after_the_shortest_limit(
+    limited: Workspace, other_workspace: Workspace, settings: Any, tmp_path: Path
+) -> None:
+    settings.EMAIL_FILE_PATH = str(tmp_path)
+    Workspace.objects.filter(pk=other_workspace.pk).update(keep_conversations_days=300)
+    for name, days in (("old.log", 31), ("young.log", 29), ("other.txt", 99)):
+        (tmp_path / name).write_text("Hello Alice")
+        at = (now() - timedelta(days=days)).timestamp()
+        os.utime(tmp_path / name, (at, at))
+    retain()
+    assert {file.name for file in tmp_path.iterdir()} == {"young.log", "other.txt"}
+    settings.EMAIL_FILE_PATH = None  # a mail server is set
+    retain()

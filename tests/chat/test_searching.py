@@ -1,0 +1,96 @@
+"""Search over conversations: what is found, by which index, and what of it other workspaces see."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from actions.models import ActionPolicy, ActionRequest
+from actions.policies import ensure_policies
+from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.chat.models import Conversation, Message
+from supportbot.chat.searching import CUSTOMER_WORDS, newest_with
+from supportbot.chat.services import add_customer_message, start_conversation
+from supportbot.handoff.tickets import services
+from supportbot.ids import uuid7
+from supportbot.wordsearch import HasWord, Words, words_of
+from tests.handoff.browsing import browser
+
+pytestmark = pytest.mark.django_db
+
+
+def talk(text: str, **customer: Any) -> Conversation:
+    made = start_conversation(Customer.objects.create(**customer).pk)
+    add_customer_message(made.pk, text=text, client_id=str(uuid7()))
+    return made
+
+
+@pytest.fixture
+def asked(workspace: Workspace) -> Conversation:
+    """Mara's chat, among others."""
+    mara = {"name": "Mara Lindner-Özgür", "email": "mara@mail.example", "external_id": "cus_1001"}
+    made = talk("Where is order WF-20418? MÜLLER sent 12.50 to https://shop.example/tents/pebble", **mara)
+    Message.objects.create(conversation=made, seq=90, source="agent", audience="staff", text="Zelte are with customs.")
+    Message.objects.create(conversation=made, seq=91, source="agent", text="الخيمة في الطريق")
+    talk("Where is my parcel?", name="Jonas Weber", email="jonas@mail.example", external_id="cus_1002")
+    return made
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "order", "ORD", "wf-20418", "20418", "müller", "Müll", "12.50", "shop.example", "pebble", "customs", "zelt",
+        "الخيمة", "lindner", "özgür", "mara@mail", "cus_1001", "1001", "ORDER customs mara", "  where   order ",
+    ],
+)  # fmt: skip
+def test_a_conversation_is_found_by_its_words(asked: Conversation, query: str) -> None:
+    assert newest_with(query, 10) == [asked.pk]
+
+
+@pytest.mark.parametrize(
+    "query", ["", "   ", "%", "_", "\0", "!", "'; DROP TABLE", "rder", "customs jonas", "x" * 5_000]
+)
+def test_nothing_else_is_found(asked: Conversation, query: str) -> None:
+    assert newest_with(query, 10) == []
+
+
+def test_a_conversation_is_found_by_the_number_of_an_order_that_nobody_wrote(asked: Conversation) -> None:
+    ensure_policies()
+    ActionRequest.objects.create(
+        customer_id=asked.customer_id, conversation_id=asked.pk, proposal_key="1", action="cancel_order",
+        spec_version=1, policy_version=ActionPolicy.objects.get(action="cancel_order").current, asked_digest="x",
+        arguments={}, digest="x", subject_kind="order", subject_id="Zx-77003", proposed_by="x",
+    )  # fmt: skip
+    assert newest_with("zx-770", 10) == [asked.pk]
+    assert newest_with("Zx-77003 customs", 10) == [asked.pk]
+
+
+def test_the_newest_come_first_and_only_those_of_the_workspace(asked: Conversation, other_workspace: Workspace) -> None:
+    with workspace_scope(other_workspace.pk):
+        talk("Where?")
+    later = talk("Where else?")
+    assert newest_with("where", 2)[0] == later.pk
+    assert len(newest_with("where", 10)) == 3
+    assert len(newest_with("where", 1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "columns", "index"), [(Message, ("text",), "message_words"), (Customer, CUSTOMER_WORDS, "customer_words")]
+)
+def test_an_index_serves_the_search(workspace: Workspace, model: Any, columns: tuple[str, ...], index: str) -> None:
+    with connection.cursor() as cursor, across_workspaces("whose own index would do for few rows"):
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
+        assert index in model.objects.filter(HasWord(Words(*columns), "where")).explain()
+
+
+def test_at_most_six_words_are_looked_for() -> None:
+    assert words_of("a b c d e f g h") == list("abcdef")
+    assert words_of("- a . b") == ["a", "b"]
+
+
+def test_bob_finds_a_note_in_the_list_and_at_the_desk(asked: Conversation, bob: User) -> None:
+
+    services.request(asked.pk, reason="no_answer", by="assistant")
+    assert "Mara Lindner" in browser(bob).get("/desk/?q=customs").text
+    assert "Mara Lindner" not in browser(bob).get("/desk/?q=customs+unknown").text

@@ -1,0 +1,170 @@
+"""The written-out statements say what the models' querysets would, take few round trips and use the indexes."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
+
+from supportbot.accounts.models import Customer, Workspace
+from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.chat import statements
+from supportbot.chat.answers import Answer
+from supportbot.chat.models import Audience, Conversation, Message, Turn
+from supportbot.chat.services import add_customer_message, start_conversation
+from supportbot.chat.turns import Heartbeat, claim_turn, extend_leases, finish_turn
+
+pytestmark = pytest.mark.django_db
+ANSWER = Answer(text="On Thursday.", citations=(), by="model")
+
+
+def fields(row: Any) -> dict[str, Any]:
+    return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+
+
+def counted(run: Callable[[], Any]) -> int:
+    """How many statements it takes; those that begin and end transactions are not counted."""
+    with CaptureQueriesContext(connection) as ran:
+        run()
+    return sum(
+        not query["sql"].startswith(("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT")) for query in ran.captured_queries
+    )
+
+
+def claimable() -> Any:
+    """What can be claimed, as a queryset."""
+    running = Turn.objects.filter(conversation_id=OuterRef("conversation_id"), state=Turn.State.RUNNING)
+    waits = Q(state=Turn.State.PENDING) & ~Exists(running)
+    is_lost = Q(state=Turn.State.RUNNING, lease_until__lt=Now())
+    return Turn.objects.filter(waits | is_lost).order_by("created_at")
+
+
+def test_a_conversation_comes_from_the_scope_alone(
+    conversation: Conversation, workspace: Workspace, other_workspace: Workspace
+) -> None:
+    with transaction.atomic():
+        for is_locked in (False, True):
+            found = statements.conversation_in_scope(conversation.pk, is_locked=is_locked)
+            assert fields(found) == fields(Conversation.objects.get(pk=conversation.pk))
+    assert statements.conversation_in_scope(uuid4()) is None
+    with workspace_scope(other_workspace.pk):
+        assert statements.conversation_in_scope(conversation.pk) is None
+        assert statements.conversation_with_people(conversation.pk) is None
+
+
+def test_a_conversation_comes_with_its_people(conversation: Conversation, workspace: Workspace) -> None:
+    found = statements.conversation_with_people(conversation.pk)
+    same = Conversation.objects.select_related("customer", "workspace").get(pk=conversation.pk)
+    assert found is not None
+    with CaptureQueriesContext(connection) as ran:
+        assert [fields(row) for row in (found, found.customer, found.workspace)] == [
+            fields(row) for row in (same, same.customer, same.workspace)
+        ]
+    assert not ran.captured_queries
+
+
+def test_messages_are_those_of_the_episode_that_customers_see(conversation: Conversation) -> None:
+    for number in range(4):
+        add_customer_message(conversation.pk, text=f"Message {number}", client_id=f"c{number}")
+    Message.objects.filter(text="Message 2").update(audience=Audience.STAFF)
+    conversation.refresh_from_db()
+    conversation.episode_start_seq = Message.objects.get(text="Message 0").seq
+    same = Message.objects.filter(
+        conversation=conversation, audience=Audience.EVERYONE, seq__gt=conversation.episode_start_seq
+    )
+    for limit in (1, 20):
+        found = statements.newest_messages(conversation, limit=limit)
+        assert [fields(row) for row in found] == [fields(row) for row in same.order_by("-seq")[:limit]]
+    first = statements.message_by_client_id(conversation, "customer", "c0")
+    assert fields(first) == fields(Message.objects.get(client_id="c0"))
+    assert statements.message_by_client_id(conversation, "agent", "c0") is None
+
+
+def test_the_oldest_claimable_turn_is_that_of_the_models(workspace: Workspace, alice: Customer) -> None:
+    """In every state a turn can have, beside a running one and alone, with a lease that holds and one that expired."""
+    later = now() + timedelta(minutes=1)
+    for state in Turn.State.values:
+        for lease in (later, now() - timedelta(minutes=1)):
+            own = Conversation.objects.create(customer=alice)
+            Turn.objects.create(conversation=own, state=state, lease_until=lease)
+            if state == Turn.State.PENDING:
+                Turn.objects.create(conversation=own, state=Turn.State.RUNNING, lease_until=later)
+    add_customer_message(start_conversation(alice.pk).pk, text="When?", client_id="c1")
+    found: list[Turn] = []
+    with across_workspaces("as a runner does"), transaction.atomic():
+        expected = list(claimable())
+        while (turn := statements.lock_claimable(only=None, in_hand=[one.pk for one in found])) is not None:
+            found.append(turn)
+            same = statements.lock_claimable(only=turn.conversation_id, in_hand=[])
+            assert same is not None and same.pk == turn.pk
+        assert [fields(turn) for turn in found] == [fields(turn) for turn in expected]
+        assert [fields(turn.conversation) for turn in found] == [fields(turn.conversation) for turn in expected]
+    assert len(found) == 2
+
+
+def test_leases_are_extended_together(alice: Customer) -> None:
+    claims = []
+    for number in range(3):
+        add_customer_message(start_conversation(alice.pk).pk, text="When?", client_id=f"c{number}")
+        claim = claim_turn("runner")
+        assert claim is not None
+        claims.append(claim)
+    Turn.objects.update(lease_until=now())
+    Turn.objects.filter(pk=claims[1].turn_id).update(stop_requested=True)
+    Turn.objects.filter(pk=claims[2].turn_id).update(attempt=2)
+    beats = [Heartbeat(claim, f"Text {number}", number) for number, claim in enumerate(claims)]
+    assert counted(lambda: extend_leases(beats)) == 1
+    assert extend_leases(beats) == {claims[0].turn_id: False, claims[1].turn_id: True}
+    saved = {turn.pk: turn for turn in Turn.objects.all()}
+    for claim, text in zip(claims, ("Text 0", "Text 1", ""), strict=True):
+        turn = saved[claim.turn_id]
+        assert turn.partial_text == text
+        assert (turn.lease_until is not None and turn.lease_until > now() + timedelta(seconds=3)) == bool(text)
+
+
+def test_a_turn_takes_few_statements(conversation: Conversation) -> None:
+    assert counted(lambda: add_customer_message(conversation.pk, text="When?", client_id="c1")) == 5
+    claims: list[Any] = []
+    assert counted(lambda: claims.append(claim_turn("runner"))) == 2
+    assert counted(lambda: finish_turn(claims[0], ANSWER)) == 3
+
+
+def test_a_claim_finds_its_turn_by_the_indexes(conversation: Conversation) -> None:
+    """However many turns have ended: both halves of the condition have a partial index."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO chat_turn (id, workspace_id, conversation_id, kind, state, attempt, losses, runner, message_id,
+                stop_requested, partial_text, partial_index, failure_code, created_at)
+            SELECT gen_random_uuid(), %s, %s, 'reply', 'done', 1, 0, 'r', gen_random_uuid(),
+                false, '', 0, '', now() FROM generate_series(1, 20000)""",
+            [conversation.workspace_id, conversation.pk],
+        )
+        cursor.execute("ANALYZE chat_turn")
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {statements._CLAIMABLE}", {"only": None, "in_hand": [uuid4()]})
+        plan = cursor.fetchone()
+    assert plan is not None
+    text = json.dumps(plan)
+    assert "turn_waiting" in text
+    assert "turn_lease" in text or "turn_one_running_per_conversation" in text
+    # The few conversations may be read whole.
+    assert "chat_turn" not in {node["Relation Name"] for node in nodes_of(plan) if node["Node Type"] == "Seq Scan"}
+
+
+def nodes_of(plan: Any) -> Iterator[dict[str, Any]]:
+    """Yield the nodes of a plan, at any depth."""
+    if isinstance(plan, dict):
+        if "Node Type" in plan:
+            yield plan
+        plan = plan.values()
+    elif not isinstance(plan, list | tuple):
+        return
+    for part in plan:
+        yield from nodes_of(part)

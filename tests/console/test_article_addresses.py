@@ -1,0 +1,77 @@
+"""Addresses of help pages that change, translations and their age, and links that lead nowhere."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from selectolax.lexbor import LexborHTMLParser
+
+from kb.models import Article
+from kb.services import Change, archive, create_article, publish, save_draft
+from tests.console.conftest import Enter
+
+pytestmark = pytest.mark.django_db
+
+
+def published(external_id: str, locale: str = "en", body: str = "Text.") -> Article:
+    article = create_article(Change(title=external_id.title(), body=body, locale=locale), external_id=external_id)
+    return publish(article.pk)
+
+
+def form(article: Article, **more: Any) -> dict[str, Any]:
+    newest = article.latest_revision
+    assert newest is not None
+    typed = {"title": newest.title, "body": newest.body, "locale": article.locale, "do": "save", "slug": ""}
+    return typed | {"translation_of": ""} | more
+
+
+def test_former_addresses_redirect_and_are_never_taken(enter: Enter, client: Client) -> None:
+    returns, other, editor = published("returns"), published("other"), enter("editor")
+    page, help_pages = f"/admin/kb/article/{returns.pk}/change/", "/help/wrenfell"
+    for slug in ("Send it back", "policies/returns"):
+        assert editor.post(page, form(returns, slug=slug)).status_code == 302
+    assert client.get(f"{help_pages}/policies/returns/").status_code == 200
+    for former in ("returns", "send-it-back"):
+        moved = client.get(f"{help_pages}/{former}/?r=1&start=0&end=4")
+        assert (moved.status_code, moved["Location"]) == (302, f"{help_pages}/policies/returns/?r=1&start=0&end=4")
+    assert "policies/returns" in client.get(f"{help_pages}/sitemap.xml").content.decode()
+    for taken in ("send-it-back", "policies/returns", "returns", "answer", "?!"):
+        refused = editor.post(f"/admin/kb/article/{other.pk}/change/", form(other, slug=taken))
+        assert refused.status_code == 400 and b'id="slug-error"' in refused.content
+    assert editor.post(page, form(returns, slug="send-it-back")).status_code == 302, "back to a former one"
+    assert client.get(f"{help_pages}/policies/returns/")["Location"] == f"{help_pages}/send-it-back/"
+    archive(returns.pk)
+    assert client.get(f"{help_pages}/policies/returns/").status_code == 404
+
+
+def test_a_translation_is_linked_and_older_once_its_source_changes(enter: Enter, client: Client) -> None:
+    source, german, editor = published("returns"), published("rueckgabe", "de"), enter("editor")
+    page, listed = f"/admin/kb/article/{german.pk}/change/", "/admin/kb/article/?state=older"
+    for wrong in ("nothing", "rueckgabe"):
+        assert editor.post(page, form(german, translation_of=wrong)).status_code == 400
+    assert editor.post(page, form(german, translation_of="returns")).status_code == 302
+    shown = LexborHTMLParser(client.get("/help/wrenfell/returns/").content.decode())
+    [alternate] = shown.css("link[rel=alternate][hreflang=de]")
+    assert str(alternate.attributes["href"]).endswith("/help/wrenfell/rueckgabe/")
+    assert [one.text() for one in shown.css("article a[hreflang=de]")] == ["Deutsch"]
+    assert str(german.pk) not in editor.get(listed).content.decode()
+    save_draft(source.pk, Change(body="Another text."))
+    assert str(german.pk) not in editor.get(listed).content.decode(), "nobody reads the draft"
+    publish(source.pk)
+    assert str(german.pk) in editor.get(listed).content.decode()
+    assert "Older than its source" in editor.get(page).content.decode()
+    changed = form(german, body="Ein neuer Text.", translation_of="returns", do="publish")
+    assert editor.post(page, changed).status_code == 302
+    assert str(german.pk) not in editor.get(listed).content.decode()
+
+
+def test_links_to_pages_that_do_not_exist_are_listed(enter: Enter) -> None:
+    published("there")
+    gone = published("gone")
+    archive(gone.pk)
+    links = (
+        "[a](/help/wrenfell/there/#x) [b](/help/wrenfell/gone/) [c](/help/wrenfell/never) [d](https://else.example/x)"
+    )
+    published("linking", body=f"{links} [e](/help/other/never/) [f](http://[broken) [g](/help/wrenfell/)")
+    shown = LexborHTMLParser(enter("agent").get("/admin/kb/article/links/").content.decode())
+    assert [one.text() for one in shown.css("td code")] == ["/help/wrenfell/gone/", "/help/wrenfell/never"]

@@ -1,0 +1,190 @@
+"""Check before publishing: real questions before and after, contradictions and near-duplicates."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.utils.timezone import now
+from selectolax.lexbor import LexborHTMLParser
+
+from kb.documents import ArticleText
+from kb.evaluation.contradictions import Rarity, contradict, findings, likeness, statements_of
+from kb.indexing.index import sync_articles
+from kb.models import Article, Chunk, Revision
+from kb.services import Change, create_article, publish, save_draft
+from supportbot.accounts.models import Customer, Workspace
+from supportbot.chat.answers import Answer, CitedSpan
+from supportbot.chat.models import Message, Source
+from supportbot.chat.services import add_customer_message, start_conversation
+from supportbot.evals import receivers
+from supportbot.evals.articles import drafts
+from supportbot.evals.articles.comparing import outcome_of
+from supportbot.evals.articles.rehearsal import Quoted
+from supportbot.evals.models import DraftCheck
+from supportbot.outbox.models import Announcement
+from tests.console.conftest import Enter
+from tests.pages import visible_text
+
+pytestmark = pytest.mark.django_db
+RETURNS = "## Returns\n\nYou can return unused items within 60 days of delivery. The label is free.\n"
+
+
+@pytest.fixture
+def returns(workspace: Workspace) -> Article:
+    return live("Returns", RETURNS)
+
+
+def live(title: str, body: str) -> Article:
+    article = create_article(Change(title=title, body=body, locale="en"))
+    publish(article.pk)
+    sync_articles([article.pk])
+    return article
+
+
+def asked(alice: Customer, *questions: str) -> None:
+    for question in questions:
+        add_customer_message(start_conversation(alice.pk).pk, text=question, client_id="c1")
+
+
+def test_real_questions_are_answered_before_and_after(
+    enter: Enter, returns: Article, alice: Customer, workspace: Workspace
+) -> None:
+    asked(alice, "How many days do I have to return unused items?", "Do you sell gift cards?", "Thanks!")
+    body = f"{RETURNS.replace('60 days', '14 days')}\n## Gift cards\n\nWe sell gift cards of 20 to 200 euros.\n"
+    editor = enter("editor")
+    form = {"title": "Returns", "body": body, "locale": "en", "audience": "public", "do": "check", "based_on": 1}
+    page = f"/admin/kb/article/{returns.pk}/"
+    assert editor.post(f"{page}change/", form).headers["Location"] == f"{page}check/"
+    before = (Revision.objects.count(), Chunk.objects.count(), Message.objects.count())
+    [(_, check_id)] = drafts.due_drafts()
+    assert b'http-equiv="refresh"' in editor.get(f"{page}check/").content
+    drafts.play_draft(check_id)
+    assert drafts.due_drafts() == []
+    shown = LexborHTMLParser(editor.get(f"{page}check/").content.decode())
+    assert not shown.css("progress")
+    told = {visible_text(row.css_first("summary"), " ").strip(): row.text() for row in shown.css("main details")}
+    assert any(one.startswith("Better Do you sell gift cards?") for one in told), told
+    [changed] = [text for name, text in told.items() if "How many days" in name]
+    assert "60 days" in changed and "14 days" in changed
+    assert not any("Thanks" in name for name in told)
+    assert (Revision.objects.count(), Chunk.objects.count(), Message.objects.count()) == before
+    assert Article.objects.get(pk=returns.pk).live_revision.number == 1  # type: ignore[union-attr]  # it is live
+    assert editor.post(f"{page}publish/", {"revision": "1"}).status_code == 409
+    assert editor.post(f"{page}publish/", {"revision": "2"}).status_code == 302
+    assert Article.objects.get(pk=returns.pk).live_revision.number == 2  # type: ignore[union-attr]
+    assert enter("agent").get(f"{page}check/").status_code == 403
+    forget_customer = Announcement(topic="customer_forgotten", object_id=alice.pk, workspace_id=workspace.pk)
+    receivers.on_customer_forgotten(forget_customer)
+    assert not DraftCheck.objects.exists()
+
+
+def test_a_check_is_cancelled_goes_on_and_survives_its_worker(
+    enter: Enter, returns: Article, alice: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked(alice, "How many days do I have to return unused items?", "Is the label free?", "Do you sell gift cards?")
+    save_draft(returns.pk, Change(body="x"))
+    editor, page = enter("editor"), f"/admin/kb/article/{returns.pk}/check/"
+    monkeypatch.setattr(drafts, "AT_ONCE", 1)
+    rows, steps = drafts._rows, iter(["played", "cancelled", "played", "killed"])
+
+    def step(*given: Any) -> Any:
+        match next(steps, "played"):
+            case "cancelled":
+                editor.post(page, {"do": "cancel"})
+            case "killed":
+                raise SystemExit
+        return rows(*given)
+
+    monkeypatch.setattr(drafts, "_rows", step)
+    for _ in range(2):  # pressed twice: one check
+        editor.post(page, {"do": "begin"})
+    check = DraftCheck.objects.get()
+    drafts.play_draft(check.pk)
+    check.refresh_from_db()
+    assert (check.state, len(check.rows), len(check.items)) == ("cancelled", 1, 3)
+    assert b"1 / 3" in editor.get(page).content
+    editor.post(page, {"do": "continue"})
+    with pytest.raises(SystemExit):
+        drafts.play_draft(check.pk)
+    drafts.play_draft(check.pk)  # the dead worker's lease still holds
+    check.refresh_from_db()
+    assert (check.state, len(check.rows)) == ("running", 2)
+    DraftCheck.objects.update(lease_until=now())
+    drafts.play_draft(check.pk)
+    check.refresh_from_db()
+    assert check.state == "done" and [row["question"] for row in check.rows] == [one["question"] for one in check.items]
+    outcomes = {row["question"]: row["outcome"] for row in check.rows}
+    assert outcomes["How many days do I have to return unused items?"] == "worse"
+    assert "better" not in outcomes.values()  # a text without words answers nothing better
+    assert Revision.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    "fact", [{"audience": "internal"}, {"locale": "de"}, {"for_assistant": False}, {"release": ""}]
+)
+def test_a_check_does_not_vouch_for_what_has_changed_since(returns: Article, fact: dict[str, Any]) -> None:
+    check = drafts.begin(returns)
+    drafts.play_draft(check.pk)
+    check.refresh_from_db()
+    assert drafts.is_current(check)
+    if "release" in fact:
+        check.facts = {**check.facts, **fact}
+    else:
+        Article.objects.filter(pk=returns.pk).update(**fact)
+    assert not drafts.is_current(check)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "outcome"),
+    [
+        ("", "Within 60 days. [1]", "better"),
+        ("Within 60 days. [1]", "", "worse"),
+        ("Within 60 days. [1]", "Within 60 days. [1]", "same"),
+        ("Within 60 days. [1]", "Within 14 days. [1]", "changed"),
+        ("Within 60 days. [1]", "Within 60 days of delivery. [1]", "better"),
+        ("Within 60 days. [1]", "We like boots.", "worse"),  # its source is lost, however sure search is
+        ("", "We like boots.", "changed"),  # from another page
+    ],
+)
+def test_what_has_become_of_an_answer(before: str, after: str, outcome: str) -> None:
+    article = uuid4()
+
+    def quoted(text: str, confidence: float) -> Quoted:
+        span = CitedSpan(article, "returns", "Returns", "", 1, 0, 5, "Within")
+        return Quoted(Answer(text, (span,) if "[1]" in text else (), "builtin", is_abstention=not text), confidence)
+
+    assert outcome_of(quoted(before, 0.5), quoted(after, 0.9), article) == outcome
+
+
+def test_a_contradiction_and_a_duplicate_are_shown(enter: Enter, returns: Article) -> None:
+    copied = "Our shop in Porto opens daily, offers repairs of tents and jackets, and keeps parcels for collection.\n"
+    live("The shop in Porto", copied)
+    draft = create_article(Change(title="Holidays", body=f"Unused items can be returned within 2 weeks.\n\n{copied}"))
+    save_draft(draft.pk, Change(url="https://shop.example/h"))
+    text = LexborHTMLParser(enter("editor").get(f"/admin/kb/article/{draft.pk}/check/").content.decode()).text()
+    assert "within 2 weeks" in text and "within 60 days of delivery" in text and "Also said elsewhere" in text
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "differs"),
+    [
+        ("Return unused items within 14 days.", "You can return unused items within 60 days.", True),
+        ("Return unused items within 2 weeks.", "You can return unused items within 14 days.", False),
+        ("Standard shipping costs €4.90.", "Standard shipping costs 5.90 EUR.", True),
+        ("Standard shipping costs €4.90.", "Standard shipping takes 3 days.", False),
+        ("Express shipping costs €9.", "A repair of the tent costs €40.", False),
+        ("Die Lieferung dauert 3 Tage.", "Die Lieferung dauert 5 Tage.", True),
+    ],
+)
+def test_sentences_about_the_same_thing_with_another_figure(ours: str, theirs: str, differs: bool) -> None:
+    locale = "de" if ours.startswith("Die") else "en"
+    [one], [other] = statements_of(ours, locale), statements_of(theirs, locale)
+    assert (contradict(one, other) and likeness(one, other, Rarity([one, other])) > 0) is differs
+
+
+def test_an_articles_own_text_never_contradicts_it(returns: Article, settings: Any) -> None:
+    found = findings(ArticleText("Returns", RETURNS.replace("60", "14")), locale="en", article_id=returns.pk)
+    assert not found.contradictions and not found.duplicates
+    assert Message.objects.filter(source=Source.CUSTOMER).count() == 0
+    assert Client().get(f"/admin/kb/article/{returns.pk}/check/").status_code == 302

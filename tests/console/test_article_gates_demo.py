@@ -1,0 +1,78 @@
+"""Planted faults in the demo's articles: the shipped suite refuses a changed figure, and lets harmless words pass.
+
+With the packaged embedding model, as an installation has it.
+"""
+
+from pathlib import Path
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from kb import ports
+from kb.documents import Document
+from kb.importing.loaders import load
+from kb.indexing.index import sync_articles
+from kb.indexing.vectorcache import VectorCache
+from kb.indexing.vectors import ReadOnlyVectors
+from kb.models import Article
+from kb.ports import embedder
+from kb.services import Change, import_documents
+from supportbot.accounts.models import Workspace
+from supportbot.evals.articles.trials import publishing, tried
+from supportbot.evals.reading import SHIPPED, read_suite_file
+from supportbot.evals.services import save_suite
+from supportbot.releases.models import ReleaseGates
+
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
+KNOWLEDGE = Path(__file__).resolve().parents[2] / "examples" / "knowledge"
+FAULTS = [
+    ("returns-and-refunds", "60 days", "14 days"),
+    ("returns-and-refunds", "5 working days", "9 working days"),
+    ("returns-and-refunds-de", "60 Tage", "30 Tage"),
+    ("returns-and-refunds-de", "5 Werktagen", "9 Werktagen"),
+    ("delivery-times-and-costs", "2 to 3", "5 to 8"),
+    ("delivery-times-and-costs", "€4.90", "€7.90"),
+    ("delivery-times-and-costs", "€80", "€60"),
+    ("delivery-times-and-costs-de", "12,90", "19,90"),
+    ("delivery-times-and-costs-de", "14,90", "24,90"),
+    ("gift-cards", "60 days", "10 days"),
+    ("gift-cards", "31 December", "30 June"),
+    ("gift-cards", "€10 to €500", "€25 to €200"),
+]
+HARMLESS = [
+    ("returns-and-refunds", "Trying boots on indoors is fine", "You may try boots on indoors"),
+    ("returns-and-refunds", "Keep the receipt of the parcel shop", "Please keep the receipt of the parcel shop"),
+    ("delivery-times-and-costs", "Our warehouse packs from Monday", "Colleagues pack from Monday"),
+    ("delivery-times-and-costs", "choose express.", "please choose express."),
+    ("gift-cards", "so treat the code like cash", "so look after the code like cash"),
+    ("vouchers-and-discounts", "A code you find there is usually invented", "Such a code is mostly invented"),
+    ("vouchers-and-discounts", "€20", "€25"),  # an example of which no case asks
+]
+
+
+@pytest.fixture
+def demo(workspace: Workspace, settings: Settings) -> Workspace:
+    settings.KB_EMBEDDER = "packaged"
+    ports._load.cache_clear()
+    documents = [one for one in load([str(KNOWLEDGE)]) if isinstance(one, Document)]
+    import_documents(documents)
+    vectors = VectorCache(KNOWLEDGE / "vectors.e5", embedder().recipe)
+    sync_articles(list(Article.objects.values_list("pk", flat=True)), known=ReadOnlyVectors(vectors))
+    save_suite(read_suite_file(SHIPPED / "demo.yaml"))
+    ReleaseGates.objects.create(suites=["demo"])
+    return workspace
+
+
+def broken(workspace: Workspace, name: str, old: str, new: str) -> tuple[list[str], int]:
+    article = Article.objects.get(external_id=name)
+    assert article.live_revision is not None and old in article.live_revision.body, (name, old)
+    change = Change(title=article.title, body=article.live_revision.body.replace(old, new))
+    failures, untried = tried(publishing(article, change), workspace=workspace)
+    return [one.name for one in failures], untried
+
+
+def test_a_changed_figure_is_refused_and_changed_words_are_not(demo: Workspace) -> None:
+    missed = [fault for fault in FAULTS if not broken(demo, *fault)[0]]
+    refused = {edit: names for edit in HARMLESS if (names := broken(demo, *edit)[0])}
+    assert (missed, refused) == ([], {})
+    assert broken(demo, *FAULTS[0])[1] == 0

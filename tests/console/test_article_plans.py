@@ -1,0 +1,124 @@
+"""Publishing and archiving at a set time, and what a person has typed and not saved."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils.timezone import localtime, now
+from selectolax.lexbor import LexborHTMLParser
+
+from actions.models import AuditEntry
+from kb.models import Article, Plan, State, Unsaved
+from kb.plans import note_problem
+from kb.services import Change, save_draft
+from supportbot.console.tasks import carry_out_plans
+from supportbot.evals.reading import read_suite
+from supportbot.evals.services import save_suite
+from tests.console.conftest import Enter
+from tests.console.test_article_gates import CASES, RETURNS, form, live_number, name_gates, returns
+
+__all__ = ["returns"]
+pytestmark = pytest.mark.django_db
+
+
+def at(**after: int) -> str:
+    return f"{localtime(now() + timedelta(**after)):%Y-%m-%dT%H:%M}"
+
+
+def comes_due(**which: Any) -> None:
+    Plan.objects.filter(**which).update(at=now() - timedelta(seconds=1))
+
+
+def test_a_plan_is_carried_out_at_its_time_unless_a_newer_draft_or_a_gate_stands_against_it(
+    enter: Enter, returns: Article
+) -> None:
+    editor, page = enter("editor"), f"/admin/kb/article/{returns.pk}/change/"
+    new, later = RETURNS.replace("60", "70"), at(days=1)
+    for wrong in (
+        {"publish_at": at(days=-1)},
+        {"publish_at": "soon"},
+        {"publish_at": later, "archive_at": at(hours=1)},
+    ):
+        assert editor.post(page, form(new, do="save", **wrong)).status_code == 400
+    assert Article.objects.get(pk=returns.pk).latest_revision == returns.latest_revision, "nothing was saved"
+    assert editor.post(page, form(new, do="save", publish_at=later, archive_at=at(days=9))).status_code == 302
+    assert [plan.revision for plan in Plan.objects.all()] == [2, 2]
+    shown = LexborHTMLParser(editor.get(page).content.decode())
+    [field] = shown.css("#publish_at")
+    assert field.attributes["value"] == later
+    assert "Will be published" in editor.get("/admin/kb/article/?state=planned").content.decode()
+    carry_out_plans()
+    assert live_number(returns) == 1
+
+    save_draft(returns.pk, Change(body=new.replace("70", "7")))
+    comes_due(step="publish")
+    carry_out_plans()
+    assert live_number(returns) == 1
+    assert "A newer draft was saved" in editor.get(page).content.decode()
+    assert editor.post(page, form(new, do="save", publish_at=later, archive_at=at(days=9))).status_code == 302
+    comes_due(step="publish")
+    carry_out_plans()
+    assert live_number(returns) == 4 and not Plan.objects.filter(step="publish").exists()
+
+    save_suite(read_suite(CASES.replace(b"60 days", b"70 days"), file="cases.yaml"))
+    name_gates("promises")
+    comes_due(step="archive")
+    carry_out_plans()
+    assert Article.objects.get(pk=returns.pk).is_live
+    assert "promises: window" in Plan.objects.get(step="archive").problem
+    assert editor.post(page, form(RETURNS, do="save", publish_at=later)).status_code == 409, "asked when planning"
+    admin = enter("admin")
+    assert admin.post(page, form(RETURNS, do="save", publish_at=later, override="It is so")).status_code == 302
+    assert AuditEntry.objects.get(event="article.planned_against_gates").payload["override"] == "It is so"
+    comes_due(step="publish")
+    carry_out_plans()
+    assert live_number(returns) == 5
+    name_gates()
+    assert editor.post(page, form(RETURNS, do="save", archive_at=at(days=1))).status_code == 302
+    comes_due(step="archive")
+    carry_out_plans()
+    carry_out_plans()
+    assert Article.objects.get(pk=returns.pk).state == State.ARCHIVED and not Plan.objects.exists()
+
+
+def test_one_worker_asks_about_a_plan_and_its_refusal_does_not_stop_a_newer_one(
+    enter: Enter, returns: Article, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert enter("editor").post(
+        f"/admin/kb/article/{returns.pk}/change/", form(RETURNS.replace("60", "70"), do="save", publish_at=at(days=1))
+    )
+    comes_due()
+    tries: list[Plan] = []
+
+    def fails(plan: Plan) -> None:
+        tries.append(plan)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("supportbot.console.articles.planning._carry_out", fails)
+    carry_out_plans()
+    carry_out_plans()
+    assert len(tries) == 1 and not Plan.objects.get().problem
+    Plan.objects.update(at=now() - timedelta(hours=2))
+    note_problem(tries[0], "of the former time")
+    assert not Plan.objects.get().problem
+    carry_out_plans()
+    assert Plan.objects.get().problem and len(tries) == 2
+    assert "was not carried out" in caplog.text
+
+
+def test_unsaved_words_are_kept_for_their_writer_alone_until_they_are_saved(enter: Enter, returns: Article) -> None:
+    editor, page = enter("editor"), f"/admin/kb/article/{returns.pk}"
+    typed = form("Half a thought", based_on=1) | {"do": ""}
+    assert editor.post(f"{page}/autosave/", typed).json() == {"kept": True}
+    assert editor.post("/admin/kb/article/autosave/", form("A new one")).json() == {"kept": True}
+    assert editor.post(f"{page}/autosave/", form("NUL \0")).status_code == 400
+    [kept] = LexborHTMLParser(editor.get(f"{page}/change/").content.decode()).css("#unsaved")
+    assert "Half a thought" in kept.text()
+    assert not LexborHTMLParser(enter("admin").get(f"{page}/change/").content.decode()).css("#unsaved")
+    assert enter("agent").post(f"{page}/autosave/", typed).status_code == 403
+    assert (
+        live_number(returns) == 1
+        and Article.objects.get(pk=returns.pk).latest_revision_id == returns.latest_revision_id
+    )
+    assert editor.post(f"{page}/change/", typed | {"do": "save"}).status_code == 302
+    assert [row.article_id for row in Unsaved.objects.all()] == [None], "the new one is still being written"

@@ -1,0 +1,151 @@
+"""Suites and runs in the console, as a supervisor uses them."""
+
+import re
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from kb.models import Article
+from supportbot.accounts.models import Customer
+from supportbot.chat.models import Conversation
+from supportbot.chat.services import add_customer_message, start_conversation
+from supportbot.evals import running, services
+from supportbot.evals.documents import parse_suite
+from supportbot.evals.junit import junit
+from supportbot.evals.labels import agreement_in
+from supportbot.evals.models import Case, Label, Run, Suite
+from supportbot.evals.reading import read_suite
+from supportbot.llm.testing import answering
+from tests.assistant.conftest import returns_article
+from tests.console.conftest import Enter
+from tests.evals.test_runs import Judging
+
+__all__ = ["returns_article"]  # a fixture
+pytestmark = pytest.mark.django_db(transaction=True)
+SUITE = """
+suite: shop
+title: The shop
+cases:
+  - id: window
+    must: true
+    ask: How many days do I have to return unused items?
+    expect: {figures: 60 days, source: returns}
+  - id: wrong
+    ask: When is my refund paid?
+    expect: {figures: 7 days}
+"""
+
+
+def test_a_suite_is_imported_edited_run_and_exported(enter: Enter, returns_article: Article) -> None:
+    client = enter("supervisor")
+    broken = client.post(reverse("admin:evals_suite_new"), {"text": SUITE.replace("figures", "figure")})
+    assert broken.status_code == 400 and b"unknown key `figure`" in broken.content
+    file = SimpleUploadedFile("shop.yaml", SUITE.encode())
+    assert client.post(reverse("admin:evals_suite_new"), {"file": file}).status_code == 302
+    suite = Suite.objects.get()
+    page = client.get(reverse("admin:evals_suite_change", args=[suite.pk])).content.decode()
+    assert "window" in page and "must pass" in page and "never been run" in page
+    exported = client.get(reverse("admin:evals_suite_export", args=[suite.pk]))
+    assert read_suite(exported.content, file="").cases == read_suite(SUITE.encode(), file="").cases
+    case = reverse("admin:evals_suite_case", args=[suite.pk, "wrong"])
+    assert "7 days" in client.get(case).content.decode()
+    fixed = "id: right\nask: When is my refund paid?\nexpect: {figures: 5 days}"
+    assert client.post(case, {"suite": suite.pk, "text": fixed}).status_code == 302
+    assert list(Case.objects.values_list("key", flat=True)) == ["window", "right"]
+    assert client.post(reverse("admin:evals_suite_run", args=[suite.pk]), {"repeat": "2"}).status_code == 302
+    run = Run.objects.get()
+    waiting = client.get(reverse("admin:evals_run_change", args=[run.pk]))
+    assert waiting["Refresh"] and "0 / 4" in waiting.content.decode()
+    running.play_run(run.pk)
+    done = client.get(reverse("admin:evals_run_change", args=[run.pk]))
+    assert "Refresh" not in done and "2 of 2 cases passed" in done.content.decode()
+    assert client.post(reverse("admin:evals_suite_remove", args=[suite.pk])).status_code == 302
+    assert Run.objects.get().suite_id is None
+
+
+def test_two_runs_are_compared_with_both_answers(enter: Enter, returns_article: Article) -> None:
+    suite = services.save_suite(read_suite(SUITE.encode(), file=""))
+    runs = []
+    for find in ("60 days", "90 days"):
+        services.save_suite(read_suite(SUITE.replace("60 days", find).encode(), file=""))
+        run = services.start_run(suite)
+        running.play_run(run.pk)
+        runs.append(run)
+    client = enter("admin")
+    address = reverse("admin:evals_run_change", args=[runs[1].pk])
+    page = client.get(address, {"show": "worse"}).content.decode()
+    assert re.search(r"<b>window</b>", page) and "<b>wrong</b>" not in page
+    assert "Passed before" in page and "missing “90 days”" in page
+    assert page.count("within 60 days") >= 2  # both answers
+    assert "Failed although they must pass: window." in page
+    assert client.get(address, {"show": "better", "against": str(runs[0].pk)}).status_code == 200
+    assert client.get(address, {"against": "nonsense"}).status_code == 404
+    assert client.get(reverse("admin:evals_run_changelist")).status_code == 200
+    chart = client.get(reverse("admin:evals_suite_change", args=[suite.pk])).content.decode()
+    assert chart.count("<circle") == 2 and "1 / 2 (9% – 91%)" in chart and "0 / 2 (0% – 66%)" in chart
+    assert client.get(reverse("admin:evals_suite_changelist")).status_code == 200
+
+
+def test_a_chat_becomes_a_case_without_personal_data(enter: Enter, alice: Customer) -> None:
+    suite = services.save_suite(read_suite(SUITE.encode(), file=""))
+    conversation: Conversation = start_conversation(alice.pk)
+    add_customer_message(conversation.pk, text="I am Alice, write to alice@example.com: how long?", client_id="c1")
+    client = enter("supervisor")
+    chat = client.get(reverse("admin:chat_conversation_change", args=[conversation.pk])).content.decode()
+    address = reverse("admin:chat_conversation_evaluation", args=[conversation.pk])
+    assert address in chat
+    proposed = client.get(address).content.decode()
+    assert "I am [NAME], write to [EMAIL]: how long?" in proposed
+    incomplete = "id: chat-1\nask: how long can I return?\nexpect: {}"
+    assert client.post(address, {"suite": suite.pk, "text": incomplete}).status_code == 400
+    assert (
+        client.post(address, {"suite": suite.pk, "text": incomplete.replace("{}", "{source: returns}")}).status_code
+        == 302
+    )
+    assert Case.objects.filter(key="chat-1").exists()
+
+
+def test_people_label_what_a_judge_said_before_they_see_it(enter: Enter, returns_article: Article) -> None:
+    cases = [{"id": f"c{number}", "ask": "Hello", "expect": {"judge": "Is polite."}} for number in range(4)]
+    suite = services.save_suite(parse_suite({"suite": "judged", "cases": cases}, file=""))
+    good, bad = '{"good": true, "why": "It greets."}', '{"good": false, "why": "It is rude."}'
+    with answering(Judging((good, good, bad, bad))):
+        run = services.start_run(suite)
+        running.play_run(run.pk)
+    client = enter("supervisor")
+    address = reverse("admin:evals_run_change", args=[run.pk])
+    assert "Nobody has labelled" in client.get(address).content.decode()
+    queue = f"{reverse('admin:evals_run_labels')}?run={run.pk}"
+    # The person agrees with the judge on one of each, is stricter once, and cannot tell once.
+    said = {True: ["pass", "fail"], False: ["fail", "unsure"]}
+    for left in (4, 3, 2, 1):
+        page = client.get(queue)
+        html = page.content.decode()
+        assert page.context["left"] == left and "Is polite." in html and "Hello, how can I help you?" in html
+        result = page.context["result"]
+        if left == 4:  # afterwards, the page says what the judge had found about the one before
+            assert "It greets." not in html and "It is rude." not in html
+        verdict = said[result.judged_good].pop(0)
+        label = reverse("admin:evals_result_label", args=[result.pk])
+        assert client.post(label, {"verdict": "perhaps", "run": str(run.pk)}).status_code == 302
+        told = client.post(label, {"verdict": verdict, "note": "n", "run": str(run.pk)}, follow=True).content.decode()
+        assert ("It greets." if result.judged_good else "It is rude.") in told
+    assert "No results wait" in client.get(queue).content.decode()
+    found = agreement_in(run)
+    assert found is not None and (found.labels, found.unsure, found.agreed) == (3, 1, 2)
+    assert found.confusion == (1, 1, 1, 0) and found.kappa == pytest.approx(0.4)  # (2/3 - 4/9) / (1 - 4/9)
+    words = "agrees with people on 2 of 3 labelled results (kappa 0.40)"
+    assert words in client.get(address).content.decode()
+    assert words in client.get(reverse("admin:evals_suite_change", args=[suite.pk])).content.decode()
+    assert words.encode() in junit(run)
+    assert Label.objects.count() == 4
+
+
+def test_agents_see_no_evaluations(enter: Enter) -> None:
+    suite = services.save_suite(read_suite(SUITE.encode(), file=""))
+    for role in ("agent", "editor"):
+        client = enter(role)
+        assert client.get(reverse("admin:evals_suite_changelist")).status_code == 403
+        assert client.post(reverse("admin:evals_suite_run", args=[suite.pk])).status_code == 403
+    assert not Run.objects.exists()

@@ -1,0 +1,124 @@
+"""Releases in the console: a draft from its form to its publication, and who may do what."""
+
+from dataclasses import replace
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+from django.test import Client
+from selectolax.lexbor import LexborHTMLParser
+
+from supportbot.accounts.models import Workspace
+from supportbot.console.releases.strictness import STRICTNESS
+from supportbot.llm.models import ModelConnection
+from supportbot.releases.models import Release
+from supportbot.releases.selectors import current, live_release
+from tests.console.conftest import Enter
+
+pytestmark = pytest.mark.django_db
+RELEASES = "/admin/releases/release/"
+EMPTY = {"g-TOTAL_FORMS": "1", "g-INITIAL_FORMS": "0", "g-MIN_NUM_FORMS": "0", "g-MAX_NUM_FORMS": "60"}
+
+
+@pytest.fixture
+def admin(enter: Enter) -> Client:
+    return enter("admin")
+
+
+def draft(admin: Client) -> Release:
+    admin.post(f"{RELEASES}new/")
+    return Release.objects.order_by("-number")[0]
+
+
+def filled(row: Release, **more: Any) -> dict[str, Any]:
+    return {"edits": row.edits, "strictness": "balanced", "passages": 6, **EMPTY, **more}
+
+
+def test_a_draft_is_written_compared_and_published(admin: Client, workspace: Workspace) -> None:
+    row = draft(admin)
+    rule = {"g-0-when": "they ask for a discount", "g-0-do": "say there is none", "g-0-languages": "en, de"}
+    told = filled(row, tone="warm", greetings="en: Hi {name}\nde: Hallo", temperature="0.2", reason="warmer", **rule)
+    saved = admin.post(f"{RELEASES}{row.pk}/edit/", told)
+    assert saved.status_code == 302, saved.content
+    page = admin.get(f"{RELEASES}{row.pk}/change/").content.decode()
+    shown = LexborHTMLParser(page)
+    assert [one.text() for one in shown.css(".form-main h2")] == ["Greetings", "Tone", "Guidelines", "Model parameters"]
+    assert "When they ask for a discount: say there is none (en, de)" in shown.css_first(".form-main").text()
+    publish = f"{RELEASES}{row.pk}/publish/"
+    refused = admin.post(publish, {"instead_of": 1, "edits": 1, "reason": ""})
+    assert refused.status_code == 400 and "Say why" in refused.content.decode()
+    refused = admin.post(publish, {"instead_of": 9, "edits": 1, "reason": "warmer"})
+    assert refused.status_code == 409 and "Another release has gone live" in refused.content.decode()
+    assert admin.post(publish, {"instead_of": 1, "edits": 1, "reason": "warmer"}).status_code == 302
+    document = current().document
+    assert (document.tone, document.greetings["de"], document.parameters_for("answer").temperature) == (
+        "warm",
+        "Hallo",
+        0.2,
+    )
+    assert document.guidelines[0].author == "admin.of.wrenfell"
+    first = Release.objects.get(number=1)
+    admin.post(f"{RELEASES}{first.pk}/restore/", {"instead_of": row.number, "reason": "too warm"})
+    assert current().document.tone == "" and "restores 1" in admin.get(RELEASES).content.decode()
+
+
+def test_an_invalid_form_is_shown_again_at_its_field(admin: Client, workspace: Workspace) -> None:
+    row = draft(admin)
+    for field, value in [("greetings", "Hello"), ("greetings", "english: Hello"), ("passages", "0"), ("edits", "7")]:
+        answer = admin.post(f"{RELEASES}{row.pk}/edit/", filled(row, **{field: value}))
+        assert answer.status_code == 400 and b"alert" in answer.content, field
+    half = admin.post(f"{RELEASES}{row.pk}/edit/", filled(row, **{"g-0-when": "they greet"}))
+    assert "leave both empty" in half.content.decode()
+    row.refresh_from_db()
+    assert row.edits == 0
+
+
+def test_each_strictness_states_its_effect_and_measurements(
+    admin: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(STRICTNESS, "strict", replace(STRICTNESS["strict"], measured="93 of 100 <whole>."))
+    form = LexborHTMLParser(admin.get(f"{RELEASES}{draft(admin).pk}/edit/").content.decode())
+    told = {
+        label.css_first("input").attributes["value"]: label.text(strip=True, separator=" ")
+        for label in form.css("#id_strictness label")
+    }
+    assert list(told) == ["strict", "balanced", "open"]
+    for value, choice in STRICTNESS.items():
+        assert choice.name in told[value] and choice.gets in told[value] and choice.measured in told[value]
+    [checked] = form.css("#id_strictness input[checked]")
+    assert checked.attributes["value"] == "balanced"
+
+
+def test_others_read_and_only_admins_change(enter: Enter, workspace: Workspace) -> None:
+    live = live_release()
+    for role in ("editor", "agent", "supervisor"):
+        client = enter(role)
+        assert client.get(f"{RELEASES}{live.pk}/change/").status_code == 200
+        assert client.post(f"{RELEASES}new/").status_code == 403
+        assert client.post(f"{RELEASES}{live.pk}/restore/", {"reason": "mine"}).status_code == 403
+    assert Release.objects.count() == 1
+
+
+def test_a_model_is_added_tested_and_routed_without_showing_its_key(
+    admin: Client, workspace: Workspace, settings: Any, unused_port: int
+) -> None:
+    settings.PRIVATE_NETWORKS = (ip_network("127.0.0.0/8"),)
+    facts = {"name": "ours", "base_url": f"http://127.0.0.1:{unused_port}/v1", "model": "m-1", "key": "sk-hidden"}
+    assert admin.post("/admin/llm/modelconnection/add/", facts).status_code == 302
+    row = ModelConnection.objects.get()
+    assert row.key == "sk-hidden"
+    page = f"/admin/llm/modelconnection/{row.pk}/"
+    assert admin.post(f"{page}change/", {**facts, "key": "", "model": "m-2"}).status_code == 302
+    row.refresh_from_db()
+    assert (row.key, row.model, row.version) == ("sk-hidden", "m-2", 2)
+    for address in (f"{page}change/", f"{page}history/", "/admin/llm/modelconnection/"):
+        assert "sk-hidden" not in admin.get(address).content.decode()
+    assert "cannot be reached" in admin.post(f"{page}test/").content.decode()
+    release = draft(admin)
+    told = filled(release, route_answer_0=str(row.pk), route_answer_1="builtin")
+    assert admin.post(f"{RELEASES}{release.pk}/edit/", told).status_code == 302
+    assert "Answers: ours, Built-in answerer" in admin.get(f"{RELEASES}{release.pk}/change/").content.decode()
+    admin.post(f"{RELEASES}{release.pk}/publish/", {"instead_of": 1, "edits": 1, "reason": "ours"})
+    assert current().document.routes == {"answer": (str(row.pk), "builtin")}
+    refused = admin.post(f"{page}delete/", {"post": "yes"})
+    assert "These releases use this connection" in refused.content.decode() and ModelConnection.objects.exists()

@@ -1,0 +1,159 @@
+"""Sources in the browser: added by address or by files, looked at, published, lost, retried, deleted."""
+
+from collections.abc import Iterator
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from kb.collections import get_or_create_collection, set_writers
+from kb.models import Article, Source, SourceItem, SourceRun, State
+from kb.sources import sync
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import workspace_scope
+from tests.console.conftest import Enter, person
+from tests.kb.local_site import LocalSite, local_site, themed
+
+pytestmark = pytest.mark.django_db
+ADD = "/admin/kb/source/add/"
+
+
+@pytest.fixture
+def site(settings: Any, workspace: Workspace) -> Iterator[LocalSite]:
+    settings.PRIVATE_NETWORKS = (ip_network("127.0.0.0/8"),)
+    with local_site() as found:
+        names = ("wool", "felt", "silk", "yarn")
+        links = "".join(f'<a href="/{name}">{name}</a> ' for name in names)
+        found.pages["/"] = themed("Help", "", links=links)
+        for name in names:
+            found.pages[f"/{name}"] = themed(f"About {name}", f"<p>Wash {name} by hand in cold water.</p>")
+        yield found
+
+
+def add_site(client: Client, url: str, **more: str) -> Any:
+    sent = {"kind": "site", "address": url, "how": "publish", "schedule": "daily", **more}
+    return client.post(ADD, sent, follow=True)
+
+
+def do(client: Client, what: str, **more: Any) -> str:
+    address = reverse("admin:kb_source_act", args=[Source.objects.get().pk])
+    return str(client.post(address, {"do": what, **more}, follow=True).content.decode())
+
+
+def work() -> None:
+    for workspace_id, run_id in sync.runs_to_serve():
+        sync.serve(workspace_id, run_id)
+
+
+def test_a_site_is_previewed_and_then_published(site: LocalSite, enter: Enter) -> None:
+    client = enter("editor")
+    page = add_site(client, site.url)
+    html = page.content.decode()
+    assert "data-under-way" in html and "Starts in a moment" in html
+    Source.objects.update(delay_seconds=0)
+    work()
+    progress = client.get(reverse("admin:kb_source_progress", args=[Source.objects.get().pk])).content.decode()
+    assert "Checked, not published" in progress and "About wool" in progress and "Publish this" in progress
+    assert not Article.objects.exists()
+    do(client, "sync")
+    work()
+    article = Article.objects.get(live_revision__title="About wool")
+    assert (article.state, article.source_item.state) == (State.LIVE, "ready")
+    editor = client.get(reverse("admin:kb_article_change", args=[article.pk])).content.decode()
+    assert f'href="{site.url}/wool"' in editor and "Kept up to date by" in editor
+    listed = client.get("/admin/kb/source/").content.decode()
+    assert "Up to date" in listed and "Every day" in listed
+
+
+def test_a_loss_waits_for_an_editor_to_confirm(site: LocalSite, enter: Enter) -> None:
+    client = enter("editor")
+    add_site(client, site.url)
+    Source.objects.update(delay_seconds=0)
+    SourceRun.objects.update(mode="sync")
+    work()
+    site.pages = {path: page for path, page in site.pages.items() if path not in ("/wool", "/felt")}
+    do(client, "sync")
+    work()
+    html = client.get(reverse("admin:kb_source_change", args=[Source.objects.get().pk])).content.decode()
+    assert "2 pages or files are gone" in " ".join(html.split())
+    assert Article.objects.filter(state=State.LIVE).count() == 4
+    assert "Archived: 2 articles." in do(client, "confirm")
+    assert Article.objects.filter(state=State.LIVE).count() == 2
+    assert "nothing left to confirm" in do(client, "confirm")
+    assert "Deleted. 2 articles were kept." in do(client, "delete", articles="keep")
+    assert not Source.objects.exists()
+
+
+def test_files_are_added_and_a_broken_one_is_retried(enter: Enter) -> None:
+    client = enter("editor")
+    files = [SimpleUploadedFile("a.md", b"# A\n\nWords.\n"), SimpleUploadedFile("b.pdf", b"no PDF")]
+    client.post(ADD, {"kind": "uploads", "how": "draft", "collection": "Care", "files": files}, follow=True)
+    work()
+    html = client.get(reverse("admin:kb_source_change", args=[Source.objects.get().pk])).content.decode()
+    assert "The file is not PDF" in html and "Retry" in html and not Article.objects.exists()
+    newer = SimpleUploadedFile("b.pdf", b"# B\n\nWords.\n")
+    do(client, "retry", item=SourceItem.objects.get(key="b.pdf").pk)
+    work()
+    do(client, "add_files", files=[newer, SimpleUploadedFile("c.md", b"# C\n\nWords.\n")])
+    do(client, "remove_file", path="b.pdf")
+    do(client, "sync")
+    work()
+    assert set(Article.objects.values_list("external_id", "state", "collection__name")) == {
+        ("a.md", "draft", "Care"),
+        ("c.md", "draft", "Care"),
+    }
+
+
+def test_an_error_is_shown_at_its_field(enter: Enter, settings: Any) -> None:
+    settings.PRIVATE_NETWORKS = ()
+    client = enter("editor")
+    for address, told in (
+        ("http://10.0.0.1/", "must use https"),
+        ("https://192.168.1.1/help", "not in the public internet"),
+        ("javascript:alert(1)", "Enter a web address"),
+        ("", "required"),
+    ):
+        page = add_site(client, address)
+        assert (page.status_code, told in page.content.decode()) == (400, True), address
+    page = client.post(ADD, {"kind": "uploads", "how": "publish"})
+    assert "Choose one or more files." in page.content.decode()
+    assert not Source.objects.exists()
+
+
+def test_settings_are_saved(site: LocalSite, enter: Enter) -> None:
+    client = enter("editor")
+    add_site(client, site.url)
+    source = Source.objects.get()
+    sent = {"name": "Help", "schedule": "weekly", "how": "draft", "audience": "internal", "collection": "Team"}
+    more = {"delay_seconds": "0", "depth": "3", "most": "50", "sections": "", "include": "/w*\n/f*", "exclude": "/felt"}
+    client.post(reverse("admin:kb_source_change", args=[source.pk]), sent | more)
+    source.refresh_from_db()
+    assert (source.name, source.schedule, source.publishes, source.audience) == ("Help", "weekly", False, "internal")
+    assert source.config["include"] == ["/w*", "/f*"]
+    assert source.due_at is None  # nothing is read and published by itself before somebody has said so
+    SourceRun.objects.update(state="done")
+    do(client, "sync")
+    source.refresh_from_db()
+    assert source.due_at is not None
+    wrong = client.post(reverse("admin:kb_source_change", args=[source.pk]), sent | more | {"depth": "99"})
+    assert wrong.status_code == 400
+
+
+def test_closed_collections_and_readers(site: LocalSite, enter: Enter, workspace: Workspace) -> None:
+    """Somebody who may not write in the source's collection can look but do nothing."""
+    add_site(enter("editor"), site.url, collection="Closed")
+    with workspace_scope(workspace.pk):
+        set_writers(get_or_create_collection("Closed")[0], [person(workspace, "editor", "writer")])
+    for client in (enter("agent"), Client()):
+        assert client.get(ADD).status_code in (302, 403)
+    other = person(workspace, "editor", "other")
+    client = Client(raise_request_exception=False)
+    client.force_login(other)
+    address = reverse("admin:kb_source_act", args=[Source.objects.get().pk])
+    for what in ("sync", "cancel", "delete", "confirm"):
+        assert client.post(address, {"do": what}).status_code == 403
+    assert (Source.objects.count(), SourceRun.objects.get().state) == (1, "queued")
+    assert add_site(client, site.url, collection="Closed").status_code == 403

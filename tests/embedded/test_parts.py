@@ -1,0 +1,110 @@
+"""`manage.py serve`, `work`, `beat` and `migrate`: each looks at the settings first."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+from urllib.error import URLError
+from urllib.request import ProxyHandler, build_opener
+
+import pytest
+from django.conf import settings
+
+from supportbot.embedded.parts import serve_with_several
+from supportbot.embedded.ports import free_port
+from supportbot.embedded.processes import wait_until
+from supportbot.installation.errors import StartRefused
+from supportbot.installation.plan import plan_from_environment
+from supportbot.installation.process_identity import ProcessIdentity, identify, is_running
+from tests.embedded.instance import MANAGE
+
+LONG = pytest.mark.long
+
+
+async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Answers with the id of its process."""
+    headers = [(b"content-type", b"text/plain"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": str(os.getpid()).encode()})
+
+
+def refusal(part: str, **variables: str) -> str:
+    """Return the one line that a part ends with."""
+    environment = {**os.environ, "REDIS_URL": "redis://127.0.0.1:1", **variables}
+    command = [sys.executable, MANAGE, part]
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (answer.returncode, len(answer.stderr.strip().splitlines())) == (1, 1), answer.stderr
+    return answer.stderr
+
+
+@pytest.mark.parametrize("part", ["serve", *(pytest.param(part, marks=LONG) for part in ("work", "beat", "migrate"))])
+def test_a_wrong_value_stops_every_start(part: str) -> None:
+    assert "LLM_DAILY_BUDGET must be an amount" in refusal(part, LLM_DAILY_BUDGET="ten")
+
+
+@pytest.mark.parametrize(
+    ("part", "missing"),
+    [
+        ("serve", "SECRET_KEY"),
+        pytest.param("work", "REDIS_URL", marks=LONG),
+        pytest.param("beat", "FIELD_KEYS", marks=LONG),
+    ],
+)
+def test_a_single_part_needs_the_shared_settings(part: str, missing: str) -> None:
+    assert f"{missing} is not set. Set it to the same value for all parts" in refusal(part, **{missing: ""})
+
+
+def test_a_misspelt_variable_is_named() -> None:
+    assert "Did you mean DATABASE_URL?" in refusal("serve", DATABASE_URL="", DATABSE_URL="postgres://db/name")
+
+
+@contextmanager
+def serving(port: int) -> Iterator["subprocess.Popen[bytes]"]:
+    environment = {**os.environ, "REDIS_URL": "redis://127.0.0.1:1", "PORT": str(port), "WEB_PROCESSES": "2"}
+    command = [sys.executable, MANAGE, "serve", f"{__name__}:application", "--lifespan", "off"]
+    process = subprocess.Popen(command, env=environment, cwd=settings.BASE_DIR)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def asked(port: int) -> int | None:
+    try:
+        with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+            return int(answer.read())
+    except (URLError, OSError):
+        return None
+
+
+@pytest.mark.chaos
+def test_two_web_processes_share_a_port_and_replace_each_other() -> None:
+    port = free_port()
+    seen: dict[int, ProcessIdentity] = {}
+
+    def meets_two() -> bool:
+        found = asked(port)
+        known = identify(found) if found else None
+        if known:
+            seen[known.pid] = known
+        return sum(is_running(known) for known in seen.values()) == 2
+
+    with serving(port) as parent:
+        assert wait_until(meets_two, seconds=60)
+        os.kill(next(iter(seen)), signal.SIGKILL)
+        assert wait_until(lambda: asked(port) is not None, seconds=10), "the other one goes on"
+        assert wait_until(lambda: meets_two() and len(seen) == 3, seconds=60)
+        with pytest.raises(StartRefused, match="is in use"):
+            serve_with_several(plan_with(port), "any:application", lifespan="off")
+        parent.terminate()
+        assert parent.wait(timeout=30) == 0
+    assert not any(is_running(known) for known in seen.values())
+
+
+def plan_with(port: int) -> Any:
+    return replace(plan_from_environment(), port=port, web_processes=2)

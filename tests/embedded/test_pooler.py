@@ -1,0 +1,81 @@
+"""A pooler works in session mode; its transaction mode is refused at once, as is a read-only database."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from pytest_django.fixtures import Settings
+
+from supportbot.embedded import external
+from supportbot.embedded.os_accounts import server_account
+from supportbot.embedded.ports import free_port
+from supportbot.embedded.processes import wait_until
+from supportbot.installation.errors import StartRefused
+from tests.embedded.test_checks import database_url
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin")
+CONFIGURED = """[databases]
+pooled = host=127.0.0.1 port={PORT} dbname={NAME} user={USER} password={PASSWORD}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+pool_mode = {mode}
+"""
+
+
+@pytest.fixture
+def pooled(home: Path) -> Iterator[Callable[[str], str]]:
+    """Return a function that starts a pooler in front of the test database in this mode, and returns its address."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start(mode: str) -> str:
+        assert PROGRAM is not None
+        port, file = free_port(), home / "pgbouncer.ini"
+        file.write_text(CONFIGURED.format(port=port, mode=mode, **connection.settings_dict))
+        file.chmod(0o644)
+        account = server_account()
+        running.append(
+            subprocess.Popen([PROGRAM, "-q", str(file)], cwd="/", **({} if account is None else account.as_popen()))
+        )
+        address = f"postgresql://anyone:anything@127.0.0.1:{port}/pooled"
+        assert wait_until(lambda: _answers(address), seconds=20)
+        return address
+
+    yield start
+    for process in running:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def _answers(address: str) -> bool:
+    try:
+        psycopg.connect(address).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not installed (Debian's package pgbouncer)")
+def test_a_pooler_works_in_session_mode_and_is_refused_in_transaction_mode(
+    pooled: Callable[[str], str], settings: Settings
+) -> None:
+    assert external.probe_database(pooled("session")).startswith("PostgreSQL 18")
+    settings.DATABASE_URL = pooled("transaction")
+    with pytest.raises(StartRefused, match="session mode"):
+        external.probe_database(settings.DATABASE_URL)
+    with pytest.raises(StartRefused, match="session mode"):
+        call_command("migrate", verbosity=0)
+
+
+def test_a_read_only_database_is_refused() -> None:
+    address = f"{database_url()}?options=-c%20default_transaction_read_only%3Don"
+    with pytest.raises(StartRefused, match="read-only"):
+        external.probe_database(address)

@@ -1,0 +1,99 @@
+"""The application's role tried at what it must not do, on the product's own tables."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connection
+from psycopg import errors
+
+from supportbot.embedded.roles import APPEND_ONLY, create_application_role, divide, weaknesses
+
+NAME, PASSWORD = "roles_app", "test"
+
+
+def address(database: str, login: str = "") -> str:
+    parts = urlsplit(settings.DATABASE_URL)
+    netloc = f"{login}@{parts.netloc.rpartition('@')[2]}" if login else parts.netloc
+    return f"postgresql://{netloc}/{database}"
+
+
+@pytest.fixture
+def urls(transactional_db: None) -> Iterator[tuple[str, str]]:
+    """The addresses of the test's database, as its owner and as the application."""
+    database = str(connection.settings_dict["NAME"])
+    owner, application = address(database), address(database, f"{NAME}:{PASSWORD}")
+    with psycopg.connect(owner, autocommit=True) as almighty:
+        create_application_role(almighty, NAME, PASSWORD)
+    divide(owner, application)
+    yield owner, application
+    with psycopg.connect(owner, autocommit=True) as almighty:
+        almighty.execute(f"DROP OWNED BY {NAME}")
+        almighty.execute(f"DROP ROLE {NAME}")
+
+
+@pytest.fixture
+def application(urls: tuple[str, str]) -> Iterator["psycopg.Connection[Any]"]:
+    with psycopg.connect(urls[1], autocommit=True) as line:
+        yield line
+
+
+REFUSED = [
+    "ALTER TABLE actions_auditentry DISABLE TRIGGER USER",
+    "UPDATE actions_auditentry SET seq = 2",
+    "DELETE FROM actions_auditentry",
+    "TRUNCATE actions_auditentry",
+    "DROP TABLE actions_auditentry",
+    "ALTER TABLE accounts_user ADD COLUMN extra text",
+    "CREATE TABLE notes (text text)",
+    "CREATE TEMPORARY TABLE notes (text text)",
+    "CREATE SCHEMA another",
+    "CREATE FUNCTION zero() RETURNS int LANGUAGE sql AS 'SELECT 0'",
+    "CREATE EXTENSION pg_trgm",
+    "SET session_replication_role = replica",
+    "SELECT pg_read_file('/etc/passwd')",
+    "COPY accounts_user FROM '/etc/passwd'",
+    "COPY (SELECT 1) TO PROGRAM 'id'",
+    "ALTER ROLE CURRENT_USER SUPERUSER",
+    "CREATE ROLE another SUPERUSER",
+    "DELETE FROM django_migrations",
+    "SELECT * FROM pg_authid",
+]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_application_is_refused_what_only_the_owner_may(application: "psycopg.Connection[Any]") -> None:
+    for statement in REFUSED:
+        with pytest.raises(errors.InsufficientPrivilege):
+            application.execute(statement.encode())
+            pytest.fail(f"allowed: {statement}")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_application_reads_and_writes_rows(application: "psycopg.Connection[Any]") -> None:
+    tables = [name for name in connection.introspection.table_names() if name not in APPEND_ONLY]
+    for name in tables:
+        application.execute(f'SELECT * FROM "{name}" LIMIT 1'.encode())
+        if name != "django_migrations":
+            application.execute(f'DELETE FROM "{name}" WHERE false'.encode())
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE of_a_later_migration (id int)")
+    try:
+        application.execute("INSERT INTO of_a_later_migration VALUES (1)")
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE of_a_later_migration")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_application_has_limits_and_no_weakness(
+    application: "psycopg.Connection[Any]", urls: tuple[str, str]
+) -> None:
+    assert application.execute("SHOW lock_timeout").fetchone() == ("1min",)
+    assert application.execute("SHOW statement_timeout").fetchone() == ("2min",)
+    assert weaknesses(application) == ""
+    with psycopg.connect(urls[0]) as owner:
+        assert weaknesses(owner) == "it is a superuser"

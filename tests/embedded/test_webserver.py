@@ -1,0 +1,40 @@
+"""A web process that ends closes its sockets one after another, so that chats do not all come back at once."""
+
+import asyncio
+from typing import Any
+
+import pytest
+import uvicorn
+
+from supportbot.embedded import webserver
+
+
+class Connection:
+    def __init__(self, server: uvicorn.Server, told: list[Any]) -> None:
+        self.server, self.told = server, told
+
+    def shutdown(self) -> None:
+        self.told.append(self)
+        self.server.server_state.connections.discard(self)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("count", "pause"), [(30, webserver.BETWEEN_SECONDS), (400, webserver.SPREAD_SECONDS / 400)])
+async def test_sockets_are_closed_apart(count: int, pause: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = webserver.WebServer(uvicorn.Config("tests.embedded.test_parts:application", lifespan="off"))
+    server.servers = []
+    told: list[Any] = []
+    connections = [Connection(server, told) for _ in range(count)]
+    server.server_state.connections.update(connections)  # type: ignore[arg-type]
+
+    async def note(seconds: float) -> None:
+        told.append(seconds)
+
+    monkeypatch.setattr(webserver.asyncio, "sleep", note)
+    monkeypatch.setattr(uvicorn.Server, "shutdown", _nothing)
+    await server.shutdown()
+    assert set(told[::2]) == set(connections) and told[::2] != connections
+    assert told[1::2] == [pause] * count
+
+
+async def _nothing(server: uvicorn.Server, sockets: Any = None) -> None:
+    assert isinstance(server, uvicorn.Server) and asyncio.get_running_loop()

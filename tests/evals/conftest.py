@@ -1,0 +1,5 @@
+"""A workspace with an article and a shop, as the assistant's tests have them."""
+
+from tests.assistant.conftest import hashed_vectors, returns_article, shop
+
+__all__ = ["hashed_vectors", "returns_article", "shop"]  # fixtures

@@ -1,0 +1,186 @@
+"""Suites as files: ours, promptfoo's and deepeval's; what is wrong with one is said with its place."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from supportbot.evals.documents import (
+    CASE_KEYS,
+    SHARED_KEYS,
+    STEP_KEYS,
+    SUITE_KEYS,
+    parse_case,
+    parse_suite,
+    suite_document,
+)
+from supportbot.evals.errors import InvalidSuite
+from supportbot.evals.expectations import EXPECTATIONS
+from supportbot.evals.graders import GRADERS
+from supportbot.evals.reading import read_suite
+from supportbot.evals.simulation import SIMULATE_KEYS
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "evaluation.schema.json").read_text())
+FIRST = {"id": "a", "ask": "?", "expect": {"abstains": True}}
+SUITE = """
+suite: returns
+title: Returns
+defaults: {must: true, locale: en}
+cases:
+  - id: window
+    ask: How long can I send things back?
+    expect:
+      figures: 60 days
+      source: returns
+      not_contains: [14 days]
+  - id: refund
+    customer: cus_alice
+    must: false
+    repeat: 3
+    history:
+      - customer: Hello
+      - assistant: Hello! How can I help?
+    steps:
+      - I want a refund
+      - say: A-1001
+        expect: {proposes: {action: refund_order, arguments: {order_id: A-1001}}}
+"""
+
+
+def test_a_suite_is_read_and_written() -> None:
+    suite = read_suite(SUITE.encode(), file="returns.yaml")
+    window, refund = suite.cases
+    assert (suite.name, suite.title, len(suite.cases)) == ("returns", "Returns", 2)
+    assert window.is_must and not refund.is_must
+    assert window.expect == {"figures": ["60 days"], "source": ["returns"], "not_contains": ["14 days"]}
+    assert refund.history == (("customer", "Hello"), ("assistant", "Hello! How can I help?"))
+    assert [step.say for step in refund.steps] == ["I want a refund", "A-1001"]
+    written = suite_document(suite)
+    assert parse_suite(written, file="") == suite
+    Draft202012Validator(SCHEMA).validate(written)
+
+
+def test_the_schema_knows_the_same_keys() -> None:
+    case = SCHEMA["$defs"]["case"]["properties"]
+    assert set(SCHEMA["properties"]) == SUITE_KEYS
+    assert set(case) == CASE_KEYS
+    assert set(SCHEMA["properties"]["defaults"]["properties"]) == SHARED_KEYS
+    assert set(case["steps"]["items"]["oneOf"][1]["properties"]) == STEP_KEYS
+    assert set(case["simulate"]["properties"]) == SIMULATE_KEYS
+    assert set(SCHEMA["$defs"]["expect"]["properties"]) == set(EXPECTATIONS) == set(GRADERS)
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("case", "problem"),
+    [
+        ({"ask": "Hi", "expects": {"contains": "x"}}, "unknown key `expects`"),
+        ({"ask": "Hi", "expect": {"contain": "x"}}, "expect: unknown key `contain`"),
+        ({"ask": "Hi"}, "the case has no expectation"),
+        ({"ask": "Hi", "expect": {}}, "the case has no expectation"),
+        ({"expect": {"contains": "x"}}, "the case has no customer message"),
+        ({"ask": "Hi", "steps": ["Hi"], "expect": {"contains": "x"}}, "either `ask` or `steps`"),
+        ({"ask": "Hi", "expect": {"figures": "soon"}}, "expect: figures: “soon” contains no figure"),
+        ({"ask": "Hi", "expect": {"pattern": "(a+)+"}}, "expect: pattern: "),
+        ({"ask": "Hi", "expect": {"abstains": "yes"}}, "expect: abstains: use true or false"),
+        ({"ask": "Hi", "expect": {"proposes": {"arguments": {}}}}, "expect: proposes: "),
+        ({"ask": "Hi", "repeat": 0, "expect": {"abstains": True}}, "`repeat` must be a whole number"),
+        ({"ask": "Hi", "must": "yes", "expect": {"abstains": True}}, "`must` must be true or false"),
+        ({"steps": [{"say": "Hi", "expects": {}}], "expect": {"abstains": True}}, "step 1: unknown key `expects`"),
+        ("Hi", "a mapping of keys to values"),
+    ],
+)
+def test_an_error_names_file_case_and_key(case: Any, problem: str) -> None:
+    with pytest.raises(InvalidSuite) as caught:
+        parse_suite(
+            {"suite": "s", "cases": [{"id": "a", "ask": "?", "expect": {"abstains": True}}, case]}, file="s.yaml"
+        )
+    assert caught.value.message.startswith("s.yaml: case 2: ")
+    assert problem in caught.value.message
+
+
+def test_two_cases_of_one_name_and_damaged_files_are_refused() -> None:
+    case = {"id": "a", "ask": "Hi", "expect": {"abstains": True}}
+    with pytest.raises(InvalidSuite, match=r"s\.yaml: two cases are called `a`"):
+        parse_suite({"suite": "s", "cases": [case, case]}, file="s.yaml")
+    for data in (b"", b"cases: [", b"\xff\xfe", b'{"id": 1}\n{"id": \n', b"suite: s\ncases: []\n"):
+        with pytest.raises(InvalidSuite, match=r"x\.jsonl"):
+            read_suite(data, file="x.jsonl")
+
+
+def test_json_lines_are_cases() -> None:
+    lines = [json.dumps({"id": one, "ask": "Hi", "expect": {"abstains": True}}) for one in ("a", "b")]
+    assert [case.key for case in read_suite("\n".join(lines).encode(), file="My Questions.jsonl").cases] == ["a", "b"]
+    named = "\n".join([json.dumps({"suite": "named", "defaults": {"must": True}}), *lines])
+    suite = read_suite(named.encode(), file="x.jsonl")
+    assert suite.name == "named" and all(case.is_must for case in suite.cases)
+    assert read_suite(lines[0].encode() + b"\n" + lines[1].encode(), file="My Questions.jsonl").name == "my-questions"
+
+
+PROMPTFOO = """
+description: Shop
+prompts: ['{{question}}']
+providers: [openai:chat]
+defaultTest:
+  assert:
+    - {type: latency, threshold: 5000}
+tests:
+  - description: Window
+    vars: {question: How long?, days: 60}
+    assert:
+      - {type: icontains, value: '{{days}} days'}
+      - {type: not-contains, value: '14 days'}
+      - {type: llm-rubric, value: Is polite}
+"""
+
+
+def test_promptfoo_is_read() -> None:
+    suite = read_suite(PROMPTFOO.encode(), file="promptfooconfig.yaml")
+    (case,) = suite.cases
+    assert (suite.title, case.asks, case.note) == ("Shop", "How long?", "Window")
+    assert case.expect == {"seconds": 5.0, "contains": ["60 days"], "not_pattern": ["14\\ days"], "judge": "Is polite"}
+    script = PROMPTFOO.replace("llm-rubric", "javascript")
+    with pytest.raises(InvalidSuite, match=r"tests\[0\]: assert 3: `javascript` is not supported"):
+        read_suite(script.encode(), file="promptfooconfig.yaml")
+
+
+def test_deepeval_is_read() -> None:
+    goldens = [
+        {"input": "How long?", "expected_output": "You have 60 days.", "context": ["60 days"], "source_file": None},
+        {
+            "input": "Refund A-1001",
+            "expected_output": None,
+            "expected_tools": [{"name": "refund_order", "input_parameters": {"order_id": "A-1001"}}],
+        },
+        {"scenario": "Wants a refund", "expected_outcome": "Gets one", "user_description": "Impatient"},
+        {
+            "scenario": "Asks twice",
+            "expected_outcome": "Is answered",
+            "turns": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}],
+        },
+    ]
+    one, two, played, scripted = read_suite(json.dumps(goldens).encode(), file="goldens.json").cases
+    assert one.expect == {"says": ["You have 60 days."]}
+    assert two.expect == {"proposes": {"action": "refund_order", "arguments": {"order_id": "A-1001"}}}
+    assert played.simulate and played.simulate.goal == "Wants a refund" and played.rubric == "Gets one"
+    assert [step.say for step in scripted.steps] == ["Hi"]
+    with pytest.raises(InvalidSuite, match=r"goldens\.json: 1: the case has no expectation"):
+        read_suite(json.dumps([{"input": "Hi", "actual_output": "Hello"}]).encode(), file="goldens.json")
+
+
+def test_a_case_without_an_id_has_its_number() -> None:
+    assert parse_case({"ask": "Hi", "expect": {"abstains": True}}, number=7).key == "7"
+
+
+def test_question_files_of_the_search_are_suites() -> None:
+    lines = (
+        b'{"id": 1, "question": "How long?", "gold": ["returns"], "history": [{"role": "user", "content": "Hi"}]}\n'
+        b'{"id": 2, "question": "Which moon is the largest?"}\n'
+    )
+    suite = read_suite(lines, file="asked.jsonl")
+    assert [dict(case.expect) for case in suite.cases] == [{"finds": ["returns"]}, {"abstains": True}]
+    assert suite.name == "asked" and suite.cases[0].history == (("customer", "Hi"),)
+    with pytest.raises(InvalidSuite, match="has no question"):
+        read_suite(b'{"gold": ["returns"]}\n{"gold": "x", "question": "y"}\n', file="asked.jsonl")

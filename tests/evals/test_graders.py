@@ -1,0 +1,121 @@
+"""Each expectation, with an answer that meets it and one that does not."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from supportbot.evals.documents import parse_case
+from supportbot.evals.graders import GRADERS, grade_from, grades_of
+from supportbot.evals.outcomes import Judgement, MadeCall, Played, Reply, played_from
+
+PROPOSED = MadeCall("refund_order", {"order_id": "A-1001", "amount": "12.50", "items": ["BOOT"]}, "proposed")
+GOOD = Reply(
+    "How long?",
+    "**You can send unused items back within 60 days of delivery.** [1] The label costs €4.90. [1]",
+    citations=({"external_id": "returns", "title": "Returns", "quote": "…"},),
+    calls=(PROPOSED, MadeCall("order_status", {}, "answered")),
+    by="builtin",
+    support=0.9,
+    took_ms=800.0,
+)
+BAD = Reply("How long?", "Ich konnte das leider nicht finden.", by="builtin", is_abstention=True, took_ms=4_000.0)
+REFUSED = replace(BAD, calls=(MadeCall("refund_order", {}, "refused", "window_over"),))
+SHORTER = replace(GOOD, text="Unused items can be sent back within 14 days.")
+HANDED = replace(BAD, calls=(MadeCall("request_human", {}, "handed_over"),))
+
+CASES: list[tuple[str, Any, Reply, Reply]] = [
+    ("contains", ["within 60 DAYS", "€4.90"], GOOD, BAD),
+    ("contains_any", ["two months", "60 days"], GOOD, BAD),
+    ("not_contains", "could not", GOOD, replace(BAD, text="I could not find this.")),
+    ("pattern", "within \\d+ days", GOOD, BAD),
+    ("not_pattern", "konnte", GOOD, BAD),
+    ("figures", ["60 days", "4,90 €"], GOOD, replace(GOOD, text="Within 14 days. The label costs €4.90.")),
+    ("not_figures", "14 days", GOOD, replace(GOOD, text="You have two weeks.")),
+    ("source", ["other", "returns"], GOOD, BAD),
+    ("finds", "returns", replace(BAD, passages=({"external_id": "returns"},)), GOOD),
+    ("says", "Unused things can be sent back within 60 days.", GOOD, BAD),
+    (
+        "never_says",
+        "Unused items can be sent back within 14 days.",
+        GOOD,
+        replace(GOOD, text="Unused items can be sent back within 14 days."),
+    ),
+    ("abstains", False, GOOD, BAD),
+    ("abstains", True, BAD, GOOD),
+    ("hands_over", True, HANDED, GOOD),
+    ("hands_over", False, GOOD, HANDED),
+    ("proposes", {"action": "refund_order", "arguments": {"order_id": "a-1001", "amount": 12.5}}, GOOD, BAD),
+    ("proposes", "refund_order", GOOD, REFUSED),
+    ("proposes", False, BAD, GOOD),
+    ("looks_up", "order_status", GOOD, BAD),
+    ("looks_up", False, BAD, GOOD),
+    ("refuses", "window_over", REFUSED, BAD),
+    ("refuses", True, REFUSED, GOOD),
+    ("language", "en", GOOD, BAD),
+    ("support", 0.7, GOOD, BAD),
+    ("seconds", 2, GOOD, BAD),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "good", "bad"), CASES)
+def test_an_expectation(name: str, value: Any, good: Reply, bad: Reply) -> None:
+    case = parse_case({"ask": "How long?", "expect": {name: value}})
+    (met,), (missed,) = (grades_of(case, Played((reply,))) for reply in (good, bad))
+    assert (met.grader, met.passed) == (name, True)
+    assert not missed.passed
+    assert missed.missing or missed.found or missed.wanted != missed.got
+    assert grade_from(missed.as_json()) == missed
+
+
+def test_every_expectation_has_a_test() -> None:
+    assert {name for name, *_ in CASES} | {"cost", "judge"} == set(GRADERS)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_said"),
+    [
+        ("You can return unused items within 60 days of delivery.", True),
+        ("Unused items may be returned for 60 days after delivery.", True),
+        ("You cannot return unused items within 60 days of delivery.", False),
+        ("You can return unused items within 14 days of delivery.", False),
+        ("You can return unused items.", False),
+        ("Our shop opens at nine.", False),
+        ("", False),
+    ],
+)
+def test_a_fact_is_said_with_its_figures_and_without_a_not(text: str, is_said: bool) -> None:
+    case = parse_case({"ask": "?", "expect": {"says": "Unused items can be returned within 60 days of delivery."}})
+    (grade,) = grades_of(case, Played((Reply("?", text),)))
+    assert grade.passed is is_said
+
+
+def test_cost_and_judge() -> None:
+    case = parse_case({"ask": "?", "expect": {"cost": 0.01, "judge": "Is polite."}})
+    cheap = Played((GOOD,), cost="0.009", judgement=Judgement(True, "It is."))
+    dear = Played((GOOD,), cost="0.02", judgement=Judgement(False, "It is rude."))
+    assert [grade.passed for grade in grades_of(case, cheap)] == [True, True]
+    assert [grade.passed for grade in grades_of(case, dear)] == [False, False]
+    no_json = replace(cheap, judgement=Judgement(None, "no_json"))
+    assert [grade.got for grade in grades_of(case, no_json)][1] == "no_json"
+    assert not grades_of(case, replace(cheap, judgement=None))[1].passed
+
+
+def test_a_step_is_graded_by_its_own_answer() -> None:
+    steps = [{"say": "Hi", "expect": {"proposes": False}}, {"say": "A-1001", "expect": {"proposes": "refund_order"}}]
+    case = parse_case({"steps": steps, "expect": {"abstains": False}})
+    whole = Played((replace(GOOD, calls=()), GOOD))
+    assert [(grade.step, grade.passed) for grade in grades_of(case, whole)] == [(1, True), (2, True), (0, True)]
+    handed = grades_of(case, Played((HANDED,)))
+    assert [(grade.grader, grade.step, grade.passed) for grade in handed][1] == ("answered", 2, False)
+
+
+def test_a_case_that_failed_passes_nothing() -> None:
+    case = parse_case({"ask": "?", "expect": {"abstains": False}})
+    (grade,) = grades_of(case, Played((), failure="model_unavailable"))
+    assert not grade.passed and grade.got == "model_unavailable"
+
+
+def test_what_happened_is_stored_and_read() -> None:
+    played = Played((GOOD, HANDED), cost="0.1", currency="EUR", tokens=7, judgement=Judgement(None, "no_json"))
+    assert played_from(played.as_json()) == played

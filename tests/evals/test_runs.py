@@ -1,0 +1,336 @@
+"""Runs of suites: through the command, the gate and the worker, with models that fail and workers that die."""
+
+import json
+from collections.abc import AsyncGenerator, Sequence
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils.timezone import now
+
+from actions.testing import FakeShop
+from kb.indexing.index import sync_articles
+from kb.models import Article
+from kb.services import Change, publish, save_draft
+from supportbot.accounts.models import Customer, Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.evals import gates, running, services, tasks
+from supportbot.evals.documents import parse_suite
+from supportbot.evals.errors import InvalidSuite, RunEnded
+from supportbot.evals.models import Result, Run, Suite
+from supportbot.evals.reading import read_suite
+from supportbot.evals.reports import Tried, report_from, report_of
+from supportbot.llm.errors import ProviderRefused, Reason
+from supportbot.llm.ports import ProviderEvent
+from supportbot.llm.testing import Says, ScriptedModel, answering
+from supportbot.llm.types import Finished, ModelRequest, TextDelta, Usage
+from supportbot.releases.errors import GateMissing
+from supportbot.releases.selectors import live_release
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SUITE = """
+suite: shop
+title: The shop
+cases:
+  - id: window
+    must: true
+    ask: How many days do I have to return unused items?
+    expect: {figures: 60 days, source: returns, support: 0.7}
+  - id: refund
+    ask: When is my refund paid?
+    expect: {figures: 5 days, source: returns, language: en}
+  - id: unknown
+    ask: Which moon of Jupiter is the largest?
+    expect: {abstains: true}
+"""
+
+
+class Killed(BaseException):
+    """Nothing catches it, as with a killed process."""
+
+
+def suite() -> Suite:
+    return services.save_suite(read_suite(SUITE.encode(), file="shop.yaml"))
+
+
+def play(**options: Any) -> Run:
+    run = services.start_run(suite(), **options)
+    running.play_run(run.pk)
+    return Run.objects.get(pk=run.pk)
+
+
+def command(*arguments: str) -> tuple[int, dict[str, Any]]:
+    """Run the command; return its exit code and what it printed."""
+    out, code = StringIO(), 0
+    try:
+        call_command("eval_run", *arguments, "--json", stdout=out)
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    return code, json.loads(out.getvalue())
+
+
+def change(article: Article, old: str, new: str) -> None:
+    revision = article.revisions.order_by("-number").first()
+    assert revision is not None
+    save_draft(article.pk, Change(title=article.title, body=revision.body.replace(old, new), locale="en"))
+    publish(article.pk)
+    sync_articles([article.pk])
+
+
+def test_the_command_reports_a_regression(workspace: Workspace, returns_article: Article, tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text(SUITE)
+    code, told = command(str(file))
+    assert (code, told["passed"], told["cases"], told["is_good"]) == (0, 3, 3, True)
+    change(returns_article, "5 working days", "9 working days")
+    code, told = command("shop", "--junit", str(tmp_path / "junit.xml"))
+    assert (code, told["regressions"], told["failed_must"]) == (1, ["refund"], [])
+    assert told["failures"] == {"refund": ["figures: missing “5 days”"]}
+    tests = ElementTree.parse(tmp_path / "junit.xml").getroot()
+    assert (tests.get("tests"), tests.get("failures")) == ("3", "1")
+    # Compared with that run it is no regression any more, but `must` counts always.
+    change(returns_article, "60 days", "14 days")
+    code, told = command("shop")
+    assert (code, told["regressions"], told["failed_must"]) == (1, ["window"], ["window"])
+    assert command("shop")[1]["regressions"] == []
+    with pytest.raises(CommandError, match="no file or suite"):
+        call_command("eval_run", "nothing")
+    with pytest.raises(CommandError, match="There is no release 7"):
+        call_command("eval_run", "shop", "--release", "7")
+
+
+def test_two_equal_runs_do_not_differ(workspace: Workspace, returns_article: Article) -> None:
+    first, second = play(repeat=2), play(repeat=2)
+    report = report_from(second.report or {})
+    assert second.baseline_id == first.pk and (second.total, second.done) == (6, 6)
+    assert (report.regressions, report.improved, report.is_worse, report.is_good) == ((), (), False, True)
+    assert report.pass_hat == (1.0, 1.0)
+    assert Result.objects.filter(run=second, is_deterministic=True).count() == 6
+
+
+def test_a_run_goes_on_after_its_worker_was_killed(
+    workspace: Workspace, returns_article: Article, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = play(repeat=2)
+    run = services.start_run(suite(), repeat=2)
+    stored = running._store
+
+    def die_after_three(run: Run, runner: str, result: Result) -> None:
+        if Result.objects.filter(run=run).count() >= 3:
+            raise Killed
+        stored(run, runner, result)
+
+    monkeypatch.setattr(running, "_store", die_after_three)
+    with pytest.raises(Killed):
+        running.play_run(run.pk)
+    monkeypatch.setattr(running, "_store", stored)
+    before = Result.objects.filter(run=run).count()
+    assert 3 <= before < 6
+    running.play_run(run.pk)  # the dead worker's lease still runs
+    assert Run.objects.get(pk=run.pk).done == before
+    assert running.due_runs() == []
+    Run.objects.filter(pk=run.pk).update(lease_until=now() - timedelta(seconds=1))
+    assert running.due_runs() == [(workspace.pk, run.pk)]
+    tasks.play(str(workspace.pk), str(run.pk))
+    resumed = Run.objects.get(pk=run.pk)
+    assert (resumed.state, resumed.done) == ("done", 6)
+    assert _without_times(resumed) == _without_times(whole)
+
+
+def _without_times(run: Run) -> dict[str, Any]:
+    timed = ("p50_ms", "p95_ms", "not_compared", "worse_p", "difference_interval")
+    return {name: value for name, value in (run.report or {}).items() if name not in timed}
+
+
+def test_a_run_waits_for_a_model_that_is_down(workspace: Workspace, returns_article: Article) -> None:
+    away = ScriptedModel(*[Says(fails=ProviderRefused(Reason.UNREACHABLE))] * 20)
+    with answering(away, with_builtin=True):
+        run = play()
+        away._steps.clear()
+    assert (run.state, run.problem, run.report) == ("paused", "model_unavailable", None)
+    assert command("--resume", str(run.pk))[1]["run"] == str(run.pk)
+    assert Run.objects.get(pk=run.pk).state == "done"
+    with pytest.raises(CommandError, match="ended already"):
+        call_command("eval_run", "--resume", str(run.pk))
+    with pytest.raises(CommandError, match="Give a suite, or --resume"):
+        call_command("eval_run")
+    with pytest.raises(RunEnded):
+        services.cancel_run(run.pk)
+
+
+def test_a_cancelled_run_stops(workspace: Workspace, returns_article: Article, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = services.start_run(suite(), repeat=20)
+    stored = running._store
+
+    def cancel_first(run: Run, runner: str, result: Result) -> None:
+        with workspace_scope(workspace.pk):
+            Run.objects.filter(pk=run.pk, state="running").update(state="cancelled", finished_at=now())
+        stored(run, runner, result)
+
+    monkeypatch.setattr(running, "_store", cancel_first)
+    running.play_run(run.pk)
+    cancelled = Run.objects.get(pk=run.pk)
+    assert (cancelled.state, cancelled.done, cancelled.report) == ("cancelled", 0, None)
+
+
+def test_the_gate_judges_a_release(workspace: Workspace, returns_article: Article) -> None:
+    suite()
+    release = live_release()
+    verdict = gates.judge(workspace, release, ["shop"])
+    assert verdict.passed and len(verdict.run_ids) == 1
+    change(returns_article, "60 days", "14 days")
+    change(returns_article, "5 working days", "9 working days")
+    verdict = gates.judge(workspace, release, ["shop"])
+    assert not verdict.passed
+    assert verdict.failed_must == ("shop: window",)
+    assert verdict.regressions == ("shop: window", "shop: refund")
+    with pytest.raises(GateMissing, match="deleted"):
+        gates.judge(workspace, release, ["shop", "deleted"])
+
+
+@pytest.mark.parametrize(("more", "is_noticed"), [(0, False), (5, False), (7, True), (12, True)])
+def test_a_model_that_obeys_less_is_noticed_although_every_case_passes(more: int, is_noticed: bool) -> None:
+    def tried(key: int, *signals: str) -> Tried:
+        return Tried(str(key), 1, 1, True, False, {"id": key}, signals=dict.fromkeys(signals, 1))
+
+    before = [tried(key) for key in range(12)]
+    after = [tried(key, *(["withheld"] if key < more else [])) for key in range(12)]
+    report = report_of(after, before)
+    assert report.passed == 12 and report.signals == (("withheld",) if is_noticed else ())
+    assert report.is_good is not is_noticed and report_from(report.as_json()) == report
+    assert report_of(before, after).is_good
+
+
+def test_a_forgotten_customer_leaves_no_result(workspace: Workspace, alice: Customer, returns_article: Article) -> None:
+    services.save_suite(
+        read_suite(SUITE.replace("id: window", "id: window\n    customer: cus_alice").encode(), file="s")
+    )
+    run = services.start_run(Suite.objects.get())
+    running.play_run(run.pk)
+    assert Result.objects.filter(customer_id=alice.pk).count() == 1
+    services.forget_customer(alice.pk)
+    assert sorted(Result.objects.values_list("key", flat=True)) == ["refund", "unknown"]
+    Run.objects.filter(pk=run.pk).update(finished_at=now() - services.KEPT_FOR - timedelta(days=1))
+    tasks.purge()
+    assert not Run.objects.exists()
+
+
+def test_an_unknown_customer_fails_only_their_case(workspace: Workspace, returns_article: Article) -> None:
+    services.save_suite(read_suite(SUITE.replace("id: window", "id: window\n    customer: 'a b'").encode(), file="s"))
+    run = services.start_run(Suite.objects.get())
+    running.play_run(run.pk)
+    report = report_from(Run.objects.get(pk=run.pk).report or {})
+    assert report.failed_must == ("window",) and report.passed == 2
+
+
+class Judging(ScriptedModel):
+    """Answers every question alike, and judges by script."""
+
+    def __init__(self, verdicts: Sequence[str]) -> None:
+        super().__init__()
+        self._verdicts = list(verdicts)
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
+        if request.purpose == "judge":
+            assert "Is polite." in request.messages[1].content
+        yield TextDelta(self._verdicts.pop(0) if request.purpose == "judge" else "Hello, how can I help you?")
+        yield Finished("stop", Usage(10, 5), self.name, self.model)
+
+
+def test_a_judge_says_whether_a_rubric_is_met(workspace: Workspace, returns_article: Article) -> None:
+    judged = {"ask": "Hello", "expect": {"judge": "Is polite."}}
+    cases = [{**judged, "id": f"c{number}"} for number in range(3)]
+    services.save_suite(parse_suite({"suite": "judged", "cases": cases}, file=""))
+    verdicts = ('{"good": true, "why": "It greets."}', '{"good": false, "why": "It is rude."}', "Well, it depends.")
+    with answering(Judging(verdicts)):
+        run = services.start_run(Suite.objects.get())
+        running.play_run(run.pk)
+    grades = sorted(row.grades[0].get("got", "") for row in Result.objects.filter(run=run))
+    assert grades == ["It greets.", "It is rude.", "no_json"]
+    assert Result.objects.filter(run=run, passed=True).count() == 1
+
+
+REFUND = {
+    "customer": "cus_alice",
+    "simulate": {
+        "by": "script",
+        "goal": "I want a refund",
+        "knows": {"order": "It is order A-1001"},
+        "insists": "Please!",
+    },
+    "expect": {"proposes": {"action": "refund_order", "arguments": {"order_id": "A-1001"}}},
+}
+
+
+def test_scripted_customers_tell_what_they_are_asked_for(
+    workspace: Workspace, alice: Customer, shop: FakeShop, returns_article: Article
+) -> None:
+    services.save_suite(parse_suite({"suite": "refunds", "cases": [{**REFUND, "id": "refund"}]}, file=""))
+    for _ in range(2):  # deterministic: a pass that becomes a fail would count
+        run = services.start_run(Suite.objects.get())
+        running.play_run(run.pk)
+        [result] = Result.objects.filter(run=run)
+        said = [reply["said"] for reply in result.played["replies"]]
+        assert said == ["I want a refund", "It is order A-1001"], result.played["replies"]
+        assert result.passed and result.is_deterministic
+    stubborn = {**REFUND, "simulate": {**REFUND["simulate"], "goal": "Hello", "knows": {"shoe size": "43"}}}
+    assert parse_suite({"suite": "s", "cases": [stubborn]}, file="").cases[0].simulate
+    for wrong, problem in (
+        ({"by": "me"}, "`by` must be model or script"),
+        ({"knows": "prose"}, "a script needs `knows` as names"),
+        ({"most_cost": 0}, "a number above 0"),
+        ({"patience": 21}, "from 1 to 20"),
+        ({"mood": "bad"}, "unknown key `mood`"),
+    ):
+        with pytest.raises(InvalidSuite, match=problem):
+            parse_suite({"suite": "s", "cases": [{**REFUND, "simulate": {**REFUND["simulate"], **wrong}}]}, file="")
+
+
+class PlayingBoth(ScriptedModel):
+    """Answers as the assistant, and plays the customer by script."""
+
+    def __init__(self, *said: str) -> None:
+        super().__init__()
+        self._said = list(said)
+        self.seen: list[ModelRequest] = []
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
+        if request.purpose == "judge":
+            self.seen.append(request)
+            if not self._said:
+                raise ProviderRefused(Reason.UNREACHABLE)
+            yield TextDelta(self._said.pop(0))
+        else:
+            yield TextDelta("Unused items can be returned within 60 days. [1]")
+        yield Finished("stop", Usage(90_000, 5), self.name, self.model)
+
+
+def test_a_model_plays_a_customer_within_bounds(workspace: Workspace, returns_article: Article) -> None:
+    customer = {"goal": "Learn how long returns take", "persona": "In a hurry", "knows": "Bought shoes", "patience": 4}
+    case = {"id": "c", "simulate": customer, "expect": {"figures": "60 days", "source": "returns"}}
+    services.save_suite(parse_suite({"suite": "played", "cases": [case]}, file=""))
+
+    def result_of(*said: str) -> Result:
+        with answering(PlayingBoth(*said)) as model:
+            run = services.start_run(Suite.objects.get())
+            running.play_run(run.pk)
+        told = "\n".join(message.content for message in model.seen[-1].messages)
+        assert "Learn how long" in told and "In a hurry" in told and "Bought shoes" in told
+        return Result.objects.get(run=run)
+
+    asks = '{"say": "How long can I return shoes?", "done": false}'
+    done = '{"say": "", "done": true}'
+    good = result_of(asks, done)
+    assert good.passed and not good.is_deterministic
+    assert [reply["said"] for reply in good.played["replies"]] == ["How long can I return shoes?"]
+    assert good.played["tokens"] > 0
+    assert result_of("I would rather not.").played["failure"] == "customer_no_json"
+    assert result_of(asks, asks, asks, asks).played["failure"] == "too_many_tokens"
+    with answering(PlayingBoth(asks)):  # the customer's model is away after one message
+        run = services.start_run(Suite.objects.get())
+        running.play_run(run.pk)
+    assert (Run.objects.get(pk=run.pk).state, Result.objects.filter(run=run).exists()) == ("paused", False)

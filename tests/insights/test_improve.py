@@ -1,0 +1,239 @@
+"""The workroom: what may need mending is found, grouped, mended, replayed, published or dismissed, and then gone."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils.timezone import now
+from selectolax.lexbor import LexborHTMLParser
+
+from kb.models import Article
+from kb.services import Change, create_article, publish, save_draft
+from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.chat.answers import Answer, CitedSpan, Withheld
+from supportbot.chat.models import Conversation, Message
+from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage
+from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation
+from supportbot.chat.turns import claim_turn, finish_turn
+from supportbot.handoff.tickets import services as handoff
+from supportbot.insights.clusters import clusters
+from supportbot.insights.contradictions import contradictions
+from supportbot.insights.findings import Kind, findings
+from supportbot.insights.models import Handled
+from supportbot.insights.recall import recalls
+from supportbot.llm.models import LLMBody, LLMCall
+from supportbot.llm.testing import Says, ScriptedModel, answering
+from supportbot.widget.services import rate
+from tests.console.conftest import logged_in, person
+from tests.pages import visible_text
+
+pytestmark = pytest.mark.django_db
+UNKNOWN = Answer("I could not find this.", (), by="builtin", is_abstention=True)
+
+
+@pytest.fixture(autouse=True)
+def fast_embedder(settings: Any) -> None:
+    settings.KB_EMBEDDER = "kb.testing.HashEmbedder"
+
+
+@pytest.fixture
+def editor(workspace: Workspace) -> Client:
+    return logged_in(person(workspace, "editor"))
+
+
+def ask(question: str, answer: Answer, *, trace: RetrievalTrace | None = None) -> Conversation:
+    """Store a conversation of one question and its answer."""
+    talk = start_conversation(Customer.objects.create(name="Alice").pk)
+    add_customer_message(talk.pk, text=question, client_id="c1")
+    claim = claim_turn("test", only=talk.pk)
+    assert claim is not None
+    finish_turn(claim, answer, trace)
+    return talk
+
+
+def answer_of(talk: Conversation) -> Message:
+    return Message.objects.filter(conversation=talk, source="assistant").latest("seq")
+
+
+def reply(talk: Conversation, agent: User, text: str) -> None:
+    ticket = handoff.request(talk.pk, reason="customer_asked", by="customer")
+    handoff.claim(ticket.pk, agent=agent)
+    add_agent_message(talk.pk, text=text, author=agent, client_id="a1")
+    handoff.resolve(ticket.pk, agent=agent)
+
+
+def article(title: str, body: str) -> Article:
+    made = create_article(Change(title=title, body=body), external_id=title)
+    publish(made.pk)
+    made.refresh_from_db()
+    return made
+
+
+def cited(source: Article, quote: str) -> Answer:
+    assert source.live_revision is not None
+    start = source.live_revision.body.index(quote)
+    span = CitedSpan(source.pk, source.external_id, source.title, "", source.live_revision.number, start, 9, quote)
+    return Answer(f"{quote} [1]", (span,), by="builtin")
+
+
+def listed(client: Client, kind: str) -> list[list[str]]:
+    page = LexborHTMLParser(client.get(f"/admin/improve/?kind={kind}").content.decode())
+    return [[visible_text(cell) for cell in row.css("td")[:2]] for row in page.css("tbody tr")]
+
+
+def workroom(client: Client, kind: Kind, **data: str) -> Any:
+    address = reverse("admin:improve-group", args=[kind, findings(kind)[0].subject])
+    return client.post(address, data, follow=True) if data else client.get(address)
+
+
+def test_each_kind_finds_its_conversations_and_courtesies_are_none(editor: Client, bob: User) -> None:
+    washing = article("Washing", "Wash it at 30 degrees by hand.")
+    known = cited(washing, "Wash it at 30 degrees by hand.")
+    ask("Do you ski?", UNKNOWN)
+    ask("Thank you", Answer("You are welcome.", (), by="model", courtesy="thanks"))
+    held = Answer("None.", (), by="model", is_abstention=True, withheld=(Withheld("figure", "It is 5 €.", 0.1),))
+    ask("What does it cost?", held)
+    bad = ask("How warm?", known)
+    rate(bad.pk, score=1, comment="Write to me: alice@example.com", message_id=answer_of(bad).pk, reason="wrong")
+    corrected = ask("Can I wash it at 60?", known)
+    reply(corrected, bob, "No, that would harm it: 30 degrees at most.")
+    called = ask("What is hand wash?", known)
+    handoff.request(called.pk, reason="customer_asked", by="customer")
+    assert listed(editor, "unanswered") == [["1", "Do you ski?"]]
+    assert listed(editor, "withheld") == [["1", "What does it cost?"]]
+    assert listed(editor, "rated_bad") == [["1", "How warm? not true: Write to me: [EMAIL]"]]
+    assert listed(editor, "corrected") == [["1", "Can I wash it at 60?"]]
+    assert listed(editor, "handed_over") == [["1", "What is hand wash?"]]
+    assert editor.get("/admin/improve/?kind=other").status_code == 400
+
+
+def test_questions_of_one_meaning_are_one_group(workspace: Workspace, settings: Any) -> None:
+    settings.KB_EMBEDDER = "packaged"
+    leaks = [f"My tent leaks, number {number}" for number in (7, 9)]
+    for text in ("Do you repair tents?", "Can I have my tent repaired?", *leaks, "Is there a student discount?"):
+        ask(text, UNKNOWN)
+    groups = [sorted(group.questions) for group in clusters(findings(Kind.UNANSWERED))]
+    assert ["Can I have my tent repaired?", "Do you repair tents?"] in groups
+    assert leaks in groups
+    assert ["Is there a student discount?"] in groups
+
+
+@pytest.mark.django_db(transaction=True)  # the model is asked in another thread
+def test_a_reply_of_an_agent_becomes_an_article_and_the_questions_are_done(editor: Client, bob: User) -> None:
+    talk = ask("Can I rent a tent?", UNKNOWN)
+    ask("can I rent a tent", UNKNOWN)
+    reply(talk, bob, "Yes, you can rent a tent in Freiburg, write to bob@example.com.")
+    form = LexborHTMLParser(workroom(editor, Kind.UNANSWERED).content.decode())
+    body = form.css_first("#body").text()
+    assert "you can rent a tent in Freiburg, write to [EMAIL]." in body
+    draft = {"article": "new", "title": "Renting a tent", "body": "You can rent a tent in Freiburg."}
+    replayed = workroom(editor, Kind.UNANSWERED, do="replay", **draft)
+    shown = LexborHTMLParser(replayed.content.decode())
+    assert not Article.objects.exists()
+    assert [tag.text(strip=True) for tag in shown.css(".form-main .sheet p .tag")] == ["Better", "Better"]
+    assert shown.css_first("#body").text().strip() == draft["body"]
+    published = workroom(editor, Kind.UNANSWERED, do="publish", **draft)
+    assert published.redirect_chain
+    made = Article.objects.get()
+    assert (made.title, made.is_live) == ("Renting a tent", True)
+    assert listed(editor, "unanswered") == []
+    assert set(Handled.objects.values_list("outcome", "article_id")) == {("published", made.pk)}
+
+
+def test_an_edit_goes_into_the_cited_article_and_not_over_a_colleagues(editor: Client) -> None:
+    washing = article("Washing", "Wash it by hand.")
+    bad = ask("How warm?", cited(washing, "Wash it by hand."))
+    rate(bad.pk, score=2, comment="", message_id=answer_of(bad).pk)
+    form = LexborHTMLParser(workroom(editor, Kind.RATED_BAD).content.decode())
+    assert form.css_first("#body").text().startswith("Wash it by hand.\n\n## How warm?")
+    save_draft(washing.pk, Change(body="Wash it by machine."))
+    text = {"article": str(washing.pk), "title": "Washing", "body": "Wash it at 30 degrees."}
+    late = workroom(editor, Kind.RATED_BAD, do="publish", based_on="1", **text)
+    assert "Revision 2 has been saved in the meantime" in late.content.decode()
+    assert "Wash it at 30 degrees." in late.content.decode()  # what was typed is kept
+    assert not Handled.objects.exists()
+    workroom(editor, Kind.RATED_BAD, do="publish", based_on="2", **text)
+    washing.refresh_from_db()
+    assert washing.live_revision is not None and washing.live_revision.body.strip() == "Wash it at 30 degrees."
+
+
+def test_a_dismissal_needs_a_reason_and_a_right(editor: Client, workspace: Workspace) -> None:
+    ask("Who won the cup?", UNKNOWN)
+    assert "Say in a few words" in workroom(editor, Kind.UNANSWERED, do="dismiss", reason=" ").content.decode()
+    agent = logged_in(person(workspace, "agent"))
+    assert workroom(agent, Kind.UNANSWERED, do="dismiss", reason="No").status_code == 403
+    assert not Handled.objects.exists()
+    workroom(editor, Kind.UNANSWERED, do="dismiss", reason="Not about us")
+    assert Handled.objects.values_list("outcome", "reason").get() == ("dismissed", "Not about us")
+    assert listed(editor, "unanswered") == []
+
+
+@pytest.mark.django_db(transaction=True)  # the model is asked in another thread
+def test_a_connected_model_rewrites_the_replies(editor: Client, bob: User) -> None:
+    reply(ask("Can I rent a tent?", UNKNOWN), bob, "Hi Alice, yes, for 25 euros a weekend.")
+    without = workroom(editor, Kind.UNANSWERED, do="rewrite")
+    assert "No model is connected" in without.content.decode()
+    with answering(ScriptedModel(Says("A tent costs 25 euros a weekend."))):
+        page = LexborHTMLParser(workroom(editor, Kind.UNANSWERED, do="rewrite").content.decode())
+    assert page.css_first("#body").text().strip() == "A tent costs 25 euros a weekend."
+
+
+def test_two_articles_that_disagree_are_shown_until_dismissed(editor: Client) -> None:
+    article("Returns", "You can send unused items back within 60 days of delivery.")
+    article("Gifts", "Unused items can be sent back within 14 days of delivery.")
+    article("Boots", "Worn boots can be exchanged once within 30 days.")
+    [pair] = contradictions()
+    assert {pair.one.title, pair.other.title} == {"Returns", "Gifts"}
+    page = editor.get("/admin/improve/?kind=contradicting").content.decode()
+    assert "within 14 days" in page and "Worn boots" not in page
+    editor.post("/admin/improve/?kind=contradicting", {"subject": str(pair.subject), "reason": "Gifts differ"})
+    assert contradictions() == []
+
+
+def test_who_was_told_a_figure_that_has_changed_is_named(editor: Client, workspace: Workspace) -> None:
+    returns = article("Returns", "You can send items back within 14 days. We are in Freiburg.")
+    told = ask("How long?", cited(returns, "You can send items back within 14 days."))
+    ask("Where are you?", cited(returns, "We are in Freiburg."))
+    save_draft(returns.pk, Change(body="You can send items back within 60 days. We are in Kiel."))
+    publish(returns.pk)
+    [recall] = recalls()
+    assert [(one.conversation, one.figures, one.now_says) for one in recall.told] == [
+        (told.pk, ("14 days",), "You can send items back within 60 days.")
+    ]
+    supervisor = logged_in(person(workspace, "supervisor"))
+    assert str(told.pk) in supervisor.get("/admin/improve/?kind=recall").content.decode()
+    assert str(told.pk) not in editor.get("/admin/improve/?kind=recall").content.decode()  # reads no chats
+
+
+def test_one_page_tells_a_turn(workspace: Workspace, editor: Client) -> None:
+    washing = article("Washing", "Wash it by hand.")
+    passage = TracedPassage(str(washing.pk), "Washing", "", 1, 3.25, 0.91)
+    trace = RetrievalTrace("How warm?", (passage,), (Withheld("figure", "It is 5 €.", 0.1),), True)
+    answer = answer_of(ask("How warm?", cited(washing, "Wash it by hand."), trace=trace))
+    turn = answer.conversation.turns.get()
+    call = LLMCall.objects.create(
+        turn_id=turn.pk, conversation_id=answer.conversation_id, purpose="answer", provider="openai", model="m-1",
+        input_tokens=812, output_tokens=33, cost="0.0021", currency="EUR", duration_ms=900, outcome="done",
+        time_to_first_token_ms=300,
+    )  # fmt: skip
+    LLMBody.objects.create(call=call, request="Answer [e-mail]", response="By hand", expires_at=now() + timedelta(1))
+    page = logged_in(person(workspace, "supervisor")).get(reverse("admin:trace", args=[answer.pk]))
+    told = visible_text(LexborHTMLParser(page.content.decode()))
+    for part in (
+        "How warm?",
+        "Washing",
+        "3.25",
+        "0.91",
+        "It is 5 €.",
+        "812",
+        "Answer [e-mail]",
+        "0.0021 EUR",
+        "First word",
+    ):
+        assert part in told, part
+    assert editor.get(reverse("admin:trace", args=[answer.pk])).status_code == 403
+    agent = logged_in(person(workspace, "agent")).get(reverse("admin:trace", args=[answer.pk]))
+    assert "0.0021" not in agent.content.decode()
+    assert "Answer [e-mail]" not in agent.content.decode()  # as on the call's own page

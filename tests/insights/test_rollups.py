@@ -1,0 +1,145 @@
+"""Sums by day: stored ones add up to what the conversations say, and are computed again when they change."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.utils.timezone import localtime, now
+
+from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.chat.models import Conversation, Message
+from supportbot.chat.services import start_conversation
+from supportbot.console.quality import quality, span_of
+from supportbot.handoff.models import Ticket
+from supportbot.insights import rollups
+from supportbot.insights.days import added, figures_from
+from supportbot.insights.models import DailySums
+from supportbot.insights.outcomes import Ending
+from supportbot.insights.rollups import GROUPINGS, by_value, sums_by_day, whole_days
+from supportbot.insights.tasks import roll_up, roll_up_today
+from supportbot.llm.models import LLMCall
+from supportbot.widget.models import Rating
+
+pytestmark = pytest.mark.django_db
+
+
+def noon(days_ago: int) -> datetime:
+    return localtime().replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=days_ago)
+
+
+def talk(days_ago: int, *sources: str, customer: Customer | None = None, text: str = "Where is it?") -> Conversation:
+    began = noon(days_ago)
+    made = start_conversation((customer or Customer.objects.create()).pk)
+    for seq, source in enumerate(sources, start=10):
+        at = began + timedelta(seconds=7.3 * (seq - 10))
+        Message.objects.create(conversation=made, seq=seq, source=source, text=text, created_at=at)
+    Conversation.objects.filter(pk=made.pk).update(created_at=began, last_event_at=began)
+    return made
+
+
+@pytest.fixture
+def talks(workspace: Workspace, bob: User) -> list[Conversation]:
+    """Some of each ending, over three weeks."""
+    returning = Customer.objects.create()
+    made = [talk(day, "customer", "assistant") for day in (1, 1, 3, 15, 18)]
+    made += [talk(2, "customer"), talk(16, "customer", "assistant", text="Wo ist mein Paket geblieben, bitte?")]
+    made += [talk(5, "customer", "assistant", customer=returning), talk(4, "customer", "assistant", customer=returning)]
+    helped = talk(2, "customer")
+    Message.objects.create(
+        conversation=helped, seq=20, source="agent", text="Here.", author=bob, author_name="Bob", created_at=noon(1)
+    )
+    Ticket.objects.create(
+        conversation=helped, reason="no_answer", requested_by="assistant", state="resolved", ended_at=noon(1)
+    )
+    Rating.objects.create(conversation=made[0], score=5)
+    Rating.objects.create(conversation=helped, score=2)
+    LLMCall.objects.create(
+        conversation_id=made[0].pk, purpose="answer", provider="p", model="m", cost="0.5", currency="EUR", duration_ms=1
+    )
+    return [*made, helped]
+
+
+@pytest.fixture
+def busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every workspace counts as busy."""
+    monkeypatch.setattr(rollups, "LIVE_UP_TO", 0)
+
+
+@pytest.mark.parametrize("by", GROUPINGS)
+def test_stored_sums_are_those_of_the_conversations(
+    talks: list[Conversation], by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = span_of(28).days
+    live = by_value(sums_by_day(days, by))
+    monkeypatch.setattr(rollups, "LIVE_UP_TO", 0)
+    roll_up()
+    stored = by_value(sums_by_day(days, by))
+    assert {name: figures_from(sums) for name, sums in stored.items()} == {
+        name: figures_from(sums) for name, sums in live.items()
+    }
+    assert added(stored.values()).total == len(talks)
+
+
+def test_the_overview_reads_stored_days(talks: list[Conversation], busy: None) -> None:
+    roll_up()
+    Message.objects.all().delete()  # what is stored needs none
+    shown = quality(28, sees_cost=True)
+    assert shown["figures"][0].value == str(len(talks))
+    assert sum(sum(counts) for _, counts in shown["ends"]["table"]) == len(talks)
+
+
+def test_only_what_has_changed_is_computed_again(talks: list[Conversation], busy: None) -> None:
+    roll_up()
+    assert rollups.roll_up_all() == 0
+    DailySums.objects.update(computed_at=now() - timedelta(hours=21))
+    old = talks[3]  # of 15 days ago, when nobody can come back any more
+    Message.objects.create(conversation=old, seq=90, source="agent", text="At last.", author_name="Bob")
+    Conversation.objects.filter(pk=old.pk).update(last_event_at=now())
+    assert 8 <= rollups.roll_up_all() <= 10  # the last week's, and the one with a new event
+    days = whole_days(sums_by_day(span_of(28).days))
+    assert days[noon(15).date()].endings == {Ending.PERSON: 1}
+
+
+def test_today_is_at_most_minutes_behind(workspace: Workspace, busy: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    today = span_of(7).days[-1]
+
+    def seen() -> int:
+        return whole_days(sums_by_day(span_of(7).days))[today].total
+
+    def ask() -> None:
+        made = talk(0, "customer")
+        Conversation.objects.filter(pk=made.pk).update(created_at=now(), last_event_at=now())
+
+    ask()
+    assert seen() == 1
+    ask()
+    assert seen() == 1
+    DailySums.objects.update(computed_at=now() - timedelta(minutes=4))
+    assert seen() == 1  # nobody waits for the sums: a worker makes them
+    roll_up_today()
+    assert seen() == 2
+    ask()
+    roll_up_today()
+    assert seen() == 2  # a moment ago
+    DailySums.objects.update(computed_at=now() - timedelta(minutes=16))
+    assert seen() == 3  # no worker runs
+    Conversation.objects.update(last_event_at=now() - timedelta(hours=1))
+    DailySums.objects.update(computed_at=now() - timedelta(minutes=4))
+    assert rollups.roll_up_todays() == 0  # nothing has happened
+
+
+def test_a_page_sums_few_days_itself(talks: list[Conversation], busy: None) -> None:
+    quality(90, sees_cost=False)
+    assert DailySums.objects.filter(by="").count() == rollups.SUMMED_AT_ONCE
+
+
+def test_a_small_workspace_stores_nothing(talks: list[Conversation]) -> None:
+    roll_up()
+    quality(28, sees_cost=False)
+    assert not DailySums.objects.exists()
+
+
+def test_days_of_another_time_zone_are_not_read(talks: list[Conversation], busy: None, settings: Any) -> None:
+    DailySums.objects.create(day=noon(3).date(), timezone="Asia/Tokyo", total=99, sums={})
+    roll_up()
+    assert whole_days(sums_by_day(span_of(7).days))[noon(3).date()].total == 1

@@ -1,0 +1,43 @@
+"""Misspelt variables, and what must not be taken for one."""
+
+import pytest
+
+from supportbot.installation.variables import unknown_name
+
+KNOWN = {"DATABASE_URL", "REDIS_URL", "METRICS_TOKEN", "OPENAI_API_KEY", "HOST", "DATA_DIR", "SUPPORTBOT_LOG_LEVEL"}
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("DATABSE_URL", "DATABASE_URL"),
+        ("DATABAES_URL", "DATABASE_URL"),
+        ("DATABASEURL", "DATABASE_URL"),
+        ("DATABASE_URLS", "DATABASE_URL"),
+        ("DATABASE_URI", "DATABASE_URL"),
+        ("METRIC_TOKEN", "METRICS_TOKEN"),
+        ("OPENAI_APIKEY", "OPENAI_API_KEY"),
+    ],
+)
+def test_a_letter_away_from_a_setting(name: str, meant: str) -> None:
+    assert f"Did you mean {meant}?" in str(unknown_name({name: "x"}, KNOWN))
+    assert unknown_name({name: "x", meant: "y"}, KNOWN) is None, "somebody else's, beside ours"
+    assert unknown_name({name: ""}, KNOWN) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["HOME", "HOSTS", "POST", "XDG_DATA_DIRS", "DATABASE_URL_READER", "PATH", "OPENAI_API_BASE", "DATABASE_URL"]
+)
+def test_names_of_others(name: str) -> None:
+    assert unknown_name({name: "x"}, KNOWN) is None
+
+
+def test_our_prefix_is_ours_alone_but_for_links_of_kubernetes() -> None:
+    links = {
+        "SUPPORTBOT_SERVICE_HOST": "10.0.0.1",
+        "SUPPORTBOT_PORT": "tcp://10.0.0.1:80",
+        "SUPPORTBOT_PORT_80_TCP": "x",
+    }
+    links |= {"SUPPORTBOT_WEB_SERVICE_PORT_HTTP": "80", "SUPPORTBOT_PORT_80_TCP_ADDR": "10.0.0.1"}
+    assert unknown_name(links, KNOWN) is None
+    assert "The known ones are: SUPPORTBOT_LOG_LEVEL" in str(unknown_name({"SUPPORTBOT_PORT": "80"}, KNOWN))

@@ -1,0 +1,68 @@
+"""Questions in a language in which there are no pages."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from kb.access import Viewer
+from kb.embedders.packaged import RECIPE
+from kb.indexing.index import sync_articles
+from kb.search import foreign, search
+from kb.search.confidence import Evidence, abroad_calibration
+from kb.testing import HashEmbedder, hashed_vector
+from supportbot.accounts.models import Workspace
+from tests.kb.test_search import names, write
+
+COMMON = "combien de temps pour"  # words of every question, and of one page that answers none of them
+
+
+@pytest.fixture
+def centre(monkeypatch: pytest.MonkeyPatch) -> Sequence[float]:
+    """The mean question of the test's embedder."""
+    mean = tuple(hashed_vector(COMMON, HashEmbedder.recipe.dimensions))
+    monkeypatch.setattr(foreign, "_centre", {HashEmbedder.recipe.name: mean}.get)
+    return mean
+
+
+@pytest.mark.django_db
+def test_a_page_near_to_all_questions_is_not_the_answer_to_a_foreign_one(
+    workspace: Workspace, centre: Sequence[float]
+) -> None:
+    pages = {"newsletter": f"{COMMON} newsletter", "returns": "renvoyer article returns refund parcel label"}
+    sync_articles([write(name, body, locale="en").pk for name, body in pages.items()])
+    asked = f"{COMMON} renvoyer article"
+    abroad = search(asked, viewer=Viewer(locale="fr"), mode="vector")
+    assert names(abroad) == ["returns", "newsletter"]
+    known = search(asked, viewer=Viewer(locale="en"), mode="vector")
+    assert names(known) == ["newsletter", "returns"]  # within a language, the vector is searched as it is
+    # The confidence is fitted on cosines to the question as it was asked.
+    cosines = [{found.external_id: found.similarity for found in result.passages} for result in (abroad, known)]
+    assert cosines[0] == pytest.approx(cosines[1], abs=1e-3)
+
+
+def test_a_model_without_a_known_centre_is_left_alone() -> None:
+    assert foreign.without_common_part([0.6, 0.8], "another") == [0.6, 0.8]
+
+
+def test_the_packaged_model_has_a_centre_of_its_size() -> None:
+    moved = foreign.without_common_part([1.0] + [0.0] * (RECIPE.dimensions - 1), RECIPE.name)
+    assert len(moved) == RECIPE.dimensions
+    assert moved[1:] != [0.0] * (RECIPE.dimensions - 1)
+
+
+def test_abroad_a_question_needs_a_near_page_that_stands_out() -> None:
+    calibration = abroad_calibration(RECIPE.name)
+    assert calibration is not None
+    assert calibration.answers(Evidence(centred=0.53, centred_lead=0.06))
+    assert not calibration.answers(Evidence(centred=0.53, centred_lead=0.01))
+    assert not calibration.answers(Evidence(centred=0.42, centred_lead=0.06))
+    assert abroad_calibration("another") is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "locales", "is_foreign"),
+    [("fr-CH", ["en", "de"], True), ("de-AT", ["en", "de"], False), ("fr", ["en", ""], False), ("fr", [], False),
+     (None, ["en"], False), ("", ["en"], False)],
+)  # fmt: skip
+def test_when_a_question_is_foreign(asked: str | None, locales: list[str], is_foreign: bool) -> None:
+    assert foreign.is_foreign(asked, locales) is is_foreign

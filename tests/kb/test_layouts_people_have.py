@@ -1,0 +1,202 @@
+"""Layouts of real PDF and Word files: sentences and cells that were planted are found whole, on their page."""
+
+from pathlib import Path
+
+import pytest
+
+from kb.importing.confined.pdf_direction import logical
+from kb.models import Article, Chunk
+from supportbot.accounts.models import Workspace
+from supportbot.language.plaintext import plain
+from tests.kb.import_command import failures, run
+from tests.kb.made_files import Text, docx, p, paragraph, pdf
+
+pytestmark = pytest.mark.django_db
+
+LEFT = [
+    "Cleaning agents that contain chlorine dam-",
+    "age the coating over time. The seal of the",
+    "Umber pump becomes brittle below 10 degrees.",
+    "The surface should be level, dry and free of",
+    "dust before the pump is set up and connect-",
+    "ed. A collected Umber pump is",
+]
+RIGHT = [
+    "repaired within 26 working days in Leith.",
+    "Open the valve slowly so that the pressure",
+    "can settle. Noise from the bearing shows that",
+    "it should be greased by a professional. Tight-",
+    "en its bolts to 39 newton metres after a week.",
+    "Water in the hose may freeze in winter.",
+]
+GROUPED = [
+    [(240, "Europe"), (400, "America")],
+    [(60, "Weight"), (200, "Standard"), (280, "Express"), (360, "Standard"), (440, "Express")],
+    [(60, "up to 1 kg"), (200, "4.11 EUR"), (280, "14.22 EUR"), (360, "9.33 EUR"), (440, "29.44 EUR")],
+    [(60, "up to 5 kg"), (200, "7.55 EUR"), (280, "19.66 EUR"), (360, "15.77 EUR"), (440, "44.88 EUR")],
+]
+PRICES = [
+    ["Article", "Colour", "Price"],
+    ["Peg 7", "red", "1.20"],
+    ["Peg 8", "blue", "1.30"],
+    ["Peg 9", "grey", "4.10"],
+]
+
+
+def body_of(content: bytes, folder: Path, name: str = "file.pdf") -> str:
+    (folder / name).write_bytes(content)
+    assert failures(run(folder / name)) == {}
+    revision = Article.objects.get(external_id=name).live_revision
+    assert revision is not None
+    return revision.body
+
+
+def grid(rows: list[list[str]], top: float) -> list[Text]:
+    return [Text(60 + 140 * x, top - 18 * y, cell) for y, row in enumerate(rows) for x, cell in enumerate(row)]
+
+
+def test_columns_need_not_stand_on_the_same_lines(workspace: Workspace, tmp_path: Path) -> None:
+    body = body_of(pdf([*paragraph(50, 700, LEFT, 10), *paragraph(320, 706, RIGHT, 10)]), tmp_path)
+    assert "chlorine damage the coating over time. The seal of the Umber pump becomes brittle below 10 degrees." in body
+    assert "A collected Umber pump is repaired within 26 working days in Leith." in body
+    assert "Tighten its bolts to 39 newton metres after a week." in body
+
+
+def test_passages_are_of_one_page(workspace: Workspace, tmp_path: Path) -> None:
+    facts = ["Parts are kept for 19 years.", "Error E71 means a blocked inlet.", "Repairs take 24 days."]
+    body_of(pdf(*[[Text(60, 500, fact, 18)] for fact in facts]), tmp_path)
+    assert list(Chunk.objects.order_by("position").values_list("page", flat=True)) == [1, 2, 3]
+
+
+def test_what_changes_in_a_running_title_is_left_out_too(workspace: Workspace, tmp_path: Path) -> None:
+    pages = [
+        [
+            Text(60, 815, "Service handbook", 8),
+            Text(450, 815, chapter, 8),
+            *paragraph(60, 740, start),
+            *paragraph(60, 80, [f"1 See {chapter.lower()}."], 7),
+            Text(290, 20, f"Page {number} of 3", 8),
+        ]
+        for number, (chapter, start) in enumerate(zip(("Safety", "Care", "Storage"), STARTS, strict=True), start=1)
+    ]
+    body = body_of(pdf(*pages), tmp_path)
+    assert "handbook" not in body and "Page" not in body and "Care\n" not in body
+    assert "The warranty covers sixty months from the date on the receipt." in body
+
+
+STARTS = (
+    ["Keep this. The warranty covers sixty months from"],
+    ["the date on the receipt. Step 1 is described below."],
+    ["Store it in a dry place where nothing freezes."],
+)
+
+
+def test_names_over_several_columns_belong_to_each(workspace: Workspace, tmp_path: Path) -> None:
+    cells = [Text(x, 700 - 18 * y, text) for y, row in enumerate(GROUPED) for x, text in row]
+    body = body_of(pdf(cells), tmp_path)
+    assert "| Weight | Europe Standard | Europe Express | America Standard | America Express |" in body
+    assert "| up to 5 kg | 7.55 EUR | 19.66 EUR | 15.77 EUR | 44.88 EUR |" in body
+
+
+def test_a_table_that_goes_on_has_the_names_of_its_columns_again(workspace: Workspace, tmp_path: Path) -> None:
+    body = body_of(pdf(grid(PRICES[:2], 300), grid(PRICES[2:], 700)), tmp_path)
+    assert "| Article | Colour | Price |\n|---|---|---|\n| Peg 8 | blue | 1.30 |\n| Peg 9 | grey | 4.10 |" in body
+
+
+SPANS = """<main><h1>Rates</h1><table>
+<tr><th colspan=3>Rates of parcels</th></tr>
+<tr><th rowspan=2>Country</th><th colspan=2>Weight</th></tr><tr><th>1 kg</th><th>5 kg</th></tr>
+<tr><td rowspan=2>Finland</td><td>4.10</td><td>9.80</td></tr><tr><td>5.20</td><td>11.30</td></tr></table>
+<table><tr><td>Menu</td><td><table><tr><th>Size</th><th>Price</th></tr><tr><td>L</td><td>19.90</td></tr></table>
+</td></tr></table></main>"""
+
+
+def test_cells_of_a_page_that_go_over_others_are_in_each_of_them(workspace: Workspace, tmp_path: Path) -> None:
+    body = body_of(SPANS.encode(), tmp_path, "rates.html")
+    assert (
+        "Rates of parcels\n\n| Country | Weight 1 kg | Weight 5 kg |\n|---|---|---|\n| Finland | 4.10 | 9.80 |\n"
+        "| Finland | 5.20 | 11.30 |\n"
+    ) in body
+    assert "Menu\n\n| Size | Price |\n|---|---|\n| L | 19.90 |\n" in body
+
+
+def test_merged_cells_of_a_word_file_are_titles(workspace: Workspace, tmp_path: Path) -> None:
+    title = '<w:tr><w:tc><w:tcPr><w:gridSpan w:val="2"/></w:tcPr>' + p("Sizes") + "</w:tc></w:tr>"
+    rows = "".join(
+        f"<w:tr>{''.join(f'<w:tc>{p(cell)}</w:tc>' for cell in row)}</w:tr>" for row in (("Size", "Price"), ("L", "9"))
+    )
+    bold = "<w:p><w:r><w:rPr><w:b/></w:rPr><w:t>{}</w:t></w:r></w:p>"
+    lines = [p("Boots."), bold.format("Care"), p("Dry them."), bold.format("Never on a stove!")]
+    body = body_of(docx(*lines, f"<w:tbl>{title}{rows}</w:tbl>"), tmp_path, "boots.docx")
+    assert plain(body).startswith("Boots.")
+    assert "\n### Care\n" in body
+    assert "\n**Never on a stove!**\n" in body
+    assert "Sizes\n\n| Size | Price |\n|---|---|\n| L | 9 |" in body
+
+
+PAGE = """<main><h1>Setup</h1><ol start="3"><li>Open it.</li>
+<li>Press <img src="https://a.example/k.png" alt="the red key"> once.</li>
+<li value="9">Wait.</li><li>Close it. <img src="x.png"></li></ol>
+<p>Type &lt;kbd&gt;Enter.</p></main>"""
+
+
+def test_a_page_keeps_its_numbers_and_what_its_pictures_say(workspace: Workspace, tmp_path: Path) -> None:
+    body = body_of(PAGE.encode(), tmp_path, "setup.html")
+    assert "3. Open it.\n4. Press ![the red key](https://a.example/k.png) once.\n9. Wait.\n10. Close it.\n" in body
+    assert "Press the red key once." in plain(body)
+    assert "Type <kbd>Enter." in plain(body)
+
+
+def test_names_and_figures_in_a_line_from_right_to_left_keep_their_order() -> None:
+    said = [
+        "הדגם Umber 300 עולה 1,249.90 עד 12/03/2026 בלבד.",
+        "הנחה של 15% (עד 3 פריטים).",
+        "שלחו דואר אל help@example.com או",
+    ]
+    seen = [
+        ".דבלב 12/03/2026 דע 1,249.90 הלוע Umber 300 םגדה",
+        ".(םיטירפ 3 דע) 15% לש החנה",
+        "וא help@example.com לא ראוד וחלש",
+    ]
+    assert [logical(line) for line in seen] == said
+    assert logical("The Umber pump 300 (שלום)") == "The Umber pump 300 (שלום)"
+
+
+def test_text_drawn_twice_is_read_once_and_hyphens_of_compounds_stay(workspace: Workspace, tmp_path: Path) -> None:
+    lines = ["A self-cleaning filter is quiet. The self-", "cleaning Umber runs 41 minutes with the Code-", "Word."]
+    twice = [text for x in (60, 60.3) for text in paragraph(x, 700, lines)]
+    body = body_of(pdf(twice), tmp_path)
+    assert body.endswith(
+        "\n\nA self-cleaning filter is quiet. The self-cleaning Umber runs 41 minutes with the Code-Word.\n"
+    )
+
+
+WRAPPED = [
+    (["F11", "The door is open. Please", "Close the door until it clicks."],
+     ["", "have the number at hand.", "Changes to these terms are"], ["", "", "announced in writing."]),
+    (["F27", "The tank is empty. Changes", "Fill in 818 ml of water. Noise"],
+     ["", "to these terms are written.", "from the bearing is normal."], ["", "and signed.", ""]),
+    (["F34", "The fan is blocked. Parts", "Remove the dust with a brush."],
+     ["", "from other makers are not", "Read this section before you"], ["", "tested.", "begin and keep it."]),
+]  # fmt: skip
+
+
+def test_cells_of_several_lines_are_no_columns_of_prose(workspace: Workspace, tmp_path: Path) -> None:
+    texts, y = [Text(60, 700, "Code"), Text(110, 700, "Meaning"), Text(300, 700, "What to do")], 676.0
+    for row in WRAPPED:
+        for line in row:
+            texts += [Text(x, y, cell) for x, cell in zip((60, 110, 300), line, strict=True) if cell]
+            y -= 14
+        y -= 9
+    body = body_of(pdf(texts), tmp_path)
+    assert "| Code | Meaning | What to do |" in body
+    assert "| F34 | The fan is blocked. Parts from other makers are not tested. | Remove the dust with a brush." in body
+
+
+def test_the_name_of_a_group_of_rows_parts_no_table(workspace: Workspace, tmp_path: Path) -> None:
+    rows = [["Country", "Standard", "Express"], ["Inside the European Union"], ["Austria", "6.96", "36.87"]]
+    rows += [["Belgium", "5.46", "35.55"], ["Elsewhere on the continent"], ["Norway", "6.39", "32.67"]]
+    texts = [Text(60 + 65 * x, 700 - 17 * y, cell) for y, row in enumerate(rows) for x, cell in enumerate(row)]
+    body = body_of(pdf(texts), tmp_path)
+    assert "| Country | Standard | Express |\n|---|---|---|\n| Inside the European Union |  |  |\n| Austria |" in body
+    assert "| Elsewhere on the continent |  |  |\n| Norway | 6.39 | 32.67 |" in body

@@ -1,0 +1,101 @@
+"""Vectors of articles are made by threads that give way; questions share theirs, and crowd out nothing."""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kb.embedders import packaged
+from kb.embedders.packaged import PackagedEmbedder
+
+
+class Engine:
+    """A model that notes what it is asked, and how many threads ask at once."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.at_once = self.most_at_once = 0
+        self.fails = False
+        self._lock = threading.Lock()
+
+    def query(self, text: str) -> Any:
+        with self._lock:
+            self.asked.append(text)
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        time.sleep(0.01)  # as the engine, which lets other threads run
+        with self._lock:
+            self.at_once -= 1
+        if self.fails:
+            raise RuntimeError("out of memory")
+        return np.full(3, len(text), dtype=np.float32)
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    engine = Engine()
+    monkeypatch.setattr(PackagedEmbedder, "_model", engine)
+    packaged._question.cache_clear()
+    yield engine
+    packaged._question.cache_clear()
+
+
+def test_the_same_question_is_computed_once_however_many_ask_it(engine: Engine) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        vectors = list(threads.map(PackagedEmbedder().query, ["How long?"] * 8))
+    assert engine.asked == ["How long?"]
+    assert vectors == [[9.0, 9.0, 9.0]] * 8
+
+
+def test_a_few_questions_are_computed_at_once(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packaged, "_slots", threading.BoundedSemaphore(2))
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(PackagedEmbedder().query, [f"Question {number}?" for number in range(12)]))
+    assert len(engine.asked) == 12
+    assert engine.most_at_once <= 2
+
+
+def test_a_failure_is_not_kept(engine: Engine) -> None:
+    engine.fails = True
+    with pytest.raises(RuntimeError):
+        PackagedEmbedder().query("How long?")
+    engine.fails = False
+    assert PackagedEmbedder().query("How long?") == [9.0, 9.0, 9.0]
+
+
+TEXTS = [f"Part {number} of the pump." for number in range(6)]
+
+
+class Model:
+    """Returns the number in a text once two threads are there, with the priority of its thread."""
+
+    def __init__(self) -> None:
+        self.together = threading.Barrier(2, timeout=60)
+
+    def passage(self, text: str) -> Any:
+        self.together.wait()
+        return Floats([float(text.split()[1]), float(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))])
+
+
+class Floats(list[float]):
+    def tolist(self) -> list[float]:
+        return self
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a priority belongs to the whole process")
+def test_articles_are_embedded_by_several_threads_in_order(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    settings.KB_EMBEDDING_THREADS = 2
+    monkeypatch.setattr(PackagedEmbedder, "_model", Model())
+    packaged._threads.cache_clear()
+    try:
+        vectors = PackagedEmbedder().passages(TEXTS)
+    finally:
+        packaged._threads().shutdown()
+        packaged._threads.cache_clear()
+    assert vectors == [[float(number), float(packaged.LOWEST_PRIORITY)] for number in range(6)]

@@ -1,0 +1,218 @@
+"""Web sites as sources: read, changed, lost, full of traps, and read again."""
+
+from collections.abc import Iterator
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+from django.core.management import CommandError
+
+from actions.models import AuditEntry
+from kb.models import Article, Revision, Source, SourceItem
+from kb.sources.services import Wish, change_source
+from kb.testing import HashEmbedder
+from supportbot.accounts.models import Workspace
+from tests.kb.local_site import LocalSite, Reply, local_site, themed
+from tests.kb.source_commands import add, again, command, counts, live, reasons
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def site(settings: Any, workspace: Workspace) -> Iterator[LocalSite]:
+    settings.PRIVATE_NETWORKS = (ip_network("127.0.0.0/8"),)
+    with local_site() as found:
+        yield found
+
+
+@pytest.fixture
+def help_site(site: LocalSite) -> LocalSite:
+    """Four articles behind a home page that only lists them."""
+    names = {"wool": "Washing wool", "felt": "Felting", "dye": "Dyeing yarn", "knit": "Knitting socks"}
+    links = "".join(f'<a href="/help/{name}?utm_source=home">{title}</a> ' for name, title in names.items())
+    site.pages["/help/"] = themed("Fern help", "<p>Choose a topic.</p>", links=links)
+    for name, title in names.items():
+        text = f"<p>All about {title.lower()} by hand, in water of {len(title)} degrees.</p>"
+        site.pages[f"/help/{name}"] = themed(title, text, links='<a href="/help/">All topics</a>')
+    return site
+
+
+def test_a_site_is_read_without_its_frame(help_site: LocalSite, embedder: HashEmbedder) -> None:
+    told = add(f"{help_site.url}/help/")
+    assert (counts(told), reasons(told)) == ((4, 0, 0, 0, 0, 1), {"": "It only lists other pages."})
+    assert live() == {"Washing wool", "Felting", "Dyeing yarn", "Knitting socks"}
+    article = Article.objects.select_related("live_revision").get(live_revision__title="Washing wool")
+    address = f"{help_site.url}/help/wool"
+    assert (article.url, article.origin, article.locale) == (address, address, "en")
+    body = article.live_revision.body
+    assert "washing wool by hand, in water of 12 degrees" in body
+    assert not [word for word in ("cookies", "Sign in", "rights reserved", "helpful", "Basket") if word in body]
+    assert {agent.partition("/")[0] for agent in help_site.agents} == {"SupportBot"}
+    assert not [path for path in help_site.asked if "utm_" in path]
+    embedder.embedded.clear()
+    assert counts(again()) == (0, 0, 4, 0, 0, 1)
+    assert (embedder.embedded, Revision.objects.count()) == ([], 4)
+
+
+def test_a_redesign_changes_no_article(help_site: LocalSite, embedder: HashEmbedder) -> None:
+    add(f"{help_site.url}/help/")
+    embedder.embedded.clear()
+    for path, page in help_site.pages.items():
+        help_site.pages[path] = str(page).replace("better.", "faster.").replace("<body>", '<body data-build="77">')
+    assert counts(again()) == (0, 0, 4, 0, 0, 1)
+    assert embedder.embedded == []
+
+
+def test_what_a_dry_run_has_read_is_not_asked_for_again(help_site: LocalSite) -> None:
+    command("source_add", f"{help_site.url}/help/", "--no-sync")
+    Source.objects.update(delay_seconds=0)
+    again("--dry-run")
+    help_site.asked.clear()
+    help_site.pages["/help/wool"] = themed("Washing wool", "<p>Changed since.</p>")
+    assert again()["new"] == 4
+    assert help_site.asked.count("/help/wool") == 1  # for what all pages have in common
+    assert "in water of" in Article.objects.get(live_revision__title="Washing wool").live_revision.body
+    assert not SourceItem.objects.exclude(held=None).exists()
+    assert again()["changed"] == 1
+
+
+def test_a_page_that_vanished_is_archived_and_comes_back(help_site: LocalSite) -> None:
+    add(f"{help_site.url}/help/")
+    felt = help_site.pages.pop("/help/felt")
+    told = again()
+    assert (told["gone"], told["state"], reasons(told)["felt"]) == (1, "done", "The page no longer exists (404).")
+    assert "Felting" not in live()
+    help_site.pages["/help/felt"] = felt
+    assert again()["changed"] == 1
+    assert "Felting" in live()
+
+
+def test_a_site_that_is_down_or_forbids_everything_changes_nothing(help_site: LocalSite) -> None:
+    add(f"{help_site.url}/help/")
+    help_site.pages["/robots.txt"] = Reply(b"", 503)
+    with pytest.raises(CommandError, match=r"robots\.txt returned 503"):
+        again()
+    del help_site.pages["/robots.txt"]
+    for path in list(help_site.pages):
+        if path != "/help/":
+            help_site.pages[path] = Reply(b"oops", 500)
+    assert again()["broken"] == 4
+    assert len(live()) == 4
+
+
+def test_unchanged_pages_are_asked_for_politely(help_site: LocalSite) -> None:
+    for path, page in help_site.pages.items():
+        body = str(page).encode()
+        help_site.pages[path] = Reply(body, headers={"Content-Type": "text/html", "ETag": f'"{hash(path)}"'})
+    help_site.pages["/robots.txt"] = Reply(b"User-agent: *\nDisallow: /help/knit\nCrawl-delay: 0.01\n")
+    told = add(f"{help_site.url}/help/")
+    assert (told["new"], reasons(told)["knit"]) == (3, "The site's robots.txt does not allow it.")
+    assert "/help/knit" not in help_site.asked
+    assert again()["unchanged"] == 3
+
+
+def test_a_sitemap_is_a_complete_list(help_site: LocalSite) -> None:
+    def sitemap(*names: str) -> bytes:
+        entries = "".join(f"<url><loc>{help_site.url}/help/{name}</loc></url>" for name in names)
+        return f'<?xml version="1.0"?><urlset xmlns="x">{entries}</urlset>'.encode()
+
+    help_site.pages["/sitemap.xml"] = Reply(
+        f"<sitemapindex><sitemap><loc>{help_site.url}/part.xml</loc></sitemap></sitemapindex>".encode(),
+        headers={"Content-Type": "application/xml"},
+    )
+    help_site.pages["/part.xml"] = Reply(sitemap("wool", "felt", "dye", "knit"), headers={"Content-Type": "text/xml"})
+    assert counts(add(f"{help_site.url}/sitemap.xml", "--exclude", "/help/dye")) == (3, 0, 0, 0, 0, 0)
+    assert "/help/" not in help_site.asked
+    help_site.pages["/part.xml"] = Reply(sitemap("wool", "dye", "knit"), headers={"Content-Type": "text/xml"})
+    assert again()["state"] == "unconfirmed"  # one of three
+    help_site.pages["/part.xml"] = Reply(b"", 404)
+    with pytest.raises(CommandError, match="sitemap"):
+        again()
+    assert len(live()) == 3
+
+
+def test_a_site_with_traps(help_site: LocalSite, settings: Any) -> None:
+    """Loops, private addresses, endless calendars, huge pages, wrong charsets, session ids, noindex, copies, moves."""
+    pages, html = help_site.pages, {"Content-Type": "text/html"}
+    traps = ["loop", "inside", "calendar?month=2026-01", "huge", "latin", "lie", "hidden", "print", "away", "moved"]
+    links = "".join(f'<a href="/help/{trap}">{trap}</a> ' for trap in traps)
+    sessions = "".join(f'<a href="/help/wool;jsessionid={n}?PHPSESSID={n}&sid=x{n}#top">again</a>' for n in range(5))
+    pages["/help/"] = str(pages["/help/"]).replace("Choose a topic.", f"Choose.{links}{sessions}")
+    pages["/help/loop"] = Reply(b"", 302, {"Location": "/help/loop2"})
+    pages["/help/loop2"] = Reply(b"", 302, {"Location": "/help/loop"})
+    pages["/help/inside"] = Reply(b"", 302, {"Location": "http://169.254.169.254/latest/meta-data"})
+    pages["/help/huge"] = Reply(b"<p>" + b"x" * 100_000_000, headers=html)
+    latin = "<title>Größe</title><h1>Größe</h1><p>Die Größe für Füße über 40.</p>"
+    pages["/help/latin"] = Reply(latin.encode("cp1252"), headers=html)
+    pages["/help/lie"] = Reply(
+        latin.replace("Größe", "Höhe").encode(), headers={"Content-Type": "text/html; charset=iso-8859-1"}
+    )
+    pages["/help/hidden"] = themed("Hidden", "<p>Secret.</p>", head='<meta name="robots" content="NOINDEX">')
+    copy = f'<link rel="canonical" href="{help_site.url}/help/wool">'
+    pages["/help/print"] = themed("Washing wool, printed", "<p>All about washing wool.</p>", head=copy)
+    pages["/help/away"] = Reply(b"", 301, {"Location": "https://elsewhere.example/x"})
+    pages["/help/moved"] = Reply(b"", 301, {"Location": "/help/felt"})
+
+    def calendar(path: str) -> Reply | None:
+        if not path.startswith("/help/calendar"):
+            return None
+        year, _, month = path.partition("=")[2].partition("-")
+        nexts = [(int(year) + n // 12, n % 12 + 1) for n in range(int(month), int(month) + 30)]
+        links = "".join(f'<a href="/help/calendar?month={y}-{m:02}">next</a>' for y, m in nexts)
+        return Reply(
+            themed(f"Events of {path}", f"<p>{path} has no events. {'Come again. ' * 40}</p>", links=links).encode(),
+            headers=html,
+        )
+
+    help_site.other = calendar
+    told = add(f"{help_site.url}/help/")
+    why = reasons(told)
+    assert told["state"] == "done"
+    assert "redirects in a loop" in why["loop"]
+    assert "not in the public internet" in why["inside"]
+    assert "more than" in why["huge"]
+    assert why["hidden"] == "The page asks not to be indexed (noindex)."
+    assert "copy of" in why["print"]
+    assert "https://elsewhere.example" in why["away"]
+    assert "redirects to" in why["moved"]
+    titles = live()
+    assert {"Größe", "Höhe", "Washing wool", "Felting"} <= titles
+    assert not {"Hidden", "Washing wool, printed"} & titles
+    assert Article.objects.filter(live_revision__title="Washing wool").count() == 1
+    assert 1 < len([title for title in titles if title.startswith("Events")]) <= 61
+
+
+def test_a_busy_site_gets_the_time_it_asks_for(help_site: LocalSite) -> None:
+    page, asked = help_site.pages["/help/wool"], list[str]()
+
+    def busy(path: str) -> Any:
+        asked.append(path)
+        return Reply(b"", 429, {"Retry-After": "1"}) if len(asked) == 2 else str(page)
+
+    help_site.pages["/help/wool"] = busy
+    add(f"{help_site.url}/help/")
+    assert again()["unchanged"] == 4
+    assert len(asked) == 3
+
+
+def test_pages_are_limited_in_number_and_by_patterns(help_site: LocalSite) -> None:
+    told = add(f"{help_site.url}/help/", "--most", "3")
+    assert (told["new"], told["left_out"], told["limit"]) == (2, 1, 3)
+    source = Source.objects.select_related("collection").get()
+    change_source(source, Wish(most=100, include=["/help/w*"]))
+    assert again("--archive-lost")["archived"] == 1
+    assert live() == {"Washing wool"}
+
+
+def test_only_an_operator_opens_private_networks(help_site: LocalSite, settings: Any) -> None:
+    settings.PRIVATE_NETWORKS = ()
+    address = f"{help_site.url}/help/"
+    with pytest.raises(CommandError, match="must use https"):
+        command("kb_import", address)
+    assert not help_site.asked
+    told = command("kb_import", address, "--allow-private")
+    assert told["sites"][0]["new"] == 4
+    entry = AuditEntry.objects.get(event="source.added")
+    assert (entry.actor, entry.payload["private"], entry.payload["address"]) == ("command", True, address)
+    assert command("kb_import", address, "--dry-run")["sites"][0]["unchanged"] == 4
+    assert Source.objects.count() == 1

@@ -1,0 +1,311 @@
+"""Sources, as an operator uses them: folders and files that are read, changed, lost and read again."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError
+from django.utils.timezone import now
+
+from kb.models import Article, Revision, Source, SourceItem, SourceRun
+from kb.services import Change, archive, save_draft
+from kb.sources import runs, storing, sync
+from kb.sources.selectors import listed_sources
+from kb.sources.services import Wish, add_files, add_source, change_source, delete_source, remove_file
+from kb.tasks import sweep
+from kb.testing import HashEmbedder
+from supportbot.accounts.models import Workspace
+from tests.kb.source_commands import add, again, command, counts, live, reasons
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def papers(tmp_path: Path, workspace: Workspace) -> Path:
+    for name in ("one", "two", "three", "four", "five"):
+        (tmp_path / f"{name}.md").write_text(f"# Paper {name}\n\nWords of {name}.\n")
+    return tmp_path
+
+
+def test_a_folder_is_read_again_for_what_has_changed(papers: Path, embedder: HashEmbedder) -> None:
+    assert counts(add(papers, "--name", "Papers")) == (5, 0, 0, 0, 0, 0)
+    assert set(SourceItem.objects.values_list("state", flat=True)) == {"ready"}
+    article = Article.objects.get(external_id="one.md")
+    assert (article.origin, article.source_item.key) == ("Papers: one.md", "one.md")
+    embedder.embedded.clear()
+    assert counts(again()) == (0, 0, 5, 0, 0, 0)
+    assert (embedder.embedded, Revision.objects.count()) == ([], 5)
+    (papers / "one.md").write_text("# Paper one\n\nOther words.\n")
+    (papers / "six.md").write_text("# Paper six\n\nWords of six.\n")
+    (papers / "two.md").unlink()
+    (papers / "bad.md").write_bytes(b"\xff\xfe\x00 no text")
+    told = again()
+    assert counts(told) == (1, 1, 3, 1, 1, 0)
+    assert "not UTF-8" in reasons(told)["bad.md"] or "not text" in reasons(told)["bad.md"]
+    assert live() == {"Paper one", "Paper three", "Paper four", "Paper five", "Paper six"}
+    (papers / "two.md").write_text("# Paper two\n\nWords of two.\n")
+    assert counts(again()) == (0, 1, 5, 0, 1, 0)
+    assert "Paper two" in live()
+
+
+def test_a_dry_run_says_what_would_happen_and_stores_nothing(papers: Path) -> None:
+    command("source_add", str(papers), "--no-sync")
+    assert counts(again("--dry-run")) == (5, 0, 0, 0, 0, 0)
+    assert not Article.objects.exists()
+    assert counts(again()) == (5, 0, 0, 0, 0, 0)
+    (papers / "one.md").write_text("# Paper one\n\nOther words.\n")
+    (papers / "two.md").unlink()
+    (papers / "copy.md").write_text("# Paper three\n\nWords of three.\n")
+    for _ in range(2):  # the same again: a dry run leaves no trace
+        told = again("--dry-run")
+        assert counts(told) == (0, 1, 3, 1, 0, 1)
+    assert "same text as three.md" in reasons(told)["copy.md"]
+    assert (len(live()), Revision.objects.count()) == (5, 5)
+    assert counts(again()) == (0, 1, 3, 1, 0, 1)
+    assert len(live()) == 4
+
+
+def test_a_sudden_loss_waits_for_a_person(papers: Path) -> None:
+    add(papers)
+    (papers / "one.md").unlink()
+    (papers / "two.md").unlink()
+    (papers / "six.md").write_text("# Paper six\n\nWords of six.\n")
+    assert again()["state"] == "unconfirmed"
+    assert len(live()) == 6  # what is new is there, and nothing is gone
+    source = Source.objects.get()
+    runs.keep_lost(source)
+    assert len(live()) == 6
+    assert again("--archive-lost")["archived"] == 2
+    assert (len(live()), SourceRun.objects.latest("id").state) == (4, "done")
+    with pytest.raises(runs.NothingToConfirm):
+        runs.confirm_loss(source)
+
+
+def test_an_unmounted_folder_changes_nothing(papers: Path, tmp_path_factory: Any) -> None:
+    add(papers)
+    papers.rename(papers.parent / "elsewhere")
+    with pytest.raises(CommandError, match="does not exist on this machine"):
+        again()
+    assert len(live()) == 5
+
+
+def test_a_killed_run_goes_on_where_it_was(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command("source_add", str(papers), "--no-sync")
+    run = runs.begin(Source.objects.get())
+    store, seen = sync.store, list[str]()
+
+    def killed(source: Any, item: SourceItem, *args: Any, **more: Any) -> Any:
+        seen.append(item.key)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return store(source, item, *args, **more)
+
+    monkeypatch.setattr(sync, "store", killed)
+    with pytest.raises(KeyboardInterrupt):
+        sync.serve(run.workspace_pk, run.pk)
+    assert sync.serve(run.workspace_pk, run.pk) is False  # its lease is not over
+    assert (len(live()), SourceItem.objects.filter(state="cutting").count()) == (2, 1)
+    SourceRun.objects.update(lease_until=now() - timedelta(seconds=1))
+    assert sync.runs_to_serve() == [(run.workspace_pk, run.pk)]
+    sync.serve(run.workspace_pk, run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.counts["new"], Revision.objects.count()) == ("done", 5, 5)
+    assert len(seen) == 6  # only the one in work twice
+
+
+def test_a_file_that_ends_its_worker_each_time_is_given_up(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command("source_add", str(papers), "--no-sync")
+    run, store = runs.begin(Source.objects.get()), sync.store
+
+    def deadly(source: Any, item: SourceItem, *args: Any, **more: Any) -> Any:
+        if item.key == "four.md":
+            raise KeyboardInterrupt
+        return store(source, item, *args, **more)
+
+    monkeypatch.setattr(sync, "store", deadly)
+    for _ in range(sync.MOST_TRIES):
+        with pytest.raises(KeyboardInterrupt):
+            sync.serve(run.workspace_pk, run.pk)
+        SourceRun.objects.update(lease_until=None)
+    sync.serve(run.workspace_pk, run.pk)
+    assert SourceItem.objects.get(key="four.md").state == "failed"
+    assert len(live()) == 4
+
+
+def test_a_reader_that_fails_as_nobody_expected_holds_up_no_other(
+    papers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("source_add", str(papers), "--no-sync")
+    run, store = runs.begin(Source.objects.get()), sync.store
+
+    def failing(source: Any, item: SourceItem, *args: Any, **more: Any) -> Any:
+        if item.key == "four.md":
+            raise RecursionError
+        return store(source, item, *args, **more)
+
+    monkeypatch.setattr(sync, "store", failing)
+    for _ in range(sync.MOST_TRIES + 1):
+        sync.serve(run.workspace_pk, run.pk)
+        SourceRun.objects.filter(state="running").update(due_at=None)
+    run.refresh_from_db()
+    assert (run.state, run.counts["broken"], len(live())) == ("done", 1, 4)
+
+
+def test_a_listing_that_fails_as_nobody_expected_is_given_up(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command("source_add", str(papers), "--no-sync")
+    run, pauses = runs.begin(Source.objects.get()), []
+
+    def failing(turn: sync.Turn) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(sync.Turn, "_list", failing)
+    for _ in range(sync.MOST_TRIES):
+        sync.serve(run.workspace_pk, run.pk)
+        run.refresh_from_db()
+        pauses.append(run.due_at - now() if run.due_at else None)
+        SourceRun.objects.filter(state="running").update(due_at=None)
+    assert (run.state, run.reason) == ("failed", "Several attempts failed.")
+    assert pauses[2] > pauses[1] > pauses[0] > timedelta(seconds=15)
+    assert pauses[3] is None
+
+
+def test_a_source_was_last_read_when_a_run_last_ended(papers: Path) -> None:
+    add(papers)
+    ended = listed_sources().get().run_at
+    runs.begin(Source.objects.get())
+    source = listed_sources().get()
+    assert source.run_state == "queued"
+    assert source.run_at == ended is not None
+
+
+def test_what_an_older_reader_has_read_is_read_again(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(papers)
+    assert counts(again()) == (0, 0, 5, 0, 0, 0)
+    item = SourceItem.objects.filter(key="one.md")
+    item.update(content_hash="1:older", text_hash="other", etag="kept")
+    assert sync._known(item.get()).etag == ""
+    monkeypatch.setattr(storing, "READERS", "3")
+    assert counts(again()) == (0, 0, 5, 0, 0, 0)
+    assert item.get().content_hash.startswith("3:")
+
+
+def test_cancelling_stops_after_the_item_in_work(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command("source_add", str(papers), "--no-sync")
+    source, store = Source.objects.get(), sync.store
+    run = runs.begin(source)
+    with pytest.raises(runs.SourceBusy):
+        runs.begin(source)
+
+    def cancelling(*args: Any, **more: Any) -> Any:
+        runs.cancel(source)
+        return store(*args, **more)
+
+    monkeypatch.setattr(sync, "store", cancelling)
+    assert sync.serve(run.workspace_pk, run.pk) is False
+    run.refresh_from_db()
+    assert (run.state, len(live())) == ("cancelled", 1)
+    monkeypatch.undo()
+    assert counts(again()) == (4, 0, 1, 0, 0, 0)
+
+
+def test_what_people_did_to_an_article_stays(papers: Path) -> None:
+    add(papers)
+    archive(Article.objects.get(external_id="one.md").pk)
+    save_draft(Article.objects.get(external_id="two.md").pk, Change(body="An editor's words.\n"))
+    for file in papers.iterdir():
+        file.write_text(file.read_text() + "\n")  # other bytes, the same text
+    again()
+    assert Article.objects.get(external_id="two.md").latest_revision.body == "An editor's words.\n"
+    assert "Paper one" not in live()
+    (papers / "one.md").write_text("# Paper one\n\nOther words.\n")
+    assert "was archived here" in reasons(again())["one.md"]
+    assert "Paper one" not in live()
+
+
+def test_another_sources_article_is_not_taken(papers: Path, tmp_path_factory: Any) -> None:
+    add(papers)
+    other = tmp_path_factory.mktemp("other")
+    (other / "one.md").write_text("# Mine\n\nMine.\n")
+    told = add(other, "--name", "Other")
+    assert counts(told) == (0, 0, 0, 0, 1, 0)
+    assert "already comes from another source" in reasons(told)["one.md"]
+
+
+def test_rows_that_vanish_from_a_file_are_archived(tmp_path: Path, workspace: Workspace) -> None:
+    table = tmp_path / "faq.csv"
+    table.write_text("question,answer\nHow long?,Two days.\nHow much?,Five euros.\n")
+    add(table)
+    assert live() == {"How long?", "How much?"}
+    table.write_text("question,answer\nHow long?,Three days.\n")
+    assert again()["changed"] == 1
+    assert live() == {"How long?"}
+
+
+def test_uploaded_files_come_and_go(workspace: Workspace, embedder: HashEmbedder) -> None:
+    source = add_source("uploads", Wish(name="Files", collection="Care"))
+    files = [
+        ("a.md", b"# A\n\nWords of A.\n"),
+        ("b.md", b"# B\n\nWords of B.\n"),
+        ("../c.md", b"no"),
+        ("d.png", b"\x89PNG"),
+    ]
+    assert len(add_files(source, files)) == 1
+    told = again("Files")
+    assert counts(told) == (2, 0, 0, 0, 1, 0)
+    assert "cannot be read" in reasons(told)["d.png"]
+    assert Article.objects.get(external_id="a.md").collection.name == "Care"
+    remove_file(source, "a.md")
+    assert again("Files")["state"] == "done"  # a person took it away: no loss to ask about
+    assert live() == {"B"}
+
+
+def test_settings_that_matter_reach_the_articles(papers: Path) -> None:
+    add(papers, "--draft")
+    assert not live()
+    source = Source.objects.select_related("collection").get()
+    change_source(source, Wish(publishes=True, collection="Shelf", audience="internal"))
+    again()
+    assert len(live()) == 5
+    assert set(Article.objects.values_list("collection__name", "audience")) == {("Shelf", "internal")}
+
+
+@pytest.mark.parametrize("archives", [True, False])
+def test_deleting_a_source_keeps_or_archives_its_articles(papers: Path, archives: bool) -> None:
+    add(papers, "--name", "Papers")
+    assert delete_source(Source.objects.select_related("collection").get(), archives=archives) == 5
+    assert len(live()) == (0 if archives else 5)
+    assert Article.objects.get(external_id="one.md").origin == "Papers: one.md"
+    assert not SourceItem.objects.exists() and not SourceRun.objects.exists()
+
+
+def test_a_schedule_begins_runs_and_a_busy_source_waits(papers: Path) -> None:
+    add(papers, "--every", "hour")
+    assert runs.begin_scheduled() == 0
+    Source.objects.update(due_at=now() - timedelta(minutes=1))
+    assert runs.begin_scheduled() == 1
+    Source.objects.update(due_at=now() - timedelta(minutes=1))
+    assert runs.begin_scheduled() == 0
+    assert SourceRun.objects.filter(state="queued").count() == 1
+    assert now() < Source.objects.get().due_at < now() + timedelta(hours=1, seconds=5)
+
+
+def test_an_embedding_model_that_fails_loses_nothing(papers: Path, embedder: HashEmbedder) -> None:
+    embedder.fail_after(0)
+    assert add(papers)["state"] == "done"
+    assert set(SourceItem.objects.values_list("state", flat=True)) == {"embedding"}
+    embedder.recover()
+    sweep()
+    assert sync.settle_embedded() == 5
+
+
+def test_wrong_settings_are_refused_in_a_sentence(workspace: Workspace) -> None:
+    with pytest.raises(CommandError, match="neither a web address nor a file"):
+        add("nonsense")
+    with pytest.raises(CommandError, match="must use https"):
+        add("http://help.example/")
+    with pytest.raises(CommandError, match="not in the public internet"):
+        add("https://169.254.169.254/latest/")
+    with pytest.raises(CommandError, match="between 1 and"):
+        add("https://help.example/", "--most", "0")
+    assert not Source.objects.exists()

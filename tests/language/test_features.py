@@ -1,0 +1,22 @@
+"""Hashed pieces of words: what models were taught by stays cut as it was."""
+
+from zlib import crc32
+
+from supportbot.language.features import BUCKETS, hashed_features
+
+
+def buckets(*pieces: str) -> set[int]:
+    return {crc32(piece.encode()) % BUCKETS for piece in pieces}
+
+
+def test_words_neighbours_and_parts_are_features() -> None:
+    parts = ("^ab", "ab$", "^ab$")
+    assert hashed_features("Ab 12?", most=9) == buckets("ab", "0", "?", *parts, "< ab", "ab 0", "0 ?", "? >", "ab 0 ?")
+
+
+def test_all_figures_are_one_feature() -> None:
+    assert hashed_features("order 12345", most=9) == hashed_features("Order 7", most=9)
+
+
+def test_words_beyond_the_limit_are_not_read() -> None:
+    assert hashed_features("one two three", most=2) == hashed_features("one two", most=9)

@@ -1,0 +1,54 @@
+"""A real server, a foreign agent with the official SDK as its client, and a shop that keeps books."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.core.cache import cache
+
+from actions.policies import ensure_policies
+from actions.testing import FakeShop, connected
+from supportbot.accounts.models import Customer, Workspace
+from supportbot.accounts.services import NewChannel, create_channel, issue_api_key
+from tests.mcp.agent import ForeignAgent
+from tests.widget.serving import Served, served
+
+
+@pytest.fixture(autouse=True)
+def _no_counts() -> None:
+    """Rates count across tests: they share one process and one address."""
+    cache.clear()
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Served]:
+    with served() as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: Served, transactional_db: None) -> Iterator[str]:
+    yield running.address
+    running.wait_until_idle()
+
+
+@pytest.fixture
+def channel(server: str, workspace: Workspace) -> NewChannel:
+    return create_channel(workspace, "Shop", allowed_origins=["https://shop.acme.test"])
+
+
+@pytest.fixture
+def agent(server: str, workspace: Workspace) -> ForeignAgent:
+    """A travel agency's program, whose key may act for customers."""
+    key = issue_api_key(workspace, "Travel agency", scopes=["mcp:use", "mcp:customers"])
+    return ForeignAgent(server, key.plain)
+
+
+@pytest.fixture
+def shop(server: str, workspace: Workspace, alice: Customer) -> Iterator[FakeShop]:
+    """Alice's orders and one of a stranger; every action is enabled."""
+    ensure_policies()
+    with connected(FakeShop()) as fake:
+        fake.add_order("A-1001", "cus_alice", total="49.90")
+        fake.add_order("A-1002", "cus_alice", total="640.00", delivered_days_ago=10)
+        fake.add_order("B-2002", "cus_stranger", total="75.00", delivered_days_ago=2)
+        yield fake

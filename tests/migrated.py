@@ -1,0 +1,100 @@
+"""The test database: migrated once per state of the migrations, and loaded from a dump or copied ever after.
+
+Migrating takes five seconds of processor time in each worker of each run, a copy a third of one. The dump is kept in
+pytest's cache under the digest of what it was made by; without it, the run's first worker migrates.
+"""
+
+import fcntl
+import hashlib
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from psycopg.conninfo import make_conninfo
+
+from supportbot.embedded.binaries import find_binaries
+
+TEMPLATE: Final = "migrated"
+_IMPORTED: Final = re.compile(r"^(?:from|import) ((?:supportbot|kb|actions)(?:\.\w+)+)", re.MULTILINE)
+
+
+def create_database(cache: Path) -> None:
+    """Create this process's migrated database, and use it from now on."""
+    name = connection.creation._get_test_db_name()
+    server = connection.settings_dict["NAME"]
+    with _one_at_a_time(), psycopg.connect(_address(server), autocommit=True) as admin:
+        known = admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", (TEMPLATE,)).fetchone()
+        if known is None:
+            admin.execute(f"CREATE DATABASE {TEMPLATE}_part")
+            _fill(f"{TEMPLATE}_part", cache / f"{_digest()}.sql")
+            admin.execute(f"ALTER DATABASE {TEMPLATE}_part RENAME TO {TEMPLATE}")
+        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE}')
+    _use(name)
+
+
+def _fill(database: str, dump: Path) -> None:
+    if dump.exists():
+        with psycopg.connect(_address(database), autocommit=True) as empty:
+            empty.execute(dump.read_bytes())
+        return
+    before = connection.settings_dict["NAME"]
+    _use(database)
+    call_command("migrate", verbosity=0, interactive=False)
+    connection.close()
+    _use(before)
+    _keep(database, dump)
+
+
+def _keep(database: str, dump: Path) -> None:
+    """Write the dump as statements, by one rename; dumps of other states go."""
+    command = [find_binaries().program("pg_dump"), "--inserts", f"--dbname={_address(database)}"]
+    plain = subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
+    part = dump.with_suffix(f".{os.getpid()}")
+    part.write_bytes(re.sub(rb"^\\.*$", b"", plain, flags=re.MULTILINE))  # words to psql
+    for other in dump.parent.glob("*.sql"):
+        other.unlink(missing_ok=True)
+    part.rename(dump)
+
+
+def _digest() -> str:
+    """Return what the migrations are, and the modules and packages they are made of."""
+    found = [
+        path
+        for room in ("supportbot", "kb", "actions")
+        for path in settings.BASE_DIR.glob(f"{room}/**/migrations/*.py")
+    ]
+    modules = {name for path in found for name in _IMPORTED.findall(path.read_text())}
+    files = [settings.BASE_DIR / f"{name.replace('.', '/')}.py" for name in modules]
+    digest = hashlib.sha256()
+    for path in sorted([*found, *(file for file in files if file.exists()), settings.BASE_DIR / "requirements.lock"]):
+        digest.update(f"{path.relative_to(settings.BASE_DIR)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:20]
+
+
+def _use(database: str) -> None:
+    connection.close()
+    settings.DATABASES["default"]["NAME"] = database
+    connection.settings_dict["NAME"] = database
+
+
+def _address(database: str) -> str:
+    known = connection.settings_dict
+    return make_conninfo(
+        host=known["HOST"], port=known["PORT"], user=known["USER"], password=known["PASSWORD"], dbname=database
+    )
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Wait for the other workers of this run: the first one makes the template."""
+    with Path(os.environ["PYTEST_DEBUG_TEMPROOT"], "migrating").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,36 @@
+"""Releases over REST."""
+
+import pytest
+
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.releases.selectors import current, live_release
+from tests.rest import service
+
+pytestmark = pytest.mark.django_db
+RELEASES = "/api/v1/releases"
+
+
+def test_a_program_publishes_and_restores(workspace: Workspace, other_workspace: Workspace) -> None:
+    program, reader = service(workspace, "releases:read", "releases:write"), service(workspace, "releases:read")
+    [first] = program.get(RELEASES).json()["results"]
+    made = program.post(RELEASES, {"document": {"tone": "warm"}}, format="json")
+    assert (made.status_code, made.json()["state"], made.json()["document"]["tone"]) == (201, "draft", "warm")
+    page, told = f"{RELEASES}/{made.json()['id']}", {"instead_of": 1, "reason": "warmer"}
+    assert reader.post(f"{page}/publish", told, format="json").status_code == 403
+    late = program.post(f"{page}/publish", {**told, "instead_of": 9}, format="json")
+    assert (late.status_code, late.json()["code"]) == (409, "another_went_live")
+    done = program.post(f"{page}/publish", told, format="json")
+    assert (done.status_code, done.json()["state"], current().document.tone) == (200, "live", "warm")
+    assert program.get(page).json()["references"]["knowledge"]["articles"] == 0
+    assert program.delete(page).json()["code"] == "not_a_draft"
+    back = program.post(f"{RELEASES}/{first['id']}/restore", {"instead_of": 2, "reason": "too warm"}, format="json")
+    assert (back.json()["restores"], back.json()["number"], current().document.tone) == (1, 3, "")
+    with workspace_scope(other_workspace.pk):
+        theirs = live_release().pk
+    assert program.get(f"{RELEASES}/{theirs}").status_code == 404
+    wrong = program.post(RELEASES, {"document": {"tone": 5}}, format="json")
+    assert (wrong.status_code, list(wrong.json()["fields"])) == (400, ["tone"])
+    again = program.post(RELEASES, {}, format="json")
+    none = program.post(f"{RELEASES}/{again.json()['id']}/evaluate", {}, format="json")
+    assert (none.status_code, none.json()["code"]) == (409, "no_gates")

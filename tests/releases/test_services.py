@@ -1,0 +1,230 @@
+"""What a release goes through, by its services: drafts, gates, publication, restoration."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from django.db import DatabaseError, transaction
+from pytest_django.fixtures import Settings
+
+from actions.models import AuditEntry
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.principals import Staff
+from supportbot.accounts.scope import workspace_scope
+from supportbot.errors import InvalidInput, NotAllowed
+from supportbot.releases import services, tasks
+from supportbot.releases.document import Document, stored
+from supportbot.releases.errors import (
+    AnotherWentLive,
+    GateMissing,
+    GateRefused,
+    NoGates,
+    NoSuchRelease,
+    NotADraft,
+    NotEvaluated,
+    NothingToRestore,
+    ReleaseChanged,
+)
+from supportbot.releases.models import Release
+from supportbot.releases.ports import Verdict
+from supportbot.releases.selectors import current, gates, live_release, release_with_id, using
+
+pytestmark = pytest.mark.django_db
+State = Release.State
+
+
+class Judge:
+    """Plays the gates: refuses a release with the tone that is named here, and misses suites that are not."""
+
+    def __init__(self) -> None:
+        self.suites = {"demo"}
+        self.refuses = "rude"
+        self.judged: list[int] = []
+
+    def __call__(self, workspace: Workspace, release: Release, suites: Sequence[str]) -> Verdict:
+        for suite in suites:
+            if suite not in self.suites:
+                raise GateMissing(f"The suite {suite} does not exist.")
+        self.judged.append(release.number)
+        with using(release):
+            is_rude = current().document.tone == self.refuses
+        return Verdict(passed=not is_rude, failed_must=("demo: greets",) if is_rude else ())
+
+
+judge = Judge()
+
+
+def missing(names: Sequence[str]) -> list[str]:
+    return [name for name in names if name not in judge.suites]
+
+
+@pytest.fixture
+def gated(workspace: Workspace, ada: Staff, settings: Settings) -> Judge:
+    """The suite `demo` is a gate."""
+    settings.RELEASES_GATE = "tests.releases.test_services.judge"
+    settings.RELEASES_MISSING_SUITES = "tests.releases.test_services.missing"
+    judge.__init__()  # type: ignore[misc]  # as new
+    services.name_gates(["demo"], person=ada)
+    return judge
+
+
+def draft(ada: Staff, **document: object) -> Release:
+    return services.create_draft(person=ada, document=document)
+
+
+def published(row: Release, ada: Staff, **more: str) -> Release:
+    return services.publish(row.pk, person=ada, instead_of=live_release().number, reason="because", **more)
+
+
+def test_the_first_release_is_made_of_the_workspaces_settings(workspace: Workspace) -> None:
+    Workspace.objects.update(answer_strictness="strict")
+    first = live_release()
+    assert (first.number, first.state, current().document) == (1, "live", Document(strictness="strict"))
+    assert live_release().pk == first.pk and Release.objects.count() == 1
+
+
+def test_a_draft_goes_live_and_the_one_before_never_changes(ada: Staff) -> None:
+    first = live_release()
+    new = draft(ada, tone="warm", guidelines=[{"when": "they greet", "do": "greet back"}])
+    assert new.contents.guidelines[0].author == "Ada" and current().number == first.number
+    published(new, ada)
+    first.refresh_from_db()
+    assert (first.state, current().number, current().document.tone) == ("replaced", new.number, "warm")
+    assert set(new.__class__.objects.get(pk=new.pk).references) == {"policies", "knowledge"}
+    entry = AuditEntry.objects.get()
+    assert (entry.event, entry.payload["reason"], entry.actor) == ("release.published", "because", ada.actor)
+    with pytest.raises(NotADraft):
+        services.change_draft(new.pk, {"tone": "cold"}, person=ada)
+    with pytest.raises(NotADraft):
+        services.discard(new.pk)
+    for row in (first, new):
+        with pytest.raises(DatabaseError), transaction.atomic():
+            Release.objects.filter(pk=row.pk).update(document=stored(Document(tone="cold")))
+
+
+def test_of_two_publications_one_wins_and_the_other_is_told(ada: Staff) -> None:
+    seen = live_release().number
+    one, other = draft(ada, tone="warm"), draft(ada, tone="cool")
+    services.publish(one.pk, person=ada, instead_of=seen, reason="first")
+    with pytest.raises(AnotherWentLive):
+        services.publish(other.pk, person=ada, instead_of=seen, reason="second")
+    assert current().document.tone == "warm" and release_with_id(other.pk).is_draft
+
+
+def test_of_two_changes_to_a_draft_the_second_is_told(ada: Staff) -> None:
+    row = draft(ada)
+    services.change_draft(row.pk, {"tone": "warm"}, person=ada, edits=0)
+    with pytest.raises(ReleaseChanged):
+        services.change_draft(row.pk, {"tone": "cool"}, person=ada, edits=0)
+    with pytest.raises(ReleaseChanged):
+        services.publish(row.pk, person=ada, instead_of=1, reason="as I saw it", edits=0)
+    assert release_with_id(row.pk).contents.tone == "warm"
+
+
+def test_an_older_release_is_restored_as_a_new_one_without_gates(ada: Staff, gated: Judge) -> None:
+    first = live_release()
+    row = draft(ada, tone="warm")
+    services.evaluate(row.pk)
+    published(row, ada)
+    with pytest.raises(NothingToRestore):
+        services.restore(row.pk, person=ada, instead_of=row.number, reason="no")
+    with pytest.raises(AnotherWentLive):
+        services.restore(first.pk, person=ada, instead_of=first.number, reason="late")
+    restored = services.restore(first.pk, person=ada, instead_of=row.number, reason="too warm")
+    assert (restored.restores, restored.contents, current().id) == (first.number, first.contents, restored.pk)
+    assert AuditEntry.objects.filter(event="release.restored").count() == 1
+
+
+def test_only_what_the_gates_have_judged_and_passed_is_published(ada: Staff, gated: Judge) -> None:
+    row = draft(ada, tone="rude")
+    with pytest.raises(NotEvaluated):
+        published(row, ada)
+    services.request_evaluation(row.pk)
+    tasks.judge_waiting()
+    with pytest.raises(GateRefused, match="demo: greets"):
+        published(row, ada)
+    services.change_draft(row.pk, {"tone": "kind"}, person=ada)
+    with pytest.raises(NotEvaluated):  # the verdict was about other words
+        published(row, ada)
+    services.request_evaluation(row.pk)
+    tasks.judge_waiting()
+    tasks.judge_waiting()  # nothing waits any more
+    assert release_with_id(row.pk).state == State.EVALUATED and gated.judged == [row.number] * 2
+    assert published(row, ada).state == State.LIVE
+
+
+def test_an_override_takes_the_right_and_a_reason_and_is_audited(ada: Staff, gated: Judge) -> None:
+    row = draft(ada, tone="rude")
+    services.evaluate(row.pk)
+    with pytest.raises(NotAllowed):
+        published(row, replace(ada, scopes=ada.scopes - {services.OVERRIDE}), override="I know better")
+    with pytest.raises(GateRefused):
+        published(row, ada, override="  ")
+    assert current().number == 1
+    published(row, ada, override="the case is wrong")
+    entry = AuditEntry.objects.get(event="release.published_against_gates")
+    assert entry.payload["override"] == "the case is wrong"
+
+
+def test_a_gate_that_was_deleted_stops_the_evaluation_in_words(ada: Staff, gated: Judge) -> None:
+    row = draft(ada, tone="kind")
+    gated.suites.clear()
+    services.request_evaluation(row.pk)
+    tasks.judge_waiting()
+    assert "The suite demo does not exist" in release_with_id(row.pk).judging_problem
+    with pytest.raises(GateMissing, match=r"were deleted: demo\. Choose the gates again"):
+        published(row, ada)
+    gated.suites.add("demo")
+    services.evaluate(row.pk)
+    gated.suites.clear()  # after it was judged
+    with pytest.raises(GateMissing, match="were deleted: demo"):
+        published(row, ada)
+    assert current().number == 1
+
+
+def test_a_suite_that_does_not_exist_is_no_gate(ada: Staff, gated: Judge) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        services.name_gates(["demo", "typo"], person=ada)
+    assert refusal.value.fields["suites"] == [
+        "These suites do not exist: typo. Create or import them under Evaluations first."
+    ]
+    assert gates() == ["demo"]
+
+
+def test_without_anything_that_judges_no_gate_can_be_named(ada: Staff, settings: Settings) -> None:
+    settings.RELEASES_GATE = ""
+    with pytest.raises(NoGates):
+        services.name_gates(["demo"], person=ada)
+    assert gates() == []
+
+
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        ({"strictness": "lax"}, "strictness"),
+        ({"passages": 0}, "passages"),
+        ({"tone": "a\0b"}, "tone"),
+        ({"rules": 5}, "rules"),
+        ({"guidelines": [{"when": "always"}]}, "guidelines"),
+        ({"guidelines": [{"when": "a", "do": "b", "asker": "nobody"}]}, "guidelines"),
+        ({"greetings": {"english": "Hello"}}, "greetings"),
+        ({"routes": {"embed": ["x"]}}, "routes"),
+        ({"routes": {"answer": ["x", "x"]}}, "routes"),
+        ({"parameters": {"answer": {"temperature": 3}}}, "parameters"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_an_invalid_document_is_refused_at_its_field(ada: Staff, document: dict[str, object], field: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        draft(ada, **document)
+    assert list(refusal.value.fields) == [field]
+
+
+def test_a_release_of_another_workspace_does_not_exist(ada: Staff, other_workspace: Workspace) -> None:
+    with workspace_scope(other_workspace.pk):
+        theirs = live_release()
+    for act in (release_with_id, services.evaluate, services.discard, services.request_evaluation):
+        with pytest.raises((NoSuchRelease, NoGates)):
+            act(theirs.pk)
+    with pytest.raises(NoSuchRelease):
+        services.publish(theirs.pk, person=ada, instead_of=1, reason="mine")

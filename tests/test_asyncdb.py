@@ -1,0 +1,87 @@
+"""The crossing to the database: its threads keep their connections, and survive a server that closed them."""
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import OperationalError, connection, connections
+from django.utils.translation import gettext, override
+
+from supportbot import asyncdb, rows
+from supportbot.asyncdb import db
+
+pytestmark = pytest.mark.django_db(transaction=True)
+WHO: ContextVar[str] = ContextVar("who", default="nobody")
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One database thread, whose connection Django would give back at the end of each request, as with the pool."""
+    with ThreadPoolExecutor(1) as executor:
+        monkeypatch.setitem(settings.DATABASES["default"], "CONN_MAX_AGE", 0)
+        monkeypatch.setattr(asyncdb, "_executor", executor)
+        yield
+        executor.submit(connections.close_all).result()
+
+
+def backend() -> int:
+    """The server's process behind this thread's connection."""
+    return int(rows.fetch("SELECT pg_backend_pid()", [])[0][0])
+
+
+def close_from_the_server(*backends: int) -> None:
+    """Wait until it has done so: the signal alone says nothing."""
+    with psycopg.connect(settings.DATABASE_URL, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(one, 10000) FROM unnest(%s) one", [list(backends)])
+
+
+async def test_a_thread_keeps_its_connection() -> None:
+    assert len({await db(backend) for _ in range(5)}) == 1
+
+
+async def test_a_connection_that_the_server_closed_costs_no_call() -> None:
+    before = await db(backend)
+    await asyncio.to_thread(close_from_the_server, before)
+    assert await db(backend) != before
+
+
+async def test_a_connection_that_dies_in_a_call_is_not_used_again() -> None:
+    def die() -> None:
+        close_from_the_server(backend())
+        backend()
+
+    with pytest.raises(OperationalError):
+        await db(die)
+    assert await db(backend)
+
+
+async def test_a_connection_is_given_back_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asyncdb, "HOLD_SECONDS", 0.0)
+    before = await db(backend)
+    assert await db(backend) != before
+
+
+async def test_the_scope_goes_along() -> None:
+    WHO.set("alice")
+    assert await db(WHO.get) == "alice"
+
+
+async def test_an_interrupted_transaction_is_not_left_open() -> None:
+    """As where a thread was stopped before `atomic` could end it: its locks would be held for as long as the thread."""
+
+    def begin() -> int:
+        connection.set_autocommit(False)
+        return backend()
+
+    before = await db(begin)
+    assert await db(backend) != before
+
+
+async def test_the_language_goes_along_and_stays_nowhere() -> None:
+    with override("de"):
+        assert await db(gettext, "Asked for a person") == "Wollte mit einer Person sprechen"
+    assert await db(gettext, "Asked for a person") == "Asked for a person"

@@ -1,0 +1,85 @@
+"""Numbers, dates and lists as the reader of a locale writes them."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from supportbot.formats import (
+    country_name,
+    format_choice,
+    format_currency,
+    format_day,
+    format_day_of_year,
+    format_moment,
+    format_number,
+    language_name,
+    text_direction,
+)
+
+DAY = date(2026, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("locale", "long", "short"),
+    [
+        ("en", "4 March 2026", "4 March"),
+        ("en-US", "March 4, 2026", "March 4"),
+        ("de", "4. März 2026", "4. März"),
+        ("fr", "4 mars 2026", "4 mars"),
+        ("es", "4 de marzo de 2026", "4 de marzo"),
+        ("it", "4 marzo 2026", "4 marzo"),
+        ("nl", "4 maart 2026", "4 maart"),
+        ("pl", "4 marca 2026", "4 marca"),
+        ("pt", "4 de março de 2026", "4 de março"),
+        ("tr", "4 Mart 2026", "4 Mart"),
+        ("ar", "4 مارس 2026", "4 مارس"),
+        ("ar-EG", "٤ مارس ٢٠٢٦", "٤ مارس"),
+        ("xx", "4 March 2026", "4 March"),
+    ],
+)
+def test_days_are_written_as_the_locale_does(locale: str, long: str, short: str) -> None:
+    assert (format_day(DAY, locale), format_day_of_year(DAY.isoformat(), locale)) == (long, short)
+
+
+def test_a_day_of_a_merchant_that_is_not_one_stays_as_it_is() -> None:
+    assert format_day_of_year("Saturday", "de") == "Saturday"
+
+
+def test_a_moment_has_its_time_of_day() -> None:
+    moment = datetime(2026, 3, 4, 17, 5, tzinfo=UTC)
+    assert (format_moment(moment, "en"), format_moment(moment, "de")) == ("4 Mar 2026 17:05", "04.03.2026 17:05")
+
+
+@pytest.mark.parametrize(
+    ("locale", "shown"), [("en", "a, b or c"), ("de", "a, b oder c"), ("pl", "a, b lub c"), ("ar", "a أو b أو c")]
+)
+def test_a_choice_is_listed_as_the_language_does(locale: str, shown: str) -> None:
+    assert format_choice(["a", "b", "c"], locale) == shown
+
+
+@pytest.mark.parametrize(
+    ("locale", "shown"),
+    [
+        ("en", "€1,234.50"), ("de", "1.234,50\u00a0€"), ("fr", "1\u202f234,50\u00a0€"), ("nl", "€\u00a01.234,50"),
+        ("pt", "1\u00a0234,50\u00a0€"), ("pt-BR", "€\u00a01.234,50"), ("ar", "\u200f1,234.50\u00a0€"),
+        ("ar-EG", "\u200f١٬٢٣٤٫٥٠\u00a0€"),
+    ],
+)  # fmt: skip
+def test_amounts_are_written_as_the_locale_does(locale: str, shown: str) -> None:
+    assert format_currency(Decimal("1234.5"), "EUR", 2, locale) == shown
+
+
+@pytest.mark.parametrize(
+    ("currency", "decimals", "shown"),
+    [("KWD", 3, "KWD\u00a012.500"), ("JPY", 0, "¥12"), ("USD", 2, "$12.50"), ("CHF", 2, "CHF\u00a012.50")],
+)
+def test_a_currency_has_its_decimals_and_a_code_stands_apart(currency: str, decimals: int, shown: str) -> None:
+    assert format_currency(Decimal("12.5"), currency, decimals, "en") == shown
+
+
+def test_names_and_numbers_of_a_locale() -> None:
+    assert (country_name("DE", "pl"), country_name("XX", "pl")) == ("Niemcy", "XX")
+    assert (language_name("de", "tr"), language_name("xx", "tr")) == ("Almanca", "")
+    assert (format_number(12345, "de"), format_number(12345, "ar-EG")) == ("12.345", "١٢٬٣٤٥")
+    assert (text_direction("ar-MA"), text_direction("pl")) == ("rtl", "ltr")

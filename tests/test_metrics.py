@@ -1,0 +1,125 @@
+"""What waits, from the database; requests and sockets; and that a real Prometheus reads all of it."""
+
+import logging
+import shutil
+import subprocess
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils.timezone import now
+from prometheus_client import REGISTRY
+
+from kb.services import Change, create_article, publish
+from supportbot.accounts.models import Customer
+from supportbot.chat.models import Turn
+from supportbot.chat.services import add_customer_message, start_conversation
+from supportbot.handoff.tickets import services
+from supportbot.health import gauges
+from supportbot.health.gauges import QUERIES, Gauges
+from supportbot.observing.context import about, concerning
+from supportbot.observing.events import Event, tell
+from supportbot.observing.http import HEADER, observed_socket
+from supportbot.observing.lines import PlainFormatter
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def client() -> Client:
+    return Client(headers={"Host": "127.0.0.1:8000"})
+
+
+@pytest.fixture(autouse=True)
+def counted_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gauges.gauges, "_counted_at", 0.0)
+
+
+def values(collector: Gauges) -> dict[str, float]:
+    return {sample.name: sample.value for metric in collector.collect() for sample in metric.samples}
+
+
+def test_what_waits_is_counted(alice: Customer) -> None:
+    assert values(Gauges())["supportbot_turns_pending"] == 0
+    conversation = start_conversation(alice.pk)
+    add_customer_message(conversation.pk, text="Hello", client_id="1")
+    Turn.objects.update(created_at=now() - timedelta(seconds=90))
+    services.request(start_conversation(alice.pk).pk, reason="customer_asked", by="customer", summary="")
+    publish(create_article(Change(title="Delivery", body="A parcel takes two days.")).pk)
+    found = values(Gauges())
+    assert (found["supportbot_turns_pending"], found["supportbot_tickets_waiting"]) == (1, 1)
+    assert found["supportbot_turn_oldest_seconds"] > 80
+    assert (found["supportbot_index_behind"], found["supportbot_gauges_up"]) == (1, 1)
+    assert {f"supportbot_{name}" for name, _, label, _ in QUERIES if not label} <= set(found)
+
+
+def test_it_is_counted_once_in_a_while(django_assert_num_queries: Any) -> None:
+    collector = Gauges()
+    values(collector)
+    with django_assert_num_queries(0):
+        values(collector)
+
+
+def test_a_slow_database_costs_the_series_and_nothing_else(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(gauges, "PATIENCE_MS", 50)
+    monkeypatch.setattr(gauges, "QUERIES", (("late", "", "", "SELECT '', 1 FROM pg_sleep(5)"),))
+    answer = client.get("/metrics")
+    assert answer.status_code == 200
+    assert b"supportbot_gauges_up 0.0" in answer.content and b"supportbot_build_info" in answer.content
+    assert "the series about what waits are missing" in caplog.text
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone() != ("50ms",)
+
+
+def test_a_request_is_counted_by_its_route_and_has_an_id(client: Client) -> None:
+    def seen(route: str, code: str) -> float:
+        labels = {"route": route, "method": "GET", "code": code}
+        return REGISTRY.get_sample_value("supportbot_http_request_seconds_count", labels) or 0.0
+
+    before = seen("unmatched", "404")
+    first = client.get("/nothing/here/A-1001", headers={HEADER: "proxy-id-0001"})
+    assert first.headers[HEADER] == "proxy-id-0001"
+    assert client.get("/nothing", headers={HEADER: "two words\n"}).headers[HEADER] not in ("", "two words\n")
+    assert seen("unmatched", "404") == before + 2
+    assert client.get("/api/v1/schema/").status_code == 200 and seen("api/v1/schema/", "200") >= 1
+
+
+async def test_a_socket_is_counted_by_its_close_code() -> None:
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        assert "socket" in about()
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0)
+
+    messages = [{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1012}]
+    labels = {"kind": "test", "code": "1012"}
+    await observed_socket("test", serve)({}, receive, None)
+    assert REGISTRY.get_sample_value("supportbot_socket_closes_total", labels) == 1
+    assert REGISTRY.get_sample_value("supportbot_sockets_open", {"kind": "test"}) == 0
+
+
+def test_a_field_holds_no_sentence(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    with concerning(turn="t-1"):
+        tell(Event.ANSWER, outcome="two words\nand a line", total_seconds=1.23456)
+        [record] = caplog.records
+        line = PlainFormatter().format(record)
+    assert line.endswith("answer turn=t-1 outcome=two_words_and_a_line total_seconds=1.235")
+    assert about() == {}
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool (Debian's package prometheus)")
+def test_prometheus_reads_all_of_it(client: Client) -> None:
+    tell(Event.ANSWER)
+    text = client.get("/metrics").content
+    checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, check=False)
+    # It also has opinions on names, which are no errors: exit code 3.
+    assert checked.returncode in (0, 3), checked.stderr.decode()
+    assert b"error while linting" not in checked.stderr

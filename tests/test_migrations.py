@@ -1,0 +1,104 @@
+"""Migrations since the first release that may run while the former version serves: they only add.
+
+Whatever else one does is reviewed here by hand, with the reason why the former version goes on working.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+from django.apps import apps
+from django.contrib.postgres.indexes import GinIndex
+from django.core.management import call_command
+from django.db import connection, migrations, models
+from django.db.migrations import Migration
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.state import ProjectState
+
+from supportbot.bigindexes import AddBigIndex
+from supportbot.embedded.schema import OWN_PACKAGES
+
+# The newest of each app at commit 196b70e; upgrades from before stop the old version first.
+FIRST: Final = {
+    "accounts": 2, "actions": 4, "chat": 3, "handoff": 2, "kb": 6, "llm": 1, "outbox": 2, "widget": 2,
+}  # fmt: skip
+REVIEWED: Final = {
+    "actions.0005_subjects": "A trigger fills the subject of a request that the former version writes.",
+    "actions.0006_orders_are_subjects": "Fills new columns of old rows, in batches; the former version reads others.",
+    "actions.0007_subjects_are_terms": "The guard also keeps the new columns, which the former version never changes.",
+    "actions.0010_definitions": "Rules for tables that are made here.",
+    "actions.0015_undo": "The guard keeps a new column too, and an index over it has no rows yet.",
+    "chat.0008_answered_before": "Fills a column of the chats of 0.1, before which everything is stopped.",
+    "kb.0008_sources": "Checks a column that is added here and empty: the lock is held for a look at the catalogue.",
+    "kb.0010_held_pages": "Changes a column of a table that the former version does not know.",
+    "kb.0013_care": "An index over articles with a reviewer: no row has one yet.",
+    "kb.0015_addresses": "Constraints over columns that are added here and empty.",
+    "llm.0002_budget_of_a_purpose": "The former version's budgets have the new column's default, so they stay unique.",
+    "releases.0002_immutable": "Rules for a table that the former version does not know.",
+}
+
+FOUND: Final = """
+SELECT indisvalid, pg_get_indexdef(indexrelid) FROM pg_index WHERE indexrelid = 'channel_tried'::regclass"""
+
+
+def own_migrations() -> Iterator[tuple[str, Migration]]:
+    ours = {app.label for app in apps.get_app_configs() if app.name.partition(".")[0] in OWN_PACKAGES}
+    for (app, name), migration in sorted(MigrationLoader(None, ignore_no_migrations=True).disk_migrations.items()):
+        if app in ours and int(name[:4]) > FIRST.get(app, 0):
+            yield f"{app}.{name}", migration
+
+
+def only_adds(migration: Migration) -> bool:
+    made = {one.name.lower() for one in migration.operations if isinstance(one, migrations.CreateModel)}
+    return all(_adds(one, made) for one in migration.operations)
+
+
+def _adds(operation: object, made: set[str]) -> bool:
+    match operation:
+        case migrations.CreateModel() | AddBigIndex():
+            return True
+        case migrations.AddField():
+            return operation.field.null or operation.field.has_db_default() or operation.model_name_lower in made
+        case migrations.AddIndex() | migrations.AddConstraint():
+            return operation.model_name_lower in made
+    return False
+
+
+def test_whatever_does_more_than_add_is_reviewed() -> None:
+    assert {name for name, one in own_migrations() if not only_adds(one)} == REVIEWED.keys()
+
+
+def test_a_column_without_a_default_in_the_database_does_not_pass() -> None:
+    """The former version writes rows without it."""
+    field = models.BooleanField(default=False)
+    assert not _adds(migrations.AddField("message", "is_new", field), set())
+    assert _adds(migrations.AddField("message", "is_new", models.BooleanField(db_default=False)), set())
+    assert not _adds(migrations.RemoveField("message", "text"), set())
+    assert not _adds(migrations.AddIndex("message", models.Index(fields=["seq"], name="x")), set())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_index_that_a_kill_left_unfinished_is_built_again() -> None:
+    index = GinIndex(fields=["allowed_origins"], name="channel_tried")
+    operation = AddBigIndex("channel", index)
+    before = MigrationLoader(connection).project_state()
+    after: ProjectState = before.clone()
+    operation.state_forwards("accounts", after)
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE INDEX channel_tried ON accounts_channel (name)")
+        cursor.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'channel_tried'::regclass")
+        try:
+            for _ in range(2):  # a finished one stays
+                with connection.schema_editor(atomic=False) as editor:
+                    operation.database_forwards("accounts", editor, before, after)
+                cursor.execute(FOUND)
+                [(is_valid, definition)] = cursor.fetchall()
+                assert is_valid and "gin" in definition
+        finally:
+            cursor.execute("DROP INDEX channel_tried")
+
+
+@pytest.mark.django_db
+def test_the_models_have_all_their_migrations() -> None:
+    own = [app.label for app in apps.get_app_configs() if app.name.partition(".")[0] in OWN_PACKAGES]
+    call_command("makemigrations", *own, check=True, dry_run=True, verbosity=1)

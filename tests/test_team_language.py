@@ -1,0 +1,127 @@
+"""Which language a member of the team reads, on pages, in mails and at the terminal."""
+
+from datetime import UTC, datetime
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.utils.translation import override
+
+from supportbot.accounts.models import User, Workspace
+from supportbot.commands import terminal_language
+from supportbot.team_formats import date_time, listed, number, percentage
+from supportbot.team_language import team_language
+from tests.handoff.browsing import browser
+
+GERMAN = {"accept-language": "de-AT,de;q=0.9,en;q=0.5"}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "accepted", "language"),
+    [
+        ("", "", "en"),
+        ("fr", "de", "fr"),
+        ("", "de-AT,en;q=0.5", "de"),
+        ("", "it,es;q=0.8", "es"),
+        ("", "pl", "en"),
+        ("xx", "*", "en"),
+    ],
+)
+def test_the_choice_comes_before_the_browser(chosen: str, accepted: str, language: str) -> None:
+    assert team_language(chosen, accepted) == language
+
+
+@pytest.mark.parametrize(
+    ("environment", "language"),
+    [
+        ({}, "en"),
+        ({"LANG": "C.UTF-8"}, "en"),
+        ({"LANG": "de_DE.UTF-8"}, "de"),
+        ({"LANG": "de_DE.UTF-8", "LC_ALL": "fr_FR"}, "fr"),
+        ({"LANG": "es_MX", "LC_MESSAGES": "en_GB.UTF-8"}, "en"),
+        ({"LANG": "pl_PL.UTF-8", "LC_ALL": ""}, "en"),
+    ],
+)
+def test_a_command_speaks_the_language_of_its_terminal(environment: dict[str, str], language: str) -> None:
+    assert terminal_language(environment) == language
+
+
+@pytest.mark.django_db
+def test_a_refusal_and_the_help_of_a_command_follow_lang(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    with pytest.raises(CommandError, match="Es gibt noch keinen Arbeitsbereich"):
+        call_command("kb_search", "Zelt")
+    with pytest.raises(SystemExit):
+        call_command("kb_search", "--help")
+    assert "Sucht in der Wissensdatenbank" in capsys.readouterr().out
+
+
+@pytest.mark.django_db
+def test_json_of_a_command_is_the_same_in_every_language(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = []
+    for language in ("C", "de_DE.UTF-8"):
+        monkeypatch.setenv("LC_ALL", language)
+        output = StringIO()
+        call_command("cost_report", "--json", stdout=output)
+        outputs.append(output.getvalue())
+    assert outputs[0] == outputs[1]
+
+
+@pytest.mark.django_db
+def test_the_choice_is_kept_for_the_person_and_leads_back(bob: User, workspace: Workspace) -> None:
+    bobs = browser(bob)
+    answer = bobs.post("/admin/language/", {"language": "de", "next": "/desk/replies/"})
+    assert answer.headers["Location"] == "/desk/replies/"
+    page = browser(bob).get("/desk/replies/", headers={"accept-language": "fr"}).content.decode()
+    assert '<html lang="de"' in page
+    assert "Textbausteine" in page
+    bobs.post("/admin/language/", {"language": "", "next": "https://evil.example/"})
+    assert '<html lang="fr"' in bobs.get("/desk/", headers={"accept-language": "fr"}).content.decode()
+
+
+@pytest.mark.django_db
+def test_a_stranger_chooses_nothing(client: Client, bob: User) -> None:
+    assert client.post("/admin/language/", {"language": "de"}).headers["Location"].startswith("/admin/login/")
+    assert client.get("/admin/language/").status_code == 405
+    assert User.objects.get(pk=bob.pk).language == ""
+
+
+@pytest.mark.django_db
+def test_the_api_answers_in_english_whatever_the_reader_chose(bob: User, workspace: Workspace) -> None:
+    User.objects.filter(pk=bob.pk).update(language="de")
+    answer: Any = Client().get("/api/v1/tickets", headers=GERMAN)
+    assert answer.json()["message"].startswith("Authentication is required")
+    assert "Not found" in browser(bob).get("/api/v1/nothing", headers=GERMAN).json()["message"]
+
+
+@pytest.mark.django_db
+def test_a_refusal_is_in_the_language_of_the_page(bob: User, workspace: Workspace) -> None:
+    User.objects.filter(pk=bob.pk).update(language="de")
+    page = browser(bob).post("/desk/replies/", {"title": "x" * 99, "text": ""}).content.decode()
+    assert "Dieses Feld darf nicht leer sein." in page  # Django's own words
+
+
+@pytest.mark.django_db
+def test_the_mail_with_a_link_is_in_the_language_of_its_account(client: Client, bob: User) -> None:
+    User.objects.filter(pk=bob.pk).update(language="fr", email="bob@example.com")
+    client.post("/admin/password_reset/", {"email": "bob@example.com"}, headers=GERMAN)
+    User.objects.filter(pk=bob.pk).update(language="")
+    client.post("/admin/password_reset/", {"email": "bob@example.com"}, headers=GERMAN)
+    french, german = mail.outbox
+    assert french.subject == "Choisissez un nouveau mot de passe"
+    assert "Guten Tag" in german.body
+
+
+def test_figures_are_written_as_the_reader_writes_them() -> None:
+    moment = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
+    told = {}
+    for language in ("en", "de"):
+        with override(language):
+            told[language] = (date_time(moment), number(1234.5), percentage(45), listed(["Ada", "Bob", "Cleo"]))
+    assert told["en"] == ("4 Mar 2026, 05:06", "1,234.5", "45%", "Ada, Bob and Cleo")
+    assert told["de"] == ("4. März 2026, 05:06", "1.234,5", "45\xa0%", "Ada, Bob und Cleo")

@@ -1,0 +1,135 @@
+"""Installations of old versions, filled by these, upgraded by this one and then used (scripts/old_dumps.py)."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.conf import settings
+
+from supportbot.celery import app
+from supportbot.embedded.backup import load_database
+from tests.deploy.conftest import database_url
+
+__all__ = ["database_url"]  # a fixture
+pytestmark = pytest.mark.long
+DATA = Path(__file__).parent / "data"
+VERSIONS = ("0.1.0", "196b70e")
+# Settings that are gone, with what took their place; the changelog says so too.
+GONE: dict[str, str] = {}
+
+
+class Upgraded:
+    """An installation of an old version, after the upgrade."""
+
+    def __init__(self, database_url: str, folder: Path) -> None:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        self._environment = {
+            **kept, "DATABASE_URL": database_url, "SECRET_KEY": "new", "DATA_DIR": str(folder), "REDIS_URL": "",
+            "CELERY_BROKER_URL": "memory://", "FIELD_KEYS": os.environ["FIELD_KEYS"],
+        }  # fmt: skip
+        self._database_url = database_url
+
+    def manage(self, *arguments: str) -> str:
+        command = [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]
+        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=240, check=False)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+    def python(self, code: str) -> Any:
+        """Run a block in the scope of the workspace; return what it assigns to `told`."""
+        lines = "\n".join(f"    {line}" for line in code.strip().splitlines())
+        return json.loads(self.manage("shell", "-v", "0", "-c", f"{SCOPE}\n{lines}\n    print(json.dumps(told))"))
+
+    def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self._database_url) as connection:
+            return connection.execute(query, parameters).fetchall()
+
+    def chat(self, customer: str) -> str:
+        found = self.rows(
+            "SELECT chat.id FROM chat_conversation chat JOIN accounts_customer customer ON customer.id = "
+            "chat.customer_id WHERE customer.external_id = %s",
+            customer,
+        )
+        return str(found[0][0])
+
+
+SCOPE = """
+import asyncio, json
+from supportbot.accounts.models import User, Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.assistant.asking import ask
+from supportbot.chat.models import Conversation, Message, Turn
+from supportbot.handoff.models import Ticket
+from supportbot.handoff.tickets import services, sweep
+with workspace_scope(Workspace.objects.get().pk):"""
+
+
+@pytest.fixture(params=VERSIONS)
+def upgraded(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Upgraded:
+    load_database(database_url, DATA / f"{request.param}.dump")
+    made = Upgraded(database_url, tmp_path)
+    made.manage("migrate", "--noinput")
+    return made
+
+
+def test_an_old_installation_is_upgraded_and_used(upgraded: Upgraded) -> None:
+    """One long test: restoring and migrating takes most of the time."""
+    old = upgraded.chat("old")
+    asked = json.loads(
+        upgraded.manage(
+            "ask", "How long is the guarantee on a tent?", "--conversation", old, "--customer", "old", "--json"
+        )
+    )
+    assert "five years" in asked["answer"] and "rain jacket" not in asked["answer"]
+
+    # Each question before the upgrade has one answer, and the one that waited gets its own now.
+    pending = upgraded.chat("pending")
+    turns = upgraded.rows("SELECT state FROM chat_turn WHERE conversation_id = %s ORDER BY created_at", pending)
+    assert [state for (state,) in turns] == ["done", "done", "pending"]
+    covered = upgraded.rows("SELECT answered_seq FROM chat_conversation WHERE id = %s", pending)[0][0]
+    waiting = upgraded.rows(
+        "SELECT text FROM chat_message WHERE conversation_id = %s AND source = 'customer' AND seq > %s",
+        pending,
+        covered,
+    )
+    assert waiting == [("How long does delivery to Germany take?",)]
+
+    # The customer stays with Maria, who answered an hour ago, and Maria can go on and end it.
+    told = upgraded.python("""
+sweep.escalate_late(), sweep.expire_abandoned(), sweep.wake_snoozed(), sweep.escalate_silent()
+held = Ticket.objects.get(conversation__customer__external_id="held")
+waits = Ticket.objects.get(conversation__customer__external_id="waiting")
+maria = User.objects.get(username="maria")
+last = Message.objects.filter(conversation=held.conversation_id).order_by("-seq").first().text
+told = [held.state, held.assignee.username, last, waits.state]
+services.resolve(held.pk, agent=maria)
+services.claim(waits.pk, agent=maria)
+""")
+    assert told == ["claimed", "maria", "Yes, I am looking into it.", "waiting"]
+    assert "old" in upgraded.manage("shell", "-v", "0", "-c", SEARCH)
+
+
+SEARCH = """
+from supportbot.accounts.models import Customer, Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.chat.models import Conversation
+from supportbot.chat.searching import newest_with
+with workspace_scope(Workspace.objects.get().pk):
+    found = Conversation.objects.filter(pk__in=newest_with("jacket old", 5))
+    print(*found.values_list("customer__external_id", flat=True))
+"""
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_tasks_that_may_be_queued_and_settings_have_kept_their_names(version: str) -> None:
+    names = json.loads((DATA / f"{version}.names.json").read_text())
+    app.loader.import_default_modules()
+    assert set(names["tasks"]) <= set(app.tasks)
+    text = (settings.BASE_DIR / "supportbot" / "settings.py").read_text()
+    missing = [name for name in names["settings"] if f'"{name}"' not in text]
+    assert missing == sorted(GONE)

@@ -1,0 +1,477 @@
+"""Nothing is lost, only a failed attempt is repeated, and a broken receiver holds up nobody else."""
+
+import json
+import threading
+import time
+from typing import Any
+
+import pytest
+from celery import current_app
+from django.core import mail
+from django.db import connection
+from django.utils.timezone import now, timedelta
+from standardwebhooks import Webhook
+
+from actions.models import AuditEntry
+from actions.testing import ProcessDied
+from supportbot.accounts.models import Customer, Membership, User, Workspace
+from supportbot.accounts.services import add_member
+from supportbot.chat.services import start_conversation
+from supportbot.errors import InvalidInput
+from supportbot.outbound.http import Request
+from supportbot.outbox.services import deliver_due
+from supportbot.webhooks import notices, sending, services, tasks
+from supportbot.webhooks.errors import EndpointOff, TooManyEndpoints
+from supportbot.webhooks.kinds import KINDS
+from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint
+from supportbot.webhooks.policy import PAUSES
+from tests.actions.raw_server import raw_server, reply
+from tests.webhooks.conftest import Receiver, let_pass, receiver, send_all
+
+pytestmark = pytest.mark.django_db
+BROKEN = "500 Internal Server Error"
+
+
+def happen(customer: Customer, count: int = 1) -> None:
+    for _ in range(count):
+        start_conversation(customer.pk)
+
+
+def test_the_tick_starts_what_is_due(
+    endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the broker would carry is carried here: the name of a task, and arguments that are JSON."""
+    started: list[str] = []
+
+    def carry(name: str, *, args: tuple[str, ...], **how: Any) -> None:
+        started.append(name)
+        current_app.tasks[name](*json.loads(json.dumps(args)))
+
+    monkeypatch.setattr(tasks.current_app, "send_task", carry)
+    happen(alice, 3)
+    while deliver_due():
+        pass
+    tasks.send_due()
+    assert started == [tasks.SERVE] and len(inbox.received) == 3
+    tasks.send_due()
+    assert len(started) == 1
+
+
+def test_what_was_answered_is_on_record(endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer) -> None:
+    happen(alice)
+    inbox.api.answer = lambda asked: reply("202 Accepted", b"\x00\xff" + "ü".encode() * 3_000)
+    send_all()
+    stored = WebhookDelivery.objects.get()
+    assert (stored.state, stored.status, stored.attempts, stored.error) == ("delivered", 202, 1, "")
+    assert stored.duration_ms is not None and stored.duration_ms < 8_000 and len(stored.answer) == 1_024
+    assert send_all() == 0
+
+
+def test_a_failed_delivery_comes_again_for_a_day_with_the_same_id(
+    endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer
+) -> None:
+    inbox.statuses = [BROKEN] * 50
+    happen(alice)
+    assert send_all() == 1
+    waited = timedelta(0)
+    for pause in PAUSES:
+        assert send_all() == 0
+        let_pass(seconds=pause.total_seconds() - 2)
+        assert send_all() == 0, pause
+        let_pass(seconds=3)
+        assert send_all() == 1, pause
+        waited += pause
+    assert timedelta(hours=20) < waited < timedelta(hours=28)
+    let_pass(days=1)
+    assert send_all() == 0
+    stored = WebhookDelivery.objects.get()
+    assert (stored.state, stored.status, stored.attempts) == ("parked", 500, len(PAUSES) + 1)
+    assert len(inbox.seen) == len(PAUSES) + 1 and set(inbox.seen) == {f"msg_{stored.pk}"}
+
+
+def test_a_recovered_endpoint_gets_what_waited(endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer) -> None:
+    inbox.statuses = [BROKEN]
+    happen(alice, 5)
+    assert send_all() == 1  # the others wait until the endpoint has rested
+    let_pass(minutes=2)
+    assert send_all() == 5
+    assert len(inbox.received) == 5 and sorted({one.message_id for one in inbox.received}) == sorted(set(inbox.seen))
+    assert WebhookEndpoint.objects.get().failures == 0
+
+
+def test_a_worker_that_dies_before_it_settles_sends_the_same_again(
+    endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: Any) -> None:
+        raise ProcessDied
+
+    happen(alice)
+    with monkeypatch.context() as patched, pytest.raises(ProcessDied):
+        patched.setattr(sending, "_settle", die)
+        send_all()
+    assert len(inbox.received) == 1 and WebhookDelivery.objects.get().state == "waiting"
+    assert send_all() == 0  # it may still be under way
+    let_pass(minutes=2)
+    assert send_all() == 1
+    assert inbox.seen == [f"msg_{WebhookDelivery.objects.get().pk}"] * 2
+    assert WebhookDelivery.objects.get().state == "delivered"
+
+
+def test_a_worker_that_dies_before_it_sends_loses_nothing(
+    endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: Any) -> None:
+        raise ProcessDied
+
+    happen(alice)
+    with monkeypatch.context() as patched, pytest.raises(ProcessDied):
+        patched.setattr(sending, "_send", die)
+        send_all()
+    let_pass(minutes=2)
+    assert send_all() == 1 and len(inbox.seen) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_never_send_the_same_at_once(endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer) -> None:
+    happen(alice, 10)
+    while deliver_due():
+        pass
+    answer = inbox.answer
+
+    def slowly(asked: Any) -> bytes:
+        time.sleep(0.02)
+        return answer(asked)
+
+    inbox.api.answer = slowly
+
+    def work() -> None:
+        sending.serve(endpoint.workspace_pk, endpoint.pk)
+        connection.close()
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(inbox.seen) == len(set(inbox.seen)) == 10
+
+
+@pytest.mark.parametrize("count", [100, pytest.param(1_000, marks=pytest.mark.long)])
+def test_a_flood_arrives_whole_and_in_order(
+    count: int, endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer
+) -> None:
+    happen(alice, count)
+    assert send_all() == count
+    assert len({one.body["id"] for one in inbox.received}) == len(inbox.seen) == count
+    times = [one.body["timestamp"] for one in inbox.received]
+    assert times == sorted(times)
+
+
+@pytest.mark.parametrize(
+    ("answer", "listens", "status", "told"),
+    [
+        (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1/\r\nContent-Length: 0\r\n\r\n", True, 302, "redirect"),
+        (b"nonsense", True, None, "not HTTP"),
+        (b"", True, None, "no answer"),
+    ],
+)
+def test_answers_that_are_none(
+    answer: bytes, listens: bool, status: int | None, told: str, endpoint: WebhookEndpoint, alice: Customer
+) -> None:
+    with raw_server(answer, listens=listens) as server:
+        services.update(endpoint.pk, url=f"http://127.0.0.1:{server.port}/", actor="test")
+        happen(alice)
+        send_all()
+    stored = WebhookDelivery.objects.get()
+    assert (stored.state, stored.status, stored.attempts) == ("waiting", status, 1) and told in stored.error
+
+
+def test_an_answer_that_is_too_long_was_still_an_answer(endpoint: WebhookEndpoint, alice: Customer) -> None:
+    with raw_server(reply("200 OK", b"x" * 100_000)) as server:
+        services.update(endpoint.pk, url=f"http://127.0.0.1:{server.port}/", actor="test")
+        happen(alice)
+        send_all()
+    assert WebhookDelivery.objects.get().state == "delivered"
+
+
+def test_a_slow_receiver_ends_its_turn_and_holds_up_nobody_else(
+    endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "DEADLINE_SECONDS", 0.3)
+    with receiver() as slow:
+        slow.api.answer = lambda asked: time.sleep(2) or b""  # type: ignore[func-returns-value]  # it never answers
+        services.create("slow", slow.url, KINDS, actor="test")
+        happen(alice, 20)
+        begun = time.monotonic()
+        assert send_all() == 21
+        assert time.monotonic() - begun < 30  # two seconds for each of the twenty, if they waited
+    assert len(inbox.received) == 20
+
+
+# --- Where it may go.
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://shop.example/hooks",
+        "https://10.0.0.8/hooks",
+        "https://169.254.169.254/latest",
+        "https://[::ffff:127.0.0.1]/",
+        "https://user:secret@shop.example/",
+        "https://shop.example:22/",
+        "ftp://shop.example/",
+        "https://shop.example/#part",
+        f"https://shop.example/{'x' * 500}",
+        "",
+    ],
+)
+def test_addresses_refused_at_saving(workspace: Workspace, url: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        services.create("books", url, KINDS, actor="test")
+    assert list(refused.value.fields) == ["url"] and not WebhookEndpoint.objects.exists()
+    made = services.create("books", "https://shop.example/", KINDS, actor="test").endpoint
+    with pytest.raises(InvalidInput):
+        services.update(made.pk, url=url, actor="test")
+    assert WebhookEndpoint.objects.get().url == "https://shop.example/"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.8", "169.254.169.254", "fd00:ec2::254"])
+def test_names_that_lead_inside_are_refused_at_sending(
+    address: str, workspace: Workspace, alice: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.create("books", "https://shop.example/", KINDS, actor="test")
+    monkeypatch.setattr("supportbot.outbound.targets._ask_resolver", lambda *_: (address,))
+    connected: list[Any] = []
+    monkeypatch.setattr("socket.create_connection", lambda *args, **more: connected.append(args))
+    happen(alice)
+    send_all()
+    stored = WebhookDelivery.objects.get()
+    assert (stored.state, stored.status) == ("waiting", None) and address in stored.error
+    assert not connected
+
+
+def test_a_network_that_is_not_allowed_any_more_is_refused_at_sending(
+    endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer, settings: Any
+) -> None:
+    settings.PRIVATE_NETWORKS = ()
+    happen(alice)
+    send_all()
+    assert not inbox.seen and "https" in WebhookDelivery.objects.get().error
+
+
+# --- The secret.
+
+
+def test_a_rotated_secret_overlaps(endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer) -> None:
+    old = inbox.secret
+    new = services.rotate(endpoint.pk, keep_hours=2, actor="test").secret
+    assert new != old and new.startswith("whsec_")
+    happen(alice)
+    send_all()
+    assert len(inbox.received) == 1  # the receiver still knows the old one
+    inbox.secret = new
+    happen(alice)
+    send_all()
+    assert len(inbox.received) == 2
+    WebhookEndpoint.objects.update(previous_until=now())
+    assert services.forget_old_secrets() == 1 and WebhookEndpoint.objects.get().previous_secret == ""
+    inbox.secret = old
+    happen(alice)
+    send_all()
+    assert len(inbox.received) == 2 and WebhookDelivery.objects.latest("id").status == 401
+
+
+def test_a_secret_that_leaked_ends_at_once(endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer) -> None:
+    services.rotate(endpoint.pk, keep_hours=0, actor="test")
+    happen(alice)
+    send_all()
+    assert not inbox.received
+    for hours in (-1, 721):
+        with pytest.raises(InvalidInput):
+            services.rotate(endpoint.pk, keep_hours=hours, actor="test")
+
+
+def test_secrets_are_encrypted_and_in_no_record(endpoint: WebhookEndpoint, inbox: Receiver) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT secret FROM webhooks_webhookendpoint")
+        [stored] = cursor.fetchone()
+    assert inbox.secret.removeprefix("whsec_") not in stored
+    services.rotate(endpoint.pk, actor="test")
+    assert "whsec_" not in str(list(AuditEntry.objects.values_list("payload", flat=True)))
+
+
+def test_each_attempt_is_signed_anew(endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer) -> None:
+    """A receiver refuses signatures older than five minutes; the id stays, so that it knows what it has seen."""
+    inbox.statuses = [BROKEN]
+    happen(alice)
+    send_all()
+    let_pass(hours=1)
+    before = inbox.api.asked[0].headers
+    time.sleep(1.1)
+    send_all()
+    after = inbox.api.asked[1].headers
+    assert before["webhook-id"] == after["webhook-id"] and before["webhook-timestamp"] < after["webhook-timestamp"]
+    assert before["webhook-signature"] != after["webhook-signature"]
+    assert inbox.api.asked[0].body == inbox.api.asked[1].body
+    Webhook(inbox.secret).verify(inbox.api.asked[1].body, after)
+
+
+# --- Off, on, again.
+
+
+def test_an_endpoint_that_fails_for_days_is_switched_off_and_its_admins_told(
+    workspace: Workspace, endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer
+) -> None:
+    for name, role in (("ada", Membership.Role.ADMIN), ("agent", Membership.Role.AGENT)):
+        person = User.objects.create_user(name, email=f"{name}@example.com", password="correct horse battery")
+        add_member(workspace, person, role)
+    inbox.statuses = [BROKEN] * 9
+    happen(alice, 3)
+    send_all()
+    let_pass(days=2)
+    send_all()
+    assert WebhookEndpoint.objects.get().is_on
+    let_pass(days=1, hours=1)
+    send_all()
+    off = WebhookEndpoint.objects.get()
+    assert (off.is_on, off.off_reason) == (False, "failing")
+    assert set(WebhookDelivery.objects.values_list("state", flat=True)) == {"parked"}
+    assert notices.notify_admins() == 1 and notices.notify_admins() == 0
+    [told] = mail.outbox
+    assert told.to == ["ada@example.com"] and "books" in told.subject and str(off.pk) in told.body
+    assert AuditEntry.objects.latest("seq").event == "webhook.switched_off"
+    attempts = len(inbox.seen)
+    happen(alice)
+    send_all()
+    assert len(inbox.seen) == attempts and WebhookDelivery.objects.count() == 3  # it hears nothing while it is off
+    with pytest.raises(EndpointOff):
+        services.replay_failed(off.pk, since=now() - timedelta(days=30), actor="test")
+    services.update(off.pk, is_on=True, actor="test")
+    inbox.statuses.clear()
+    assert services.replay_failed(off.pk, since=now() - timedelta(days=30), actor="test") == 3
+    send_all()
+    assert len(inbox.received) == 3 and WebhookEndpoint.objects.get().failing_since is None
+
+
+def test_a_notice_that_cannot_be_mailed_is_tried_again(
+    workspace: Workspace, endpoint: WebhookEndpoint, settings: Any
+) -> None:
+    person = User.objects.create_user("ada", email="ada@example.com", password="correct horse battery")
+    add_member(workspace, person, Membership.Role.ADMIN)
+    WebhookEndpoint.objects.update(is_on=False, off_reason="failing")
+    settings.EMAIL_BACKEND, settings.EMAIL_HOST = "django.core.mail.backends.smtp.EmailBackend", "127.0.0.1"
+    settings.EMAIL_PORT = 1
+    assert notices.notify_admins() == 0
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    assert notices.notify_admins() == 1 and len(mail.outbox) == 1
+
+
+def test_a_server_that_is_gone_is_switched_off_at_once(
+    endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer
+) -> None:
+    inbox.statuses = ["410 Gone"]
+    happen(alice, 2)
+    send_all()
+    assert WebhookEndpoint.objects.get().off_reason == "gone" and len(inbox.seen) == 1
+
+
+def test_an_endpoint_that_is_switched_off_is_left_alone(
+    endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer
+) -> None:
+    happen(alice)
+    while deliver_due():
+        pass
+    services.update(endpoint.pk, is_on=False, actor="test")
+    send_all()
+    assert not inbox.seen and WebhookDelivery.objects.get().state == "parked"
+    happen(alice)
+    services.update(endpoint.pk, is_on=True, actor="test")
+    send_all()
+    assert not inbox.seen  # nothing from while it was off
+    happen(alice)
+    send_all()
+    assert len(inbox.received) == 1
+
+
+def test_one_delivery_is_sent_again_with_its_id(endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer) -> None:
+    happen(alice, 2)
+    send_all()
+    chosen = WebhookDelivery.objects.earliest("id")
+    services.replay(chosen.pk, actor="test")
+    assert send_all() == 1
+    assert inbox.seen.count(f"msg_{chosen.pk}") == 2 and len(inbox.seen) == 3
+
+
+def test_failed_ones_are_sent_again_since_a_time(endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer) -> None:
+    happen(alice, 3)
+    while deliver_due():
+        pass
+    WebhookDelivery.objects.update(state="parked")
+    first, *_rest = WebhookDelivery.objects.order_by("id")
+    WebhookDelivery.objects.filter(pk=first.pk).update(created_at=now() - timedelta(days=2))
+    assert services.replay_failed(endpoint.pk, since=now() - timedelta(days=1), actor="test") == 2
+    send_all()
+    assert len(inbox.received) == 2 and f"msg_{first.pk}" not in inbox.seen
+
+
+def test_a_test_event_is_sent_once_and_at_once(endpoint: WebhookEndpoint, inbox: Receiver) -> None:
+    sent = services.send_test(endpoint.pk, actor="test")
+    assert (sent.state, sent.status, inbox.kinds) == ("delivered", 200, ["webhook.test"])
+    inbox.statuses = [BROKEN]
+    failed = services.send_test(endpoint.pk, actor="test")
+    assert (failed.state, failed.status, failed.answer) == ("parked", 500, "thanks")
+    let_pass(days=1)
+    assert send_all() == 0 and WebhookEndpoint.objects.get().failures == 0
+
+
+def test_a_deleted_endpoint_takes_its_deliveries_along(
+    endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happen(alice)
+    sent: list[Request] = []
+    real = sending.request
+
+    def delete_meanwhile(asked: Request) -> Any:
+        sent.append(asked)
+        services.remove(endpoint.pk, actor="test")
+        return real(asked)
+
+    monkeypatch.setattr(sending, "request", delete_meanwhile)
+    assert send_all() == 1 and len(sent) == 1
+    assert not WebhookDelivery.objects.exists() and send_all() == 0
+
+
+def test_a_workspace_has_a_bounded_number(workspace: Workspace) -> None:
+    for number in range(services.MAX_ENDPOINTS):
+        services.create(f"n{number}", "https://shop.example/", KINDS, actor="test")
+    with pytest.raises(TooManyEndpoints):
+        services.create("one more", "https://shop.example/", KINDS, actor="test")
+    with pytest.raises(InvalidInput) as refused:
+        services.update(WebhookEndpoint.objects.get(name="n1").pk, name="n2", actor="test")
+    assert list(refused.value.fields) == ["name"]
+
+
+def test_old_deliveries_are_deleted(endpoint: WebhookEndpoint, alice: Customer) -> None:
+    happen(alice, 2)
+    send_all()
+    old = WebhookDelivery.objects.earliest("id")
+    WebhookDelivery.objects.filter(pk=old.pk).update(created_at=now() - timedelta(days=31))
+    assert services.purge() == 1 and WebhookDelivery.objects.count() == 1
+
+
+def test_turns_are_shared(workspace: Workspace, inbox: Receiver, alice: Customer) -> None:
+    """Not more than four endpoints are served at the same time, and the longest unserved come first."""
+    for number in range(6):
+        services.create(f"n{number}", inbox.url, KINDS, actor="test")
+    happen(alice)
+    while deliver_due():
+        pass
+    first = sending.endpoints_to_serve()
+    assert len(first) == sending.MAX_TURNS
+    WebhookEndpoint.objects.filter(pk=first[0][1]).update(lease_until=now() + timedelta(minutes=1))
+    assert len(sending.endpoints_to_serve()) == sending.MAX_TURNS - 1
+    for one in first[1:]:
+        sending.serve(*one)
+    left = {endpoint for _, endpoint in sending.endpoints_to_serve()}
+    assert left and not left & {endpoint for _, endpoint in first}
