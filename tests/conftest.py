@@ -18,6 +18,7 @@ from supportbot.accounts.services import add_member, create_workspace
 from supportbot.addresses import cache_at
 from tests.emptying import empty_quickly
 from tests.migrated import create_database
+from tests.patience import PATIENCE_SECONDS
 from tests.pseudo import pseudo_language
 
 __all__ = ["pseudo_language"]  # a fixture
@@ -78,7 +79,7 @@ def rest(executor: ThreadPoolExecutor, *, is_closing: bool) -> None:
         if is_closing:
             connections.close_all()
         if meeting is not None:
-            meeting.wait(timeout=30)
+            meeting.wait(timeout=PATIENCE_SECONDS)
 
     for done in [executor.submit(meet) for _ in range(everyone)]:
         done.result()

@@ -21,6 +21,7 @@ from django.db import connection
 from psycopg.conninfo import make_conninfo
 
 from supportbot.embedded.binaries import find_binaries
+from tests.patience import PATIENCE_SECONDS
 
 TEMPLATE: Final = "migrated"
 _IMPORTED: Final = re.compile(r"^(?:from|import) ((?:supportbot|kb|actions)(?:\.\w+)+)", re.MULTILINE)
@@ -56,7 +57,7 @@ def _fill(database: str, dump: Path) -> None:
 def _keep(database: str, dump: Path) -> None:
     """Write the dump as statements, by one rename; dumps of other states go."""
     command = [find_binaries().program("pg_dump"), "--inserts", f"--dbname={_address(database)}"]
-    plain = subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
+    plain = subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE_SECONDS).stdout
     part = dump.with_suffix(f".{os.getpid()}")
     part.write_bytes(re.sub(rb"^\\.*$", b"", plain, flags=re.MULTILINE))  # words to psql
     for other in dump.parent.glob("*.sql"):

@@ -27,6 +27,7 @@ from supportbot.health.server import ProbeServer
 from supportbot.ids import uuid7
 from supportbot.outbox.models import Announcement
 from supportbot.outbox.tasks import HEARTBEAT_KEY, heartbeat
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db
 
@@ -191,7 +192,7 @@ def worker_port() -> Iterator[int]:
 
 
 def told(port: int, path: str, **headers: str) -> tuple[int, bytes]:
-    line = HTTPConnection("127.0.0.1", port, timeout=10)
+    line = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
     line.request("GET", path, headers=headers)
     answer = line.getresponse()
     return answer.status, answer.read()

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from django.conf import settings
 
+from tests.patience import PATIENCE_SECONDS
+
 WITHOUT_PAGES = """
 import sys, django
 django.setup()
@@ -21,7 +23,9 @@ assert len(admin.site._registry) > 5, "the checks looked at no list of the conso
 
 def test_commands_load_no_pages_but_checks_load_all() -> None:
     command = [sys.executable, "-c", WITHOUT_PAGES]
-    answer = subprocess.run(command, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=60, check=False)
+    answer = subprocess.run(
+        command, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
     assert answer.returncode == 0, answer.stderr
 
 
@@ -29,7 +33,7 @@ def test_a_web_process_without_a_secret_does_not_start(tmp_path: Path) -> None:
     alone = {**os.environ, "SECRET_KEY": "", "DATA_DIR": str(tmp_path)}
     command = [sys.executable, "-c", "import supportbot.asgi"]
     answer = subprocess.run(
-        command, cwd=settings.BASE_DIR, env=alone, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=settings.BASE_DIR, env=alone, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
     )
     assert answer.returncode == 1
     assert "SECRET_KEY is not set" in answer.stderr.splitlines()[-1]
@@ -44,7 +48,7 @@ def test_a_command_reports_an_unavailable_database_in_a_sentence(unused_port: in
         env={**os.environ, "DATABASE_URL": address},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert (answer.returncode, len(answer.stderr.splitlines())) == (1, 1)

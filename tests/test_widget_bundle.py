@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from tests.patience import PATIENCE_SECONDS
+
 NPM = """#!/bin/sh
 echo "$1" >>"$RECORD"
 if [ "$1" = ci ]; then sleep 0.5; mkdir -p node_modules; : >node_modules/.package-lock.json; fi
@@ -34,7 +36,7 @@ def start(checkout: Path) -> subprocess.Popen[str]:
 
 def test_two_runs_at_once_install_the_packages_once(checkout: Path) -> None:
     runs = [start(checkout), start(checkout)]
-    said = "".join(run.communicate(timeout=30)[1] for run in runs)
+    said = "".join(run.communicate(timeout=PATIENCE_SECONDS)[1] for run in runs)
     assert [run.returncode for run in runs] == [0, 0]
     assert sorted((checkout / "record").read_text().split()) == ["ci", "run", "run"]
     assert said == "Waiting for another make that is installing the widget's packages ...\n"

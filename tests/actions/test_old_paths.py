@@ -11,6 +11,7 @@ from django.utils.module_loading import import_string
 from actions import erasure
 from actions.tasks import write_down_heads
 from supportbot.settings import BASE_DIR
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.mark.django_db
@@ -51,6 +52,8 @@ sys.exit(manage.main())
 def test_an_action_with_a_former_method_name_is_refused_at_the_start_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "send_gift.py").write_text(OUTDATED)
     command = [sys.executable, "-c", CHECK, str(tmp_path)]
-    answer = subprocess.run(command, cwd=BASE_DIR, capture_output=True, text=True, timeout=60, check=False)
+    answer = subprocess.run(
+        command, cwd=BASE_DIR, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
     assert answer.returncode == 1
     assert answer.stderr == "Error: actions.catalogue.send_gift: rename Gift.suits to is_applicable.\n"

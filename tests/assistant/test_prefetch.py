@@ -14,6 +14,7 @@ from supportbot.assistant import prefetch
 from supportbot.assistant.prefetch import prefetch_vectors, vectors_prefetched
 from supportbot.builtin import intents
 from supportbot.ids import uuid7
+from tests.patience import PATIENCE_SECONDS
 
 
 class Engine:
@@ -25,7 +26,7 @@ class Engine:
         import numpy as np
 
         self.asked.append(text)
-        assert self.may_answer.wait(timeout=20)
+        assert self.may_answer.wait(timeout=PATIENCE_SECONDS)
         return np.array(hashed_vector(text, 384), dtype=np.float32)
 
 

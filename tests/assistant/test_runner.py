@@ -27,6 +27,7 @@ from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import Claim, Heartbeat, claim_turn, extend_leases
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from tests.assistant.conftest import payloads
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Log = Callable[[], list[EventView]]
@@ -151,7 +152,7 @@ async def test_a_claim_in_progress_at_shutdown_is_released(
 
     def slow_claim(name: str, **how: Any) -> Claim | None:
         is_claiming.set()
-        assert may_go_on.wait(timeout=20)
+        assert may_go_on.wait(timeout=PATIENCE_SECONDS)
         return claim_turn(name, **how)
 
     monkeypatch.setattr(runner_module, "claim_turn", slow_claim)
@@ -179,8 +180,8 @@ async def test_a_stopping_runner_releases_every_claim_in_progress(
             has_looked.set()
             return None
         gate = gates[next(places)]
-        are_claiming.wait(timeout=20)
-        assert gate.wait(timeout=20)
+        are_claiming.wait(timeout=PATIENCE_SECONDS)
+        assert gate.wait(timeout=PATIENCE_SECONDS)
         return claim_turn(name, **how)
 
     def two_wait() -> None:
@@ -201,7 +202,7 @@ async def test_a_stopping_runner_releases_every_claim_in_progress(
     await until(has_looked.is_set)
     for _ in gates:
         signal_broker().publish(conversation.pk, TurnWaiting())
-    await asyncio.to_thread(are_claiming.wait, timeout=20)
+    await asyncio.to_thread(are_claiming.wait, timeout=PATIENCE_SECONDS)
     stopping = asyncio.create_task(running.stop())
     gates[0].set()
     await until(lambda: in_hand() == [False], in_thread=True)

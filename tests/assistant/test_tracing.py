@@ -30,6 +30,7 @@ from supportbot.observing.context import about
 from tests.actions.conftest import signed_in_as
 from tests.assistant.conftest import payloads
 from tests.assistant.test_actions import REFUND, Log, turn
+from tests.patience import PATIENCE_SECONDS
 
 OPERATIONS = {item.value for item in gen_ai_attributes.GenAiOperationNameValues}
 NAMES = {value for name, value in vars(gen_ai_attributes).items() if name.startswith("GEN_AI_")}
@@ -137,7 +138,7 @@ def _process(code: str, port: int, *, expected: int = 0) -> str:
     }
     done = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, **endpoint}, cwd=settings.BASE_DIR, capture_output=True,
-        text=True, timeout=60, check=False,
+        text=True, timeout=PATIENCE_SECONDS, check=False,
     )  # fmt: skip
     assert done.returncode == expected, done.stderr
     return done.stderr

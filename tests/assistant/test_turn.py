@@ -29,6 +29,7 @@ from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ToolCall
 from supportbot.widget.services import end_conversation
 from tests.assistant.conftest import payloads, say
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Log = Callable[[], list[EventView]]
@@ -298,7 +299,7 @@ async def test_a_stop_while_another_route_takes_over_is_a_stop(
 
     def slow_restart(claim: Claim) -> Claim:
         is_restarting.set()
-        assert may_restart.wait(timeout=30)
+        assert may_restart.wait(timeout=PATIENCE_SECONDS)
         return restart_attempt(claim)
 
     monkeypatch.setattr("supportbot.assistant.turn.restart_attempt", slow_restart)
@@ -424,7 +425,7 @@ async def test_a_waiting_customer_sees_the_status(
             search_may_end.set()
 
     def slow_search(claim: Claim) -> TurnContext:
-        assert search_may_end.wait(timeout=30), "nothing was said while the search went on"
+        assert search_may_end.wait(timeout=PATIENCE_SECONDS), "nothing was said while the search went on"
         return build_context(claim)
 
     await signal_broker().listen(conversation.pk, hear)

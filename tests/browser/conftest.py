@@ -17,6 +17,7 @@ from supportbot.translation import LANGUAGES
 from tests.browser.program import launch_options
 from tests.browser.shoppage import Shop, open_chat, until, visit
 from tests.embedded.instance import Instance, open_to_postgres
+from tests.patience import PATIENCE_MS
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # A theme only changes colours; everything else was checked in the light one.
@@ -34,8 +35,7 @@ IN_EVERY_RUN = ("ar", "de")
 EVERY_LANGUAGE = [
     language if language in IN_EVERY_RUN else pytest.param(language, marks=pytest.mark.long) for language in LANGUAGES
 ]
-# How long a page may take to show what is expected, in milliseconds: other tests run on the same cores.
-expect.set_options(timeout=60_000)
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +64,7 @@ def new_page(browser: Browser, demo: dict[str, Any]) -> Iterator[Callable[..., P
 
     def opened(**options: Any) -> Page:
         context = browser.new_context(**{"locale": "en-GB", "base_url": demo["urls"]["base"], **options})
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: problems.append(str(error)))

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.sync_api import Browser, Page, Route, WebSocketRoute, expect
 
 from supportbot.widget.assets import edition
+from tests.patience import PATIENCE_MS
 
 SHOP: Final = "https://shop.test"
 PLATFORM: Final = "https://support.test"
@@ -322,6 +323,7 @@ def visit(browser: Browser, tag: str | None = None, *, before: str = "", **optio
     page_options = {name: options.pop(name) for name in ("language", "body") if name in options}
     platform = options.pop("platform", None) or Platform()
     context = browser.new_context(**{"locale": "en-GB", "timezone_id": "Europe/Berlin", **options})
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda said: problems.append(said.text) if "Content Security" in said.text else None)

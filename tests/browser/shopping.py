@@ -9,6 +9,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import check_for_everybody
+from tests.patience import PATIENCE_SECONDS
 
 # The worker, the shop and the outbox between them, on a machine that is busy with other tests.
 
@@ -89,5 +90,5 @@ class Shopper:
 def call(address: str, body: dict[str, Any] | None = None, *, key: str = "") -> Any:
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
     data = None if body is None else json.dumps(body).encode()
-    with build_opener(ProxyHandler({})).open(Request(address, data, headers), timeout=30) as answer:
+    with build_opener(ProxyHandler({})).open(Request(address, data, headers), timeout=PATIENCE_SECONDS) as answer:
         return json.load(answer)

@@ -18,6 +18,7 @@ from tests.attacks.corpus import rows
 from tests.browser import shoppage
 from tests.browser.deskpage import Customer, get, is_live
 from tests.browser.shoppage import Platform, message_id, open_chat, visit
+from tests.patience import PATIENCE_MS
 
 pytestmark = pytest.mark.browser
 LAX = "default-src * data: blob: 'unsafe-inline' 'unsafe-eval'"
@@ -107,7 +108,7 @@ def test_nothing_runs_in_the_widget(browser: Browser, number: int, monkeypatch: 
             last = {"message": message_id(9), "source": "agent", "author": "Bob", "text": "The end."}
             platform.event("message", last)
             drawn = "document.querySelector('support-bot').shadowRoot.textContent.includes('The end.')"
-            page.wait_for_function(drawn, timeout=60_000)
+            page.wait_for_function(drawn, timeout=PATIENCE_MS)
             check_shadow(page)
 
 
@@ -134,6 +135,7 @@ def check_shadow(page: Page) -> None:
 def test_nothing_runs_on_a_help_page(browser: Browser) -> None:
     """The rendered articles, on a page without any policy."""
     page = browser.new_page()
+    page.set_default_timeout(PATIENCE_MS)
     page.goto("about:blank")
     articles = [
         render_article(text, f"## {text}\n\n{text}\n\n| {text} |\n|---|\n| {text} |").html for text in payloads()

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import check_for_everybody
 from tests.embedded.instance import Instance
 from tests.mcp.agent import ForeignAgent
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.browser
 
@@ -23,7 +24,7 @@ def token(demo: dict[str, Any]) -> str:
         data=json.dumps({"customer": demo["customers"][9]["id"]}).encode(),
         headers={"Content-Type": "application/json"},
     )
-    with build_opener(ProxyHandler({})).open(asked, timeout=20) as answer:
+    with build_opener(ProxyHandler({})).open(asked, timeout=PATIENCE_SECONDS) as answer:
         return str(json.load(answer)["token"])
 
 

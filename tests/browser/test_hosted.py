@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import APIRequestContext, Browser, Error, Frame, Page, Response, expect
 
 from tests.browser.conftest import check_for_everybody
+from tests.patience import PATIENCE_MS
 
 pytestmark = pytest.mark.browser
 
@@ -78,6 +79,7 @@ FRAME = """address => new Promise(loaded => {
 def framed(browser: Browser, place: str, address: str) -> Frame:
     """Show an address in a frame of the page at `place`; a refused frame is loaded as an error."""
     page = browser.new_page()
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(place)
     page.evaluate(FRAME, address)
     return page.frames[-1]

@@ -17,6 +17,7 @@ from supportbot.builtin.phrases import Phrase, say
 from supportbot.builtin.pieces import pieces_of
 from supportbot.builtin.provider import BuiltinProvider
 from supportbot.llm.types import ChatMessage, Finished, ModelRequest, Source, TextDelta, ToolCall, ToolSpec
+from tests.patience import PATIENCE_SECONDS
 
 RETURNS = Source(
     1,
@@ -299,7 +300,7 @@ def test_a_long_answer_does_not_block_the_event_loop(monkeypatch: pytest.MonkeyP
     heard: list[bool] = []
 
     def slowly(request: ModelRequest) -> Reply:
-        heard.append(somebody_else.wait(timeout=5))
+        heard.append(somebody_else.wait(timeout=PATIENCE_SECONDS))
         return reply_to(request)
 
     async def chats() -> None:

@@ -13,8 +13,9 @@ from psycopg.rows import dict_row
 
 from supportbot.celery import app
 from supportbot.embedded.children import ChildProcess, wait_for_page
-from tests.flows.people import PATIENCE_SECONDS, call
+from tests.flows.people import call
 from tests.flows.stack import STOREFRONT, Stack
+from tests.patience import PATIENCE_SECONDS
 
 Row = dict[str, Any]
 LOG_CHARACTERS = 6_000

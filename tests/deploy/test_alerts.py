@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY
 
 from supportbot.health.gauges import QUERIES
 from supportbot.observing import series
+from tests.patience import PATIENCE_SECONDS
 
 DEPLOY = Path(settings.BASE_DIR) / "deploy"
 needs_promtool = pytest.mark.skipif(
@@ -22,7 +23,9 @@ needs_promtool = pytest.mark.skipif(
 
 
 def promtool(*arguments: str) -> None:
-    answer = subprocess.run(["promtool", *arguments], capture_output=True, text=True, timeout=60, check=False)
+    answer = subprocess.run(
+        ["promtool", *arguments], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
     assert answer.returncode == 0, answer.stdout + answer.stderr
 
 

@@ -16,6 +16,7 @@ from django.conf import settings
 
 from supportbot.embedded.ports import free_port
 from tests.deploy.test_files import COMPOSE, DEPLOY
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.long
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -52,7 +53,9 @@ def environment(secrets: Path, tmp_path: Path) -> dict[str, str]:
 
 
 def manage(environment: dict[str, str], *command: str) -> str:
-    done = subprocess.run(entry(*command), env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        entry(*command), env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -79,7 +82,7 @@ def parts(environment: dict[str, str]) -> Iterator[dict[str, int]]:
     yield dict(zip(("web", "worker", "beat"), ports, strict=True))
     for process in running:
         process.terminate()
-    assert [process.wait(timeout=40) for process in running] == [0, 0, 0]
+    assert [process.wait(timeout=PATIENCE_SECONDS) for process in running] == [0, 0, 0]
 
 
 def log_of(environment: dict[str, str]) -> Path:
@@ -88,7 +91,7 @@ def log_of(environment: dict[str, str]) -> Path:
 
 def status(port: int, page: str) -> int:
     try:
-        with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{port}{page}", timeout=5) as answer:
+        with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{port}{page}", timeout=PATIENCE_SECONDS) as answer:
             return int(answer.status)
     except URLError as error:
         return int(getattr(error, "code", 0))

@@ -17,6 +17,7 @@ from supportbot.embedded.os_accounts import server_account
 from supportbot.embedded.ports import free_port
 from supportbot.embedded.processes import wait_until
 from supportbot.installation.process_identity import ProcessIdentity, is_running
+from tests.patience import PATIENCE_SECONDS
 
 MANAGE = str(settings.BASE_DIR / "manage.py")
 # Variables of the test run: an instance must use its own servers.
@@ -46,7 +47,7 @@ class Instance:
         """Run a management command on the instance, for at most a minute."""
         command = [sys.executable, MANAGE, *arguments]
         return subprocess.run(
-            command, env=self.environment(**more), capture_output=True, text=True, timeout=60, check=False
+            command, env=self.environment(**more), capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
         )
 
     def start(self, *options: str, **more: str) -> dict[str, Any]:
@@ -72,7 +73,7 @@ class Instance:
             self.process = subprocess.Popen(
                 [sys.executable, MANAGE, "up", "--servers-only"], env=self.environment(), stderr=errors, text=True
             )
-        assert wait_until((self.data_dir / "runtime.json").exists, seconds=60)
+        assert wait_until((self.data_dir / "runtime.json").exists, seconds=PATIENCE_SECONDS)
 
     def processes(self) -> dict[str, ProcessIdentity]:
         """Return the processes in the registry of the instance, including the supervisor."""
@@ -82,7 +83,9 @@ class Instance:
     def status(self, path: str) -> int:
         """Return the HTTP status of a page, 0 if nothing responds."""
         try:
-            with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+            with build_opener(ProxyHandler({})).open(
+                f"http://127.0.0.1:{self.port}{path}", timeout=PATIENCE_SECONDS
+            ) as answer:
                 return int(answer.status)
         except HTTPError as error:
             return error.code
@@ -93,7 +96,7 @@ class Instance:
         """Send SIGTERM and return the exit code."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(timeout=60)
+        code = self.process.wait(timeout=PATIENCE_SECONDS)
         if self.process.stdout is not None:
             self.process.stdout.close()
         return code

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from tests.patience import PATIENCE_SECONDS
+
 # A stub interpreter: it prints a version, creates an environment with the real one, and records that it did.
 STUB = """#!/bin/sh
 case "$*" in
@@ -49,7 +51,7 @@ def test_a_second_start_waits_for_the_first_and_reuses_its_environment(checkout:
         assert "Waiting for another make" in second.stderr.readline()
         assert not (checkout / ".venv").exists()
         subprocess.run(["./python-stub", "-m", "venv", ".venv"], cwd=checkout, check=True)
-    errors = second.communicate(timeout=30)[1]
+    errors = second.communicate(timeout=PATIENCE_SECONDS)[1]
     assert (second.returncode, errors) == (0, "")
     assert (checkout / "calls").read_text() == "created\n"
 
@@ -60,7 +62,7 @@ def test_a_different_python_version_is_refused(checkout: Path) -> None:
         stub = checkout / "python-stub"
         stub.write_text(stub.read_text().replace("3.12", "3.13"))
     process = begin(checkout, PYTHON="./python-stub")
-    errors = process.communicate(timeout=30)[1]
+    errors = process.communicate(timeout=PATIENCE_SECONDS)[1]
     assert process.returncode == 1
     assert errors.startswith(".venv was created with Python 3.")
     assert "Delete .venv to create it again" in errors
@@ -70,4 +72,4 @@ def test_a_different_python_version_is_refused(checkout: Path) -> None:
 def test_a_complete_environment_is_left_alone(checkout: Path) -> None:
     subprocess.run(["./python-stub", "-m", "venv", ".venv"], cwd=checkout, check=True)
     process = begin(checkout)
-    assert (process.communicate(timeout=30)[1], process.returncode) == ("", 0)
+    assert (process.communicate(timeout=PATIENCE_SECONDS)[1], process.returncode) == ("", 0)

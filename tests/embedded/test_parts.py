@@ -21,6 +21,7 @@ from supportbot.installation.errors import StartRefused
 from supportbot.installation.plan import plan_from_environment
 from supportbot.installation.process_identity import ProcessIdentity, identify, is_running
 from tests.embedded.instance import MANAGE
+from tests.patience import PATIENCE_SECONDS
 
 LONG = pytest.mark.long
 
@@ -36,7 +37,9 @@ def refusal(part: str, **variables: str) -> str:
     """Return the one line that a part ends with."""
     environment = {**os.environ, "REDIS_URL": "redis://127.0.0.1:1", **variables}
     command = [sys.executable, MANAGE, part]
-    answer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    answer = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
     assert (answer.returncode, len(answer.stderr.strip().splitlines())) == (1, 1), answer.stderr
     return answer.stderr
 
@@ -71,12 +74,12 @@ def serving(port: int) -> Iterator["subprocess.Popen[bytes]"]:
         yield process
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE_SECONDS)
 
 
 def asked(port: int) -> int | None:
     try:
-        with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+        with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{port}/", timeout=PATIENCE_SECONDS) as answer:
             return int(answer.read())
     except (URLError, OSError):
         return None
@@ -95,14 +98,14 @@ def test_two_web_processes_share_a_port_and_replace_each_other() -> None:
         return sum(is_running(known) for known in seen.values()) == 2
 
     with serving(port) as parent:
-        assert wait_until(meets_two, seconds=60)
+        assert wait_until(meets_two, seconds=PATIENCE_SECONDS)
         os.kill(next(iter(seen)), signal.SIGKILL)
-        assert wait_until(lambda: asked(port) is not None, seconds=10), "the other one goes on"
-        assert wait_until(lambda: meets_two() and len(seen) == 3, seconds=60)
+        assert wait_until(lambda: asked(port) is not None, seconds=PATIENCE_SECONDS), "the other one goes on"
+        assert wait_until(lambda: meets_two() and len(seen) == 3, seconds=PATIENCE_SECONDS)
         with pytest.raises(StartRefused, match="is in use"):
             serve_with_several(plan_with(port), "any:application", lifespan="off")
         parent.terminate()
-        assert parent.wait(timeout=30) == 0
+        assert parent.wait(timeout=PATIENCE_SECONDS) == 0
     assert not any(is_running(known) for known in seen.values())
 
 

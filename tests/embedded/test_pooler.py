@@ -17,6 +17,7 @@ from supportbot.embedded.ports import free_port
 from supportbot.embedded.processes import wait_until
 from supportbot.installation.errors import StartRefused
 from tests.embedded.test_checks import database_url
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin")
@@ -46,13 +47,13 @@ def pooled(home: Path) -> Iterator[Callable[[str], str]]:
             subprocess.Popen([PROGRAM, "-q", str(file)], cwd="/", **({} if account is None else account.as_popen()))
         )
         address = f"postgresql://anyone:anything@127.0.0.1:{port}/pooled"
-        assert wait_until(lambda: _answers(address), seconds=20)
+        assert wait_until(lambda: _answers(address), seconds=PATIENCE_SECONDS)
         return address
 
     yield start
     for process in running:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=PATIENCE_SECONDS)
 
 
 def _answers(address: str) -> bool:

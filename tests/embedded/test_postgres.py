@@ -16,6 +16,7 @@ from supportbot.embedded.postgres import PostgresServer
 from supportbot.embedded.processes import wait_until
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.process_identity import ProcessIdentity, identify, is_running
+from tests.patience import PATIENCE_SECONDS
 
 MakeServer = Callable[[str], PostgresServer]
 
@@ -75,7 +76,7 @@ def test_a_kill_loses_nothing_and_keeps_the_port(make_server: MakeServer) -> Non
     write_row(server)
     process, port = identity_of(server), server.port
     os.kill(process.pid, signal.SIGKILL)
-    assert wait_until(lambda: not is_running(process), seconds=10)
+    assert wait_until(lambda: not is_running(process), seconds=PATIENCE_SECONDS)
     server.start()
     assert read_rows(server) == [("kept",)]
     assert server.port == port

@@ -13,6 +13,7 @@ from supportbot.embedded.process_registry import ProcessRegistry
 from supportbot.embedded.processes import spawn, stop, terminate, wait_until
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.process_identity import ProcessIdentity, identify, is_running
+from tests.patience import PATIENCE_SECONDS
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 # Ignores SIGINT and SIGTERM, and prints a line once it does.
@@ -42,7 +43,7 @@ def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
         child = identify(int(parent.stdout.readline()))
         assert child is not None
         parent.kill()
-    assert wait_until(lambda: not is_running(child), seconds=10)
+    assert wait_until(lambda: not is_running(child), seconds=PATIENCE_SECONDS)
 
 
 def test_a_reused_id_is_not_taken_for_the_old_process() -> None:
@@ -54,7 +55,7 @@ def test_a_reused_id_is_not_taken_for_the_old_process() -> None:
 
 def test_a_zombie_counts_as_gone(tmp_path: Path) -> None:
     child = subprocess.Popen(["true"])
-    assert wait_until(lambda: identify(child.pid) is None, seconds=10)
+    assert wait_until(lambda: identify(child.pid) is None, seconds=PATIENCE_SECONDS)
     assert child.wait() == 0
 
 
@@ -62,7 +63,7 @@ def test_a_child_that_ignores_signals_is_killed(tmp_path: Path) -> None:
     output = tmp_path / "output"
     with output.open("wb") as file:
         child = spawn(STUBBORN, output=file)
-    assert wait_until(lambda: output.read_bytes() == b"ignoring\n", seconds=30)
+    assert wait_until(lambda: output.read_bytes() == b"ignoring\n", seconds=PATIENCE_SECONDS)
     stop(child, (signal.SIGTERM, 0.2))
     assert child.returncode == -signal.SIGKILL
 
@@ -72,7 +73,7 @@ def test_an_orphan_is_found_and_ended(tmp_path: Path) -> None:
     child = subprocess.Popen(SLEEP)
     registry.save({"web": child.pid})
     assert registry.end_orphans() == ["web"]
-    assert child.wait(timeout=10) == -signal.SIGTERM
+    assert child.wait(timeout=PATIENCE_SECONDS) == -signal.SIGTERM
     assert registry.running() == {}
 
 

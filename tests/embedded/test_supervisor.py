@@ -13,6 +13,7 @@ from supportbot.embedded.processes import wait_until
 from supportbot.embedded.supervisor import Supervisor, stop_signals
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.process_identity import identify, is_running
+from tests.patience import PATIENCE_SECONDS
 
 SLEEP = "import time; time.sleep(600)"
 
@@ -60,7 +61,7 @@ def test_a_killed_child_is_restarted_and_reported(supervisor: Supervisor, record
         supervisor.check()
         return web.is_alive and web.pid != first
 
-    assert wait_until(runs_again, seconds=10)
+    assert wait_until(runs_again, seconds=PATIENCE_SECONDS)
     assert recorder.pids == [{"web": first}, {"web": web.pid}]
 
 
@@ -73,7 +74,7 @@ def test_a_child_that_keeps_dying_is_restarted_after_growing_pauses(
         supervisor.check()
         return caplog.text.count("exited unexpectedly") == 3
 
-    assert wait_until(has_died_thrice, seconds=20)
+    assert wait_until(has_died_thrice, seconds=PATIENCE_SECONDS)
     assert [line for line in ("in 0.5 s", "in 1.5 s", "in 3.5 s") if line in caplog.text] == [
         "in 0.5 s",
         "in 1.5 s",
@@ -134,7 +135,7 @@ def test_a_failed_restart_is_reported_and_retried(supervisor: Supervisor, caplog
         supervisor.check()
         return server.starts == 3
 
-    assert wait_until(tried_twice, seconds=20)
+    assert wait_until(tried_twice, seconds=PATIENCE_SECONDS)
     assert "postgres could not be restarted: the disk is full" in caplog.text
 
 

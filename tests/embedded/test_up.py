@@ -12,6 +12,7 @@ import pytest
 
 from supportbot.embedded.processes import wait_until
 from tests.embedded.instance import Instance, still_running
+from tests.patience import PATIENCE_SECONDS
 
 # libpq variables for another server: none of them may redirect the product from the embedded one.
 LIBPQ_VARIABLES = {"PGHOSTADDR": "203.0.113.7", "PGSSLMODE": "verify-full", "PGSERVICE": "elsewhere"}
@@ -34,7 +35,7 @@ def test_the_life_of_an_instance(instance: Instance) -> None:
 
     before = instance.processes()
     os.kill(before["supervisor"].pid, signal.SIGKILL)
-    assert wait_until(lambda: still_running(before) == [], seconds=20)
+    assert wait_until(lambda: still_running(before) == [], seconds=PATIENCE_SECONDS)
     refusal = instance.command("migrate", "--check")
     assert (refusal.returncode, "Start it with `make run`" in refusal.stderr) == (1, True)
 
@@ -95,7 +96,7 @@ def assert_killed_parts_are_restarted(instance: Instance) -> None:
         is_saved = saved == {name: known.pid for name, known in now.items()}
         return changed and is_saved and len(still_running(now)) == 8 and instance.status("/livez") == 200
 
-    assert wait_until(all_are_restarted, seconds=60, pause=0.5)
+    assert wait_until(all_are_restarted, seconds=PATIENCE_SECONDS, pause=0.5)
     assert instance.command("migrate", "--check").returncode == 0
 
 

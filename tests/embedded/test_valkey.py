@@ -16,6 +16,7 @@ from supportbot.embedded.processes import wait_until
 from supportbot.embedded.valkey import ValkeyServer
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.process_identity import identify, is_running
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_a_kill_loses_nothing_and_keeps_the_port(server: ValkeyServer) -> None:
     process, port = identify(server.pid), server.port
     assert process is not None
     os.kill(process.pid, signal.SIGKILL)
-    assert wait_until(lambda: not is_running(process), seconds=10)
+    assert wait_until(lambda: not is_running(process), seconds=PATIENCE_SECONDS)
     server.start()
     with redis.Redis.from_url(server.url()) as client:
         assert client.llen("queue") == 500

@@ -15,6 +15,7 @@ from tests.embedded.instance import open_to_postgres
 from tests.flows.people import Visitor
 from tests.flows.stack import STOREFRONT, Stack, Web, built, web
 from tests.modelserver import ModelServer
+from tests.patience import PATIENCE_SECONDS
 
 JSON = {"Content-Type": "application/json"}
 
@@ -33,7 +34,9 @@ def shop_and_worker(stack: Stack) -> Iterator[None]:
     worker.start()
     try:
         wait_for_page(f"{STOREFRONT}/api/customers", shop)
-        build_opener(ProxyHandler({})).open(Request(f"{STOREFRONT}/api/reset", b"{}", JSON), timeout=10).close()
+        build_opener(ProxyHandler({})).open(
+            Request(f"{STOREFRONT}/api/reset", b"{}", JSON), timeout=PATIENCE_SECONDS
+        ).close()
         yield
     finally:
         worker.stop()

@@ -11,10 +11,10 @@ from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
 from tests.flows.stack import STOREFRONT, Stack
+from tests.patience import PATIENCE_SECONDS
 from tests.widget.page import Socket, open_socket
 
 ENDS = ("assistant.final", "assistant.failed")
-PATIENCE_SECONDS = 30.0  # how long an answer may take on a busy machine; no test waits for it to pass
 
 
 async def call(address: str, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:

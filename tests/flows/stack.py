@@ -19,6 +19,7 @@ from supportbot.embedded.postgres import PostgresServer
 from supportbot.embedded.valkey import ValkeyServer
 from supportbot.installation.plan import Plan
 from tests.embedded.instance import MANAGE
+from tests.patience import PATIENCE_SECONDS
 
 SHOP_PORT = free_port()  # the storefront is an allowed origin; only the flows with actions let the shop run
 STOREFRONT = f"http://127.0.0.1:{SHOP_PORT}"
@@ -55,7 +56,7 @@ class Stack:
         """Return what a management command printed."""
         command = [sys.executable, MANAGE, *arguments]
         answer = subprocess.run(
-            command, env=self.environment(), capture_output=True, text=True, timeout=120, check=False
+            command, env=self.environment(), capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
         )
         assert answer.returncode == 0, answer.stderr
         return answer.stdout

@@ -7,10 +7,10 @@ from tests.flows.people import ask
 from tests.flows.stack import Stack, Web
 from tests.modelserver import Behaviour, ModelServer
 from tests.modelserver.behaviour import Call
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.usefixtures("shop_and_worker")
 REFUND = Call("refund_order", '{"order_id": "WF-20404", "reason": "Arrived damaged"}')
-PATIENCE_SECONDS = 60.0
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ import kombu
 import psycopg
 import pytest
 
-from tests.flows.people import PATIENCE_SECONDS, Visitor, answer_of, ask, assert_whole, call
+from tests.flows.people import Visitor, answer_of, ask, assert_whole, call
 from tests.flows.stack import Stack
+from tests.patience import PATIENCE_SECONDS
 
 
 async def test_a_person_comes_answers_and_gives_back(visitor: Visitor) -> None:

@@ -8,8 +8,7 @@ from tests.flows.people import Visitor, answer_of, assert_whole, finals, shown
 from tests.flows.speech import ask_until_the_middle, stalled, whole
 from tests.flows.stack import Stack, Web, web
 from tests.modelserver import ModelServer
-
-RECOVERY_SECONDS = 20.0
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -33,7 +32,7 @@ async def test_a_killed_process_loses_no_answer(stack: Stack, mortal: Web, model
     last_seq = await ask_and_kill(visitor, mortal)
     mortal.start()
     async with visitor.chat(last_seq=last_seq) as socket:
-        while (frame := await socket.next(RECOVERY_SECONDS)).get("event") != "assistant.final":
+        while (frame := await socket.next(PATIENCE_SECONDS)).get("event") != "assistant.final":
             pass
         assert shown(socket.frames, 2).strip() == frame["payload"]["text"].strip()
         assert shown(socket.frames, 1) == ""
@@ -52,7 +51,7 @@ async def test_an_answer_that_is_lost_twice_fails_openly_and_can_be_retried(
     mortal.start()
     async with visitor.chat(last_seq=last_seq) as socket:
         while not shown(socket.frames, 2):
-            await socket.next(RECOVERY_SECONDS)
+            await socket.next(PATIENCE_SECONDS)
         mortal.kill()
     mortal.start()
     async with visitor.chat(last_seq=socket.events[-1]["seq"]) as socket:

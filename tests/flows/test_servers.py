@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.flows.people import PATIENCE_SECONDS, Visitor, answer_of, ask, assert_whole, call, finals, shown
+from tests.flows.people import Visitor, answer_of, ask, assert_whole, call, finals, shown
 from tests.flows.speech import ask_until_the_middle, paused
 from tests.flows.stack import Stack
 from tests.modelserver import ModelServer
+from tests.patience import PATIENCE_SECONDS
 from tests.widget.page import Socket
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tests.flows.customers import Customer, books, card_for, paid_back
-from tests.flows.people import PATIENCE_SECONDS, ask, call
+from tests.flows.people import ask, call
 from tests.flows.stack import Stack, Web
+from tests.patience import PATIENCE_SECONDS
 from tests.widget.page import Socket
 
 pytestmark = pytest.mark.usefixtures("shop_and_worker")

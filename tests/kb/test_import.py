@@ -19,6 +19,7 @@ from kb.services import Change, archive, publish, save_draft
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
 from tests.kb.import_command import counts, failures, run
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db
 
@@ -306,7 +307,7 @@ def test_two_imports_at_once_duplicate_nothing_and_share_the_work(workspace: Wor
 
     def importer() -> None:
         try:
-            start.wait(timeout=10)
+            start.wait(timeout=PATIENCE_SECONDS)
             reports.append(run(tmp_path))
         finally:
             connection.close()
@@ -315,7 +316,7 @@ def test_two_imports_at_once_duplicate_nothing_and_share_the_work(workspace: Wor
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=PATIENCE_SECONDS)
     assert sorted(counts(report)[::2] for report in reports) == [(0, 60), (60, 0)]
     assert sum(report["embedded"] for report in reports) == Chunk.objects.exclude(embedding=None).count() == 60
     assert (

@@ -13,6 +13,7 @@ import pytest
 
 from kb.embedders import packaged
 from kb.embedders.packaged import PackagedEmbedder
+from tests.patience import PATIENCE_SECONDS
 
 
 class Engine:
@@ -76,7 +77,7 @@ class Model:
     """Returns the number in a text once two threads are there, with the priority of its thread."""
 
     def __init__(self) -> None:
-        self.together = threading.Barrier(2, timeout=60)
+        self.together = threading.Barrier(2, timeout=PATIENCE_SECONDS)
 
     def passage(self, text: str) -> Any:
         self.together.wait()

@@ -11,6 +11,7 @@ from kb.services import Change, archive, collection_named, create_article, publi
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.outbox.models import Announcement
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db
 
@@ -207,7 +208,7 @@ def test_two_publications_at_once_leave_one_live_revision(workspace: Workspace) 
     def publisher() -> None:
         try:
             with workspace_scope(workspace.pk):
-                start.wait(timeout=10)
+                start.wait(timeout=PATIENCE_SECONDS)
                 publish(row.pk)
         except DatabaseError as error:
             failed.append(error)
@@ -218,7 +219,7 @@ def test_two_publications_at_once_leave_one_live_revision(workspace: Workspace) 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=20)
+        thread.join(timeout=PATIENCE_SECONDS)
     row.refresh_from_db()
     assert not failed
     assert row.live_revision.number == 2

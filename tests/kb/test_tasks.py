@@ -10,6 +10,7 @@ from kb.tasks import Publisher
 from supportbot.accounts.models import Workspace
 from supportbot.outbox.models import Announcement
 from supportbot.outbox.services import deliver_due
+from tests.patience import PATIENCE_SECONDS
 
 
 def test_a_hanging_broker_blocks_nobody() -> None:
@@ -17,10 +18,10 @@ def test_a_hanging_broker_blocks_nobody() -> None:
 
     def hangs() -> None:
         reached.set()
-        release.wait(timeout=10)
+        release.wait(timeout=PATIENCE_SECONDS)
 
     publisher.put(hangs)
-    assert reached.wait(timeout=10)
+    assert reached.wait(timeout=PATIENCE_SECONDS)
     for _ in range(2_000):  # more than fit: the rest is dropped, since the sweep finds it
         publisher.put(lambda: None)
     release.set()
@@ -34,7 +35,7 @@ def test_a_broker_that_is_down_does_not_end_the_publisher() -> None:
 
     publisher.put(down)
     publisher.put(arrived.set)
-    assert arrived.wait(timeout=10)
+    assert arrived.wait(timeout=PATIENCE_SECONDS)
 
 
 @pytest.mark.django_db

@@ -14,6 +14,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, ElicitRequestURLParams, ElicitResult, Tool
 
 from supportbot.accounts.services import NewChannel
+from tests.patience import PATIENCE_SECONDS
 from tests.rest import identity_token
 
 META = "supportbot/identity"
@@ -63,7 +64,7 @@ class ForeignAgent:
             return ElicitResult(action=await asyncio.to_thread(self.opens, asked.url))  # type: ignore[arg-type]
 
         headers = {"Authorization": f"Bearer {self.key}", **self.headers}
-        async with httpx2.AsyncClient(headers=headers, timeout=30) as http:
+        async with httpx2.AsyncClient(headers=headers, timeout=PATIENCE_SECONDS) as http:
             transport = streamable_http_client(f"{self.base}/mcp/", http_client=http)
             callback = elicited if self.opens else None
             async with Client(transport, mode=self.mode, elicitation_callback=callback) as client:  # type: ignore[arg-type]
@@ -74,7 +75,7 @@ def post(base: str, body: bytes | dict[str, Any], **headers: str) -> httpx2.Resp
     """Send one message without the SDK, as an attacker would."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     sent = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream", **headers}
-    return httpx2.post(f"{base}/mcp/", content=raw, headers=sent, timeout=30)
+    return httpx2.post(f"{base}/mcp/", content=raw, headers=sent, timeout=PATIENCE_SECONDS)
 
 
 class ConfirmationPage:
@@ -103,7 +104,7 @@ class ConfirmationPage:
         from supportbot.accounts.origins import own_origins
 
         sent = {"Origin": min(own_origins()), **headers}
-        return httpx2.post(f"{self._base}{self._path}{step}", json=body, headers=sent, timeout=30)
+        return httpx2.post(f"{self._base}{self._path}{step}", json=body, headers=sent, timeout=PATIENCE_SECONDS)
 
     def _decided(self, step: str, body: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = self.posted(step, {"token": self.shown["token"], **body}).raise_for_status().json()

@@ -16,6 +16,7 @@ from supportbot.accounts.services import NewChannel, create_channel, issue_api_k
 from supportbot.mcp.gate import MAX_BODY_BYTES, UNKNOWN_CALLERS_PER_MINUTE
 from supportbot.mcp.models import ConfirmationLink
 from tests.mcp.agent import ConfirmationPage, ForeignAgent, post, token_of
+from tests.patience import PATIENCE_SECONDS
 
 REFUND = {"order_id": "A-1001", "reason": "Arrived damaged"}
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
@@ -118,7 +119,7 @@ def test_two_identity_headers_name_nobody(agent: ForeignAgent, shop: FakeShop, c
     headers = [*bearer(agent).items(), ("Accept", "application/json, text/event-stream")]
     headers += [("Customer-Identity", token_of(channel, subject=sub)) for sub in ("cus_alice", "cus_stranger")]
     asked = called("order_status", {"order_id": "A-1001"})
-    answer = httpx2.post(f"{agent.base}/mcp/", json=asked, headers=headers, timeout=30).json()
+    answer = httpx2.post(f"{agent.base}/mcp/", json=asked, headers=headers, timeout=PATIENCE_SECONDS).json()
     assert answer["result"]["structuredContent"]["code"] == "invalid_token"
 
 

@@ -7,6 +7,8 @@ import sys
 import pytest
 from django.conf import settings
 
+from tests.patience import PATIENCE_SECONDS
+
 ASK = "from django.conf import settings as s; print(*s.PRIVATE_NETWORKS, s.ACTIONS_LOOPBACK)"
 
 
@@ -17,7 +19,7 @@ def started(**environment: str) -> "subprocess.CompletedProcess[str]":
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "supportbot.settings", **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from html import unescape
 from urllib.parse import urlencode
 
+from tests.patience import PATIENCE_SECONDS
 from tests.shop.process import Answer, ShopProcess
 
 
@@ -66,7 +67,7 @@ class Visitor:
             "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()),
             "Accept-Language": self.language,
         }
-        connection = http.client.HTTPConnection("127.0.0.1", self.shop.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.shop.port, timeout=PATIENCE_SECONDS)
         try:
             connection.request(method, path, body, {**own, **headers})
             response = connection.getresponse()

@@ -16,12 +16,13 @@ from typing import Any
 
 from standardwebhooks import Webhook
 
+from tests.patience import PATIENCE_SECONDS
+
 MANAGE = Path(__file__).parents[2] / "examples" / "shop" / "manage.py"
 PLATFORM_URL = "http://127.0.0.1:1"  # nothing ever answers there
 CHANNEL_KEY = "pk_test_channel"
 IDENTITY_SECRET = "identity-secret-of-at-least-32-bytes"
 WEBHOOK_SECRET = "whsec_" + base64.b64encode(b"the webhook secret of the tests!").decode()
-STOP_SECONDS = 10
 
 # JSON has no static type in the tests, which check its content.
 Json = Any
@@ -61,7 +62,7 @@ class ShopProcess:
         """End it and return its exit code."""
         assert self.process is not None
         self.process.send_signal(how)
-        self.process.communicate(timeout=STOP_SECONDS)
+        self.process.communicate(timeout=PATIENCE_SECONDS)
         code, self.process = self.process.returncode, None
         return code
 
@@ -79,7 +80,7 @@ class ShopProcess:
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> Answer:
         """Send exactly this; raises http.client.RemoteDisconnected when the shop hangs up."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         try:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()
@@ -103,7 +104,7 @@ class ShopProcess:
 
     def until_waiting(self, calls: int) -> None:
         """Return once so many calls wait out their delay in the shop."""
-        deadline = time.monotonic() + STOP_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while self.get("/api/faults").json["waiting"] != calls:
             assert time.monotonic() < deadline, "the call never arrived"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import jwt
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.shop.process import CHANNEL_KEY, IDENTITY_SECRET, MANAGE, Json, ShopProcess
 
 DOCS = Path(__file__).parents[2] / "docs" / "identity.md"
@@ -44,7 +45,7 @@ def test_other_servers_sign_the_same(language: str, command: list[str]) -> None:
         pytest.skip(f"{command[0]} is not on this machine")
     code = examples(language)[0]
     run = [*command[:-1], command[-1].replace("{}", code, 1)]
-    token = subprocess.run(run, capture_output=True, text=True, check=True, timeout=30).stdout
+    token = subprocess.run(run, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS).stdout
     claims = jwt.decode(token, IDENTITY_SECRET, algorithms=["HS256"], audience=CHANNEL_KEY)
     assert (claims["sub"], claims["name"]) == ("1006", "Élodie Garnier")
     assert claims["exp"] - claims["iat"] == 3600

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.shop.process import Json, ShopProcess
 
 REFUND = {
@@ -77,7 +78,7 @@ def test_a_reset_sends_waiting_calls_home(shop: ShopProcess) -> None:
         asked = pool.submit(shop.signed_post, REFUNDS, REFUND)
         shop.until_waiting(1)
         assert shop.post("/api/reset", {}).status == 200
-        answer = asked.result(timeout=10)
+        answer = asked.result(timeout=PATIENCE_SECONDS)
     assert (answer.status, answer.code) == (503, "interrupted")
     assert shop.ledger()["refunds"] == []
     assert shop.get("/api/faults").json["waiting"] == 0

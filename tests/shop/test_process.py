@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.shop.process import STOP_SECONDS, ShopProcess, free_port, start_manage
+from tests.patience import PATIENCE_SECONDS
+from tests.shop.process import ShopProcess, free_port, start_manage
 
 REFUND = {
     "order": "WF-20404",
@@ -24,7 +25,7 @@ def refused_start(shop: ShopProcess, **changes: str) -> str:
     """Return the one sentence with which it ends."""
     variables = {name: value for name, value in (shop.variables() | changes).items() if value}
     process = start_manage("serve", variables)
-    output, errors = process.communicate(timeout=STOP_SECONDS)
+    output, errors = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode != 0
     assert output == ""
     assert "Traceback" not in errors
@@ -68,7 +69,7 @@ def test_a_stop_does_not_wait_for_a_slow_call(own_shop: ShopProcess) -> None:
         asked = pool.submit(own_shop.signed_post, "/merchant/v1/refunds", REFUND)
         own_shop.until_waiting(1)
         assert own_shop.stop() == 0
-        assert asked.result(timeout=STOP_SECONDS).status == 503
+        assert asked.result(timeout=PATIENCE_SECONDS).status == 503
     own_shop.start()
     assert own_shop.signed_get("/merchant/v1/operations/k1").status == 404
     assert own_shop.ledger()["refunds"] == []

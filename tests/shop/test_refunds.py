@@ -7,6 +7,7 @@ from threading import Barrier
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.shop.process import Answer, Json, ShopProcess
 
 REFUNDS = "/merchant/v1/refunds"
@@ -55,7 +56,7 @@ def at_once(shop: ShopProcess, bodies: list[Json]) -> list[Answer]:
     start = Barrier(len(bodies))
 
     def send(body: Json) -> Answer:
-        start.wait(timeout=10)
+        start.wait(timeout=PATIENCE_SECONDS)
         return shop.signed_post(REFUNDS, body)
 
     with ThreadPoolExecutor(len(bodies)) as pool:

@@ -14,6 +14,7 @@ from django.conf import settings
 from supportbot.celery import app
 from supportbot.embedded.backup import load_database
 from tests.deploy.conftest import database_url
+from tests.patience import PATIENCE_SECONDS
 
 __all__ = ["database_url"]  # a fixture
 pytestmark = pytest.mark.long
@@ -36,7 +37,9 @@ class Upgraded:
 
     def manage(self, *arguments: str) -> str:
         command = [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]
-        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=240, check=False)
+        done = subprocess.run(
+            command, env=self._environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+        )
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
 

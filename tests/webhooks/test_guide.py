@@ -16,6 +16,7 @@ from supportbot.webhooks import services
 from supportbot.webhooks.kinds import KINDS, TEST
 from supportbot.webhooks.models import WebhookEndpoint
 from tests.actions.connections.fake_api import Asked
+from tests.patience import PATIENCE_SECONDS
 from tests.webhooks.conftest import BODIES, Receiver, send_all
 
 GUIDE = (settings.BASE_DIR / "docs/webhooks.md").read_text()
@@ -83,5 +84,7 @@ def test_the_javascript_example(delivery: Asked, inbox: Receiver, tmp_path: Path
         *((inbox.secret, headers, body.decode()) for headers, body in forgeries(delivery)),
     ]
     (tmp_path / "cases.json").write_text(json.dumps(cases))
-    ran = subprocess.run(["node", "run.mjs"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    ran = subprocess.run(
+        ["node", "run.mjs"], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True
+    )
     assert json.loads(ran.stdout) == [True, *[False] * 7]

@@ -18,10 +18,10 @@ from websockets.exceptions import ConnectionClosed
 import supportbot.widget.socket
 from supportbot.accounts.services import NewChannel
 from tests.events import check_event
+from tests.patience import PATIENCE_SECONDS
 
 PAGE_ORIGIN = "https://shop.acme.test"
 ADDRESS = "/api/v1/widget/tickets"
-PATIENCE_SECONDS = 10.0
 
 
 def schema(name: str) -> Any:

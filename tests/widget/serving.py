@@ -16,8 +16,7 @@ import uvicorn
 
 from supportbot.embedded.ports import free_port
 from supportbot.widget.socket import connection_registry
-
-START_SECONDS = 20
+from tests.patience import PATIENCE_SECONDS
 
 
 class Served:
@@ -29,7 +28,7 @@ class Served:
 
     def wait_until_idle(self) -> None:
         """Return once no socket or request is being served, so that no lock is left on rows a test cleans up."""
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while self._server.server_state.tasks:
             assert time.monotonic() < deadline, "a socket is still being served"
             time.sleep(0.01)
@@ -59,7 +58,7 @@ def served(**options: Any) -> Iterator[Served]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
     thread.start()
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not server.started:
         assert thread.is_alive() and time.monotonic() < deadline, "the server did not start"
         time.sleep(0.02)
@@ -67,4 +66,4 @@ def served(**options: Any) -> Iterator[Served]:
         yield Served(server, f"http://127.0.0.1:{port}")
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(PATIENCE_SECONDS)

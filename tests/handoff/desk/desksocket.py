@@ -18,8 +18,8 @@ from supportbot.accounts.models import User
 from supportbot.accounts.origins import own_origins
 from supportbot.asyncdb import db
 from tests.events import check_event
+from tests.patience import PATIENCE_SECONDS
 
-TIMEOUT_SECONDS = 10.0
 OWN_ORIGIN = "the installation's own origin"
 
 
@@ -47,7 +47,7 @@ class DeskSocket:
         await self.connection.send(frame if isinstance(frame, str | bytes) else json.dumps(frame))
 
     async def next(self) -> dict[str, Any]:
-        async with asyncio.timeout(TIMEOUT_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             frame: dict[str, Any] = json.loads(await self.connection.recv())
         SERVER_FRAMES.validate(frame)
         if frame["type"] == "event":

@@ -19,6 +19,7 @@ from supportbot.chat.turns import claim_turn, finish_turn
 from supportbot.handoff.errors import AlreadyClaimed
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 AGENTS = 20
@@ -31,7 +32,7 @@ def at_once(workspace: Workspace, *calls: Any) -> list[Any]:
     gate, room = Barrier(len(calls)), Semaphore(CONNECTIONS)
 
     def run(call: Any) -> Any:
-        gate.wait(timeout=30)
+        gate.wait(timeout=PATIENCE_SECONDS)
         with workspace_scope(workspace.pk), room:
             try:
                 return call()
