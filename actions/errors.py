@@ -61,7 +61,7 @@ class AlreadySent(NotWaiting):
     """The shop may have carried it out. That is still being checked, so nobody can say that nothing was done."""
 
     default_message = gettext_noop(
-        "This was already sent to the shop and can no longer be withdrawn. We are checking its outcome."
+        "This has already been sent to the shop and can no longer be withdrawn. We are checking its outcome."
     )
 
 

@@ -50,7 +50,7 @@ class InvalidDocument(KnowledgeError):
     """A text that cannot be stored: `message` says what is wrong and what to do."""
 
     code = "invalid_document"
-    default_message = gettext_noop("This document cannot be stored.")
+    default_message = gettext_noop("This document cannot be saved.")
 
 
 class GatesRefuse(KnowledgeError):
@@ -58,12 +58,12 @@ class GatesRefuse(KnowledgeError):
 
     code = "gate_refused"
     status = 409
-    default_message = gettext_noop("The gates refuse this text.")
+    default_message = gettext_noop("The gates reject this text.")
 
     def __init__(self, cases: Sequence[str]) -> None:
         self.cases = tuple(cases)
         named = "; ".join(self.cases[:5])
-        super().__init__(gettext("Cases that must pass would fail: {names}.").format(names=named))
+        super().__init__(gettext("Gate cases that must pass would fail: {names}.").format(names=named))
 
 
 class TooFewQuestions(KnowledgeError):

@@ -36,7 +36,7 @@ def make_plan(article_id: UUID, step: Step, at: datetime, *, person: User | None
     article = _locked(article_id)
     assert article.latest_revision is not None, "an article is created together with its first revision"
     if step == Step.PUBLISH and article.is_live and article.live_revision_id == article.latest_revision_id:
-        problem = gettext("This text is published already. Change it, then plan its publication.")
+        problem = gettext("This text is already published. Change it, then schedule its publication.")
         raise InvalidDocument(problem, fields={field_of(step): [problem]})
     facts = {"at": at, "revision": article.latest_revision.number, "person": person, "override": override}
     plan: Plan = Plan.objects.update_or_create(article=article, step=step, defaults={**facts, "problem": ""})[0]

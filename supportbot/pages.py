@@ -151,7 +151,7 @@ def _refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
 def _customer_doors(request: HttpRequest) -> Iterable[Door]:
     if settings.HOST in {"127.0.0.1", "localhost"} and Workspace.objects.filter(slug=DEMO).exists():
         address = f"http://127.0.0.1:{settings.SHOP_PORT}/"
-        yield Door(address, gettext("Storefront"), gettext("The demo shop: its orders, its ledger, its faults"), "bag")
+        yield Door(address, gettext("Storefront"), gettext("The demo shop with its orders, ledger and faults"), "bag")
     for workspace in _workspaces_to_name(request):
         address = f"/help/{workspace.slug}/"
         if _is_served(address):

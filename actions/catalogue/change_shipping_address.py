@@ -22,7 +22,7 @@ _ADDRESS = Shape(
         "city": Text(gettext_noop("City."), 60),
     },
     optional={
-        "name": Text(gettext_noop("The recipient; if left out, it stays the same person."), 100),
+        "name": Text(gettext_noop("The recipient. If left out, the recipient stays the same."), 100),
         "line2": Text(gettext_noop("Floor, company and so on."), 100),
         "country": Text(
             gettext_noop("Two-letter country code, such as DE; optional."), 2, pattern="[A-Z]{2}", example="DE"

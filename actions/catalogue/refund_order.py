@@ -26,7 +26,7 @@ _ITEM = Shape(
             example="TENT-2",
         )
     },
-    optional={"quantity": Count(gettext_noop("How many; 1 if left out."))},
+    optional={"quantity": Count(gettext_noop("How many. If left out, 1."))},
 )
 
 

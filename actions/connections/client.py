@@ -152,7 +152,7 @@ class Client:
 def _left(ends_at: float) -> float:
     left = ends_at - time.monotonic()
     if left <= 0:
-        raise NotSent(_("the time ran out before the call could be sent"))
+        raise NotSent(_("the call timed out before it could be sent"))
     return left
 
 

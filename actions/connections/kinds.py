@@ -145,7 +145,7 @@ def _certificate(secret: str, settings: Mapping[str, str]) -> Words:
 KINDS: Final[Mapping[Auth, Kind]] = {
     kind.auth: kind
     for kind in (
-        Kind(Auth.NONE, _("The API requires nothing, or recognises us by our address.")),
+        Kind(Auth.NONE, _("The API requires no credentials, or recognises us by our address.")),
         Kind(
             Auth.BEARER,
             _("A token in the Authorization header."),
@@ -180,7 +180,7 @@ KINDS: Final[Mapping[Auth, Kind]] = {
                     "signed",
                     _("What is signed"),
                     _(
-                        "Of {method}, {host}, {path} (with its query), {body}, {body_sha256}, {timestamp}, "
+                        "Made of {method}, {host}, {path} (with its query), {body}, {body_sha256}, {timestamp}, "
                         "{timestamp_ms}, {nonce}, {key_id}. Write a line break as \\n."
                     ),
                     default="{timestamp}.{body}",
@@ -191,24 +191,24 @@ KINDS: Final[Mapping[Auth, Kind]] = {
                 Setting(
                     "value",
                     _("Its value"),
-                    _("Of {signature}, {timestamp}, {timestamp_ms}, {nonce}, {key_id}."),
+                    _("Made of {signature}, {timestamp}, {timestamp_ms}, {nonce}, {key_id}."),
                     default="{signature}",
                     is_required=True,
                     check=_value_template,
                 ),
                 Setting(
                     "timestamp_header",
-                    _("Header of the timestamp"),
-                    _("Empty: none."),
+                    _("Timestamp header"),
+                    _("Leave empty for none."),
                     default="X-Timestamp",
                     check=_optional_header,
                 ),
-                Setting("nonce_header", _("Header of the nonce"), _("Empty: none."), check=_optional_header),
-                Setting("key_id", _("Key id"), _("Only if the API needs to know which key signed."), check=_printable),
-                Setting("key_id_header", _("Header of the key id"), _("Empty: none."), check=_optional_header),
+                Setting("nonce_header", _("Nonce header"), _("Leave empty for none."), check=_optional_header),
+                Setting("key_id", _("Key ID"), _("Only if the API needs to know which key signed."), check=_printable),
+                Setting("key_id_header", _("Key ID header"), _("Leave empty for none."), check=_optional_header),
                 Setting("algorithm", _("Hash"), default="sha256", choices=tuple(HMAC_ALGORITHMS)),
-                Setting("encoding", _("Written as"), default="hex", choices=HMAC_ENCODINGS),
-                Setting("secret_encoding", _("The secret is"), default="text", choices=SECRET_ENCODINGS),
+                Setting("encoding", _("Encoding"), default="hex", choices=HMAC_ENCODINGS),
+                Setting("secret_encoding", _("Secret encoding"), default="text", choices=SECRET_ENCODINGS),
             ),
             secret_label=_("Secret"),
             check_secret=_hmac_secret,
@@ -217,7 +217,7 @@ KINDS: Final[Mapping[Auth, Kind]] = {
             Auth.STANDARD_WEBHOOKS,
             _("Each call is signed as standardwebhooks.com describes."),
             secret_label=_("Secret"),
-            secret_help=_("whsec_ and base64."),
+            secret_help=_("whsec_ followed by base64."),
             check_secret=_webhook_secret,
             keeps_previous=True,
         ),
@@ -226,7 +226,7 @@ KINDS: Final[Mapping[Auth, Kind]] = {
             _("An access token is requested with our client ID and secret, and renewed when it expires."),
             (
                 Setting("token_url", _("Token address"), is_required=True, check=_https_address),
-                Setting("client_id", _("Client id"), is_required=True, check=_printable),
+                Setting("client_id", _("Client ID"), is_required=True, check=_printable),
                 Setting("scope", _("Scope"), _("Separated by spaces. Leave empty for the default."), check=_printable),
                 Setting("audience", _("Audience"), _("Only if the API requires it."), check=_printable),
                 Setting(

@@ -56,7 +56,7 @@ def _way(trace: Trace) -> list[Step]:
         steps.append(Step(True, _("Connected to %(address)s.") % {"address": trace.connected_to}))
     if trace.tls:
         facts = {"version": trace.tls, "until": trace.certificate_ends}
-        steps.append(Step(True, _("Encrypted with %(version)s; the certificate is valid until %(until)s.") % facts))
+        steps.append(Step(True, _("Encrypted with %(version)s. The certificate is valid until %(until)s.") % facts))
     return steps
 
 

@@ -151,7 +151,7 @@ def rotate(connection_id: UUID, secret: str, *, actor: str, keep_hours: int = 0)
     if problem:
         raise InvalidInput(fields={"secret": [problem]})
     if not 0 <= keep_hours <= MAX_KEPT_HOURS:
-        raise InvalidInput(fields={"keep_hours": [_("Choose from 0 to %s hours.") % MAX_KEPT_HOURS]})
+        raise InvalidInput(fields={"keep_hours": [_("Choose 0 to %s hours.") % MAX_KEPT_HOURS]})
     _forget_previous(found)
     if kind.keeps_previous and keep_hours:
         found.previous_secret, found.previous_until = found.secret, now() + timedelta(hours=keep_hours)

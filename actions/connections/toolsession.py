@@ -119,7 +119,7 @@ class Session:
     def _call(self, message: Mapping[str, Any], headers: Mapping[str, str]) -> Call:
         left = self.ends_at - time.monotonic()
         if left <= 0:
-            raise NotSent(_("the time ran out before the call could be sent"))
+            raise NotSent(_("the call timed out before it could be sent"))
         accepted = {"Accept": "application/json, text/event-stream", **headers}
         return Call("POST", "", headers=accepted, body=message, timeout_seconds=left)
 

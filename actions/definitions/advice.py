@@ -16,8 +16,8 @@ def advice(document: Mapping[str, Any]) -> list[str]:
     """Return the warnings on a document, in the language of the page."""
     return [
         gettext(
-            "{path} takes a server error as proof that nothing happened, but a server may fail after it did the work. "
-            "Leave out statuses from 500 on, so that the outcome is looked into."
+            "{path} treats a server error as proof that nothing happened, but a server may fail after doing the work. "
+            "Leave out statuses from 500 on, so that the outcome is checked."
         ).format(path=f"{part}.did_not")
         for part in _READ
         if _takes_server_errors(document.get(part))

@@ -66,7 +66,7 @@ class NeedsReason(ActionError):
     code = "reason_required"
     status = 400
     default_message = gettext_noop(
-        "You saved this version and nobody else can publish it. Give a reason; it is kept in the audit."
+        "You saved this version and nobody else can publish it. Give a reason; it is kept in the audit trail."
     )
 
 

@@ -121,7 +121,7 @@ def _problem(source: Source, item: SourceItem, article: Article | None) -> str:
     if owner is not None and owner.pk != item.pk and owner.source_id != source.pk:
         return gettext("The article “{id}” already comes from another source.").format(id=article.external_id)
     if owner is not None and owner.pk != item.pk and owner.archived_at is None and owner.state != ItemState.GONE:
-        return gettext("{path} already has the id “{id}”. Use another id for one of them.").format(
+        return gettext("{path} already uses the id “{id}”. Use another id for one of them.").format(
             path=owner.key, id=article.external_id
         )
     if owner is None and article.collection_id != source.collection_id:
@@ -130,7 +130,7 @@ def _problem(source: Source, item: SourceItem, article: Article | None) -> str:
         )
     is_ours = owner is not None and owner.pk == item.pk
     if is_ours and article.state == State.ARCHIVED and item.archived_at is None:
-        return gettext("The article was archived here. Publish it to have it updated again.")
+        return gettext("The article was archived here. Publish it to resume updates.")
     return ""
 
 

@@ -45,7 +45,7 @@ def validate_hours(value: object) -> None:
     if not is_whole or not _are_days(value["days"]) or not all(_is_time(value[name]) for name in ("opens", "closes")):  # type: ignore[index]
         raise ValidationError(gettext("Choose the days, and enter both times, such as 09:00 and 18:00."))
     if value["opens"] >= value["closes"]:  # type: ignore[index]
-        raise ValidationError(gettext("The end must be later than the beginning."))
+        raise ValidationError(gettext("The end must be after the start."))
 
 
 def _are_days(days: object) -> bool:

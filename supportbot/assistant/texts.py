@@ -18,7 +18,7 @@ _TEXTS: Final[dict[Phrase, str]] = {
     "reading": msgid("Reading “{title}”"),
     "searching": msgid("Looking through our help pages"),
     "to_person": msgid("I am passing this on to a person."),
-    "still_working": msgid("This takes longer than usual"),
+    "still_working": msgid("This is taking longer than usual"),
     "confirm": msgid("Please check the card. Nothing happens until you confirm."),
     "confirm_above": msgid("The card for this is further up in the chat. Nothing happens until you confirm it there."),
     "awaits_approval": msgid("A colleague still has to decide on this. Nothing happens before then."),
@@ -29,7 +29,7 @@ _TEXTS: Final[dict[Phrase, str]] = {
     ),
     "unconfirmed": msgid("Our help pages do not confirm this answer. A person can check it for you."),
     "left_out": msgid("(left out: our help pages do not say this)"),
-    "withdrawn": msgid("All right, I have taken the card back. Nothing was done."),
+    "withdrawn": msgid("All right, I have withdrawn the card. Nothing was done."),
 }
 
 

@@ -32,7 +32,7 @@ _PHRASES: Final[dict[Phrase, str]] = {
     "not_found": msgid(
         "I could not find this in our help pages, so I would rather not guess. Would you like to talk to a person?"
     ),
-    "nothing_on": msgid("I found nothing in our help pages on “{question}”."),
+    "nothing_on": msgid("I found nothing about “{question}” in our help pages."),
     "foreign_page": msgid("Our page on this is in {language}:"),
     "goes_on": msgid("That page says more about this."),
     "to_person": msgid("I am passing this on to a person."),
@@ -61,10 +61,10 @@ _PHRASES: Final[dict[Phrase, str]] = {
     "answered": msgid("Answered"),
     "nothing_said": msgid("The customer has not written anything yet."),
     "which_of_these": msgid("Which of these orders is it about?"),
-    "order_number": msgid("What is the number of the order?"),
-    "amount": msgid("Which amount do you mean in digits?"),
-    "address": msgid("What is the new address with street and house number and postal code and city?"),
-    "other": msgid("What should I enter as {part}?"),
+    "order_number": msgid("What is the order number?"),
+    "amount": msgid("Which amount do you mean? Please write it in digits."),
+    "address": msgid("What is the new address? Please include street and house number, postal code and city."),
+    "other": msgid("What should I enter for {part}?"),
     "choice": msgid("Which of these is it for {part}: {choices}?"),
     "sign_in": msgid("Could you sign in to your account first and then ask me again?"),
     "once_signed_in": msgid("If you sign in, I can also help with your own orders."),
@@ -76,7 +76,7 @@ _PHRASES: Final[dict[Phrase, str]] = {
 }
 # The names of the fields of actions, in questions.
 _FIELDS: Final[dict[str, str]] = {
-    # Translators: these stand in a question, as in "What should I enter as {part}?"
+    # Translators: these stand in a question, as in "What should I enter for {part}?"
     "line1": msgid("street and house number"),
     "line2": msgid("second line"),
     "postal_code": msgid("postal code"),

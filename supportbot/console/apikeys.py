@@ -42,7 +42,7 @@ ALLOWS: Final = {
     "mcp:use": gettext_noop("search and ask over MCP, in public articles"),
     "releases:read": gettext_noop("read releases"),
     "releases:write": gettext_noop("write, publish and restore releases"),
-    "releases:override": gettext_noop("publish despite the gates"),
+    "releases:override": gettext_noop("publish despite failing gates"),
     "tickets:read": gettext_noop("read the ticket queue"),
     "tickets:write": gettext_noop("claim, assign, return and resolve tickets"),
     "webhooks:read": gettext_noop("read webhooks and their deliveries"),
@@ -61,11 +61,11 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
     acts_as_me = forms.BooleanField(
         required=False,
         label=_("Acts as me"),
-        help_text=_("Replies and approvals carry your name. Off: the key acts as a service."),
+        help_text=_("Replies and approvals carry your name. When off, the key acts as a service."),
     )
     expires_at = forms.DateTimeField(
         required=False,
-        label=_("Ends"),
+        label=_("Expires"),
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
         help_text=_("In the workspace's time zone. Leave empty to keep it valid until revoked."),
     )
@@ -107,7 +107,7 @@ class ApiKeyAdmin(ScopedAdmin):
     def state(self, key: ApiKey) -> SafeString:
         if key.revoked_at is not None:
             return tag("", gettext("Revoked"))
-        return tag("ok", gettext("Active")) if key.is_live else tag("", gettext("Ended"))
+        return tag("ok", gettext("Active")) if key.is_live else tag("", gettext("Expired"))
 
     @admin.display(description=_("Last used"), ordering="last_used_at")
     def last_used(self, key: ApiKey) -> str:
@@ -117,9 +117,9 @@ class ApiKeyAdmin(ScopedAdmin):
     def made(self, key: ApiKey) -> str:
         return when(key.created_at)
 
-    @admin.display(description=_("Ends"))
+    @admin.display(description=_("Expires"))
     def ends(self, key: ApiKey) -> str:
-        return when(key.expires_at, otherwise=gettext("when revoked"))
+        return when(key.expires_at, otherwise=gettext("if revoked"))
 
     @admin.display(description=_("Revoked"))
     def revoked(self, key: ApiKey) -> str:

@@ -123,13 +123,13 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         help_texts = {
             "assistant_name": _("What the assistant is called in the chat."),
             "confirms_on_hosted_page": _(
-                "Actions are confirmed on the hosted chat page only, never in the shop's page."
+                "Actions are confirmed only on the hosted chat page, never on the shop's page."
             ),
             "privacy_url": _("Linked from the chat's menu."),
             "greeting": _(
                 "The first line of a chat; {name} is the customer's first name. Leave empty for the default greeting."
             ),
-            "is_live": _("When off, the chat no longer opens anywhere. This takes effect at once."),
+            "is_live": _("When off, the chat does not open anywhere. This takes effect at once."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

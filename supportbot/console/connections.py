@@ -47,10 +47,10 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
         fields = ["name", "environment", "base_url", "test_path"]
         labels = {"name": _("Name"), "base_url": _("Address"), "test_path": _("Test path")}
         help_texts = {
-            "name": _("Its name in definitions, such as shop. It cannot be changed later."),
-            "base_url": _("The root of the API, such as https://shop.example/api."),
+            "name": _("The connection's name in definitions, such as shop. It cannot be changed later."),
+            "base_url": _("The base URL of the API, such as https://shop.example/api."),
             "test_path": _(
-                "The path a test requests with GET, such as /health. Choose one that needs our credentials."
+                "The path that a test requests with GET, such as /health. Choose one that requires our credentials."
             ),
         }
 
@@ -124,7 +124,7 @@ class RotateForm(forms.Form):
 class ConnectionAdmin(ScopedAdmin):
     many = _("Connections")
     new = _("New connection")
-    none_yet = _("A connection is an API for your defined actions. Create one to use it in a definition.")
+    none_yet = _("A connection is an API that your defined actions can call. Create one to use it in a definition.")
     view_right = change_right = RIGHT
     can_add = can_delete = True
     change_form_template = "console/connection.html"
@@ -149,9 +149,9 @@ class ConnectionAdmin(ScopedAdmin):
         has_none = not KINDS[Auth(connection.auth)].secret_label
         return gettext("none") if has_none else when(connection.secret_changed_at)
 
-    @admin.display(description=_("Old secret signs until"))
+    @admin.display(description=_("Old secret valid until"))
     def old_secret(self, connection: Connection) -> str:
-        return when(connection.previous_until, otherwise=gettext("no longer"))
+        return when(connection.previous_until, otherwise=gettext("expired"))
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         return form_of(_kind_of(request, obj), is_new=obj is None)
@@ -216,7 +216,7 @@ class ConnectionAdmin(ScopedAdmin):
         needs(request, RIGHT)
         found, form = connection_with_id(connection_id), RotateForm(request.POST)
         if not form.is_valid():
-            messages.error(request, gettext("Nothing was changed: enter the new secret, and hours from 0 to 720."))
+            messages.error(request, gettext("Nothing was changed. Enter the new secret and 0 to 720 hours."))
             return redirect("admin:actions_connection_change", found.pk)
         hours = form.cleaned_data["keep_hours"] or 0
         actor = name_of(person_of(request))

@@ -43,7 +43,7 @@ class ModelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         max_length=4_000,
         widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
         label=_("Key"),
-        help_text=_("It is encrypted and never shown again. Leave empty to keep it, or if the server needs none."),
+        help_text=_("The key is encrypted and never shown again. Leave empty to keep it, or if the server needs none."),
     )
     temperature = forms.FloatField(
         required=False,
@@ -67,7 +67,7 @@ class ModelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         }
         help_texts = {
             "base_url": _("The base URL of an OpenAI-compatible server, such as https://models.example.com/v1."),
-            "model": _("The name the server uses for it."),
+            "model": _("The name that the server uses for the model."),
             "input_price": _("Per million tokens. Without prices, costs are unknown and no budget applies."),
         }
 

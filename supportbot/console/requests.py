@@ -89,7 +89,7 @@ class ActionFilter(LabelledFilter):
 @admin.register(ActionRequest)
 class ActionRequestAdmin(ScopedAdmin):
     many = _("Requests")
-    none_yet = _("Actions that customers request are listed here with every step.")
+    none_yet = _("Requests for actions are listed here with every step.")
     view_right = "actions:read"
     change_form_template = "console/request.html"
     list_display = ["title", "who", "subject", "money", "shown_state", "asked"]
@@ -190,7 +190,7 @@ def _fact(name: str, value: Any) -> str:
         case "digest":  # only its beginning; the full digest is shown beside the trail
             return gettext("arguments {digest}").format(digest=f"{str(value)[:4]} {str(value)[4:8]}")
         case "facts":  # the reason itself is in the request; the seal reveals changes
-            return gettext("reason sealed {digest}").format(digest=f"{str(value)[:4]} {str(value)[4:8]}")
+            return gettext("sealed reason {digest}").format(digest=f"{str(value)[:4]} {str(value)[4:8]}")
         case "policy":
             return gettext("rules version {number}").format(number=value)
         case "verdict":

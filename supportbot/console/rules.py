@@ -45,7 +45,7 @@ READ = ["title", "state", "limits", "version", "approver_names"]  # shown to tho
 NUMBERS = {
     "max_requests_per_customer_day": gettext_noop("Requests per customer and day"),
     "window_days": gettext_noop("Days after delivery"),
-    "hold_minutes": gettext_noop("Minutes to withdraw it before it is sent"),
+    "hold_minutes": gettext_noop("Minutes to withdraw a request before it is sent"),
 }
 TRY = "_try"  # the button that judges past requests by the rules as typed in, and saves nothing
 SPANS = (7, 30, 90, 365)  # days to look back
@@ -85,7 +85,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
     window_days = _rule("window_days")
     hold_minutes = _rule("hold_minutes")
     is_shadow = forms.BooleanField(
-        label=_("Dry run"), required=False, help_text=_("Everything is decided, but nothing is executed.")
+        label=_("Dry run"), required=False, help_text=_("Requests are judged, but nothing is carried out.")
     )
     approvers = forms.ModelMultipleChoiceField(
         queryset=User.objects.none(),
@@ -96,10 +96,10 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
     )
 
     override = forms.CharField(
-        label=_("Reason to go against the gates"),
+        label=_("Reason for overriding the gates"),
         required=False,
         max_length=MAX_REASON,
-        help_text=_("Only if a gate refuses what these rules allow. The audit log keeps it."),
+        help_text=_("Only needed if a gate refuses these rules. Kept in the audit trail."),
     )
     person: Staff  # who saves it
 
@@ -123,7 +123,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         approvers.label_from_instance = lambda user: (
             user.display_name
             if user.pk in deciding
-            else gettext("{name}, whose role may not decide").format(name=user.display_name)
+            else gettext("{name} (role cannot approve)").format(name=user.display_name)
         )
         self.initial["approvers"] = selected
 
@@ -161,12 +161,12 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
             return
         if self.cleaned_data["override"].strip():
             if not self.person.may(OVERRIDE):
-                self.add_error("override", gettext("Your role does not allow changing rules against the gates."))
+                self.add_error("override", gettext("Your role does not allow overriding the gates."))
             return
         failures = broken_by(rules, self.instance.action, workspace=Workspace.objects.get(pk=self.person.workspace_id))
         if failures:
             told = "; ".join(f"{one.name} ({', '.join(one.reasons)})" for one in failures[:MAX_NAMED])
-            self.add_error(None, gettext("Cases of the gates that must pass would fail: {names}.").format(names=told))
+            self.add_error(None, gettext("Gate cases that must pass would fail: {names}.").format(names=told))
 
     def changed_rules(self) -> dict[str, Any]:
         names = {*AMOUNTS, *NUMBERS, "is_shadow"}

@@ -179,10 +179,12 @@ def _invite(request: HttpRequest, user: User, workspace: Workspace) -> None:
     try:
         send_invitation(user, workspace, inviter=person_of(request))
     except (SMTPException, OSError):
-        messages.warning(request, gettext("The mail could not be sent. Ask them to request a link on the login page."))
+        messages.warning(
+            request, gettext("The e-mail could not be sent. Ask them to request a link on the login page.")
+        )
     else:
         messages.info(
-            request, gettext("A mail with a link to set a password was sent to {email}.").format(email=user.email)
+            request, gettext("An e-mail with a link to set a password was sent to {email}.").format(email=user.email)
         )
 
 

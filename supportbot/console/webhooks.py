@@ -40,24 +40,24 @@ STATES: Final = {
     "parked": ("bad", gettext_noop("Given up")),
 }
 MEANINGS: Final = {
-    "action.awaiting_approval": gettext_noop("a person is to decide"),
-    "action.awaiting_confirmation": gettext_noop("the customer is asked to confirm"),
+    "action.awaiting_approval": gettext_noop("a person must decide"),
+    "action.awaiting_confirmation": gettext_noop("the customer was asked to confirm"),
     "action.cancelled": gettext_noop("it was withdrawn"),
     "action.executing": gettext_noop("it is being carried out"),
     "action.expired": gettext_noop("nobody decided in time"),
     "action.failed": gettext_noop("it was not carried out"),
     "action.queued": gettext_noop("it is about to be carried out"),
-    "action.refused": gettext_noop("the rules refuse it"),
+    "action.refused": gettext_noop("the rules refused it"),
     "action.rejected": gettext_noop("a person rejected it"),
     "action.succeeded": gettext_noop("it was carried out"),
     "action.unknown": gettext_noop("its outcome is unclear"),
-    "article.archived": gettext_noop("an article is no longer shown"),
-    "article.published": gettext_noop("an article has a new text"),
+    "article.archived": gettext_noop("an article was archived"),
+    "article.published": gettext_noop("an article was published"),
     "conversation.ended": gettext_noop("the customer ended a chat"),
     "conversation.erased": gettext_noop("a chat was erased"),
-    "conversation.started": gettext_noop("a customer began a chat"),
+    "conversation.started": gettext_noop("a customer started a chat"),
     "customer.forgotten": gettext_noop("everything about a customer was erased"),
-    "ticket.claimed": gettext_noop("an agent has taken it"),
+    "ticket.claimed": gettext_noop("an agent took it"),
     "ticket.expired": gettext_noop("nobody answered in time"),
     "ticket.opened": gettext_noop("a person is needed"),
     "ticket.released": gettext_noop("it is back in the queue"),
@@ -86,10 +86,10 @@ class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         help_texts = {
             "url": _("Deliveries are posted there, such as https://books.example.com/hooks."),
             "includes_customer": _(
-                "Includes the customer's name, e-mail address and your own ID for them. When off, "
-                "only our IDs are sent, as in all payloads."
+                "Adds the customer's name, e-mail address and their ID in your system. When off, only our IDs are "
+                "sent, as in all payloads."
             ),
-            "is_on": _("When off, nothing is sent, and events in the meantime are not sent later."),
+            "is_on": _("When off, nothing is sent. Events in the meantime are not sent later either."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -182,7 +182,7 @@ class WebhookAdmin(ScopedAdmin):
             "state": self.state(row),
             "failing_since": when(row.failing_since) if row.failing_since else "",
             "secret_age": self.secret_age(row),
-            "old_secret": when(row.previous_until, otherwise=gettext("no longer")),
+            "old_secret": when(row.previous_until, otherwise=gettext("expired")),
             "given_up": count.count(),
             "spans": SPANS,
             "may_write": self.has_change_permission(request),
@@ -192,7 +192,7 @@ class WebhookAdmin(ScopedAdmin):
         needs(request, WRITE)
         found, hours = endpoint_with_id(endpoint_id), request.POST.get("keep_hours", "")
         if not (hours.isascii() and hours.isdigit() and len(hours) < 5):
-            messages.error(request, gettext("Nothing was changed: enter hours from 0 to 720."))
+            messages.error(request, gettext("Nothing was changed. Enter 0 to 720 hours."))
             return redirect("admin:webhooks_webhookendpoint_change", found.pk)
         try:
             new = services.rotate(found.pk, keep_hours=int(hours), actor=name_of(person_of(request)))
@@ -231,7 +231,7 @@ class WebhookAdmin(ScopedAdmin):
             request,
             title=gettext("Secret of {name}").format(name=endpoint.name),
             secret=secret,
-            purpose=gettext("Your server verifies deliveries with it, by Standard Webhooks."),
+            purpose=gettext("Your server verifies deliveries with it, as Standard Webhooks describes."),
             back=("admin:webhooks_webhookendpoint_change", endpoint.pk),
         )
 
@@ -336,7 +336,7 @@ class DeliveryAdmin(ScopedAdmin):
             "body": json.dumps(row.payload, indent=2, ensure_ascii=False),
             "facts": {
                 gettext("Webhook"): row.endpoint.name,
-                gettext("Id"): _code(row.message_id),
+                gettext("ID"): _code(row.message_id),
                 gettext("Attempts"): row.attempts,
                 gettext("Last attempt"): when(row.attempted_at),
                 gettext("Took"): self.took(row),

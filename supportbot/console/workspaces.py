@@ -105,7 +105,7 @@ class NewWorkspaceForm(FactsForm):
         slug = slugify(name)
         if not slug:
             raise ValidationError(
-                gettext("Include letters from a to z or digits: the workspace's address is made from them.")
+                gettext("Use letters from a to z or digits: the workspace's address is made from them.")
             )
         if Workspace.objects.filter(Q(slug=slug) | Q(name__iexact=name)).exists():
             raise ValidationError(gettext("Another workspace has this name or address. Choose another name."))

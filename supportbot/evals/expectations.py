@@ -35,7 +35,7 @@ def _texts(value: Any) -> list[str]:
     listed = value if isinstance(value, list) else [value]
     texts = [str(one) for one in listed if isinstance(one, str | int | float) and not isinstance(one, bool)]
     if not texts or len(texts) != len(listed) or len(texts) > MAX_VALUES:
-        raise ValueError(gettext("use a text or a list of at most {most} texts.").format(most=MAX_VALUES))
+        raise ValueError(gettext("use one text or a list of at most {most} texts.").format(most=MAX_VALUES))
     if any(not text.strip() or len(text) > MAX_VALUE_TEXT for text in texts):
         raise ValueError(gettext("a text is empty or too long."))
     return texts
@@ -118,7 +118,7 @@ def amount_of(value: Any) -> float:
 
 def _rubric(value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > MAX_VALUE_TEXT:
-        raise ValueError(gettext("say in a text what a good answer is."))
+        raise ValueError(gettext("describe in text what a good answer is."))
     return value.strip()
 
 

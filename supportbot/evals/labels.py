@@ -63,9 +63,9 @@ def words_of(agreement: Agreement) -> str:
     """Return in a sentence how far the judge can be trusted."""
     judge = ", ".join(agreement.judges)
     if not agreement.labels:
-        return gettext("Nobody has labelled verdicts of the judge ({judge}): how far to trust it is unknown.").format(
-            judge=judge
-        )
+        return gettext(
+            "Nobody has labelled verdicts of the judge ({judge}), so it is unknown how far to trust them."
+        ).format(judge=judge)
     words = gettext("The judge ({judge}) agrees with people on {agreed} of {labels} labelled results (kappa {kappa}).")
     shown = "–" if agreement.kappa is None else f"{agreement.kappa:.2f}"
     return words.format(judge=judge, agreed=agreement.agreed, labels=agreement.labels, kappa=shown)

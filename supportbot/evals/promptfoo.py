@@ -55,7 +55,7 @@ def _case(test: Any, shared: Mapping[str, Any], template: str, where: str) -> di
     asserts = [*_listed(shared.get("assert")), *_listed(test.get("assert"))]
     if len(asserts) > MAX_ASSERTS:
         raise InvalidSuite(
-            f"{where}: " + gettext("use a text or a list of at most {most} texts.").format(most=MAX_ASSERTS)
+            f"{where}: " + gettext("use one text or a list of at most {most} texts.").format(most=MAX_ASSERTS)
         )
     case["expect"] = _expectations(asserts, variables, where)
     return case
@@ -86,7 +86,7 @@ def _expectations(asserts: list[Any], variables: Mapping[str, Any], where: str) 
         if name in found and isinstance(found[name], list):
             found[name] = [*found[name], *wanted]
         elif name in found:
-            raise InvalidSuite(f"{where}: " + gettext("`{key}` is expected twice.").format(key=name))
+            raise InvalidSuite(f"{where}: " + gettext("`{key}` appears twice.").format(key=name))
         else:
             found[name] = wanted
     return found

@@ -44,10 +44,10 @@ def simulation_of(value: Any, where: str) -> Simulation:
     only(found, SIMULATE_KEYS, here)
     by = found.get("by", "model")
     if by not in ("model", "script"):
-        raise InvalidSuite(placed(here, gettext("`by` must be model or script.")))
+        raise InvalidSuite(placed(here, gettext("`by` must be `model` or `script`.")))
     is_prose = not isinstance(found.get("knows"), Mapping)
     if by == "script" and is_prose and "knows" in found:
-        raise InvalidSuite(placed(here, gettext("a script needs `knows` as names with their values.")))
+        raise InvalidSuite(placed(here, gettext("a script needs `knows`, a mapping of names to values.")))
     return Simulation(
         goal=text_of(found, "goal", here, needed=True),
         persona=text_of(found, "persona", here),
@@ -78,7 +78,9 @@ def simulated(one: Simulation | None) -> dict[str, Any]:
 
 def _facts(found: Mapping[str, Any], where: str) -> dict[str, str]:
     if not found or len(found) > MAX_FACTS:
-        raise InvalidSuite(placed(where, gettext("use 1 to {most} names with their values.").format(most=MAX_FACTS)))
+        raise InvalidSuite(
+            placed(where, gettext("use a mapping of 1 to {most} names to values.").format(most=MAX_FACTS))
+        )
     return {str(name): text_of(found, name, where, needed=True) for name in found}
 
 

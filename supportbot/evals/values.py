@@ -75,7 +75,7 @@ def texts_of(value: Any, name: str, where: str) -> list[str]:
         raise InvalidSuite(placed(where, gettext("`{key}` must be a list of texts.").format(key=name)))
     if len(value) > MAX_TAGS:
         raise InvalidSuite(
-            placed(where, gettext("use a text or a list of at most {most} texts.").format(most=MAX_TAGS))
+            placed(where, gettext("use one text or a list of at most {most} texts.").format(most=MAX_TAGS))
         )
     return value
 

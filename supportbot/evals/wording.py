@@ -53,9 +53,9 @@ def verdict(report: Report) -> list[str]:
     """Return what makes a run bad, a line each; [] for a good one."""
     lines = []
     if report.failed_must:
-        lines.append(gettext("Failed although they must pass: {cases}.").format(cases=", ".join(report.failed_must)))
+        lines.append(gettext("Must pass but failed: {cases}.").format(cases=", ".join(report.failed_must)))
     if report.regressions:
-        lines.append(gettext("Passed before but fail now: {cases}.").format(cases=", ".join(report.regressions)))
+        lines.append(gettext("Passed before but failed now: {cases}.").format(cases=", ".join(report.regressions)))
     if report.is_worse:
         lost = round(-100 * report.difference)
         words = gettext("Worse than before: {lost} points fewer passes in {cases} sampled cases (p = {p}).")

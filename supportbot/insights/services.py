@@ -55,7 +55,7 @@ def dismiss(kind: str, subjects: Iterable[UUID], *, reason: str, person: User) -
     """Mark findings as dealt with; they are not shown again. Raises InvalidInput without a reason."""
     reason = " ".join(reason.split())[:MAX_REASON]
     if not reason:
-        raise InvalidInput(fields={"reason": [gettext("Say in a few words why nothing needs to be done.")]})
+        raise InvalidInput(fields={"reason": [gettext("Explain briefly why nothing needs to be done.")]})
     _handle(kind, subjects, Handled.Outcome.DISMISSED, person, reason=reason)
 
 

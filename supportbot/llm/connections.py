@@ -118,7 +118,7 @@ def problems(values: Mapping[str, Any], *, row: ModelConnection | None, key: str
     if url and (why := address_problem(url)):
         wrong["base_url"] = [gettext("This address cannot be called: {why}.").format(why=why)]
     elif row is not None and row.key and not key and _door(row.base_url) != _door(url):
-        wrong["key"] = [gettext("Enter the key again: the address names another host.")]
+        wrong["key"] = [gettext("Enter the key again: the address has another host.")]
     if (values.get("input_price") is None) != (values.get("output_price") is None):
         wrong["output_price"] = [gettext("Enter both prices or neither.")]
     return wrong
@@ -173,7 +173,7 @@ def route_problems(document: Document) -> dict[str, list[str]]:
         return {}
     known = {str(pk) for pk in ModelConnection.objects.select_for_update(no_key=True).values_list("pk", flat=True)}
     gone = named - known
-    return {"routes": [gettext("A model's connection no longer exists. Choose another.")]} if gone else {}
+    return {"routes": [gettext("The connection of a model no longer exists. Choose another.")]} if gone else {}
 
 
 def _in_use() -> QuerySet[Release]:

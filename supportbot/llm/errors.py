@@ -36,7 +36,7 @@ class BudgetExceeded(LlmError):
     """Today's budget of the workspace is spent, and no free route serves this purpose."""
 
     code = "model_budget"
-    default_message = gettext_noop("Today's budget for the assistant is spent.")
+    default_message = gettext_noop("Today's budget for the assistant is used up.")
 
 
 class ModelMisconfigured(LlmError):

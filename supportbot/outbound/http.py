@@ -201,7 +201,7 @@ def _response(connection: http.client.HTTPConnection, asked: Request, endpoint: 
 def _why_unanswered(error: Exception) -> str:
     # RemoteDisconnected is what the watchdog looks like from here, too.
     if isinstance(error, http.client.RemoteDisconnected | ConnectionError):
-        return _("no answer: the connection ended or the time ran out")
+        return _("no answer: the connection was closed or timed out")
     if isinstance(error, http.client.HTTPException):
         return _("no answer: the response is not HTTP, or its headers are too large")
     return _("no answer: %(cause)s") % {"cause": getattr(error, "reason", "") or type(error).__name__}
@@ -216,15 +216,19 @@ def _read(response: http.client.HTTPResponse, asked: Request) -> Response:
             _("answered %(status)s, a redirect; redirects are not followed") % {"status": status}, status=status
         )
     if response.getheader("Content-Encoding", "identity").strip().lower() != "identity":
-        raise NoAnswer(_("answered %(status)s, compressed without being asked to") % {"status": status}, status=status)
+        raise NoAnswer(
+            _("answered %(status)s with compression that was not requested") % {"status": status}, status=status
+        )
     try:
         body, is_enough = _body(response, asked)
     except (OSError, http.client.HTTPException) as error:
-        raise NoAnswer(_("answered %(status)s in part") % {"status": status}, status=status) from error
+        raise NoAnswer(
+            _("answered %(status)s with only a part of the body") % {"status": status}, status=status
+        ) from error
     if len(body) > asked.max_bytes:
         raise NoAnswer(_("answered more than %(count)s bytes") % {"count": f"{asked.max_bytes:,}"}, status=status)
     if response.length and not is_enough:  # what the header promised beyond what came
-        raise NoAnswer(_("answered %(status)s in part") % {"status": status}, status=status)
+        raise NoAnswer(_("answered %(status)s with only a part of the body") % {"status": status}, status=status)
     return Response(status, _headers(response), body)
 
 

@@ -138,12 +138,9 @@ def _why_closed(endpoint: Endpoint, address: str) -> str:
         return _needs_https()
     facts = {"host": endpoint.host, "address": address}
     if is_address(endpoint.host):
-        return (
-            _("%(address)s is not in the public internet, and not in a private network that PRIVATE_NETWORKS allows")
-            % facts
-        )
+        return _("%(address)s is neither on the public internet nor in a network that PRIVATE_NETWORKS allows") % facts
     return _(
-        "%(host)s resolves to %(address)s, which is not in the public internet, and not in a private network that "
+        "%(host)s resolves to %(address)s, which is neither on the public internet nor in a network that "
         "PRIVATE_NETWORKS allows"
     ) % facts  # fmt: skip
 

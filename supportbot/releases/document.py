@@ -184,7 +184,7 @@ def _guidelines(value: object) -> tuple[Guideline, ...]:
 
 def _guideline(value: object) -> Guideline:
     if not isinstance(value, Mapping) or not set(value) <= set(_GUIDELINE):
-        raise ValidationError(gettext("A guideline has the fields {names}.").format(names=", ".join(_GUIDELINE)))
+        raise ValidationError(gettext("A guideline must have the fields {names}.").format(names=", ".join(_GUIDELINE)))
     read = {name: reader(value[name]) for name, reader in _GUIDELINE.items() if name in value}
     if not read.get("when") or not read.get("do"):
         raise ValidationError(gettext("Say for each guideline when it applies and what to do."))
@@ -197,7 +197,7 @@ def _routes(value: object) -> dict[str, tuple[str, ...]]:
         is_list = isinstance(names, list | tuple) and all(isinstance(name, str) and name for name in names)
         if not is_list or len(names) > MAX_ROUTES or len(set(names)) < len(names):
             raise ValidationError(
-                gettext("{purpose}: name up to {limit} connections, each once.").format(
+                gettext("{purpose}: list up to {limit} connections, each once.").format(
                     purpose=purpose, limit=MAX_ROUTES
                 )
             )
@@ -229,7 +229,7 @@ def _is_temperature(value: object) -> bool:
 
 def _by_purpose(value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping) or not set(value) <= set(PURPOSES):
-        raise ValidationError(gettext("Name only these purposes: {names}.").format(names=", ".join(PURPOSES)))
+        raise ValidationError(gettext("Use only these purposes: {names}.").format(names=", ".join(PURPOSES)))
     return value
 
 

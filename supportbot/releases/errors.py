@@ -14,9 +14,7 @@ class NoSuchRelease(NotFound):
 class ReleaseChanged(ReleaseError):
     code = "release_changed"
     status = 409
-    default_message = gettext_noop(
-        "Someone has changed this draft in the meantime. Look at it again, then save your changes."
-    )
+    default_message = gettext_noop("Someone has changed this draft in the meantime. Review it, then save your changes.")
 
 
 class AnotherWentLive(ReleaseError):
@@ -42,13 +40,15 @@ class NothingToRestore(ReleaseError):
 class NotEvaluated(ReleaseError):
     code = "not_evaluated"
     status = 409
-    default_message = gettext_noop("The gates have not judged this draft as it is now. Evaluate it, then publish it.")
+    default_message = gettext_noop(
+        "The gates have not evaluated the current state of this draft. Evaluate it, then publish it."
+    )
 
 
 class GateRefused(ReleaseError):
     code = "gate_refused"
     status = 409
-    default_message = gettext_noop("The gates refuse this release.")
+    default_message = gettext_noop("The gates reject this release.")
 
 
 class GateMissing(ReleaseError):
@@ -62,4 +62,4 @@ class GateMissing(ReleaseError):
 class NoGates(ReleaseError):
     code = "no_gates"
     status = 409
-    default_message = gettext_noop("This installation cannot run suites, so it cannot have gates.")
+    default_message = gettext_noop("This installation cannot run suites, so it cannot use gates.")

@@ -80,7 +80,9 @@ def request_evaluation(release_id: UUID) -> Release:
     """Have a worker run the gates on a draft. Raises NoGates, NotADraft."""
     draft = _locked_draft(release_id)
     if ports.judge() is None or not gates():
-        raise NoGates(gettext("No suite is chosen as a gate. Publish the release as it is, or choose a gate first."))
+        raise NoGates(
+            gettext("No suite is chosen as a gate. Publish the release without gates, or choose a gate first.")
+        )
     draft.judging_since, draft.judging_until, draft.judging_problem = timezone.now(), None, ""
     draft.save(update_fields=["judging_since", "judging_until", "judging_problem"])
     return draft
@@ -210,7 +212,7 @@ def _pass_gates(draft: Release, person: Staff, override: str) -> str:
     if not override.strip():
         raise NotEvaluated(draft.judging_problem or None) if verdict is None else GateRefused(_why(verdict))
     if not person.may(OVERRIDE):
-        raise NotAllowed(gettext("Your role does not allow publishing despite the gates."))
+        raise NotAllowed(gettext("Your role does not allow publishing despite failing gates."))
     return _reason(override, is_needed=True)
 
 
@@ -294,7 +296,7 @@ def _check_document(document: Document) -> None:
 def _reason(text: str, *, is_needed: bool) -> str:
     reason = " ".join(text.split())
     if is_needed and not reason:
-        raise InvalidInput(fields={"reason": [gettext("Say why, in a few words.")]})
+        raise InvalidInput(fields={"reason": [gettext("Explain why, briefly.")]})
     if len(reason) > MAX_REASON:
         raise InvalidInput(fields={"reason": [gettext("Use at most {limit} characters.").format(limit=MAX_REASON)]})
     return reason

@@ -10,10 +10,10 @@ class WebhookError(SupportBotError):
 class EndpointOff(WebhookError):
     code = "webhook_off"
     status = 409
-    default_message = gettext_noop("This webhook is switched off. Switch it on, then send again.")
+    default_message = gettext_noop("This webhook is switched off. Switch it on, then try again.")
 
 
 class TooManyEndpoints(WebhookError):
     code = "too_many_webhooks"
     status = 409
-    default_message = gettext_noop("This workspace has 20 webhooks, the most there can be. Delete one first.")
+    default_message = gettext_noop("This workspace already has 20 webhooks, the maximum. Delete one first.")

@@ -101,7 +101,7 @@ def rotate(endpoint_id: UUID, *, actor: str, keep_hours: int = 24) -> New:
     """Make a new secret; for `keep_hours` the old one signs too. Raises InvalidInput, NotFound."""
     found = _locked(endpoint_id)
     if not 0 <= keep_hours <= MAX_KEEP_HOURS:
-        raise InvalidInput(fields={"keep_hours": [_("Choose from 0 to %s hours.") % MAX_KEEP_HOURS]})
+        raise InvalidInput(fields={"keep_hours": [_("Choose 0 to %s hours.") % MAX_KEEP_HOURS]})
     is_kept = keep_hours > 0
     found.previous_secret = found.secret if is_kept else ""
     found.previous_until = now() + timedelta(hours=keep_hours) if is_kept else None

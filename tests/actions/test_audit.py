@@ -146,7 +146,7 @@ def test_the_command_compares_with_checkpoints(
     AuditHead.objects.update(seq=4, mac=chain[3].mac)
     with pytest.raises(CommandError, match="entry 5 is missing"):
         call_command("audit_verify", "--workspace", "wrenfell")
-    with pytest.raises(CommandError, match="is not a head"):
+    with pytest.raises(CommandError, match="is not a checkpoint"):
         call_command("audit_verify", "--workspace", "wrenfell", "--head", "six")
     with settings.ACTIONS_AUDIT_HEADS.open("a") as heads:
         heads.write('{"workspace": "0199')

@@ -176,7 +176,10 @@ async def test_what_is_missing_is_asked_for(conversation: Conversation, shop: Fa
 
 async def test_an_address_is_asked_for(conversation: Conversation, shop: FakeShop) -> None:
     events = await turns(conversation, "I moved, please change the delivery address of A-1007")
-    assert final(events)["text"] == "What is the new address with street and house number and postal code and city?"
+    assert (
+        final(events)["text"]
+        == "What is the new address? Please include street and house number, postal code and city."
+    )
     assert not final(events)["abstained"]
     events = await turns(conversation, "Talstraße 8, 79102 Freiburg")
     [card] = cards(events)
@@ -215,7 +218,7 @@ async def test_a_yes_in_words_does_not_confirm(conversation: Conversation, shop:
 async def test_a_no_in_words_withdraws_the_card(conversation: Conversation, shop: FakeShop) -> None:
     events = await turns(conversation, "Please refund A-1001", "no, never mind")
     assert len(cards(events)) == 1 and len(payloads(events, "action.cancelled")) == 1
-    assert final(events)["text"] == "All right, I have taken the card back. Nothing was done."
+    assert final(events)["text"] == "All right, I have withdrawn the card. Nothing was done."
     assert shop.refunds == []
 
 

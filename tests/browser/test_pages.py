@@ -85,7 +85,7 @@ def test_the_contents_of_an_article_are_folded_on_a_phone(new_page: Callable[...
 def test_a_page_is_walked_by_keyboard_with_visible_focus(page: Page) -> None:
     page.goto("/help/wrenfell/")
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to the text")).to_be_in_viewport()
+    expect(page.get_by_role("link", name="Skip to content")).to_be_in_viewport()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     expect(page.get_by_role("searchbox")).to_be_focused()

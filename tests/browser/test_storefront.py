@@ -140,7 +140,7 @@ def test_an_order_is_asked_about_by_a_button(shopper: Shopper) -> None:
 def test_the_ledger_keeps_itself_up_to_date(shopper: Shopper) -> None:
     page = shopper.page
     page.goto(f"{shopper.demo['urls']['storefront']}ledger")
-    expect(page.get_by_text("keeps itself up to date")).to_be_visible()
+    expect(page.get_by_text("updates automatically")).to_be_visible()
     typed = page.get_by_label("Seconds to wait before each call")
     typed.fill("7")
     shopper.misbehave(fail_next=3)
@@ -149,7 +149,7 @@ def test_the_ledger_keeps_itself_up_to_date(shopper: Shopper) -> None:
         expect(typed).to_have_value("7")
         expect(typed).to_be_focused()
         typed.fill("a while")
-        page.get_by_role("button", name="Set these faults").click()
+        page.get_by_role("button", name="Set faults").click()
         expect(typed).to_have_accessible_description(re.compile("number"))
         shopper.check()
     finally:
@@ -172,7 +172,7 @@ def test_the_shop_works_without_scripts(new_page: Callable[..., Page], demo: dic
     expect(page.get_by_role("article", name="WF-20361")).to_contain_text("€468.00")
     page.get_by_role("link", name="Ledger", exact=True).click()
     page.get_by_label("Calls to fail").fill("0")
-    page.get_by_role("button", name="Set these faults").click()
+    page.get_by_role("button", name="Set faults").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Ledger")
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_text("You are a visitor.")).to_be_visible()
@@ -191,7 +191,7 @@ def test_the_storefront_is_walked_by_keyboard(shopper: Shopper) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_in_viewport()
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Be a customer", exact=True)).to_be_focused()
+    expect(page.get_by_role("link", name="Sign in as a customer", exact=True)).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Who would you like to be?")
     page.get_by_role("button", name="Be Mara Lindner").focus()

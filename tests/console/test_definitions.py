@@ -216,7 +216,7 @@ def test_what_is_wrong_is_told_at_its_field_and_typed_back(browser: Client, draf
     answer = browser.post(
         at(draft, "part/call/"), {**fields_of(browser.get(at(draft, "part/call/"))), "call-body": "{"}
     )
-    assert "This is not JSON." in problems_of(answer)
+    assert "This is not valid JSON." in problems_of(answer)
     assert draft.versions.count() == 1
 
 
@@ -284,7 +284,7 @@ def test_a_test_call_that_cannot_be_made_says_why(browser: Client, draft: Action
     for wrong, why in (
         ({"argument-order_id": ""}, "order_id"),
         ({"environment": "sandbox"}, "no sandbox connection named retail"),
-        ({"records": "{"}, "This is not JSON."),
+        ({"records": "{"}, "This is not valid JSON."),
         ({"customer": ""}, "required"),
     ):
         answer = browser.post(at(draft, "test/"), {**ASKED, **wrong})

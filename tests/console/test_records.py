@@ -89,7 +89,7 @@ def test_only_people_with_the_right_can_be_selected_as_approvers(
     assert approvers_of(refunds) == []
     allow_approval(refunds, lead, actor="test")
     add_member(refunds.workspace, lead, "agent")
-    assert f"{lead}, whose role may not decide" in admin.get(page(refunds)).content.decode()
+    assert f"{lead} (role cannot approve)" in admin.get(page(refunds)).content.decode()
     admin.post(page(refunds), RULES)
     assert approvers_of(refunds) == []
 
@@ -307,7 +307,7 @@ def test_the_reserved_part_of_a_budget_is_shown_beside_the_spent_one(
     today = Budget.objects.create(day=datetime.now(UTC).date(), amount=1, currency="EUR", spent="0.7", reserved="0.25")
     admin, page_of_calls = enter("admin"), "/admin/llm/llmcall/"
     told = visible_text(read(admin.get(page_of_calls)).css_first(".notice"))
-    assert told == "0.7 of 1 EUR of today's budget is spent. 0.25 more is reserved for calls under way."
+    assert told == "0.7 of 1 EUR of today's budget is used. 0.25 more is reserved for calls under way."
     Budget.objects.filter(pk=today.pk).update(reserved=0)
     assert "held" not in read(admin.get(page_of_calls)).css_first(".notice").text()
 

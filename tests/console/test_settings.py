@@ -244,7 +244,7 @@ def test_a_member_is_added_even_if_the_invitation_cannot_be_mailed(
     monkeypatch.setattr("supportbot.console.passwords.send_mail", refuse)
     data = {"username": "noor", "name": "Noor Aziz", "email": "noor@example.com", "role": "agent"}
     shown = admin.post(f"{TEAM}add/", data, follow=True).content.decode()
-    assert "Saved: Noor Aziz." in shown and "The mail could not be sent" in shown
+    assert "Saved: Noor Aziz." in shown and "The e-mail could not be sent" in shown
     assert Membership.objects.get(user__username="noor").role == "agent"
 
 

@@ -112,7 +112,7 @@ def test_an_error_is_shown_at_its_field(enter: Enter, settings: Any) -> None:
     client = enter("editor")
     for address, told in (
         ("http://10.0.0.1/", "must use https"),
-        ("https://192.168.1.1/help", "not in the public internet"),
+        ("https://192.168.1.1/help", "neither on the public internet"),
         ("javascript:alert(1)", "Enter a web address"),
         ("", "required"),
     ):

@@ -280,8 +280,8 @@ def test_scripted_customers_tell_what_they_are_asked_for(
     stubborn = {**REFUND, "simulate": {**REFUND["simulate"], "goal": "Hello", "knows": {"shoe size": "43"}}}
     assert parse_suite({"suite": "s", "cases": [stubborn]}, file="").cases[0].simulate
     for wrong, problem in (
-        ({"by": "me"}, "`by` must be model or script"),
-        ({"knows": "prose"}, "a script needs `knows` as names"),
+        ({"by": "me"}, "`by` must be `model` or `script`"),
+        ({"knows": "prose"}, "a script needs `knows`, a mapping of names"),
         ({"most_cost": 0}, "a number above 0"),
         ({"patience": 21}, "from 1 to 20"),
         ({"mood": "bad"}, "unknown key `mood`"),

@@ -141,7 +141,7 @@ def test_a_supervisor_sees_who_is_asked_for_and_cancels_what_is_held(
     request = confirm(card.pk, principal=jonas, digest=card.digest)
     client, page = browser(lead), f"/desk/approvals/{request.pk}/"
     shown = client.get(page).content.decode()
-    assert "The action itself asks for approval" in shown and "Supervisor" in shown and "The gym was closed" in shown
+    assert "The action itself requires approval" in shown and "Supervisor" in shown and "The gym was closed" in shown
     assert "Cancel the request" not in shown
     client.post(f"{page}approve/", {"digest": request.digest})
     assert "Cancel the request" in client.get(page).content.decode()

@@ -161,7 +161,7 @@ def test_an_edit_goes_into_the_cited_article_and_not_over_a_colleagues(editor: C
 
 def test_a_dismissal_needs_a_reason_and_a_right(editor: Client, workspace: Workspace) -> None:
     ask("Who won the cup?", UNKNOWN)
-    assert "Say in a few words" in workroom(editor, Kind.UNANSWERED, do="dismiss", reason=" ").content.decode()
+    assert "Explain briefly" in workroom(editor, Kind.UNANSWERED, do="dismiss", reason=" ").content.decode()
     agent = logged_in(person(workspace, "agent"))
     assert workroom(agent, Kind.UNANSWERED, do="dismiss", reason="No").status_code == 403
     assert not Handled.objects.exists()

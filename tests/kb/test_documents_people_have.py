@@ -314,7 +314,7 @@ def test_a_killed_reader_is_one_broken_file(workspace: Workspace, tmp_path: Path
     (tmp_path / "b.md").write_text("# B\n\nFine.")
     report = run(tmp_path)
     assert counts(report) == (1, 0, 0, 1)
-    assert "was ended by the system" in failures(report)["a.pdf"]
+    assert "was stopped by the system" in failures(report)["a.pdf"]
 
 
 CONFINED = f"""

@@ -169,7 +169,7 @@ def test_a_site_with_traps(help_site: LocalSite, settings: Any) -> None:
     why = reasons(told)
     assert told["state"] == "done"
     assert "redirects in a loop" in why["loop"]
-    assert "not in the public internet" in why["inside"]
+    assert "neither on the public internet" in why["inside"]
     assert "more than" in why["huge"]
     assert why["hidden"] == "The page asks not to be indexed (noindex)."
     assert "copy of" in why["print"]

@@ -304,7 +304,7 @@ def test_wrong_settings_are_refused_in_a_sentence(workspace: Workspace) -> None:
         add("nonsense")
     with pytest.raises(CommandError, match="must use https"):
         add("http://help.example/")
-    with pytest.raises(CommandError, match="not in the public internet"):
+    with pytest.raises(CommandError, match="neither on the public internet"):
         add("https://169.254.169.254/latest/")
     with pytest.raises(CommandError, match="between 1 and"):
         add("https://help.example/", "--most", "0")

@@ -17,7 +17,7 @@ def visitor(shop: ShopProcess) -> Visitor:
 
 def test_a_newcomer_sees_a_shop(visitor: Visitor) -> None:
     assert visitor.open("/").status == 200
-    assert "This is a demo shop, nothing is sold here." in visitor.words
+    assert "This is a demo shop: nothing is sold here." in visitor.words
     for name, price in (("Kestrel 2", "€389"), ("Pebble", "€54"), ("Lichen", "€79")):
         assert f"{name} {price}" in visitor.words
 
@@ -51,7 +51,7 @@ def test_a_customer_signs_in_and_sees_their_own_orders(visitor: Visitor) -> None
     assert "Signed in as Mara Lindner." in visitor.words
     assert re.findall(r"<bdi>(WF-\d+)</bdi>", visitor.page) == ["WF-20431", "WF-20418", "WF-20404", "WF-20262"]
     assert "Total €258.00 Refunded €0.00 Paid with Visa ending 4417" in visitor.words
-    assert "The parcel has left: its address can no longer change" in visitor.words
+    assert "The parcel has left, so its address can no longer be changed" in visitor.words
     assert re.search(r"\b5\d days left to return", visitor.words)
     assert re.search(r"The time to return ended on \d+ \w+ 2\d\d\d", visitor.words)
 

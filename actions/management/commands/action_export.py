@@ -17,7 +17,7 @@ class Command(WorkspaceCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("name", metavar="NAME")
-        parser.add_argument("--version-number", type=int, metavar="N", help=gettext("an earlier or later version"))
+        parser.add_argument("--version-number", type=int, metavar="N", help=gettext("export this version instead"))
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         return export_document(options["name"], options["version_number"])

@@ -22,7 +22,7 @@ class Command(WorkspaceCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
-            "file", metavar="FILE", nargs="?", default="", help=gettext("path of the file, or - for standard input")
+            "file", metavar="FILE", nargs="?", default="", help=gettext("path of the file, or - to read standard input")
         )
         parser.add_argument(
             "--tools-of",

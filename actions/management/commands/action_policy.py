@@ -49,7 +49,9 @@ class Command(WorkspaceCommand):
         power = parser.add_mutually_exclusive_group()
         power.add_argument("--enable", action="store_true")
         power.add_argument(
-            "--disable", action="store_true", help=gettext("stop it at once, including confirmed requests not sent yet")
+            "--disable",
+            action="store_true",
+            help=gettext("switch it off at once, including confirmed requests that have not been sent"),
         )
         known = ", ".join((*_ALIASES, *_AMOUNTS, *_NUMBERS, "is_shadow"))
         parser.add_argument(
@@ -123,7 +125,7 @@ def _rule(text: str, currency: str) -> tuple[str, Any]:
 
 def _within(name: str, number: int) -> int:
     if name == "hold_minutes" and number > MAX_HOLD_MINUTES:
-        raise CommandError(gettext("hold_minutes is at most {most}, a week.").format(most=MAX_HOLD_MINUTES))
+        raise CommandError(gettext("hold_minutes can be at most {most} (one week).").format(most=MAX_HOLD_MINUTES))
     return number
 
 

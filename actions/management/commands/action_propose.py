@@ -39,7 +39,9 @@ class Command(WorkspaceCommand):
             help=gettext("the action's arguments, as a JSON object"),
         )
         parser.add_argument("--confirm", action="store_true", help=gettext("also confirm it for the customer"))
-        parser.add_argument("--dry-run", action="store_true", help=gettext("show what would be decided, store nothing"))
+        parser.add_argument(
+            "--dry-run", action="store_true", help=gettext("show what would be decided without storing anything")
+        )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         customer = find_customer(options["customer"])

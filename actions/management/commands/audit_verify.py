@@ -18,7 +18,7 @@ class Command(WorkspaceCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
-            "--head", metavar="SEQ:MAC", default="", help=gettext("a checkpoint that you stored yourself")
+            "--head", metavar="SEQ:MAC", default="", help=gettext("a checkpoint that you have kept yourself")
         )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
@@ -28,7 +28,9 @@ class Command(WorkspaceCommand):
         found = verify(expected)
         if not found.is_whole:
             raise CommandError(
-                gettext("The audit of {slug} is broken: {problem}.").format(slug=workspace.slug, problem=found.problem)
+                gettext("The audit trail of {slug} is broken: {problem}.").format(
+                    slug=workspace.slug, problem=found.problem
+                )
             )
         return {
             "workspace": workspace.slug,
@@ -41,7 +43,9 @@ class Command(WorkspaceCommand):
 def _head(text: str) -> Head:
     seq, _, mac = text.partition(":")
     if not seq.isascii() or not seq.isdigit() or not mac:
-        raise CommandError(gettext("“{text}” is not a head as this command prints it (SEQ:MAC).").format(text=text))
+        raise CommandError(
+            gettext("“{text}” is not a checkpoint as this command prints it (SEQ:MAC).").format(text=text)
+        )
     return Head(int(seq), mac)
 
 
@@ -60,7 +64,7 @@ def _checkpoints(workspace: Workspace) -> list[Head]:
             raise CommandError(
                 gettext(
                     "{path}, line {number} is not a checkpoint: it was changed, or cut off when the disk was full. "
-                    "Compare the file with your copy, and delete the line to verify against the others."
+                    "Compare the file with your copy, then delete the line to verify against the others."
                 ).format(path=path, number=number)
             ) from error
     return heads

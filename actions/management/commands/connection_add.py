@@ -23,8 +23,8 @@ class Command(WorkspaceCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("name", metavar="NAME", help=gettext("its name in definitions, such as shop"))
-        parser.add_argument("url", metavar="URL", help=gettext("root of the API, such as https://shop.example/api"))
+        parser.add_argument("name", metavar="NAME", help=gettext("the connection's name in definitions, such as shop"))
+        parser.add_argument("url", metavar="URL", help=gettext("base URL of the API, such as https://shop.example/api"))
         parser.add_argument("--environment", choices=Environment.values, default=Environment.LIVE.value)
         parser.add_argument("--auth", choices=Auth.values, default=Auth.NONE.value)
         parser.add_argument(

@@ -21,7 +21,7 @@ class Command(WorkspaceCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("url", metavar="URL", help=gettext("root of the merchant API"))
+        parser.add_argument("url", metavar="URL", help=gettext("base URL of the merchant API"))
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         secret = getpass.getpass("Secret (whsec_…): ") if sys.stdin.isatty() else sys.stdin.readline()

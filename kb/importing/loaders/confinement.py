@@ -28,31 +28,31 @@ _CHILD: Final = Path(confined.__file__).with_name("child.py")
 REASONS: Final[Mapping[str, str]] = {
     "pdf_encrypted": gettext_noop("The PDF is protected by a password. Save a copy without one and import that."),
     "pdf_without_text": gettext_noop(
-        "The PDF holds scanned pages without text. Run text recognition (OCR) on it first."
+        "The PDF contains scanned pages without text. Run text recognition (OCR) on it first."
     ),
-    "pdf_empty": gettext_noop("The PDF has no text. Import the file from which it was made."),
-    "pdf_hidden": gettext_noop("All text of the PDF is hidden: “{text}” Import the file from which it was made."),
-    "pdf_damaged": gettext_noop("The PDF is damaged or incomplete. Copy it again, or export it anew."),
+    "pdf_empty": gettext_noop("The PDF has no text. Import the file it was made from."),
+    "pdf_hidden": gettext_noop("All text of the PDF is hidden: “{text}” Import the file it was made from."),
+    "pdf_damaged": gettext_noop("The PDF is damaged or incomplete. Copy or export it again."),
     "not_word": gettext_noop("The file is not a Word document. Save it as .docx or PDF."),
     "word_empty": gettext_noop("The Word document has no text."),
     "word_doctype": gettext_noop(
         "The Word document declares a document type, which no word processor does. It may be an "
         "attack and was not read."
     ),
-    "zip_damaged": gettext_noop("The file is damaged or incomplete. Copy it again, or pack it anew."),
-    "zip_encrypted": gettext_noop("The zip file is protected by a password. Pack it without one."),
-    "zip_entries": gettext_noop("The zip file holds more than {limit} files. Split it."),
+    "zip_damaged": gettext_noop("The file is damaged or incomplete. Copy or zip it again."),
+    "zip_encrypted": gettext_noop("The zip file is protected by a password. Zip it without one."),
+    "zip_entries": gettext_noop("The zip file contains more than {limit} files. Split it."),
     "zip_entry": gettext_noop("“{name}” in the file is larger than {limit} MB after unpacking. Leave it out."),
     "zip_total": gettext_noop("The file is larger than {limit} MB after unpacking. Split it."),
     "zip_bomb": gettext_noop(
-        "“{name}” in the file grows more than {limit} times when unpacked, which no document does. "
-        "The file was not read."
+        "“{name}” in the file grows more than {limit} times when unpacked. No document does that, so the file was not "
+        "read."
     ),
     "zip_name": gettext_noop("The name of this file points outside the folder or cannot be used. Rename it."),
     "memory": gettext_noop("Reading the file takes more memory than allowed. Split it."),
     "time": gettext_noop("Reading the file takes too long. Split it."),
     "ended": gettext_noop(
-        "The process that read the file was ended by the system. Try again; if that does not help, split the file."
+        "The process that read the file was stopped by the system. Try again. If that does not help, split the file."
     ),
     "damaged": gettext_noop("The file is damaged or does not follow its format. Export it again."),
 }

@@ -56,7 +56,7 @@ _BY_ENDING: Final = {
 }
 KNOWN_ENDINGS: Final = tuple(_BY_ENDING)
 _GUESSED: Final = (Format.TEXT, Format.ROWS)  # their encoding may be an older one
-_PICTURE: Final = gettext_noop("The file is a picture, not text. Write down what it shows.")
+_PICTURE: Final = gettext_noop("The file is a picture, not text. Describe in text what it shows.")
 _PROGRAM: Final = gettext_noop("The file is a program, not text. Leave it out.")
 _OLD_OFFICE: Final = gettext_noop(
     "The file is in an old Office format or protected by a password. Save it as .docx or PDF without a password."
@@ -153,7 +153,7 @@ def _not_what_it_says(begin: bytes, named: Format | None) -> str:
     if what := _foreign(begin):
         return what
     if named is None or named is Format.ZIP:
-        return gettext("The file is not a zip file, or is damaged. Pack it again.")
+        return gettext("The file is not a zip file, or is damaged. Zip it again.")
     return gettext("The file is not {format}, although its name says so. Export it again, or correct its name.").format(
         format=named.value
     )

@@ -96,7 +96,7 @@ def _document(line: bytes) -> Document:
     if len(given) != 1:
         names = ", ".join(_TEXTS)
         raise InvalidDocument(
-            gettext("The line needs exactly one of {names}. It has {given}.").format(
+            gettext("Each line needs exactly one of {names}. This one has {given}.").format(
                 names=names, given=" and ".join(given) or gettext("none of them")
             )
         )

@@ -19,7 +19,7 @@ from supportbot.accounts.commands import ProductCommand, workspace_named
 class Command(ProductCommand):
     help = gettext_noop(
         "Fit the confidence of searches. A workspace's questions count as answerable there and as unanswerable in the "
-        "others; questions of --foreign are always unanswerable. The report covers held-out data (half of the "
+        "others; questions from --foreign are always unanswerable. The report covers held-out data (half of the "
         "questions, and each corpus in turn); the final calibration is fitted on everything."
     )
 
@@ -44,7 +44,7 @@ class Command(ProductCommand):
             action="append",
             default=[],
             metavar="SLUG=ANSWERABLE.jsonl,UNANSWERABLE.jsonl",
-            help=gettext("a workspace that is evaluated but not used for fitting"),
+            help=gettext("a workspace to evaluate but not to use for fitting"),
         )
         parser.add_argument(
             "--out", type=Path, help=gettext("write the calibration to this file, not only to the output")

@@ -43,7 +43,7 @@ class Command(WorkspaceCommand):
             type=positive,
             default=CUTOFF,
             metavar="N",
-            help=gettext("articles to consider ({cutoff})").format(cutoff=CUTOFF),
+            help=gettext("number of top articles to consider ({cutoff})").format(cutoff=CUTOFF),
         )
         parser.add_argument("--audience", choices=Audience.values, default=Audience.PUBLIC.value)
         mode = parser.add_mutually_exclusive_group()
@@ -85,7 +85,7 @@ class Command(WorkspaceCommand):
                     problem=problem
                 )
             )
-        self.stderr.write(gettext("{problem} They count as not found.").format(problem=problem))
+        self.stderr.write(gettext("{problem} They count as misses.").format(problem=problem))
 
     def _run(self, questions: list[Question], name: str, find: SearchFunction, limit: int) -> RunScores:
         with ProgressLine(self.stderr, f"asking ({name})") as progress:

@@ -26,9 +26,9 @@ from supportbot.accounts.models import Workspace
 
 class Command(WorkspaceCommand):
     help = gettext_noop(
-        "Import PDF, Word, Markdown (for its front matter see docs/knowledge.md), HTML, text, CSV, JSON lines and "
-        "zip. Publishes, and returns when every passage is indexed. Importing again updates articles by external "
-        "id. A web address is added as a source and read."
+        "Import PDF, Word, Markdown (for its front matter see docs/knowledge.md), HTML, text, CSV, JSON lines and zip. "
+        "Publishes the articles and returns when every passage is indexed. Importing again updates articles by "
+        "external id. A web address is added as a source and read."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -36,19 +36,19 @@ class Command(WorkspaceCommand):
         parser.add_argument("paths", nargs="+", metavar="PATH|URL", help=gettext("a web address, a file or a folder"))
         parser.add_argument("--collection", metavar="NAME", default="", help=gettext("the collection for the articles"))
         parser.add_argument(
-            "--vectors", metavar="FILE", type=Path, help=gettext("read vectors from this file and add new ones")
+            "--vectors", metavar="FILE", type=Path, help=gettext("read vectors from this file, and add new ones to it")
         )
         parser.add_argument(
             "--allow-private", action="store_true", help=gettext("let this source reach addresses in private networks")
         )
         parser.add_argument(
-            "--gate", action="store_true", help=gettext("import nothing if a case of the gates would fail with it")
+            "--gate", action="store_true", help=gettext("import nothing if a gate case would fail with it")
         )
         mode = parser.add_mutually_exclusive_group()
-        mode.add_argument("--dry-run", action="store_true", help=gettext("show what would happen, store nothing"))
         mode.add_argument(
-            "--draft", action="store_true", help=gettext("store drafts; what customers read does not change")
+            "--dry-run", action="store_true", help=gettext("show what would happen without storing anything")
         )
+        mode.add_argument("--draft", action="store_true", help=gettext("store drafts, which customers cannot read"))
         mode.add_argument("--no-wait", action="store_true", help=gettext("let the worker compute the vectors"))
 
     def handle(self, *args: Any, **options: Any) -> None:

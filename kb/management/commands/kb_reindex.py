@@ -24,7 +24,7 @@ class Command(ProductCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
-            "--vectors", metavar="FILE", type=Path, help=gettext("read vectors from this file and add new ones")
+            "--vectors", metavar="FILE", type=Path, help=gettext("read vectors from this file, and add new ones to it")
         )
 
     def facts(self, options: dict[str, Any]) -> dict[str, Any]:

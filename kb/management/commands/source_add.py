@@ -29,15 +29,15 @@ class Command(WorkspaceCommand):
         parser.add_argument("--name", default="", help=gettext("name of the source (default: its address)"))
         parser.add_argument("--collection", metavar="NAME", help=gettext("the collection for the articles"))
         parser.add_argument("--audience", choices=Audience.values, help=gettext("who may read the articles"))
-        parser.add_argument("--draft", action="store_true", help=gettext("store drafts instead of publishing"))
+        parser.add_argument("--draft", action="store_true", help=gettext("save drafts instead of publishing"))
         parser.add_argument("--every", choices=["hour", "day", "week"], help=gettext("how often to read it again"))
         parser.add_argument("--delay", type=float, metavar="SECONDS", help=gettext("pause between two pages"))
         parser.add_argument("--depth", type=int, help=gettext("how many links to follow from the first page"))
         parser.add_argument("--most", type=int, metavar="PAGES", help=gettext("stop after this number of pages"))
         for name, told in (
-            ("section", gettext("read only pages below this path (repeatable)")),
-            ("include", gettext("read only paths that match this pattern, with * as a wildcard (repeatable)")),
-            ("exclude", gettext("skip paths that match this pattern, with * as a wildcard (repeatable)")),
+            ("section", gettext("read only pages below this path; may be repeated")),
+            ("include", gettext("read only paths that match this pattern, with * as a wildcard; may be repeated")),
+            ("exclude", gettext("skip paths that match this pattern, with * as a wildcard; may be repeated")),
         ):
             parser.add_argument(f"--{name}", action="append", metavar="PATH", help=told)
         parser.add_argument(

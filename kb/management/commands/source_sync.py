@@ -15,7 +15,7 @@ from supportbot.accounts.models import Workspace
 class Command(WorkspaceCommand):
     help = gettext_noop(
         "Read a source again and publish what is new or has changed. Articles that are gone from the source are "
-        "archived; if that is a third of the source or more, only with --archive-lost."
+        "archived. If a third of the source or more is gone, that needs --archive-lost."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -23,14 +23,16 @@ class Command(WorkspaceCommand):
         parser.add_argument(
             "source", nargs="?", metavar="NAME", help=gettext("name or id of the source (default: all sources)")
         )
-        parser.add_argument("--dry-run", action="store_true", help=gettext("show what would happen, store nothing"))
+        parser.add_argument(
+            "--dry-run", action="store_true", help=gettext("show what would happen without storing anything")
+        )
         parser.add_argument(
             "--archive-lost",
             action="store_true",
             help=gettext("archive all articles that are gone from the source, however many"),
         )
         parser.add_argument(
-            "--gate", action="store_true", help=gettext("refuse texts with which a case of the gates would fail")
+            "--gate", action="store_true", help=gettext("reject texts with which a gate case would fail")
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -110,7 +110,7 @@ def _archived(request: HttpRequest, article: Article) -> HttpResponse:
     with transaction.atomic():
         archive(article.pk)
         settle(request, passed, article.pk, event=ARCHIVED)
-    messages.success(request, gettext("Archived. Customers no longer find it; its revisions stay."))
+    messages.success(request, gettext("Archived. Customers no longer find it; its revisions are kept."))
     return redirect("admin:kb_article_change", article.pk)
 
 

@@ -31,7 +31,7 @@ class ArticleRefused(GateRefused):
     def __init__(self, failures: Sequence[Failure]) -> None:
         self.failures = tuple(failures)
         named = ", ".join(one.name for one in self.failures[:MAX_NAMED])
-        super().__init__(gettext("Cases that must pass would fail: {names}.").format(names=named))
+        super().__init__(gettext("Gate cases that must pass would fail: {names}.").format(names=named))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,5 +68,5 @@ def settle(request: HttpRequest, passed: Passed, article_id: UUID, *, event: str
     if passed.override:
         ports.audit()(event, actor=staff(request).actor, article=str(article_id), override=passed.override)
     if passed.untried:
-        told = gettext("Cases of the gates that were not tried, because it took too long: {number}.")
+        told = gettext("Gate cases not tried because it took too long: {number}.")
         messages.warning(request, told.format(number=passed.untried))

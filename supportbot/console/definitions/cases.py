@@ -27,21 +27,21 @@ _TALL = {"class": "mono", "spellcheck": "false", "dir": "ltr"}
 
 
 class CaseForm(forms.Form):
-    name = forms.CharField(max_length=120, label=_("Name"), help_text=_("For example: A packed order is refused."))
+    name = forms.CharField(max_length=120, label=_("Name"), help_text=_("For example: A packed order is rejected."))
     sub = forms.CharField(max_length=200, label=_("Customer"))
-    email = forms.CharField(max_length=254, required=False, label=_("Email of the customer"))
+    email = forms.CharField(max_length=254, required=False, label=_("Customer's e-mail"))
     arguments = JsonText(required=False, label=_("Arguments"), widget=forms.Textarea(attrs={"rows": 4, **_TALL}))
     records = JsonText(
         required=False,
-        label=_("Answers of the shop"),
-        help_text=_("By call, such as GET /orders/A-1001. Use null if there is no such record."),
+        label=_("The shop's answers"),
+        help_text=_("One per call, such as GET /orders/A-1001. Use null if there is no such record."),
         widget=forms.Textarea(attrs={"rows": 12, **_TALL}),
     )
     at = forms.DateTimeField(
-        required=False, label=_("Time of the case"), help_text=_("If empty, the time at which it is judged.")
+        required=False, label=_("Time"), help_text=_("Leave empty to use the time at which the case is judged.")
     )
     expected = forms.CharField(
-        max_length=60, label=_("Expected"), help_text=_("“allowed”, or the code of the guard that refuses.")
+        max_length=60, label=_("Expected"), help_text=_("“allowed”, or the code of the guard that fails.")
     )
 
     def _object(self, name: str) -> dict[str, Any]:

@@ -53,7 +53,10 @@ class EmptyForm(forms.Form):
         initial="write",
     )
     language = forms.CharField(
-        max_length=12, label=_("Language"), initial="en", help_text=_("Its code, such as de. You can add more later.")
+        max_length=12,
+        label=_("Language"),
+        initial="en",
+        help_text=_("The language's code, such as de. You can add more later."),
     )
     title = forms.CharField(max_length=80, label=_("Title"), help_text=_("For example: Gift-wrap an order."))
     connection = forms.ChoiceField(label=_("Connection"), required=False)
@@ -102,7 +105,7 @@ class FileForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 6, "class": "mono", "spellcheck": "false", "dir": "ltr"}),
     )
     connection = forms.ChoiceField(
-        label=_("Connection"), required=False, help_text=_("The connection that the operations of an OpenAPI file use.")
+        label=_("Connection"), required=False, help_text=_("The connection used by the operations of an OpenAPI file.")
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -128,7 +131,7 @@ class FileForm(forms.Form):
 class ToolsForm(forms.Form):
     connection = forms.ChoiceField(
         label=_("Connection"),
-        help_text=_("The connection to the MCP server. Its tools are listed now; none of them is called."),
+        help_text=_("The connection to the MCP server. Its tools are listed now, and none is called."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -188,8 +191,8 @@ def _ways(empty: EmptyForm, copied: CopyForm, file: FileForm, tools: ToolsForm) 
             "file",
             gettext("From a file"),
             gettext(
-                "A definition, or an OpenAPI 3.0 or 3.1 description from which you choose operations next. "
-                "Nothing is called, and nothing is offered to customers."
+                "A definition, or an OpenAPI 3.0 or 3.1 description whose operations you choose next. Nothing is "
+                "called or offered to customers."
             ),
             file,
             gettext("Read the file"),
@@ -272,7 +275,7 @@ def operations_page(request: HttpRequest) -> HttpResponse:
     key, connection = told.get("file", ""), told.get("connection", "")
     kept = cache.get(_kept(request, key)) if key.isalnum() and len(key) == 32 else None
     if kept is None:
-        messages.error(request, gettext("Upload the file again: it is kept for one hour only."))
+        messages.error(request, gettext("Upload the file again. It is kept for one hour only."))
         return redirect("admin:actions_actiondefinition_add")
     text = zlib.decompress(kept).decode("utf-8", "surrogatepass")
     found = read_openapi(text, connection)

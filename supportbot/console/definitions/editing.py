@@ -50,7 +50,9 @@ class DocumentForm(forms.Form):
             value = json.loads(self.cleaned_data["text"])
         except (ValueError, RecursionError) as error:
             line = getattr(error, "lineno", 1)
-            raise forms.ValidationError(gettext("This is not JSON. Look at line {line}.").format(line=line)) from error
+            raise forms.ValidationError(
+                gettext("This is not valid JSON. Check line {line}.").format(line=line)
+            ) from error
         if not isinstance(value, dict):
             raise forms.ValidationError(gettext("A definition is one JSON object."))
         return value
@@ -182,7 +184,7 @@ def _saved(
         saving.data = sent.copy()
         sent = saving.data
         sent["based_on"] = str(refusal.number)
-        words = gettext("Version {number} has been saved in the meantime. Look at it, then save again.")
+        words = gettext("Version {number} has been saved in the meantime. Review it, then save again.")
         return {"": [words.format(number=refusal.number)]}
     except InvalidInput as refusal:
         return {"": [sentence(refusal)]}

@@ -50,7 +50,7 @@ class JsonText(forms.CharField):
             return json.loads(text)
         except (ValueError, RecursionError) as error:
             line = getattr(error, "lineno", 1)
-            raise ValidationError(gettext("This is not JSON. Look at line {line}.").format(line=line)) from error
+            raise ValidationError(gettext("This is not valid JSON. Check line {line}.").format(line=line)) from error
 
 
 @dataclass(slots=True)
@@ -122,7 +122,9 @@ class PartForm(forms.Form):
 
     def _add_language(self) -> None:
         self.fields["new_language"] = forms.CharField(
-            required=False, label=gettext("Another language"), help_text=gettext("Its code, such as de or pt-BR.")
+            required=False,
+            label=gettext("Another language"),
+            help_text=gettext("The language's code, such as de or pt-BR."),
         )
         self.fields["new_title"] = forms.CharField(required=False, label=gettext("Title in that language"))
         self._group("", ["new_language", "new_title"])

@@ -90,34 +90,34 @@ PARTS: Final = (
             Box("title", _("Title"), Kind.WORDS, _("For example: Gift-wrap an order.")),
             Box("description", _("Description"), Kind.WORDS, _("What the assistant reads when it chooses an action.")),
             Box("examples", _("Sentences of customers"), Kind.SENTENCES, _("One per line.")),
-            Box("connection", _("Connection"), Kind.LINE, _("Where the calls go.")),
+            Box("connection", _("Connection"), Kind.LINE, _("The API that is called.")),
             Box(
                 "risk",
-                _("What is at stake"),
+                _("Effect"),
                 Kind.CHOICE,
-                choices=(("change", _("Something changes")), ("money", _("Money moves"))),
+                choices=(("change", _("It changes something")), ("money", _("It moves money"))),
                 of=WRITE,
             ),
             Box(
                 "undo.action",
                 _("Action that undoes this one"),
-                help=_("Its name. Leave empty if there is none."),
+                help=_("The name of that action. Leave empty if there is none."),
                 of=WRITE,
             ),
             Box(
                 "undo.arguments",
-                _("Its arguments"),
+                _("Arguments of that action"),
                 Kind.PAIRS,
-                _("For example order_id: arguments.order_id. Left empty, those of the same name are passed."),
+                _("For example order_id: arguments.order_id. If empty, arguments of the same name are passed."),
                 of=WRITE,
             ),
-            Box("undo.within_hours", _("Hours to undo it"), Kind.WHOLE, _("24 if nothing is entered."), of=WRITE),
+            Box("undo.within_hours", _("Hours to undo it"), Kind.WHOLE, _("If empty, 24."), of=WRITE),
         ),
     ),
     Part(
         "arguments",
         _("Arguments"),
-        _("What has to be known. Never ask who the customer is: their signed identity says it."),
+        _("What the action needs to know. Never ask who the customer is: that comes from their signed identity."),
         rows=(
             Rows(
                 "arguments",
@@ -144,9 +144,9 @@ PARTS: Final = (
                         "from",
                         _("Where it comes from"),
                         Kind.CHOICE,
-                        _("If nothing is selected, the customer says it."),
+                        _("If nothing is selected, the customer provides it."),
                         (
-                            ("customer", _("The customer says it")),
+                            ("customer", _("The customer provides it")),
                             ("model", _("The assistant may choose it")),
                             ("server", _("It is computed")),
                             ("identity", _("The customer's signed identity")),
@@ -154,7 +154,7 @@ PARTS: Final = (
                     ),
                     Box("description", _("Description"), help=_("What the assistant reads.")),
                     Box("required", _("Required"), Kind.FLAG, default=True),
-                    Box("value", _("Computed value"), Kind.RULE, _("Only if it is computed.")),
+                    Box("value", _("Computed value"), Kind.RULE, _("Only if the argument is computed.")),
                     Box("example", _("Example"), help=_("Such as A-1001.")),
                     Box("pattern", _("Pattern for text"), help=_("Such as [A-Z]-[0-9]{4}.")),
                     Box("max_length", _("Maximum length of text"), Kind.WHOLE),
@@ -181,20 +181,20 @@ PARTS: Final = (
         "lookups",
         _("Look-ups and owner"),
         _(
-            "Records that are fetched before anything is decided, in this order. The owner must equal the customer's "
-            "id, or the record is answered like one that does not exist."
+            "Records that are fetched before anything is decided, in this order. The owner must match the customer's "
+            "id; otherwise the record is treated as if it did not exist."
         ),
         (
             Box(
                 "subject.kind",
                 _("What the action is about"),
                 help=_(
-                    "A word such as order. Limits, and the rule of one open card at a time, apply per "
+                    "A word such as order. Limits, and the rule that only one card can be open at a time, apply per "
                     "record of this kind."
 ),
                 of=WRITE,
             ),
-            Box("subject.id", _("Its number"), Kind.RULE, _("Such as order.id."), of=WRITE),
+            Box("subject.id", _("Record number"), Kind.RULE, _("Such as order.id."), of=WRITE),
         ),
         (
             Rows(
@@ -206,17 +206,16 @@ PARTS: Final = (
                     Box("call.path", _("Path"), help=_("Such as /orders/{arguments.order_id}.")),
                     Box("call.query", _("Query"), Kind.PAIRS, _("One per line, such as full: yes.")),
                     Box("call.headers", _("Headers"), Kind.PAIRS, _("One per line.")),
-                    Box("call.body", _("Body"), Kind.JSON, _("JSON, for a search by POST.")),
-                    Box("owner", _("Owner"), Kind.RULE, _("The field with its owner, such as order.customer.")),
+                    Box("call.body", _("Body"), Kind.JSON, _("JSON, for a look-up by POST.")),
+                    Box("owner", _("Owner"), Kind.RULE, _("The field that holds the owner, such as order.customer.")),
                     Box("public", _("Public: anyone may see it"), Kind.FLAG),
-                    Box("otherwise.code", _("Code if it does not exist"), help=_("Such as order_not_found.")),
+                    Box("otherwise.code", _("Code if the record does not exist"), help=_("Such as order_not_found.")),
                     Box("otherwise.words", _(
-                        "What the customer reads if it does not "
-                        "exist"
+                        "What the customer reads if the record does not exist"
 ), Kind.WORDS, _TEMPLATE_HELP),
                     Box(
                         "absent",
-                        _("Statuses that mean it does not exist"),
+                        _("Statuses that mean the record does not exist"),
                         Kind.STATUSES,
                         _("Leave empty for 404."),
                     ),
@@ -245,19 +244,19 @@ PARTS: Final = (
                 _("Guard"),
                 (
                     Box("name", _("Name"), help=_("Such as not_packed.")),
-                    Box("require", _("What must hold"), Kind.RULE, _(
+                    Box("require", _("Condition"), Kind.RULE, _(
                         "For example order.status in ['paid', "
                         "'waiting']."
 )),
-                    Box("code", _("Code of the refusal"), help=_("Such as already_packed.")),
-                    Box("words", _("What the customer reads otherwise"), Kind.WORDS, _TEMPLATE_HELP),
+                    Box("code", _("Refusal code"), help=_("Such as already_packed.")),
+                    Box("words", _("What the customer reads if it fails"), Kind.WORDS, _TEMPLATE_HELP),
                 ),
                 blank=2,
             ),
             Rows(
                 "values",
                 _("Value"),
-                (_NAME, Box("value", _("Value"), Kind.RULE, _("A part of rules that is used more than once."))),
+                (_NAME, Box("value", _("Value"), Kind.RULE, _("An expression that several rules use."))),
                 is_named=True,
                 plain="value",
             ),
@@ -266,7 +265,7 @@ PARTS: Final = (
     Part(
         "money",
         _("Money"),
-        _("The amount that counts against limits. Required if money moves."),
+        _("The amount that counts against limits. Required if the action moves money."),
         (
             Box("money.amount", _("Amount"), Kind.RULE, _("Such as order.total.")),
             Box("money.currency", _("Currency"), Kind.RULE, _("Such as order.currency.")),
@@ -276,21 +275,21 @@ PARTS: Final = (
     Part(
         "call",
         _("Call"),
-        _("The call that carries it out. A field whose name ends with ? is left out if it has no value."),
+        _("The call that carries out the action. A field whose name ends with ? is left out if it has no value."),
         (
             Box("call.method", _("Method"), Kind.CHOICE, choices=_METHODS),
             Box("call.path", _("Path"), help=_("Below the connection's address, such as /orders/{order.id}/wrap.")),
             Box("call.query", _("Query"), Kind.PAIRS, _("One per line, such as full: yes.")),
             Box("call.headers", _("Headers"), Kind.PAIRS, _("One per line.")),
             Box("call.body", _("Body"), Kind.JSON, _('JSON, such as {"note?": "{arguments.note}"}.')),
-            Box("call.key.header", _("Header of the key"), help=_("By which the shop recognises a repeated call.")),
+            Box("call.key.header", _("Idempotency key header"), help=_("Lets the shop recognise a repeated call.")),
         ),
         of=WRITE,
     ),
     Part(
         "answer",
         _("Answer and outcome"),
-        _("How the answer is read. If neither of the first two is true, it is unknown whether it happened."),
+        _("How the shop's answer is read. If neither of the first two conditions holds, the outcome is unknown."),
         (
             Box("answer.happened", _("It happened if"), Kind.RULE, _("For example status == 200.")),
             Box(
@@ -302,20 +301,20 @@ PARTS: Final = (
             Box("answer.reason", _("The shop's own words"), Kind.RULE, _("Such as body.message.")),
             Box(
                 "outcome.kind",
-                _("If it is unknown whether it happened"),
+                _("If the outcome is unknown"),
                 Kind.CHOICE,
-                _("Find out from the shop what happens if it gets the same call twice with the same key."),
+                _("Ask the shop's operator what happens if it receives the same call twice with the same key."),
                 (
-                    ("status_lookup", _("Ask the shop by the key")),
-                    ("replay_safe", _("Send it again: the shop does it once")),
-                    ("at_most_once", _("A person decides; it is never sent again")),
+                    ("status_lookup", _("Look up the outcome by the key")),
+                    ("replay_safe", _("Send it again; the shop carries it out only once")),
+                    ("at_most_once", _("A person decides; the call is never repeated")),
                 ),
             ),
-            Box("outcome.call.method", _("Question: method"), Kind.CHOICE, choices=_READING),
-            Box("outcome.call.path", _("Question: path"), help=_("Such as /operations/{key}.")),
-            Box("outcome.happened", _("Question: it happened if"), Kind.RULE),
-            Box("outcome.did_not", _("Question: it did not happen if"), Kind.RULE),
-            Box("outcome.never_seen", _("Question: the shop never got the call if"), Kind.RULE),
+            Box("outcome.call.method", _("Outcome look-up: method"), Kind.CHOICE, choices=_READING),
+            Box("outcome.call.path", _("Outcome look-up: path"), help=_("Such as /operations/{key}.")),
+            Box("outcome.happened", _("Outcome look-up: it happened if"), Kind.RULE),
+            Box("outcome.did_not", _("Outcome look-up: it did not happen if"), Kind.RULE),
+            Box("outcome.never_seen", _("Outcome look-up: the shop never received the call if"), Kind.RULE),
         ),
         of=WRITE,
     ),
@@ -334,7 +333,7 @@ PARTS: Final = (
     Part(
         "receipt",
         _("Receipt"),
-        _("What is kept from the answer and shown to the customer."),
+        _("What is kept of the shop's answer and shown to the customer."),
         rows=(Rows("receipt", _("Row of the receipt"), (_NAME, *_SHOWN), blank=2),),
         of=WRITE,
     ),
@@ -362,7 +361,7 @@ PARTS: Final = (
     Part(
         "limits",
         _("Limits and approval"),
-        _("The action's rules when it is first published. Afterwards, change them on the rules page."),
+        _("The action's rules when it is first published. Change them later on the rules page."),
         (
             Box("limits.max_per_subject", _("Limit per record"), help=_("Such as 100.00.")),
             Box("limits.max_per_customer_day", _("Limit per customer and day")),
@@ -371,20 +370,23 @@ PARTS: Final = (
             Box(
                 "limits.approval_above",
                 _("Approval required above"),
-                help=_("With 0, a person decides every request."),
+                help=_("0 means that a person decides every request."),
             ),
             Box("limits.second_approval_above", _("Approval by two people above")),
             Box("limits.max_requests_per_customer_day", _("Requests per customer and day"), Kind.WHOLE),
-            Box("limits.hold_minutes", _("Minutes to withdraw it before it is sent"), Kind.WHOLE),
+            Box("limits.hold_minutes", _("Minutes to withdraw a request before it is sent"), Kind.WHOLE),
             Box("approval.when", _("A person decides if"), Kind.RULE, _("For example order.total > 500.")),
             Box(
                 "approval.role",
                 _("Who decides"),
                 Kind.CHOICE,
-                _("Without a condition above, every request. Each person also needs the right under Action rules."),
+                _(
+                    "Without a condition above, they decide every request. Each person must also be allowed to "
+                    "approve under Action rules."
+                ),
                 choices=(("supervisor", _("Supervisors")), ("admin", _("Admins"))),
             ),
-            Box("approval.approvers", _("How many people"), Kind.WHOLE, _("1 or 2. 1 if nothing is entered.")),
+            Box("approval.approvers", _("How many people"), Kind.WHOLE, _("1 or 2. If empty, 1.")),
         ),
         of=WRITE,
     ),

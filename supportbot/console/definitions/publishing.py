@@ -24,9 +24,7 @@ from supportbot.errors import SupportBotError
 
 class PublishForm(forms.Form):
     number = forms.IntegerField(widget=forms.HiddenInput)
-    reason = forms.CharField(
-        required=False, max_length=300, label=_("Reason"), help_text=_("It is kept in the audit trail.")
-    )
+    reason = forms.CharField(required=False, max_length=300, label=_("Reason"), help_text=_("Kept in the audit trail."))
 
 
 def publish_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
@@ -34,7 +32,7 @@ def publish_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
     person = person_of(request)
     form = PublishForm(request.POST if request.method == "POST" else None, initial={"number": newest.number})
     if request.method == "POST" and form.is_valid() and _is_published(definition, form, person):
-        words = gettext("Version {number} is published. Now check its rules.")
+        words = gettext("Version {number} is published. Check its rules next.")
         messages.success(request, words.format(number=form.cleaned_data["number"]))
         rules = ActionPolicy.objects.filter(action=definition.name).first()
         if rules is not None:

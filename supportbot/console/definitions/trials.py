@@ -48,7 +48,7 @@ class TestForm(forms.Form):
     customer = forms.CharField(
         max_length=200,
         label=_("Customer"),
-        help_text=_("The customer's id in your system, as it is signed."),
+        help_text=_("The customer's id in your system, as in the signed identity."),
     )
     locale = forms.ChoiceField(label=_("Language"))
     records = JsonText(

@@ -61,6 +61,6 @@ def _tell(request: HttpRequest, result: Result, label: Label) -> None:
     said = Label.Verdict.PASS if result.judged_good else Label.Verdict.FAIL
     told = {"verdict": said.label, "why": (result.played.get("judgement") or {}).get("words", "")}
     if label.verdict == said:
-        messages.success(request, gettext("Saved. The judge says the same: {verdict}. {why}").format(**told))
+        messages.success(request, gettext("Saved. The judge agrees: {verdict}. {why}").format(**told))
     else:
         messages.warning(request, gettext("Saved. The judge says: {verdict}. {why}").format(**told))

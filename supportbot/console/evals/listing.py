@@ -22,7 +22,8 @@ from supportbot.evals.selectors import runs
 class SuiteAdmin(ScopedAdmin):
     many = _("Evaluations")
     none_yet = _(
-        "A suite holds questions and says what a good answer is. Create one, or use one that comes with SupportBot."
+        "A suite contains questions and defines what a good answer is. Create one, or use one that comes with "
+        "SupportBot."
     )
     view_right, change_right = pages.READ, pages.WRITE
     change_list_template = "console/evals/suites.html"

@@ -124,12 +124,12 @@ def _questions(workspace: Workspace) -> Step:
 
 def _model(workspace: Workspace) -> Step:
     about = gettext(
-        "Without a model, answers are quoted word for word from your articles. With one, they are written for the "
+        "Without a model, answers are quoted word for word from your articles. With a model, they are written for the "
         "question."
     )
     return Step(
         "model",
-        gettext("Connect a model, or go without one"),
+        gettext("Connect a model, or continue without one"),
         about,
         (Link(gettext("Connect a model"), reverse("admin:llm_modelconnection_changelist")),),
         is_done=is_remote_configured() or ModelConnection.objects.exists(),

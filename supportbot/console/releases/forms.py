@@ -54,7 +54,9 @@ class DraftForm(forms.Form):
         max_length=MAX_TEXT,
         widget=forms.Textarea(attrs={"rows": 6}),
         label=_("Instructions"),
-        help_text=_("For the model, in addition to its rules. Facts belong in articles: only those can be cited."),
+        help_text=_(
+            "For the model, in addition to its rules. Facts belong in articles, because only articles can be cited."
+        ),
     )
     hand_over_when = forms.CharField(
         required=False,

@@ -58,7 +58,7 @@ class SiteForm(PlaceForm):
     address = forms.CharField(
         label=_("Address"),
         max_length=2000,
-        help_text=_("The address of a start page, whose section is read, or of a sitemap."),
+        help_text=_("The address of a sitemap, or of a start page whose section is read."),
         widget=forms.TextInput(attrs={"placeholder": "https://help.example.com", "inputmode": "url"}),
     )
     schedule = forms.ChoiceField(

@@ -123,7 +123,7 @@ def _retry(request: HttpRequest, source: Source) -> str:
 def _add_files(request: HttpRequest, source: Source) -> str:
     for problem in add_files(source, uploaded(request), person=person_of(request))[:20]:
         messages.warning(request, problem)
-    return gettext("The files are stored. Sync the source to turn them into articles.")
+    return gettext("The files are stored. Sync the source to create articles from them.")
 
 
 def _remove_file(request: HttpRequest, source: Source) -> str:

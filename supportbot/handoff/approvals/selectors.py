@@ -228,7 +228,7 @@ def _asked_by_action(request: ActionRequest) -> RuleCheck:
     spec = action_as_made(request.action, request.spec_version)
     role = spec.approval_role if isinstance(spec, WriteAction) else ""
     who = Membership.Role(role).label if role in Membership.Role.values else ""
-    return RuleCheck(gettext("The action itself asks for approval"), str(who), needs_person=True)
+    return RuleCheck(gettext("The action itself requires approval"), str(who), needs_person=True)
 
 
 def _rules_for(request: ActionRequest) -> ActionPolicyVersion:

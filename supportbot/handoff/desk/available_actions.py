@@ -86,5 +86,5 @@ def snooze_until(choice: str, local_now: datetime) -> datetime:
 
 def error_text(error: SupportBotError) -> str:
     if isinstance(error, ClientIdReused):
-        return gettext("You already sent this form with different text. Send it again to add this text as well.")
+        return gettext("You have already sent this form with different text. Send it again to add this text as well.")
     return " ".join(message for messages in error.fields.values() for message in messages) or error.message

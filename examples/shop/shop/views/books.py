@@ -18,10 +18,10 @@ class FaultsForm(forms.Form):
         label=_("Seconds to wait before each call"), required=False, min_value=0, max_value=MAX_DELAY_SECONDS
     )
     fail_next = forms.IntegerField(
-        label=_("Calls to fail, nothing done"), required=False, min_value=0, max_value=MAX_CALLS
+        label=_("Calls to fail, with nothing done"), required=False, min_value=0, max_value=MAX_CALLS
     )
     drop_reply = forms.IntegerField(
-        label=_("Replies to lose, work done"), required=False, min_value=0, max_value=MAX_CALLS
+        label=_("Replies to lose, with the work done"), required=False, min_value=0, max_value=MAX_CALLS
     )
 
     def faults(self) -> Faults:

@@ -53,7 +53,9 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
-    message = _("Nothing was changed: the form is older than your log-in. Go back, reload the page and send it again.")
+    message = _(
+        "Nothing was changed because the form is older than your sign-in. Go back, reload the page and send it again."
+    )
     return render(request, "shop/message.html", {"title": _("Not sent"), "message": message}, status=403)
 
 

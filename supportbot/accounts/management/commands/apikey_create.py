@@ -12,7 +12,7 @@ from supportbot.accounts.services import issue_api_key
 
 
 class Command(WorkspaceCommand):
-    help = gettext_noop("Create an API key; it is printed once and stored hashed.")
+    help = gettext_noop("Create an API key. It is printed once and stored hashed.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -21,7 +21,7 @@ class Command(WorkspaceCommand):
             "--scope",
             action="append",
             default=[],
-            help=gettext("may be repeated; one of {scopes}").format(scopes=", ".join(sorted(SCOPES))),
+            help=gettext("one of {scopes}; may be repeated").format(scopes=", ".join(sorted(SCOPES))),
         )
         parser.add_argument(
             "--user", default="", metavar="USERNAME", help=gettext("the person the key acts as (default: a service)")

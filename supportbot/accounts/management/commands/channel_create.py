@@ -13,7 +13,7 @@ from supportbot.accounts.services import create_channel
 
 class Command(WorkspaceCommand):
     help = gettext_noop(
-        "Create a channel; prints its public key, the signing secret for identities (once) and the embed code."
+        "Create a channel. Prints its public key, the signing secret for identities (once) and the embed code."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

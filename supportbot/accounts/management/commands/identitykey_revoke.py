@@ -16,7 +16,7 @@ class Command(WorkspaceCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("channel", metavar="CHANNEL", help=gettext("the channel's public key, pk_…"))
-        parser.add_argument("kid", metavar="KID", help=gettext("the key's name; the first one is 1"))
+        parser.add_argument("kid", metavar="KID", help=gettext("the key's name; the first key is 1"))
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         channel = channel_named(options["channel"])

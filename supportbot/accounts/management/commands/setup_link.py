@@ -9,7 +9,7 @@ from supportbot.accounts.setup import make_link
 
 
 class Command(ProductCommand):
-    help = gettext_noop("Print a link that creates the first administrator. It works once, for three days.")
+    help = gettext_noop("Print a link that creates the first administrator. It works once, within three days.")
 
     def facts(self, options: dict[str, Any]) -> dict[str, Any]:
         return {"setup": make_link()}

@@ -18,7 +18,7 @@ class Command(WorkspaceCommand):
         super().add_arguments(parser)
         parser.add_argument("username")
         parser.add_argument("--role", required=True, choices=Membership.Role.values)
-        parser.add_argument("--name", default="", help=gettext("how customers and colleagues see them"))
+        parser.add_argument("--name", default="", help=gettext("the name that customers and colleagues see"))
         parser.add_argument("--email", default="")
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ class Command(WorkspaceCommand):
         super().add_arguments(parser)
         parser.add_argument("text", help=gettext("what the customer says"))
         parser.add_argument(
-            "--customer", default="", metavar="ID", help=gettext("the merchant's id of a signed-in customer")
+            "--customer", default="", metavar="ID", help=gettext("a signed-in customer's id at the merchant")
         )
         parser.add_argument("--conversation", metavar="ID", help=gettext("continue this conversation"))
         parser.add_argument("--locale", default="", help=gettext("language of the conversation, such as en or de"))

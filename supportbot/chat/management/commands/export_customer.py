@@ -16,7 +16,7 @@ class Command(WorkspaceCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("customer", metavar="ID", help=gettext("the customer's id, ours or the merchant's"))
+        parser.add_argument("customer", metavar="ID", help=gettext("the customer's id, here or at the merchant"))
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         customer = customer_named(options["customer"])

@@ -13,13 +13,13 @@ from supportbot.chat.personaldata import customer_named
 
 class Command(WorkspaceCommand):
     help = gettext_noop(
-        "Erase a customer, their conversations and everything that belongs to them, for good. Records of money stay, "
-        "with ids that no longer exist. Exports, sent e-mails and backups are not affected."
+        "Permanently erase a customer, their conversations and everything that belongs to them. Records of money are "
+        "kept, with ids that no longer exist. Exports, sent e-mails and backups are not affected."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("customer", metavar="ID", help=gettext("the customer's id, ours or the merchant's"))
+        parser.add_argument("customer", metavar="ID", help=gettext("the customer's id, here or at the merchant"))
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         customer = customer_named(options["customer"])

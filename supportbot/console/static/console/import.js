@@ -88,7 +88,7 @@ async function store() {
   const articles = [];
   go.hidden = cancel.hidden = true;
   heading.textContent = ngettext("Importing {number} file", "Importing {number} files", good.length);
-  told.textContent = gettext("You can leave this page. What has been stored stays; files not sent yet are not imported.");
+  told.textContent = gettext("You can leave this page. What is already stored is kept; files not sent yet are not imported.");
   await each(good, async (entry) => {
     const facts = await send(entry, how);
     entry.articles = facts?.articles ?? [];

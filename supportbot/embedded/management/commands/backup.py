@@ -42,10 +42,11 @@ class Command(ProductCommand):
 
     def words(self, facts: dict[str, Any]) -> str:
         warning = (
-            gettext("It contains every secret of the installation. Keep it where nobody else can read it.")
+            gettext("The backup contains every secret of the installation. Keep it where nobody else can read it.")
             if facts["has_secrets"]
             else gettext(
-                "Restoring it needs the secrets (secrets.json, or SECRET_KEY and FIELD_KEYS). Keep them separately."
+                "Restoring the backup needs the secrets (secrets.json, or SECRET_KEY and FIELD_KEYS). Keep them "
+                "separately."
             )
         )
         return f"{super().words(facts)}\n{warning}"

@@ -13,7 +13,7 @@ from supportbot.embedded.setting_checks import require_part_settings
 
 
 class Command(TranslatedCommand):
-    help = gettext_noop("Check the settings, then start periodic tasks until SIGTERM. Run exactly one.")
+    help = gettext_noop("Check the settings, then schedule periodic tasks until SIGTERM. Run exactly one.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -21,7 +21,7 @@ class Command(TranslatedCommand):
             type=Path,
             default=Path(settings.DATA_DIR) / "beat" / "schedule",
             metavar="FILE",
-            help=gettext("file that records which tasks were started; may be lost"),
+            help=gettext("file that records which tasks were started; can be lost without harm"),
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -45,8 +45,8 @@ class Command(WorkspaceCommand):
             "--against", metavar="NUMBER", default="", help=gettext("compare with the last run of this release")
         )
         parser.add_argument("--repeat", type=int, default=1, metavar="N", help=gettext("run each case N times"))
-        parser.add_argument("--resume", metavar="RUN", default="", help=gettext("go on with an interrupted run"))
-        parser.add_argument("--junit", metavar="FILE", default="", help=gettext("also write a JUnit file"))
+        parser.add_argument("--resume", metavar="RUN", default="", help=gettext("continue an interrupted run"))
+        parser.add_argument("--junit", metavar="FILE", default="", help=gettext("also write a JUnit report"))
 
     def handle(self, *args: Any, **options: Any) -> None:
         super().handle(*args, **options)
@@ -81,7 +81,7 @@ class Command(WorkspaceCommand):
         good = (
             []
             if facts["problems"]
-            else [gettext("Every case that must pass passes, and nothing is worse than before.")]
+            else [gettext("All cases that must pass have passed, and nothing is worse than before.")]
         )
         judge = [facts["judge"]["words"]] if facts["judge"] else []
         return "\n".join([*failures, facts["summary"], *judge, *facts["problems"], *good])

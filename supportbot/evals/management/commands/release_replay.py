@@ -20,14 +20,14 @@ MOST_QUESTIONS: Final = 1_000
 class Command(WorkspaceCommand):
     help = gettext_noop(
         "Play the customers' questions of the last days through a release and the live one, without side effects, and "
-        "list where their answers differ, the worst first. A model is paid for both."
+        "list where their answers differ, the worst first. Both use the model, at its price."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("--release", metavar="NUMBER", required=True, help=gettext("the release to try"))
-        parser.add_argument("--days", type=int, default=7, metavar="N", help=gettext("how far to go back"))
-        parser.add_argument("--most", type=int, default=100, metavar="N", help=gettext("how many questions at most"))
+        parser.add_argument("--days", type=int, default=7, metavar="N", help=gettext("how many days to go back"))
+        parser.add_argument("--most", type=int, default=100, metavar="N", help=gettext("maximum number of questions"))
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         for name, most in (("days", MOST_DAYS), ("most", MOST_QUESTIONS)):

@@ -17,7 +17,7 @@ class Command(WorkspaceCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
-            "--days", type=days, default=30, metavar="N", help=gettext("how far back, today included (30)")
+            "--days", type=days, default=30, metavar="N", help=gettext("number of days, including today (30)")
         )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
@@ -29,7 +29,7 @@ class Command(WorkspaceCommand):
 
     def words(self, facts: dict[str, Any]) -> str:
         if not facts["rows"]:
-            return gettext("No model was called in the last {days} days.").format(days=facts["days"])
+            return gettext("No calls in the last {days} days.").format(days=facts["days"])
         return "\n".join(map(_in_words, facts["rows"]))
 
 

@@ -12,7 +12,7 @@ from supportbot.outbox.services import parked, retry_parked
 
 
 class Command(TranslatedCommand):
-    help = gettext_noop("List announcements that were parked after too many failures, or retry them.")
+    help = gettext_noop("List announcements parked after too many failures, or retry them.")
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
