@@ -53,7 +53,7 @@ def test_a_customer_signs_in_and_sees_their_own_orders(visitor: Visitor) -> None
     assert "Total €258.00 Refunded €0.00 Paid with Visa ending 4417" in visitor.words
     assert "The parcel has left, so its address can no longer be changed" in visitor.words
     assert re.search(r"\b5\d days left to return", visitor.words)
-    assert re.search(r"The time to return ended on \d+ \w+ 2\d\d\d", visitor.words)
+    assert re.search(r"The return period ended on \d+ \w+ 2\d\d\d", visitor.words)
 
 
 def test_a_german_customer_is_spoken_to_in_german(visitor: Visitor) -> None:
