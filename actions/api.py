@@ -143,7 +143,7 @@ class Settle(ScopedAPIView):
 
     @extend_schema(request=SettleInput, responses=ActionRequestDetailSerializer)
     def post(self, request: Request, request_id: UUID) -> Response:
-        """Say what happened to a request whose outcome is unknown, after finding out."""
+        """Settle a request with an unknown outcome, once you have found out what happened."""
         data = SettleInput(data=request.data)
         data.is_valid(raise_exception=True)
         return _shown(services.settle_by_hand(request_id, person=_staff_user(request), **data.validated_data))
@@ -167,7 +167,9 @@ class Undo(ScopedAPIView):
 
     @extend_schema(request=EmptyInput, responses=ActionRequestDetailSerializer)
     def post(self, request: Request, request_id: UUID) -> Response:
-        """Propose what takes back your own request: a card to confirm. Its `undo` says whether there is anything."""
+        """Propose the action that undoes your own request, as a card to confirm. The request's `undo` says whether
+        there is one.
+        """
         EmptyInput(data=request.data).is_valid(raise_exception=True)
         return _shown(propose_undo(principal_of(cast(CustomerCaller, request.auth)), request_id))
 

@@ -1,7 +1,8 @@
 """The audit log: one hash chain per workspace that reveals every edit, gap, reordering and truncation.
 
-Each entry carries a MAC over its content and the previous MAC, made with a key that is kept outside the database. The
-database alone is not enough to rewrite the chain. Someone who holds both is caught by a checkpoint stored elsewhere.
+Each entry carries a MAC over its content and the previous MAC, made with a key that is kept outside the database, so
+the database alone is not enough to rewrite the chain. A checkpoint stored elsewhere reveals changes by someone who has
+both.
 """
 
 import hashlib
@@ -46,7 +47,7 @@ class Verification:
 
 
 def record(event: str, *, actor: str, request_id: UUID | None = None, **payload: Any) -> None:
-    """Add an entry, in the same transaction as the change. The payload holds strings, integers and booleans only."""
+    """Add an entry, in the same transaction as the change. The payload contains only strings, integers and booleans."""
     head = _lock_head()
     key_id, key = _keys()[0]
     entry = AuditEntry(

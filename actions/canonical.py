@@ -54,7 +54,7 @@ def digest_of(
 
 
 def asked_digest_of(action: str, arguments: Mapping[str, Any]) -> str:
-    """Return the hash that equal intents share, whoever asks and however their JSON is written."""
+    """Return a hash that is the same for equal intents, no matter who asks or how their JSON is formatted."""
     return hashlib.sha256(canonical({"action": action, "arguments": arguments})).hexdigest()
 
 

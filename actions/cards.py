@@ -13,19 +13,19 @@ from actions.spec import Card, Row, WriteAction
 
 
 def title_of(action: str, locale: str) -> str:
-    """Return an action's title, or its name in words if the code no longer has the action."""
+    """Return an action's title, or its name in words if the action no longer exists in the code."""
     spec = action_in_force(action)
     return spec.title_in(locale) if spec else action.replace("_", " ").capitalize()
 
 
 def title_of_request(request: ActionRequest, locale: str) -> str:
-    """Return the title of the action as the request was made with it."""
+    """Return the title of the action version that the request was made with."""
     spec = action_as_made(request.action, request.spec_version)
     return spec.title_in(locale) if spec else title_of(request.action, locale)
 
 
 def receipt_rows(request: ActionRequest, locale: str = "") -> list[Row]:
-    """Return a defined action's receipt with its labels; empty for an action of this release, whose readers know it."""
+    """Return a defined action's receipt with its labels; empty for a built-in action, whose fields readers know."""
     spec = action_as_made(request.action, request.spec_version)
     if not isinstance(spec, WriteAction) or not request.receipt:
         return []
@@ -33,11 +33,11 @@ def receipt_rows(request: ActionRequest, locale: str = "") -> list[Row]:
 
 
 def card_of(request: ActionRequest, locale: str = "") -> Card:
-    """Return the request's card; if the code no longer has the action, a card with only its name."""
+    """Return the request's card; only with the action's name if the action no longer exists in the code."""
     spec, locale = action_as_made(request.action, request.spec_version), locale or request.locale
     if isinstance(spec, WriteAction) and request.shown:
         return spec.card(request.arguments, request.shown, locale)
-    # Refused before the merchant's data completed it: there is nothing to show but the title.
+    # Refused before it was completed with the merchant's data: there is only a title to show.
     title = title_of_request(request, locale)
     return Card(title=title, summary=title, button=title, rows=())
 

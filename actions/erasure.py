@@ -1,6 +1,6 @@
 """Erasing personal data from requests when their chat or their customer is erased: free text, and unconfirmed requests.
 
-The record of money stays, with the confirmed arguments. Receiving an announcement twice changes nothing.
+Financial records are kept, with the confirmed arguments. Receiving an announcement twice changes nothing.
 """
 
 from uuid import UUID
@@ -21,7 +21,7 @@ def on_conversation_erased(announcement: Announcement) -> None:
 
 
 def erase_words_about(conversation_id: UUID) -> None:
-    """Erase the same from a conversation that is already gone, for text that was written after its erasure."""
+    """Erase the same from a conversation that is already gone, for text written after its erasure."""
     _erase(conversation_id=conversation_id)
 
 
@@ -38,7 +38,8 @@ def _erase(**whose: UUID) -> None:
 
 def _erase_words(**whose: UUID) -> None:
     """Remove the reasons that colleagues gave for rejections, and their notes on outcomes; the audit entry keeps only
-    their keyed hash."""
+    their keyed hash.
+    """
     theirs = Q(state=State.REJECTED) | Q(reason_code__in=SETTLED)
     written = ActionRequest.objects.filter(theirs, **whose).exclude(reason_facts={})
     for request in written.order_by("pk").select_for_update(no_key=True):
@@ -50,7 +51,7 @@ def _erase_words(**whose: UUID) -> None:
 
 
 def _erase_unconfirmed(**whose: UUID) -> None:
-    """Remove what a customer asked for and never confirmed: their words, perhaps an address. No money has moved."""
+    """Remove what a customer requested but never confirmed: their words, perhaps an address. No money has moved."""
     over = ActionRequest.objects.filter(confirmed_by="", state__in=FINAL, **whose).exclude(arguments={}, shown={})
     for request in over.order_by("pk").select_for_update(no_key=True):
         request.arguments, request.shown = {}, {}

@@ -16,7 +16,7 @@ class UnknownAction(ActionError):
 
 
 class OutdatedAction(ActionError):
-    """An action of the catalogue defines a method by a name of an earlier version; the message names both."""
+    """An action in the catalogue defines a method under its former name; the message names both."""
 
     code = "outdated_action"
     status = 500
@@ -58,7 +58,7 @@ class Expired(NotWaiting):
 
 
 class AlreadySent(NotWaiting):
-    """The shop may have carried it out. That is still being checked, so nobody can say that nothing was done."""
+    """The shop may have carried it out. That is still being checked, so it cannot be reported as not done."""
 
     default_message = gettext_noop(
         "This has already been sent to the shop and can no longer be withdrawn. We are checking its outcome."
@@ -110,7 +110,7 @@ class SwitchedOff(ActionError):
 
 
 class CannotUndo(ActionError):
-    """Nothing takes this request back, or not any more: it was not carried out, its time is over, it is undone."""
+    """Nothing can undo this request (any more): it was not carried out, its time is over, or it is already undone."""
 
     code = "cannot_undo"
     status = 409
@@ -118,7 +118,7 @@ class CannotUndo(ActionError):
 
 
 class ReadRefused(ActionError):
-    """A look-up that is refused; `reason_code` says why, the message explains it to the customer."""
+    """A look-up was refused; `reason_code` says why, and the message explains it to the customer."""
 
     code = "refused"
     status = 409

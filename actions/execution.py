@@ -4,9 +4,9 @@ Invariants: the attempt row is written before anything is sent, and marked as se
 the request's id as its idempotency key; only the attempt that still holds the lease writes a result. After an attempt
 that may have been sent, what follows depends on the action's `OutcomeKind`:
 - status_lookup: the merchant is asked by key before anything is sent again;
-- replay_safe: the very same call is sent again with the same key, and its answer is that of the first. Where five
-  attempts brought none, the sweep goes on for as long as a back end certainly remembers a key;
-- at_most_once: nothing is ever sent again. A person finds out and settles the request by hand.
+- replay_safe: the same call is sent again with the same key and gets the answer to the first one. If five attempts
+  bring no answer, the sweep goes on for as long as a back end certainly remembers a key;
+- at_most_once: nothing is ever sent again. A person finds out what happened and settles the request.
 """
 
 from dataclasses import dataclass
@@ -36,12 +36,12 @@ from supportbot.observing import genai, tracing
 # Longer than all deadlines of one attempt together: find, records, run, find.
 LEASE: Final = timedelta(seconds=25)
 MAX_ATTEMPTS: Final = 5
-TURN: Final = timedelta(seconds=2)  # until a request asks again whether another one about its record is done
-_SUBJECT_LOCK: Final = 20260714  # the first part of the advisory lock on a record; any number that nothing else uses
+TURN: Final = timedelta(seconds=2)  # until a request checks again whether another one about its record is done
+_SUBJECT_LOCK: Final = 20260714  # the first part of the advisory lock on a record; any otherwise unused number
 FIRST_RECHECK: Final = timedelta(seconds=5)
-# A repetition needs no look-ups, so a slow back end may use their time too.
+# A repeated call needs no look-ups, so a slow back end may use their time too.
 REPLAY_SECONDS: Final = 20.0
-RECHECK_SECONDS: Final = 8.0  # of a repetition by the sweep, which others wait for
+RECHECK_SECONDS: Final = 8.0  # for a call repeated by the sweep, while other requests wait
 # How long after the first call the same key is certainly still known; back ends forget keys after a day or so.
 REPLAY_FOR: Final = timedelta(hours=1)
 
@@ -90,8 +90,9 @@ def claim(request_id: UUID) -> Attempt | None:
 
 
 def _waits_for_another(request: ActionRequest) -> bool:
-    """Put a request off while another one about the same record is being carried out: each is judged by records that
-    show what the other did. One at a time decides this per record."""
+    """Postpone a request while another one about the same record is being carried out, so that it is judged by records
+    that show what the other did. Only one process at a time decides this per record.
+    """
     if not request.subject_id:
         return False
     key = f"{request.workspace_pk}:{request.subject_kind}:{request.subject_id}"
@@ -127,7 +128,7 @@ def _run_attempt(attempt: Attempt) -> Result:
 
 
 def _send_once(system: BackEnd, attempt: Attempt, command: Any) -> Result:
-    """Send a call whose outcome cannot be asked for; if it may be sent again, keep exactly what was sent."""
+    """Send a call whose outcome cannot be looked up; if it may be repeated, keep exactly what was sent."""
     spec = spec_of(attempt.request)
     is_replayed = spec is not None and spec.outcome is OutcomeKind.REPLAY_SAFE
     sent = spec.command_as_json(command) if spec is not None and is_replayed else None
@@ -138,7 +139,8 @@ def _send_once(system: BackEnd, attempt: Attempt, command: Any) -> Result:
 
 def _replay(attempt: Attempt) -> Result:
     """Send the first call again, byte for byte and with the same key. The records are not judged again: they may
-    already show what the first call did. Only the kill switch and a withdrawn action stop it."""
+    already show what the first call did. Only the kill switch and a withdrawn action stop it.
+    """
     return _repeated(attempt.request, REPLAY_SECONDS) if _mark_sent(attempt) else LeaseLost()
 
 
@@ -156,7 +158,7 @@ def _repeated(request: ActionRequest, seconds: float) -> Outcome:
 
 
 def _first_sent(request: ActionRequest) -> Attempt | None:
-    """Return the attempt that keeps what is sent again."""
+    """Return the attempt that holds the call to repeat."""
     found: Attempt | None = (
         Attempt.objects.filter(request_id=request.pk, command__isnull=False).order_by("number").first()
     )
@@ -164,7 +166,9 @@ def _first_sent(request: ActionRequest) -> Attempt | None:
 
 
 def find_out(request: ActionRequest) -> Found:
-    """Return what became of a request whose outcome is unknown: the same call again where it is safe, else by key."""
+    """Find out what became of a request with an unknown outcome: by repeating the call if that is safe, otherwise by
+    key.
+    """
     if outcome_kind(request) is OutcomeKind.REPLAY_SAFE:
         return _repeated(request, RECHECK_SECONDS)
     try:
@@ -191,19 +195,19 @@ def outcome_kind(request: ActionRequest) -> OutcomeKind:
 
 
 def back_end_of(request: ActionRequest) -> BackEnd:
-    """Return the system that a request was or will be sent to; raises NotConnected."""
+    """Return the system that a request was sent to or will be; raises NotConnected."""
     spec = made_with(request)
     return spec.back_end(request.arguments, request.locale) if spec else merchant()
 
 
 def made_with(request: ActionRequest) -> WriteAction | None:
-    """Return the action that the request was made with, in force or not; None if it is gone."""
+    """Return the action version that the request was made with, published or not; None if it is gone."""
     spec = action_as_made(request.action, request.spec_version)
     return spec if isinstance(spec, WriteAction) else None
 
 
 def _resolve_by_key(system: BackEnd, request: ActionRequest, unclear: Unclear) -> Found:
-    """Ask for the outcome by key. "Never seen" proves nothing yet: the call may still be on its way."""
+    """Look up the outcome by key. "Never seen" proves nothing yet: the call may still be on its way."""
     found = system.find(str(request.pk))
     # Unclear twice: keep what is known about the call itself.
     return unclear if isinstance(found, NeverSeen | Unclear) else found
@@ -226,12 +230,12 @@ def _command(request: ActionRequest, records: Records | Reason) -> Any | Reason:
     if decision.approvals > approvals_given(request):
         return Reason("approval_needed")
     spec = spec_of(request)
-    assert spec is not None and isinstance(records, Records)  # else there was an obstacle
+    assert spec is not None and isinstance(records, Records)  # otherwise there was an obstacle
     return spec.command(request.arguments, records, key=str(request.pk))
 
 
 def _mark_sent(attempt: Attempt, *, command: dict[str, Any] | None = None) -> bool:
-    """Record that money may have moved from here on; return False if another attempt took the lease."""
+    """Record that money may have moved from now on; return False if another attempt has taken the lease."""
     with transaction.atomic():
         request = lock_request(attempt.request_id)
         if not _holds_lease(attempt, request):
@@ -254,7 +258,9 @@ def _send(system: BackEnd, request: ActionRequest, command: Any, *, was_sent: bo
 
 
 def _verify_refusal(system: BackEnd, request: ActionRequest, refusal: DidNot, *, was_sent: bool) -> Found:
-    """Ask by key before trusting a refusal: an earlier attempt or a gateway's error may hide work that was done."""
+    """Look up the outcome by key before trusting a refusal: an earlier attempt or a gateway's error may hide work that
+    was done.
+    """
     found = system.find(str(request.pk))
     if isinstance(found, Happened | DidNot):
         return found
@@ -312,7 +318,7 @@ def fail(request: ActionRequest, reason: Reason) -> None:
 
 
 def forget_command(request: ActionRequest) -> None:
-    """Forget exactly what was sent: it is not sent again."""
+    """Delete the stored call: it will not be repeated."""
     Attempt.objects.filter(request_id=request.pk, command__isnull=False).update(command=None)
 
 
@@ -330,7 +336,7 @@ def _retry_or_park(request: ActionRequest) -> None:
         fail(request, Reason("not_carried_out"))
     elif may_find_out(request):
         _park(request, Reason("outcome_unknown"), due_at=now() + FIRST_RECHECK)
-    else:  # nobody can be asked: without a time, no sweep takes it up
+    else:  # there is nobody to ask: without a time, no sweep picks it up
         _park(request, Reason("outcome_with_person"), due_at=None)
 
 
@@ -346,7 +352,7 @@ def may_have_moved(request: ActionRequest) -> bool:
 
 @transaction.atomic
 def recover(request_id: UUID) -> None:
-    """Recover a request whose attempt went silent: its process died, or its lease ran out."""
+    """Recover a request whose attempt has gone silent: its process died, or its lease expired."""
     request = lock_request(request_id)
     if request.state != State.EXECUTING or request.lease_until is None or request.lease_until > now():
         return

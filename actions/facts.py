@@ -1,5 +1,6 @@
-"""What policies and cards read: the customer's records, and an order as one of them. Pure values; nothing is looked up
-here."""
+"""The data that policies and cards use: the customer's records, including orders. Pure values; nothing is looked up
+here.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,13 +56,13 @@ class Order:
     lines: tuple[Line, ...]
     address: Address
     payment: str
-    read_at: datetime | None = None  # when it was requested: it does not show later changes
-    page: str = ""  # where the customer sees it, and a picture of it, each on a page of the shop
+    read_at: datetime | None = None  # when it was requested; later changes are not included
+    page: str = ""  # its page and its picture, each on the shop's site
     picture: str = ""
 
     @property
     def remaining(self) -> Money:
-        """What was paid and not yet refunded."""
+        """The amount paid and not yet refunded."""
         return Money(self.total - self.refunded, self.currency)
 
     @property
@@ -82,7 +83,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The record that an action changes. Limits per subject add up what one kind and id used."""
+    """The record that an action changes. Limits per subject add up the amounts used for one kind and id."""
 
     kind: str
     id: str
@@ -90,11 +91,11 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What the look-ups of an action found, by name, each checked to be this identity's own (or public)."""
+    """The records found by an action's look-ups, by name, each checked to belong to this identity (or to be public)."""
 
     found: Mapping[str, Any]
     identity: Identity
-    read_at: datetime | None = None  # when the first was requested: they do not show later changes
+    read_at: datetime | None = None  # when the first was requested; later changes are not included
 
     @property
     def order(self) -> Order:
@@ -104,7 +105,7 @@ class Records:
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """A customer's request that its subject does not show: still open, or without success. `title` is the card's."""
+    """A customer's request that is not visible in its subject: still open, or unsuccessful. `title` is the card's."""
 
     subject_id: str
     action: str
@@ -115,8 +116,9 @@ class Unsettled:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything that eligibility depends on. `pending` is what other requests take and the subject does not show yet;
-    it is zero once the request has reserved its own amount next to theirs."""
+    """Everything that eligibility depends on. `pending` is what other requests take that the subject does not show yet;
+    it is zero once the request has reserved its own amount next to theirs.
+    """
 
     records: Records
     now: datetime

@@ -1,4 +1,4 @@
-"""The old path of `actions.erasure`, which settings may still name; it goes with release 0.3."""
+"""The former path of `actions.erasure`, which settings may still name; to be removed in 0.3."""
 
 from actions.erasure import on_conversation_erased, on_customer_forgotten
 

@@ -1,6 +1,5 @@
-"""Parsing what a customer asks for: strictly, and only for a signed-in customer.
-
-A refusal here leaves an audit entry with its error code, and nothing else.
+"""Parsing what a customer asks for: strictly, and only for a signed-in customer. A refusal here leaves only an audit
+entry with its error code.
 """
 
 from collections.abc import Mapping

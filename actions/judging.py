@@ -1,8 +1,7 @@
-"""What waits is judged by the rules in force, not by those that it was made under.
-
-A change of rules ends every card that nobody has confirmed. A waiting approval is judged anew: if the rules now refuse
-it, it ends with their reason; else it stays, and may be approved. Which requests are to be judged follows from the rows
-alone, so neither a lost message nor a killed process leaves one behind.
+"""Waiting requests are judged by the rules in force, not by those they were made under. A change of rules ends every
+unconfirmed card. A request waiting for approval is judged again: if the rules now refuse it, it ends with their reason;
+otherwise, it keeps waiting. The rows alone show which requests to judge, so lost messages or killed processes cannot
+leave one behind.
 """
 
 from datetime import timedelta
@@ -27,12 +26,12 @@ from actions.states import WAITING, State
 from actions.transitions import expire, transition
 from supportbot.accounts.models import Customer
 
-# If the records cannot be read, when to try again. Also how long one judge has a request for itself.
+# When to try again if the records cannot be read; also how long one process has exclusive use of a request.
 RETRY_AFTER: Final = timedelta(seconds=30)
 
 
 def unjudged() -> Q:
-    """Return the condition for waiting requests of other rules, or of an action that has changed."""
+    """Return the query condition for waiting requests made under other rules or with a changed action."""
     policy = ActionPolicy.objects.filter(workspace=OuterRef("workspace"), action=OuterRef("action"))
     defined = ActionDefinition.objects.filter(workspace=OuterRef("workspace"), name=OuterRef("action"))
     in_force = Q(state=ActionDefinition.State.PUBLISHED, current__number=OuterRef("spec_version"))
@@ -40,15 +39,16 @@ def unjudged() -> Q:
     for action in code_actions().values():
         changed |= Q(action=action.name) & ~Q(spec_version=action.version)
     card = Q(state=State.AWAITING_CONFIRMATION) & ~Q(policy_version=Subquery(policy.values("current")))
-    # A policy that is switched off stops its approvals without ending them: they are judged when it is on again.
+    # While a policy is switched off, its approvals wait without ending; they are judged when it is switched on again.
     other_rules = policy.filter(is_enabled=True).exclude(current__number=OuterRef("judged_by"))
     approval = Q(state=State.AWAITING_APPROVAL) & Q(Exists(other_rules)) & (Q(due_at=None) | Q(due_at__lte=now()))
     return card | approval | (Q(state__in=WAITING) & changed)
 
 
 def judge_anew(request_id: UUID) -> None:
-    """Judge a waiting request by the rules in force. If they need its records and these cannot be read, it is tried
-    again later."""
+    """Judge a waiting request by the rules in force. If they need its records and these cannot be read, try again
+    later.
+    """
     request: ActionRequest | None = ActionRequest.objects.filter(pk=request_id, state__in=WAITING).first()
     if request is None:
         return
@@ -67,12 +67,12 @@ def judge_anew(request_id: UUID) -> None:
 
 
 def is_judged(request: ActionRequest) -> bool:
-    """Return whether the rules in force are those that the request was last judged by."""
+    """Return whether the request was last judged by the rules in force."""
     return request.judged_by == rules_of(policy_of(request.action)).number
 
 
 def _asks_for_records(request: ActionRequest, rules: Rules) -> bool:
-    """Return whether a rule has changed that looks at records: all others are about amounts and numbers."""
+    """Return whether a rule that depends on records has changed; all others are about amounts and numbers."""
     versions = ActionPolicyVersion.objects.filter(policy__action=request.action, number=request.judged_by)
     before = versions.values_list("window_days", flat=True).first()
     return rules.window_days is not None and rules.window_days != before
@@ -88,7 +88,7 @@ def _gather(request: ActionRequest) -> Records | Reason | None:
 
 @transaction.atomic
 def _judge(request_id: UUID, records: Records | Reason | None, number: int) -> None:
-    """Judge by rules of this number; if there are newer ones by now, the next sweep does."""
+    """Judge by this version of the rules; if there is a newer one by now, the next sweep handles it."""
     waiting = ActionRequest.objects.select_for_update(no_key=True, skip_locked=True)
     request: ActionRequest | None = waiting.filter(pk=request_id, state=State.AWAITING_APPROVAL).first()
     rules = rules_of(policy_of(request.action)) if request else None
@@ -109,6 +109,6 @@ def _judge(request_id: UUID, records: Records | Reason | None, number: int) -> N
 
 
 def _asked_by_action(request: ActionRequest) -> int:
-    """Return how many approvals the action itself may have asked for: without the records it cannot be asked again."""
+    """Return how many approvals the action itself may have required; without the records, this cannot be recomputed."""
     spec = spec_of(request)
     return min(spec.approvals, request.approvals_needed) if spec else 1

@@ -1,4 +1,4 @@
-"""The ledger: how much of the limits confirmed requests use, summed and reserved under one lock per workspace."""
+"""The ledger: how much confirmed requests use of the limits, summed and reserved under one lock per workspace."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -30,7 +30,9 @@ class DayUse:
 
 
 def lock() -> None:
-    """Let one transaction at a time sum and reserve in this workspace. Lock order: request, ledger, audit."""
+    """Lock the workspace's ledger, so that only one transaction at a time sums and reserves. Lock order: request,
+    ledger, audit.
+    """
     assert transaction.get_connection().in_atomic_block, "a lock outside a transaction locks nothing"
     if LedgerHead.objects.select_for_update(no_key=True).first() is None:
         LedgerHead.objects.bulk_create([LedgerHead()], ignore_conflicts=True)
@@ -40,8 +42,8 @@ def lock() -> None:
 def used(request: ActionRequest, moment: datetime) -> Used:
     """Return what the action has used so far, without this request; exact only under the lock.
 
-    A request keeps the day on which its amount was reserved: if it is approved or executed after midnight, it uses
-    nothing of the new day's limit.
+    A request keeps the day on which its amount was reserved: if it is approved or executed after midnight, it does not
+    use the new day's limit.
     """
     held = _held_by(request)
     today = held.day if held else workspace_day(moment)
@@ -80,11 +82,10 @@ def used_by_day_limits(moment: datetime) -> list[DayUse]:
 
 
 def pending(request: ActionRequest, read_at: datetime | None) -> Decimal:
-    """Return what other confirmed requests of any action take from this request's subject and it does not show yet.
-
-    The subject was read at `read_at`, so it may not show what was spent since then. Zero for a request that has
-    reserved its own amount: it fitted next to the others at that time, and counting what the subject now shows would
-    count twice.
+    """Return what other confirmed requests, of any action, take from this request's subject that the subject does not
+    show yet. The subject was read at `read_at`, so it may not show what was spent since then. Zero for a request that
+    has reserved its own amount: it fitted beside the others then, and counting what the subject now shows would count
+    twice.
     """
     if _held_by(request):
         return Decimal(0)
@@ -145,6 +146,6 @@ def workspace_day(moment: datetime) -> date:
 
 
 def workspace_time(moment: datetime) -> datetime:
-    """Return the moment in the workspace's time zone."""
+    """Return the time in the workspace's time zone."""
     zone = Workspace.objects.values_list("timezone", flat=True).get(pk=current_workspace_id())
     return moment.astimezone(ZoneInfo(zone))

@@ -14,7 +14,7 @@ from supportbot.errors import InvalidInput
 from supportbot.outbound.errors import NotSent
 from supportbot.outbound.targets import address_problem, parse_endpoint
 
-# The demo shop runs there; the client accepts this address only where the settings do.
+# The demo shop runs there; the client accepts this address only if the settings do.
 LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1"})
 
 
@@ -22,10 +22,10 @@ LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1"})
 def connect_merchant(base_url: str, secret: str, *, actor: str) -> MerchantConnection:
     """Connect the current workspace to this merchant API.
 
-    The first connection enables every action with its default limits. A later one changes only address and secret:
-    actions that were added meanwhile get their rules, switched off. `base_url` is the root of the merchant API,
-    `secret` the Standard Webhooks secret ("whsec_" and base64) that signs our calls; it is stored encrypted. An
-    identical connection is left unchanged. Raises InvalidInput.
+    The first connection enables every action with its default limits. A later one changes only address and secret;
+    actions added meanwhile get their rules, switched off. `base_url` is the base URL of the merchant API, `secret` the
+    Standard Webhooks secret ("whsec_" and base64) that signs our calls; it is stored encrypted. An identical connection
+    is left unchanged. Raises InvalidInput.
     """
     _check(base_url, secret)
     found: MerchantConnection | None = MerchantConnection.objects.first()

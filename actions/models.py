@@ -4,10 +4,9 @@ Invariants, enforced by the database:
 - a request starts as proposed, follows the transitions in `states` and keeps its terms (trigger);
 - a proposal key belongs to one request; equal intents share at most one open request;
 - a request has at most one ledger entry, in the request's workspace;
-- policy versions, versions of definitions and audit entries never change; the audit is deleted only together with its
-  workspace.
-
-Customer, conversation and proposal key are plain values: the record of money outlives the erasure of a chat.
+- policy versions, versions of definitions and audit entries never change; the audit trail is deleted only together with
+  its workspace. Customer, conversation and proposal key are plain values, because financial records outlive the erasure
+  of a chat.
 """
 
 from datetime import datetime
@@ -40,7 +39,9 @@ MAX_HOLD_MINUTES = 7 * 24 * 60
 
 
 def _amount(*validators: MinValueValidator) -> "models.DecimalField[Decimal | None, Decimal | None]":
-    """A column for money: up to nine digits and three decimals; `money.format_amount` writes the currency's own."""
+    """A column for money: up to nine digits and three decimals; `money.format_amount` uses the currency's own
+    decimals.
+    """
     return models.DecimalField(max_digits=12, decimal_places=3, null=True, blank=True, validators=validators)
 
 
@@ -81,7 +82,7 @@ class ActionPolicy(TenantModel):
 
 
 class ActionPolicyUserPermission(UserObjectPermissionBase):
-    """A person's right on a policy. Direct tables: guardian's generic ones compare text keys and are slow."""
+    """A person's right on a policy. A direct table, because guardian's generic ones compare text keys and are slow."""
 
     content_object = models.ForeignKey(ActionPolicy, on_delete=models.CASCADE)
 
@@ -126,7 +127,7 @@ class ActionRequest(TenantModel):
     customer_id = models.UUIDField()
     conversation_id = models.UUIDField(null=True)
     proposal_key = models.CharField(max_length=200)
-    undoes = models.UUIDField(null=True)  # the request that this one takes back
+    undoes = models.UUIDField(null=True)  # the request that this one undoes
     action = models.CharField(max_length=60)
     spec_version = models.PositiveIntegerField()
     policy_version = models.ForeignKey(
@@ -134,9 +135,9 @@ class ActionRequest(TenantModel):
     )
     locale = models.CharField(max_length=12, default="en")
     asked_digest = models.CharField(max_length=64)  # of the intent as it came in, before amounts were computed
-    arguments = models.JSONField()  # canonical, complete: shown, confirmed and sent like this
+    arguments = models.JSONField()  # canonical and complete: as shown, confirmed and sent
     digest = models.CharField(max_length=64)
-    # What it is about, in the merchant's spelling. Empty id: refused before the merchant's data named it.
+    # What it is about, in the merchant's spelling. The id is empty if the request was refused before it was known.
     subject_kind = models.CharField(max_length=60, blank=True, default="", db_default="")
     subject_id = models.CharField(max_length=MAX_SUBJECT_ID, blank=True, default="", db_default="")
     order_id = models.CharField(max_length=MAX_ORDER_ID, blank=True)  # the subject's id if it is an order; until 0.3
@@ -147,7 +148,7 @@ class ActionRequest(TenantModel):
     approvals_needed = models.PositiveSmallIntegerField(default=1, db_default=1)  # two: by different people
     first_approved_by = models.CharField(max_length=120, blank=True, default="", db_default="")
     first_approved_at = models.DateTimeField(null=True)
-    # The number of the rules that a waiting approval was last judged by. 0: by those of an earlier release.
+    # The version of the rules that a waiting approval was last judged by. 0: those of an earlier release.
     judged_by = models.PositiveIntegerField(default=0, db_default=0)
     state = models.CharField(max_length=24, choices=State.choices, default=State.PROPOSED)
     reason_code = models.CharField(max_length=60, blank=True)
@@ -212,12 +213,12 @@ class ActionRequest(TenantModel):
 
     @property
     def is_by_agent(self) -> bool:
-        """Return whether a program proposed it that acts with its customer's token."""
+        """Return whether it was proposed by a program that acts with the customer's token."""
         return self.proposed_by.startswith("key:")
 
     @property
     def held_until(self) -> datetime | None:
-        """Return when a request is sent that is held back so that its customer can withdraw it; None for any other."""
+        """Return when a held request will be sent (until then, its customer can withdraw it); None for any other."""
         return self.due_at if self.state == State.QUEUED and self.attempt_count == 0 else None
 
     def is_expired(self, moment: datetime) -> bool:
@@ -236,7 +237,7 @@ class Attempt(TenantModel):
     number = models.PositiveSmallIntegerField()
     started_at = models.DateTimeField(default=now, editable=False)
     sent_at = models.DateTimeField(null=True)  # set before the call: money may have moved from here on
-    # Unclear as the answer was, the merchant has finished with the call.
+    # The answer was unclear, but the merchant has finished with the call.
     was_answered = models.BooleanField(default=False, db_default=False)
     command = models.JSONField(null=True)  # exactly what was sent, while it may have to be sent again
     finished_at = models.DateTimeField(null=True)
@@ -255,7 +256,7 @@ class Attempt(TenantModel):
 
 
 class LedgerHead(TenantModel):
-    """The row that is locked while limits are summed and amounts reserved: one per workspace."""
+    """The row that is locked while limits are summed and amounts are reserved; one per workspace."""
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace"], name="ledger_head_once")]
@@ -303,7 +304,7 @@ class AuditHead(TenantModel):
 
 
 class AuditEntry(TenantModel):
-    """One step, chained to the previous one by a MAC whose key is outside the database. Holds no personal data."""
+    """One step, chained to the previous one by a MAC whose key is outside the database. Contains no personal data."""
 
     seq = models.PositiveBigIntegerField()
     at = models.DateTimeField()

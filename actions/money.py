@@ -40,7 +40,9 @@ def currency_decimals(currency: str) -> int:
 
 
 def is_amount_in(text: str, currency: str) -> bool:
-    """Return whether a text is a valid amount in this currency; "1.000" is not in EUR, where it may mean 1,000."""
+    """Return whether a text is a valid amount in this currency; "1.000" is not valid in EUR, where it may mean
+    1,000.
+    """
     amount, decimals = parse_amount(text), currency_decimals(currency)
     if amount is None or len(text.partition(".")[2]) > max(decimals, USUAL_DECIMALS):
         return False

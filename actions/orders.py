@@ -12,7 +12,7 @@ from actions.spec import Call, ReadAction, Terms, WriteAction
 
 
 class OrderRead(ReadAction):
-    """A look-up of the customer's orders: of one if `order_id` is given, or else of all."""
+    """A look-up of the customer's orders: of one if `order_id` is given, otherwise of all."""
 
     def look_up(self, asked: Arguments, identity: Identity) -> Sequence[Order] | Reason:
         order_id = asked.get("order_id")
@@ -31,7 +31,8 @@ class OrderAction(WriteAction):
     @abstractmethod
     def terms(self, asked: Arguments, order: Order) -> Terms | Reason:
         """Return the complete terms, or the reason why the intent makes no sense for this order. Raises
-        InvalidArguments for a value that only the order shows to be invalid."""
+        InvalidArguments for a value that turns out to be invalid for this order.
+        """
 
     def is_applicable(self, order: Order) -> bool:
         """Return whether the order's state allows this action at all; customers choose from the applicable ones."""

@@ -1,6 +1,5 @@
-"""What became of a command: the four possible outcomes, and the back end that runs it and is asked for it again.
-
-It happened, it did not, we do not know: separate types, so that the third is never mistaken for one of the others.
+"""The possible outcomes of a command, and the back end that runs it and reports its outcome later. It happened, it did
+not, we do not know: separate types, so that the third is never mistaken for one of the others.
 """
 
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class DidNot:
-    """Nothing has moved. A final one is the merchant's refusal; any other may be retried with the same key."""
+    """Nothing has moved. If final, the merchant has refused; otherwise, it may be retried with the same key."""
 
     code: str
     message: str
@@ -25,8 +24,9 @@ class DidNot:
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """Sent without a conclusive answer: money may have moved. What follows depends on the action's `OutcomeKind`.
-    `was_answered`: the merchant has finished with this call, so it is no longer in progress."""
+    """Sent without a conclusive answer: money may have moved. The next step depends on the action's `OutcomeKind`.
+    `was_answered`: the merchant has finished with this call, so it is no longer in progress.
+    """
 
     cause: str
     was_answered: bool = False
@@ -42,8 +42,9 @@ Found = Happened | DidNot | Unclear | NeverSeen
 
 
 class OutcomeKind(StrEnum):
-    """How an unclear outcome is resolved: by asking with the key, by sending the same call with the same key again,
-    or by a person, who alone can find out."""
+    """How an unclear outcome is resolved: by a look-up with the key, by repeating the call with the same key, or by a
+    person.
+    """
 
     STATUS_LOOKUP = "status_lookup"
     REPLAY_SAFE = "replay_safe"

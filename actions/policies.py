@@ -43,7 +43,8 @@ def ensure_policies(*, actor: str = "system") -> list[ActionPolicy]:
 def add_new_actions(*, actor: str) -> list[ActionPolicy]:
     """Create policies for actions that were added after the workspace was connected; return the new ones.
 
-    They are switched off: a new release does not decide what a workspace offers. Without a merchant there are none.
+    They are switched off, since a new version of the product must not decide what a workspace offers. Without a
+    merchant, none are created.
     """
     return _add_missing_policies(actor=actor, is_enabled=False) if MerchantConnection.objects.exists() else []
 
@@ -75,7 +76,7 @@ def _add_missing_policies(*, actor: str, is_enabled: bool) -> list[ActionPolicy]
 
 @transaction.atomic
 def ensure_policy(action: Action, *, actor: str) -> None:
-    """Create the policy of an action that somebody publishes, switched on, unless it has one."""
+    """Create an enabled policy for an action that is being published, unless it has one."""
     policy, is_new = ActionPolicy.objects.get_or_create(action=action.name)
     if is_new:
         _add_version(policy, 1, {"currency": _workspace_currency(), **asdict(action.limits)}, actor=actor)
@@ -83,7 +84,7 @@ def ensure_policy(action: Action, *, actor: str) -> None:
 
 @transaction.atomic
 def change_rules(policy: ActionPolicy, *, actor: str, **changes: Any) -> ActionPolicyVersion:
-    """Create a new version of the rules; what waits is judged by it within seconds."""
+    """Create a new version of the rules; waiting requests are judged by it within seconds."""
     locked = ActionPolicy.objects.select_for_update(no_key=True).get(pk=policy.pk)
     old = locked.current
     assert old is not None  # every policy is created with its first version
@@ -103,13 +104,13 @@ def _add_version(policy: ActionPolicy, number: int, fields: dict[str, Any], *, a
 
 @transaction.atomic
 def switch(policy: ActionPolicy, *, is_enabled: bool, actor: str) -> None:
-    """Switch an action on or off for the workspace, effective at once for everything not yet sent."""
+    """Switch an action on or off for the workspace, with immediate effect on everything not yet sent."""
     ActionPolicy.objects.filter(pk=policy.pk).update(is_enabled=is_enabled)
     audit.record("policy.enabled" if is_enabled else "policy.disabled", actor=actor, action=policy.action)
 
 
 def rules_of(policy: ActionPolicy | None) -> Rules:
-    """Return the current rules; without a policy nothing is allowed."""
+    """Return the current rules; without a policy, nothing is allowed."""
     if policy is not None and policy.action in (tried := _tried.get({})):
         return tried[policy.action]
     if policy is None or policy.current is None:
@@ -121,7 +122,7 @@ def rules_of(policy: ActionPolicy | None) -> Rules:
 
 @contextmanager
 def trying(action: str, rules: Rules) -> Iterator[None]:
-    """Decide by these rules in this context and the tasks that it starts, for evaluations; nothing is stored."""
+    """Use these rules in this context and the tasks it starts, for evaluations; nothing is stored."""
     token = _tried.set({**_tried.get({}), action: rules})
     try:
         yield
@@ -134,9 +135,8 @@ def policy_of(action: str) -> ActionPolicy | None:
 
 
 def may_approve(person: User, policy: ActionPolicy) -> bool:
-    """Return whether a person has the right on this policy, directly or by a group, and is a member of its workspace.
-
-    This queries rows instead of calling `has_perm`, which says yes to every superuser.
+    """Return whether a person has the right on this policy, directly or through a group, and is a member of its
+    workspace. This queries rows instead of calling `has_perm`, which is true for every superuser.
     """
     if not person.is_active or not Membership.objects.filter(user=person, workspace_id=policy.workspace_pk).exists():
         return False
@@ -173,13 +173,15 @@ def forbid_approval(policy: ActionPolicy, person: User, *, actor: str) -> None:
 
 @transaction.atomic
 def forbid_every_approval(person: User, *, actor: str) -> None:
-    """Revoke a person's own rights under all policies of the workspace when they leave: none returns if they rejoin."""
+    """Revoke a person's own rights under all policies of the workspace when they leave, so that they do not regain them
+    by rejoining.
+    """
     rights = ActionPolicyUserPermission.objects.filter(user=person, permission__codename=APPROVE)
     for policy in ActionPolicy.objects.filter(pk__in=rights.values("content_object")).order_by("action"):
         forbid_approval(policy, person, actor=actor)
 
 
 def versions_in_force() -> dict[str, int]:
-    """Return by action the number of the version of its rules that is in force; 0 for one that is switched off."""
+    """Return, by action, the version of its rules in force; 0 for an action that is switched off."""
     rows = ActionPolicy.objects.filter(current__isnull=False).values_list("action", "is_enabled", "current__number")
     return {action: number if is_enabled else 0 for action, is_enabled, number in rows.order_by("action")}

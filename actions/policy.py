@@ -44,7 +44,7 @@ class Rules:
         return any(figure is not None for figure in figures)
 
 
-# A raised figure, or none, allows more.
+# A raised limit, or none, allows more.
 _CAPS = (
     "max_per_order", "max_per_customer_day", "max_per_customer_year", "max_per_workspace_day",
     "max_requests_per_customer_day", "approval_above", "second_approval_above", "window_days",
@@ -52,7 +52,7 @@ _CAPS = (
 
 
 def allows_more(new: Rules, than: Rules) -> bool:
-    """Return whether new rules let anything happen that the old ones stop, delay or leave to a person."""
+    """Return whether new rules allow anything that the old ones stop, delay or leave to a person."""
     raised = any(_is_above(getattr(new, name), getattr(than, name)) for name in _CAPS)
     is_started = (new.is_enabled and not than.is_enabled) or (than.is_shadow and not new.is_shadow)
     return raised or is_started or (new.hold_minutes or 0) < (than.hold_minutes or 0)
@@ -64,7 +64,7 @@ def _is_above(new: Decimal | int | None, old: Decimal | int | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What this action has used so far, reserved or spent, in the currency of the request."""
+    """What this action has used so far, reserved or spent, in the request's currency."""
 
     subject: Decimal = Decimal(0)
     subject_kind: str = ORDER
@@ -72,8 +72,9 @@ class Used:
     customer_year: Decimal = Decimal(0)
     workspace_day: Decimal = Decimal(0)
     requests_customer_day: int = 0
-    # What approvals add up with: the larger sum of subject and customer's day, of what was reserved earlier. So of two
-    # requests that pass the threshold together only the later one needs a person, whenever they are judged.
+    # What approvals are added to: the larger of the sums for the subject and for the customer's day, of amounts
+    # reserved earlier. So if two requests pass the threshold together, only the later one needs a person, whenever they
+    # are judged.
     before: Decimal = Decimal(0)
 
 
@@ -81,7 +82,7 @@ class Used:
 class Decision:
     verdict: Verdict
     reason: Reason | None = None
-    approvals: int = 0  # by how many people
+    approvals: int = 0  # by this many people
 
     @property
     def is_refusal(self) -> bool:
@@ -128,11 +129,13 @@ def _exceeded(rules: Rules, amount: Decimal, used: Used) -> str:
 
 
 def _approvals_needed(rules: Rules, money: Money | None, used: Used) -> int:
-    """Above a threshold a person decides, or two. Partial amounts add up, per subject and per customer and day."""
+    """Return how many approvals are needed: above the thresholds, one person or two decide. Partial amounts add up, per
+    subject and per customer and day.
+    """
     if money is None:
         return 0
     first, second = rules.approval_above, rules.second_approval_above
-    # The rules' amounts say nothing about another currency, so the strictest one holds.
+    # The rules' amounts say nothing about another currency, so the strictest rule applies.
     if money.currency != rules.currency and rules.has_figures:
         return 1 if second is None else 2
     total = money.amount + used.before

@@ -1,5 +1,6 @@
-"""Who asks for an action, and for which customer. This comes from a signed identity, a desk log-in or an operator's
-shell, never from arguments."""
+"""Who requests an action, and for which customer. This comes from a signed identity, a desk login or an operator's
+shell, never from arguments.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,7 +18,9 @@ from supportbot.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A customer, as far as they are known. `expires_at` is when their proof of identity ends; None is never fresh."""
+    """A customer, as far as they are known. `expires_at` is when their proof of identity expires; None is never
+    fresh.
+    """
 
     workspace_id: UUID
     customer_id: UUID
@@ -27,7 +30,7 @@ class Principal:
     locale: str = "en"
     expires_at: datetime | None = None
     operator: str = ""  # an operator who acts for the customer from this machine's shell
-    colleague: str = ""  # a team member who proposes to the customer, by their name in records; cannot confirm
+    colleague: str = ""  # a team member who proposes to the customer, by name in records; cannot confirm
     agent: str = ""  # a program that looks up and proposes with the customer's token, by its key's name in records
 
     @property
@@ -48,14 +51,14 @@ class Principal:
         return Identity(self.merchant_id(), self.email)
 
     def is_fresh(self, moment: datetime) -> bool:
-        """Return whether the proof of identity is good enough to confirm at this moment."""
+        """Return whether the proof of identity is fresh enough to confirm now."""
         if self.agent:  # its token proves who the customer is, not that they have seen the card
             return False
         return bool(self.operator) or (self.is_verified and self.expires_at is not None and self.expires_at > moment)
 
 
 def principal_of(caller: CustomerCaller) -> Principal:
-    """Return the principal for an API caller, with the end of their proof of identity."""
+    """Return the principal for an API caller, with the expiry of their proof of identity."""
     customer = Customer.objects.get(pk=caller.customer_id)
     return Principal(
         workspace_id=caller.workspace_id,
@@ -107,10 +110,9 @@ def operator_for(customer: Customer, operator: str) -> Principal:
 
 
 def find_customer(merchant_id: str) -> Customer:
-    """Return the customer with this merchant id; one who has never chatted is found by their orders, and not saved yet.
-
-    A workspace with actions of its own has other systems too, which cannot be asked who exists: there any id may be
-    right, and a wrong one owns nothing. Else raises NotFound for an id that neither the workspace nor its shop knows.
+    """Return the customer with this merchant id; one who has never chatted is found through their orders, and not saved
+    yet. In a workspace with defined actions, any id is accepted, because their systems cannot tell who exists; a wrong
+    id owns nothing. Otherwise raises NotFound for an id that neither the workspace nor its shop knows.
     """
     is_plain = merchant_id.isprintable() and bool(merchant_id.strip())
     known = Customer.objects.filter(external_id=merchant_id).first() if is_plain else None
@@ -126,6 +128,6 @@ def _has_other_systems() -> bool:
 
 
 def stored(customer: Customer) -> Customer:
-    """Return the customer's row, created now if there was none."""
+    """Return the customer's row, creating it if necessary."""
     row, _ = Customer.objects.get_or_create(external_id=customer.external_id, defaults={"locale": customer.locale})
     return row

@@ -58,7 +58,7 @@ def propose(
 ) -> ActionRequest:
     """Return the new request: waiting for the customer's confirmation, or refused with its reason.
 
-    `undoes` is the request that it takes back. Idempotent on `proposal_key`; an equal request that is still open is
+    `undoes` is the request to undo. Idempotent on `proposal_key`; an equal request that is still open is
     returned instead of a new one. Raises UnknownAction, InvalidArguments, NotSignedIn, KeyReused (the key belongs to
     another intent) or MerchantUnavailable.
     """
@@ -79,7 +79,7 @@ def propose(
 
 
 def preview(principal: Principal, action: str, arguments: str | Mapping[str, Any]) -> Preview:
-    """Return what `propose` would decide, by the same path; stores nothing."""
+    """Return what `propose` would decide, using the same code; stores nothing."""
     intent = parse_intent(principal, action, arguments)
     spec, policy = _spec(intent), _policy(intent)
     draft, resolved = _draft(intent, spec, policy, f"preview:{uuid7()}", None)
@@ -183,7 +183,7 @@ def gather_again(request: ActionRequest, identity: Identity) -> Records | Reason
 
 
 def reevaluate(request: ActionRequest, records: Records | Reason) -> Decision:
-    """Return the policy's current decision on a stored request, for its freshly read records.
+    """Return the policy's current decision on a stored request, given its freshly read records.
 
     The sums are exact only under the ledger's lock.
     """
@@ -196,7 +196,7 @@ def reevaluate(request: ActionRequest, records: Records | Reason) -> Decision:
 
 
 def decide_by_rules(request: ActionRequest) -> Decision:
-    """Return what the rules alone decide on a stored request, whatever its records say by now.
+    """Return what the rules alone decide on a stored request, regardless of its records.
 
     The sums are exact only under the ledger's lock.
     """
@@ -221,7 +221,7 @@ def _decision(spec: WriteAction, request: ActionRequest, records: Records, rules
 
 
 def _is_as_shown(spec: WriteAction, request: ActionRequest, records: Records) -> bool:
-    # The digest binds the arguments alone: a look-up without one ("my newest order") may find something else by now.
+    # The digest covers only the arguments: a look-up without one ("my newest order") may find something else by now.
     subject = Subject(request.subject_kind, request.subject_id)
     return spec.is_as_shown(request.arguments, records, subject=subject, shown=request.shown)
 
@@ -231,7 +231,7 @@ def money_in(request: ActionRequest) -> Money | None:
 
 
 def _reuse_equal_request(draft: ActionRequest) -> ActionRequest | None:
-    """Return the open request for an equal intent; one that has lapsed or belongs to another chat is ended instead."""
+    """Return the open request for an equal intent; if it has lapsed or belongs to another chat, end it instead."""
     found = _find_equal_open(draft)
     if found is None:
         return None
@@ -250,7 +250,7 @@ def _reuse_equal_request(draft: ActionRequest) -> ActionRequest | None:
 
 
 def _same_deed(equal: ActionRequest, draft: ActionRequest) -> ActionRequest:
-    """Return the equal request, unless the draft takes back another one: then that would not be on record as undone."""
+    """Return the equal request, unless the draft undoes a different one, which would then not be recorded as undone."""
     if draft.undoes is not None and equal.undoes != draft.undoes:
         raise CannotUndo()
     return equal
@@ -259,7 +259,7 @@ def _same_deed(equal: ActionRequest, draft: ActionRequest) -> ActionRequest:
 def lapse_reason(request: ActionRequest) -> Reason | None:
     """Return why a waiting request has lapsed (time-out, a changed action, changed rules); None if it has not.
 
-    Changed rules end a card. A confirmed request stays: `judging` judges it by the new ones.
+    Changed rules end a card. A confirmed request stays: `judging` judges it by the new rules.
     """
     is_card = request.state == State.AWAITING_CONFIRMATION
     if request.is_expired(now()):
@@ -282,7 +282,7 @@ def _find_equal_open(draft: ActionRequest) -> ActionRequest | None:
 
 def _concurrent_request(draft: ActionRequest) -> ActionRequest:
     request = _find_equal_open(draft)
-    if request is None:  # it has been decided meanwhile: the caller may ask again
+    if request is None:  # it has been decided meanwhile: the caller may try again
         raise KeyReused("An equal request was decided at the same moment. Please ask again.")
     return _same_deed(request, draft)
 

@@ -19,8 +19,8 @@ from supportbot.translation import msgid, nmsgid, ntext_in, text_in
 class Reason:
     """`facts` fill the sentence's placeholders; they come from rows or from a colleague, never from a model.
 
-    `left` next to a `currency` is an amount as `money.format_amount` writes it, `country` a code; the sentence shows
-    both as the reader writes them.
+    `left` next to a `currency` is an amount as `money.format_amount` writes it, and `country` a code; the sentence
+    shows both in the reader's format.
     """
 
     code: str
@@ -122,7 +122,7 @@ def _end_sentence(line: str) -> str:
 
 
 def place_of(reason: Reason | None) -> dict[str, str]:
-    """Return where in its definition an action failed, for the audit; it holds nothing of a record."""
+    """Return where in its definition an action failed, for the audit trail; without any data from records."""
     return {"place": reason.facts["place"]} if reason is not None and reason.code == FAILED else {}
 
 
@@ -135,7 +135,7 @@ def sentence(reason: Reason, locale: str) -> str:
     if reason.code == "outside_window":
         days = int(facts["days"]) if facts["days"].isdecimal() else 0
         return ntext_in(locale, *_OUTSIDE_WINDOW, days, order=facts["order"], days=facts["days"])
-    # A code that no release knows is a defined action's whose words were erased.
+    # An unknown code belongs to a defined action whose words were erased.
     return text_in(locale, _SENTENCES.get(reason.code, _SENTENCES[FAILED])).format_map(facts)
 
 

@@ -1,6 +1,5 @@
-"""A receipt's address: anyone who holds it may see the state of one request, until it expires.
-
-The address is signed and names the request alone. It opens nothing else, and nothing can be done with it.
+"""A receipt's address: anyone who has it can see the state of one request until it expires. The address is signed and
+names only the request. It gives access to nothing else, and allows no actions.
 """
 
 from datetime import timedelta
@@ -27,8 +26,9 @@ def receipt_url(request: ActionRequest) -> str:
 
 
 def receipt_block(request: ActionRequest) -> dict[str, Any] | None:
-    """Return the receipt of what was done, or may have been, as a block of a message: its page shows how it stands
-    whenever it is opened. None for a request without one."""
+    """Return a receipt of what was done, or may have been, as a block of a message, with a link to a page that shows
+    the current state. None for a request without a receipt.
+    """
     if request.state not in (State.SUCCEEDED, State.UNKNOWN):
         return None
     offer = offer_of(request)

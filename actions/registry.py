@@ -1,4 +1,4 @@
-"""The registry of actions: every module of `catalogue/` defines one as ACTION, and a workspace publishes its own."""
+"""The registry of actions: every module in `catalogue/` defines one as ACTION, and a workspace can publish its own."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -15,14 +15,14 @@ from supportbot.accounts.scope import scoped_workspace_id
 
 @cache
 def code_actions() -> Mapping[str, Action]:
-    """Return the actions of this release by name, sorted by name."""
+    """Return the built-in actions by name, sorted by name."""
     modules = sorted(module.name for module in iter_modules(catalogue.__path__))
     actions: list[Action] = [import_module(f"{catalogue.__name__}.{name}").ACTION for name in modules]
     return {action.name: action for action in actions}
 
 
 def all_actions() -> Mapping[str, Action]:
-    """Return all actions in force by name, sorted by name: of this release, and of the scope's workspace."""
+    """Return all actions in force by name, sorted by name: the built-in ones and those of the scope's workspace."""
     published = {} if scoped_workspace_id() is None else published_actions()
     return dict(sorted({**published, **code_actions()}.items())) if published else code_actions()
 
@@ -36,7 +36,7 @@ def action_named(name: str) -> Action:
 
 
 def action_in_force(name: str) -> Action | None:
-    """Return the action with this name, or None; one of this release costs no query."""
+    """Return the action with this name, or None; built-in ones cost no query."""
     code = code_actions().get(name)
     return code if code is not None or scoped_workspace_id() is None else published_action(name)
 
@@ -48,7 +48,7 @@ def write_action(name: str, version: int) -> WriteAction | None:
 
 
 def action_as_made(name: str, version: int) -> Action | None:
-    """Return the action of a request as it can still be shown and asked about, in force or not; None if it is gone."""
+    """Return a request's action for showing it and looking up its outcome, in force or not; None if it is gone."""
     code = code_actions().get(name)
     return code if code is not None or scoped_workspace_id() is None else action_of_version(name, version)
 

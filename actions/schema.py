@@ -39,7 +39,7 @@ def _add_problem(problems: Problems, at: str, message: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One line of text without invisible characters, which could hide or reverse what a reader sees."""
+    """One line of text without invisible characters, which could hide or reverse text."""
 
     description: str
     max_length: int = 100
@@ -91,9 +91,8 @@ _ORDER_ID: Final = re.compile(r"#?[A-Za-z0-9][A-Za-z0-9_-]{0,39}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """An amount above zero, as a string or as a JSON number in the same form; becomes "12.50".
-
-    A third decimal is kept for currencies that have one. The order's currency decides later.
+    """An amount above zero, as a string or as a JSON number in the same form; becomes "12.50". A third decimal is kept,
+    and checked later against the order's currency.
     """
 
     description: str
@@ -116,7 +115,7 @@ def _decimals(amount: Decimal) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A whole number."""
+    """An integer."""
 
     description: str
     maximum: int = 100
@@ -144,7 +143,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class DecimalNumber:
-    """A number with a point, as a JSON number or as text; becomes text without zeros at the end, such as "2.5"."""
+    """A number with a point, as a JSON number or as text; becomes text without trailing zeros, such as "2.5"."""
 
     description: str
     minimum: Decimal = Decimal(-1_000_000_000)
@@ -212,7 +211,7 @@ class Date:
     description: str
 
     def parse(self, value: Any, at: str, problems: Problems) -> str:
-        # date.fromisoformat also takes other forms of the standard, such as 20260531 and 2026-W22-7.
+        # date.fromisoformat also accepts other ISO forms, such as 20260531 and 2026-W22-7.
         if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value, re.ASCII):
             with suppress(ValueError):
                 return date.fromisoformat(value).isoformat()

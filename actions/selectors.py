@@ -22,7 +22,7 @@ _STEP: Final = "request."
 _UNSUCCESSFUL: Final = (State.REJECTED, State.FAILED)
 _DECIDED: Final = (*OPEN, *_UNSUCCESSFUL, State.SUCCEEDED)
 _RECENT: Final = timedelta(days=30)
-# Written out: each turn asks it.
+# Written out, because it runs in each turn.
 _ENABLED: Final = "SELECT action FROM actions_actionpolicy WHERE workspace_id = %s AND is_enabled"
 
 
@@ -38,7 +38,7 @@ class Step:
 
 
 def steps_of(request_id: UUID) -> list[Step]:
-    """Return every state that a request has reached, oldest first. Announcements may be merged; these are not."""
+    """Return every state that a request has reached, oldest first. Unlike announcements, these are never merged."""
     entries = AuditEntry.objects.filter(request_id=request_id, event__startswith=_STEP).order_by("seq")
     return [
         Step(entry.seq, State(state), entry.at, entry.actor, entry.payload.get("reason", ""))
@@ -54,7 +54,7 @@ def approvals_given(request: ActionRequest) -> int:
 
 
 def requests_of(caller: Caller) -> QuerySet[ActionRequest]:
-    """Return the requests that a caller may read: a customer's own, or the whole workspace's with the scope."""
+    """Return the requests that a caller may read: a customer's own, or all of the workspace's with the scope."""
     requests = ActionRequest.objects.select_related("policy_version").filter(workspace_id=caller.workspace_id)
     if isinstance(caller, CustomerCaller):
         return requests.filter(customer_id=caller.customer_id)
@@ -75,14 +75,15 @@ def policies_in_force() -> dict[str, ActionPolicy]:
 
 
 def enabled_actions() -> frozenset[str]:
-    """Return the names of the enabled actions: those that a model may know of."""
+    """Return the names of the enabled actions, which a model may be told about."""
     return frozenset(action for (action,) in rows.fetch(_ENABLED, [current_workspace_id()]))
 
 
 def unsettled_requests(customer_id: UUID, locale: str) -> list[Unsettled]:
     """Return a customer's open requests and their recent unsuccessful ones that they have not repeated, newest first.
 
-    A later request that was refused, declined or expired hides nothing: it was often refused because of an earlier one.
+    A later request that was refused, declined or expired does not hide an earlier one: it was often refused because of
+    it.
     """
     recent = ActionRequest.objects.filter(customer_id=customer_id, changed_at__gt=now() - _RECENT, state__in=_DECIDED)
     unsettled, later = [], set()

@@ -13,13 +13,13 @@ from actions.selectors import Step, approvals_given
 from actions.undoing import offer_of
 from supportbot.web import ClosedSerializerMixin, TextField, example
 
-# What actions.reasons refuses, for the OpenAPI schema: control characters that are not white space.
+# What actions.reasons refuses, for the OpenAPI schema: control characters other than white space.
 _LINE: Final = {"pattern": r"^[^\u0000-\u0008\u000e-\u001b\u007f-\u0084\u0086-\u009f]+$"}
 
 
 @extend_schema_field({"type": ["string", "null"], "example": "12.50"})
 class AmountField(serializers.Field[Any, Any, str | None, Any]):
-    """An amount of a row with its currency's own decimals: the column has enough for every currency."""
+    """An amount of a row with its currency's own decimals: the column has enough decimals for every currency."""
 
     def __init__(self, name: str, **options: Any) -> None:
         super().__init__(source="*", read_only=True, **options)
@@ -48,7 +48,7 @@ class SubjectSerializer(serializers.Serializer[Any]):
 
 
 class ApprovalsSerializer(serializers.Serializer[Any]):
-    """How many people have to approve a request that needs approval, and how many have."""
+    """How many people must approve a request that needs approval, and how many have done so."""
 
     needed = serializers.SerializerMethodField()
     given = serializers.SerializerMethodField()
@@ -117,7 +117,7 @@ class ActionRequestSerializer(serializers.ModelSerializer[ActionRequest]):
 
 
 class UndoSerializer(serializers.Serializer[Any]):
-    """The action that takes a request back, and until when it is offered."""
+    """The action that undoes a request, and until when it is offered."""
 
     action = serializers.CharField(source="action.name")
     until = serializers.DateTimeField()

@@ -60,7 +60,8 @@ def run_read(
     principal: Principal, action: str, arguments: str | Mapping[str, Any], *, conversation_id: UUID | None = None
 ) -> dict[str, Any]:
     """Return the result of a look-up, within about 5 s. Raises ReadRefused, InvalidArguments, NotSignedIn,
-    UnknownAction or MerchantUnavailable."""
+    UnknownAction or MerchantUnavailable.
+    """
     intent = parse_intent(principal, action, arguments)
     spec = read_action(intent.action.name)
     reason = decide_read(rules_of(policy_of(spec.name))).reason
@@ -154,7 +155,7 @@ def _confirm(request_id: UUID, principal: Principal, digest: str, records: Recor
 
 
 def _queue(request: ActionRequest, *, actor: str, **fields: Any) -> ActionRequest:
-    """Let a request run: at once, or when the hold of the rules in force is over."""
+    """Queue a request: at once, or for when the hold in the current rules is over."""
     minutes = rules_of(policy_of(request.action)).hold_minutes
     due_at = now() + timedelta(minutes=minutes) if minutes else None
     return transition(request, State.QUEUED, actor=actor, expires_at=None, due_at=due_at, **fields)
@@ -180,8 +181,8 @@ def _withdraw(request_id: UUID, *, actor: str) -> ActionRequest:
 
 
 def approve(request_id: UUID, *, approver: User, digest: str) -> ActionRequest:
-    """Approve a waiting request, exactly as it was shown. If two people have to, the first approval is kept, and the
-    request waits for another person's.
+    """Approve a waiting request, exactly as it was shown. If two approvals are needed, the first one is recorded, and
+    the request waits for another person's.
 
     Raises NotApprover without the right on its policy; NeedsAnotherPerson for a second approval by the same person;
     OwnRequest for a person with a conflict of interest, superusers included; DigestMismatch if it is not what was
@@ -216,8 +217,9 @@ def _approve(request_id: UUID, approver: User, digest: str) -> ActionRequest:
 
 
 def _has_first_approval(request: ActionRequest, approver: User) -> bool:
-    """Return whether somebody else has approved it who may still decide; raises NeedsAnotherPerson if it is the same
-    person."""
+    """Return whether someone else, who may still decide, has approved it; raises NeedsAnotherPerson if it was the same
+    person.
+    """
     if request.first_approved_by == name_of(approver):
         raise NeedsAnotherPerson()
     first = first_approver(request)
@@ -225,7 +227,7 @@ def _has_first_approval(request: ActionRequest, approver: User) -> bool:
 
 
 def first_approver(request: ActionRequest) -> User | None:
-    """Return who has approved a request that two people have to approve."""
+    """Return the first approver of a request that two people must approve."""
     _, _, key = request.first_approved_by.partition("user:")
     found: User | None = User.objects.filter(pk=key).first() if key else None
     return found
@@ -264,7 +266,7 @@ def cancel(request_id: UUID, *, canceller: User) -> ActionRequest:
 
 
 def settle_by_hand(request_id: UUID, *, outcome: Finding, person: User, note: str = "") -> ActionRequest:
-    """Settle a request whose outcome is unknown, as a person who has found out what happened. The note is for the team.
+    """Settle a request with an unknown outcome, as a person who has found out what happened. The note is for the team.
 
     Raises NotApprover without the right on its policy; OwnRequest for a person with a conflict of interest; NotWaiting
     if the outcome is known by now; InvalidInput for an invalid note.
@@ -300,7 +302,7 @@ def _check_right(request_id: UUID, person: User) -> ActionRequest:
 
 
 def may_decide(request: ActionRequest, person: User) -> bool:
-    """Return whether a person has the right on the request's policy, and the role that its action asks for."""
+    """Return whether a person has the right on the request's policy, and the role that its action requires."""
     policy = policy_of(request.action)
     if policy is None or not may_approve(person, policy):
         return False
@@ -315,7 +317,7 @@ def is_conflict_of_interest(request: ActionRequest, person: User) -> bool:
     """Return whether a request is the person's own: they made or confirmed it, or are its customer."""
     if {request.proposed_by, request.confirmed_by} & {name_of(person), f"operator:{person.username}"}:
         return True
-    if request.proposed_by.startswith("key:"):  # by a program: whoever its key acts as has made it
+    if request.proposed_by.startswith("key:"):  # by a program: the person its key acts as has made it
         own = ApiKey.objects.filter(user=person)
         if request.proposed_by in {key.actor for key in own}:
             return True

@@ -1,7 +1,7 @@
 """What defines an action: its name, its closed arguments, its rules, and its card.
 
-Everything here is pure: facts in, values out. Each file in `catalogue/` defines one action; start a new one by copying
-an existing file.
+Everything here is pure: facts in, values out. Each file in `catalogue/` defines one action; copy an existing file to
+start a new one.
 """
 
 from abc import ABC, abstractmethod
@@ -19,7 +19,7 @@ from actions.reasons import Reason
 from actions.schema import Shape
 from supportbot.translation import text_in
 
-# Former names of an action's methods, refused until 0.3: a method that nothing calls would be ignored silently.
+# Former names of an action's methods, refused until 0.3: otherwise they would be silently ignored.
 _RENAMED: Final = {"suits": "is_applicable", "face": "card"}
 
 
@@ -90,8 +90,10 @@ class Card:
 
 
 class Action(ABC):
-    """What reads and writes share. `title` is a message of the customers' catalogues; `description` and `examples` are
-    by locale: the built-in answerer detects intents with them, and a model gets them in its tool list."""
+    """The shared part of reads and writes. `title` is a message of the customers' catalogues; `description` and
+    `examples` are by locale: the built-in answerer detects intents with them, and a model gets them in its tool
+    list.
+    """
 
     name: str
     version: int = 1
@@ -114,7 +116,7 @@ class Action(ABC):
                 raise OutdatedAction(f"{cls.__module__}: rename {cls.__name__}.{former} to {current}.")
 
     def option_label(self, argument: str, option: str, locale: str) -> str:
-        """Return how people read an option of a choice."""
+        """Return the label of an option of a choice."""
         return option
 
     @property
@@ -126,15 +128,15 @@ class Action(ABC):
         return self.arguments.json_schema()
 
 
-HAND_OVER: Final = "hand_over"  # in the answer of a look-up: the conversation goes to a person, who reads this
-CARDS: Final = "cards"  # in the answer of a look-up: records to draw, apart from what a model reads
+HAND_OVER: Final = "hand_over"  # in a look-up's answer: the message for the person who gets the conversation
+CARDS: Final = "cards"  # in a look-up's answer: records to draw, separate from what a model reads
 
 
 class ReadAction(Action):
     """A look-up inside a turn; nothing changes, so there is no card."""
 
     risk = Risk.READ
-    has_cards: bool = False  # whether its answers hold records to draw
+    has_cards: bool = False  # whether its answers contain records to draw
 
     @abstractmethod
     def look_up(self, asked: Arguments, identity: Identity) -> Sequence[Any] | Reason:
@@ -154,18 +156,19 @@ class WriteAction(Action):
 
     subject_kind: str
     outcome: OutcomeKind = OutcomeKind.STATUS_LOOKUP
-    approvals: int = 1  # by how many people, if the action itself asks for approval
+    approvals: int = 1  # by how many people, if the action itself requires approval
     approval_role: str = ""  # the role that decides besides admins; "" for anybody with the right on the policy
     undo: Undo | None = None
 
     @abstractmethod
     def gather(self, asked: Arguments, identity: Identity) -> Records | Reason:
-        """Return the records that the action depends on, or the reason why this customer has none. A record of somebody
-        else and a missing one give the same reason. Raises MerchantUnavailable or NotConnected."""
+        """Return the records that the action depends on, or the reason why this customer has none. Someone else's
+        record and a missing one give the same reason. Raises MerchantUnavailable or NotConnected.
+        """
 
     @abstractmethod
     def no_records(self, arguments: Arguments) -> Reason:
-        """Return the reason if nothing can be looked up any more, since the customer was erased."""
+        """Return the reason if nothing can be looked up any more because the customer was erased."""
 
     @abstractmethod
     def subject(self, arguments: Arguments, records: Records | None) -> Subject:
@@ -174,37 +177,40 @@ class WriteAction(Action):
     @abstractmethod
     def complete(self, asked: Arguments, records: Records) -> Terms | Reason:
         """Return the complete terms, or the reason why the intent makes no sense for these records. Raises
-        InvalidArguments for a value that only the records show to be invalid."""
+        InvalidArguments for a value that turns out to be invalid for these records.
+        """
 
     @abstractmethod
     def obstacle(self, arguments: Arguments, facts: Facts) -> Reason | None:
-        """Return what forbids it now, or None; checked at proposal, at confirmation and right before the call."""
+        """Return why it is not allowed now, or None; checked at proposal, at confirmation and right before the call."""
 
     def is_applicable(self, record: Any) -> bool:
         """Return whether the state of such a record allows this action at all; customers choose from the applicable
-        ones."""
+        ones.
+        """
         return True
 
     def is_as_shown(
         self, arguments: Arguments, records: Records, *, subject: Subject, shown: Mapping[str, Any]
     ) -> bool:
-        """Return whether these records still lead to what the card showed; asked when there is no obstacle."""
+        """Return whether these records still lead to what the card showed; called if there is no obstacle."""
         return self.subject(arguments, records) == subject
 
     def wants_approval(self, arguments: Arguments, records: Records) -> bool:
-        """Return whether the action itself asks for a person's approval, whatever the amount."""
+        """Return whether the action itself requires a person's approval, whatever the amount."""
         return False
 
     def undo_arguments(
         self, arguments: Arguments, receipt: Mapping[str, Any], identity: Identity
     ) -> Mapping[str, Any] | None:
-        """Return what to ask the action of `undo` for, None for the arguments of the same name. Raises CannotUndo."""
+        """Return the arguments for the `undo` action; None for arguments of the same name. Raises CannotUndo."""
         return None
 
     @abstractmethod
     def back_end(self, arguments: Arguments, locale: str) -> BackEnd:
-        """Return the system that runs the command and is asked for its outcome; what it tells the customer is in this
-        locale. Raises NotConnected."""
+        """Return the system that runs the command and reports its outcome; its texts for the customer are in this
+        locale. Raises NotConnected.
+        """
 
     @abstractmethod
     def command(self, arguments: Arguments, records: Records, *, key: str) -> Any | Reason:
@@ -212,11 +218,11 @@ class WriteAction(Action):
 
     @abstractmethod
     def command_as_json(self, command: Any) -> dict[str, Any]:
-        """Return what `command_from_json` makes the same command of; stored by actions that are safe to replay."""
+        """Return the command as JSON for `command_from_json`; stored by actions that are safe to replay."""
 
     @abstractmethod
     def command_from_json(self, sent: dict[str, Any], *, seconds: float) -> Any:
-        """Return the command again; its answer may take so long, if the back end's own deadline can be changed."""
+        """Return the stored command, with this time-out if the back end's deadline can be changed."""
 
     @abstractmethod
     def card(self, arguments: Arguments, shown: Mapping[str, Any], locale: str) -> Card: ...
@@ -226,7 +232,7 @@ class WriteAction(Action):
         """Return what is stored of the merchant's answer: short texts only."""
 
     def receipt_rows(self, receipt: Mapping[str, Any], locale: str) -> list[Row]:
-        """Return a stored receipt with labels of the action's own; empty where readers know its fields."""
+        """Return a stored receipt with the action's own labels; empty if readers know its fields."""
         return []
 
 

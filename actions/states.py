@@ -38,7 +38,7 @@ FINAL: Final = frozenset(state for state in State if state not in TRANSITIONS)
 OPEN: Final = (
     State.AWAITING_CONFIRMATION, State.AWAITING_APPROVAL, State.QUEUED, State.EXECUTING, State.UNKNOWN,
 )  # fmt: skip
-UNDOING: Final = (*OPEN, State.SUCCEEDED)  # of requests that take the same one back, one at most is in these
+UNDOING: Final = (*OPEN, State.SUCCEEDED)  # of the requests that undo the same one, at most one is in these states
 WAITING: Final = (State.AWAITING_CONFIRMATION, State.AWAITING_APPROVAL)  # for a person
 WITHDRAWABLE: Final = (State.AWAITING_CONFIRMATION, State.AWAITING_APPROVAL, State.QUEUED)
 

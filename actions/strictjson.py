@@ -1,4 +1,4 @@
-"""Strict JSON for arguments from outside: every ambiguity is refused.
+"""Strict JSON for external arguments: every ambiguity is refused.
 
 Python's parser accepts NaN, keeps the last of two equal keys and turns numbers into floats. Here a number keeps its
 text, so an amount is judged by its own digits.
@@ -48,7 +48,7 @@ def read_arguments(raw: str | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def printable_name(name: str) -> str:
-    """Return a key from outside in a form that can be stored and shown."""
+    """Return an external key in a form that can be stored and shown."""
     return "".join("?" if unicodedata.category(char) in INVISIBLE_CATEGORIES else char for char in name[:60])
 
 

@@ -1,5 +1,5 @@
-"""Periodic work: publish what is still queued, recover silent attempts, check unknown outcomes, judge what waits under
-other rules, expire requests.
+"""Periodic work: publish what is still queued, recover silent attempts, check unknown outcomes, judge waiting requests
+by changed rules, expire requests.
 
 Every step is conditional on the request's state, so two sweeps at once, or a sweep and a worker, do nothing twice.
 """
@@ -57,9 +57,8 @@ def sweep() -> None:
 
 
 def judge_waiting() -> None:
-    """Judge what waits under other rules than those in force, for a few seconds; the next sweep does the rest.
-
-    The newest first: if all of them no longer fit a limit, those that have waited longest stay.
+    """Judge waiting requests that were made under other rules, for a few seconds; the next sweep does the rest. Newest
+    first: if they no longer all fit a limit, those that have waited longest stay.
     """
     ends_at = monotonic() + JUDGE_SECONDS
     with across_workspaces("sweep of action requests"):
@@ -76,7 +75,7 @@ def _for_each(step: Callable[[UUID], None], due: list[tuple[UUID, UUID]]) -> Non
             with workspace_scope(workspace_id):
                 step(request_id)
         except Exception:
-            # The edge of one request: the next sweep retries it, and the others continue now.
+            # One request's failure must not stop the others; the next sweep retries it.
             logger.exception("actions: the sweep failed for request %s", request_id)
 
 
@@ -90,8 +89,9 @@ def publish_due() -> int:
 
 
 def _check_outcomes() -> None:
-    """Check unknown outcomes with the merchants for about a second: one that hangs must not occupy all of a worker's
-    threads, since the next sweep starts soon."""
+    """Check unknown outcomes with the merchants for about a second: a merchant that hangs must not occupy all of a
+    worker's threads, since the next sweep starts soon.
+    """
     ends_at = monotonic() + CHECK_SECONDS
     for due in _due(Q(state=State.UNKNOWN, due_at__lte=now())):
         if monotonic() >= ends_at:
@@ -114,7 +114,7 @@ def _due(condition: Q, *, newest_first: bool = False) -> list[tuple[UUID, UUID]]
 
 
 def reconcile(request_id: UUID) -> None:
-    """Find out the outcome of an unknown request, as its outcome kind allows."""
+    """Find out a request's unknown outcome, as its outcome kind allows."""
     found = find_out(ActionRequest.objects.get(pk=request_id))
     with _lock_unknown(request_id) as request:
         if request is None:
@@ -148,8 +148,10 @@ def _settles_at(request: ActionRequest) -> datetime:
 
 
 def _schedule_recheck(request: ActionRequest) -> None:
-    """Check again after half the time it has been unknown: soon at first, later hourly, and once when it settles."""
-    if not may_find_out(request):  # from here on it is with a person
+    """Schedule the next check after half the time the outcome has been unknown: soon at first, later hourly, and once
+    when all calls have ended.
+    """
+    if not may_find_out(request):  # from here on, a person handles it
         ActionRequest.objects.filter(pk=request.pk, state=State.UNKNOWN).update(due_at=None)
         return
     moment = now()
@@ -167,7 +169,7 @@ def expire_waiting() -> None:
 
 
 def checkpoint_audit_chain() -> None:
-    """Append the end of every audit chain to a file outside the database, which `audit_verify` compares with."""
+    """Append the end of every audit chain to a file outside the database, for `audit_verify`."""
     settings.ACTIONS_AUDIT_HEADS.parent.mkdir(parents=True, exist_ok=True)
     with settings.ACTIONS_AUDIT_HEADS.open("a", encoding="utf-8") as file:
         for workspace in Workspace.objects.order_by("id"):

@@ -26,7 +26,7 @@ def sweep() -> None:
 
 @shared_task
 def judge_waiting() -> None:
-    """Judge what waits under other rules than those in force."""
+    """Judge waiting requests that were made under other rules."""
     sweeping.judge_waiting()
 
 
@@ -47,7 +47,7 @@ def forget_old_secrets() -> None:
 
 @shared_task
 def check_tools() -> None:
-    """Switch off actions whose tools are not what was reviewed."""
+    """Switch off actions whose tools have changed since they were reviewed."""
     tools.check_all()
 
 

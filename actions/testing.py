@@ -1,6 +1,6 @@
 """FakeShop: an in-memory merchant that records what it did, for tests and evaluations. It can inject faults.
 
-Like a real merchant it decides each key once: the same key with the same command returns the first answer again.
+Like a real merchant, it carries out each key once: the same key with the same command returns the first answer again.
 """
 
 import threading

@@ -36,7 +36,7 @@ def lock_request(request_id: UUID) -> ActionRequest:
 
 @transaction.atomic
 def expire(request_id: UUID, reason: Reason) -> None:
-    """Expire a request that has waited too long; has no effect once someone has decided."""
+    """Expire a request that has waited too long; without effect once someone has decided."""
     request = lock_request(request_id)
     if request.state in WAITING:
         transition(request, State.EXPIRED, actor="system", reason=reason)
@@ -45,7 +45,9 @@ def expire(request_id: UUID, reason: Reason) -> None:
 def transition(
     request: ActionRequest, to: State, *, actor: str, reason: Reason | None = None, **fields: Any
 ) -> ActionRequest:
-    """Change a request's state, and settle the ledger if that is final; raises NotWaiting if it has changed already."""
+    """Change a request's state, and settle the ledger if the new state is final; raises NotWaiting if the state has
+    changed already.
+    """
     old = request.state
     changes = {"state": to, "changed_at": now(), **_reason_fields(reason), **fields}
     if not ActionRequest.objects.filter(pk=request.pk, state=old).update(**changes):
@@ -61,7 +63,7 @@ def transition(
     announce(TOPIC, request.pk, workspace_id=request.workspace_pk)
     if (
         to is State.QUEUED and request.due_at is None
-    ):  # what is held, and a retry, waits until it is due, and for the sweep
+    ):  # held requests and retries wait until they are due and the sweep picks them up
         wake = partial(publisher.wake, request.workspace_pk, request.pk)
         transaction.on_commit(wake, robust=True)
     return request

@@ -1,4 +1,4 @@
-"""Where is my order? A look-up: answered inside the turn, from the merchant's current data."""
+"""A look-up for "Where is my order?", answered within the turn from the merchant's current data."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -176,13 +176,13 @@ class OrderStatus(OrderRead):
 
 
 def _detailed(orders: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
-    """Return the orders that are open; if none is, the newest one is meant."""
+    """Return the open orders, or the newest order if none is open."""
     open_ones = [order for order in orders if order["status"] not in _CLOSED or "asked_for" in order]
     return open_ones[:_MAX_OPEN] or orders[:1]
 
 
 def _card(order: Order, told: Mapping[str, Any], locale: str) -> dict[str, Any]:
-    """Return the order as a card: its state with the last day that is known, what it holds and what it cost."""
+    """Return the order as a card: its state with the latest known date, its items and its total."""
     days = _days(told, locale)[-1:]
     said = days if "delivered_at" in told and told["status"] == "delivered" else [told["status_text"], *days]
     state = _listed([*said, *_refunded(told, locale)], locale)
@@ -226,7 +226,7 @@ def _as_json(order: Order, asked_for: Sequence[Mapping[str, str]], locale: str) 
 
 
 def _summary_line(others: Sequence[Mapping[str, Any]], older: int, locale: str) -> str:
-    """Return one line about the closed or surplus orders, naming only the newest: a long list does not help."""
+    """Return one line about the closed or surplus orders, naming only the newest, since a long list does not help."""
     named = [f"{order['id']} ({_listed(_closing_facts(order, locale), locale)})" for order in others[:_MAX_EARLIER]]
     orders, more = _listed(named, locale), max(len(others) - _MAX_EARLIER, 0) + older
     if all(order["status"] in _CLOSED for order in others):

@@ -1,4 +1,4 @@
-"""How a call says who we are: pure, from settings and secret to headers."""
+"""How a call authenticates us: from settings and secret to headers. Pure."""
 
 import hashlib
 import hmac
@@ -47,9 +47,8 @@ class Message:
 
 
 def auth_headers(auth: str, settings: Mapping[str, str], secrets: tuple[str, ...], message: Message) -> dict[str, str]:
-    """Return the headers that authenticate a message; the first secret is the current one.
-
-    OAuth is not among them: its token comes from another call (`tokens`), and is a bearer token then.
+    """Return the headers that authenticate a message; the first secret is the current one. OAuth is not handled here:
+    its token comes from another call (`tokens`) and is then used as a bearer token.
     """
     match Auth(auth):
         case Auth.BEARER:
@@ -79,7 +78,7 @@ def basic_client(client_id: str, secret: str) -> dict[str, str]:
 
 
 def placeholders(template: str) -> set[str]:
-    """Return the names in braces."""
+    """Return the names in a template's braces."""
     return set(_PLACEHOLDER.findall(template))
 
 
@@ -127,13 +126,13 @@ def _message_values(message: Message) -> dict[str, bytes]:
 
 
 def _fill(template: str, values: Mapping[str, bytes]) -> bytes:
-    """Return a template with its names replaced once: what was put in is never read again."""
+    """Return a template with its names replaced in one pass, so that inserted values are not expanded again."""
     parts = _PLACEHOLDER.split(template)  # text and names in turn
     return b"".join(values[part] if position % 2 else part.encode() for position, part in enumerate(parts))
 
 
 def _webhook_headers(secrets: tuple[str, ...], message: Message) -> dict[str, str]:
-    """Sign with every secret: the receiver takes any of the signatures, so it may still know the old one only."""
+    """Sign with every secret: the receiver accepts any of the signatures, so it may still know only the old secret."""
     message_id, text = f"msg_{message.nonce}", message.body.decode()
     signatures = [Webhook(secret).sign(message_id, message.moment, text) for secret in secrets]
     return {

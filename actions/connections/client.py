@@ -1,12 +1,12 @@
 """Calls over a connection: `Client(connection).send(Call(...))`.
 
 Three outcomes, three types:
-- `Response`: the API has answered, with any status. What that means is up to whoever asked.
+- `Response`: the API has answered, with any status. What that means is up to the caller.
 - `NotSent`: the API has done nothing. No byte of the call can have reached it, or it refused the call for its expired
-  token (401) and no new token could be had. Sending it again later is safe.
+  token (401) and no new token could be obtained. Sending it again later is safe.
 - `NoAnswer`: the call may have been carried out. Its `status` is that of an unusable answer, 0 if none began.
 
-One deadline holds for everything that a call needs, tokens included. Nothing is sent twice, with one exception: a call
+One deadline covers everything that a call needs, including tokens. Nothing is sent twice, with one exception: a call
 that was refused with 401 for a token that was fetched earlier is sent once more with a new one.
 """
 
@@ -50,15 +50,15 @@ class Call:
     body: Any = None
     timeout_seconds: float = 8.0
     tool: str = ""  # of an MCP server (`toolserver`): then `body` holds its arguments
-    schema_hash: str = ""  # what the tool was like when it was reviewed
+    schema_hash: str = ""  # the tool's fingerprint when it was reviewed
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
     """What the API answered: header names in lower case, and its parsed JSON.
 
-    Numbers with a point are Decimal. `body` is None if there is none, or if an answer other than 2xx has another form,
-    such as a gateway's page. A 2xx whose body is not JSON is NoAnswer: the API would have written JSON.
+    Numbers with a point are Decimal. `body` is None if there is none, or if an answer other than 2xx is not JSON, such
+    as a gateway's page. A 2xx whose body is not JSON raises NoAnswer, since the API itself would have sent JSON.
     """
 
     status: int
@@ -77,9 +77,8 @@ class Client:
     def send_raw(
         self, call: Call, *, trace: Trace | None = None, has_enough: Callable[[bytes], bool] | None = None
     ) -> RawResponse:
-        """Send a call and return the answer as it came, in whichever form; raises NotSent or NoAnswer.
-
-        `has_enough` may end the reading of a stream.
+        """Send a call and return the unparsed answer; raises NotSent or NoAnswer. `has_enough` may stop reading a
+        stream early.
         """
         ends_at = time.monotonic() + call.timeout_seconds
         url, body = self._url(call), _body(call)

@@ -7,10 +7,9 @@ _END: Final = b"\n"
 
 
 class MessageReader:
-    """Takes the pieces of a body; `found` is the answer to the request with this id, as it was written.
-
-    A body that is not an event stream has no such lines, so nothing is found in it. Everything else in a stream
-    (notifications, requests, answers to others) is skipped. What is kept is never more than one event.
+    """Collects the pieces of a body; `found` is the raw answer to the request with this id. In a body that is not an
+    event stream, nothing is found. Everything else in a stream (notifications, requests, other answers) is skipped. At
+    most one event is buffered.
     """
 
     def __init__(self, own: str) -> None:

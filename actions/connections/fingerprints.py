@@ -1,4 +1,4 @@
-"""What a person has reviewed of a foreign tool, as one hash. Pure."""
+"""A hash of what a person has reviewed about an external tool. Pure."""
 
 import hashlib
 import json
@@ -9,6 +9,8 @@ _REVIEWED: Final = ("name", "title", "description", "inputSchema", "outputSchema
 
 
 def fingerprint(tool: Mapping[str, Any]) -> str:
-    """Return a hash of what a person reviewed: a tool's name, texts, schemas and hints, in any order of their keys."""
+    """Return a hash of what a person reviewed: a tool's name, texts, schemas and hints, regardless of the order of
+    keys.
+    """
     reviewed = {key: tool.get(key) for key in _REVIEWED}
     return hashlib.sha256(json.dumps(reviewed, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

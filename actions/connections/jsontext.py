@@ -1,4 +1,4 @@
-"""JSON for merchants' APIs: numbers stay decimal both ways, and what could be read two ways is refused."""
+"""JSON for merchants' APIs: numbers stay decimal in both directions, and ambiguous JSON is refused."""
 
 import json
 import re
@@ -13,7 +13,9 @@ _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
 def to_json(value: Any) -> bytes:
-    """Return UTF-8 JSON; a Decimal is written as it is, without an exponent. Raises ValueError for what has no JSON."""
+    """Return UTF-8 JSON; a Decimal keeps its digits and gets no exponent. Raises ValueError for values without a JSON
+    form.
+    """
     return _written(value, 0).encode()
 
 
@@ -37,8 +39,8 @@ def _written(value: Any, depth: int) -> str:
 def from_json(raw: bytes) -> Any:
     """Return the value of UTF-8 JSON, with numbers other than whole ones as Decimal.
 
-    Raises ValueError for anything else, for keys that are given twice, for numbers of more than 40 digits, for nesting
-    deeper than the parser goes, and for NUL and halves of a surrogate pair, which no row and no response can hold.
+    Raises ValueError for anything else, for duplicate keys, for numbers of more than 40 digits, for nesting that is too
+    deep for the parser, and for NUL and lone surrogates, which neither rows nor responses can contain.
     """
     text = raw.decode()
     try:

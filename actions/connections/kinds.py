@@ -29,7 +29,7 @@ else:
     from django.utils.functional import Promise
 
 Words = str | Promise
-Check = Callable[[str], Words]  # returns what is wrong, or ""
+Check = Callable[[str], Words]  # returns the error, or ""
 MAX_SECRET: Final = 20_000
 WEBHOOK_SECRET_BYTES: Final = 16
 _PRINTABLE: Final = re.compile(r"[ -~]*")
@@ -250,7 +250,7 @@ KINDS: Final[Mapping[Auth, Kind]] = {
 
 
 def clean_settings(kind: Kind, given: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Return a kind's complete settings, and what is wrong with them by name."""
+    """Return a kind's complete settings, and their errors by name."""
     known = {setting.name: setting for setting in kind.settings}
     wrong: dict[str, list[str]] = {
         str(name)[:60]: [str(_("This kind of authentication does not have this setting."))]

@@ -1,7 +1,5 @@
-"""The table of connections.
-
-A live and a sandbox connection of one name are two rows: address, credentials and even the kind of authentication
-differ between them, and a definition names both at once.
+"""The table of connections. A live and a sandbox connection with the same name are two rows: they differ in address,
+credentials and even the kind of authentication, and a definition refers to both by one name.
 """
 
 from django.db import models
@@ -19,7 +17,7 @@ class Environment(models.TextChoices):
 
 
 class Connection(TenantModel):
-    """An API that defined actions call. `settings` are those of its kind of authentication, and hold no secret."""
+    """An API that defined actions call. `settings` belong to its kind of authentication and contain no secret."""
 
     name = models.CharField(max_length=60)
     environment = models.CharField(max_length=8, default=Environment.LIVE)

@@ -32,7 +32,7 @@ class Report:
 
 
 def probe(connection: Connection) -> Report:
-    """Call the test path; no failure is raised."""
+    """Call the test path; failures are reported, not raised."""
     trace, path = Trace(), connection.test_path
     path, _mark, query = path.partition("?")
     call = Call("GET", path, query=dict(parse_qsl(query)), timeout_seconds=TEST_SECONDS)
@@ -48,7 +48,7 @@ def probe(connection: Connection) -> Report:
 
 
 def _way(trace: Trace) -> list[Step]:
-    """Return how far the call came."""
+    """Return how far the call got."""
     steps = []
     if trace.addresses:
         steps.append(Step(True, _("The name resolves to %(found)s.") % {"found": ", ".join(trace.addresses)}))

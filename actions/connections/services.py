@@ -1,6 +1,5 @@
-"""Creating, changing, rotating and testing connections. Secrets go in here and are never given out again.
-
-Every change is in the audit, by names and hosts only.
+"""Creating, changing, rotating and testing connections. Secrets can be set here but never read. The audit trail records
+every change, with names and hosts only.
 """
 
 import re
@@ -34,7 +33,7 @@ _PATH: Final = re.compile(r"/[!-~]*")
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A connection as somebody writes it down; an empty secret in a change means that it stays."""
+    """A connection as entered in a form; in a change, an empty secret keeps the current one."""
 
     name: str
     base_url: str
@@ -47,7 +46,7 @@ class Draft:
 
 @transaction.atomic
 def create(draft: Draft, *, actor: str) -> Connection:
-    """Add a connection to the current workspace; raises InvalidInput naming every wrong field."""
+    """Add a connection to the current workspace; raises InvalidInput with the errors of all fields."""
     if wrong := problems_of_new(draft):
         raise InvalidInput(fields=wrong)
     made = Connection(name=draft.name, environment=draft.environment, auth=draft.auth)
@@ -62,7 +61,7 @@ def create(draft: Draft, *, actor: str) -> Connection:
 
 
 def problems_of_new(draft: Draft) -> FieldErrors:
-    """Return the mistakes in a new connection by field; settings have their own names."""
+    """Return the errors in a new connection by field; those of settings are under the settings' names."""
     wrong: FieldErrors = {}
     if not _NAME.fullmatch(draft.name):
         wrong["name"] = [_("Use up to 60 lowercase letters, digits, _ and -, beginning with a letter.")]
@@ -123,10 +122,8 @@ def draft_of_change(
 
 
 def problems_of_change(connection: Connection, draft: Draft) -> FieldErrors:
-    """Return what is wrong with a change, by field.
-
-    A new host must bring the secret again, where the host learns it: otherwise whoever may edit an address could read
-    the secret there.
+    """Return the errors in a change, by field. If a new host would learn the secret, the secret must be entered again:
+    otherwise, anyone who can edit the address could obtain it there.
     """
     kept = draft.secret or connection.secret
     wrong = _problems(replace(draft, secret=kept))
@@ -140,8 +137,8 @@ def problems_of_change(connection: Connection, draft: Draft) -> FieldErrors:
 def rotate(connection_id: UUID, secret: str, *, actor: str, keep_hours: int = 0) -> Connection:
     """Replace the secret.
 
-    A kind that signs for a receiver who accepts either (Standard Webhooks) signs with the old secret too, for
-    `keep_hours`; the others use the new one from now on. Raises InvalidInput, NotFound.
+    Standard Webhooks, whose receiver accepts either, are also signed with the old secret for `keep_hours`; all other
+    kinds use the new one at once. Raises InvalidInput, NotFound.
     """
     found = _locked(connection_id)
     kind = KINDS[Auth(found.auth)]
@@ -163,21 +160,21 @@ def rotate(connection_id: UUID, secret: str, *, actor: str, keep_hours: int = 0)
 
 @transaction.atomic
 def remove(connection_id: UUID, *, actor: str) -> None:
-    """Delete a connection and its secrets; actions that name it are refused from then on. Raises NotFound."""
+    """Delete a connection and its secrets; actions that use it are refused from then on. Raises NotFound."""
     found = _locked(connection_id)
     _record("connection.removed", found, actor)
     found.delete()
 
 
 def forget_old_secrets() -> int:
-    """Delete the old secrets whose time to sign is over, in every workspace; return how many."""
+    """Delete old secrets that no longer sign, in every workspace; return their number."""
     with across_workspaces("old secrets of connections"):
         ended = Connection.objects.filter(previous_until__lte=now())
         return ended.update(previous_secret="", previous_until=None)
 
 
 def test(connection: Connection, *, actor: str) -> Report:
-    """Call the connection's test path and tell what happened, step by step. Raises TooManyTests."""
+    """Call the connection's test path and return what happened, step by step. Raises TooManyTests."""
     count_test(connection.workspace_pk)
     report = probe(connection)
     with transaction.atomic():
@@ -205,7 +202,7 @@ def _problems(draft: Draft) -> FieldErrors:
 
 
 def _fill(connection: Connection, draft: Draft) -> None:
-    """Take over a valid draft."""
+    """Copy a valid draft into a connection."""
     connection.settings, _wrong = clean_settings(KINDS[Auth(draft.auth)], draft.settings)
     connection.base_url, connection.test_path = draft.base_url.rstrip("/"), draft.test_path
     connection.secret = draft.secret or connection.secret
@@ -220,7 +217,7 @@ def _address_problem(base_url: str) -> str:
 
 
 def _receivers(told: Draft | Connection) -> set[str]:
-    """Return every place that receives the secret, or the token that it is exchanged for."""
+    """Return every place that receives the secret, or the token obtained with it."""
     places = {_origin(told.base_url)}
     return places | {_origin(told.settings["token_url"])} if told.auth == Auth.OAUTH else places
 

@@ -1,4 +1,4 @@
-"""Access tokens of OAuth connections: fetched with the client's credentials, kept in this process until they end."""
+"""Access tokens of OAuth connections: fetched with the client's credentials, kept in this process until they expire."""
 
 import hashlib
 import threading
@@ -16,8 +16,8 @@ from actions.connections.jsontext import from_json
 from supportbot.outbound.errors import NoAnswer, NotSent
 from supportbot.outbound.http import Request, request
 
-ASSUMED_SECONDS: Final = 300  # where a server does not say how long a token lives
-MARGIN_SECONDS: Final = 30  # a token is not used in its last moments
+ASSUMED_SECONDS: Final = 300  # if a server does not say how long a token is valid
+MARGIN_SECONDS: Final = 30  # tokens are not used shortly before they expire
 MOST_SECONDS: Final = 24 * 3600
 MAX_TOKENS: Final = 1_000
 MAX_BYTES: Final = 64 * 1024
@@ -52,7 +52,7 @@ _lock: Final = threading.Lock()
 
 
 def kept_token(grant: Grant) -> str:
-    """Return a token that still lives, or ""."""
+    """Return a token that is still valid, or ""."""
     with _lock:
         found = _kept.get(grant.key)
     return found.token if found is not None and found.ends_at > time.monotonic() else ""
@@ -64,7 +64,7 @@ def forget_token(grant: Grant) -> None:
 
 
 def fetch_token(grant: Grant, *, timeout_seconds: float) -> str:
-    """Request a new token and keep it; raises NotSent, since the call that needs it was not sent."""
+    """Request a new token and keep it; raises NotSent, because the call that needs it was not sent."""
     try:
         response = request(_token_request(grant, timeout_seconds))
     except (NotSent, NoAnswer) as error:

@@ -1,10 +1,8 @@
-"""Tools of a foreign MCP server over a connection: listing them, and calling one as it was reviewed.
+"""Tools of an external MCP server over a connection: listing them, and calling one as it was reviewed.
 
-The connection's address is the server's own. Everything goes the guarded way out, where the SDK would open sockets of
-its own; the few messages it takes are in `toolsession`.
-
-Nothing a server says is trusted. A tool is called only if it still is what was reviewed, by the list that the server
-gives right before; whatever fails until then is `NotSent`.
+The connection's address is the server's own. All messages use the guarded way out, while the SDK would open its own
+sockets; the few messages needed are in `toolsession`. The server is not trusted. A tool is called only if it is still
+as reviewed, according to the list that the server returns right before the call; any failure up to then is `NotSent`.
 """
 
 from base64 import b64encode
@@ -28,21 +26,20 @@ _NOT_UNDERSTOOD: Final = frozenset({-32700, -32600, -32601, -32602})
 
 
 class ToolChanged(NotSent):
-    """The tool is gone, or not what was reviewed. It was not called."""
+    """The tool is gone or has changed since it was reviewed. It was not called."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolClient:
-    """A connection's client that calls tools as well. `on_change` hears the fingerprint of a tool that has changed."""
+    """A connection's client that also calls tools. `on_change` is called with the fingerprint of a changed tool."""
 
     client: Client
     on_change: Callable[[str], None] = lambda schema_hash: None
 
     def send(self, call: Call) -> Response:
-        """Send a call, of a tool or not, and return the answer; raises NotSent or NoAnswer.
-
-        A tool's result is an answer with status 200. An error of the protocol has `isError` and `error`, with 400 if
-        the server has not understood the request; a tool that wants something else before it works is 501.
+        """Send an HTTP or tool call and return the answer; raises NotSent or NoAnswer. A tool's result is an answer
+        with status 200. A protocol error has `isError` and `error`, with status 400 if the server did not understand
+        the request; a tool that asks for input before it works has status 501.
         """
         if not call.tool:
             return self.client.send(call)
@@ -57,7 +54,7 @@ class ToolClient:
             session.close()
 
     def _reviewed(self, session: Session, call: Call) -> Mapping[str, Any]:
-        """Return the tool as the server has it now; raises ToolChanged."""
+        """Return the tool as the server lists it now; raises ToolChanged."""
         with _before_the_call():
             tools = [one for one in _all_tools(session) if isinstance(one, Mapping) and one.get("name") == call.tool]
         if len(tools) != 1 or _fingerprint(tools[0]) != call.schema_hash:
@@ -67,7 +64,7 @@ class ToolClient:
 
 
 def list_tools(client: Client) -> dict[str, Any]:
-    """Return the tools of a server as the result of one `tools/list`; raises NotSent if it cannot be had."""
+    """Return the tools of a server as the result of one `tools/list`; raises NotSent if the list is unavailable."""
     with _before_the_call():
         session = opened(client, LIST_SECONDS)
         try:
@@ -78,7 +75,7 @@ def list_tools(client: Client) -> dict[str, Any]:
 
 @contextmanager
 def _before_the_call() -> Iterator[None]:
-    """Turn what is unclear into NotSent: no tool has been called yet."""
+    """Turn an unclear outcome into NotSent, since no tool has been called yet."""
     try:
         yield
     except NoAnswer as error:
@@ -86,13 +83,13 @@ def _before_the_call() -> Iterator[None]:
 
 
 def _all_tools(session: Session) -> list[Any]:
-    """Return the tools of all pages; raises NotSent if they are not a list, too many, or the pages have no end."""
+    """Return the tools of all pages; raises NotSent if they are not a list or too many, or if the pages do not end."""
     tools: list[Any] = []
     params: dict[str, Any] = {}
     for _page in range(MAX_PAGES):
         answer = session.ask("tools/list", params, parse=plain_json)
         if isinstance(answer, Refused):
-            forget(session)  # it may speak another version by now
+            forget(session)  # it may use another version by now
             raise NotSent(_("the MCP server does not list its tools: %(why)s") % {"why": answer.message})
         found = answer.value.get("tools") if isinstance(answer.value, Mapping) else None
         if not isinstance(found, list):
@@ -126,7 +123,7 @@ def _response(answer: Result | Refused) -> Response:
 
 
 def _mirrored(tool: Mapping[str, Any], arguments: Any) -> dict[str, str]:
-    """Return the headers in which a tool wants to see arguments again (`x-mcp-header`)."""
+    """Return the headers that repeat arguments, as the tool asks for (`x-mcp-header`)."""
     found = dict(_marked(tool.get("inputSchema"), arguments, depth=4))
     return dict(list(found.items())[:MAX_MIRRORED])
 
@@ -144,7 +141,7 @@ def _marked(schema: Any, value: Any, *, depth: int) -> Iterator[tuple[str, str]]
 
 
 def _header_value(value: str | int) -> str:
-    """Return a value as the protocol writes it into a header."""
+    """Return a value in the protocol's header encoding."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
     is_plain = text.isascii() and text.isprintable() and text == text.strip() and not text.startswith("=?base64?")
     return text if is_plain else f"=?base64?{b64encode(text.encode()).decode()}?="

@@ -1,8 +1,7 @@
-"""A few messages with a foreign MCP server, over streamable HTTP and the guarded way out.
-
-In the version of 2026-07-28 each request is complete in itself; those before begin with a handshake. Which of them a
-server speaks is asked once and remembered by this process. A server's streams are read up to the answer, and no further
-than a response may be long. Its own requests and notifications are ignored, and so are answers under another id.
+"""A few messages with an external MCP server, over streamable HTTP and the guarded way out. In version 2026-07-28, each
+request is self-contained; earlier versions begin with a handshake. The server's version is detected once and remembered
+by this process. Streams are read up to the answer, and never beyond the maximum size of a response. Its own requests
+and notifications are ignored, and so are answers with another id.
 """
 
 import json
@@ -43,7 +42,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A JSON-RPC error, or only the status of one (`code` is 0). `status` is that of HTTP."""
+    """A JSON-RPC error, or only the status of one (`code` is 0). `status` is the HTTP status."""
 
     status: int
     code: int
@@ -77,9 +76,8 @@ class Session:
         headers: Mapping[str, str] = _NONE,
         parse: Callable[[bytes], Any] = from_json,
     ) -> Result | Refused:
-        """Return the answer to one request. Raises NotSent or NoAnswer, which mean what they mean for any call.
-
-        `headers` are those in which the newest version repeats a request.
+        """Return the answer to one request. Raises NotSent or NoAnswer, as for any call. `headers` are those in which
+        the newest version repeats parts of a request.
         """
         own = str(uuid7())
         message: dict[str, Any] = {"jsonrpc": "2.0", "id": own, "method": method, "params": dict(params)}
@@ -95,7 +93,7 @@ class Session:
         self.client.send_raw(self._call({"jsonrpc": "2.0", "method": method}, self.headers))
 
     def close(self) -> None:
-        """End the session if the server keeps one; whether it hears that does not matter."""
+        """End the session if the server keeps one; it does not matter whether that succeeds."""
         if "Mcp-Session-Id" in self.headers:
             end = Call("DELETE", "", headers=self.headers, timeout_seconds=_CLOSING_SECONDS)
             with suppress(NotSent, NoAnswer):
@@ -125,7 +123,9 @@ class Session:
 
 
 def opened(client: Client, seconds: float) -> Session:
-    """Return a session that can be asked, in a version that the server speaks; raises NotSent or NoAnswer."""
+    """Return a session that is ready for requests, in a version that the server supports; raises NotSent or
+    NoAnswer.
+    """
     session = Session(client, time.monotonic() + seconds)
     needs_handshake = _begins_with_handshake.get(session.place)
     if needs_handshake is None:
@@ -139,7 +139,7 @@ def opened(client: Client, seconds: float) -> Session:
 
 
 def forget(session: Session) -> None:
-    """Forget which version a server speaks: the next session asks again."""
+    """Forget a server's version: the next session detects it again."""
     _begins_with_handshake.pop(session.place, None)
 
 

@@ -20,7 +20,8 @@ class InvalidOrder(ValueError):
 
 def parse_order(data: Any, *, origins: Set[str] = frozenset()) -> Order:
     """Return the order in a JSON value; its page and picture only if they are at one of these origins. Raises
-    InvalidOrder."""
+    InvalidOrder.
+    """
     try:
         return _order(data, origins)
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
@@ -59,7 +60,7 @@ def _line(data: Mapping[str, Any], currency: str) -> Line:
 
 
 def _address(value: Any, origins: Set[str]) -> str:
-    """Return an address as the browser will read it; "" if it leads elsewhere."""
+    """Return an address as a browser will read it; "" if it leads to another origin."""
     if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
         return ""
     parts = urlsplit(value)

@@ -1,4 +1,4 @@
-"""What the platform needs from a merchant's system: its orders, and a back end that runs commands about them."""
+"""What the platform needs from a merchant's system: its orders, and a back end that runs commands for them."""
 
 from dataclasses import replace
 from typing import Protocol
@@ -21,7 +21,7 @@ class Merchant(Protocol):
     """A merchant's system. Every call ends within its own deadline."""
 
     def order(self, order_id: str) -> Order | None:
-        """Return an order, no matter whose it is, or None. Raises MerchantUnavailable."""
+        """Return an order, whoever owns it, or None. Raises MerchantUnavailable."""
 
     def orders_of(self, customer: str) -> tuple[Order, ...]:
         """Return a customer's orders, newest first. Raises MerchantUnavailable."""
@@ -41,7 +41,9 @@ def merchant() -> Merchant:
 
 
 def fetch_own_order(merchant: Merchant, order_id: str, merchant_id: str) -> Order | Reason:
-    """Return the customer's own order; someone else's and a missing one give the same result after the same query."""
+    """Return the customer's own order; someone else's order and a missing one give the same result after the same
+    query.
+    """
     asked_at = now()
     order = merchant.order(order_id)
     if order is None or order.customer != merchant_id:

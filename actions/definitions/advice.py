@@ -1,4 +1,4 @@
-"""What a definition may say, but hardly means. It is told in the editor and refuses nothing."""
+"""Warnings about what a definition may say but probably does not mean. The editor shows them; nothing is refused."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -13,7 +13,7 @@ _READ: Final = ("answer", "outcome")
 
 
 def advice(document: Mapping[str, Any]) -> list[str]:
-    """Return the warnings on a document, in the language of the page."""
+    """Return the warnings about a document, in the language of the page."""
     return [
         gettext(
             "{path} treats a server error as proof that nothing happened, but a server may fail after doing the work. "

@@ -18,7 +18,7 @@ _EXAMPLE: Final = "order_id"
 _TYPES: Final = ("string", "choice", "integer", "number", "money", "flag", "date", "list", "object")
 _MAX_DEPTH: Final = 4
 _LARGEST: Final = 1_000_000
-_LARGEST_WHOLE: Final = 10**15 - 1  # JSON readers keep whole numbers of this size exactly
+_LARGEST_WHOLE: Final = 10**15 - 1  # JSON readers keep integers of this size exactly
 
 
 def read_arguments(document: Reading, scope: Scope) -> dict[str, Argument]:
@@ -27,7 +27,7 @@ def read_arguments(document: Reading, scope: Scope) -> dict[str, Argument]:
     declared = document.raw("arguments")
     known = scope.arguments | (frozenset(map(str, declared)) if isinstance(declared, Mapping) else frozenset())
     for name, spec in document.named("arguments", MAX_ARGUMENTS, NAME, _EXAMPLE):
-        if name == "money":  # the amount stands under this name in a request
+        if name == "money":  # a request has its amount under this name
             spec.findings.add(spec.at, "Choose another name: money is the amount of the definition.")
         origin = Origin(spec.one_of("from", [one.value for one in Origin], default=Origin.CUSTOMER.value))
         is_open = origin in (Origin.CUSTOMER, Origin.MODEL)
@@ -50,7 +50,7 @@ def read_arguments(document: Reading, scope: Scope) -> dict[str, Argument]:
 
 
 def _read_by(argument: Argument, known: frozenset[str]) -> frozenset[str]:
-    """Return the arguments that a computed one reads; whoever reads them as a whole reads each."""
+    """Return the arguments that a computed one reads; reading them as a whole counts as reading each."""
     paths = argument.value.paths() if argument.value else frozenset()
     read = [path for path in paths if path[0] == ARGUMENTS]
     return known if any(len(path) == 1 for path in read) else frozenset(path[1] for path in read)
@@ -145,7 +145,7 @@ def _inner(inner: Reading, outer: Reading, name: str, depth: int) -> Field:
 
 
 def seen(accepts: Field, canonical: Any) -> Any:
-    """Return a parsed argument as a value of expressions: amounts and numbers as decimals, days as dates."""
+    """Return a parsed argument as expressions see it: amounts and numbers as decimals, days as dates."""
     match accepts:
         case Amount() | DecimalNumber():
             return Decimal(canonical)
@@ -162,7 +162,7 @@ def seen(accepts: Field, canonical: Any) -> Any:
 
 
 def written(value: Any) -> Any:
-    """Return a computed value in the form that `Field.parse` takes, so that its type is checked too."""
+    """Return a computed value in the form that `Field.parse` accepts, so that its type is also checked."""
     return _numbers(as_json(value))
 
 

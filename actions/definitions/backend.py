@@ -23,14 +23,14 @@ from actions.money import Money
 from actions.outcomes import DidNot, Found, Happened, NeverSeen, Outcome, Unclear, is_finished
 from actions.spec import short
 
-GATHER_SECONDS: Final = 6.0  # of all look-ups together: part of an attempt's lease
+GATHER_SECONDS: Final = 6.0  # for all look-ups together: part of an attempt's lease
 READ_SECONDS: Final = 4.0
 RUN_SECONDS: Final = 8.0
 MONEY: Final = "money"  # the key of the amount in complete arguments, and its name in expressions
 
 
 class Sender(Protocol):
-    """What sends calls: a connection's client, or one that also keeps what was sent."""
+    """Sends calls: a connection's client, or one that also keeps what was sent."""
 
     def send(self, call: Call) -> Response:
         """Return the answer, whatever its status; raises NotSent or NoAnswer."""
@@ -39,7 +39,7 @@ class Sender(Protocol):
 def client_of(definition: Definition, environment: str = "live") -> Sender:
     """Return the client of the definition's connection; raises NotConnected.
 
-    A tool of the live connection that is not what was reviewed switches its action off.
+    If a tool of the live connection is not as reviewed, its action is switched off.
     """
     client = Client(connection_named(definition.connection, environment))
     return ToolClient(client, _switching_off(definition.name) if environment == "live" else lambda schema_hash: None)
@@ -52,7 +52,9 @@ def _switching_off(name: str) -> Callable[[str], None]:
 
 
 def asking(sender: Sender) -> Ask:
-    """Return what answers look-ups within one deadline, equal ones once. It raises MerchantUnavailable."""
+    """Return a function that performs look-ups within one deadline, equal ones only once. It raises
+    MerchantUnavailable.
+    """
     ends_at, known = time.monotonic() + GATHER_SECONDS, dict[str, Answer]()
 
     def ask(call: Asked) -> Answer:
@@ -82,7 +84,7 @@ def _answer(response: Response) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A call that is ready to be sent. `names` hold the records too, as long as they are at hand."""
+    """A call that is ready to be sent. `names` include the records while they are available."""
 
     asked: Asked
     names: Names | None = None
@@ -91,7 +93,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class DefinedBackEnd:
-    """Runs the call of one request, and asks for its outcome with the request's arguments alone."""
+    """Runs the call of one request, and looks up its outcome with only the request's arguments."""
 
     definition: Definition
     arguments: Mapping[str, Any]
@@ -136,7 +138,7 @@ class DefinedBackEnd:
         return Unclear(f"answered {answer.status}")
 
     def _happened(self, answer: Answer, names: Names) -> Happened:
-        """Return success with what is kept of the answer; read here, where the records may still be at hand."""
+        """Return success with the receipt's values; they are read here because the records may still be available."""
         kept = receipt_of(self.definition, answer, names, self.locale)
         return Happened({name: short(text) for name, _, text in kept})
 
@@ -147,7 +149,7 @@ class DefinedBackEnd:
 
 
 def names_of_request(definition: Definition, arguments: Mapping[str, Any], key: str) -> Names:
-    """Return what can be read without records: the complete arguments, the amount, the key and the time."""
+    """Return the names available without records: the complete arguments, the amount, the key and the time."""
     moment, declared = datetime.now(UTC), definition.arguments
     known = {name: seen(declared[name].accepts, arguments[name]) for name in declared if name in arguments}
     names: dict[str, Any] = {"arguments": known, "key": key, "now": moment, "today": moment.date()}

@@ -10,7 +10,7 @@ from actions.definitions.reading import Reading, Scope
 from actions.definitions.template import Body, Fields, PathTemplate, Template, compile_body, compile_path
 
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}\??", re.ASCII)
-# The way out and the connection set these.
+# The HTTP client and the connection set these.
 _OWN_HEADERS: Final = frozenset({
     "host", "content-length", "transfer-encoding", "connection", "authorization", "cookie", "upgrade", "te", "trailer",
     "expect", "content-type", "proxy-authorization", "keep-alive", "accept-encoding",
@@ -30,7 +30,7 @@ def read_call(spec: Reading | None, scope: Scope, methods: Sequence[str]) -> Cal
     headers = _fields(spec, "headers", scope, is_header=True)
     body = _body(spec, scope, method)
     key_header = _key_header(spec, scope)
-    # Header names are case-insensitive: the shop would get two keys, and might take the one that never changes.
+    # Header names are case-insensitive: the shop would get two keys, and might use the one that never changes.
     if key_header and key_header.lower() in {name.lower().removesuffix("?") for name in headers.templates}:
         spec.add("headers", f"The key has the header {key_header} already. Leave it out here.")
     spec.close()
@@ -111,5 +111,5 @@ def _key_header(spec: Reading, scope: Scope) -> str:
 
 
 def carries_key(call: CallTemplate) -> bool:
-    """Return whether the shop can tell a repeated call by its key."""
+    """Return whether the shop can recognise a repeated call by its key."""
     return bool(call.key_header) or any(path[0] == "key" for path in call.paths())

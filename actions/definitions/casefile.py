@@ -1,4 +1,4 @@
-"""Recorded cases as a file: a JSON list, so that they stand beside the definition in Git."""
+"""Recorded cases as a file: a JSON list, to keep beside the definition in Git."""
 
 import json
 from collections.abc import Mapping
@@ -19,9 +19,8 @@ _FIELDS: Final = (*_TEXTS, *_OBJECTS, "at")
 
 @transaction.atomic
 def keep_cases(definition: ActionDefinition, text: str, *, actor: str) -> int:
-    """Record every case of a file, in the place of one with its name if there is one; return how many there are.
-
-    Raises InvalidInput naming what is wrong in the first case that is.
+    """Record every case of a file, replacing cases with the same names; return their number. Raises InvalidInput with
+    the errors of the first invalid case.
     """
     try:
         given = json.loads(text)

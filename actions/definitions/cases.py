@@ -1,6 +1,5 @@
-"""Recorded cases of a definition: arguments and answers of the shop, and what must be decided with them.
-
-Nothing is sent: a case brings the answers of its look-ups along.
+"""Recorded cases of a definition: arguments, the shop's answers, and the expected decision. Nothing is sent, because a
+case includes the answers of its look-ups.
 """
 
 import json
@@ -37,7 +36,7 @@ _NOT_FOUND: Final = 404
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A world of given answers, by "METHOD /path?query": a record, null for none, or {"status", "body"}."""
+    """A world with given answers, by "METHOD /path?query": a record, null for none, or {"status", "body"}."""
 
     records: Mapping[str, Any]
     at: datetime | None = None
@@ -82,7 +81,7 @@ def failures_of(definition: ActionDefinition, action: Action) -> dict[str, list[
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a recorded case says: see DefinitionCase."""
+    """The content of a recorded case; see DefinitionCase."""
 
     name: str
     sub: str
@@ -95,7 +94,7 @@ class Told:
 
 @transaction.atomic
 def keep_case(definition: ActionDefinition, told: Told, *, actor: str, replaced: UUID | None = None) -> DefinitionCase:
-    """Record a case, or put it in the place of another one. Raises InvalidInput naming what is wrong."""
+    """Record a case, or replace an existing one. Raises InvalidInput with the errors."""
     case = case_with_id(definition, replaced) if replaced else DefinitionCase(definition=definition)
     for name in ("name", "sub", "email", "expected"):
         setattr(case, name, one_line(name, getattr(told, name)))
@@ -127,13 +126,13 @@ def _check(case: DefinitionCase) -> None:
 
 @transaction.atomic
 def remove_case(definition: ActionDefinition, case_id: UUID, *, actor: str) -> None:
-    """Forget a recorded case. Raises NotFound."""
+    """Delete a recorded case. Raises NotFound."""
     case_with_id(definition, case_id).delete()
     audit.record("definition.case_removed", actor=actor, action=definition.name, case=str(case_id))
 
 
 def verdict_of(case: DefinitionCase, action: Action) -> str:
-    """Return "allowed", or the code of what refuses."""
+    """Return "allowed", or the code of the refusal."""
     world = Recorded(case.records, case.at)
     assert isinstance(action, DefinedWrite | DefinedRead)
     within = type(action)(action.definition, action.version, world)
@@ -146,7 +145,7 @@ def verdict_of(case: DefinitionCase, action: Action) -> str:
 
 
 def refusal_of(action: DefinedWrite | DefinedRead, asked: Arguments, who: Identity, moment: datetime) -> Reason | None:
-    """Return what the definition itself has against it; the workspace's rules are not asked."""
+    """Return the definition's own refusal; the workspace's rules are not checked."""
     if isinstance(action, DefinedRead):
         found = action.look_up(asked, who)
         return found if isinstance(found, Reason) else None

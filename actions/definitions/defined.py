@@ -1,7 +1,7 @@
 """Defined actions: one version of a document, with the behaviour of an action in code.
 
-A version never changes, so each process builds its action once. If a part has no value for the customer's records, the
-request is refused (`definition_failed`); the audit gets the part's place in the document.
+A version never changes, so each process builds its action once. If a part cannot be evaluated for the customer's
+records, the request is refused (`definition_failed`), and the audit trail records the part's place in the document.
 """
 
 import hashlib
@@ -42,11 +42,11 @@ NAMES: Final = "names"
 # In `shown`: a hash of the call that the card stands for, and the time that this call names.
 CALL: Final = "call"
 CALL_AT: Final = "call_at"
-_PROBE_KEY: Final = "00000000-0000-7000-8000-000000000000"  # before a request exists: shows whether its call fits
+_PROBE_KEY: Final = "00000000-0000-7000-8000-000000000000"  # before a request exists: shows if its call can be built
 
 
 class World(Protocol):
-    """Everything outside that a definition uses: the time, look-ups, and calls."""
+    """Everything external that a definition uses: the time, look-ups and calls."""
 
     def moment(self) -> datetime:
         """Return the time, in the workspace's zone."""
@@ -72,7 +72,7 @@ class Live:
 
 
 class _Defined(Action):
-    """What defined reads and writes share."""
+    """The shared part of defined reads and writes."""
 
     def __init__(self, definition: Definition, version: int, world: World | None = None) -> None:
         self.definition = definition
@@ -94,7 +94,7 @@ class _Defined(Action):
         return in_locale(labels, locale) if labels else option
 
     def _gathered(self, asked: Arguments, identity: Identity) -> Records | Reason:
-        """Return the records as names of expressions. Raises MerchantUnavailable or NotConnected."""
+        """Return the records as names for expressions. Raises MerchantUnavailable or NotConnected."""
         read_at, ask = now(), self._world.ask(self.definition)
         own = {name: value for name, value in asked.items() if name in self.arguments.all_fields}
         try:
@@ -124,7 +124,7 @@ class _Defined(Action):
 
 
 class DefinedWrite(_Defined, WriteAction):
-    """A write that a document defines."""
+    """A write defined by a document."""
 
     def __init__(self, definition: Definition, version: int, world: World | None = None) -> None:
         super().__init__(definition, version, world)
@@ -148,7 +148,7 @@ class DefinedWrite(_Defined, WriteAction):
         return Subject(*evaluation.subject_of(self.definition, records.found[NAMES]))
 
     def complete(self, asked: Arguments, records: Records) -> Terms | Reason:
-        """Return the terms. Guards come first: their messages explain more than a failing card."""
+        """Return the terms. Guards come first, because their messages explain more than a failing card."""
         names: Names = records.found[NAMES]
         try:
             refusal = self._refusal(names)
@@ -203,11 +203,11 @@ class DefinedWrite(_Defined, WriteAction):
                 return refusal
             if self._completed(arguments, names)[0] != dict(arguments):
                 return Reason("record_changed")
-            if facts.pending:  # no guard can see it: the record does not show it yet
+            if facts.pending:  # guards cannot see it, because the record does not show it yet
                 return Reason("subject_busy")
             names = _with_money(names, money_in(arguments))
-            evaluation.needs_approval(self.definition, names)  # a condition without a value forbids it
-            self._asked(names, _PROBE_KEY)  # and so does a value that the call cannot carry
+            evaluation.needs_approval(self.definition, names)  # a condition that cannot be evaluated forbids it
+            self._asked(names, _PROBE_KEY)  # and so does a value that the call cannot contain
         except ExpressionFailed as error:
             return _failed("call", error)
         return None
@@ -279,7 +279,7 @@ class DefinedWrite(_Defined, WriteAction):
 
 
 class DefinedRead(_Defined, ReadAction):
-    """A look-up that a document defines."""
+    """A look-up defined by a document."""
 
     def __init__(self, definition: Definition, version: int, world: World | None = None) -> None:
         super().__init__(definition, version, world)

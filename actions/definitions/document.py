@@ -1,6 +1,7 @@
 """One JSON document defines one action; this reads it. The reference is docs/definitions.md, its schema schema.json.
 
-`parse_document` takes a complete document only, `check_draft` one that may still lack parts, and `missing` names them.
+`parse_document` accepts only complete documents, `check_draft` also those that lack parts, and `missing` lists the
+missing parts.
 """
 
 import json
@@ -34,14 +35,14 @@ _AMOUNTS: Final = (
     "max_per_subject", "max_per_customer_day", "max_per_customer_year", "max_per_workspace_day", "approval_above",
     "second_approval_above",
 )  # fmt: skip
-MAX_UNDO_HOURS: Final = 24 * 90  # as long as a receipt's page is there
+MAX_UNDO_HOURS: Final = 24 * 90  # as long as a receipt's page exists
 DEFAULT_UNDO_HOURS: Final = 24
-# Numbers among the limits, with the least and the most that they may be.
+# Limits that are numbers, with their minimum and maximum.
 _COUNTS: Final = {"max_requests_per_customer_day": (1, 1_000), "hold_minutes": (0, 10_080)}
 
 
 def parse_document(document: Any) -> Definition:
-    """Return a definition; raises InvalidDefinition naming each mistake and each missing part by its JSON path."""
+    """Return a definition; raises InvalidDefinition with each mistake and each missing part by JSON path."""
     definition, findings = _read(document)
     wrong = dict(findings.wrong)
     for path in findings.missing:
@@ -87,8 +88,9 @@ def _read(document: Any) -> tuple[Definition | None, Findings]:
 
 
 def _compares_owner(lookup: parts.Lookup, owner: Expression, own: Set[Path]) -> bool:
-    """Return whether an owner depends on the record, or on one before it that is the customer's (`own`); or whether the
-    call can find the customer's own records only."""
+    """Return whether an owner depends on the record or on an earlier record of the customer's (`own`), or whether the
+    call can find only the customer's own records.
+    """
     read = {path[0] for path in owner.paths()}
     if read & {lookup.name, *(path[0] for path in own if path[0] not in ("identity", "arguments"))}:
         return True
@@ -191,7 +193,7 @@ class _Document:
         return found
 
     def _declared(self) -> tuple[frozenset[str], frozenset[str]]:
-        """Return the names of all arguments, and of those that are known before any record is loaded."""
+        """Return the names of all arguments, and of those known before any record is loaded."""
         given = self._top.raw("arguments")
         given = given if isinstance(given, Mapping) else {}
         specs = {name: spec for name, spec in given.items() if isinstance(spec, Mapping)}
@@ -278,8 +280,8 @@ class _Document:
     def _require_owner(self, lookups: Sequence[parts.Lookup], subject: parts.Subject | None) -> None:
         """Require that a write concerns something of the customer's: a record with an owner, or the customer.
 
-        Limits add up per subject, so its id is the record's own: an argument could be spelled in several ways, and a
-        public record is nobody's.
+        Limits add up per subject, so its id comes from the record: an argument could be spelled in several ways, and a
+        public record has no owner.
         """
         roots = {path[0] for path in subject.id.paths()} if subject is not None else set()
         theirs = {lookup.name for lookup in lookups if not lookup.is_public}
@@ -289,7 +291,9 @@ class _Document:
             self._top.add("subject.id", _SUBJECT_OF_OTHERS)
 
     def _values(self, scope: Scope) -> dict[str, Expression]:
-        """Return the named parts of rules. They may read each other in any order: the database keeps none."""
+        """Return the named values. They may read each other in any order, since the database does not keep the order of
+        keys.
+        """
         given = self._top.raw("values")
         if given is not None and (not isinstance(given, Mapping) or len(given) > MAX_VALUES):
             self._top.add("values", f"Write an object of at most {MAX_VALUES} names and expressions.")
@@ -352,7 +356,7 @@ class _Document:
             how = 'Write "key": {"header": "Idempotency-Key"}, or {key} in path, query, headers or body.'
             self._top.findings.add("call.key", f"The shop must know a repeated call by its key. {how}")
         outcome = parts.Outcome(kind)
-        # Without a kind it is not known yet whether these belong here.
+        # Without a kind, it is unknown whether these belong here.
         for name in ("call", "happened", "did_not", "never_seen") if not spec.has("kind") else ():
             spec.raw(name)
         if kind is OutcomeKind.STATUS_LOOKUP:

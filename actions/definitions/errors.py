@@ -1,4 +1,4 @@
-"""What can be wrong with a definition when it is written, and with its expressions when they meet real records."""
+"""Errors in a definition when it is written, and in its expressions when they are evaluated with real records."""
 
 from django.utils.translation import gettext_noop
 
@@ -20,7 +20,7 @@ class NoSuchDefinition(ActionError):
 
 
 class Outdated(ActionError):
-    """Another version was saved since the one that was edited."""
+    """Another version has been saved since the edited one."""
 
     code = "outdated"
     status = 409
@@ -32,7 +32,7 @@ class Outdated(ActionError):
 
 
 class CasesFailed(ActionError):
-    """Recorded cases are decided otherwise; `fields` maps the name of each to what was found."""
+    """Recorded cases do not pass; `fields` maps each case's name to what was found."""
 
     code = "cases_failed"
     status = 409
@@ -42,7 +42,7 @@ class CasesFailed(ActionError):
 
 
 class NeedsCases(ActionError):
-    """Nothing shows what a definition that changes something decides, so no later version is held to it."""
+    """A definition that changes something has no recorded case that later versions must pass."""
 
     code = "cases_required"
     status = 409
@@ -61,7 +61,7 @@ class NeedsSecondPerson(NotApprover):
 
 
 class NeedsReason(ActionError):
-    """Nobody else could publish it, so the audit gets a reason."""
+    """Nobody else could publish it, so a reason is required for the audit trail."""
 
     code = "reason_required"
     status = 400
@@ -80,9 +80,8 @@ class ExpressionError(ValueError):
 
 
 class ExpressionFailed(Exception):
-    """An expression has no value for these records. `place` is the part of its text that failed.
-
-    Whoever evaluates a rule refuses the request: a rule that cannot be read allows nothing.
+    """An expression cannot be evaluated for these records. `place` is the part of its text that failed. The request is
+    then refused: a rule that cannot be evaluated allows nothing.
     """
 
     def __init__(self, why: str, *, place: str, position: int = 0) -> None:
@@ -93,7 +92,7 @@ class ExpressionFailed(Exception):
 
 
 class MissingPath(ExpressionFailed):
-    """A record does not hold what the expression names. `node` is the part of its tree that found nothing."""
+    """A record does not contain what the expression names. `node` is the part of the tree that found nothing."""
 
     def __init__(self, why: str, *, place: str, position: int = 0, node: object = None) -> None:
         super().__init__(why, place=place, position=position)
@@ -101,7 +100,7 @@ class MissingPath(ExpressionFailed):
 
 
 class ServerUnreadable(ActionError):
-    """An MCP server could not be asked for its tools; the message says why."""
+    """An MCP server did not list its tools; the message says why."""
 
     code = "server_unreadable"
     status = 502

@@ -1,7 +1,8 @@
 """What a definition says about one request: its records, what forbids it, its amount, its call, its card.
 
-Pure but for the `ask` that is handed in. Values and computed arguments are evaluated when a rule reads them, so that an
-earlier guard can refuse in words what would otherwise fail. Any failure refuses: see `Obstacle`.
+Pure except for the `ask` function that is passed in. Values and computed arguments are evaluated when a rule reads
+them, so that an earlier guard can refuse with a message what would otherwise fail. Any failure refuses the request: see
+`Obstacle`.
 """
 
 import re
@@ -45,7 +46,7 @@ _ADDRESS: Final = re.compile(r"https://[A-Za-z0-9._~:/?#@!$&'()*+,;=%\[\]-]{1,19
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who the signed token says the customer is."""
+    """The customer's identity from the signed token."""
 
     sub: str
     email: str = ""
@@ -56,7 +57,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One HTTP call below a connection's address, or one of a tool. `body` is JSON text."""
+    """One HTTP call below a connection's address, or a tool call. `body` is JSON text."""
 
     method: str
     path: str
@@ -64,7 +65,7 @@ class Asked:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str | None = None
     tool: str = ""
-    schema_hash: str = ""  # what the tool was like when it was reviewed
+    schema_hash: str = ""  # the tool's fingerprint when it was reviewed
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,9 @@ class Happened(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """What forbids a request. `words` are the customer's, "" where the definition failed: the caller has a sentence for
-    that. `where` is the guard, the look-up or the part of the document, with what went wrong, for the editor."""
+    """What forbids a request. `words` are for the customer, "" if the definition failed: the caller has a sentence for
+    that. `where` tells the editor which guard, look-up or part of the document it was, and what went wrong.
+    """
 
     code: str
     words: str = ""
@@ -99,7 +101,7 @@ class Obstacle:
 
 
 class Names(Mapping[str, Any]):
-    """Names of an evaluation; those in `computed` are evaluated once, when they are first read."""
+    """The names of an evaluation; those in `computed` are evaluated once, when first read."""
 
     def __init__(self, given: Mapping[str, Any], computed: Mapping[str, Callable[[], Any]] | None = None) -> None:
         self._given = dict(given)
@@ -122,7 +124,7 @@ class Names(Mapping[str, Any]):
 
 
 def names_of(definition: Definition, arguments: Mapping[str, Any], identity: Identity, now: datetime) -> Names:
-    """Return the names that are known before any record is; `now` is in the workspace's zone."""
+    """Return the names known before any record is loaded; `now` is in the workspace's time zone."""
     seen = declared.seen(definition.shape(), arguments)
     given: dict[str, Any] = {"identity": identity.as_record(), "now": now, "today": now.date()}
     fixed = {
@@ -136,7 +138,7 @@ def _of_identity(argument: Argument, names: Mapping[str, Any]) -> Any:
 
 
 def asked(call: CallTemplate, names: Mapping[str, Any]) -> Asked:
-    """Return one call with its values in it; raises ExpressionFailed, and then nothing may be sent."""
+    """Return one call with its values filled in; raises ExpressionFailed, and then nothing may be sent."""
     headers = call.headers.headers(names) | ({call.key_header: str(names["key"])} if call.key_header else {})
     body = call.body.text(names) if call.body else None
     return Asked(
@@ -145,7 +147,8 @@ def asked(call: CallTemplate, names: Mapping[str, Any]) -> Asked:
 
 
 def look_up(definition: Definition, names: Names, ask: Ask, locale: str) -> Names | Obstacle:
-    """Return the names with all records, or what forbids the request: a record that is not there, or not theirs.
+    """Return the names with all records, or what forbids the request: a record that is missing or belongs to someone
+    else.
 
     Raises MerchantUnavailable for an answer that is neither a record nor "there is none".
     """
@@ -183,7 +186,7 @@ def _record(lookup: Lookup, names: Names, ask: Ask, locale: str) -> Any:
         raise MerchantUnavailable
     if lookup.owner is not None:
         owner = lookup.owner.evaluate(names.with_names({lookup.name: answer.body}))
-        # Another customer's record is answered like one that does not exist.
+        # Another customer's record is treated like one that does not exist.
         if not _is_same(owner, names["identity"]["sub"], lookup.owner):
             return _refused(lookup.otherwise, f"{lookup.name}_not_found", names, f"lookups.{lookup.name}.owner", locale)
     return answer.body
@@ -197,7 +200,7 @@ def _is_same(owner: Any, sub: str, rule: Expression) -> bool:
 
 
 def _with_computed(definition: Definition, names: Names) -> Names:
-    """Return the names with the server's arguments and the named values, none of them evaluated yet."""
+    """Return the names with the server's arguments and the named values, all unevaluated."""
     every = Names({})
     of_server = [one for one in definition.arguments.values() if one.origin is Origin.SERVER]
     arguments = Names(names["arguments"], {one.name: partial(_of_server, one, every) for one in of_server})
@@ -209,12 +212,12 @@ def _with_computed(definition: Definition, names: Names) -> Names:
 def _of_server(argument: Argument, names: Names) -> Any:
     canonical = _canonical_of_server(argument, names)
     if canonical is None:
-        raise KeyError(argument.name)  # optional, and not there
+        raise KeyError(argument.name)  # optional and absent
     return declared.seen(argument.accepts, canonical)
 
 
 def _canonical_of_server(argument: Argument, names: Names) -> Any:
-    """Return a computed argument in canonical form; None for an optional one that has no value."""
+    """Return a computed argument in canonical form; None for an optional one without a value."""
     rule = argument.value
     assert rule is not None  # read_arguments requires it
     value = rule.evaluate(names) if argument.is_required else rule.evaluate_if_present(names)
@@ -232,7 +235,7 @@ def _canonical_of_server(argument: Argument, names: Names) -> Any:
 
 
 def first_obstacle(definition: Definition, names: Names, locale: str) -> Obstacle | None:
-    """Return the first guard that does not hold, or None."""
+    """Return the first guard that fails, or None."""
     for guard in definition.guards:
         where = f"guards.{guard.name}"
         try:
@@ -273,7 +276,7 @@ def money_of(definition: Definition, names: Names) -> Money | None:
 
 
 def subject_of(definition: Definition, names: Names) -> tuple[str, str]:
-    """Return kind and id of what the action is about."""
+    """Return the kind and id of the action's subject."""
     assert definition.subject is not None  # a write has one
     value = definition.subject.id.evaluate(names)
     try:
@@ -283,13 +286,13 @@ def subject_of(definition: Definition, names: Names) -> tuple[str, str]:
 
 
 def needs_approval(definition: Definition, names: Names) -> bool:
-    """Return whether the definition itself asks for a person; the workspace's policy may ask for more."""
+    """Return whether the definition itself requires a person's approval; the workspace's policy may require more."""
     rule = definition.approval
     return rule is not None and (rule.when is None or rule.when.holds(names))
 
 
 def happened(rule: AnswerRule | Outcome, answer: Answer, names: Names) -> Happened:
-    """Return what an answer says. A rule that fails says nothing: the outcome is unclear."""
+    """Return the outcome according to an answer. If a rule fails, the outcome is unclear."""
     answered = names.with_names(answer.as_names())
     readings = (
         (rule.happened, Happened.YES),
@@ -328,7 +331,9 @@ def card_of(definition: Definition, names: Names, locale: str) -> Card:
 
 
 def receipt_of(definition: Definition, answer: Answer, names: Names, locale: str) -> list[tuple[str, str, str]]:
-    """Return (name, label, text) of what is kept of the answer; what fails is left out, for it has happened already."""
+    """Return (name, label, text) of each kept value of the answer; values that fail are left out, because the action
+    has already happened.
+    """
     answered = names.with_names(answer.as_names())
     kept: list[tuple[str, str, str]] = []
     for one in definition.receipt:
@@ -340,7 +345,7 @@ def receipt_of(definition: Definition, answer: Answer, names: Names, locale: str
 
 
 def shown(values: Sequence[Shown], names: Mapping[str, Any], locale: str) -> list[tuple[str, str, str]]:
-    """Return (name, label, text) of each value that is there; raises ExpressionFailed."""
+    """Return (name, label, text) of each existing value; raises ExpressionFailed."""
     found: list[tuple[str, str, str]] = []
     for one in values:
         value = one.value.evaluate_if_present(names)
@@ -355,7 +360,7 @@ def shown(values: Sequence[Shown], names: Mapping[str, Any], locale: str) -> lis
 
 @dataclass(frozen=True, slots=True)
 class RecordCard:
-    """The title of a record's card, and the addresses of its page and picture, "" without one."""
+    """The title of a record's card, and the addresses of its page and picture, "" if it has none."""
 
     title: str
     link: str
@@ -364,7 +369,7 @@ class RecordCard:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a look-up tells: `rows` has one list of (name, label, text), or one for each element."""
+    """What a look-up returns: `rows` has one list of (name, label, text), or one for each element."""
 
     words: str
     rows: Sequence[Sequence[tuple[str, str, str]]]
@@ -373,7 +378,7 @@ class Told:
 
 
 def result_of(definition: Definition, names: Names, locale: str) -> Told:
-    """Return what a look-up tells the customer; raises ExpressionFailed."""
+    """Return what a look-up shows the customer; raises ExpressionFailed."""
     result = definition.result
     assert result is not None  # a look-up has one
     if result.each is None:
@@ -395,7 +400,7 @@ def _card_of_record(card: parts.RecordCard, names: Names, locale: str) -> Record
 
 
 def _address(rule: Expression | None, hosts: frozenset[str], names: Names) -> str:
-    """Return an https address from a record, as the browser will read it; "" if it is absent or on another host."""
+    """Return an https address from a record, as a browser will read it; "" if it is absent or on another host."""
     value = rule.evaluate_if_present(names) if rule else None
     if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
         return ""

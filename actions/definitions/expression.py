@@ -1,7 +1,6 @@
-"""The small language of definitions: guards, amounts, owners and conditions. Pure and bounded.
-
-An expression sees only the names it is given, changes nothing, and stops within a limited number of steps. The
-reference, with the grammar, is docs/definitions.md.
+"""The small language of definitions: guards, amounts, owners and conditions. Pure and bounded. An expression sees only
+the names it is given, changes nothing, and stops after a limited number of steps. The reference, with the grammar, is
+docs/definitions.md.
 """
 
 import re
@@ -29,7 +28,7 @@ from actions.money import Money
 
 MAX_STEPS: Final = 10_000
 _ARITHMETIC: Final = re.compile(r"[0-9+\-*/(). ]{1,200}", re.ASCII)
-_PLACE: Final = 120  # characters of a place
+_PLACE: Final = 120  # characters shown of a place
 _ARITHMETIC_NODES: Final = (tree.Chain, tree.Negative, tree.Literal)
 Path = tuple[str, ...]
 
@@ -42,10 +41,9 @@ class Expression:
     _tree: tree.Node
 
     def evaluate(self, names: Mapping[str, Any], spend: Spend | None = None) -> Any:
-        """Return the value with these names; `now` must be an aware datetime where dates are used.
-
-        Numbers come back as Decimal, amounts as Money, dates and times as such; lists and objects as they were given.
-        Raises ExpressionFailed naming the place. `spend` shares the steps of several expressions.
+        """Return the value with these names; `now` must be an aware datetime if dates are used. Numbers are returned as
+        Decimal, amounts as Money, dates and times as such; lists and objects unchanged. Raises ExpressionFailed with
+        the place. `spend` is a step budget that several expressions can share.
         """
         try:
             return _Evaluation(self.text, names, spend or Spend(MAX_STEPS)).value(self._tree)
@@ -53,7 +51,7 @@ class Expression:
             raise ExpressionFailed("it builds on too many other values", place=self.text[:_PLACE]) from error
 
     def evaluate_if_present(self, names: Mapping[str, Any], spend: Spend | None = None) -> Any:
-        """Return the value, or None if its path leads nowhere."""
+        """Return the value, or None if its path does not exist."""
         return _Evaluation(self.text, names, spend or Spend(MAX_STEPS)).present(self._tree)
 
     def holds(self, names: Mapping[str, Any], spend: Spend | None = None) -> bool:
@@ -64,7 +62,7 @@ class Expression:
         return value
 
     def paths(self) -> frozenset[Path]:
-        """Return what it reads, as the text shows: `order.items[0].price` is ("order", "items", "0", "price")."""
+        """Return the paths that it reads, as written: `order.items[0].price` is ("order", "items", "0", "price")."""
         return frozenset(_paths(self._tree, frozenset()))
 
 
@@ -233,8 +231,9 @@ class _Evaluation:
             yield element, inner.value(node.body)
 
     def present(self, node: tree.Node) -> Any:
-        """Return the value, or None if the path itself leads nowhere. A path inside of it must lead somewhere: else a
-        misspelt field would make "there is none" true."""
+        """Return the value, or None if the path itself does not exist. Paths inside it must exist: otherwise, a
+        misspelt field would make "there is none" true.
+        """
         try:
             return self.value(node)
         except MissingPath as error:
@@ -243,7 +242,7 @@ class _Evaluation:
             raise
 
     def _calculated(self, text: Any) -> Decimal:
-        """Return the value of a sum that somebody wrote, such as "(2 + 3) * 4.50"."""
+        """Return the value of a written calculation, such as "(2 + 3) * 4.50"."""
         if not isinstance(text, str) or not _ARITHMETIC.fullmatch(text):
             raise NoValue("calculate takes digits, + - * / ( ) . and spaces, at most 200")
         try:
@@ -269,7 +268,7 @@ class _Evaluation:
 
 
 class _Bound(Mapping[str, Any]):
-    """Names with a few more that take precedence; nothing is copied for each element of a list."""
+    """Names with a few added ones that take precedence, without copying for each element of a list."""
 
     def __init__(self, names: Mapping[str, Any], bound: Mapping[str, Any]) -> None:
         self._all, self._bound = names, bound
@@ -323,7 +322,7 @@ def _paths(node: tree.Node, bound: frozenset[str]) -> Iterator[Path]:
 
 
 def _written(keys: Sequence[tree.Node]) -> Iterator[str]:
-    """Yield the parts of a path up to the first that is computed."""
+    """Yield the parts of a path up to the first computed one."""
     for key in keys:
         if not isinstance(key, tree.Literal):
             return

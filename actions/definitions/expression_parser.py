@@ -1,6 +1,6 @@
 """Turns the text of an expression into a tree. The grammar is in docs/definitions.md.
 
-Nothing is evaluated here. The depth of a tree is bounded, so neither parsing nor evaluating can exhaust the stack.
+Nothing is evaluated here. The depth of a tree is limited, so neither parsing nor evaluation can exhaust the stack.
 """
 
 import json
@@ -38,7 +38,7 @@ class Name(Node):
 
 @dataclass(frozen=True, slots=True)
 class Path(Node):
-    """Fields and elements, one after the other: `of.key[key]`. `ends` is where the text of each ends."""
+    """Successive fields and elements: `of.key[key]`. `ends` are the positions at which their texts end."""
 
     of: Node
     keys: tuple[Node, ...]
@@ -96,7 +96,7 @@ class CallOf(Node):
 
 @dataclass(frozen=True, slots=True)
 class EachOf(Node):
-    """A function over a list: `body` is evaluated with `name` bound to each element, `position` to its place."""
+    """A function over a list: `body` is evaluated with `name` bound to each element and `position` to its index."""
 
     function: str
     over: Node

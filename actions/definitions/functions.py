@@ -1,4 +1,4 @@
-"""The functions of expressions that take plain values. Those that bind a name are in expression.py."""
+"""The functions of expressions that take plain values. Functions that bind a name are in expression.py."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -78,7 +78,7 @@ def a_list(value: Any) -> Sequence[Any]:
 def a_text(value: Any, spend: Spend) -> str:
     if not isinstance(value, str):
         raise NoValue(f"a text is needed here, not {kind_of(value)}")
-    spend(len(value) // 100)  # long texts cost what they take
+    spend(len(value) // 100)  # long texts cost more steps
     return value
 
 
@@ -89,7 +89,7 @@ def a_number(value: Any) -> Decimal:
 
 
 def total(values: Sequence[Any], spend: Spend) -> Any:
-    """Return the sum of numbers or of money in one currency; of nothing it is 0."""
+    """Return the sum of numbers or of money in one currency; 0 if there are none."""
     spend(len(values))
     result: Any = Decimal(0)
     for place, value in enumerate(values):
@@ -121,7 +121,7 @@ def _extreme(values: Sequence[Any], largest: bool, spend: Spend) -> Any:
         value = value_of(item)
         if less(best, value) if largest else less(value, best):
             best = value
-    less(best, best)  # one value alone must have an order, too
+    less(best, best)  # a single value must be comparable, too
     return best
 
 

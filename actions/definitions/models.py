@@ -12,8 +12,9 @@ from supportbot.accounts.models import TenantModel
 
 
 class ActionDefinition(TenantModel):
-    """One action of a workspace, defined as a document. `current` is the published version, also after the action
-    was switched off; a newer one may exist as a draft."""
+    """One action of a workspace, defined as a document. `current` is the published version, even after the action was
+    switched off; a newer one may exist as a draft.
+    """
 
     class State(models.TextChoices):
         DRAFT = "draft"  # never published
@@ -60,7 +61,7 @@ class ActionDefinitionVersion(TenantModel):
     )
     number = models.PositiveIntegerField()
     document = models.JSONField()
-    imported = models.JSONField(default=dict)  # what an import found besides: its source, suggestions and notes
+    imported = models.JSONField(default=dict)  # further results of an import: its source, suggestions and notes
     created_by = models.CharField(max_length=120)
     created_at = models.DateTimeField(default=now, editable=False)
     published_by = models.CharField(max_length=120, blank=True)
@@ -84,10 +85,10 @@ class DefinitionCase(TenantModel):
         ActionDefinition, on_delete=models.CASCADE, related_name="cases", db_constraint=False
     )
     name = models.CharField(max_length=120)
-    sub = models.CharField(max_length=200)  # whose identity it is
+    sub = models.CharField(max_length=200)  # the customer's identity
     email = models.CharField(max_length=254, blank=True)
     arguments = models.JSONField(default=dict)
-    records = models.JSONField(default=dict)  # by look-up, as the connection would answer; null: there is none
+    records = models.JSONField(default=dict)  # by look-up, as the connection would answer; null for a missing record
     at = models.DateTimeField(null=True)  # the time of the case; null: now
     expected = models.CharField(max_length=60)  # "allowed", or the code of a refusal
     created_at = models.DateTimeField(default=now, editable=False)

@@ -1,4 +1,4 @@
-"""The parts of a definition, parsed and checked. `document.py` makes them from JSON."""
+"""The parts of a definition, parsed and checked. `document.py` creates them from JSON."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ class Argument:
     accepts: Field
     origin: Origin
     is_required: bool
-    value: Expression | None = None  # of the server, or of the identity
+    value: Expression | None = None  # from the server, or from the identity
     labels: Mapping[str, Texts] = field(default_factory=dict)  # of a choice, by option
 
 
@@ -73,7 +73,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """A record that is loaded before anything is decided. With `for_each` it is a list with a record per element."""
+    """A record that is loaded before anything is decided. With `for_each`, it is a list with one record per element."""
 
     name: str
     call: CallTemplate
@@ -142,7 +142,7 @@ class CardTemplate:
 
 @dataclass(frozen=True, slots=True)
 class RecordCard:
-    """How to draw a record that was looked up: link and picture are fields of it, on these hosts only."""
+    """How to draw a record that was looked up: link and picture are fields of the record, on these hosts only."""
 
     title: Words
     hosts: frozenset[str]
@@ -160,7 +160,7 @@ class Result:
     element: str = ""
     at_most: int = 20
     card: RecordCard | None = None
-    hand_over: Template | None = None  # what a person is told who takes over the conversation
+    hand_over: Template | None = None  # a message to the person who takes over the conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +172,9 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """Which action takes this one back, for how long it is offered, and where its arguments come from; None: those of
-    the same name."""
+    """Which action undoes this one, how long it is offered, and where its arguments come from; None means arguments of
+    the same name.
+    """
 
     action: str
     arguments: Mapping[str, Expression] | None
@@ -209,7 +210,7 @@ class Definition:
     document: Mapping[str, Any] = field(default_factory=dict)
 
     def shape(self) -> Shape:
-        """Return the arguments that a customer or a model may pass, without those of server and identity."""
+        """Return the arguments that a customer or a model may pass, without those from the server or the identity."""
         open_ones = [one for one in self.arguments.values() if one.origin in (Origin.CUSTOMER, Origin.MODEL)]
         return Shape(
             required={one.name: one.accepts for one in open_ones if one.is_required},

@@ -1,15 +1,14 @@
-"""Which patterns a definition may set for a text: a small part of regular expressions that cannot run away.
-
-A pattern comes from an editor or an imported file, and it runs on what customers write. So it has no nested repetition,
-and the ways in which it could match are counted beforehand.
+"""Which patterns a definition may set for a text: a small subset of regular expressions that always runs fast. A
+pattern comes from an editor or an imported file, and is applied to what customers write. So it must not have nested
+repetition, and the ways in which it could match are counted beforehand.
 """
 
 import re
 from typing import Final
 
 MAX_CHARACTERS: Final = 200
-MAX_TEXT: Final = 100  # of a text with a pattern
-_MOST_WAYS: Final = 1_200_000  # three open repetitions over a text of 100 characters
+MAX_TEXT: Final = 100  # characters of a text with a pattern
+_MOST_WAYS: Final = 1_200_000  # three unbounded repetitions over a text of 100 characters
 _PIECE: Final = re.compile(
     r"""(?P<open>\((?:\?:)?)
       | (?P<close>\)) (?P<repeated>[*+?{])?

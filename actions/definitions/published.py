@@ -1,7 +1,6 @@
 """The workspace's own actions: its published definitions, and the versions that earlier requests were made with.
 
-Which versions are published is queried each time. A version itself never changes, so each process reads and compiles it
-once.
+Which versions are published is queried each time. Versions never change, so each process reads and compiles them once.
 """
 
 import logging
@@ -22,7 +21,7 @@ from supportbot.accounts.scope import current_workspace_id
 
 logger = logging.getLogger(__name__)
 _KEPT: Final = 1_000  # versions
-# Asked at each turn, so it is not built anew; in no order.
+# Queried in each turn, so the statement is built once; unordered.
 _PUBLISHED: Final = """
 SELECT name, current_id FROM actions_actiondefinition
 WHERE workspace_id = %s AND state = 'published' AND current_id IS NOT NULL"""
@@ -30,7 +29,7 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,59}", re.ASCII)
 
 
 def is_name(name: str) -> bool:
-    """Return whether a definition can have this name at all; PostgreSQL cannot even be asked for some others."""
+    """Return whether a definition can have this name at all; PostgreSQL would reject queries for some others."""
     return _NAME.fullmatch(name) is not None
 
 

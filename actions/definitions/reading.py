@@ -70,7 +70,7 @@ class Findings:
 
 
 class Reading:
-    """One object of the document. Ask for each field by its name, then `close` it: other fields are mistakes."""
+    """One object of the document. Read each field by its name, then `close` it: all other fields are mistakes."""
 
     def __init__(self, value: Mapping[str, Any], at: str, findings: Findings) -> None:
         self._value = value
@@ -203,7 +203,7 @@ class Reading:
                 yield key, reading
 
     def texts(self, name: str, *, most: int, locales: Sequence[str] = (), needed: bool = True) -> dict[str, str]:
-        """Return texts by locale; in each of `locales`, if they are needed."""
+        """Return texts by locale; in each of `locales`, if given."""
         return self._by_locale(name, most, locales, needed, lambda text, at: text)
 
     def words(

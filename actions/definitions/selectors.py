@@ -1,4 +1,4 @@
-"""What the console shows of definitions besides their documents."""
+"""What the console shows about definitions besides their documents."""
 
 from collections.abc import Mapping
 from uuid import UUID
@@ -32,13 +32,13 @@ def versions_of(definition: ActionDefinition) -> "QuerySet[ActionDefinitionVersi
 
 
 def reasons_for_saving(definition: ActionDefinition) -> dict[int, str]:
-    """Return why each version was saved, by its number, from the audit."""
+    """Return why each version was saved, by its number, from the audit trail."""
     entries = AuditEntry.objects.filter(event="definition.saved", payload__action=definition.name)
     return {payload["version"]: payload.get("reason", "") for payload in entries.values_list("payload", flat=True)}
 
 
 def found_by_import(definition: ActionDefinition) -> Mapping[str, object]:
-    """Return source, suggestions and notes of the newest import of a definition; empty for one made by hand."""
+    """Return source, suggestions and notes of a definition's newest import; empty for one created by hand."""
     imported = ActionDefinitionVersion.objects.filter(definition=definition).exclude(imported={}).order_by("-number")
     return imported.values_list("imported", flat=True).first() or {}
 

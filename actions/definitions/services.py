@@ -1,7 +1,6 @@
-"""Saving, publishing and switching off defined actions. Every step is in the audit.
-
-What somebody saved never changes: each save that changes anything is a new version. Nothing of it is offered before a
-version is published, and what writes is published by a second person.
+"""Saving, publishing and switching off defined actions. The audit trail records every step. Saved versions never
+change: each save that changes anything creates a new one. Nothing is offered before a version is published, and actions
+that write are published by a second person.
 """
 
 from collections.abc import Mapping
@@ -41,7 +40,7 @@ from actions.transitions import expire
 from supportbot.accounts.models import Membership, User
 from supportbot.accounts.scope import current_workspace_id
 
-# What can be read without the customer's records: when an outcome is asked for, they are not at hand.
+# What can be read without the customer's records, which are not available when an outcome is looked up.
 _WITHOUT_RECORDS: Final = frozenset({"arguments", "money", "key", "now", "today", "status", "body", "headers"})
 
 
@@ -54,7 +53,7 @@ def definition_named(name: str) -> ActionDefinition:
 
 
 def newest_version(definition: ActionDefinition) -> ActionDefinitionVersion:
-    """Return the version that was saved last, published or not."""
+    """Return the latest version, published or not."""
     found: ActionDefinitionVersion = definition.versions.order_by("-number")[0]
     return found
 
@@ -68,7 +67,7 @@ def version_of(definition: ActionDefinition, number: int) -> ActionDefinitionVer
 
 
 def missing_in(document: Any) -> list[str]:
-    """Return the JSON paths of what a document lacks to be published."""
+    """Return the JSON paths of the parts a document needs before it can be published."""
     return missing(document)
 
 
@@ -81,11 +80,10 @@ def save_draft(
     reason: str = "",
     based_on: int | None = None,
 ) -> ActionDefinitionVersion:
-    """Save a document as the newest version of the definition that it names; a version that is equal is returned.
-
-    It may lack parts, and changes nothing that is offered. `imported` is what an import found besides the document,
-    `based_on` the version that was edited; 0 for a definition that should not be there yet. Raises InvalidDefinition
-    naming each mistake, or Outdated if another version was saved meanwhile.
+    """Save a document as the newest version of the definition that it names; if nothing changed, return the existing
+    version. The document may lack parts, and what is offered does not change. `imported` holds further results of an
+    import, `based_on` is the edited version, 0 for a definition that must not exist yet. Raises InvalidDefinition with
+    each mistake, or Outdated if another version has been saved meanwhile.
     """
     why = one_line("reason", reason)
     check_draft(document)
@@ -96,7 +94,7 @@ def save_draft(
         if based_on is not None and based_on != (newest.number if newest else 0):
             raise Outdated(name, newest.number if newest else 0)
         equal = newest if newest is not None and newest.document == document else None
-        if imported is not None and equal is None:  # a file that was imported before says nothing new
+        if imported is not None and equal is None:  # importing the same file again adds nothing
             equal = definition.versions.filter(document=dict(document)).first()
         if equal is not None:
             return equal
@@ -135,11 +133,10 @@ def _locked(name: str, origin: str) -> ActionDefinition:
 
 
 def publish(name: str, *, number: int, person: User, reason: str = "") -> ActionDefinition:
-    """Put a version in force, with the default limits that it names if the action has no rules yet.
-
-    What writes needs a second person: not the one who saved the version. The only admin of a workspace gives a reason
-    instead. Waiting requests of another version expire at once. Raises InvalidDefinition for a document that lacks
-    parts, NeedsCases, CasesFailed, NotPublisher, NeedsSecondPerson or NeedsReason.
+    """Publish a version, with its default limits if the action has no rules yet. Actions that write need a second
+    person: not the one who saved the version. The only admin of a workspace gives a reason instead. Waiting requests of
+    another version expire at once. Raises InvalidDefinition for a document that lacks parts, NeedsCases, CasesFailed,
+    NotPublisher, NeedsSecondPerson or NeedsReason.
     """
     definition = definition_named(name)
     version = version_of(definition, number)
@@ -165,7 +162,7 @@ def publish(name: str, *, number: int, person: User, reason: str = "") -> Action
 
 
 def obstacles(version: ActionDefinitionVersion) -> dict[str, list[str]]:
-    """Return what publishing would refuse for besides parts that are missing, by JSON path; recorded cases apart."""
+    """Return what prevents publishing apart from missing parts and recorded cases, by JSON path."""
     if missing(version.document):
         return {}
     try:
@@ -176,7 +173,7 @@ def obstacles(version: ActionDefinitionVersion) -> dict[str, list[str]]:
 
 
 def needs_cases(version: ActionDefinitionVersion) -> bool:
-    """Return whether a case has to be recorded before this version can be published, since it changes something."""
+    """Return whether this version changes something, so that a case must be recorded before it is published."""
     return _writes(version) and not DefinitionCase.objects.filter(definition_id=version.definition_id).exists()
 
 
@@ -190,12 +187,12 @@ def needs_second_person(version: ActionDefinitionVersion, person: User) -> bool:
 
 
 def needs_reason(version: ActionDefinitionVersion, person: User) -> bool:
-    """Return whether this person is alone, and so publishes their own version with a reason."""
+    """Return whether this person is the only admin, and so may publish their own version with a reason."""
     return _writes(version) and version.created_by == name_of(person) and not _admins() - {person.pk}
 
 
 def _ready(version: ActionDefinitionVersion) -> Definition:
-    """Return the complete definition; raises InvalidDefinition for one that cannot run."""
+    """Return the complete definition; raises InvalidDefinition if it cannot run."""
     parsed = parse_document(version.document)
     problems = unsupported(parsed)
     if not Connection.objects.filter(name=parsed.connection, environment=Environment.LIVE).exists():
@@ -208,7 +205,7 @@ def _ready(version: ActionDefinitionVersion) -> Definition:
 
 
 def unsupported(definition: Definition) -> dict[str, list[str]]:
-    """Return what the engine cannot carry out although the format allows it, by JSON path."""
+    """Return parts that the format allows but the engine cannot carry out, by JSON path."""
     problems: dict[str, list[str]] = {}
     is_tool = definition.call is not None and bool(definition.call.tool)
     if is_tool and definition.outcome is not None and definition.outcome.kind is OutcomeKind.REPLAY_SAFE:
@@ -231,7 +228,7 @@ def unsupported(definition: Definition) -> dict[str, list[str]]:
 
 
 def _read_later(definition: Definition) -> list[tuple[str, frozenset[str]]]:
-    """Return the parts that are read when an outcome is asked for or a call is repeated, with the names they read."""
+    """Return the parts that are read when an outcome is looked up or a call is repeated, with the names they read."""
     outcome, answer = definition.outcome, definition.answer
     parts: list[tuple[str, Any]] = []
     if outcome is not None:
@@ -245,7 +242,7 @@ def _read_later(definition: Definition) -> list[tuple[str, frozenset[str]]]:
 
 
 def _permission(parsed: Definition, version: ActionDefinitionVersion, person: User, reason: str) -> str:
-    """Return the reason to keep; raises NotPublisher, NeedsSecondPerson or NeedsReason."""
+    """Return the reason to record; raises NotPublisher, NeedsSecondPerson or NeedsReason."""
     admins = _admins()
     if person.pk not in admins:
         raise NotPublisher()
@@ -260,7 +257,7 @@ def _permission(parsed: Definition, version: ActionDefinitionVersion, person: Us
 
 
 def _admins() -> set[UUID]:
-    """Return the keys of the people who may publish in this workspace."""
+    """Return the primary keys of the people who may publish in this workspace."""
     members = Membership.objects.filter(
         workspace_id=current_workspace_id(), role=Membership.Role.ADMIN, user__is_active=True
     )
@@ -268,14 +265,16 @@ def _admins() -> set[UUID]:
 
 
 def _expire_other_versions(name: str, number: int) -> None:
-    """End at once what was shown of another version; nobody could confirm or approve it any more."""
+    """End at once the requests of other versions; nobody could confirm or approve them any more."""
     stale = ActionRequest.objects.filter(action=name, state__in=WAITING).exclude(spec_version=number)
     for request_id in stale.order_by("id").values_list("id", flat=True):
         expire(request_id, Reason("policy_changed"))
 
 
 def switch_off(name: str, *, person: User) -> ActionDefinition:
-    """Stop offering a defined action, at once for everything not yet sent. Raises NotPublisher or NoSuchDefinition."""
+    """Stop offering a defined action; this also stops everything not yet sent. Raises NotPublisher or
+    NoSuchDefinition.
+    """
     if person.pk not in _admins():
         raise NotPublisher()
     return take_out_of_force(definition_named(name), actor=name_of(person))

@@ -1,4 +1,6 @@
-"""Taking a defined action out of force. Apart from the services: a call that finds its tool changed does it too."""
+"""Taking a defined action out of force. Separate from the services, because a call does this too if its tool has
+changed.
+"""
 
 from django.db import transaction
 
@@ -8,7 +10,7 @@ from actions.definitions.models import ActionDefinition
 
 @transaction.atomic
 def take_out_of_force(definition: ActionDefinition, *, actor: str, why: str = "") -> ActionDefinition:
-    """Stop offering a defined action, whoever or whatever asks for it; one that is not published stays as it is."""
+    """Stop offering a defined action; without effect if it is not published."""
     locked: ActionDefinition = ActionDefinition.objects.select_for_update(no_key=True).get(pk=definition.pk)
     if locked.state == ActionDefinition.State.PUBLISHED:
         locked.state = ActionDefinition.State.DISABLED

@@ -1,8 +1,8 @@
 """Texts with `{expressions}` in them, written into addresses, headers, JSON and sentences.
 
-Each place has its own rules, so that a value stays a value: in a path it never adds a segment, a query or a step
-upwards, in a header never a line, in JSON never structure, in a sentence never an invisible character. A value that
-breaks a rule is refused, not repaired: a repaired one would name something else.
+Each place has its own rules, so that a value stays a value: it never adds a segment, a query or a step upwards to a
+path, a line to a header, structure to JSON, or an invisible character to a sentence. A value that breaks a rule is
+refused, not repaired: a repaired value would mean something else.
 """
 
 import re
@@ -38,23 +38,23 @@ OPTIONAL: Final = "?"
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Literal texts and expressions in turn."""
+    """Literal texts and expressions, alternating."""
 
     text: str
     parts: tuple[str | Expression, ...]
 
     @property
     def expression(self) -> Expression | None:
-        """Return the expression if the text is exactly one, else None."""
+        """Return the expression if the text consists of exactly one, otherwise None."""
         only = self.parts[0] if len(self.parts) == 1 else None
         return only if isinstance(only, Expression) else None
 
     def paths(self) -> frozenset[Path]:
-        """Return what its expressions read."""
+        """Return the paths that its expressions read."""
         return frozenset(path for part in self.parts if isinstance(part, Expression) for path in part.paths())
 
     def words(self, names: Mapping[str, Any], locale: str) -> str:
-        """Return a sentence for people. Numbers, amounts and lists are written out; raises ExpressionFailed."""
+        """Return a sentence for people. Numbers, amounts and lists are formatted; raises ExpressionFailed."""
         return "".join(self._rendered(names, lambda value: readable(value, locale)))
 
     def header(self, names: Mapping[str, Any]) -> str:
@@ -100,7 +100,7 @@ def compile_template(text: str) -> Template:
 
 
 def _end_of(text: str, at: int) -> int:
-    """Return where the expression that begins here ends; braces in its quoted texts do not count."""
+    """Return where the expression that begins here ends; braces in its string literals do not count."""
     quoted = ""
     while at < len(text):
         sign = text[at]
@@ -153,7 +153,7 @@ def readable(value: Any, locale: str) -> str:
         case list() | tuple():
             items = as_json(value)
             listed = ", ".join(readable(item, locale) for item in items[:_MAX_LISTED])
-            # A card asks for consent: what it leaves out is counted.
+            # A card asks for consent, so the number of omitted entries is shown.
             return listed if len(items) <= _MAX_LISTED else f"{listed}, … (+{len(items) - _MAX_LISTED})"
     text = " ".join(visible(as_text(value)).split())
     printed = "".join(sign for sign in text if unicodedata.category(sign) not in INVISIBLE_CATEGORIES - {"Cf"})
@@ -162,7 +162,7 @@ def readable(value: Any, locale: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PathTemplate:
-    """The path of a call below the connection's address; each segment may hold values."""
+    """The path of a call below the connection's address; each segment may contain values."""
 
     text: str
     segments: tuple[tuple[str | Expression, ...], ...]
@@ -172,7 +172,7 @@ class PathTemplate:
         return frozenset(path for part in parts if isinstance(part, Expression) for path in part.paths())
 
     def render(self, names: Mapping[str, Any]) -> str:
-        """Return the path, percent-encoded; it has as many segments as the template."""
+        """Return the path, percent-encoded; with as many segments as the template."""
         spend = Spend(MAX_STEPS)
         return "".join(f"/{self._segment(segment, names, spend)}" for segment in self.segments)
 
@@ -187,7 +187,7 @@ def _in_path(value: Any) -> str:
     text = _unbroken(value)
     if len(text) > MAX_PATH_VALUE:
         raise NoValue(f"a value in an address has at most {MAX_PATH_VALUE} characters")
-    # A server may read other forms of a sign as the sign itself.
+    # A server may treat other forms of a character as the character itself.
     folded = unicodedata.normalize("NFKC", text)
     if (
         _NEVER_IN_PATH & set(folded)
@@ -222,7 +222,7 @@ def compile_path(text: str) -> PathTemplate:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """Named values of a query or of headers. A name that ends with ? is left out where its value is null or absent."""
+    """Named values of a query or of headers. A name that ends with ? is left out if its value is null or absent."""
 
     templates: Mapping[str, Template]
 
@@ -230,7 +230,7 @@ class Fields:
         return frozenset(path for template in self.templates.values() for path in template.paths())
 
     def query(self, names: Mapping[str, Any]) -> str:
-        """Return an encoded query without its question mark; a list repeats its name."""
+        """Return an encoded query without the question mark; a list repeats its name."""
         pairs = [(name, text) for name, template in self._given(names) for text in _each(template, names)]
         return urlencode(pairs, quote_via=quote)
 
@@ -266,7 +266,7 @@ class _ForEach:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A JSON structure whose text leaves are templates. A leaf that is exactly one `{expression}` keeps its type."""
+    """A JSON structure whose strings are templates. A string that is exactly one `{expression}` keeps its type."""
 
     shape: Any  # dict and list of shapes, and leaves
 
@@ -286,7 +286,7 @@ class Body:
 
 
 def compile_body(value: Any) -> Body:
-    """Return a compiled body; raises ExpressionError whose message names the field."""
+    """Return a compiled body; raises ExpressionError with the field in its message."""
     return Body(_compiled(value, "body", [MAX_LEAVES], 0))
 
 

@@ -1,7 +1,6 @@
-"""Actions that call tools of MCP servers: whether each tool still is what was reviewed.
-
-It is asked before every call (`connections.toolserver`), and once an hour here, so that nothing is offered that the
-next call would refuse. A server that does not answer says nothing about its tools.
+"""Checks whether the MCP tools that actions call are still as reviewed. Every call checks this too
+(`connections.toolserver`); the hourly check here makes sure that nothing is offered that the next call would refuse. If
+a server does not answer, nothing changes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,14 +21,14 @@ _PUBLISHED: Final = ActionDefinition.State.PUBLISHED
 
 
 def check_all() -> None:
-    """Switch off every published action, in all workspaces, one of whose tools has changed or is gone."""
+    """Switch off every published action, in all workspaces, if one of its tools has changed or is gone."""
     for workspace_id in Workspace.objects.values_list("pk", flat=True):
         with workspace_scope(workspace_id):
             _check_workspace()
 
 
 def switch_off_changed(name: str, schema_hash: str) -> None:
-    """Switch an action off, unless its version in force was reviewed with another fingerprint meanwhile."""
+    """Switch an action off, unless a version with another fingerprint has been published meanwhile."""
     definition = ActionDefinition.objects.select_related("current").filter(name=name, state=_PUBLISHED).first()
     if definition is not None and schema_hash in dict(_tools_of(definition)).values():
         take_out_of_force(definition, actor="system", why=CHANGED)
@@ -63,6 +62,6 @@ def _tools_of(definition: ActionDefinition) -> Iterator[tuple[str, str]]:
 
 
 def _document(definition: ActionDefinition) -> Mapping[str, Any]:
-    assert definition.current is not None  # what is published has a version
+    assert definition.current is not None  # a published action has a version
     document: Mapping[str, Any] = definition.current.document
     return document

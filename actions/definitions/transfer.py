@@ -1,4 +1,6 @@
-"""Definitions in from JSON, OpenAPI or an MCP server, and out as JSON. Nothing that comes in is offered."""
+"""Importing definitions from JSON, OpenAPI or an MCP server, and exporting them as JSON. Imported definitions are
+drafts.
+"""
 
 import json
 from collections.abc import Collection, Iterable, Mapping
@@ -37,7 +39,7 @@ _PLACES: Final = {name: place for place, name in enumerate(_FIELDS)}
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """One draft that an import has saved, and what it lacks to be published."""
+    """One draft saved by an import, and the parts it still lacks."""
 
     name: str
     version: int
@@ -71,8 +73,8 @@ def import_text(text: str, *, actor: str, connection: str = "") -> ImportResult:
 def import_tools(connection: str, *, actor: str, environment: str = Environment.LIVE) -> ImportResult:
     """Save each tool of the MCP server behind a connection as a draft: all of them or none.
 
-    Importing the same tools again changes nothing; one that has changed becomes a newer draft of its action. Raises
-    NotConnected, ServerUnreadable if the server gives no list, or InvalidFile if it is not a list.
+    Importing the same tools again changes nothing; a changed tool becomes a newer draft of its action. Raises
+    NotConnected, ServerUnreadable if the server returns no list, or InvalidFile if it is not a list.
     """
     found_connection = connection_named(connection, environment)
     try:
@@ -86,7 +88,7 @@ def import_tools(connection: str, *, actor: str, environment: str = Environment.
 
 @transaction.atomic
 def import_operations(text: str, names: Collection[str], *, actor: str, connection: str = "") -> ImportResult:
-    """Save the operations of an OpenAPI file that have these names in it as drafts. Raises InvalidFile."""
+    """Save the operations with these names in an OpenAPI file as drafts. Raises InvalidFile."""
     found = read_openapi(text, connection)
     chosen = [draft for draft in found.drafts if draft.document["name"] in names]
     if not chosen:
@@ -106,7 +108,7 @@ def _save_drafts(drafts: Iterable[Draft], *, actor: str, origin: str = Origin.OP
 
 
 def _free_name(name: str, taken: set[str]) -> str:
-    """Return the name, with a number if it is one of the product's own."""
+    """Return the name, with a number if a built-in action has it."""
     own, candidate, number = {*code_actions(), *settings.ACTIONS_RESERVED_NAMES}, name, 1
     while candidate in own or (candidate != name and candidate in taken):
         number += 1
@@ -125,7 +127,7 @@ def as_json(result: ImportResult) -> dict[str, Any]:
 
 
 def export_document(name: str, number: int | None = None) -> dict[str, Any]:
-    """Return the document of a version, of the one in force, or else of the newest. Raises NoSuchDefinition."""
+    """Return the document of a version; by default the published one, otherwise the newest. Raises NoSuchDefinition."""
     definition = definition_named(name)
     in_force = definition.current or newest_version(definition)
     version = in_force if number is None else version_of(definition, number)
@@ -134,12 +136,14 @@ def export_document(name: str, number: int | None = None) -> dict[str, Any]:
 
 
 def export_text(name: str, number: int | None = None) -> str:
-    """Return a document as a file to read and compare: `import_text` takes it."""
+    """Return a document as readable text, which `import_text` accepts."""
     return written(export_document(name, number))
 
 
 def written(document: Mapping[str, Any]) -> str:
-    """Return a document as text, its fields in the order of the reference: the database keeps none."""
+    """Return a document as text, with its fields in the order of the reference, since the database does not keep their
+    order.
+    """
     return json.dumps(_in_order(document), indent=2, ensure_ascii=False)
 
 

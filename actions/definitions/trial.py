@@ -1,6 +1,5 @@
-"""Test calls: what a definition would do for one customer, step by step. Nothing is stored but an audit entry.
-
-On the live connection only look-ups are sent. On the sandbox the command is sent too, unless something forbids it.
+"""Test calls: what a definition would do for one customer, step by step. Only an audit entry is stored. On the live
+connection, only look-ups are sent. On the sandbox, the command is sent too, unless something forbids it.
 """
 
 import json
@@ -45,7 +44,7 @@ _NOT_FOUND: Final = 404
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One call of a test, without what the connection adds to sign it, and its answer; `status` is 0 for none."""
+    """One call of a test, without the connection's authentication, and its answer; `status` is 0 if there is none."""
 
     method: str
     path: str
@@ -59,7 +58,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class GuardVerdict:
-    """`holds` is None for a guard that has no value; then `words` is why, for the editor."""
+    """`holds` is None if a guard cannot be evaluated; `words` then tells the editor why."""
 
     name: str
     holds: bool | None
@@ -68,7 +67,9 @@ class GuardVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """A value of the definition. `text` is its JSON; for one that has no value, why, and `is_known` is false."""
+    """A value of the definition. `text` is its JSON; if it cannot be evaluated, `is_known` is false and `text` says
+    why.
+    """
 
     name: str
     text: str
@@ -77,10 +78,8 @@ class Computed:
 
 @dataclass(slots=True)
 class TestCall:
-    """What a definition did for one customer. `verdict` is "allowed" or the code of what forbids it.
-
-    `records` are the answers of the look-ups as a recorded case keeps them, `request` the call that carries the action
-    out, as it would be sent.
+    """What a definition did for one customer. `verdict` is "allowed" or the code of the refusal. `records` are the
+    look-ups' answers as a recorded case keeps them, `request` is the action's call as it would be sent.
     """
 
     verdict: str = ""
@@ -109,10 +108,10 @@ def test_call(
     locale: str = "en",
     actor: str,
 ) -> TestCall:
-    """Return what a version does for the customer with this id of the merchant's.
+    """Return what a version does for the customer with this merchant id.
 
     `environment` is sandbox, live (only look-ups are sent) or sample (the given answers, by "METHOD /path"; nothing is
-    sent). A shop that does not answer ends it with this as its verdict. Raises InvalidDefinition for an incomplete
+    sent). If the shop does not answer, that is the verdict. Raises InvalidDefinition for an incomplete
     document, InvalidArguments, NotConnected or TooManyTests.
     """
     if environment != SAMPLE:
@@ -132,7 +131,7 @@ def test_call(
 
 
 class _Recording:
-    """A sender that keeps what it sent and got."""
+    """A sender that keeps its calls and their answers."""
 
     def __init__(self, sender: Sender, kept: list[Exchange]) -> None:
         self._sender = sender
@@ -153,7 +152,7 @@ class _Recording:
 
 
 class _Sandbox:
-    """A world whose calls are kept."""
+    """A world that keeps its calls."""
 
     def __init__(self, environment: str, kept: list[Exchange]) -> None:
         self._environment = environment
@@ -170,7 +169,7 @@ class _Sandbox:
 
 
 class _Watched:
-    """A world whose answers to look-ups are kept, as a recorded case needs them."""
+    """A world that keeps the answers of its look-ups, for a recorded case."""
 
     def __init__(self, world: World, kept: dict[str, Any]) -> None:
         self._world = world
@@ -270,7 +269,7 @@ class _Trial:
             self._result.words = outcome.message
 
     def _judge(self, definition: Definition, names: Names) -> None:
-        """Judge each guard by itself, also behind one that refuses, and look at each computed value."""
+        """Evaluate each guard, even after one that fails, and each computed value."""
         self._result.values = [_computed(name, names) for name in definition.values]
         for guard in definition.guards:
             try:

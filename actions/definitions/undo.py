@@ -1,4 +1,4 @@
-"""Whether the action that a definition is undone by exists, and takes the arguments that it would be given."""
+"""Checks whether the action that undoes a definition exists and takes the arguments it would be given."""
 
 from django.utils.translation import gettext
 
@@ -6,11 +6,11 @@ from actions.definitions.models import ActionDefinition
 from actions.definitions.parts import Definition
 from actions.registry import code_actions
 
-_NOT_ASKED = ("server", "identity")  # where arguments come from that nobody passes
+_NOT_ASKED = ("server", "identity")  # origins of arguments that nobody passes
 
 
 def problem_of(definition: Definition) -> str:
-    """Return what is wrong with `undo`, or "". The other action may be a draft: each may name the other."""
+    """Return the error in `undo`, or "". The other action may be a draft, since two actions may undo each other."""
     undo = definition.undo
     if undo is None:
         return ""
@@ -29,7 +29,7 @@ def problem_of(definition: Definition) -> str:
 
 
 def _arguments_of(name: str) -> dict[str, bool] | None:
-    """Return what an action is asked with, and whether each argument is required; None if there is no such action."""
+    """Return an action's arguments, each with whether it is required; None if there is no such action."""
     known = code_actions().get(name)
     if known is not None:
         return dict.fromkeys(known.arguments.optional, False) | dict.fromkeys(known.arguments.required, True)

@@ -1,7 +1,7 @@
 """The values of expressions: text, numbers, yes or no, null, lists and objects of JSON, dates, times and money.
 
-Numbers are decimals of bounded size. Nothing is converted silently: a text never equals a number, and money compares
-with money of its own currency only.
+Numbers are decimals of limited size. Nothing is converted silently: text never equals a number, and money can be
+compared only with money in the same currency.
 """
 
 import json
@@ -29,18 +29,18 @@ _ZONE: Final = re.compile(r"[A-Za-z]+(/[A-Za-z0-9_+-]+){1,2}|UTC", re.ASCII)
 
 
 class NoValue(ValueError):
-    """The message says why an operation has no value; the evaluator adds the place."""
+    """An operation has no value; the message says why, and the evaluator adds the place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A span of time, to add to a time, or to a date if it is of whole days."""
+    """A span of time to add to a time, or to a date if it consists of whole days."""
 
     length: timedelta
 
 
 def value_of(given: Any) -> Any:
-    """Return one value from JSON or from the server in the form expressions use; lists and objects stay as they are.
+    """Return one value from JSON or from the server as expressions use it; lists and objects are unchanged.
 
     Raises NoValue for a number that is not finite or has more than 18 digits, an overlong text or an unknown type.
     """
@@ -52,7 +52,7 @@ def value_of(given: Any) -> Any:
                 raise NoValue(f"a text has more than {MAX_TEXT:,} characters")
             return given
         case int():
-            # The size is compared first: writing out an integer of a million digits takes seconds.
+            # The size is checked first: formatting an integer of a million digits takes seconds.
             return within_bounds(Decimal(given)) if abs(given) < 10**_LARGEST else _too_large()
         case Decimal():
             return within_bounds(given)
@@ -221,7 +221,7 @@ def date_of(value: Any, now: datetime) -> date:
     """Return the day of a date, a time or an ISO text; a time counts in the zone of `now`."""
     if isinstance(value, str):
         text = value.strip()
-        # A text without an offset is in the shop's own zone: its day is the one it names.
+        # Text without an offset is in the shop's time zone, so it already names the right day.
         if len(text) == 10 or _naive(text):
             return _iso_date(text[:10])
         value = time_of(text)
@@ -247,8 +247,9 @@ def _iso_date(text: str) -> date:
 
 
 def time_of(value: Any, zone: Any = None) -> datetime:
-    """Return an aware time from a time or an ISO text; `zone` applies to a text without an offset: "-05:00", or a name
-    of the tz database."""
+    """Return an aware time from a time or an ISO text; `zone` applies to a text without an offset: "-05:00" or a name
+    from the tz database.
+    """
     if isinstance(value, datetime):
         return value
     if not isinstance(value, str):
@@ -276,7 +277,7 @@ def _zone(name: Any) -> tzinfo:
 
 
 def plain_number(number: Decimal) -> str:
-    """Return digits without an exponent and without zeros at the end: "12.5", "300"."""
+    """Return digits without an exponent or trailing zeros: "12.5", "300"."""
     text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -329,7 +330,7 @@ def json_text(value: Any) -> str:
 
 
 class Spend:
-    """Counts steps; raises NoValue when there are no more."""
+    """Counts steps; raises NoValue when none are left."""
 
     def __init__(self, steps: int) -> None:
         self._left = steps

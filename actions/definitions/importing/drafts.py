@@ -1,4 +1,6 @@
-"""What an import gives: drafts that are switched off, what a person must look at, and texts of strangers kept apart."""
+"""The result of an import: drafts that are switched off, notes for a person to review, and untrusted texts kept
+separately.
+"""
 
 import re
 import unicodedata
@@ -15,10 +17,9 @@ MAX_SUGGESTION: Final = 500
 
 @dataclass(slots=True)
 class Draft:
-    """One operation as a definition that lacks what only the shop can say.
-
-    `suggestions` are the file's own texts by JSON path. They are data of strangers: nothing of them is in the document,
-    and so in no model's prompt, before a person has read them and taken them over.
+    """One operation as a definition without the parts that only the shop can provide. `suggestions` are the file's own
+    texts by JSON path. They are not trusted: none of them is in the document, and so in a model's prompt, until a
+    person has read and accepted it.
     """
 
     document: dict[str, Any]
@@ -28,7 +29,7 @@ class Draft:
 
     @property
     def missing(self) -> list[str]:
-        """Return what it lacks to be published."""
+        """Return the parts missing before it can be published."""
         return missing(self.document)
 
     def note(self, text: str) -> None:
@@ -43,16 +44,16 @@ class Draft:
 
 @dataclass(slots=True)
 class Imported:
-    """What a file holds. `connection` suggests how to reach the shop."""
+    """The content of a file. `connection` suggests how to reach the shop."""
 
     title: str
     drafts: list[Draft]
     notes: list[str] = field(default_factory=list)
-    connection: Mapping[str, str] = field(default_factory=dict)  # base_url, auth, and what the kind needs
+    connection: Mapping[str, str] = field(default_factory=dict)  # base_url, auth, and the settings that the kind needs
 
 
 def printable(text: Any, most: int) -> str:
-    """Return a stranger's text on one line, without invisible characters, cut to a length; "" if it is not text."""
+    """Return an external text on one line, without invisible characters and cut to a length; "" if it is not text."""
     if not isinstance(text, str):
         return ""
     line = " ".join(text[: most * 4].split())
@@ -61,7 +62,7 @@ def printable(text: Any, most: int) -> str:
 
 
 def snake(text: str, most: int = 40) -> str:
-    """Return a name for a stranger's name: `getOrderByID` becomes get_order_by_id; "" if nothing is left of it."""
+    """Return an external name in snake case: `getOrderByID` becomes get_order_by_id; "" if nothing is left."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", text[:200])
     name = re.sub(r"[^a-z0-9]+", "_", spaced.lower()).strip("_")
     return name[:most].strip("_") if name[:1].isalpha() else (f"n_{name}"[:most].strip("_") if name else "")
@@ -72,7 +73,7 @@ def humanised(name: str) -> str:
 
 
 class Names:
-    """Gives each name once; a clash gets a number."""
+    """Makes names unique by adding a number to duplicates."""
 
     def __init__(self, *reserved: str) -> None:
         self._taken: set[str] = set(reserved)

@@ -1,8 +1,7 @@
-"""Makes drafts of the tools of an MCP server, from the result of `tools/list`. Pure: nobody is asked here.
-
-A server describes itself, so nothing it says about a tool is believed: a tool that calls itself read-only is a write
-until a person says otherwise, its texts are suggestions, and it is called at most once. `fingerprint` tells when a tool
-has changed since it was reviewed.
+"""Makes drafts from an MCP server's tools, given the result of `tools/list`. Pure: no calls are made. A server's
+description of its tools is not trusted: a tool that claims to be read-only is a write until a person says otherwise,
+its texts are suggestions, and it is called at most once. The `fingerprint` shows when a tool has changed since it was
+reviewed.
 """
 
 import json
@@ -16,16 +15,15 @@ from actions.definitions.importing.shapes import Note, declared, properties_of
 from actions.definitions.importing.structure import InvalidFile
 
 MAX_TOOLS: Final = 500
-MAX_SCHEMA: Final = 200_000  # characters of one tool's schema
+MAX_SCHEMA: Final = 200_000  # characters in one tool's schema
 _MAX_ARGUMENTS: Final = 30
 _MAX_STEPS: Final = 3_000
 _NAME: Final = re.compile(r"[A-Za-z0-9_./-]{1,128}", re.ASCII)
 
 
 def read_tools(result: Any, connection: str = "") -> Imported:
-    """Return a draft for each tool of one `tools/list` result; raises InvalidFile if it is not one.
-
-    Each draft calls the tool by the server's own name of it and keeps its fingerprint as `schema_hash`.
+    """Return a draft for each tool of one `tools/list` result; raises InvalidFile if it is not such a result. Each
+    draft calls the tool by the server's name for it and keeps its fingerprint as `schema_hash`.
     """
     tools = result.get("tools") if isinstance(result, Mapping) else None
     if not isinstance(tools, list):
@@ -45,15 +43,14 @@ def read_tools(result: Any, connection: str = "") -> Imported:
 
 
 def changed_tools(reviewed: Mapping[str, str], result: Any) -> Sequence[str]:
-    """Return the names of reviewed tools that are gone or not as they were; `reviewed` maps a name to its fingerprint.
-
-    An answer that is not a list of tools says nothing about any of them: then all have changed.
+    """Return the names of reviewed tools that are gone or have changed; `reviewed` maps a name to its fingerprint. If
+    the answer is not a list of tools, all of them count as changed.
     """
     tools = result.get("tools") if isinstance(result, Mapping) else None
     now: dict[str, str] = {}
     for tool in tools if isinstance(tools, list) else ():
         if isinstance(tool, Mapping) and isinstance(tool.get("name"), str):
-            # Of two tools with one name nobody knows which is called.
+            # If two tools share a name, it is unknown which one is called.
             now[tool["name"]] = "" if tool["name"] in now else _safe_fingerprint(tool)
     return [name for name, known in reviewed.items() if now.get(name) != known]
 
@@ -66,7 +63,7 @@ def _safe_fingerprint(tool: Mapping[str, Any]) -> str:
 
 
 def _draft(tool: Any, connection: str, names: Names) -> Draft | str:
-    """Return a tool's draft, or why there is none."""
+    """Return a tool's draft, or the reason why there is none."""
     if not isinstance(tool, Mapping) or not isinstance(tool.get("name"), str) or not _NAME.fullmatch(tool["name"]):
         return "it has no usable name."
     own = tool["name"]
@@ -87,7 +84,7 @@ def _draft(tool: Any, connection: str, names: Names) -> Draft | str:
     draft.document["arguments"], sent = _arguments(schema, draft)
     draft.document |= {
         "call": {"tool": own, "schema_hash": known} | ({"body": sent} if sent else {}),
-        # A tool's own error says that the tool failed, not that nothing has happened: did_not is left to a person.
+        # A tool's own error says that the tool failed, not that nothing happened, so `did_not` is left to a person.
         "answer": {"happened": "status == 200 and not (has(body.isError) and body.isError)"},
         "outcome": {"kind": "at_most_once"},
         "card": {"title": dict(draft.document["title"])},
@@ -125,7 +122,7 @@ def _arguments(schema: Mapping[str, Any], draft: Draft) -> tuple[dict[str, Any],
 
 
 class _Local:
-    """Resolves references within one tool's schema, for a bounded number of steps."""
+    """Resolves references within one tool's schema, in a limited number of steps."""
 
     def __init__(self, top: Mapping[str, Any]) -> None:
         self._top = top

@@ -1,7 +1,6 @@
-"""Makes drafts of the operations of an OpenAPI file (3.0 and 3.1, JSON or YAML). Pure: no request is made.
-
-The file is a stranger's. References stay inside of it: one that leads elsewhere refuses the whole file. Its texts
-become suggestions, never part of a document. Nothing of it is followed, executed or fetched.
+"""Makes drafts from the operations of an OpenAPI file (3.0 and 3.1, JSON or YAML). Pure: no request is made. The file
+is not trusted. References must stay inside it; otherwise the whole file is refused. Its texts become suggestions, never
+part of a document. Nothing in it is followed, executed or fetched.
 """
 
 import re
@@ -24,7 +23,7 @@ _OTHER_METHODS: Final = frozenset({"head", "options", "trace"})
 _OWN_HEADERS: Final = frozenset({
     "authorization", "accept", "content-type", "cookie", "host", "content-length", "user-agent",
 })  # fmt: skip
-# The later one counts; an operation may have a summary only.
+# The later one wins; an operation may have only a summary.
 _SUGGESTED: Final = (("title.en", "summary"), ("description.en", "summary"), ("description.en", "description"))
 _KEY_HEADERS: Final = frozenset({"idempotency-key", "x-idempotency-key", "x-request-id"})
 _HEADER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}", re.ASCII)
@@ -33,7 +32,7 @@ _DID_NOT: Final = "status >= 400 and status < 500 and status not in [408, 409, 4
 
 
 def read_openapi(text: str, connection: str = "") -> Imported:
-    """Return a draft for each operation; raises InvalidFile. The drafts call `connection`, if it is known."""
+    """Return a draft for each operation; raises InvalidFile. The drafts use `connection`, if it is given."""
     top = read_structure(text)
     _check_version(top)
     _refuse_remote_references(top)
@@ -71,7 +70,7 @@ def _refuse_remote_references(top: Any) -> None:
 
 
 class _File:
-    """One file with its names, and the steps that are left for it."""
+    """One file with its names and its remaining steps."""
 
     def __init__(self, top: Mapping[str, Any], connection: str) -> None:
         self._top = top
@@ -124,7 +123,7 @@ class _File:
         return self._resolved(node, note)
 
     def _resolved(self, node: Any, note: Note, seen: tuple[str, ...] = ()) -> Any:
-        """Return what a node stands for; a reference that leads in a circle or nowhere is cut with a note."""
+        """Return what a node refers to; circular and missing references are cut, with a note."""
         self._steps -= 1
         if self._steps <= 0:
             return None
@@ -329,7 +328,7 @@ class _Operation:
         return None
 
     def _answered(self) -> tuple[list[int], Any]:
-        """Return the statuses of success and the schema of the first of their bodies."""
+        """Return the success statuses, and the schema of the first body among them."""
         responses = self._operation.get("responses")
         statuses, schema = [], None
         for status, given in responses.items() if isinstance(responses, Mapping) else ():
@@ -349,7 +348,7 @@ class _Operation:
         return {"fields": self._fields(found, "record")}
 
     def _fields(self, schema: Any, of: str) -> list[dict[str, Any]]:
-        """Return what can be shown of an answer: its plain fields, under their own names."""
+        """Return the parts of an answer that can be shown: its plain fields, under their own names."""
         properties, _ = properties_of(schema, "answer", self._file.resolve, self._draft.note)
         names = Names()
         fields: list[dict[str, Any]] = []

@@ -1,6 +1,5 @@
-"""Turns a JSON Schema from outside into the declaration of an argument, as far as it is plain.
-
-What cannot be said in a definition is noted and left open: `type` is then missing, and the editor decides.
+"""Turns an external JSON Schema into the declaration of an argument, if it is simple enough. What a definition cannot
+express is noted and left open: `type` is then missing, and a person chooses it in the editor.
 """
 
 import re
@@ -38,7 +37,7 @@ def declared(schema: Any, at: str, resolve: Resolve, note: Note, depth: int = 0)
         case "string":
             return _text(schema, at, note)
         case "integer":
-            # An id of 64 bits is a whole number, too.
+            # A 64-bit id is an integer, too.
             return {"type": "integer", "maximum": 10**15 - 1, **_range(schema, whole=True)}
         case "number":
             return {"type": "number", **_range(schema, whole=False)}
@@ -74,7 +73,7 @@ def _type(schema: Mapping[str, Any]) -> str:
 
 
 def _merged(schema: Mapping[str, Any], at: str, resolve: Resolve, note: Note, depth: int = 0) -> Mapping[str, Any]:
-    """Return a schema without allOf, oneOf and anyOf, where these are plain."""
+    """Return a schema without allOf, oneOf and anyOf, if these are simple."""
     if depth > _MAX_COMBINED:
         note(f"{at}: its shape refers to itself, or is put together from too many, and is cut there.")
         return {}
@@ -168,7 +167,7 @@ def _text(schema: Mapping[str, Any], at: str, note: Note) -> dict[str, Any]:
         return {"type": "string", "max_length": most}
     bare = pattern.removeprefix("^").removesuffix("$")
     if patterns.problem_of(bare) or bare == pattern:
-        # Unanchored, a pattern of a file means "somewhere in the text".
+        # Unanchored, a pattern in a file means "somewhere in the text".
         note(f"{at}: its pattern is left out. Enter one of your own if the shop needs it.")
         return {"type": "string", "max_length": most}
     return {"type": "string", "pattern": bare, "max_length": min(most, patterns.MAX_TEXT)}

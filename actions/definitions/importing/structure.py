@@ -1,7 +1,5 @@
-"""Reads JSON or YAML text from outside into plain values, within bounds.
-
-YAML is built from its events, one by one: no tags, no objects of Python, no recursion, and an alias costs what it
-stands for, so that a few lines cannot stand for a billion.
+"""Reads external JSON or YAML text into plain values, within limits. YAML is built from its events: no tags, no Python
+objects, no recursion, and an alias counts with its full size, so that a few lines cannot expand to a billion.
 """
 
 import json
@@ -26,7 +24,7 @@ _PLAIN: Final[dict[str, bool | None]] = {
 
 
 class InvalidFile(ActionError):
-    """A file from outside cannot be imported; the message says why, and nothing of it was kept."""
+    """An external file cannot be imported; the message says why, and nothing was kept."""
 
     code = "invalid_file"
     status = 400
@@ -34,7 +32,7 @@ class InvalidFile(ActionError):
 
 
 def read_structure(text: str) -> Any:
-    """Return the JSON or YAML value of a text; keys are texts. Raises InvalidFile."""
+    """Return the JSON or YAML value of a text; keys are strings. Raises InvalidFile."""
     if len(text) > MAX_CHARACTERS:
         raise InvalidFile(
             f"The file has more than {MAX_CHARACTERS // 1_000_000} million characters. Import a smaller one."
@@ -58,7 +56,7 @@ def _json(text: str) -> Any:
 
 
 def check_depth(value: Any) -> None:
-    """Raise InvalidFile for a value that is nested too deeply."""
+    """Raise InvalidFile if a value is nested too deeply."""
     level, depth = [value], 0
     while level:
         depth += 1
@@ -133,7 +131,7 @@ class _Builder:
             parent.key, parent.expects_key = _key(value), False
         else:
             parent.expects_key = True
-            if parent.key == "<<" and isinstance(value, dict):  # what it merges stands behind what is written out
+            if parent.key == "<<" and isinstance(value, dict):  # merged keys come after those written out
                 parent.value.update({name: item for name, item in value.items() if name not in parent.value})
             else:
                 parent.value[parent.key] = value
@@ -148,7 +146,9 @@ def _key(value: Any) -> str:
 
 
 def _scalar(event: yaml.ScalarEvent) -> Any:
-    """Return a scalar by YAML's core schema: only a plain true is a truth, so that "no" stays a country."""
+    """Return a scalar by YAML's core schema: only a plain true or false is a boolean, so that "no" remains a country
+    code.
+    """
     text: str = event.value
     if not event.implicit[0] or event.tag not in (None, "!"):
         return text

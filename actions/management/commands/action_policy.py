@@ -33,7 +33,7 @@ _AMOUNTS: Final = (
     "max_per_order", "max_per_customer_day", "max_per_customer_year", "max_per_workspace_day", "approval_above",
     "second_approval_above",
 )  # fmt: skip
-# The new names of rules whose columns are renamed in 0.3.
+# The new names of rules whose columns will be renamed in 0.3.
 _ALIASES: Final = {"max_per_subject": "max_per_order"}
 _NUMBERS: Final = ("max_requests_per_customer_day", "window_days", "hold_minutes")
 
@@ -134,7 +134,7 @@ def _members_of(workspace: Workspace) -> QuerySet[User]:
 
 
 def _forbiddable(workspace: Workspace, action: Action) -> QuerySet[User]:
-    """Return members, and former members who still have the right: it would work again if they came back."""
+    """Return members, and former members who still have the right, which would be effective again if they returned."""
     rights = ActionPolicyUserPermission.objects.filter(
         content_object__workspace=workspace, content_object__action=action.name
     )

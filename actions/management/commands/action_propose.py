@@ -1,6 +1,6 @@
 """`manage.py action_propose NAME --customer ID --args JSON`: request an action for a customer, as an operator.
 
-The same checks apply as for customers: schema, ownership, policy and approval. The audit names the operator.
+The same checks apply as for customers: schema, ownership, policy and approval. The audit trail names the operator.
 """
 
 import getpass

@@ -1,4 +1,4 @@
-"""`manage.py action_publish NAME --as USERNAME`: put a version of a definition in force, as one of the admins."""
+"""`manage.py action_publish NAME --as USERNAME`: publish a version of a definition, as one of the admins."""
 
 import getpass
 from typing import Any

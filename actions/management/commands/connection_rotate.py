@@ -1,4 +1,4 @@
-"""`manage.py connection_rotate NAME`: replace a connection's secret by one from standard input."""
+"""`manage.py connection_rotate NAME`: replace a connection's secret with one from standard input."""
 
 import getpass
 from typing import Any

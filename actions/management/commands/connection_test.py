@@ -1,4 +1,4 @@
-"""`manage.py connection_test NAME`: call a connection's test path and tell what happened; fails if it did not work."""
+"""`manage.py connection_test NAME`: call a connection's test path and report each step; fails if the test does."""
 
 import getpass
 from typing import Any
