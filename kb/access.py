@@ -1,8 +1,7 @@
 """Who may read which article. Search, pages and API all use this one rule.
 
-The viewer does not decide the workspace: every query already runs inside `workspace_scope`. The rule exists three
-times, as a predicate on an object, as a queryset, and as the condition of a search's statements; tests check that they
-agree.
+The workspace does not come from the viewer: every query already runs inside `workspace_scope`. The rule exists three
+times: as a predicate on an object, as a queryset, and as an SQL condition for searches; tests check that they agree.
 """
 
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ class Surface(StrEnum):
     ASSISTANT = "assistant"
     HELP_PAGES = "help_pages"
     HELP_ANSWER = "help_answer"  # the assistant's answer on a help page
-    ALL = "all"  # whatever the switches say: for editors
+    ALL = "all"  # regardless of the switches, for editors
 
 
 _SWITCHES: Final[dict[Surface, tuple[str, ...]]] = {
@@ -64,7 +63,7 @@ def is_wider(audience: str, than: str) -> bool:
 
 
 def condition_on_articles(workspace_id: UUID, viewer: Viewer) -> tuple[str, list[Any]]:
-    """Return what `readable` says as a condition on article `a`, with its parameters."""
+    """Return the same rule as `readable` as an SQL condition on article `a`, with its parameters."""
     condition = "a.workspace_id = %s AND a.state = 'live' AND a.audience = ANY(%s)"
     condition += "".join(f" AND a.{switch}" for switch in _SWITCHES[viewer.surface])
     return condition, [workspace_id, list(viewer.audiences)]

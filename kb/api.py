@@ -108,10 +108,9 @@ class ArticleDetail(KnowledgeView):
 class Publish(KnowledgeView):
     @extend_schema(request=PublishSerializer, responses=ArticleDetailSerializer)
     def post(self, request: Request, article_id: UUID) -> Response:
-        """Publish the newest revision. It is found by its words at once, and by its meaning soon after.
-
-        With `gate`, it is refused (409 `gate_refused`) if a case of the gates that must pass would fail with it.
-        Without, it is published and then checked: see the article checks.
+        """Publish the newest revision. Search finds it by its words at once, and by its meaning soon after. With
+        `gate`, it is refused (409 `gate_refused`) if a gate case that must pass would fail with it. Without `gate`, it
+        is published and then checked: see the article checks.
         """
         article = article_with_id(article_id)
         check_may_write(_author(request), article.collection)
@@ -169,7 +168,7 @@ class Search(KnowledgeView):
 
     @extend_schema(parameters=[SearchQuerySerializer], responses=SearchResultSerializer)
     def get(self, request: Request) -> Response:
-        """Find passages that may answer a question, best first. Only the order of the scores has a meaning."""
+        """Find passages that may answer a question, best first. Only the order of the scores is meaningful."""
         query = SearchQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         asked = query.validated_data
@@ -188,7 +187,7 @@ def _shown(article_id: UUID) -> Any:
 
 
 def _set_phrasings(article: Article, data: Mapping[str, Any]) -> None:
-    """Store the questions that were given. Raises InvalidDocument."""
+    """Store the given questions. Raises InvalidDocument."""
     if "phrasings" not in data:
         return
     body = article.latest_revision.body if article.latest_revision else ""

@@ -1,4 +1,4 @@
-"""Who cares for an article: its owner, when it must be checked again, and who is asked to review it."""
+"""Who is responsible for an article: its owner, when to check it again, and who is asked to review it."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -22,7 +22,7 @@ class Care:
 
 
 def set_care(article: Article, care: Care, *, by: User) -> None:
-    """Store who cares for an article. `by` asks a new reviewer. Raises ArticleMissing."""
+    """Store who is responsible for an article. `by` is the person who asks a new reviewer. Raises ArticleMissing."""
     asks = by if care.reviewer is not None else None
     if care.reviewer is not None and article.reviewer_id == care.reviewer.pk:
         asks = article.review_asked_by
@@ -33,12 +33,12 @@ def set_care(article: Article, care: Care, *, by: User) -> None:
 
 
 def is_stale(article: Article) -> bool:
-    """Return whether the day has come to check an article again."""
+    """Return whether an article is due for another check."""
     return article.check_by is not None and article.check_by <= localdate() and article.state != State.ARCHIVED
 
 
 def stale() -> Q:
-    """Return the same as a condition on articles."""
+    """Return the same condition as a query on articles."""
     return Q(check_by__lte=localdate()) & ~Q(state=State.ARCHIVED)
 
 

@@ -1,8 +1,8 @@
 """Collections of articles: finding them by name, and who may write in them.
 
-Everyone who may write knowledge may write in a collection until it has named writers. From then on, only these people
+Everyone who may write articles may write in a collection until it has named writers. From then on, only these people
 and the workspace's admins may; an API key that does not act as a person may not. The right belongs to the collection,
-never to single articles. Rows are queried instead of calling `has_perm`, which says yes to every superuser.
+never to single articles. Rows are queried instead of calling `has_perm`, which is true for every superuser.
 """
 
 import hashlib

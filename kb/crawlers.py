@@ -1,7 +1,7 @@
-"""What search engines and other programs read of the help pages: sitemap, robots.txt, llms.txt and Markdown.
+"""What search engines and other programs can read of the help pages: sitemap, robots.txt, llms.txt and Markdown.
 
-Only public articles, by the same rule as the pages. The files at the root speak for a workspace only if it is the only
-one: who else uses an installation is not public.
+Only public articles, by the same rule as the pages. The files at the root describe a workspace only if it is the only
+one, since an installation's list of workspaces is not public.
 """
 
 import re
@@ -23,10 +23,10 @@ from kb.summaries import section_name, summary
 from kb.views import Place, in_workspace
 from supportbot.accounts.models import Workspace
 
-MAX_ADDRESSES: Final = 50_000  # of one sitemap, by its protocol
+MAX_ADDRESSES: Final = 50_000  # addresses in a sitemap, by the protocol
 PUBLIC: Final = Viewer(surface=Surface.HELP_PAGES)
 ROBOTS: Final = ["User-agent: *", *(f"Disallow: {part}" for part in ("/admin/", "/desk/", "/api/", "/chat/", "/*?q="))]
-# The marks of a file's pages are of no use to a reader.
+# Readers have no use for the marks of a file's pages.
 _PAGE_MARK: Final = re.compile(r"^!\[\]\(#page=\d{1,4}\)\n?", re.MULTILINE)
 
 
@@ -47,7 +47,7 @@ def sitemap(request: HttpRequest, place: Place) -> HttpResponse:
 @require_safe
 @in_workspace
 def llms(request: HttpRequest, place: Place) -> HttpResponse:
-    """The public articles for language models, by section, each with its address as Markdown (llmstxt.org)."""
+    """The public articles for language models, by section, each with the address of its Markdown (llmstxt.org)."""
     lines = [f"# {place.workspace.name}", ""]
     rows = sorted(_articles(), key=lambda article: (section_name(article).casefold(), article.external_id))
     for name, group in groupby(rows, key=section_name):

@@ -42,7 +42,7 @@ class ArticleText:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One item of an import. None means "not specified": the stored value stays as it is."""
+    """One item of an import. None means "not specified": the stored value is kept."""
 
     external_id: str
     wording: ArticleText
@@ -55,7 +55,7 @@ class Document:
     for_assistant: bool | None = None
     collection: str | None = None
     state: str | None = None
-    # What the reader of the file left out or guessed, for the person who imports it.
+    # What was left out or guessed when the file was read, for the person who imports it.
     notes: tuple[str, ...] = ()
 
     def at(self, origin: str) -> "Document":
@@ -162,7 +162,7 @@ def check_audience(value: str) -> str:
 
 
 def check_state(value: str) -> str:
-    """Return a state that an import may set; archiving is done in the console or by the API."""
+    """Return a state that an import may set; archiving is done in the console or over the API."""
     state = value.strip().lower()
     if state not in (State.DRAFT, State.LIVE):
         _refuse("state", gettext("The state {value} is unknown. Use draft or live.").format(value=_shown(value)))
@@ -170,7 +170,7 @@ def check_state(value: str) -> str:
 
 
 def check_switch(field: str, value: str) -> bool:
-    """Return whether a switch is on; a word, since files are read as text."""
+    """Return whether a switch is on; its value is a word, since files are read as text."""
     switch = {"yes": True, "true": True, "no": False, "false": False}.get(value.strip().lower())
     if switch is None:
         _refuse(field, gettext("{field} is {value}. Use yes or no.").format(field=field, value=_shown(value)))

@@ -13,7 +13,7 @@ class KnowledgeError(SupportBotError):
 
 
 class ArticleMissing(KnowledgeError):
-    """The article does not exist in this workspace, or not for this reader: both look the same on purpose."""
+    """The article does not exist in this workspace, or not for this reader; both deliberately look the same."""
 
     code = "not_found"
     status = 404
@@ -47,14 +47,14 @@ class ArticleChanged(KnowledgeError):
 
 
 class InvalidDocument(KnowledgeError):
-    """A text that cannot be stored: `message` says what is wrong and what to do."""
+    """A text cannot be stored; `message` says what is wrong and what to do."""
 
     code = "invalid_document"
     default_message = gettext_noop("This document cannot be saved.")
 
 
 class GatesRefuse(KnowledgeError):
-    """A case that must pass would fail; the caller asked not to publish then."""
+    """A case that must pass would fail, and the caller asked not to publish in that case."""
 
     code = "gate_refused"
     status = 409
@@ -67,7 +67,7 @@ class GatesRefuse(KnowledgeError):
 
 
 class TooFewQuestions(KnowledgeError):
-    """The given questions are not enough to fit or to check a calibration."""
+    """There are too few questions to fit or check a calibration."""
 
     code = "too_few_questions"
     default_message = gettext_noop("There are too few questions.")
@@ -80,7 +80,7 @@ class EmbeddingUnavailable(KnowledgeError):
 
 
 class RecipeMismatch(KnowledgeError):
-    """The index was built with another embedding recipe than the configured one; their vectors never mix."""
+    """The index was built with an embedding recipe other than the configured one; their vectors never mix."""
 
     code = "recipe_mismatch"
     status = 503

@@ -1,7 +1,7 @@
 """Highlighting a passage in rendered Markdown, given its character offsets in the source.
 
 Two private-use characters are inserted into the source at both ends, after any line prefix (a list's dash, a heading's
-hashes). After parsing, all text between them is marked piece by piece, so that marks never cross element boundaries. If
+hashes). After parsing, the text between them is marked piece by piece, so that marks never cross element boundaries. If
 the characters would change how the source is parsed (inside a link's address, say), whole blocks are marked by lines.
 """
 
@@ -20,7 +20,7 @@ _LINE_START = re.compile(r"[ \t]*(?:(?:>|[-*+][ \t]|\d{1,9}[.)][ \t]|#{1,6}[ \t]
 
 
 def marked_tokens(markdown: MarkdownIt, body: str, passage: tuple[int, int]) -> tuple[list[Token], bool]:
-    """Return the tokens of `body` with the passage marked, and whether anything was."""
+    """Return the tokens of `body` with the passage marked, and whether anything was marked."""
     start, end = _clamped(body, passage)
     plain = markdown.parse(_MARKERS.sub("", body))
     if start >= end or _MARKERS.search(body):
@@ -33,7 +33,7 @@ def marked_tokens(markdown: MarkdownIt, body: str, passage: tuple[int, int]) -> 
 
 
 def _clamped(body: str, passage: tuple[int, int]) -> tuple[int, int]:
-    """Return the span without blank ends, starting after the prefix of its first line."""
+    """Return the span without blanks at its ends, starting after the prefix of its first line."""
     start, end = max(passage[0], 0), max(min(passage[1], len(body)), 0)
     end = len(body[:end].rstrip())
     line = body.rfind("\n", 0, start) + 1

@@ -1,4 +1,4 @@
-"""Links between help pages that lead nowhere. Nothing is fetched: the addresses are compared with the articles."""
+"""Broken links between help pages. Nothing is fetched: the addresses are compared with the articles."""
 
 import re
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 
 MAX_READ: Final = 5_000
-# A link of Markdown, and an address in angle brackets or alone: what follows is cut at the first space or bracket.
+# A Markdown link, or an address in angle brackets or alone; it ends at the first space or bracket.
 _TARGET: Final = re.compile(r"\]\(\s*<?([^\s)>]+)|<(https?://[^\s>]+)>|(?<![(<\w])(https?://[^\s)>\]]+)")
 _OF_FRAMES: Final = {"sitemap.xml", "llms.txt", "theme.css", ""}
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A link in an article to a help page that readers do not have."""
+    """A link in an article to a help page that readers cannot open."""
 
     article: Article
     target: str
@@ -57,7 +57,7 @@ def _targets(body: str) -> Iterator[str]:
 
 
 def _name_of(target: str, here: str) -> str | None:
-    """Return the name of the help page of this workspace that an address means; None if it is another address."""
+    """Return the name of the help page of this workspace that an address refers to; None for any other address."""
     try:
         parts = urlsplit(target)
     except ValueError:

@@ -60,7 +60,7 @@ class Collection(TenantModel):
 
 
 class CollectionUserPermission(UserObjectPermissionBase):
-    """A person's right on a collection. Direct tables: guardian's generic ones compare text keys."""
+    """A person's right on a collection. A direct table, because guardian's generic ones compare text keys."""
 
     content_object = models.ForeignKey(Collection, on_delete=models.CASCADE)
 
@@ -80,16 +80,16 @@ class Article(TenantModel):
     on_help_pages = models.BooleanField(default=True, db_default=True)
     for_assistant = models.BooleanField(default=True, db_default=True)
     category = models.CharField(max_length=120, blank=True)
-    # The article's own web address; empty means its help page.
+    # The article's own web address; if empty, its help page is used.
     url = models.CharField(max_length=2000, blank=True)
     # The name of its help page; empty means the external id. Former ones redirect (`kb.names`).
     slug = models.CharField(max_length=200, blank=True, default="", db_default="")
-    # The article that this one says in another language, and its revision that was live at the last publication.
+    # The article that this one translates, and the revision of it that was live when this one was last published.
     translation_of = models.ForeignKey(
         "self", on_delete=models.SET_NULL, related_name="translations", null=True, blank=True, db_constraint=False
     )
     translated_revision = models.PositiveIntegerField(null=True, blank=True)
-    # What it was read from: the address or path stays when its source is deleted.
+    # Where it was read from; the address or path is kept when its source is deleted.
     origin = models.CharField(max_length=2000, blank=True, default="", db_default="")
     source_item = models.ForeignKey(
         SourceItem, on_delete=models.SET_NULL, related_name="articles", null=True, blank=True, db_constraint=False
@@ -107,7 +107,7 @@ class Article(TenantModel):
     # The number of the live revision once all its chunks have vectors; any other value means that work is left.
     indexed_revision = models.PositiveIntegerField(null=True, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
-    # Who cares for it (`kb.care`).
+    # Who is responsible for it (`kb.care`).
     owner = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, related_name="+", null=True, blank=True)
     reviewer = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, related_name="+", null=True, blank=True)
     review_asked_by = models.ForeignKey(
@@ -187,7 +187,7 @@ class PictureUse(TenantModel):
 
 
 class OldAddress(TenantModel):
-    """A former name of an article's help page, which redirects to the present one."""
+    """A former name of an article's help page, which redirects to the current one."""
 
     name = models.CharField(max_length=200)
     article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="+", db_constraint=False)
@@ -212,9 +212,9 @@ class Plan(TenantModel):
     article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="plans", db_constraint=False)
     step = models.CharField(max_length=10, choices=Step)
     at = models.DateTimeField()
-    revision = models.PositiveIntegerField()  # the newest when this was planned
+    revision = models.PositiveIntegerField()  # the newest revision when this was planned
     person = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, related_name="+", null=True)
-    override = models.CharField(max_length=300, blank=True)  # why against the gates
+    override = models.CharField(max_length=300, blank=True)  # the reason for overriding the gates
     problem = models.TextField(blank=True)  # why it was not carried out
 
     class Meta:
@@ -231,7 +231,7 @@ class Plan(TenantModel):
 
 
 class Unsaved(TenantModel):
-    """What a person has typed in the editor and not saved, for an article or for a new one."""
+    """Unsaved text that a person has typed in the editor, for an existing or a new article."""
 
     person = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="+")
     article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="+", null=True, db_constraint=False)

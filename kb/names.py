@@ -1,4 +1,4 @@
-"""The names of help pages in their addresses: chosen by editors, and every former one still leads to its article."""
+"""The names of help pages in their addresses: chosen by editors; every former name still leads to its article."""
 
 import re
 from typing import Final
@@ -15,7 +15,7 @@ _RESERVED: Final = {"answer", "theme"}
 
 
 def check_slug(value: str, *, article: Article | None) -> str:
-    """Return a name as it will be stored; "" stands for the article's id. Raises InvalidDocument if it is taken."""
+    """Return a name as it will be stored; "" means the article's id. Raises InvalidDocument if it is taken."""
     parts = [slugify(part, allow_unicode=True) for part in re.split(r"/+", value.strip().strip("/"))]
     slug = "/".join(part for part in parts if part)
     if (value.strip() and not slug) or slug in _RESERVED:

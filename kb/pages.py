@@ -34,7 +34,7 @@ class Pages:
 
 
 def page_within(text: str, offset: int, page: int | None) -> int | None:
-    """Return the page of a place in a part of a body that begins on `page`."""
+    """Return the page of a position in a part of a body that begins on `page`."""
     for mark in _MARK.finditer(text, 0, offset):
         page = int(mark.group(1))
     return page

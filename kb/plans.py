@@ -1,7 +1,7 @@
 """Plans: an article's publication or archiving at a set time.
 
-A plan is for one revision. If a newer one is saved meanwhile, nothing is published: the plan says so until it is made
-again. What is above this room asks its gates, then calls `carry_out`.
+A plan is for one revision. If a newer one is saved meanwhile, nothing is published, and the plan says so until it is
+made again. The rooms above run their gates, then call `carry_out`.
 """
 
 from datetime import datetime
@@ -28,7 +28,7 @@ Step = Plan.Step
 def make_plan(article_id: UUID, step: Step, at: datetime, *, person: User | None = None, override: str = "") -> Plan:
     """Plan a step for the newest revision; replaces the article's plan for it. Raises InvalidDocument, ArticleMissing.
 
-    `override` is the reason for which the gates do not decide.
+    `override` is the reason for overriding the gates.
     """
     if at <= now():
         problem = gettext("This time is in the past. Choose a later one.")
@@ -44,7 +44,7 @@ def make_plan(article_id: UUID, step: Step, at: datetime, *, person: User | None
 
 
 def drop_plan(article_id: UUID, *steps: Step) -> None:
-    """Drop an article's plans for these steps."""
+    """Delete an article's plans for these steps."""
     Plan.objects.filter(article_id=article_id, step__in=steps).delete()
 
 
@@ -57,9 +57,8 @@ def due_plans() -> list[tuple[UUID, UUID]]:
 
 @transaction.atomic
 def carry_out(plan_id: UUID) -> Plan | None:
-    """Carry a due plan out and delete it; None if that is done already or it was changed meanwhile.
-
-    Raises ArticleChanged if a newer revision than the planned one waits.
+    """Carry a due plan out and delete it; None if it is already done or was changed meanwhile. Raises ArticleChanged if
+    there is a newer revision than the planned one.
     """
     found = Plan.objects.filter(pk=plan_id).first()
     if found is None:
@@ -79,7 +78,9 @@ def carry_out(plan_id: UUID) -> Plan | None:
 
 
 def note_problem(plan: Plan, problem: str) -> None:
-    """Keep why a plan was not carried out; it is not tried again. A plan that was changed meanwhile has no problem."""
+    """Store why a plan was not carried out; it is not tried again. Does nothing for a plan that was changed
+    meanwhile.
+    """
     same = Plan.objects.filter(pk=plan.pk, at=plan.at, revision=plan.revision, problem="")
     same.update(problem=problem[:1_000])
 

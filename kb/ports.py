@@ -1,4 +1,4 @@
-"""What the knowledge base needs from outside: an embedder, the search for a customer's message, the audit log.
+"""What the knowledge base needs from other rooms: an embedder, the search for a customer's message, the audit log.
 
 The settings `KB_EMBEDDER`, `KB_ASKING` and `KB_AUDIT` name them, so this package depends on neither a model provider
 nor a chat.
@@ -73,14 +73,16 @@ def asking() -> Asking:
 
 
 class Gates(Protocol):
-    """Tries a change of articles with the cases that must pass, and returns those it would break; [] without gates."""
+    """Tries a change to articles with the cases that must pass, and returns those it would break; [] without gates."""
 
     def __call__(self, change: Callable[[], object], wordings: "Mapping[str, tuple[ArticleText, str]]") -> list[str]:
         """`wordings` are the new texts with their languages, by external id. Raises whatever `change` raises."""
 
 
 def refusals(change: Callable[[], object], wordings: "Mapping[str, tuple[ArticleText, str]]") -> list[str]:
-    """Return what the gates that `KB_GATES` names say to a change, which is rolled back."""
+    """Return the cases that a change would break, according to the gates that `KB_GATES` names; the change is rolled
+    back.
+    """
     gates: Gates = import_string(settings.KB_GATES)
     return gates(change, wordings)
 

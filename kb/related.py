@@ -1,4 +1,4 @@
-"""Articles near to an article in meaning, for the end of its help page."""
+"""Articles similar in meaning to another one, for the end of its help page."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -26,7 +26,7 @@ def related(article: Article, viewer: Viewer) -> list[Article]:
 
 
 def _nearest(article: Article, viewer: Viewer) -> Sequence[UUID]:
-    """Return the ids, cached for an hour: callers must check again who may read them."""
+    """Return the ids, cached for an hour, so callers must check again who may read them."""
     key = f"related:{article.pk}:{article.indexed_revision}:{viewer.audience}:{viewer.surface}"
     try:
         known = cache.get(key)

@@ -1,8 +1,8 @@
 """Markdown to harmless HTML: the one renderer for articles, answers and previews.
 
 It has two layers of defence. The parser ignores HTML and accepts only safe links; then an allow-list drops every
-element and attribute that is not listed here. Images are left out: a text must not make a browser fetch anything. Only
-articles show pictures, those stored here (`kb.pictures`).
+element and attribute that is not listed here. Images are left out, since a text must not make a browser fetch anything.
+Only articles show pictures, and only stored ones (`kb.pictures`).
 """
 
 import re
@@ -107,7 +107,7 @@ def _clean(html: str) -> SafeString:
         link_rel="noopener nofollow",
         strip_comments=True,
     )
-    # Wide content scrolls in a region that the keyboard can reach; both strings can only be real tags here.
+    # Wide content scrolls in a region that the keyboard can reach; at this point, both strings can only be real tags.
     safe = safe.replace("<table>", '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>')
     safe = safe.replace("</table>", "</table></div>").replace("<pre>", '<pre tabindex="0">')
     # An empty corner cell is not a header.
@@ -115,7 +115,7 @@ def _clean(html: str) -> SafeString:
 
 
 def _demoted(tokens: Sequence[Token]) -> list[Token]:
-    """Move every heading one level down: the page has its own first heading."""
+    """Move every heading one level down, since the page has its own first heading."""
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(int(token.tag[1:]) + 1, 6)}"
@@ -141,7 +141,7 @@ def _without_title(tokens: Sequence[Token], title: str) -> list[Token]:
 
 
 def _with_heading_ids(tokens: Sequence[Token]) -> list[Token]:
-    """Give every heading an id: the one written as `{#id}`, or else one made from its text."""
+    """Give every heading an id: the one written as `{#id}`, otherwise one made from its text."""
     taken = {PASSAGE_ID}
     for opening, inline in pairwise(tokens):
         if opening.type != "heading_open":

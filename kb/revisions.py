@@ -38,7 +38,7 @@ def write_revisions(wordings: Sequence[tuple[Article, ArticleText]], *, author: 
 
 
 def publish_articles(articles: Sequence[Article]) -> None:
-    """Publish the latest revision of each: found by words at commit, by meaning once its vectors exist."""
+    """Publish the latest revision of each; it is found by words at commit, and by meaning once its vectors exist."""
     now = timezone.now()
     for article in articles:
         article.live_revision, article.state, article.published_at = article.latest_revision, State.LIVE, now

@@ -88,7 +88,9 @@ def _uuid(text: str) -> UUID | None:
 
 
 def snapshot_mark() -> dict[str, object]:
-    """Return what tells one state of the assistant's articles from another: their number and a hash of revisions."""
+    """Return a mark that differs between states of the assistant's articles: their number and a hash of their
+    revisions.
+    """
     rows = (
         Article.objects.filter(state=State.LIVE, for_assistant=True)
         .order_by("pk")

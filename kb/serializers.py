@@ -115,7 +115,7 @@ class ArticleDetailSerializer(ArticleSerializer):
 
 
 class LocaleField(TextField):
-    """A language to search for, in the form in which articles store theirs. Raises InvalidDocument, as saving does."""
+    """A language to search in, normalised as for articles. Raises InvalidDocument, as saving does."""
 
     def __init__(self, **more: Any) -> None:
         super().__init__(schema=_LOCALE, **more)
@@ -142,7 +142,7 @@ class _FactsSerializer(ClosedSerializerMixin, serializers.Serializer[Article]):
     )
 
     def change(self) -> Change:
-        """Return the checked fields as the services take them. Raises CollectionMissing."""
+        """Return the validated fields as a `Change` for the services. Raises CollectionMissing."""
         left_out = ("based_on", "external_id", "phrasings")
         data = {name: value for name, value in self.validated_data.items() if name not in left_out}
         collection = data.pop("collection", None)
@@ -151,7 +151,7 @@ class _FactsSerializer(ClosedSerializerMixin, serializers.Serializer[Article]):
 
 @example(category="Returns")
 class ArticleChangeSerializer(_FactsSerializer):
-    """Changes to an article; omitted fields stay. With `based_on`, saving fails if a newer revision exists."""
+    """Changes to an article; omitted fields are unchanged. With `based_on`, saving fails if a newer revision exists."""
 
     title = TextField(trim_whitespace=False, required=False, schema=_TITLE)
     body = TextField(trim_whitespace=False, required=False, help_text="Markdown", schema=_BODY)

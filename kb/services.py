@@ -108,7 +108,7 @@ def save_draft(
         raise ArticleChanged(problem, fields={"based_on": [problem]})
     title = latest.title if change.title is None else change.title
     wording = checked(title, latest.body if change.body is None else change.body)
-    is_text_changed = wording != checked(latest.title, latest.body)  # an older release trimmed less
+    is_text_changed = wording != checked(latest.title, latest.body)  # older versions trimmed less
     facts = change.facts()
     if is_text_changed and article.is_live and not is_published_at_once and (field := _widened(article, facts)):
         raise InvalidDocument(gettext(_AUDIENCE_WIDENED), fields={field: [gettext(_AUDIENCE_WIDENED)]})
@@ -122,7 +122,7 @@ def save_draft(
 def publish(article_id: UUID) -> Article:
     """Publish the newest revision: customers read it and the assistant answers from it. Raises ArticleMissing.
 
-    Publishing again changes nothing. Text search finds it at commit; its vectors follow by the index task.
+    Publishing again changes nothing. Text search finds it at commit; the index task adds its vectors.
     """
     article = _locked(article_id)
     if article.state != State.LIVE or article.live_revision_id != article.latest_revision_id:
@@ -131,7 +131,7 @@ def publish(article_id: UUID) -> Article:
 
 
 def ask_gates(article: Article) -> None:
-    """Try the newest revision with the cases of the gates. Raises GatesRefuse; takes seconds."""
+    """Try the newest revision with the gate cases. Raises GatesRefuse; takes seconds."""
     newest = article.latest_revision
     assert newest is not None, "an article is created together with its first revision"
     wording = checked(newest.title, newest.body)

@@ -1,4 +1,4 @@
-"""An article in a line, and the section it stands in."""
+"""An article's summary, and the section it belongs to."""
 
 from typing import Final
 

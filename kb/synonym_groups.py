@@ -16,7 +16,7 @@ MAX_WORD: Final = 80
 
 
 def check_words(given: Sequence[str]) -> list[str]:
-    """Return the words of a group, trimmed and each once. Raises InvalidDocument."""
+    """Return the words of a group, trimmed and without duplicates. Raises InvalidDocument."""
     trimmed = [" ".join(check_storable("words", word).split()) for word in given]
     words = list({word.casefold(): word for word in reversed(trimmed) if word}.values())[::-1]
     if not 2 <= len(words) <= MAX_WORDS or any(len(word) > MAX_WORD for word in words):

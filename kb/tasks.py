@@ -1,8 +1,8 @@
 """The Celery tasks of the index, on the queue `ingestion`, and the consumer of `article_changed`.
 
-`sweep` runs every minute for messages that were lost, `repair` every night for everything else; both find
-nothing to do on a quiet day. Nobody waits for the broker: one that is down or hangs would block its caller, so one
-thread per process publishes, from a short queue that drops what does not fit. The sweep finds what was dropped.
+`sweep` runs every minute for lost messages, `repair` every night for everything else; on a quiet day, both find nothing
+to do. Nothing waits for the broker: one that is down or hangs would block its caller, so one thread per process
+publishes, from a short queue that drops messages when it is full. The sweep finds what was dropped.
 """
 
 import logging
@@ -40,7 +40,7 @@ class Publisher:
         self._thread: threading.Thread | None = None
 
     def put(self, publish: _Publish) -> None:
-        """Call `publish` soon; dropped if too many are waiting."""
+        """Call `publish` soon; dropped if too many calls are waiting."""
         self._start()
         try:
             self._waiting.put_nowait(publish)

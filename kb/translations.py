@@ -10,7 +10,7 @@ MAX_OFFERED: Final = 500
 
 
 def translate(article: Article, source: Article | None) -> None:
-    """Store what an article is a translation of; one that was linked now counts as up to date."""
+    """Store which article this one translates; a newly linked translation counts as up to date."""
     if source is None or article.translation_of_id == source.pk:
         number = article.translated_revision if source is not None else None
     else:
@@ -19,7 +19,7 @@ def translate(article: Article, source: Article | None) -> None:
 
 
 def is_older(article: Article) -> bool:
-    """Return whether the source has been published anew since the translation was."""
+    """Return whether the source has been published again since the translation was."""
     source = article.translation_of
     if source is None or source.live_revision is None or article.state == State.ARCHIVED:
         return False
@@ -27,13 +27,13 @@ def is_older(article: Article) -> bool:
 
 
 def older() -> Q:
-    """Return the same as a condition on articles."""
+    """Return the same condition as a query on articles."""
     never, changed = Q(translated_revision=None), Q(translation_of__live_revision__number__gt=F("translated_revision"))
     return Q(translation_of__live_revision__isnull=False) & (never | changed) & ~Q(state=State.ARCHIVED)
 
 
 def sources_for(article: Article | None) -> QuerySet[Article]:
-    """Return the articles of other languages that are no translations themselves."""
+    """Return the articles in other languages that are not translations themselves."""
     rows: QuerySet[Article] = Article.objects.filter(translation_of=None).exclude(state=State.ARCHIVED)
     if article is not None:
         rows = rows.exclude(pk=article.pk).exclude(locale=article.locale)

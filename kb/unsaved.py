@@ -1,4 +1,4 @@
-"""What people have typed in the editor and not saved: kept for each person, seen by nobody else, never published."""
+"""Text that people have typed in the editor but not saved: kept per person, visible only to them, never published."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from supportbot.accounts.models import User
 
 
 def keep(person: User, article_id: UUID | None, values: Mapping[str, str], *, based_on: int | None) -> None:
-    """Keep what a person has typed for an article, or for a new one; replaces what was kept before."""
+    """Keep what a person has typed for an existing or a new article; replaces what was kept before."""
     facts = {"values": dict(values), "based_on": based_on}
     article = None if article_id is None else Article.objects.get(pk=article_id)
     Unsaved.objects.update_or_create(person=person, article=article, defaults=facts)
@@ -32,5 +32,5 @@ def _rows(person: User, article_id: UUID | None) -> QuerySet[Unsaved]:
 
 
 def as_json(row: Unsaved) -> dict[str, Any]:
-    """Return what the editor's page reads."""
+    """Return the data for the editor's page."""
     return {"values": row.values, "on": row.based_on, "at": int(row.updated_at.timestamp() * 1000)}

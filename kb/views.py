@@ -215,7 +215,7 @@ def help_page(request: HttpRequest, place: Place, name: str) -> HttpResponse:
         query = request.META.get("QUERY_STRING", "")
         return redirect(
             f"{help_path(article)}{'?' if query else ''}{query}"
-        )  # not for good: an article may take a former name again
+        )  # not permanent: an article may take a former name again
     live = article.live_revision
     assert live is not None, "a readable article is live"
     citation = _citation(request)
@@ -247,7 +247,7 @@ def _translation(article: Article) -> dict[str, str]:
     return {"code": code, "name": _own_name(code), "href": address, "absolute": absolute}
 
 
-@csrf_exempt  # nothing but a count changes, for anybody
+@csrf_exempt  # only a count changes, for anybody
 @require_POST
 @in_workspace
 def help_vote(request: HttpRequest, place: Place, name: str) -> HttpResponse:
@@ -269,7 +269,7 @@ def help_vote(request: HttpRequest, place: Place, name: str) -> HttpResponse:
 def help_theme(request: HttpRequest, place: Place) -> HttpResponse:
     """The workspace's colour as a style sheet: the pages' policy allows no inline styles."""
     colours = theme_colours(place.workspace.accent)
-    # The launcher is shown before the chat has told it the channel's colour.
+    # The launcher is shown before the chat has given it the channel's colour.
     light, dark = (_declarations(colours.get(name) or {}) for name in ("light", "dark"))
     text = f"html:root[data-theme] {{ {light} }}\n"
     text += f"@media screen and (prefers-color-scheme: dark) {{ html:root[data-theme] {{ {dark} }} }}\n"
@@ -286,20 +286,20 @@ def _declarations(colours: Mapping[str, str]) -> str:
 def _shown(
     request: HttpRequest, place: Place | None, template: str, context: dict[str, object], *, status: int = 200
 ) -> HttpResponse:
-    """Render a page in its place's language, or without a place in the browser's."""
+    """Render a page in its place's language; without a place, in the browser's."""
     language = place.language if place else get_language() or "en"
     around = {"reading": language, "languages": (), **(_around(place) if place else {})}
     with override(language_of(language)):
         answer = render(request, template, {**context, **around}, status=status)
     answer.headers["Content-Language"] = language
     if place and place.channel:
-        # Not every browser takes a socket of the same host for 'self'.
+        # Not every browser treats a socket on the same host as 'self'.
         answer.headers["Content-Security-Policy"] = f"{POLICY}; connect-src 'self' {socket_origin(request)}"
     return answer
 
 
 def _around(place: Place) -> dict[str, object]:
-    """Return what every page of a workspace shows: its brand, its languages, and its chat."""
+    """Return what every page of a workspace shows: branding, languages and chat."""
     workspace, logo = place.workspace, logo_path(place.workspace)
     hours = hours_of(place.channel.hours) if place.channel else None
     return {
@@ -334,7 +334,7 @@ def _hits(passages: Iterable[Passage]) -> list[Hit]:
 
 
 def _sections(articles: Iterable[Article]) -> list[Section]:
-    """Group by category, or by collection without one; sorted here, since the database sorts by bytes."""
+    """Group by category, or by collection without one; sorted here, because the database sorts by bytes."""
 
     def title(article: Article) -> str:
         return article.live_revision.title if article.live_revision else ""
@@ -347,7 +347,7 @@ def _sections(articles: Iterable[Article]) -> list[Section]:
 
 
 def _newest(articles: Sequence[Article]) -> list[tuple[str, str]]:
-    """Return the titles and addresses of the articles that were changed last."""
+    """Return the titles and addresses of the most recently changed articles."""
     changed = sorted(articles, key=lambda article: article.live_revision_id or article.pk, reverse=True)
     return [
         (article.live_revision.title, article_address(article))

@@ -1,1 +1,1 @@
-"""Embedders without dependencies outside this package; the setting `KB_EMBEDDER` can name others."""
+"""The included embedders; the setting `KB_EMBEDDER` can name others."""

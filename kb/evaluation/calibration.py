@@ -1,6 +1,6 @@
 """Calibrating the confidence: search known corpora for known questions, and fit the confidence on the results.
 
-The report only covers data that was held out: the other half of the questions, and whole corpora that were left out.
+The report covers only held-out data: the other half of the questions, and whole corpora left out of the fit.
 """
 
 import hashlib
@@ -20,9 +20,9 @@ from kb.search import evidence_for
 from kb.search.confidence import Calibration
 from supportbot.accounts.scope import workspace_scope
 
-# How many questions of another corpus are searched for in this one: more add nothing.
+# How many questions from another corpus are searched for in this one; more add nothing.
 MAX_FOREIGN = 60
-# Unanswerable questions that look answerable: used for the report, not for fitting.
+# Unanswerable questions that look answerable; used for the report, not for fitting.
 NEAR_MISS = "near_miss"
 
 Report = dict[str, dict[str, float]]
@@ -111,7 +111,7 @@ def fit_and_check(
 
 
 def _stored(calibration: Calibration) -> dict[str, Any]:
-    """Return the JSON form; a few hundred questions justify no more than four digits."""
+    """Return the JSON form, with four digits: a few hundred questions do not justify more."""
     weights = {name: round(weight, 4) for name, weight in calibration.weights.items()}
     return {"weights": weights, "bias": round(calibration.bias, 4), "threshold": calibration.threshold}
 
@@ -142,7 +142,7 @@ def _check_halves(corpora: Sequence[Corpus], asked: Sequence[Trial]) -> None:
 
 
 def _of_others(other: Corpus) -> list[Text]:
-    """Return another corpus's questions, with a common label: its near misses are not near misses here."""
+    """Return another corpus's questions with a common label, since its near misses are not near misses here."""
     return [replace(text, kind=f"of {other.slug}") for text in (*sample(other.answerable), *other.unanswerable)]
 
 
@@ -176,7 +176,7 @@ def _by_corpus(examples: Sequence[Example]) -> dict[str, list[Example]]:
 
 
 def _left_out(examples: Sequence[Example], slug: str) -> Report:
-    """Return the results for a corpus that was left out of the fit, and for each of its languages."""
+    """Return the results for a corpus left out of the fit, and for each of its languages."""
     calibration = fit([example for example in examples if example.corpus != slug], WITH_VECTORS)
     own = [example for example in examples if example.corpus == slug]
     languages = sorted({example.locale for example in own if example.is_answerable and example.locale})

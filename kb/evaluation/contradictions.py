@@ -1,8 +1,8 @@
 """What an unpublished text contradicts in live articles, and what they already say.
 
-By words and figures alone, so that it costs no model. Two sentences are about the same thing if they share most of
-their words; a period, measure or amount of one unit that then differs is a contradiction. It is a hint to look: two
-sentences that differ by their condition look the same.
+It uses only words and figures, so it needs no model. Two sentences are about the same thing if they share most of their
+words; a contradiction is a period, measure or amount with the same unit that then differs. This is only a hint: two
+sentences that differ in their conditions look the same.
 """
 
 from collections import Counter
@@ -23,12 +23,12 @@ from supportbot.language.words import content_stems, words
 
 # Measured on the 64 articles of examples/knowledge, which do not contradict each other: of 405 sentences with figures,
 # 9 pairs about different things pass, and 50 pairs that state the same fact.
-SAME_TOPIC: Final = 0.65  # of the words of the sentence with fewer, those that both have, by their rarity
-SAME_TEXT: Final = 0.8  # of all words of two paragraphs
-SAME_SCOPE: Final = 0.35  # the same, of the sentence with more
+SAME_TOPIC: Final = 0.65  # share of the shorter sentence's words that both have, weighted by rarity
+SAME_TEXT: Final = 0.8  # the same, of all words of two paragraphs
+SAME_SCOPE: Final = 0.35  # the same, of the longer sentence
 MIN_SHARED: Final = 2
 MIN_WORDS_OF_A_PARAGRAPH: Final = 8
-NEAREST: Final = 6  # passages looked at for each sentence
+NEAREST: Final = 6  # passages compared with each sentence
 MAX_SENTENCES: Final = 60
 MAX_PARAGRAPHS: Final = 40
 _COMPARED: Final = ("measure", "money")
@@ -36,7 +36,7 @@ _COMPARED: Final = ("measure", "money")
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A sentence with figures: its other words, and by unit the values."""
+    """A sentence with figures: its other words, and its values by unit."""
 
     text: str
     stems: frozenset[str]
@@ -68,7 +68,7 @@ def findings(wording: ArticleText, *, locale: str, article_id: UUID | None) -> F
 
 
 def statements_of(text: str, locale: str) -> Iterator[Statement]:
-    """Yield the sentences of a Markdown text that hold a measure or an amount."""
+    """Yield the sentences of a Markdown text that contain a measure or an amount."""
     for line in plain(text).splitlines():
         for sentence in sentences_of(line):
             values: dict[str, frozenset[str]] = {}
@@ -107,13 +107,13 @@ def likeness(one: Statement, other: Statement, rarity: Rarity) -> float:
 
 
 def contradict(one: Statement, other: Statement) -> bool:
-    """Return whether no figure of a unit that both sentences have is the same."""
+    """Return whether the sentences share a unit but no figure in it."""
     units = one.values.keys() & other.values.keys()
     return bool(units) and all(one.values[unit].isdisjoint(other.values[unit]) for unit in units)
 
 
 def _contradictions(wording: ArticleText, viewer: Viewer, locale: str, article_id: UUID | None) -> Iterator[Conflict]:
-    """Yield for each sentence the most similar one that contradicts it: nobody would read a list of all."""
+    """Yield, for each sentence, only the most similar contradicting one: nobody would read them all."""
     own = list(statements_of(wording.body, locale))[:MAX_SENTENCES]
     found = [_others(without_figures(ours.text), viewer, article_id) for ours in own]
     passages = {passage.chunk_id: passage for some in found for passage in some}

@@ -1,4 +1,4 @@
-"""Fitting the confidence on questions known to have an answer or none. Pure, and without a numeric library."""
+"""Fitting the confidence on questions known to have an answer or none. Pure; uses no numeric library."""
 
 import math
 from collections import Counter
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from kb.search.confidence import Calibration, Evidence, Grounds
 
 # The goal is to answer 90 % of answerable questions and to refuse 80 % of the others. The fit aims higher for the
-# first, since that one gets worse on unseen knowledge.
+# first, since it gets worse with unseen articles.
 WANTED_ANSWERED, WANTED_REFUSED = 0.95, 0.80
 # Few features, each with a positive weight only: anything beyond that would overfit a handful of corpora.
 WITH_VECTORS = ("similarity", "lead", "best_share", "overlap")
@@ -16,7 +16,7 @@ WITHOUT_VECTORS = ("best_share", "joint_share", "length")
 # For "these passages contain the answer": near misses are harder to distinguish than questions from other fields.
 ON_GROUNDS = ("nearest", "share")
 WANTED_OF_NEAR_MISSES = (0.85, 0.65)
-# Questions in another language than the passages share no words with them and are farther away. They use the same
+# Questions in a language other than the passages' share no words with them and are farther away. They use the same
 # weights plus an offset that lets this share of the answerable ones through; fewer rows than these are not enough.
 WANTED_ACROSS, MIN_ACROSS = 0.85, 20
 # Strong regularisation, so that no evidence is trusted as much as these corpora suggest.
@@ -44,8 +44,8 @@ def fit(
 ) -> Calibration:
     """Return a logistic model over the evidence `names`; every corpus and both classes have equal weight.
 
-    A question with several parts counts with its best part, as in the search. Questions in another language than the
-    passages only determine their offset.
+    A question with several parts counts with its best part, as in the search. Questions in a language other than the
+    passages' only determine the offset for such questions.
     """
     everything, examples = examples, [example for example in examples if not is_across(example)]
     best = [max(example.parts, key=_nearness) for example in examples]
@@ -91,7 +91,7 @@ def threshold(
     examples: Sequence[Example],
     wanted: tuple[float, float] = (WANTED_ANSWERED, WANTED_REFUSED),
 ) -> float:
-    """Return the probability from which on to answer: the one where the worst corpus meets both goals best."""
+    """Return the probability from which on to answer: the one at which the worst corpus best meets both goals."""
     judged: dict[str, list[tuple[float, bool]]] = {}
     for example in examples:
         judged.setdefault(example.corpus, []).append((confidence(calibration, example), example.is_answerable))
@@ -106,7 +106,7 @@ def answered_share(calibration: Calibration, examples: Sequence[Example]) -> flo
 
 
 def auc(calibration: Calibration, answerable: Sequence[Example], other: Sequence[Example]) -> float:
-    """Return the probability that an answerable question gets a higher confidence than another one (AUC)."""
+    """Return the probability that an answerable question gets a higher confidence than an unanswerable one (AUC)."""
     first, second = ([confidence(calibration, example) for example in group] for group in (answerable, other))
     wins = sum((a > b) + (a == b) / 2 for a in first for b in second)
     return wins / (len(first) * len(second)) if first and second else 0.0

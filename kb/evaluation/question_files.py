@@ -1,4 +1,4 @@
-"""Files of questions, to measure the search and fit its confidence: one JSON object per line, plain or gzipped."""
+"""Files of questions, for measuring search and fitting its confidence: one JSON object per line, plain or gzipped."""
 
 import gzip
 import json
@@ -14,7 +14,7 @@ _CUSTOMERS = frozenset({"user", "customer"})
 
 
 def rows_of(path: Path) -> list[tuple[str, dict[str, Any]]]:
-    """Return every object of a file with its place, such as "asked.jsonl, line 3".
+    """Return every object in a file with its place, such as "asked.jsonl, line 3".
 
     Raises InvalidDocument with the place and the cause, also for an empty file.
     """

@@ -12,7 +12,7 @@ from kb.evaluation.question_files import conversation_of, locale_of, rows_of
 from kb.ports import Said, asking
 from kb.search import Mode, Retrieval, search
 
-# Passages fetched per article: a long article may have several at the top, and some articles are excluded.
+# Passages fetched per article, since a long article may have several at the top, and some articles are excluded.
 _PASSAGES_PER_ARTICLE = 12
 
 
@@ -53,14 +53,14 @@ def read_questions(path: Path) -> list[Question]:
 
 
 def missing_articles(questions: Sequence[Question], audience: str) -> list[str]:
-    """Return the external ids that `questions` want and that this workspace does not show to `audience`."""
+    """Return the external ids expected by `questions` that this workspace does not show to `audience`."""
     wanted = frozenset[str]().union(*(question.wanted for question in questions))
     shown = readable(Viewer(audience)).filter(external_id__in=wanted).values_list("external_id", flat=True)
     return sorted(wanted.difference(shown))
 
 
 def by_mode(mode: Mode, audience: str) -> SearchFunction:
-    """Return a search in one mode; it ignores the conversation."""
+    """Return a search in one mode that ignores the conversation."""
     return lambda question, limit: search(
         question.text, viewer=Viewer(audience, question.locale), limit=limit, mode=mode
     )

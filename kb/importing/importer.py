@@ -1,8 +1,8 @@
 """Importing many documents: new, changed and unchanged ones.
 
 Documents come one by one from a loader and are stored in batches, each in one transaction with a few statements, so
-that a thousand articles take little more time than their texts. An unreadable item is reported and does not stop the
-others. Nothing is embedded here: `kb.indexing.index.sync_articles` does that afterwards.
+that importing a thousand articles takes little more time than reading them. An unreadable item is reported and does not
+stop the others. Nothing is embedded here: `kb.indexing.index.sync_articles` does that afterwards.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -47,7 +47,7 @@ class ItemResult:
 
 @dataclass(slots=True)
 class ImportReport:
-    """The outcome of every item, in order, and the articles of the readable ones."""
+    """The outcome of every item, in order, and the articles of the readable items."""
 
     items: list[ItemResult] = field(default_factory=list)
     article_ids: list[UUID] = field(default_factory=list)
@@ -63,8 +63,8 @@ class ImportReport:
 def import_documents(items: Items, *, collection: str = "") -> ImportReport:
     """Import and publish documents into the current workspace; known external ids are updated, never duplicated.
 
-    They go to `collection`, or else to the document's own; otherwise new ones go to the default collection and known
-    ones stay where they are. A document with the state draft is stored as a draft.
+    They go to `collection`, or else to the document's own collection; otherwise, new ones go to the default collection
+    and known ones stay where they are. A document with the state draft is stored as a draft.
     """
     return _in_batches(items, lambda group: _store(group, collection, publishes=_publishes_itself))
 
@@ -90,7 +90,7 @@ def _in_batches(items: Items, handle: Callable[[Sequence[Document]], ImportRepor
 
 
 def _readable(items: Items, report: ImportReport) -> Iterator[Document]:
-    """Yield the documents; report failures, and ids that were already used in this run."""
+    """Yield the documents; report failures, and ids already used in this run."""
     origins: dict[str, str] = {}
     for item in items:
         if isinstance(item, Failure):
@@ -192,7 +192,7 @@ def _is_text_changed(article: Article, document: Document) -> bool:
         return True
     if (latest.title, latest.body_hash) == (document.wording.title, document.wording.body_hash):
         return False
-    return check_article_text(latest.title, latest.body) != document.wording  # an older release trimmed less
+    return check_article_text(latest.title, latest.body) != document.wording  # older versions trimmed less
 
 
 def _changed_metadata(article: Article, document: Document, collection: Collection | None) -> dict[str, object]:
@@ -202,7 +202,7 @@ def _changed_metadata(article: Article, document: Document, collection: Collecti
 
 
 def _apply_metadata(pairs: Sequence[tuple[Document, Article]], places: Places, due: Sequence[Article]) -> set[UUID]:
-    """Save changed metadata, announce the live articles among them, and return the ids of all changed articles.
+    """Save changed metadata, announce the live articles affected, and return the ids of all changed articles.
 
     `due` are those whose newest text will be published right after.
     """

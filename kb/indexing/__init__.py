@@ -1,1 +1,1 @@
-"""The search index: passages, their words and their vectors, and how they follow the articles."""
+"""The search index: passages, their words and vectors, and how they are kept in sync with the articles."""

@@ -1,8 +1,8 @@
 """Split an article into passages: by headings, with exact character offsets into the Markdown body.
 
 Invariants: `body[chunk.start:chunk.end] == chunk.text`; chunks are in reading order and never overlap; each is on one
-page of a file; every one is small enough that the time to embed it is bounded. Pure: the same body gives the same
-chunks, so hashes are comparable.
+page of a file and small enough to limit the time to embed it. Pure: the same body gives the same chunks, so hashes are
+comparable.
 """
 
 import hashlib
@@ -19,12 +19,12 @@ from supportbot.language.plaintext import plain
 # larger ones cost less. A table or a code block may have MAX_WORDS before it is split.
 TARGET_WORDS = 150
 MAX_WORDS = 230
-# A shorter section means little by itself: it is merged with its neighbour instead of getting its own vector.
+# A shorter section means little on its own: it is merged with its neighbour instead of getting its own vector.
 MIN_WORDS = 45
 # An embedding takes longer for longer text and cannot be interrupted: nothing longer is ever given to a model.
 EMBEDDING_CHARACTERS = 2_000
 CHARACTERS_PER_WORD = 6.5
-# Text that has no words (addresses, rules, empty headings) is bounded too, since passages are displayed.
+# Text without words (addresses, rules, empty headings) is limited too, since passages are displayed.
 MAX_CHARACTERS = 6_000
 
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])")
@@ -42,7 +42,7 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 class ChunkText:
     """One passage of a body; `heading_path` is its headings from the outermost in, joined by " > ".
 
-    Rows of a long table whose names of columns are in an earlier passage have these as their innermost heading.
+    Rows of a long table whose column names are in an earlier passage have these names as their innermost heading.
     """
 
     position: int
@@ -198,7 +198,7 @@ def _pieces(
     if _weight_between(body, start, end) <= limit:
         yield start, end
     elif not separators:
-        step = int(limit)  # nowhere to split: an endless word. Counted as one token per character.
+        step = int(limit)  # nowhere to split, as in an endless word. Counted as one token per character.
         yield from ((at, min(at + step, end)) for at in range(start, end, step))
     else:
         for part_start, part_end in _regroup(body, _parts(body, start, end, separators[0]), limit):

@@ -1,4 +1,4 @@
-"""Keeping the index in sync with the articles: chunk rows at once, vectors when the model has computed them.
+"""Keeping the index in sync with the articles: chunk rows at once, vectors once the model has computed them.
 
 Invariants: chunk rows are replaced in the transaction that publishes and keep the vectors of unchanged passages, so
 existing text never disappears from vector search while new text is being embedded. `indexed_revision` is set last, in
@@ -115,7 +115,7 @@ def _delete_orphaned_rows(article_ids: Sequence[UUID]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class RepairReport:
-    """What was wrong in one workspace and is repaired now."""
+    """What was wrong in one workspace and has been repaired."""
 
     articles: int
     embedded: int

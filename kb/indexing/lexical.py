@@ -18,7 +18,7 @@ from supportbot.language.detection import base_language, detect
 from supportbot.language.plaintext import plain
 from supportbot.language.words import stop_words
 
-# Language of a locale -> configuration; PostgreSQL 16 has them all. Any other language is indexed word by word.
+# A locale's language -> configuration; PostgreSQL 16 has them all. Any other language is indexed word by word.
 CONFIGURATIONS = {
     "ar": "arabic", "ca": "catalan", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish",
     "eu": "basque", "fi": "finnish", "fr": "french", "ga": "irish", "hi": "hindi", "hu": "hungarian", "hy": "armenian",
@@ -28,7 +28,7 @@ CONFIGURATIONS = {
 }  # fmt: skip
 PLAIN_CONFIGURATION = "simple"
 _LANGUAGES = {name: language for language, name in reversed(CONFIGURATIONS.items())}
-# A longer message is cut off. With fewer words, the last parts of a long message would have none.
+# A longer message is cut off. With a lower limit, the last parts of a long message would have no words.
 MAX_WORDS = 300
 _FILL_BATCH = 500
 
@@ -36,7 +36,7 @@ _FILL_BATCH = 500
 _SEPARATORS = re.compile(r"[^\w\s.,]+|_+|(?<!\d)[.,]+|[.,]+(?!\d)")
 _WORD = re.compile(r"\w+(?:[.,]\w+)*")
 
-# What PostgreSQL makes of a word by each configuration: dictionaries change with its version only.
+# A word's lexemes in each configuration; dictionaries change only with PostgreSQL's version.
 _LEXEMES: dict[tuple[str, str], tuple[str, ...]] = {}
 _LEXEMES_MOST = 50_000  # about 10 MB
 
@@ -130,7 +130,9 @@ def _lexemes(asked: Sequence[str], known: Collection[str]) -> dict[str, dict[str
 
 
 def _lexemes_from_database(pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, ...]]:
-    """Return the lexemes of each (word, configuration), and keep them: questions use the same words again and again."""
+    """Return the lexemes of each (word, configuration), and cache them, since questions use the same words again and
+    again.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """

@@ -1,6 +1,6 @@
 """The recipe that the index is built with. At most one is active, and search reads only its chunks.
 
-Writing chunk rows takes a shared recipe lock until commit, switching recipes takes it exclusively: rows are never
+Writing chunk rows holds a shared recipe lock until commit, switching recipes holds it exclusively: rows are never
 written for a recipe that has just been retired.
 """
 
@@ -13,7 +13,7 @@ from kb.errors import RecipeMismatch
 from kb.models import Recipe
 from kb.ports import Embedder, RecipeSpec, embedder
 
-# An arbitrary constant; nothing else in this database may lock the same pair.
+# An arbitrary constant; nothing else in this database may use the same pair.
 _LOCK = (0x6B62, 1)
 
 
@@ -26,7 +26,7 @@ def active_recipe() -> Recipe:
     try:
         with transaction.atomic():
             Recipe.objects.filter(pk=first.pk).update(is_active=True)
-    except IntegrityError:  # another process was first; its choice counts
+    except IntegrityError:  # another process was first; its choice wins
         pass
     return Recipe.objects.get(is_active=True)
 

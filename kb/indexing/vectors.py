@@ -61,7 +61,7 @@ class ReadOnlyVectors:
 
 
 def no_progress(done: int, total: int, /) -> None:
-    """Report no progress."""
+    """Ignore progress."""
 
 
 @dataclass(slots=True)

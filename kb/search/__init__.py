@@ -1,4 +1,4 @@
-"""Searching the knowledge base: `search` is the entry point, the modules below are its steps."""
+"""Searching the knowledge base: `search` is the entry point, and the other modules are its steps."""
 
 from kb.search.passages import Curated, Passage, Retrieval
 from kb.search.retrieval import Mode, evidence_for, search

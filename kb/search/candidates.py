@@ -1,10 +1,8 @@
-"""Candidates: what the two indexes find for a question, within one workspace and what one viewer may read.
-
-The scan is chosen here, never by the planner: on its own, the planner uses the approximate index and filters
-afterwards, which loses most of a small workspace's neighbours. So an exact scan computes the distances in a
-materialised step that no index can serve, and an approximate scan lets the index continue until enough rows have passed
-the filter. Statements are planned each time (Django does not prepare them on the server), so a plan never outlives the
-settings it was made under.
+"""Candidates: what the two indexes find for a question, within one workspace and one viewer's rights. The scan is
+chosen here, never by the planner, which would use the approximate index and filter afterwards, losing most of a small
+workspace's neighbours. So an exact scan computes the distances in a materialised step that no index can serve, and an
+approximate scan lets the index continue until enough rows have passed the filter. Statements are planned each time
+(Django does not prepare them on the server), so a plan never outlives the settings it was made under.
 """
 
 import json
@@ -28,7 +26,7 @@ from supportbot.accounts.scope import current_workspace_id
 EXACT_UP_TO = 5_000
 # At most this many rows are ranked by their words; more common words only help to order them.
 MAX_RANKED = 2_000
-# How far the approximate index scans for a small share of a large table, and how broadly it searches.
+# How far the approximate index scans if only a small share of a large table qualifies, and how broadly it searches.
 _MAX_SCANNED = 200_000
 _EF_SEARCH = 200
 # Labels D to A: text, (none), heading, title. A word in the title says more about an article than one in its text.
@@ -41,7 +39,7 @@ _WITH_ARTICLES = """
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a search covers; every query in this file is bounded by it."""
+    """What a search covers; every query in this file is limited by it."""
 
     workspace_id: UUID
     recipe: Recipe
@@ -90,7 +88,9 @@ class ScopeStats:
 
 
 def scope_stats(scope: Scope, terms: Sequence[Term]) -> ScopeStats:
-    """Count the chunks in scope and those with each term, cheaply: beyond a limit, the number changes no decision."""
+    """Count the chunks in scope and those with each term, cheaply: beyond a limit, the number does not affect any
+    decision.
+    """
     condition, parameters = scope.filter()
     with connection.cursor() as cursor:
         cursor.execute(

@@ -29,14 +29,14 @@ class Evidence:
     overlap: float = 0.0  # share of the ten nearest passages that are also among the first ten by words
     length: float = 0.0  # logarithm of the number of query terms: a share of one word means little
     across: float = 0.0  # 1 if the passages are in another language than the question, so that no words can match
-    # For a question in a language without pages: cosine and lead without what all questions have in common.
+    # For a question in a language without articles: cosine and lead without the part common to all questions.
     centred: float = 0.0
     centred_lead: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
-    """The evidence that the passages contain the answer, and are not just about the same topic."""
+    """The evidence that the passages contain the answer and are not just about the same topic."""
 
     nearest: float = 0.0  # cosine of the nearest sentence to the question
     share: float = 0.0  # of the question's words, weighted by rarity, that one of the first passages contains
@@ -45,7 +45,7 @@ class Grounds:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Weights of a logistic model over some of the evidence, and the probability from which on to answer."""
+    """The weights of a logistic model over some of the evidence, and the probability from which on to answer."""
 
     weights: Mapping[str, float]
     bias: float
@@ -73,8 +73,8 @@ class CalibrationSet:
 def calibration_set(stored: Mapping[str, Any], recipe_name: str) -> CalibrationSet:
     """Return the calibration stored with a recipe, or else the shipped one.
 
-    A recipe without a calibration uses words only: cosines of two models cannot be compared. A stored calibration that
-    this version cannot read counts as missing.
+    A recipe without a calibration uses words only: since the cosines of two models cannot be compared. A stored
+    calibration that this version cannot read counts as missing.
     """
     for found in (stored, shipped_calibration(recipe_name)):
         if not found:
@@ -97,7 +97,7 @@ def answer_calibration(recipe_name: str) -> Calibration | None:
 
 
 def abroad_calibration(recipe_name: str) -> Calibration | None:
-    """Return the calibration for questions in a language without pages; None for a recipe without one.
+    """Return the calibration for questions in a language without articles; None for a recipe without one.
 
     `python scripts/fit_centre.py` fits it.
     """

@@ -1,8 +1,7 @@
-"""Curated answers: articles that are given word for word to those who ask one of their questions.
-
-A question counts as one of them if both mean nearly the same and share their words. Meaning alone would confuse "Do you
-ship to Norway?" with "Do you ship to Sweden?" (a similarity of .95 with the packaged model), so a word that neither the
-phrasings nor the answer have is another question, unless nearly all others agree.
+"""Curated answers: articles that are given word for word to customers who ask one of their questions. A question counts
+as one of them if it means nearly the same and shares its words. Meaning alone would confuse "Do you ship to Norway?"
+with "Do you ship to Sweden?" (a similarity of .95 with the packaged model), so a word that neither the phrasings nor
+the answer contain makes it a different question, unless nearly all other words agree.
 """
 
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from kb.search.passages import Curated
 from supportbot.language.detection import base_language
 from supportbot.language.words import content_stems
 
-# Fitted by hand on pairs of questions of help centres: the same meaning is at .95 and above, other topics below .93.
+# Fitted by hand on pairs of help-centre questions: equal meanings score .95 and above, other topics below .93.
 _SIMILAR: Final = 0.93
 _NEARLY_ALL: Final = 2 / 3
 _SOME: Final = 1 / 3
@@ -29,11 +28,11 @@ _LOOKED_AT: Final = 5
 
 
 def curated_answer(question: str, vector: Sequence[float] | None, scope: Scope) -> Curated | None:
-    """Return the curated answer to a question; None if it is not one of those that have one."""
+    """Return the curated answer to a question; None if it has none."""
     for article_id, similarity, is_same in _nearest(question, vector, scope):
         article = Article.objects.select_related("workspace", "live_revision").get(pk=article_id)
         if article.live_revision is None or len(article.live_revision.body) > MAX_ANSWER:
-            continue  # it has grown since it got its questions: search quotes from it
+            continue  # it has become too long since it got its questions; search quotes from it instead
         if is_same or ((similarity or 0.0) >= _SIMILAR and _shares_words(question, article)):
             return _curated(article)
     return None

@@ -1,9 +1,7 @@
-"""Questions in a language that has no pages. Pure.
-
-The vectors of all questions have a large part in common. Across languages, cosines differ so little that this part
-decides: a few passages that are near to it are found for every question. Without most of it, the right article comes
-first more often (docs/decisions/fusion-of-rankings.md has the figures). Within a language the words of full text
-correct this, and the vector stays as it is.
+"""Questions in a language without articles. Pure. The vectors of all questions have a large part in common. Across
+languages, cosines differ so little that this part dominates: the few passages near to it are found for every question.
+Without most of it, the right article comes first more often (docs/decisions/fusion-of-rankings.md has the figures).
+Within one language, full text corrects this, and the vector is left unchanged.
 """
 
 import json
@@ -15,13 +13,13 @@ from typing import Final
 
 from supportbot.language.detection import base_language
 
-_CENTRES: Final = Path(__file__).parent / "centres"  # the mean question of a recipe, from scripts/fit_centre.py
-READ_ABROAD: Final = "en"  # preferred where no page is in the customer's language
-_SHARE: Final = 0.75  # from 0.5 to 0.9 the figures hardly differ
+_CENTRES: Final = Path(__file__).parent / "centres"  # a recipe's mean question vector, from scripts/fit_centre.py
+READ_ABROAD: Final = "en"  # preferred if no article is in the customer's language
+_SHARE: Final = 0.75  # results hardly differ from 0.5 to 0.9
 
 
 def is_foreign(asked: str | None, locales: Sequence[str]) -> bool:
-    """Return whether no page is in the question's language; an unknown language counts as the same."""
+    """Return whether no article is in the question's language; an unknown language counts as the same."""
     languages = {base_language(locale) for locale in locales}
     return bool(asked and languages) and base_language(asked or "") not in languages and "" not in languages
 

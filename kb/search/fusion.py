@@ -2,8 +2,8 @@
 
 For each part of a question, a passage gains by its similarity and by its words. Similarity is measured in units of the
 spread of the part's neighbours, since every model has its own range of cosines. It is measured from the nearest passage
-of all parts, so that a polite phrase, near to nothing, counts less than the actual request. The gains of all parts add
-up exponentially: one strong match outweighs many weak ones.
+of all parts, so that a polite phrase, which is near to nothing, counts less than the actual request. The gains of all
+parts add up exponentially: one strong match outweighs many weak ones.
 """
 
 import math
@@ -22,7 +22,7 @@ class Candidate:
     """A chunk found by one index; not checked for access yet.
 
     `similarity` is its cosine to the question, None without a vector; `words` is its full-text score, 0 unless full
-    text found it. Its article and that one's locale come with it, since ranking needs them.
+    text found it. It includes its article and the article's locale, since ranking needs them.
     """
 
     chunk_id: UUID
@@ -53,8 +53,8 @@ class Weights:
     sharpness: float = 1.5
     # The boost for a passage in the viewer's language: enough to rank above its translation.
     language: float = 2.0
-    # The same for English, where no page is in the viewer's language: a page and its translation would say the same
-    # twice. Little, since a neighbouring language often has the nearer page: Dutch and German.
+    # The same for English if no article is in the viewer's language, so that an article and its translation do not both
+    # appear. It is small, since a related language often has the closer article, as with Dutch and German.
     read_abroad: float = 1.25
     # The weight of the question in its context, next to the question alone: for a likely follow-up, and for a question
     # that finds its answer by itself, where an earlier topic would only distract.
@@ -68,7 +68,7 @@ DEFAULT = Weights()
 
 
 def fuse(parts: Sequence[PartCandidates], weights: Weights = DEFAULT) -> dict[UUID, float]:
-    """Return the score of every passage found for any part of a question; only the order of scores has a meaning."""
+    """Return the score of every passage found for any part of a question; only the order of scores is meaningful."""
     top = max(map(nearest, parts), default=0.0)
     total: dict[UUID, float] = {}
     for part in parts:

@@ -12,7 +12,7 @@ from kb.search.candidates import Scope
 from supportbot import rows
 from supportbot.accounts.models import Workspace
 
-# A chunk of another revision is being replaced.
+# A chunk of another revision is about to be replaced.
 _PASSAGES: Final = f"""
 SELECT c.id, c.revision_number, r.title, c.heading_path, c.text, c.start, c."end", c.page,
        {rows.columns(Article, "a")}, {rows.columns(Workspace, "w")}
@@ -60,7 +60,7 @@ class Retrieval:
     """The result of a search; `confidence` is the probability that it contains an answer.
 
     `share` and `is_across` are for callers that look for the answer in the passages (`kb.search.confidence.Grounds`).
-    `is_abroad` says that no page is in the question's language.
+    `is_abroad` says that no article is in the question's language.
     """
 
     passages: tuple[Passage, ...]
@@ -76,7 +76,7 @@ class Retrieval:
 def load_passages(
     scope: Scope, scores: Mapping[UUID, float], similarities: Mapping[UUID, float | None]
 ) -> tuple[Passage, ...]:
-    """Return those of these chunks that the viewer may read at this moment, best first."""
+    """Return the passages among these chunks that the viewer may read now, best first."""
     readable, parameters = condition_on_articles(scope.workspace_id, scope.viewer)
     statement = f"{_PASSAGES} AND {readable}"
     found = [

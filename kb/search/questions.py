@@ -1,6 +1,7 @@
 """Preparing a customer's message for the search: cleaned, and split into parts if it is long. Pure.
 
-The vector of a long message is the average of its topics and near none of them, so every part is searched separately.
+The vector of a long message is the average of its topics and near to none of them, so every part is searched
+separately.
 """
 
 from collections.abc import Iterator
@@ -70,6 +71,6 @@ def _grouped(sentences: Iterator[str]) -> Iterator[list[str]]:
 
 
 def _short_enough(sentence: list[str]) -> Iterator[list[str]]:
-    """Yield a sentence in pieces, since some people write without full stops."""
+    """Yield a sentence in pieces, since some people write without punctuation."""
     for at in range(0, len(sentence), PART_WORDS):
         yield sentence[at : at + PART_WORDS]

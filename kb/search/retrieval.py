@@ -82,8 +82,9 @@ class _RetrievedParts:
     vectors: Sequence[Vector | None]  # searched with
     terms: list[list[Term]]
     parts: list[PartCandidates]
-    measured: list[PartCandidates]  # the same with cosines to the questions as asked, by which confidence is fitted
-    is_abroad: bool  # no page is in the question's language
+    # The same, with cosines to the questions as asked, on which the confidence is fitted.
+    measured: list[PartCandidates]
+    is_abroad: bool  # no article is in the question's language
 
     def evidence(self) -> list[Evidence]:
         """Return the evidence for an answer, for each part separately."""
@@ -103,11 +104,11 @@ def search(query: str, *, viewer: Viewer, limit: int = 8, mode: Mode = "hybrid",
     """Return up to `limit` passages that the viewer may read, best first.
 
     `context` is the conversation before the question. A question that may be a follow-up, because it is short, refers
-    back or finds no confident answer by itself, is also searched with it, which costs an embedding. The confidence is
-    that of the question alone, since an earlier topic would always be found. Articles that are not live never appear,
-    re-indexed or not. Without the embedding model a hybrid search uses words only; with `KB_LEXICAL_FALLBACK` off, or
-    in mode "vector", it raises EmbeddingUnavailable or RecipeMismatch. A question with a synonym of the workspace is
-    also searched in the other word; the more confident result counts.
+    back or finds no confident answer on its own, is also searched for with the context, which costs an embedding. The
+    confidence is that of the question alone, since an earlier topic would always be found. Articles that are not live
+    never appear, re-indexed or not. Without the embedding model a hybrid search uses words only; with
+    `KB_LEXICAL_FALLBACK` off, or in mode "vector", it raises EmbeddingUnavailable or RecipeMismatch. A question with
+    one of the workspace's synonyms is also searched for with the other words; the more confident result is used.
     """
     began = perf_counter()
     opened = open_scope(viewer)
@@ -255,7 +256,7 @@ def _article_ids(parts: Sequence[PartCandidates]) -> dict[UUID, UUID]:
 def _top_scores(
     scores: Mapping[UUID, float], parts: Sequence[PartCandidates], locale: str | None, limit: int, *, is_abroad: bool
 ) -> dict[UUID, float]:
-    """Return the `limit` best scores, after boosting the viewer's language, or abroad the one that most can read."""
+    """Return the `limit` best scores, after boosting the viewer's language or, if no article is in it, English."""
     locales = {candidate.chunk_id: candidate.locale for candidate in _candidates(parts)}
     if is_abroad:
         scores = boost_language(scores, locales, READ_ABROAD, by=DEFAULT.read_abroad)
@@ -319,6 +320,6 @@ def _share(weights: Sequence[float], hits: Sequence[bool]) -> float:
 
 
 def _overlap(by_vector: Sequence[Candidate], by_words: Sequence[Candidate]) -> float:
-    """Return the share of the nearest passages that full text ranks first too; more than one is rarely chance."""
+    """Return the share of the nearest passages that full text also ranks first; more than one is rarely chance."""
     first = {candidate.chunk_id for candidate in by_words[:_COMPARED]}
     return sum(candidate.chunk_id in first for candidate in by_vector[:_COMPARED]) / _COMPARED

@@ -14,7 +14,7 @@ class SourceMissing(KnowledgeError):
 
 
 class SourceBusy(KnowledgeError):
-    """The source is already being read, or waits for a confirmation: another run would read it twice."""
+    """The source is already being read or is waiting for a confirmation; another run would read it twice."""
 
     code = "source_busy"
     status = 409
@@ -47,7 +47,7 @@ class SourceUnreadable(KnowledgeError):
 
 
 class TooBusy(KnowledgeError):
-    """The source asks callers to wait before it can be read."""
+    """The source asks us to wait before reading it."""
 
     code = "source_too_busy"
 

@@ -21,10 +21,8 @@ _WAIT_SECONDS = 0.5
 
 
 def follow(source: Source, mode: str, out: OutputWrapper, *, asks_gates: bool = False) -> dict[str, Any]:
-    """Read a source until its run is over, and return the result; workers may take turns at it too.
-
-    A run that is under way, perhaps since another process was killed, is carried on. Raises SourceBusy if it is of
-    another mode.
+    """Read a source until its run is over, and return the result; workers may take turns at it, too. A run already
+    under way, perhaps left by a killed process, is continued. Raises SourceBusy if that run has another mode.
     """
     started = time.monotonic()
     begun = SourceRun.objects.filter(source=source, state__in=ACTIVE, mode=mode, asks_gates=asks_gates).first()
@@ -44,7 +42,7 @@ def is_web_address(path: str) -> bool:
 
 
 def read_site(address: str, options: Mapping[str, Any], out: OutputWrapper) -> dict[str, Any]:
-    """Read the site that begins at an address, as a source of its own; a dry run leaves no source behind.
+    """Read the site at an address as a new source; a dry run leaves no source behind.
 
     Raises InvalidSource.
     """
@@ -68,7 +66,7 @@ def read_site(address: str, options: Mapping[str, Any], out: OutputWrapper) -> d
 
 
 def _is_waiting(run: SourceRun) -> bool:
-    """Return whether a run was postponed, or another worker holds it."""
+    """Return whether a run was postponed or is held by another worker."""
     run.refresh_from_db()
     moment = now()
     return run.is_under_way and any(until is not None and until > moment for until in (run.due_at, run.lease_until))

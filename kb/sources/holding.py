@@ -1,4 +1,4 @@
-"""Keeps what a dry run has fetched for an hour, so that publishing does not fetch it again."""
+"""Keeps what a dry run has fetched for an hour, so that publishing need not fetch it again."""
 
 import zlib
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from kb.sources.models import Source, SourceItem
 from kb.sources.ports import Fetched
 
 KEPT: Final = timedelta(hours=1)
-MAX_BYTES: Final = 4_000_000  # of an item; a larger one is fetched again
+MAX_BYTES: Final = 4_000_000  # bytes kept of an item; larger items are fetched again
 
 
 def hold(item: SourceItem, fetched: Fetched) -> None:
@@ -29,7 +29,7 @@ def hold(item: SourceItem, fetched: Fetched) -> None:
 
 
 def taken(item: SourceItem, folder: Path) -> Fetched | None:
-    """Return what was kept of an item, if it is fresh."""
+    """Return the kept content of an item, if it is fresh."""
     facts = item.held_facts
     if item.held is None or now() - datetime.fromisoformat(facts["at"]) > KEPT:
         return None

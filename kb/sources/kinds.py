@@ -1,4 +1,4 @@
-"""The kinds of sources. A new one is a class like these and its line here."""
+"""The kinds of sources. A new one needs a class like these, and its line here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ UPLOADS: Final = "uploads"
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """How a kind is shown: its name, and whether its address is entered in the console."""
+    """How a kind is displayed: its name, and whether its address is entered in the console."""
 
     title: "str | Promise"
     make: type[Kind]

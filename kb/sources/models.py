@@ -35,7 +35,7 @@ class Source(TenantModel):
     )
     # "" leaves it to the documents; otherwise all of them get these readers.
     audience = models.CharField(max_length=10, blank=True)
-    publishes = models.BooleanField(default=True)  # otherwise new texts become drafts
+    publishes = models.BooleanField(default=True)  # if false, new texts become drafts
     config = models.JSONField(default=dict, blank=True)
     memory = models.JSONField(default=dict, blank=True)
     delay_seconds = models.FloatField(default=0.5)
@@ -65,14 +65,14 @@ class SourceRun(TenantModel):
 
     class Mode(models.TextChoices):
         SYNC = "sync"
-        CHECK = "check"  # a dry run: reports, and stores nothing
+        CHECK = "check"  # a dry run, which only reports
         RETRY = "retry"  # of single items
 
     class State(models.TextChoices):
         QUEUED = "queued"
         RUNNING = "running"
         UNCONFIRMED = (
-            "unconfirmed"  # all is done except archiving what is gone, which is so much that a person must confirm
+            "unconfirmed"  # everything is done except archiving: so much is gone that a person must confirm it
         )
         DONE = "done"
         FAILED = "failed"
@@ -84,9 +84,9 @@ class SourceRun(TenantModel):
     reason = models.TextField(blank=True)
     counts = models.JSONField(default=dict, blank=True)
     is_listed = models.BooleanField(default=False)
-    asks_gates = models.BooleanField(default=False, db_default=False)  # what the gates refuse stays as it was
+    asks_gates = models.BooleanField(default=False, db_default=False)  # texts that the gates reject are not changed
     lease_until = models.DateTimeField(null=True, blank=True)
-    due_at = models.DateTimeField(null=True, blank=True)  # postponed until then: its site asked to wait
+    due_at = models.DateTimeField(null=True, blank=True)  # postponed until then, because its site asked us to wait
     asked_by = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, related_name="+", null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -134,7 +134,7 @@ class SourceItem(TenantModel):
         LEFT_OUT = "left_out", _("Skipped")
 
     class Outcome(models.TextChoices):
-        """What a run found; a dry run finds the same."""
+        """What a run found; the same for a dry run."""
 
         NEW = "new", _("New")
         CHANGED = "changed", _("Changed")
@@ -156,11 +156,11 @@ class SourceItem(TenantModel):
     last_modified = models.CharField(max_length=100, blank=True)
     content_hash = models.CharField(max_length=80, blank=True)
     text_hash = models.CharField(max_length=64, blank=True)  # the same text under two addresses is published once
-    # What a dry run has fetched, compressed, with its facts: the run that publishes need not ask the site again.
+    # What a dry run has fetched, compressed, with its facts, so that the run that publishes need not fetch it again.
     held = models.BinaryField(null=True, blank=True)
     held_facts = models.JSONField(default=dict, db_default={}, blank=True)
     imported_at = models.DateTimeField(null=True, blank=True)
-    archived_at = models.DateTimeField(null=True, blank=True)  # it was gone; None again once it is back
+    archived_at = models.DateTimeField(null=True, blank=True)  # since when it is gone; None again once it is back
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -180,7 +180,7 @@ class SourceItem(TenantModel):
 
 
 class SourceFile(TenantModel):
-    """An uploaded file. It is kept, so that a later release can read it again, and better."""
+    """An uploaded file. It is kept, so that a later version can read it again, perhaps better."""
 
     source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="files", db_constraint=False)
     path = models.CharField(max_length=400)

@@ -1,6 +1,6 @@
 """What a kind of source does: list what there is, fetch one item, read it.
 
-A new kind is a class with these three methods, and its line in `kinds.py`. Everything else is the engine's: states,
+A new kind is a class with these three methods, and its line in `kinds.py`. The engine does everything else: states,
 resuming, comparing, publishing, archiving.
 """
 
@@ -33,7 +33,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An item's content as a file. `name` tells its format, `facts` is for the kind's own `read`."""
+    """An item's content as a file. `name` gives its format, `facts` is for the kind's own `read`."""
 
     file: Path
     name: str
@@ -56,7 +56,7 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """The item is not one of the source's articles, but what it links to may be."""
+    """The item is not one of the source's articles, but the items it links to may be."""
 
     reason: str
     found: tuple[Place, ...] = ()
@@ -80,7 +80,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A source as its kind sees it. `memory` may be changed; it is stored after each turn."""
+    """A source as its kind sees it. `memory` can be changed; it is stored after each turn."""
 
     source_id: Any
     address: str
@@ -91,11 +91,11 @@ class Origin:
 
 
 class Kind(Protocol):
-    # The listing is all there is: a known item that is not in it is gone. Otherwise every known item is fetched.
+    # The listing is complete: a known item that is not in it is gone. Otherwise, every known item is fetched.
     is_complete: bool
-    # A person removed what is missing: no loss is too large.
+    # A person removed the missing items, so no loss is too large.
     is_deliberate: bool
-    # Fetching is a burden on others: what a dry run has fetched is kept for the next run.
+    # Fetching is a burden on others, so what a dry run has fetched is kept for the next run.
     is_remote: bool
 
     def __init__(self, origin: Origin) -> None: ...
@@ -107,7 +107,7 @@ class Kind(Protocol):
         """Return whether a known item still belongs to the source, by its settings."""
 
     def fetch(self, known: Known, folder: Path) -> Fetched | Unchanged | Gone | LeftOut | Later:
-        """Bring one item's content into `folder`. Raises Unreadable."""
+        """Fetch one item's content into `folder`. Raises Unreadable."""
 
     def read(self, known: Known, fetched: Fetched) -> Read | LeftOut:
-        """Return what the content holds. Raises InvalidDocument."""
+        """Return the documents in the content. Raises InvalidDocument."""

@@ -1,6 +1,5 @@
-"""Runs of sources: starting and cancelling one, and what a person decides about it.
-
-A run is a row; workers take turns at it (`kb.sources.sync`). Nobody waits for a broker: a tick finds what is due.
+"""Runs of sources: starting, cancelling and deciding about them. A run is a row; workers take turns at it
+(`kb.sources.sync`). Nothing waits for a broker: a periodic task finds what is due.
 """
 
 from contextlib import suppress
@@ -44,11 +43,8 @@ def source_with_id(source_id: UUID) -> Source:
 
 @transaction.atomic
 def begin(source: Source, mode: str = Mode.SYNC, *, person: User | None = None, asks_gates: bool = False) -> SourceRun:
-    """Begin a run; a worker takes it within seconds. Raises SourceBusy if one is under way.
-
-    If it asks the gates, what they refuse stays as it was.
-
-    A question about a loss that nobody has answered is dropped: the new run asks it again.
+    """Begin a run; a worker takes it within seconds. Raises SourceBusy if one is under way. If it runs the gates, texts
+    that they reject are not changed. An unanswered question about a loss is dropped, since the new run asks it again.
     """
     SourceRun.objects.filter(source=source, state=RunState.UNCONFIRMED).update(state=RunState.CANCELLED, ended_at=now())
     try:
@@ -56,7 +52,8 @@ def begin(source: Source, mode: str = Mode.SYNC, *, person: User | None = None, 
             run: SourceRun = SourceRun.objects.create(source=source, mode=mode, asked_by=person, asks_gates=asks_gates)
     except IntegrityError as error:
         raise SourceBusy() from error
-    if mode == Mode.SYNC:  # its schedule begins with the first: nothing is published before somebody has said so
+    # A schedule begins with the first run, so that nothing is published without a person's decision.
+    if mode == Mode.SYNC:
         Source.objects.filter(pk=source.pk).update(due_at=next_due(source.schedule, now()))
     old = SourceRun.objects.filter(source=source).order_by("-id").values_list("pk", flat=True)[KEPT_RUNS:]
     SourceRun.objects.filter(pk__in=list(old)).delete()
@@ -65,14 +62,14 @@ def begin(source: Source, mode: str = Mode.SYNC, *, person: User | None = None, 
 
 @transaction.atomic
 def retry(item_id: UUID, *, person: User | None = None) -> SourceRun:
-    """Read one item again, in a run of its own. Raises SourceMissing or SourceBusy."""
+    """Read one item again, in a separate run. Raises SourceMissing or SourceBusy."""
     item = SourceItem.objects.select_related("source__collection").filter(pk=item_id).first()
     if item is None:
         raise SourceMissing
     check_may_write(person, item.source.collection)
     run = begin(item.source, Mode.RETRY, person=person)
     SourceRun.objects.filter(pk=run.pk).update(is_listed=True)
-    # Without its hash it is read whole, whatever its origin says about changes.
+    # Without its hash, it is read in full, whatever its origin says about changes.
     SourceItem.objects.filter(pk=item.pk).update(
         run=run, state=ItemState.QUEUED, outcome="", reason="", tries=0, content_hash="", etag="", last_modified=""
     )
@@ -87,9 +84,8 @@ def cancel(source: Source) -> bool:
 
 @transaction.atomic
 def confirm_loss(source: Source) -> int:
-    """Archive what is gone, after a person has confirmed it; return the number of articles.
-
-    Raises NothingToConfirm if no run waits for that any more.
+    """Archive what is gone, after a person has confirmed it; return the number of articles. Raises NothingToConfirm if
+    no run is waiting for it any more.
     """
     run = SourceRun.objects.select_for_update(no_key=True).filter(source=source, state=RunState.UNCONFIRMED).first()
     if run is None:
@@ -110,12 +106,12 @@ def keep_lost(source: Source) -> None:
 
 
 def lost_in(run: SourceRun) -> QuerySet[SourceItem]:
-    """Return the items that a run found gone and whose articles are still there."""
+    """Return the items that a run found to be gone but whose articles still exist."""
     return SourceItem.objects.filter(run=run, outcome=Outcome.GONE, imported_at__isnull=False, archived_at=None)
 
 
 def archive_lost(items: QuerySet[SourceItem]) -> int:
-    """Archive the articles of items that have vanished, and remember it: they come back if their origin does."""
+    """Archive the articles of items that are gone, and remember this, so that they return if their origin does."""
     ids = list(items.values_list("pk", flat=True))
     count = archive_where(Q(source_item__in=ids))
     SourceItem.objects.filter(pk__in=ids).update(archived_at=now())
@@ -150,7 +146,7 @@ def next_due(schedule: str, moment: datetime) -> datetime | None:
 def begin_scheduled() -> int:
     """Begin the runs that are due by their schedules, in all workspaces; return how many.
 
-    A source that is still being read waits for its next turn: it is not read twice in a row.
+    A source that is still being read is skipped until its next scheduled time, so that it is not read twice in a row.
     """
     moment, count = now(), 0
     with across_workspaces("sources that are due"):

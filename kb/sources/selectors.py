@@ -9,7 +9,7 @@ from kb.models import Article, State
 from kb.sources.models import Source, SourceItem, SourceRun
 
 ItemState, Outcome = SourceItem.State, SourceItem.Outcome
-# In order of interest: what is in progress, then what may need somebody's attention.
+# In order of interest: items in progress, then those that may need attention.
 _ORDER: Final = (
     ItemState.READING, ItemState.CUTTING, ItemState.FAILED, ItemState.GONE, ItemState.EMBEDDING, ItemState.READY,
     ItemState.LEFT_OUT, ItemState.UNCHANGED, ItemState.QUEUED,
@@ -18,7 +18,7 @@ _ORDER: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run has come, and what it found by now."""
+    """How far a run has got, and what it has found so far."""
 
     done: int
     total: int
@@ -26,7 +26,7 @@ class Progress:
 
 
 def listed_sources() -> QuerySet[Source]:
-    """Return the sources with their latest run, when one last ended, and the number of live articles."""
+    """Return the sources with their latest run, the end of the last finished run, and the number of live articles."""
     latest = SourceRun.objects.filter(source=OuterRef("pk")).order_by("-id")
     live = Article.objects.filter(source_item__source=OuterRef("pk"), state=State.LIVE).order_by()
     counted = live.values("source_item__source").annotate(number=Count("pk"))
@@ -77,5 +77,5 @@ def articles_of(items: list[SourceItem]) -> dict[object, list[Article]]:
 
 
 def count_unconfirmed() -> int:
-    """Return how many sources wait for somebody to confirm a loss."""
+    """Return how many sources are waiting for somebody to confirm a loss."""
     return SourceRun.objects.filter(state=SourceRun.State.UNCONFIRMED).count()

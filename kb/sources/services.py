@@ -61,7 +61,9 @@ class Wish:
 
 @transaction.atomic
 def add_source(kind: str, wish: Wish, *, person: User | None = None) -> Source:
-    """Create a source; nothing is read yet. Raises InvalidSource, or NotAllowed for a collection of others."""
+    """Create a source; nothing is read yet. Raises InvalidSource, or NotAllowed for a collection the person may not
+    write in.
+    """
     source = Source(kind=kind, created_by=person)
     source.name = _free_name(wish.name or _name_of(kind, wish.address or ""))
     _apply(source, wish, person)
@@ -72,7 +74,7 @@ def add_source(kind: str, wish: Wish, *, person: User | None = None) -> Source:
 
 @transaction.atomic
 def change_source(source: Source, wish: Wish, *, person: User | None = None) -> Source:
-    """Change a source's settings; its next run reads everything again if they matter to its articles."""
+    """Change a source's settings; its next run reads everything again if they affect its articles."""
     check_may_write(person, source.collection)
     before = (source.collection_id, source.audience, source.publishes)
     _apply(source, wish, person)
@@ -85,7 +87,7 @@ def change_source(source: Source, wish: Wish, *, person: User | None = None) -> 
 
 @transaction.atomic
 def delete_source(source: Source, *, archives: bool, person: User | None = None) -> int:
-    """Delete a source; its articles are archived, or stay as if they had been written here. Return their number."""
+    """Delete a source; its articles are archived, or kept as if they had been written here. Return their number."""
     check_may_write(person, source.collection)
     cancel(source)
     articles = Article.objects.filter(source_item__source=source)
@@ -104,7 +106,7 @@ def delete_source(source: Source, *, archives: bool, person: User | None = None)
 def add_files(source: Source, files: Iterable[tuple[str, bytes]], *, person: User | None = None) -> list[str]:
     """Store uploaded files, those in a zip one by one; a file of the same path is replaced.
 
-    Returns what is wrong with files that were not stored. Raises InvalidSource for a source of another kind.
+    Returns the errors of files that were not stored. Raises InvalidSource for a source of another kind.
     """
     check_may_write(person, source.collection)
     if source.kind != UPLOADS:
@@ -152,7 +154,7 @@ def _unpacked(path: str, content: bytes) -> Iterable[tuple[str, bytes, str]]:
 
 
 def _is_wanted(name: str) -> bool:
-    # macOS adds a folder with the other halves of its files.
+    # macOS adds a folder with its files' resource forks.
     return not any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
 
 
@@ -245,7 +247,7 @@ def _config(wish: Wish, problems: dict[str, list[str]]) -> dict[str, Any]:
 
 
 def _address(source: Source, typed: str) -> tuple[str, str]:
-    """Return a source's address, and what is wrong with it."""
+    """Return a source's address, and its error."""
     if source.kind == FOLDER:
         path = Path(typed).expanduser()
         told = gettext("This file or folder does not exist. Check the path.")

@@ -21,10 +21,10 @@ from kb.sources.models import Source, SourceItem
 from kb.sources.ports import Read
 from kb.sources.runs import archive_where
 
-# Raised when reading gets better: then everything is read again once, and embedded only where its text has changed.
+# Increased when reading improves: then everything is read again once, and embedded only if its text has changed.
 READERS: Final = "2"
 COMPARED: Final = ("content_hash", "text_hash", "etag", "last_modified")
-MOST_TOLD: Final = 5  # reasons of one item
+MOST_TOLD: Final = 5  # reasons kept per item
 ItemState, Outcome = SourceItem.State, SourceItem.Outcome
 
 
@@ -35,7 +35,7 @@ def digest_of(file: Path) -> str:
 
 
 def is_of_this_release(digest: str) -> bool:
-    """Return whether the readers of this release made what was stored; "" if nothing was."""
+    """Return whether the stored content was read by this version's readers; "" if nothing is stored."""
     return not digest or digest.startswith(f"{READERS}:")
 
 
@@ -49,7 +49,7 @@ def store(
 ) -> list[UUID]:
     """Store an item's documents and return the ids of its articles; a dry run only notes what would happen.
 
-    Raises InvalidDocument if there is nothing that can be stored, GatesRefuse if the gates are asked and refuse it.
+    Raises InvalidDocument if nothing can be stored, GatesRefuse if the gates are run and reject it.
     """
     documents = [document for document in read.items if isinstance(document, Document)]
     failures = [failure for failure in read.items if isinstance(failure, Failure)]
@@ -57,7 +57,7 @@ def store(
         raise InvalidDocument(_told(failures) or gettext("It has no text."))
     text_hash = _text_hash(documents)
     is_here = item.imported_at is not None and item.archived_at is None
-    if is_here and text_hash == item.text_hash:  # only its frame has changed; an editor's own words stay
+    if is_here and text_hash == item.text_hash:  # only its frame has changed; an editor's changes are kept
         settle(item, ItemState.UNCHANGED, Outcome.UNCHANGED, **({} if is_check else facts))
         return []
     if (twin := _twin(source, item, text_hash)) is not None:
@@ -135,7 +135,7 @@ def _problem(source: Source, item: SourceItem, article: Article | None) -> str:
 
 
 def _link(source: Source, item: SourceItem, documents: Sequence[Document], report: ImportReport) -> list[UUID]:
-    """Tie the articles to their item; archive those that the item no longer holds, and return their ids."""
+    """Link the articles to their item; archive those that the item no longer contains, and return their ids."""
     places = {document.external_id: document.origin or item.key for document in documents}
     articles = list(Article.objects.filter(pk__in=report.article_ids))
     for article in articles:
@@ -164,7 +164,7 @@ def _twin(source: Source, item: SourceItem, text_hash: str) -> str | None:
     """Return the key of another item of the source with the same text, if that is the one to keep."""
     others = SourceItem.objects.filter(source=source, text_hash=text_hash).exclude(pk=item.pk)
     alive = others.filter(Q(outcome__in=(Outcome.NEW, Outcome.CHANGED, Outcome.UNCHANGED)) | Q(state=ItemState.QUEUED))
-    # The older one stays.
+    # The older one is kept.
     twin = alive.filter(Q(imported_at__isnull=False) | Q(run=item.run)).order_by("imported_at", "id").first()
     if twin is None or (item.imported_at is not None and (twin.imported_at or now()) > item.imported_at):
         return None

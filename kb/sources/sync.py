@@ -4,7 +4,7 @@ Invariants:
 - whoever works on a run holds its lease. A worker that dies leaves it to the next one, which goes on with the items
   that are still queued, and with the one in work;
 - an item's articles and its state are written in one transaction, so nothing is published twice;
-- what vanished is archived at the end only, and not without a person if it is a third of the source or more;
+- what is gone is archived only at the end, and not without a person if it is a third of the source or more;
 - one item that cannot be read is a row with a reason, and holds up no other.
 """
 
@@ -38,29 +38,29 @@ from supportbot.team_language import team_language
 
 
 class LeaseLost(Exception):
-    """The run was cancelled, or another worker has it: nothing more may be written for it."""
+    """The run was cancelled or taken by another worker, so nothing more may be written for it."""
 
 
 logger = logging.getLogger(__name__)
 Mode, RunState, ItemState, Outcome = runs.Mode, runs.RunState, runs.ItemState, runs.Outcome
 IN_WORK: Final = (ItemState.READING, ItemState.CUTTING)
-TURN_SECONDS: Final = 30.0  # then another source has its turn
+TURN_SECONDS: Final = 30.0  # after that, another source has its turn
 LEASE: Final = timedelta(seconds=90)  # longer than fetching an item
 LONG_LEASE: Final = timedelta(minutes=6)  # longer than a confined process may read
 RESTED: Final = timedelta(seconds=5)  # after an unexpected failure
-MOST_TURNS: Final = 2  # at the same time, of the worker's eight threads
-MOST_TRIES: Final = 4  # of one item: a file that kills its worker each time is given up
+MOST_TURNS: Final = 2  # runs at the same time, of the worker's eight threads
+MOST_TRIES: Final = 4  # attempts per item: a file that kills its worker each time is given up
 MOST_SILENT: Final = 8  # items in a row without an answer: the site is down
-MOST_PATIENCE: Final = timedelta(days=1)  # with a site that never lets itself be read
+MOST_PATIENCE: Final = timedelta(days=1)  # for a site that never allows reading
 MAX_ITEMS: Final = 10_000
 EMBEDDED_AT_ONCE: Final = 20
 LISTED_AT_ONCE: Final = 500
-FORGOTTEN_AFTER: Final = timedelta(days=30)  # until then an address that is gone is checked again
+FORGOTTEN_AFTER: Final = timedelta(days=30)  # until then, an address that is gone is checked again
 LOST_SHARE: Final = 3  # a third
 
 
 def runs_to_serve() -> list[tuple[UUID, UUID]]:
-    """Return (workspace, run) of those that wait for a worker, the oldest first, as many as may be served now."""
+    """Return (workspace, run) of the runs waiting for a worker, oldest first, as many as may be served now."""
     moment = now()
     with across_workspaces("runs of sources that are due"):
         active = SourceRun.objects.filter(state__in=ACTIVE)
@@ -74,7 +74,7 @@ def _is_free(moment: datetime) -> Q:
 
 
 def serve(workspace_id: UUID, run_id: UUID) -> bool:
-    """Take one turn at a run; return False if another worker has it, or it is over or put off."""
+    """Take one turn at a run; return False if another worker has it, or if it is over or postponed."""
     with workspace_scope(workspace_id), override(team_language(Workspace.objects.get(pk=workspace_id).locale[:2])):
         run = _take(run_id)
         if run is None:
@@ -82,7 +82,7 @@ def serve(workspace_id: UUID, run_id: UUID) -> bool:
         turn = Turn(run)
         try:
             return turn.work()
-        except Exception:  # the turn's edge: the item in work, or the listing, is tried again, and then given up
+        except Exception:  # the turn's outer edge: the current item, or the listing, is retried and then given up
             logger.exception("kb: a turn of %s failed", run_id)
             return turn.stumble()
 
@@ -137,7 +137,7 @@ class Turn:
         return self.release()
 
     def stumble(self) -> bool:
-        """Rest after an unexpected failure; one that has nothing to do with an item ends the run in the end."""
+        """Pause after an unexpected failure; repeated failures unrelated to an item end the run."""
         if self._items().filter(state__in=IN_WORK).exists():
             return self.release(until=RESTED)
         failures = self.run.counts.get("stumbled", 0) + 1
@@ -175,7 +175,7 @@ class Turn:
     # --- Listing
 
     def _list(self) -> None:
-        """Queue what there is, and what is known already unless the listing is complete."""
+        """Queue the listed items and, unless the listing is complete, those already known."""
         try:
             for places in _batches(self._patiently(self.kind.places())):
                 self.add(places)
@@ -187,7 +187,7 @@ class Turn:
         SourceRun.objects.filter(pk=self.run.pk).update(is_listed=True)
 
     def _patiently(self, places: Iterable[Place]) -> Iterator[Place]:
-        """Yield the places, and keep the lease meanwhile: a site's sitemaps may take minutes."""
+        """Yield the places and extend the lease meanwhile, since a site's sitemaps may take minutes."""
         self._extend(LONG_LEASE)
         extended = time.monotonic()
         for place in places:
@@ -220,7 +220,7 @@ class Turn:
     # --- One item
 
     def _one(self, item: SourceItem) -> timedelta | None:
-        """Read one item; return how long its origin wants us to wait, if it does."""
+        """Read one item; return how long its origin asks us to wait, if it does."""
         if item.tries >= MOST_TRIES:
             self._fail(item, item.reason or gettext("Several attempts failed."))
             return None
@@ -247,7 +247,7 @@ class Turn:
         settle(item, ItemState.FAILED, Outcome.BROKEN, reason)
 
     def _read(self, item: SourceItem, folder: Path) -> timedelta | None:
-        """Fetch and read an item; return how long its origin wants us to wait, if it does."""
+        """Fetch and read an item; return how long its origin asks us to wait, if it does."""
         kept = taken(item, folder) if self.run.mode == Mode.SYNC else None
         fetched = kept or self.kind.fetch(_known(item), folder)
         match fetched:
@@ -291,11 +291,13 @@ class Turn:
 
     @property
     def _forgotten(self) -> dict[str, str]:
-        """What is recorded about an item that is gone, so that it counts as changed when it is back."""
+        """The record of an item that is gone, so that it counts as changed when it returns."""
         return {} if self._is_check else dict.fromkeys(COMPARED, "")
 
     def _gone(self, item: SourceItem, reason: str) -> None:
-        """Note what is gone; its articles are archived at the end. An item that never had any is only left out."""
+        """Record that an item is gone; its articles are archived at the end. An item without articles is just left
+        out.
+        """
         is_here = item.imported_at is not None
         settle(
             item,
@@ -312,7 +314,7 @@ class Turn:
     # --- The end
 
     def _embed(self) -> None:
-        """Compute the vectors of what was stored; if the model does not answer, the sweep does it later."""
+        """Compute the vectors of what was stored; if the model does not respond, the sweep does it later."""
         ids, self._to_embed = self._to_embed, []
         if not ids or self._is_check:
             return
@@ -390,7 +392,7 @@ def counts_of(run: SourceRun) -> dict[str, int]:
 
 
 def settle_embedded(source: Source | None = None) -> int:
-    """Mark items ready whose articles have all their vectors; return how many."""
+    """Mark items whose articles have all their vectors as ready; return how many."""
     rows = SourceItem.objects.filter(state=ItemState.EMBEDDING)
     if source is not None:
         rows = rows.filter(source=source)
@@ -405,7 +407,7 @@ def _queue(items: QuerySet[SourceItem], run: SourceRun) -> None:
 
 
 def _known(item: SourceItem) -> Known:
-    """Return what is known; what an older release has read is fetched again, even if it has not changed."""
+    """Return what is known; content read by an older version is fetched again, even if it has not changed."""
     if not is_of_this_release(item.content_hash):
         return Known(item.key, item.depth)
     return Known(item.key, item.depth, item.etag, item.last_modified)

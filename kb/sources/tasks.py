@@ -1,6 +1,6 @@
 """The Celery tasks of sources. All are safe to run twice and concurrently.
 
-`serve_due` is the only starter: what a lost message or a dead worker left is found by its next tick.
+Only `serve_due` starts them: its next run finds what a lost message or a dead worker has left.
 """
 
 from uuid import UUID
@@ -16,7 +16,7 @@ MESSAGE_LIFE_SECONDS = 30
 
 @shared_task
 def serve_due() -> None:
-    """Start scheduled runs, and a turn for each run that waits for one."""
+    """Start scheduled runs, and a turn for each waiting run."""
     runs.begin_scheduled()
     with across_workspaces("items whose vectors came later"):
         sync.settle_embedded()

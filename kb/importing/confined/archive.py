@@ -1,4 +1,4 @@
-"""The files in a zip file, bounded in number and size, under names that stay in their folder."""
+"""The files in a zip file, limited in number and size, under names that stay inside their folder."""
 
 import stat
 from pathlib import PurePosixPath
@@ -11,7 +11,7 @@ from kb.importing.confined.refusal import Refused
 MAX_ENTRIES: Final = 5_000
 MAX_ENTRY_BYTES: Final = 50_000_000
 MAX_TOTAL_BYTES: Final = 200_000_000
-# Text shrinks to a tenth, rarely to a fiftieth; what shrinks more was made to fill a disk.
+# Text shrinks to a tenth, rarely to a fiftieth; anything that shrinks more was made to fill a disk.
 MAX_RATIO: Final = 100
 RATIO_COUNTS_FROM: Final = 1_000_000  # bytes
 MAX_NAME_CHARACTERS: Final = 400

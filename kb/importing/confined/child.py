@@ -1,4 +1,4 @@
-"""The confined process: reads a file from standard input, writes what it holds to standard output.
+"""The confined process: reads a file from standard input and writes its content to standard output.
 
     python -I child.py pdf|word|zip|page < FILE > RESULT
 

@@ -1,7 +1,6 @@
-"""Gives up what a process could do harm with. Linux has all of it; elsewhere memory or network may stay open.
-
-Once no descriptor is left to open, a process can neither open a file nor make a socket, on every system. The network
-namespace, where the kernel gives one, is the second wall.
+"""Gives up everything a process could do harm with. Linux supports all of it; elsewhere, memory or network may stay
+unrestricted. On every system, a process with no descriptor left can neither open a file nor create a socket. The
+network namespace, if the kernel allows one, is a second line of defence.
 """
 
 import ctypes
@@ -35,7 +34,7 @@ def confine() -> None:
     if sys.platform == "linux":
         _without_network()
     _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_CPU, CPU_SECONDS, CPU_SECONDS + 5)  # first SIGXCPU, which says what happened
+    _limit(resource.RLIMIT_CPU, CPU_SECONDS, CPU_SECONDS + 5)  # SIGXCPU comes first, and says what happened
     _limit(resource.RLIMIT_FSIZE, OUTPUT_BYTES)
     _limit(resource.RLIMIT_AS, MEMORY_BYTES)
     _limit(resource.RLIMIT_NPROC, 0)
@@ -54,12 +53,12 @@ def _without_network() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    if libc.unshare(_CLONE_NEWNET):  # only root may; others need a user namespace, which some kernels refuse
+    if libc.unshare(_CLONE_NEWNET):  # only root may do this; others need a user namespace, which some kernels refuse
         libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
 
 
 def _load_modules() -> None:
-    """Import what the readers import when they need it: later no module can be opened."""
+    """Import what the readers would import lazily, since modules cannot be opened later."""
     for package in (encodings, pypdf, mammoth):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if module.name not in ("encodings.mbcs", "encodings.oem"):  # Windows only

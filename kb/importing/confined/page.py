@@ -1,4 +1,4 @@
-"""Whether the tree of an HTML page can be walked: a few megabytes can ask for one that takes hours."""
+"""Whether the tree of an HTML page can be walked: a few megabytes can require a tree that takes hours."""
 
 from typing import Any, BinaryIO, Final
 
@@ -6,11 +6,11 @@ from selectolax.lexbor import LexborHTMLParser
 
 from kb.importing.confined.refusal import Refused
 
-MAX_LEVELS: Final = 512  # as browsers
+MAX_LEVELS: Final = 512  # as in browsers
 
 
 def check_page(source: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
-    """Return nothing for a tree of few levels. Raises Refused; the process's time ends for one that takes too long."""
+    """Check that a page's tree is shallow. Raises Refused; if it takes too long, the process's time limit ends it."""
     root = LexborHTMLParser(source.read()).root
     above: list[int] = []
     for node in root.traverse() if root is not None else ():

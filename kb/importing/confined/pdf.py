@@ -13,7 +13,7 @@ from kb.importing.confined.pdf_text import PageText, text_of
 from kb.importing.confined.refusal import Notes, Refused, shortened
 
 MAX_PAGES: Final = 1_000
-# An article may have two million characters; marks and markup need some.
+# An article can have two million characters, including marks and markup.
 MAX_CHARACTERS: Final = 1_900_000
 MAX_OUTLINE_DEPTH: Final = 6
 _FILE_ENDINGS: Final = (".pdf", ".doc", ".docx", ".odt", ".rtf", ".indd", ".qxd", ".xls", ".xlsx", ".ppt", ".pptx")
@@ -62,7 +62,7 @@ def _pages(reader: PdfReader, total: int, notes: Notes) -> list[PageText]:
         try:
             page = text_of(reader.pages[number - 1], number)
         except (PyPdfError, RecursionError, ValueError, TypeError, KeyError, IndexError, AttributeError):
-            broken.append(number)  # one page's content is broken; the others are read
+            broken.append(number)  # this page's content is broken; the others are read
             continue
         length += sum(len(run.text) for run in page.runs)
         if length > MAX_CHARACTERS:
@@ -79,7 +79,7 @@ def _pages(reader: PdfReader, total: int, notes: Notes) -> list[PageText]:
 
 
 def _title(reader: PdfReader) -> str:
-    """Return the title of the metadata, unless it is a file's name."""
+    """Return the metadata's title, unless it is a file's name."""
     try:
         title = reader.metadata.title if reader.metadata else None
     except (PyPdfError, ValueError, TypeError, AttributeError):

@@ -1,4 +1,4 @@
-"""Blocks of text, and what goes on behind the end of a column or page: sentences and tables. Pure."""
+"""Blocks of text, and what continues after the end of a column or page: sentences and tables. Pure."""
 
 import re
 from collections.abc import Iterator, Sequence, Set
@@ -18,7 +18,7 @@ _WORD: Final = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 class Block:
     """`kind` is p, ul, ol, table or h1 to h6; a table has `rows`, others `text`, a numbered item `number`.
 
-    `flow` counts the columns and pages of the document; `is_small` says that it is written as footnotes are.
+    `flow` counts the document's columns and pages; `is_small` says that it is set like a footnote.
     """
 
     kind: str
@@ -31,9 +31,8 @@ class Block:
 
 
 def joined(lines: Sequence[str], known: Set[str]) -> str:
-    """Return lines as one text; a word cut at the end of a line is whole again.
-
-    `known` are the words of the document, in lower case: those with a hyphen keep it.
+    """Return lines as one text, with words rejoined that were split at the end of a line. `known` are the document's
+    words in lower case: those with a hyphen keep it.
     """
     text = lines[0]
     for line in lines[1:]:
@@ -47,7 +46,7 @@ def joined(lines: Sequence[str], known: Set[str]) -> str:
 
 
 def words_in(text: str) -> Iterator[str]:
-    """Yield the words of a line in lower case, those with hyphens whole."""
+    """Yield the words of a line in lower case; hyphenated words stay whole."""
     return (found.group() for found in _WORD.finditer(text.lower().replace("‐", "-")))
 
 
@@ -58,12 +57,11 @@ def _keeps_hyphen(text: str, line: str, known: Set[str]) -> bool:
 
 
 def over_breaks(blocks: Sequence[Block], known: Set[str]) -> list[Block]:
-    """Return the blocks; a sentence cut by the end of a column or page stands whole where it begins.
-
-    A table that goes on has the names of its columns again. Footnotes may stand in between.
+    """Return the blocks, with sentences that continue in the next column or page completed where they begin. A table
+    that continues repeats its column names. Footnotes may come in between.
     """
     found: list[Block] = []
-    last: int | None = None  # the place of the last block that is no footnote
+    last: int | None = None  # the index of the last block that is not a footnote
     for block in blocks:
         above = found[last] if last is not None else None
         if above is not None and above.flow != block.flow and not block.is_small:
@@ -81,7 +79,7 @@ def over_breaks(blocks: Sequence[Block], known: Set[str]) -> list[Block]:
 
 
 def _completed(one: Block, other: Block, known: Set[str]) -> tuple[Block, str]:
-    """Return a block with the rest of its sentence, and what the other block still says."""
+    """Return a block with the rest of its sentence, and what remains of the other block."""
     end = _SENTENCE_BREAK.search(other.text)
     first, rest = (other.text[: end.start()], other.text[end.end() :]) if end else (other.text, "")
     return replace(one, text=joined([one.text, first], known)), rest
@@ -93,13 +91,15 @@ def _is_cut(one: Block, other: Block) -> bool:
 
 
 def _continues(one: str, other: str) -> bool:
-    """Whether a text begins in the middle of a sentence: with a small letter, or, after a comma, with anything."""
+    """Return whether a text begins in the middle of a sentence: with a lowercase letter, or after a comma with
+    anything.
+    """
     first = other[:1]
     return first.islower() or (not first.isupper() and (first.isdigit() or first.isalpha())) or one.endswith(",")
 
 
 def _goes_on(one: Block, other: Block) -> bool:
-    """Whether a table goes on with another that has no names of columns of its own."""
+    """Return whether a table continues in another one that has no column names."""
     if not one.kind == other.kind == "table" or other.page - one.page != 1 or one.rows[0] == other.rows[0]:
         return False
     names, first = one.rows[0], other.rows[0]

@@ -1,4 +1,4 @@
-"""Columns of prose on a page in reading order; their lines need not stand beside each other. Pure."""
+"""Columns of prose on a page in reading order; their lines need not be aligned. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from kb.importing.confined.pdf_lines import Line
 MIN_LINES: Final = 4
 PROSE_WORDS: Final = 3.5
 PROSE_FILL: Final = 0.62
-STEP: Final = 3.0  # points between the places that are tried
+STEP: Final = 3.0  # points between tried places
 MOST_PLACES: Final = 200
-SLACK: Final = 2.0  # points by which a line may reach into a gutter
+SLACK: Final = 2.0  # points by which a line may extend into a gutter
 MIN_TOGETHER: Final = 3
 TOGETHER: Final = 0.8
 PARAGRAPH: Final = 1.2  # of the usual step between lines
-MOST_BARS: Final = 1  # horizontal lines across a gutter; more are those of a table
-MOST_LEVELS: Final = 6  # of columns within columns, and of bands below each other
+MOST_BARS: Final = 1  # horizontal lines across a gutter; more belong to a table
+MOST_LEVELS: Final = 6  # nesting of columns within columns, and number of bands below each other
 
 Rows = Sequence[Sequence[Line]]
 Bar = tuple[float, float, float]  # a horizontal line: its height, left and right end
@@ -27,7 +27,7 @@ Bar = tuple[float, float, float]  # a horizontal line: its height, left and righ
 
 @dataclass(frozen=True, slots=True)
 class _Gutter:
-    """A strip that no line crosses between two heights."""
+    """A vertical strip between two heights that no line crosses."""
 
     x: float
     bottom: float
@@ -35,7 +35,7 @@ class _Gutter:
 
 
 def in_columns(rows: Rows, bars: Sequence[Bar], level: int = 0) -> Iterator[list[list[Line]]]:
-    """Yield the parts of a page: columns one after the other, what is above and below them apart."""
+    """Yield the parts of a page: columns one after the other, and separately what is above and below them."""
     gutter = _gutter([line for row in rows for line in row], bars) if level < MOST_LEVELS else None
     if gutter is None:
         yield [list(row) for row in rows]
@@ -53,7 +53,7 @@ def in_columns(rows: Rows, bars: Sequence[Bar], level: int = 0) -> Iterator[list
 
 
 def is_prose(lines: Sequence[Line]) -> bool:
-    """Whether lines below each other are text rather than cells."""
+    """Return whether successive lines are text rather than cells."""
     if len(lines) < MIN_LINES:
         return False
     longest = max(max(line.x1 - line.x0 for line in lines), 1)
@@ -62,7 +62,7 @@ def is_prose(lines: Sequence[Line]) -> bool:
 
 
 def start_together(left: Sequence[Line], right: Sequence[Line]) -> bool:
-    """Whether most paragraphs of two columns begin beside each other, as the cells of a table do."""
+    """Return whether most paragraphs of two columns begin at the same height, like the cells of a table."""
     begins, others = _begins(left), _begins(right)
     fewer = min(len(begins), len(others))
     together = sum(any(abs(one - other) < SLACK for other in others) for one in begins)
@@ -70,7 +70,7 @@ def start_together(left: Sequence[Line], right: Sequence[Line]) -> bool:
 
 
 def _begins(lines: Sequence[Line]) -> list[float]:
-    """Return the heights of the lines that stand farther below the line above than usual, and of the first."""
+    """Return the heights of the first line and of all lines farther below the line above than usual."""
     heights = sorted({line.y for line in lines}, reverse=True)
     steps = [above - below for above, below in pairwise(heights)]
     usual = median(steps) if steps else 0.0
@@ -89,7 +89,7 @@ def _cut(rows: Rows, gutter: _Gutter) -> tuple[Rows, Rows, Rows]:
 
 
 def _gutter(lines: Sequence[Line], bars: Sequence[Bar]) -> _Gutter | None:
-    """Return the gutter with most lines beside it, in the middle of its width."""
+    """Return the gutter with the most lines beside it, at the middle of its width."""
     if len(lines) < 2 * MIN_LINES:
         return None
     begin, end = min(line.x0 for line in lines), max(line.x1 for line in lines)
@@ -119,7 +119,7 @@ class _Band:
 
 
 def _bands(lines: Sequence[Line], x: float, bars: Sequence[Bar]) -> Iterator[_Band]:
-    """Yield the bands in which nothing crosses a place, and prose or cells stand on both sides."""
+    """Yield the bands in which no line crosses a place, with prose or cells on both sides."""
     crossing = sorted(line.y for line in lines if line.x0 < x - SLACK and line.x1 > x + SLACK)
     for bottom, top in pairwise([float("-inf"), *crossing, float("inf")]):
         beside = [line for line in lines if bottom < line.y < top]

@@ -1,18 +1,18 @@
-"""Lines from right to left: PDFs hold them in the order in which they are seen. Pure."""
+"""Right-to-left lines, which PDFs store in visual order. Pure."""
 
 import re
 import unicodedata
 from collections import Counter
 from typing import Final
 
-MIN_SHARE: Final = 0.4  # of letters from right to left, against the others: addresses and names may be in between
+MIN_SHARE: Final = 0.4  # share of right-to-left letters; addresses and names may be in between
 _RTL: Final = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
 _SIGN: Final = "[%‰°€$£₪]?"
 _PART: Final = rf"[^\W_{_RTL}]"
 _TOKEN: Final = rf"{_SIGN}{_PART}+(?:[.,:/@+_-]*{_PART}+)*{_SIGN}"
-# A word of a script from left to right takes the numbers and words behind it along; numbers alone do not.
+# A word in a left-to-right script includes the numbers and words after it; numbers alone do not.
 _LEFT_TO_RIGHT: Final = re.compile(rf"([^\W\d_{_RTL}](?:[.,:/@+_-]*{_PART})*{_SIGN}(?: {_TOKEN})*|{_TOKEN})")
-# Vowel signs of Hebrew and Arabic follow their letter on the line too.
+# Vowel signs of Hebrew and Arabic also follow their letter in visual order.
 _LETTER_WITH_MARKS: Final = re.compile("(?s:.)[\u0591-\u05c7\u064b-\u065f\u0670]*")
 _BRACKETS: Final = re.compile(r"[()\[\]{}«»]")
 _OPENING: Final = "([{«"
@@ -25,11 +25,11 @@ def is_right_to_left(text: str) -> bool:
 
 
 def logical(text: str) -> str:
-    """Return a line in the order in which it is read."""
+    """Return a line in reading order."""
     if not is_right_to_left(text):
         return text
     pieces = _LEFT_TO_RIGHT.split(text)
-    # Every second piece is one that is read from left to right.
+    # Every second piece reads from left to right.
     turned = [piece if place % 2 else _turned(piece) for place, piece in enumerate(pieces)]
     return _with_brackets("".join(reversed(turned)))
 
@@ -39,6 +39,6 @@ def _turned(text: str) -> str:
 
 
 def _with_brackets(text: str) -> str:
-    """Return a line whose brackets open before they close: some files hold the shapes that are seen."""
+    """Return a line whose brackets open before they close, since some files store the visible shapes."""
     first = _BRACKETS.search(text)
     return text.translate(_MIRRORED) if first and first.group() not in _OPENING else text

@@ -1,7 +1,6 @@
-"""From pieces of text with places to headings, paragraphs, lists and tables in reading order, as HTML. Pure.
-
-Lines come from baselines. Where a gap runs down through several lines, they are columns of prose (read one after the
-other) or a table. Sizes, bold type and the outline make headings. What repeats at the edge of most pages is left out.
+"""Turns pieces of text with positions into headings, paragraphs, lists and tables in reading order, as HTML. Pure.
+Lines are found by their baselines. A gap down through several lines means columns of prose (read one after the other)
+or a table. Headings are found by size, bold type and the outline. What repeats at the edge of most pages is left out.
 """
 
 import re
@@ -19,7 +18,7 @@ from kb.importing.confined.pdf_lines import Line, rows_of, without_repeated
 from kb.importing.confined.pdf_tables import Cells, Grid, flows_and_grids
 from kb.importing.confined.pdf_text import PageText
 
-WIDEST_LEADING: Final = 1.75  # a larger step begins a paragraph
+WIDEST_LEADING: Final = 1.75  # a larger step starts a paragraph
 HEADING_SIZE: Final = 1.12
 HEADING_WORDS: Final = 16
 FOOTNOTE_SIZE: Final = 0.9
@@ -73,7 +72,7 @@ class Layout:
                 yield from self._flow(part)
 
     def _flow(self, lines: Sequence[Line]) -> Iterator[Block]:
-        """Yield the blocks of lines below each other."""
+        """Yield the blocks in successive lines."""
         if not lines:
             return
         right, left = max(line.x1 for line in lines), min(line.x0 for line in lines)
@@ -90,7 +89,7 @@ class Layout:
         yield block
 
     def _block(self, line: Line) -> Block:
-        """Return the block that a line would begin."""
+        """Return the block that this line would start."""
         is_small = line.size <= self._body * FOOTNOTE_SIZE
         if found := _BULLET.match(line.text):
             return Block("ul", line.text[found.end() :], line.page, is_small=is_small)
@@ -101,7 +100,7 @@ class Layout:
         return Block("ul" if _LETTER.match(line.text) else "p", line.text, line.page, is_small=is_small)
 
     def _continues(self, kind: str, own: str, last: Line, line: Line, edges: tuple[float, float], step: float) -> bool:
-        """Whether a line goes on with the block above it."""
+        """Return whether a line continues the block above it."""
         is_next = 0 < last.y - line.y <= max(step, last.size) * WIDEST_LEADING / 1.2
         if not is_next:
             return False

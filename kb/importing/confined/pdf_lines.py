@@ -1,4 +1,4 @@
-"""From pieces of text with places to lines: what stands on one baseline, cut at gaps, in the order of reading. Pure."""
+"""Turns pieces of text with positions into lines: text on one baseline, cut at gaps, in reading order. Pure."""
 
 import re
 import unicodedata
@@ -11,22 +11,22 @@ from typing import Final
 from kb.importing.confined.pdf_direction import logical
 from kb.importing.confined.pdf_text import PageText, Run, as_seen
 
-SAME_LINE: Final = 0.45  # of the letters' size; raised and lowered signs stay on their line
+SAME_LINE: Final = 0.45  # of the letters' size; raised and lowered characters stay on their line
 WORD_GAP: Final = 0.18
 CELL_GAP: Final = 0.9
 MIN_EVEN_GAPS: Final = 3
 EVEN: Final = 1.1
 WIDEST_SPACE: Final = 2.5
 EDGE: Final = 0.1  # of a page's height
-TABLE_STEP: Final = 2.5  # between the names of columns and the first row, in letters
+TABLE_STEP: Final = 2.5  # between the column names and the first row, in letters
 _MARK_ALONE: Final = re.compile(r"(?:[•‣▪▫◦●○∙·■□➢➤✓\uf0b7\uf0a7\uf0d8–—*-]|\(?(?:\d{1,3}|[a-z])[.)])")
 _RAISED: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _DIGITS: Final = re.compile(r"[0-9]{1,4}")
 MOST_MASKED: Final = 200
 # Ligatures, and the shapes that Arabic letters take in a font.
 _PRESENTATION: Final = re.compile("[\ufb00-\ufb06\ufb13-\ufb4f\ufb50-\ufdff\ufe70-\ufeff]")
-Mask = tuple[str, int]  # what a line says, and about how high it stands
-Upright = tuple[float, float, float]  # a vertical line: its place, bottom and top
+Mask = tuple[str, int]  # a line's text and approximate height
+Upright = tuple[float, float, float]  # a vertical line: its position, bottom and top
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Line:
 
 
 def plain_text(runs: Sequence[Run]) -> str:
-    """Return the words in some pieces of text, from top to bottom."""
+    """Return the words of some pieces of text, from top to bottom."""
     return " ".join(line.text for row in rows_of(runs, 0) for line in row)
 
 
@@ -76,7 +76,7 @@ def _cut(runs: Sequence[Run], page: int, uprights: Sequence[Upright]) -> list[Li
 
 
 def _justified_gap(runs: Sequence[Run]) -> float:
-    """Return the widest gap of a line whose words are spread evenly to fill it; 0 for any other."""
+    """Return the widest gap in a justified line, whose words are spread evenly; 0 for any other line."""
     gaps = [run.x0 - last.x1 for last, run in pairwise(runs) if run.x0 - last.x1 > WORD_GAP * run.size]
     is_of_words = len(gaps) >= MIN_EVEN_GAPS and not any(" " in run.text.strip() for run in runs)
     is_even = is_of_words and max(gaps) <= min(EVEN * min(gaps), WIDEST_SPACE * runs[0].size)
@@ -99,15 +99,14 @@ def _line(runs: Sequence[Run], page: int) -> Line:
 
 
 def _raised(run: Run, base: Run) -> str:
-    """Return the text of a run; the raised number of a footnote keeps its shape, or it would join the word before."""
+    """Return the text of a run; a footnote's raised number stays raised, or it would join the word before it."""
     is_raised = run.size <= 0.85 * base.size and run.y > base.y + 0.1 * base.size and run.text.strip().isdigit()
     return run.text.translate(_RAISED) if is_raised else run.text
 
 
 def without_repeated(rows: Sequence[list[list[Line]]], pages: Sequence[PageText]) -> list[list[list[Line]]]:
-    """Return the lines without what stands at the edge of at least half of the pages: page numbers, running titles.
-
-    What stands beside them goes too, since a running title may change with the chapter.
+    """Return the lines without those at the edge of at least half of the pages: page numbers and running titles. Text
+    beside them is removed too, since a running title may change with the chapter.
     """
     at_edge = [
         {mask for row in lines if not _is_inside(row[0].y, page) for mask in _masks(row)}
@@ -119,7 +118,7 @@ def without_repeated(rows: Sequence[list[list[Line]]], pages: Sequence[PageText]
 
 
 def _inner(rows: Sequence[list[Line]], page: PageText, repeated: Set[Mask]) -> list[list[Line]]:
-    """Return the lines of a page without those that are repeated, unless they are the names of a table's columns."""
+    """Return the lines of a page without those that are repeated, unless they are a table's column names."""
     found = [_is_inside(row[0].y, page) or repeated.isdisjoint(_masks(row)) for row in rows]
     return [row for at, row in enumerate(rows) if found[at] or _is_of_table(rows, at, found)]
 
@@ -141,7 +140,7 @@ def _is_inside(y: float, page: PageText) -> bool:
 
 
 def _masks(row: Sequence[Line]) -> Iterator[Mask]:
-    """Yield what the parts of a row may have in common on all pages: their words, or those around the page's number."""
+    """Yield what the parts of a row may share across pages: their words, or those around the page number."""
     for line in row:
         height = round(line.y / 4)
         numbers = list(_DIGITS.finditer(line.text[:MOST_MASKED]))

@@ -1,4 +1,4 @@
-"""Where a gap runs down through several lines: columns of prose, to be read one after the other, or a table. Pure."""
+"""Gaps down through several lines: columns of prose, read one after the other, or a table. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,20 +9,20 @@ from kb.importing.confined.pdf_columns import Bar, is_prose, start_together
 from kb.importing.confined.pdf_direction import is_right_to_left
 from kb.importing.confined.pdf_lines import Line
 
-MIN_GAP: Final = 0.25  # what may be left of a gap over many rows
+MIN_GAP: Final = 0.25  # how narrow a gap may become over many rows
 ROW_STEP: Final = 4.0  # rows of a table may have space between them
-HEAD_STEP: Final = 2.5  # names of several columns stand close above those of each
-LEADING: Final = 1.5  # of lines of one paragraph
+HEAD_STEP: Final = 2.5  # names that span several columns are close above the columns' own
+LEADING: Final = 1.5  # between lines of one paragraph
 FLUSH: Final = 1.5  # points
-MOST_EDGES: Final = 6  # of the lines above a table: each has two
+MOST_EDGES: Final = 6  # of the lines above a table, which come in pairs
 
-Cell = tuple[str, int]  # its text, and over how many columns it goes
+Cell = tuple[str, int]  # its text, and the number of columns it spans
 Cells = tuple[tuple[Cell, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Lines beside each other, with the gaps between their columns."""
+    """Lines in columns, with the gaps between them."""
 
     rows: list[list[Line]]
     gaps: list[tuple[float, float]]
@@ -38,15 +38,14 @@ class Grid:
         return found[::-1] if is_right_to_left("".join(line.text for line in self.lines)) else found
 
     def is_prose(self) -> bool:
-        """Whether these are columns of text rather than of cells."""
+        """Return whether these are columns of text rather than of cells."""
         columns = self.columns()
         are_cells = any(start_together(*pair) for pair in pairwise(columns))
         return len(columns) <= 3 and all(is_prose(column) for column in columns) and not are_cells
 
     def cells(self, bars: Sequence[Bar]) -> Cells:
-        """Return the rows: those between horizontal lines, where the table has them.
-
-        Otherwise a line without a first cell, close below another, goes on with its cells.
+        """Return the rows: those between horizontal lines, if the table has them. Otherwise, a line without a first
+        cell, close below another, continues that line's cells.
         """
         top, bottom = self.rows[0][0].y, self.rows[-1][0].y
         inner = [y for y in self.heights(bars) if bottom < y < top]
@@ -79,7 +78,7 @@ class Grid:
         return tuple(tuple(reversed(cells) if turned else cells) for cells in map(self._cells, table))
 
     def _cells(self, lines: Sequence[Line]) -> list[Cell]:
-        """Return the cells of a row from left to right; one that crosses gaps goes over several columns."""
+        """Return the cells of a row from left to right; a cell that crosses gaps spans several columns."""
         texts = [""] * (len(self.gaps) + 1)
         last = list(range(len(texts)))
         for line in lines:
@@ -101,7 +100,7 @@ class Grid:
 
 
 def flows_and_grids(rows: Sequence[list[Line]], bars: Sequence[Bar]) -> Iterator[list[Line] | Grid]:
-    """Yield lines below each other, and tables, in reading order."""
+    """Yield successive lines, and tables, in reading order."""
     flow: list[Line] = []
     at = 0
     while at < len(rows):
@@ -123,7 +122,9 @@ def flows_and_grids(rows: Sequence[list[Line]], bars: Sequence[Bar]) -> Iterator
 
 
 def _is_justified(rows: Sequence[list[Line]], at: int, count: int) -> bool:
-    """Whether rows are as wide as the line before or after them, at the usual distance: words spread to fill it."""
+    """Return whether rows are as wide as the line before or after them, at the usual distance: then they are justified
+    text.
+    """
     inside = rows[at : at + count]
     edges = rows[at][0].x0, rows[at][-1].x1
     if not all(_is_from_to(row, edges) for row in inside):
@@ -144,7 +145,7 @@ def _is_from_to(row: Sequence[Line], edges: tuple[float, float]) -> bool:
 
 
 def _above(flow: Sequence[Line], grid: Grid) -> list[Line]:
-    """Return the last lines of what is above that already stand in a later column."""
+    """Return the last lines above that are already in a later column."""
     found: list[Line] = []
     below = grid.rows[0][0]
     for line in reversed(flow):
@@ -169,7 +170,7 @@ def _band_above(flow: Sequence[Line], grid: Grid, heights: Sequence[float]) -> l
 
 
 def _reaches(line: Line, gap: tuple[float, float]) -> bool:
-    """Whether a line belongs to what is behind a gap too: it goes on there, or its middle is over the gap."""
+    """Return whether a line also belongs to what is after a gap: it continues there, or its middle is over the gap."""
     return line.x1 > gap[1] or gap[0] < (line.x0 + line.x1) / 2
 
 
@@ -178,7 +179,7 @@ def _crosses(line: Line, gaps: Sequence[tuple[float, float]]) -> bool:
 
 
 def _grid_at(rows: Sequence[list[Line]], begin: int) -> Grid | None:
-    """Return the columns that begin here, below names that stand over several of them; None if there are none."""
+    """Return the columns that begin here, below names that span several of them; None if there are none."""
     grid = _block_at(rows, begin)
     if begin + 1 == len(rows) or len(rows[begin + 1]) <= len(rows[begin]):
         return grid
@@ -189,7 +190,7 @@ def _grid_at(rows: Sequence[list[Line]], begin: int) -> Grid | None:
 
 
 def _heads(row: Sequence[Line], grid: Grid) -> bool:
-    """Whether the parts of a row are names over the columns below."""
+    """Return whether the parts of a row are names of the columns below."""
     begin, end = min(line.x0 for line in grid.lines), max(line.x1 for line in grid.lines)
     size = row[0].size
     is_close = row[0].y - grid.rows[0][0].y <= HEAD_STEP * size
@@ -197,7 +198,7 @@ def _heads(row: Sequence[Line], grid: Grid) -> bool:
 
 
 def _block_at(rows: Sequence[list[Line]], begin: int) -> Grid | None:
-    """Return the longest block from here through which gaps run down; None if it is no more than a row."""
+    """Return the longest block from here with gaps down through it; None if it is only a row."""
     gaps = [(left.x1, right.x0) for left, right in pairwise(rows[begin])]
     taken = [rows[begin]]
     split = 1
@@ -224,7 +225,7 @@ def _block_at(rows: Sequence[list[Line]], begin: int) -> Grid | None:
 
 
 def _is_of_group(rows: Sequence[Sequence[Line]], at: int, gaps: Sequence[tuple[float, float]]) -> bool:
-    """Whether a row is the name of a group of rows: alone across the columns, between rows with all of them."""
+    """Return whether a row is the name of a group of rows: alone across the columns, between rows with all of them."""
     if at + 1 == len(rows) or len(rows[at]) > 1 or not _crosses(rows[at][0], gaps):
         return False
     row, above, below = rows[at][0], rows[at - 1], rows[at + 1]
@@ -234,7 +235,7 @@ def _is_of_group(rows: Sequence[Sequence[Line]], at: int, gaps: Sequence[tuple[f
 
 
 def _free(rows: Sequence[Sequence[Line]]) -> list[tuple[float, float]]:
-    """Return all gaps that run down through some rows, also those which the first row does not show."""
+    """Return all gaps down through some rows, including those that the first row does not show."""
     full = [row for row in rows if len(row) > 1] or rows
     lines = sorted((line for row in full for line in row), key=lambda line: line.x0)
     found, end = [], lines[0].x1
@@ -246,7 +247,9 @@ def _free(rows: Sequence[Sequence[Line]]) -> list[tuple[float, float]]:
 
 
 def _last_of_table(rows: Sequence[list[Line]], split: int) -> int:
-    """Return how many rows belong to a table: those to the last one with cells, and what goes on in other columns."""
+    """Return how many rows belong to a table: up to the last row with cells, and rows that continue in other
+    columns.
+    """
     count = split
     while count < len(rows) and rows[count][0].x0 > rows[0][0].x1 and len(rows[count]) == 1:
         count += 1
@@ -254,7 +257,7 @@ def _last_of_table(rows: Sequence[list[Line]], split: int) -> int:
 
 
 def _narrowed(gaps: Sequence[tuple[float, float]], row: Sequence[Line]) -> list[tuple[float, float]]:
-    """Return the parts of the gaps that this row leaves free."""
+    """Return the parts of the gaps that this row does not cover."""
     found = []
     for begin, end in gaps:
         inside = [line for line in row if line.x0 < end and line.x1 > begin]

@@ -1,7 +1,6 @@
-"""What stands on a page of a PDF: pieces of text with their places, and what nobody can see.
-
-pypdf reads the content stream and the fonts; the places are computed here, since its own text loses them, and with them
-columns and tables.
+"""The text on a page of a PDF: pieces with their positions, and which of them are invisible. pypdf reads the content
+stream and the fonts; the positions are computed here, since pypdf's own text loses them, and with them columns and
+tables.
 """
 
 import math
@@ -22,7 +21,7 @@ MAX_FORM_DEPTH: Final = 8
 MAX_BOXES: Final = 5_000
 MIN_RULE_POINTS: Final = 15
 MIN_UPRIGHT_POINTS: Final = 6
-AGAIN: Final = 0.12  # of the letters' size; two narrow letters are farther apart
+AGAIN: Final = 0.12  # of the letters' size; even two narrow letters are farther apart
 MOST_COMPARED: Final = 200
 SMALLEST_POINTS: Final = 1.5  # nobody reads smaller letters
 _INVISIBLE_MODES: Final = (3, 7)
@@ -52,7 +51,7 @@ class PageText:
     hidden: list[Run]
     pictures: int
     bars: list[tuple[float, float, float]]  # horizontal lines: height, left and right end
-    uprights: list[tuple[float, float, float]]  # vertical lines: place, bottom, top
+    uprights: list[tuple[float, float, float]]  # vertical lines: position, bottom, top
 
 
 @dataclass(slots=True)
@@ -72,7 +71,7 @@ class _State:
 
 @dataclass(slots=True)
 class _Canvas:
-    """What has been drawn so far, in order: text may be hidden, or lie on what makes it visible."""
+    """What has been drawn so far, in order: text may be covered, or be on a background that makes it visible."""
 
     page: Box
     runs: list[Run] = field(default_factory=list)
@@ -85,7 +84,7 @@ class _Canvas:
     uprights: set[tuple[float, float, float]] = field(default_factory=set)
 
     def rule(self, boxes: Sequence[Box]) -> None:
-        """Keep the edges of what was drawn: they may be those of a table."""
+        """Keep the edges of what was drawn: they may belong to a table."""
         if len(self.bars) + len(self.uprights) > MAX_BOXES:
             return
         for left, bottom, right, top in boxes:
@@ -100,7 +99,7 @@ class _Canvas:
         (self.hidden if self._is_hidden(run, state) else self.runs).append(run)
 
     def _is_again(self, run: Run) -> bool:
-        """Whether the same text was drawn at the same place: twice looks bold, or like a shadow."""
+        """Return whether the same text was already drawn at the same place, to look bold or for a shadow."""
         drawn = self.drawn.setdefault(run.text, [])
         near = AGAIN * run.size
         if any(abs(x - run.x0) < near and abs(y - run.y) < near for x, y in drawn[-MOST_COMPARED:]):
@@ -112,13 +111,13 @@ class _Canvas:
         x, y = (run.x0 + run.x1) / 2, run.y + run.size / 4
         if run.size < SMALLEST_POINTS or not _is_in(self.page, x, y):
             return True
-        if state.mode in _INVISIBLE_MODES:  # recognized text below the picture of a page
+        if state.mode in _INVISIBLE_MODES:  # recognised text below the picture of a page
             return not any(_is_in(box, x, y) for box in self.images)
         return state.is_white and not any(_is_in(box, x, y) for box in (*self.dark, *self.images))
 
 
 def text_of(page: PageObject, number: int) -> PageText:
-    """Return the text of a page with its places; raises what pypdf raises for a broken one."""
+    """Return the text of a page with its positions; raises what pypdf raises for a broken page."""
     box = page.mediabox
     turned = _turned(page.rotation % 360)
     canvas = _Canvas(_placed((float(box.left), float(box.bottom), float(box.right), float(box.top)), turned))
@@ -139,7 +138,7 @@ def text_of(page: PageObject, number: int) -> PageText:
 
 
 class _Interpreter:
-    """Runs the operators of one content stream that concern text, colour and place."""
+    """Runs the operators of one content stream that concern text, colour and position."""
 
     def __init__(self, canvas: _Canvas, pdf: Any, resources: Any, depth: int = 0) -> None:
         self._canvas, self._pdf, self._depth = canvas, pdf, depth
@@ -299,13 +298,13 @@ class _Interpreter:
         end = _times(self._tm, state.ctm)
         size = state.size * math.hypot(begin[2], begin[3])
         is_upright = abs(begin[1]) <= abs(begin[0]) and begin[0] > 0
-        if is_upright:  # text along an edge is a mark of the printer, or a watermark
+        if is_upright:  # text along an edge is a printer's mark or a watermark
             clean = "".join(sign for sign in text if sign >= " " and not "\ud800" <= sign <= "\udfff")
             self._canvas.show(Run(clean, begin[4], max(end[4], begin[4]), begin[5], abs(size), state.is_bold), state)
 
 
 def _decoded(font: Font, raw: bytes | str, state: _State) -> tuple[str, float]:
-    """Return the text of a string and its width before the text matrix."""
+    """Return the text of a string, and its width before the text matrix is applied."""
     codes = _codes(font, raw)
     text = "".join(as_seen(font.character_map.get(shown, shown)) for shown in _shown(font, raw, codes))
     width = sum(font.space_width if code == font.space_char else font.get_text_width(code) for code in codes) / 1000
@@ -314,7 +313,7 @@ def _decoded(font: Font, raw: bytes | str, state: _State) -> tuple[str, float]:
 
 
 def as_seen(letters: str) -> str:
-    """Return the letters of one sign in the order of their line, which is turned later."""
+    """Return the letters of one glyph in the order of their line, which is reversed later."""
     is_turned = len(letters) > 1 and any(unicodedata.bidirectional(sign) in ("R", "AL") for sign in letters)
     return letters[::-1] if is_turned else letters
 
@@ -337,7 +336,7 @@ def _shown(font: Font, raw: bytes | str, codes: str) -> Iterator[str]:
 
 
 def _turned(degrees: int) -> Matrix:
-    """Return the matrix of a page that is shown turned clockwise."""
+    """Return the matrix of a page that is displayed rotated clockwise."""
     turns: dict[int, Matrix] = {90: (0, -1, 1, 0, 0, 0), 180: (-1, 0, 0, -1, 0, 0), 270: (0, 1, -1, 0, 0, 0)}
     return turns.get(degrees, IDENTITY)
 

@@ -1,8 +1,8 @@
-"""Why a file cannot be read, and what was left out of one that can: codes that the caller puts into words."""
+"""Why a file cannot be read, or what was left out of it: codes that the caller puts into words."""
 
 from typing import Final
 
-MOST_TOLD: Final = 400  # characters of a file's own text in a note
+MOST_TOLD: Final = 400  # characters of the file's text in a note
 
 
 class Refused(Exception):
@@ -15,7 +15,7 @@ class Refused(Exception):
 
 
 class Notes:
-    """What a reader should know about the result, in the order of its first mention."""
+    """What a reader should know about the result, in order of first mention."""
 
     def __init__(self) -> None:
         self._values: dict[str, dict[str, object]] = {}

@@ -47,7 +47,7 @@ def read_word(source: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
 
 
 def _as_heading(found: re.Match[str]) -> str:
-    """Return a short bold line as a heading: many people never use the styles for them."""
+    """Return a short bold line as a heading, since many people never use heading styles."""
     words = found.group(1).strip()
     is_name = len(words.split()) <= _HEADING_WORDS and words[-1:].isalnum()
     return f"<h3>{words}</h3>" if is_name else found.group()

@@ -1,6 +1,6 @@
 """Loading documents from files and folders, one item at a time.
 
-A bad item raises nothing: it becomes a `Failure` with its place, what is wrong and what to do, and loading continues.
+A bad item does not raise: it becomes a `Failure` with its place, what is wrong and what to do, and loading continues.
 """
 
 from kb.importing.loaders.files import load

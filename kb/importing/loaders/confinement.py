@@ -20,7 +20,7 @@ Kind = Literal["page", "pdf", "word", "zip"]
 
 MAX_FILE_BYTES: Final = 50_000_000
 MAX_ARCHIVE_BYTES: Final = 200_000_000
-# Longer than the seconds of computing that the process has, for a busy machine.
+# Longer than the process's CPU time limit, to allow for a busy machine.
 SECONDS: Final = 300
 MAX_FACTS_BYTES: Final = 64 * 1024 * 1024
 _CHILD: Final = Path(confined.__file__).with_name("child.py")
@@ -66,7 +66,7 @@ NOTES: Final[Mapping[str, str]] = {
 
 
 def facts_of(kind: Kind, file: Path) -> dict[str, Any]:
-    """Return what the confined process read from a file. Raises InvalidDocument."""
+    """Return what the confined process has read from a file. Raises InvalidDocument."""
     with _result(kind, file) as stream:
         return _facts(stream)
 
@@ -80,9 +80,8 @@ def reason_in_words(code: str, values: Mapping[str, Any]) -> str:
 
 
 def unpacked(file: Path, folder: Path) -> Generator[tuple[str, Path | None, str], None, None]:
-    """Unpack a zip file and yield (name inside, its copy in `folder`, ""), or (name, None, why it is not read).
-
-    The copies have names of their own. Raises InvalidDocument for an archive that cannot be read at all.
+    """Unpack a zip file and yield (name inside, its copy in `folder`, ""), or (name, None, why it is not read). The
+    copies have generated names. Raises InvalidDocument for an archive that cannot be read at all.
     """
     with _result("zip", file) as stream:
         entries = _facts(stream)["entries"]

@@ -17,7 +17,8 @@ from kb.importing.loaders.formats import KNOWN_ENDINGS, Format, format_of, read
 
 def load(paths: Sequence[str]) -> Iterator[Document | Failure]:
     """Yield every item of the files, folders and zip files. Other files in a folder (images, say) are skipped silently,
-    but a file named explicitly must be readable."""
+    but a file named explicitly must be readable.
+    """
     for path in paths:
         yield from _load_path(path)
 
@@ -50,7 +51,7 @@ def files_in(folder: Path) -> Iterator[Path]:
 
 
 def items_of_file(file: Path, name: str, origin: str) -> Iterator[Document | Failure]:
-    """Yield the items of a file or zip; `name` is its path in the import, from which ids are made."""
+    """Yield the items of a file or zip; `name` is its path in the import, from which ids are derived."""
     try:
         found = format_of(file, name)
         if found is Format.ZIP:
@@ -87,11 +88,11 @@ def _from_archive(copy: Path, inside: str, place: str) -> Iterator[Document | Fa
 
 def _is_wanted(name: str) -> bool:
     parts = name.split("/")
-    # macOS adds a folder with the other halves of its files.
+    # macOS adds a folder with its files' resource forks.
     is_hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
     return not is_hidden and name.lower().endswith(KNOWN_ENDINGS)
 
 
 def _printable(file: Path) -> str:
-    """Return the path with question marks for what is not UTF-8."""
+    """Return the path with question marks in place of anything that is not UTF-8."""
     return str(file).encode("utf-8", "replace").decode()

@@ -1,6 +1,5 @@
-"""The formats: which one a file has, and its reader. The content decides, the name only helps.
-
-`read` is what every source needs, wherever it found the file and whatever it calls it.
+"""The formats: which one a file has, and its reader. The content decides; the name only helps. Every source uses
+`read`, wherever the file comes from and whatever its name.
 """
 
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
@@ -20,13 +19,13 @@ from kb.importing.loaders.markdown import read_markdown, read_text
 from kb.importing.loaders.office import read_pdf, read_word
 from kb.importing.loaders.rows import read_rows
 
-# A body may have two million characters, at most eight million bytes.
+# A body can have two million characters, so at most eight million bytes.
 MAX_FILE_BYTES: Final = 8_000_000
 MOST_SNIFFED: Final = 1_024  # a PDF may begin this late
 
 
 class Format(Enum):
-    """A format; its value is what people call it."""
+    """A format; its value is its name for people."""
 
     MARKDOWN = "Markdown"
     HTML = "HTML"
@@ -93,9 +92,8 @@ def format_of(file: Path, name: str) -> Format:
 
 
 def read(file: Path, found: Format, name: str, origin: str) -> Iterator[Document | Failure]:
-    """Yield the items of a file; `name` is its external id unless it has one, `origin` its place for people.
-
-    Raises InvalidDocument where the whole file cannot be read.
+    """Yield the items of a file; `name` is its external id unless it has one, `origin` its place as shown to people.
+    Raises InvalidDocument if the whole file cannot be read.
     """
     told = _told(found, name)
     for item in _items(file, found, name, origin):
@@ -142,7 +140,7 @@ def _by_content(begin: bytes) -> Format | None:
 
 
 def _told(found: Format, name: str) -> tuple[str, ...]:
-    """Return the note that a file is not what its name says."""
+    """Return a note that a file is not what its name says."""
     if any(name.lower().endswith(ending) for ending, one in _BY_ENDING.items() if one is found):
         return ()
     told = gettext("Despite its name, the file is {format} and was read as such.")
@@ -185,7 +183,7 @@ def _text_of(file: Path, *, may_guess: bool) -> tuple[str, tuple[str, ...]]:
 
 
 def _in_older_encoding(raw: bytes) -> str:
-    """Return text in UTF-16 or in the encoding of western Windows, as spreadsheets still write it; "" for neither."""
+    """Return text in UTF-16 or the Western Windows encoding, which spreadsheets still write; "" for neither."""
     if raw.startswith(BOM_UTF8):
         return ""
     encoding = "utf-16" if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "cp1252"
@@ -203,7 +201,7 @@ def _binary(raw: bytes) -> str:
 
 
 def _foreign(begin: bytes) -> str:
-    """Return what a file of a known other format is, and what to do; "" for any other."""
+    """Return what a file of a known unsupported format is and what to do; "" for any other file."""
     return next((gettext(text) for sign, text in _FOREIGN if begin.startswith(sign)), "")
 
 

@@ -1,7 +1,7 @@
 """HTML to Markdown: what a reader of the page would read, with headings, lists, tables and links.
 
 It walks the parsed tree. Unknown elements contribute their text; scripts, styles, navigation and forms are left out.
-Pictures stay as what is said about them.
+Pictures are replaced by their descriptions.
 """
 
 import re
@@ -21,15 +21,15 @@ from supportbot.team_formats import number
 
 # Deeper trees are attacks on parsers; below this depth only the text is used.
 MAX_DEPTH = 120
-# Signs < of a page whose tree can do no harm, whatever it is.
+# Number of `<` in a page up to which no tree can do harm.
 MAX_UNTRIED = 5_000
 # Each enclosing list and quotation prefixes a line with its mark or indent; deeper ones become plain lines, or the text
 # would grow with its depth.
 MAX_NESTED_MARKS = 10
 MAX_SPAN = 50  # columns or rows of one cell
-MAX_NUMBERED = 1_000  # nodes before an item of a list; renderers count on from the first number
+MAX_NUMBERED = 1_000  # nodes before a list item; renderers count from the first number
 MAX_SAID = 500  # characters about a picture
-# During conversion, including what is cleaned up afterwards.
+# During conversion, including text that is cleaned up afterwards.
 MAX_CHARACTERS = 2 * MAX_BODY_CHARACTERS
 
 _LEFT_OUT = [
@@ -67,9 +67,9 @@ def markdown_of_html(text: str) -> tuple[str, str]:
 
 
 def parsed_html(text: str) -> LexborHTMLParser:
-    """Return the tree of a page. Raises InvalidDocument if it cannot be stored, or is nested as only an attack is.
-
-    A tree takes the square of its depth, so a large page is tried in a process whose time is limited.
+    """Return the tree of a page. Raises InvalidDocument if it cannot be stored, or is nested so deeply that it must be
+    an attack. The time for a tree grows with the square of its depth, so a large page is first tried in a process with
+    a time limit.
     """
     text = check_storable("html", text)
     if text.count("<") > MAX_UNTRIED:
@@ -101,7 +101,7 @@ def _tidy(markdown: str) -> str:
 
 
 def _inner(node: LexborNode, depth: int, marks: int) -> str:
-    """Return the Markdown of a node's children. Raises InvalidDocument once it is more than any article may have."""
+    """Return the Markdown of a node's children. Raises InvalidDocument once it is longer than an article may be."""
     pieces, length = [], 0
     for child in _children(node):
         pieces.append(_piece(child, depth, marks))
@@ -163,7 +163,7 @@ def _inline(tag: str, node: LexborNode, inner: str) -> str:
         return f"[{_SPACE.sub(' ', text)}]({address})"
     mark = {"strong": "**", "b": "**", "em": "*", "i": "*"}.get(tag)
     if mark and text and "\n" not in text:
-        # Spaces must be outside the marks, or Markdown treats these as asterisks.
+        # Spaces must be outside the marks, or Markdown treats the marks as asterisks.
         before, after = inner[: len(inner) - len(inner.lstrip())], inner[len(inner.rstrip()) :]
         return f"{before}{mark}{text}{mark}{after}"
     if tag in ("code", "kbd", "samp"):
@@ -173,7 +173,7 @@ def _inline(tag: str, node: LexborNode, inner: str) -> str:
 
 
 def _picture(node: LexborNode) -> str:
-    """Return a picture's description with its address, "" for one without a description: it shows nothing to read."""
+    """Return a picture's description with its address, "" without a description, since there is nothing to read."""
     said = _SPACE.sub(" ", node.attributes.get("alt") or "").strip()[:MAX_SAID]
     address = (node.attributes.get("src") or "").strip()
     if not said:
@@ -191,7 +191,7 @@ def _item(node: LexborNode, inner: str) -> str:
 
 
 def _number(node: LexborNode) -> int:
-    """Return the number that a reader sees before an item: its own, or that of the one before it and one more."""
+    """Return the number that a reader sees before an item: its own, or the previous item's plus one."""
     items = [node]
     while len(items) < MAX_NUMBERED and (before := items[-1].prev) is not None:
         items.append(before)
@@ -215,7 +215,7 @@ def _table(node: LexborNode, depth: int, marks: int) -> str:
     parts = [part for part in _children(node) if part.tag != "caption"]
     rows = [row for part in parts for row in (_children(part) if part.tag in _ROW_GROUPS else [part])]
     cells = [[cell for cell in _children(row) if cell.tag in ("th", "td")] for row in rows]
-    if any(cell.css_first("table") is not None for row in cells for cell in row):  # not of facts, but of a layout
+    if any(cell.css_first("table") is not None for row in cells for cell in row):  # a table for layout, not for facts
         return "".join(f"\n\n{_inner(cell, depth + 1, marks)}\n\n" for row in cells for cell in row)
     captions = [_inner(part, depth + 1, marks).strip() for part in _children(node) if part.tag == "caption"]
     names, table = headed(spread([[_told(cell, depth, marks) for cell in row] for row in cells]))

@@ -30,7 +30,7 @@ _TEXTS: dict[str, Callable[[str], tuple[str, str]]] = {
 
 
 def read_lines(file: Path, name: str) -> Iterator[Document | Failure]:
-    """Yield one item per non-blank line; stops with a failure where the file cannot be read any further."""
+    """Yield one item per non-blank line; stops with a failure if the file cannot be read any further."""
     try:
         with _opened(file) as stream:
             yield from _items(stream, name)

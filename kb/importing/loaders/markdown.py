@@ -105,7 +105,7 @@ def split_front_matter(text: str) -> tuple[dict[str, str], str]:
 
 def _parsed(block: str) -> object:
     try:
-        # The base loader returns every value as text: a numeric id stays as written, and "no" stays a word.
+        # The base loader returns every value as text, so a numeric id stays as written, and "no" stays a word.
         return yaml.load(block, Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark

@@ -12,7 +12,7 @@ from kb.importing.loaders.markdown import document_of
 
 
 def read_pdf(file: Path, name: str) -> Document:
-    """Return the document of a PDF with a mark where each page begins; its title is that of the metadata.
+    """Return the document of a PDF, with a mark where each page begins; its title comes from the metadata.
 
     Raises InvalidDocument.
     """
@@ -22,9 +22,8 @@ def read_pdf(file: Path, name: str) -> Document:
 
 
 def read_word(file: Path, name: str) -> Document:
-    """Return the document of a .docx file; its title is its first heading, else that of the metadata.
-
-    Metadata of Word files often comes from the file they were copied from. Raises InvalidDocument.
+    """Return the document of a .docx file; its title is its first heading, otherwise the metadata's title, because Word
+    files often have the metadata of the file they were copied from. Raises InvalidDocument.
     """
     facts = facts_of("word", file)
     heading, body = markdown_of_html(facts["html"])

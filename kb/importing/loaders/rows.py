@@ -1,7 +1,7 @@
 """CSV files of questions and answers: an article per row.
 
-The columns may be named (`question`, `answer`, and the keys of front matter). Two columns need no names; whether their
-first row holds names in another language is seen from its cells.
+The columns may be named (`question`, `answer`, and the keys of front matter). Two columns need no names; the cells of
+the first row show whether it contains names in another language.
 """
 
 import csv
@@ -59,7 +59,7 @@ def _parsed(text: str) -> list[tuple[int, list[str]]]:
 
 
 def _separator(text: str) -> str:
-    """Return the sign that cuts most rows into the same number of cells."""
+    """Return the separator that splits most rows into the same number of cells."""
 
     def agreement(separator: str) -> tuple[int, int]:
         widths = Counter[int]()
@@ -77,7 +77,7 @@ def _separator(text: str) -> str:
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> tuple[dict[str, int], bool]:
-    """Return the place of each column by its key, and whether the first row holds their names."""
+    """Return the index of each column by its key, and whether the first row contains their names."""
     names = [name.strip().casefold() for name in rows[0]]
     question = next((names.index(name) for name in QUESTION if name in names), None)
     answer = next((names.index(name) for name in ANSWER if name in names), None)
@@ -106,6 +106,6 @@ def _document(row: Sequence[str], columns: dict[str, int], name: str) -> Documen
     if not question or not answer:
         raise InvalidDocument(gettext("The row has no question or no answer. Fill both cells."))
     facts = {**cells, "title": " ".join(question.split())}
-    # From the question: rows may be sorted anew, and an answer may change.
+    # From the question, since rows may be reordered and answers may change.
     key = hashlib.sha256(facts["title"].casefold().encode()).hexdigest()[:12]
     return document_of(facts, answer, f"{name}#{key}")

@@ -1,20 +1,19 @@
-"""Tables as Markdown can write them: one row of names, and a cell in every place. Pure."""
+"""Tables as Markdown supports them: one row of names, and every cell present. Pure."""
 
 from collections.abc import Sequence
 from typing import Final
 
-MAX_CELLS: Final = 20_000  # of a table after its cells were repeated; larger spans are cut
+MAX_CELLS: Final = 20_000  # of a table after its cells have been repeated; larger spans are cut
 
-Told = tuple[str, int, int]  # a cell: its text, and over how many columns and rows it goes
+Told = tuple[str, int, int]  # a cell: its text, and the numbers of columns and rows it spans
 
 
 def spread(rows: Sequence[Sequence[Told]]) -> list[list[tuple[str, int]]]:
-    """Return the rows with a cell that goes over several columns or rows in each of them.
-
-    Each cell has its text and over how many columns it goes: a row is read by itself, so it needs all it belongs to.
+    """Return the rows with spanning cells repeated in every column and row they span, since each row is read on its
+    own. Each cell has its text and the number of columns it spans.
     """
     table: list[list[tuple[str, int]]] = []
-    below: dict[int, tuple[int, tuple[str, int]]] = {}  # by column: for how many rows more, and the cell
+    below: dict[int, tuple[int, tuple[str, int]]] = {}  # by column: the number of further rows, and the cell
     count = 0
     for row in rows:
         cells: list[tuple[str, int]] = []
@@ -43,9 +42,8 @@ def spread(rows: Sequence[Sequence[Told]]) -> list[list[tuple[str, int]]]:
 
 
 def headed(table: Sequence[Sequence[tuple[str, int]]]) -> tuple[list[str], list[list[str]]]:
-    """Return what stands above a table, and its rows with one row of names.
-
-    A first row that is one cell is a title. Names over several columns are written before those below them.
+    """Return a table's title, and its rows with one row of names. A first row with a single cell is a title. Names that
+    span several columns are written before those below them.
     """
     rows = [row for row in table if any(text for text, _ in row)]
     width = max((len(row) for row in rows), default=0)
@@ -62,7 +60,7 @@ def headed(table: Sequence[Sequence[tuple[str, int]]]) -> tuple[list[str], list[
 
 
 def _texts(row: Sequence[tuple[str, int]], width: int) -> list[str]:
-    """Return the texts of a row; the name of a group of rows, over all columns, stands there once."""
+    """Return the texts of a row; the name of a group of rows, which spans all columns, occurs once."""
     texts = [text for text, _ in row]
     return [texts[0], *[""] * (width - 1)] if len(row) == width == row[0][1] else texts
 

@@ -94,7 +94,7 @@ def _check_names(corpora: Sequence[Corpus], checked: Sequence[Corpus], foreign: 
 
 
 def _check_writable(out: Path | None) -> None:
-    """Fail before the long work if the result could not be written after it."""
+    """Fail before the long computation if its result could not be written."""
     if out and (out.is_dir() or not os.access(out if out.exists() else out.parent, os.W_OK)):
         raise CommandError(
             gettext("--out {out} cannot be written. Name a file in an existing, writable folder.").format(out=out)

@@ -72,7 +72,7 @@ class Command(WorkspaceCommand):
         return {"n": len(questions), "modes": modes, "hybrid_over": _gains(runs)}
 
     def _check_articles(self, questions: list[Question], audience: str) -> None:
-        """Say which articles are missing: their questions count as missed, and all zeros would look like a result."""
+        """Report missing articles: their questions count as misses, and all zeros would look like a result."""
         missing = missing_articles(questions, audience)
         if not missing:
             return

@@ -110,7 +110,7 @@ class Command(WorkspaceCommand):
 
 
 def _let_through(items: list[Document | Failure], collection: str) -> Iterator[Document | Failure]:
-    """Return the items if the gates agree. Raises GatesRefuse."""
+    """Return the items if the gates accept them. Raises GatesRefuse."""
     documents = [item for item in items if isinstance(item, Document)]
     wordings = {one.external_id: (one.wording, one.locale or "") for one in documents}
     cases = refusals(lambda: import_documents(documents, collection=collection), wordings)

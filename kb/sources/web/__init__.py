@@ -1,1 +1,1 @@
-"""Websites as a source: which addresses, by which rules, and what a page says."""
+"""Websites as a source: which addresses are read, by which rules, and what is kept of a page."""

@@ -13,7 +13,9 @@ FALLBACK: Final = "cp1252"
 
 
 def decode(body: bytes, content_type: str) -> str:
-    """Return the text; what is UTF-8 is read as such, whatever is declared: other text hardly ever looks like it."""
+    """Return the text; valid UTF-8 is read as such, whatever is declared, since other text hardly ever looks like
+    it.
+    """
     for mark, encoding in ((BOM_UTF8, "utf-8-sig"), (BOM_UTF16_LE, "utf-16"), (BOM_UTF16_BE, "utf-16")):
         if body.startswith(mark):
             return body.decode(encoding, errors="replace")

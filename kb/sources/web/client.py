@@ -1,4 +1,4 @@
-"""Fetching from a site: redirects by hand, each step checked like a first call; a page's size and time are limited."""
+"""Fetching from a site: redirects are followed here, each step checked like a first call; size and time are limited."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ USUAL_PATIENCE: Final = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an address answered, after redirects; `url` is the last one."""
+    """An address's response after redirects; `url` is the final address."""
 
     url: str
     status: int
@@ -43,7 +43,7 @@ class Answer:
 
     @property
     def patience(self) -> timedelta | None:
-        """How long a server that is too busy wants us to wait; None if it is not."""
+        """How long a busy server asks us to wait; None if it is not busy."""
         if self.status not in (429, 503):
             return None
         return min(_wait(self.headers.get("retry-after", "")), MOST_PATIENCE)
@@ -58,7 +58,7 @@ class Client:
         self._asked_at = 0.0
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
-        """Return the answer of an address. Raises Unreadable, or Unreachable if there is no answer."""
+        """Return an address's response. Raises Unreadable, or Unreachable if there is no answer."""
         seen = [url]
         while True:
             answer = self._step(seen, headers or {})
@@ -75,7 +75,7 @@ class Client:
         except Unreachable as error:
             if len(seen) == 1:
                 raise
-            # The site is there; only this redirect leads where nothing may be or can be fetched.
+            # The site responds; only this redirect leads somewhere that must not or cannot be fetched.
             raise Unreadable(
                 gettext("It redirects to {url}. {problem}").format(url=seen[-1], problem=error.message)
             ) from error
@@ -114,7 +114,7 @@ def _target(answer: Answer) -> str:
 
 
 def _wait(value: str) -> timedelta:
-    """Return what a Retry-After header says, in seconds or as a date."""
+    """Return the seconds to wait by a Retry-After header, which contains seconds or a date."""
     if value.isascii() and value.isdigit():
         return timedelta(seconds=int(value[:6]))
     try:

@@ -1,6 +1,6 @@
-"""A site's frame, learnt from some of its pages: lines that most of them have, and the name at the end of their titles.
-
-Only what stands before a page's own text or after it is cut: a heading such as "Steps" may well be on every page. Pure.
+"""A site's frame, learnt from some of its pages: lines that most of them share, and the name at the end of their
+titles. Only lines before or after a page's own text are cut, since a heading such as "Steps" may well be on every page.
+Pure.
 """
 
 import hashlib
@@ -16,9 +16,9 @@ from supportbot.language.plaintext import plain
 
 ENOUGH_PAGES: Final = 4
 SHARE: Final = 0.75
-SHORT: Final = 80  # characters; a longer line of its own is text
-MOST_OWN_LINES: Final = 2  # between lines of the frame: a date, the name of an author
-MOST_BEFORE_TITLE: Final = 300  # characters of its own that may stand above a page's title
+SHORT: Final = 80  # characters; a longer unique line is text
+MOST_OWN_LINES: Final = 2  # unique lines between lines of the frame, such as a date or an author's name
+MOST_BEFORE_TITLE: Final = 300  # unique characters that may come before a page's title
 _ONLY_LINK: Final = re.compile(r"(?:[-*]|\d+\.)?\s*\[[^\]]*\]\([^)]*\)[\s.|·›»/]*")
 _SEPARATOR: Final = re.compile(r"\s+[-–—]\s+|\s*[|·:»›]\s*")
 
@@ -39,7 +39,7 @@ class Frame:
         lines = markdown.split("\n")
         begin = self._begin(lines, title)
         kept = lines[begin : self._end(lines, begin)]
-        # The title is stored by itself: repeated in the text, it would weigh twice in a search.
+        # The title is stored separately: repeated in the text, it would count twice in a search.
         if len(kept) > 1 and kept[0].startswith("# ") and _words(kept[0]) == _words(title):
             kept = kept[1:]
         text = "\n".join(kept).strip("\n")
@@ -83,7 +83,7 @@ def frame_of_json(stored: Any) -> Frame:
 
 
 def learnt(pages: Sequence[tuple[str, str]]) -> Frame:
-    """Return the frame of (title, Markdown) of some pages; an empty one for too few."""
+    """Return the frame of (title, Markdown) of some pages; an empty one if there are too few."""
     if len(pages) < ENOUGH_PAGES:
         return Frame()
     least = math.ceil(SHARE * len(pages))
@@ -92,7 +92,7 @@ def learnt(pages: Sequence[tuple[str, str]]) -> Frame:
 
 
 def _site_name(pages: Sequence[tuple[str, str]]) -> str:
-    """Return what all titles end with, from a separating sign on."""
+    """Return the common end of all titles, from a separator on."""
     titles = [title for title, _ in pages if title]
     if len(set(titles)) < ENOUGH_PAGES - 1:
         return ""

@@ -1,7 +1,7 @@
 """One page: its metadata, its links, and its own text without the site's frame. Pure.
 
-The frame (navigation, cookie banner, header, footer) is known by its elements and roles, by the names that themes give
-their parts, and by what other pages of the site have too (`frame.py`).
+The frame (navigation, cookie banner, header, footer) is recognised by its elements and roles, by the names that themes
+give to parts, and by what other pages of the site share (`frame.py`).
 """
 
 import re
@@ -33,7 +33,7 @@ _FRAME_WORDS: Final = frozenset({
     "skip", "share", "sharing", "sitefooter", "siteheader", "skiplink", "social", "subnav", "toc", "topbar", "topnav",
 })  # fmt: skip
 _WORD: Final = re.compile(r"[A-Za-z][a-z]*|[A-Z]+")
-_MOST_OF_A_PAGE: Final = 0.5  # what holds more than this share of a page's text is its text, whatever its name is
+_MOST_OF_A_PAGE: Final = 0.5  # an element with more than this share of a page's text is its text, whatever its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +48,14 @@ class Page:
 
     @property
     def is_index(self) -> bool:
-        """Whether the page only links to others: an answer from it would be a list of titles."""
+        """Return whether the page only links to others, so that an answer from it would be a list of titles."""
         linked = sum(len(text) for text in _LINKED.findall(self.body))
         others = len(plain(_LINKED_WHOLE.sub("", self.body)).replace(self.title, "", 1).strip())
         return linked > others and others < MOST_OF_AN_INDEX
 
 
 def read_page(text: str, url: str, frame: Frame, robots_header: str = "") -> Page:
-    """Return what a page holds. Raises InvalidDocument for a text that cannot be stored."""
+    """Return a page's content. Raises InvalidDocument for a text that cannot be stored."""
     tree = parsed_html(text)
     base = _base(tree, url)
     orders = {word.strip() for word in f"{_meta(tree, 'robots')},{robots_header}".lower().split(",")}
@@ -138,7 +138,7 @@ def _cut_frame(tree: LexborHTMLParser) -> None:
     headers = _not_below(tree.css("body header"), inside)
     named = [node for node in tree.css("div, section, ul, ol, header") if _has_frame_name(node)]
     found = {node.mem_id: node for node in (*tree.css(_FRAME), *headers, *named) if not _is_text(node, whole)}
-    # Only the outermost: what is inside goes with them, and must not be touched afterwards.
+    # Only the outermost: those inside are removed with them, and must not be touched afterwards.
     for node in _not_below(list(found.values()), found):
         node.decompose()
 
@@ -152,14 +152,14 @@ def _is_text(node: LexborNode, whole: int) -> bool:
 
 def _has_frame_name(node: LexborNode) -> bool:
     names = node.attributes.get("class") or ""
-    # The id of a chapter is made of its heading, which may be about cookies or a menu.
+    # A section's id is derived from its heading, which may be about cookies or a menu.
     if node.tag != "section" and "section" not in names:
         names = f"{names} {node.attributes.get('id') or ''}"
     return any(word.lower() in _FRAME_WORDS for word in _WORD.findall(names))
 
 
 def _not_below(nodes: Sequence[LexborNode], others: Container[int]) -> list[LexborNode]:
-    """Return the nodes that have none of the others above them; a parent's answer counts for all its children."""
+    """Return the nodes without any of the others above them; the decision for a parent covers its children."""
     known: dict[int, bool] = {}
     return [node for node in nodes if not _is_below(node, others, known)]
 

@@ -17,7 +17,7 @@ class Robots:
     def allows(self, url: str) -> bool:
         parts = urlsplit(url)
         path = _plain(f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/")
-        # The longest rule wins, and of equal ones the one that allows.
+        # The longest rule wins; of equally long ones, the one that allows.
         matching = [(len(rule), is_allowed) for is_allowed, rule in self.rules if _matches(path, rule)]
         return max(matching)[1] if matching else True
 
@@ -57,12 +57,14 @@ def _seconds(value: str) -> float:
 
 
 def _plain(path: str) -> str:
-    """Return a path with one spelling of its encoded characters."""
+    """Return a path with its encoded characters in a single spelling."""
     return quote(unquote(path), safe="/?&=*$%:;@!'()+,~-._[]|")
 
 
 def _matches(path: str, rule: str) -> bool:
-    """Return whether a rule matches; its pieces are found one after the other, since a pattern could run away."""
+    """Return whether a rule matches; its pieces are searched for one after the other, since a regular expression could
+    take too long.
+    """
     first, *others = rule.removesuffix("$").split("*")
     if not path.startswith(first):
         return False

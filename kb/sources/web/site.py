@@ -26,8 +26,8 @@ from kb.sources.web.sitemap import MAX_PARTS, is_sitemap, parse_sitemap
 from kb.sources.web.urls import one_spelling, scope_of, shape
 
 MAX_DEPTH: Final = 10
-MAX_LISTED: Final = 100_000  # addresses of one source: it never reads as many
-SAMPLE: Final = 8  # pages from which the frame is learnt
+MAX_LISTED: Final = 100_000  # addresses of one source, more than it ever reads
+SAMPLE: Final = 8  # pages used to learn the frame
 MAX_HTML_BYTES: Final = 8_000_000
 _ENDINGS: Final = {
     "application/pdf": ".pdf",
@@ -56,7 +56,7 @@ class Site:
         self._client = Client(delay_seconds=origin.delay_seconds, allows_private=origin.allows_private)
         self._robots: Robots | None = None
         self._frame = frame_of_json(origin.memory.get("frame"))
-        self._at_hand: dict[str, Answer] = {}  # pages of the sample, fetched already
+        self._at_hand: dict[str, Answer] = {}  # pages of the sample, already fetched
         self._alike: dict[str, set[str]] = {}
 
     # --- Where to begin
@@ -93,7 +93,7 @@ class Site:
         return answer
 
     def _begin_at_page(self, answer: Answer) -> None:
-        """The start may redirect, to a language or to another host: the site is where it leads."""
+        """The start may redirect to a language or another host; the site is where it leads."""
         self._move_to(one_spelling(answer.url))
         self.origin.memory["is_sitemap"] = self.is_complete = False
 
@@ -104,13 +104,13 @@ class Site:
 
     def _move_to(self, home: str) -> None:
         if urlsplit(home).netloc != urlsplit(self.origin.memory.get("home", self.start)).netloc:
-            self._robots = None  # another host has rules of its own
+            self._robots = None  # another host has its own rules
         self.origin.memory["home"] = home
         config = self.origin.config
         self._scope = scope_of(home, config.get("sections", []), config.get("include", []), config.get("exclude", []))
 
     def _in_sitemap_at(self, address: str) -> Iterator[str]:
-        """Yield the pages of a sitemap that robots.txt names; one that cannot be read is skipped."""
+        """Yield the pages of a sitemap named in robots.txt; an unreadable one is skipped."""
         try:
             answer = self._client.get(address) if one_spelling(address) else None
         except Unreadable:
@@ -134,7 +134,7 @@ class Site:
             fetched += len(fresh)
 
     def _bodies(self, first: bytes, waiting: list[str]) -> Iterator[bytes]:
-        """Yield the bodies of sitemaps, the parts that wait one at a time: each may be as large as an answer may be."""
+        """Yield the bodies of sitemaps one at a time, since each may be as large as a response may be."""
         yield first
         while waiting:
             if (part := self._part(waiting.pop(0))) is not None:
@@ -144,7 +144,7 @@ class Site:
         try:
             answer = self._client.get(address)
         except Unreadable as error:
-            if self.is_complete:  # its pages would seem to be gone
+            if self.is_complete:  # otherwise, its pages would seem to be gone
                 raise SourceUnreadable(error.message) from error
             return None
         if answer.status != 200 and self.is_complete:
@@ -154,7 +154,7 @@ class Site:
         return answer if answer.status == 200 else None
 
     def _learn_frame(self, urls: Iterable[str]) -> None:
-        """Read some pages for what they have in common; they are kept at hand, not fetched again."""
+        """Read some pages to learn what they have in common; they are kept, so that they are not fetched again."""
         pages: list[tuple[str, str]] = []
         for url in dict.fromkeys(urls):
             if len(pages) >= SAMPLE:
@@ -272,7 +272,9 @@ class Site:
         return Read(list(_documents(page, known.key)), found)
 
     def _is_copy(self, canonical: str, key: str) -> bool:
-        """Return whether a page names another one of the site as its original. Some name the home page everywhere."""
+        """Return whether a page names another page of the site as its original. Some sites name the home page
+        everywhere.
+        """
         is_other = bool(canonical) and canonical.rstrip("/") != key.rstrip("/")
         return is_other and self._scope.holds(canonical) and urlsplit(canonical).path not in ("", "/")
 
@@ -301,7 +303,7 @@ def _page(answer: Answer) -> Page:
 
 
 def name_of(url: str) -> str:
-    """Return the id of the article of a page: its address without scheme, shortened if it is too long for an id."""
+    """Return the id of a page's article: its address without the scheme, shortened if it is too long for an id."""
     name = url.partition("://")[2].rstrip("/")
     if len(name) <= MAX_EXTERNAL_ID_CHARACTERS:
         return name

@@ -79,9 +79,8 @@ def _without_dots(path: str) -> str:
 
 
 def shape(url: str) -> tuple[str, int]:
-    """Return what an address has in common with its siblings, and how many of them are worth reading.
-
-    Calendars and filters make ever new addresses of one shape, with dates in the path or another query. The shape of
+    """Return an address's shape, which it shares with similar addresses, and how many of these are worth reading.
+    Calendars and filters create endless addresses of one shape, with dates in the path or other queries. The shape of
     all other addresses is "".
     """
     parts = urlsplit(url)
@@ -115,7 +114,7 @@ class Scope:
 
 
 def scope_of(start: str, sections: Sequence[str], include: Sequence[str], exclude: Sequence[str]) -> Scope:
-    """Return the scope of a site: without sections, what lies below the path of its start."""
+    """Return the scope of a site: without sections, everything below the path of its start."""
     parts = urlsplit(start)
     origin = f"{parts.scheme}://{parts.netloc}"
     home = parts.path if parts.path.endswith("/") or "." not in parts.path.rpartition("/")[2] else ""
@@ -129,6 +128,6 @@ def is_below(path: str, section: str) -> bool:
 
 
 def _matches(path: str, pattern: str) -> bool:
-    """Return whether a pattern with `*` matches the whole path; one without matches what begins with it."""
+    """Return whether a pattern with `*` matches the whole path; without `*`, it matches paths that begin with it."""
     pattern = pattern if pattern.startswith(("/", "*")) else f"/{pattern}"
     return fnmatchcase(path, pattern.replace("[", "[[]") if "*" in pattern else f"{pattern.replace('[', '[[]')}*")
