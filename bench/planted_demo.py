@@ -29,7 +29,7 @@ from supportbot.evals.documents import Case
 from supportbot.evals.outcomes import Played
 from supportbot.evals.playing import play
 from supportbot.evals.reading import SHIPPED, read_suite_file
-from supportbot.evals.rules import broken_by
+from supportbot.evals.rules import judged
 from supportbot.evals.running import play_run
 from supportbot.evals.selectors import document_of
 from supportbot.evals.services import save_suite, start_run
@@ -95,7 +95,8 @@ class Demo:
                 return self._of_release(document)
             case Changed(action, rules):
                 now = rules_of(policy_of(action))
-                return [one.name for one in broken_by(replace(now, **rules), action, workspace=self.workspace)]
+                found = judged(replace(now, **rules), action, workspace=self.workspace)
+                return [one.name for one in found.failures]
             case _:
                 failures, untried = tried(_trial(change), workspace=self.workspace)
                 return [one.name for one in failures] + [f"{untried} not tried"] * bool(failures and untried)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -12,26 +12,26 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
-from actions import audit
 from actions.backtest import back_test
 from actions.cards import card_of, title_of
 from actions.models import MAX_HOLD_MINUTES, ActionPolicy, ActionPolicyVersion, name_of
 from actions.money import Money, format_amount, format_money, is_amount_in
 from actions.policies import allow_approval, approvers_of, change_rules, forbid_approval, rules_of, switch
-from actions.policy import Decision, Rules, allows_more
-from supportbot.accounts.models import User, Workspace
+from actions.policy import Decision, Rules
+from supportbot.accounts.models import User
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.selectors import people_who_may
+from supportbot.console import rulegates
 from supportbot.console.base import ScopedAdmin, of_this_workspace
 from supportbot.console.entry import person_of, staff
 from supportbot.console.requests import VERDICTS
-from supportbot.console.words import tag
-from supportbot.evals.rules import broken_by
+from supportbot.console.words import sentence, tag
 from supportbot.handoff.approvals.selectors import amount_label
 from supportbot.handoff.desk.activity import actor_names
 from supportbot.releases.selectors import gates
 from supportbot.releases.services import MAX_REASON, OVERRIDE
 from supportbot.team_formats import active_language
+from supportbot.trying import TooManyTests, count_test
 
 AMOUNTS = {
     "max_per_order": gettext_noop("Limit per order or other record"),
@@ -59,7 +59,6 @@ _RULE_OF = {
     "limit_count_day": "max_requests_per_customer_day",
     "shadow_mode": "is_shadow",
 }
-MAX_NAMED: Final = 5  # in a message
 MAX_COUNTED = 100_000  # requests or days: more than anybody needs and far below the column's limit
 
 
@@ -102,6 +101,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         help_text=_("Only needed if a gate refuses these rules. Kept in the audit trail."),
     )
     person: Staff  # who saves it
+    overridden: rulegates.Refusal | None = None  # what a reason was given to override
 
     class Meta:
         model = ActionPolicy
@@ -138,8 +138,8 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
                         amount=format_amount(Decimal(1000), currency), currency=currency
                     ),
                 )
-        if not self.errors and not self.is_trial:
-            self._pass_gates()
+        if not self.errors:
+            self._count_trial() if self.is_trial else self._pass_gates()
         return cleaned
 
     @property
@@ -154,19 +154,24 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         """Return the rules as they would be saved."""
         return replace(rules_of(self.instance), is_enabled=self.cleaned_data["is_enabled"], **self.changed_rules())
 
+    def _count_trial(self) -> None:
+        try:
+            count_test(self.person.workspace_id)
+        except TooManyTests as refusal:
+            self.add_error(None, sentence(refusal))
+
     def _pass_gates(self) -> None:
-        """Add an error if the gates refuse what the rules would allow; what only forbids more is never refused."""
-        was, rules = rules_of(self.instance), self.rules()
-        if not allows_more(rules, was) or not gates():
+        """Add an error if the gates refuse the rules and nobody with the right gives a reason to override them."""
+        was, action, workspace = rules_of(self.instance), self.instance.action, self.person.workspace_id
+        refusal = rulegates.refused(self.rules(), was, action, workspace_id=workspace)
+        if refusal is None:
             return
-        if self.cleaned_data["override"].strip():
-            if not self.person.may(OVERRIDE):
-                self.add_error("override", gettext("Your role does not allow overriding the gates."))
-            return
-        failures = broken_by(rules, self.instance.action, workspace=Workspace.objects.get(pk=self.person.workspace_id))
-        if failures:
-            told = "; ".join(f"{one.name} ({', '.join(one.reasons)})" for one in failures[:MAX_NAMED])
-            self.add_error(None, gettext("Gate cases that must pass would fail: {names}.").format(names=told))
+        if not self.cleaned_data["override"].strip():
+            self.add_error(None, refusal.words)
+        elif not self.person.may(OVERRIDE):
+            self.add_error("override", gettext("Your role does not allow overriding the gates."))
+        else:
+            self.overridden = refusal
 
     def changed_rules(self) -> dict[str, Any]:
         names = {*AMOUNTS, *NUMBERS, "is_shadow"}
@@ -245,9 +250,10 @@ class ActionPolicyAdmin(ScopedAdmin):
         return READ
 
     def save_model(self, request: HttpRequest, obj: ActionPolicy, form: RulesForm, change: bool) -> None:
-        actor, override = name_of(person_of(request)), form.cleaned_data.get("override", "").strip()
-        if override and gates():
-            audit.record("policy.changed_against_gates", actor=actor, action=obj.action, override=override)
+        actor = name_of(person_of(request))
+        if form.overridden is not None:
+            reason = form.cleaned_data["override"].strip()
+            rulegates.record_override(form.overridden, action=obj.action, reason=reason, actor=actor)
         if changes := form.changed_rules():
             change_rules(obj, actor=actor, **changes)
         if "is_enabled" in form.changed_data:

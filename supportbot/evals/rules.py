@@ -4,9 +4,11 @@ The built-in answerer plays those cases of the gate suites that expect a proposa
 customer's chat does; nothing is proposed, stored or sent.
 """
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Final
 
 from actions.policies import trying
@@ -25,7 +27,7 @@ from supportbot.releases.document import stored
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import live_release, using
 
-MOST: Final = 30  # a person waits for them
+MAX_SECONDS: Final = 20.0  # a person waits for them
 _ABOUT_ACTIONS: Final = ("proposes", "refuses")
 
 
@@ -38,20 +40,31 @@ class Failure:
     reasons: tuple[str, ...]
 
 
-def broken_by(rules: Rules, action: str, *, workspace: Workspace) -> list[Failure]:
-    """Return the gates' cases about actions that would fail under other rules for an action.
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the gates say about rules: the cases that would fail, and the names of those not judged in time."""
+
+    failures: tuple[Failure, ...]
+    unjudged: tuple[str, ...]
+
+
+def judged(rules: Rules, action: str, *, workspace: Workspace, seconds: float | None = None) -> Judged:
+    """Judge other rules for an action by the gates' cases about actions; without `seconds`, all of them.
 
     Raises GateMissing if a suite does not exist.
     """
-    cases = [(name, case) for name, case in gate_cases() if case.is_must and _is_about_actions(case)][:MOST]
-    after = _failures([case for _, case in cases], workspace, rules, action)
-    failed = [(name, case, reasons) for (name, case), reasons in zip(cases, after, strict=True) if reasons]
-    before = _failures([case for _, case, _ in failed], workspace)
-    return [
+    ends = None if seconds is None else monotonic() + seconds
+    cases = [(name, case) for name, case in gate_cases() if case.is_must and _is_about_actions(case)]
+    after = _reasons([case for _, case in cases], workspace, ends, rules, action)
+    failed = [(name, case, reasons) for (name, case), reasons in zip(cases, after, strict=False) if reasons]
+    before = _reasons([case for _, case, _ in failed], workspace, ends)
+    failures = [
         Failure(f"{name}: {case.key}", case.asks, reasons)
-        for (name, case, reasons), was in zip(failed, before, strict=True)
+        for (name, case, reasons), was in zip(failed, before, strict=False)
         if not was
     ]
+    left = [*((name, case) for name, case, _ in failed[len(before) :]), *cases[len(after) :]]
+    return Judged(tuple(failures), tuple(f"{name}: {case.key}" for name, case in left))
 
 
 def _is_about_actions(case: Case) -> bool:
@@ -59,21 +72,29 @@ def _is_about_actions(case: Case) -> bool:
     return any(one.get(name) for one in expected for name in _ABOUT_ACTIONS) and not (case.simulate or case.rubric)
 
 
-def _failures(
-    cases: Iterable[Case], workspace: Workspace, rules: Rules | None = None, action: str = ""
+def _reasons(
+    cases: Sequence[Case], workspace: Workspace, ends: float | None, rules: Rules | None = None, action: str = ""
 ) -> list[tuple[str, ...]]:
-    """Return for each case why it fails, under the rules in force or under others."""
+    """Return why each case fails, under the rules in force or under others; nothing for those after the deadline."""
     tried = trying(action, rules) if rules is not None else nullcontext()
     with using(_answered_without_a_model()), tried, evaluating():
-        played = loop_thread.run(_play(list(cases), workspace))
+        played = loop_thread.run(_play(cases, workspace, None if ends is None else ends - monotonic()))
     return [
         tuple(why(grade) for grade in grades_of(case, one) if not grade.passed)
-        for case, one in zip(cases, played, strict=True)
+        for case, one in zip(cases, played, strict=False)
     ]
 
 
-async def _play(cases: list[Case], workspace: Workspace) -> list[Played]:
-    return [(await play(workspace, case))[0] for case in cases]
+async def _play(cases: Sequence[Case], workspace: Workspace, seconds: float | None) -> list[Played]:
+    played: list[Played] = []
+    try:
+        async with asyncio.timeout(seconds) as deadline:
+            for case in cases:
+                played.append((await play(workspace, case))[0])
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+    return played
 
 
 def _answered_without_a_model() -> Release:

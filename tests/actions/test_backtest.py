@@ -16,6 +16,7 @@ from actions.policies import change_rules, policy_of, rules_of
 from actions.principals import Principal
 from actions.services import confirm, propose
 from actions.testing import FakeShop, run_queued
+from supportbot import trying
 from supportbot.accounts.models import Workspace
 from tests.console.conftest import logged_in, person
 from tests.console.test_definitions import fields_of, page_of
@@ -92,3 +93,27 @@ def test_the_page_tries_what_is_typed_and_saves_nothing(
     browser.post(address, {name: value for name, value in sent.items() if name != "_try"})
     policy.refresh_from_db()
     assert policy.current is not None and policy.current.approval_above == Decimal(12)
+
+
+def test_nothing_to_try_is_said_and_tries_are_counted(
+    refunded: Callable[..., ActionRequest], workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = policy_of("refund_order")
+    assert policy is not None
+    browser = logged_in(person(workspace, "admin", "ada"))
+    address = f"/admin/actions/actionpolicy/{policy.pk}/change/"
+    sent = {**fields_of(browser.get(address)), "approval_above": "12.00", "days": "7", "_try": "1"}
+
+    def tried() -> str:
+        return visible_text(page_of(browser.post(address, sent)), " ")
+
+    assert "Nothing to try. There were no requests in the last 7 days." in tried()
+    refunded("5.00", order="A-1003")  # not delivered
+    assert (
+        "Nothing to try. The only request in the last 7 days was refused for a reason that no rule decides." in tried()
+    )
+    monkeypatch.setattr(trying, "TESTS_PER_MINUTE", 0)
+    page = page_of(browser.post(address, sent))
+    text = visible_text(page, " ")
+    assert "A workspace can make 20 tests a minute." in text and "Nothing to try" not in text
+    assert page.css_first("input[name=approval_above]").attributes["value"] == "12.00"  # what was typed stays

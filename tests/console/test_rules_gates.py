@@ -1,5 +1,6 @@
 """The gates refuse action rules under which a case that must pass would fail, and never what forbids more."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ from actions.policies import change_rules, rules_of
 from actions.policy import Rules, allows_more
 from actions.testing import FakeShop
 from supportbot.accounts.models import Customer, Workspace
+from supportbot.console import rulegates
 from supportbot.evals.reading import read_suite
 from supportbot.evals.services import save_suite
 from supportbot.releases.models import ReleaseGates
@@ -35,24 +37,40 @@ cases:
 """
 
 
-def test_looser_rules_are_refused_with_the_cases_and_stricter_ones_are_not(
-    enter: Enter, workspace: Workspace, alice: Customer, shop: FakeShop
-) -> None:
+OVERRIDDEN = "policy.changed_against_gates"
+Saved = Callable[..., tuple[str, Rules]]
+
+
+@pytest.fixture
+def policy(workspace: Workspace, alice: Customer, shop: FakeShop) -> ActionPolicy:
+    """Return the rules of refunds, which a gate judges."""
     save_suite(read_suite(CASES, file="cases.yaml"))
     ReleaseGates.objects.create(suites=["rules"])
     policy = ActionPolicy.objects.select_related("current").get(action="refund_order")
     change_rules(policy, actor="test", approval_above=Decimal(5), max_per_customer_year=None)
     policy.refresh_from_db()
-    admin, lead, page = enter("admin"), enter("supervisor"), f"/admin/actions/actionpolicy/{policy.pk}/change/"
+    return policy
+
+
+@pytest.fixture
+def saved(enter: Enter, policy: ActionPolicy) -> Saved:
+    """Return a function that saves rules on their page, and what it returned and what is in force then."""
+    admin, page = enter("admin"), f"/admin/actions/actionpolicy/{policy.pk}/change/"
     shown = LexborHTMLParser(admin.get(page).content.decode()).css("form.sheet input")
     form = {one.attributes["name"] or "": one.attributes.get("value") or "" for one in shown}
     form = {name: value for name, value in form.items() if name not in ("is_shadow", "csrfmiddlewaretoken")}
 
-    def saved(client: Any = admin, **rules: str) -> tuple[str, Rules]:
+    def save(client: Any = admin, **rules: str) -> tuple[str, Rules]:
         answer = client.post(page, {**form, "is_enabled": "on", **rules}, follow=True).content.decode()
         policy.refresh_from_db()
         return answer, rules_of(policy)
 
+    return save
+
+
+def test_looser_rules_are_refused_with_the_cases_and_stricter_ones_are_not(
+    enter: Enter, policy: ActionPolicy, saved: Saved, shop: FakeShop
+) -> None:
     before = rules_of(policy)
     told, now = saved(approval_above="1000.00")
     assert "rules: a-person-decides" in told and "approvals: 1" in told and now == before
@@ -60,13 +78,44 @@ def test_looser_rules_are_refused_with_the_cases_and_stricter_ones_are_not(
     assert "rules: too-late" in told and now == before
     told, now = saved(approval_above="4.00")
     assert now.approval_above == Decimal(4) and "would fail" not in told
-    told, now = saved(lead, window_days="900", override="We agreed on it")
+    told, now = saved(enter("supervisor"), window_days="900", override="We agreed on it")
     assert now.window_days == before.window_days
     told, now = saved(window_days="900", override="We agreed on it")
     assert now.window_days == 900
-    entry = AuditEntry.objects.get(event="policy.changed_against_gates")
-    assert entry.payload["override"] == "We agreed on it"
+    entry = AuditEntry.objects.get(event=OVERRIDDEN)
+    assert (entry.payload["override"], entry.payload["failed"]) == ("We agreed on it", "rules: too-late")
+    assert entry.payload["not_judged"] == ""
     assert not ActionRequest.objects.exists() and shop.refunds == []
+
+
+@pytest.mark.parametrize("rules", [{"approval_above": "4.00"}, {"approval_above": "5.10"}, {"is_shadow": "on"}])
+def test_a_reason_alone_is_no_override(policy: ActionPolicy, saved: Saved, rules: dict[str, str]) -> None:
+    """Stricter, or looser and allowed by the gates: nothing was overridden."""
+    told, _ = saved(**rules, override="To be on the safe side")
+    assert "would fail" not in told and policy.current is not None and policy.current.number == 3
+    assert not AuditEntry.objects.filter(event=OVERRIDDEN).exists()
+
+
+def test_what_is_not_judged_in_time_is_named_and_refused(
+    policy: ActionPolicy, saved: Saved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rulegates, "MAX_SECONDS", 0.0)
+    before = rules_of(policy)
+    told, now = saved(approval_above="5.10")
+    assert "did not judge: rules: a-person-decides; rules: too-late. Nothing was saved." in told and now == before
+    _, now = saved(approval_above="5.10", override="The shop is slow today")
+    assert now.approval_above == Decimal("5.10")
+    entry = AuditEntry.objects.get(event=OVERRIDDEN)
+    assert entry.payload["not_judged"] == "rules: a-person-decides; rules: too-late"
+
+
+def test_a_gate_whose_suite_is_gone_refuses_until_somebody_gives_a_reason(policy: ActionPolicy, saved: Saved) -> None:
+    ReleaseGates.objects.update(suites=["gone"])
+    before = rules_of(policy)
+    told, now = saved(approval_above="5.10")
+    assert "These gate suites do not exist: gone." in told and now == before
+    _, now = saved(approval_above="5.10", override="The suite is being rewritten")
+    assert now.approval_above == Decimal("5.10") and AuditEntry.objects.filter(event=OVERRIDDEN).count() == 1
 
 
 @pytest.mark.parametrize(
