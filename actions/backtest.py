@@ -12,9 +12,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
+from django.db.models import Count, QuerySet, Sum
 from django.utils.timezone import now
 
-from actions.ledger import YEAR, Status, workspace_day, workspace_time
+from actions.ledger import YEAR, Status, workspace_time
 from actions.models import ActionPolicyVersion, ActionRequest, LedgerEntry
 from actions.policies import RULE_FIELDS
 from actions.policy import Decision, Rules, Used, Verdict, decide_write
@@ -99,25 +100,53 @@ class _Sums:
         self.days[entry.day] += entry.amount
 
 
+@dataclass(slots=True)
+class _Use:
+    """What was used up to a moment, by currency; the number of requests of a customer and day covers all currencies."""
+
+    sums: defaultdict[str, _Sums] = field(default_factory=lambda: defaultdict(_Sums))
+    counts: defaultdict[tuple[object, date], int] = field(default_factory=lambda: defaultdict(int))
+
+    def add(self, entry: LedgerEntry) -> None:
+        self.sums[entry.currency].add(entry)
+        self.counts[entry.customer_id, entry.day] += 1
+
+
 def _with_use(action: str, requests: list[ActionRequest]) -> Iterator[tuple[ActionRequest, Used]]:
     """Yield each request with what had been used when it came in; `requests` are in the order of time."""
     if not requests:
         return
-    first = workspace_day(requests[0].created_at)
+    begin, end = requests[0].created_at, requests[-1].created_at
     entries = LedgerEntry.objects.filter(action=action).exclude(status=Status.RELEASED)
-    waiting = iter(entries.order_by("created_at").iterator())
+    zone = workspace_time(begin).tzinfo
+    first = begin.astimezone(zone).date()
+    use = _used_before(entries.filter(created_at__lt=begin), requests, first)
+    waiting = iter(entries.filter(created_at__gte=begin, created_at__lt=end).order_by("created_at").iterator())
     coming = next(waiting, None)
-    sums: defaultdict[str, _Sums] = defaultdict(_Sums)
-    counts: defaultdict[tuple[object, date], int] = defaultdict(int)
-    zone = workspace_time(requests[0].created_at).tzinfo
     for request in requests:
         while coming is not None and coming.created_at < request.created_at:
-            sums[coming.currency].add(coming)
-            if coming.day >= first:
-                counts[coming.customer_id, coming.day] += 1
+            use.add(coming)
             coming = next(waiting, None)
         today = request.created_at.astimezone(zone).date()
-        yield request, _used(request, sums[request.currency], counts, today)
+        yield request, _used(request, use.sums[request.currency], use.counts, today)
+
+
+def _used_before(earlier: QuerySet[LedgerEntry], requests: list[ActionRequest], first: date) -> _Use:
+    """Return what these requests' limits look back on: sums of their subjects, of their customers' years, of a day."""
+    use, total = _Use(), Sum("amount")
+    subjects = earlier.filter(subject_id__in={request.subject_id for request in requests} - {""})
+    for kind, subject, currency, amount in subjects.values_list("subject_kind", "subject_id", "currency").annotate(
+        total
+    ):
+        use.sums[currency].subjects[kind, subject] = amount
+    of_years = earlier.filter(customer_id__in={request.customer_id for request in requests}, day__gt=first - YEAR)
+    by_day = of_years.values_list("customer_id", "currency", "day").annotate(total, Count("pk"))
+    for customer, currency, day, amount, number in by_day:
+        use.sums[currency].customers[customer][day] = amount
+        use.counts[customer, day] += number
+    for currency, day, amount in earlier.filter(day__gte=first).values_list("currency", "day").annotate(total):
+        use.sums[currency].days[day] = amount
+    return use
 
 
 def _used(request: ActionRequest, sums: _Sums, counts: Mapping[tuple[object, date], int], today: date) -> Used:

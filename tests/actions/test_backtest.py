@@ -5,19 +5,25 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
+from django.db import connection
+from django.db.models import Model
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from actions.audit import head
 from actions.backtest import back_test
-from actions.models import ActionPolicyVersion, ActionRequest
+from actions.ledger import workspace_day
+from actions.models import ActionPolicyVersion, ActionRequest, LedgerEntry
 from actions.policies import change_rules, policy_of, rules_of
 from actions.principals import Principal
 from actions.services import confirm, propose
 from actions.testing import FakeShop, run_queued
 from supportbot import trying
 from supportbot.accounts.models import Workspace
+from supportbot.ids import uuid7
 from tests.console.conftest import logged_in, person
 from tests.console.test_definitions import fields_of, page_of
 from tests.pages import visible_text
@@ -72,6 +78,77 @@ def test_amounts_add_up_as_they_did(refunded: Callable[..., ActionRequest], work
     assert head().seq == before  # nothing is recorded, since nothing is done
     long_ago = back_test("refund_order", current=rules, proposed=replace(rules, is_enabled=False), days=0)
     assert long_ago.judged == 0 and now() - fifth.created_at < timedelta(minutes=5)
+
+
+@pytest.fixture
+def paid_back(refunded: Callable[..., ActionRequest]) -> Callable[..., None]:
+    """Return a function that puts a refund of days ago in the ledger."""
+    like, count = refunded("1.00"), iter(range(1, 100))
+
+    def put(amount: str, *, days_ago: int, order: str = "A-1001", customer: UUID | None = None, **entry: Any) -> None:
+        at = now() - timedelta(days=days_ago)
+        who = customer or like.customer_id
+        request = ActionRequest.objects.create(
+            customer_id=who, proposal_key=f"old:{next(count)}", action=like.action, spec_version=like.spec_version,
+            policy_version=like.policy_version, asked_digest="0" * 64, arguments={}, digest="0" * 64,
+            subject_kind="order", subject_id=order, order_id=order, amount=amount, currency="EUR", created_at=at,
+        )  # fmt: skip
+        facts = {"status": "spent", "currency": "EUR", **entry}
+        LedgerEntry.objects.create(
+            request=request, action=like.action, customer_id=who, subject_kind="order", subject_id=order,
+            order_id=order, amount=amount, day=workspace_day(at), created_at=at, **facts,
+        )  # fmt: skip
+
+    return put
+
+
+def test_what_was_used_before_the_period_counts_as_far_as_limits_look_back(
+    refunded: Callable[..., ActionRequest], paid_back: Callable[..., None]
+) -> None:
+    paid_back("100.00", days_ago=500)  # of the order; not of the year
+    paid_back("20.00", days_ago=300, order="A-9")  # of the year; not of the order
+    paid_back("7.00", days_ago=300, order="A-9", status="released")
+    paid_back("3.00", days_ago=300, order="A-9", currency="USD")
+    paid_back("50.00", days_ago=40, order="A-9", customer=uuid7())
+    policy = policy_of("refund_order")
+    assert policy is not None
+    change_rules(policy, actor="test", max_per_order=None, max_per_customer_year=None)
+    last, rules = refunded("2.00"), rules_of(policy)
+
+    def refusal(**limits: Any) -> str:
+        found = back_test("refund_order", current=rules, proposed=replace(rules, **limits), days=30)
+        assert found.judged == 2  # with the one of `paid_back`
+        return next((one.after.reason.code for one in found.changes if one.request == last and one.after.reason), "")
+
+    assert refusal(max_per_order=Decimal("103.00")) == ""
+    assert refusal(max_per_order=Decimal("102.99")) == "limit_order"
+    assert refusal(max_per_customer_year=Decimal("23.00")) == ""
+    assert refusal(max_per_customer_year=Decimal("22.99")) == "limit_customer_year"
+    assert refusal(max_per_workspace_day=Decimal("3.00"), max_requests_per_customer_day=2) == ""
+    assert refusal(max_per_workspace_day=Decimal("2.99")) == "limit_workspace_day"
+
+
+def test_of_the_ledger_only_the_period_is_read(
+    refunded: Callable[..., ActionRequest], paid_back: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest is summed by the database, however much there is."""
+    for days_ago in range(31, 61):
+        paid_back("1.00", days_ago=days_ago)
+    refunded("2.00")
+    policy, read = policy_of("refund_order"), []
+    assert policy is not None
+    monkeypatch.setattr(LedgerEntry, "from_db", classmethod(_noting(read)))
+    with CaptureQueriesContext(connection) as queries:
+        back_test("refund_order", current=rules_of(policy), proposed=rules_of(policy), days=30)
+    assert len(read) == 1 and len(queries) <= 6
+
+
+def _noting(read: list[object]) -> Callable[..., LedgerEntry]:
+    def from_db(model: type[LedgerEntry], *row: Any) -> LedgerEntry:
+        read.append(row)
+        return Model.from_db.__func__(model, *row)  # type: ignore[attr-defined, no-any-return]  # of a class method
+
+    return from_db
 
 
 def test_the_page_tries_what_is_typed_and_saves_nothing(
