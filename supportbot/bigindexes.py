@@ -4,25 +4,58 @@ PostgreSQL builds them outside a transaction, so a killed migration leaves an in
 serves no query. The next `migrate` replaces it.
 """
 
-from typing import Any
+from typing import Any, Final
 
-from django.contrib.postgres.operations import AddIndexConcurrently
+from django.contrib.postgres.operations import AddIndexConcurrently, NotInTransactionMixin
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations import AddConstraint
+from django.db.migrations.state import ProjectState
+
+_CREATE: Final = "CREATE UNIQUE INDEX "
 
 
 class AddBigIndex(AddIndexConcurrently):
     """Adds an index without locking out writers; may be run again. Its migration has `atomic = False`."""
 
     def database_forwards(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *states: Any) -> None:
-        found = self._is_valid(schema_editor)
-        if found is False:
-            schema_editor.execute(f"DROP INDEX CONCURRENTLY {schema_editor.quote_name(self.index.name)}")
-        if not found:
+        if not _is_there(self.index.name, schema_editor):
             super().database_forwards(app_label, schema_editor, *states)
 
-    def _is_valid(self, schema_editor: BaseDatabaseSchemaEditor) -> bool | None:
-        """Return whether the index was built to its end; None if there is none."""
-        with schema_editor.connection.cursor() as cursor:
-            cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", [self.index.name])
-            row = cursor.fetchone()
-        return None if row is None else bool(row[0])
+
+class AddBigUniqueIndex(NotInTransactionMixin, AddConstraint):
+    """Adds a unique constraint that holds under a condition, as `AddBigIndex` adds an index.
+
+    PostgreSQL keeps such a constraint as an index. It fails if the rows are not unique.
+    """
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        self._ensure_not_in_transaction(schema_editor)
+        if _is_there(self.constraint.name, schema_editor):
+            return
+        statement = str(self.constraint.create_sql(to_state.apps.get_model(app_label, self.model_name), schema_editor))
+        assert statement.startswith(_CREATE), "only a constraint with a condition is an index"
+        schema_editor.execute(f"{_CREATE}CONCURRENTLY {statement.removeprefix(_CREATE)}")
+
+    def database_backwards(self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *states: Any) -> None:
+        self._ensure_not_in_transaction(schema_editor)
+        schema_editor.execute(_drop(self.constraint.name, schema_editor))
+
+
+def _is_there(name: str, schema_editor: BaseDatabaseSchemaEditor) -> bool:
+    """Return whether the index was built to its end; what a killed migration has left of it is dropped."""
+    with schema_editor.connection.cursor() as cursor:
+        cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", [name])
+        row = cursor.fetchone()
+    if row is not None and not row[0]:
+        schema_editor.execute(_drop(name, schema_editor))
+    return row is not None and bool(row[0])
+
+
+def _drop(name: str, schema_editor: BaseDatabaseSchemaEditor) -> str:
+    return f"DROP INDEX CONCURRENTLY IF EXISTS {schema_editor.quote_name(name)}"

@@ -10,12 +10,13 @@ import pytest
 from django.apps import apps
 from django.contrib.postgres.indexes import GinIndex
 from django.core.management import call_command
-from django.db import connection, migrations, models
+from django.db import NotSupportedError, connection, migrations, models
 from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
+from django.test.utils import CaptureQueriesContext
 
-from supportbot.bigindexes import AddBigIndex
+from supportbot.bigindexes import AddBigIndex, AddBigUniqueIndex
 from supportbot.embedded.schema import OWN_PACKAGES
 
 # The newest of each app at commit 196b70e; upgrades from before stop the old version first.
@@ -27,7 +28,8 @@ REVIEWED: Final = {
     "actions.0006_orders_are_subjects": "Fills new columns of old rows, in batches; the former version reads others.",
     "actions.0007_subjects_are_terms": "The guard also keeps the new columns, which the former version never changes.",
     "actions.0010_definitions": "Rules for tables that are made here.",
-    "actions.0015_undo": "The guard keeps a new column too, and an index over it has no rows yet.",
+    "actions.0015_undo": "The guard also keeps a new column, which the former version never fills.",
+    "actions.0016_undone_once": "Unique are rows with a column that the former version never fills.",
     "chat.0008_answered_before": "Fills a column of the chats of 0.1, before which everything is stopped.",
     "kb.0008_sources": "Checks a column that is added here and empty: the lock is held for a look at the catalogue.",
     "kb.0010_held_pages": "Changes a column of a table that the former version does not know.",
@@ -77,10 +79,21 @@ def test_a_column_without_a_default_in_the_database_does_not_pass() -> None:
     assert not _adds(migrations.AddIndex("message", models.Index(fields=["seq"], name="x")), set())
 
 
+BIG: Final = [
+    (AddBigIndex("channel", GinIndex(fields=["allowed_origins"], name="channel_tried")), "USING gin"),
+    (
+        AddBigUniqueIndex(
+            "channel",
+            models.UniqueConstraint(fields=["name"], condition=models.Q(("name", "tried")), name="channel_tried"),
+        ),
+        "CREATE UNIQUE INDEX",
+    ),
+]
+
+
 @pytest.mark.django_db(transaction=True)
-def test_an_index_that_a_kill_left_unfinished_is_built_again() -> None:
-    index = GinIndex(fields=["allowed_origins"], name="channel_tried")
-    operation = AddBigIndex("channel", index)
+@pytest.mark.parametrize(("operation", "says"), BIG)
+def test_an_index_that_a_kill_left_unfinished_is_built_again(operation: AddBigIndex, says: str) -> None:
     before = MigrationLoader(connection).project_state()
     after: ProjectState = before.clone()
     operation.state_forwards("accounts", after)
@@ -89,13 +102,29 @@ def test_an_index_that_a_kill_left_unfinished_is_built_again() -> None:
         cursor.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'channel_tried'::regclass")
         try:
             for _ in range(2):  # a finished one stays
-                with connection.schema_editor(atomic=False) as editor:
+                with CaptureQueriesContext(connection) as queries, connection.schema_editor(atomic=False) as editor:
                     operation.database_forwards("accounts", editor, before, after)
+                made = [one["sql"] for one in queries if one["sql"].startswith("CREATE")]
+                assert all(" INDEX CONCURRENTLY " in one for one in made)
                 cursor.execute(FOUND)
                 [(is_valid, definition)] = cursor.fetchall()
-                assert is_valid and "gin" in definition
+                assert is_valid and says in definition
+            assert made == []
+            with connection.schema_editor(atomic=False) as editor:
+                operation.database_backwards("accounts", editor, after, before)
+            cursor.execute("SELECT to_regclass('channel_tried')")
+            assert cursor.fetchone() == (None,)
         finally:
-            cursor.execute("DROP INDEX channel_tried")
+            cursor.execute("DROP INDEX IF EXISTS channel_tried")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("operation", [operation for operation, _ in BIG])
+def test_a_big_index_is_not_built_in_a_transaction(operation: AddBigIndex) -> None:
+    state = MigrationLoader(connection).project_state()
+    operation.state_forwards("accounts", state)
+    with pytest.raises(NotSupportedError), connection.schema_editor(atomic=False) as editor:
+        operation.database_forwards("accounts", editor, state, state)
 
 
 @pytest.mark.django_db

@@ -28,7 +28,6 @@ BEGIN
 END $$;
 """
 SUBJECT_STAYS = import_module("actions.migrations.0007_subjects_are_terms").SUBJECT_STAYS  # what stood before
-_UNDOING = ["awaiting_confirmation", "awaiting_approval", "queued", "executing", "unknown", "succeeded"]
 
 
 class Migration(migrations.Migration):
@@ -37,12 +36,4 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField("actionrequest", "undoes", models.UUIDField(null=True)),
         migrations.RunSQL(UNDOES_STAYS, SUBJECT_STAYS),
-        migrations.AddConstraint(
-            "actionrequest",
-            models.UniqueConstraint(
-                fields=["workspace", "undoes"],
-                condition=models.Q(("state__in", _UNDOING), ("undoes__isnull", False)),
-                name="action_request_undone_once",
-            ),
-        ),
     ]

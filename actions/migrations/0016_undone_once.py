@@ -1,0 +1,23 @@
+"""A request is taken back once. Apart from the column: the table of requests may be large, and is in use."""
+
+from django.db import migrations, models
+
+from supportbot.bigindexes import AddBigUniqueIndex
+
+_UNDOING = ["awaiting_confirmation", "awaiting_approval", "queued", "executing", "unknown", "succeeded"]
+
+
+class Migration(migrations.Migration):
+    atomic = False
+    dependencies = [("actions", "0015_undo")]
+
+    operations = [
+        AddBigUniqueIndex(
+            "actionrequest",
+            models.UniqueConstraint(
+                fields=["workspace", "undoes"],
+                condition=models.Q(("state__in", _UNDOING), ("undoes__isnull", False)),
+                name="action_request_undone_once",
+            ),
+        ),
+    ]
