@@ -60,7 +60,7 @@ def propose(
 
     `undoes` is the request to undo. Idempotent on `proposal_key`; an equal request that is still open is
     returned instead of a new one. Raises UnknownAction, InvalidArguments, NotSignedIn, KeyReused (the key belongs to
-    another intent) or MerchantUnavailable.
+    another intent), CannotUndo (the equal request undoes nothing, or another one) or MerchantUnavailable.
     """
     intent = parse_intent(principal, action, arguments)
     spec, policy = _spec(intent), _policy(intent)
@@ -78,11 +78,17 @@ def propose(
         return _find_by_key(intent, proposal_key) or _concurrent_request(draft)
 
 
-def preview(principal: Principal, action: str, arguments: str | Mapping[str, Any]) -> Preview:
-    """Return what `propose` would decide, using the same code; stores nothing."""
+def preview(
+    principal: Principal, action: str, arguments: str | Mapping[str, Any], *, undoes: UUID | None = None
+) -> Preview:
+    """Return what `propose` would decide, using the same code; stores nothing. Raises what it raises."""
     intent = parse_intent(principal, action, arguments)
     spec, policy = _spec(intent), _policy(intent)
     draft, resolved = _draft(intent, spec, policy, f"preview:{uuid7()}", None)
+    draft.undoes = undoes
+    equal = _find_equal_open(draft) if undoes else None
+    if equal is not None and equal.state != State.AWAITING_CONFIRMATION:
+        _same_deed(equal, draft)
     return Preview(_decide(spec, draft, resolved, rules_of(policy)), draft)
 
 

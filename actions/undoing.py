@@ -4,7 +4,7 @@ It is proposed like any action, with a card, the rules, the approvals and the li
 something else did. While one such request is open, or once one has succeeded, there is no second one (constraint).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,9 +15,10 @@ from django.utils.timezone import now
 from actions.errors import CannotUndo
 from actions.facts import Identity
 from actions.models import ActionRequest
+from actions.policy import Decision, Verdict
 from actions.principals import Principal
 from actions.proposing import Preview, preview, propose
-from actions.registry import action_as_made, action_in_force
+from actions.registry import action_as_made, all_actions
 from actions.selectors import enabled_actions
 from actions.spec import WriteAction
 from actions.states import OPEN, UNDOING, State
@@ -34,8 +35,12 @@ class Offer:
 
 def offer_of(request: ActionRequest) -> Offer | None:
     """Return how a request can be taken back now, or None."""
-    offer = _offered(request)
-    return None if offer is None or undone_by(request, OPEN) or undone_by(request, (State.SUCCEEDED,)) else offer
+    return offers_of([request]).get(request.pk)
+
+
+def offers_of(requests: Iterable[ActionRequest]) -> dict[UUID, Offer]:
+    """Return how requests can be taken back now, by their ids; however many they are, in three queries at most."""
+    return _offers(requests, unless=UNDOING)
 
 
 def undone_by(request: ActionRequest, states: tuple[State, ...] = UNDOING) -> ActionRequest | None:
@@ -45,21 +50,29 @@ def undone_by(request: ActionRequest, states: tuple[State, ...] = UNDOING) -> Ac
 
 
 def preview_undo(principal: Principal, request_id: UUID) -> Preview:
-    """Return what `propose_undo` would decide; stores nothing. Raises NotFound or CannotUndo."""
-    request, offer = _own(principal, request_id)
-    return preview(principal, offer.action.name, _arguments(request, offer, principal.identity()))
+    """Return what `propose_undo` would decide; stores nothing. Raises what it raises."""
+    request = _own(principal, request_id)
+    under_way = undone_by(request, OPEN)
+    if under_way is not None:
+        verdict = Verdict.CONFIRM_AND_APPROVE if under_way.needs_approval else Verdict.CONFIRM
+        return Preview(Decision(verdict), under_way)
+    offer = _offered(request)
+    arguments = _arguments(request, offer, principal.identity())
+    return preview(principal, offer.action.name, arguments, undoes=request.pk)
 
 
 def propose_undo(principal: Principal, request_id: UUID) -> ActionRequest:
     """Return the request that takes back one of the customer's own: a card that waits for their confirmation, or
     refused with its reason. While one is open, it is that one.
 
-    Raises NotFound, CannotUndo, NotSignedIn or MerchantUnavailable.
+    Raises NotFound, CannotUndo (not offered any more, or an equal request is on its way), NotSignedIn or
+    MerchantUnavailable.
     """
-    request, offer = _own(principal, request_id)
+    request = _own(principal, request_id)
     under_way = undone_by(request, OPEN)
     if under_way is not None:
         return under_way
+    offer = _offered(request)
     arguments = _arguments(request, offer, principal.identity())
     earlier = ActionRequest.objects.filter(undoes=request.pk).count()
     return propose(
@@ -68,26 +81,45 @@ def propose_undo(principal: Principal, request_id: UUID) -> ActionRequest:
     )  # fmt: skip
 
 
-def _own(principal: Principal, request_id: UUID) -> tuple[ActionRequest, Offer]:
-    request: ActionRequest | None = ActionRequest.objects.filter(
-        pk=request_id, customer_id=principal.customer_id
-    ).first()
+def _own(principal: Principal, request_id: UUID) -> ActionRequest:
+    own = ActionRequest.objects.filter(pk=request_id, customer_id=principal.customer_id)
+    request: ActionRequest | None = own.first()
     if request is None:
         raise NotFound()
-    offer = _offered(request)
-    if offer is None or undone_by(request, (State.SUCCEEDED,)):
+    return request
+
+
+def _offered(request: ActionRequest) -> Offer:
+    # An open one is no obstacle: one that was stored a moment ago is found by its key.
+    offer = _offers([request], unless=(State.SUCCEEDED,)).get(request.pk)
+    if offer is None:
         raise CannotUndo()
-    return request, offer
+    return offer
 
 
-def _offered(request: ActionRequest) -> Offer | None:
+def _offers(requests: Iterable[ActionRequest], *, unless: tuple[State, ...]) -> dict[UUID, Offer]:
+    """Return the offers of those requests that none in these states takes back."""
+    in_time = {request.pk: offered for request in requests if (offered := _offered_in_time(request)) is not None}
+    if not in_time:
+        return {}
+    in_force, enabled = all_actions(), enabled_actions()
+    undoing = ActionRequest.objects.filter(undoes__in=list(in_time), state__in=unless)
+    undone = set(undoing.values_list("undoes", flat=True))
+    offers = {}
+    for key, (name, until) in in_time.items():
+        action = in_force.get(name) if name in enabled and key not in undone else None
+        if isinstance(action, WriteAction):
+            offers[key] = Offer(action, until)
+    return offers
+
+
+def _offered_in_time(request: ActionRequest) -> tuple[str, datetime] | None:
+    """Return the name of the action that takes a request back, and until when; None if it is over or there is none."""
     made = action_as_made(request.action, request.spec_version) if request.state == State.SUCCEEDED else None
     if not isinstance(made, WriteAction) or made.undo is None:
         return None
-    action, until = action_in_force(made.undo.action), request.changed_at + timedelta(hours=made.undo.within_hours)
-    if not isinstance(action, WriteAction) or now() >= until or action.name not in enabled_actions():
-        return None
-    return Offer(action, until)
+    until = request.changed_at + timedelta(hours=made.undo.within_hours)
+    return (made.undo.action, until) if now() < until else None
 
 
 def _arguments(request: ActionRequest, offer: Offer, identity: Identity) -> Mapping[str, Any]:

@@ -23,7 +23,7 @@ from actions.selectors import enabled_actions
 from actions.services import preview, propose, run_read
 from actions.spec import Action, Card, Risk, WriteAction
 from actions.states import State
-from actions.undoing import offer_of, preview_undo, propose_undo
+from actions.undoing import offers_of, preview_undo, propose_undo
 from supportbot.accounts.models import User
 from supportbot.chat.language import customer_language
 from supportbot.handoff.errors import ActionNotOffered, NotTicketOwner
@@ -212,8 +212,8 @@ def undo_offers(ticket: Ticket, person: User) -> dict[UUID, str]:
     if not owns(ticket, person) or ticket.conversation.customer.is_anonymous:
         return {}
     done = ActionRequest.objects.filter(conversation_id=ticket.conversation_id, state=State.SUCCEEDED).order_by("-id")
-    offers = {request.pk: offer_of(request) for request in done[:MAX_RECENT]}
-    return {key: offer.action.title_in(active_language()) for key, offer in offers.items() if offer}
+    offers = offers_of(done[:MAX_RECENT])
+    return {key: offer.action.title_in(active_language()) for key, offer in offers.items()}
 
 
 def propose_undoing(ticket: Ticket, person: User, request_id: UUID) -> ActionRequest:
