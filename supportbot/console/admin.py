@@ -13,7 +13,7 @@ from supportbot.console import (  # noqa: F401  # each module registers its admi
     channels,
     connections,
     conversations,
-    models,
+    llm_models,
     requests,
     rules,
     team,
@@ -27,6 +27,7 @@ from supportbot.console.definitions import listing as definitions  # noqa: F401
 from supportbot.console.evals import listing as evals  # noqa: F401
 from supportbot.console.firststeps.checklist import decide
 from supportbot.console.improve import improve, old_page
+from supportbot.console.overview import overview_page
 from supportbot.console.releases import listing as releases  # noqa: F401
 from supportbot.console.results import results, results_as_csv
 from supportbot.console.site import ConsoleSite
@@ -47,6 +48,7 @@ site.add_pages(
     path("trace/<uuid:message_id>/", trace, name="trace"),
     path("unanswered/", old_page, name="unanswered"),
 )
+site.set_front_page(overview_page)
 site.index_title = _("Overview")
 # Django's groups grant nothing here, so they are not offered.
 site.unregister(Group)

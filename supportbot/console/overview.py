@@ -7,7 +7,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from django.contrib import admin
 from django.db.models import F, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext, ngettext
@@ -19,8 +22,10 @@ from actions.money import Money, format_money
 from actions.states import State as RequestState
 from kb.models import Article, State
 from supportbot.accounts.principals import Staff
+from supportbot.console.entry import staff, workspace_here
+from supportbot.console.firststeps.checklist import checklist
 from supportbot.console.improve import row_of
-from supportbot.console.quality import Figure, quality
+from supportbot.console.quality import Figure, asked_span, quality
 from supportbot.console.rights import may
 from supportbot.handoff.desk.rows import count_pending_approvals, count_waiting_tickets
 from supportbot.insights.clusters import alike_in_letters
@@ -30,6 +35,14 @@ from supportbot.team_formats import active_language, number
 
 MAX_QUESTIONS: Final = 5
 NEARLY: Final = Decimal("0.8")
+
+
+def overview_page(request: HttpRequest) -> HttpResponse:
+    person = staff(request)
+    shown = overview(person, asked_span(request))
+    steps = checklist(person, workspace_here(request))
+    texts = {"title": admin.site.index_title, "checklist": steps}
+    return render(request, "console/overview.html", {**admin.site.each_context(request), **texts, **shown})
 
 
 def overview(person: Staff, days: int) -> dict[str, Any]:

@@ -28,11 +28,8 @@ from unfold.sites import UnfoldAdminSite
 from supportbot.accounts.relogin import log_in_again
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.setup import has_administrator
-from supportbot.console.entry import enter, needs_workspace, person_of, staff, staff_here, workspace_here, workspaces_of
-from supportbot.console.firststeps.checklist import checklist
+from supportbot.console.entry import enter, needs_workspace, person_of, staff_here, workspace_here, workspaces_of
 from supportbot.console.navigation import navigation
-from supportbot.console.overview import overview
-from supportbot.console.quality import asked_span
 from supportbot.console.words import sentence
 from supportbot.errors import NotAllowed, NotFound, SupportBotError
 
@@ -46,11 +43,15 @@ class ConsoleSite(UnfoldAdminSite):
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
         self._pages: list[URLPattern] = []
+        self._front: View | None = None
 
     def add_pages(self, *pages: URLPattern) -> None:
         """Add pages without a model; permissions and the workspace scope apply as everywhere."""
         for page in pages:
             self._pages.append(path(str(page.pattern), self.admin_view(page.callback), name=page.name))
+
+    def set_front_page(self, view: View) -> None:
+        self._front = view
 
     def get_urls(self) -> list[Any]:
         admin.autodiscover()
@@ -88,10 +89,8 @@ class ConsoleSite(UnfoldAdminSite):
         return response
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        shown = overview(staff(request), asked_span(request))
-        steps = checklist(staff(request), workspace_here(request))
-        context = {**self.each_context(request), "title": self.index_title, "checklist": steps, **shown}
-        return render(request, "console/overview.html", context)
+        assert self._front is not None, "set with the other pages, when the URLs are first used"
+        return self._front(request)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context: dict[str, Any] = super().each_context(request)

@@ -9,8 +9,6 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final, Protocol
 
-import snowballstemmer
-
 # Written without spaces between words: Thai, Lao, Burmese, Khmer, Kana, Han.
 _UNSPACED: Final = (
     "\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ecd\u1000-\u103f\u1780-\u17d3\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff"
@@ -85,6 +83,8 @@ def stem(word: str, language: str) -> str:
 def _stemmer(algorithm: str) -> _Stemmer:
     known: dict[str, _Stemmer] = _of_thread.__dict__
     if algorithm not in known:
+        import snowballstemmer  # its forty modules are for processes that read texts
+
         known[algorithm] = snowballstemmer.stemmer(algorithm)
     return known[algorithm]
 
