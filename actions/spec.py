@@ -156,6 +156,7 @@ class WriteAction(Action):
 
     subject_kind: str
     outcome: OutcomeKind = OutcomeKind.STATUS_LOOKUP
+    may_ask_approval: bool = False  # whether `wants_approval` is ever true
     approvals: int = 1  # by how many people, if the action itself requires approval
     approval_role: str = ""  # the role that decides besides admins; "" for anybody with the right on the policy
     undo: Undo | None = None

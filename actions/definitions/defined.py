@@ -132,6 +132,7 @@ class DefinedWrite(_Defined, WriteAction):
         self.subject_kind = definition.subject.kind
         self.outcome = OutcomeKind(definition.outcome.kind.value)
         self.limits = _limits(definition)
+        self.may_ask_approval = definition.approval is not None
         self.approvals = definition.approval.approvers if definition.approval else 1
         self.approval_role = definition.approval.role if definition.approval else ""
         self.undo = Undo(definition.undo.action, definition.undo.within_hours) if definition.undo else None

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -21,7 +21,7 @@ from actions.policy import Decision, Rules
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.selectors import people_who_may
-from supportbot.console import rulegates
+from supportbot.console import approvers, rulegates
 from supportbot.console.base import ScopedAdmin, of_this_workspace
 from supportbot.console.entry import person_of, staff
 from supportbot.console.requests import VERDICTS
@@ -263,9 +263,12 @@ class ActionPolicyAdmin(ScopedAdmin):
             allow_approval(obj, person, actor=actor)
         for person in present - wanted:
             forbid_approval(obj, person, actor=actor)
+        if too_few := approvers.warning(ActionPolicy.objects.select_related("current").get(pk=obj.pk)):
+            messages.warning(request, too_few)
 
     def page_context(self, request: HttpRequest, row: ActionPolicy) -> dict[str, Any]:
-        return {"versions": _versions(row), "spans": SPANS, "span": _span(request)}
+        too_few = approvers.warning(row)
+        return {"versions": _versions(row), "spans": SPANS, "span": _span(request), "too_few": too_few}
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

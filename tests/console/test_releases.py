@@ -10,9 +10,12 @@ from selectolax.lexbor import LexborHTMLParser
 
 from supportbot.accounts.models import Workspace
 from supportbot.console.releases.strictness import STRICTNESS
+from supportbot.evals.models import Suite
+from supportbot.evals.reading import read_suite
+from supportbot.evals.services import save_suite
 from supportbot.llm.models import ModelConnection
 from supportbot.releases.models import Release
-from supportbot.releases.selectors import current, live_release
+from supportbot.releases.selectors import current, gates, live_release
 from tests.console.conftest import Enter
 
 pytestmark = pytest.mark.django_db
@@ -122,3 +125,30 @@ def test_a_model_is_added_tested_and_routed_without_showing_its_key(
     assert current().document.routes == {"answer": (str(row.pk), "builtin")}
     refused = admin.post(f"{page}delete/", {"post": "yes"})
     assert "These releases use this connection" in refused.content.decode() and ModelConnection.objects.exists()
+
+
+def test_gates_are_ticked_among_the_suites(admin: Client, workspace: Workspace) -> None:
+    for name in ("shop", "basics"):
+        save_suite(
+            read_suite(
+                f"suite: {name}\ncases: [{{id: one, ask: Hello, expect: {{says: Hi}}}}]".encode(), file=f"{name}.yaml"
+            )
+        )
+
+    def boxes() -> dict[str, bool]:
+        shown = LexborHTMLParser(admin.get(RELEASES).content.decode()).css("input[name=suites]")
+        return {str(one.attributes["value"]): "checked" in one.attributes for one in shown}
+
+    assert boxes() == {"basics": False, "shop": False}
+    admin.post(f"{RELEASES}gates/", {"suites": ["shop"]})
+    assert boxes() == {"basics": False, "shop": True} and gates() == ["shop"]
+    admin.post(f"{RELEASES}gates/", {"suites": ["basics", "shop"]})
+    assert gates() == ["shop", "basics"]  # in the order of choice: another one would make verdicts void
+    Suite.objects.get(name="basics").delete()
+    assert boxes() == {"shop": True, "basics": True}
+    refused = admin.post(f"{RELEASES}gates/", {"suites": ["basics", "shop"]}, follow=True)
+    assert "These suites do not exist: basics." in refused.content.decode() and gates() == ["shop", "basics"]
+    admin.post(f"{RELEASES}gates/", {"suites": ["shop"]})
+    assert boxes() == {"shop": True} and gates() == ["shop"]
+    admin.post(f"{RELEASES}gates/", {})
+    assert gates() == []

@@ -1,5 +1,6 @@
 """Releases in the console: the list, and the addresses of a release's pages."""
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.contrib import admin
@@ -13,6 +14,7 @@ from django.views.decorators.http import require_POST
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.releases import pages
 from supportbot.console.words import tag, when
+from supportbot.evals.models import Suite
 from supportbot.releases import ports
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import gates, live_release
@@ -56,7 +58,7 @@ class ReleaseAdmin(ScopedAdmin):
         more = {
             "can_judge": ports.judge() is not None,
             "suites": gates(),
-            "suite_lines": "\n".join(gates()),
+            "choices": _choices(),
             "may_write": self._may(request, pages.WRITE),
         }
         return super().changelist_view(request, {**(extra_context or {}), **more})
@@ -89,6 +91,22 @@ class ReleaseAdmin(ScopedAdmin):
 
     def name_of(self, row: Any) -> str:
         return name_of(row)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A suite that can be a gate. One that is a gate and was deleted is listed, so that it can be taken out."""
+
+    name: str
+    title: str
+    is_gate: bool
+    is_deleted: bool
+
+
+def _choices() -> list[Choice]:
+    named, suites = gates(), {suite.name: suite.title for suite in Suite.objects.order_by("name")}
+    known = [Choice(name, title, name in named, is_deleted=False) for name, title in suites.items()]
+    return known + [Choice(name, "", is_gate=True, is_deleted=True) for name in named if name not in suites]
 
 
 def name_of(row: Release) -> str:

@@ -1,0 +1,97 @@
+"""The page of rules warns if fewer people may approve than have to, and says what to do."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from actions.models import ActionPolicy
+from actions.policies import allow_approval, change_rules, policy_of
+from actions.testing import FakeShop
+from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.accounts.services import add_member
+from tests.actions.defined.conftest import admin, document, put_in_force, retail
+from tests.assistant.conftest import shop
+from tests.console.conftest import logged_in, person
+from tests.console.test_definitions import fields_of, page_of
+from tests.pages import visible_text
+
+__all__ = ["admin", "put_in_force", "retail", "shop"]  # fixtures
+pytestmark = pytest.mark.django_db
+ONE = "Some requests need approval, and nobody may approve them."
+TWO = "Some requests need two approvals by different people, and nobody may give one."
+SECOND = "Some requests need two approvals by different people, and only Sam may give one. Select another person"
+
+
+@pytest.fixture
+def policy(workspace: Workspace, alice: Customer, shop: FakeShop) -> ActionPolicy:
+    found = policy_of("refund_order")
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def sam(workspace: Workspace) -> User:
+    sam = person(workspace, "supervisor", "sam")
+    sam.first_name = "Sam"
+    sam.save()
+    return sam
+
+
+@pytest.fixture
+def told(workspace: Workspace) -> Callable[[ActionPolicy], str]:
+    """Return a function that returns the warnings of the rules' page, as an admin sees it."""
+    browser = logged_in(person(workspace, "admin", "ada"))
+
+    def look(policy: ActionPolicy) -> str:
+        page = page_of(browser.get(f"/admin/actions/actionpolicy/{policy.pk}/change/"))
+        return " ".join(" ".join(one.text().split()) for one in page.css(".notice.warn"))
+
+    return look
+
+
+def test_too_few_are_told_until_there_are_enough(
+    policy: ActionPolicy, told: Callable[[ActionPolicy], str], workspace: Workspace, sam: User
+) -> None:
+    change_rules(policy, actor="test", approval_above=None, second_approval_above=None)
+    assert told(policy) == ""
+    change_rules(policy, actor="test", approval_above=Decimal(10))
+    assert ONE in told(policy) and "expire after 24 hours" in told(policy)
+    change_rules(policy, actor="test", second_approval_above=Decimal(100))
+    assert TWO in told(policy)
+    agent = person(workspace, "agent", "ann")
+    allow_approval(policy, agent, actor="test")  # from an earlier role: it counts for nothing
+    allow_approval(policy, sam, actor="test")
+    assert SECOND in told(policy)
+    allow_approval(policy, person(workspace, "supervisor", "tess"), actor="test")
+    assert told(policy) == ""
+
+
+def test_who_saves_such_rules_is_told(policy: ActionPolicy, workspace: Workspace, sam: User) -> None:
+    browser = logged_in(person(workspace, "admin", "ada"))
+    address = f"/admin/actions/actionpolicy/{policy.pk}/change/"
+    sent = {**fields_of(browser.get(address)), "approval_above": "10.00", "second_approval_above": "100.00"}
+    answer = browser.post(address, {**sent, "approvers": [str(sam.pk)]}, follow=True)
+    assert SECOND in visible_text(page_of(answer), " ")
+    policy.refresh_from_db()
+    assert policy.current is not None and policy.current.second_approval_above == Decimal(100)
+
+
+def test_an_action_that_asks_for_two_of_a_role(
+    put_in_force: Callable[[dict[str, Any]], None],
+    told: Callable[[ActionPolicy], str],
+    workspace: Workspace,
+    other_workspace: Workspace,
+    sam: User,
+) -> None:
+    put_in_force(document(approval={"approvers": 2, "role": "admin"}))
+    policy = policy_of("cancel_pending_order")
+    assert policy is not None
+    add_member(other_workspace, sam, "admin")  # there, not here
+    allow_approval(policy, sam, actor="test")
+    assert TWO in told(policy)
+    put_in_force(document(approval={"approvers": 2, "role": "supervisor"}))
+    assert SECOND in told(policy) and "only people with the role Supervisor and admins count" in told(policy)
+    put_in_force(document(approval={"role": "supervisor"}))
+    assert told(policy) == ""
