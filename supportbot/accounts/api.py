@@ -59,7 +59,7 @@ class ChannelDetail(ScopedAPIView):
 
     @extend_schema(request=ChannelChangeInput, responses=ChannelSerializer)
     def patch(self, request: Request, channel_id: UUID) -> Response:
-        """Change the given fields. The key and the identity keys stay."""
+        """Change the given fields. The key and the identity keys are unchanged."""
         data = ChannelChangeInput(data=request.data, partial=True)
         data.is_valid(raise_exception=True)
         return Response(ChannelSerializer(change_channel(channel_id, **data.validated_data)).data)

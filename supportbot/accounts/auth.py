@@ -1,7 +1,7 @@
 """Authentication of requests to the REST API.
 
 `Authorization: Bearer` carries an API key (`sk_…`), a visitor's secret (`vs_…`), a hosted page's pass (`hp_…`)
-or an identity token; a login session of the console or the desk works too. `request.auth` is the Caller.
+or an identity token; a login session of the console or the desk works too. `request.auth` is the caller.
 """
 
 from typing import TYPE_CHECKING, Any, cast
@@ -55,7 +55,9 @@ def caller_of_bearer(credential: str) -> tuple[Any, Caller]:
 
 
 def audience_of(token: str) -> str:
-    """Return the unverified audience of an identity token, "" if it names none; raises InvalidToken for other text."""
+    """Return the unverified audience of an identity token, "" if it has none; raises InvalidToken for text that is not
+    a token.
+    """
     try:
         claims = jwt.decode(token, options={"verify_signature": False})
     except (jwt.PyJWTError, ValueError, RecursionError) as error:

@@ -39,7 +39,7 @@ def change_channel(channel_id: UUID, **changes: Any) -> Channel:
 
 
 def note_page(channel: Channel, origin: str) -> None:
-    """Note that a page of another site has this channel's tag: the first allowed one, and the last refused one."""
+    """Record that a page of another site has this channel's tag: the first allowed page, and the last refused one."""
     if origin in own_origins():
         return
     with workspace_scope(channel.workspace_pk):
@@ -51,7 +51,9 @@ def note_page(channel: Channel, origin: str) -> None:
 
 
 def note_loader(origin: str) -> None:
-    """Note that a page loaded the widget's script, for the channels that allow it: the request does not name one."""
+    """Record that a page loaded the widget's script, for all channels that allow it, since the request does not name
+    one.
+    """
     if origin not in own_origins():
         with across_workspaces("look-up by origin"):
             first = Channel.objects.filter(allowed_origins__contains=[origin], is_live=True, seen_at=None)

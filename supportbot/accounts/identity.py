@@ -23,7 +23,7 @@ MAX_SUBJECT_CHARACTERS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A verified customer of the merchant. `subject` is the merchant's own id."""
+    """A verified customer of the merchant. `subject` is the merchant's id."""
 
     subject: str
     name: str

@@ -1,4 +1,4 @@
-"""The form with which a team member chooses the language of their pages; desk and console both have it."""
+"""The form with which a team member chooses the language of their pages; both the desk and the console show it."""
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse

@@ -61,12 +61,12 @@ class Workspace(models.Model):
         max_length=300, blank=True, default="", db_default="", validators=[web_address_validator]
     )
     accent = models.CharField(max_length=7, blank=True, default="", db_default="", validators=[colour_validator])
-    # What the team decided on the list of first steps: which steps to skip, or to hide the list.
+    # The team's choices in the list of first steps: skipped steps, or hiding the list.
     first_steps = ArrayField(models.CharField(max_length=20), blank=True, default=list, db_default=[])
-    # From remote models only: what the built-in answerer reads stays in this installation.
+    # Only from remote models: what the built-in answerer reads stays in this installation.
     hides_personal_data = models.BooleanField(default=True, db_default=True)
-    # After how many days without an event a conversation is erased, and a model call's stored body; empty: never, and
-    # after the 30 days of every installation.
+    # After how many days without an event a conversation is erased, and after how many a model call's stored body;
+    # empty means never, and 30 days.
     keep_conversations_days = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     keep_bodies_days = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     answer_strictness = models.CharField(
@@ -118,7 +118,7 @@ class User(AbstractUser):
     """A team member: agent, editor, supervisor or admin. Customers are not users."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    # Of their pages and mails; empty: the language of their browser.
+    # For their pages and e-mails; empty means the browser's language.
     language = models.CharField(max_length=12, blank=True, default="", db_default="")
 
     @property
@@ -216,7 +216,7 @@ class Channel(TenantModel):
     is_live = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=now, editable=False)
     hours = models.JSONField(default=dict, blank=True, db_default={}, validators=[validate_hours])
-    # When a page with this channel's tag was first seen, and where; and the last page that is not allowed.
+    # When and where a page with this channel's tag was first seen, and the last page that was not allowed.
     seen_at = models.DateTimeField(null=True, blank=True, editable=False)
     seen_origin = models.CharField(max_length=200, blank=True, default="", db_default="", editable=False)
     refused_origin = models.CharField(max_length=200, blank=True, default="", db_default="", editable=False)
@@ -230,7 +230,7 @@ class Channel(TenantModel):
     def greeting_in(self, locale: str, *, otherwise: Mapping[str, str] = NONE) -> str:
         """Return the greeting in a locale: the channel's own, or else the workspace's, given as `otherwise`."""
         others = {**otherwise, **self.greetings}
-        if self.greeting:  # in the channel's language, its own comes before the workspace's
+        if self.greeting:  # in the channel's language, its own greeting takes precedence over the workspace's
             others = {tag: text for tag, text in others.items() if tag in self.greetings or not self._speaks(tag)}
         return greeting_in(locale, own=self.greeting, own_locale=self.locale, others=others)
 

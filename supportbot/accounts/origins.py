@@ -36,7 +36,7 @@ def is_allowed(origin: str, channel: Channel) -> bool:
 
 
 def is_known(origin: str) -> bool:
-    """Return whether any live channel allows the origin: neither a preflight nor an early error knows a channel."""
+    """Return whether any live channel allows the origin: for preflights and early errors, whose channel is unknown."""
     with across_workspaces("look-up by origin"):
         return origin in own_origins() or _channels_of(origin).exists()
 

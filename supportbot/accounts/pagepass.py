@@ -24,7 +24,7 @@ _SALT: Final = "supportbot.page-pass"
 
 @dataclass(frozen=True, slots=True)
 class PagePass:
-    """A pass as it is handed out, once."""
+    """A new pass, which is shown once."""
 
     text: str
     expires_at: datetime

@@ -53,7 +53,7 @@ def add_existing_person(workspace: Workspace, username: str, *, role: str) -> Me
 
 
 def works_only_here(person: User) -> bool:
-    """Return whether a workspace may change this account: its address is where a new password is sent."""
+    """Return whether a workspace may change this account, whose address receives links for new passwords."""
     return not person.is_superuser and Membership.objects.filter(user=person).count() == 1
 
 

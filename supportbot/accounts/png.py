@@ -72,7 +72,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _pixels(compressed: bytes, header: tuple[int, ...]) -> bytes:
-    """Return the rows as the file filters them; there must be exactly as many bytes as the header says."""
+    """Return the filtered rows; there must be exactly as many bytes as the header says."""
     width, height, depth, colour, _, _, interlace = header
     if depth not in _DEPTHS.get(colour, ()) or header[4:6] != (0, 0) or interlace == _INTERLACED:
         raise NotReadable

@@ -50,7 +50,7 @@ ROLE_SCOPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """A member of the workspace's team, or an API key; a key's scopes narrow the rights of its person."""
+    """A member of the workspace's team, or an API key; a key's scopes limit the rights of its person."""
 
     workspace_id: UUID
     user_id: UUID | None
@@ -69,7 +69,7 @@ class Staff:
 
 @dataclass(frozen=True, slots=True)
 class CustomerCaller:
-    """A customer. Verified means that the merchant's server signed for them; a visitor only has a secret.
+    """A customer. Verified means that the merchant's server vouched for them; a visitor only has a secret.
 
     `is_hosted`: they use the hosted chat page, where none of the merchant's scripts run.
     """

@@ -22,7 +22,7 @@ from supportbot.accounts.people import check_person
 from supportbot.errors import InvalidInput
 
 TOKEN_BYTES: Final = 32
-LIFETIME: Final = timedelta(days=3)  # as long as a link for a new password
+LIFETIME: Final = timedelta(days=3)  # as long as for a password link
 
 
 def has_administrator() -> bool:

@@ -1,7 +1,7 @@
 """Actions as tools of a model: it may look up and propose for the conversation's own customer, and nothing else.
 
 The customer is read from the conversation, never from arguments. A proposal only creates a card; the customer's click
-goes another way (`widget.decisions`, REST) that no model can reach.
+takes another path (`widget.services`, REST) that no model can reach.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -51,7 +51,7 @@ def action_specs(language: str) -> tuple[ToolSpec, ...]:
 
 
 def spec_of(action: Action, language: str) -> ToolSpec:
-    """Return an action as a tool: what a model reads, and the examples that the built-in answerer learns from."""
+    """Return an action as a tool: what a model reads, and the examples for the built-in answerer."""
     description = in_locale(action.description, language)
     return ToolSpec(
         action.name,
@@ -78,7 +78,7 @@ def use_action(call: ToolCall, place: Place) -> ToolResult:
 
 
 def result_of(use: Callable[[], ToolResult], language: str) -> ToolResult:
-    """Return the result of a look-up or a proposal, or what a refusal says to model and customer."""
+    """Return the result of a look-up or a proposal, or a refusal's text for model and customer."""
     try:
         return use()
     except ReadRefused as refusal:
@@ -125,7 +125,7 @@ def look_up(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
 
 
 def _texts_in(found: Any) -> Iterator[str]:
-    """Yield the values in a JSON value; field names are ours and say nothing about an order."""
+    """Yield the values in a JSON value; field names are ours and tell nothing about an order."""
     if isinstance(found, Mapping):
         found = found.values()
     if isinstance(found, str | int):
@@ -151,7 +151,7 @@ def _propose(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
 
 
 def outcome_of(request: ActionRequest, language: str) -> ToolResult:
-    """Return the result of a proposal: a text about the row that claims nothing was done."""
+    """Return the result of a proposal: a text about the row, which does not claim that anything was done."""
     reason = reason_of(request)
     if request.state in _ENDED_WITH_REASON and reason is not None:
         return ToolResult(reason["text"], closing=reason["text"], offers_human=request.state != State.CANCELLED)
@@ -160,6 +160,6 @@ def outcome_of(request: ActionRequest, language: str) -> ToolResult:
 
 
 def proposed_before(claim: Claim, language: str) -> list[ToolResult]:
-    """Return the proposals of an earlier attempt of this turn: their cards remain, so no model is asked again."""
+    """Return the proposals of an earlier attempt of this turn: their cards remain, so the model is not called again."""
     made = ActionRequest.objects.filter(proposal_key__startswith=key_prefix(claim.turn_id)).order_by("id")
     return [outcome_of(request, language) for request in made]

@@ -1,7 +1,6 @@
-"""When a turn may begin: while this process keeps up. Otherwise turns wait in order, and their customers are told.
-
-A process with more to do than it can would make everybody wait for each word, those in the middle of an answer too. How
-late its event loop runs a timer shows that, whatever the cause; the number of answers does not, since machines differ.
+"""Admission of turns: a turn may begin while this process keeps up. Otherwise, turns wait in order, and their customers
+are told. An overloaded process would make everybody wait for each word, even in the middle of an answer. The delay of a
+timer on the event loop shows overload, whatever its cause; the number of answers does not, since machines differ.
 """
 
 import asyncio
@@ -13,14 +12,14 @@ from supportbot.observing.series import LOOP_LAG
 
 TICK_SECONDS: Final = 0.1
 MAX_LAG_SECONDS: Final = 0.5
-TURNS_PER_TICK: Final = 10  # of a burst: the next ones begin once it shows what these cost
-# However late the loop is, this often one turn begins: on a machine that others keep busy all day, customers would wait
-# for minutes otherwise.
+TURNS_PER_TICK: Final = 10  # turns of a burst that begin at once: the next ones begin once the cost of these shows
+# However late the loop is, a turn begins this often: otherwise, on a machine that other programs keep busy, customers
+# would wait for minutes.
 PATIENCE_SECONDS: Final = 0.25
 
 
 class Admission:
-    """Lets the turns of one event loop begin, first come, first served."""
+    """Admits the turns of one event loop, first come, first served."""
 
     def __init__(self) -> None:
         self._lag = 0.0
@@ -40,11 +39,11 @@ class Admission:
 
     @property
     def has_room(self) -> bool:
-        """Whether a turn would begin at once."""
+        """Return whether a turn would begin at once."""
         return self._room > 0 and not self._waiting
 
     async def enter(self) -> None:
-        """Return when the turn may begin; to be cancelled if it ends before."""
+        """Wait until the turn may begin; cancel this if the turn ends before."""
         loop = asyncio.get_running_loop()
         if not self.has_room:
             place: asyncio.Future[None] = loop.create_future()
@@ -63,13 +62,13 @@ class Admission:
             self.measure(now - due, is_overdue=now - self._last_entry >= PATIENCE_SECONDS)
 
     def measure(self, late_seconds: float, *, is_overdue: bool) -> None:
-        """Take how late the loop was now, and let in whom there is room for. A long delay counts for some ticks."""
+        """Take the loop's current delay, and admit turns if there is room. A long delay counts for several ticks."""
         self._lag = max(late_seconds, self._lag / 2)
-        with suppress(OSError):  # the disk of the counters is full: nobody waits for it
+        with suppress(OSError):  # the counters' disk is full: do not wait for it
             LOOP_LAG.set(self._lag)
         self._room = TURNS_PER_TICK if self._lag < MAX_LAG_SECONDS else int(is_overdue)
         while self._waiting and self._room:
             place = self._waiting.popleft()
-            if not place.done():  # else its turn was stopped
+            if not place.done():  # otherwise, its turn was stopped
                 place.set_result(None)
                 self._room -= 1

@@ -71,7 +71,7 @@ async def ask(conversation: Conversation, text: str) -> AskResult:
     """Send a message and return the answer; raises NoAnswer after a minute without one.
 
     The process that claims the turn first runs it: a listening web process, or this one. Raises PersonAnswers if an
-    agent has the conversation, and whatever a message can be refused for.
+    agent has the conversation, and the errors of a refused message.
     """
     began = time.perf_counter()
     seq = await _put(conversation, text)
@@ -86,16 +86,15 @@ async def ask(conversation: Conversation, text: str) -> AskResult:
 
 
 async def ask_runner(conversation: Conversation, text: str, *, wait_seconds: float = WAIT_SECONDS) -> AskResult:
-    """Send a message and return the answer, in a web process: its runner, or another's, carries out the turn.
-
-    Raises NoAnswer after `wait_seconds`, PersonAnswers, and whatever a message can be refused for.
+    """Send a message and return the answer, in a web process: the runner of this or another process carries out the
+    turn. Raises NoAnswer after `wait_seconds`, PersonAnswers, and the errors of a refused message.
     """
     began = time.perf_counter()
     return await _result(conversation, await _put(conversation, text), began, wait_seconds)
 
 
 async def _put(conversation: Conversation, text: str) -> int:
-    """Store a question and return its place in the log."""
+    """Store a question and return its position in the log."""
     receipt = await db(add_customer_message, conversation.pk, text=text, client_id=uuid4().hex)
     await db(conversation.refresh_from_db, fields=["mode"])
     if conversation.mode != Conversation.Mode.ASSISTANT:

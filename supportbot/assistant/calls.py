@@ -10,7 +10,7 @@ from supportbot.chat.turns import Claim
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The place of a call in its turn. We count ourselves because providers repeat the ids of their calls."""
+    """The position of a call in its turn. We count ourselves because providers reuse call ids."""
 
     claim: Claim
     step: int
@@ -29,10 +29,9 @@ def key_prefix(turn_id: UUID) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """The result of a call. `for_model` goes back to the model; `closing` ends the turn with this text of ours.
-
-    `summary` says in our words what was looked up, and is the answer if the model adds nothing. `looked_up` is every
-    text that was found, so an answer may rest on it. `cards` are the records to draw beside the answer.
+    """The result of a call. `for_model` goes back to the model; `closing` ends the turn with our own text. `summary`
+    says in our words what was looked up, and is the answer if the model adds nothing. `looked_up` contains every text
+    found, on which an answer may rely. `cards` are the records to draw beside the answer.
     """
 
     for_model: str

@@ -1,7 +1,7 @@
 """Finds the citations of an answer's sentences and numbers their markers. Pure.
 
 We find the cited spans in the pages ourselves and number them in order of appearance; a model's marker is only a hint
-which page it means.
+about the page it means.
 """
 
 import re
@@ -49,7 +49,7 @@ class Citations:
         return replace(sentence, shown=shown, cited=tuple(spans))
 
     def _sources_of(self, sentence: Sentence, named: Sequence[int]) -> dict[int, CitedSpan]:
-        """Return the sources of a sentence by number: the named ones that support it, else the best one that does.
+        """Return the sources of a sentence by number: the named ones that support it, otherwise the best one that does.
 
         If vectors support a sentence whose words do not, a named source is accepted.
         """
@@ -83,14 +83,14 @@ class Citations:
         return len(self.spans)
 
     def _titled(self, span: CitedSpan) -> CitedSpan:
-        """Return a span whose title names its page, if the article is made from a file with pages."""
+        """Return a span whose title names its page, if the article was made from a file with pages."""
         if span.page is None:
             return span
         title = text_in(self._evidence.language, "{title}, page {page}", title=span.title, page=span.page)
         return replace(span, title=title)
 
     def _joined(self, one: CitedSpan, other: CitedSpan) -> CitedSpan | None:
-        """Return one span for two that follow each other in a paragraph, list or row; None if they do not."""
+        """Return one span for two adjacent ones in a paragraph, list or row; None if they are not adjacent."""
         for source in self._evidence.sources:
             offset, text = source.passage.start, source.passage.text
             is_here = source.passage.article_id == one.article_id == other.article_id
@@ -101,7 +101,7 @@ class Citations:
 
 
 def _numbered(raw: str, number: int) -> str:
-    """Return a sentence that names none of its sources with the number of its source appended."""
+    """Append the number of its source to a sentence that names none."""
     code, said = fenced_part(raw)
     bare = f"{code}{unmarked(said)}".rstrip()
     blanks = raw[len(raw.rstrip()) :]
@@ -109,7 +109,7 @@ def _numbered(raw: str, number: int) -> str:
 
 
 def _renumbered(raw: str, numbers: Mapping[int, int]) -> str:
-    """Return a sentence with only the markers of its sources; brackets in a code block are left alone."""
+    """Return a sentence with only the markers of its sources; brackets in code blocks are unchanged."""
     code, said = fenced_part(raw)
     shown = said
     for marker in reversed(list(MARKER.finditer(said))):

@@ -1,4 +1,4 @@
-"""What an answer is made of: the sentences that the checks keep, then the closing words of tools. Pure."""
+"""Composes an answer from the sentences that the checks keep and the closing texts of tools. Pure."""
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ _SAYING: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl", "No", "So"
 def compose(
     sentences: Sequence[Sentence], spans: Sequence[CitedSpan], *, by: str, language: str, strictness: Strictness
 ) -> Answer:
-    """Return the answer made of these sentences, with what was withheld; its text is never empty."""
+    """Return the answer made of these sentences, with the withheld ones listed; its text is never empty."""
     text = "".join(_shown(sentences, language)).strip()
     kept = [sentence for sentence in sentences if not sentence.withheld]
     withheld = tuple(
@@ -62,9 +62,9 @@ def finalize(
     """Return the answer with the closing texts of its tool calls; the model's text stays only if it has sources.
 
     Without a closing text, an abstention is replaced by the summaries of what was looked up. A person is offered if a
-    call says so. Buttons and forms stay only with the question they belong to, and without cards: the buttons name the
-    records. Otherwise cards show the newest records that were looked up, but not beside a tool's own closing text: that
-    is about its proposal.
+    call says so. Buttons and forms stay only with their own question, and then without cards, since the buttons name
+    the records. Otherwise, cards show the newest records looked up, but not beside a tool's closing text, which is
+    about its proposal.
     """
     offers_human = any(result.offers_human for result in results)
     closings = list(dict.fromkeys(result.closing for result in results if result.closing))
@@ -81,7 +81,7 @@ def finalize(
 
 
 def _says_anything(text: str) -> bool:
-    """Return whether a text has a letter, a figure or a pictograph: signs alone are an accident."""
+    """Return whether a text has a letter, a figure or a pictograph; punctuation alone is an accident."""
     return any(unicodedata.category(sign) in _SAYING for sign in text)
 
 

@@ -31,13 +31,13 @@ from supportbot.llm.sources import numbered
 from supportbot.releases.document import Document, Guideline
 from supportbot.releases.selectors import current
 
-# "That is no use" and "It does not work" name no subject, but they do want something.
+# "That is no use" and "It does not work" have no topic, but they do ask for something.
 ASK_FOR_HELP: Final = ("complaint", "unclear")
 
 
 @dataclass(frozen=True, slots=True)
 class TurnContext:
-    """A request to a model and what its answer will be checked against."""
+    """A request to a model, and what its answer will be checked against."""
 
     request: llm.ModelRequest
     passages: tuple[Passage, ...]
@@ -45,14 +45,14 @@ class TurnContext:
     said: tuple[str, ...]  # the customer's own messages of the episode
     done: tuple[str, ...] = ()  # our own words for what the shop has carried out in this conversation
     strictness: Strictness = "balanced"
-    courtesy: str = ""  # which courtesy the whole question is, such as "thanks"; then nothing is asked
+    courtesy: str = ""  # the courtesy that is the whole message, such as "thanks"; then nothing is asked
     release: UUID | None = None
     guidelines: tuple[Guideline, ...] = ()
-    curated: Curated | None = None  # given word for word, without a model
+    curated: Curated | None = None  # the answer given word for word, without a model
 
     @property
     def trace(self) -> RetrievalTrace | None:
-        """Return what was searched for and found, as the team will see it; None if nothing was searched for."""
+        """Return what was searched for and found, as shown to the team; None if nothing was searched for."""
         if not self.request.looked_up:
             return None
         return RetrievalTrace(self.request.looked_up, tuple(map(_traced, self.passages)))
@@ -75,7 +75,7 @@ def context_of(
 ) -> TurnContext:
     """Return the context of a turn that answers the `waiting` messages; `messages` are those before them.
 
-    `also` are passages to put before those that are found, for a rehearsal.
+    `also` are passages to put before those found, for a rehearsal.
     """
     question = _question(messages, waiting)
     language = _language(question, messages, base_language(conversation.locale))
@@ -128,20 +128,22 @@ def context_of(
 
 
 def _small_talk(question: str) -> str:
-    # Without a search nothing else needs the question's vector, so its words alone decide.
+    # Without a search, nothing else needs the question's vector, so its words alone decide.
     kind = courtesy(question) if settings.KB_RETRIEVAL else courtesy_by_words(question)
     return "" if kind is None or kind in ASK_FOR_HELP else kind
 
 
 def _question(messages: Sequence[Message], waiting: Sequence[Message]) -> str:
-    """Return the question; after the button that says it was only a question, the message before it."""
+    """Return the question: the latest message, or the one before it if the customer pressed the button that it was only
+    a question.
+    """
     question = normalised("\n".join(message.text for message in waiting))
     before = next((one.text for one in reversed(messages) if one.source == Source.CUSTOMER), "")
     return normalised(before) if before and only_asks(question) else question
 
 
 def _topics_of(messages: Sequence[Message]) -> list[Said]:
-    """Return what a question may follow up on, which "I could not find this" and a greeting of ours are not."""
+    """Return the messages that a question may follow up on, without our "I could not find this" and greetings."""
     return [
         Said(normalised(message.text), is_customer=message.source == Source.CUSTOMER)
         for message in messages
@@ -181,7 +183,7 @@ def _language(question: str, messages: Sequence[Message], fallback: str) -> str:
 def _messages(conversation: Conversation, claim: Claim) -> tuple[list[Message], list[Message]]:
     """Return the earlier messages, and the customer's messages that this turn answers.
 
-    Later ones wait for their own turn, and a stopped answer is not part of the retry. Messages without text, such as an
+    Later ones wait for their own turn, and a stopped answer is not part of its retry. Messages without text, such as an
     answer stopped before its first word, are left out because many servers refuse them.
     """
     messages = [

@@ -19,8 +19,8 @@ class DeltaBuffer:
         self._broker = signal_broker()
         self._pending = ""
         self._timer: asyncio.TimerHandle | None = None
-        # What the current attempt has sent so far: its text, and in how many deltas. One value, since the thread that
-        # keeps the lease reads both at once.
+        # What the current attempt has sent so far: its text, and in how many deltas. A single value, since the thread
+        # that keeps the lease reads both at once.
         self.sent = ("", 0)
 
     @property
@@ -28,7 +28,7 @@ class DeltaBuffer:
         return self.sent[0]
 
     def close(self) -> None:
-        """Drop what is pending and send nothing more."""
+        """Drop pending text and send nothing more."""
         self._pending = ""
         if self._timer is not None:
             self._timer.cancel()
@@ -43,20 +43,20 @@ class DeltaBuffer:
             self._timer = asyncio.get_running_loop().call_later(WINDOW_SECONDS, self._window_over)
 
     def flush(self) -> None:
-        """Send what is pending."""
+        """Send pending text."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self._send()
 
     def restart(self, claim: Claim) -> None:
-        """Start over under a new attempt; readers empty what they show."""
+        """Start over under a new attempt; readers clear the shown text."""
         self._pending = ""
         self.flush()
         self._claim, self.sent = claim, ("", 0)
 
     def repeat(self) -> None:
-        """Send all of it again for a reader who came late; the others already have it and skip it."""
+        """Send the whole text again for a late reader; the others already have it and skip it."""
         text, index = self.sent
         if text:
             self._publish(index - 1, text, offset=0)

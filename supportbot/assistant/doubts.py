@@ -27,7 +27,7 @@ def doubts_of(conversation: Conversation, written: GeneratedDraft) -> list[Doubt
     doubts, start = [], 0
     for raw, sentence in zip(
         sentences_of(written.text), draft.sentences, strict=False
-    ):  # blanks at the end are not a sentence
+    ):  # trailing blanks are not a sentence
         if code := _doubt(sentence):
             first = start + len(raw) - len(raw.lstrip())
             doubts.append(Doubt(first, start + len(raw.rstrip()), code))

@@ -1,14 +1,14 @@
 """An answer while it is being written: model text goes in, and what may be shown comes out. Pure.
 
 Words are released as they arrive. From the first word that may begin a figure, a link or a deed, the rest of the
-sentence waits until it is complete and has been judged (`judging`). A sentence that fails a check of harm is not shown.
-Wording alone never withholds a sentence: how far the sources bear it decides its citations (`citing`) and whether the
-answer as a whole is confirmed (`composing`).
+sentence waits until it is complete and has been judged (`judging`). A sentence that fails a check for harm is not
+shown. Wording alone never withholds a sentence: how well the sources support it decides its citations (`citing`) and
+whether the whole answer is confirmed (`composing`).
 
 Some sentences need a vector before they can be judged. Nothing is released then: `unsure` lists the texts whose vectors
 are needed and `weigh` continues with them, or by words alone if there are none.
 
-A word is cheap (only its own letters are read), a sentence less so: `python -m bench.drafting` prints both.
+A word is cheap (only its letters are read), a sentence less so: `python -m bench.drafting` prints both.
 """
 
 import re
@@ -32,7 +32,7 @@ from supportbot.language.sentences import is_ended, opens_fence, sentences_of, s
 
 MAX_ANSWER_CHARACTERS: Final = 8_000
 MAX_SENTENCES: Final = 200
-MEMORY: Final = 200  # characters before a sentence that are read with it: confidential text may come in pieces
+MEMORY: Final = 200  # characters before a sentence that are checked with it, since confidential text may come in pieces
 _WORD: Final = re.compile(r"\S*\s")
 _RISKY: Final = re.compile(
     r"[\d€$£¥₹%@<\[`/\\]|\w[.:](?=\w)|(?<![^\W\d_])[^\W\d_](?:[·•|./-][^\W\d_])+|\w{24}|[A-Z]{5}|[\[({](?:\.|[^\W\d_]{3,5})[\])}]"
@@ -61,11 +61,11 @@ class Draft:
     looks_twice: bool = False
     sentences: list[Sentence] = field(default_factory=list)
     shown: str = ""
-    unsure: tuple[str, ...] = ()  # the texts whose vectors (`query` of the packaged embedder) are wanted to go on
+    unsure: tuple[str, ...] = ()  # the texts whose vectors (`query` of the packaged embedder) are needed to continue
     _unfinished: str = ""
     _shown_of_unfinished: int = 0
     _is_held: bool = False  # the rest of the unfinished sentence waits for its end
-    _has_dangling_prefix: bool = False  # the beginning of a sentence was shown, and then the sentence was withheld
+    _has_dangling_prefix: bool = False  # the beginning of a sentence was shown before the sentence was withheld
     _opening: Opening = field(default_factory=Opening)
     _letters: str = ""  # the last ones shown
     _is_ended: bool = False
@@ -80,7 +80,7 @@ class Draft:
             self.learn(text)
 
     def learn(self, looked_up: str) -> None:
-        """Accept what was looked up as evidence from here on."""
+        """Accept what was looked up as evidence from now on."""
         self._judge.learn(looked_up)
 
     def write(self, text: str) -> str:
@@ -95,7 +95,7 @@ class Draft:
         return self.write("\n\n") if self.sentences or self._unfinished else ""
 
     def break_off(self) -> None:
-        """Drop an unfinished sentence at the end of a truncated text: it can say the opposite of the whole."""
+        """Drop an unfinished sentence at the end of a truncated text: it can say the opposite of the complete one."""
         *whole, rest = list(sentences_of(self._unfinished)) or [""]
         if rest.strip() and not is_ended(rest):
             self.sentences.append(Sentence(rest, rest, Support(None, 0), withheld="cut_off"))
@@ -111,7 +111,7 @@ class Draft:
         return self._advance()
 
     def weigh(self, vectors: Mapping[str, Vector]) -> str:
-        """Continue with the vectors that are available; return what may be shown now."""
+        """Continue with the available vectors; return what may be shown now."""
         self._judge.take(self.unsure, vectors)
         self.unsure = ()
         if self._is_whole:
@@ -130,7 +130,7 @@ class Draft:
         return {place: one.words for place, one in enumerate(self.sentences) if one.needs_second_look}
 
     def apply(self, verdicts: Mapping[int, bool]) -> None:
-        """Apply the verdicts of a second look by the place of the sentence: the sources support or contradict it."""
+        """Apply the verdicts of a second look by position: whether the sources support or contradict the sentence."""
         for place, is_borne in verdicts.items():
             self.sentences[place] = self._judge.seen_again(self.sentences[place], is_borne=is_borne)
         if verdicts:
@@ -180,7 +180,7 @@ class Draft:
         self.sentences.append(sentence)
         if not sentence.withheld:
             self._show(sentence.shown[begun:])
-        elif begun:  # its visible beginning stays until the end; the next sentence must not run into it
+        elif begun:  # its visible beginning stays until the end, and the next sentence must not run into it
             self._has_dangling_prefix = True
             self._show(raw[len(raw.rstrip()) :])
 
@@ -196,11 +196,13 @@ class Draft:
         return self._citations.cite(sentence, joins=self.by == "builtin")
 
     def _release(self) -> None:
-        """Show what may be shown of the unfinished sentence; nothing after a dangling prefix, or they would pile up."""
+        """Show what may be shown of the unfinished sentence; nothing after the visible beginning of a withheld
+        sentence, or such beginnings would pile up.
+        """
         if self._is_held or self._has_dangling_prefix or opens_fence(self._unfinished):
             return
         words = list(self._harmless_words())
-        # Asked once for all words that came together, and word by word only if these disclose something.
+        # Checked once for all words that arrived together, and word by word only if these disclose something.
         is_telling = self._may_disclose("".join(words))
         for piece in words if is_telling else ["".join(words)]:
             if is_telling and self._may_disclose(piece):
@@ -210,7 +212,7 @@ class Draft:
             self._shown_of_unfinished += len(piece)
 
     def _harmless_words(self) -> Iterator[str]:
-        """Yield the next words, up to one with which a figure, a link or a deed may begin: it waits for the end."""
+        """Yield the next words, up to one that may begin a figure, a link or a deed and has to wait for the end."""
         at = self._shown_of_unfinished
         while word := _WORD.match(self._unfinished, at):
             if not self._is_harmless(word.group()):

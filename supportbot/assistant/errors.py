@@ -10,7 +10,7 @@ class ToolRefused(SupportBotError):
 
 
 class NoSuchTool(ToolRefused):
-    """Not offered in this conversation; whether it exists elsewhere makes no difference."""
+    """The tool is not offered in this conversation, whether or not it exists elsewhere."""
 
     code = "unknown_tool"
     default_message = "There is no such tool."

@@ -1,4 +1,4 @@
-"""The outcome of a request in a sentence or two for its customer, made from the row without a model."""
+"""The outcome of a request in a sentence or two for its customer, made from its row without a model."""
 
 from typing import Final
 

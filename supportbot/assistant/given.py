@@ -5,7 +5,7 @@ from supportbot.chat.answers import Answer, CitedSpan
 
 
 def given(curated: Curated) -> Answer:
-    """Return a curated answer. No model has a part in it."""
+    """Return a curated answer. No model is involved."""
     text = curated.text.strip()
     mark = "\n\n[1]" if text.splitlines()[-1].startswith(("|", "```")) else " [1]"
     cited = CitedSpan(

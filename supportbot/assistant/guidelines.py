@@ -1,4 +1,4 @@
-"""The marks with which a model says which guidelines it follows: read and taken out before any check. Pure."""
+"""The marks by which a model names the guidelines it follows; they are read and removed before any check. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class GuidelineMarks:
         return tuple(f"{one.when}: {one.do}" for one in named)
 
     def without_marks(self, text: str) -> str:
-        """Return the part of the answer so far that certainly contains no mark."""
+        """Return the part of the answer so far that cannot contain a mark."""
         if not self._given:
             return text
         text = _MARK.sub(self._take, self._held + text)
@@ -35,7 +35,7 @@ class GuidelineMarks:
         return text[:end]
 
     def rest(self) -> str:
-        """Return what was held back; the answer is complete."""
+        """Return the text held back; the answer is complete."""
         rest, self._held = self._held, ""
         return rest
 

@@ -1,7 +1,7 @@
 """The assistant's answer above the results of a search on the help pages, loaded after them.
 
-Everybody may read it, so it is made of public articles only. It is empty unless it cites an article: the results below
-are better than an answer without a source.
+Anyone can read it, so it uses only public articles. It is empty unless it cites an article, since the results below are
+better than an answer without a source.
 """
 
 import re
@@ -29,13 +29,13 @@ from supportbot.language.normalise import normalised
 from supportbot.releases.selectors import current
 from supportbot.translation import language_of
 
-MAX_CHARACTERS: Final = 300  # as the search box of the pages
+MAX_CHARACTERS: Final = 300  # as for the pages' search box
 _TAG: Final = re.compile(r"(<[^>]*>)")
 _MARK: Final = re.compile(r"\s?\[(\d{1,2})\]")
 
 
 class AnswerThrottle(FailOpenThrottle):
-    """An answer may cost money, a search does not: fewer of them per address."""
+    """Unlike searches, answers may cost money, so fewer are allowed per address."""
 
     scope = "help_answer"
     rate = "10/min"
@@ -46,7 +46,7 @@ class AnswerThrottle(FailOpenThrottle):
 
 @require_safe
 def help_answer(request: HttpRequest, workspace: str) -> HttpResponse:
-    """Return the answer as a part of a page; 204 without one, 429 if this address asks too often."""
+    """Return the answer as an HTML fragment; 204 without one, 429 if this address asks too often."""
     found = get_object_or_404(Workspace, slug=workspace)
     question = normalised(request.GET.get("q", "").replace("\x00", ""))[:MAX_CHARACTERS]
     if not question:
@@ -72,13 +72,13 @@ def _answer(question: str, workspace: Workspace, language: str) -> Answer | None
         return None
     try:
         answer = answer_once(question, workspace=workspace, language=language, retrieved=retrieved)
-    except SupportBotError:  # a budget that is spent, or no model: the results stand without an answer
+    except SupportBotError:  # the budget is used up, or there is no model: the results are shown without an answer
         return None
     return answer if answer.citations and not answer.is_abstention else None
 
 
 def _with_links(answer: Answer) -> SafeString:
-    """Return the answer as HTML, each [n] of its text linked to the passage it cites."""
+    """Return the answer as HTML, with each [n] linked to the passage it cites."""
 
     def link(mark: "re.Match[str]") -> str:
         number = int(mark.group(1))

@@ -1,7 +1,7 @@
-"""Judges each sentence of an answer, and says which vectors that takes. Pure: the vectors are passed in.
+"""Judges each sentence of an answer, and says which vectors are needed for it. Pure: the vectors are passed in.
 
 A sentence is judged once, when it is complete. If its words leave a doubt, `wanted` lists the texts whose vectors would
-help; without them it is judged by words alone. An answer gets at most MAX_VECTORS for its sentences and the records,
+help; without them, it is judged by words alone. An answer gets at most MAX_VECTORS for its sentences and the records,
 plus the windows of its pages (`Evidence.windows`) once, if it has to be compared with them by meaning.
 """
 
@@ -27,18 +27,19 @@ from supportbot.language.sentences import LEADS, QUESTIONS, list_mark, unmarked,
 from supportbot.language.words import content_stems
 
 MAX_VECTORS: Final = 10  # of one answer; each takes 20 to 40 ms
-KEPT_FOR_DEEDS: Final = 6  # of them: however many regrets or sentences abroad come first, a deed behind them is seen
+# of these, so that a deed is found however many regrets or foreign-language sentences come first
+KEPT_FOR_DEEDS: Final = 6
 DOUBT_RISES: Final = 0.05  # with each vector, so that the last one goes to a clear deed
 MOST_THIN: Final = 4  # claims of an answer that get vectors if words do not confirm it
 MOST_STEPS: Final = 6  # times that a list item may occur: several lists may share a step
-REPEATED: Final = 2  # times that a sentence may occur; a model in a loop repeats it endlessly
+REPEATED: Final = 2  # times that a sentence may occur, since a model in a loop repeats it endlessly
 SHORT: Final = 20  # characters: "Yes." may occur often
-LEAST_RECORD: Final = 3  # words: a lone value does not say what was done with it
-REGRET_FROM: Final = 0.15  # by pieces: from here on a vector decides whether a sentence is a regret
-LITTLE_SUPPORT: Final = 0.2  # a sentence below it gets a second look
+LEAST_RECORD: Final = 3  # words: a value alone does not say what was done with it
+REGRET_FROM: Final = 0.15  # by pieces: from this likelihood on, a vector decides whether a sentence is a regret
+LITTLE_SUPPORT: Final = 0.2  # sentences below it get a second look
 _BORNE: Final = 0.9  # the support of a sentence that a second look confirmed
 COVERED_FROM: Final = 0.5  # share of a sentence's neighbouring words in a page
-SURE_FROM: Final = 0.9  # a clause alone says less than a sentence, so it must clearly be a deed
+SURE_FROM: Final = 0.9  # a clause says less than a sentence, so it must clearly be a deed
 _CLAUSE: Final = re.compile(r"[,;:()–—]\s+")
 
 
@@ -53,11 +54,11 @@ class Judge:
         self._is_strict = is_strict
         self._looks_twice = looks_twice
         self._done = tuple(text for text in done if text.strip())
-        self._looked_up: tuple[str, ...] = ()  # a line each, of those that may say what was done
+        self._looked_up: tuple[str, ...] = ()  # one line each, of those that may say what was done
         self._facts = self._done
         self._vectors: dict[str, Vector] = {}
         self._asked_for: set[str] = set()
-        self._compares = False  # the windows have been asked for
+        self._compares = False  # the windows have been requested
         self._said_before: Counter[str] = Counter()
         for text in self._done:
             evidence.learn(text)
@@ -74,7 +75,7 @@ class Judge:
         return self._facts
 
     def take(self, wanted: Sequence[str], vectors: Mapping[str, Vector]) -> None:
-        """Take the available vectors of the wanted texts; none of these texts is asked for again."""
+        """Take the available vectors of the wanted texts; these texts are not requested again."""
         self._asked_for.update(wanted)
         self._vectors.update(vectors)
 
@@ -84,7 +85,7 @@ class Judge:
         if asked >= MAX_VECTORS or self.evidence.is_quoted(words):
             return ()
         kind, is_foreign = by_pieces(words), self.evidence.is_foreign(words)
-        vector = self._vector(words)  # asked for as that of a regret, it may tell a deed: then the records matter
+        vector = self._vector(words)  # requested for a regret, it may reveal a deed: then the records matter
         is_told = vector is not None and joint(kind, by_vector(words, vector)) >= DEED_FROM
         is_doubtful = is_told or kind.deed >= DOUBT_FROM + DOUBT_RISES * asked
         is_regret = kind.regret >= REGRET_FROM and not words.endswith(QUESTIONS)
@@ -126,13 +127,13 @@ class Judge:
         )
 
     def with_vectors(self, sentence: Sentence) -> Sentence:
-        """Return a sentence of a short answer with the support by its vector, if there is one."""
+        """Return a sentence of a short answer with the support given by its vector, if there is one."""
         if not sentence.needs_ground or self._vector(sentence.words) is None:
             return sentence
         return replace(sentence, support=self._support(sentence.words, is_thin=True))
 
     def seen_again(self, sentence: Sentence, *, is_borne: bool) -> Sentence:
-        """Return a sentence with the verdict of a second look: the sources support or contradict it."""
+        """Return a sentence with the verdict of a second look: whether the sources support or contradict it."""
         score = max(sentence.support.score or 0.0, _BORNE) if is_borne else 0.0
         support = replace(sentence.support, score=score)
         return replace(sentence, support=support, withheld="" if is_borne else "contradicted")
@@ -157,7 +158,7 @@ class Judge:
         return (*new, *windows)
 
     def _nearest_records(self, words: str) -> list[str]:
-        """Return the records that share most with a sentence, best first; few, since each costs a vector."""
+        """Return the few records that share most with a sentence, best first, since each costs a vector."""
         language = self.evidence.language
         said = content_stems(words, language)
         records = [*self._done, *self._looked_up]
@@ -175,7 +176,9 @@ class Judge:
         return self.evidence.support(words, nearest)
 
     def _rejection_reason(self, words: str, before: str, support: Support, *, by: Author) -> str:
-        """Return why a sentence is withheld, "" if it is not. What the built-in answerer quotes is never a deed."""
+        """Return why a sentence is withheld, "" if it is not. The built-in answerer's quotations never count as
+        deeds.
+        """
         if by == "model" and self._is_repeated(words):
             return "repeated"
         if found := hard.objection(words, before, self.evidence, self._confidential):
@@ -196,7 +199,9 @@ class Judge:
         return is_deed(words, self._vector(words), in_their_words=alike, support=support.score, is_spent=is_spent)
 
     def _clauses(self, words: str, alike: float) -> list[str]:
-        """Return the clauses of a sentence that follows a page's wording or asks: either could hide a deed in it."""
+        """Return the clauses of a question or of a sentence that follows a page's wording, since either could hide a
+        deed.
+        """
         if alike < COVERED_FROM and not words.endswith(QUESTIONS):
             return []
         parts = [as_read(part) for part in _CLAUSE.split(words)]
@@ -211,9 +216,8 @@ class Judge:
         return surely >= SURE_FROM and not self._records.hold(clause)
 
     def _is_claim(self, words: str, kind: Kind, support: Support) -> bool:
-        """Return whether a sentence needs a source: not a question, a lead, a heading, or talk that no page has.
-
-        What has no word in common with anything is no talk, whatever it looks like.
+        """Return whether a sentence needs a source: not a question, an introduction, a heading, or talk that no page
+        contains. A sentence that shares no word with anything is not talk, whatever it looks like.
         """
         if words.rstrip("*_ ").endswith((*QUESTIONS, *LEADS)) or words.startswith("#"):
             return False

@@ -1,8 +1,7 @@
-"""Keeps the leases of the turns that this process carries out, in a thread of its own.
-
-An event loop that is starved on a busy machine would be late with its heartbeats, and another process would take turns
-that are being answered. So a thread extends all leases of the process once a second, in one statement, and with them
-saves what was shown. It tells a turn, on the loop, when its claim was lost or its customer asked to stop.
+"""Keeps the leases of the turns that this process carries out, in a separate thread. An event loop that is starved on a
+busy machine would be late with its heartbeats, and another process would take turns that are being answered. So a
+thread extends all leases of the process once a second, in one statement, which also saves the text shown so far. It
+informs a turn, on the loop, when its claim was lost or its customer asked to stop.
 """
 
 import asyncio
@@ -27,7 +26,9 @@ class Holder(Protocol):
     """A turn in progress. `heartbeat` is called from the thread, the other two on the turn's event loop."""
 
     def heartbeat(self) -> Heartbeat | None:
-        """Return what to save now; None while the claim is changing, since its old attempt would look like a loss."""
+        """Return what to save now; None while the claim is changing, since its old attempt would look like a lost
+        lease.
+        """
 
     def claim_lost(self) -> None: ...
 
@@ -35,7 +36,7 @@ class Holder(Protocol):
 
 
 class Leases:
-    """The turns of this process. The thread begins with the first one and rests while there are none."""
+    """The turns of this process. The thread starts with the first one and pauses while there are none."""
 
     def __init__(self) -> None:
         self._holders: dict[Holder, asyncio.AbstractEventLoop] = {}
@@ -72,7 +73,9 @@ class Leases:
                 connections.close_all()
 
     def _beat(self, holders: Mapping[Holder, asyncio.AbstractEventLoop]) -> None:
-        """Extend the leases once. If the database is away, the next beat tries again and notices what has expired."""
+        """Extend the leases once. If the database is unavailable, the next beat tries again and notices expired
+        leases.
+        """
         beats = {holder: beat for holder in holders if (beat := holder.heartbeat()) is not None}
         try:
             kept = extend_leases(list(beats.values()))
@@ -86,7 +89,7 @@ class Leases:
     def _tell(
         self, holder: Holder, loop: asyncio.AbstractEventLoop, beat: Heartbeat, kept: Mapping[UUID, bool]
     ) -> None:
-        """Tell a turn what its row says, unless its claim has changed since or it has ended."""
+        """Inform a turn of its row's state, unless its claim has changed since or it has ended."""
         is_stopped = kept.get(beat.claim.turn_id)
         now = holder.heartbeat()
         if is_stopped is False or now is None or now.claim != beat.claim or holder not in self._holders:

@@ -1,7 +1,7 @@
 """The vectors of a question, computed while its turn is being claimed.
 
-A turn waits for them before it takes a database thread, of which there are few: a thread that computes keeps other
-chats from being stored.
+A turn waits for them before it takes one of the few database threads: a thread busy computing would keep other chats
+from being stored.
 """
 
 import asyncio
@@ -21,14 +21,14 @@ from supportbot.installation.cores import usable_cores
 from supportbot.language.normalise import normalised
 
 logger = logging.getLogger(__name__)
-MAX_RUNNING: Final = 64  # beyond it, a turn computes its own
+MAX_RUNNING: Final = 64  # above this number, a turn computes its own
 
 _threads: Final = ThreadPoolExecutor(max_workers=usable_cores(), thread_name_prefix="prefetch")
 _running: dict[UUID, asyncio.Future[None]] = {}
 
 
 def prefetch_vectors(conversation_id: UUID, text: str) -> None:
-    """Begin to compute what the turn of a message that has just been stored will ask for."""
+    """Begin to compute the vectors that the turn of a newly stored message will need."""
     if not settings.KB_RETRIEVAL or conversation_id in _running or len(_running) >= MAX_RUNNING:
         return
     computing = asyncio.get_running_loop().run_in_executor(_threads, _compute, text)
@@ -37,7 +37,7 @@ def prefetch_vectors(conversation_id: UUID, text: str) -> None:
 
 
 async def vectors_prefetched(conversation_id: UUID) -> None:
-    """Return when the conversation's newest question is computed, if that has begun in this process."""
+    """Wait until the vectors of the conversation's newest question are computed, if that has begun in this process."""
     computing = _running.get(conversation_id)
     if computing is not None:
         await asyncio.wait([computing])
@@ -48,10 +48,10 @@ def _compute(text: str) -> None:
     try:
         is_small_talk = courtesy(question) is not None
         used = embedder()
-        if isinstance(used, PackagedEmbedder) and not is_small_talk and not is_long(question):  # it keeps its vectors
+        if isinstance(used, PackagedEmbedder) and not is_small_talk and not is_long(question):  # it caches its vectors
             used.query(clean(question))
-    except EmbeddingUnavailable:  # the search will find out, and go by words
+    except EmbeddingUnavailable:  # the search will notice, and use words
         return
     except Exception:
-        # The edge of a thread: what is wrong with the text will show in its turn.
+        # The edge of a thread: a problem with the text will show in its turn.
         logger.exception("the vectors of a question could not be prefetched")

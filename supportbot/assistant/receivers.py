@@ -1,7 +1,7 @@
-"""Receives announcements from the rooms below: a guarded action changed state, and its conversation learns of it.
+"""Receives announcements from the rooms below: when a guarded action changes state, its conversation gets an event.
 
 Invariants: each state of a request becomes one event, in the order of the steps, with the text of its row. It does not
-matter how often, how late or by whom this is called: the announcement makes up for a process that died.
+matter how often, how late or by which process this is called, so an announcement makes up for a process that died.
 """
 
 from typing import Any, Final
@@ -51,7 +51,7 @@ def on_action_changed(announcement: Announcement) -> None:
 def record_action_events(request_id: UUID) -> None:
     """Append the steps of a request that its conversation lacks, and explain the state it has reached.
 
-    Nothing is appended to an erased conversation: the record of money outlives it, what colleagues wrote does not.
+    Nothing is appended to an erased conversation: financial records outlive it, but what colleagues wrote does not.
     """
     conversation_id = ActionRequest.objects.values_list("conversation_id", flat=True).filter(pk=request_id).first()
     if conversation_id is None:
@@ -82,7 +82,7 @@ def _recorded(conversation: Conversation, request_id: UUID) -> set[str]:
 
 def _record(conversation: Conversation, request: ActionRequest, step: Step, name: str) -> None:
     append_event(conversation, name, _payload(request, step))
-    notify_desk(conversation)  # even if no agent has the chat: approvals are waiting work of the team
+    notify_desk(conversation)  # even if no agent has the chat, since approvals are work for the team
     if step.state != request.state or step.state not in _EXPLAINED:
         return
     text = explanation(request)

@@ -1,4 +1,4 @@
-"""What an operator sees of one answer: its series, and one line with its phases and ids."""
+"""What an operator sees of one answer: its metrics, and one log line with its phases and ids."""
 
 import time
 from collections import defaultdict
@@ -33,7 +33,7 @@ class Phases:
             self._open.pop()
 
     def mark(self, phase: str) -> None:
-        """Record once how long it took until now."""
+        """Record, once, the time until now."""
         self.seconds.setdefault(phase, time.monotonic() - self.began)
 
     def _book(self) -> None:
@@ -44,10 +44,10 @@ class Phases:
 
 
 class TurnReport:
-    """One claim's report; `failed` by nobody until it is told otherwise. `phases` is filled while the work goes on.
+    """One claim's report; the outcome is `failed` unless set otherwise. `phases` is filled as the work proceeds.
 
-    Phases: `queue` (from the message to the claim), `search`, `model`, `tools`, `check`, `store`, and besides those
-    `first_text` and `total` (both from the claim).
+    Phases: `queue` (from the message to the claim), `search`, `model`, `tools`, `check`, `store`, and also `first_text`
+    and `total` (both from the claim).
     """
 
     def __init__(self, claim: Claim) -> None:
@@ -61,13 +61,13 @@ class TurnReport:
         self.outcome = "stopped" if answer.is_stopped else "not_found" if answer.is_abstention else "answered"
 
     def tell(self, attempt: int) -> None:
-        """Count the answer and write its line."""
+        """Count the answer and write its log line."""
         seconds = {**self.phases.seconds, "total": time.monotonic() - self.phases.began}
         TURNS.labels(self.outcome, self.by).inc()
         for phase, value in seconds.items():
             TURN_SECONDS.labels(phase).observe(value)
         tracing.describe_current(genai.ended_turn(self.outcome, self.by, self.code, attempt))
-        # The ids of turn, conversation and workspace are on the line by its context.
+        # The logging context adds the ids of turn, conversation and workspace to the line.
         tell(
             Event.ANSWER,
             outcome=self.outcome,

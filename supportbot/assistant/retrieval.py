@@ -26,9 +26,9 @@ from supportbot.llm import types as llm
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The text that was searched for in the end, and what was found.
+    """The text that was finally searched for, and what was found.
 
-    `parts` are the questions of a message that asks several; `said` is such a question as written.
+    `parts` are the questions of a message that asks several; `said` is the question as written.
     """
 
     text: str
@@ -43,7 +43,7 @@ NOTHING_SOUGHT: Final = Found("", Retrieval(passages=(), confidence=0.0, is_answ
 def retrieve(
     conversation: Conversation, question: str, said_before: Sequence[Said], language: str, *, limit: int = PASSAGES
 ) -> Found:
-    """Search for the customer's question in its context; a courtesy is never searched for."""
+    """Search for the customer's question in its context; courtesies are never searched for."""
     audience = Audience.PUBLIC if conversation.customer.is_anonymous else Audience.SIGNED_IN
     viewer = Viewer(audience=audience, locale=language)
     if not settings.KB_RETRIEVAL:
@@ -60,16 +60,16 @@ def asked(question: str, *, viewer: Viewer, said_before: Sequence[Said], limit: 
 
 
 def seek(question: str, viewer: Viewer, *, said_before: Sequence[Said] = (), limit: int = PASSAGES) -> Found:
-    """Search for a question, with its context beside it; with what it follows up on if it has no topic of its own.
+    """Search for a question alone and in its context; if it has no topic, together with what it follows up on.
 
-    Several questions are searched for one by one if at least one has an answer: together they match no passage well.
+    Several questions are searched for one by one if at least one has an answer: together, they match no passage well.
     """
     in_parts = _found_in_parts(question, _Search(viewer, limit))
     return in_parts or _found_whole(question, said_before, _Search(viewer, limit, _context(question, said_before)))
 
 
 def with_passages(sought: Found, also: Sequence[Passage], *, limit: int) -> Found:
-    """Return what was found with these passages before it, as one question."""
+    """Return the result with these passages put first, as one question."""
     passages = (*also, *sought.retrieval.passages)[:limit]
     return Found(sought.text, replace(sought.retrieval, passages=passages, is_answerable=True))
 
@@ -99,14 +99,14 @@ class _Search:
 
 
 def _context(question: str, said_before: Sequence[Said]) -> str:
-    """Return what a follow-up refers to: the last answer, or else the customer's last message."""
+    """Return what a follow-up refers to: the last answer, otherwise the customer's last message."""
     said = [one for one in said_before if one.text.strip() and one.text.strip() != question.strip()]
     answers = [one.text for one in said if not one.is_customer]
     return (answers or [one.text for one in said] or [""])[-1]
 
 
 def _found_in_parts(question: str, look_up: _Search) -> Found | None:
-    """Return what was found for each of several questions; None if there is only one or none has an answer."""
+    """Return what was found for each of several questions; None if there is only one, or if none has an answer."""
     questions = questions_in(question)
     if len(questions) == 1:
         return None
@@ -141,7 +141,7 @@ def _as_chat_message(said: Said) -> llm.ChatMessage:
 def _found(text: str, look_up: _Search) -> Found:
     """Search for a text, and again with its spelling corrected if a word looks like a typo of one that was found.
 
-    A long message names its subject more than once, and each of its parts would take another vector.
+    Long messages are not corrected: they name their subject more than once, and each part would need another vector.
     """
     found = look_up(text)
     if is_long(text):

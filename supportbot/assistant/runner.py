@@ -44,7 +44,7 @@ class Runner:
         self._loop_task = asyncio.create_task(self._keep_going())
 
     async def stop(self) -> None:
-        """Drain: return once every running turn has ended or released its lease."""
+        """Drain: wait until every running turn has ended or released its lease."""
         if self._loop_task is None:
             return
         loop_task, self._loop_task = self._loop_task, None
@@ -60,7 +60,9 @@ class Runner:
 
     @property
     def has_died(self) -> bool:
-        """Return whether it was started, was not stopped and no longer runs: nobody is answered here then."""
+        """Return whether it was started and no longer runs although it was not stopped, so that this process answers
+        nobody.
+        """
         return self._loop_task is not None and self._loop_task.done()
 
     async def _keep_going(self) -> None:
@@ -82,7 +84,7 @@ class Runner:
                 await self._claim_up_to(min(wakeups, self._free_slots()))
 
     async def _round(self) -> None:
-        """Claim every turn that waits or was lost, with or without a wake-up."""
+        """Claim every waiting or lost turn, with or without a wake-up."""
         while self._free_slots() > 0 and await self._claim_next():
             pass
 
@@ -100,7 +102,7 @@ class Runner:
     async def _next_wakeups(self, *, until: float) -> int:
         """Return the number of wake-ups since the last call, or 0 when it is time for a round.
 
-        A busy process makes its rounds too: a wake-up whose claim failed would leave a turn waiting behind all others.
+        Busy processes also do rounds, since a wake-up whose claim failed would leave a turn waiting behind all others.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout_at(until):
@@ -121,7 +123,7 @@ class Runner:
         except AnyDatabaseError as error:
             logger.warning("runner: no turn claimed: %s", type(error).__name__)
             return False
-        except asyncio.CancelledError:  # the process shuts down, but the database thread finishes its query
+        except asyncio.CancelledError:  # the process is shutting down, but the database thread finishes its query
             await _release_when_claimed(claiming)
             raise
         if claim is None:

@@ -1,11 +1,11 @@
-"""How similar the best pieces of the passages are to the question in meaning, by which the built-in answerer chooses.
+"""How similar in meaning the best pieces of the passages are to the question, for the built-in answerer's choice.
 
 Search finds passages about the same topic, but such a passage may not answer the question. Two things tell whether it
 does: the similarity of the nearest line to be quoted, and the share of the question's words in one passage
 (`kb.search.confidence.Grounds`).
 
-This is measured here because the model room knows no embedder. With a remote model nothing is measured: it reads the
-passages itself, and as its stand-in the built-in answerer goes by words.
+This is measured here because the model room has no access to an embedder. With a remote model, nothing is measured: it
+reads the passages itself, and the built-in answerer, as its fallback, uses words.
 """
 
 import math
@@ -40,12 +40,14 @@ class Similarities:
 
 
 def with_similarity(request: ModelRequest, found: Found) -> ModelRequest:
-    """Return the request with the similarity of its pieces; answerable only if they seem to hold the answer."""
+    """Return the request with the similarities of its pieces, marked as answerable only if they seem to contain the
+    answer.
+    """
     return _with(similarities_of, request, found)
 
 
 def with_sure_similarity(request: ModelRequest, found: Found) -> ModelRequest:
-    """Return the same for a quotation that judges an article: measured whatever model there is, and however busy."""
+    """Return the same for a quotation used to judge an article: always measured, whatever the model or the load."""
     return _with(_measured_in_turn, request, found)
 
 
@@ -60,9 +62,8 @@ def _with(measure: Callable[[ModelRequest], Similarities], request: ModelRequest
 
 
 def holds_answer(similarities: Similarities, found: Found) -> bool:
-    """Return whether the passages seem to hold the answer; true if nothing was compared.
-
-    In a language without pages a line's similarity says less than the search's own confidence, which is fitted for it.
+    """Return whether the passages seem to contain the answer; true if nothing was compared. In a language without
+    articles, a line's similarity says less than the search's confidence, which is fitted for this case.
     """
     if found.retrieval.is_abroad and abroad_calibration(embedder().recipe.name):
         return True
@@ -71,7 +72,7 @@ def holds_answer(similarities: Similarities, found: Found) -> bool:
 
 
 def grounds(similarities: Similarities, found: Found) -> Grounds:
-    """Return the grounds for assuming that the passages hold the answer."""
+    """Return the evidence that the passages contain the answer."""
     retrieval = found.retrieval
     nearest = max(similarities.lines.values(), default=0.0)
     return Grounds(nearest, 0.0 if retrieval.is_across else retrieval.share, float(retrieval.is_across))
@@ -80,9 +81,9 @@ def grounds(similarities: Similarities, found: Found) -> Grounds:
 def similarities_of(request: ModelRequest) -> Similarities:
     """Return the similarity of pieces and lines to the question; empty without a free slot or an embedder.
 
-    Measuring costs up to half a second of a core. While enough others are measuring, the built-in answerer goes by
-    words alone, so that under load customers wait for their own question only. An evaluation waits for a slot: it must
-    give the same whatever else the machine does.
+    Measuring costs up to half a second of a core. While enough others are measuring, the built-in answerer uses words
+    alone, so that under load, customers wait only for their own question. An evaluation waits for a slot, because its
+    result must not depend on the load.
     """
     if is_remote_configured() or not _slots.acquire(blocking=is_evaluating()):
         return Similarities()
@@ -99,7 +100,7 @@ def _measured_in_turn(request: ModelRequest) -> Similarities:
 
 def _measure(request: ModelRequest) -> Similarities:
     texts = worth_comparing(request)
-    if len(texts) < 2:  # nothing to choose between
+    if len(texts) < 2:  # there is no choice
         return Similarities()
     try:
         asked = embedder().query(request.sought)

@@ -1,4 +1,4 @@
-"""One answer to one question, outside of a conversation: nothing is stored but the record of the call.
+"""One answer to one question outside a conversation: only the record of the call is stored.
 
 The console tries articles with it, and the help pages show it above the results of a search.
 """
@@ -21,7 +21,7 @@ from supportbot.releases.selectors import current
 
 
 def answer_once(question: str, *, workspace: Workspace, language: str, retrieved: Found) -> Answer:
-    """Return the answer that a chat would give to this first message, based on what was found for it."""
+    """Return the answer that a chat would give to this first message, given what was found for it."""
     if retrieved.retrieval.curated:
         return given(retrieved.retrieval.curated)
     request = with_similarity(_request(question, workspace, language, retrieved), retrieved)
@@ -31,8 +31,8 @@ def answer_once(question: str, *, workspace: Workspace, language: str, retrieved
 
 
 def quote_once(question: str, *, workspace: Workspace, language: str, retrieved: Found) -> Answer:
-    """Return what the built-in answerer quotes for a question, whatever model there is: no call is made."""
-    from supportbot.builtin.answerer import quotation_for  # takes long to load, and commands load this module
+    """Return what the built-in answerer quotes for a question, even if there is a model; no call is made."""
+    from supportbot.builtin.answerer import quotation_for  # slow to load, and commands load this module
 
     if retrieved.retrieval.curated:
         return given(retrieved.retrieval.curated)
@@ -59,7 +59,9 @@ def _checked(text: str, request: ModelRequest, retrieved: Found, *, by: Author, 
 
 
 def _request(question: str, workspace: Workspace, language: str, retrieved: Found) -> ModelRequest:
-    """Return the request the chat would make for a first message, without tools: the console executes nothing."""
+    """Return the request that the chat would make for a first message, without tools, since the console executes
+    nothing.
+    """
     found = retrieved.retrieval
     document = current().document
     instructions = answer_instructions(

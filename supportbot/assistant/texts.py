@@ -34,5 +34,5 @@ _TEXTS: Final[dict[Phrase, str]] = {
 
 
 def say(phrase: Phrase, language: str, /, **values: str) -> str:
-    """Return a phrase in the language, in English where we have no other."""
+    """Return a phrase in the language, or in English if there is no translation."""
     return text_in(language, _TEXTS[phrase], **values)

@@ -1,4 +1,4 @@
-"""The tools a model may ask for. A call comes from an untrusted author: it is checked here and decided below."""
+"""The tools a model may ask for. Calls are untrusted: they are checked here and decided in the rooms below."""
 
 import json
 import re
@@ -68,12 +68,12 @@ class Tools:
             with span(genai.tool(call.name)):  # a name that was offered, whatever the model wrote
                 return self._carry_out(call, place)
         except ToolRefused as refusal:
-            if place.position <= MAX_CALLS:  # of a flood, only the first call too many is audited
+            if place.position <= MAX_CALLS:  # in a flood, only the first call beyond the limit is audited
                 self._audit(refusal, place, tool=call.name)
             return ToolResult(refusal.message)
 
     def end_of_steps(self, place: Place) -> ToolResult:
-        """Return the end of a turn whose model keeps asking for tools: audited, with the offer of a person."""
+        """Return the end of a turn whose model keeps asking for tools: audited, with an offer of a person."""
         refusal = TooManySteps()
         self._audit(refusal, place)
         return ToolResult(refusal.message, offers_human=True)
@@ -87,7 +87,7 @@ class Tools:
         _audit(refusal, place, tool=tool)
 
     def _check(self, call: ToolCall, place: Place) -> None:
-        """Raise ToolRefused for a call that was not offered, is one too many or repeats an earlier one."""
+        """Raise ToolRefused for a call that was not offered, exceeds the limit or repeats an earlier one."""
         if call.name not in self._offered:
             raise NoSuchTool()
         if place.position >= MAX_CALLS:
@@ -122,10 +122,9 @@ def _request_human(call: ToolCall, place: Place) -> ToolResult:
 
 
 def answerable(call: ToolCall, step: int, position: int) -> ToolCall:
-    """Return a call as it goes back to the model with its result: with our own id and valid arguments.
-
-    Providers repeat ids or give none, and servers reject a history with duplicate ids or arguments that are not JSON:
-    one slip of the model would cost the whole answer. Nine letters and digits suit the strictest server.
+    """Return a call as it goes back to the model with its result: with our own id and valid arguments. Providers repeat
+    ids or omit them, and servers reject a history with duplicate ids or arguments that are not JSON, so one slip of the
+    model would cost the whole answer. Nine letters and digits satisfy the strictest server.
     """
     name = call.name if _NAME.fullmatch(call.name) else "unknown"
     arguments = "{}" if parse_arguments(call.arguments) is None else call.arguments or "{}"
@@ -133,7 +132,7 @@ def answerable(call: ToolCall, step: int, position: int) -> ToolCall:
 
 
 def parse_arguments(text: str) -> dict[str, Any] | None:
-    """Return the arguments of a call; None unless they are one JSON object without NaN and duplicate keys."""
+    """Return the arguments of a call; None unless they are one JSON object without NaN or duplicate keys."""
     if len(text) > MAX_ARGUMENT_CHARACTERS:
         return None
     try:

@@ -2,7 +2,7 @@
 
 Invariants: every write of a turn carries its claim. Once the claim is lost (an agent took over, another runner holds
 the turn) nothing more is sent or stored. "Stop" ends the turn with what had been shown. Tools are used only after the
-answer that asks for them is complete, and a proposal ends the turn: no model and no fallback speaks after it.
+answer that asks for them is complete, and a proposal ends the turn: no model or fallback writes after it.
 """
 
 import asyncio
@@ -69,7 +69,7 @@ from supportbot.observing.context import concerning
 from supportbot.observing.tracing import span
 
 logger = logging.getLogger(__name__)
-# By code alone, never by what was said.
+# Only by code, never by what was said.
 WITHHELD = Counter("supportbot_withheld_total", "Sentences of answers that a check held back", ["code"])
 UNCONFIRMED = Counter("supportbot_unconfirmed_answers_total", "Answers that the articles do not confirm")
 SECOND_TRIES = Counter("supportbot_second_tries_total", "Answers lost to the checks that a model tried once more")
@@ -93,7 +93,7 @@ class Turn:
         self._is_void = False
         self._lookup_summaries: list[str] = []  # what was looked up, in our words
         self._looked_up: list[str] = []  # the full texts
-        self._blocks: tuple[Mapping[str, Any], ...] = ()  # what the answer asks for by buttons and forms
+        self._blocks: tuple[Mapping[str, Any], ...] = ()  # the answer's buttons and forms
         self._cards: tuple[Mapping[str, Any], ...] = ()  # records that were looked up
         self._report = TurnReport(claim)
         self._writing: asyncio.Task[Answer] | None = None
@@ -134,7 +134,7 @@ class Turn:
         _count(answer)
 
     def _trace_of(self, answer: Answer) -> RetrievalTrace | None:
-        """Return what the answer was made from and what was withheld; None if there is nothing to record."""
+        """Return the answer's sources and what was withheld; None if there is nothing to record."""
         followed = () if answer.is_abstention else self._guidelines.followed
         if not answer.withheld and answer.is_confirmed is None and not followed:
             return self._trace
@@ -146,7 +146,7 @@ class Turn:
         )
 
     async def _write(self) -> Answer:
-        """Return the answer, or what was shown of it if it was stopped; raises LeaseLost or LlmError."""
+        """Return the answer, or the shown part if it was stopped; raises LeaseLost or LlmError."""
         self._writing = asyncio.create_task(self._compose())
         if self._is_void or self._is_stopped:  # the signal came before there was a task to cancel
             self._writing.cancel()
@@ -155,7 +155,7 @@ class Turn:
         except asyncio.CancelledError:
             if self._is_void:
                 raise LeaseLost() from None
-            if not self._is_stopped:  # the process shuts down
+            if not self._is_stopped:  # the process is shutting down
                 raise
             return self._draft.answer(is_stopped=True)
 
@@ -233,7 +233,7 @@ class Turn:
     async def _ended(self, request: ModelRequest, context: TurnContext, results: list[ToolResult]) -> Answer:
         """Return the checked answer; one that fails the checks is tried once more, then replaced by a quotation.
 
-        What was withheld of both tries stays with the answer, for the team.
+        What was withheld in both tries is stored with the answer, for the team.
         """
         answer = await self._checked(request, results)
         if not self._is_worth_another_try(answer, context, results):
@@ -256,7 +256,9 @@ class Turn:
             return finalize(self._draft.answer(), results, self._lookup_summaries, self._blocks, self._cards)
 
     def _is_worth_another_try(self, answer: Answer, context: TurnContext, results: list[ToolResult]) -> bool:
-        """Return whether the checks rejected a model's answer although search was sure that the pages have one."""
+        """Return whether the checks rejected a model's answer although search was confident that the articles contain
+        one.
+        """
         has_pages = context.request.is_answerable and bool(context.passages)
         is_lost = answer.is_abstention and bool(answer.withheld) and answer.by == "model"
         return is_lost and has_pages and not results and not self._lookup_summaries
@@ -270,7 +272,7 @@ class Turn:
         return answer if answer.citations else None
 
     async def _settle(self) -> None:
-        """Give the draft the vectors it asks for, computed in a thread so that the event loop stays free."""
+        """Give the draft the vectors it needs, computed in a thread to keep the event loop free."""
         while texts := self._draft.unsure:
             with self._report.phases.during("check"):
                 vectors = await asyncio.to_thread(vectors_of, texts)
@@ -313,7 +315,7 @@ class Turn:
                 self._draft.by, self._report.route = _author(provider), provider
 
     async def _show(self, text: str) -> None:
-        """Check and show text, in small pieces so that a server that sends pages at once blocks no other chat."""
+        """Check and show text in small pieces, so that a server that sends pages at once does not block other chats."""
         for start in range(0, len(text), PIECE_CHARACTERS):
             if start:
                 await asyncio.sleep(0)
@@ -335,7 +337,9 @@ class Turn:
             self._is_claim_changing = False
 
     async def _raise_attempt(self) -> None:
-        """Continue under the next attempt. A stop in the meantime ends that attempt, since the row already has it."""
+        """Continue under the next attempt. A stop requested in the meantime ends that attempt, since it is already in
+        the row.
+        """
         raising = asyncio.create_task(db(restart_attempt, self.claim))
         try:
             self.claim = await asyncio.shield(raising)
@@ -393,7 +397,7 @@ class Turn:
         if self._writing is not None:
             self._writing.cancel()
 
-    # --- Asked by the thread that keeps the leases; it also notices a stop or a loss whose signal got lost.
+    # --- Called by the thread that keeps the leases, which also notices a stop or a loss whose signal got lost.
 
     def heartbeat(self) -> Heartbeat | None:
         text, index = self._deltas.sent
@@ -409,7 +413,7 @@ class Turn:
 
 
 def _as_small_talk(answer: Answer, courtesy: str) -> Answer:
-    """Return the reply to a courtesy: where nothing was asked, nothing is left unanswered."""
+    """Return the reply to a courtesy, which asks nothing and so leaves nothing unanswered."""
     return replace(answer, courtesy=courtesy, is_abstention=False) if courtesy else answer
 
 

@@ -1,7 +1,6 @@
-"""The vectors the checks ask for: of sentences and of windows of the sources.
-
-They come from the packaged embedder whatever `KB_EMBEDDER` says, since the weights of the checks were fitted to it. If
-it is not installed there are none, and the checks go by words alone.
+"""The vectors that the checks need: of sentences and of windows of the sources. They always come from the packaged
+embedder, whatever `KB_EMBEDDER` says, since the weights of the checks were fitted to it. If it is not installed, there
+are none, and the checks use words alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,7 @@ from kb.ports import embedder
 from supportbot.assistant.checks.deeds import Vector
 from supportbot.assistant.drafting import Draft
 
-_CACHE_SIZE: Final = 2_048  # windows of sources, 3 kB each; customers ask for few articles
+_CACHE_SIZE: Final = 2_048  # windows of sources, 3 kB each; customers ask about few articles
 
 
 def vectors_of(texts: Sequence[str]) -> Mapping[str, Vector]:
@@ -37,7 +36,7 @@ def _packaged() -> PackagedEmbedder:
 
 
 def settle(draft: Draft) -> str:
-    """Give a draft vectors until it asks for no more; return what may be shown because of them."""
+    """Give a draft vectors until it needs no more; return what may then be shown."""
     shown = ""
     while texts := draft.unsure:
         shown += draft.weigh(vectors_of(texts))

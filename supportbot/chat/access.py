@@ -16,7 +16,9 @@ OPENING_SCOPES: Final = ("conversations:read", "conversations:write", "tickets:w
 
 
 def conversations_of(caller: Caller) -> QuerySet[Conversation]:
-    """Return the conversations a caller may list: a customer's own, all of the workspace for staff with the scope."""
+    """Return the conversations a caller may list: a customer's own, or all of the workspace for staff with the
+    scope.
+    """
     if isinstance(caller, CustomerCaller):
         return Conversation.objects.filter(workspace_id=caller.workspace_id, customer_id=caller.customer_id)
     if caller.may("conversations:read"):
@@ -25,16 +27,16 @@ def conversations_of(caller: Caller) -> QuerySet[Conversation]:
 
 
 def conversation_for(caller: Caller, conversation_id: UUID) -> Conversation:
-    """Return the conversation; raises NotFound for a foreign one exactly as for a missing one, audited for customers.
-
-    Staff need one of OPENING_SCOPES; the endpoint checks what they may do with it.
+    """Return the conversation; raises NotFound for someone else's exactly as for a missing one, which is audited for
+    customers. Staff need one of OPENING_SCOPES; the endpoint checks what they may do with it.
     """
     if not isinstance(caller, CustomerCaller) and not any(caller.may(scope) for scope in OPENING_SCOPES):
         raise NotFound()
     conversation = conversation_in_scope(conversation_id)
     if conversation is None or not _is_within_reach(caller, conversation):
         error = NotFound()
-        if isinstance(caller, CustomerCaller):  # for foreign and missing ones alike, so that timing reveals nothing
+        # the same for other customers' and missing ones, so that timing reveals nothing
+        if isinstance(caller, CustomerCaller):
             actor = f"customer:{caller.customer_id}"
             record_refusal("conversation.not_theirs", error, actor=actor, asked_for=str(conversation_id))
         raise error

@@ -38,7 +38,7 @@ class CitedSpan:
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """A sentence that was not shown: the check that withheld it, and its support by the sources (None if unknown)."""
+    """A withheld sentence: the check that withheld it, and its support by the sources (None if unknown)."""
 
     code: str
     text: str
@@ -55,15 +55,15 @@ class Answer:
     is_abstention: bool = False
     offers_human: bool = False
     is_stopped: bool = False
-    is_confirmed: bool | None = None  # whether our pages support it; None for an answer without a claim
+    is_confirmed: bool | None = None  # whether our articles support it; None for an answer without a claim
     withheld: tuple[Withheld, ...] = ()
     blocks: tuple[Mapping[str, Any], ...] = ()  # its buttons and forms (`chat.blocks`)
     courtesy: str = ""  # which courtesy it replies to, if the customer asked nothing
-    release: UUID | None = None  # by which it was made
+    release: UUID | None = None  # the release that it was made with
 
     @property
     def is_held_back(self) -> bool:
-        """Whether the checks withheld the whole answer, which is not a gap in the articles."""
+        """Return whether the checks withheld the whole answer, which does not mean a gap in the articles."""
         return self.is_abstention and bool(self.withheld)
 
 

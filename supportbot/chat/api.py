@@ -109,7 +109,7 @@ class ConversationList(CustomerPagesAPIView, ListAPIView[Conversation]):
 
     @extend_schema(operation_id="conversations_erase_all", responses={204: None})
     def delete(self, request: Request) -> Response:
-        """Erase all of your own conversations for good, as a customer. Records of money stay."""
+        """Permanently erase all of your own conversations, as a customer. Financial records are kept."""
         erase_all_conversations(cast(CustomerCaller, request.auth))
         return Response(status=204)
 
@@ -130,7 +130,7 @@ class ConversationDetail(CustomerPagesAPIView):
 
     @extend_schema(operation_id="conversations_erase", responses={204: None})
     def delete(self, request: Request, conversation_id: UUID) -> Response:
-        """Erase your own conversation for good, as its customer. Records of money stay."""
+        """Permanently erase your own conversation, as its customer. Financial records are kept."""
         erase_conversation(cast(CustomerCaller, request.auth), conversation_id)
         return Response(status=204)
 

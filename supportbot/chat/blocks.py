@@ -1,8 +1,8 @@
 """Buttons and forms in an answer, and how a customer's choice or form becomes their message.
 
 A block is identified by its answer's message and its position there, from 0. Only blocks of the newest answer that has
-any can be used, until the customer's next message. The message consists of the labels of the button or the fields:
-nothing a client sends is repeated except values that the form's schema accepts.
+any can be used, until the customer's next message. The message consists of the label of the button or of the fields; of
+what a client sends, it repeats only values that the form's schema accepts.
 """
 
 import re
@@ -39,7 +39,7 @@ class BlockRef:
 def choose(conversation_id: UUID, *, block: BlockRef, option: str, client_id: str) -> Receipt:
     """Send the label of a button as the customer's message.
 
-    Raises UnknownBlock, UnknownOption, BlockClosed, and whatever `add_customer_message` refuses.
+    Raises UnknownBlock, UnknownOption, BlockClosed, and the errors of `add_customer_message`.
     """
     return _answer(conversation_id, block, "choices", client_id, lambda found: _label(found, option))
 
@@ -48,7 +48,7 @@ def choose(conversation_id: UUID, *, block: BlockRef, option: str, client_id: st
 def submit(conversation_id: UUID, *, block: BlockRef, values: Values, client_id: str) -> Receipt:
     """Send a filled-in form as the customer's message, one line per field in the order of the form.
 
-    Raises UnknownBlock, InvalidValue, BlockClosed, and whatever `add_customer_message` refuses.
+    Raises UnknownBlock, InvalidValue, BlockClosed, and the errors of `add_customer_message`.
     """
     return _answer(conversation_id, block, "form", client_id, lambda found: _lines(found, values))
 
@@ -86,7 +86,7 @@ def _has_newer_block(event: ConversationEvent) -> bool:
     later = ConversationEvent.objects.filter(
         conversation=event.conversation, seq__gt=event.seq, event=_FINAL, audience=Audience.EVERYONE
     )
-    kinds = (Q(payload__blocks__contains=[{"type": kind}]) for kind in ("choices", "form"))  # cards ask nothing
+    kinds = (Q(payload__blocks__contains=[{"type": kind}]) for kind in ("choices", "form"))  # cards need no reply
     exists: bool = later.filter(reduce(or_, kinds)).exists()
     return exists
 

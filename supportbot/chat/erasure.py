@@ -1,7 +1,7 @@
 """Erases a customer's conversations, or the customer with everything stored about them, in every room.
 
 Deleting a conversation cascades to its events, messages, citations, turns, tickets, mails, ratings and the rights to
-open it; the stored bodies of model calls about it are found by its plain id. Records of money stay: they hold the ids
+open it; the stored bodies of model calls about it are found by its plain id. Financial records are kept, with the ids
 of a conversation and a customer that no longer exist.
 
 Invariants: every writer to a conversation holds its row lock, so nothing is added after the erasure, and a running turn
@@ -33,7 +33,7 @@ from supportbot.outbox.services import announce
 
 @transaction.atomic
 def erase_conversation(caller: CustomerCaller, conversation_id: UUID) -> None:
-    """Erase one of the caller's own conversations; raises NotFound for a foreign one as for a missing one."""
+    """Erase one of the caller's own conversations; raises NotFound for someone else's as for a missing one."""
     if not erase(_locked(caller, [conversation_id])):
         raise NotFound()
 
@@ -51,7 +51,7 @@ def forget_customer(customer: Customer) -> int:
 
     Announced as `customer_forgotten`. A later merchant token of the same person creates a new customer without history.
     """
-    Customer.objects.select_for_update().get(pk=customer.pk)  # from here on they cannot start a conversation
+    Customer.objects.select_for_update().get(pk=customer.pk)  # from now on they cannot start a conversation
     _check_settled(customer)
     mine = Conversation.objects.filter(customer=customer).order_by("pk").select_for_update()
     count = erase(list(mine))
@@ -68,7 +68,7 @@ def _check_settled(customer: Customer) -> None:
 
 
 def _locked(caller: CustomerCaller, conversation_ids: Sequence[UUID]) -> list[Conversation]:
-    """Return the caller's own among them, fully locked, so that issuing a ticket for one fails."""
+    """Return the caller's own among these conversations, fully locked, so that issuing a ticket for one fails."""
     mine = conversations_of(caller).filter(pk__in=conversation_ids).order_by("pk")
     return list(mine.select_for_update(of=("self",)))
 

@@ -115,7 +115,7 @@ class NothingToRetry(ChatError):
 
 
 class LeaseLost(ChatError):
-    """The turn has another claim now, or none: this runner may not write to it any more."""
+    """The turn has another claim by now, or none: this runner may no longer write to it."""
 
     code = "lease_lost"
     status = 409
@@ -123,7 +123,7 @@ class LeaseLost(ChatError):
 
 
 class NotSettled(ChatError):
-    """A customer cannot be erased while one of their requests is open: its outcome would reach nobody."""
+    """A customer cannot be erased while one of their requests is open: there would be nobody to tell the outcome."""
 
     code = "not_settled"
     status = 409

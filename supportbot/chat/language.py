@@ -1,4 +1,4 @@
-"""The language a customer writes in, which is the one to answer in, whatever the page's language is."""
+"""The language in which a customer writes, and so the one to answer in, whatever the page's language."""
 
 from typing import Final
 

@@ -1,7 +1,7 @@
 """A wrapper around the channel layer. The layer only notifies, so it must neither fail a caller nor delay one.
 
 Otherwise a layer that is down would raise inside the sender and kill its socket, and one that does not respond would
-keep every socket from opening. Lost notifications are made up for from the log.
+keep every socket from opening. Readers make up for lost notifications from the log.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from prometheus_client import Counter
 
 logger = logging.getLogger(__name__)
 LOST = Counter("supportbot_layer_lost_total", "Messages the channel layer did not take", ["operation"])
-# RuntimeError: while a connection is being lost, the event loop refuses to write to it or to read it twice.
+# RuntimeError: while a connection is being lost, the event loop refuses to write to it or to read from it twice.
 LAYER_ERRORS: Final = (redis.RedisError, OSError, asyncio.TimeoutError, RuntimeError)
 RECEIVE_PAUSE_SECONDS: Final = 1.0
 PATIENCE_SECONDS: Final = 2.0
@@ -27,7 +27,7 @@ _outside_lock = threading.Lock()
 
 def _layer() -> BaseChannelLayer:
     layer = get_channel_layer()
-    assert layer is not None  # settings always name one
+    assert layer is not None  # the settings always name one
     return layer
 
 

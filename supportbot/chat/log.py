@@ -41,8 +41,8 @@ def append_event(
 ) -> ConversationEvent:
     """Append to the log of a locked conversation and notify its readers after the commit.
 
-    One statement stores the event and what it brings: its message with the citations, up to which of the customer's
-    messages all are answered now, and `also`, what becomes of the turn.
+    One statement stores the event and what belongs to it: its message with the citations, the number of the customer's
+    last answered message, and `also`, the turn's new state.
     """
     is_public = audience == Audience.EVERYONE
     row = ConversationEvent(
@@ -73,7 +73,7 @@ def notify_desk(conversation: Conversation) -> None:
 
 
 def publish_after_commit(conversation_id: UUID, signal: Signal) -> None:
-    """Publish a signal once the transaction has committed; a layer that is down fails no caller."""
+    """Publish a signal once the transaction has committed; a layer that is down does not fail the caller."""
     transaction.on_commit(lambda: stream.publish(conversation_id, signal), robust=True)
 
 

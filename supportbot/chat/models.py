@@ -54,7 +54,7 @@ class Conversation(TenantModel):
     last_public_seq = models.PositiveBigIntegerField(default=0)
     # Every customer message up to here has been answered, by the assistant or an agent.
     answered_seq = models.PositiveBigIntegerField(default=0)
-    # The assistant's context begins after this event, so that it does not reopen what an agent settled.
+    # The assistant's context begins after this event, so that it does not reopen what an agent has settled.
     episode_start_seq = models.PositiveBigIntegerField(default=0)
     handoff_note = models.TextField(blank=True)
     created_at = models.DateTimeField(default=now, editable=False)
@@ -121,9 +121,10 @@ class Message(TenantModel):
     is_abstention = models.BooleanField(default=False)
     # An abstention because the checks withheld the whole answer.
     is_held_back = models.BooleanField(default=False, db_default=False)
-    # Of a customer's message that says nothing else, such as "thanks": nothing was asked. Stored once it is answered.
+    # Set for a customer's message that is only a courtesy, such as "thanks", and asks nothing. Stored once it is
+    # answered.
     courtesy = models.CharField(max_length=20, blank=True, default="", db_default="")
-    release_id = models.UUIDField(null=True)  # by which the assistant answered
+    release_id = models.UUIDField(null=True)  # the release that the assistant answered with
     created_at = models.DateTimeField(default=now, editable=False)
 
     class Meta:
@@ -195,11 +196,12 @@ class Turn(TenantModel):
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.REPLY)
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     attempt = models.PositiveIntegerField(default=0)
-    losses = models.PositiveSmallIntegerField(default=0)  # expired leases: at the second the turn fails
+    losses = models.PositiveSmallIntegerField(default=0)  # number of expired leases; at the second one, the turn fails
     runner = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True)
     stop_requested = models.BooleanField(default=False)
-    message_id = models.UUIDField(default=uuid7, unique=True)  # of the assistant's message that the turn will produce
+    # the id of the assistant's message that the turn will produce
+    message_id = models.UUIDField(default=uuid7, unique=True)
     # It answers the customer's messages with from_seq < seq <= through_seq, fixed by the first claim.
     from_seq = models.PositiveBigIntegerField(null=True)
     through_seq = models.PositiveBigIntegerField(null=True)

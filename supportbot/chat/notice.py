@@ -4,7 +4,7 @@ from supportbot.translation import text_in
 
 
 def ai_notice(locale: str) -> str:
-    """Return the notice in the language of a locale, or in English if we have no other."""
+    """Return the notice in the language of a locale, or in English if there is no translation."""
     return text_in(
         locale,
         "You are talking to an AI assistant. It answers from our help pages. A person can take over at any time.",
@@ -12,5 +12,5 @@ def ai_notice(locale: str) -> str:
 
 
 def end_notice(locale: str) -> str:
-    """Return the notice that the customer has ended the conversation, in English if we have no other language."""
+    """Return the notice that the customer has ended the conversation, or in English if there is no translation."""
     return text_in(locale, "You have ended this conversation. Start a new one at any time.")

@@ -1,7 +1,7 @@
 """Everything stored about one customer, as one JSON object.
 
 It consists of every row that erasing the customer would delete, so that new tables are included automatically, and of
-the rows that refer to the customer by plain id, since those outlive them.
+the rows that refer to the customer by plain id, which outlive them.
 """
 
 from collections import defaultdict
@@ -55,7 +55,7 @@ def _erasable_rows(customer: Customer) -> Iterator[models.Model]:
 
 
 def _lasting_rows(customer: Customer) -> Iterator[models.Model]:
-    """Yield the records of money and of model costs that name the customer or one of their conversations."""
+    """Yield the financial records and model costs that refer to the customer or one of their conversations."""
     requests = ActionRequest.objects.filter(customer_id=customer.pk)
     ids = list(requests.values_list("pk", flat=True))
     conversations = list(Conversation.objects.filter(customer=customer).values_list("pk", flat=True))

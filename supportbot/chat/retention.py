@@ -1,9 +1,9 @@
 """Erases what a workspace no longer keeps: conversations after a number of days of silence, and bodies of model calls.
 
-Records of money, the audit and the sums of days stay. A conversation that somebody owes something is kept: a person has
-it or is requested, a turn is waiting, or a request is open. Each is erased under its own lock, like a customer's own
-wish, so it may be stopped and run again. Mail in files, which may be anyone's, is kept no longer than the workspace
-with the shortest limit keeps a conversation.
+Financial records, the audit trail and daily sums are kept. A conversation with open work is kept: a person has it or is
+requested, a turn is waiting, or a request is open. Each is erased under its own lock, as at a customer's request, so
+this can be stopped and run again. Mail in files, which may be anyone's, is kept no longer than the workspace with the
+shortest limit keeps a conversation.
 """
 
 import logging
@@ -33,7 +33,7 @@ AT_ONCE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one night did in one workspace; `kept` are old conversations to which something is still owed."""
+    """The result of one night in one workspace; `kept` are old conversations with open work."""
 
     conversations: int
     kept: int
@@ -58,7 +58,7 @@ def erase_expired() -> dict[UUID, Report]:
 
 
 def erase_mail_files(before: datetime) -> int:
-    """Delete mail that this machine wrote into files before then; return how many files that were."""
+    """Delete mail files that this machine wrote before a time; return their number."""
     folder = getattr(settings, "EMAIL_FILE_PATH", None)
     if folder is None:
         return 0
@@ -82,7 +82,7 @@ def _erase_in(workspace: Workspace) -> Report:
 
 
 def _due(before: datetime) -> Iterator[UUID]:
-    """Yield the conversations in which nothing is owed to anyone, oldest first, in batches."""
+    """Yield the conversations without open work, oldest first, in batches."""
     after: UUID | None = None
     while True:
         rows = _settled(before).order_by("pk")
@@ -102,6 +102,6 @@ def _settled(before: datetime) -> QuerySet[Conversation]:
 
 @transaction.atomic
 def _erase_one(conversation_id: UUID, before: datetime) -> int:
-    """Erase a conversation unless something happened in it meanwhile."""
+    """Erase a conversation unless something has happened in it meanwhile."""
     locked = list(Conversation.objects.filter(pk=conversation_id).select_for_update())
     return erase(locked) if _settled(before).filter(pk=conversation_id).exists() else 0

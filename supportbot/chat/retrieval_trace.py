@@ -1,4 +1,4 @@
-"""What an answer was made from: stored in the answer's own event, and visible to the team only."""
+"""What an answer was made from: stored in the answer's event, and visible only to the team."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ _TEAM_ONLY: Final = frozenset({FIELD, "person"})
 
 @dataclass(frozen=True, slots=True)
 class TracedPassage:
-    """A passage as search ranked it then. `similarity` is None for a passage found by words alone."""
+    """A passage as search ranked it at the time. `similarity` is None for a passage found by words alone."""
 
     article: str
     title: str
@@ -37,7 +37,7 @@ class RetrievalTrace:
     passages: tuple[TracedPassage, ...]
     withheld: tuple[Withheld, ...] = ()
     is_confirmed: bool | None = None
-    guidelines: tuple[str, ...] = ()  # that the model says it followed
+    guidelines: tuple[str, ...] = ()  # those that the model says it followed
 
 
 def with_trace(payload: dict[str, Any], trace: RetrievalTrace | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Finding conversations by what was said in them, by their customer or by an order's number."""
+"""Finding conversations by their content, their customer or an order number."""
 
 from functools import reduce
 from typing import Any
@@ -17,10 +17,9 @@ CUSTOMER_WORDS = ("name", "email", "external_id")
 
 
 def conversations_with(query: str) -> QuerySet[Conversation]:
-    """Return the workspace's conversations that contain all words of a query, unordered; none for no words.
-
-    Each may be in a message or note, in the customer's name, address or id, or begin the number of an order or another
-    record that a request of the conversation is about.
+    """Return the workspace's conversations that contain all words of a query, unordered; none without words. A word may
+    occur in a message or note, in the customer's name, address or id, or begin the number of an order or other record
+    that one of its requests is about.
     """
     words = words_of(query)
     if not words:
@@ -30,14 +29,14 @@ def conversations_with(query: str) -> QuerySet[Conversation]:
 
 
 def newest_with(query: str, limit: int) -> list[UUID]:
-    """Return the ids of these conversations, those with the newest events first."""
+    """Return the ids of these conversations, newest events first."""
     with wide_reads():
         found = conversations_with(query).order_by("-last_event_at", "pk")
         return list(found.values_list("pk", flat=True)[:limit])
 
 
 def _ids_with(word: str) -> QuerySet[Any, Any]:
-    """Return the ids of conversations with one word."""
+    """Return the ids of conversations that contain one word."""
     messages = Message.objects.filter(HasWord(Words("text"), word)).order_by()
     customers = Customer.objects.filter(HasWord(Words(*CUSTOMER_WORDS), word))
     theirs = Conversation.objects.filter(customer__in=customers).order_by()

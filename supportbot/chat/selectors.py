@@ -64,7 +64,7 @@ def conversation_with_people(conversation_id: UUID) -> Conversation:
 
 
 def live_turn(conversation_id: UUID) -> TurnView | None:
-    """Return the saved part of the answer being written; None if there is none or its runner was lost."""
+    """Return the saved part of the answer being written; None if there is none or its runner is lost."""
     turn = Turn.objects.filter(
         conversation_id=conversation_id, state=Turn.State.RUNNING, lease_until__gt=now(), stop_requested=False
     ).first()
@@ -101,7 +101,7 @@ def answer_to(conversation_id: UUID, seq: int) -> UUID | None:
 
 
 def rated(conversations: QuerySet[Conversation], how: str) -> QuerySet[Conversation]:
-    """Return those of the conversations with a score as `RATED` names it."""
+    """Return the conversations with a score in one of the ranges in `RATED`."""
     # By relation name, because ratings belong to the widget, which this room does not import.
     scored = Conversation.objects.filter(pk=OuterRef("pk"), ratings__score__in=RATED[how])
     return conversations.filter(Exists(scored))

@@ -15,7 +15,7 @@ _SAYS_SOMETHING: Final = more_than_spaces(without=CONTROLS, unseen=UNSEEN_IN_SCH
 _TEXT: Final = {"allOf": [{"pattern": _SAYS_SOMETHING}], "maxLength": MAX_MESSAGE_CHARACTERS}
 
 PREVIEW_CHARACTERS: Final = 120
-_MARKER: Final = re.compile(r" ?\[[0-9]{1,2}\]")  # stands for a source, which a list does not show
+_MARKER: Final = re.compile(r" ?\[[0-9]{1,2}\]")  # the marker of a source, which a list does not show
 
 
 class RatingSerializer(serializers.Serializer[Any]):
@@ -100,7 +100,7 @@ class NewConversationInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 
 
 class EventSerializer(serializers.Serializer[Any]):
-    """One event of the log. `prev_seq` is the previous event in this reader's view: a gap in it is a lost event."""
+    """One event of the log. `prev_seq` is the previous event in this reader's view: a gap means a lost event."""
 
     seq = serializers.IntegerField()
     prev_seq = serializers.IntegerField()
@@ -122,7 +122,7 @@ class EventQuery(ClosedSerializerMixin, serializers.Serializer[Any]):
 
 @example(client_id="m-1", text="How long do refunds take?")
 class MessageInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    """A message. The rules of its text are the service's, so that socket and REST refuse with the same words."""
+    """A message. The service validates its text, so that socket and REST refuse with the same words."""
 
     client_id = TextField(max_length=128, trim_whitespace=False, schema={"pattern": "^[!-~]+$"})
     text = TextField(trim_whitespace=False, allow_blank=True, schema=_TEXT)

@@ -27,7 +27,7 @@ class OnCustomerMessage(Protocol):
     """The hook of the handoff room, so that this room does not depend on tickets."""
 
     def __call__(self, conversation: Conversation, seq: int) -> None:
-        """Handle the message at `seq` of a customer whom no person answers; the conversation is locked."""
+        """Handle the message at `seq` from a customer whom no person is answering; the conversation is locked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,8 @@ def add_agent_message(
     conversation_id: UUID, *, text: str, author: User, client_id: str, blocks: Sequence[Mapping[str, Any]] = ()
 ) -> Receipt:
     """Store an agent's reply, with cards and receipts beside it; raises NotOwner unless the conversation is assigned to
-    this agent."""
+    this agent.
+    """
     text, client_id = clean_text(text), clean_client_id(client_id)
     conversation = lock_conversation(conversation_id)
     earlier = _earlier(conversation, Source.AGENT, client_id, text, author=author)
@@ -107,7 +108,7 @@ def add_note(conversation_id: UUID, *, text: str, author: User, client_id: str) 
 
 
 def add_system_message(conversation: Conversation, text: str, **marks: Any) -> Receipt:
-    """Add a system message to a locked conversation; `marks` are extra payload fields for programs."""
+    """Add a system message to a locked conversation; `marks` are additional payload fields for programs."""
     return _add_message(conversation, Source.SYSTEM, text, marks=marks)
 
 

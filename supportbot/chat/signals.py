@@ -30,7 +30,7 @@ class NewEvent:
 class Delta:
     """A piece of an answer being written; `index` counts the pieces of this attempt from 0.
 
-    `offset` is the number of characters of the attempt before it. A piece that repeats the whole text so far has
+    `offset` is the number of the attempt's characters before it. A piece that repeats the whole text so far has
     offset 0 and the index of the last piece in it.
     """
 
@@ -71,7 +71,7 @@ class TurnsSuperseded:
 
 @dataclass(frozen=True, slots=True)
 class TurnWaiting:
-    """A turn waits for a runner."""
+    """A turn is waiting for a runner."""
 
 
 @dataclass(frozen=True, slots=True)

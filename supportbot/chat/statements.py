@@ -1,7 +1,6 @@
-"""The statements of a chat turn, written out: each is built once, where the ORM would build it at every step.
-
-Each says the same as the queryset named in `tests/chat/test_statements.py`, which proves it. Those that read rows of a
-tenant name the workspace of the scope, as the models' manager does.
+"""The SQL statements of a chat turn: each is built once, while the ORM would build it at every step. Each is equivalent
+to a queryset in `tests/chat/test_statements.py`, which proves it. Statements that read a tenant's rows filter by the
+scope's workspace, as the models' manager does.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -60,7 +59,7 @@ RETURNING t.id, t.stop_requested"""
 
 
 def conversation_in_scope(conversation_id: UUID, *, is_locked: bool = False) -> Conversation | None:
-    """Return a conversation of the scope's workspace, locked if wanted; None if there is none."""
+    """Return a conversation of the scope's workspace, optionally locked; None if there is none."""
     statement = f"{_CONVERSATION} FOR NO KEY UPDATE" if is_locked else _CONVERSATION
     found = rows.fetch(statement, [conversation_id, current_workspace_id()])
     return rows.loaded(Conversation, found[0]) if found else None
@@ -90,7 +89,8 @@ def message_by_client_id(conversation: Conversation, source: str, client_id: str
 
 def lock_claimable(*, only: UUID | None, in_hand: Collection[UUID]) -> Turn | None:
     """Return the oldest claimable turn of any workspace, locked with its conversation; rows locked by others are
-    skipped."""
+    skipped.
+    """
     found = rows.fetch(_CLAIMABLE, {"only": only, "in_hand": list(in_hand)})
     if not found:
         return None
@@ -100,19 +100,21 @@ def lock_claimable(*, only: UUID | None, in_hand: Collection[UUID]) -> Turn | No
 
 
 def beginning_of(claim: "Claim", *, lease: timedelta, losses: int) -> rows.Statement:
-    """Return the statement that writes a claim into its locked turn."""
+    """Return the statement that stores a claim in its locked turn."""
     values = [claim.from_seq, claim.through_seq, claim.attempt, claim.runner, losses, lease, claim.turn_id]
     return rows.Statement(_BEGIN, values)
 
 
 def end_turn(claim: "Claim", state: Turn.State) -> bool | None:
-    """End a turn, if the claim holds it; return whether another one waits in its conversation. None if it does not."""
+    """End a turn if the claim still holds it; return whether another one is waiting in its conversation, or None if the
+    claim is lost.
+    """
     found = rows.fetch(_END, {**_named(claim), "state": str(state)})
     return bool(found[0][0]) if found else None
 
 
 def extend_leases(beats: Sequence["Heartbeat"], *, lease: timedelta) -> Mapping[UUID, bool]:
-    """Extend the leases that still hold and save the text so far; return by turn whether a stop was requested."""
+    """Extend the leases that still hold and save the text so far; return, by turn, whether a stop was requested."""
     claims = [beat.claim for beat in beats]
     parameters = [
         lease,

@@ -89,9 +89,9 @@ class SignalBroker:
         self._turn_listeners.add(listener)
 
     def publish(self, conversation_id: UUID, signal: Signal) -> None:
-        """Hand a signal to the listeners here, and to other processes where it concerns them."""
+        """Deliver a signal to the listeners here, and to other processes if it concerns them."""
         if isinstance(signal, TurnWaiting):
-            self._wake_runner()  # a runner sits in this very process: others need not know
+            self._wake_runner()  # a runner is in this process, so others need not know
             return
         self._deliver(conversation_id, signal)
         if not isinstance(signal, Delta) or self._is_watched_elsewhere(conversation_id):
@@ -116,7 +116,7 @@ class SignalBroker:
 
     def _deliver(self, conversation_id: UUID, signal: Signal) -> None:
         listeners = self._listeners.get(conversation_id)
-        if not listeners:  # true of most conversations: storing their heads would grow without end
+        if not listeners:  # true for most conversations, and storing their heads would grow endlessly
             return
         if isinstance(signal, NewEvent):
             self._heads[conversation_id] = max(signal.seq, self._heads.get(conversation_id, 0))
@@ -152,11 +152,12 @@ class SignalBroker:
         return is_joined
 
     async def _leave(self, conversation_id: UUID) -> None:
-        if conversation_id not in self._listeners:  # else a reader came back in the meantime and has already joined
+        # otherwise, a reader returned in the meantime and has already joined
+        if conversation_id not in self._listeners:
             await layer.leave(_group(conversation_id), self._channel)
 
     async def _join_failed_groups(self) -> None:
-        """Join the groups that failed before; if one fails again, the layer is down for the others too."""
+        """Retry the groups that could not be joined; if one fails again, the layer is down for the others, too."""
         for group in list(self._unjoined):
             if not await layer.join(group, self._channel):
                 return

@@ -8,7 +8,7 @@ from supportbot.language.normalise import visible
 
 MAX_MESSAGE_CHARACTERS: Final = 4_000
 _CLIENT_ID: Final = re.compile("[!-~]{1,128}")
-# C0 and C1 controls except tabs and line ends; lone surrogates cannot be encoded at all.
+# C0 and C1 controls except tabs and line breaks; lone surrogates cannot be encoded at all.
 CONTROLS: Final = (
     r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u0084\u0086-\u009f"  # as JSON Schema patterns spell it
 )

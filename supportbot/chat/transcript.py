@@ -1,6 +1,6 @@
 """The transcript of a conversation: who said what and when, with sources and receipts.
 
-Made from the events that the customer sees, in the conversation's language, or in English if we have no other.
+Made from the events that the customer sees, in the conversation's language, or in English if there is no translation.
 """
 
 from collections.abc import Iterable, Iterator
@@ -137,7 +137,7 @@ def _step(name: str, payload: dict[str, Any], language: str, zone: tzinfo) -> li
     lines += _rows(payload.get("rows", ()))
     if "reason" in payload:
         lines.append(f"  {payload['reason']['text']}")
-    # A defined action labels its receipt itself.
+    # A defined action's receipt has its own labels.
     return lines + (_rows(payload.get("receipt_rows", ())) or _receipt(payload.get("receipt") or {}, language))
 
 
@@ -146,7 +146,7 @@ def _rows(rows: Iterable[dict[str, str]]) -> list[str]:
 
 
 def _receipt(receipt: dict[str, Any], language: str) -> list[str]:
-    """Return the fields of a receipt, one a line, in a fixed order (JSON in the database has none)."""
+    """Return the fields of a receipt, one per line, in a fixed order, since JSON in the database has none."""
     fields = {name: receipt.get(name) for name in _RECEIPT}
     if fields["amount"]:
         fields["amount"] = _amount(str(fields["amount"]), receipt.get("currency", ""), language)

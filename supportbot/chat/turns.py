@@ -48,12 +48,12 @@ class Claim:
     from_seq: int
     through_seq: int
     locale: str  # the conversation's
-    waited_seconds: float = 0.0  # since the message, or since the retry
+    waited_seconds: float = 0.0  # since the message or the retry
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What a runner saves of a turn when it extends the lease: the text shown, and how many deltas that took."""
+    """What a runner saves when it extends a turn's lease: the text shown so far and its number of deltas."""
 
     claim: Claim
     text: str
@@ -61,7 +61,7 @@ class Heartbeat:
 
 
 def start_turn(conversation: Conversation) -> None:
-    """Ensure that a locked conversation has a pending turn; an existing one also covers what was added since."""
+    """Ensure that a locked conversation has a pending turn; an existing one also covers messages added since."""
     # A retry has a fixed end: without this, messages sent before it starts would never be answered.
     waiting = "ON CONFLICT (conversation_id) WHERE state = 'pending' DO UPDATE SET through_seq = NULL"
     rows.insert(Turn(conversation=conversation), on_conflict=waiting)
@@ -69,7 +69,7 @@ def start_turn(conversation: Conversation) -> None:
 
 
 def claim_turn(runner: str, *, only: UUID | None = None, in_hand: Collection[UUID] = ()) -> Claim | None:
-    """Claim the oldest turn that waits or has lost its runner; None if there is none. Appends `assistant.started`.
+    """Claim the oldest turn that is waiting or has lost its runner; None if there is none. Appends `assistant.started`.
 
     `only` limits the choice to one conversation. `in_hand` are the turns that the caller is carrying out: its own late
     heartbeat on an overloaded machine does not count as a loss.
@@ -81,7 +81,7 @@ def claim_turn(runner: str, *, only: UUID | None = None, in_hand: Collection[UUI
                 return None
             with workspace_scope(turn.workspace_pk):
                 claim = _claim(turn, runner)
-        if claim is not None:  # else this one was stopped, or lost too often and failed: look at the next
+        if claim is not None:  # otherwise this one was stopped, or was lost too often and failed: try the next one
             return claim
 
 
@@ -165,7 +165,7 @@ def restart_attempt(claim: Claim) -> Claim:
 def finish_turn(claim: Claim, answer: Answer, trace: RetrievalTrace | None = None) -> int:
     """End the turn with its answer and retrieval trace; return the seq of `assistant.final`.
 
-    Raises LeaseLost: then nothing was written.
+    Raises LeaseLost if nothing was written.
     """
     conversation = _lock_claimed(claim)
     state = Turn.State.STOPPED if answer.is_stopped else Turn.State.DONE
@@ -191,19 +191,19 @@ def finish_turn(claim: Claim, answer: Answer, trace: RetrievalTrace | None = Non
 
 
 def mark_answered(conversation: Conversation, through_seq: int) -> None:
-    """Record for a locked conversation that its customer's messages up to `through_seq` have been answered."""
+    """Record that a locked conversation's customer messages up to `through_seq` have been answered."""
     if through_seq > conversation.answered_seq:
         touch(conversation, answered_seq=through_seq)
 
 
 def is_turn_pending(conversation: Conversation) -> bool:
-    """Return whether a question to the assistant waits for its turn."""
+    """Return whether a question to the assistant is waiting for its turn."""
     pending: bool = Turn.objects.filter(conversation=conversation, state=Turn.State.PENDING).exists()
     return pending
 
 
 def _wake_runner_for_next(conversation: Conversation) -> None:
-    """Wake a runner if messages that arrived in the meantime wait for their turn."""
+    """Wake a runner if messages that arrived in the meantime are waiting for their turn."""
     if is_turn_pending(conversation):
         publish_after_commit(conversation.pk, TurnWaiting())
 
@@ -213,8 +213,8 @@ def explain(
 ) -> None:
     """Add a message of the assistant about the outcome of a request, with its receipt; the conversation is locked.
 
-    This is a turn without a runner, written in the transaction of the outcome it reports. It answers no message, so a
-    waiting question still gets its own turn.
+    This is a turn without a runner, written in the same transaction as the outcome it reports. It does not answer any
+    message, so a waiting question still gets its own turn.
     """
     turn = Turn.objects.create(
         conversation=conversation,
@@ -256,14 +256,14 @@ def _fail(conversation: Conversation, turn: Turn, code: str) -> None:
 
 @transaction.atomic
 def release_turn(claim: Claim) -> None:
-    """Release the turn so that another runner can claim it at once (this process shuts down)."""
+    """Release the turn so that another runner can claim it at once, because this process is shutting down."""
     _held(claim).update(lease_until=Now() - LEASE, runner="")
     publish_after_commit(claim.conversation_id, TurnWaiting())
 
 
 @transaction.atomic
 def request_stop(conversation_id: UUID) -> None:
-    """Stop the answer being written and the one that waits; does nothing if there is neither."""
+    """Stop the answer being written and the waiting one; does nothing if there is neither."""
     conversation = lock_conversation(conversation_id)
     for turn in Turn.objects.filter(conversation=conversation, state=Turn.State.RUNNING, stop_requested=False):
         Turn.objects.filter(pk=turn.pk).update(stop_requested=True)
