@@ -1,4 +1,4 @@
-"""Registers everything in the console: importing a module registers its lists; other pages are added here."""
+"""Registers everything in the console: importing a module registers its lists; all other pages are added here."""
 
 from typing import cast
 

@@ -57,7 +57,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
         choices=lambda: [(scope, f"{scope}: {gettext(ALLOWS[scope])}") for scope in sorted(SCOPES)],
         widget=forms.CheckboxSelectMultiple,
     )
-    # Never as a colleague: with another name people could approve their own requests.
+    # Never as a colleague: under another name, people could approve their own requests.
     acts_as_me = forms.BooleanField(
         required=False,
         label=_("Acts as me"),

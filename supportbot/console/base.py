@@ -28,7 +28,7 @@ from supportbot.errors import InvalidInput, NotAllowed, NotFound, SupportBotErro
 
 NOTHING_SELECTED: Final = gettext_noop("Select one or more rows, then choose an action.")
 
-THEME_TEXTS: Final = (gettext_noop("Select action"), gettext_noop("Select record"))  # it has no catalogues itself
+THEME_TEXTS: Final = (gettext_noop("Select action"), gettext_noop("Select record"))  # it has no catalogues of its own
 
 if TYPE_CHECKING:  # generic for the type checker only
     from django.utils.functional import _StrOrPromise as Text
@@ -42,7 +42,7 @@ else:
 class Scoped(_Base):
     """Limits an admin class to the current workspace and to the roles that may use it.
 
-    `view_right` is needed for lists and pages, `change_right` for changes; without one, rows are read-only. Adding and
+    `view_right` is needed for lists and pages, `change_right` for changes; without it, rows are read-only. Adding and
     deleting must be enabled by the class, since most objects are archived or revoked instead.
     """
 
@@ -82,8 +82,9 @@ class Scoped(_Base):
 
 
 class PageByIds(_Paginator):
-    """Finds the ids of a page first: otherwise the database computes joins and subqueries for every row it skips, such
-    as the first words of 150,000 conversations for their three thousandth page."""
+    """Finds the ids of a page first: otherwise, the database computes joins and subqueries for every skipped row, such
+    as the first words of 150,000 conversations for page 3,000.
+    """
 
     def page(self, number: int | str) -> "Page[Any]":
         found: Page[Any] = super().page(number)
@@ -95,9 +96,9 @@ class PageByIds(_Paginator):
 
 
 class ScopedAdmin(Scoped, ModelAdmin):
-    many: ClassVar["Text"]  # how pages name the list
+    many: ClassVar["Text"]  # the list's name on pages
     new: ClassVar["Text"] = ""  # the button that adds a row, and the title of its page
-    none_yet: ClassVar["Text"] = ""  # shown by an empty list: how it fills
+    none_yet: ClassVar["Text"] = ""  # shown in an empty list: how rows get there
     empty_value_display = "–"
     list_per_page = 50
     paginator = PageByIds
@@ -109,20 +110,20 @@ class ScopedAdmin(Scoped, ModelAdmin):
         return str(row)
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
-        """Return what a row's page shows besides the form."""
+        """Return what a row's page shows in addition to the form."""
         return {}
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
     ) -> HttpResponse:
-        if obj is not None:  # read again: an invalid form has already changed `obj`
+        if obj is not None:  # reload, because an invalid form has already changed `obj`
             stored = self.get_queryset(request).get(pk=obj.pk)
             context.update({"subtitle": self.name_of(stored), **self.page_context(request, stored)})
         answer: HttpResponse = super().render_change_form(request, context, *args, obj=obj, **kwargs)
         return answer
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the list; a filter with NUL leads to the unfiltered list, as Django does with other invalid filters."""
+        """Show the list; a filter with NUL leads to the unfiltered list, as for other invalid filters in Django."""
         filters = (value for name, values in request.GET.lists() if name != SEARCH_VAR for value in values)
         if any("\0" in value for value in filters):
             return redirect(f"{request.path}?{ERROR_FLAG}=1")

@@ -56,7 +56,7 @@ class PurposeFilter(LabelledFilter):
 
 
 class ProviderFilter(SimpleListFilter):
-    """The providers of the newest calls: Django's own filter reads all calls for its choices."""
+    """The providers of the newest calls, because Django's own filter reads all calls for its choices."""
 
     title = _("provider")
     parameter_name = "provider"
@@ -122,7 +122,7 @@ class LLMCallAdmin(ScopedAdmin):
         return {"told": self._details(row), "body": LLMBody.objects.filter(call=row).first()}
 
     def _details(self, call: LLMCall) -> dict[str, Any]:
-        conversation_id = call.conversation_id  # the record outlives an erased chat
+        conversation_id = call.conversation_id  # the record outlives the erased chat
         is_there = conversation_id is not None and Conversation.objects.filter(pk=conversation_id).exists()
         return {
             "purpose": self.purpose_words(call),
@@ -163,12 +163,12 @@ def _tokens_out(call: LLMCall) -> str:
 
 
 def purpose_label(purpose: str) -> str:
-    """Return what the console calls the purpose of a call."""
+    """Return the console's name for a call's purpose."""
     return gettext(PURPOSES[purpose]) if purpose in PURPOSES else purpose
 
 
 def costs(span: int) -> dict[str, Any]:
-    """Return the chart, its legend and its table; without prices, of the number of calls."""
+    """Return the chart of costs, its legend and its table; without prices, those of the number of calls."""
     today = datetime.now(UTC).date()
     rows = daily_costs(days=span, today=today)
     days = [today - timedelta(days=back) for back in reversed(range(span))]

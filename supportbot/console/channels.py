@@ -44,7 +44,7 @@ COLUMNS = (
     "is_live",
 )
 CLOCK = {"type": "time", "class": "field"}
-CREATE_FIELDS = ("name", "allowed_origins", "locale", "greeting")  # what `create_channel` takes
+CREATE_FIELDS = ("name", "allowed_origins", "locale", "greeting")  # the arguments of `create_channel`
 
 
 class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
@@ -144,7 +144,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         return {code: lines for code, lines in self.instance.suggestions.items() if code != self.instance.locale}
 
     def clean_name(self) -> str:
-        """Refuse a name that another channel has: they would be confused, and a reload would create a duplicate."""
+        """Refuse another channel's name: the two would be confused, and a reload would create a duplicate."""
         name = str(self.cleaned_data["name"])
         if Channel.objects.filter(name__iexact=name).exclude(pk=self.instance.pk).exists():
             raise forms.ValidationError(gettext("Another channel has this name. Choose a different one."))
@@ -156,7 +156,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         return lines
 
     def clean_position(self) -> str:
-        """Return the chosen corner, or the current one: a form without the field changes nothing."""
+        """Return the chosen corner, or the current one if the form lacks the field."""
         return str(self.cleaned_data["position"] or self.instance.position)
 
     def clean_other_greetings(self) -> Any:
@@ -189,7 +189,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         return {"days": sorted(cleaned.get("days") or []), **times}
 
     def looks(self) -> dict[str, Any]:
-        """Return the values of columns that the form has under other names."""
+        """Return the values of columns that have other names in the form."""
         cleaned, own = self.cleaned_data, self.cleaned_data.get("suggestion_lines") or []
         locale = cleaned.get("locale") or self.instance.locale
         suggestions = {**(cleaned.get("other_suggestions") or {}), **({locale: own} if own else {})}
@@ -256,18 +256,18 @@ class ChannelAdmin(ScopedAdmin):
         remember(request, new.identity_secret)
 
     def draw(self, request: HttpRequest) -> HttpResponse:
-        """Return the preview of what is typed, as far as it is valid."""
+        """Return the preview of the typed values that are valid."""
         needs(request, RIGHT)
         form = ChannelForm(request.POST, instance=Channel())
         form.is_valid()
-        # A valid form has put its own columns into the instance; of an invalid one, take what is.
+        # A valid form has set its columns on the instance; of an invalid form, use the valid values.
         typed = {name: value for name, value in form.cleaned_data.items() if name in COLUMNS}
         looks = {**form.looks(), **({"hours": {}} if "days" in form.errors else {})}
         channel = Channel(**typed, **looks)
         return render(request, "console/studio.html", {"chat": preview(channel, workspace_here(request))})
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Start a new channel with what the workspace has already said."""
+        """Start a new channel with the workspace's settings."""
         workspace = workspace_here(request)
         site = urlsplit(workspace.site_url)
         origins = [f"{site.scheme}://{site.netloc}"] if site.netloc else []

@@ -33,7 +33,7 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One series. Days without a value have no dot; the line continues to the next."""
+    """One series. Days without a value have no dot; the line continues to the next value."""
 
     dots: tuple[Dot, ...]
     series: int
@@ -69,7 +69,7 @@ class Chart:
 
 
 def stacked(days: Sequence[date], series: Mapping[str, Mapping[date, Decimal]]) -> Chart:
-    """Return the stacked bars of each day; a missing value counts as zero."""
+    """Return the stacked bars of each day; missing values count as zero."""
     tops = [sum((values.get(day, Decimal(0)) for values in series.values()), Decimal(0)) for day in days]
     ceiling, step = _rounded(max(tops, default=Decimal(0))), _step(days)
     bars = [
@@ -92,7 +92,7 @@ def lines(days: Sequence[date], series: Mapping[str, Mapping[date, Decimal]]) ->
 
 
 def legend_of(series: Mapping[str, Mapping[date, Decimal]]) -> list[tuple[int, str, Decimal]]:
-    """Return each series' number, name and sum."""
+    """Return the number, name and sum of each series."""
     return [(n, name, sum(values.values(), Decimal(0))) for n, (name, values) in enumerate(series.items(), start=1)]
 
 

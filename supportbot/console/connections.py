@@ -1,4 +1,4 @@
-"""Connections: the APIs that defined actions call. Secrets are typed in here, and no page shows one again."""
+"""Connections: the APIs that defined actions call. Secrets are entered here, and no page shows them again."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -31,7 +31,7 @@ SETTING: Final = "set_"  # before a setting's name, so that none looks like a co
 
 
 class SecretLines(forms.Textarea):
-    """Several lines that are not sent back to the page, as Django does it with one line."""
+    """Several lines that are not sent back to the page, like Django's password input for one line."""
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         return super().get_context(name, None, attrs)
@@ -82,7 +82,7 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
             wrong = services.problems_of_change(connection_with_id(self.instance.pk), self.draft())
         for name, texts in wrong.items():
             field = name if name in self.fields else SETTING + name
-            if field not in self.errors:  # what the field itself found comes first
+            if field not in self.errors:  # the field's own errors come first
                 self.add_error(field if field in self.fields else None, texts)
         return cleaned
 
@@ -247,7 +247,7 @@ class ConnectionAdmin(ScopedAdmin):
 
 
 def _kind_of(request: HttpRequest, connection: Connection | None) -> Kind:
-    """Return the kind of a connection, or the one that was chosen for a new one."""
+    """Return the kind of a connection, or the kind chosen for a new one."""
     if connection is not None:
         return KINDS[Auth(connection.auth)]
     asked = request.GET.get("auth")

@@ -61,12 +61,12 @@ class Line:
     verdict: str = ""  # whether the articles confirm an answer
     request: str = ""  # the action request of a step
     message: str = ""  # of an answer
-    release: int | None = None  # by which it was answered
-    guidelines: tuple[str, ...] = ()  # that were followed
+    release: int | None = None  # the release that it was answered with
+    guidelines: tuple[str, ...] = ()  # the guidelines that were followed
 
 
 class HeldBackAnswer(SimpleListFilter):
-    """Conversations with an answer that the checks held back entirely."""
+    """Conversations with an answer that the checks withheld entirely."""
 
     title = _("checks")
     parameter_name = "checks"
@@ -109,7 +109,7 @@ class ConversationAdmin(ScopedAdmin):
     list_display = ["opening", "customer", "shown_mode", "language", "last_event"]
     list_filter = ["mode", RatedFilter, HeldBackAnswer, ("locale", PageLanguageFilter)]
     list_select_related = ["customer"]
-    search_fields = ["messages__text"]  # shows the field; `get_search_results` looks in more
+    search_fields = ["messages__text"]  # makes the search field appear; `get_search_results` searches more
     ordering = ["-last_event_at", "pk"]
     fields = ["locale"]
 
@@ -122,7 +122,7 @@ class ConversationAdmin(ScopedAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Search messages, notes, customers and the numbers of their orders; return the newest that were found."""
+        """Search messages, notes, customers and order numbers; return the newest matches."""
         if not search_term.strip():
             return queryset, False
         found = newest_with(search_term, MAX_FOUND)
@@ -168,7 +168,7 @@ class ConversationAdmin(ScopedAdmin):
 
 
 def _mode(conversation: Conversation) -> tuple[str, str]:
-    """Return the kind and the words of a conversation's tag: who answers it."""
+    """Return the kind and text of a conversation's tag, which says who answers it."""
     kind, words = MODES[conversation.mode]
     return kind, gettext(words)
 
@@ -189,7 +189,7 @@ def lines_of(conversation: Conversation, calls: list[LLMCall], person: User) -> 
 def _with_releases(
     conversation: Conversation, events: Sequence[EventView], lines: Sequence[Line | None]
 ) -> list[Line | None]:
-    """Return the lines, each answer with the number of its release."""
+    """Return the lines with the number of the release added to each answer."""
     answers = Message.objects.filter(conversation=conversation, release_id__isnull=False)
     by_message = {str(pk): release for pk, release in answers.values_list("pk", "release_id") if release}
     numbers: dict[UUID, int] = dict(releases().filter(pk__in=set(by_message.values())).values_list("pk", "number"))
@@ -231,7 +231,7 @@ def _line(
         )
     if event.event == "assistant.final":
         return _answer_line(event, turns, calls, ratings)
-    step = line_of(event, reader, requests)  # as the desk words it
+    step = line_of(event, reader, requests)  # in the desk's words
     return None if step is None else Line(seq, at, "step", step.text, "", request=step.request)
 
 

@@ -1,4 +1,4 @@
-"""How pages name the ending of a conversation, and the condition shown next to it."""
+"""The names of a conversation's endings on pages, and the conditions shown next to them."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -41,5 +41,5 @@ def label_of(ending: Ending) -> str:
 
 
 def definitions() -> list[tuple[str, str]]:
-    """Return the name and the condition of each ending; the last one in the list that holds counts."""
+    """Return the name and the condition of each ending; the last one in the list that applies counts."""
     return [(gettext(name), gettext(condition)) for name, condition in _LABELS.values()]

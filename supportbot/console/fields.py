@@ -37,7 +37,7 @@ class ColourInput(forms.TextInput):
 
 
 class PictureInput(forms.ClearableFileInput):
-    """A file field that shows the stored picture; `picture.js` turns what is chosen into a small PNG file."""
+    """A file field that shows the stored picture; `picture.js` turns the chosen file into a small PNG."""
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         shown, clear = "", ""
@@ -51,7 +51,7 @@ class PictureInput(forms.ClearableFileInput):
 
 
 class Picture(forms.FileField):
-    """An uploaded picture, as the bytes of a PNG file that was written anew; False if it is to be removed."""
+    """An uploaded picture, as the bytes of a re-encoded PNG file; False to remove it."""
 
     widget = PictureInput
 
@@ -83,7 +83,7 @@ class SearchedInput(forms.TextInput):
 
 
 class LanguageCode(forms.CharField):
-    """The code of a language, which may be searched by its own or its English name."""
+    """The code of a language, which can be searched for by its own or its English name."""
 
     def __init__(self, **kwargs: Any) -> None:
         infos = {code: get_language_info(code) for code in LANGUAGES}
@@ -99,7 +99,7 @@ class LanguageCode(forms.CharField):
 
 
 class TimeZone(forms.CharField):
-    """The name of a time zone; its last part is enough, such as Berlin, where only one zone has it."""
+    """The name of a time zone; its last part, such as Berlin, is enough if only one zone has it."""
 
     def __init__(self, **kwargs: Any) -> None:
         self._names = sorted(available_timezones())
@@ -131,7 +131,9 @@ class Lines(forms.CharField):
 
 
 class ByLanguage(Lines):
-    """One text per line in other languages, each after its code: `de: Guten Tag`. Texts are grouped by language."""
+    """One text per line in other languages, each after its language code: `de: Guten Tag`. Texts are grouped by
+    language.
+    """
 
     widget = forms.Textarea(attrs={"rows": 3})
 

@@ -1,6 +1,6 @@
 """Improve: one list of what may need improving, and a workroom for each group in it.
 
-Texts of customers are shown without personal data, because editors read no chats.
+Texts of customers are shown without personal data, because editors may not read chats.
 """
 
 from collections.abc import Mapping
@@ -94,7 +94,7 @@ def improve(request: HttpRequest) -> HttpResponse:
 
 
 def _broken() -> list[tuple[ArticleCheck, list[Article], list[dict[str, Any]]]]:
-    """Return the checks that found something no later one has found mended, with their articles and cases."""
+    """Return the checks with findings that no later check has found fixed, with their articles and cases."""
     found: dict[UUID, tuple[ArticleCheck, list[dict[str, Any]]]] = {}
     for check, failure in broken_now():
         found.setdefault(check.pk, (check, []))[1].append(failure)

@@ -1,4 +1,4 @@
-"""Models: the workspace's connections to models, their test, and which of them each purpose uses."""
+"""Models: the workspace's connections to models, their test, and which one each purpose uses."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -162,7 +162,7 @@ def _environment() -> dict[str, str] | None:
 
 
 def _routes() -> list[tuple[str, str]]:
-    """Return for each purpose the models of the live release, in order."""
+    """Return the live release's models for each purpose, in order."""
     named, document = connections.names(), live_release().contents
     return [
         (gettext(words), ", ".join(named.get(one, one) for one in document.routes.get(purpose, _standard(purpose))))
@@ -171,7 +171,7 @@ def _routes() -> list[tuple[str, str]]:
 
 
 def _standard(purpose: str) -> list[str]:
-    """Return the routes of a purpose about which the release says nothing."""
+    """Return the default routes of a purpose for which the release names none."""
     has_model = is_remote_configured() and (purpose != "verify" or bool(settings.OPENAI_VERIFY_MODEL))
     remote = [connections.ENVIRONMENT] if has_model else []
     return remote + ([connections.BUILTIN] if purpose in BUILTIN_PURPOSES else []) or [gettext("off")]

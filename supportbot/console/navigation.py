@@ -27,8 +27,8 @@ class Entry:
     page: str
     right: str
     is_exact: bool = False  # current only at its own address, not below it
-    waiting: Callable[[], int] | None = None  # how many items need attention
-    mine: Callable[[UUID], int] | None = None  # the same, of one person
+    waiting: Callable[[], int] | None = None  # the number of items that need attention
+    mine: Callable[[UUID], int] | None = None  # the same, for one person
     wanting: "Text" = ""
 
 

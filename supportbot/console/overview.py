@@ -46,7 +46,7 @@ def overview_page(request: HttpRequest) -> HttpResponse:
 
 
 def overview(person: Staff, days: int) -> dict[str, Any]:
-    """Return what the overview shows this person for the last `days` days."""
+    """Return what the overview shows to this person for the last `days` days."""
     found = alike_in_letters(findings(Kind.UNANSWERED)) if may(person, "kb:read") else []
     asked = [row_of(one) for one in found]
     context: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Setting a password by mail, after forgetting it or being invited."""
+"""Setting a password by e-mail, after forgetting it or being invited."""
 
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -38,13 +38,13 @@ class ResetForm(PasswordResetForm):
     def send_mail(  # type: ignore[override]  # all of Django's arguments are passed on
         self, subject: str, body: str, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> None:
-        """Write the mail in the language of the account, or else in that of the page."""
+        """Send the e-mail in the language of the account, otherwise in the page's."""
         with override(context["user"].language or get_language()):
             super().send_mail(subject, body, context, *args, **kwargs)
 
 
 class AskForLink(PasswordResetView):
-    """Answers the same whether the address is known; limited to a few mails per IP address in 15 minutes."""
+    """Answers the same whether or not the address is known; limited to a few mails per IP address in 15 minutes."""
 
     form_class = ResetForm
     template_name = "registration/password_reset_form.html"
@@ -65,7 +65,7 @@ def send_invitation(user: User, workspace: Workspace, *, inviter: User) -> None:
     uid = urlsafe_base64_encode(force_bytes(user.pk))
     link = reverse("password_reset_confirm", args=[uid, default_token_generator.make_token(user)])
     context = {"user": user, "workspace": workspace, "inviter": inviter, "link": f"{settings.BASE_URL}{link}"}
-    # A new member has chosen no language yet: the mail is in the language of the colleague who invites them.
+    # A new member has not chosen a language yet, so the e-mail is in the inviting colleague's language.
     with override(user.language or get_language()):
         body = render_to_string("console/invitation.txt", context)
         subject = gettext("Your account at {workspace}").format(workspace=workspace.name)

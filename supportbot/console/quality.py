@@ -1,4 +1,4 @@
-"""How conversations went in a period: figures, charts and tables. No trend is shown for fewer than 30."""
+"""How conversations went in a period: figures, charts and tables. No trend is shown for fewer than 30 conversations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,7 +59,9 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """Conversations of two periods that are compared, and the share of the former not solved; None: not comparable."""
+    """The conversations of two compared periods, and the share not solved in the previous one; None if they cannot be
+    compared.
+    """
 
     now: int
     before: int
@@ -82,7 +84,7 @@ def asked_span(request: HttpRequest) -> int:
 
 
 def outcomes_of(span: Span) -> list[ConversationOutcome]:
-    """Return the conversations of a span and what became of them, by its end."""
+    """Return the conversations of a span and what had become of them by its end."""
     return outcomes(begun_in(span.since, span.until), span.until)
 
 
@@ -121,8 +123,8 @@ def _figures(span: Span, told: Figures, trend: Trend, *, sees_cost: bool) -> lis
 def _trend(span: Span, sums: Mapping[date, Sums], told: Figures) -> Trend:
     """Compare with the preceding period up to this time of day, because today is not over yet.
 
-    Of many conversations, only days that are over are compared, and only how many there were: in the former days, more
-    customers have come back by now.
+    For many conversations, only complete days are compared, and only their numbers, since more customers of earlier
+    days have come back by now.
     """
     before = span.before()
     if are_many((*before.days, *span.days)):
@@ -197,7 +199,7 @@ def percent(share: float | None) -> str:
 
 
 def amounts(costs: Mapping[str, Decimal]) -> str:
-    """Return what something cost, in each currency; a dash if nothing has a price."""
+    """Return a cost in each currency; a dash if nothing has a price."""
     return ", ".join(f"{_rounded(cost)} {currency}".strip() for currency, cost in sorted(costs.items())) or "–"
 
 

@@ -139,7 +139,7 @@ class ActionRequestAdmin(ScopedAdmin):
             "kind": KINDS.get(row.state, ""),
             "state": _state(row.state),
             "waits": row.state == State.AWAITING_APPROVAL,
-            "has_chat": Conversation.objects.filter(pk__in=[row.conversation_id]).exists(),  # it may be erased
+            "has_chat": Conversation.objects.filter(pk__in=[row.conversation_id]).exists(),  # it may have been erased
             "customer": Customer.objects.filter(pk=row.customer_id).first(),
             "lines": lines_of(row),
             "attempts": Attempt.objects.filter(request=row),
@@ -187,7 +187,7 @@ def _fact(name: str, value: Any) -> str:
     match name:
         case "action" | "before":
             return ""
-        case "digest":  # only its beginning; the full digest is shown beside the trail
+        case "digest":  # only its beginning; the full digest is shown beside the audit trail
             return gettext("arguments {digest}").format(digest=f"{str(value)[:4]} {str(value)[4:8]}")
         case "facts":  # the reason itself is in the request; the seal reveals changes
             return gettext("sealed reason {digest}").format(digest=f"{str(value)[:4]} {str(value)[4:8]}")

@@ -74,7 +74,7 @@ def results(request: HttpRequest) -> HttpResponse:
 
 
 def results_as_csv(request: HttpRequest) -> HttpResponse:
-    """Send the conversations of the last days, one a row, as CSV."""
+    """Send the conversations of the last days, one per row, as CSV."""
     person = needs(request, "conversations:read")
     span = span_of(asked_span(request))
     sees_cost = may(person, "costs:read")
@@ -89,7 +89,7 @@ def results_as_csv(request: HttpRequest) -> HttpResponse:
 
 
 def _cell(value: Any) -> Any:
-    """Return a value as a cell; lists become words, and no text begins as a spreadsheet's formula does."""
+    """Return a value as a cell; lists become words, and no text begins like a spreadsheet formula."""
     if isinstance(value, dict):
         return ", ".join(f"{amount} {currency}" for currency, amount in value.items())
     if isinstance(value, list):
@@ -110,7 +110,7 @@ def _figures(groups: Mapping[Any, Sums]) -> dict[Any, Figures]:
 
 
 def _people(groups: Mapping[Any, Sums]) -> dict[Any, Figures]:
-    """Return the figures of each person and of the assistant, who are rated for their own words."""
+    """Return the figures of each person and of the assistant, each rated for what they wrote."""
     assistant = figures_from(added(groups.values())).assistant_satisfied
     return {
         name: replace(told, satisfied=satisfied(groups[name].person_scores) if name else assistant)

@@ -1,4 +1,4 @@
-"""What a role may see and change in the console: the API's scopes, and a few rights that only people have."""
+"""What a role may see and change in the console: the API's scopes, and a few rights that only people can have."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -41,13 +41,13 @@ AMOUNTS = {
     "approval_above": gettext_noop("Approval required above"),
     "second_approval_above": gettext_noop("Approval by two people above"),
 }
-READ = ["title", "state", "limits", "version", "approver_names"]  # shown to those without the right to change
+READ = ["title", "state", "limits", "version", "approver_names"]  # shown to people without the right to change them
 NUMBERS = {
     "max_requests_per_customer_day": gettext_noop("Requests per customer and day"),
     "window_days": gettext_noop("Days after delivery"),
     "hold_minutes": gettext_noop("Minutes to withdraw a request before it is sent"),
 }
-TRY = "_try"  # the button that judges past requests by the rules as typed in, and saves nothing
+TRY = "_try"  # the button that judges past requests by the entered rules without saving them
 SPANS = (7, 30, 90, 365)  # days to look back
 MAX_SHOWN = 50
 _RULE_OF = {
@@ -59,11 +59,11 @@ _RULE_OF = {
     "limit_count_day": "max_requests_per_customer_day",
     "shadow_mode": "is_shadow",
 }
-MAX_COUNTED = 100_000  # requests or days: more than anybody needs and far below the column's limit
+MAX_COUNTED = 100_000  # requests or days: more than anybody needs, and far below the column's limit
 
 
 def _rule(name: str) -> Any:
-    """Return the form field of an amount, with as many digits as its column."""
+    """Return the form field for an amount, with as many digits as its column."""
     label = _({**AMOUNTS, **NUMBERS}[name])
     column: Any = ActionPolicyVersion._meta.get_field(name)
     most = MAX_HOLD_MINUTES if name == "hold_minutes" else MAX_COUNTED
@@ -100,7 +100,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         max_length=MAX_REASON,
         help_text=_("Only needed if a gate refuses these rules. Kept in the audit trail."),
     )
-    person: Staff  # who saves it
+    person: Staff  # the person who saves it
     overridden: rulegates.Refusal | None = None  # what a reason was given to override
 
     class Meta:
@@ -147,7 +147,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         return self.is_bound and TRY in self.data
 
     def is_valid(self) -> bool:
-        """Return whether to save it: rules that are only tried are shown again."""
+        """Return whether to save the rules; rules that are only tried are shown again."""
         return super().is_valid() and not self.is_trial
 
     def rules(self) -> Rules:
@@ -286,7 +286,7 @@ def _span(request: HttpRequest) -> int:
 
 
 def _tried(form: RulesForm, days: int) -> dict[str, Any]:
-    """Return what the typed rules would have decided differently on past requests."""
+    """Return what the entered rules would have decided differently on past requests."""
     policy = ActionPolicy.objects.select_related("current").get(pk=form.instance.pk)
     found = back_test(policy.action, current=rules_of(policy), proposed=form.rules(), days=days)
     rows = [
@@ -313,7 +313,7 @@ def _verdict(decision: Decision) -> str:
 
 
 def _exact(amount: Decimal | None, currency: str) -> Decimal | None:
-    """Return an amount with its currency's decimals: the column's three could be read as thousands."""
+    """Return an amount with its currency's decimals, since the column's three could be mistaken for thousands."""
     return None if amount is None else Decimal(format_amount(amount, currency))
 
 
@@ -367,7 +367,7 @@ def _number(version: ActionPolicyVersion | None, name: str) -> str:
 
 
 def _without(name: str) -> str:
-    """Return what holds if an amount is not set."""
+    """Return the text for an amount that is not set."""
     return gettext("never") if name in ("approval_above", "second_approval_above") else gettext("no limit")
 
 

@@ -19,7 +19,7 @@ def show_once(
     back: tuple[str, UUID],
     snippet: str = "",
 ) -> TemplateResponse:
-    """Show a secret, and for a channel the tag that most people came for."""
+    """Show a secret and, for a channel, the tag that most people are looking for."""
     page, row = back
     context: dict[str, Any] = {
         **site.each_context(request),

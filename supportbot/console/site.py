@@ -1,7 +1,7 @@
 """The console's admin site: every page runs inside one workspace, the one chosen for the session.
 
-Invariant: a page's whole work, its rendering included, happens inside `workspace_scope`, so that a query that forgets
-to say whose rows it wants is refused instead of answered.
+Invariant: a page's whole work, its rendering included, happens inside `workspace_scope`, so that a query without a
+workspace is refused instead of answered.
 """
 
 from collections.abc import Callable, Sequence
@@ -81,7 +81,7 @@ class ConsoleSite(UnfoldAdminSite):
         return update_wrapper(entered, wrapped)
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the login page; somebody who may create workspaces and has none is led on to create one."""
+        """Show the login page; people who may create workspaces and have none are redirected to create one."""
         if request.method == "GET" and needs_workspace(request.user):
             return redirect("first-workspace")
         context = {**(extra_context or {}), "has_administrator": has_administrator}

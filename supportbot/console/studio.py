@@ -1,4 +1,4 @@
-"""The preview of a chat beside the channel's form, drawn from what is typed and not stored."""
+"""The preview of a chat beside the channel's form, drawn from what is typed, without storing it."""
 
 import json
 from dataclasses import dataclass

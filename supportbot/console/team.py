@@ -1,4 +1,4 @@
-"""Team members and their roles. New members set their own password through the mail they get."""
+"""Team members and their roles. New members set their own password through the e-mail they get."""
 
 import secrets
 from smtplib import SMTPException
@@ -169,7 +169,7 @@ class MembershipAdmin(ScopedAdmin):
             return self._redirect_to("changelist")
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Nothing depends on a role; what the person wrote stays."""
+        """Nothing depends on a role; what the person wrote is kept."""
         told = gettext("The role of {name} in this workspace. The account stays.")
         names = [told.format(name=self.name_of(membership)) for membership in objs]
         return names, {}, set(), []

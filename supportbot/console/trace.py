@@ -28,7 +28,7 @@ from supportbot.widget.models import Rating
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One moment of a turn, `after` in milliseconds since it was asked for."""
+    """One moment of a turn, `after` in milliseconds since the question."""
 
     after: int
     what: str
@@ -110,7 +110,7 @@ def _passages(answer: Message, reading: RetrievalTrace | None) -> list[dict[str,
 
 
 def _call(call: LLMCall, *, sees_cost: bool) -> dict[str, Any]:
-    # What was sent stands on the page of the call, too, and takes the same right there.
+    # The text that was sent is also on the call's page, which requires the same right.
     body = LLMBody.objects.filter(call=call).first() if sees_cost else None
     spent = {call.currency: call.cost} if call.cost is not None else {}
     return {

@@ -1,4 +1,4 @@
-"""Webhooks: the servers that are told what happens, and what became of each delivery."""
+"""Webhooks: the servers that receive events, and what became of each delivery."""
 
 import json
 from datetime import timedelta
@@ -101,7 +101,7 @@ class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         own = None if self.instance._state.adding else self.instance.pk
         name, url = str(cleaned.get("name", "")), str(cleaned.get("url", ""))
         for field, texts in services.problems(name, url, cleaned.get("kinds", []), own=own).items():
-            if field not in self.errors:  # what the field itself found comes first
+            if field not in self.errors:  # the field's own errors come first
                 self.add_error(field, texts)
         return cleaned
 

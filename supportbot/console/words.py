@@ -24,7 +24,7 @@ def tag(kind: str, words: str) -> SafeString:
 def when(moment: datetime | None, *, otherwise: str = "") -> str:
     """Return a time in the workspace's time zone, with the year only if it is not the current one.
 
-    Without a time, return `otherwise`, or else "never".
+    Without a time, return `otherwise`, by default "never".
     """
     if moment is None:
         return otherwise or gettext("never")

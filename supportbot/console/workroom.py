@@ -1,4 +1,4 @@
-"""The workroom of one group of findings: its chats, its passages, the proposed edit, its replay, and what is done."""
+"""The workroom of one group of findings: its chats, its passages, the proposed edit, its replay, and the actions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class Replayed:
 
     @property
     def verdict(self) -> tuple[str, str]:
-        """Return the kind and the words of a tag."""
+        """Return the kind and text of a tag."""
         was_known, is_known = (not one.answer.is_abstention for one in (self.before, self.after))
         if was_known != is_known:
             return ("ok", gettext("Better")) if is_known else ("bad", gettext("Worse"))
@@ -59,7 +59,7 @@ class Replayed:
 
 
 def group(request: HttpRequest, kind: str, subject: UUID) -> HttpResponse:
-    """Show one group of findings, and do what its buttons say."""
+    """Show one group of findings, and handle its buttons."""
     needs(request, "kb:read")
     found = _cluster(kind, subject)
     if request.method != "POST":
@@ -125,7 +125,7 @@ def _proposed(request: HttpRequest, found: Cluster, passage: str = "") -> Edit:
 
 
 def _typed(request: HttpRequest) -> Edit:
-    """Return the edit as it stands in the form. Raises InvalidDocument."""
+    """Return the edit as entered in the form. Raises InvalidDocument."""
     asked, based_on = request.POST.get("article", NEW), request.POST.get("based_on", "")
     wording = check_article_text(request.POST.get("title", ""), request.POST.get("body", ""))
     number = int(based_on) if based_on.isascii() and based_on.isdigit() and len(based_on) < 10 else None
@@ -206,7 +206,7 @@ def _passages(found: Cluster) -> tuple[TracedPassage, ...]:
 
 
 def _choices(passages: Sequence[TracedPassage], edit: Edit) -> list[tuple[str, str, bool]]:
-    """Return the articles that the edit may go into: value, title, and whether it does."""
+    """Return the articles that can be edited: value, title, and whether it is selected."""
     titles = {passage.article: passage.title for passage in passages}
     if edit.article_id is not None:
         titles.setdefault(str(edit.article_id), edit.title)

@@ -23,7 +23,7 @@ from supportbot.console.entry import person_of
 from supportbot.console.fields import ColourInput, LanguageCode, Picture, TimeZone
 
 FACTS: Final[tuple[str, ...]] = ("name", "site_url", "locale", "timezone", "accent")
-# Protections: they count at once, outside releases, and their changes are recorded in the audit chain.
+# Protections: they take effect at once, outside releases, and the audit trail records their changes.
 SETTINGS: Final = ("hides_personal_data",)
 RETENTION: Final = ("keep_conversations_days", "keep_bodies_days")
 
@@ -100,7 +100,7 @@ class NewWorkspaceForm(FactsForm):
     )
 
     def clean_name(self) -> str:
-        """Refuse a name without a unique slug, by which pages and commands identify a workspace."""
+        """Refuse a name without a unique slug, since pages and commands identify a workspace by it."""
         name = str(self.cleaned_data["name"])
         slug = slugify(name)
         if not slug:
@@ -175,7 +175,7 @@ def create_with_admin(person: User, values: dict[str, Any]) -> Workspace:
 
 
 def change_logo(workspace: Workspace, chosen: Any) -> None:
-    """Store what the field `logo` holds: a picture's bytes, False to remove it, anything else to keep it."""
+    """Store the field `logo`: a picture's bytes, False to remove it, anything else to keep it."""
     if isinstance(chosen, bytes):
         set_logo(workspace, chosen)
     elif chosen is False:

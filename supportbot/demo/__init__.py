@@ -1,1 +1,1 @@
-"""The demo workspace of the fictional shop Wrenfell Outdoor. Leave the app out and the product works without it."""
+"""The demo workspace of the fictional shop Wrenfell Outdoor. Without this app, the product works as before."""

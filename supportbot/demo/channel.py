@@ -1,6 +1,6 @@
 """The demo's channel: embedded in the storefront, with identity tokens signed by the shop and Wrenfell's branding.
 
-What people changed is kept: the name, the branding, origins of other machines, additional keys.
+Changes made by people are kept: the name, the branding, origins of other machines, additional keys.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Four weeks of conversations for the demo, so that its figures, results and findings are not empty on the first day.
 
-They are made up, and say so: in the names of their customers, and in the first line of each chat. Nothing of them waits
-for anybody. Written once, in bulk, into a workspace without conversations.
+They are made up, and say so in the names of their customers and the first line of each chat. None of them needs
+anybody's attention. They are written once, in bulk, into a workspace without conversations.
 """
 
 import json
@@ -33,7 +33,7 @@ DAYS: Final = 28
 LABEL: Final = msgid("Made up for the demo: neither this chat nor its customer is real.")
 NAME: Final = "{name} (made up)"
 AGENTS: Final = ("ines", "noor")
-# Of the day, as shops see them: few at night, most in the afternoon and evening.
+# Hours of the day, as shops see them: few at night, most in the afternoon and evening.
 HOURS: Final = (8, 9, 10, 10, 11, 11, 12, 13, 14, 14, 15, 15, 16, 16, 17, 18, 19, 19, 20, 20, 21, 22)
 _ORDER: Final = (
     Customer, Conversation, Message, ConversationEvent, Citation, Turn, Ticket, Rating, LLMCall,
@@ -41,7 +41,7 @@ _ORDER: Final = (
 
 
 def write_history(channel: Channel) -> int:
-    """Write the history if the workspace has no conversation yet; return how many there are of it."""
+    """Write the history if the workspace has no conversation yet; return the number of its conversations."""
     if Conversation.objects.exists():
         return 0
     told = json.loads(FILE.read_text(encoding="utf-8"))
@@ -66,7 +66,7 @@ def _moment(place: int, number: int, chance: random.Random) -> datetime:
 
 @dataclass
 class _Writer:
-    """Makes the rows of one conversation after the other."""
+    """Creates the rows of one conversation after another."""
 
     channel: Channel
     names: Sequence[str]
@@ -240,7 +240,7 @@ class _Talk:
         )
 
     def person(self) -> None:
-        """Let a person of the team come, answer and close the chat."""
+        """Let a person of the team join, answer and close the chat."""
         agent = self.writer.agents[self.chance.choice(AGENTS)]
         self.wait(8, 60)
         asked_at = self.at

@@ -158,7 +158,7 @@ def _write_replies() -> None:
 
 
 def _lead_key(workspace: Workspace, data_dir: Path) -> str:
-    """Return an API key of the team lead: the last start's while it is valid, else a new one."""
+    """Return an API key of the team lead: that of the last start while it is valid, otherwise a new one."""
     path = data_dir / "demo-api-key.json"
     known: str = (read_json(path) or {}).get("api_key", "")
     if _is_valid(known, workspace):
@@ -201,7 +201,7 @@ def _shipped_vectors() -> KnownVectors:
     for path in sorted(KNOWLEDGE.glob("vectors.*")):
         try:
             return ReadOnlyVectors(VectorCache(path, embedder().recipe))
-        except RecipeMismatch:  # these are of another embedding model
+        except RecipeMismatch:  # these belong to another embedding model
             continue
     return NoVectors()
 

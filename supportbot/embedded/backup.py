@@ -1,4 +1,4 @@
-"""One file that holds an installation: a dump of the database, the secrets, and what the data directory remembers.
+"""One file that holds an installation: a dump of the database, the secrets, and the state in the data directory.
 
 A backup whose encrypted columns cannot be opened is useless, so it includes the secrets unless the operator leaves them
 out. The file is 0600 and appears by one rename, so a half-written file is never taken for a complete one. It lists the
@@ -66,7 +66,7 @@ def back_up(database_url: str, data_dir: Path, file: Path, *, with_secrets: bool
     migrations = sorted([app, name] for app, name in applied_migrations(database_url))
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
     with _work_folder(file.absolute().parent, name=file.name) as folder:
-        # Copied before the dump: audit heads recorded after this point may be missing from the dump.
+        # Copied before the dump, because checkpoints recorded after this point may be missing from the dump.
         parts = _copy_state_files(data_dir, folder, (*STATE_FILES, *([SECRETS] if has_secrets else [])))
         dump_database(database_url, folder / DUMP)
         parts[DUMP] = folder / DUMP

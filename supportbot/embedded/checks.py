@@ -36,14 +36,15 @@ LAST_PRIVILEGED_PORT = 1023
 LAST_PORT = 65535
 TRIED_PORTS = 20  # after a port in use, to suggest a free one
 CPU_INFO = Path("/proc/cpuinfo")
-# A start must not hang on a model server that accepts and stays silent; a person who runs `doctor` waits longer.
+# A start must not hang on a model server that accepts connections and stays silent; a person who runs `doctor` can wait
+# longer.
 MODEL_NAME_SECONDS = 10.0
 MODEL_ANSWER_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of `doctor`. `message` is the version or state if the check passed, else the cause and the fix."""
+    """One line of `doctor`. `message` is the version or state if the check passed, otherwise the cause and the fix."""
 
     name: str
     is_well: bool

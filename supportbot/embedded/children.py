@@ -20,8 +20,8 @@ from supportbot.installation.errors import StartRefused
 from supportbot.installation.plan import Plan
 
 APPLICATION = "supportbot.asgi:application"
-DRAIN_SECONDS = 15.0  # running turns get ten of these
-PAGE_SECONDS = 60.0  # for a child to serve its first page
+DRAIN_SECONDS = 15.0  # seconds; running turns get ten of these
+PAGE_SECONDS = 60.0  # seconds for a child to serve its first page
 
 
 @dataclass
@@ -71,7 +71,7 @@ def product_children(plan: Plan, logs: Path) -> list[ChildProcess]:
 
 
 def more_web_processes(plan: Plan, logs: Path) -> list[ChildProcess]:
-    """Return the web processes besides the first one, not started yet; all share the port."""
+    """Return the web processes besides the first one, not started yet; all of them share the port."""
     return [_web_process(f"web-{number}", plan, logs) for number in range(2, plan.web_processes + 1)]
 
 
@@ -81,17 +81,17 @@ def _web_process(name: str, plan: Plan, logs: Path) -> ChildProcess:
 
 
 def counters_of(plan: Plan) -> Path:
-    """Return the folder in which web processes that share a port count together."""
+    """Return the folder for the shared counters of web processes that share a port."""
     return plan.data_dir / "metrics"
 
 
 def counting_together(folder: Path, plan: Plan) -> dict[str, str]:
-    """Return the variables with which several web processes count together; a single one needs no files."""
+    """Return the environment variables for shared counters of several web processes; a single one needs no files."""
     return {"PROMETHEUS_MULTIPROC_DIR": str(folder)} if plan.web_processes > 1 else {}
 
 
 def web_command(plan: Plan, application: str = APPLICATION, *, lifespan: str = "on") -> list[str]:
-    """Return the command of one web process; with several, they share the port."""
+    """Return the command of one web process; with several processes, they share the port."""
     sharing = ["--share-port"] if plan.web_processes > 1 else []
     return [*manage("serve"), application, "--lifespan", lifespan, "--processes", "1", *sharing]
 
@@ -158,7 +158,7 @@ def _page_answers(url: str) -> bool:
 
 @dataclass(frozen=True)
 class CommandRunner:
-    """Runs management commands, each in a process of its own with its errors in the logs."""
+    """Runs management commands, each in a separate process with its errors in the logs."""
 
     logs: Path
     environment: Mapping[str, str]

@@ -181,7 +181,7 @@ class Composition:
         starting = gettext("Starting PostgreSQL and Valkey ...")
         self._report(starting if servers.postgres else gettext("Using the configured servers ..."))
         servers.start(self._supervisor)
-        # `migrate` does it too, but a restored database, or one of a former version, may need nothing else.
+        # `migrate` does it too, but a restored database, or one of an earlier version, may need nothing else.
         divide(servers.owner_url, servers.database_url)
         me = identify(os.getpid())
         assert me is not None
@@ -236,7 +236,7 @@ class Composition:
         wait_for_page(f"{self.plan.local_url}/livez", children[0], others=everyone)
         if shop:
             wait_for_page(f"{self.plan.shop_url}/api/customers", shop)
-        # Not before the first one serves: together they would all be slow to start.
+        # Not before the first one serves, because together they would all start slowly.
         self._supervisor.start(more_web_processes(self.plan, self._data.logs))
 
     def _shop(self, secrets: Secrets, facts: DemoFacts) -> ChildProcess:

@@ -159,7 +159,7 @@ class DataDir:
         return home
 
     def known_postgres_home(self) -> Path | None:
-        """Return the folder of the database, None before it was created."""
+        """Return the folder of the database, None before it is created."""
         known = self.instance().postgres_home
         return None if known is None else self.path / known  # an absolute one replaces the left side
 
@@ -223,7 +223,7 @@ def purge(data: DataDir) -> bool:
 
 
 def remove(data: DataDir) -> None:
-    """Delete a directory of ours, and its database outside; the caller makes sure that nothing uses it."""
+    """Delete a directory of ours and its database outside it; the caller makes sure that nothing uses them."""
     home = data.outside_home()
     if home is not None and home.exists():
         _delete_folder(home)

@@ -1,4 +1,4 @@
-"""The demo workspace as a start sees it: seeded once, and its first passwords never exposed to a network.
+"""The demo workspace at start-up: seeded once, with its first passwords never exposed to a network.
 
 The demo itself is `supportbot.demo`, known here only by its command `demo_seed`.
 """

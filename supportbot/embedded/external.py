@@ -54,10 +54,9 @@ def refuse_read_only(connection: "psycopg.Connection[Any]") -> None:
 
 
 def refuse_transaction_pooling(url: str) -> None:
-    """Raise StartRefused if a pooler lends one connection to the server to several of ours, a transaction each.
-
-    Locks and settings of a session would then be those of others. Two of our connections can have the same process of
-    the server only behind such a pooler.
+    """Raise StartRefused if a pooler shares one server connection among several of ours, per transaction. A session's
+    locks and settings would then belong to others. Only behind such a pooler can two of our connections have the same
+    server process.
     """
     with connect(url) as one, connect(url) as other:
         for _ in range(_POOLER_TRIES):
@@ -213,7 +212,7 @@ def _first_two(version: str) -> tuple[int, ...]:
 
 
 def _one_line(error: BaseException) -> str:
-    """Return the reason only: libpq repeats the address before it and adds hints on further lines."""
+    """Return only the reason, because libpq repeats the address before it and adds hints on further lines."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = (lines or [type(error).__name__])[0].rpartition(" failed: ")[2]
     return reason.removeprefix("FATAL:").strip().rstrip(".")

@@ -30,6 +30,8 @@ class LocalServer:
         return self._process is not None and self._process.poll() is None
 
     def _choose_port(self) -> None:
-        """Choose another port if ours is in use, but only before the first start: later, others know the address."""
+        """Choose another port if ours is in use, but only before the first start, because others know the address
+        later.
+        """
         if not self._has_run and is_taken(self.port):
             self._port = free_port()

@@ -1,6 +1,6 @@
 """The parts of an installation, each on its own: what `manage.py serve`, `work` and `beat` run.
 
-Under `make run` they are children of the supervisor, under a process manager or in containers each stands alone.
+Under `make run`, they are children of the supervisor; under a process manager or in containers, each runs alone.
 """
 
 import socket
@@ -31,7 +31,7 @@ BACKLOG = 2048
 def serve_here(plan: Plan, application: str, *, lifespan: str, is_shared: bool) -> None:
     """Serve pages and sockets in this process until a stop signal. Raises StartRefused."""
     listener = _listener(plan, is_shared=is_shared)
-    # Its own headers are of no use; no proxy is trusted with the caller's address: NUM_PROXIES decides.
+    # Its own headers are useless, and it must not trust a proxy's caller address, since NUM_PROXIES decides that.
     quiet = {"access_log": False, "log_level": "warning", "proxy_headers": False, "server_header": False}
     config = uvicorn.Config(
         application,
@@ -83,13 +83,15 @@ def work(queues: str) -> None:
 
 
 def beat(schedule: Path) -> None:
-    """Publish the ticks of CELERY_BEAT_SCHEDULE until a stop signal; `schedule` remembers the last ones."""
+    """Publish the ticks of CELERY_BEAT_SCHEDULE until a stop signal; `schedule` is the file that records the last
+    ticks.
+    """
     schedule.parent.mkdir(parents=True, exist_ok=True)
     app.start([*_quietly(), "beat", "-s", str(schedule), "--pidfile=", "-l", "WARNING"])
 
 
 def _quietly() -> list[str]:
-    """Without Celery's banner where a program reads each line as an object."""
+    """Suppress Celery's banner if programs read each log line as JSON."""
     return ["--quiet"] if settings.LOG_FORMAT == "json" else []
 
 

@@ -33,7 +33,7 @@ LEAST_CONNECTIONS = 100  # PostgreSQL's own default
 RETRY_SECONDS = 30.0
 RECOVERY_SECONDS = 120.0
 _TRANSIENT_ERRORS = ("shared memory block", "already exists", "Address already in use", "could not bind")
-# One call for the whole file system: a thousand single calls take seconds, at the first start and after a crash.
+# One call for the whole file system: a thousand single calls would take seconds, at the first start and after a crash.
 _SYNC_METHOD = "syncfs" if sys.platform == "linux" else "fsync"
 _NOT_DURABLE = (
     *("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"),

@@ -1,7 +1,7 @@
 """Two roles of a database: the owner migrates, backs up and restores; the application's role works with rows.
 
-What reaches the database through the product (a faulty query, an injection) can then not create or alter anything,
-switch off a trigger, read files of the server, or change the audit trail, which is append-only by its grants too.
+So what reaches the database through the product (a faulty query, an injection) cannot create or alter anything, switch
+off triggers, read the server's files, or change the audit trail, which is also append-only by its grants.
 """
 
 from typing import Any, Final
@@ -15,7 +15,7 @@ from supportbot.embedded.external import connect
 
 APPEND_ONLY: Final = ("actions_auditentry",)
 READ_ONLY: Final = ("django_migrations",)
-# Of the application's connections: a statement or lock that takes longer is a fault, and ends in an error.
+# For the application's connections: a statement or lock that takes longer is a fault, and fails with an error.
 LIMITS: Final = {
     "statement_timeout": "120s",
     "lock_timeout": "60s",
@@ -31,7 +31,7 @@ def role_of(url: str) -> str:
 
 
 def create_application_role(connection: Connection, name: str, password: str) -> None:
-    """Create the role, or set its password and take from it what it should not have. Needs a superuser."""
+    """Create the role, or set its password and revoke rights it should not have. Needs a superuser."""
     role = sql.Identifier(name)
     known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone()
     if known is None:
@@ -44,9 +44,8 @@ def create_application_role(connection: Connection, name: str, password: str) ->
 
 
 def divide(owner_url: str, application_url: str) -> None:
-    """Give the application's role what it needs, and limits; does nothing for a single role. Runs after migrations.
-
-    A role that does not exist is made, with the password of its address, if the owner may do that.
+    """Give the application's role its rights and limits; does nothing for a single role. Runs after migrations. A
+    missing role is created with the password in its address, if the owner may do that.
     """
     name = role_of(application_url)
     if not name or name == role_of(owner_url):
@@ -60,7 +59,7 @@ def divide(owner_url: str, application_url: str) -> None:
 
 
 def grant(connection: Connection, name: str) -> None:
-    """Let the role read and write rows of all tables, present and future, and no more."""
+    """Let the role read and write rows of all tables, present and future, but nothing else."""
     schema = connection.execute("SELECT quote_ident(current_schema()), quote_ident(current_database())").fetchone()
     assert schema is not None  # one row
     names = {"role": sql.Identifier(name), "schema": sql.SQL(schema[0]), "database": sql.SQL(schema[1])}
@@ -71,7 +70,7 @@ def grant(connection: Connection, name: str) -> None:
         "GRANT USAGE ON SCHEMA {schema} TO {role}",
         "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}",
         "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
-        # Tables of a later migration are usable at once by processes that run meanwhile.
+        # Running processes can use the tables of a later migration at once.
         "ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}",
         "ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT USAGE, SELECT ON SEQUENCES TO {role}",
     ):
@@ -92,12 +91,12 @@ def _is_missing(connection: Connection, name: str) -> bool:
         " WHERE rolname = current_user",
         (name,),
     ).fetchone()
-    assert row is not None  # one's own role
+    assert row is not None  # the current role
     return bool(row[0])
 
 
 def _existing(connection: Connection, tables: tuple[str, ...]) -> list[str]:
-    """Return which of these tables there are: before the first migration none."""
+    """Return which of these tables exist; before the first migration, none do."""
     found = connection.execute(
         "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NOT NULL", [list(tables)]
     )

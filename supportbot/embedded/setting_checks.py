@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.plan import Plan
 
-TAG: Final = "settings"  # of the system checks that look at values of settings, and at nothing else
+TAG: Final = "settings"  # tags of the system checks that only look at values of settings
 # What every part of an installation needs; under `make run` it comes from DATA_DIR.
 NEEDED: Final = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "FIELD_KEYS")
 

@@ -56,7 +56,7 @@ class BadFrame(HandoffError):
 
 
 class NotLoggedIn(HandoffError):
-    """The browser has no valid log-in to the desk."""
+    """The browser has no valid desk login."""
 
     code = "not_logged_in"
     status = 401

@@ -103,7 +103,7 @@ class Ticket(TenantModel):
             models.Index(
                 fields=["state", "waiting_since"], condition=Q(state__in=["waiting", "snoozed"]), name="ticket_to_sweep"
             ),
-            # The desk reads its queue in this order, a page of thousands.
+            # The desk reads its queue in this order, one page out of thousands of rows.
             models.Index(
                 fields=["workspace", "state", "-priority", "waiting_since", "id"],
                 condition=Q(state__in=["waiting", "claimed", "snoozed"]),
@@ -124,7 +124,7 @@ class Presence(TenantModel):
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     seen_at = models.DateTimeField(default=now)
-    is_away = models.BooleanField(default=False)  # set by the user; stays however often they are seen
+    is_away = models.BooleanField(default=False)  # set by the user; unaffected by later activity
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "user"], name="presence_once")]

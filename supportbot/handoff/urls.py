@@ -33,7 +33,7 @@ urls = [
     path("replies/<uuid:reply_id>/delete/", canned_reply_views.delete, name="desk-reply-delete"),
     path("tickets/<uuid:ticket_id>/", views.ticket, name="desk-ticket"),
     path("tickets/<uuid:ticket_id>/activity/", views.activity, name="desk-activity"),
-    path("tickets/<uuid:ticket_id>/trail/", views.activity),  # the old address, until 0.3
+    path("tickets/<uuid:ticket_id>/trail/", views.activity),  # the former address, until 0.3
     path("tickets/<uuid:ticket_id>/ask/<slug:name>/", proposal_views.proposal, name="desk-proposal"),
     path("tickets/<uuid:ticket_id>/records/", record_views.records, name="desk-records"),
     path("tickets/<uuid:ticket_id>/undo/<uuid:request_id>/", proposal_views.undo, name="desk-undo"),

@@ -1,15 +1,16 @@
-"""What a probe gets, by role and address. Values in, values out, so that a page and a small server answer alike.
+"""The answers to probes, by role and address. Values in, values out, so that a page and a small server give the same
+answers.
 
-| address | says |
+| address | meaning |
 |---|---|
-| `/livez` | the process is not stuck; nothing outside it is looked at |
-| `/readyz` | it can do its own work, and should get some |
+| `/livez` | the process is not stuck; nothing outside it is checked |
+| `/readyz` | it can do its work, and should be given some |
 | `/healthz` | all parts of the installation work (web processes only) |
 | `/metrics` | Prometheus' text format |
 
 Details and metrics reveal too much to strangers: they need METRICS_TOKEN, unless the instance listens on loopback only,
 is not public, and the request came directly from this machine and names it by a loopback address. The last rule is
-about browsers: the page of another site can reach this port under a name of its own, and must not read the answer.
+about browsers: another site's page can reach this port under its own name, and must not read the answer.
 """
 
 import json
@@ -39,9 +40,8 @@ TEXT: Final = "text/plain; charset=utf-8"
 
 @dataclass(frozen=True)
 class Role:
-    """Which checks decide whether a process lives, and whether it is ready. All of them: the whole installation.
-
-    One that `counts` tells what waits in the database, beside its own series.
+    """Which checks decide whether a process is alive, and whether it is ready; all checks cover the whole installation.
+    A role that `counts` also reports waiting work from the database.
     """
 
     live: tuple[str, ...]
@@ -50,7 +50,7 @@ class Role:
     counts: bool = True
 
 
-# A web process without a worker still answers customers, so it stays ready; only its health tells.
+# A web process without a worker still answers customers, so it stays ready; only its health shows this.
 WEB: Final = Role((), ("database", "migrations", "runner"), tuple(name for name in CHECKS if name != "loop"))
 WORKER: Final = Role(("loop",), ("database", "migrations", "broker"))
 BEAT: Final = Role(("loop",), ("broker",), counts=False)
@@ -58,7 +58,7 @@ BEAT: Final = Role(("loop",), ("broker",), counts=False)
 
 @dataclass(frozen=True)
 class Asked:
-    """A request for one of the addresses; the names of its headers are in lower case."""
+    """A request for one of the addresses, with header names in lower case."""
 
     path: str
     client: str
@@ -74,7 +74,7 @@ class Answer:
 
 
 def answer(asked: Asked, role: Role) -> Answer | None:
-    """Return the answer, None if this role does not know the address."""
+    """Return the answer, None if this role does not serve the address."""
     match asked.path:
         case "/livez":
             return _alive(outcomes(role.live))
@@ -93,7 +93,7 @@ def _alive(found: dict[str, str]) -> Answer:
 
 
 def _health(found: dict[str, str], asked: Asked) -> Answer:
-    # Parked announcements make nothing unhealthy: no restart and no other process would do better.
+    # Parked announcements do not count as unhealthy: neither a restart nor another process would help.
     parked = parked_announcements() if found["database"] == found["migrations"] == "ok" else None
     return _verdict("healthy", found, asked, parked_announcements=parked)
 
@@ -139,7 +139,7 @@ def _is_private(asked: Asked) -> bool:
 def _names_this_machine(host: str) -> bool:
     try:
         return is_loopback(urlsplit(f"//{host}").hostname or "")
-    except ValueError:  # a bracket without its other half
+    except ValueError:  # an unmatched bracket
         return False
 
 

@@ -1,4 +1,4 @@
-"""The checks, by name. Each returns "ok" or what is wrong; exceptions from the servers are named by their type."""
+"""The checks, by name. Each returns "ok" or what is wrong; exceptions from servers are reported by type."""
 
 import asyncio
 import time
@@ -30,12 +30,12 @@ AWAY: Final = (AnyDatabaseError, OperationalError, EmbeddingUnavailable, *LAYER_
 
 
 def outcomes(names: Iterable[str]) -> dict[str, str]:
-    """Return what each of these checks says: "ok", or what is wrong."""
+    """Return the result of each of these checks: "ok", or what is wrong."""
     return {name: _outcome(CHECKS[name]) for name in names}
 
 
 def parked_announcements() -> int | None:
-    """Return how many announcements wait for an operator, None if the database cannot say."""
+    """Return how many announcements are waiting for an operator, None if the database is unavailable."""
     try:
         return parked().count()
     except AnyDatabaseError:
@@ -62,7 +62,9 @@ def _vector_extension() -> str:
 
 
 def _migrations() -> str:
-    """A newer schema is fine: while an installation is upgraded, processes of the former version go on."""
+    """Check that all migrations are applied. A newer schema is fine: during an upgrade, processes of the previous
+    version continue.
+    """
     applied = set(MigrationRecorder.Migration.objects.values_list("app", "name"))
     return "ok" if _migrations_of_this_version() <= applied else "behind"
 
@@ -96,7 +98,7 @@ def _worker() -> str:
 
 
 def _recipe() -> str:
-    """The vectors stored are those the set embedder makes; without a recipe nothing has been imported yet."""
+    """Check that the stored vectors match the configured embedder; without a recipe, nothing has been imported yet."""
     active = Recipe.objects.filter(is_active=True).first()
     return "ok" if active is None or active.name == embedder().recipe.name else "kb_reindex is due"
 
@@ -108,7 +110,9 @@ def _runner() -> str:
 
 
 def _loop() -> str:
-    """A loop that stands still waits for the broker or is stuck for good: a restart only cures the latter."""
+    """Check the main loop. One that stands still is waiting for the broker or is permanently stuck; a restart cures
+    only the latter.
+    """
     if not loop.stands_still():
         return "ok"
     return "stuck" if _outcome(_broker) == "ok" else "ok"

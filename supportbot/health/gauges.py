@@ -1,7 +1,6 @@
-"""What waits, from the database: series that are counted when Prometheus asks, at most every few seconds.
-
-One statement, which the server ends after two seconds: a scrape is never what makes a loaded database slower. While the
-database does not answer, the series are missing and `supportbot_gauges_up` is 0.
+"""Waiting work, from the database: series that are counted when Prometheus scrapes, at most every few seconds. One
+statement, which the server ends after two seconds, so that scrapes never slow down a loaded database. While the
+database is unavailable, the series are missing and `supportbot_gauges_up` is 0.
 """
 
 import logging
@@ -24,7 +23,7 @@ KEPT_SECONDS: Final = 5.0
 PATIENCE_MS: Final = 2_000
 QUEUE_PATIENCE_SECONDS: Final = 1.0
 
-# Name, help, label, and a query of rows (label, value) across all workspaces. Each is served by an index of its own.
+# Name, help, label, and a query of rows (label, value) across all workspaces. Each has its own index.
 QUERIES: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("turns_pending", "Answers that wait for a process", "",
      "SELECT '', count(*) FROM chat_turn WHERE state = 'pending'"),
@@ -53,12 +52,12 @@ QUERIES: Final[tuple[tuple[str, str, str, str], ...]] = (
      "SELECT currency, sum(cost) FROM llm_llmcall WHERE currency <> ''"
      " AND started_at >= date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' GROUP BY currency"),
 )  # fmt: skip
-# A missing row means no wait, and a maximum of nothing is None.
+# A missing row means no wait; the maximum of no rows is None.
 ZERO_WHEN_EMPTY: Final = 0.0
 
 
 class Gauges(Collector):
-    """The series, as they were a few seconds ago at most."""
+    """The series, at most a few seconds old."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -103,7 +102,7 @@ def _metric(name: str, words: str, label: str, rows: list[tuple[str, float]]) ->
 
 
 def _queue_lengths() -> list[Metric]:
-    """Return how many tasks wait in each queue; nothing if the broker is not a Redis or is down."""
+    """Return how many tasks are waiting in each queue; nothing if the broker is not a Redis or is down."""
     if not settings.CELERY_BROKER_URL.startswith(("redis://", "rediss://")):
         return []
     metric = GaugeMetricFamily("supportbot_celery_queue_length", "Tasks that wait for a worker", labels=["queue"])

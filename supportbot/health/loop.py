@@ -1,4 +1,4 @@
-"""Whether the main loop of a worker or of the beat still turns: it ticks here, and a probe looks at the last tick."""
+"""Whether the main loop of a worker or of beat is still running: it ticks here, and a probe checks the last tick."""
 
 import time
 from typing import Final

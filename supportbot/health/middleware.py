@@ -1,4 +1,4 @@
-"""The probes of a web process, answered ahead of everything else: no host, session or database is needed for them."""
+"""The probes of a web process, answered before everything else: they need no host, session or database."""
 
 from collections.abc import Awaitable, Callable
 
@@ -15,11 +15,11 @@ Respond = Callable[[HttpRequest], HttpResponse] | Callable[[HttpRequest], Awaita
 
 @sync_and_async_middleware
 def probes(get_response: Respond) -> Respond:
-    """Answer the addresses of probes; everything else goes on. First in MIDDLEWARE."""
+    """Answer requests to the probes' addresses, and pass on everything else. First in MIDDLEWARE."""
     if iscoroutinefunction(get_response):
 
         async def respond(request: HttpRequest) -> HttpResponse:
-            if request.path_info == "/livez":  # without a thread: all of them may wait for the database
+            if request.path_info == "/livez":  # without a thread, since all threads may be waiting for the database
                 return _answered(request)
             if request.path_info in PATHS:
                 return await sync_to_async(_answered)(request)
@@ -40,7 +40,7 @@ def _answered(request: HttpRequest) -> HttpResponse:
     headers = {name.lower(): value for name, value in request.headers.items()}
     client = str(request.META.get("REMOTE_ADDR", ""))
     told = answer(Asked(request.path_info, client, settings.HOST, headers), WEB)
-    assert told is not None  # PATHS holds what WEB knows
+    assert told is not None  # PATHS contains WEB's addresses
     response = HttpResponse(told.body, status=told.status, content_type=told.content_type)
     response._has_been_logged = True  # type: ignore[attr-defined]  # Django's own; a line every few seconds helps nobody
     return response

@@ -13,18 +13,18 @@ from supportbot.health.answers import BEAT, TEXT, WORKER, Answer, Asked, Role, a
 logger = logging.getLogger(__name__)
 
 LAST_PORT = 65535
-SECONDS_TO_ASK = 5.0  # then a connection that says nothing is closed
+SECONDS_TO_ASK = 5.0  # a silent connection is closed after this
 
 
 class ProbeServer:
-    """Answers in threads of its own, so that a stuck main loop can still be asked."""
+    """Answers in its own threads, so that it works even if the main loop is stuck."""
 
     def __init__(self, role: Role, *, host: str, port: int) -> None:
         self.role, self.host, self.port = role, host, port
         self._server: ThreadingHTTPServer | None = None
 
     def start(self) -> None:
-        """Listen from now on. A port that is not free is reported: the process does its work without probes."""
+        """Start listening. If the port is in use, this is logged, and the process works without probes."""
         try:
             self._server = _Server((self.host, self.port), _handler(self.role, self.host))
         except (OSError, OverflowError) as error:

@@ -28,7 +28,7 @@ _WHEN = "A day in the workspace's time zone, or a moment with its offset."
 
 
 class OutcomeList(ScopedAPIView, ListAPIView[Conversation]):
-    """What became of conversations, one a row, newest first."""
+    """What became of conversations, one per row, newest first."""
 
     permission_classes = [needs("conversations:read")]
     serializer_class = OutcomeSerializer
@@ -45,7 +45,7 @@ class OutcomeList(ScopedAPIView, ListAPIView[Conversation]):
         responses=OutcomeSerializer(many=True),
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """List what became of conversations in which something was asked. A page may hold fewer rows than its limit."""
+        """List what became of conversations in which something was asked. A page may have fewer rows than its limit."""
         caller = cast(Staff, request.auth)
         zone = ZoneInfo(Workspace.objects.get(pk=caller.workspace_id).timezone)
         with timezone.override(zone):

@@ -1,4 +1,4 @@
-"""Findings of one kind, grouped by what was asked: first by its letters, then by its meaning."""
+"""Findings of one kind, grouped by question: first by equal letters, then by meaning."""
 
 import logging
 import re
@@ -14,14 +14,14 @@ from kb.ports import embedder
 from supportbot.insights.findings import Finding
 
 logger = logging.getLogger(__name__)
-ALIKE: Final = 0.94  # cosine of two questions: paraphrases are above, questions of one subject below
-MOST_EMBEDDED: Final = 150  # the rest is grouped by its letters alone
+ALIKE: Final = 0.94  # cosine of two questions: paraphrases are above, other questions about the same topic below
+MOST_EMBEDDED: Final = 150  # the rest is grouped only by letters
 _NO_LETTERS: Final = re.compile(r"[\W\d_]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Findings that ask the same, newest first."""
+    """Findings with the same question, newest first."""
 
     findings: tuple[Finding, ...]
 
@@ -40,7 +40,7 @@ class Cluster:
 
 
 def clusters(found: Sequence[Finding]) -> list[Cluster]:
-    """Return the groups, largest first, then newest; without the embedder, those of equal letters."""
+    """Return the groups, largest first, then newest; without an embedder, grouped by equal letters."""
     groups = _groups(found)
     try:
         groups = _by_meaning(groups[:MOST_EMBEDDED]) + groups[MOST_EMBEDDED:]
@@ -50,7 +50,7 @@ def clusters(found: Sequence[Finding]) -> list[Cluster]:
 
 
 def alike_in_letters(found: Sequence[Finding]) -> list[Cluster]:
-    """Return the groups of equal letters, which takes no embedder."""
+    """Return the groups with equal letters, which needs no embedder."""
     return _sorted(_groups(found))
 
 
@@ -67,7 +67,7 @@ def _sorted(groups: Sequence[list[Finding]]) -> list[Cluster]:
 
 
 def _by_meaning(groups: Sequence[list[Finding]]) -> list[list[Finding]]:
-    """Join each group to the most similar larger one before it, if that is alike."""
+    """Join each group to the most similar larger group before it, if they are similar enough."""
     joined: list[list[Finding]] = []
     vectors = np.empty((0, 0), dtype=np.float32)
     for group in groups:

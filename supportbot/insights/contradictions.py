@@ -16,7 +16,7 @@ from supportbot.language.words import content_stems
 KIND: Final = "contradicting"
 MOST_ARTICLES: Final = 400
 MOST: Final = 50
-ALIKE: Final = 0.6  # of the stems of both sentences, figures left out
+ALIKE: Final = 0.6  # share of the stems of both sentences, without figures
 LEAST_STEMS: Final = 3
 
 
@@ -41,7 +41,7 @@ class Contradiction:
 
 
 def contradictions() -> list[Contradiction]:
-    """Return pairs of sentences of different live articles that nobody has dismissed, the most alike first."""
+    """Return pairs of sentences of different live articles that nobody has dismissed, most similar first."""
     handled = set(Handled.objects.filter(kind=KIND).values_list("subject", flat=True))
     rows = Article.objects.filter(state=State.LIVE).exclude(audience=Audience.INTERNAL)
     by_language: defaultdict[str, list[Statement]] = defaultdict(list)
@@ -83,13 +83,13 @@ def is_contradiction(one: Statement, other: Statement) -> bool:
 
 
 def differs(ours: Sequence[Figure], theirs: Sequence[Figure]) -> bool:
-    """Return whether a figure of each side has a unit in common with one of the other, but no equal there."""
+    """Return whether each side has a figure whose unit, but not value, occurs on the other side."""
     lost, new = without(ours, theirs), without(theirs, ours)
     return any(_units(one) & _units(other) for one in lost for other in new)
 
 
 def without(figures: Sequence[Figure], others: Sequence[Figure]) -> list[Figure]:
-    """Return the figures that no other equals."""
+    """Return the figures without an equal among the others."""
     return [one for one in figures if not any(one.readings & other.readings for other in others)]
 
 

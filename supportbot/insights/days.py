@@ -1,6 +1,5 @@
-"""Figures that add up: those of days, or of a channel's days, are those of the period. Pure.
-
-Durations are kept one by one, since the median of a period is not that of its days' medians.
+"""Figures that can be added up over days, or over a channel's days, to those of a period. Pure. Durations are kept
+individually, since the median of a period cannot be computed from daily medians.
 """
 
 from collections import Counter, defaultdict
@@ -19,12 +18,12 @@ Key = TypeVar("Key")
 
 @dataclass(slots=True)
 class Sums:
-    """What some conversations add to figures. Durations are in seconds."""
+    """The contribution of some conversations to the figures. Durations are in seconds."""
 
     endings: Counter[Ending] = field(default_factory=Counter)
-    resolutions: list[float] = field(default_factory=list)  # of those that ended well
+    resolutions: list[float] = field(default_factory=list)  # of conversations that ended well
     first_responses: list[float] = field(default_factory=list)
-    waits: list[float] = field(default_factory=list)  # for a person
+    waits: list[float] = field(default_factory=list)  # waits for a person
     assistant_scores: Counter[int] = field(default_factory=Counter)
     person_scores: Counter[int] = field(default_factory=Counter)
     costs: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))  # by currency
@@ -106,7 +105,7 @@ def added(parts: Iterable[Sums]) -> Sums:
 
 
 def figures_from(sums: Sums) -> Figures:
-    """Return the figures of what has been added up."""
+    """Return the figures for the added-up sums."""
     scores = sums.assistant_scores + sums.person_scores
     return Figures(
         endings=sums.endings,
@@ -132,7 +131,7 @@ def satisfied(scores: Counter[int]) -> float | None:
 
 
 def _spread(seconds: Iterable[float], most: float) -> Spread:
-    found = sorted(seconds)  # of floats: durations are slower to make and to compare
+    found = sorted(seconds)  # floats, since timedeltas are slower to create and compare
     if not found:
         return Spread(None, None, 0)
     return Spread(_at(found, HALF), _at(found, most), len(found))

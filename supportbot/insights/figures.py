@@ -26,12 +26,12 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a set of conversations amounts to. Shares are percentages, None without conversations or ratings."""
+    """The figures of a set of conversations. Shares are percentages, None without conversations or ratings."""
 
     endings: Mapping[Ending, int]
-    resolution: Spread  # of those that ended well, a person's time included
+    resolution: Spread  # of conversations that ended well, including people's time
     first_response: Spread
-    wait: Spread  # for a person
+    wait: Spread  # waits for a person
     ratings: int
     satisfied: float | None  # the share of scores of 4 and 5
     assistant_satisfied: float | None

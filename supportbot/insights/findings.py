@@ -1,6 +1,6 @@
 """What may need improving, found in recent conversations: one finding per answer or ticket.
 
-Small talk is never a finding. What somebody has dealt with (`Handled`) is left out.
+Small talk is never a finding. Findings that somebody has dealt with (`Handled`) are left out.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ from supportbot.widget.models import Rating
 
 DAYS: Final = 30
 MOST: Final = 300
-LEAST_REPLY: Final = 20  # characters; "One moment, please" corrects nothing
+LEAST_REPLY: Final = 20  # characters; "One moment, please" does not correct anything
 
 
 class Kind(StrEnum):
@@ -44,7 +44,7 @@ class Finding:
     answer: str
     answer_id: UUID | None
     at: datetime
-    reason: str = ""  # of a rating
+    reason: str = ""  # characters of a rating's comment
     comment: str = ""
     replies: tuple[str, ...] = ()  # what people of the team answered
 
@@ -81,7 +81,7 @@ def _of_answer(kind: Kind, row: Any, **more: Any) -> Finding:
 
 
 def _rated_bad() -> list[Finding]:
-    """Return answers of the assistant with a low score; a score of the chat belongs to its last answer."""
+    """Return answers of the assistant with a low score; a score for the chat belongs to its last answer."""
     last = Message.objects.filter(conversation=OuterRef("conversation"), source=Source.ASSISTANT).order_by("-seq")
     agents = Message.objects.filter(
         conversation=OuterRef("conversation"), source=Source.AGENT, audience=Audience.EVERYONE

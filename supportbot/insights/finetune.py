@@ -1,7 +1,7 @@
 """Approved conversations as training data: chat JSON lines, masked, split by customer, with a data card.
 
-Approved is what a customer rated 4 or 5, and what a person of the team answered in the assistant's place. An answer
-that was no answer is left out with its question, and so is everything an unhappy customer was told.
+Approved are answers that a customer rated 4 or 5, and answers by the team in the assistant's place. Abstentions are
+left out with their questions, and so is everything in an unhappy customer's chat.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from supportbot.language.sentences import unmarked
 from supportbot.llm.record import redact
 from supportbot.widget.models import Rating
 
-VALIDATION_SHARE: Final = 10  # of a hundred customers
+VALIDATION_SHARE: Final = 10  # out of a hundred customers
 FILES: Final = {"train": "train.jsonl", "validation": "validation.jsonl"}
 CARD: Final = "README.md"
 _CARD: Final = """\
@@ -70,13 +70,13 @@ class Example:
 
     @property
     def split(self) -> str:
-        """Return the file it belongs to, the same for all of a customer's and in every export."""
+        """Return the file it belongs to: the same for all conversations of a customer, and in every export."""
         share = int.from_bytes(hashlib.sha256(self.customer.bytes).digest()[:4]) % 100
         return "validation" if share < VALIDATION_SHARE else "train"
 
 
 def write_examples(folder: Path, workspace: Workspace, *, since: datetime) -> dict[str, Any]:
-    """Write the files and return what the data card says. Raises InvalidInput if the folder has files already."""
+    """Write the files and return the data card's values. Raises InvalidInput if the folder is not empty."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InvalidInput(f"{folder} is not an empty folder. Name one that is empty, or a new one.")
     folder.mkdir(parents=True, exist_ok=True)
@@ -129,7 +129,7 @@ def _approved(since: datetime) -> QuerySet[Conversation]:
 
 
 def _pairs(said: Sequence[Message]) -> Iterator[tuple[str, Message]]:
-    """Yield each question with its last answer, a person's if one replied; a question without one is left out."""
+    """Yield each question with its last answer, a person's if one replied; unanswered questions are left out."""
     question: list[str] = []
     answer: Message | None = None
     for one in said:
@@ -164,5 +164,5 @@ def _example(conversation: Conversation, said: Sequence[Message], pairs: Sequenc
 
 
 def masked(text: str, names: Mapping[str, str]) -> str:
-    """Return a text without personal data that has a form, and without these names, whole or in parts."""
+    """Return a text without personal data of recognisable form, and without these names, whole or in parts."""
     return without_names(redact(text), names)

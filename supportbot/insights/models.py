@@ -1,6 +1,5 @@
-"""Daily sums, so that a page with months of conversations does not read them again, and what was done with findings.
-
-Neither holds a word of a customer, so they outlive the conversations they are about.
+"""Daily sums, so that a page about months need not read all conversations again, and what was done with findings.
+Neither contains customers' words, so they outlive the conversations they are about.
 """
 
 from django.db import models
@@ -10,10 +9,10 @@ from supportbot.accounts.models import TenantModel, User
 
 
 class DailySums(TenantModel):
-    """What the conversations begun on one day add to the figures, by one property of them or in all (`by` is empty)."""
+    """The sums of the conversations started on one day, by one of their properties or in total (`by` is empty)."""
 
     day = models.DateField()
-    timezone = models.CharField(max_length=40)  # whose day it is; sums of another one are not read
+    timezone = models.CharField(max_length=40)  # the time zone of the day; sums in another one are not used
     by = models.CharField(max_length=10, blank=True)
     total = models.PositiveIntegerField()
     sums = models.JSONField()  # `days.Sums` by the property's value

@@ -1,7 +1,6 @@
-"""What became of a conversation, decided from what was said, by whom and when. Pure.
-
-A conversation counts once its customer has asked something; a courtesy asks nothing. It has one ending, the first whose
-condition holds: a conversation that went badly is never counted as solved.
+"""What became of a conversation, decided by its messages, their authors and times. Pure. A conversation counts once its
+customer has asked something; a courtesy is not a question. It has one ending, the first whose condition holds: a
+conversation that went badly is never counted as solved.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from supportbot.handoff.models import OPEN, Requester, State
 
 CAME_BACK_WITHIN: Final = timedelta(days=7)
 REOPENED_AFTER: Final = timedelta(days=1)
-HAPPY, UNHAPPY = 4, 2  # of five: scores from here up, and from here down
+HAPPY, UNHAPPY = 4, 2  # out of five: scores from here up, and from here down
 THANKS: Final = "thanks"
 
 
@@ -82,13 +81,13 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a conversation: its messages and requests in their order."""
+    """The facts about a conversation: its messages and requests in order."""
 
     said: Sequence[Said]
     requests: Sequence[PersonRequest] = ()
     scores: Sequence[Score] = ()
     has_failed: bool = False  # the last turn
-    asked_again_at: Sequence[datetime] = ()  # when the same customer began other conversations that asked something
+    asked_again_at: Sequence[datetime] = ()  # when the same customer started other conversations with a question
     first_words_at: Sequence[datetime] = ()  # when the model began its answers, in their order
     costs: Mapping[str, Decimal] = field(default_factory=dict)  # by currency
 
@@ -103,7 +102,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One conversation as figures count it. Times are seconds from the first question."""
+    """One conversation as counted in the figures. Times are seconds from the first question."""
 
     ending: Ending
     asked_at: datetime
@@ -111,7 +110,7 @@ class Outcome:
     is_reopened: bool
     first_response_seconds: float | None
     resolution_seconds: float | None
-    agent: UUID | None  # who wrote last
+    agent: UUID | None  # the agent who wrote last
     agent_name: str
     scores: tuple[Score, ...]
     requests: tuple[PersonRequest, ...]
@@ -171,7 +170,7 @@ def was_reopened(facts: Facts) -> bool:
 
 
 def _is_waiting(facts: Facts) -> bool:
-    """A person was requested and has written nothing since."""
+    """Return whether a person was requested and has written nothing since."""
     last = facts.requests[-1] if facts.requests else None
     if last is None or last.state not in OPEN:
         return False
@@ -179,14 +178,14 @@ def _is_waiting(facts: Facts) -> bool:
 
 
 def _was_abandoned(facts: Facts) -> bool:
-    """No agent came, the last question has no answer, or the customer was unhappy."""
+    """Return whether no agent came, the last question has no answer, or the customer was unhappy."""
     nobody_came = any(one.state in (State.EXPIRED, State.RESOLVED) for one in facts.requests)
     is_unhappy = any(one.score <= UNHAPPY for one in facts.scores)
     return nobody_came or is_unhappy or facts.has_failed or not _has_answer(facts)
 
 
 def _has_answer(facts: Facts) -> bool:
-    """Return whether the last question got an answer; the reply to a courtesy after it is not one."""
+    """Return whether the last question got an answer; a later reply to a courtesy does not count."""
     answer: Said | None = None
     last_said: Said | None = None
     for one in facts.said:
@@ -198,7 +197,7 @@ def _has_answer(facts: Facts) -> bool:
 
 
 def _is_confirmed(facts: Facts) -> bool:
-    """The customer rated it 4 or 5, or thanked after the last answer."""
+    """Return whether the customer rated it 4 or 5, or said thanks after the last answer."""
     has_thanked = any(one.courtesy == THANKS for one in facts.said if one.seq > facts.questions[-1].seq)
     return has_thanked or any(one.score >= HAPPY for one in facts.scores)
 
@@ -221,7 +220,9 @@ def _resolved_at(facts: Facts, ending: Ending) -> datetime | None:
 
 
 def _attributed(score: Score, facts: Facts) -> Score:
-    """Return a score with the agent who was rated: the author, or for the conversation whoever helped last."""
+    """Return a score with the agent who was rated: the answer's author or, for a conversation, the last agent who
+    helped.
+    """
     if score.message_id is not None:
         rated = next((one for one in facts.said if one.message_id == score.message_id), None)
     else:

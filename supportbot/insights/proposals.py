@@ -1,4 +1,4 @@
-"""The edit that is proposed for a cluster: what people of the team answered, quoted, or rewritten by a model."""
+"""The proposed edit for a cluster: the team's answers, quoted or rewritten by a model."""
 
 import logging
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ def target_of(cluster: Cluster) -> UUID | None:
 
 
 def proposed(cluster: Cluster, article: Article | None, passage: str = "") -> Edit:
-    """Return the edit that adds `passage`, or else the replies of people, to an article or to a new one."""
+    """Return the edit that adds `passage`, or otherwise the team's replies, to an article or a new one."""
     question = " ".join(without_personal_data(cluster.newest.question).split())
     title = question if len(question) <= MOST_TITLE else question[: MOST_TITLE - 1].rsplit(" ", 1)[0] + "…"
     added = passage or quoted(cluster.replies)
@@ -56,7 +56,7 @@ def quoted(replies: Sequence[str]) -> str:
 
 
 def rewritten(cluster: Cluster, workspace: Workspace) -> str:
-    """Return the replies as a paragraph of a help page; "" if no model is connected or it did not answer."""
+    """Return the replies as a paragraph for a help page; "" if no model is connected or it did not answer."""
     if not cluster.replies:
         return ""
     request = ModelRequest(
@@ -77,5 +77,5 @@ def rewritten(cluster: Cluster, workspace: Workspace) -> str:
 
 
 def without_model() -> str:
-    """Return why the replies stay as they are."""
+    """Return why the replies are not rewritten."""
     return gettext("No model is connected, so the replies are quoted as they are.")

@@ -1,7 +1,5 @@
-"""Outdated answers: which customers were told what an article no longer says.
-
-A citation names the revision it quotes. If that text has gone from the live one, or a figure in it has changed, its
-reader may still rely on it.
+"""Outdated answers: which customers were told something that an article no longer says. A citation names the revision
+it quotes. If its text is gone from the live revision, or a figure in it has changed, the reader may still rely on it.
 """
 
 from collections.abc import Iterator
@@ -36,7 +34,7 @@ class Told:
     at: datetime
     told: str
     now_says: str
-    figures: tuple[str, ...]  # of the old text that have changed
+    figures: tuple[str, ...]  # the figures of the old text that have changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ class Recall:
 
 
 def recalls() -> list[Recall]:
-    """Return the articles in which a figure that somebody was told has recently changed, the newest change first."""
+    """Return the articles with a recently changed figure that somebody was told, newest change first."""
     since = now() - timedelta(days=CHANGED_WITHIN_DAYS)
     changed = Article.objects.filter(state=State.LIVE, published_at__gte=since, live_revision__number__gt=1)
     rows = changed.select_related("live_revision").order_by("-published_at", "pk")[:MOST_ARTICLES]
@@ -59,7 +57,9 @@ def recalls() -> list[Recall]:
 
 
 def told_before(article: Article) -> Iterator[Told]:
-    """Yield who was told a sentence of a former revision in which a figure has changed since, newest first."""
+    """Yield the customers who were told a sentence of an earlier revision in which a figure has since changed, newest
+    first.
+    """
     live = article.live_revision
     if live is None:
         return
@@ -81,7 +81,7 @@ def told_before(article: Article) -> Iterator[Told]:
 
 
 class _Replacing:
-    """The sentences of a new text, each found by the old one it replaces."""
+    """The sentences of a new text, each found by the old sentence it replaces."""
 
     def __init__(self, body: str, language: str) -> None:
         self._body = " ".join(body.split())

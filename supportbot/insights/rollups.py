@@ -1,8 +1,7 @@
-"""Sums by day: read from the conversations where these are few, else stored, and computed again when they change.
-
-A busy workspace's page is a few minutes behind for today, which a worker adds up. Only if none did for a while, a page
-does it, and takes seconds where a day has thousands. Its earlier days are as of the last night, until nobody can
-come back to them any more; later changes of a conversation count the night after.
+"""Sums by day: read from the conversations if these are few, otherwise stored, and recomputed when they change. In a
+busy workspace, today's sums, which a worker computes, are a few minutes old. If no worker has done this for a while, a
+page does, which takes seconds on a day with thousands of conversations. Earlier days are as of the last night, as long
+as customers can still come back; later changes to a conversation count from the following night.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,11 +22,11 @@ from supportbot.insights.selectors import ConversationOutcome, begun_in, outcome
 from supportbot.wide_reads import wide_reads
 
 LIVE_UP_TO: Final = 2_000  # conversations that a page reads itself
-SUMMED_AT_ONCE: Final = 2  # days, while somebody waits for the page
+SUMMED_AT_ONCE: Final = 2  # days, while somebody is waiting for the page
 TODAY_FOR: Final = timedelta(minutes=3)
-WITHOUT_WORKER_FOR: Final = timedelta(minutes=15)  # then a page adds today up itself
+WITHOUT_WORKER_FOR: Final = timedelta(minutes=15)  # after this, a page computes today itself
 DAY_FOR: Final = timedelta(hours=20)
-ROLLED_UP_DAYS: Final = 180  # the longest span of the pages, and the one before it
+ROLLED_UP_DAYS: Final = 180  # the longest span of the pages, and the previous one
 GROUPINGS: Final[Mapping[str, Callable[[ConversationOutcome], str]]] = {
     "": lambda row: "",
     "channel": lambda row: row.channel_name,
@@ -38,15 +37,14 @@ GROUPINGS: Final[Mapping[str, Callable[[ConversationOutcome], str]]] = {
 
 
 def are_many(days: Sequence[date]) -> bool:
-    """Return whether the days' conversations are too many for one page to read."""
+    """Return whether the days have too many conversations for one page to read."""
     begun = Conversation.objects.filter(created_at__gte=_midnight(days[0]), created_at__lt=_end(days[-1]))
     return begun.order_by()[: LIVE_UP_TO + 1].count() > LIVE_UP_TO
 
 
 def sums_by_day(days: Sequence[date], by: str = "") -> dict[date, dict[str, Sums]]:
-    """Return each day's sums by the values of a property, those without conversations included.
-
-    Days are whole ones of the active time zone. Few conversations are read as they are now.
+    """Return each day's sums by the values of a property, including days without conversations. Days are whole days in
+    the active time zone. If there are few conversations, they are read directly.
     """
     if are_many(days):
         return stored_sums(days, by)
@@ -61,8 +59,8 @@ def sums_by_day(days: Sequence[date], by: str = "") -> dict[date, dict[str, Sums
 def stored_sums(days: Sequence[date], by: str = "") -> dict[date, dict[str, Sums]]:
     """Return each day's sums by the values of a property, as stored.
 
-    The newest days that have none get them now; there are many only after an upgrade, and the hourly task adds them.
-    Today's are those of the worker's last round.
+    The newest days without sums are computed now; there are many only after an upgrade, and the hourly task adds them.
+    Today's sums are those of the worker's last round.
     """
     found = {row.day: row for row in _stored(days).filter(by=by)}
     behind = [day for day in reversed(days) if day not in found or _is_behind(found[day], WITHOUT_WORKER_FOR)]
@@ -72,7 +70,7 @@ def stored_sums(days: Sequence[date], by: str = "") -> dict[date, dict[str, Sums
 
 
 def stored_total(days: Sequence[date]) -> int:
-    """Return how many conversations were begun on these days in which something was asked."""
+    """Return how many conversations with a question were started on these days."""
     return sum(_stored(days).filter(by="").values_list("total", flat=True))
 
 
@@ -104,7 +102,7 @@ def roll_up(day: date) -> list[DailySums]:
 
 
 def roll_up_all() -> int:
-    """Compute what is missing or has changed, of every busy workspace; return how many days that were."""
+    """Compute missing and changed days for every busy workspace; return their number."""
     return sum(_roll_up_workspace(workspace) for workspace in Workspace.objects.order_by("pk"))
 
 
@@ -121,7 +119,7 @@ def _roll_up_workspace(workspace: Workspace) -> int:
 
 
 def roll_up_todays() -> int:
-    """Add up today again for every busy workspace in which something has happened; return for how many."""
+    """Recompute today for every busy workspace with new events; return their number."""
     return sum(_roll_up_today(workspace) for workspace in Workspace.objects.order_by("pk"))
 
 
@@ -161,7 +159,7 @@ def _stored(days: Sequence[date]) -> QuerySet[DailySums]:
 
 
 def _is_behind(row: DailySums, most: timedelta) -> bool:
-    """Return whether a day went on after it was summed, and that was longer ago than this."""
+    """Return whether a day has changed since it was summed, and that was longer ago than this."""
     return row.computed_at < _end(row.day) and timezone.now() - row.computed_at > most
 
 

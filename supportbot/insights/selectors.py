@@ -1,4 +1,4 @@
-"""Reads the facts of many conversations, with one query per table however many there are."""
+"""Reads the facts about many conversations, with one query per table regardless of their number."""
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -39,14 +39,13 @@ class ConversationOutcome:
 
 
 def begun_in(since: datetime, until: datetime) -> QuerySet[Conversation]:
-    """Return the conversations begun from `since` until `until`, oldest first."""
+    """Return the conversations started from `since` until `until`, oldest first."""
     return Conversation.objects.filter(created_at__gte=since, created_at__lt=until).order_by("pk")
 
 
 def outcomes(conversations: QuerySet[Conversation], until: datetime) -> list[ConversationOutcome]:
-    """Return what became of the conversations in which something was asked, in their order.
-
-    As of `until`: who comes back later is not counted, so that a period can be compared with an earlier one.
+    """Return what became of the conversations with a question, in order. As of `until`: customers who came back later
+    are not counted, so that a period can be compared with an earlier one.
     """
     rows = list(conversations.values_list("pk", "customer_id", "created_at", "channel_id", "locale"))
     if not rows:
@@ -141,7 +140,7 @@ def _turns(ids: Any) -> tuple[set[UUID], set[UUID]]:
 def _calls(ids: Any, replies: Container[UUID]) -> tuple[Mapping[UUID, Sequence[datetime]], Mapping[UUID, _Costs]]:
     """Return when the model began its answers in each conversation, and what each conversation cost by currency.
 
-    The last call of a turn gives the answer; those before it called tools or failed.
+    A turn's last call gives the answer; earlier ones called tools or failed.
     """
     first_words: defaultdict[UUID, dict[UUID, datetime]] = defaultdict(dict)
     costs: defaultdict[UUID, _Costs] = defaultdict(dict)
@@ -151,7 +150,7 @@ def _calls(ids: Any, replies: Container[UUID]) -> tuple[Mapping[UUID, Sequence[d
             continue
         if call.purpose == "answer" and turn is not None and turn in replies and said_at is not None:
             first_words[conversation][turn] = said_at
-        if call.cost is not None and call.currency:  # without one, it cost nothing
+        if call.cost is not None and call.currency:  # without one, there was no cost
             spent = costs[conversation]
             spent[call.currency] = spent.get(call.currency, Decimal(0)) + call.cost
     began = {pk: sorted(of_turn.values()) for pk, of_turn in first_words.items()}
@@ -159,7 +158,7 @@ def _calls(ids: Any, replies: Container[UUID]) -> tuple[Mapping[UUID, Sequence[d
 
 
 def _began(customers: Any, until: datetime) -> Mapping[UUID, Sequence[tuple[UUID, datetime]]]:
-    """Return when customers began conversations in which they asked something."""
+    """Return when customers started conversations with a question."""
     asked = Message.objects.filter(conversation=OuterRef("pk"), source=Source.CUSTOMER, courtesy="")
     rows = Conversation.objects.filter(Exists(asked), customer__in=customers, created_at__lt=until)
     return _grouped((row[0], row[1:]) for row in rows.values_list("customer_id", "pk", "created_at"))

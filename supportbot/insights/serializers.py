@@ -8,7 +8,7 @@ from supportbot.insights.outcomes import Ending
 
 
 class OutcomeSerializer(serializers.Serializer[Any]):
-    """One conversation and what became of it. docs/console.md says when it has which ending."""
+    """One conversation and what became of it. docs/console.md explains the endings."""
 
     conversation = serializers.UUIDField()
     customer = serializers.UUIDField()

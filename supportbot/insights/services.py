@@ -1,4 +1,4 @@
-"""What people do with findings: publish an edit that mends them, or dismiss them for a reason."""
+"""What people do with findings: publish an edit that fixes them, or dismiss them with a reason."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ MAX_REASON: int = 300
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """The text that mends findings: of an article, or of a new one. `based_on` is the revision it was made from."""
+    """The text that fixes findings, for an existing or a new article. `based_on` is the revision it was made from."""
 
     article_id: UUID | None
     title: str

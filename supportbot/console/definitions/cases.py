@@ -1,4 +1,4 @@
-"""Recorded cases in the console: taken from a test call, edited, and run all together."""
+"""Recorded cases in the console: recorded from a test call, edited, and run together."""
 
 import json
 from typing import Any
@@ -60,7 +60,7 @@ class CaseForm(forms.Form):
 
 
 def cases_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
-    """List the cases with what the newest version says to each."""
+    """List the cases with their results in the newest version."""
     definition, newest = opened(request, definition_id)
     if request.method == "POST":
         return redirect("admin:actiondefinition-cases", definition.pk)
@@ -84,7 +84,7 @@ def results_of(definition: ActionDefinition, version: ActionDefinitionVersion) -
 
 
 def case_page(request: HttpRequest, definition_id: UUID, case_id: UUID | None = None) -> HttpResponse:
-    """Add or edit a case; a test call sends what it found as JSON in `taken`."""
+    """Add or edit a case; a test call sends its findings as JSON in `taken`."""
     definition, newest = opened(request, definition_id)
     case = case_with_id(definition, case_id) if case_id else None
     if request.method == "POST" and "remove" in request.POST and case is not None:
@@ -122,7 +122,7 @@ def _initial(case: DefinitionCase | None) -> dict[str, Any]:
 
 
 def _taken(request: HttpRequest) -> dict[str, Any]:
-    """Return what a test call found as the values of a new case; it is named by its verdict."""
+    """Return a test call's findings as the values of a new case, named after the verdict."""
     try:
         found = json.loads(request.POST["taken"])
         texts: dict[str, Any] = {name: pretty(found[name]) for name in ("arguments", "records")}

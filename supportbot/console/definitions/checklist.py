@@ -1,4 +1,4 @@
-"""What a draft lacks or has wrong, each with the page and the field where it is mended."""
+"""What is missing or wrong in a draft, each with the page and field to correct it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from supportbot.console.definitions.parts import Part, parts_of
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Something that a draft lacks, with the page and the field where it is filled in."""
+    """Something missing in a draft, with the page and field to enter it."""
 
     path: str
     part: str
@@ -21,7 +21,7 @@ class Gap:
 
     @property
     def short(self) -> str:
-        """Where it stands on its page."""
+        """Its position on its page."""
         return ", ".join(filter(None, [self.row, self.field_label]))
 
     @property
@@ -66,7 +66,7 @@ def _common(field_of: str, name: str) -> int:
 
 
 def _with_place(path: str, document: Mapping[str, Any]) -> str:
-    """Return a path with the place of a named row in place of its name: arguments.order_id is arguments[0]."""
+    """Return a path with the index of a named row instead of its name: arguments.order_id is arguments[0]."""
     for whole in ("arguments", "values"):
         named = document.get(whole)
         head, _, rest = path.partition(".")

@@ -1,4 +1,4 @@
-"""What all pages of a definition share: who may open them, which version they show, and their frame."""
+"""Shared by all pages of a definition: who may open them, which version they show, and their frame."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -23,7 +23,7 @@ WRITE_RIGHT: Final = "definitions:write"
 
 
 def opened(request: HttpRequest, definition_id: UUID) -> tuple[ActionDefinition, ActionDefinitionVersion]:
-    """Return a definition that this person may see, with its newest version; only admins may send anything."""
+    """Return a definition that this person may see, with its newest version; only admins may submit changes."""
     needs(request, WRITE_RIGHT if request.method == "POST" else READ_RIGHT)
     definition = definition_with_id(definition_id)
     return definition, newest_version(definition)

@@ -147,7 +147,7 @@ def _offer_connections(form: forms.Form) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of a file, as it is offered."""
+    """One operation of a file, as offered for import."""
 
     name: str
     source: str
@@ -209,7 +209,7 @@ def _ways(empty: EmptyForm, copied: CopyForm, file: FileForm, tools: ToolsForm) 
 
 
 def _made(request: HttpRequest, form: EmptyForm | CopyForm) -> HttpResponse | None:
-    """Save the first version of a definition; None if the form says why not."""
+    """Save the first version of a definition; None if that failed and the form says why."""
     try:
         version = save_draft(form.document(), actor=actor_of(request), based_on=0)
     except Outdated:
@@ -269,7 +269,7 @@ def _kept(request: HttpRequest, key: str) -> str:
 
 
 def operations_page(request: HttpRequest) -> HttpResponse:
-    """Choose operations of the file that was uploaded: search, tick, import. What was ticked before a search stays."""
+    """Choose operations of the uploaded file: search, select, import. Selections made before a search are kept."""
     needs(request, WRITE_RIGHT)
     told = request.POST if request.method == "POST" else request.GET
     key, connection = told.get("file", ""), told.get("connection", "")

@@ -1,4 +1,4 @@
-"""One definition: its overview with what is missing, a form for each part, and the whole document as JSON."""
+"""One definition: its overview with the missing parts, a form for each part, and the whole document as JSON."""
 
 import json
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ MAX_SHOWN = 6
 
 
 class SavingForm(forms.Form):
-    """What is sent along with every change: why, and which version was edited."""
+    """What is submitted with every change: the reason, and which version was edited."""
 
     reason = forms.CharField(
         required=False, max_length=300, label=_("Why"), help_text=_("Optional. Shown with the version.")
@@ -180,7 +180,7 @@ def _saved(
     except InvalidDefinition as refusal:
         return refusal.fields
     except Outdated as refusal:
-        sent: Any = saving.data  # a QueryDict: saving once more means it
+        sent: Any = saving.data  # a QueryDict: saving once more is intended
         saving.data = sent.copy()
         sent = saving.data
         sent["based_on"] = str(refusal.number)
@@ -200,7 +200,7 @@ def suggestions_of(definition: ActionDefinition, document: Mapping[str, Any]) ->
     imported = found_by_import(definition).get("suggestions")
     if not isinstance(imported, Mapping):
         return {}
-    if "title.en" in imported and "card" in document:  # what the file calls an operation is a title for its card too
+    if "title.en" in imported and "card" in document:  # the file's name for an operation is also a title for its card
         imported = {**imported, "card.title.en": imported["title.en"]}
     gaps = checklist(document, [str(path) for path in imported])
     found = {gap.field: str(imported[gap.path]) for gap in gaps.gaps if gap.field}

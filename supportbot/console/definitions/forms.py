@@ -1,6 +1,5 @@
-"""Forms for the parts of a definition: they read their fields from the document, and write them back into it.
-
-What a form does not show of an object stays as it is. An empty field is left out of the document.
+"""Forms for the parts of a definition: they read their fields from the document and write them back. Parts of an object
+that a form does not show are kept. An empty field is left out of the document.
 """
 
 import copy
@@ -55,7 +54,7 @@ class JsonText(forms.CharField):
 
 @dataclass(slots=True)
 class Group:
-    """Fields that are shown together. `remove` is the name of the box that takes a row out."""
+    """Fields shown together. `remove` is the name of the checkbox that removes a row."""
 
     legend: str
     names: list[str]
@@ -64,7 +63,7 @@ class Group:
     form: "PartForm | None" = None
 
     def fields(self) -> Iterator[tuple[Any, str]]:
-        """Yield each field with the suggestion of the imported file."""
+        """Yield each field with the imported file's suggestion."""
         assert self.form is not None
         for name in self.names:
             yield self.form[name], self.form.suggestions.get(name, "")
@@ -76,7 +75,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One row of the form: its object in the document, and its key there; a blank row has neither."""
+    """One row of the form, with its object and key in the document; a blank row has neither."""
 
     prefix: str
     stored: Mapping[str, Any]
@@ -167,7 +166,7 @@ class PartForm(forms.Form):
         return cleaned
 
     def written(self) -> tuple[dict[str, Any], dict[str, str]]:
-        """Return the document with what was typed in, and the form's name for the path of each row in it."""
+        """Return the document with the entered values, and the form's name for each row's path in it."""
         document = copy.deepcopy(dict(self._document))
         self._write([box for box in self.part.boxes if self._kind in box.of], "", document)
         if code := self.cleaned_data.get("new_language"):
@@ -179,7 +178,7 @@ class PartForm(forms.Form):
         return document, places
 
     def _write(self, boxes: Iterable[Box], prefix: str, target: dict[str, Any]) -> bool:
-        """Write the fields into an object; return whether any but a flag has a value."""
+        """Write the fields into an object; return whether any of them, except flags, has a value."""
         has_any = False
         for box in boxes:
             value = self._typed(box, "-".join(filter(None, [prefix, field_name(box.at)])), _dig(target, box.at))
@@ -222,7 +221,7 @@ class PartForm(forms.Form):
         return places
 
     def show_problems(self, problems: Mapping[str, Iterable[str]], places: Mapping[str, str]) -> None:
-        """Put what is wrong with the document at its fields; what stands on other pages goes above the form."""
+        """Show the document's errors at their fields; those on other pages go above the form."""
         for path, texts in problems.items():
             name = self._name_of(path, places)
             for text in texts:
@@ -237,7 +236,7 @@ class PartForm(forms.Form):
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
-    """Return the field of a path, or the one that holds it: of call-body-items, the field call-body."""
+    """Return the field of a path, or the field that contains it: of call-body-items, the field call-body."""
     names = [one for one in known if not one.endswith(f"-{REMOVE}")]
     while name:
         inner = next((one for one in names if one == name or one.startswith(f"{name}-")), None)
@@ -248,7 +247,7 @@ def closest(name: str, known: Iterable[str]) -> str | None:
 
 
 def _with_taken(data: Any, suggestions: Mapping[str, str]) -> Any:
-    """Return what was sent, with the file's suggestions in the fields for which they were ticked."""
+    """Return the submitted values, with the file's suggestions in the fields for which they were selected."""
     if data is None:
         return None
     sent = data.copy()
@@ -279,7 +278,7 @@ def _dig(value: Any, path: str) -> Any:
 
 
 def _put(target: dict[str, Any], path: list[str], value: Any) -> None:
-    """Set a value; an absent one is taken out, and so are the objects that it leaves empty."""
+    """Set a value; an absent value is removed, and so are objects that become empty."""
     first, *rest = path
     if not rest:
         if value is ABSENT:
@@ -315,7 +314,7 @@ def _field(box: Box, locale: str, stored: Any) -> forms.Field:
 
 
 def _shown(box: Box, value: Any, locales: list[str]) -> Any:
-    """Return what a field shows of a stored value."""
+    """Return a stored value as the field shows it."""
     if value is ABSENT or value is None:
         return box.default if box.kind is Kind.FLAG else ""
     match box.kind:
@@ -341,7 +340,7 @@ def _option_line(option: Any, locales: list[str]) -> str:
 
 
 def _value(box: Box, typed: Any, locales: list[str]) -> Any:
-    """Return what a document keeps of a field, or ABSENT."""
+    """Return a field's value for the document, or ABSENT."""
     match box.kind:
         case Kind.JSON:
             return typed if typed != "" else ABSENT

@@ -1,4 +1,4 @@
-"""Actions in the console: those of the release and the workspace's own definitions, with a page for each.
+"""Actions in the console: built-in ones and the workspace's own definitions, with a page for each.
 
 This module only routes: each page is a function of its own module, and all of them check rights first.
 """
@@ -143,7 +143,7 @@ def _kind(action: Action) -> str:
 
 
 def _of_release() -> list[dict[str, Any]]:
-    """Return the actions that come with the release, with their rules."""
+    """Return the built-in actions with their rules."""
     rules = dict(ActionPolicy.objects.filter(action__in=code_actions()).values_list("action", "pk"))
     return [
         {

@@ -1,7 +1,6 @@
-"""The parts of a definition as forms: which fields a page has, and where each stands in the document.
-
-Data only; `forms.py` makes forms of it. A field's path in the document is also its name in the form, so that what is
-missing or wrong leads to its field.
+"""The parts of a definition as forms: which fields a page has, and where each one is in the document. Data only;
+`forms.py` builds the forms. A field's path in the document is also its name in the form, so that errors lead to their
+fields.
 """
 
 from collections.abc import Sequence
@@ -26,9 +25,9 @@ class Kind(StrEnum):
     CHOICE = "choice"
     FLAG = "flag"
     WHOLE = "whole"
-    NUMBER = "number"  # a whole number, or one with decimals as text
+    NUMBER = "number"  # an integer, or a number with decimals as text
     WORDS = "words"  # a text in each language
-    SENTENCES = "sentences"  # a list of texts in each language, one a line
+    SENTENCES = "sentences"  # a list of texts in each language, one per line
     JSON = "json"
     PAIRS = "pairs"  # an object of texts, as "name: text" lines
     OPTIONS = "options"  # of a choice: "value | label in each language" lines
@@ -37,7 +36,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One field; `at` is its path in the document, or in its row. A flag's `default` is what a missing one means."""
+    """One field; `at` is its path in the document, or in its row. A flag's `default` applies if it is missing."""
 
     at: str
     label: "Text"
@@ -50,9 +49,8 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A list of objects, or with `is_named` an object of them whose keys are typed in the field "name".
-
-    `plain` is the field that stands for the whole object, where the values are expressions, not objects.
+    """A list of objects, or, with `is_named`, an object of them whose keys are entered in the field "name". `plain` is
+    the field that represents the whole object if the values are expressions, not objects.
     """
 
     at: str

@@ -1,4 +1,6 @@
-"""Publishing in the console: what changes against the version in force, what the cases say, and the second person."""
+"""Publishing in the console: the differences from the published version, the results of the cases, and the second
+person.
+"""
 
 from uuid import UUID
 
@@ -71,7 +73,7 @@ def publish_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
 
 
 def _is_published(definition: ActionDefinition, form: PublishForm, person: User) -> bool:
-    """Publish the version of a valid form; return whether it is, otherwise the form says why not."""
+    """Publish the version of a valid form; return whether that succeeded; otherwise, the form says why not."""
     told = form.cleaned_data
     try:
         services.publish(definition.name, number=told["number"], person=person, reason=told["reason"])

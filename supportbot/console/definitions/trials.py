@@ -1,4 +1,4 @@
-"""Test calls in the console: what a version would do for one customer, each step in words. Nothing is kept of it."""
+"""Test calls in the console: what a version would do for one customer, each step in words. Nothing is kept."""
 
 import json
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ ARGUMENT: Final = "argument-"
 
 
 class TestForm(forms.Form):
-    """Who asks, where, and for what; a field for each argument that somebody can pass."""
+    """Customer, environment and arguments of a test call, with a field for each argument that can be passed."""
 
     environment = forms.ChoiceField(
         label=_("Where"),
@@ -116,7 +116,7 @@ def _argument_field(name: str, spec: Mapping[str, Any]) -> forms.Field:
 
 
 def test_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
-    needs(request, WRITE_RIGHT)  # also a form that is only looked at: nobody else can send it
+    needs(request, WRITE_RIGHT)  # also for a form that is only viewed, since nobody else can submit it
     definition, version = opened(request, definition_id)
     lacks = missing_in(version.document)
     is_sent = request.method == "POST" and not lacks
@@ -186,7 +186,7 @@ def _shown(result: TestCall, form: TestForm) -> dict[str, Any]:
                 "arguments": form.arguments(),
                 "records": {**told["records"], **result.records} if told["environment"] == SAMPLE else result.records,
                 "expected": result.verdict,
-                # Rules about days would decide otherwise on another day.
+                # Rules about days could decide differently on another day.
                 "at": now().isoformat(timespec="seconds"),
             }
         ),
@@ -203,7 +203,7 @@ OUTCOMES: Final = {
 
 
 def pretty(value: Any) -> str:
-    """Return a value as JSON to read, "" for none."""
+    """Return a value as readable JSON, "" if there is none."""
     if value is None:
         return ""
     try:

@@ -1,4 +1,4 @@
-"""The versions of a definition: who saved each and why, and what differs between two."""
+"""The versions of a definition: who saved each and why, and the differences between two."""
 
 from typing import Any
 from uuid import UUID

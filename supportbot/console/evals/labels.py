@@ -1,4 +1,4 @@
-"""The queue in which people judge results, without seeing what the judging model said or whether the case passed."""
+"""The queue in which people judge results, without seeing the judging model's verdict or whether the case passed."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -21,7 +21,7 @@ from supportbot.evals.services import label_result
 
 
 def queue(request: HttpRequest) -> HttpResponse:
-    """Show the next result that waits for this person's label."""
+    """Show the next result waiting for this person's label."""
     needs(request, WRITE)
     run = request.GET.get("run", "")
     waiting = to_label(person_of(request).pk, run_id=uuid_of(run) if run else None)
@@ -40,7 +40,7 @@ def queue(request: HttpRequest) -> HttpResponse:
 
 
 def save(request: HttpRequest, result_id: UUID) -> HttpResponse:
-    """Store a label, say what the judge had found, and go on to the next result."""
+    """Store a label, show the judge's verdict, and continue with the next result."""
     needs(request, WRITE)
     result = Result.objects.filter(pk=result_id, judged_good__isnull=False).first()
     if result is None:

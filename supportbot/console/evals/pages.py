@@ -54,7 +54,7 @@ def suite_page(request: HttpRequest, suite_id: str) -> HttpResponse:
 
 
 def edit(request: HttpRequest, suite_id: UUID | None = None) -> HttpResponse:
-    """Show a suite as YAML and store what is sent: a text, or a file."""
+    """Show a suite as YAML and store the submitted text or file."""
     needs(request, WRITE)
     suite = _suite(suite_id) if suite_id else None
     text, problem = suite_as_yaml(document_of(suite)) if suite else _EMPTY, ""
@@ -108,7 +108,7 @@ def start(request: HttpRequest, suite_id: UUID) -> HttpResponse:
 
 
 def run_page(request: HttpRequest, run_id: str) -> HttpResponse:
-    """Show a run: its progress, its report, and each case, beside the same one of another run."""
+    """Show a run: its progress, its report, and each case beside the same case in another run."""
     person = needs(request, READ)
     run = run_with_id(uuid_of(run_id))
     other = _other(request, run)
@@ -150,7 +150,7 @@ def resume(request: HttpRequest, run_id: UUID) -> HttpResponse:
 
 
 def edit_case(request: HttpRequest, suite_id: UUID, key: str = "") -> HttpResponse:
-    """Show a case of a suite as YAML, or an empty one, and store what is sent."""
+    """Show a case of a suite as YAML, or an empty one, and store what is submitted."""
     needs(request, WRITE)
     suite = _suite(suite_id)
     known = next((case for case in document_of(suite).cases if key and case.key == key), None)
@@ -194,7 +194,7 @@ def _sent(request: HttpRequest) -> tuple[str, bytes]:
 
 
 def _other(request: HttpRequest, run: Run) -> Run | None:
-    """Return the run to compare with: the chosen one, or else the baseline."""
+    """Return the run to compare with: the chosen one, otherwise the baseline."""
     chosen = request.GET.get("against", "")
     other = uuid_of(chosen) if chosen else run.baseline_id
     return Run.objects.filter(pk=other).first() if other else None

@@ -66,18 +66,18 @@ class Row:
 
     @property
     def why(self) -> list[str]:
-        """Why it failed, each reason once."""
+        """The reasons why it failed, without duplicates."""
         return list(dict.fromkeys(reason for one in self.now for reason in one.reasons))
 
     @property
     def answers(self) -> list[tuple[str, Try]]:
-        """What to show of both runs: the first failed try, or else the first one."""
+        """The try to show from each run: the first failed one, otherwise the first."""
         found = [(gettext("Before"), self.before), (gettext("Now"), self.now)]
         return [(label, next((one for one in tries if not one.passed), tries[0])) for label, tries in found if tries]
 
 
 def compared_runs(run: Run, other: Run | None, *, shown: str, page: str, per_page: int) -> tuple[list[Row], int]:
-    """Return one page of the rows to show, and how many there are."""
+    """Return one page of the rows, and their total number."""
     passed = {one.pk: _passes(one) for one in (run, other) if one is not None}
     rows = [Row(str(case["id"]), _asks(case), bool(case.get("must"))) for case in run.cases]
     chosen = [row for row in rows if _is_shown(row.key, shown, passed[run.pk], passed[other.pk] if other else {})]
@@ -148,7 +148,7 @@ def state_tag(run: Run) -> SafeString:
 
 
 def result_of(run: Run) -> str:
-    """Return how many cases passed, or how far it has come."""
+    """Return how many cases passed, or a run's progress."""
     if run.report is not None:
         report = report_from(run.report)
         return f"{report.passed} / {report.cases}"

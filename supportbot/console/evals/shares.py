@@ -1,4 +1,4 @@
-"""The chart of a suite: the share of passed cases with its interval, run by run. Numbers for an SVG. Pure."""
+"""The chart of a suite: the share of passed cases with its interval, by run, as numbers for an SVG. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Point:
 
     @property
     def left(self) -> float:
-        """The left edge of the bar of the interval, which is 2 wide."""
+        """The left edge of the interval's bar, which is 2 wide."""
         return self.x - 1
 
 
@@ -48,7 +48,7 @@ class Shares:
 def shares_of(newest_first: Iterable[Run]) -> Shares | None:
     """Return the chart of finished runs, the oldest on the left; None for fewer than two."""
     runs = [run for run in newest_first if run.report is not None][:MOST_RUNS][::-1]
-    if len(runs) < 2:  # one point shows nothing
+    if len(runs) < 2:  # a single point shows nothing
         return None
     step = (WIDTH - LEFT) / len(runs)
     every = max(1, len(runs) // 8)

@@ -1,7 +1,7 @@
 """The first steps of a workspace, shown on the console's first page until they are done or hidden.
 
-Invariant: what is done is read from rows, never stored. Only decisions are stored: a step that the team goes without,
-and that the list is hidden (`Workspace.first_steps`).
+Invariant: progress is read from rows, never stored. Only decisions are stored: skipped steps, and that the list is
+hidden (`Workspace.first_steps`).
 """
 
 from collections.abc import Callable
@@ -39,7 +39,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: what to do, where, and how far it is. With `skip_words`, a team can go without it."""
+    """One step: what to do, where, and its progress. With `skip_words`, a team can skip it."""
 
     key: str
     title: str
@@ -183,7 +183,7 @@ def _channel_page(channel: Channel | None) -> str:
 
 
 def _address(*names: str) -> str:
-    """Return the address of the first of these pages that is served; empty if none is."""
+    """Return the address of the first of these pages that exists; empty if none does."""
     for name in names:
         try:
             return reverse(name)

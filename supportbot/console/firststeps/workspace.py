@@ -1,4 +1,4 @@
-"""The page on which the first administrator creates the first workspace: every other page needs one."""
+"""The page on which the first administrator creates the first workspace: since every other page needs one."""
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -12,7 +12,7 @@ from supportbot.console.workspaces import NewWorkspaceForm, create_with_admin
 
 @login_required(login_url="admin:login")
 def first_workspace(request: HttpRequest) -> HttpResponse:
-    """Show the form; create the workspace with this person as its admin and enter it."""
+    """Show the form; create the workspace with this person as its admin, and switch to it."""
     if not needs_workspace(request.user):
         return redirect("admin:index")
     form = NewWorkspaceForm(request.POST or None, request.FILES or None, initial={"locale": get_language() or "en"})

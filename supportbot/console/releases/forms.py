@@ -1,4 +1,4 @@
-"""The form of a draft: the document's fields, and a row for each guideline."""
+"""The form for a draft: the document's fields, and a row for each guideline."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -24,7 +24,7 @@ from supportbot.releases.document import (
 )
 
 EMPTY_ROWS: Final = 3
-PLACES: Final = 3  # a first choice and two more for each purpose
+PLACES: Final = 3  # a first choice and two fallbacks for each purpose
 
 
 class DraftForm(forms.Form):
@@ -114,14 +114,14 @@ class DraftForm(forms.Form):
                 self.fields[_route_field(purpose, place)] = field
 
     def route_rows(self) -> list[tuple[str, list[forms.BoundField]]]:
-        """Return for each purpose its name and its fields, the first choice first."""
+        """Return each purpose's name and fields, first choice first."""
         return [
             (gettext(words), [self[_route_field(purpose, place)] for place in range(PLACES)])
             for purpose, words in PURPOSES.items()
         ]
 
     def _routes(self, told: dict[str, Any]) -> dict[str, list[str]]:
-        """Remove the routes from the entered values and return them; a connection that is named twice counts once."""
+        """Remove the routes from the entered values and return them; a connection entered twice counts once."""
         found = {
             purpose: [name for place in range(PLACES) if (name := told.pop(_route_field(purpose, place)))]
             for purpose in PURPOSES
@@ -139,7 +139,7 @@ class DraftForm(forms.Form):
         return found
 
     def changes(self, before: Document) -> dict[str, Any]:
-        """Return the fields of the document as they were entered; those that have no field here stay."""
+        """Return the document's fields as entered; those not in this form are kept."""
         told = dict(self.cleaned_data)
         routes = self._routes(told)
         asked = {"temperature": told.pop("temperature"), "max_output_tokens": told.pop("max_output_tokens")}

@@ -54,7 +54,7 @@ class ReleaseAdmin(ScopedAdmin):
         return {}
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        live_release()  # a workspace's first is made when it is first asked for
+        live_release()  # a workspace's first release is created when it is first needed
         more = {
             "can_judge": ports.judge() is not None,
             "suites": gates(),

@@ -32,7 +32,7 @@ def title_of(row: Release) -> str:
 
 
 def release_page(request: HttpRequest, release_id: str) -> HttpResponse:
-    """Show what a release changes: a draft against the live one, any other against the one before it."""
+    """Show what a release changes: a draft compared with the live release, any other with its predecessor."""
     needs(request, READ)
     try:
         release = release_with_id(UUID(release_id))
@@ -69,7 +69,7 @@ def edit_page(request: HttpRequest, release_id: UUID) -> HttpResponse:
 
 
 def new(request: HttpRequest) -> HttpResponse:
-    """Create a draft from the live release, or from the one that is named."""
+    """Create a draft from the live release or a given one."""
     person = needs(request, WRITE)
     source = request.POST.get("source", "")
     try:
@@ -132,7 +132,7 @@ def discard(request: HttpRequest, release_id: UUID) -> HttpResponse:
 
 
 def choose_gates(request: HttpRequest) -> HttpResponse:
-    """Save the suites; one that does not exist is refused with the reason, and nothing is saved."""
+    """Save the suites; if one does not exist, say so and save nothing."""
     person = needs(request, WRITE)
     try:
         services.name_gates(_in_their_order(request.POST.getlist("suites")), person=person)
@@ -188,7 +188,7 @@ def _frame(request: HttpRequest, release: Release, **more: Any) -> dict[str, Any
 
 
 def _mark(form: DraftForm, refusal: SupportBotError) -> None:
-    """Show a refusal at its fields, the rest above the form."""
+    """Show a refusal at its fields, and the rest above the form."""
     rest = {name: texts for name, texts in refusal.fields.items() if name not in form.fields}
     for name, texts in refusal.fields.items():
         if name in form.fields:
@@ -198,5 +198,5 @@ def _mark(form: DraftForm, refusal: SupportBotError) -> None:
 
 
 def _whole(text: str) -> int:
-    """Return a number of a hidden field; -1, which nothing has, for anything else."""
+    """Return the number in a hidden field; -1, which nothing has, if it is not a number."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1

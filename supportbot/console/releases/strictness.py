@@ -1,4 +1,4 @@
-"""The three strictnesses of the checks, each with what customers get and what was measured."""
+"""The three levels of strictness, each with what customers get and the measurements."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +13,7 @@ from supportbot.releases.document import Strictness
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`gets` is what customers see of an unconfirmed answer; `measured` is shown next to it."""
+    """`gets` is what customers see instead of an unconfirmed answer; `measured` is shown next to it."""
 
     name: str
     gets: str
@@ -57,7 +57,7 @@ STRICTNESS: Final[dict[Strictness, Choice]] = {
         ),
     ),
 }
-# The figures are what `python -m bench.checks FILE --strictness …` prints of these answers.
+# The figures come from `python -m bench.checks FILE --strictness …` for these answers.
 IN_ALL: Final = _(
     "In all three, the assistant leaves out links, figures and promises without evidence. A change applies from "
     "the next answer. The figures are from 158 faithful and 35 unfaithful answers of GPT-4o, Llama "

@@ -1,4 +1,4 @@
-"""A release's document in words: each field as lines that a person can read and compare."""
+"""A release's document in words: each field as lines that people can read and compare."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Difference:
 
 
 def differences(before: Document, after: Document, names: Mapping[str, str]) -> list[Difference]:
-    """Return what differs between two documents; `names` are the connections' names by their ids."""
+    """Return the differences between two documents; `names` are the connections' names by their ids."""
     return [
         Difference(gettext(label), compare(old, new))
         for field, label in FIELDS.items()
@@ -57,7 +57,7 @@ def differences(before: Document, after: Document, names: Mapping[str, str]) -> 
 
 
 def lines_of(document: Document, field: str, names: Mapping[str, str]) -> str:
-    """Return one field in words, a line for each thing it says."""
+    """Return one field in words, one line per statement."""
     return _WORDS.get(field, _plain)(getattr(document, field), names)
 
 

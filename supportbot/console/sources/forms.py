@@ -1,4 +1,4 @@
-"""The forms of a source: what a person enters. The service checks it."""
+"""The forms of a source: what a person enters. The service validates it."""
 
 from typing import Any, Final
 
@@ -80,7 +80,7 @@ class SettingsForm(PlaceForm):
     schedule = forms.ChoiceField(label=_("How often to read it"), choices=Source.Schedule, required=False)
     field_order = ["name", "schedule"]
 
-    rare: tuple[str, ...] = ()  # what most people leave as it is
+    rare: tuple[str, ...] = ()  # what most people leave unchanged
 
     def common(self) -> list[forms.BoundField]:
         return [field for field in self if field.name not in self.rare]

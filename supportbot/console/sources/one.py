@@ -1,4 +1,4 @@
-"""The page of one source: what it brings, how far its run is, and what can be done."""
+"""The page of one source: its articles, the progress of its run, and the available actions."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -61,7 +61,7 @@ def progress(request: HttpRequest, source_id: UUID) -> HttpResponse:
 
 @require_POST
 def act(request: HttpRequest, source_id: UUID) -> HttpResponse:
-    """Do one thing with a source, and lead back to its page."""
+    """Perform one action on a source, and redirect to its page."""
     needs(request, "kb:write")
     source = runs.source_with_id(source_id)
     check_may_write(person_of(request), source.collection)
@@ -81,7 +81,7 @@ def act(request: HttpRequest, source_id: UUID) -> HttpResponse:
     return redirect("admin:kb_source_changelist") if is_deleted else redirect("admin:kb_source_change", source.pk)
 
 
-# --- What can be done; each returns the message to show
+# --- Actions; each returns the message to show
 
 
 def _check(request: HttpRequest, source: Source) -> str:
@@ -154,7 +154,7 @@ _DEEDS: Final[dict[str, Callable[[HttpRequest, Source], str]]] = {
 }
 
 
-# --- What is shown
+# --- Display
 
 
 def _form(source: Source, typed: Any = None) -> SettingsForm:
@@ -190,7 +190,7 @@ def _page(request: HttpRequest, source: Source, form: SettingsForm) -> HttpRespo
 
 
 def _article_check(source: Source) -> ArticleCheck | None:
-    """Return the newest check of what the source has published."""
+    """Return the newest check of the articles that the source has published."""
     ids = set(Article.objects.filter(source_item__source=source).values_list("pk", flat=True))
     return next((check for check in checks()[:CHECKS_READ] if ids.intersection(check.articles)), None)
 
@@ -222,7 +222,7 @@ def _progress(request: HttpRequest, source: Source) -> dict[str, Any]:
 
 
 def _label(source: Source, item: SourceItem) -> str:
-    """Return an item's key without what all items of its source share."""
+    """Return an item's key without the part shared by all items of its source."""
     home = source.memory.get("home", source.address)
     origin = "/".join(str(home).split("/")[:3])
     return item.key.removeprefix(origin) or "/"

@@ -6,11 +6,11 @@ from django.http import HttpRequest
 
 from kb.sources.services import MAX_FILE_BYTES
 
-MOST_FILES = 100  # in one request; a zip holds more
+MOST_FILES = 100  # in one request; a zip file may contain more
 
 
 def uploaded(request: HttpRequest) -> Iterator[tuple[str, bytes]]:
-    """Yield (path, content); no more of a file is read than a source may have of one."""
+    """Yield (path, content); of each file, no more is read than a source's limit."""
     paths = request.POST.getlist("path")
     for place, file in enumerate(request.FILES.getlist("files")[:MOST_FILES]):
         path = paths[place] if place < len(paths) else file.name or ""

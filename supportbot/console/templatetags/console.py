@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # generic for the type checker only
     from django.db.models.options import Options
 
 MAX_OPEN: Final = 6
-# What columns and pages call these fields; the models' own names are for programs.
+# The names of these fields in columns and pages; the models' own names are for programs.
 TITLES: Final = {
     "audience": gettext_noop("readers"),
     "collection": gettext_noop("collection"),
@@ -58,7 +58,7 @@ def _title(spec: Any) -> str:
 
 @register.filter
 def titled(name: str) -> str:
-    """Return what pages call a field; a title that is in words already is returned as it is."""
+    """Return a field's name on pages; a title that is already in words is returned unchanged."""
     return gettext(TITLES[name]) if name in TITLES else name
 
 
@@ -70,7 +70,7 @@ def _shown(title: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
 
 @register.filter
 def labelled(cells: Sequence[str], headers: Sequence[Mapping[str, Any]]) -> list[SafeString]:
-    """Return a row's cells, each but the first with its column's name for small screens, which show no header."""
+    """Return a row's cells, each except the first with its column's name, for small screens without a header."""
     first = 1 if "action-checkbox" in cells[0] else 0
     pairs = zip(cells, headers, strict=True)
     return [_labelled(cell, titled(str(header["text"])), is_lead=n <= first) for n, (cell, header) in enumerate(pairs)]
@@ -85,19 +85,19 @@ def _labelled(cell: str, label: str, *, is_lead: bool) -> SafeString:
 
 @register.filter
 def none_yet_of(opts: "Options[Any]") -> str:
-    """Return the text of an empty list: how it fills."""
+    """Return the text for an empty list, which says how rows get there."""
     return str(getattr(_pages_of(opts), "none_yet", ""))
 
 
 @register.filter
 def new_of(opts: "Options[Any]") -> str:
-    """Return the words of the button that adds a row to a model's list."""
+    """Return the label of the button that adds a row to a model's list."""
     return str(getattr(_pages_of(opts), "new", ""))
 
 
 @register.filter
 def many_of(opts: "Options[Any]") -> str:
-    """Return what the console calls the list of a model."""
+    """Return the console's name for a model's list."""
     return str(getattr(_pages_of(opts), "many", capfirst(opts.verbose_name_plural)))
 
 
@@ -113,7 +113,7 @@ def named(row: Any) -> str:
 
 @register.filter
 def plain(amount: Decimal | None) -> str:
-    """Return an amount with its thousands apart, without trailing zeros and without an exponent."""
+    """Return an amount with a thousands separator, and without trailing zeros or an exponent."""
     return "–" if amount is None else number(amount)
 
 

@@ -1,4 +1,4 @@
-"""The database backend when none is configured: its first use raises an error that says how to get one."""
+"""The database backend used when none is configured: its first use raises an error that says how to get one."""
 
 from typing import Any, NoReturn
 

@@ -80,7 +80,7 @@ class ApprovalCase:
     record: ActionRecord
     reason: str
     ticket: Ticket | None
-    first_approver: str  # the first of two, while another has to follow
+    first_approver: str  # the first approver of two, while another approval is needed
     first_approved_at: datetime | None
     obstacle: str  # why this person may not decide; empty if they may
     approvers: tuple[str, ...]
@@ -100,7 +100,7 @@ def approval_items(shown: str) -> list[ApprovalItem]:
     return [_item(request, names.get(request.customer_id, gettext("Erased customer")), now()) for request in requests]
 
 
-# Whoever proposed it if it was not the customer, in a chat.
+# The person or program that proposed it, if it was not the customer.
 _NAMED: Final = ("user:", "operator:", "key:")
 
 
@@ -119,7 +119,7 @@ def _item(request: ActionRequest, who: str, moment: datetime) -> ApprovalItem:
 
 
 def _reason_label(request: ActionRequest) -> str:
-    """Return the reason that the customer gave; one that was chosen, as people read it."""
+    """Return the reason that the customer gave; a chosen option by its label."""
     reason = request.arguments.get("reason")
     if not isinstance(reason, str):
         return ""
@@ -173,7 +173,7 @@ def approval_case(request: ActionRequest, person: User) -> ApprovalCase:
 
 
 def _eligible_approvers(request: ActionRequest) -> list[User]:
-    """Return the approvers the action's rules name, whose role allows it and whose own request it is not."""
+    """Return the approvers named in the action's rules whose role allows it and who have no conflict of interest."""
     policy, allowed = policy_of(request.action), people_who_may("actions:approve")
     named = approvers_of(policy) if policy else []
     able = [one for one in named if one.pk in allowed and may_decide(request, one)]
@@ -194,8 +194,9 @@ def _obstacle(request: ActionRequest, person: User) -> str:
 
 
 def rules_checked(request: ActionRequest) -> list[RuleCheck]:
-    """Return the limits in force with their current usage, including this request. Once it is decided, they are those
-    that it was made under."""
+    """Return the limits in force with their current usage, including this request. For a decided request, these are the
+    limits that it was made under.
+    """
     rules = _rules_for(request)
     used, amount = ledger.used(request, now()), request.amount or Decimal(0)
     checked = [
@@ -224,7 +225,7 @@ def rules_checked(request: ActionRequest) -> list[RuleCheck]:
 
 
 def _asked_by_action(request: ActionRequest) -> RuleCheck:
-    """Return who the action itself asks for, where no amount does."""
+    """Return whose approval the action itself requires, if no amount does."""
     spec = action_as_made(request.action, request.spec_version)
     role = spec.approval_role if isinstance(spec, WriteAction) else ""
     who = Membership.Role(role).label if role in Membership.Role.values else ""

@@ -48,7 +48,7 @@ def approval(request: HttpRequest, staff: Staff, request_id: UUID) -> HttpRespon
 @require_POST
 @agent_required
 def decide(request: HttpRequest, staff: Staff, request_id: UUID, verdict: str) -> HttpResponse:
-    """Approve exactly what was shown, reject it, cancel what is held back, or say what became of an unclear one."""
+    """Approve exactly what was shown, reject it, cancel a held request, or settle one with an unclear outcome."""
     _check_may_read(staff)
     found, person = request_for(staff, request_id), user_of(staff)
     try:

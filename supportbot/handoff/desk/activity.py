@@ -137,7 +137,7 @@ class ActionRecord:
     digest: str
     at: datetime
     steps: tuple[ActionStep, ...]
-    undo: str = ""  # the title of what its reader may propose to take it back
+    undo: str = ""  # the title of the action that its reader may propose to undo it
 
 
 def turn_records(conversation: Conversation, *, most: int = MAX_TURNS) -> list[TurnRecord]:
@@ -265,7 +265,7 @@ def _reason(step: AuditStep, request: ActionRequest) -> str:
 
 
 def state_label(state: ActionState) -> str:
-    """Return what pages call the state of an action."""
+    """Return the name of an action's state on pages."""
     return gettext(STATE_LABELS[state])
 
 

@@ -1,6 +1,6 @@
-"""The desk's socket: an agent's log-in, the queue of their workspace and one conversation at a time.
+"""The desk's socket: an agent's login, the queue of their workspace and one conversation at a time.
 
-Invariants: nothing is read before log-in and origin are checked; log-in and permissions are checked again with every
+Invariants: nothing is read before login and origin are checked; login and permissions are checked again with every
 frame and every few seconds; the socket subscribes before it reads the log, so no event is missed.
 """
 
@@ -151,17 +151,17 @@ class DeskConsumer(AsyncWebsocketConsumer):
         except SupportBotError as error:
             self._refuse(error, frame)
         except AnyDatabaseError as error:
-            if isinstance(frame, Hello | Subscribe):  # otherwise the browser would wait for news that never comes
+            if isinstance(frame, Hello | Subscribe):  # otherwise, the browser would wait for updates that never come
                 self._refuse_and_close(error)
             else:  # nothing was stored: the browser keeps the text and sends it again
                 self._refuse(Unavailable(), frame)
 
     def _language_of(self, agent: Agent) -> str:
-        """Return the language of the agent's pages, which those of the socket are part of."""
+        """Return the language of the agent's pages, which is also used for the socket's texts."""
         return team_language(agent.user.language, self._accepted_languages)
 
     async def _current_agent(self) -> Agent:
-        """Authenticate again, so that a revoked permission counts from the next frame on.
+        """Authenticate again, so that a revoked permission takes effect with the next frame.
 
         Raises NotLoggedIn, and WorkspaceChanged as the socket stays subscribed to the workspace it was opened in.
         """
@@ -247,7 +247,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
             await asyncio.sleep(HEARTBEAT_SECONDS)
             self._frames_left = MAX_FRAMES_PER_HEARTBEAT
             if self._is_welcomed:
-                with suppress(AnyDatabaseError):  # a lost database disconnects nobody
+                with suppress(AnyDatabaseError):  # losing the database must not disconnect anyone
                     await self._recheck_agent()
 
     async def _recheck_agent(self) -> None:

@@ -1,4 +1,4 @@
-"""Writes to one desk socket, in a task of its own: updates of the open conversation and of the queue.
+"""Writes to one desk socket, in a separate task: updates of the open conversation and of the queue.
 
 Nothing piles up behind a slow reader: log and queue are read only when they can be sent, and only answers to the
 agent's own frames are buffered.
@@ -184,7 +184,7 @@ class Outbound:
                         line=line.as_json() if line else None,
                     )
                 )  # fmt: skip
-            if not found:  # the announced head does not exist, or is of another database's log
+            if not found:  # the announced head does not exist, or belongs to another database's log
                 followed.head = followed.seq
 
     async def _write_rows(self) -> None:

@@ -35,7 +35,7 @@ GROUPS: Final = {
 }
 SHOWN: Final = (*GROUPS, "all")
 MAX_PREVIEW_CHARACTERS: Final = 300
-MAX_FOUND: Final = 1_000  # by what was said
+MAX_FOUND: Final = 1_000  # by content
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The texts of the team's scripts in the reader's language.
 
-Scripts name their texts as Python does, by `gettext("…")` and `ngettext("…", "…", n)`. What they name is found here in
-the files that are served, so that a page carries exactly the texts its scripts may show.
+Scripts name their texts as Python does, by `gettext("…")` and `ngettext("…", "…", n)`. These texts are extracted here
+from the served files, so that a page contains exactly the texts its scripts may show.
 """
 
 from functools import cache

@@ -97,9 +97,8 @@ def _unanswered(conversation: Conversation) -> list[str]:
 
 
 def _wants(ticket: Ticket) -> str:
-    """Return what the customer asked first in the ticket's episode, and what last before they asked for a person.
-
-    The request for a person itself is left out: the ticket says so already.
+    """Return the customer's first question in the ticket's episode, and their last one before asking for a person. The
+    request for a person itself is left out, since the ticket already shows it.
     """
     texts = [text for text in (ticket.summary, *_customer_texts(ticket)) if text.strip()]
     relevant = [rest for text in texts if (rest := _without_handoff_request(text)) and courtesy(rest) is None]
@@ -128,7 +127,7 @@ def _last_message_before(ticket: Ticket) -> str:
 def _messages(ticket: Ticket, source: Source) -> QuerySet[Message]:
     """Return one side's messages in the ticket's episode.
 
-    A conversation only stores its current episode; that of an ended ticket lies between the previous ticket's end and
+    A conversation only stores its current episode; an ended ticket's episode is between the previous ticket's end and
     its own.
     """
     conversation = ticket.conversation

@@ -42,7 +42,7 @@ _ACTIONS: Final = {
 }
 
 
-HAPPY: Final = 4  # of five, from here up
+HAPPY: Final = 4  # out of five, from here up
 RATING_REASONS: Final = {
     "wrong": gettext_noop("not true"),
     "off_topic": gettext_noop("not what was asked"),
@@ -80,7 +80,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """The reader of the lines, with names the log does not contain. `person` is an id, as names may repeat."""
+    """The reader of the lines, with names the log does not contain. `person` is an id, since names may repeat."""
 
     person: str
     name: str
@@ -118,7 +118,9 @@ def lines_after(conversation_id: UUID, seq: int, reader: Reader) -> list[tuple[E
 
 
 def requests_of(events: Iterable[EventView]) -> Mapping[str, ActionRequest]:
-    """Return the action requests of these events by id: the log has their words in the customer's language only."""
+    """Return the action requests of these events by id: since the log has their texts only in the customer's
+    language.
+    """
     ids = {event.payload["request"] for event in events if event.event in _ACTIONS}
     return {str(one.pk): one for one in ActionRequest.objects.filter(pk__in=ids)} if ids else {}
 
@@ -126,7 +128,7 @@ def requests_of(events: Iterable[EventView]) -> Mapping[str, ActionRequest]:
 def line_of(event: EventView, reader: Reader, requests: Mapping[str, ActionRequest]) -> Line | None:
     """Return the line of an event; None if it is not worth showing, such as the start of an answer.
 
-    `requests` are those of the event, by id; without its own, an action is worded from the log.
+    `requests` are the event's requests by id; if one is missing, the action's text comes from the log.
     """
     payload = event.payload
     match event.event:
@@ -229,7 +231,7 @@ def _sources(payload: dict[str, Any]) -> tuple[Source, ...]:
 
 
 def _safe_url(url: str) -> str:
-    """Return the URL if it leads to a web page, else ""; imported articles may contain anything."""
+    """Return the URL if it leads to a web page, otherwise ""; imported articles may contain anything."""
     return url if url.startswith(("https://", "http://", "/")) and not url.startswith("//") else ""
 
 

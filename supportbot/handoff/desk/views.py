@@ -117,7 +117,7 @@ def claim_next(request: HttpRequest, staff: Staff) -> HttpResponse:
         raise NotFound()
     try:
         ticket = services.claim_next(agent=user_of(staff))
-    except SupportBotError:  # empty by now, or this role cannot answer customers: the queue page shows it
+    except SupportBotError:  # empty by now, or this role cannot answer customers: the queue page says so
         return redirect("desk")
     return redirect("desk-ticket", ticket.pk)
 
@@ -217,7 +217,7 @@ def conversation_context(found: Ticket, person: User) -> dict[str, object]:
         "language": customer_language(conversation),
         "summary": build_summary(found),
         "lines": lines,
-        # The log may have grown between the two reads: the script subscribes from the last line shown.
+        # The log may have grown between the two reads, so the script subscribes from the last line shown.
         "seq": max(conversation.last_seq, lines[-1].seq if lines else 0),
         "max_lines": MAX_LINES,
         "max_characters": MAX_MESSAGE_CHARACTERS,
@@ -234,7 +234,7 @@ def conversation_context(found: Ticket, person: User) -> dict[str, object]:
 
 
 def _actions(found: Ticket, person: User) -> list[ActionRecord]:
-    """Return the newest requests of the conversation, with what may take them back."""
+    """Return the conversation's newest requests, with the actions that can undo them."""
     undo = undo_offers(found, person)
     newest = action_records(found.conversation_id, most=MAX_RECENT_RECORDS)
     return [replace(one, undo=undo.get(one.request, "")) for one in newest]

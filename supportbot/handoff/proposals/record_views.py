@@ -1,4 +1,4 @@
-"""The page on which an agent sends a card of a record, or a receipt: look up, see it, send."""
+"""The page on which an agent sends a card of a record, or a receipt: look up, preview, send."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +31,7 @@ from supportbot.team_formats import active_language
 @require_http_methods(["GET", "HEAD", "POST"])
 @agent_required
 def records(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
-    """Show what a look-up finds; a button sends one card, or a receipt, and returns to the ticket."""
+    """Show what a look-up finds; a button sends one card or receipt and returns to the ticket."""
     ticket, person = ticket_for(staff, ticket_id), user_of(staff)
     context: dict[str, Any] = {"ticket": ticket, "conversation": ticket.conversation}
     try:
@@ -78,7 +78,7 @@ def _shown(asked: Mapping[str, str], ticket: Ticket, person: User) -> dict[str, 
 
 
 def _found(asked: Mapping[str, str], ticket: Ticket, person: User, action: ReadAction) -> dict[str, Any]:
-    """Return what a look-up finds with what was typed; without what it needs, only its form."""
+    """Return what a look-up finds for the typed values; if some are missing, only its form."""
     wrong: FieldErrors = {}
     context: dict[str, Any] = {"chosen": action.name, "asks_for_order": has_order(action), "cards": None}
     if "look_up" in asked or not action.arguments.required:

@@ -1,6 +1,6 @@
 """Cards of the customer's records and receipts that an agent sends into the chat.
 
-What is sent is looked up again by the server: nothing of a card comes from the form.
+The server looks the record up again before sending: nothing on a card comes from the form.
 """
 
 import hashlib
@@ -67,7 +67,8 @@ def look_up_named(ticket: Ticket, person: User, name: str) -> ReadAction:
 
 def found_records(ticket: Ticket, person: User, action: ReadAction, typed: Mapping[str, str]) -> list[FoundRecord]:
     """Return the cards that a look-up finds, in the customer's language. Raises InvalidArguments, ReadRefused or
-    MerchantUnavailable."""
+    MerchantUnavailable.
+    """
     principal = principal_for(ticket, person, locale=customer_language(ticket.conversation))
     found = run_read(principal, action.name, arguments_json(action, typed), conversation_id=ticket.conversation_id)
     return [FoundRecord(record, hashlib.sha256(canonical(record)).hexdigest()) for record in found.get(CARDS, ())]
@@ -76,8 +77,9 @@ def found_records(ticket: Ticket, person: User, action: ReadAction, typed: Mappi
 def send_record(
     ticket: Ticket, person: User, action: ReadAction, typed: Mapping[str, str], *, seen: str, client_id: str
 ) -> bool:
-    """Send a card as it was seen; return false if no record looks like that any more. Raises what `found_records` and
-    `add_agent_message` raise."""
+    """Send a card as it was seen; return False if no record looks like that any more. Raises what `found_records` and
+    `add_agent_message` raise.
+    """
     found = next((one for one in found_records(ticket, person, action, typed) if one.seen == seen), None)
     if found is None:
         return False

@@ -57,7 +57,7 @@ class FormField:
     is_amount: bool
     max_length: int
     problems: tuple[str, ...]
-    options: tuple[tuple[str, str], ...] = ()  # of a choice: value and label
+    options: tuple[tuple[str, str], ...] = ()  # for a choice: values and labels
     input_type: str = "text"
 
 
@@ -89,7 +89,7 @@ def available_offers(ticket: Ticket, person: User) -> list[Offer]:
 
 
 def owns(ticket: Ticket, person: User) -> bool:
-    """Return whether this agent has the ticket, and so acts for its customer."""
+    """Return whether this agent owns the ticket, and so may act for its customer."""
     return ticket.state in HELD and ticket.assignee_id == person.pk
 
 
@@ -138,14 +138,14 @@ def _options(action: Action, name: str, field: Any) -> tuple[tuple[str, str], ..
 
 
 def _value(field: Any, text: str) -> Any:
-    """Return a typed text as JSON that the field takes; what does not fit stays text, so that the error names it."""
+    """Return typed text as JSON for the field; a value that does not fit stays text, so that the error names it."""
     if isinstance(field, schema.Count) and text.removeprefix("-").isdecimal():
         return int(text)
     return text == _TRUE if isinstance(field, schema.Flag) and text in (_TRUE, _FALSE) else text
 
 
 def has_order(action: Action) -> bool:
-    """Return whether the form asks for an order, which the customer's own are offered for."""
+    """Return whether the form asks for an order, for which it offers the customer's own."""
     return ORDER in action.arguments.all_fields
 
 
@@ -208,7 +208,7 @@ def propose_action(
 
 
 def undo_offers(ticket: Ticket, person: User) -> dict[UUID, str]:
-    """Return what this agent may propose to take back requests of the conversation: titles by request."""
+    """Return the undo actions that this agent may propose in the conversation: titles by request."""
     if not owns(ticket, person) or ticket.conversation.customer.is_anonymous:
         return {}
     done = ActionRequest.objects.filter(conversation_id=ticket.conversation_id, state=State.SUCCEEDED).order_by("-id")
@@ -217,14 +217,14 @@ def undo_offers(ticket: Ticket, person: User) -> dict[UUID, str]:
 
 
 def propose_undoing(ticket: Ticket, person: User, request_id: UUID) -> ActionRequest:
-    """Send the customer the card that takes back one of their requests.
-
-    Raises NotTicketOwner, NotFound, CannotUndo also for one that would be refused, or MerchantUnavailable.
+    """Send the customer a card that undoes one of their requests. Raises NotTicketOwner, NotFound, CannotUndo (also if
+    it would be refused) or MerchantUnavailable.
     """
     if not owns(ticket, person):
         raise NotTicketOwner()
     shown = preview_undo(principal_for(ticket, person, locale=active_language()), request_id)
-    if shown.decision.is_refusal and shown.decision.reason:  # told here: once proposed, the customer would read it
+    # raised here, because the customer would see a refused proposal
+    if shown.decision.is_refusal and shown.decision.reason:
         raise CannotUndo(sentence(shown.decision.reason, active_language()))
     return propose_undo(principal_for(ticket, person, locale=customer_language(ticket.conversation)), request_id)
 

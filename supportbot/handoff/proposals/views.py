@@ -73,7 +73,7 @@ def proposal(request: HttpRequest, staff: Staff, ticket_id: UUID, name: str) -> 
 @require_POST
 @agent_required
 def undo(request: HttpRequest, staff: Staff, ticket_id: UUID, request_id: UUID) -> HttpResponse:
-    """Send the card that takes back a request, and return to the ticket; if that is not possible, say why."""
+    """Send the card that undoes a request, and return to the ticket; if that is not possible, say why."""
     ticket = ticket_for(staff, ticket_id)
     try:
         if not staff.may("conversations:write"):

@@ -120,7 +120,7 @@ def team_languages() -> dict[str, str]:
 
 @register.simple_tag
 def script_texts(folder: str) -> SafeString:
-    """Return the texts of the scripts below `static/<folder>/` for `desk/text.js`; pages carry no script inline."""
+    """Return the texts of the scripts below `static/<folder>/` for `desk/text.js`; pages contain no inline scripts."""
     return format_html('<meta name="texts" content="{}">', json.dumps(texts_of_scripts(folder), ensure_ascii=False))
 
 

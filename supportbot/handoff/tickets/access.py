@@ -11,7 +11,9 @@ from supportbot.handoff.tickets.selectors import ticket_queryset
 
 
 def ticket_for(caller: Caller, ticket_id: UUID) -> Ticket:
-    """Return a customer's own ticket, or any of the workspace for staff; raises NotFound for foreign ones too."""
+    """Return a customer's own ticket, or any of the workspace's for staff; raises NotFound for other customers'
+    tickets, too.
+    """
     tickets = ticket_queryset().filter(workspace_id=caller.workspace_id)
     if isinstance(caller, CustomerCaller):
         tickets = tickets.filter(conversation__customer_id=caller.customer_id)

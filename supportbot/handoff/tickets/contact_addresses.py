@@ -72,7 +72,7 @@ def deliverable(addresses: Iterable[str]) -> list[str]:
 def is_deliverable(address: str) -> bool:
     try:
         _is_address(address)
-        address.rpartition("@")[2].encode("idna")  # the mailer encodes it too: a label may be too long then
+        address.rpartition("@")[2].encode("idna")  # the mailer encodes it too, and a label may then be too long
     except (ValidationError, UnicodeError):
         return False
     return len(address) <= MAX_EMAIL_CHARACTERS

@@ -26,7 +26,7 @@ def on_customer_message(conversation: Conversation, seq: int) -> None:
 def _store_address(conversation: Conversation, seq: int) -> None:
     """Store the address in the message at `seq` with the waiting ticket; the conversation is locked.
 
-    The same address again changes nothing, another one replaces it. The customer is asked again if the address is
+    The same address changes nothing; a different one replaces it. The customer is asked again if the address is
     invalid or there are several.
     """
     ticket = open_ticket_for(conversation.pk)

@@ -1,4 +1,4 @@
-"""Notices to a customer who waits for the team, and the mails to one who has left, as messages of the catalogues."""
+"""Notices to a customer who waits for the team, and the mails to one who has left, as messages in the catalogues."""
 
 from typing import Final
 

@@ -12,7 +12,7 @@ from supportbot.handoff.tickets.contact_addresses import deliverable, volunteere
 from supportbot.handoff.tickets.queue import WaitingTicket, position_of
 
 PAGE_SIZE: Final = 50
-# Written out: it is asked at every message of a customer, most of whom never had a ticket.
+# Written out, because it runs for every customer message, and most customers never had a ticket.
 _NEWEST: Final = f"""
 SELECT {rows.columns(Ticket, "t")} FROM handoff_ticket t
 WHERE t.conversation_id = %s AND t.workspace_id = %s ORDER BY t.id DESC LIMIT 1"""

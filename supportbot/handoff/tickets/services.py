@@ -79,7 +79,7 @@ def _enqueue(conversation: Conversation, ticket: Ticket) -> None:
 
 def announce_reply_address(conversation: Conversation, ticket: Ticket, *, known: str, unknown: str) -> None:
     """Tell the customer of a locked ticket where replies go (`known`), or ask for an address (`unknown`); both are
-    messages of the catalogues.
+    messages in the catalogues.
 
     An address is known if the customer gave it, before or while asking for a person, or if their signed identity has
     one.
@@ -251,7 +251,7 @@ def resolve(ticket_id: UUID, *, agent: User) -> Ticket:
 
 
 def end(conversation: Conversation, ticket: Ticket, outcome: State, *, note: str = "", by: str = "") -> None:
-    """End a locked ticket and return its locked conversation to the assistant, which says nothing unprompted.
+    """End a locked ticket and return its locked conversation to the assistant, which writes nothing unprompted.
 
     `by` is "customer" if the customer ended it; otherwise the event reads as if the team had.
     """
@@ -304,7 +304,7 @@ def _lock_held(ticket_id: UUID, agent: User) -> tuple[Conversation, Ticket]:
 
 
 def _announce(ticket: Ticket) -> None:
-    """Announce that the log has a new step of this ticket."""
+    """Announce that the log has a new step for this ticket."""
     announce("ticket_changed", ticket.pk, workspace_id=ticket.workspace_pk)
 
 

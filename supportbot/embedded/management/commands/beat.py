@@ -1,4 +1,4 @@
-"""`manage.py beat`: the clock of an installation, on its own; exactly one runs."""
+"""`manage.py beat`: the scheduler of an installation, on its own; exactly one must run."""
 
 from pathlib import Path
 from typing import Any

@@ -14,7 +14,7 @@ from supportbot.embedded.demo import check_demo
 from supportbot.embedded.process_registry import ProcessRegistry
 from supportbot.installation.plan import Plan, plan_from_environment
 
-# What `machine_checks` and this command call their checks; JSON has these names in English.
+# The names of the checks in `machine_checks` and this command; JSON has them in English.
 NAMES: Final = (
     gettext_noop("settings"),
     gettext_noop("ports"),

@@ -1,4 +1,4 @@
-"""`manage.py migrate`: Django's own, after a check of the settings, and one at a time."""
+"""`manage.py migrate`: Django's command, after a check of the settings, and only one at a time."""
 
 from contextlib import suppress
 from typing import Any
@@ -45,5 +45,5 @@ class Command(migrate.Command):
                 divide(settings.DATABASE_OWNER_URL, settings.DATABASE_URL)
                 refuse_transaction_pooling(settings.DATABASE_URL)
         finally:
-            with suppress(Error, AttributeError):  # lost, and the lock with it
+            with suppress(Error, AttributeError):  # the connection is lost, and the lock with it
                 connection.connection.execute("SELECT pg_advisory_unlock(%s)", [LOCK])

@@ -20,7 +20,7 @@ class Command(TranslatedCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--processes", type=int, metavar="N", help=gettext("instead of WEB_PROCESSES"))
-        # How `serve` starts its own processes, and how measurements and tests change one.
+        # Used by `serve` for its own processes, and by measurements and tests to change one.
         parser.add_argument("application", nargs="?", default=APPLICATION, help=SUPPRESS)
         parser.add_argument("--lifespan", choices=["on", "off"], default="on", help=SUPPRESS)
         parser.add_argument("--share-port", action="store_true", help=SUPPRESS)
