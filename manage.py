@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Door to the management commands; a user's mistake ends in one sentence, never in a traceback."""
+"""Runs the management commands; a user's mistake ends in one sentence, never in a traceback."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ def main() -> int:
     from django.db import OperationalError
 
     try:
-        # Its messages are marked for translation, which reads the settings.
+        # Its messages are translated, which reads the settings.
         from supportbot.errors import SupportBotError
 
         try:

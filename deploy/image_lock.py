@@ -1,4 +1,4 @@
-"""Print a lock file without the servers that run inside a checkout: an image uses servers of its own.
+"""Print a lock file without the embedded servers, because an image uses separate ones.
 
 python3 deploy/image_lock.py requirements.lock
 """

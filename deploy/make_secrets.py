@@ -1,8 +1,8 @@
-"""Write the secrets of an installation into a folder, each into a file of its own, unless they are there already.
+"""Write the secrets of an installation into a folder, one file each, unless they already exist.
 
     python make_secrets.py FOLDER OWNER_FOLDER [--database-host postgres] [--redis-host valkey]
 
-`entrypoint.sh` reads those that are settings. OWNER_FOLDER is for the database and its migrations: it holds the
+`entrypoint.sh` reads those that are settings. OWNER_FOLDER is for the database and its migrations: it contains the
 password of the role that owns the tables. Keep a copy of both: without FIELD_KEYS, stored secrets cannot be decrypted.
 """
 
@@ -12,7 +12,7 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 
 OWNER = DATABASE = "supportbot"
-APPLICATION = "supportbot_app"  # made by `migrate`; it works with rows only
+APPLICATION = "supportbot_app"  # created by `migrate`; it can only work with rows
 
 
 def main() -> None:
@@ -33,17 +33,17 @@ def main() -> None:
     _keep(chosen.folder / "METRICS_TOKEN", secrets.token_urlsafe(32))
     _keep(chosen.folder / "DATABASE_URL", f"postgres://{APPLICATION}:{secrets.token_urlsafe(32)}@{server}")
     _keep(chosen.folder / "REDIS_URL", f"redis://:{valkey}@{chosen.redis_host}:6379")
-    # A broker must not forget tasks, neither when memory is short nor when it restarts.
+    # A broker must not lose tasks, neither when memory is short nor when it restarts.
     configured = f"requirepass {valkey}\nappendonly yes\nmaxmemory-policy noeviction\ndir /data\n"
     _keep(chosen.folder / "valkey.conf", configured)
 
 
 def _keep(file: Path, content: str) -> str:
-    """Return the file's content, written now if there is none: completely or not at all."""
+    """Return the file's content; if there is no file, create it atomically."""
     if not file.exists():
         part = file.with_name(f".{file.name}.part")
         part.write_text(content, encoding="utf-8")
-        part.chmod(0o644)  # the servers read theirs as users of their own; the folder is mounted for nobody else
+        part.chmod(0o644)  # the servers read theirs as their own users; the folder is not mounted anywhere else
         part.replace(file)
     return file.read_text(encoding="utf-8")
 

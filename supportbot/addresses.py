@@ -41,11 +41,12 @@ def cache_at(address: str) -> dict[str, Any]:
 def database_at(address: str, offset: int) -> str:
     """Return the address of the database `offset` places after the one that `address` names (0 if it names none).
 
-    The password and other options stay. Raises ImproperlyConfigured if the database is not a number.
+    The password and other options are kept. Raises ImproperlyConfigured if the database is not a number.
     """
     parts = urlsplit(address)
     options = [option for option in parts.query.split("&") if option]
-    named = [option.removeprefix("db=") for option in options if option.startswith("db=")]  # wins over the path
+    # takes precedence over the path
+    named = [option.removeprefix("db=") for option in options if option.startswith("db=")]
     number = next(iter(named), parts.path.strip("/")) or "0"
     if not (number.isascii() and number.isdigit()):
         raise ImproperlyConfigured(

@@ -16,7 +16,7 @@ if settings.SECRET_KEY_IS_MADE_UP:
 
 from supportbot.embedded.setting_checks import require_settings  # noqa: E402  # needs the apps
 
-require_settings()  # a server that is started without `manage.py serve` would fail at the first answer only
+require_settings()  # without `manage.py serve`, the error would only appear at the first answer
 
 from channels.generic.websocket import AsyncWebsocketConsumer  # noqa: E402  # models need Django to be set up
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
@@ -51,7 +51,7 @@ websocket_application = URLRouter(
 
 
 async def http(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Serve /mcp/ by the SDK's server, everything else by Django."""
+    """Serve /mcp/ with the SDK's server, and everything else with Django."""
     serve = agents if scope["path"] in ("/mcp", "/mcp/") else http_application
     await serve(scope, receive, send)
 

@@ -1,11 +1,9 @@
 """The only way from coroutines to the database.
 
 Channels' own helper runs every query of a process on one shared thread, so a single slow search stalls every chat. This
-one has an executor as large as the connection pool. Context variables (the workspace scope) and the language of the
-texts are passed on.
-
-A thread keeps its connection from one call to the next, since taking one from the pool costs a round trip to see
-whether it still works. Here its socket is looked at instead, which costs none: a server that restarted has closed it.
+one has an executor as large as the connection pool. Context variables (the workspace scope) and the language of texts
+are passed on. A thread keeps its connection between calls, because taking one from the pool costs a round trip to check
+it. Here, the socket is checked instead, which costs nothing: a server that restarted has closed it.
 """
 
 import asyncio
@@ -26,7 +24,7 @@ from supportbot.observing.series import DATABASE_WAIT
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Then the pool gets it back, and replaces what has become old.
+# After this, the connection returns to the pool, which replaces old ones.
 HOLD_SECONDS: Final = 60.0
 
 _executor = ThreadPoolExecutor(max_workers=settings.DATABASE_POOL_SIZE, thread_name_prefix="db")
@@ -40,13 +38,14 @@ async def db(service: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 
 async def outside(service: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a synchronous service that calls an external system. It has a few threads of its own, so that a slow shop
-    does not block other chats."""
+    """Run a synchronous service that calls an external system. It runs in a few separate threads, so that a slow shop
+    does not block other chats.
+    """
     return await _run_in(_outside_executor, service, *args, **kwargs)
 
 
 async def _run_in(executor: ThreadPoolExecutor, service: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    # Django's language is a context variable that counts only in the thread that set it.
+    # Django's language is a context variable that applies only in the thread that set it.
     run = partial(copy_context().run, _with_connection, time.monotonic(), get_language(), service, *args, **kwargs)
     return await asyncio.get_running_loop().run_in_executor(executor, run)
 
@@ -54,7 +53,7 @@ async def _run_in(executor: ThreadPoolExecutor, service: Callable[P, T], /, *arg
 def _with_connection(
     asked_at: float, language: str | None, service: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """Run with this thread's connection; it is given back if something went wrong with it or it is old."""
+    """Run with this thread's connection; it is returned if it failed or is old."""
     DATABASE_WAIT.observe(time.monotonic() - asked_at)
     if _is_closed_by_server():
         connection.close()
@@ -62,13 +61,15 @@ def _with_connection(
         with override(language):
             return service(*args, **kwargs)
     finally:
-        # Without autocommit, what began a transaction was interrupted before it could end it.
+        # Without autocommit, a transaction was interrupted before it could end.
         if connection.errors_occurred or not connection.autocommit or _is_held_too_long():
             connection.close()
 
 
 def _is_closed_by_server() -> bool:
-    """Return whether the connection is closed, or the server has sent what nobody asked for, as it does before that."""
+    """Return whether the connection is closed, or the server has sent something unrequested, as it does before
+    closing.
+    """
     kept = connection.connection
     if kept is None or kept.closed:
         return kept is not None

@@ -48,7 +48,7 @@ class AddBigUniqueIndex(NotInTransactionMixin, AddConstraint):
 
 
 def _is_there(name: str, schema_editor: BaseDatabaseSchemaEditor) -> bool:
-    """Return whether the index was built to its end; what a killed migration has left of it is dropped."""
+    """Return whether the index was built completely; drop what a killed migration left of it."""
     with schema_editor.connection.cursor() as cursor:
         cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", [name])
         row = cursor.fetchone()

@@ -1,4 +1,4 @@
-"""The Celery application. Tasks are thin wrappers around services; queues are by kind of work."""
+"""The Celery application. Tasks are thin wrappers around services; there is a queue for each kind of work."""
 
 import os
 from typing import Any
@@ -17,7 +17,9 @@ app.autodiscover_tasks()
 
 
 class Ticks(bootsteps.StartStopStep):
-    """Ticks from the loop that receives tasks. A step: a lost broker clears all timers and starts steps again."""
+    """Ticks from the loop that receives tasks. This is a Celery step, because losing the broker clears all timers and
+    restarts steps.
+    """
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
@@ -32,7 +34,7 @@ app.steps["consumer"].add(Ticks)
 
 
 class TickingScheduler(PersistentScheduler):
-    """Celery's own; a probe sees when it was last awake."""
+    """Celery's scheduler with a tick, so that a probe can see when it was last awake."""
 
     def tick(self, *arguments: Any, **options: Any) -> float:
         from supportbot.health.loop import tick
@@ -44,7 +46,7 @@ class TickingScheduler(PersistentScheduler):
 
 @task_prerun.connect
 def begin_task(task_id: str, task: Any, **_: Any) -> None:
-    """Put the task's id on every line of its thread."""
+    """Add the task's id to every log line of its thread."""
     from supportbot.observing.context import concern
 
     concern(task=task_id, name=task.name)
@@ -77,7 +79,7 @@ def answer_probes_of_beat(**_: Any) -> None:
 
 @worker_ready.connect
 def start_beside_worker(**_: Any) -> None:
-    """Run the outbox relay in this process too, and send the first heartbeat at once."""
+    """Run the outbox relay in this process, too, and send the first heartbeat at once."""
     from supportbot.outbox.relay import relay  # needs the apps, which load later
     from supportbot.outbox.tasks import heartbeat
 

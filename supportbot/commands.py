@@ -1,4 +1,4 @@
-"""The base class of all management commands: they speak the language of the terminal."""
+"""The base class of all management commands: their texts are in the terminal's language."""
 
 import os
 import sys
@@ -11,12 +11,12 @@ from django.utils.translation import gettext, override
 
 from supportbot.team_language import team_language
 
-# In the order in which programs ask them.
+# In the order in which programs check them.
 VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
 
 
 def terminal_language(environment: Mapping[str, str]) -> str:
-    """Return the language that a terminal is set to, such as `de` for LANG=de_DE.UTF-8; English if it has no texts."""
+    """Return the terminal's language, such as `de` for LANG=de_DE.UTF-8; English if it has no texts."""
     set_to = next((environment[name] for name in VARIABLES if environment.get(name)), "")
     return team_language(set_to.partition(".")[0].partition("_")[0].lower())
 

@@ -1,6 +1,6 @@
 """Rate counters in the cache, shared by all processes.
 
-If the cache is unavailable, nothing is counted and everybody is let in: service matters more than the limit.
+If the cache is unavailable, nothing is counted and everybody is served, since service matters more than limits.
 """
 
 from typing import TYPE_CHECKING, Final

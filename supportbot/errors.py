@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rest_framework.response import Response
 
 FieldErrors = dict[str, list[str]]
-# DRF's own messages name the cause only.
+# DRF's own messages name only the cause.
 _MESSAGES = {
     "required": "This field is required. Give it a value.",
     "blank": "This field is empty. Give it a value.",
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 class SupportBotError(Exception):
     """An expected refusal. `message` is fit for the person who caused it; `fields` names what to correct.
 
-    Texts are in the language that is active where it is raised: the reader's on the team's pages, English elsewhere.
+    Texts are in the language active where the error is raised: the reader's on the team's pages, English elsewhere.
     """
 
     code: ClassVar[str] = "error"
@@ -45,7 +45,7 @@ class SupportBotError(Exception):
 
 
 class NotFound(SupportBotError):
-    """Missing, or not visible to this reader. Both look the same on purpose."""
+    """Missing, or not visible to this reader; both deliberately look the same."""
 
     code = "not_found"
     status = 404

@@ -1,4 +1,4 @@
-"""Numbers, dates and lists as a reader writes them, from the locale data of Babel.
+"""Numbers, dates and lists in a locale's format, from Babel's locale data.
 
 A locale Babel does not know gets its base language, otherwise English. The first use of a locale reads its data, which
 takes a few milliseconds.
@@ -16,11 +16,11 @@ from babel.lists import format_list
 from babel.numbers import NumberPattern, format_decimal, get_currency_symbol, parse_pattern
 
 _FALLBACK: Final = "en"
-# Where the data of a language without a region are another region's than its texts.
+# Languages whose data without a region belong to another region than their texts.
 _REGIONS: Final = {"pt": "pt_PT"}
-# The separators of the locale's own digits. Babel leaves the digits themselves as they are: see `_in_own_digits`.
+# The separators of the locale's own digits. Babel does not convert the digits themselves: see `_in_own_digits`.
 _SEPARATORS: Final = "default"
-# The digit zero of CLDR's numbering systems that are some locale's usual one; the others follow it.
+# The digit zero of CLDR's numbering systems that are the default of some locale; the other digits follow it.
 _ZEROS: Final = {"arab": "٠", "arabext": "۰", "beng": "০", "deva": "०", "mymr": "၀"}
 
 
@@ -67,9 +67,8 @@ def format_day(day: date, locale: str, form: Literal["medium", "long"] = "long")
 
 
 def format_day_of_year(iso: str, locale: str) -> str:
-    """Return a day such as `2026-03-04` without its year, as people say it of a parcel: "4 March".
-
-    A text that is not a day stays as it is.
+    """Return a day such as `2026-03-04` without its year, as people say of a parcel: "4 March". A text that is not a
+    day is unchanged.
     """
     try:
         day = date.fromisoformat(iso)
@@ -107,13 +106,13 @@ def format_choice(items: Sequence[str], locale: str) -> str:
 
 
 def country_name(code: str, locale: str) -> str:
-    """Return a country by name, such as "Germany" for `DE`; a code that Babel does not know stays as it is."""
+    """Return a country by name, such as "Germany" for `DE`; unknown codes are unchanged."""
     name: str = babel_locale(locale).territories.get(code, code)
     return name
 
 
 def language_name(code: str, locale: str) -> str:
-    """Return a language by name, such as "German" for `de`; "" for a code that Babel does not know."""
+    """Return a language by name, such as "German" for `de`; "" for unknown codes."""
     name: str = babel_locale(locale).languages.get(code, "")
     return name
 
@@ -131,6 +130,6 @@ def _in_own_digits(text: str, data: Locale) -> str:
 
 
 def _international(locale: str) -> Locale:
-    """Return the world's English for English without a region, which Babel takes for that of the United States."""
+    """Return international English for English without a region, which Babel treats as US English."""
     data = babel_locale(locale)
     return Locale("en", "001") if str(data) == "en" else data

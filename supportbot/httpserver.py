@@ -1,4 +1,4 @@
-"""The former name of uvicorn's own HTTP protocol, for service files that still name it. Gone in 0.3."""
+"""The former name of uvicorn's own HTTP protocol, for service files that still use it. To be removed in 0.3."""
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as Plainspoken
 

@@ -1,4 +1,4 @@
-"""Starts and stops what a web process runs besides requests: outbox relay, turn runner, model client."""
+"""Starts and stops what a web process runs in addition to requests: outbox relay, turn runner, model client."""
 
 import asyncio
 import gc
@@ -44,8 +44,8 @@ async def lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
 def prepare() -> None:
     """Load what the first turn needs, and exclude all of it from garbage collection."""
     warm_up()
-    # What was loaded so far lives as long as the process. Without this, every full collection scans all of it and
-    # stops every chat for a tenth of a second.
+    # What has been loaded so far lives as long as the process. Without this, every full collection would scan all of it
+    # and stop every chat for a tenth of a second.
     gc.collect()
     gc.freeze()
 

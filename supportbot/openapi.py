@@ -1,4 +1,4 @@
-"""The OpenAPI schema: how it is served, and what every operation has in common: credentials and error responses."""
+"""The OpenAPI schema: how it is served, and what all operations share: credentials and error responses."""
 
 import re
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ def whole_schema() -> Any:
 
 
 class CachedGenerator(SchemaGenerator):
-    """Hands the cached schema to drf-spectacular's view."""
+    """Returns the cached schema to drf-spectacular's view."""
 
     def get_schema(self, request: Any = None, public: bool = False) -> Any:
         return whole_schema()
@@ -79,7 +79,7 @@ def _generated() -> Any:
 
 
 def let_views_overlap(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Replace `oneOf` by `anyOf` where a response is one of several overlapping views; a drf-spectacular hook."""
+    """Replace `oneOf` with `anyOf` for responses that are one of several overlapping views; a drf-spectacular hook."""
     for schema in result["components"]["schemas"].values():
         if schema.keys() == {"oneOf"}:
             schema["anyOf"] = schema.pop("oneOf")
@@ -157,7 +157,7 @@ class ClosedBody(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  
 
 
 class PlainText(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # registers itself, untyped
-    """Adds to every text a caller may send which characters it may contain."""
+    """Adds the allowed characters to every text field of a request."""
 
     target_class = "supportbot.web.TextField"
     match_subclasses = True

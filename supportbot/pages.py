@@ -35,7 +35,7 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An error page: a code for programs, and for people what happened and what to do."""
+    """An error page: a code for programs, and what happened and what to do for people."""
 
     status: int
     code: str
@@ -125,7 +125,7 @@ def failed(request: HttpRequest) -> HttpResponse:
 
 
 class MethodNotAllowedPage:
-    """Shows a page for 405: Django's own is blank, which people see when they open the address of a form."""
+    """Shows a page for 405, because Django's own, which people see when they open a form's address, is blank."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -140,7 +140,7 @@ class MethodNotAllowedPage:
 
 
 def _refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
-    """Return JSON to programs and a page to people, without session or database, which may be what failed."""
+    """Return JSON to programs and a page to people, without using session or database, which may have failed."""
     if request.path.startswith("/api/"):
         return JsonResponse(error_body(refusal.code, refusal.message), status=refusal.status)
     with override(team_language(active_language())):  # there are no other translations of these pages
@@ -159,7 +159,7 @@ def _customer_doors(request: HttpRequest) -> Iterable[Door]:
 
 
 def _workspaces_to_name(request: HttpRequest) -> Iterable[Workspace]:
-    """Return the workspaces this reader may know of: customers of a hosting company are not public."""
+    """Return the workspaces that this reader may see: a hosting company's list of customers is not public."""
     workspaces = Workspace.objects.order_by("name")
     if request.user.is_authenticated:
         return workspaces.filter(memberships__user=request.user)
@@ -184,7 +184,7 @@ def _is_served(address: str) -> bool:
 
 @cache
 def _calls() -> tuple[Call, ...]:
-    """Return every call of the schema, by address; cached, since only the code changes them."""
+    """Return every call of the schema, by address; cached, since they change only with the code."""
     return tuple(
         Call(method.upper(), address, _first_sentence(operations[method].get("description", "")))
         for address, operations in sorted(whole_schema()["paths"].items())

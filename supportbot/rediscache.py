@@ -4,10 +4,10 @@ from django.core.cache.backends.redis import RedisCache
 
 
 class CountingRedisCache(RedisCache):
-    """`add` and `incr` take three round trips together, at each message of each customer."""
+    """A cache that counts in one round trip, while `add` and `incr` together take three for every customer message."""
 
     def count(self, key: str, *, seconds: int) -> int:
-        """Count one more and return the count in the current window, which ends by itself."""
+        """Count one more and return the count in the current window, which expires automatically."""
         name = self.make_and_validate_key(key)
         both = self._cache.get_client(name, write=True).pipeline()  # a transaction: nothing comes in between
         both.set(name, 0, ex=seconds, nx=True)

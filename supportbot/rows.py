@@ -1,8 +1,8 @@
 """Rows written and read by statements that are built once per model.
 
-The ORM builds each statement anew, which costs five times the processor time of running it. The steps of a chat turn
-run these instead. They know a row by its model, so a new field needs nothing here; nobody hears of them through Django
-signals, of which there are none.
+The ORM builds each statement again, which costs five times as much processor time as running it. The steps of a chat
+turn use these instead. They are derived from the models, so a new field needs no change here. They send no Django
+signals, which nothing here uses.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,12 +25,12 @@ class Statement(NamedTuple):
 
 
 def columns(model: type[Model], table: str) -> str:
-    """Return the columns of a model as a statement selects them from `table`, in the order that `loaded` reads."""
+    """Return a model's columns for selecting them from `table`, in the order that `loaded` reads."""
     return ", ".join(f'{table}."{field.column}"' for field in _fields(model))
 
 
 def loaded(model: type[Row], values: Sequence[Any]) -> Row:
-    """Return the model of a row that `columns` selected."""
+    """Return the model instance of a row selected with `columns`."""
     fields = _fields(model)
     if convert := _conversions(model):
         values = list(values)
@@ -40,7 +40,7 @@ def loaded(model: type[Row], values: Sequence[Any]) -> Row:
 
 
 def loaded_together(values: Sequence[Any], *models: type[Model]) -> Iterator[Any]:
-    """Yield a model for each of several tables whose columns one row holds, one after the other."""
+    """Yield a model instance for each of several tables whose columns are in one row, in order."""
     start = 0
     for model in models:
         end = start + len(_fields(model))
@@ -57,7 +57,7 @@ def fetch(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list
 
 
 def run(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> int:
-    """Run a statement and return the number of rows it has changed."""
+    """Run a statement and return the number of changed rows."""
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return int(cursor.rowcount)
@@ -107,7 +107,9 @@ def _stored(row: Model, fields: "Sequence[Field[Any, Any]]") -> list[Any]:
 
 @cache
 def _conversions(model: type[Model]) -> "Sequence[tuple[int, Callable[..., Any]]]":
-    """Return what turns a column into its field's value, as for JSON, which comes as text; most fields need none."""
+    """Return the functions that turn columns into field values, for example for JSON, which arrives as text; most
+    fields need none.
+    """
     found = ((place, getattr(field, "from_db_value", None)) for place, field in enumerate(_fields(model)))
     return tuple((place, convert) for place, convert in found if convert is not None)
 

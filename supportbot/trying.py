@@ -1,4 +1,6 @@
-"""Calls to other systems that somebody starts by a button: each may hold a thread of the web process for seconds."""
+"""Calls to other systems that somebody starts with a button, each of which may occupy a thread of the web process for
+seconds.
+"""
 
 from typing import Final
 from uuid import UUID
@@ -8,7 +10,7 @@ from django.utils.translation import gettext_noop
 from supportbot.counting import count
 from supportbot.errors import SupportBotError
 
-TESTS_PER_MINUTE: Final = 20  # of a workspace, of all kinds together
+TESTS_PER_MINUTE: Final = 20  # per workspace, of all kinds together
 
 
 class TooManyTests(SupportBotError):

@@ -59,9 +59,8 @@ class ContentSecurityPolicy:
 
 
 class PageLocaleMiddleware(LocaleMiddleware):
-    """Django's own for customers' pages. The team's pages follow the person's choice, and the API is in English.
-
-    Stands after authentication in `MIDDLEWARE`: the choice is that of the logged-in person.
+    """Django's own for customers' pages. The team's pages follow the person's choice, and the API is in English. It
+    comes after authentication in `MIDDLEWARE`, because the choice is the logged-in person's.
     """
 
     def process_request(self, request: HttpRequest) -> None:
@@ -85,7 +84,7 @@ class NewestFirstPagination(CursorPagination):
     ordering = "-id"
 
     def decode_cursor(self, request: Request) -> Cursor | None:
-        """Return where the page begins; raises NotFound for a cursor that no response contained."""
+        """Return where the page begins; raises NotFound for an invalid cursor."""
         try:
             cursor = super().decode_cursor(request)
             if cursor is not None and cursor.position is not None:
@@ -124,7 +123,7 @@ class NewestFirstPagination(CursorPagination):
 
 
 def check_query(asked: Iterable[str], known: Set[str]) -> None:
-    """Raise InvalidInput for an unknown filter: a typing error must not look like a result."""
+    """Raise InvalidInput for an unknown filter: a typo must not look like a result."""
     if unknown := sorted(set(asked) - known):
         raise InvalidInput(fields={name: ["Unknown field."] for name in unknown})
 
@@ -145,7 +144,9 @@ def id_of(field: str, value: str) -> UUID:
 
 
 class JSONOnlyNegotiation(DefaultContentNegotiation):
-    """Answers in JSON whatever the caller accepts: even the refusal of a file is JSON, and nobody gets a 406."""
+    """Always answers in JSON, whatever the caller accepts: errors of file downloads are JSON, too, and nobody gets a
+    406.
+    """
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
@@ -175,11 +176,11 @@ def more_than_spaces(*, without: str = r"\u0000", unseen: str = "") -> str:
 
 
 class TextField(serializers.CharField):
-    """A JSON string, never a number turned into one; the socket is as strict.
+    """A JSON string; numbers are not converted, as on the socket.
 
     `schema` holds the JSON Schema keywords for what the service behind it checks; they appear in the OpenAPI schema.
-    The pattern describes texts that are not empty: where a blank is allowed, the schema adds it. With `allOf` in place
-    of `pattern` the field itself checks nothing, because the service has its own message for a blank.
+    The pattern describes texts that are not empty: if blanks are allowed, the schema adds them. With `allOf` instead of
+    `pattern`, the field does not check anything, because the service has its own message for blanks.
 
     Length is measured on the text as sent. Services trim it and collapse spaces afterwards.
     """
@@ -212,7 +213,7 @@ class TextField(serializers.CharField):
 
 
 class PatternField(serializers.RegexField):
-    """Text that matches `pattern` as a whole, as it was sent."""
+    """Text that, as sent, fully matches `pattern`."""
 
     def __init__(self, pattern: str, **more: Any) -> None:
         super().__init__(rf"\A{pattern}\Z", trim_whitespace=False, **more)
@@ -246,7 +247,7 @@ def example(**fields: Any) -> Callable[[type[S]], type[S]]:
 
 
 class ClosedSerializerMixin:
-    """Rejects unknown fields, naming each: a typing error must never be ignored."""
+    """Rejects unknown fields, by name, since a typo must never be ignored."""
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, Mapping):
@@ -259,7 +260,7 @@ class ClosedSerializerMixin:
 
 
 class EmptyInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    """A request body without fields: the address says everything."""
+    """A request body without fields, because the address says everything."""
 
 
 # Former names, for settings and commands of a deployment that still use them, until 0.3.

@@ -10,8 +10,8 @@ from django.db import connection, transaction
 def wide_reads() -> Iterator[None]:
     """Run the queries of the block with settings for reading a hundred thousand rows; changes nothing else.
 
-    PostgreSQL compiles a query that it expects to be expensive, which takes longer than running it. In its usual 4 MB,
-    the places of a common word do not fit, so every row of their pages is read and checked again.
+    PostgreSQL compiles a query that it expects to be expensive, which takes longer than running it. The positions of a
+    common word do not fit into the usual 4 MB, so every row on their pages would be read and checked again.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:

@@ -1,8 +1,8 @@
 """Finds rows by words that people wrote, or by names, in any language.
 
-Whole words and beginnings of words count, punctuation does not: "1042" and "A-1042" both find "A-1042". No language is
-assumed, unlike in the search of articles (`kb/search`). An index serves a query only if both have the same expression,
-so `Words` makes both.
+Whole words and beginnings of words match, and punctuation is ignored: "1042" and "A-1042" both find "A-1042". No
+language is assumed, unlike in the search of articles (`kb/search`). An index serves a query only if both use the same
+expression, so `Words` builds both.
 """
 
 import re
@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 
 MAX_WORDS: Final = 6
 MAX_CHARACTERS: Final = 100
-MIN_PREFIX: Final = 3  # shorter ones begin thousands of words
+MIN_PREFIX: Final = 3  # shorter prefixes match thousands of words
 # At these, PostgreSQL's parser joins words into hosts, paths, addresses, numbers and tags, whose parts are not found.
 _JOINING: Final = "-_@./:+?=&~<>#"
 _PART: Final = re.compile(r"[^\W_]+")
@@ -51,13 +51,13 @@ class HasWord(Func):
 
 
 def words_of(query: str) -> list[str]:
-    """Return the words to look for, at most six; none if the query has no letter and no figure."""
+    """Return the words to look for, at most six; none if the query has no letter or digit."""
     text = unicodedata.normalize("NFC", query.replace("\0", "")[:MAX_CHARACTERS])
     return [word for word in text.split() if _PART.search(word)][:MAX_WORDS]
 
 
 def tsquery(word: str) -> str:
-    """Return a word as PostgreSQL's query: its parts in this order, the last of which may go on."""
+    """Return a word as PostgreSQL's query: its parts in this order, the last one as a prefix."""
     parts = _PART.findall(word)
     *whole, last = (f"'{part}'" for part in parts)
     return " <-> ".join([*whole, f"{last}:*" if len(parts[-1]) >= MIN_PREFIX else last])

@@ -60,7 +60,7 @@ class RunList(EvaluationView, ListAPIView[Run]):
 
     @extend_schema(request=RunInput, responses={202: RunSerializer})
     def post(self, request: Request) -> Response:
-        """Start a run; a worker carries it out. Its report is there once its state is `done`."""
+        """Start a run; a worker carries it out. It has a report once its state is `done`."""
         told = RunInput(data=request.data)
         told.is_valid(raise_exception=True)
         wanted = told.validated_data
@@ -88,7 +88,7 @@ class RunCancel(EvaluationView):
 class RunResume(EvaluationView):
     @extend_schema(request=EmptyInput, responses={202: RunSerializer})
     def post(self, request: Request, run_id: UUID) -> Response:
-        """Go on with an interrupted run."""
+        """Continue an interrupted run."""
         EmptyInput(data=request.data).is_valid(raise_exception=True)
         services.resume_run(run_id)
         return Response(RunSerializer(run_with_id(run_id)).data, status=202)

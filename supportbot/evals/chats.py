@@ -1,6 +1,5 @@
-"""Turns a conversation into a case: the customer's messages as they were, with personal data masked.
-
-What the case expects is a proposal, made of what the assistant answered: whoever saves it has read it.
+"""Turns a conversation into a case: the customer's messages, with personal data masked. The expectations are only a
+proposal derived from the assistant's answers, which a person reviews before saving.
 """
 
 from typing import Any, Final
@@ -31,13 +30,13 @@ def case_of_chat(conversation: Conversation) -> dict[str, Any]:
 
 
 def masked(text: str, name: str) -> str:
-    """Return a text without e-mail addresses, card, account and phone numbers, and without the customer's own name."""
+    """Return a text without e-mail addresses, card, account and phone numbers, and the customer's name."""
     # In this order: a name may be part of an address.
     return without_names(without_personal_data(text), {name: "[NAME]"})[:MAX_TEXT]
 
 
 def _expected(answer: Message) -> dict[str, Any]:
     if answer.is_abstention:
-        return {"abstains": False}  # a gap, which the case is to notice
+        return {"abstains": False}  # a gap in the articles, which the case should detect
     sources = list(dict.fromkeys(answer.citations.values_list("external_id", flat=True)))
     return {"source": sources} if sources else {"abstains": False}

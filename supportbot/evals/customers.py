@@ -1,6 +1,5 @@
-"""Who speaks to the assistant in a case: the steps of a script, or a simulated customer.
-
-A customer that a model plays reads what the assistant writes as data, and answers with JSON that is checked.
+"""The customer in a case: the steps of a script, or a simulated customer. A customer played by a model gets the
+assistant's texts as data, and answers with JSON that is validated.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,7 +33,7 @@ _SCHEMA: Final[dict[str, Any]] = {
 
 
 class Lost(Exception):
-    """A simulated customer cannot go on: nothing is known about the assistant. `code` says why."""
+    """A simulated customer cannot continue, so nothing is known about the assistant. `code` says why."""
 
     def __init__(self, code: str) -> None:
         self.code = code
@@ -43,7 +42,7 @@ class Lost(Exception):
 
 class Customer(Protocol):
     async def next(self, replies: Sequence[Reply]) -> str | None:
-        """Return the next message after these answers; None once they have nothing more to say.
+        """Return the next message after these answers; None once the customer has nothing more to say.
 
         Raises Lost, LlmError.
         """
@@ -60,7 +59,9 @@ class Stepping:
 
 
 class Scripted:
-    """Opens with the goal and tells each fact when an answer names it. The same answers get the same messages."""
+    """Opens with the goal and states each fact when an answer names it. Deterministic: equal answers get equal
+    messages.
+    """
 
     def __init__(self, described: Simulation) -> None:
         self._described = described
@@ -81,7 +82,7 @@ class Scripted:
 
 
 class Played:
-    """Is played by the model of the purpose `judge`."""
+    """A customer played by the model for the purpose `judge`."""
 
     def __init__(self, described: Simulation, conversation_id: UUID, *, locale: str, hides_personal_data: bool) -> None:
         self._described = described

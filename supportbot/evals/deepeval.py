@@ -1,6 +1,6 @@
 """Reads deepeval's goldens and test cases, single and conversational, as its datasets save them. Pure.
 
-`expected_output` becomes a fact that the answer must say, `expected_tools` the action that must be proposed, and
+`expected_output` becomes a fact that the answer must state, `expected_tools` the action that must be proposed, and
 `expected_outcome` of a conversation the judge's rubric.
 """
 
@@ -57,7 +57,7 @@ def _expectations(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _conversation(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a conversation with the turns that are given, or one whose customer a model plays."""
+    """Return a conversation with the given turns, or one with a customer played by a model."""
     turns = row.get("turns")
     said = [turn for turn in turns if isinstance(turn, Mapping)] if isinstance(turns, list) else []
     steps = [turn.get("content") for turn in said if turn.get("role") == "user"]

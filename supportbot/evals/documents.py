@@ -1,8 +1,5 @@
-"""A suite as a document: its cases and what each expects. Pure.
-
-Parsing is strict, and an error names the file, the case and the key.
-
-`docs/evaluation.schema.json` describes the same for editors; a test keeps the two equal.
+"""A suite as a document: its cases and their expectations. Pure. Parsing is strict, and errors name the file, the case
+and the key. `docs/evaluation.schema.json` describes the same format for editors; a test keeps them in step.
 """
 
 import re
@@ -44,7 +41,7 @@ Expectations = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A message of the customer, and what its answer must be like."""
+    """A customer's message, and the expectations for its answer."""
 
     say: str
     expect: Expectations = field(default_factory=dict, hash=False)
@@ -52,7 +49,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One question or scripted conversation. `expect` is about its end.
+    """One question or scripted conversation. `expect` applies to its end.
 
     `customer` is the merchant's id; "" is a visitor.
     """
@@ -60,7 +57,7 @@ class Case:
     key: str
     steps: tuple[Step, ...]
     expect: Expectations = field(default_factory=dict, hash=False)
-    history: tuple[tuple[str, str], ...] = ()  # (customer or assistant, text): what was said before
+    history: tuple[tuple[str, str], ...] = ()  # earlier messages, as (customer or assistant, text)
     simulate: Simulation | None = None
     plant: Plant | None = None
     customer: str = ""
@@ -72,7 +69,7 @@ class Case:
 
     @property
     def asks(self) -> str:
-        """What the customer says first, for lists."""
+        """The customer's first message, for lists."""
         return self.steps[0].say if self.steps else self.simulate.goal if self.simulate else ""
 
     @property
@@ -139,7 +136,7 @@ def parse_case(data: Any, *, file: str = "", number: int = 1) -> Case:
 
 
 def case_document(case: Case) -> dict[str, Any]:
-    """Return a case as it is written: `parse_case` gives it back, and what is empty is left out."""
+    """Return a case as a document, which `parse_case` turns back into the case; empty values are left out."""
     steps = [{"say": step.say, **({"expect": dict(step.expect)} if step.expect else {})} for step in case.steps]
     is_question = len(steps) == 1 and "expect" not in steps[0]
     written = {

@@ -1,4 +1,4 @@
-"""What can be wrong with a suite or a run."""
+"""Errors of suites and runs."""
 
 from django.utils.translation import gettext_noop
 
@@ -31,7 +31,7 @@ class RunEnded(EvaluationError):
 
 
 class ReleaseChangedMeanwhile(EvaluationError):
-    """The draft changed during its run: one run cannot cover two versions."""
+    """The draft changed during its run, and one run cannot cover two versions."""
 
     code = "release_changed"
     status = 409

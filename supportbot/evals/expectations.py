@@ -1,4 +1,4 @@
-"""Which expectations a case may have, and what each one's value may be. Pure."""
+"""The expectations that a case may have, and their allowed values. Pure."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from supportbot.language.figures import all_figures_in
 
 MAX_VALUES: Final = 30
 MAX_VALUE_TEXT: Final = 2_000
-MAX_OPEN: Final = 2  # repetitions without an end in one pattern: `graders` searches lines of 500 characters
+MAX_OPEN: Final = 2  # unbounded repetitions in one pattern, since `graders` searches lines of 500 characters
 
 
 _OPEN: Final = re.compile(r"[*+]|\{\d*,\d*\}")
@@ -24,7 +24,7 @@ def is_expectation(name: object) -> bool:
 
 
 def checked_value(name: str, value: Any, *, where: str) -> Any:
-    """Return the value of an expectation in its one form. Raises InvalidSuite."""
+    """Return the value of an expectation in normalised form. Raises InvalidSuite."""
     try:
         return EXPECTATIONS[name](value)
     except ValueError as error:
@@ -77,7 +77,7 @@ def _name(value: Any) -> str:
 
 
 def _proposal(value: Any) -> bool | dict[str, Any]:
-    """Return which action must be proposed, and what its arguments must hold; False: none may be."""
+    """Return the action that must be proposed, with its expected arguments; False if none may be."""
     if value is False:
         return False
     if isinstance(value, str):

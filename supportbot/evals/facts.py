@@ -1,7 +1,6 @@
-"""Whether an answer states a fact, in whatever words: the checks of the assistant's own answers, in reverse.
-
-The answer is the source and the fact is the sentence: enough of its telling words are there (or a vector says so), all
-of its figures, and nothing of the nearest sentence denies it. Without vectors, words alone decide.
+"""Whether an answer states a fact, in any words: the checks of the assistant's answers in reverse. The answer is the
+source and the fact is the sentence: it must contain enough of the fact's content words (or a similar vector) and all of
+its figures, and the nearest sentence must not deny it. Without vectors, words alone decide.
 """
 
 from typing import Final
@@ -17,13 +16,13 @@ from supportbot.language.detection import detect
 from supportbot.language.figures import all_figures_in
 from supportbot.language.sentences import sentences_of
 
-SAID_FROM: Final = 0.7  # support: what the checks call confirmed (`checks.verdict.CONFIRMED_FROM`)
+SAID_FROM: Final = 0.7  # support from which the checks count a claim as confirmed (`checks.verdict.CONFIRMED_FROM`)
 _NOBODY: Final = UUID(int=0)
 _DIFFERENT: Final = frozenset({"figure", "denied"}) | {f"{sign}{name}" for sign in "+-" for name in DENYING}
 
 
 def says(text: str, fact: str) -> bool:
-    """Return whether an answer says a fact."""
+    """Return whether an answer states a fact."""
     if not text.strip():
         return False
     language = detect(fact, "en")
@@ -38,7 +37,9 @@ def says(text: str, fact: str) -> bool:
 
 
 def says_in_a_sentence(text: str, fact: str) -> bool:
-    """Return whether one sentence of an answer states a fact: words scattered over several do not."""
+    """Return whether a single sentence of an answer states a fact; words scattered over several sentences do not
+    count.
+    """
     return any(says(sentence, fact) for sentence in sentences_of(text))
 
 

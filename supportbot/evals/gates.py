@@ -24,7 +24,7 @@ POLL_SECONDS: Final = 1.0
 
 
 class RunInterrupted(EvaluationError):
-    """The suites could not be run to the end, so nothing is known; the run can continue later."""
+    """The suites could not be completed, so there is no verdict; the run can continue later."""
 
     code = "run_interrupted"
     status = 503
@@ -32,10 +32,9 @@ class RunInterrupted(EvaluationError):
 
 
 def judge(workspace: Workspace, release: Release, suites: Sequence[str]) -> Verdict:
-    """Play the suites on a release and return the verdict; takes minutes.
-
-    Cases are named "suite: case". A run of the same release and cases that was interrupted goes on. Raises GateMissing
-    for a suite that does not exist, RunInterrupted if the model is away.
+    """Run the suites on a release and return the verdict; takes minutes. Cases are named "suite: case". An interrupted
+    run of the same release and cases is continued. Raises GateMissing for a suite that does not exist, RunInterrupted
+    if the model is unavailable.
     """
     with workspace_scope(workspace.pk):
         known = {suite.name: suite for suite in Suite.objects.filter(name__in=suites)}
@@ -71,7 +70,7 @@ def _played(suite: Suite, release: Release) -> Run:
 
 
 def _begun(suite: Suite, release: Release) -> Run | None:
-    """Return a run of the same release and cases that was not finished."""
+    """Return an unfinished run of the same release and cases."""
     cases = [case_document(case) for case in document_of(suite).cases]
     open_runs = Run.objects.filter(suite=suite, release_digest=release.digest, state__in=OPEN_STATES)
     found = next((run for run in open_runs.order_by("-created_at")[:3] if run.cases == cases), None)

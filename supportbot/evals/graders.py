@@ -1,6 +1,5 @@
-"""Grades what happened in a case against what it expects. Pure, apart from the vectors of `says`.
-
-A grade holds facts, not words: pages and reports phrase them (`wording`).
+"""Grades the result of a case against its expectations. Pure, apart from the vectors of `says`. A grade contains facts,
+not words: pages and reports phrase them (`wording`).
 """
 
 import json
@@ -27,7 +26,7 @@ FOUND_WITHIN: Final = 5  # passages: `kb_eval` reports the same share as hit@5
 class Grade:
     """The result of one expectation; `step` is its place in the conversation, 0 for the whole case.
 
-    `missing` was expected and is not there, `found` must not be there, otherwise `wanted` and `got` differ.
+    `missing` was expected but absent, `found` must not be present, otherwise `wanted` and `got` differ.
     """
 
     grader: str
@@ -49,7 +48,7 @@ def grade_from(stored: Mapping[str, Any]) -> Grade:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What one expectation looks at: the answer it is about, and the conversation as far as it concerns it."""
+    """What one expectation applies to: its answer, and the conversation up to there."""
 
     last: Reply
     replies: tuple[Reply, ...]
@@ -71,7 +70,7 @@ def words_of(reply: Reply) -> str:
 
 
 def grades_of(case: Case, played: Played) -> list[Grade]:
-    """Return a grade for each expectation; a case that ended early has one that failed."""
+    """Return a grade for each expectation; a case that ended early gets a single failed grade."""
     if played.failure:
         return [Grade("answered", False, wanted="answer", got=played.failure)]
     found: list[Grade] = []
@@ -219,7 +218,7 @@ def _equal(given: Any, wanted: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value that is equal for "12.5" and 12.50, and for spellings of one word."""
+    """Return a normalised value, equal for "12.5" and 12.50, and for different spellings of a word."""
     try:
         return Decimal(str(value))
     except InvalidOperation:

@@ -1,6 +1,5 @@
-"""A model as judge: does a conversation meet a rubric? An unreadable verdict fails the case.
-
-The conversation is data to the judge; instructions in it are not for it.
+"""A model as judge of whether a conversation meets a rubric. An unreadable verdict fails the case. The conversation is
+data to the judge, and instructions in it must not be followed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +31,7 @@ _SCHEMA: Final[Mapping[str, Any]] = {
 
 
 async def judge(rubric: str, replies: Sequence[Reply], *, hides_personal_data: bool, locale: str) -> Judgement:
-    """Return the verdict; `is_good` is None, and the words are a code, if there is none."""
+    """Return the verdict; if there is none, `is_good` is None and the words are a code."""
     told = "\n".join(f"Customer: {fenced(reply.said)}\nAssistant: {fenced(reply.text)}" for reply in replies)
     question = f"<rubric>\n{fenced(rubric)}\n</rubric>\n<conversation>\n{told[:_MOST_CHARACTERS]}\n</conversation>"
     try:

@@ -8,11 +8,12 @@ from supportbot.evals.labels import agreement_in, words_of
 from supportbot.evals.models import Result, Run
 from supportbot.evals.wording import reasons
 
-_FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in XML 1.0
+# characters that XML 1.0 does not allow
+_FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(run: Run) -> bytes:
-    """Return the XML of a run: a test for each try."""
+    """Return the XML of a run: one test per try."""
     results = list(Result.objects.filter(run=run).order_by("key", "number"))
     failed = sum(not result.passed for result in results)
     seconds = sum(result.took_ms for result in results) / 1000

@@ -1,7 +1,6 @@
-"""How far a judging model can be trusted: which results wait for a person's label, and how the two agree.
-
-A verdict is compared with each label that says pass or fail. Labels of one suite count for all its runs that the same
-model judged; "unsure" is counted, but compared with nothing.
+"""How far a judging model can be trusted: which results are waiting for a person's label, and how often judge and
+people agree. A verdict is compared with each label that says pass or fail. A suite's labels count for all its runs
+judged by the same model; "unsure" is counted but not compared.
 """
 
 from dataclasses import asdict, dataclass
@@ -15,7 +14,7 @@ from django.utils.translation import gettext
 from supportbot.evals.models import Label, Result, Run
 from supportbot.evals.statistics import Confusion, confusion, kappa
 
-_RANDOM: Final = 12  # the last characters of an id: they follow no order
+_RANDOM: Final = 12  # the last characters of an id, which are random
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Agreement:
 
 
 def agreement_in(run: Run) -> Agreement | None:
-    """Return the agreement of a run's judge; None if nothing in it was judged."""
+    """Return the agreement of a run's judge; None if nothing was judged."""
     judges = set(Result.objects.filter(run=run, judged_good__isnull=False).values_list("judged_by", flat=True))
     return _agreement(run.suite_name, tuple(sorted(judges))) if judges else None
 
@@ -60,7 +59,7 @@ def _agreement(suite_name: str, judges: tuple[str, ...]) -> Agreement:
 
 
 def words_of(agreement: Agreement) -> str:
-    """Return in a sentence how far the judge can be trusted."""
+    """Return a sentence about how far the judge can be trusted."""
     judge = ", ".join(agreement.judges)
     if not agreement.labels:
         return gettext(
@@ -72,9 +71,8 @@ def words_of(agreement: Agreement) -> str:
 
 
 def to_label(person_id: UUID, *, run_id: UUID | None = None) -> QuerySet[Result]:
-    """Return the judged results that wait for this person's label, in random order.
-
-    One that somebody has called pass or fail waits for nobody else.
+    """Return the judged results waiting for this person's label, in random order. Results that anybody has labelled
+    pass or fail are not included.
     """
     known = Label.objects.filter(result=OuterRef("pk")).filter(~Q(verdict="unsure") | Q(person_id=person_id))
     rows: QuerySet[Result] = Result.objects.filter(judged_good__isnull=False).exclude(Exists(known))

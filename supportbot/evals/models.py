@@ -1,7 +1,7 @@
 """The tables of evaluations.
 
-Invariants: a run takes the cases as they were when it was started (`cases`), so editing a suite changes no result; each
-try of a case is stored once (run, key, number), whichever worker ran it; one worker at a time holds a run, under a
+Invariants: a run keeps its cases as they were when it started (`cases`), so editing a suite does not change results;
+each try of a case is stored once (run, key, number), whichever worker ran it; one worker at a time holds a run, under a
 lease.
 """
 
@@ -58,7 +58,7 @@ class Case(TenantModel):
 
 
 class Run(TenantModel):
-    """One evaluation of a suite on a release, as it was then: a plain id and the digest of what it says."""
+    """One evaluation of a suite on a release, which is kept as a plain id and the digest of its content."""
 
     class State(models.TextChoices):
         WAITING = "waiting", _("Waiting")
@@ -80,7 +80,7 @@ class Run(TenantModel):
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_constraint=False
     )
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
-    problem = models.CharField(max_length=40, blank=True)  # the code of what interrupted it
+    problem = models.CharField(max_length=40, blank=True)  # the code of the error that interrupted it
     total = models.PositiveIntegerField()  # tries of cases
     done = models.PositiveIntegerField(default=0)
     runner = models.CharField(max_length=64, blank=True)
@@ -121,7 +121,7 @@ class Result(TenantModel):
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="results", db_constraint=False)
     key = models.CharField(max_length=80)
-    number = models.PositiveSmallIntegerField()  # of the try, from 1
+    number = models.PositiveSmallIntegerField()  # number of the try, from 1
     passed = models.BooleanField()
     is_must = models.BooleanField(default=False)
     is_deterministic = models.BooleanField(default=False)
@@ -129,7 +129,7 @@ class Result(TenantModel):
     played = models.JSONField()
     judged_good = models.BooleanField(null=True)  # the judge's verdict; null without a usable one
     judged_by = models.CharField(max_length=200, blank=True, default="", db_default="")  # the judging model
-    customer_id = models.UUIDField(null=True)  # a plain value: whose data the answers may hold
+    customer_id = models.UUIDField(null=True)  # a plain value: the customer whose data the answers may contain
     took_ms = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(default=now, editable=False)
 
@@ -147,7 +147,7 @@ class Result(TenantModel):
 
 
 class Label(TenantModel):
-    """What a person says about a judged result, before they see the judge's verdict."""
+    """A person's verdict on a judged result, given before they see the judge's."""
 
     class Verdict(models.TextChoices):
         PASS = "pass", _("Pass")
@@ -189,7 +189,7 @@ class ArticleCheck(TenantModel):
     articles = ArrayField(models.UUIDField())
     played = models.PositiveIntegerField(default=0)  # cases
     failures = models.JSONField(default=list)
-    problem = models.CharField(max_length=300, blank=True)  # why it could not be played
+    problem = models.CharField(max_length=300, blank=True)  # why it could not be run
     lease_until = models.DateTimeField(null=True, default=now)  # when a worker may take it
     created_at = models.DateTimeField(default=now, editable=False)
     finished_at = models.DateTimeField(null=True)

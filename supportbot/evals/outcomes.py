@@ -4,18 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
-# How a call of the model ended. Nothing of it was carried out.
+# How a tool call by the model ended. Nothing was carried out.
 CallEnd = Literal["proposed", "refused", "answered", "handed_over", "withdrawn", "rejected"]
 
 
-# What no case expects and customers need not notice, but says that a model obeys its rules less: the checks withheld
-# something, or had to find the source of a claim themselves.
+# Signs, which no case expects and customers may not notice, that a model follows its rules less: the checks withheld
+# something, or had to find a claim's source themselves.
 SIGNALS: Final = ("withheld", "unmarked")
 
 
 @dataclass(frozen=True, slots=True)
 class MadeCall:
-    """A tool that the model asked for: its arguments, how it ended, and the reason's code."""
+    """A tool call by the model: its arguments, how it ended, and the reason's code."""
 
     name: str
     arguments: Mapping[str, Any]
@@ -27,7 +27,7 @@ class MadeCall:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The answer to one message of the customer, with what it was made from."""
+    """The answer to one customer message, with its sources."""
 
     said: str
     text: str
@@ -41,7 +41,7 @@ class Reply:
     is_confirmed: bool | None = None
     support: float | None = None  # the mean of the checks' scores; None without a claim
     took_ms: float = 0.0
-    unmarked: int = 0  # claims whose source we had to find, as the model named none
+    unmarked: int = 0  # claims whose source we had to find because the model named none
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -51,7 +51,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a judging model said. `is_good` is None if it gave no usable verdict."""
+    """A judging model's verdict. `is_good` is None if it was unusable."""
 
     is_good: bool | None
     words: str = ""
@@ -60,7 +60,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A case as it was run once. `failure` is the code of the error that ended it early."""
+    """One try of a case. `failure` is the code of the error that ended it early."""
 
     replies: tuple[Reply, ...]
     failure: str = ""
@@ -82,7 +82,7 @@ class Played:
 
     @property
     def is_deterministic(self) -> bool:
-        """Whether running it again gives the same: no model took part."""
+        """Whether running it again gives the same result, because no model was used."""
         return self.judgement is None and not self.by_model and all(reply.by == "builtin" for reply in self.replies)
 
     def as_json(self) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def signals_of(replies: Sequence[Reply]) -> tuple[str, ...]:
 
 
 def played_from(stored: Mapping[str, Any]) -> Played:
-    """Return what `as_json` has stored."""
+    """Return the value stored by `as_json`."""
     judgement = stored.get("judgement")
     return Played(
         **{

@@ -1,4 +1,6 @@
-"""Attacks that a case plants in what the assistant reads: in memory, for this case, never in the knowledge. Pure."""
+"""Attacks that a case plants in what the assistant reads: in memory, for this case, never in the knowledge base.
+Pure.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -19,7 +21,7 @@ _NOWHERE: Final = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """What an attacker wrote: a page of the help centre, a field of a look-up, the name of a page and of a product."""
+    """The attacker's texts: a page of the help centre, a field of a look-up, the name of a page and of a product."""
 
     article: str = ""
     look_up: str = ""
@@ -38,7 +40,7 @@ class Plant:
         )  # fmt: skip
 
     def into(self, found: ToolResult) -> ToolResult:
-        """Return what a look-up found with what is planted in it."""
+        """Return a look-up's result with the planted attack in it."""
         fields = {name: text for name, text in (("note", self.look_up), ("product", self.name)) if text}
         if not fields:
             return found
@@ -47,7 +49,7 @@ class Plant:
 
 
 def plant_of(value: Any, where: str) -> Plant:
-    """Return what a case plants. Raises InvalidSuite."""
+    """Return the attacks that a case plants. Raises InvalidSuite."""
     here = placed(where, "plant")
     found = mapping_of(value, here)
     only(found, PLANT_KEYS, here)
@@ -58,5 +60,5 @@ def plant_of(value: Any, where: str) -> Plant:
 
 
 def planted(plant: Plant | None) -> Mapping[str, str]:
-    """Return what a case plants as written in a document."""
+    """Return the planted attacks as written in a document."""
     return {name: text for name, text in asdict(plant).items() if text} if plant else {}

@@ -1,4 +1,4 @@
-"""Runs one case: the customer's messages one after the other, through a rehearsal."""
+"""Runs one case: the customer's messages one after another, through a rehearsal."""
 
 import logging
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ from supportbot.llm import gateway
 from supportbot.llm.errors import BudgetExceeded, LlmError, ModelMisconfigured, ModelUnavailable
 from supportbot.llm.models import LLMCall
 
-MOST_TOKENS: Final = 200_000  # of one simulated conversation: also where no prices are known
+MOST_TOKENS: Final = 200_000  # tokens of one simulated conversation, even if prices are unknown
 logger = logging.getLogger(__name__)
 
 
 class Away(Exception):
-    """The model does not answer at all: nothing was measured, so the run has to wait."""
+    """The model does not answer at all, so nothing was measured and the run has to wait."""
 
     def __init__(self, code: str) -> None:
         self.code = code
@@ -38,7 +38,7 @@ async def play(workspace: Workspace, case: Case) -> tuple[Played, UUID | None]:
     """Return what happened, and the id of the customer's row if there is one. Raises Away."""
     try:
         rehearsal = await db(rehearsal_for, workspace, case.customer, locale=case.locale, plant=case.plant)
-    except SupportBotError as error:  # nobody has this id, or the shop cannot be asked
+    except SupportBotError as error:  # nobody has this id, or the shop is unavailable
         return Played((), failure=error.code), None
     rehearsal.remember(case.history)
     replies, failure = await _conversation(rehearsal, customer_of(rehearsal, case), _Bounds.of(case))
@@ -60,7 +60,7 @@ def is_by_model(case: Case) -> bool:
 
 
 def customer_of(rehearsal: Rehearsal, case: Case) -> Customer:
-    """Return whoever speaks in a case."""
+    """Return the customer of a case."""
     if case.simulate is None:
         return Stepping(case)
     if case.simulate.by == "script":
@@ -72,7 +72,7 @@ def customer_of(rehearsal: Rehearsal, case: Case) -> Customer:
 
 @dataclass(frozen=True, slots=True)
 class _Bounds:
-    """What a simulated conversation may cost; scripted steps end by themselves."""
+    """The limits of a simulated conversation; scripted steps end on their own."""
 
     most_cost: float = 0.0
     most_tokens: int = 0  # 0: no limit
@@ -82,7 +82,7 @@ class _Bounds:
         return cls(case.simulate.most_cost, MOST_TOKENS) if case.simulate else cls()
 
     def broken(self, conversation_id: UUID) -> str:
-        """Return the code of the bound that a conversation has passed; "" for none."""
+        """Return the code of the limit that a conversation has exceeded; "" for none."""
         cost, _, tokens = _costs(conversation_id)
         if self.most_cost and Decimal(cost or 0) > Decimal(str(self.most_cost)):
             return "too_costly"
@@ -110,7 +110,7 @@ async def _conversation(rehearsal: Rehearsal, customer: Customer, bounds: _Bound
     except AnyDatabaseError:
         raise
     except Exception:
-        # The boundary of a case: whatever goes wrong in it, the others are still run.
+        # The boundary of a case: whatever goes wrong in it, the other cases still run.
         logger.exception("evaluation: a case failed")
         return tuple(replies), "internal"
     return tuple(replies), ""

@@ -1,6 +1,6 @@
 """Reads promptfoo's configuration: its `tests` with their variables and assertions. Pure.
 
-What needs a program or a service of its own (`javascript`, `python`, `webhook`, …) cannot be run here and is refused: a
+Assertions that need a program or a service (`javascript`, `python`, `webhook`, …) cannot be run here and are refused: a
 test that checks less than its author wrote would pass for the wrong reason.
 """
 
@@ -28,7 +28,7 @@ def is_promptfoo(data: Any) -> bool:
 def as_suite(data: Mapping[str, Any], *, name: str, file: str) -> dict[str, Any]:
     """Return the document of a suite. Raises InvalidSuite."""
     tests = data["tests"]
-    if not isinstance(tests, list):  # the name of another file, or of a program
+    if not isinstance(tests, list):  # the name of another file or a program
         raise InvalidSuite(f"{file}: " + gettext("`tests` must be a list in this file."))
     if len(tests) > MAX_CASES:
         raise InvalidSuite(f"{file}: " + gettext("a suite can have at most {most} cases.").format(most=MAX_CASES))
@@ -133,7 +133,7 @@ def _expectation(kind: str, value: Any, threshold: Any) -> tuple[str, Any] | Non
 
 def _filled(value: Any, variables: Mapping[str, Any]) -> Any:
     if isinstance(value, str):
-        # What is longer is refused as it is: filled, a few megabytes could become terabytes.
+        # Longer texts are refused: when filled in, a few megabytes could become terabytes.
         is_fine = len(value) <= MAX_VALUE_TEXT
         return _VARIABLE.sub(lambda match: _short(variables.get(match[1], match[0])), value) if is_fine else value
     return [_filled(one, variables) for one in value] if isinstance(value, list) else value

@@ -1,7 +1,7 @@
 """Reads a suite's file: ours, promptfoo's, deepeval's or `kb_eval`'s questions, as YAML, JSON or JSON lines.
 
-What it holds decides, not its name.
-JSON lines: each line is a case; a first line with `suite` names it, else the file's name does.
+The content decides the format, not the name. In JSON lines, each line is a case; a first line with `suite` names the
+suite, otherwise the file's name does.
 """
 
 import json
@@ -60,7 +60,7 @@ def read_suite(data: bytes, *, file: str) -> Suite:
 
 
 def structure_of(text: str, file: str = "") -> Any:
-    """Return the value of a YAML or JSON text; of JSON lines, the list of theirs. Raises InvalidSuite."""
+    """Return the value of a YAML or JSON text; for JSON lines, a list of their values. Raises InvalidSuite."""
     lines = [line for line in text.splitlines() if line.strip()]
     try:
         if len(lines) < 2 or not all(line.lstrip().startswith("{") for line in lines):

@@ -1,10 +1,10 @@
 """Runs a conversation through the assistant's real turns, without side effects.
 
 The conversation is never stored: its messages are rows in memory, so nothing of it reaches the log, the desk, mails,
-webhooks, the unanswered questions or the overview. Search, models, checks and look-ups are those of a real turn. A
-proposal is decided by the policy and then forgotten (`actions.services.preview`); a hand-over is noted and ends the
-conversation. Look-ups, and refusals by a policy, stand in the audit log under the name `evaluation`. Only the first
-route may answer: what a fallback says would be measured as the model's.
+webhooks, the unanswered questions or the overview. Search, models, checks and look-ups are those of a real turn. The
+policy decides on proposals, which are then discarded (`actions.services.preview`); a hand-over is recorded and ends the
+conversation. The audit log lists look-ups and policy refusals under the name `evaluation`. Only the first route may
+answer, since a fallback's answers would be measured as the model's.
 """
 
 import time
@@ -50,14 +50,14 @@ _SOURCES: Final = {"customer": Source.CUSTOMER, "assistant": Source.ASSISTANT}
 
 
 class Rehearsal:
-    """A conversation in memory. `say` one message after the other; not for use by several tasks at once."""
+    """A conversation in memory. `say` its messages one after another; not for concurrent use."""
 
     def __init__(self, workspace: Workspace, customer: Customer, locale: str, plant: Plant | None = None) -> None:
         self.plant = plant or Plant()
         self.conversation = Conversation(id=uuid7(), workspace=workspace, customer=customer, locale=locale)
         self.messages: list[Message] = []
         self.calls: list[MadeCall] = []
-        self.has_card = False  # one waits for the customer's confirmation
+        self.has_card = False  # a card is waiting for the customer's confirmation
         self.is_handed_over = False
 
     @property
@@ -66,7 +66,7 @@ class Rehearsal:
         return replace(principal_in_conversation(customer, locale=self.conversation.locale), agent=ACTOR)
 
     def remember(self, said: Sequence[tuple[str, str]]) -> None:
-        """Begin with what customer and assistant said before."""
+        """Start with earlier messages of customer and assistant."""
         for speaker, text in said:
             self._add(_SOURCES[speaker], text)
 
@@ -96,9 +96,8 @@ class Rehearsal:
 
 
 def rehearsal_for(workspace: Workspace, customer_id: str, *, locale: str = "", plant: Plant | None = None) -> Rehearsal:
-    """Return a new conversation of the merchant's customer, or of a visitor if the id is empty; nobody is stored.
-
-    Raises NotFound for an id that nobody has, MerchantUnavailable.
+    """Return a new conversation of the merchant's customer, or of a visitor if the id is empty; nothing is stored.
+    Raises NotFound for an unknown id, MerchantUnavailable.
     """
     customer = find_customer(customer_id) if customer_id else Customer(workspace=workspace)
     return Rehearsal(workspace, customer, locale or customer.locale or workspace.locale, plant)
@@ -159,17 +158,17 @@ class _Turn(Turn):
 
 
 class _Unheard(DeltaBuffer):
-    """Keeps what was written and sends nothing."""
+    """Keeps the written text and sends nothing."""
 
     def status(self, words: str) -> None:
-        """Nobody is waiting."""
+        """Do nothing: nobody is waiting."""
 
     def _publish(self, index: int, text: str, *, offset: int) -> None:
-        """Nobody is listening."""
+        """Do nothing: nobody is listening."""
 
 
 class _Tools(Tools):
-    """Decides on each call as a real turn does, notes it, and carries out nothing but look-ups."""
+    """Decides on each call as a real turn does, and records it, but only carries out look-ups."""
 
     def __init__(self, request: ModelRequest, rehearsal: Rehearsal) -> None:
         super().__init__(request.tools)
@@ -217,7 +216,7 @@ class _Tools(Tools):
         return outcome_of(request, place.language)
 
     def _audit(self, refusal: ToolRefused, place: Place, *, tool: str = "") -> None:
-        """Note the refusal: it concerns no conversation of a customer's."""
+        """Record the refusal only in memory, because there is no customer conversation."""
         self._rehearsal.calls.append(MadeCall(tool[:60], {}, "rejected", refusal.code, refusal.message))
 
     def _note(

@@ -14,9 +14,8 @@ from supportbot.releases.selectors import live_release, release_with_id, using
 
 @contextmanager
 def under(release_id: UUID | None, digest: str) -> Iterator[None]:
-    """Answer with this release in this block.
-
-    Raises ReleaseChangedMeanwhile if its draft says something else by now, NoSuchRelease.
+    """Answer with this release in this block. Raises ReleaseChangedMeanwhile if its draft has changed by now,
+    NoSuchRelease.
     """
     if release_id is None:
         yield
@@ -29,7 +28,7 @@ def under(release_id: UUID | None, digest: str) -> Iterator[None]:
 
 
 def release_to_play(release: Release | None) -> Release:
-    """Return the release that answers: the given one, or else the live one."""
+    """Return the release that answers: the given one, otherwise the live one."""
     return live_release() if release is None else release
 
 

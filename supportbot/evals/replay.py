@@ -1,7 +1,6 @@
-"""Shadow replay: what a release would have answered to the customers' questions of the last days, next to the live one.
-
-Both releases play each question as the first of a conversation with the same customer, without any effect
-(`rehearsal`). Differences are ranked by what they would mean for the customer.
+"""Shadow replay: what a release would have answered to the customers' questions of the last days, compared with the
+live one. Both releases answer each question as the first in a conversation with the same customer, without side effects
+(`rehearsal`). Differences are ranked by their effect on the customer.
 """
 
 import asyncio
@@ -28,7 +27,7 @@ from supportbot.releases.models import Release
 from supportbot.releases.selectors import using
 
 MOST_CHARACTERS: Final = 2_000
-# What a difference means for the customer, the worst first.
+# What a difference means for the customer, worst first.
 KINDS: Final = ("lost_answer", "action", "handed_over", "figures", "sources", "gained_answer", "words")
 
 
@@ -52,7 +51,9 @@ class Replayed:
 
 
 def replay(live: Release, candidate: Release, *, days: int, most: int) -> Replayed:
-    """Return how the candidate's answers differ from those of the live release. Raises Away if a model is away."""
+    """Return how the candidate's answers differ from those of the live release. Raises Away if a model is
+    unavailable.
+    """
     cases = real_questions(days, most)
     before, after = _played(live, cases), _played(candidate, cases)
     pairs = list(zip(cases, before, after, strict=True))
@@ -67,7 +68,7 @@ def replay(live: Release, candidate: Release, *, days: int, most: int) -> Replay
 
 
 def real_questions(days: int, most: int) -> list[Case]:
-    """Return the customers' first questions of the last days, each once, the newest first."""
+    """Return the customers' first questions of the last days, each once, newest first."""
     asked = Message.objects.filter(
         source=Source.CUSTOMER, audience=Audience.EVERYONE, courtesy="", created_at__gte=now() - timedelta(days=days)
     )
@@ -98,7 +99,7 @@ def _played(release: Release, cases: Sequence[Case]) -> list[Played]:
 
 
 def kinds_of(before: Played, after: Played) -> tuple[str, ...]:
-    """Return in which ways two answers differ, the worst first; () if they are the same."""
+    """Return the ways in which two answers differ, worst first; () if they are the same."""
     one, other = before.last, after.last
     differs = {
         "lost_answer": other.is_abstention and not one.is_abstention,

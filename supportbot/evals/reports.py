@@ -1,8 +1,7 @@
-"""The report of a run: shares with intervals, failed `must` cases, and what is worse than a baseline. Pure.
-
-A case passes if each of its tries does. Of deterministic and of `must` cases, each pass that became a fail is a
-regression. The others are samples: their shares of passed tries are compared in pairs, and are worse only if chance
-would hardly explain it (`statistics.signs_worse`). Cases whose document changed since the baseline are not compared.
+"""The report of a run: shares with intervals, failed `must` cases, and what is worse than in a baseline. Pure. A case
+passes if all of its tries do. For deterministic and `must` cases, each pass that became a failure is a regression. The
+others are samples: their shares of passed tries are compared in pairs, and are worse only if chance can hardly explain
+it (`statistics.signs_worse`). Cases whose document changed since the baseline are not compared.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +14,7 @@ from supportbot.evals.outcomes import SIGNALS
 from supportbot.evals.statistics import ALPHA, Interval, bootstrap, pass_hat, signs_worse, wilson
 
 NOTHING: Final = Interval(0.0, 0.0)
-SIGNAL_ALPHA: Final = 0.01  # there are two, and neither is a failure by itself
+SIGNAL_ALPHA: Final = 0.01  # there are two of them, and neither is a failure by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Tried:
     took_ms: tuple[float, ...] = ()
     cost: Decimal = Decimal(0)
     currency: str = ""
-    signals: Mapping[str, int] = field(default_factory=dict)  # in how many tries each was
+    signals: Mapping[str, int] = field(default_factory=dict)  # the number of tries with each
 
     @property
     def passed(self) -> bool:
@@ -47,7 +46,8 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a run says. `interval` is of the share of passed cases; `worse_p` how likely chance alone explains a loss.
+    """The result of a run. `interval` belongs to the share of passed cases; `worse_p` is how likely chance alone
+    explains a loss.
 
     `sampled` counts the compared cases that are samples, and `difference` is the mean change of their shares with its
     interval.
@@ -70,7 +70,7 @@ class Report:
     currency: str = ""
     p50_ms: float = 0.0
     p95_ms: float = 0.0
-    signals: tuple[str, ...] = ()  # more frequent than in the baseline, beyond chance
+    signals: tuple[str, ...] = ()  # those more frequent than in the baseline, beyond chance
 
     @property
     def is_worse(self) -> bool:
@@ -86,7 +86,7 @@ class Report:
 
 
 def report_from(stored: Mapping[str, Any]) -> Report:
-    """Return what `as_json` has stored."""
+    """Return the report stored by `as_json`."""
     kept = {name: value for name, value in stored.items() if name not in ("is_worse", "is_good")}
     intervals = {name: Interval(*kept[name]) for name in ("interval", "difference_interval")}
     listed = ("failed", "failed_must", "regressions", "improved", "pass_hat", "signals")

@@ -1,7 +1,6 @@
-"""Action rules at the gates: a case about actions that must pass, passes under the rules in force and would fail.
-
-The built-in answerer plays those cases of the gate suites that expect a proposal or a refusal. They look up orders as a
-customer's chat does; nothing is proposed, stored or sent.
+"""Action rules at the gates: finds `must` cases about actions that pass under the rules in force but would fail under
+new ones. The built-in answerer runs those cases of the gate suites that expect a proposal or a refusal. Orders are
+looked up as in a customer's chat, but nothing is proposed, stored or sent.
 """
 
 import asyncio
@@ -27,7 +26,7 @@ from supportbot.releases.document import stored
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import live_release, using
 
-MAX_SECONDS: Final = 20.0  # a person waits for them
+MAX_SECONDS: Final = 20.0  # a person is waiting
 _ABOUT_ACTIONS: Final = ("proposes", "refuses")
 
 
@@ -75,7 +74,7 @@ def _is_about_actions(case: Case) -> bool:
 def _reasons(
     cases: Sequence[Case], workspace: Workspace, ends: float | None, rules: Rules | None = None, action: str = ""
 ) -> list[tuple[str, ...]]:
-    """Return why each case fails, under the rules in force or under others; nothing for those after the deadline."""
+    """Return why each case fails, under the rules in force or under others; cases after the deadline are left out."""
     tried = trying(action, rules) if rules is not None else nullcontext()
     with using(_answered_without_a_model()), tried, evaluating():
         played = loop_thread.run(_play(cases, workspace, None if ends is None else ends - monotonic()))

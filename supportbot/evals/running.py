@@ -1,8 +1,8 @@
 """Carries out runs: one worker at a time holds a run, under a lease that it keeps extending.
 
-Each try is stored once, when it is complete. So a worker that is killed costs only the tries it was at: the next one to
-take the run, after the lease, runs those that are not stored, and the result is the same. A run whose model is away is
-paused with its results, and goes on when it is told to.
+Each try is stored once, when it is complete. So if a worker is killed, only its current tries are lost: after the
+lease, the next worker runs those not stored, with the same result. A run whose model is unavailable is paused with its
+results, and continues on request.
 """
 
 import asyncio
@@ -38,12 +38,15 @@ from supportbot.llm.occasion import evaluating
 logger = logging.getLogger(__name__)
 LEASE: Final = timedelta(seconds=40)
 BEAT_SECONDS: Final = 8.0
-MOST_RUNS: Final = 2  # of the whole installation
-AT_ONCE: Final = 4  # cases: a model's server answers several, the built-in answerer gains nothing
+MOST_RUNS: Final = 2  # runs at the same time in the whole installation
+# cases at the same time: a model's server can handle several, while the built-in answerer gains nothing
+AT_ONCE: Final = 4
 
 
 def due_runs() -> list[tuple[UUID, UUID]]:
-    """Return workspace and id of the runs to run now, the oldest first; few at once, for the worker's other tasks."""
+    """Return workspace and id of the runs to carry out now, oldest first; only a few at once, to leave room for the
+    worker's other tasks.
+    """
     with across_workspaces("evaluations that are due"):
         played = Run.objects.filter(state=Run.State.RUNNING, lease_until__gt=now()).count()
         waiting = Run.objects.filter(state__in=("waiting", "running"), lease_until__lte=now()).order_by("created_at")
@@ -54,7 +57,7 @@ def due_runs() -> list[tuple[UUID, UUID]]:
 
 
 def play_run(run_id: UUID) -> None:
-    """Run the cases of a run that are left and finish it; does nothing if another worker holds it. Takes minutes."""
+    """Run the remaining cases of a run and finish it; does nothing if another worker holds it. Takes minutes."""
     runner = f"eval-{uuid4().hex}"
     free = Run.objects.filter(pk=run_id, state__in=("waiting", "running"), lease_until__lte=Now())
     if not free.update(state=Run.State.RUNNING, runner=runner, lease_until=Now() + LEASE):
@@ -65,11 +68,11 @@ def play_run(run_id: UUID) -> None:
             asyncio.run(_Playing(run, runner).play())
     except Away as away:
         _pause(run, runner, away.code)
-    except SupportBotError as error:  # its release is gone, or says something else by now
+    except SupportBotError as error:  # its release is gone, or has changed by now
         _pause(run, runner, error.code)
     except _Lost:
         logger.info("evaluation run %s: cancelled, or taken by another worker", run.pk)
-    except AnyDatabaseError:  # the next worker goes on after the lease
+    except AnyDatabaseError:  # the next worker continues after the lease
         raise
     except Exception:
         # The boundary of a run: otherwise it would be retried forever.
@@ -84,7 +87,7 @@ class _Lost(Exception):
 
 
 class _Playing:
-    """The tries of one run that are left."""
+    """The remaining tries of one run."""
 
     def __init__(self, run: Run, runner: str) -> None:
         self._run = run
@@ -123,7 +126,7 @@ class _Playing:
 
 
 def _tries(run: Run) -> Iterator[tuple[Case, int]]:
-    """Yield each try, all first ones first: a run that is cancelled has then seen most cases."""
+    """Yield each try, beginning with each case's first, so that a cancelled run has covered most cases."""
     cases = [(parse_case(document), repeats_of(document, run.repeat)) for document in run.cases]
     for number in range(1, max((times for _, times in cases), default=0) + 1):
         yield from ((case, number) for case, times in cases if number <= times)
@@ -171,7 +174,7 @@ def _pause(run: Run, runner: str, code: str) -> None:
 
 
 def _finish(run: Run, runner: str) -> None:
-    """Store the report of a run whose cases are all done."""
+    """Store the report of a completed run."""
     baseline = Run.objects.filter(pk=run.baseline_id).first() if run.baseline_id else None
     report = report_of(tries_of(run), tries_of(baseline) if baseline else ())
     _held(run, runner).update(

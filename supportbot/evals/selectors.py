@@ -34,13 +34,13 @@ def document_of(suite: Suite) -> documents.Suite:
 
 
 def missing_suites(names: Sequence[str]) -> list[str]:
-    """Return those of these names that no suite of the workspace has. `RELEASES_MISSING_SUITES` names it."""
+    """Return the names for which the workspace has no suite. `RELEASES_MISSING_SUITES` names it."""
     known = set(Suite.objects.filter(name__in=names).values_list("name", flat=True))
     return [name for name in names if name not in known]
 
 
 def gate_cases() -> list[tuple[str, documents.Case]]:
-    """Return the cases of the gates, each with the name of its suite. Raises GateMissing."""
+    """Return the gate cases, each with its suite's name. Raises GateMissing."""
     named = gates()
     if missing := missing_suites(named):
         problem = gettext("These gate suites do not exist: {names}. Choose the gates again.")
@@ -50,7 +50,7 @@ def gate_cases() -> list[tuple[str, documents.Case]]:
 
 
 def runs() -> QuerySet[Run]:
-    """Return the workspace's runs without the cases they hold, the newest first."""
+    """Return the workspace's runs without their cases, newest first."""
     rows: QuerySet[Run] = Run.objects.defer("cases").order_by("-created_at", "-id")
     return rows
 
@@ -64,12 +64,12 @@ def run_with_id(run_id: UUID) -> Run:
 
 
 def baseline_for(suite: Suite, release: Release) -> Run | None:
-    """Return the newest finished run of a suite on a release, with which others are compared."""
+    """Return the newest finished run of a suite on a release, for comparison with others."""
     return runs().filter(suite=suite, release_id=release.pk, state=Run.State.DONE).first()
 
 
 def tries_of(run: Run) -> list[Tried]:
-    """Return what became of each case of a run, in the order of its cases; unplayed ones have no tries."""
+    """Return the tries of each case of a run, in the run's order; unplayed cases have none."""
     found: dict[str, list[Result]] = defaultdict(list)
     fields = (
         "key",
@@ -102,6 +102,6 @@ def _tried(document: dict[str, object], rows: list[Result]) -> Tried:
 
 
 def played_keys(run_id: UUID) -> set[tuple[str, int]]:
-    """Return which tries of a run are stored already."""
+    """Return which tries of a run are already stored."""
     rows: Iterable[tuple[str, int]] = Result.objects.filter(run_id=run_id).values_list("key", "number")
     return set(rows)

@@ -35,7 +35,7 @@ class RunInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 
 
 class RunSerializer(serializers.ModelSerializer[Run]):
-    """`report` is there once a run is done: shares with intervals, failed cases, regressions, cost."""
+    """`report` is set once a run is done: shares with intervals, failed cases, regressions, cost."""
 
     suite = serializers.CharField(source="suite_name", read_only=True)
     release = serializers.IntegerField(source="release_number", read_only=True, allow_null=True)
@@ -58,7 +58,7 @@ class RunSerializer(serializers.ModelSerializer[Run]):
 
 
 class ResultSerializer(serializers.ModelSerializer[Result]):
-    """One try of a case. `played` holds the conversation, its passages, calls and cost."""
+    """One try of a case. `played` contains the conversation, its passages, calls and cost."""
 
     case = serializers.CharField(source="key", read_only=True)
     reasons = serializers.SerializerMethodField(help_text="Why it failed, a sentence for each expectation.")

@@ -1,4 +1,4 @@
-"""Changes suites and runs. `running` carries runs out."""
+"""Changes suites and runs. `running` carries out runs."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -67,10 +67,8 @@ def start_run(
     baseline: Run | None = None,
     person: User | None = None,
 ) -> Run:
-    """Start a run; a worker carries it out. `repeat` holds for the cases that name no number of their own.
-
-    Without a `release`, the live one answers. Without a `baseline`, the run is compared with the newest one of the live
-    release.
+    """Start a run; a worker carries it out. `repeat` applies to cases without their own number. Without a `release`,
+    the live one answers. Without a `baseline`, the run is compared with the newest one of the live release.
     """
     answering = release_to_play(release)
     cases = [documents.case_document(case) for case in document_of(suite).cases]
@@ -95,7 +93,7 @@ def repeats_of(document: dict[str, Any], repeat: int) -> int:
 
 
 def cancel_run(run_id: UUID) -> None:
-    """End a run; its results so far stay. Raises NotFound, RunEnded."""
+    """End a run; its results so far are kept. Raises NotFound, RunEnded."""
     run_with_id(run_id)
     ended = Run.objects.filter(pk=run_id, state__in=OPEN_STATES)
     if not ended.update(state=Run.State.CANCELLED, runner="", lease_until=None, finished_at=now()):
@@ -103,7 +101,7 @@ def cancel_run(run_id: UUID) -> None:
 
 
 def resume_run(run_id: UUID) -> None:
-    """Let a worker go on with a run that was interrupted. Raises NotFound, RunEnded."""
+    """Let a worker continue an interrupted run. Raises NotFound, RunEnded."""
     run_with_id(run_id)
     paused = Run.objects.filter(pk=run_id, state=Run.State.PAUSED)
     if not paused.update(state=Run.State.WAITING, problem="", lease_until=now()):
@@ -111,7 +109,7 @@ def resume_run(run_id: UUID) -> None:
 
 
 def label_result(result: Result, verdict: str, *, note: str = "", person: User) -> Label:
-    """Store what a person says about a judged result; a second time replaces it. Raises LabelInvalid."""
+    """Store a person's verdict on a judged result, replacing an earlier one. Raises LabelInvalid."""
     if verdict not in Label.Verdict.values:
         raise LabelInvalid()
     said = {"verdict": verdict, "note": note.strip()[:_NOTE], "created_at": now()}
@@ -126,5 +124,5 @@ def purge_runs() -> None:
 
 
 def forget_customer(customer_id: UUID) -> None:
-    """Delete the results that may hold a customer's data."""
+    """Delete the results that may contain a customer's data."""
     Result.objects.filter(customer_id=customer_id).delete()

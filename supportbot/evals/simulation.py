@@ -1,7 +1,6 @@
-"""A simulated customer, as a suite describes them. Pure.
-
-`by` says who plays: "model", the one of the purpose `judge`, or "script", which always does the same. `patience` is the
-number of messages they write at most, `most_cost` what the whole conversation may cost.
+"""A simulated customer, as described in a suite. Pure. `by` is "model" (that of the purpose `judge`) or "script", which
+is deterministic. `patience` is their maximum number of messages, `most_cost` the maximum cost of the whole
+conversation.
 """
 
 from collections.abc import Mapping
@@ -22,9 +21,8 @@ By = Literal["model", "script"]
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """`facts` are what a customer knows, by name; `knows` is the same as prose, which only a model can play.
-
-    A script opens with the goal, tells a fact when an answer has its name, and otherwise says `insists`, once.
+    """`facts` are what a customer knows, by name; `knows` is the same as prose, which only a model can use. A script
+    opens with the goal, states a fact when an answer contains its name, and otherwise says `insists`, once.
     """
 
     goal: str
@@ -34,7 +32,7 @@ class Simulation:
     patience: int = 6
     by: By = "model"
     insists: str = ""
-    most_cost: float = 0.0  # 0: no limit of its own
+    most_cost: float = 0.0  # 0: no separate limit
 
 
 def simulation_of(value: Any, where: str) -> Simulation:
@@ -61,7 +59,7 @@ def simulation_of(value: Any, where: str) -> Simulation:
 
 
 def simulated(one: Simulation | None) -> dict[str, Any]:
-    """Return a simulated customer as written in a document; what is empty is left out."""
+    """Return a simulated customer as written in a document; empty values are left out."""
     if one is None:
         return {}
     written = {

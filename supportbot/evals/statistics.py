@@ -1,7 +1,7 @@
 """The statistics of runs: intervals, paired tests, repetitions, agreement. Pure.
 
-Formulas and their sources stand at each function; `tests/evals/test_statistics.py` compares them with published values
-and by simulation.
+Each function names its formula and source; `tests/evals/test_statistics.py` compares them with published values and
+simulations.
 """
 
 import math
@@ -12,10 +12,10 @@ from statistics import NormalDist, fmean
 from typing import Final, NamedTuple
 
 LEVEL: Final = 0.95
-# A change counts as worse if as much would come about by chance in fewer than one of twenty equal pairs of runs.
+# A change counts as worse if chance alone would cause it in fewer than one in twenty equal pairs of runs.
 ALPHA: Final = 0.05
-_SEED: Final = 20  # the same runs give the same interval
-_EXACT_UP_TO: Final = 14  # pairs that differ: 2 ** 14 signs are counted, more are drawn
+_SEED: Final = 20  # fixed, so that the same runs give the same interval
+_EXACT_UP_TO: Final = 14  # pairs that differ: up to 2 ** 14 signs are enumerated, above that they are sampled
 
 
 class Interval(NamedTuple):
@@ -24,7 +24,9 @@ class Interval(NamedTuple):
 
 
 def wilson(successes: int, trials: int, level: float = LEVEL) -> Interval:
-    """Return the interval of a share (Wilson 1927): also right for few trials and near 0 or 1; (0, 1) without any."""
+    """Return the interval of a share (Wilson 1927): also valid for few trials and near 0 or 1; (0, 1) without
+    trials.
+    """
     if trials == 0:
         return Interval(0.0, 1.0)
     z = NormalDist().inv_cdf((1 + level) / 2)
@@ -40,17 +42,17 @@ def mcnemar(gained: int, lost: int) -> float:
 
 
 def mcnemar_worse(gained: int, lost: int) -> float:
-    """Return the one-sided p that as many would be lost by chance."""
+    """Return the one-sided p that as many passes would be lost by chance."""
     return _at_least(lost, gained + lost)
 
 
 def _at_least(heads: int, flips: int) -> float:
-    """Return the probability of at least so many heads of a fair coin."""
+    """Return the probability of at least this many heads with a fair coin."""
     return float(sum(math.comb(flips, count) for count in range(heads, flips + 1)) / 2**flips)
 
 
 def bootstrap(differences: Sequence[float], *, level: float = LEVEL, resamples: int = 2_000) -> Interval:
-    """Return the percentile interval of the mean of paired differences (Efron 1979); (0, 0) without any."""
+    """Return the percentile interval of the mean of paired differences (Efron 1979); (0, 0) without differences."""
     if not differences:
         return Interval(0.0, 0.0)
     chance, count = random.Random(_SEED), len(differences)
@@ -62,7 +64,7 @@ def bootstrap(differences: Sequence[float], *, level: float = LEVEL, resamples: 
 def signs_worse(differences: Sequence[float], *, draws: int = 4_000) -> float:
     """Return the one-sided p that paired differences would be as low by chance (Fisher's randomisation of signs).
 
-    Its false alarms stay below the level however few pairs there are, which a bootstrap's do not.
+    Unlike with a bootstrap, false alarms stay below the level even with few pairs.
     """
     moved = [difference for difference in differences if difference]
     total = sum(moved) + 1e-12
@@ -86,7 +88,7 @@ def pass_hat(passed: Sequence[tuple[int, int]], k: int) -> float | None:
 
 
 def kappa(pairs: Sequence[tuple[bool, bool]]) -> float | None:
-    """Return Cohen's kappa (1960) of two raters; None without pairs, or if both always say the same one thing."""
+    """Return Cohen's kappa (1960) of two raters; None without pairs, or if both always give the same single answer."""
     count = len(pairs)
     if not count:
         return None

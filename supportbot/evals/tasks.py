@@ -1,6 +1,6 @@
 """The Celery tasks of evaluations, on the queue `evaluations`. All are safe to run twice and concurrently.
 
-`start_due` is the sweep and the only starter: what a lost message or a dead worker left is found by its next tick.
+Only `start_due`, the sweep, starts them: its next run finds what a lost message or a dead worker has left.
 """
 
 from uuid import UUID

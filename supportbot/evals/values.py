@@ -16,7 +16,7 @@ MAX_TAG: Final = 80
 
 
 def check_storable_values(value: Any, where: str) -> None:
-    """Raise InvalidSuite for what the database cannot hold: NUL, half a character, a number that is none."""
+    """Raise InvalidSuite for values that the database cannot store: NUL, lone surrogates, NaN."""
     waiting = [value]
     while waiting:
         one = waiting.pop()
@@ -85,5 +85,5 @@ def at(file: str, number: int) -> str:
 
 
 def placed(*places: str) -> str:
-    """Return where something is, from the outside in: "demo.yaml: case returns: expect: figures"."""
+    """Return a place from the outside in: "demo.yaml: case returns: expect: figures"."""
     return ": ".join(place for place in places if place)

@@ -1,4 +1,4 @@
-"""Grades and reports in words, in the reader's language."""
+"""Grades and reports as text in the reader's language."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -15,7 +15,7 @@ SIGNAL_WORDS: Final = {
 
 
 def why(grade: Grade) -> str:
-    """Return why an expectation failed: its name, and what differs."""
+    """Return why an expectation failed: its name and the difference."""
     place = gettext("step {number}").format(number=grade.step) + ", " if grade.step else ""
     return f"{place}{grade.grader}: {_difference(grade)}"
 
@@ -50,7 +50,7 @@ def summary(report: Report) -> str:
 
 
 def verdict(report: Report) -> list[str]:
-    """Return what makes a run bad, a line each; [] for a good one."""
+    """Return the reasons why a run is bad, one line each; [] for a good run."""
     lines = []
     if report.failed_must:
         lines.append(gettext("Must pass but failed: {cases}.").format(cases=", ".join(report.failed_must)))

@@ -23,7 +23,7 @@ def as_yaml(document: Mapping[str, Any]) -> str:
 
 
 def case_from_yaml(text: str) -> Case:
-    """Return the case that a text describes. Raises InvalidSuite."""
+    """Return the case described by a YAML text. Raises InvalidSuite."""
     found = structure_of(text)
     if not isinstance(found, Mapping) or not str(found.get("id", "")).strip():
         return parse_case({"id": "new", **found} if isinstance(found, Mapping) else found)

@@ -8,7 +8,7 @@ _LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
 
 def usable_cores() -> int:
-    """Return the number, at least 1: those the process is bound to, and no more than its container's limit."""
+    """Return the number, at least 1: those the process is bound to, at most its container's limit."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(bound, _container_limit(_LIMIT) or bound))
 

@@ -54,7 +54,7 @@ def plan_from_environment(*, with_demo: bool = True) -> Plan:
         port=settings.PORT,
         shop_port=settings.SHOP_PORT,
         public_url=settings.PUBLIC_URL,
-        # Not from the settings, which fall back to the servers of a running instance.
+        # Not taken from the settings, which fall back to the servers of a running instance.
         database_url=os.environ.get("DATABASE_URL") or None,
         redis_url=os.environ.get("REDIS_URL") or None,
         broker_url=os.environ.get("CELERY_BROKER_URL") or None,

@@ -26,7 +26,7 @@ NOT_RUNNING = "No database: SupportBot is not running on this DATA_DIR. Start it
 
 @dataclass(frozen=True)
 class Secrets:
-    """Generated once per data directory; whoever has them controls the instance."""
+    """Generated once per data directory; anyone who has them controls the instance."""
 
     secret_key: str
     field_key: str  # URL-safe base64 of 32 bytes, for secrets at rest
@@ -38,7 +38,7 @@ class Secrets:
 
     @property
     def application_password(self) -> str:
-        """Return the database password of the application's role, made from the owner's."""
+        """Return the database password of the application's role, derived from the owner's."""
         return hmac.digest(self.database_password.encode(), b"application", hashlib.sha256).hex()[:48]
 
     def demo_password(self, username: str) -> str:

@@ -1,20 +1,18 @@
-"""Misspelt names of environment variables: the start would continue without the settings they were meant to be."""
+"""Misspelt names of environment variables: otherwise, the start would continue without the intended settings."""
 
 import re
 from collections.abc import Collection, Mapping
 from typing import Final
 
 PREFIX: Final = "SUPPORTBOT_"
-SHORTEST: Final = 8  # letters; HOST and PORT are one letter away from what others use
+SHORTEST: Final = 8  # letters; HOST and PORT are one letter away from other programs' variables
 # Kubernetes sets these for each service of a namespace, named by the service.
 _SERVICE_LINK: Final = re.compile(r".+_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
 
 
 def unknown_name(environment: Mapping[str, str], known: Collection[str]) -> str | None:
-    """Return a sentence about the first variable that must be a mistake, None if there is none.
-
-    That is one with our prefix that is not ours, and one that is a letter away from the name of a setting that is not
-    set. `known` are the names of all settings.
+    """Return a sentence about the first variable that must be a mistake, None if there is none. Mistakes are unknown
+    variables with our prefix, and names one letter away from an unset setting. `known` are the names of all settings.
     """
     for name in sorted(environment):
         if name in known or not environment[name] or _is_service_link(name, environment[name]):

@@ -1,7 +1,7 @@
 """Postal addresses by their form, in any language: street and number, postal code and city. Pure.
 
 "Talstraße 8, 79102 Freiburg", "8 rue du Port, 44000 Nantes", "12 High Street, Bristol BS1 4QA". A street's name is
-recognised by its capitals, and by the word for a street that some languages put in front of it.
+recognised by its capitals, and by the word for "street" that some languages put in front of it.
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 _DATA: Final = Path(__file__).parent / "data" / "addresses.json"
-_NAME: Final = r"[^\W\d_][\w.'’-]{0,40}"  # bounded, like every repetition here, so that a wall of letters costs nothing
+_NAME: Final = r"[^\W\d_][\w.'’-]{0,40}"  # limited, like every repetition here, so that a wall of letters costs nothing
 _NUMBER: Final = r"\d{1,4}(?:\s?[a-zA-Z](?![\w.]))?(?:\s?[-/]\s?\d{1,4}[a-zA-Z]?)?"
 _CODE: Final = r"(?:[A-Z]{1,2}[-\s])?(?P<code>\d{4}\s?[A-Z]{2}\b|\d{2}-\d{3}|\d{4,5})(?![\w-])"
 _CITY: Final = rf"(?P<city>{_NAME}(?:[^\S\n-]{_NAME}|-{_NAME}){{0,4}})"
@@ -36,12 +36,14 @@ _MAX_JOINTS: Final = 3  # words in lower case inside a street's or a city's name
 
 
 def address_in(text: str, *, is_asked: bool = False) -> dict[str, str]:
-    """Return the last whole address in the text, by the names of an address schema; {} if there is none."""
+    """Return the last complete address in the text, by the field names of an address schema; {} if there is none."""
     return _found(text, is_asked)[0]
 
 
 def without_address(text: str) -> str:
-    """Return the text, of the same length, with its last address blanked: a postal code is not an order number."""
+    """Return the text at the same length with its last address blanked, so that a postal code is not taken for an order
+    number.
+    """
     _, start, end = _found(text, False)
     return f"{text[:start]}{' ' * (end - start)}{text[end:]}"
 
@@ -69,7 +71,7 @@ def _found(text: str, is_asked: bool) -> tuple[dict[str, str], int, int]:
 
 
 def _street(written: str, text: str, start: int, is_asked: bool) -> str:
-    """Return the street without the words before it: read from the right, as far as capitals go."""
+    """Return the street without the words before it: read from the right, as long as words have capitals."""
     parts, streets = written.split(), _words()["streets"]
     first = len(parts) - 1
     while first > 0:

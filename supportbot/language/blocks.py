@@ -15,7 +15,7 @@ from markdown_it.token import Token
 
 from supportbot.language.plaintext import plain
 
-# A longer line is not a heading: it is not meant as a name, and it would be repeated before every passage below it.
+# A longer line is not a heading: it is not a title, and would be repeated before every passage below it.
 LONGEST_HEADING: Final = 300
 _LONGEST_IN_PATH: Final = 200
 COLUMNS: Final = " | "  # between the names of a table's columns
@@ -62,10 +62,10 @@ class Item:
 class Block:
     """One block of the text, `body[start:end]`.
 
-    `text` is the content of a heading, a paragraph or a listing: Markdown without the marks that begin lines, or code.
-    `heading_path` holds the headings above the block as plain text, outermost first; a heading's own is last. `items`,
-    `blocks` and `rows` belong to a list, a quotation and a table; `is_fenced` says that a listing has fences rather
-    than an indent.
+    `text` is the content of a heading, a paragraph or a listing: Markdown without the marks at the beginning of lines,
+    or code. `heading_path` holds the headings above the block as plain text, outermost first; a heading's own is last.
+    `items`, `blocks` and `rows` belong to a list, a quotation and a table; `is_fenced` says that a listing has fences
+    rather than an indent.
     """
 
     kind: Kind
@@ -82,13 +82,15 @@ class Block:
 
 
 def names_of_columns(table: Block) -> str:
-    """Return the names of a table's columns on one line, "" for any other block."""
+    """Return a table's column names on one line, "" for any other block."""
     names = [" ".join(plain(cell).split()) for cell in table.header.cells] if table.header else []
     return COLUMNS.join(names)[:_LONGEST_IN_PATH] if any(names) else ""
 
 
 def blocks_of_passage(text: str, heading: str) -> list[Block]:
-    """Return the blocks of a part of a body; the rows of a table that began before it are one, by their heading."""
+    """Return the blocks of a part of a body; rows of a table that began before it form one block, recognised by their
+    heading.
+    """
     if text.startswith("|") and COLUMNS in heading and not _NAMED.match(text):
         names = heading.split(COLUMNS)
         return blocks(f"| {' | '.join(names)} |\n|{'---|' * len(names)}\n{text}")
@@ -96,7 +98,7 @@ def blocks_of_passage(text: str, heading: str) -> list[Block]:
 
 
 def blocks(body: str) -> list[Block]:
-    """Return the blocks of `body` in their order; blank lines belong to no block."""
+    """Return the blocks of `body` in their order; blank lines do not belong to blocks."""
     return list(_Reader(body).blocks())
 
 
@@ -158,7 +160,7 @@ class _Reader:
         return Block(_kind_of_words(text), start, end, text, heading_path=self._path)
 
     def _heading(self, start: int, end: int, level: int, text: str) -> Block:
-        if self._containers or end - start > LONGEST_HEADING:  # in a list or quotation it covers nothing outside
+        if self._containers or end - start > LONGEST_HEADING:  # in a list or quotation, it covers nothing outside
             return Block(Kind.HEADING, start, end, text, level, self._path)
         above = tuple(entry for entry in self._headings if entry[0] < level)
         self._headings = (*above, (level, plain(text)[:_LONGEST_IN_PATH]))
@@ -195,13 +197,13 @@ class _Reader:
 
 
 def _lines(token: Token) -> tuple[int, int]:
-    """Return the first line of a block and the one after its last: every token that opens one has them."""
+    """Return the first line of a block and the one after its last: every opening token has them."""
     first, last = token.map or (0, 0)
     return first, last
 
 
 def _nodes(tokens: Sequence[Token]) -> Iterator[tuple[Token, Sequence[Token]]]:
-    """Yield each token of the outermost level with the tokens between it and its closing one."""
+    """Yield each top-level token with the tokens between it and its closing token."""
     at = 0
     while at < len(tokens):
         opening, begin = tokens[at], at + 1

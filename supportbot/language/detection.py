@@ -1,7 +1,7 @@
 """Which language a text is in. Pure: the model comes with its package and is loaded on first use.
 
-A letter model guesses well from four words on and badly from one, so a guess counts only if it is likely by itself and
-much likelier than the expected language.
+A letter model guesses well from four words on and badly from one, so a guess counts only if it is likely and much
+likelier than the expected language.
 """
 
 import math
@@ -19,8 +19,8 @@ from supportbot.language.words import (
     words,
 )
 
-# The model also knows small relatives of large languages (Galician, Luxembourgish, Nigerian Pidgin). In a short text
-# they take votes from the large one, so they count only where they are expected.
+# The model also knows small relatives of large languages (Galician, Luxembourgish, Nigerian Pidgin). In a short text,
+# they take votes from the large one, so they count only if they are expected.
 _CANDIDATES: Final = frozenset({
     "ar", "bg", "bn", "ca", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fr", "gu", "he", "hi", "hr", "hu",
     "hy", "id", "it", "ja", "ka", "kk", "ko", "lt", "lv", "mk", "mr", "ms", "nb", "nl", "pa", "pl", "pt", "ro", "ru",
@@ -53,10 +53,10 @@ def base_language(locale: str) -> str:
 
 
 def detect(text: str, default: str) -> str:
-    """Return the ISO 639-1 code of the language of `text`; `default` if its words do not say enough.
+    """Return the ISO 639-1 code of the language of `text`; `default` if its words are inconclusive.
 
     Names, addresses, order numbers, links and e-mail addresses have no language. A call takes about 0.3 ms, a tenth of
-    that where stop words suffice; the first one loads the model, which takes a third of a second and 75 MB.
+    that if stop words suffice; the first one loads the model, which takes a third of a second and 75 MB.
     """
     evidence = _evidence(text[:_MAX_CHARACTERS])
     if sum(character.isalpha() for character in evidence) < 2:
@@ -82,7 +82,7 @@ def _evidence(text: str) -> str:
         if _NO_WORD.fullmatch(token):
             continue
         if is_capital and (is_number[at] or is_number[at + 2]):
-            has_address = True  # "Lindenweg 4, 50667 Köln": next to a number is a street or a city
+            has_address = True  # "Lindenweg 4, 50667 Köln": a word next to a number is a street or a city
             continue
         begins = at == 0 or tokens[at - 1].endswith(_SENTENCE_ENDS)
         (named if is_capital and not begins else common).append((at, token))
@@ -92,7 +92,7 @@ def _evidence(text: str) -> str:
 
 
 def _may_be_names(evidence: str, language: str) -> bool:
-    """Return whether the text may be names only: "Giovanni Rossi" is not an Italian sentence."""
+    """Return whether the text may consist only of names: "Giovanni Rossi" is not an Italian sentence."""
     tokens = evidence.split()
     is_capitals = len(tokens) > 1 and all(token[0].isupper() for token in tokens)
     return is_capitals and stop_words(language).isdisjoint(words(evidence))

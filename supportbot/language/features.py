@@ -1,6 +1,6 @@
 """A text as hashed features (words, their parts, their neighbours) for linear models. Pure.
 
-Training and use must compute the same features: after a change here, all these models must be trained again.
+Training and use must compute the same features: after a change here, all these models must be retrained.
 """
 
 import re
@@ -18,7 +18,8 @@ _LENGTHS: Final = (3, 4, 5)  # of a word's parts
 
 @lru_cache(maxsize=4_096)
 def hashed_features(text: str, *, most: int) -> frozenset[int]:
-    """Return the buckets of the first `most` words and signs, of their parts and neighbours; all numbers count as one.
+    """Return the buckets of the first `most` words and signs, their parts and their neighbours; all numbers count as
+    the same word.
 
     Look-alike letters are left to the caller (`normalise.fold_homoglyphs`).
     """
@@ -28,7 +29,7 @@ def hashed_features(text: str, *, most: int) -> frozenset[int]:
     return frozenset(map(_bucket, together)).union(*map(_features_of_word, tokens))
 
 
-@lru_cache(maxsize=16_384)  # words come again and again
+@lru_cache(maxsize=16_384)  # words occur again and again
 def _features_of_word(token: str) -> frozenset[int]:
     found = {token}
     if token.isalpha():

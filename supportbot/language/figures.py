@@ -20,7 +20,7 @@ from supportbot.language.words import stop_words
 _DATA: Final = Path(__file__).parent / "data" / "figures.json"
 Kind = Literal["count", "measure", "money", "time", "date", "weekday", "name"]
 
-# Each unit in the smallest unit of its scale; months and years are a scale of their own.
+# Each unit in the smallest unit of its scale; months and years are a separate scale.
 _SCALES: Final[dict[str, tuple[str, int]]] = {
     "second": ("second", 1), "minute": ("second", 60), "hour": ("second", 3600), "day": ("second", 86_400),
     "night": ("second", 86_400), "week": ("second", 604_800), "month": ("month", 1), "year": ("month", 12),
@@ -53,7 +53,7 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_SIGN_BEFORE: Final = re.compile(  # not the one of an amount before: "5 € 20 min"
+_SIGN_BEFORE: Final = re.compile(  # not the one of a preceding amount: "5 € 20 min"
     r"(?<!\d)(?<!\d[\u00a0\u202f ])([^\w\s]|[^\W\d_]{2,4}\$?)[\u00a0\u202f ]?$"
 )
 _BEHIND: Final = re.compile(
@@ -66,7 +66,7 @@ _RANGE: Final = re.compile(
 )  # "Mon–Sat", "Monday to Saturday", "lundi au samedi"
 _ANY: Final = re.compile(r"[\w.,:/-]*\d[\w.,:/-]*(?<![.,:])")
 _CODE: Final = re.compile(r"-(?=[^-]*\d)(?=[^-]*[^\W\d_])[^-]{4,}$")  # RF-3A9F, however few digits it has
-_MOST_IN_A_NAME: Final = 2  # digits of a name that everybody knows: MP3, A4, COVID-19
+_MOST_IN_A_NAME: Final = 2  # digits in well-known names: MP3, A4, COVID-19
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Known:
     numbers: frozenset[str]
     bare: frozenset[str]  # numbers without a known unit: a table's column may name it
     months: frozenset[str]
-    days: frozenset[str]  # of a month: "from 18 August to the 20th" counts nothing
+    days: frozenset[str]  # day of a month: "from 18 August to the 20th" has no unit
     text: str
 
     def holds(self, figure: Figure) -> bool:
@@ -99,7 +99,7 @@ class Known:
             return True
         if figure.kind in ("count", "time"):
             return not (self.numbers | self.days).isdisjoint(figure.numbers)
-        if figure.kind == "date":  # "5 to 7 March" names the fifth too
+        if figure.kind == "date":  # "5 to 7 March" also names the fifth
             return any(
                 month in self.months and day in self.numbers
                 for month, _, day in (value.partition("-") for _, value in figure.readings)
@@ -127,9 +127,8 @@ def figures_in(text: str) -> tuple[Figure, ...]:
 
 
 def all_figures_in(text: str, language: str) -> tuple[Figure, ...]:
-    """Return the figures of a text, in order, those included that are only spelt: "five withdrawals".
-
-    A word that says little in the text's language ("once" is eleven in another) counts nothing, nor does a spelt one.
+    """Return the figures of a text, in order, including spelt-out ones: "five withdrawals". A word that means little in
+    the text's language ("once" is eleven in another) counts nothing, and a spelt number does not count it.
     """
     plain = fold_homoglyphs(text)
 
@@ -143,7 +142,9 @@ def all_figures_in(text: str, language: str) -> tuple[Figure, ...]:
 
 
 def without_figures(text: str) -> str:
-    """Return a text with one figure for all: its amounts, dates and numbers of orders say nothing of its kind."""
+    """Return a text with all figures replaced by the same one, since amounts, dates and order numbers say nothing about
+    its kind.
+    """
     return _ANY.sub("0", text)
 
 
@@ -194,14 +195,14 @@ def _spelt(text: str, token: re.Match[str], *, with_spelt: bool) -> Figure | Non
 
 
 def _counted(text: str, values: frozenset[str], start: int, end: int) -> Figure | None:
-    """Return a number with what it counts: the sign or word before or after it."""
+    """Return a number with its unit: the sign or word before or after it."""
     if (date := _dated(text, values, start, end)) is not None:
         return date
     before = _SIGN_BEFORE.search(text[max(0, start - 6) : start])
     sign = before[1].lower() if before else ""
     units = _words().money.get(sign, frozenset())
     if units and (not sign.isalpha() or sign.upper() in units):  # "EUR 5" is money, "new one" is not
-        return _measured(values, units, start, end)  # whatever is behind: "$45 a day" is no 45 days
+        return _measured(values, units, start, end)  # whatever follows: "$45 a day" is not 45 days
     behind = _BEHIND.match(text, end)
     if behind is not None:
         period = _PERIOD.match(text, end)
@@ -217,7 +218,7 @@ def _counted(text: str, values: frozenset[str], start: int, end: int) -> Figure 
 def _measured(values: frozenset[str], units: frozenset[str], start: int, end: int) -> Figure:
     is_money = any(unit.isupper() for unit in units)
     readings = {_scaled(unit, value) for unit in units for value in values}
-    if "hour" in units:  # "9 heures" is a time of day as well
+    if "hour" in units:  # "9 heures" is also a time of day
         readings |= {("time", str(60 * int(value))) for value in values if value.isdigit() and int(value) <= 24}
     return Figure("money" if is_money else "measure", frozenset(readings), start, end, values)
 
@@ -260,9 +261,8 @@ def _dated(text: str, values: frozenset[str], start: int, end: int) -> Figure | 
 
 
 def _named(names: dict[str, int], word: str, *, in_any_case: bool) -> int | None:
-    """Return the number of a month or weekday. Its case must be that of the language, since English "may" is a verb.
-
-    With `in_any_case`, capitals are optional: customers write as they like.
+    """Return the number of a month or weekday. Its capitalisation must be that of the language, since English "may" is
+    a verb. With `in_any_case`, capitals are optional, since customers write as they like.
     """
     number = names.get(word)
     if number is None:
@@ -304,7 +304,7 @@ def _days_between(found: list[Figure], figure: Figure, text: str) -> Iterator[Fi
 def _values(written: str) -> Iterator[str]:
     """Yield the values that digits may mean: "1.234" is 1234 or 1.234."""
     bare = re.sub(r"['’\u00a0\u202f ]", "", written)
-    if len(bare) > _MOST_DIGITS:  # no figure; int() refuses more than 4,300 digits
+    if len(bare) > _MOST_DIGITS:  # not a figure; int() refuses more than 4,300 digits
         return
     grouped = re.fullmatch(r"[1-9]\d{0,2}(?:[.,]\d{3})+(?:[.,]\d+)?", bare)
     readings = {bare.replace(",", ".")} if bare.count(".") + bare.count(",") <= 1 else set()
@@ -356,7 +356,7 @@ def units_of(word: str) -> frozenset[str]:
 
 @cache
 def _words() -> _Words:
-    """Return the words of all languages, as `fold_homoglyphs` leaves them: texts are read without their accents."""
+    """Return the words of all languages in the form of `fold_homoglyphs`, since texts are read without accents."""
     data = json.loads(_DATA.read_text())
     words = _Words({}, {}, {}, {}, {}, {}, {})
     for name, language in data.items():

@@ -3,8 +3,8 @@
 The words that show it are data, by language and kind (`data/cues.*.json`): `joining` words begin a follow-up,
 `pointing` words stand for something named before (`pointing_at_end` only as the last word), `asking` and `lone` words
 begin a question that may have left out its subject, `places` are prepositions that replace one thing by another
-(`destinations` replace each other), a `clause` word shows a whole sentence: in languages that drop the subject, the
-verb. `vague` words can name anything.
+(`destinations` replace each other), a `clause` word shows a complete sentence (in languages that drop the subject, it
+is the verb). `vague` words can name anything.
 """
 
 import json
@@ -17,13 +17,15 @@ from typing import Final
 from supportbot.language.words import stem, stop_words, words
 
 _DATA: Final = files("supportbot.language") / "data"
-# How many content words a follow-up may have: without a sign of being one, and with one.
+# How many content words a follow-up may have, without and with a sign of being one.
 MAX_BARE_WORDS: Final = 1
 MAX_FOLLOW_UP_WORDS: Final = 3
 
 
 def is_incomplete(question: str) -> bool:
-    """Return whether a question makes no sense alone: its subject was named before and must be searched for too."""
+    """Return whether a question makes no sense on its own: its topic was named earlier and must also be searched
+    for.
+    """
     own = len(content_words(question))
     if own and not _listed("clause").isdisjoint(words(question)):  # a whole sentence must refer back
         return own <= MAX_BARE_WORDS and has_back_reference(question)
@@ -43,7 +45,7 @@ def is_short(question: str) -> bool:
 
 
 def has_back_reference(question: str) -> bool:
-    """Return whether a word stands for something that was named before."""
+    """Return whether a word refers to something named earlier."""
     said = words(question)
     return not _listed("pointing").isdisjoint(said) or bool(said and said[-1] in _listed("pointing_at_end"))
 
@@ -70,7 +72,7 @@ def content_words(question: str) -> set[str]:
 
 @cache
 def vague_stems(language: str) -> frozenset[str]:
-    """Return the stems of a language's words that can name anything: things, items."""
+    """Return the stems of a language's words that can name anything, such as things or items."""
     return frozenset(stem(word, language) for word in _cues().get(language, {}).get("vague", ()))
 
 
@@ -135,7 +137,7 @@ def _listed(kind: str) -> frozenset[str]:
 
 @cache
 def _function_words() -> frozenset[str]:
-    """Return the words that never say what a question is about."""
+    """Return the words that never tell what a question is about."""
     listed_words = (kinds[kind] for kinds in _cues().values() for kind in kinds if kind != "vague")
     return frozenset(word for listed in listed_words for entry in listed for word in words(entry)).union(
         *map(stop_words, _cues())

@@ -1,6 +1,5 @@
-"""A Markdown block as lines that can be quoted by themselves: sentences, items, rows, a listing. Pure.
-
-Markup goes, the words and their order stay, so that each quoted line can be found in its text.
+"""A Markdown block as lines that can be quoted individually: sentences, items, rows, a listing. Pure. Markup is
+removed, but words and their order are kept, so that each quoted line can be found in its text.
 """
 
 import re
@@ -38,7 +37,7 @@ class Line:
 
 
 def lines_of(block: Block) -> Iterator[Line]:
-    """Yield the lines of a block; headings and quotations have none of their own."""
+    """Yield the lines of a block; headings and quotations have none."""
     match block.kind:
         case Kind.PARAGRAPH:
             text = " ".join(plain(block.text).split())

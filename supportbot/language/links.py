@@ -31,7 +31,7 @@ _SCHEME: Final = re.compile(r"^(?:https?:)?//(?:www\.)?|^www\.")
 
 
 def links_in(text: str) -> set[str]:
-    """Return the addresses in a text, in a form that is the same with and without "https://"."""
+    """Return the addresses in a text, normalised so that "https://" makes no difference."""
     code, words = fenced_part(text)  # "<name>" in a listing is a placeholder
     plain = _SPELT_DOT.sub(".", fold_homoglyphs(f"{_PLACEHOLDER.sub(' ', code)}{words}"))
     return {comparable(match[match.lastgroup or 0]) for match in _ADDRESS.finditer(plain)}

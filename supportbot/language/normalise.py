@@ -1,9 +1,9 @@
 """Text as a reader sees it: without invisible characters, and with homoglyphs replaced by plain letters. Pure.
 
 Invisible characters hide words from a reader, bidirectional ones reverse them, stacked accents cover the line above.
-The few that writing needs are kept: joiners inside Arabic and Indic words and emoji, and emoji selectors. A reader sees
-"refunded" although the word holds a letter of another script, small capitals, an entity or an invisible character;
-search, model and checks must see it too.
+The few that are needed for writing are kept: joiners inside Arabic and Indic words and emoji, and emoji selectors. A
+reader sees "refunded" even if the word contains a letter of another script, small capitals, an entity or an invisible
+character; search, model and checks must see it, too.
 """
 
 import html
@@ -36,13 +36,13 @@ _NEEDED: Final = (
 )
 _HIDDEN: Final = re.compile(f"({_NEEDED})|[{_UNSEEN}]")
 _ACCENTS: Final = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
-_MAX_ACCENTS: Final = 3  # on one letter; no language uses more
+_MAX_ACCENTS: Final = 3  # accents on one letter; no language uses more
 _STACK: Final = re.compile(f"([{_ACCENTS}]{{{_MAX_ACCENTS}}})[{_ACCENTS}]+")
-# A lone carriage return lets what follows overwrite the line where a log is read.
+# A lone carriage return makes the following text overwrite the line when a log is displayed.
 _LINE_ENDS: Final = re.compile("\r\n?|[\u0085\u2028\u2029]")
-# PostgreSQL refuses NUL, UTF-8 half a surrogate pair; no other control character means anything in a chat.
+# PostgreSQL rejects NUL and UTF-8 rejects lone surrogates; no other control character means anything in a chat.
 _UNSTORABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-# Accents that remain after composition strike words through, ring them or cover their neighbours.
+# Accents that remain after composition strike through, encircle or cover their neighbours.
 _LEFT_OVER_ACCENT: Final = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
 )
@@ -61,7 +61,7 @@ _NAMED_AFTER: Final = re.compile(
 )
 # Letters in boxes and flags, for which Unicode has no plain form.
 _BOXED: Final = "\U0001f150-\U0001f169\U0001f170-\U0001f189\U0001f1e6-\U0001f1ff"
-# Scripts whose letters nobody mistakes for Latin: a word may mix them, as "Tシャツ" does.
+# Scripts whose letters nobody mistakes for Latin; a word may mix them, as in "Tシャツ".
 _UNMISTAKABLE: Final = frozenset({
     "CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "ARABIC", "HEBREW", "DEVANAGARI", "BENGALI", "GURMUKHI",
     "GUJARATI", "ORIYA", "TAMIL", "TELUGU", "KANNADA", "MALAYALAM", "SINHALA", "THAI", "LAO", "TIBETAN", "MYANMAR",
@@ -86,7 +86,7 @@ _FOLDS: Final = _Folds()
 
 
 def visible(text: str) -> str:
-    """Return the text without invisible characters, and with line ends of one kind."""
+    """Return the text without invisible characters, and with uniform line breaks."""
     if text.isascii() and "\r" not in text:
         return text
     apart = _LINE_ENDS.sub("\n", text).replace("\ufffa", " ")  # between a text and the note written over it
@@ -119,18 +119,18 @@ def without_entities(text: str) -> str:
 def plain_words(text: str) -> str:
     """Return a text with plain letters in each word that mixes look-alike scripts or is crossed out.
 
-    Words of one script stay as they are: Russian is not a disguise.
+    Words in one script are unchanged: Russian is not a disguise.
     """
     if text.isascii() and "\r" not in text:
         return text
     return _MARKED_WORD.sub(_plain_word, _DECORATION.sub("", _composed(text).translate(_BLANKS)))
 
 
-@lru_cache(maxsize=512)  # a sentence is read several times
+@lru_cache(maxsize=512)  # each sentence is read several times
 def as_read(text: str) -> str:
     """Return a text as a reader takes it in: no markup within words, spaced letters joined, no homoglyphs.
 
-    Words keep their accents, unlike in `fold_homoglyphs`: this is for code that knows languages.
+    Words keep their accents, unlike in `fold_homoglyphs`: this is for language-aware code.
     """
     plain = plain_words(without_entities(text))
     plain = _MARKUP.sub("", _FENCE_LINE.sub("", plain)).strip()
@@ -144,7 +144,8 @@ def mixes_scripts(text: str) -> bool:
 
 def normalised(text: str) -> str:
     """Return a customer's text in NFKC, without invisible characters and homoglyphs: search and model get what a reader
-    sees."""
+    sees.
+    """
     return plain_words(without_entities(text)).strip()[:MAX_QUESTION_CHARACTERS]
 
 
@@ -186,7 +187,7 @@ def _without_accents(letter: str) -> str:
 
 
 def _named_after(sign: str) -> str:
-    """Return the letter that a character is a form of by its Unicode name, "" if it is none."""
+    """Return the letter that a character is a form of, by its Unicode name; "" if there is none."""
     name = _NAMED_AFTER.fullmatch(unicodedata.name(sign, "")) if len(sign) == 1 else None
     if not name:
         return ""
@@ -207,7 +208,9 @@ def _look_alikes() -> dict[str, str]:
 
 
 def _plain_shape(sign: str, shape: str) -> str:
-    """Return the ASCII letter of a shape, "" if it has none; a capital gives a capital, though "l" looks like "I"."""
+    """Return the ASCII letter of a shape, "" if it has none; a capital gives a capital, even though "l" looks like
+    "I".
+    """
     base = _without_accents(shape)
     letter = base if base.isascii() else _named_after(base)
     if len(letter) != 1 or not letter.isalpha():

@@ -1,6 +1,6 @@
 """The small words that change a sentence's meaning: not, only, unless, before, at least, free, we. Pure.
 
-Two texts that share every noun can still say the opposite; the difference is in words of closed classes. They are data
+Two texts that share every noun can still say the opposite; the difference is in closed-class words. They are data
 (`data/operators.<language>.json`, with the same categories in every language), so that texts in two languages can be
 compared by category.
 """
@@ -21,7 +21,7 @@ _SIGN: Final = "*"  # "kein*" is a beginning, "*sız" an ending
 _GAP: Final = "…"  # "ne … que"
 _LONGEST_GAP: Final = 4  # words between the two halves
 _MIN_OF_ENDING: Final = 2  # letters before an ending
-# Languages that write endings after an apostrophe, where they look like words: "KKTC'de" does not hold "de" ("too").
+# Languages that write endings after an apostrophe, where they look like words: "KKTC'de" does not contain "de" ("too").
 _JOINED: Final = frozenset({"tr"})
 _APOSTROPHES: Final = re.compile("['’](?=\\w)")
 
@@ -52,7 +52,7 @@ def categories() -> tuple[str, ...]:
 def operators(text: str, language: str) -> dict[str, int]:
     """Return how often each category of operators occurs in `text`; {} for a language without a list.
 
-    A phrase counts as one operator, whatever its words would be by themselves: "no later than" is not a negation.
+    A phrase counts as one operator, whatever its words would count as individually: "no later than" is not a negation.
     """
     said = words(_APOSTROPHES.sub("", text) if language in _JOINED else text)
     found: dict[str, int] = {}

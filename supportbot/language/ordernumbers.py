@@ -36,5 +36,5 @@ def _overlaps(span: tuple[int, int], others: list[tuple[int, int]]) -> bool:
 
 
 def without_numbers(text: str) -> str:
-    """Return the text, of the same length, without its lettered order numbers: WF-20440 is not a house number."""
+    """Return the text at the same length without its lettered order numbers, since WF-20440 is not a house number."""
     return _LETTERED.sub(lambda match: ";".ljust(len(match.group())), text)

@@ -1,7 +1,7 @@
 """Personal data with a recognisable form: e-mail addresses, payment cards, accounts (IBAN), telephone numbers. Pure.
 
 Names and streets have no form and are not found. Order numbers, dates, times and amounts are not personal data: digits
-without a check sum count only if they are written like a telephone number.
+without a checksum count only if they are written like a telephone number.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Final, Literal
 Kind = Literal["EMAIL", "CARD", "IBAN", "PHONE"]
 
 _EMAIL: Final = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
-# 14 to 19 digits, alone or in groups as embossed. Old cards have 13, but so does every product's bar code.
+# 14 to 19 digits, alone or in groups as embossed. Old cards have 13, but so do product bar codes.
 _CARD: Final = re.compile(r"(?<![\w#])(?<!\w[-./])(?:\d{14,19}|\d{4}(?:[ \u00a0.-]\d{3,7}){2,4})(?![-./]?\w)")
 # First digits by network (ISO/IEC 7812): 3 to 6, and 22 to 27 of Mastercard's newer range.
 _ISSUERS: Final = re.compile(r"[3-6]|2[2-7]")
@@ -70,7 +70,7 @@ _DATE: Final = re.compile(
 )
 LEAST_NAME: Final = 3  # letters; shorter ones are parts of other words
 _NAME_PART: Final = re.compile(r"\w+")
-_UNSPACED_FROM: Final = "\u0e00"  # Thai; of what comes after, all without capitals is written without spaces or borders
+_UNSPACED_FROM: Final = "\u0e00"  # Thai; later scripts without capitals are written without spaces or word boundaries
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def without_personal_data(text: str) -> str:
 
 
 def replaced(text: str, found: Iterable[Personal], mark: Callable[[Personal], str]) -> str:
-    """Return a text with its pieces of personal data, given in order, replaced by their marks."""
+    """Return a text with its pieces of personal data, given in order, replaced by their placeholders."""
     parts, end = [], 0
     for one in found:
         parts += [text[end : one.start], mark(one)]
@@ -172,10 +172,10 @@ def passes_luhn(number: str) -> bool:
 
 
 def without_names(text: str, marks: Mapping[str, str]) -> str:
-    """Return a text in which each of these names, whole or in parts, is replaced by its mark."""
+    """Return a text in which each of these names, whole or in parts, is replaced by its placeholder."""
     for name, mark in marks.items():
         for part in dict.fromkeys((name, *_NAME_PART.findall(name))):
-            # Where words are not set apart, nor are names, and two signs are a whole one.
+            # If words are not separated, neither are names, and two characters can be a whole name.
             is_apart = part.lower() != part.upper() or part[:1] < _UNSPACED_FROM
             if len(part) >= (LEAST_NAME if is_apart else 2):
                 border = r"\b" if is_apart else ""

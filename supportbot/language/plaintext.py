@@ -1,6 +1,6 @@
 """Markdown as plain text: the words that are embedded and indexed, without the markup.
 
-Bodies come from strangers, so every pattern is linear: it starts at a rare character, stops at the next one of its
+Bodies are untrusted, so every pattern is linear: it starts at a rare character, stops at the next one of its
 kind, and never backtracks (`*+`) where spaces could be matched twice.
 """
 

@@ -1,16 +1,16 @@
-"""Splits a stream of text into sentences while it arrives. Pure.
+"""Splits a stream of text into sentences as it arrives. Pure.
 
 A sentence ends with its full stop and any markers after it, once the next sentence has begun; a line break ends one
 too. A fenced block of code is one sentence, including the markers on the next line. Two sentences read as one would be
-judged as one, so a doubtful full stop ends a sentence: splitting too often costs a source, joining lets an invention
-hide behind a fact.
+judged as one, so a doubtful full stop ends a sentence: splitting too often may lose a citation, but joining would let
+an invention hide behind a fact.
 """
 
 import re
 from collections.abc import Iterator
 from typing import Final
 
-MAX_SENTENCE_CHARACTERS: Final = 1_500  # longer text without an end is checked as one sentence, and withheld
+MAX_SENTENCE_CHARACTERS: Final = 1_500  # longer text without a sentence end is checked as one sentence, and withheld
 QUESTIONS: Final = ("?", "？", "؟")
 LEADS: Final = (":", "：")
 # [1], [1, 2], [1-3], [^1], [Source 1], 【1†source】, and (1) at the end of a sentence.
@@ -19,7 +19,7 @@ _BRACKETED: Final = rf"[\[【]\s*(?:\^|(?:sources?|quellen?)\s*)?(?P<numbers>{_N
 MARKER: Final = re.compile(rf"{_BRACKETED}|(?<=\s)\((?P<last>{_NUMBERS})\)(?=[.!?]?(?:\s*\Z|\s*\n))", re.IGNORECASE)
 _MARKER_WITH_BLANK: Final = re.compile(rf"[ \t]*(?:{MARKER.pattern})", re.IGNORECASE)
 _AFTER: Final = _BRACKETED.replace("?P<numbers>", "?:")
-# What begins another sentence: a bracket too, once it cannot become a marker any more ("[Source", "[Quelle").
+# What begins another sentence; also a bracket that can no longer become a marker ("[Source", "[Quelle").
 _NO_MARKER: Final = r"[^\s\[【]|[\[【]\s*(?!\Z|[\s^\d]|so|s\Z|qu|q\Z)"
 _END: Final = re.compile(
     rf"""(?:[.!?…]["”’»)*_]*)(?:\s*{_AFTER})*(?P<gap>\s+)(?={_NO_MARKER})
@@ -32,7 +32,8 @@ _ENDED: Final = re.compile(rf"""[.!?…。！？]["”’»)*_]*(?:\s*{_AFTER})*
 _FENCE: Final = re.compile(r"\s*(?P<mark>`{3,}|~{3,})[^\n]*\n")
 _BEHIND_FENCE: Final = rf"[ \t]*(?:\n\s*(?:{_AFTER}\s*)*|\Z)"
 _UNFINISHED_MARKER: Final = re.compile(r"[\[【][^\]】]*")
-_MONTHS: Final = "jan|feb|mar|mär|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez"  # "am 5. Mai" goes on
+# "am 5. Mai" does not end a sentence
+_MONTHS: Final = "jan|feb|mar|mär|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez"
 _ABBREVIATION: Final = re.compile(
     r"\b(?:e\.g|i\.e|z\. ?B|d\. ?h|u\. ?a|z|ca|approx|bzw|ggf|inkl|evtl|max|min|Nr|Str|Tel|vgl|vs|Mr|Mrs|Dr|Prof)\.$"
 )
@@ -51,7 +52,7 @@ def split_first_sentence(text: str) -> tuple[str, str] | None:
     """Return (first sentence with the blanks after it, rest), or None while the first one is unfinished."""
     if opens_fence(text):
         return _split_off_fence(text)
-    sign = _END_SIGN.search(text)  # runs at each token of a stream; most have no end sign
+    sign = _END_SIGN.search(text)  # runs for each token of a stream; most have no sentence end
     for match in _END.finditer(text, sign.start()) if sign else ():
         if match["gap"] is None or not goes_on(text, match.start() + 1):
             return text[: match.end()], text[match.end() :]
@@ -115,7 +116,7 @@ def goes_on(text: str, stop: int) -> bool:
 
 
 def without_markers(sentence: str) -> str:
-    """Return the words of a sentence without its source markers; code is left as it is."""
+    """Return the words of a sentence without its source markers; code is unchanged."""
     code, words = fenced_part(sentence)
     return f"{code}{unmarked(words)}".strip()
 

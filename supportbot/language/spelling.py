@@ -1,8 +1,8 @@
 """Typing errors, corrected with the help of known words: "retrun", "adress", "Liferung". Pure.
 
 Only unknown words are changed, and only into a known one that differs by a typing error: two letters swapped, or one
-letter inside missing or too many. A different letter too often makes a different word ("parking" and "packing",
-"shopping" and "shipping"), and so does a different ending; the first letter is nearly always right.
+letter inside missing or too many. A different letter or ending too often makes a different word ("parking" and
+"packing", "shopping" and "shipping"), and the first letter is nearly always right.
 """
 
 import re

@@ -30,7 +30,7 @@ _ALGORITHMS: Final = {
 }  # fmt: skip
 _STOP_WORDS: Final = files("supportbot.language") / "data" / "stopwords"
 _SAME_LIST: Final = {"nn": "nb", "no": "nb"}
-# Longer "words" are addresses, keys and noise: stemming takes longer, and their stem means nothing.
+# Longer "words" are addresses, keys and noise: stemming takes longer, and their stems mean nothing.
 _LONGEST_STEMMED: Final = 40
 _SENTENCE_CHARACTERS: Final = 400
 _MIN_SHARED: Final = 4  # letters that two forms of a word must share at one end
@@ -41,7 +41,7 @@ class _Stemmer(Protocol):
     def stemWord(self, word: str) -> str: ...
 
 
-_of_thread = threading.local()  # a stemmer is not thread-safe: it holds the word it works on
+_of_thread = threading.local()  # a stemmer is not thread-safe, because it stores its current word
 
 
 def words(text: str) -> list[str]:
@@ -60,7 +60,7 @@ def _parts(word: str, start: int, *, is_unspaced: bool) -> Iterator[tuple[str, i
         yield word, start
 
 
-@lru_cache(maxsize=1_024)  # each check of a sentence asks for its words
+@lru_cache(maxsize=1_024)  # each check of a sentence needs its words
 def _words_of_sentence(text: str) -> tuple[str, ...]:
     return tuple(_words(text))
 
@@ -104,7 +104,9 @@ def content_stems(text: str, language: str) -> set[str]:
 
 
 def _has_meaning(word: str) -> bool:
-    """Return False for a lone letter, the rest of an elision ("l'", "'s"); figures and unspaced scripts are words."""
+    """Return False for a lone letter, the rest of an elision ("l'", "'s"); figures and words in unspaced scripts have
+    meaning.
+    """
     return len(word) > 1 or not word.isalpha() or bool(re.match(f"[{_UNSPACED}]", word))
 
 
@@ -123,7 +125,7 @@ def languages_with_stop_words() -> frozenset[str]:
 
 @cache
 def languages_by_stop_word() -> Mapping[str, Sequence[str]]:
-    """Return the languages of which a word is a stop word, for each that is one."""
+    """Return, for each stop word, the languages in which it is one."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     for language in languages_with_stop_words():
         for word in stop_words(language):

@@ -1,6 +1,6 @@
 """One try at one provider: its deadlines, and the figures its call record needs.
 
-A deadline never spans a yield: it would cancel whatever the reader of the stream is doing at that moment.
+A deadline never spans a yield: it would cancel whatever the reader of the stream is doing at that time.
 """
 
 import asyncio
@@ -73,7 +73,7 @@ class Attempt:
             self.duration_seconds = time.monotonic() - self._started
 
     def usage(self) -> Usage:
-        """Return what the attempt used: the provider's count, or an estimate if it broke off."""
+        """Return what the attempt used: the provider's count, or an estimate if it was interrupted."""
         if self._usage is not None:
             return self._usage
         if self.outcome is Outcome.REFUSED or (self.reason is Reason.UNREACHABLE and not self.has_begun):

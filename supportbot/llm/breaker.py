@@ -1,6 +1,6 @@
 """A circuit breaker per model and kind of call: after several failures, calls do not wait for a model that is down.
 
-Each process has its own, which costs it at most `failures` slow calls to find out.
+Each process has its own, so it needs at most `failures` slow calls to find out.
 """
 
 from time import monotonic
@@ -26,9 +26,8 @@ class Breaker:
         return self._failures >= self._limits.breaker_failures
 
     def admit(self) -> bool:
-        """Return whether a call may go out. While open, True admits the probe; the next one has to wait a whole pause.
-
-        A cancelled probe proves nothing and needs no undoing: the pause began when it was admitted.
+        """Return whether a call may go out. While open, True admits a probe; the next one has to wait for a whole
+        pause. A cancelled probe proves nothing and need not be undone: the pause began when it was admitted.
         """
         if not self.is_open:
             return True
@@ -51,14 +50,14 @@ class Breaker:
 
 
 Kind = Literal["answers", "second looks", "embeddings"]
-# By kind, provider and model: a server may embed while it still loads its chat model, and a model too slow for a second
-# look of three seconds may be good enough for an answer.
+# By kind, provider and model: a server may embed while it is still loading its chat model, and a model too slow for a
+# second look within three seconds may be fast enough for answers.
 _breakers: dict[tuple[Kind, str, str], Breaker] = {}
 
 
 def breaker_of(kind: Kind, provider: Provider | EmbeddingProvider, limits: Limits) -> Breaker:
     """Return the breaker of a provider, model and kind of call, shared by all event loops of the process."""
-    # Two workspaces may call their connections the same.
+    # Two workspaces may use the same connection name.
     server: str = getattr(provider, "identity", provider.name)
     return _breakers.setdefault((kind, server, provider.model), Breaker(limits, kind))
 

@@ -1,6 +1,6 @@
 """A workspace's daily budgets for models: reserved before a call, released or spent after it.
 
-One budget covers all purposes, and a purpose may have its own within it; evaluations have one apart from it.
+One budget covers all purposes, and a purpose may have its own budget within it; evaluations have a separate one.
 Invariant: one conditional UPDATE per budget decides, so parallel calls cannot overspend. A reservation whose process
 dies stays taken until the end of the day (UTC): too little is spent then, never too much.
 """
@@ -63,14 +63,14 @@ def is_limited(purpose: str) -> bool:
 
 
 def _budgets_of(purpose: str) -> tuple[str, ...]:
-    """Return the budgets that a purpose is paid from."""
+    """Return the budgets that pay for a purpose."""
     return (EVALUATION,) if purpose == EVALUATION else (purpose, ALL)
 
 
 def reserve(most: Money, purpose: str = ALL) -> tuple[Reservation, ...]:
     """Reserve the most that a call can cost, in today's budgets of its purpose and of all purposes.
 
-    Raises BudgetExceeded if one of them has too little left; nothing is reserved then.
+    Raises BudgetExceeded, and reserves nothing, if one of them has too little left.
     """
     day = datetime.now(UTC).date()
     limited = {name: allowance for name in _budgets_of(purpose) if (allowance := daily_allowance(name)) is not None}
@@ -91,7 +91,7 @@ def _take(amount: Decimal, todays: QuerySet[Budget], allowance: Decimal) -> None
 
 
 def _open(day: date, purpose: str, allowance: Decimal, currency: str) -> None:
-    """Open a day's budget with what the day has already cost: a budget may be set at noon for the first time."""
+    """Create a day's budget with the day's costs so far, since a budget may first be set during a day."""
     costs = LLMCall.objects.filter(started_at__gte=datetime.combine(day, time.min, UTC), currency=currency)
     costs = costs.exclude(purpose=EVALUATION) if purpose == ALL else costs.filter(purpose=purpose)
     spent = costs.aggregate(spent=Sum("cost"))["spent"] or Decimal(0)
@@ -100,7 +100,7 @@ def _open(day: date, purpose: str, allowance: Decimal, currency: str) -> None:
 
 
 def settle(reservation: Reservation, *, spent: Decimal) -> None:
-    """Release the reservation and book what the call really cost."""
+    """Release the reservation and record the call's actual cost."""
     Budget.objects.filter(day=reservation.day, purpose=reservation.purpose).update(
         reserved=Greatest(F("reserved") - reservation.amount, Decimal(0)), spent=F("spent") + spent
     )

@@ -20,7 +20,7 @@ MAX_FALLBACK_SECONDS = 2.0
 class Limits:
     """How long a call may take and how often it is tried.
 
-    `gap_seconds` is the longest silence between two signs of life. A Retry-After is obeyed up to
+    `gap_seconds` is the longest silence between two signs of life. A Retry-After is respected up to
     `retry_after_most_seconds`. A remote model reads about `history_tokens` of earlier messages at most.
     """
 

@@ -1,7 +1,6 @@
 """A workspace's connections to models: written in the console, read by every process within two seconds.
 
-A connection's address may be any the guarded way out allows. The key goes to no other host than the one it was entered
-for.
+A connection may have any address that the guarded way out allows. The key is sent only to the host it was entered for.
 """
 
 from collections.abc import Mapping
@@ -102,13 +101,13 @@ def server_of(row: ModelConnection, currency: str) -> Server:
 
 
 def names() -> dict[str, str]:
-    """Return what the routes of a release can name, with the names that people read."""
+    """Return the connections that a release's routes can use, with their names for people."""
     own = {str(pk): name for pk, name in listed().values_list("pk", "name")}
     return {ENVIRONMENT: gettext("Environment variables"), BUILTIN: gettext("Built-in answerer"), **own}
 
 
 def problems(values: Mapping[str, Any], *, row: ModelConnection | None, key: str) -> dict[str, list[str]]:
-    """Return what is wrong with a connection before it is stored, by field."""
+    """Return a connection's errors by field, before it is stored."""
     wrong: dict[str, list[str]] = {}
     name, url = str(values.get("name", "")), str(values.get("base_url", ""))
     others = ModelConnection.objects.filter(name__iexact=name)
@@ -126,7 +125,7 @@ def problems(values: Mapping[str, Any], *, row: ModelConnection | None, key: str
 
 @transaction.atomic
 def save(values: Mapping[str, Any], *, key: str, actor: str, connection_id: UUID | None = None) -> ModelConnection:
-    """Create or change a connection; an empty key stays what it was. Raises InvalidInput, NotFound."""
+    """Create or change a connection; an empty key keeps the current one. Raises InvalidInput, NotFound."""
     row = ModelConnection() if connection_id is None else _locked(connection_id)
     wrong = problems(values, row=row if connection_id else None, key=key)
     if wrong:
@@ -145,8 +144,8 @@ def save(values: Mapping[str, Any], *, key: str, actor: str, connection_id: UUID
 
 @transaction.atomic
 def remove(connection_id: UUID, *, actor: str) -> None:
-    """Delete a connection. Raises ConnectionInUse while the live release or a draft names it."""
-    # Whoever publishes holds this lock: no release can begin to name the connection meanwhile.
+    """Delete a connection. Raises ConnectionInUse while the live release or a draft uses it."""
+    # Publishing takes this lock too, so no release can start using the connection meanwhile.
     Workspace.objects.select_for_update(no_key=True).get(pk=current_workspace_id())
     row = _locked(connection_id)
     users = [one.number for one in _in_use() if row_is_in(row, one.contents)]
@@ -167,7 +166,7 @@ def row_is_in(row: ModelConnection, document: Document) -> bool:
 
 
 def route_problems(document: Document) -> dict[str, list[str]]:
-    """Return what is wrong with the routes of a release: they name only connections that exist."""
+    """Return the errors in a release's routes, which may only name existing connections."""
     named = {name for route in document.routes.values() for name in route} - {ENVIRONMENT, BUILTIN}
     if not named:
         return {}
@@ -186,13 +185,13 @@ def _price(row: ModelConnection, currency: str) -> Price | None:
         return None
     cached = row.input_price if row.cached_price is None else row.cached_price
     table = parse_prices(settings.LLM_PRICES)
-    # A budget has one currency: the installation's, where it has prices.
+    # A budget has one currency: the installation's, if it has prices.
     known = next((price.currency for price in table.values()), currency)
     return Price(known, row.input_price, row.output_price, cached)
 
 
 def _door(url: str) -> tuple[bool, str]:
-    """Return what a key was entered for: the host with its port, and whether the way there is encrypted."""
+    """Return what a key was entered for: host and port, and whether the connection is encrypted."""
     return url.lower().startswith("https:"), _host(url)
 
 

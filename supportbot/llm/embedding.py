@@ -13,8 +13,8 @@ from supportbot.llm import gateway, loop_thread
 from supportbot.llm.errors import LlmError
 
 TEXTS_PER_CALL = 64
-# A customer waits for the vector of a question, in a database thread that other chats need: from here on the search
-# goes by words. Articles are embedded in the background, with the deadline of an answer.
+# A customer is waiting for a question's vector, in a database thread that other chats need: after this, search uses
+# words. Articles are embedded in the background, with the deadline of an answer.
 QUESTION_SECONDS = 3.0
 
 
@@ -29,7 +29,7 @@ class GatewayEmbedder:
         return RecipeSpec(name=f"openai:{model}:{size}", model=model, dimensions=size, is_normalised=True)
 
     def query(self, text: str) -> list[float]:
-        """Return the vector of a customer's words without their personal data, which would find no article."""
+        """Return the vector of a customer's words without personal data, which would not match any article."""
         return self._checked(self._vectors([without_personal_data(text)], seconds=QUESTION_SECONDS))[0]
 
     def passages(self, texts: Sequence[str]) -> list[list[float]]:

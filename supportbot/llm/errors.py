@@ -33,7 +33,7 @@ class DeadlineExceeded(LlmError):
 
 
 class BudgetExceeded(LlmError):
-    """Today's budget of the workspace is spent, and no free route serves this purpose."""
+    """The workspace's budget for today is used up, and no free route serves this purpose."""
 
     code = "model_budget"
     default_message = gettext_noop("Today's budget for the assistant is used up.")
@@ -72,14 +72,14 @@ class Reason(StrEnum):
     BUDGET = "budget"
 
 
-# What a retry a moment later may fix. A stall is not listed: it has already used up the time for a retry.
+# What a retry a moment later may fix. A stall is not included, because it has already used up the time for a retry.
 WORTH_A_RETRY = frozenset({Reason.UNREACHABLE, Reason.CUT, Reason.RATE_LIMITED, Reason.SERVER_ERROR, Reason.GARBAGE})
 
 
 class ProviderError(LlmError):
     """One attempt at one provider failed. `detail` is for the operator and never shown to a customer.
 
-    `usage` is what it used nevertheless, if known.
+    `usage` is what it used anyway, if known.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """All calls to models pass through here: deadline, retry, circuit breaker, fallback route, budget and call record.
 
 Invariants. Nothing is retried after its first sign of life. A stream begins with RouteStarted and ends with Finished
-or an error; Restarted voids everything before it. A call's record is written after the stream, in the background.
-Where personal data is hidden, remote models read placeholders, and readers of the stream get the data.
+or an error; Restarted voids everything before it. A call's record is written in the background after the stream. If
+personal data is hidden, remote models read placeholders, and readers of the stream get the data.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ class Gateway:
         self, request: ModelRequest, may_fall_back: Callable[[], bool]
     ) -> AsyncGenerator[ModelEvent, None]:
         active = limits(request.purpose)
-        # Before the deadline starts: loading them is not the model's time.
+        # Before the deadline starts, since loading them must not count as the model's time.
         routes = await self._routes.for_purpose(request.purpose)
         ends_at = asyncio.get_running_loop().time() + active.deadline_seconds
         call = Call(request, ends_at=ends_at, history_tokens=active.history_tokens)
@@ -80,7 +80,7 @@ class Gateway:
     async def _route(
         self, call: Call, provider: Provider, active: Limits, failure: LlmError | None, has_next: bool
     ) -> AsyncGenerator[ModelEvent, None]:
-        """Yield which route begins, then its events. Raises ProviderError or BudgetExceeded."""
+        """Yield an event that names the route, then its events. Raises ProviderError or BudgetExceeded."""
         breaker = breaker_of(kind_of(call.request.purpose), provider, active)
         if not breaker.admit():
             raise ProviderRefused(Reason.CIRCUIT_OPEN)
@@ -112,8 +112,8 @@ async def _attempts(
 ) -> AsyncGenerator[ProviderEvent, None]:
     """Try one provider, and retry only before its first sign of life. This is the one layer that retries.
 
-    A request that was too long is tried once more, shorter. The first attempt's money is already reserved; each
-    further one reserves its own. Raises ProviderError or BudgetExceeded.
+    A request that was too long is tried once more, shortened. The first attempt's cost is already reserved; each
+    further attempt reserves its own. Raises ProviderError or BudgetExceeded.
     """
     loop = asyncio.get_running_loop()
     while True:
@@ -182,13 +182,13 @@ async def complete(request: ModelRequest) -> Completion:
                     calls.clear()
                 case Finished():
                     last = event
-    if last is None:  # `stream` promises a Finished; without it the answer is incomplete
+    if last is None:  # `stream` guarantees a Finished; without it, the answer is incomplete
         raise ModelUnavailable
     return Completion("".join(texts), tuple(calls), last.usage, last.provider, last.model, last.finish_reason)
 
 
 def has_route(purpose: Purpose) -> bool:
-    """Return whether a purpose has a route, by the settings alone: `verify` is off until it has a model."""
+    """Return whether a purpose has a route according to the settings; `verify` is off until it has a model."""
     return routing.has_route(purpose)
 
 
@@ -201,7 +201,7 @@ async def embed(texts: Sequence[str], purpose: str = "embed", *, seconds: float 
 
 
 async def written() -> None:
-    """Return when the records of the calls so far are stored."""
+    """Wait until the records of all calls so far are stored."""
     await _current().written()
 
 

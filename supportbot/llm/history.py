@@ -13,7 +13,7 @@ from supportbot.llm.tokens import estimated_tokens
 from supportbot.llm.types import ChatMessage, ModelRequest
 
 SUMMARY_SHARE: Final = 4  # a quarter of the budget
-GIST_CHARACTERS: Final = 240  # of one message
+GIST_CHARACTERS: Final = 240  # tokens of one message
 SENTENCES_READ: Final = 40
 # For a request that was too long for its model: limits for the history, each newer message and the answer.
 SHORT_HISTORY_TOKENS: Final = 300
@@ -35,7 +35,7 @@ def within_budget(request: ModelRequest, tokens: int) -> ModelRequest:
 
 
 def shortest(request: ModelRequest) -> ModelRequest:
-    """Return the shortest request that can still be answered, for a model to which it was too long."""
+    """Return the shortest request that can still be answered, for a model that found it too long."""
     request = within_budget(request, SHORT_HISTORY_TOKENS)
     first, newest = _bounds(request.messages)
     lean = (
@@ -52,7 +52,7 @@ def shortest(request: ModelRequest) -> ModelRequest:
 
 
 def _bounds(messages: Sequence[ChatMessage]) -> tuple[int, int]:
-    """Return the places of the conversation's first message after the instructions, and of its newest question."""
+    """Return the indexes of the first message after the instructions, and of the newest question."""
     first = next((place for place, one in enumerate(messages) if one.role != "system"), len(messages))
     asked = [place for place, one in enumerate(messages) if one.role == "user"]
     return first, max(first, asked[-1] if asked else 0)
@@ -66,13 +66,15 @@ def _newest_within(messages: Sequence[ChatMessage], tokens: int) -> Sequence[Cha
     begins = len(messages)
     while begins and (tokens := tokens - _cost(messages[begins - 1])) >= 0:
         begins -= 1
-    while begins < len(messages) and messages[begins].role == "tool":  # its call was cut away
+    while begins < len(messages) and messages[begins].role == "tool":  # its call was cut off
         begins += 1
     return messages[begins:]
 
 
 def _summary(messages: Sequence[ChatMessage], tokens: int) -> tuple[ChatMessage, ...]:
-    """Return earlier messages as one of about `tokens`; in the customer's role, so the model treats it as data."""
+    """Return earlier messages as one message of about `tokens` tokens, in the customer's role, so that the model treats
+    it as data.
+    """
     gists = {
         place: f"{_SPEAKERS[one.role]}: {_gist(one.content)}" for place, one in enumerate(messages) if _has_text(one)
     }
@@ -91,7 +93,9 @@ def _has_text(message: ChatMessage) -> bool:
 
 
 def _by_weight(messages: Sequence[ChatMessage], gists: dict[int, str]) -> Iterator[int]:
-    """Yield what to keep, most important first: the customer's first message, their newest ones, the newest answers."""
+    """Yield the messages to keep, most important first: the customer's first message, their newest ones, the newest
+    answers.
+    """
     by_customer = [place for place in gists if messages[place].role == "user"]
     yield from by_customer[:1]
     yield from reversed(by_customer[1:])
@@ -99,7 +103,7 @@ def _by_weight(messages: Sequence[ChatMessage], gists: dict[int, str]) -> Iterat
 
 
 def _gist(text: str) -> str:
-    """Return a text; of a long one, the first sentence and those with digits, such as orders and amounts."""
+    """Return a text, or of a long one the first sentence and those with digits, such as orders and amounts."""
     text = " ".join(text.split())
     if len(text) <= GIST_CHARACTERS:
         return text

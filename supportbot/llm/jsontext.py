@@ -1,4 +1,4 @@
-"""Extracts the JSON from a model's answer, whatever text is around it. Pure."""
+"""Extracts the JSON from a model's answer, ignoring any text around it. Pure."""
 
 import json
 from typing import Any, Final

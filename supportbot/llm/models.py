@@ -16,7 +16,7 @@ from supportbot.accounts.models import TenantModel
 class LLMCall(TenantModel):
     """One attempt at one provider. A turn that fell back has several rows.
 
-    Conversation and turn are plain values: the record of what was paid outlives the erasure of a chat.
+    Conversation and turn are plain values, because the record of costs outlives the erasure of a chat.
     """
 
     class Outcome(models.TextChoices):
@@ -84,9 +84,8 @@ class LLMBody(TenantModel):
 
 
 class Budget(TenantModel):
-    """A workspace's budget for one UTC day, with what is reserved for running calls and what is spent.
-
-    For all purposes together, or for the one it names.
+    """A workspace's budget for one UTC day, with the amounts reserved for running calls and spent. It covers all
+    purposes, or the one it names.
     """
 
     day = models.DateField()
@@ -107,7 +106,7 @@ class Budget(TenantModel):
 
     @classmethod
     def room_for(cls, amount: Decimal, allowance: Decimal) -> Q:
-        """Return the condition that `amount` still fits; the database evaluates it on the locked row."""
+        """Return the query condition that `amount` still fits; the database evaluates it on the locked row."""
         return Q(spent__lte=Value(allowance - amount) - F("reserved"))
 
 
@@ -118,7 +117,7 @@ class ModelConnection(TenantModel):
     base_url = models.CharField(max_length=300)
     model = models.CharField(max_length=200)
     key = EncryptedTextField(blank=True)
-    # Used where the release says nothing. None: the model's own temperature, no limit besides the release's.
+    # Used if the release has no value. None: the model's own temperature, no limit besides the release's.
     temperature = models.FloatField(null=True, blank=True)
     max_output_tokens = models.PositiveIntegerField(null=True, blank=True)
     # Per million tokens; None: unknown.

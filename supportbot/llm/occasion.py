@@ -1,7 +1,6 @@
-"""What calls are made for: customers, or an evaluation.
-
-An evaluation's calls have a budget of their own, so that a run never spends what customers' answers need, and stand
-apart in the costs. Inside `evaluating` every call of this context is booked so, whatever its purpose.
+"""What calls are made for: customers or an evaluation. An evaluation's calls have a separate budget, so that a run
+never uses up the budget for customers' answers, and are listed separately in the costs. Inside `evaluating`, every call
+of this context counts as an evaluation's, whatever its purpose.
 """
 
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ _evaluating: ContextVar[bool] = ContextVar("is_evaluating", default=False)
 
 @contextmanager
 def evaluating() -> Iterator[None]:
-    """Book the calls of this block, and of the tasks it starts, as an evaluation's."""
+    """Record the calls of this block, and of the tasks it starts, as an evaluation's."""
     token = _evaluating.set(True)
     try:
         yield
@@ -28,5 +27,5 @@ def is_evaluating() -> bool:
 
 
 def booked_as(purpose: str) -> str:
-    """Return the purpose under which a call is recorded and paid."""
+    """Return the purpose under which a call is recorded and paid for."""
     return EVALUATION if is_evaluating() else purpose

@@ -1,7 +1,7 @@
 """Replaces personal data in a request to a remote model by placeholders, and restores it in the answer. Pure.
 
 Each value has one placeholder within a request, in whichever message and spelling it occurs: `[EMAIL_1]`. Data in the
-request's sources is public and stays. Invariant: only values of the request itself are restored.
+request's sources is public and is kept. Invariant: only values of the request itself are restored.
 """
 
 import re
@@ -37,7 +37,7 @@ class Placeholders:
             for one in personal_data_in(f"{source.title}\n{source.text}")
         }
         self._numbers: dict[Kind, Iterator[int]] = {}
-        # A placeholder that the customer wrote does not stand for anything.
+        # A placeholder written by the customer does not stand for anything.
         self._taken = {mark for message in request.messages for mark in _marks_in(message.content)}
         self.request = self._hidden()
 

@@ -9,7 +9,7 @@ from supportbot.llm.types import Blocks, Finished, ModelRequest, TextDelta, Tool
 
 @dataclass(frozen=True, slots=True)
 class Working:
-    """The model works on something that is not shown (reasoning, a tool call's arguments): a sign of life."""
+    """The model is working on something that is not shown (reasoning, a tool call's arguments): a sign of life."""
 
 
 WORKING = Working()
@@ -21,7 +21,7 @@ class Provider(Protocol):
 
     name: str
     model: str
-    # Runs in this process: it is free and always reachable, so neither breaker nor budget apply.
+    # Runs in this process: it is free and always available, so breaker and budget do not apply.
     is_local: bool
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:

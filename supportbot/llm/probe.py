@@ -27,7 +27,7 @@ class Capabilities:
 async def resolve_model() -> str:
     """Return the model to use: OPENAI_MODEL, or the server's only one.
 
-    Raises ModelMisconfigured with one sentence that names the setting and what the server offers.
+    Raises ModelMisconfigured with one sentence that names the setting and the server's models.
     """
     if settings.OPENAI_MODEL:
         return str(settings.OPENAI_MODEL)

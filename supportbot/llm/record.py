@@ -1,7 +1,7 @@
 """Records calls to models: a row per attempt, and redacted bodies only if the operator asked for them.
 
 Stored bodies are masked more strictly than what a model reads (`language.personal`), including long numbers and
-anything like an account number, since nobody has to answer from them. Personal data is found by its form; a name has
+anything like an account number, since no answers are based on them. Personal data is found by its form; names have
 none.
 """
 
@@ -50,15 +50,15 @@ class CallRecord:
     turn_id: UUID | None = None
     request_text: str = ""
     response_text: str = ""
-    price: Price | None = None  # of its provider; None: the installation's for this model
+    price: Price | None = None  # the provider's price; None for the installation's price for this model
 
 
 def save_calls(records: Sequence[CallRecord], reservations: Sequence[budget.Reservation] = ()) -> None:
-    """Store the attempts of one call and settle its reservations: all or nothing."""
+    """Store the attempts of one call and settle its reservations: either all of them or none."""
     calls = [_row(record) for record in records]
     if reservations or settings.LLM_STORE_BODIES:
         _save_with_costs(calls, records, reservations)
-    else:  # one statement needs no transaction, which would take two round trips more
+    else:  # a single statement needs no transaction, which would take two more round trips
         rows.insert(*calls)
 
 

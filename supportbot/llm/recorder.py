@@ -29,10 +29,9 @@ logger = logging.getLogger(__name__)
 
 
 class Call:
-    """The attempts of one call. Created inside a workspace scope, to which its record will belong.
-
-    A remote provider reads placeholders instead of personal data, and a shortened beginning of a long conversation; its
-    record holds what it read.
+    """The attempts of one call. Created inside a workspace scope, to which its record will belong. A remote provider
+    reads placeholders instead of personal data, and a shortened beginning of a long conversation; its record contains
+    the text as read.
     """
 
     def __init__(self, request: ModelRequest, *, ends_at: float, history_tokens: int) -> None:
@@ -48,7 +47,7 @@ class Call:
         self._placeholders: Placeholders | None = None
 
     def placeholders_for(self, provider: Provider) -> Placeholders | None:
-        """Return what a provider reads instead of personal data; None if it reads everything."""
+        """Return the placeholders that a provider reads instead of personal data; None if it reads everything."""
         if provider.is_local or not self.request.hides_personal_data:
             return None
         if self._placeholders is None:
@@ -61,7 +60,7 @@ class Call:
         request = self.request if placeholders is None else placeholders.request
         if provider.is_local:
             return request
-        # Shortened last, so that a value keeps its placeholder however much of the conversation is left.
+        # Shortened last, so that values keep their placeholders however much of the conversation is left.
         return shortest(request) if self._is_short else within_budget(request, self._history_tokens)
 
     def shorten(self) -> bool:
@@ -93,7 +92,7 @@ class Call:
 
 
 class Recorder:
-    """Writes records in the background. A lost record is logged; it never costs a customer the answer."""
+    """Writes records in the background. A lost record is logged, and never costs a customer the answer."""
 
     def __init__(self) -> None:
         self._saving: set[asyncio.Task[None]] = set()

@@ -28,7 +28,7 @@ class Reservations:
     async def take(self, provider: Provider | EmbeddingProvider, most: Usage, *, purpose: str) -> None:
         """Reserve the price of `most` at this provider in the budget of the purpose. Raises BudgetExceeded.
 
-        Shielded: if the caller is cancelled at this very moment, the reservation is still known and released.
+        Shielded: if the caller is cancelled at this moment, the reservation is still known and gets released.
         """
         price = None if provider.is_local or not budget.is_limited(purpose) else price_at(provider, provider.model)
         if price is None:

@@ -8,7 +8,7 @@ from supportbot.llm.conf import Limits
 from supportbot.llm.errors import WORTH_A_RETRY, ProviderError, Reason
 
 PAUSE_SECONDS = 0.25
-# A refusal because of the request's content says nothing about the provider's health; a rate limit does.
+# A refusal of the request's content says nothing about the provider's health; a rate limit does.
 _HEALTHY_REFUSALS = frozenset({Reason.REJECTED, Reason.TOO_LARGE, Reason.TOO_LONG})
 
 
@@ -25,7 +25,7 @@ def pause_before_retry(
         return PAUSE_SECONDS * attempt * (1 + jitter())
     if error.retry_after_seconds > limits.retry_after_most_seconds:
         return None
-    # Jitter is only added, so that refused requests do not all come back at the same time.
+    # Jitter only adds time, so that refused requests do not all return at once.
     return error.retry_after_seconds + PAUSE_SECONDS * jitter()
 
 

@@ -1,6 +1,6 @@
 """Which providers serve which purpose, in which order.
 
-The workspace's release decides, by the names of connections; where it says nothing, the settings. No model is named
+The workspace's release decides by naming connections; otherwise, the settings do. No model is named
 here. Each event loop has its own objects, since a client is bound to the loop that created it.
 """
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Without OPENAI_MODEL, the server must name its only model within this time; after that it is asked again only now and
-# then, not by each call.
+# Without OPENAI_MODEL, the server must name its only model within this time; after that, it is asked again only now and
+# then, not for each call.
 NAME_SECONDS = 5.0
 ASK_AGAIN_SECONDS = 10.0
 # What the built-in answerer can do without a model. Judging needs one.
 BUILTIN_PURPOSES = frozenset({"answer", "summarise", "rewrite", "draft"})
-# An answer in progress may still read from the client of a connection that was changed.
+# An answer in progress may still read from the client of a changed connection.
 CLOSE_AFTER_SECONDS = 180.0
 
 # Tests set their own providers (supportbot.llm.testing): for all purposes that are on by default, and for the second
@@ -43,7 +43,7 @@ override_verify: Sequence[Provider] | None = None
 
 
 def has_route(purpose: Purpose) -> bool:
-    """Return whether a purpose has a route by the settings; nothing is loaded or called."""
+    """Return whether a purpose has a route according to the settings, without loading or calling anything."""
     if purpose == "embed":
         return bool(settings.OPENAI_EMBEDDING_MODEL)
     if purpose == "verify":
@@ -54,13 +54,13 @@ def has_route(purpose: Purpose) -> bool:
 
 
 def _named(purpose: Purpose) -> tuple[str, ...]:
-    """Return the connections that the newest known release names for a purpose, without a statement."""
+    """Return the connections that the newest known release names for a purpose, without a database query."""
     release = last_known()
     return () if release is None else release.document.routes.get(purpose, ())
 
 
 def builtin_provider() -> Provider:
-    """Return a new built-in answerer. It belongs to a room above, which is known here only by a setting."""
+    """Return a new built-in answerer. It belongs to a room above, so a setting names it."""
     provider: Provider = import_string(settings.LLM_BUILTIN_PROVIDER)()
     return provider
 
@@ -77,7 +77,7 @@ class Routes:
         self._by_connection: dict[str, tuple[Server, Provider]] = {}
         self._closing: dict[asyncio.Task[None], Provider] = {}
         self._asks_again_at = 0.0
-        self._unnamed = ""  # why the server's model is not known
+        self._unnamed = ""  # why the server's model is unknown
 
     async def for_purpose(self, purpose: Purpose) -> Sequence[Provider]:
         """Return the primary and its fallbacks, best first.
@@ -117,7 +117,7 @@ class Routes:
     async def _release_routes(self, purpose: Purpose) -> Sequence[Provider]:
         """Return the routes that the workspace's release names; none if it leaves them to the installation.
 
-        The built-in answerer comes last wherever it can do the work: a customer gets an answer.
+        The built-in answerer comes last if it can serve the purpose, so that customers get an answer.
         """
         if scoped_workspace_id() is None:
             return ()
@@ -147,7 +147,7 @@ class Routes:
         return None if server is None else await self._connected(server)
 
     async def _connected(self, server: Server) -> Provider:
-        """Return the provider of a connection as it is now; a changed one gets a new client."""
+        """Return the provider of a connection as it is now; a changed connection gets a new client."""
         held = self._by_connection.get(server.id)
         if held is not None and held[0] == server:
             return held[1]
@@ -197,7 +197,7 @@ class Routes:
         return self._remote
 
     async def _provider_of(self, model: str) -> Provider:
-        # Takes half a second or, on a busy machine, many: in the loop, every chat and every lease would wait for it.
+        # Takes half a second or, on a busy machine, many seconds: in the loop, every chat and lease would wait for it.
         await asyncio.to_thread(import_module, "supportbot.llm.providers.openai")
         from supportbot.llm.providers.openai import OpenAIProvider
 

@@ -38,7 +38,7 @@ def model_in_words(provider: str, model: str) -> str:
 
 
 def daily_costs(*, days: int, today: date | None = None) -> list[DailyCost]:
-    """Return the workspace's costs of the last `days` days, today included, newest day first."""
+    """Return the workspace's costs of the last `days` days, including today, newest day first."""
     today = today or datetime.now(UTC).date()
     since = datetime.combine(today - timedelta(days=days - 1), time.min, tzinfo=UTC)
     rows = (

@@ -31,7 +31,7 @@ class Says:
 
 
 class ScriptedModel:
-    """Answers by script; `requests` holds what it was asked. Too many or too few calls fail the test."""
+    """Answers by script; `requests` holds the requests it received. Too many or too few calls fail the test."""
 
     is_local = False
 

@@ -13,7 +13,9 @@ TOKENS_PER_MESSAGE = 8
 
 
 def estimated_tokens(text: str) -> int:
-    """Return about how many tokens a message has, by its bytes: letters of other scripts have more of both."""
+    """Return the approximate number of a message's tokens from its bytes, since letters of other scripts have more of
+    both.
+    """
     return len(text.encode(errors="surrogatepass")) // CHARACTERS_PER_TOKEN + TOKENS_PER_MESSAGE
 
 

@@ -1,4 +1,6 @@
-"""The test of a connection: whether it answers, streams, calls tools and returns JSON, how fast, and what it costs."""
+"""The test of a connection: whether it answers, streams, calls tools and returns JSON, how fast it is and what it
+costs.
+"""
 
 import asyncio
 import time
@@ -39,7 +41,7 @@ _SCHEMA: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What a test found. `refused` says why no address may be called, `reason` why the model gave no answer."""
+    """The result of a test. `refused` says why the address may not be called, `reason` why the model gave no answer."""
 
     refused: str = ""
     reason: Reason | None = None
@@ -71,14 +73,14 @@ class _Answer:
 
 
 def try_connection(connection_id: UUID) -> Tried:
-    """Ask the model of a stored connection two short questions, and record what they cost."""
+    """Ask the model of a stored connection two short questions, and record their cost."""
     row = connection_with_id(connection_id)
     server = server_of(row, Workspace.objects.values_list("currency", flat=True).get(pk=row.workspace_pk))
     try:
         checked_target(server.base_url)
     except NotSent as error:
         return Tried(refused=error.why)
-    import_module("supportbot.llm.providers.guarded")  # here, not in the shared event loop: it takes a while
+    import_module("supportbot.llm.providers.guarded")  # here, not in the shared event loop, because it takes a while
     started_at, began = datetime.now(UTC), time.monotonic()
     try:
         for_tools, for_json = loop_thread.run(_ask(server))

@@ -31,7 +31,7 @@ class ChatMessage:
 class ToolSpec:
     """A tool the model may call; `parameters` is a JSON Schema, so its values may be any JSON.
 
-    A model goes by the description, the built-in answerer by `examples`: what customers write when they want it, in any
+    A model uses the description, the built-in answerer uses `examples`: what customers write when they want it, in any
     language. `is_read` marks a tool that only looks something up.
     """
 
@@ -48,7 +48,7 @@ class Source:
     """One retrieved passage, cited in text as `[number]`. `text` is Markdown, word for word from the article.
 
     `weight` is its search score relative to the best passage, from 0 to 1. `heading` is the innermost heading above its
-    first words.
+    beginning.
     """
 
     number: int
@@ -66,9 +66,9 @@ class ModelRequest:
     A remote model reads `messages`; the built-in answerer reads `question`, `sources`, `is_answerable` and `locale`,
     and `messages` as the history. `looked_up` is what was searched for if it differs from the question: a follow-up
     together with the earlier question. `tools_signed_in` are those that this customer would have if they signed in:
-    they cannot be called, but a request for one is told that signing in helps. `similarities` says how close
-    pieces of the sources are to it in meaning (`builtin.ranking`); without it, the built-in answerer compares words.
-    `parts` are the questions of one that asks several, each with the sources that were found for it.
+    they cannot be called, but the answer to a request for one can say that signing in helps. `similarities` says how
+    close pieces of the sources are to the question in meaning (`builtin.ranking`); without it, the built-in answerer
+    compares words. `parts` are the questions of a message that asks several, each with the sources found for it.
     `lean_instructions` replace the system message if the request was too long for a model (`history`).
     `hides_personal_data` gives a remote model placeholders in its messages (`placeholders`); callers pass on the
     workspace's setting. `answer_schema` asks for JSON of that JSON Schema instead of prose. A server without that
@@ -97,7 +97,7 @@ class ModelRequest:
 
     @property
     def sought(self) -> str:
-        """What was searched for to find the sources."""
+        """The text that was searched for to find the sources."""
         return self.looked_up or self.question
 
 
@@ -113,7 +113,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class RouteStarted:
-    """The first event of every stream: which route begins to answer."""
+    """The first event of every stream: which route starts to answer."""
 
     provider: str
     model: str
@@ -126,9 +126,8 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """Buttons and forms beside an answer's text: typed blocks of the wire.
-
-    Only the built-in answerer sends them, made from rows and catalogues.
+    """Buttons and forms beside an answer's text, as typed blocks. Only the built-in answerer sends them; they are built
+    from rows and catalogues.
     """
 
     blocks: tuple[Mapping[str, Any], ...]

@@ -1,4 +1,4 @@
-"""Waiting for many events in a row, each with a deadline."""
+"""Waiting for many successive events, each with a deadline."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -9,7 +9,8 @@ T = TypeVar("T")
 
 class Deadlines:
     """One timer for all waits of a stream. `asyncio.timeout` sets and removes one for each event, which costs as much
-    as reading it; here a timer that comes early, since the deadline has moved on, is only set again."""
+    as reading it; here, a timer that fires early because the deadline has moved is simply set again.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -27,7 +28,7 @@ class Deadlines:
             return await awaited
         except asyncio.CancelledError:
             task, was_over, self._is_over = self._waiting, self._is_over, False
-            if not was_over or task is None or task.uncancel() > 0:  # somebody else has cancelled the task
+            if not was_over or task is None or task.uncancel() > 0:  # someone else has cancelled the task
                 raise
             raise TimeoutError from None
         finally:

@@ -1,7 +1,7 @@
-"""Who calls the MCP server: a program with an API key, and the customer it acts for in this call, if any.
+"""Who is calling the MCP server: a program with an API key, and the customer it acts for in this call, if any.
 
-The customer comes from an identity token that their merchant's server signed, never from an argument. The token must be
-of a channel of the key's own workspace.
+The customer comes from an identity token that their merchant's server signed, never from an argument. The token must
+belong to a channel of the key's workspace.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Represented:
-    """The customer an agent acts for in one call, the channel whose key signed for them, and the agent's own key."""
+    """The customer an agent acts for in one call, the channel whose key signed their identity, and the agent's key."""
 
     caller: CustomerCaller
     principal: Principal
@@ -81,7 +81,7 @@ def customer_of(agent: Agent, token: str) -> Represented | None:
 
 
 def required_customer(agent: Agent, token: str) -> Represented:
-    """Return the customer of a token; raises IdentityMissing without one, else what `customer_of` raises."""
+    """Return the customer of a token; raises IdentityMissing without one, otherwise what `customer_of` raises."""
     found = customer_of(agent, token)
     if found is None:
         raise IdentityMissing() if agent.acts_for_customers else NotForCustomers()

@@ -1,4 +1,4 @@
-"""Why a foreign agent or a confirmation page is refused."""
+"""Why an external agent or a confirmation page is refused."""
 
 from typing import ClassVar
 
@@ -10,13 +10,13 @@ class McpError(SupportBotError):
 
 
 class UnusableRequest(McpError):
-    """The HTTP request never reaches a tool. `headers` go with the answer."""
+    """The HTTP request never reaches a tool. `headers` are those of the response."""
 
     headers: ClassVar[dict[str, str]] = {}
 
 
 class UnknownHost(UnusableRequest):
-    """Somebody's DNS name leads here: a page of theirs would otherwise count as ours."""
+    """Somebody else's DNS name points here; otherwise, their pages would count as ours."""
 
     code = "unknown_host"
     status = 421
@@ -109,7 +109,7 @@ class TooManyProposals(McpError):
 
 
 class LinkRefused(McpError):
-    """The same for a link that is unknown, used, expired or of another channel."""
+    """The link is unknown, used, expired or belongs to another channel; the caller cannot tell which."""
 
     code = "link_refused"
     status = 403

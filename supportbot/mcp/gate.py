@@ -1,7 +1,7 @@
 """What a request must pass before the protocol sees it: host, origin, method, key, rate, and a body of modest size.
 
-Nothing that is refused here costs more than one query. The answers are JSON-RPC errors, with the HTTP status that says
-the same to programs that know no JSON-RPC.
+A refusal here costs at most one query. The answers are JSON-RPC errors with a matching HTTP status, for programs that
+do not know JSON-RPC.
 """
 
 import asyncio
@@ -38,13 +38,13 @@ Server = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 MAX_BODY_BYTES: Final = 128 * 1024
 BODY_SECONDS: Final = 15.0
 UNKNOWN_CALLERS_PER_MINUTE: Final = 60  # per address
-AGENT: Final = "supportbot.agent"  # where the scope names who calls
+AGENT: Final = "supportbot.agent"  # where the scope names the caller
 # JSON-RPC's codes for a body that cannot be read, and the one it leaves to servers for everything else.
 PARSE_ERROR, SERVER_ERROR = -32700, -32000
 
 
 class Gate:
-    """ASGI: answers what is refused, and passes everything else on to the server of the protocol."""
+    """An ASGI application that answers refused requests, and passes all others on to the protocol's server."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -63,7 +63,7 @@ class Gate:
 
 
 def _headers(scope: Mapping[str, Any]) -> dict[str, str]:
-    """Return the headers by their names in lower case; of two with one name, both, joined as HTTP joins them."""
+    """Return the headers by lower-case name; headers with the same name are joined as in HTTP."""
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
@@ -72,7 +72,7 @@ def _headers(scope: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _check_sender(method: str, headers: Mapping[str, str]) -> None:
-    """Raise for a request that no program of a server sends: a rebound name, a page of another site, a stream."""
+    """Raise for a request that no server-side program sends: a rebound name, another site's page, a stream."""
     domain, _ = split_domain_port(headers.get("host", ""))
     if not (domain and validate_host(domain, settings.ALLOWED_HOSTS)):
         raise UnknownHost()
@@ -83,7 +83,7 @@ def _check_sender(method: str, headers: Mapping[str, str]) -> None:
 
 
 def _agent_of(headers: Mapping[str, str], address: str) -> Agent:
-    """Return the program that calls, counted; raises NoKey, InvalidKey, ScopeMissing or TooManyCalls."""
+    """Return the calling program and count the call; raises NoKey, InvalidKey, ScopeMissing or TooManyCalls."""
     scheme, _, credential = headers.get("authorization", "").partition(" ")
     try:
         if scheme.lower() != "bearer" or not credential.strip().startswith("sk_"):
@@ -99,7 +99,7 @@ def _agent_of(headers: Mapping[str, str], address: str) -> Agent:
 
 
 def _address_of(scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
-    """Return the caller's address, as far out as the proxies in NUM_PROXIES can be believed."""
+    """Return the caller's address, trusting as many proxies as NUM_PROXIES says."""
     own = (scope.get("client") or ("",))[0]
     proxies = settings.REST_FRAMEWORK["NUM_PROXIES"]
     named = [part.strip() for part in headers.get("x-forwarded-for", "").split(",") if part.strip()]
@@ -107,7 +107,7 @@ def _address_of(scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
 
 
 async def _read_body(receive: Receive, headers: Mapping[str, str]) -> bytes:
-    """Return the whole body; raises BodyTooLong before the rest of it is read, and BodyTooSlow."""
+    """Return the whole body; raises BodyTooLong before reading the rest, and BodyTooSlow."""
     length = headers.get("content-length", "")
     if length.isdecimal() and int(length[:12]) > MAX_BODY_BYTES:
         raise BodyTooLong()
@@ -126,7 +126,7 @@ async def _read_body(receive: Receive, headers: Mapping[str, str]) -> bytes:
 
 
 def _check_json(body: bytes) -> None:
-    """Raise UnreadableBody for JSON that is ambiguous, too deep or none; the protocol's server parses it again."""
+    """Raise UnreadableBody for invalid, ambiguous or too deep JSON; the protocol's server parses it again."""
     try:
         strictjson.loads(body.decode())
     except UnicodeDecodeError as error:
@@ -136,7 +136,7 @@ def _check_json(body: bytes) -> None:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """Return a `receive` that gives the body once, then whatever comes after it."""
+    """Return a `receive` that delivers the body once, then everything after it."""
     waiting = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> dict[str, Any]:

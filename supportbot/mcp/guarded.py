@@ -1,7 +1,7 @@
 """The workspace's enabled actions as tools: a look-up is answered at once, a change is only proposed.
 
 A proposal is a card that its customer confirms on our page; no tool confirms, approves or declines anything. Policy,
-ledger and audit are those of the chat, and the audit names the key.
+ledger and audit trail are the same as in the chat, and the audit trail names the key.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,8 @@ def offered_actions() -> tuple[Action, ...]:
 
 def use_action(agent: Agent, token: str, name: str, arguments: Mapping[str, Any]) -> Answer:
     """Look up or propose for the customer of the token. Raises IdentityMissing, NotForCustomers, TooManyProposals and
-    what `actions.services` raises."""
+    what `actions.services` raises.
+    """
     customer = required_customer(agent, token)
     if action_named(name).is_read:
         return _look_up(customer, name, arguments)
@@ -52,9 +53,8 @@ def use_action(agent: Agent, token: str, name: str, arguments: Mapping[str, Any]
 
 
 def resumed(agent: Agent, token: str, name: str, request_id: UUID) -> Answer:
-    """Return where a request stands, for a client that comes back after its customer was sent to the page.
-
-    Raises NotFound for a request of somebody else or of another action.
+    """Return a request's current state, for a client that repeats its call after its customer was sent to the page.
+    Raises NotFound for someone else's request or one for another action.
     """
     customer = required_customer(agent, token)
     request = request_for(customer.caller, request_id)

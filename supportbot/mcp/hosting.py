@@ -1,4 +1,4 @@
-"""`/mcp/` as an ASGI application: the gate, and behind it the SDK's server, started by the first call that passes."""
+"""`/mcp/` as an ASGI application: the gate, and behind it the SDK's server, which the first accepted call starts."""
 
 import asyncio
 from importlib import import_module
@@ -8,11 +8,13 @@ from supportbot.mcp.gate import Gate, Receive, Send
 
 
 class Hosted:
-    """The SDK's session manager, kept running in a task of its own until `stop`. Stateless, it holds no session."""
+    """The SDK's session manager, kept running in a separate task until `stop`. It is stateless and holds no
+    sessions.
+    """
 
     def __init__(self) -> None:
         self._starting: asyncio.Lock | None = None
-        self._manager: Any = None  # of the SDK, which is not imported yet
+        self._manager: Any = None  # from the SDK, which is not imported yet
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._ending: asyncio.Event | None = None
@@ -22,7 +24,7 @@ class Hosted:
         await manager.handle_request(scope, receive, send)
 
     async def stop(self) -> None:
-        """End the manager and what it is doing; without one, nothing happens."""
+        """End the manager and its work; does nothing without one."""
         if self._task is not None and self._ending is not None:
             self._ending.set()
             await self._task

@@ -1,7 +1,7 @@
 """The tools `search` and `ask`: the workspace's knowledge, public unless the call carries a customer's token.
 
-An answer is one turn of the assistant in a conversation of its own, with everything that goes with one: its checks, its
-citations, its record and cost. It belongs to the customer of the token, or to an anonymous visitor named after the key.
+An answer is one turn of the assistant in a separate conversation, with checks, citations, record and cost as usual. It
+belongs to the token's customer, or to an anonymous visitor named after the key.
 """
 
 from collections.abc import Mapping
@@ -72,7 +72,7 @@ def search_pages(agent: Agent, token: str, arguments: Mapping[str, Any]) -> Answ
 
 
 async def ask_assistant(agent: Agent, token: str, arguments: Mapping[str, Any]) -> Answer:
-    """Return the assistant's answer. Raises TooManyQuestions, NoAnswer and whatever a message can be refused for."""
+    """Return the assistant's answer. Raises TooManyQuestions, NoAnswer and the errors of a refused message."""
     asked = checked(AskInput(data=arguments))
     customer, conversation = await db(_conversation, agent, token, asked)
     return await db(_answer, await ask_runner(conversation, asked["question"], wait_seconds=WAIT_SECONDS), customer)
@@ -116,7 +116,7 @@ def _proposal(request_id: UUID, customer: Represented) -> dict[str, Any]:
 
 
 def checked(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
-    """Return the arguments of a call; raises InvalidInput naming each that is wrong or unknown."""
+    """Return the arguments of a call; raises InvalidInput with each wrong or unknown argument."""
     if not serializer.is_valid():
         raise InvalidInput("Some arguments are invalid.", fields=flatten_field_errors(serializer.errors))
     found: dict[str, Any] = serializer.validated_data

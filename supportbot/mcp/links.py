@@ -1,8 +1,8 @@
-"""Links on which a customer confirms what a foreign agent proposed for them.
+"""Links to pages on which a customer confirms what an external agent proposed for them.
 
 A link's code is in the fragment of its address, which browsers do not send, so it never reaches a log. It is redeemed
 once, on its channel, before the card expires; the page gets a pass for this one request and nothing else. Code and pass
-end with the agent's API key. Confirming also takes an identity that is still valid, as everywhere.
+end with the agent's API key. Confirming also requires an identity that is still valid, as everywhere.
 """
 
 import secrets
@@ -23,19 +23,19 @@ from supportbot.mcp.errors import LinkRefused
 from supportbot.mcp.models import ConfirmationLink
 
 PASS_LIFE: Final = timedelta(hours=1)
-RETENTION: Final = timedelta(hours=2)  # after the code expired: a page that opened it lives an hour
+RETENTION: Final = timedelta(hours=2)  # after the code expired, since an opened page works for an hour
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedLink:
-    """One request, and its customer on our own page. Only what the page is shown may be taken from it."""
+    """One request, and its customer on our page. Use only what the page may show."""
 
     request: ActionRequest
     caller: CustomerCaller
 
 
 def issue_link(request: ActionRequest, customer: Represented) -> str:
-    """Return the address of a page for a card that waits for its customer; each call makes a new one."""
+    """Return the address of a page for a card that is waiting for its customer; each call creates a new one."""
     identity_expires_at, card_expires_at = customer.caller.expires_at, request.expires_at
     assert identity_expires_at is not None and card_expires_at is not None
     code = f"cl_{secrets.token_urlsafe(32)}"
@@ -64,7 +64,7 @@ def open_link(channel: Channel, code: str) -> str:
 
 
 def opened_link(channel: Channel, page_pass: str) -> OpenedLink:
-    """Return what a page's pass gives access to; raises LinkRefused."""
+    """Return the request that a page's pass gives access to; raises LinkRefused."""
     is_fresh = Q(opened_at__gt=now() - PASS_LIFE)
     own = ConfirmationLink.objects.filter(pass_hash=hash_secret(page_pass), channel=channel)
     link = own.filter(is_fresh, _has_live_key()).first()
@@ -83,7 +83,7 @@ def opened_link(channel: Channel, page_pass: str) -> OpenedLink:
 
 
 def _has_live_key() -> Q:
-    """Return the condition that the agent's key is neither revoked nor expired; links of 0.1 do not know theirs."""
+    """Return the condition that the agent's key is neither revoked nor expired; links from 0.1 have no key."""
     live = ApiKey.objects.filter(revoked_at=None).exclude(expires_at__lte=now())
     return Q(key_id=None) | Q(key_id__in=live.values("pk"))
 

@@ -1,4 +1,4 @@
-"""What the MCP server stores: the links on which customers confirm what a foreign agent proposed for them.
+"""What the MCP server stores: the links to pages on which customers confirm what an external agent proposed for them.
 
 Invariant: a link opens one page. Its code is used up by a conditional UPDATE, so never twice.
 """
@@ -15,8 +15,9 @@ class ConfirmationLink(TenantModel):
 
     code_hash = models.CharField(max_length=64, unique=True, editable=False)
     pass_hash = models.CharField(max_length=64, unique=True, null=True, editable=False)  # of the page that opened it
-    request_id = models.UUIDField()  # a plain value, as everywhere: the record of a request outlives its customer
-    key_id = models.UUIDField(null=True, editable=False)  # of the agent: its links end with its key
+    # a plain value, as everywhere, because the record of a request outlives its customer
+    request_id = models.UUIDField()
+    key_id = models.UUIDField(null=True, editable=False)  # the agent's key, with which its links end
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     identity_expires_at = models.DateTimeField()

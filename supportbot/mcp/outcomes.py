@@ -1,4 +1,4 @@
-"""A request as a foreign agent reads it: MCP's word for its state, our own, and sentences for the customer."""
+"""A request as an external agent sees it: its state in MCP's terms and ours, and sentences for the customer."""
 
 from typing import Any, Final
 
@@ -25,7 +25,9 @@ STATUS: Final[dict[State, str]] = {
 
 
 def outcome(request: ActionRequest, locale: str, *, confirm_url: str = "") -> dict[str, Any]:
-    """Return a request's state and texts, as JSON. `confirm_url` is where its customer confirms it, if that is due."""
+    """Return a request's state and texts, as JSON. `confirm_url` is the page where its customer confirms it, if that is
+    due.
+    """
     card, state = card_of(request, locale), State(request.state)
     found: dict[str, Any] = {
         "status": STATUS[state],
@@ -51,7 +53,7 @@ def outcome(request: ActionRequest, locale: str, *, confirm_url: str = "") -> di
 
 
 def message(request: ActionRequest, locale: str) -> str:
-    """Return where the request stands, in a sentence or two for its customer."""
+    """Return the request's state in a sentence or two for its customer."""
     match State(request.state):
         case State.AWAITING_CONFIRMATION:
             return text_in(locale, "Nothing happens until you confirm.")

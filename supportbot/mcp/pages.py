@@ -1,8 +1,7 @@
-"""`/confirm/<channel>/`: one card, alone, on a page of ours where its customer confirms or declines it.
-
-Its content security policy allows our own scripts only, and no page may frame it: nothing can be laid over the buttons.
-The link's code is in the fragment; no view sees it until the page's script posts it. All texts come from rows and
-catalogues. The page's calls are answered to pages of this installation only, and are none of the API.
+"""`/confirm/<channel>/`: a page of ours with a single card, which its customer confirms or declines. Its content
+security policy allows only our own scripts, and no page may frame it, so nothing can cover the buttons. The link's code
+is in the fragment; no view sees it until the page's script posts it. All texts come from rows and catalogues. The
+page's calls are answered only to pages of this installation, and are not part of the API.
 """
 
 from collections.abc import Sequence
@@ -42,7 +41,7 @@ from supportbot.web import ClosedSerializerMixin, TextField
 RIGHT_TO_LEFT: Final = frozenset({"ar"})
 _CHANGED: Final = msgid("This has changed since you saw it. Please look at it again.")
 _SIGN_IN: Final = msgid("Your sign-in has expired and nothing was done. Ask for a new link.")
-# What the services say in English, by the code of the error.
+# Texts for the services' English messages, by error code.
 _PROBLEMS: Final = {
     "identity_required": _SIGN_IN,
     "identity_expired": _SIGN_IN,
@@ -97,7 +96,7 @@ def confirm_page(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def _language(request: HttpRequest | Request, channel: Channel | None) -> str:
-    """Return the first language there is a catalogue of: that of `?lang=`, those the browser prefers, the channel's."""
+    """Return the first language with a catalogue: that of `?lang=`, those the browser prefers, the channel's."""
     accepted = [code for code, _ in parse_accept_lang_header(request.headers.get("Accept-Language", ""))]
     asked = [request.GET.get("lang", ""), *accepted, channel.locale if channel else ""]
     known = (tag for tag in asked if tag.lower() in LANGUAGES or tag.lower().split("-")[0] in LANGUAGES)
@@ -129,7 +128,7 @@ class ConfirmInput(PassInput):
 
 
 class PageView(APIView):
-    """A call of the page's script. The language is the page's."""
+    """A call by the page's script. The language is the page's."""
 
     authentication_classes: Sequence[type[BaseAuthentication]] = ()
     permission_classes = [AllowAny]
@@ -182,7 +181,7 @@ class DeclineView(PageView):
 
 
 def _decided(link: OpenedLink, channel: Channel, token: str, language: str, digest: str = "") -> dict[str, Any]:
-    """Confirm what was shown, or decline it without a digest; what is refused is told in words, beside the card."""
+    """Confirm what was shown, or decline if there is no digest; a refusal is shown in words beside the card."""
     problem = ""
     principal = principal_of(link.caller)
     try:
@@ -197,7 +196,7 @@ def _decided(link: OpenedLink, channel: Channel, token: str, language: str, dige
 
 
 def shown(link: OpenedLink, language: str) -> dict[str, Any]:
-    """Return a request as the page shows it: texts in the page's language, and which buttons it has."""
+    """Return a request as the page shows it: texts in the page's language, and its buttons."""
     request: ActionRequest = link.request
     card, state = card_of(request, language), State(request.state)
     is_due = state == State.AWAITING_CONFIRMATION

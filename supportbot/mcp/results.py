@@ -1,4 +1,4 @@
-"""What a tool answers, apart from the protocol that carries it."""
+"""A tool's answer, independent of the protocol."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Confirmation:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The result of a tool: `text` for people and models that read no JSON, `content` for programs."""
+    """The result of a tool: `text` for people and models that do not read JSON, `content` for programs."""
 
     text: str
     content: Mapping[str, Any]
@@ -28,7 +28,7 @@ class Answer:
 
 
 def refused(error: SupportBotError) -> Answer:
-    """Return a refusal as a result, so that the agent reads why and can do better."""
+    """Return a refusal as a result, so that the agent sees the reason and can correct the call."""
     fields = "".join(f" {name}: {' '.join(problems)}" for name, problems in error.fields.items())
     content = {"code": error.code, "message": error.message, "fields": error.fields}
     return Answer(f"{error.message}{fields}", content, is_error=True)

@@ -1,7 +1,7 @@
 """The protocol: the official SDK's server, stateless, with our tools behind it.
 
-Imported on the first call only, since the SDK costs 45 MB and a second or two (docs/decisions/mcp-server.md). Each
-request is complete in itself; no session, stream or task outlives it.
+Imported only on the first call, since the SDK costs 45 MB and a second or two (docs/decisions/mcp-server.md). Each
+request is self-contained; no session, stream or task outlives it.
 """
 
 import json
@@ -46,7 +46,7 @@ IDENTITY_META: Final = "supportbot/identity"
 
 
 def session_manager() -> StreamableHTTPSessionManager:
-    """Return a manager of the SDK; it serves while its `run()` is entered, and cannot be entered twice."""
+    """Return the SDK's manager, which serves while its `run()` is entered and cannot be entered twice."""
     server: Server[Any] = Server(
         "supportbot",
         version="1",
@@ -54,7 +54,7 @@ def session_manager() -> StreamableHTTPSessionManager:
         instructions=INSTRUCTIONS,
         on_list_tools=_list_tools,
         on_call_tool=_call_tool,
-        # Our schemas mirror no argument into a header; without this the SDK would list all tools for each call.
+        # Our schemas do not mirror arguments into headers; without this, the SDK would list all tools for each call.
         get_tool_input_schema=lambda name: None,
     )
     return StreamableHTTPSessionManager(
@@ -106,7 +106,7 @@ async def _call_tool(ctx: Context, params: CallToolRequestParams) -> CallToolRes
 
 async def _answer_to(agent: Agent, ctx: Context, params: CallToolRequestParams) -> Answer:
     meta = (ctx.meta or {}).get(IDENTITY_META)
-    # A header that is given twice is one value, as HTTP joins them: none of the two is preferred.
+    # A duplicate header becomes one joined value, as in HTTP, so that neither is preferred.
     given = ctx.request.headers.getlist(IDENTITY_HEADER) if ctx.request else []
     token = token_in(", ".join(given), meta)
     arguments = params.arguments or {}
@@ -124,7 +124,7 @@ async def _answer_to(agent: Agent, ctx: Context, params: CallToolRequestParams) 
 
 
 def _request_in(state: str) -> UUID:
-    """Return the request that a client comes back for. It is only an id: whose it is, is asked again."""
+    """Return the request that a client repeats its call for. It is only an id, so its owner is checked again."""
     try:
         return UUID(state)
     except ValueError as error:
@@ -132,10 +132,8 @@ def _request_in(state: str) -> UUID:
 
 
 def _can_open_pages(ctx: Context) -> bool:
-    """Return whether this client shows pages to its user when a tool asks for one.
-
-    Handshake versions have no such answer, and without a session we do not know what such a client can do: it gets the
-    address in a plain result.
+    """Return whether this client can open pages for its user. Handshake versions cannot ask for this, and without a
+    session, we do not know such a client's capabilities, so it gets the address in a plain result.
     """
     able = ctx.session.client_capabilities
     is_modern = ctx.protocol_version in MODERN_PROTOCOL_VERSIONS

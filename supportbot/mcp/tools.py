@@ -1,4 +1,6 @@
-"""The tools as an agent lists them: names, descriptions and schemas. What they do is in `knowledge` and `guarded`."""
+"""The tools as an agent lists them: names, descriptions and schemas. Their behaviour is in `knowledge` and
+`guarded`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +11,7 @@ from supportbot.mcp.agents import Agent
 from supportbot.mcp.guarded import offered_actions
 from supportbot.mcp.knowledge import MAX_CHARACTERS, MAX_PASSAGES
 
-# Agents are programs: what they read about a tool is in English, as the rest of the API.
+# Agents are programs, so the texts about tools are in English, like the rest of the API.
 _LANGUAGE: Final = "en"
 _LOCALE: Final = {"type": "string", "maxLength": 12, "description": "The customer's language, such as en or pt-br."}
 _NEEDS_IDENTITY: Final = "Needs the customer's identity token."

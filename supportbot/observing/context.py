@@ -10,14 +10,14 @@ _about: ContextVar[dict[str, str]] = ContextVar("about", default={})  # noqa: B0
 
 
 def about() -> dict[str, str]:
-    """Return the ids of what this code works on, by name: `request`, `task`, `turn`, `trace` if one is recorded, ..."""
+    """Return the ids of the current work, by name: `request`, `task`, `turn`, `trace` if one is recorded, ..."""
     trace = trace_id()
     return _about.get() if trace is None else {**_about.get(), "trace": trace}
 
 
 @contextmanager
 def concerning(**ids: object) -> Iterator[None]:
-    """Put these ids on every line that is logged meanwhile."""
+    """Add these ids to every line logged in this block."""
     token = _about.set({**_about.get(), **{name: str(value) for name, value in ids.items()}})
     try:
         yield
@@ -26,5 +26,5 @@ def concerning(**ids: object) -> Iterator[None]:
 
 
 def concern(**ids: object) -> None:
-    """Put exactly these ids on every later line of this thread or coroutine."""
+    """Set exactly these ids for every later line of this thread or coroutine."""
     _about.set({name: str(value) for name, value in ids.items()})

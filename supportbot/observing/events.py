@@ -1,4 +1,4 @@
-"""Events of the log: names from a closed list, with fields that can hold no text that a person wrote."""
+"""Log events: names from a closed list, with fields that cannot contain text written by people."""
 
 import logging
 import threading
@@ -13,8 +13,8 @@ LONGEST: Final = 80  # characters of a field: ids, names of models and routes, c
 
 
 class Event(StrEnum):
-    ANSWER = "answer"  # an answer has ended, in whatever way
-    MODEL_CALL = "model_call"  # an attempt at a model has ended
+    ANSWER = "answer"  # an answer has ended, whatever the outcome
+    MODEL_CALL = "model_call"  # a call to a model has ended
 
 
 _logger: Final = logging.getLogger("supportbot.events")
@@ -30,7 +30,7 @@ def tell(event: Event, **fields: Value) -> None:
 
 @contextmanager
 def untold() -> Iterator[None]:
-    """Write no events: for commands whose output a person reads. Several may run at once; the last one ends it."""
+    """Suppress events, for commands whose output a person reads. May be nested; the outermost one ends it."""
     with _counting:
         _silencing.append(None)
         _logger.setLevel(logging.WARNING)

@@ -1,6 +1,5 @@
-"""Our work in the names of OpenTelemetry's conventions for generative AI, in one place, because they still change.
-
-Ids, names, counts and codes only: no prompt, no answer and no argument of a tool becomes an attribute.
+"""Our work in terms of OpenTelemetry's conventions for generative AI, in one place because they still change. Only ids,
+names, counts and codes become attributes, never prompts, answers or tool arguments.
 """
 
 from collections.abc import Mapping
@@ -27,7 +26,7 @@ ERROR: Final = "error.type"
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What a span is called and says."""
+    """A span's name and attributes."""
 
     name: str
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
@@ -46,7 +45,7 @@ def ended_turn(outcome: str, by: str, code: str, attempt: int) -> dict[str, Attr
 
 
 def phase(name: str) -> Described | None:
-    """Return the span of a phase of a turn; None for those that consist of spans of their own."""
+    """Return the span of a phase of a turn; None for phases that have their own spans."""
     if name in ("model", "tools"):
         return None
     if name == "search":
@@ -86,7 +85,7 @@ def tool(name: str) -> Described:
 
 
 def action(name: str, request: object) -> Described:
-    """Return the span of an action that a worker carries out, maybe long after the turn that proposed it."""
+    """Return the span of an action that a worker carries out, perhaps long after the turn that proposed it."""
     return Described(
         f"execute_tool {name}", {OPERATION: "execute_tool", TOOL: name, "supportbot.request": str(request)}
     )

@@ -1,7 +1,6 @@
-"""Spans for OpenTelemetry, sent where OTEL_EXPORTER_OTLP_ENDPOINT says.
-
-The API is part of the product, its SDK and exporter are an extra (requirements-otel.lock). Without an endpoint, or
-another SDK that the process was started with, the API's own spans record nothing and cost a microsecond.
+"""OpenTelemetry spans, sent to OTEL_EXPORTER_OTLP_ENDPOINT. The API is part of the product; its SDK and exporter are an
+extra (requirements-otel.lock). Without an endpoint or another SDK in the process, the API's spans record nothing and
+cost a microsecond.
 """
 
 import os
@@ -18,7 +17,7 @@ from supportbot.observing.genai import ERROR, Attribute, Described
 
 ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 EXTRA: Final = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
-_SEND_SECONDS: Final = "2"  # a collector that does not answer holds up no shutdown
+_SEND_SECONDS: Final = "2"  # an unresponsive collector must not delay the shutdown
 _tracer: Final = trace.get_tracer("supportbot")
 
 
@@ -34,7 +33,7 @@ def is_installed() -> bool:
 
 
 def start(role: str) -> None:
-    """Send this process's spans from now on, if an endpoint is set. The SDK sends the rest when the process ends."""
+    """Start sending this process's spans, if an endpoint is set. The SDK sends the rest when the process ends."""
     if not is_wanted() or not is_installed():
         return
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -50,11 +49,11 @@ def start(role: str) -> None:
 
 @contextmanager
 def span(described: Described | None) -> Iterator[Span]:
-    """Record a piece of work; what is recorded inside it becomes its child. None records nothing of its own."""
+    """Record a piece of work as a span; spans inside it become its children. None records no span."""
     if described is None:
         yield trace.get_current_span()
         return
-    # An exception's message may hold what people wrote: its class is enough.
+    # An exception's message may contain what people wrote, so only its class is recorded.
     with _tracer.start_as_current_span(
         described.name, kind=described.kind, attributes=described.attributes, record_exception=False,
         set_status_on_exception=False,
@@ -67,19 +66,19 @@ def span(described: Described | None) -> Iterator[Span]:
 
 
 def describe_current(attributes: Mapping[str, Attribute]) -> None:
-    """Add what became known of the work that is going on."""
+    """Add attributes to the current span."""
     _describe(trace.get_current_span(), attributes)
 
 
 def _describe(current: Span, attributes: Mapping[str, Attribute]) -> None:
-    """An `error.type` makes the span a failed one."""
+    """Set a span's attributes; an `error.type` marks it as failed."""
     current.set_attributes(attributes)
     if ERROR in attributes:
         _fail(current, str(attributes[ERROR]))
 
 
 def told(described: Described, *, began: datetime, seconds: float) -> None:
-    """Record a piece of work that is over."""
+    """Record a finished piece of work."""
     start_time = int(began.timestamp() * 1e9)
     current = _tracer.start_span(described.name, kind=described.kind, start_time=start_time)
     _describe(current, described.attributes)
@@ -87,7 +86,7 @@ def told(described: Described, *, began: datetime, seconds: float) -> None:
 
 
 def trace_id() -> str | None:
-    """Return the id under which a tracing tool shows what this code works on; None if nothing is recorded."""
+    """Return the id under which a tracing tool shows the current work; None if nothing is recorded."""
     context = trace.get_current_span().get_span_context()
     return trace.format_trace_id(context.trace_id) if context.is_valid else None
 

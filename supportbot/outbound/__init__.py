@@ -1,1 +1,1 @@
-"""The one guarded way out: HTTP calls from this installation to the systems of others."""
+"""The only guarded way out: HTTP calls from this installation to other systems."""

@@ -12,7 +12,7 @@ Network = IPv4Network | IPv6Network
 Networks = tuple[Network, ...]
 
 _V4_CLOSED: Final = tuple(
-    # The last one is Azure's wire server, which hands out secrets of the machine.
+    # The last one is Azure's wire server, which hands out the machine's secrets.
     IPv4Network(net)
     for net in ("192.0.0.0/24", "192.88.99.0/24", "224.0.0.0/4", "240.0.0.0/4", "168.63.129.16/32")
 )
@@ -35,10 +35,8 @@ _METADATA: Final[Networks] = (IPv4Network("100.100.100.200/32"), IPv6Network("fd
 
 
 def private_networks(written: Iterable[str]) -> Networks:
-    """Return the private networks of a setting, in CIDR notation; raises ValueError with a sentence about the first
-    that is none.
-
-    Link-local addresses cannot be named: cloud machines keep their credentials there.
+    """Return the private networks in a setting, in CIDR notation; raises ValueError with a sentence about the first
+    invalid one. Link-local addresses are not allowed, because cloud machines serve their credentials there.
     """
     return tuple(_private_network(text.strip()) for text in written if text.strip())
 
@@ -68,7 +66,7 @@ def is_address(host: str) -> bool:
 
 
 def is_public(address: str) -> bool:
-    """Return whether an address (from getaddrinfo) is in the public internet."""
+    """Return whether an address (from getaddrinfo) is on the public internet."""
     ip = _parsed(address)
     if ip is None:
         return False

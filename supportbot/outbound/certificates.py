@@ -35,7 +35,7 @@ def _as_file(content: bytes) -> Iterator[str]:
         finally:
             os.close(handle)
         return
-    handle, name = tempfile.mkstemp()  # readable by its owner alone
+    handle, name = tempfile.mkstemp()  # readable only by its owner
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)

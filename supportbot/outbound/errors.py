@@ -2,7 +2,7 @@
 
 
 class OutboundError(Exception):
-    """`why` is a sentence for the person who set up the call, and holds no secret."""
+    """`why` is a sentence for the person who set up the call, without secrets."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -14,9 +14,8 @@ class NotSent(OutboundError):
 
 
 class NoAnswer(OutboundError):
-    """The request was sent, at least in part, and no usable answer came: anything can have happened.
-
-    `status` is that of an unusable answer, or 0 if none began; then the call may still be in progress.
+    """The request was sent, at least in part, but there was no usable answer, so anything may have happened. `status`
+    is that of an unusable answer, or 0 if none began; the call may then still be in progress.
     """
 
     def __init__(self, why: str, *, status: int = 0) -> None:

@@ -29,7 +29,7 @@ METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 _VALUE: Final = re.compile(r"[\t -~]*")
-# They frame the message or name its receiver: a caller who sets one could smuggle a second request into the first.
+# They frame the message or name its recipient: a caller who set one could smuggle a second request into the first.
 _RESERVED: Final = frozenset({
     "host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade", "expect",
     "accept-encoding", "proxy-authorization", "proxy-connection",
@@ -46,16 +46,18 @@ class Request:
     timeout_seconds: float = 8.0
     max_bytes: int = MIB  # of the response's body
     client_cert: ClientCertificate | None = None
-    # Sees each piece of the body as it arrives; True ends the reading, for a stream that nobody would end.
+    # Called with each piece of the body as it arrives; True stops reading, for a stream that would not end.
     has_enough: Callable[[bytes], bool] | None = None
     # A redirect is returned like any other response, for a caller who checks where it leads.
     returns_redirects: bool = False
-    private_networks: Networks = ()  # an operator allows them for this call
+    private_networks: Networks = ()  # networks that an operator allows for this call
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What the other side answered. Names of headers are in lower case, values of equal ones joined by commas."""
+    """The response of the other side. Header names are in lower case, and values of equal names are joined by
+    commas.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -64,7 +66,7 @@ class Response:
 
 @dataclass(slots=True)
 class Trace:
-    """How far a call came, filled in while it is made."""
+    """How far a call got, filled in during the call."""
 
     addresses: tuple[str, ...] = ()
     connected_to: str = ""
@@ -75,8 +77,8 @@ class Trace:
 def request(asked: Request, *, trace: Trace | None = None) -> Response:
     """Send one request and return its response, whatever the status; raises NotSent or NoAnswer.
 
-    An answer is unusable, so NoAnswer with its status, if it is a redirect (unless the request wants them), compressed,
-    cut off or larger than `max_bytes`.
+    An answer is unusable, and raises NoAnswer with its status, if it is a redirect (unless requested), compressed,
+    truncated or larger than `max_bytes`.
     """
     trace = trace or Trace()
     ends_at = time.monotonic() + asked.timeout_seconds
@@ -84,7 +86,7 @@ def request(asked: Request, *, trace: Trace | None = None) -> Response:
     target = checked_target(asked.url, seconds=asked.timeout_seconds, also=asked.private_networks)
     trace.addresses = target.addresses
     connection = http.client.HTTPConnection(target.endpoint.host, target.endpoint.port)
-    connection.auto_open = 0  # it would resolve the name a second time
+    connection.auto_open = 0  # this would resolve the name a second time
     connection.sock = _connect(target, ends_at, asked.client_cert, trace)
     with closing(connection), _shut_down_at(ends_at, connection.sock):
         _handshake(connection.sock, ends_at, trace)
@@ -159,18 +161,18 @@ def _tls_context(certificate: ClientCertificate | None) -> ssl.SSLContext:
 
 
 def _wrap_tls(plain: socket.socket, endpoint: Endpoint, context: ssl.SSLContext | None) -> socket.socket:
-    plain.settimeout(None)  # from here on the watchdog enforces the deadline
+    plain.settimeout(None)  # from here on, the watchdog enforces the deadline
     if context is None:
         return plain
     try:
         return context.wrap_socket(plain, server_hostname=endpoint.host, do_handshake_on_connect=False)
-    except (OSError, ValueError) as error:  # ValueError: a name that no certificate can have
+    except (OSError, ValueError) as error:  # ValueError: a name that cannot be in a certificate
         plain.close()
         raise NotSent(_("no secure connection: %(cause)s") % {"cause": type(error).__name__}) from error
 
 
 def _handshake(sock: socket.socket, ends_at: float, trace: Trace) -> None:
-    """Do the TLS handshake if there is one; raises NotSent, since nothing of the request has been sent by then."""
+    """Do the TLS handshake if there is one; raises NotSent, since nothing of the request has been sent yet."""
     if not isinstance(sock, ssl.SSLSocket):
         return
     try:
@@ -199,7 +201,7 @@ def _response(connection: http.client.HTTPConnection, asked: Request, endpoint: 
 
 
 def _why_unanswered(error: Exception) -> str:
-    # RemoteDisconnected is what the watchdog looks like from here, too.
+    # RemoteDisconnected is also what the watchdog's shutdown looks like from here.
     if isinstance(error, http.client.RemoteDisconnected | ConnectionError):
         return _("no answer: the connection was closed or timed out")
     if isinstance(error, http.client.HTTPException):
@@ -227,13 +229,13 @@ def _read(response: http.client.HTTPResponse, asked: Request) -> Response:
         ) from error
     if len(body) > asked.max_bytes:
         raise NoAnswer(_("answered more than %(count)s bytes") % {"count": f"{asked.max_bytes:,}"}, status=status)
-    if response.length and not is_enough:  # what the header promised beyond what came
+    if response.length and not is_enough:  # what is missing of the promised length
         raise NoAnswer(_("answered %(status)s with only a part of the body") % {"status": status}, status=status)
     return Response(status, _headers(response), body)
 
 
 def _body(response: http.client.HTTPResponse, asked: Request) -> tuple[bytes, bool]:
-    """Return the body, or what came of it beyond its limit, and whether its reader had enough."""
+    """Return the body, at most slightly more than its limit, and whether its reader had enough."""
     if asked.has_enough is None:
         return response.read(asked.max_bytes + 1), False
     body = bytearray()

@@ -50,7 +50,7 @@ class Target:
 def checked_target(url: str, *, seconds: float = RESOLVE_SECONDS, also: Networks = ()) -> Target:
     """Return the checked target of a URL; raises NotSent for a scheme, port or address that is not allowed.
 
-    The host name must resolve within `seconds`. An operator allows the networks in `also` for this call.
+    The host name must resolve within `seconds`. `also` are networks that an operator allows for this call.
     """
     endpoint = parse_endpoint(url)
     if not _may_resolve(endpoint, also):
@@ -64,7 +64,7 @@ def checked_target(url: str, *, seconds: float = RESOLVE_SECONDS, also: Networks
 
 
 def address_problem(url: str) -> str:
-    """Return why a URL can never be called from this installation, or "" if it can, as far as its text tells."""
+    """Return why a URL can never be called from this installation, or "" if its text shows no reason."""
     try:
         endpoint = parse_endpoint(url)
     except NotSent as error:
@@ -95,7 +95,7 @@ def parse_endpoint(url: str) -> Endpoint:
 
 
 def _ascii_host(host: str) -> str:
-    """Return a host as DNS knows it; raises NotSent for letters that stand for others, such as circled digits."""
+    """Return a host as used in DNS; raises NotSent for letters that stand for others, such as circled digits."""
     if host.isascii():
         return host
     try:
@@ -118,12 +118,12 @@ def _is_own(endpoint: Endpoint) -> bool:
 
 
 def _may_resolve(endpoint: Endpoint, also: Networks = ()) -> bool:
-    """Return whether there is any address at which this endpoint may be called."""
+    """Return whether this endpoint may be called at any address."""
     return endpoint.is_public_https or (endpoint.port > 0 and (_is_own(endpoint) or bool(_networks(also))))
 
 
 def _may_connect(endpoint: Endpoint, address: str, also: Networks = ()) -> bool:
-    """Return whether an endpoint may be called at this address of it."""
+    """Return whether an endpoint may be called at this resolved address."""
     if _is_own(endpoint):
         return is_within(address, LOOPBACK)
     return is_within(address, _networks(also)) or (endpoint.is_public_https and is_public(address))
@@ -156,7 +156,7 @@ def _resolved(endpoint: Endpoint, seconds: float) -> tuple[str, ...]:
 
 
 def _ask_resolver(endpoint: Endpoint, seconds: float) -> tuple[str, ...]:
-    """Call the resolver in a thread that is abandoned when it takes too long, since it has no time-out of its own."""
+    """Call the resolver in a thread that is abandoned if it takes too long, since it has no time-out."""
     answer: Future[tuple[str, ...]] = Future()
 
     def ask() -> None:

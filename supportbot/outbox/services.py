@@ -2,7 +2,7 @@
 
 Invariants: an announcement is written in the transaction of the change it announces. It is marked delivered in the
 transaction of its consumers, so if a consumer dies, it is delivered again. While an older announcement of an object is
-undelivered, newer ones wait. Once it is parked, they may pass, and a delivery covers it too, since all of them say the
+undelivered, newer ones wait. Once it is parked, they may pass, and a delivery covers it too, since all of them mean the
 same: look at this object.
 """
 
@@ -40,7 +40,7 @@ def announce(topic: str, object_id: UUID, *, workspace_id: UUID) -> None:
 
 
 def deliver_due(limit: int = 100, *, is_ending: Callable[[], bool] = lambda: False) -> int:
-    """Deliver up to `limit` due announcements, oldest first; return how many were handled, successful or not.
+    """Deliver up to `limit` due announcements, oldest first; return the number handled, successfully or not.
 
     Stops before the next one when `is_ending` returns True.
     """
@@ -101,7 +101,7 @@ def _mark_delivered(announcement: Announcement) -> None:
 
 
 def _postpone(announcement: Announcement, error: Exception) -> None:
-    """Schedule a retry with backoff, or park it after too many failures."""
+    """Schedule a retry with backoff, or park the announcement after too many failures."""
     tried, moment = announcement.attempts + 1, timezone.now()
     if tried >= MAX_ATTEMPTS:
         logger.error("outbox: %s parked after %s attempts: see `manage.py outbox_parked`", announcement, tried)
@@ -143,6 +143,6 @@ def retry_parked(announcement_id: int | None = None) -> int:
 
 
 def purge_delivered() -> int:
-    """Delete announcements delivered a week ago; return the number of deleted rows."""
+    """Delete announcements delivered more than a week ago; return the number of deleted rows."""
     deleted, _ = Announcement.objects.filter(delivered_at__lt=timezone.now() - KEPT_AFTER_DELIVERY).delete()
     return deleted

@@ -1,4 +1,4 @@
-"""A wake-up within one process: announcing notifies the process's relay. A lost notification only costs a pause."""
+"""A wake-up within one process: announcing notifies the process's relay. A lost notification only causes a delay."""
 
 import threading
 
@@ -10,6 +10,6 @@ def notify() -> None:
 
 
 def wait(seconds: float) -> None:
-    """Return when notified or after `seconds`."""
+    """Wait until notified, or for `seconds`."""
     _woken.wait(seconds)
     _woken.clear()

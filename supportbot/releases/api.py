@@ -65,7 +65,7 @@ class ReleaseDetail(ReleaseView):
 class Publish(ReleaseView):
     @extend_schema(request=PublishInput, responses=ReleaseSerializer)
     def post(self, request: Request, release_id: UUID) -> Response:
-        """Make a draft live in place of the live release, whose number says what it was compared with."""
+        """Make a draft live, replacing the live release that it was compared with, given by number."""
         told = _validated(PublishInput, request)
         return Response(ReleaseSerializer(services.publish(release_id, person=self.person, **told)).data)
 

@@ -1,7 +1,6 @@
-"""What a release says: the instructions, rules and settings that shape an answer. Pure.
-
-A document is stored as JSON and never changes once its release has been live. A field that an older document lacks has
-its default, so that a new version of the product reads all of them.
+"""The content of a release: the instructions, rules and settings that shape an answer. Pure. A document is stored as
+JSON and never changes once its release has been live. A field that an older document lacks has its default, so that a
+new version of the product can read all documents.
 """
 
 import hashlib
@@ -21,7 +20,7 @@ Strictness = Literal["strict", "balanced", "open"]
 Asker = Literal["everyone", "visitors", "signed_in"]
 STRICTNESS: Final[tuple[Strictness, ...]] = ("strict", "balanced", "open")
 ASKERS: Final[tuple[Asker, ...]] = ("everyone", "visitors", "signed_in")
-# What a model may be asked for on behalf of a workspace. Vectors belong to the installation's index.
+# The purposes for which a workspace may choose models. Vectors belong to the installation's index.
 PURPOSES: Final = ("answer", "verify", "judge", "summarise", "rewrite", "translate", "draft")
 MAX_TEXT: Final = 8_000
 MAX_LINE: Final = 300
@@ -36,10 +35,8 @@ MAX_TEMPERATURE: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Guideline:
-    """A rule for the model: when something is the case, do something.
-
-    `asker` and `languages` (none: all) say in which conversations it counts; a higher priority comes first. `author` is
-    whoever wrote it.
+    """A rule for the model: when something applies, do something. `asker` and `languages` (none means all) say in which
+    conversations it applies; higher priorities come first. `author` is the person who wrote it.
     """
 
     when: str
@@ -56,7 +53,7 @@ class Guideline:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """How a purpose's model is asked. None: the model's own temperature, the product's own length."""
+    """The parameters of a purpose's model. None: the model's own temperature, the product's default length."""
 
     temperature: float | None = None
     max_output_tokens: int | None = None
@@ -64,9 +61,8 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """`rules` replaces the product's own rules for answers (empty: those); `instructions` come on top.
-
-    `routes` names by purpose the connections to ask, best first; a purpose without an entry takes the installation's.
+    """`rules` replaces the product's rules for answers (empty: the product's); `instructions` are additional. `routes`
+    lists, by purpose, the connections to use, best first; a purpose without an entry uses the installation's.
     """
 
     name: str = ""
@@ -82,7 +78,7 @@ class Document:
     parameters: Mapping[str, Parameters] = field(default_factory=dict)
 
     def guidelines_for(self, *, is_signed_in: bool, language: str) -> tuple[Guideline, ...]:
-        """Return the guidelines that apply to a conversation, the most important first."""
+        """Return the guidelines that apply to a conversation, most important first."""
         mine = (one for one in self.guidelines if one.counts_for(is_signed_in=is_signed_in, language=language))
         return tuple(sorted(mine, key=lambda one: -one.priority))
 
@@ -97,13 +93,13 @@ def stored(document: Document) -> dict[str, Any]:
 
 
 def digest(document: Document) -> str:
-    """Return the hex SHA-256 of a document, by which a verdict knows what it is about."""
+    """Return the hex SHA-256 of a document, which identifies what a verdict is about."""
     text = json.dumps(stored(document), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def parsed(value: object) -> Document:
-    """Return the document that JSON from outside describes. Raises InvalidInput naming every field that is wrong."""
+    """Return the document described by external JSON. Raises InvalidInput with every wrong field."""
     if not isinstance(value, Mapping):
         raise InvalidInput(fields={"document": [gettext("This must be an object.")]})
     known, problems = {one.name for one in fields(Document)}, cast(FieldErrors, {})
@@ -121,7 +117,7 @@ def parsed(value: object) -> Document:
 
 
 def loaded(value: Mapping[str, Any]) -> Document:
-    """Return a document as it was stored, without validating it."""
+    """Return a stored document, without validation."""
     guidelines = tuple(Guideline(**{**one, "languages": tuple(one["languages"])}) for one in value["guidelines"])
     routes = {purpose: tuple(names) for purpose, names in value.get("routes", {}).items()}
     parameters = {purpose: Parameters(**one) for purpose, one in value.get("parameters", {}).items()}

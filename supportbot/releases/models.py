@@ -29,11 +29,11 @@ class Release(TenantModel):
     reason = models.CharField(max_length=300, blank=True)
     author_name = models.CharField(max_length=150, blank=True)
     based_on = models.PositiveIntegerField(null=True)  # the number of the release it was made from
-    restores = models.PositiveIntegerField(null=True)  # the number of the one it brings back
+    restores = models.PositiveIntegerField(null=True)  # the number of the release it restores
     edits = models.PositiveIntegerField(default=0)
-    # What it refers to without containing it: versions of action rules, the mark of the knowledge at its publication.
+    # What it refers to without containing it: versions of action rules, and the articles' mark at its publication.
     references = models.JSONField(default=dict)
-    verdict = models.JSONField(null=True)  # of the gates, with the digest of the document it is about
+    verdict = models.JSONField(null=True)  # the gates' verdict, with the digest of the document it is about
     judging_since = models.DateTimeField(null=True)
     judging_until = models.DateTimeField(null=True)  # the lease of the worker that runs the gates
     judging_problem = models.CharField(max_length=300, blank=True)
@@ -72,7 +72,9 @@ class Release(TenantModel):
 
 
 class ReleaseGates(TenantModel):
-    """The suites that every release of a workspace must pass. Outside releases: none can remove its own gates."""
+    """The suites that every release of a workspace must pass. Not part of releases, so that no release can remove its
+    own gates.
+    """
 
     suites = ArrayField(models.CharField(max_length=120), default=list)
 

@@ -28,7 +28,7 @@ class Verdict:
 class Judge(Protocol):
     """Runs suites on a release; `RELEASES_GATE` names it.
 
-    It answers with the release by `selectors.using(release)`, takes minutes, and raises GateMissing for a suite that
+    It uses the release through `selectors.using(release)`, takes minutes, and raises GateMissing for a suite that
     does not exist.
     """
 
@@ -36,7 +36,7 @@ class Judge(Protocol):
 
 
 class MissingSuites(Protocol):
-    """Returns those of some names that no suite of the workspace has; `RELEASES_MISSING_SUITES` names it."""
+    """Returns the names for which the workspace has no suite; `RELEASES_MISSING_SUITES` names it."""
 
     def __call__(self, names: Sequence[str], /) -> list[str]: ...
 
@@ -47,7 +47,7 @@ class Audit(Protocol):
     def __call__(self, event: str, *, actor: str, **payload: Any) -> None: ...
 
 
-# Returns what is wrong with a document, by field; {} if nothing is. `RELEASES_CHECKS` names them.
+# Returns a document's errors by field; {} if there are none. `RELEASES_CHECKS` names them.
 Check = Callable[[Document], Mapping[str, list[str]]]
 # Returns what a release refers to at its publication, as JSON. `RELEASES_REFERENCES` names them.
 Reference = Callable[[], Any]
@@ -70,7 +70,7 @@ def audit() -> Audit:
 
 
 def problems_of(document: Document) -> dict[str, list[str]]:
-    """Return what the rooms above find wrong with a document."""
+    """Return the errors that the rooms above find in a document."""
     found: dict[str, list[str]] = {}
     for name in settings.RELEASES_CHECKS:
         check: Check = import_string(name)

@@ -1,7 +1,7 @@
 """The release in force, and the workspace's releases.
 
-The live release is read at most every two seconds by each process, so a publication counts everywhere within that time,
-and at once in the process that published.
+The live release is read at most every two seconds by each process, so a publication takes effect everywhere within that
+time, and at once in the process that published.
 """
 
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ _chosen: ContextVar[InForce | None] = ContextVar("chosen_release", default=None)
 
 
 def current() -> InForce:
-    """Return the release to answer with: the one chosen by `using`, else the live one."""
+    """Return the release to answer with: the one chosen by `using`, otherwise the live one."""
     workspace_id = current_workspace_id()
     chosen = _chosen.get()
     if chosen is not None and chosen.workspace_id == workspace_id:
@@ -49,7 +49,7 @@ def current() -> InForce:
 
 
 def known() -> InForce | None:
-    """Return the release to answer with if that needs no database query, for coroutines."""
+    """Return the release to answer with if no database query is needed, for coroutines."""
     workspace_id = current_workspace_id()
     chosen = _chosen.get()
     if chosen is not None and chosen.workspace_id == workspace_id:
@@ -59,7 +59,7 @@ def known() -> InForce | None:
 
 
 def last_known() -> InForce | None:
-    """Return the release that this process knew last, however old; None outside a scope or before the first look."""
+    """Return the release that this process last knew, however old; None outside a scope or before the first query."""
     workspace_id = scoped_workspace_id()
     if workspace_id is None:
         return None
@@ -81,12 +81,12 @@ def using(release: Release) -> Iterator[None]:
 
 
 def forget(workspace_id: UUID) -> None:
-    """Read the workspace's live release again at the next answer of this process."""
+    """Make this process read the workspace's live release again for the next answer."""
     _cache.pop(workspace_id, None)
 
 
 def releases() -> QuerySet[Release]:
-    """Return the workspace's releases, the newest first."""
+    """Return the workspace's releases, newest first."""
     rows: QuerySet[Release] = Release.objects.order_by("-number")
     return rows
 
@@ -100,7 +100,7 @@ def release_with_id(release_id: UUID) -> Release:
 
 
 def live_release() -> Release:
-    """Return the live release; a workspace's first is made of its settings when it is first asked for."""
+    """Return the live release; a workspace's first release is created from its settings when first needed."""
     found: Release | None = Release.objects.filter(state=Release.State.LIVE).first()
     return found if found is not None else _first()
 
@@ -141,7 +141,7 @@ def _first() -> Release:
     try:
         with transaction.atomic():
             row.save(force_insert=True)
-    except IntegrityError:  # another process made it at the same time
+    except IntegrityError:  # another process created it at the same time
         found: Release = Release.objects.get(state=Release.State.LIVE)
         return found
     return row

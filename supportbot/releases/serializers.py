@@ -83,7 +83,7 @@ class DocumentField(serializers.JSONField):
 
 
 class ReleaseSerializer(serializers.ModelSerializer[Release]):
-    """A release. `number` counts in the workspace."""
+    """A release. `number` counts within the workspace."""
 
     document = DocumentField(read_only=True)
     references = serializers.DictField(
@@ -100,7 +100,7 @@ class ReleaseSerializer(serializers.ModelSerializer[Release]):
 
 @example(document={"tone": "warm and brief"})
 class DraftInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    """Fields to change against the live release, or against `made_from`."""
+    """Fields to change compared with the live release or `made_from`."""
 
     document = DocumentField(required=False)
     made_from = serializers.UUIDField(required=False, help_text="The release to begin with; by default the live one.")

@@ -1,7 +1,7 @@
 """Changes to releases: drafts, their evaluation, publication and restoration.
 
-Invariant: whoever makes a release live holds the lock of the workspace's live one, and has said which one they compared
-theirs with. So of two publications at once one wins, and the other is told.
+Invariant: making a release live requires the lock on the workspace's live one, and the number of the release it was
+compared with. So of two simultaneous publications, one wins and the other is refused.
 """
 
 from collections.abc import Mapping, Sequence
@@ -57,7 +57,7 @@ def change_draft(
 ) -> Release:
     """Change the given fields of a draft.
 
-    Raises NotADraft, ReleaseChanged if `edits` is not its count of changes, InvalidInput.
+    Raises NotADraft, ReleaseChanged if `edits` is not its current number of changes, InvalidInput.
     """
     draft = _locked_draft(release_id)
     if edits is not None and edits != draft.edits:
@@ -89,7 +89,7 @@ def request_evaluation(release_id: UUID) -> Release:
 
 
 def claim_waiting() -> tuple[UUID, UUID] | None:
-    """Claim a draft of any workspace that waits for the gates; return its workspace and its id.
+    """Claim a draft, in any workspace, that is waiting for the gates; return its workspace and its id.
 
     A claim ends after a quarter of an hour: a draft whose worker died is judged again.
     """
@@ -104,7 +104,7 @@ def claim_waiting() -> tuple[UUID, UUID] | None:
 
 
 def evaluate(release_id: UUID) -> Release:
-    """Run the gates on a draft and store their verdict about what it says now. Takes minutes."""
+    """Run the gates on a draft and store their verdict about its current content. Takes minutes."""
     release, suites, judge = release_with_id(release_id), gates(), ports.judge()
     if judge is None or not suites:
         raise NoGates()
@@ -119,9 +119,8 @@ def evaluate(release_id: UUID) -> Release:
 def publish(
     release_id: UUID, *, person: Staff, instead_of: int, reason: str, override: str = "", edits: int | None = None
 ) -> Release:
-    """Make a draft live in place of the release number `instead_of`, which its publisher has compared it with.
-
-    `override` is the reason to publish although the gates refuse or have not judged it, which takes a right. Raises
+    """Make a draft live in place of release number `instead_of`, with which its publisher has compared it. `override`
+    is the reason for publishing although the gates have rejected or not judged it, which requires a right. Raises
     AnotherWentLive, ReleaseChanged, NotADraft, NotEvaluated, GateRefused, GateMissing, NotAllowed or InvalidInput.
     """
     live = _locked_live()
@@ -145,7 +144,7 @@ def publish(
 
 @transaction.atomic
 def restore(release_id: UUID, *, person: Staff, instead_of: int, reason: str) -> Release:
-    """Restore an older release as a new one. No gate is run: undoing must be possible at once.
+    """Restore an older release as a new one. The gates are not run, since undoing must be possible at once.
 
     Raises AnotherWentLive, NothingToRestore, InvalidInput.
     """
@@ -191,7 +190,7 @@ def name_gates(suites: Sequence[str], *, person: Staff) -> list[str]:
 
 
 def verdict_on(release: Release) -> Mapping[str, Any] | None:
-    """Return the gates' verdict about a release as it is now; None if they have not judged that."""
+    """Return the gates' verdict on a release's current content; None if they have not judged it."""
     verdict: Mapping[str, Any] | None = release.verdict
     if verdict is None or verdict["digest"] != release.digest or verdict["suites"] != gates():
         return None
@@ -199,7 +198,7 @@ def verdict_on(release: Release) -> Mapping[str, Any] | None:
 
 
 def _pass_gates(draft: Release, person: Staff, override: str) -> str:
-    """Return the reason for overriding the gates; "" if they agree or there are none."""
+    """Return the reason for overriding the gates; "" if they accept the release or there are none."""
     named = gates()
     if not named:
         return ""

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 @shared_task
 def judge_waiting() -> None:
-    """Have the gates judge one draft that waits for it; the next tick takes the next."""
+    """Have the gates judge one waiting draft; the next run takes the next."""
     with across_workspaces("releases that wait for their evaluation"):
         claimed = services.claim_waiting()
     if claimed is not None:

@@ -1,1 +1,1 @@
-"""Outgoing webhooks: the servers of a workspace are told what happened, signed by Standard Webhooks."""
+"""Outgoing webhooks: events sent to a workspace's servers, signed by Standard Webhooks."""

@@ -81,7 +81,7 @@ class WebhookDetail(WebhookView):
 class Rotate(WebhookView):
     @extend_schema(request=RotateInput, responses=NewWebhookSerializer)
     def post(self, request: Request, webhook_id: UUID) -> Response:
-        """Make a new secret, which only this response contains."""
+        """Create a new secret, which only this response contains."""
         return _with_secret(services.rotate(webhook_id, actor=self.actor, **_validated(RotateInput, request)))
 
 
@@ -96,7 +96,7 @@ class Test(WebhookView):
 
     @extend_schema(request=EmptyInput, responses=DeliverySerializer)
     def post(self, request: Request, webhook_id: UUID) -> Response:
-        """Send a `webhook.test` once, at once, and show what came of it."""
+        """Send a `webhook.test` now, without retries, and show the result."""
         _validated(EmptyInput, request)
         return Response(DeliverySerializer(services.send_test(webhook_id, actor=self.actor)).data)
 
@@ -104,7 +104,7 @@ class Test(WebhookView):
 class Replay(WebhookView):
     @extend_schema(request=ReplayInput, responses=ReplayedSerializer)
     def post(self, request: Request, webhook_id: UUID) -> Response:
-        """Send everything again that was given up since a time."""
+        """Resend all deliveries that were given up since a time."""
         data = _validated(ReplayInput, request)
         return Response({"count": services.replay_failed(webhook_id, actor=self.actor, **data)})
 
@@ -137,7 +137,7 @@ class DeliveryList(WebhookView, ListAPIView[WebhookDelivery]):
 class DeliveryReplay(WebhookView):
     @extend_schema(request=EmptyInput, responses=DeliverySerializer)
     def post(self, request: Request, webhook_id: UUID, delivery_id: UUID) -> Response:
-        """Send one delivery again, with the same id, whatever became of it."""
+        """Resend one delivery with the same id, whatever its state."""
         _validated(EmptyInput, request)
         found = delivery_of(endpoint_with_id(webhook_id), delivery_id)
         return Response(DeliverySerializer(services.replay(found.pk, actor=self.actor)).data)

@@ -1,6 +1,5 @@
 """What happened to an object, read from its rows: each fact has an id that stays the same however often it is read.
-
-Announcements may be merged and repeated; facts are not. What has been erased meanwhile has none.
+Announcements may be merged and repeated, but facts are not. Erased objects have no facts.
 """
 
 from collections.abc import Iterator
@@ -22,10 +21,10 @@ _NAMESPACE: Final = UUID("6f0b1a55-3f0e-4bb2-9a35-0f6a4c6c2d11")
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something that happened. `data` holds ids, states and times."""
+    """Something that happened. `data` contains ids, states and times."""
 
     kind: str
-    source: str  # what makes it this fact and no other: ids of rows that never change
+    source: str  # what identifies this fact: ids of rows that never change
     at: datetime
     data: dict[str, Any]
 
@@ -97,7 +96,7 @@ def facts_of_request(request_id: UUID) -> Iterator[Fact]:
 def facts_of_article(article_id: UUID) -> Iterator[Fact]:
     """Yield an article's current publication, or its archiving; drafts have no facts.
 
-    An article that is published again before its announcement is heard is told of once.
+    If an article is published again before its announcement is handled, there is only one fact.
     """
     article = Article.objects.select_related("live_revision").filter(pk=article_id).first()
     if article is None:

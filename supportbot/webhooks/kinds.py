@@ -1,13 +1,13 @@
-"""The kinds of events that an endpoint may ask for. Their payloads are in `schemas/events.json`."""
+"""The kinds of events that an endpoint may subscribe to. Their payloads are in `schemas/events.json`."""
 
 from typing import Final
 
 from actions.states import State
 from supportbot.handoff.models import State as TicketState
 
-TEST: Final = "webhook.test"  # sent on request, whatever the endpoint asks for
+TEST: Final = "webhook.test"  # sent on request, whatever the endpoint subscribes to
 TICKET_ENDS: Final = (TicketState.RESOLVED, TicketState.RETURNED, TicketState.EXPIRED)
-# `proposed` is left within the transaction that writes it.
+# The state `proposed` ends within the transaction that writes it.
 ACTION_STATES: Final = tuple(state for state in State if state is not State.PROPOSED)
 KINDS: Final = (
     *sorted(f"action.{state}" for state in ACTION_STATES),

@@ -1,7 +1,7 @@
 """The tables of outgoing webhooks.
 
 Invariants, enforced by the database: an endpoint has one delivery per event, however often the event is announced; a
-delivery that waits says when it is due.
+waiting delivery has a due time.
 """
 
 from django.db import models
@@ -17,7 +17,7 @@ MAX_ANSWER_CHARACTERS = 1_024
 
 
 class WebhookEndpoint(TenantModel):
-    """A server that is told of events. `kinds` are those it asks for, each with the moment since which it does."""
+    """A server that receives events. `kinds` are those it subscribes to, each with the time since when."""
 
     class Off(models.TextChoices):
         """Why the installation switched an endpoint off; empty if a person did."""
@@ -31,16 +31,17 @@ class WebhookEndpoint(TenantModel):
     includes_customer = models.BooleanField(default=False)
     is_on = models.BooleanField(default=True)
     off_reason = models.CharField(max_length=10, blank=True, choices=Off.choices)
-    notified_at = models.DateTimeField(null=True)  # when the admins were told that it was switched off
+    notified_at = models.DateTimeField(null=True)  # when the admins were informed that it was switched off
     secret = EncryptedTextField()
-    previous_secret = EncryptedTextField(blank=True)  # signs too until the receiver knows the new one
+    previous_secret = EncryptedTextField(blank=True)  # also signs until the receiver knows the new one
     previous_until = models.DateTimeField(null=True)
     secret_changed_at = models.DateTimeField(default=now, editable=False)
     failures = models.PositiveIntegerField(default=0)  # since its last success
     failing_since = models.DateTimeField(null=True)
-    due_at = models.DateTimeField(default=now)  # nothing is sent before: it pauses after failures
-    lease_until = models.DateTimeField(null=True)  # of the worker that sends to it now
-    served_at = models.DateTimeField(default=now)  # when a worker last turned to it: others come first
+    due_at = models.DateTimeField(default=now)  # nothing is sent before this time: a pause after failures
+    lease_until = models.DateTimeField(null=True)  # lease of the worker that is sending to it
+    # when a worker last served it; endpoints served longer ago come first
+    served_at = models.DateTimeField(default=now)
     created_at = models.DateTimeField(default=now, editable=False)
 
     class Meta:
@@ -62,7 +63,7 @@ class WebhookEndpoint(TenantModel):
 class WebhookDelivery(TenantModel):
     """One event for one endpoint; its id is the receiver's `webhook-id`, the same in every attempt.
 
-    The payload holds no personal data. `status` to `error` are those of the last attempt.
+    The payload holds no personal data. The fields from `status` to `error` belong to the last attempt.
     """
 
     class State(models.TextChoices):
@@ -77,7 +78,7 @@ class WebhookDelivery(TenantModel):
     kind = models.CharField(max_length=40)
     payload = models.JSONField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
-    attempts = models.PositiveSmallIntegerField(default=0)  # since it was last put to send
+    attempts = models.PositiveSmallIntegerField(default=0)  # since it was last queued
     due_at = models.DateTimeField(default=now)
     created_at = models.DateTimeField(default=now, editable=False)
     attempted_at = models.DateTimeField(null=True)

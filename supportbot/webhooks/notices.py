@@ -1,4 +1,4 @@
-"""Tells a workspace's admins by mail that an endpoint was switched off, once."""
+"""Informs a workspace's admins by e-mail, once, that an endpoint was switched off."""
 
 import logging
 from smtplib import SMTPException
@@ -20,9 +20,8 @@ logger = logging.getLogger(__name__)
 
 
 def notify_admins() -> int:
-    """Mail the admins of every endpoint that was switched off since the last call; return how many endpoints.
-
-    One whose mails cannot be sent is taken up again by the next call.
+    """Mail the admins of every endpoint switched off since the last call; return the number of endpoints. If mails
+    cannot be sent, the next call tries again.
     """
     with across_workspaces("webhooks that were switched off"):
         off = WebhookEndpoint.objects.filter(is_on=False, notified_at=None).exclude(off_reason="")
@@ -33,7 +32,7 @@ def notify_admins() -> int:
 def _notify(workspace_id: UUID, endpoint_id: UUID) -> bool:
     with workspace_scope(workspace_id):
         off = WebhookEndpoint.objects.filter(pk=endpoint_id, is_on=False, notified_at=None).exclude(off_reason="")
-        if not off.update(notified_at=now()):  # switched on meanwhile, or another worker is at it
+        if not off.update(notified_at=now()):  # switched on meanwhile, or being handled by another worker
             return False
         endpoint = WebhookEndpoint.objects.select_related("workspace").get(pk=endpoint_id)
         admins = User.objects.filter(

@@ -1,8 +1,7 @@
-"""Hears the announcements of the rooms below and writes a delivery for each endpoint that asks for what happened.
-
-A fact is written once per endpoint, by its id, so this may run as often as it likes. Facts from before an endpoint
-asked for their kind are not for it, and none is told after `TOLD_WITHIN`: deliveries that would show that it was told
-already are deleted some time later.
+"""Handles the announcements of the rooms below, and writes a delivery for each endpoint that subscribes to the event. A
+fact is written once per endpoint, by its id, so this can safely run repeatedly. Endpoints do not get facts from before
+they subscribed, and no facts older than `TOLD_WITHIN`, because the deliveries that would show duplicates are deleted
+some time later.
 """
 
 from collections.abc import Callable, Iterable
@@ -62,7 +61,7 @@ def _listening() -> list[WebhookEndpoint]:
 
 
 def write_deliveries(endpoints: Iterable[WebhookEndpoint], facts: Iterable[Fact]) -> None:
-    """Write what each endpoint has not been told yet."""
+    """Write the deliveries that each endpoint is still missing."""
     heard, oldest = list(endpoints), now() - TOLD_WITHIN
     made = [
         WebhookDelivery(
@@ -81,7 +80,7 @@ def write_deliveries(endpoints: Iterable[WebhookEndpoint], facts: Iterable[Fact]
 
 
 def payload_of(fact: Fact) -> dict[str, Any]:
-    """Return the body of a fact, without what an endpoint may add to it."""
+    """Return the body of a fact, without what an endpoint may ask to add."""
     return {
         "id": f"evt_{fact.event_id}",
         "type": fact.kind,

@@ -34,5 +34,5 @@ def delivery_of(endpoint: WebhookEndpoint, delivery_id: UUID) -> WebhookDelivery
 
 
 def count_switched_off() -> int:
-    """Return how many endpoints the installation has switched off, for want of an answer."""
+    """Return how many endpoints the installation has switched off, because they did not answer."""
     return WebhookEndpoint.objects.filter(is_on=False).exclude(off_reason="").count()

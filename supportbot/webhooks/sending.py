@@ -1,4 +1,4 @@
-"""Sends what is due: one worker an endpoint at a time, one delivery after the other, oldest first.
+"""Sends due deliveries: one worker per endpoint at a time, one delivery after another, oldest first.
 
 Invariants:
 - an attempt is written down before anything is sent, and its delivery is due again soon. A worker that dies between
@@ -6,8 +6,8 @@ Invariants:
 - whoever sends holds the endpoint's lease, so that no delivery is under way twice;
 - what the receiver's failure means is decided once, in `_settle_failure`.
 
-One delivery after the other keeps the order of events as long as nothing fails. What has failed comes later, after
-younger ones: order is best effort.
+Sending one after another keeps the order of events as long as nothing fails. Failed deliveries come later, after newer
+ones, so the order is best effort.
 """
 
 import logging
@@ -33,9 +33,9 @@ from supportbot.webhooks.signing import body_of, headers_of
 
 logger = logging.getLogger(__name__)
 DEADLINE_SECONDS: Final = 8.0
-LEASE: Final = timedelta(seconds=30)  # of an endpoint and of a delivery; far longer than the deadline
-TURN_SECONDS: Final = 20.0  # then other endpoints have theirs
-MAX_TURNS: Final = 4  # at the same time, of the worker's eight threads
+LEASE: Final = timedelta(seconds=30)  # leases of an endpoint and of a delivery; far longer than the deadline
+TURN_SECONDS: Final = 20.0  # after that, other endpoints have their turn
+MAX_TURNS: Final = 4  # endpoints at the same time, of the worker's eight threads
 MAX_ANSWER_BYTES: Final = 64 * 1024
 GONE: Final = 410
 State = WebhookDelivery.State
@@ -44,7 +44,7 @@ Off = WebhookEndpoint.Off
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one attempt; without a `status` nothing was answered, and `error` says why."""
+    """The result of one attempt; without a `status`, there was no answer, and `error` says why."""
 
     status: int | None
     duration_ms: int
@@ -57,8 +57,9 @@ class Outcome:
 
 
 def endpoints_to_serve() -> list[tuple[UUID, UUID]]:
-    """Return (workspace, endpoint) of those with something due, the longest unserved first, as many as may be served
-    now."""
+    """Return (workspace, endpoint) of the endpoints with something due, longest unserved first, as many as may be
+    served now.
+    """
     moment = now()
     with across_workspaces("webhooks that are due"):
         due = WebhookDelivery.objects.filter(endpoint=OuterRef("pk"), state=State.WAITING, due_at__lte=moment)
@@ -72,8 +73,8 @@ def _is_idle(moment: datetime) -> Q:
 
 
 def serve(workspace_id: UUID, endpoint_id: UUID) -> int:
-    """Send what is due to one endpoint until nothing is, one attempt fails, or its turn is over; return how many were
-    attempted. Returns 0 at once if another worker serves it.
+    """Send one endpoint's due deliveries until none are left, one fails, or its turn is over; return the number of
+    attempts. Returns 0 at once if another worker is serving it.
     """
     with workspace_scope(workspace_id):
         lease = _take(endpoint_id)
@@ -82,7 +83,7 @@ def serve(workspace_id: UUID, endpoint_id: UUID) -> int:
         ends_at, attempted, is_going_on = time.monotonic() + TURN_SECONDS, 0, True
         while is_going_on and time.monotonic() < ends_at and (delivery := _next(endpoint_id)):
             lease = _extended(endpoint_id, lease)
-            if lease is None:  # this worker was held up for so long that another one serves it
+            if lease is None:  # this worker was held up for so long that another one is serving it
                 return attempted
             is_going_on = attempt(delivery)
             attempted += 1
@@ -110,9 +111,8 @@ def _next(endpoint_id: UUID) -> WebhookDelivery | None:
 
 
 def attempt(delivery: WebhookDelivery) -> bool:
-    """Make one attempt of a delivery that waits; return whether more may be sent to its endpoint now.
-
-    What was sent or deleted in the meantime is left alone.
+    """Make one attempt at a waiting delivery; return whether more may be sent to its endpoint now. Does nothing if it
+    was sent or deleted in the meantime.
     """
     moment = now()
     waiting = WebhookDelivery.objects.filter(pk=delivery.pk, state=State.WAITING, attempts=delivery.attempts)
@@ -134,16 +134,16 @@ def _send(endpoint: WebhookEndpoint, delivery: WebhookDelivery, moment: datetime
         response = request(asked)
     except NotSent as error:
         return Outcome(None, _since(begun), error=error.why)
-    except NoAnswer as error:  # one that is too long or cut off still has its status
+    except NoAnswer as error:  # an answer that is too long or truncated still has its status
         return Outcome(error.status or None, _since(begun), error=error.why)
-    # Many receivers echo what they were sent: a stored answer would outlive the customer it names.
+    # Many receivers echo what they were sent, so a stored answer could outlive the customer it names.
     answer = "" if endpoint.includes_customer else _printable(response.body)
     return Outcome(response.status, _since(begun), answer=answer)
 
 
 def _completed(endpoint: WebhookEndpoint, payload: dict[str, Any]) -> dict[str, Any]:
-    """Return a payload with what its endpoint wants to know of the customer, read now: the stored one has nothing that
-    would have to be forgotten.
+    """Return a payload with the customer data that its endpoint asks for, read now, so that the stored payload contains
+    nothing that would have to be erased.
     """
     if not endpoint.includes_customer or "customer" not in payload["data"]:
         return payload
@@ -177,7 +177,7 @@ def _settle(endpoint_id: UUID, delivery: WebhookDelivery, outcome: Outcome) -> b
         mine.update(state=State.DELIVERED, **told)
         _note_success(endpoint)
         return True
-    if delivery.kind == TEST:  # somebody looks at it: there is no point in trying again
+    if delivery.kind == TEST:  # a person is watching, so there is no point in retrying
         mine.update(state=State.PARKED, **told)
         return False
     _settle_failure(endpoint, mine, delivery.attempts + 1, told)
@@ -193,7 +193,7 @@ def _note_success(endpoint: WebhookEndpoint) -> None:
 def _settle_failure(
     endpoint: WebhookEndpoint, mine: "QuerySet[WebhookDelivery]", attempts: int, told: dict[str, Any]
 ) -> None:
-    """Put a delivery off, or park it; let its endpoint rest, or switch it off."""
+    """Postpone or park a delivery; pause its endpoint or switch it off."""
     moment = now()
     again = next_attempt(attempts, moment)
     if again is None:
@@ -211,7 +211,7 @@ def _settle_failure(
 
 
 def _switch_off(endpoint: WebhookEndpoint, reason: str) -> None:
-    """Switch a locked endpoint off; `notices` tells the admins."""
+    """Switch a locked endpoint off; `notices` informs the admins."""
     endpoint.is_on, endpoint.off_reason, endpoint.notified_at = False, reason, None
     endpoint.save(update_fields=["is_on", "off_reason", "notified_at"])
     park_waiting(endpoint)
@@ -220,5 +220,5 @@ def _switch_off(endpoint: WebhookEndpoint, reason: str) -> None:
 
 
 def park_waiting(endpoint: WebhookEndpoint) -> None:
-    """Park what waits for a locked endpoint that is off; it can be sent again once the endpoint is on."""
+    """Park the waiting deliveries of a locked endpoint that is off; they can be sent again once the endpoint is on."""
     WebhookDelivery.objects.filter(endpoint=endpoint, state=State.WAITING).update(state=State.PARKED)

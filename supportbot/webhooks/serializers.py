@@ -13,7 +13,7 @@ from supportbot.webhooks.services import MAX_ADDRESS, MAX_KEEP_HOURS, MAX_NAME
 
 _NAME: Final = {"pattern": more_than_spaces(without=r"\u0000-\u001f\u007f")}
 _LABEL: Final = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-# Written for the schema; `outbound` decides, also about private networks.
+# For the schema only; `outbound` decides, also about private networks.
 _URL: Final = {"pattern": rf"^https://({_LABEL}\.){{1,8}}[a-z]{{2,63}}(:(443|8443))?(/[!-\"$-\[\]-~]*)?$"}
 _KINDS: Final = {"type": "array", "items": {"type": "string", "enum": list(KINDS)}, "minItems": 1}
 
@@ -26,7 +26,7 @@ class KindsField(serializers.ListField):
 
 
 class WebhookSerializer(serializers.ModelSerializer[WebhookEndpoint]):
-    """An endpoint. Its secret is shown only when it is made."""
+    """An endpoint. Its secret is shown only when it is created."""
 
     kinds = serializers.SerializerMethodField()
     off_reason = serializers.ChoiceField(
@@ -72,7 +72,7 @@ class WebhookInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 
 @example(kinds=["action.succeeded", "action.failed"], is_on=True)
 class WebhookChangeInput(WebhookInput):
-    """Changes to an endpoint; omitted fields stay."""
+    """Changes to an endpoint; omitted fields are unchanged."""
 
     is_on = FlagField(required=False, help_text="What happens while it is off is not told later.")
 
@@ -85,7 +85,7 @@ class RotateInput(ClosedSerializerMixin, serializers.Serializer[Any]):
 
 
 class DeliverySerializer(serializers.ModelSerializer[WebhookDelivery]):
-    """One event for one endpoint, with what came of the last attempt."""
+    """One event for one endpoint, with the result of the last attempt."""
 
     message_id = serializers.CharField(read_only=True, help_text="The `webhook-id` of every attempt.")
     payload = serializers.DictField(help_text="By supportbot/webhooks/schemas/events.json.")
@@ -106,7 +106,7 @@ class DeliverySerializer(serializers.ModelSerializer[WebhookDelivery]):
 
 @example(since="2026-01-31T08:00:00Z")
 class ReplayInput(ClosedSerializerMixin, serializers.Serializer[Any]):
-    """Everything that was given up and was written since this time is sent again."""
+    """Resends everything that was given up and was created since this time."""
 
     since = serializers.DateTimeField()
 

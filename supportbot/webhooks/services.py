@@ -1,6 +1,5 @@
-"""Creating, changing and deleting endpoints, their secrets, and sending again. Every change is in the audit.
-
-A secret is made here and returned once; nothing gives it out again.
+"""Creating, changing and deleting endpoints, their secrets, and sending again. The audit trail records every change. A
+secret is generated here and returned once; it cannot be read again.
 """
 
 import re
@@ -34,7 +33,7 @@ MAX_ENDPOINTS: Final = 20
 MAX_NAME: Final = 80
 MAX_ADDRESS: Final = 500
 MAX_KEEP_HOURS: Final = 24 * 30
-KEPT: Final = timedelta(days=30)  # deliveries, since they were written
+KEPT: Final = timedelta(days=30)  # for deliveries, since their creation
 BATCH_SIZE: Final = 5_000
 _PRINTABLE: Final = re.compile(r"[^\x00-\x1f\x7f]+")
 State = WebhookDelivery.State
@@ -50,7 +49,7 @@ class New:
 
 @transaction.atomic
 def create(name: str, url: str, kinds: Iterable[str], *, includes_customer: bool = False, actor: str) -> New:
-    """Add an endpoint, switched on; it hears of what happens from now on. Raises InvalidInput, TooManyEndpoints."""
+    """Add an endpoint, switched on; it receives events from now on. Raises InvalidInput, TooManyEndpoints."""
     name, kinds = name.strip(), list(dict.fromkeys(kinds))
     if wrong := problems(name, url, kinds):
         raise InvalidInput(fields=wrong)
@@ -66,10 +65,8 @@ def create(name: str, url: str, kinds: Iterable[str], *, includes_customer: bool
 
 @transaction.atomic
 def update(endpoint_id: UUID, *, actor: str, **changes: Any) -> WebhookEndpoint:
-    """Change `name`, `url`, `kinds`, `includes_customer` or `is_on`; what is not named stays.
-
-    What happened while an endpoint was off, or before it asked for a kind, is not for it. Raises InvalidInput and
-    NotFound.
+    """Change `name`, `url`, `kinds`, `includes_customer` or `is_on`; fields not given are unchanged. An endpoint never
+    receives events from while it was off, or from before it subscribed to a kind. Raises InvalidInput and NotFound.
     """
     found = _locked(endpoint_id)
     name, url = str(changes.get("name", found.name)).strip(), str(changes.get("url", found.url))
@@ -98,7 +95,7 @@ def update(endpoint_id: UUID, *, actor: str, **changes: Any) -> WebhookEndpoint:
 
 @transaction.atomic
 def rotate(endpoint_id: UUID, *, actor: str, keep_hours: int = 24) -> New:
-    """Make a new secret; for `keep_hours` the old one signs too. Raises InvalidInput, NotFound."""
+    """Create a new secret; the old one also signs for `keep_hours`. Raises InvalidInput, NotFound."""
     found = _locked(endpoint_id)
     if not 0 <= keep_hours <= MAX_KEEP_HOURS:
         raise InvalidInput(fields={"keep_hours": [_("Choose 0 to %s hours.") % MAX_KEEP_HOURS]})
@@ -120,8 +117,9 @@ def remove(endpoint_id: UUID, *, actor: str) -> None:
 
 
 def send_test(endpoint_id: UUID, *, actor: str) -> WebhookDelivery:
-    """Send a test event once, at once, even to an endpoint that is off, and return its delivery. Raises NotFound or
-    TooManyTests."""
+    """Send a test event now, without retries, even to an endpoint that is off, and return its delivery. Raises NotFound
+    or TooManyTests.
+    """
     count_test(current_workspace_id())
     with transaction.atomic():
         endpoint = _locked(endpoint_id)
@@ -138,7 +136,7 @@ def send_test(endpoint_id: UUID, *, actor: str) -> WebhookDelivery:
 
 @transaction.atomic
 def replay(delivery_id: UUID, *, actor: str) -> WebhookDelivery:
-    """Send one delivery again, with the same id, whatever became of it; one that waits is sent now.
+    """Resend one delivery with the same id, whatever its state; a waiting one is sent now.
 
     Raises NotFound, EndpointOff.
     """
@@ -153,7 +151,7 @@ def replay(delivery_id: UUID, *, actor: str) -> WebhookDelivery:
 
 @transaction.atomic
 def replay_failed(endpoint_id: UUID, *, since: datetime, actor: str) -> int:
-    """Send every delivery again that was given up and was written since then; return how many.
+    """Resend every delivery that was given up and was created since then; return their number.
 
     Raises NotFound, EndpointOff.
     """
@@ -175,19 +173,19 @@ def _ready_to_send(endpoint_id: UUID | None) -> WebhookEndpoint:
 
 def _put_to_send(endpoint: WebhookEndpoint, chosen: Any) -> int:
     count: int = chosen.update(state=State.WAITING, attempts=0, due_at=now())
-    WebhookEndpoint.objects.filter(pk=endpoint.pk).update(due_at=now())  # it may rest after failures
+    WebhookEndpoint.objects.filter(pk=endpoint.pk).update(due_at=now())  # it may be paused after failures
     return count
 
 
 def forget_old_secrets() -> int:
-    """Delete the old secrets whose time to sign is over, in every workspace; return how many."""
+    """Delete old secrets that no longer sign, in every workspace; return their number."""
     with across_workspaces("old secrets of webhooks"):
         ended = WebhookEndpoint.objects.filter(previous_until__lte=now())
         return ended.update(previous_secret="", previous_until=None)
 
 
 def purge() -> int:
-    """Delete deliveries written thirty days ago, in every workspace; return how many."""
+    """Delete deliveries created more than thirty days ago, in every workspace; return how many."""
     deleted = 0
     with across_workspaces("old deliveries of webhooks"):
         while True:
@@ -199,7 +197,7 @@ def purge() -> int:
 
 
 def problems(name: str, url: str, kinds: Collection[str], *, own: UUID | None = None) -> FieldErrors:
-    """Return what is wrong with an endpoint, by field; `own` is its id unless it is new."""
+    """Return an endpoint's errors by field; `own` is its id unless it is new."""
     wrong: FieldErrors = {}
     if not _PRINTABLE.fullmatch(name) or len(name) > MAX_NAME:
         wrong["name"] = [_("Enter a name of up to %s characters.") % MAX_NAME]

@@ -84,7 +84,7 @@ def _asset(name: str) -> Asset:
 def loader(request: HttpRequest) -> HttpResponse:
     """Serve the one script that a shop's page includes, and record that such a page exists."""
     if (origin := read_origin(_site_of(request.headers.get("Referer", "")))) and _is_due(origin):
-        with suppress(AnyDatabaseError):  # the script matters more than the note
+        with suppress(AnyDatabaseError):  # the script matters more than this record
             note_loader(origin)
     return _response(request, edition().loader, _LOADER_CACHE)
 
@@ -110,7 +110,7 @@ def _is_due(origin: str) -> bool:
 
 @require_safe
 def file(request: HttpRequest, name: str, stem: str) -> HttpResponse:
-    """Serve a file that the loader or the panel fetches when it is first needed; raises Http404."""
+    """Serve a file that the loader or the panel fetches when first needed; raises Http404."""
     today = edition()
     asset = today.files.get(f"{stem}.js")
     if asset is None:

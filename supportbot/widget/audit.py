@@ -1,4 +1,4 @@
-"""Denied access to a channel goes into the audit chain of its workspace, with the reason."""
+"""Denied access to a channel is recorded in its workspace's audit trail, with the reason."""
 
 from typing import Final
 from uuid import UUID
@@ -10,7 +10,7 @@ from supportbot.counting import count
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.widget.errors import OriginRefused, SubjectMismatch
 
-# Anybody can send requests: only the first ones of a minute are recorded, so that a flood cannot fill the audit chain.
+# Anybody can send requests, so only the first ones of a minute are recorded: a flood must not fill the audit trail.
 RECORDED_PER_MINUTE: Final = 60
 _DENIALS: Final = (OriginRefused, SubjectMismatch, AccountsError, NotFound)
 

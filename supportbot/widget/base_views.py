@@ -1,4 +1,4 @@
-"""What the views have in common that a page calls before it has a socket: body, CORS, audit, the answer to a ticket."""
+"""Shared by the views that a page calls before it has a socket: body, CORS, audit, the response to a ticket request."""
 
 from contextlib import suppress
 from typing import Any, ClassVar, Final
@@ -55,7 +55,7 @@ class StrictJsonParser(BaseParser):
 
 
 class PublicWidgetView(APIView):
-    """Any page may call; the origin and the credentials in the body decide what it gets."""
+    """A view that any page may call; the origin and the credentials in the body decide what it gets."""
 
     authentication_classes = [BearerAuthentication]
     permission_classes = [AllowAny]
@@ -78,7 +78,7 @@ class PublicWidgetView(APIView):
     def handle_exception(self, exc: Exception) -> Response:
         """Answer an error, and audit a denial once the channel is known."""
         if self.channel is not None and isinstance(exc, SupportBotError):
-            with suppress(AnyDatabaseError):  # the answer matters more than its record
+            with suppress(AnyDatabaseError):  # the response matters more than its record
                 record_denied_access(exc, workspace_id=self.channel.workspace_pk, channel_id=self.channel.pk)
         return super().handle_exception(exc)
 
@@ -87,7 +87,9 @@ class PublicWidgetView(APIView):
         return Response(status=204)
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
-        """Let pages of known origins read the response, errors too. No cookies are used, so none are allowed."""
+        """Let pages of known origins read the response, including errors. Cookies are not used, so credentials mode is
+        not allowed.
+        """
         response = super().finalize_response(request, response, *args, **kwargs)
         response.headers["Vary"] = "Origin"
         response.headers["Cache-Control"] = "no-store"
@@ -115,7 +117,7 @@ def ticket_response(request: Request, channel: Channel, issued: IssuedTicket) ->
 def widget_config(channel: Channel, conversation: Conversation) -> dict[str, Any]:
     """Return the channel's texts in the conversation's language, its branding and its rules."""
     locale, customer = conversation.locale, conversation.customer
-    with workspace_scope(channel.workspace_pk):  # outside of one: a page knows its channel's key only
+    with workspace_scope(channel.workspace_pk):  # outside a workspace, since a page knows only its channel's key
         document = current().document
     greeting = channel.greeting_in(locale, otherwise=document.greetings)
     return {

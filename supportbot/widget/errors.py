@@ -36,7 +36,9 @@ class TicketRefused(WidgetError):
 
 
 class CodeRefused(WidgetError):
-    """Unknown, used, expired, of another channel, or its identity has expired: the caller cannot tell which."""
+    """The code is unknown, used, expired or belongs to another channel, or its identity has expired; the caller cannot
+    tell which.
+    """
 
     code = "code_refused"
     status = 401

@@ -1,7 +1,7 @@
-"""`/chat/<channel>/`: a channel's chat on a hosted page, where no script of the merchant runs.
+"""`/chat/<channel>/`: a channel's chat on a hosted page, where none of the merchant's scripts run.
 
-A link, a QR code or a web view opens it, and the merchant's pages may frame it. Its content security policy allows our
-own scripts only. A one-time code in the fragment carries the customer's identity; no view sees it.
+A link, a QR code or a web view opens it, and the merchant's pages may frame it. Its content security policy allows only
+our own scripts. A one-time code in the fragment carries the customer's identity; views never see it.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from supportbot.web import socket_origin
 
 
 @require_safe
-@xframe_options_exempt  # the policy lists who may frame it; the older header allows only everybody or nobody
+@xframe_options_exempt  # the policy lists who may frame the page; the older header allows only everybody or nobody
 def chat_page(request: HttpRequest, key: str) -> HttpResponse:
     """Show a channel's chat, or a page that says there is none."""
     channel = channel_by_key(key)
@@ -43,7 +43,7 @@ def chat_page(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def language_for(request: HttpRequest, fallback: str) -> str:
-    """Return the first language there are texts in: that of `?lang=`, those the browser prefers, the fallback."""
+    """Return the first language with texts: that of `?lang=`, those the browser prefers, the fallback."""
     accepted = [code for code, _ in parse_accept_lang_header(request.headers.get("Accept-Language", ""))]
     for tag in (request.GET.get("lang", ""), *accepted, fallback):
         if base_language(tag) in LANGUAGES:
@@ -73,8 +73,9 @@ def _page(
 
 
 def policy(frames: Sequence[str], *, sockets: str, pictures: Sequence[str] = ()) -> str:
-    """Return the page's content security policy: which origins may frame it besides our own pages, and which have the
-    pictures of cards."""
+    """Return the page's content security policy: with the origins that may frame the page besides our own, and those of
+    cards' pictures.
+    """
     return "; ".join(
         [
             "default-src 'none'",
@@ -82,7 +83,7 @@ def policy(frames: Sequence[str], *, sockets: str, pictures: Sequence[str] = ())
             "style-src 'self'",
             " ".join(["img-src 'self' data:", *pictures]),
             "font-src 'self'",
-            f"connect-src 'self' {sockets}",  # not every browser takes a socket of the same host for 'self'
+            f"connect-src 'self' {sockets}",  # not every browser treats a socket on the same host as 'self'
             "base-uri 'none'",
             "form-action 'none'",
             " ".join(["frame-ancestors 'self'", *frames]),

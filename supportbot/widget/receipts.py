@@ -1,7 +1,6 @@
-"""`/receipts/<address>/`: the state of one request, for anyone who holds its receipt. No login and no buttons.
-
-It shows what was asked for by its title, the amount and the receipt, and no other data of the customer. While the
-outcome is open, the page loads itself again.
+"""`/receipts/<address>/`: the state of one request, for anyone who holds its receipt. It needs no login and has no
+buttons. It shows the request's title, the amount and the receipt, and no other customer data. While the outcome is
+open, the page reloads itself.
 """
 
 from collections.abc import Iterator

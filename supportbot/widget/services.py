@@ -31,7 +31,7 @@ from supportbot.widget.models import Rating
 
 @transaction.atomic
 def end_conversation(conversation_id: UUID) -> None:
-    """End a conversation; one that has ended stays as it is. Raises NotFound."""
+    """End a conversation; without effect if it has already ended. Raises NotFound."""
     conversation = lock_conversation(conversation_id)
     if not is_open(conversation):
         return
@@ -66,7 +66,7 @@ def rate(conversation_id: UUID, *, score: int, comment: str, message_id: UUID | 
     """
     conversation = lock_conversation(conversation_id)
     if message_id is not None:
-        # Answers of the assistant and of agents; internal notes do not exist for a customer.
+        # Answers of the assistant and of agents; internal notes do not exist for customers.
         answers = Message.objects.filter(
             conversation_id=conversation_id,
             source__in=[Source.ASSISTANT, Source.AGENT],
@@ -89,7 +89,7 @@ def confirm(_conversation_id: UUID, *, caller: CustomerCaller, request: UUID, di
     """Confirm the customer's own card, exactly as it was shown; the log reports the outcome.
 
     Raises NotFound for another customer's request, ConfirmOnHostedPage if the channel requires its hosted page for
-    confirmations, IdentityExpired, and whatever `actions.services.confirm` raises.
+    confirmations, IdentityExpired, and the errors of `actions.services.confirm`.
     """
     check_may_confirm_here(caller)
     actions.confirm(request, principal=principal_of(caller), digest=digest)
@@ -101,7 +101,7 @@ def decline(_conversation_id: UUID, *, caller: CustomerCaller, request: UUID) ->
 
 
 def undo(_conversation_id: UUID, *, caller: CustomerCaller, request: UUID) -> None:
-    """Propose what takes back the customer's own request: a card in the log, or its refusal.
+    """Propose the action that undoes the customer's own request: a card in the log, or its refusal.
 
     Raises NotFound, CannotUndo, NotSignedIn or MerchantUnavailable.
     """

@@ -1,6 +1,5 @@
-"""Parses Chat Completions chunks into events. Pure, and without pydantic, which would take longer than all the rest.
-
-Nothing here trusts the input: a field of the wrong type is garbage and ends the attempt, never the process.
+"""Parses Chat Completions chunks into events. Pure, and without pydantic, which would take longer than everything else.
+The input is not trusted: a field of the wrong type is garbage and ends the attempt, never the process.
 """
 
 import json
@@ -105,7 +104,7 @@ class Answer:
         ]
 
     def _text_event(self, texts: list[str]) -> TextDelta:
-        """Join texts up to the limit: a server may send any amount at once."""
+        """Join texts up to the limit, since a server may send any amount at once."""
         text = self._half + "".join(texts)
         text = text[: self._characters_most + 1 - self.characters]
         text, self._half = (text[:-1], text[-1]) if "\ud800" <= text[-1:] <= "\udbff" else (text, "")

@@ -16,7 +16,8 @@ REFUSES_A_FIELD = frozenset({400, 405, 422, 501})
 JsonForm = Literal["json_schema", "json_object", "words"]
 _SIMPLER_JSON: Final[dict[JsonForm, JsonForm]] = {"json_schema": "json_object", "json_object": "words"}
 _JSON_FIELDS: Final = ("response_format", "json_schema", "json_object", "guided", "grammar")
-# A complaint about a tool's content (a bad schema) must not switch tools off: it has to say that they are unknown.
+# A complaint about a tool's content (a bad schema) must not switch tools off: the message has to say that they are
+# unknown.
 _UNKNOWN = re.compile(
     r"support|unrecogni|unknown|unexpected|extra|permitted|not allowed|requires|(?:cannot|can't) (?:be )?use|forbidden"
     r"|not implemented"
@@ -39,7 +40,7 @@ class Features:
     takes_temperature: bool = True
 
     def body(self, model: str, request: ModelRequest) -> dict[str, Any]:
-        """Return the request as a JSON body that this server understands."""
+        """Return the request as a JSON body that this server supports."""
         body: dict[str, Any] = {
             "model": model,
             "messages": [_message(message) for message in _in_turns(request.messages)],
@@ -60,7 +61,7 @@ class Features:
 def simpler(features: Features, complaint: str, request: ModelRequest) -> Features | None:
     """Return the next simpler features for `request` after `complaint`, or None if it is about something else."""
     text = complaint.lower()
-    # A schema that it rejects is treated like a field that it does not know.
+    # A rejected schema is treated like an unknown field.
     if _asks_for_json(features, request) and any(name in text for name in _JSON_FIELDS):
         return replace(features, json_form=_SIMPLER_JSON[features.json_form])
     if features.token_field == "max_tokens" and "max_completion_tokens" in text:

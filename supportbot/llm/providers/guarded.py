@@ -1,4 +1,4 @@
-"""Models at addresses that a workspace has entered: each request goes to a checked address, and nowhere else."""
+"""Models at addresses that a workspace has entered: each request is sent only to a checked address."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -24,7 +24,7 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
             target = await asyncio.to_thread(checked_target, str(request.url), seconds=CONNECT_SECONDS)
         except NotSent as error:
             raise httpx2.ConnectError(error.why, request=request) from error
-        # The header Host was set from the name before; TLS checks the certificate for the name, too.
+        # The header Host has already been set from the name; TLS also checks the certificate for the name.
         request.url = request.url.copy_with(host=target.addresses[0])
         request.extensions = {**request.extensions, "sni_hostname": target.endpoint.host}
         return await super().handle_async_request(request)
@@ -33,16 +33,17 @@ class CheckedTransport(httpx2.AsyncHTTPTransport):
 class ConnectedProvider(OpenAIProvider):
     """A model at a connection of a workspace."""
 
-    pause_seconds = 0.0  # this transport returns each chunk by itself, so a pause after each would lag behind the model
+    # this transport returns each chunk separately, so a pause after each would lag behind the model
+    pause_seconds = 0.0
 
     def __init__(self, server: Server) -> None:
         super().__init__(_client(server), model=server.model, name=server.name)
-        self.identity = server.id  # by which its breaker is found
+        self.identity = server.id  # the key of its breaker
         self.price = server.price
         self._server = server
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
-        """Yield the events of an answer, asked for with the connection's parameters where the request has none."""
+        """Yield the events of an answer, using the connection's parameters if the request has none."""
         temperature = self._server.temperature if request.temperature is None else request.temperature
         most = min(request.max_output_tokens, self._server.max_output_tokens or request.max_output_tokens)
         async for event in super().stream(replace(request, temperature=temperature, max_output_tokens=most)):

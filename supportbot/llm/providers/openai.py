@@ -1,8 +1,8 @@
 """Any OpenAI-compatible server, through the official SDK on its asyncio transport.
 
 Only the request goes through the SDK's models. The answer is read as raw bytes, since parsing each chunk with pydantic
-takes four times as long as all the rest. Importing this module imports the SDK (half a second), so routing does it only
-when a model is configured.
+takes four times as long as everything else. Importing this module imports the SDK (half a second), so routing does it
+only when a model is configured.
 """
 
 import asyncio
@@ -30,18 +30,18 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 120.0
 # How long a finished answer waits for its usage figures and the end mark.
 TAIL_SECONDS = 2.0
-# Between two reads of an answer: readers get a frame every 50 ms, so what arrives in between is taken at once. A read
-# passes through a dozen generators, the checks and a socket, which costs more than the tokens in it.
+# Between two reads of an answer: readers get a frame every 50 ms, so everything that arrives in between is read at
+# once. A read passes through a dozen generators, the checks and a socket, which costs more than the tokens in it.
 PAUSE_SECONDS = 0.05
-# A read this long may have left something behind: the server is faster than the pauses.
+# A read this large may have left data behind: the server is faster than the pauses.
 _LONG_READ_BYTES = 8 * 1024
-# How long a refusal is remembered: one address may have several servers, old and new, and they get replaced.
+# How long a refusal is remembered: an address may have several servers, old and new, and servers get replaced.
 REMEMBERED_SECONDS = 600.0
 MAX_EMBEDDINGS_BYTES = 64 * 1024 * 1024
 
 
 def make_client(*, api_key: str, base_url: str) -> AsyncOpenAI:
-    """Return a client for the running event loop, which alone may use and close it. It never retries."""
+    """Return a client for the running event loop, which is the only one that may use and close it. It never retries."""
     return AsyncOpenAI(
         api_key=api_key or "not-needed",  # local servers need none, but the SDK does
         base_url=base_url or None,
@@ -57,7 +57,7 @@ class OpenAIProvider:
     """Chat completions of one model on one server."""
 
     is_local = False
-    pause_seconds = PAUSE_SECONDS  # of a client that reads all that has arrived, which the asyncio transport does
+    pause_seconds = PAUSE_SECONDS  # for a client that reads all that has arrived, as the asyncio transport does
 
     def __init__(self, client: AsyncOpenAI, *, model: str, name: str = "openai") -> None:
         self.name = name
@@ -91,15 +91,14 @@ class OpenAIProvider:
         await self._client.close()
 
     async def _ask(self, stack: AsyncExitStack, request: ModelRequest) -> AsyncAPIResponse[Any]:
-        """Send the request; if the server refuses a field, send it again without, and remember that for a while.
-
-        A complete answer to a streaming request is not remembered: it may have been an exception.
+        """Send the request; if the server refuses a field, send the request again without it, and remember that for a
+        while. An unstreamed answer to a streaming request is not remembered, since it may have been an exception.
         """
         features = self._features if monotonic() - self._features_at < REMEMBERED_SECONDS else Features()
         has_changed = False
         while True:
-            # As the body's extra fields, our own plain values reach the server as they are. As arguments, the SDK would
-            # first go through each of them by its type, which takes a millisecond.
+            # Passed as extra body fields, our plain values reach the server unchanged. If they were arguments, the SDK
+            # would first process each of them by its type, which takes a millisecond.
             opening = self._client.chat.completions.with_streaming_response.create(
                 model=self.model, messages=[], extra_body=features.body(self.model, request)
             )
@@ -117,7 +116,7 @@ class OpenAIProvider:
 
     def _finished(self, request: ModelRequest, answer: Answer, *, has_calls: bool) -> Finished:
         usage = answer.usage or estimated_usage(request, answer.pieces)
-        if not answer.characters and not has_calls:  # everything may have gone into reasoning
+        if not answer.characters and not has_calls:  # everything may have been spent on reasoning
             raise ProviderUnclear(Reason.GARBAGE, "an empty answer", usage=usage)
         reason = "length" if answer.is_over_limit else answer.finish_reason or "stop"
         return Finished(reason, usage, self.name, self.model)
@@ -147,7 +146,7 @@ class OpenAIEmbeddings:
 
 
 def _may_be_a_field(error: openai.APIStatusError) -> bool:
-    """Return whether the server may have refused a field; an error about length names fields too."""
+    """Return whether the server may have refused a field; an error about length also names fields."""
     return error.status_code in REFUSES_A_FIELD and not is_overflow(error.status_code, error.message)
 
 

@@ -50,7 +50,9 @@ def provider_errors() -> Iterator[None]:
 
 
 def _from_status(error: openai.APIStatusError) -> ProviderError:
-    """Return the error for a status: below 500 and 503 nothing was generated; any other 5xx may come after the work."""
+    """Return the error for a status: below 500, and for 503, nothing was generated; any other 5xx may come after the
+    work.
+    """
     status = error.status_code
     if is_overflow(status, error.message):
         return ProviderRefused(Reason.TOO_LONG, error.message[:200], status=status)

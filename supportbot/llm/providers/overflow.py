@@ -14,7 +14,7 @@ _PHRASES: Final = (
     "available context size",
     "context size has been exceeded",
     "maximum context length",  # OpenAI, vLLM, DeepSeek, Mistral, OpenRouter
-    "maximum model length",  # vLLM, of what it has encoded
+    "maximum model length",  # vLLM, about the encoded prompt
     "model's context length",  # SGLang
     "exceeds the context length",  # Ollama
     "exceeds maximum context length",
@@ -35,7 +35,7 @@ _PHRASES: Final = (
 
 
 def is_overflow(status: int | None, message: str) -> bool:
-    """Return whether an error means that; `status` is None for one that was reported inside a stream."""
+    """Return whether an error means that; `status` is None for an error reported inside a stream."""
     if status == _ALWAYS:
         return True
     text = message.lower()

@@ -15,11 +15,11 @@ class NotAnEventStream(ValueError):
 
 
 class TooLarge(ValueError):
-    """One event or the whole stream is above its cap."""
+    """One event or the whole stream exceeds its limit."""
 
 
 class EventReader:
-    """Collects bytes and returns the data of each complete event, its lines joined by newlines."""
+    """Collects bytes and returns the data of each complete event, with its lines joined by newlines."""
 
     def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES, max_stream_bytes: int = MAX_STREAM_BYTES) -> None:
         self._event_most = max_event_bytes
@@ -79,6 +79,7 @@ class EventReader:
 
     @staticmethod
     def _refuse_unless_known(line: bytes) -> None:
-        # The standard ignores unknown fields, but a chat stream has none, and a proxy's error page looks like them.
+        # The standard ignores unknown fields, but a chat stream has none, and a proxy's error page looks like unknown
+        # fields.
         if line.partition(b":")[0].strip() not in _OTHER_FIELDS:
             raise NotAnEventStream(line[:80].decode("utf-8", "replace"))

@@ -90,7 +90,7 @@ def blaming_fields() -> Iterator[None]:
         raise InvalidToken(error.message, fields={"token": [error.message]}) from error
     except InvalidVisitor as error:
         raise InvalidVisitor(error.message, fields={"visitor": [error.message]}) from error
-    except (NotFound, IntegrityError) as error:  # the latter: erased before the commit
+    except (NotFound, IntegrityError) as error:  # the latter if it was erased before the commit
         raise NotFound(fields={"conversation": [NotFound.default_message]}) from error
 
 
@@ -139,7 +139,9 @@ def requested_conversation(asked: TicketRequest, caller: CustomerCaller) -> Conv
 
 
 def _owned(asked: TicketRequest, conversation_id: UUID, caller: CustomerCaller) -> Conversation:
-    """Return the caller's conversation; a visitor's becomes theirs if they send a token with the visitor's secret."""
+    """Return the caller's conversation; a visitor's conversation becomes theirs if they send a token together with the
+    visitor's secret.
+    """
     try:
         return conversation_for(caller, conversation_id)
     except NotFound:
@@ -186,7 +188,7 @@ def redeem_ticket(secret: str, *, origin: str) -> Session:
         if not tickets.filter(used_at=None, expires_at__gt=now()).update(used_at=now()):
             raise TicketRefused()
         ticket = tickets.select_related("workspace", "channel", "conversation").first()
-        # None: just erased with its conversation.
+        # None if it was just erased with its conversation.
         if ticket is None or not ticket.channel.is_live or ticket.conversation.customer_id != ticket.customer_id:
             raise TicketRefused()
     if ticket.origin != origin:

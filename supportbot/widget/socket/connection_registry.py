@@ -1,8 +1,7 @@
-"""The open sockets of a process, and the periodic check of them: may each stay, is it alive, how far is its log.
-
-One timer and two queries serve all sockets: a timer and a query per socket would be most of an idle server's work. The
-registry also records which customers are present, for the e-mail to those who are not. It is the only writer, so a page
-that is closed and opened again ends up as present.
+"""The open sockets of a process, and their periodic check: whether each may stay open, whether it is alive, and how far
+its log has got. One timer and two queries serve all sockets: a timer and a query per socket would be most of an idle
+server's work. The registry also records which customers are present, for the e-mail to those who are not. It is the
+only writer, so a page that is closed and opened again ends up as present.
 """
 
 import asyncio
@@ -27,7 +26,7 @@ from supportbot.widget.socket.writer import Writer
 
 CHECK_SECONDS: Final = 5.0
 HEAD_EVERY_CHECKS: Final = 5
-# The server's own pings find dead peers within 40 s. This is for a live one that sends nothing at all, not even `ping`.
+# The server's own pings find dead peers within 40 s. This is for live peers that send nothing at all, not even `ping`.
 IDLE_SECONDS: Final = 30 * 60.0
 STUCK_SECONDS: Final = 20.0
 IDLE: Final = 4408
@@ -47,7 +46,7 @@ class Connection(Protocol):
     writer: Writer
     session: Session | None
     last_frame_at: float
-    sent_position: Queue | None  # the registry's own note
+    sent_position: Queue | None  # the registry's own record
 
     def abandon(self) -> None: ...
 
@@ -131,7 +130,7 @@ class ConnectionRegistry:
             self._check_liveness(asyncio.get_running_loop().time(), is_head_due=is_head_due)
             if is_head_due:
                 self._record(_conversations(self._connections))
-            with suppress(AnyDatabaseError):  # no socket is closed because the database is away
+            with suppress(AnyDatabaseError):  # sockets are not closed because the database is unavailable
                 await self._close_unauthorized()
                 await self._send_positions(set(self._connections))
 

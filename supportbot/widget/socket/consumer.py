@@ -1,7 +1,7 @@
 """One chat socket: the handshake, the greeting and incoming frames. The writer sends what goes out.
 
-Invariants: nothing of a conversation is read before a ticket was redeemed; the socket subscribes before it reads the
-log, so nothing is lost between the two.
+Invariants: nothing of a conversation is read before a ticket has been redeemed; the socket subscribes before it reads
+the log, so nothing is lost between the two.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
         self.writer = Writer(self.send, lambda code, reason: self.close(code=code, reason=reason))
         self.session: Session | None = None
         self.last_frame_at = 0.0
-        self.sent_position: Queue | None = None  # the registry's note
+        self.sent_position: Queue | None = None  # the registry's record
         self._origin: str | None = None
         self._hello_timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[Any] | None = None
@@ -91,7 +91,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
             writing.cancel()
 
     def abandon(self) -> None:
-        """End the socket without a close frame: its peer reads nothing any more."""
+        """End the socket without a close frame: its peer has stopped reading."""
         self._is_abandoned = True
         if self._task is not None:
             self._task.cancel()
@@ -190,7 +190,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
             self.writer.send(error_frame(error, frame))
             if isinstance(frame, Identify):
                 facts = {"workspace_id": session.workspace_id, "channel_id": session.channel_id}
-                with suppress(AnyDatabaseError):  # the client has its answer
+                with suppress(AnyDatabaseError):  # the client has its response
                     await db(record_denied_access, error, actor=f"customer:{session.caller.customer_id}", **facts)
         except AnyDatabaseError:  # nothing was stored: the client keeps its message and sends it again
             self.writer.send(error_frame(Unavailable(), frame))
@@ -205,7 +205,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
                 self.writer.close(NO_TICKET, "logged out")
             case Identify(token=token):
                 caller = await on_behalf(session, identify, channel_id=session.channel_id, token=token)
-                # Where a socket was opened is a property of the socket, whoever signs in on it.
+                # Where a socket was opened is a property of the socket, regardless of who signs in on it.
                 self.session = replace(session, caller=replace(caller, is_hosted=session.caller.is_hosted))
             case _:
                 await self._run_command(frame, session)

@@ -2,7 +2,7 @@
 
 Invariant: events are sent in the order of the log, each once; `seq` is the last one sent. A delta is sent only while
 its answer is being written, for the attempt the reader knows or a newer one, and never after an agent joined. The text
-sent of an attempt has no gaps and no repetitions: the turn repeats its text for a reader who misses some.
+sent of an attempt has no gaps and no repetitions: the turn repeats its text for a reader who missed some.
 """
 
 from dataclasses import dataclass
@@ -117,7 +117,8 @@ class Feed:
             return []
         if news.event is not None and news.event.prev_seq == self.seq:
             return [self.event(news.event)]
-        views: list[EventView] = []  # all are read before any counts as sent: the database may go away in between
+        # all are read before any counts as sent: the database may become unavailable in between
+        views: list[EventView] = []
         while more := await db(events_after, self._conversation_id, views[-1].seq if views else self.seq):
             views += more
         if any(view.event == "assistant.started" for view in views):

@@ -48,7 +48,7 @@ async def on_behalf(
 async def on_behalf_outside(
     session: Session, service: Callable[Concatenate[UUID, P], T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """Do the same with a service that calls the shop's system."""
+    """Do the same for a service that calls the shop's system."""
     with workspace_scope(session.workspace_id):
         return await outside(_checked, session, lambda conversation_id: service(conversation_id, *args, **kwargs))
 
@@ -59,13 +59,13 @@ def _checked(session: Session, service: Callable[[UUID], T]) -> T:
 
 
 async def run_command(command: Command, session: Session) -> Ack | None:
-    """Run what the client asks for, and return the `ack` of a stored message; raises the service's error."""
+    """Run the client's command, and return the `ack` of a stored message; raises the service's error."""
     match command:
         case CustomerMessage(has_attachments=True):
             raise AttachmentsNotSupported()
         case CustomerMessage(client_id=client_id, text=text):
             receipt = await on_behalf(session, send_message, text=text, client_id=client_id)
-            if receipt.is_new:  # and not too fast: a vector costs more than a message
+            if receipt.is_new:  # and not too fast, since a vector costs more than a message
                 prefetch_vectors(session.conversation_id, text)
             return Ack(client_id, receipt.seq)
         case Choose(client_id=client_id, block=block, option=option):

@@ -78,7 +78,7 @@ class Decline:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """Propose what takes back a request that was carried out."""
+    """Propose the action that undoes a completed request."""
 
     request: UUID
 
@@ -236,7 +236,7 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class ErrorFrame:
-    """What the client asked for was not done."""
+    """The client's request was not carried out."""
 
     code: str
     message: str
@@ -253,7 +253,7 @@ def encode(frame: ServerFrame) -> str:
     """Return the frame as JSON."""
     fields = {name: getattr(frame, name) for name in frame.__slots__}
     named = {name: value for name, value in fields.items() if value is not None}
-    # REST writes times with a Z, so an event reads the same both ways.
+    # REST writes times with a Z, so events look the same in both.
     return orjson.dumps(named, option=orjson.OPT_UTC_Z).decode()
 
 

@@ -1,4 +1,4 @@
-"""How fast one socket may send frames. How fast a customer may write is limited by chat."""
+"""The rate limit for one socket's frames. Chat limits how fast a customer may write."""
 
 import time
 from collections.abc import Callable

@@ -67,7 +67,7 @@ class SendQueue:
 
 
 def _size(item: Item) -> int:
-    """Return roughly how many bytes the item takes on the wire."""
+    """Return the item's approximate size on the wire in bytes."""
     if isinstance(item, str):
         return len(item)
     if isinstance(item, Delta):

@@ -1,6 +1,5 @@
-"""The one task that writes to a socket, so that replies and events of the conversation are sent in one order.
-
-A slow reader blocks only this task. The send queue bounds what waits meanwhile.
+"""The one task that writes to a socket, so that replies and the conversation's events are sent in a single order. A
+slow reader blocks only this task, and the send queue limits what waits meanwhile.
 """
 
 import asyncio
@@ -66,7 +65,7 @@ class Writer:
         return self._feed is not None and self._feed.is_turn_remote
 
     def stuck_seconds(self, now: float) -> float:
-        """Return how long the peer has not read the frame that is being written."""
+        """Return for how long the peer has not read the frame being written."""
         return now - self._writing_since if self._writing_since is not None else 0.0
 
     async def subscribe(self, workspace_id: UUID, conversation_id: UUID) -> None:
@@ -75,7 +74,7 @@ class Writer:
         await signal_broker().listen(conversation_id, self._on_signal)
 
     def follow(self, feed: Feed, *, head: int) -> None:
-        """Send what the feed misses up to `head`, then the signals since `subscribe`."""
+        """Send what the feed is missing up to `head`, then the signals since `subscribe`."""
         self._feed = feed
         self._queue.put(NewEvent(head, None))
         early, self._early = self._early, []
@@ -103,7 +102,7 @@ class Writer:
         try:
             while await self._write_next():
                 pass
-        except OSError:  # the peer is gone: the socket's own task gets this as well
+        except OSError:  # the peer is gone, which the socket's own task will notice, too
             return
 
     async def _write_next(self) -> bool:
@@ -125,7 +124,7 @@ class Writer:
         return True
 
     def _retry_later(self, signal: Signal) -> None:
-        """Queue the signal again: it is not sent twice, and frames behind it, such as errors, must not wait for it."""
+        """Queue the signal again: it is not sent twice, and frames after it, such as errors, must not wait for it."""
         asyncio.get_running_loop().call_later(RETRY_SECONDS, self._queue.put, signal)
 
     async def _frames(self, signal: Signal) -> list[ServerFrame]:

@@ -1,4 +1,4 @@
-"""`manage.py eval_run SUITE`: run a suite and say whether the assistant still answers as it should.
+"""`manage.py eval_run SUITE`: run a suite and report whether the assistant still answers as it should.
 
 The exit code is 1 if a `must` case fails, or on a regression against the baseline.
 """
@@ -97,7 +97,7 @@ def _started(options: dict[str, Any]) -> Run:
 
 
 def _resumed(run_id: str) -> Run:
-    """Return an interrupted run, or one whose worker died, ready to go on."""
+    """Return an interrupted run, or one whose worker died, ready to continue."""
     try:
         run = run_with_id(UUID(run_id))
     except ValueError as error:
@@ -108,7 +108,7 @@ def _resumed(run_id: str) -> Run:
 
 
 def suite_to_play(name: str) -> Suite:
-    """Return the suite in a file, which is stored first, or the one with this name: a stored or a shipped one."""
+    """Return the suite in a file, which is stored first, or the one with this name: stored or shipped."""
     path = Path(name)
     if path.is_file():
         return save_suite(read_suite_file(path))
@@ -132,7 +132,7 @@ def _baseline(suite: Suite, against: str) -> Run | None:
 
 
 def _played(run: Run) -> Run:
-    """Play a run, or wait for the worker that already took it."""
+    """Run it, or wait for the worker that has already taken it."""
     while True:
         play_run(run.pk)
         run = run_with_id(run.pk)
