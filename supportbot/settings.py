@@ -83,7 +83,7 @@ def _is_field_key(text: str) -> bool:
 
 
 if not all(_is_field_key(key) for key in FIELD_KEYS):
-    raise ImproperlyConfigured(  # the value is not shown: all but one letter of it may be right
+    raise ImproperlyConfigured(  # the value is not shown: it may be a secret with a single wrong letter
         "FIELD_KEYS contains an invalid key. Each key is 32 bytes in URL-safe base64; separate keys with commas."
     )
 
@@ -159,7 +159,7 @@ TEMPLATES = [
     },
 ]
 
-# --- Database. With the pool a query costs 0.3 ms of overhead instead of 7; CONN_MAX_AGE must then be 0.
+# --- Database. With the pool, a query has 0.3 ms of overhead instead of 7; CONN_MAX_AGE must then be 0.
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=16)
 if DATABASE_POOL_SIZE < 0:
     raise ImproperlyConfigured(f"DATABASE_POOL_SIZE={DATABASE_POOL_SIZE} is below 0. Use 0 to switch the pool off.")
@@ -186,8 +186,9 @@ if DATABASE_URL:
             **DATABASES["default"].get("OPTIONS", {}),
             "pool": {"min_size": 0, "max_size": DATABASE_CONNECTIONS, "timeout": 10},
         }
-        # After a server restart the pool holds dead connections, and each would fail one request without this check. It
-        # costs a round trip a request; the database threads keep their connections and need none (`asyncdb`).
+        # After a server restart, the pool holds dead connections, each of which would fail one request without this
+        # check. It costs a round trip per request; the database threads keep their connections and do not need it
+        # (`asyncdb`).
         DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASE_POOL_SIZE = DATABASE_POOL_SIZE or 16
 else:
@@ -310,7 +311,7 @@ OUTBOX_CONSUMERS: dict[str, list[str]] = {
     "ticket_changed": ["supportbot.webhooks.receivers.on_ticket_changed"],
 }
 
-# --- Health details and metrics for a scraper on another machine. Worker and beat answer probes on ports of their own.
+# --- Health details and metrics for a scraper on another machine. Worker and beat answer probes on separate ports.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 PROBE_HOST = env.str("PROBE_HOST", default="127.0.0.1")
 WORKER_PROBE_PORT = env.int("WORKER_PROBE_PORT", default=PORT + 1000)  # 0: none
@@ -362,7 +363,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Conversations, knowledge, people and guarded actions.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "OAS_VERSION": "3.1.0",  # all of JSON Schema: 3.0 has no `propertyNames`
+    "OAS_VERSION": "3.1.0",  # supports all of JSON Schema: 3.0 has no `propertyNames`
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "COMPONENT_SPLIT_REQUEST": True,  # requests are narrower than responses
@@ -381,13 +382,14 @@ KB_EMBEDDER = env.str("KB_EMBEDDER", default="packaged")
 if KB_EMBEDDER not in ("packaged", "openai") and "." not in KB_EMBEDDER:
     raise ImproperlyConfigured(f"KB_EMBEDDER={KB_EMBEDDER} is not `packaged`, `openai` or the dotted path of a class.")
 KB_LEXICAL_FALLBACK = env.bool("KB_LEXICAL_FALLBACK", default=True)
-KB_EMBEDDING_THREADS = env.int("KB_EMBEDDING_THREADS", default=usable_cores())  # of the packaged model, for articles
+# threads of the packaged model, for articles
+KB_EMBEDDING_THREADS = env.int("KB_EMBEDDING_THREADS", default=usable_cores())
 if KB_EMBEDDING_THREADS < 1:
     raise ImproperlyConfigured(f"KB_EMBEDDING_THREADS={KB_EMBEDDING_THREADS} is not at least 1.")
 KB_ASKING = "supportbot.assistant.retrieval.asked"  # how a customer's message is searched for (kb.ports)
 KB_AUDIT = "actions.audit.record"  # records that somebody added a source (kb.ports)
 KB_GATES = "supportbot.evals.articles.trials.refusals"
-HANDOFF_DRAFT_CHECKS = "supportbot.assistant.doubts.doubts_of"  # what looks at an agent's draft (handoff.ports)
+HANDOFF_DRAFT_CHECKS = "supportbot.assistant.doubts.doubts_of"  # the checks for an agent's draft (handoff.ports)
 # Off: answers come from the model alone, without sources (for benchmarks; every fact is then withheld).
 KB_RETRIEVAL = env.bool("KB_RETRIEVAL", default=True)
 
@@ -401,7 +403,7 @@ OUTBOUND_OWN_ADDRESSES = [f"127.0.0.1:{SHOP_PORT}"]
 if _runtime and _runtime.shop_url:  # the running shop may use another port than SHOP_PORT
     OUTBOUND_OWN_ADDRESSES.append(urlsplit(_runtime.shop_url).netloc)
 
-# --- Releases: what judges them (none until there are suites), records them, checks them, and what they refer to.
+# --- Releases: what judges them (nothing until there are suites), records them, checks them, and what they refer to.
 RELEASES_GATE = "supportbot.evals.gates.judge"
 RELEASES_MISSING_SUITES = "supportbot.evals.selectors.missing_suites"
 RELEASES_AUDIT = "actions.audit.record"
@@ -414,10 +416,10 @@ ACTIONS_MERCHANT = "actions.connectors.merchant.connected_merchant"
 ACTIONS_RESERVED_NAMES = ("request_human", "withdraw_cards", "search", "ask", "action_status")
 ACTIONS_AUDIT_HEADS = DATA_DIR / "audit-heads.jsonl"
 
-# --- Foreign agents, over MCP: how often one API key may call, and how often of these ask the assistant.
+# --- External agents, over MCP: how often one API key may call, and how many of these calls may ask the assistant.
 MCP_CALLS_PER_MINUTE = env.int("MCP_CALLS_PER_MINUTE", default=300)
 MCP_QUESTIONS_PER_MINUTE = env.int("MCP_QUESTIONS_PER_MINUTE", default=30)
-MCP_PROPOSALS_PER_MINUTE = 60  # per API key; the action's own limits come on top
+MCP_PROPOSALS_PER_MINUTE = 60  # per API key; the action's own limits also apply
 
 # --- Models. No model name is built in: OPENAI_MODEL names one, otherwise the server's only model is used.
 LLM_BUILTIN_PROVIDER = "supportbot.builtin.provider.BuiltinProvider"  # answers when no model does
@@ -434,7 +436,7 @@ OPENAI_EMBEDDING_DIMENSIONS = env.int("OPENAI_EMBEDDING_DIMENSIONS", default=0) 
 LLM_PRICES = env.json("LLM_PRICES", default={})
 LLM_DAILY_BUDGET = env.str("LLM_DAILY_BUDGET", default="")  # per workspace and UTC day, in the prices' currency
 LLM_VERIFY_DAILY_BUDGET = env.str("LLM_VERIFY_DAILY_BUDGET", default="")  # the part of it for second looks
-# For evaluations, apart from it; empty: as much as LLM_DAILY_BUDGET.
+# For evaluations, separate from it; empty means the same as LLM_DAILY_BUDGET.
 LLM_EVALUATION_DAILY_BUDGET = env.str("LLM_EVALUATION_DAILY_BUDGET", default="")
 LLM_VERIFY_DEADLINE_SECONDS = env.float("LLM_VERIFY_DEADLINE_SECONDS", default=3.0)
 LLM_HISTORY_TOKENS = env.int("LLM_HISTORY_TOKENS", default=3_000)  # for the conversation before the newest question
@@ -466,14 +468,14 @@ if EMAIL_URL:
 else:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = str(DATA_DIR / "mail")
-# For each server response; a mail takes about ten, and is claimed for two minutes (handoff/mail).
+# For each server response; an e-mail takes about ten of these, and is claimed for two minutes (handoff/mail).
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="support@localhost")
 
 # --- Language, time, files.
 LANGUAGE_CODE = "en"
 LANGUAGES = [(code, str(LANG_INFO.get(code, {}).get("name_local", code))) for code in translation.LANGUAGES]
-# For a page's message that both sets have, the team's counts; for a customer's page `make lint` checks that they agree.
+# If both sets have a page's message, the team's is used; `make lint` checks that they agree for customers' pages.
 LOCALE_PATHS = [BASE_DIR / "locale" / "team", BASE_DIR / "locale" / "customer"]
 USE_I18N = True
 USE_TZ = True
@@ -500,7 +502,7 @@ if LOG_LEVEL not in logging.getLevelNamesMapping():
 LOG_FORMAT = env.str("LOG_FORMAT", default="plain")
 if LOG_FORMAT not in ("plain", "json"):
     raise ImproperlyConfigured(f"LOG_FORMAT={LOG_FORMAT} is neither `plain` nor `json`.")
-logging.captureWarnings(LOG_FORMAT == "json")  # Python's own go to stderr as plain text
+logging.captureWarnings(LOG_FORMAT == "json")  # Python's own messages go to stderr as plain text
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

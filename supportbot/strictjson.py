@@ -1,6 +1,6 @@
-"""Parses untrusted JSON, and rejects whatever two parsers could read differently.
+"""Parses untrusted JSON, and rejects anything that two parsers could read differently.
 
-Python's parser accepts NaN, keeps the last of two equal keys, takes numbers of any length and may run out of stack.
+Python's parser accepts NaN, keeps the last of two equal keys, accepts numbers of any length and may run out of stack.
 Here each of these is an error with a reason.
 """
 
@@ -12,7 +12,7 @@ MAX_NUMBER_CHARACTERS: Final = 20
 
 
 class BadJson(ValueError):
-    """JSON that is not accepted; the message tells the client's author why."""
+    """The JSON is not accepted; the message tells the client's author why."""
 
 
 def loads(text: str) -> Any:

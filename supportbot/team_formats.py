@@ -1,4 +1,4 @@
-"""Dates, numbers and money as the reader of the active language writes them.
+"""Dates, numbers and money in the format of the active language.
 
 English is British: the day comes first and the clock has 24 hours, as in the other languages of the team.
 """

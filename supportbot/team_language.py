@@ -1,6 +1,5 @@
-"""The languages of the team's pages, and which of them a person reads.
-
-Customers' languages are another matter: their texts follow the conversation, never the person at the desk.
+"""The languages of the team's pages, and which one a person gets. Customers' languages are separate: their texts follow
+the conversation, never the person at the desk.
 """
 
 from pathlib import Path
@@ -22,7 +21,7 @@ TEAM_LANGUAGES: Final = {
 
 
 def team_language(chosen: str, accepted: str = "") -> str:
-    """Return the language of a person's pages: the one they chose, else the first that their browser accepts.
+    """Return the language of a person's pages: the one they chose, otherwise the first that their browser accepts.
 
     `accepted` is the header Accept-Language. English if neither is one of `TEAM_LANGUAGES`.
     """

@@ -1,7 +1,7 @@
-"""The texts that customers read, in the language of their conversation; never in whichever language is active.
+"""The texts that customers read, in the language of their conversation; regardless of the active language.
 
 They come from the catalogues `locale/customer/<language>/LC_MESSAGES/django.mo`, which `make messages` writes. A
-catalogue is read once per process, so a text costs two look-ups in dictionaries. The functions' names are known to the
+catalogue is read once per process, so a text costs two dictionary look-ups. The functions' names are known to the
 extractor (`scripts/messages.py`): their messages are literals, or marked with `msgid` where they are defined.
 
 Placeholders are named, as in `{order}`. A locale without a catalogue gets its base language, otherwise English.
@@ -29,13 +29,13 @@ def msgid(message: str) -> str:
 
 
 def nmsgid(one: str, many: str) -> tuple[str, str]:
-    """Mark a message that counts, for `ntext_in` to translate later."""
+    """Mark a message with plural forms, for `ntext_in` to translate later."""
     return one, many
 
 
 def text_in(locale: str, message: str, /, **values: object) -> str:
-    """Return a message in the language of a locale, with its placeholders filled. An unknown message stays as it is."""
-    text = _catalogue(locale).gettext(message) if message else ""  # gettext answers "" with its header
+    """Return a message in the language of a locale, with its placeholders filled. An unknown message is unchanged."""
+    text = _catalogue(locale).gettext(message) if message else ""  # gettext returns its header for ""
     return text.format(**values) if values else text
 
 
@@ -52,13 +52,13 @@ def ntext_in(locale: str, one: str, many: str, n: int, /, **values: object) -> s
 
 @cache
 def in_all_languages(message: str) -> frozenset[str]:
-    """Return a message in every language, with its placeholders: what an earlier text may have been made from."""
+    """Return a message in every language, with its placeholders, to recognise texts made from it."""
     return frozenset(_loaded(language).gettext(message) for language in LANGUAGES)
 
 
 @lru_cache(maxsize=1024)  # locales come from outside
 def language_of(locale: str) -> str:
-    """Return the language with a catalogue that a locale is served in: `de` for `de-AT`, `en` for `xx`."""
+    """Return the language whose catalogue serves a locale: `de` for `de-AT`, `en` for `xx`."""
     tag = locale.replace("_", "-").lower()
     return next((known for known in (tag, tag.split("-")[0]) if known in LANGUAGES), SOURCE_LANGUAGE)
 

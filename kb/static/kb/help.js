@@ -1,5 +1,5 @@
-// What the help pages do with scripts: the chat beside the page, and the assistant's answer above the results of a search.
-// Without scripts, the buttons open the chat's own page, and a search shows its results alone.
+// The help pages' scripts: the chat beside the page, and the assistant's answer above search results. Without scripts,
+// the buttons open the chat's own page, and a search shows only its results.
 
 for (const link of document.querySelectorAll("a[data-chat]")) {
   link.addEventListener("click", (event) => {

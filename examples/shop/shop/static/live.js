@@ -1,7 +1,7 @@
-// Keeps a page up to date: asks for it again and takes over the parts marked data-live; the ledger every two seconds,
-// the orders when an action of the chat has come to an end.
-// The page is read as a document by XMLHttpRequest: the security policy leaves no way to make elements from text, and
-// a second rendering in script would drift from the template. Focus, forms and an open chat stay as they are.
+// Keeps a page up to date: requests it again and replaces the parts marked data-live: the ledger every two seconds, the
+// orders when an action in the chat has ended. The page is read as a document by XMLHttpRequest, because the security
+// policy does not allow creating elements from text, and rendering in script would drift from the template. Focus,
+// forms and an open chat are not affected.
 "use strict";
 {
   const everyMilliseconds = Number(document.currentScript.dataset.every);

@@ -2,7 +2,7 @@
 
 import { gettext } from "../desk/text.js";
 
-// A secret's page is the answer to the form that made it: loading it again would make another one.
+// A secret's page is the response to the form that created it: reloading it would create another one.
 const once = document.querySelector("[data-then]");
 if (once) history.replaceState(null, "", once.dataset.then);
 
@@ -16,7 +16,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
       await navigator.clipboard.writeText(field.value);
       words.textContent = gettext("Copied");
     } catch {
-      words.textContent = gettext("Press Ctrl C"); // no clipboard without https: the text is selected
+      words.textContent = gettext("Press Ctrl C"); // there is no clipboard without https, so the text is selected
     }
   });
 }

@@ -1,5 +1,5 @@
-// The editor: preview while one types, words kept in the browser until they are saved, what the assistant would answer,
-// and, after publishing, when the article is searchable. Without this script the page is a plain form that works.
+// The editor: live preview, text kept in the browser until it is saved, the assistant's answer, and, after publishing,
+// when the article is searchable. Without this script, the page works as a plain form.
 
 import { gettext } from "../desk/text.js";
 import { writeMarkdown } from "./markdown.js";
@@ -20,21 +20,21 @@ const saved = document.getElementById("saved");
 const pane = document.getElementById("pane-preview");
 const token = form.elements.csrfmiddlewaretoken.value;
 const place = `article-draft:${page.dataset.place}`;
-const SENT = "article-sent"; // whose words the form took along: the page it leads to says whether they were saved
+const SENT = "article-sent"; // whose text the form submitted: the next page says whether it was saved
 const mayWrite = !body.readOnly;
 const began = { title: title.value, body: body.value };
 
 let isSending = false;
 let sending = null;
 let previewed = 0;
-let trouble = ""; // why the last question to the server had no answer
+let trouble = ""; // why the last request to the server failed
 
 // ---- preview ----
 
 const render = later(async () => {
   const mine = (previewed += 1);
   const answer = await post(page.dataset.preview, { title: title.value, body: body.value });
-  // Answers may overtake each other: only the newest question's counts.
+  // Responses may overtake each other; only the newest request's counts.
   if (answer && mine === previewed) show(pane, answer);
 }, PREVIEW_AFTER_MS);
 
@@ -43,7 +43,7 @@ function show(target, html) {
   target.replaceChildren(...read.body.childNodes);
 }
 
-// ---- unsaved words stay in this browser at once, and soon after on the server, for another device ----
+// ---- unsaved text is kept in this browser at once, and soon after on the server, for another device ----
 
 const keep = later(() => {
   try {
@@ -51,7 +51,7 @@ const keep = later(() => {
     else localStorage.removeItem(place);
     saved.textContent = isChanged() ? gettext("Not saved yet, kept in this browser") : "";
   } catch {
-    saved.textContent = gettext("Not saved yet"); // no storage here, but the server's
+    saved.textContent = gettext("Not saved yet"); // no storage here, but on the server
   }
 }, KEEP_AFTER_MS);
 
@@ -66,7 +66,7 @@ const send = later(async () => {
     const answer = await fetch(page.dataset.autosave, { method: "POST", headers, body: new URLSearchParams(told), signal: sending.signal });
     if (answer.ok && !answer.redirected && isChanged()) saved.textContent = gettext("Not saved yet, kept on the server");
   } catch {
-    // no network: this browser keeps the words until the next change is sent
+    // no network: this browser keeps the text until the next change is sent
   }
 }, SEND_AFTER_MS);
 
@@ -83,7 +83,7 @@ function offerKept() {
     for (const [name, value] of Object.entries(kept.values ?? {})) fill(form.elements[name], value);
     title.value = kept.title;
     body.value = kept.body;
-    form.elements.based_on.value = kept.on ?? ""; // saved over a colleague's newer words only once that was said
+    form.elements.based_on.value = kept.on ?? ""; // overwrites a colleague's newer text only after a warning
     note.hidden = true;
     changed();
     body.focus();
@@ -153,7 +153,7 @@ window.addEventListener("beforeunload", (event) => {
   if (isChanged() && !isSending) event.preventDefault();
 });
 forgetWhatWasSaved();
-// A refused form comes back with its words: those are not the stored ones, whatever the fields began with.
+// A refused form comes back with its text, which is not stored, whatever the fields' initial values.
 if (document.getElementById("refusal")) began.body = null;
 else offerKept();
 
@@ -183,7 +183,7 @@ for (const tab of tabs) {
 }
 
 if (narrow.matches) choose(tabs[0]);
-// A screen that is turned or widened shows the text where it belongs then.
+// After rotating or widening the screen, the text is shown where it then belongs.
 narrow.addEventListener("change", () => choose(narrow.matches ? tabs[0] : tabs[1]));
 
 function choose(chosen) {
@@ -192,7 +192,7 @@ function choose(chosen) {
     const isChosen = tab === chosen;
     tab.setAttribute("aria-selected", String(isChosen));
     tab.tabIndex = isChosen ? 0 : -1;
-    // The text itself is never hidden here, nor what stands beside it while the text is chosen: wide screens show both.
+    // The text is never hidden here, nor is the part beside it while the text is selected: wide screens show both.
     if (tab !== tabs[0] && chosen !== tabs[0]) document.getElementById(tab.getAttribute("aria-controls")).hidden = !isChosen;
   }
 }
@@ -236,7 +236,7 @@ async function look() {
     const answer = await fetch(page.dataset.searchable);
     return answer.ok ? await answer.json() : null;
   } catch {
-    return { state: "live", is_searchable: false, done: 0, passages: 0 }; // the next look tries again
+    return { state: "live", is_searchable: false, done: 0, passages: 0 }; // the next check tries again
   }
 }
 

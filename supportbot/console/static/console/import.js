@@ -1,5 +1,6 @@
-// Import: every file travels by itself, first to be checked, then to be stored. A file that fails says why in its row and
-// holds up no other one. Leaving the page loses nothing that is stored; what was not sent yet is simply not imported.
+// Import: every file is sent separately, first to be checked, then to be stored. A failed file shows the reason in its
+// row and does not hold up others. Leaving the page loses nothing that is stored; files not sent yet are simply not
+// imported.
 
 import { LANGUAGE, gettext, ngettext } from "../desk/text.js";
 
@@ -55,7 +56,7 @@ async function walk(entry, folder) {
   const reader = entry.createReader();
   const inside = [];
   for (;;) {
-    const some = await new Promise((ok, no) => reader.readEntries(ok, no)); // browsers give at most a hundred a call
+    const some = await new Promise((ok, no) => reader.readEntries(ok, no)); // browsers return at most 100 per call
     if (!some.length) break;
     inside.push(...some);
   }
@@ -72,7 +73,7 @@ async function check(files) {
   told.textContent = "";
   await each(entries, (entry) => send(entry, "check"));
   markDoubles();
-  rows.prepend(...entries.filter((entry) => !entry.isGood).map((entry) => entry.row)); // what wants somebody is seen first
+  rows.prepend(...entries.filter((entry) => !entry.isGood).map((entry) => entry.row)); // attention first
   const counts = countOf(entries);
   heading.textContent = gettext("Preview of the import");
   told.textContent = inWords(counts);
@@ -112,7 +113,7 @@ async function store() {
   if (how === "publish") await follow(good, articles);
 }
 
-// Waits until the index has every article, and says so in the rows.
+// Waits until every article is indexed, and shows that in the rows.
 async function follow(good, articles) {
   const until = Date.now() + LOOK_FOR_MS;
   while (articles.length && Date.now() < until) {
@@ -154,7 +155,7 @@ function send(entry, how) {
   body.append("do", how);
   body.append("collection", form.elements.collection.value);
   return new Promise((settled) => {
-    const request = new XMLHttpRequest(); // fetch cannot say how far an upload is
+    const request = new XMLHttpRequest(); // fetch does not report an upload's progress
     request.open("POST", form.action || location.pathname);
     request.setRequestHeader("Accept", "application/json");
     request.setRequestHeader("X-CSRFToken", form.elements.csrfmiddlewaretoken.value);
@@ -211,7 +212,7 @@ function refuse(entry, why) {
   return null;
 }
 
-// Two files with one id would overwrite each other, each unaware of the other.
+// Two files with the same id would overwrite each other.
 function markDoubles() {
   const owners = new Map();
   for (const entry of entries) {
@@ -224,7 +225,7 @@ function markDoubles() {
   }
 }
 
-// A file whose articles are all as they were has nothing to store.
+// A file whose articles are all unchanged has nothing to store.
 function isNews(entry) {
   return entry.isGood && entry.items.some((item) => item.outcome === "new" || item.outcome === "updated");
 }
@@ -270,6 +271,6 @@ async function ask(address, body) {
     const answer = await fetch(address, { method: "POST", body, headers });
     return answer.ok ? await answer.json() : null;
   } catch {
-    return null; // the next look tries again
+    return null; // the next check tries again
   }
 }

@@ -1,5 +1,5 @@
-// Writing Markdown: the marks of the toolbar, links to articles, and text pasted from Word and web pages. Changes go through
-// `insertText`, so that the browser can undo them.
+// Writing Markdown: the toolbar's markup, links to articles, and text pasted from Word and web pages. Changes go
+// through `insertText`, so that the browser can undo them.
 
 import { gettext } from "../desk/text.js";
 
@@ -16,7 +16,7 @@ const MARKS = {
   table: { block: "| | |\n| --- | --- |\n| | |\n" },
 };
 const KEYS = { b: "bold", i: "italic", k: "link" };
-// What plain text cannot say: without one of these, pasting is left to the browser.
+// Markup that plain text cannot express; without any of these, pasting is left to the browser.
 const STRUCTURE = /<(h[1-6]|li|table|strong|b|em|i|a|pre|blockquote)[\s>]/i;
 
 export function writeMarkdown({ body, toolbar, addresses, token, told }) {
@@ -59,7 +59,7 @@ function insert(body, text) {
   }
 }
 
-// ---- pictures: the server reads PNG alone, so the browser turns what is pasted, dropped or chosen into that ----
+// ---- pictures: the server reads only PNG, so the browser converts pasted, dropped or chosen pictures ----
 
 const MOST_PIXELS = 1024;
 const MOST_BYTES = 500 * 1024;
@@ -127,7 +127,7 @@ async function paste(event, body, address, token) {
     const answer = await fetch(address, { method: "POST", headers: { "X-CSRFToken": token }, body: new URLSearchParams({ html }) });
     if (answer.ok && !answer.redirected) ({ markdown } = await answer.json());
   } catch {
-    // no network: the words alone
+    // no network: only the words
   }
   insert(body, markdown.includes("\n") ? newLine(body) + markdown : markdown || plain);
 }

@@ -29,7 +29,7 @@ async function asPng(file) {
 
 async function replace(input) {
   const [file] = input.files;
-  // The server says what is wrong with a drawing or a file that is no picture.
+  // The server reports what is wrong with a drawing or a file that is not a picture.
   if (!file || file.type === "image/svg+xml") return;
   try {
     const files = new DataTransfer();

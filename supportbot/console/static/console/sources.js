@@ -12,7 +12,7 @@ async function look() {
     if (answer.redirected || answer.status === 403) return; // logged out
     if (answer.ok) text = await answer.text();
   } catch {
-    // The server restarts, perhaps: it is asked again.
+    // The server may be restarting: try again.
   }
   if (text) show(text);
   if (!text || live.querySelector("[data-under-way]")) setTimeout(look, EVERY_MS);
