@@ -30,6 +30,7 @@ from supportbot.chat.errors import ConversationEnded, LeaseLost
 from supportbot.chat.models import Conversation
 from supportbot.chat.turns import Claim, check_held
 from supportbot.handoff.tickets import services as handoff
+from supportbot.language.links import undisguised
 from supportbot.llm.types import ToolCall, ToolSpec
 
 # An equal request that is still open is reused, and it may be further along than a fresh card.
@@ -82,7 +83,8 @@ def result_of(use: Callable[[], ToolResult], language: str) -> ToolResult:
     try:
         return use()
     except ReadRefused as refusal:
-        return ToolResult(refusal.message, closing=refusal.message, offers_human=True)
+        told = undisguised(refusal.message)
+        return ToolResult(told, closing=told, offers_human=True)
     except (MerchantUnavailable, NotConnected) as error:
         return ToolResult(error.message, closing=say("shop_silent", language), offers_human=True)
     except ActionError as error:
@@ -110,7 +112,7 @@ def withdraw_cards(place: Place) -> ToolResult:
 
 def look_up(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
     found = run_read(principal, call.name, call.arguments or "{}", conversation_id=place.claim.conversation_id)
-    summary = read_action(call.name).words(found, place.language)
+    summary = undisguised(read_action(call.name).words(found, place.language))
     cards = tuple({"type": "card", "record": record} for record in found.get(CARDS, ()))
     told = {name: value for name, value in found.items() if name not in (CARDS, HAND_OVER)}
     looked_up = "\n".join((summary, *_texts_in(told)))
@@ -154,7 +156,8 @@ def outcome_of(request: ActionRequest, language: str) -> ToolResult:
     """Return the result of a proposal: a text about the row, which does not claim that anything was done."""
     reason = reason_of(request)
     if request.state in _ENDED_WITH_REASON and reason is not None:
-        return ToolResult(reason["text"], closing=reason["text"], offers_human=request.state != State.CANCELLED)
+        told = undisguised(reason["text"])
+        return ToolResult(told, closing=told, offers_human=request.state != State.CANCELLED)
     closing = say(_CLOSINGS.get(request.state, "under_way"), language)
     return ToolResult(closing, closing=closing)
 

@@ -27,6 +27,7 @@ _SPELT_DOT: Final = re.compile(
 )
 _DOT: Final = re.compile(r"(?<![^\W\d_])(?:dot|punkt)(?![^\W\d_])", re.IGNORECASE)
 _PLACEHOLDER: Final = re.compile(r"</?[\w-]+>")
+_MARKDOWN_LINK: Final = re.compile(r"\](?=[(\[:])")
 _SCHEME: Final = re.compile(r"^(?:https?:)?//(?:www\.)?|^www\.")
 
 
@@ -35,6 +36,14 @@ def links_in(text: str) -> set[str]:
     code, words = fenced_part(text)  # "<name>" in a listing is a placeholder
     plain = _SPELT_DOT.sub(".", fold_homoglyphs(f"{_PLACEHOLDER.sub(' ', code)}{words}"))
     return {comparable(match[match.lastgroup or 0]) for match in _ADDRESS.finditer(plain)}
+
+
+def undisguised(text: str) -> str:
+    """Return a text in which a Markdown link is no link any more: its address stands openly beside its label.
+
+    For the words of a record, whose writer may be anybody.
+    """
+    return _MARKDOWN_LINK.sub("] ", text)
 
 
 def spells_a_dot(word: str) -> bool:
