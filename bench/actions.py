@@ -1,6 +1,6 @@
 """How soon a confirmed action starts, compared with a direct dispatch by Celery, and how many are done per second.
 
-    python -m bench.actions [--actions 150] [--parallel 4] [--json]
+    python -m bench.actions [--actions 150] [--parallel 4] [--seconds 120] [--json]
 
 One run starts a temporary instance with its own worker (as `make run` does: threads, all queues) and a merchant in
 memory. README.md explains the figures.
@@ -32,7 +32,7 @@ def main() -> None:
     with temporary_folder() as folder, throw_away_instance(folder, NO_MODEL) as instance, merchant(folder) as port:
         os.environ["SHOP_PORT"] = str(port)  # where the settings allow a merchant on this machine
         with worker(instance) as pid:
-            starts, throughput = measure(f"http://{LOOPBACK}:{port}", pid, options.actions, options.parallel)
+            starts, throughput = measure(f"http://{LOOPBACK}:{port}", pid, options)
     if options.json:
         text = "\n".join(json.dumps(row) for row in [*starts, throughput])
     else:
@@ -62,36 +62,43 @@ def worker(instance: Instance) -> Iterator[int]:
         child.stop()
 
 
-def measure(merchant_url: str, worker_pid: int, count: int, parallel: int) -> tuple[list[Figures], Figures]:
+def measure(merchant_url: str, worker_pid: int, options: argparse.Namespace) -> tuple[list[Figures], Figures]:
     import django
 
     django.setup()
     from bench.confirming import Shopper  # needs the settings of the temporary instance
 
     shopper = Shopper(merchant_url)
-    shopper.starts(WARM_UP)
-    action, direct = shopper.starts(count)
+    shopper.await_worker()
+    shopper.starts(WARM_UP, options.seconds)
+    action, direct = shopper.starts(options.actions, options.seconds)
     began, own_cpu, cpu = shopper.clock(), time.process_time(), cpu_seconds(worker_pid)
-    confirmed_after, done_after = shopper.many(count, parallel)
+    made, confirmed_after, done_after = shopper.many(options.actions, options.parallel, options.seconds)
     return [_row("direct delay()", direct, direct), _row("action", action, direct)], {
-        "actions": count,
-        "confirmed_per_second": round(count / (confirmed_after - began), 1),
-        "done_per_second": round(count / (done_after - began), 1),
-        "caller_cpu_ms_per_action": round((time.process_time() - own_cpu) / count * 1000, 1),
-        "worker_cpu_ms_per_action": round((cpu_seconds(worker_pid) - cpu) / count * 1000, 1),
+        "actions": made,
+        "confirmed_per_second": round(made / (confirmed_after - began), 1),
+        "done_per_second": round(made / (done_after - began), 1),
+        "caller_cpu_ms_per_action": round((time.process_time() - own_cpu) / made * 1000, 1),
+        "worker_cpu_ms_per_action": round((cpu_seconds(worker_pid) - cpu) / made * 1000, 1),
         "worker_mib": round(private_bytes(worker_pid) / MIB),
     }
 
 
 def _row(name: str, values: Sequence[float], bar: Sequence[float]) -> Figures:
     shown = {f"p{percent}_ms": percentile(values, percent) for percent in (50, 95, 99)}
-    return {"": name, **shown, "p50_over_direct": round(percentile(values, 50) / (percentile(bar, 50) or 1), 2)}
+    return {
+        "": name,
+        "starts": len(values),
+        **shown,
+        "p50_over_direct": round(percentile(values, 50) / (percentile(bar, 50) or 1), 2),
+    }
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--actions", type=int, default=150)
     parser.add_argument("--parallel", type=int, default=4, help="customers who confirm at once, for actions per second")
+    parser.add_argument("--seconds", type=float, default=120.0, help="a part of it ends then, with fewer actions")
     parser.add_argument("--json", action="store_true", help="JSON lines instead of tables")
     return parser.parse_args()
 

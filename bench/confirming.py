@@ -17,13 +17,15 @@ from actions.principals import Principal
 from actions.publisher import publisher
 from actions.services import confirm, propose
 from actions.states import State
-from bench.starts import nothing, started_at
+from actions.sweeping import publish_due
+from bench.starts import nothing, started_within
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.embedded.processes import wait_until
 
 SECRET = "whsec_YmVuY2htYXJrcyBvbmx5LCBub3RoaW5n"
 PATIENCE_SECONDS = 300.0
+SWEPT_SECONDS = 20.0  # what a worker has not taken by then is published again
 NO_LIMITS = {"max_per_customer_year": None, "max_per_workspace_day": None, "approval_above": None}
 
 
@@ -53,11 +55,19 @@ class Shopper:
 
         publisher.wake = noting  # type: ignore[method-assign]  # does not change what is measured
 
-    def starts(self, count: int) -> tuple[list[float], list[float]]:
-        """Return milliseconds from commit to start of actions and of bare tasks, measured alternately."""
-        action, direct = [], []
+    def await_worker(self) -> None:
+        """Return once the worker takes tasks: on a busy machine it starts for longer than anything measured takes."""
         with workspace_scope(self.workspace.pk):
-            for _ in range(count):
+            self._direct()
+
+    def starts(self, count: int, seconds: float) -> tuple[list[float], list[float]]:
+        """Return milliseconds from commit to start of actions and of bare tasks, measured alternately; one at least,
+        and fewer than asked for after these seconds."""
+        action: list[float] = []
+        direct: list[float] = []
+        ends = self.clock() + seconds
+        with workspace_scope(self.workspace.pk):
+            while len(direct) < count and (not direct or self.clock() < ends):
                 action.append(self._action())
                 direct.append(self._direct())
         return action, direct
@@ -65,7 +75,7 @@ class Shopper:
     def _action(self) -> float:
         card = self._propose()
         confirm(card.pk, principal=self._principal(), digest=card.digest)
-        began = (started_at(str(card.pk)) - self.committed[card.pk]) * 1000
+        began = (_started(str(card.pk)) - self.committed[card.pk]) * 1000
         self._until_done()
         return began
 
@@ -75,23 +85,27 @@ class Shopper:
             Customer.objects.filter(pk=self.customer.pk).update(name=name[:8])
         committed = time.time()
         nothing.delay(str(self.workspace.pk), name)
-        return (started_at(name) - committed) * 1000
+        return (_started(name) - committed) * 1000
 
-    def many(self, count: int, parallel: int) -> tuple[float, float]:
-        """Confirm requests from several threads; return when the last was confirmed and when the last had succeeded."""
+    def many(self, count: int, parallel: int, seconds: float) -> tuple[int, float, float]:
+        """Confirm requests from several threads, none after these seconds; return how many were confirmed, when the
+        last was, and when the last had succeeded."""
+        ends = self.clock() + seconds
         with ThreadPoolExecutor(parallel) as pool:
-            list(pool.map(self._confirm_one, range(count)))
+            made = sum(pool.map(lambda _: self._confirm_one(ends), range(count)))
         confirmed = self.clock()
         with workspace_scope(self.workspace.pk):
             self._until_done()
-        return confirmed, self.clock()
+        return made, confirmed, self.clock()
 
-    def _confirm_one(self, _: int) -> UUID:
+    def _confirm_one(self, ends: float) -> bool:
+        if self.clock() >= ends:
+            return False
         try:
             with workspace_scope(self.workspace.pk):
                 card = self._propose()
                 confirm(card.pk, principal=self._principal(), digest=card.digest)
-                return card.pk
+                return True
         finally:
             connection.close()
 
@@ -107,8 +121,27 @@ class Shopper:
 
     def _until_done(self) -> None:
         unfinished = ActionRequest.objects.exclude(state=State.SUCCEEDED)
-        if not wait_until(lambda: not unfinished.exists(), seconds=PATIENCE_SECONDS, pause=0.01):
-            raise SystemExit(f"Not all actions were done: {list(unfinished.values_list('state', 'reason_code'))[:5]}")
+        ends = self.clock() + PATIENCE_SECONDS
+        while not wait_until(lambda: not unfinished.exists(), seconds=SWEPT_SECONDS, pause=0.01):
+            if self.clock() > ends:
+                raise SystemExit(
+                    f"Not all actions were done: {list(unfinished.values_list('state', 'reason_code'))[:5]}"
+                )
+            publish_due()
 
     def clock(self) -> float:
         return time.monotonic()
+
+
+def _started(name: str) -> float:
+    """Wait until a worker has started a task and return when that was.
+
+    As the product's schedule does, it publishes what was not taken: a message expires after a minute, and a busy
+    machine may stop a worker for longer.
+    """
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while (moment := started_within(name, SWEPT_SECONDS)) is None:
+        if time.monotonic() > ends:
+            raise SystemExit(f"No worker took {name}.")
+        publish_due()
+    return moment
