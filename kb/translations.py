@@ -7,6 +7,7 @@ from django.db.models import F, Q, QuerySet
 from kb.models import Article, State
 
 MAX_OFFERED: Final = 500
+MAX_WORDS: Final = 8
 
 
 def translate(article: Article, source: Article | None) -> None:
@@ -32,9 +33,14 @@ def older() -> Q:
     return Q(translation_of__live_revision__isnull=False) & (never | changed) & ~Q(state=State.ARCHIVED)
 
 
-def sources_for(article: Article | None) -> QuerySet[Article]:
-    """Return the articles in other languages that are not translations themselves."""
+def sources_for(article: Article | None, words: str = "") -> QuerySet[Article]:
+    """Return the articles of other languages that are no translations themselves.
+
+    `words` are all in their titles, or are their id.
+    """
     rows: QuerySet[Article] = Article.objects.filter(translation_of=None).exclude(state=State.ARCHIVED)
     if article is not None:
         rows = rows.exclude(pk=article.pk).exclude(locale=article.locale)
+    titled = Q(*(Q(latest_revision__title__icontains=word) for word in words.split()[:MAX_WORDS]))
+    rows = rows.filter(titled | Q(external_id=words)) if words else rows
     return rows.select_related("latest_revision").defer("latest_revision__body").order_by("external_id")[:MAX_OFFERED]

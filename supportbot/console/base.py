@@ -16,6 +16,7 @@ from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext, gettext_noop
 from unfold.admin import ModelAdmin
 
@@ -104,6 +105,17 @@ class ScopedAdmin(Scoped, ModelAdmin):
     paginator = PageByIds
     show_full_result_count = False
     actions: Any = None  # each class names its own bulk actions
+
+    def next_steps(self, request: HttpRequest) -> list[tuple[str, "Text"]]:
+        """Return where an empty list leads: (address, words of the button)."""
+        if not self.has_add_permission(request):
+            return []
+        return [(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_add"), self.new)]
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        shown: Any = super().get_changelist_instance(request)
+        shown.next_steps = self.next_steps(request)  # the list's own template gets nothing else
+        return shown
 
     def name_of(self, row: Any) -> str:
         """Return the name of a row on pages."""

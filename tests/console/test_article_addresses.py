@@ -65,6 +65,27 @@ def test_a_translation_is_linked_and_older_once_its_source_changes(enter: Enter,
     assert str(german.pk) not in editor.get(listed).content.decode()
 
 
+def test_the_source_of_a_translation_is_found_by_its_title(enter: Enter, stranger: Client) -> None:
+    source, german = published("returns"), published("returns-de", "de")
+    save_draft(source.pk, Change(title="Sending things back"))
+    archive(published("returns-old").pk)
+    editor, address = enter("editor"), "/admin/kb/article/sources/"
+
+    def found(words: str, who: Client = editor, **more: Any) -> list[str]:
+        answer = who.get(address, {"q": words, "article": str(german.pk), **more})
+        return [one["id"] for one in answer.json()["articles"]]
+
+    assert editor.get(address, {"q": "BACK  things"}).json()["articles"] == [
+        {"id": "returns", "title": "Sending things back", "locale": "en"}
+    ]
+    assert found("back") == found("returns") == found("") == ["returns"], "by its title, by its id, without words"
+    assert found("returns-old") == [] == found("back", article=str(source.pk)), "archived, and itself"
+    for wrong in ("x", "0190b3e0-0000-7000-8000-000000000000"):
+        assert editor.get(address, {"article": wrong}).status_code == 404
+    assert stranger.get(address, {"article": str(german.pk)}).status_code == 404
+    assert stranger.get(address).json() == {"articles": []}
+
+
 def test_links_to_pages_that_do_not_exist_are_listed(enter: Enter) -> None:
     published("there")
     gone = published("gone")

@@ -24,7 +24,8 @@ def test_a_picture_is_shown_with_its_article_and_to_its_readers_alone(
     path = upload(editor, hidden).json()["address"]
     assert upload(editor, png()).json()["address"] == path, "the same picture is stored once"
     for data in (b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"GIF89a", b"\x89PNG\r\n\x1a\nshort", b"x" * 600_000):
-        assert upload(editor, data).status_code == 400
+        refused = upload(editor, data)
+        assert refused.status_code == 400 and "picture" in refused.json()["message"]
     assert upload(enter("agent"), png()).status_code == 403
     assert b"script" not in bytes(Picture.objects.get().png)
 

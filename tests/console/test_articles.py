@@ -298,3 +298,14 @@ def test_a_text_for_more_readers_is_published_in_one_step_or_not_saved(
     assert (
         editor.post(page(wool), words(body="Of the team.\n", audience="internal")).status_code == 302
     )  # fewer readers
+
+
+def test_an_empty_list_leads_on_to_those_who_may_write(enter: Enter) -> None:
+    def steps(role: str, address: str) -> list[str]:
+        page = LexborHTMLParser(enter(role).get(address).content.decode())
+        return [str(one.attributes["href"]) for one in page.css(".empty a.btn")]
+
+    editor = ["/admin/kb/article/add/", "/admin/import/", "/admin/kb/source/add/"]
+    assert steps("editor", "/admin/kb/article/") == editor
+    assert steps("agent", "/admin/kb/article/") == []
+    assert steps("admin", "/admin/kb/synonyms/") == ["/admin/kb/synonyms/add/"]

@@ -11,7 +11,7 @@ from django.contrib.admin import SimpleListFilter
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import now
@@ -96,6 +96,11 @@ class ArticleAdmin(ScopedAdmin):
         bodies = ("live_revision__body", "latest_revision__body", "translation_of__live_revision__body")
         return rows.defer(*bodies).prefetch_related("plans")
 
+    def next_steps(self, request: HttpRequest) -> list[tuple[str, Any]]:
+        steps = super().next_steps(request)
+        more = [("admin:import", gettext("Import files")), ("admin:kb_source_add", gettext("Read your website"))]
+        return [*steps, *((reverse(name), words) for name, words in more)] if steps else []
+
     @admin.display(description=_("Title"), ordering="latest_revision__title")
     def name(self, article: Article) -> SafeString:
         return format_html(
@@ -153,6 +158,7 @@ class ArticleAdmin(ScopedAdmin):
             ("preview/", editor.preview, "article-preview"),
             ("links/", addressing.links_page, "article-links"),
             ("pick/", writing.pick, "article-pick"),
+            ("sources/", writing.sources, "article-sources"),
             ("picture/", writing.upload, "article-picture"),
             ("paste/", writing.paste, "article-paste"),
             ("autosave/", keeping.autosave, "article-autosave-new"),

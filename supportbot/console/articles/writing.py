@@ -1,14 +1,18 @@
 """What the editor's script asks the server for while somebody writes: articles to link to, pasted pages as Markdown."""
 
 from typing import Final
+from uuid import UUID
 
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_POST, require_safe
 
 from kb.addresses import article_address
+from kb.errors import ArticleMissing
 from kb.importing.loaders.html import markdown_of_html
 from kb.models import Article, State
 from kb.pictures import add_picture, picture_path
+from kb.selectors import article_with_id
+from kb.translations import sources_for
 from supportbot.accounts.logos import too_large
 from supportbot.accounts.png import MAX_BYTES
 from supportbot.console.entry import needs
@@ -32,14 +36,27 @@ def pick(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"articles": offered[:MAX_OFFERED]})
 
 
+@require_safe
+def sources(request: HttpRequest) -> JsonResponse:
+    """Return articles that the one at `article` may be a translation of, by the words of their titles."""
+    needs(request, "kb:read")
+    article = article_with_id(_id(request.GET["article"])) if request.GET.get("article") else None
+    rows = sources_for(article, request.GET.get("q", "").replace("\x00", "").strip())[:MAX_OFFERED]
+    offered = [{"id": one.external_id, "title": one.title, "locale": one.locale} for one in rows]
+    return JsonResponse({"articles": offered})
+
+
 @require_POST
 def upload(request: HttpRequest) -> JsonResponse:
-    """Store a picture and return its address. Raises InvalidInput for anything but a small PNG file."""
+    """Store a picture and return its address, or why it is refused: anything but a small PNG file."""
     needs(request, "kb:write")
     file = request.FILES.get("picture")
-    if file is None or (file.size or 0) > MAX_BYTES:
-        raise InvalidInput(fields={"picture": [too_large()]})
-    return JsonResponse({"address": picture_path(add_picture(file.read()))})
+    try:
+        if file is None or (file.size or 0) > MAX_BYTES:
+            raise InvalidInput(fields={"picture": [too_large()]})
+        return JsonResponse({"address": picture_path(add_picture(file.read()))})
+    except InvalidInput as refusal:
+        return JsonResponse({"message": " ".join(refusal.fields["picture"])}, status=refusal.status)
 
 
 @require_POST
@@ -48,3 +65,10 @@ def paste(request: HttpRequest) -> JsonResponse:
     needs(request, "kb:write")
     _title, markdown = markdown_of_html(request.POST.get("html", ""))
     return JsonResponse({"markdown": markdown.strip()})
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise ArticleMissing from error

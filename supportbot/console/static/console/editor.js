@@ -3,6 +3,7 @@
 
 import { gettext } from "../desk/text.js";
 import { writeMarkdown } from "./markdown.js";
+import { chooseSource } from "./source.js";
 
 const PREVIEW_AFTER_MS = 250;
 const KEEP_AFTER_MS = 500;
@@ -114,6 +115,7 @@ function fill(field, value) {
   if (!field || field.type === "hidden") return;
   if (field.type === "checkbox") field.checked = value === "on";
   else field.value = value;
+  field.dispatchEvent(new Event("input"));
 }
 
 function forget(where = place) {
@@ -163,7 +165,10 @@ document.addEventListener("keydown", (event) => {
   form.requestSubmit(document.querySelector("[form=editor][value=save]"));
 });
 
-if (mayWrite) writeMarkdown({ body, toolbar: document.querySelector(".tb"), addresses: page.dataset, token, told: saved });
+if (mayWrite) {
+  writeMarkdown({ body, toolbar: document.querySelector(".tb"), addresses: page.dataset, token, told: saved });
+  chooseSource(form, page.dataset.sources);
+}
 
 // ---- tabs ----
 

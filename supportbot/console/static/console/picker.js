@@ -1,0 +1,76 @@
+// Articles to choose from, by words of their titles: for a link in the text, and for the source of a translation.
+
+import { gettext } from "../desk/text.js";
+
+const SEARCH_AFTER_MS = 200;
+
+/** Prepare the dialog with this id; `choose` gets the article that was chosen. Returns how to open it. */
+export function pickArticles(id, { address, nothing, choose }) {
+  const dialog = document.getElementById(id);
+  const field = document.getElementById(`${id}-words`);
+  const found = document.getElementById(`${id}-found`);
+  let timer = 0;
+  let asked = 0;
+
+  async function look() {
+    const mine = (asked += 1);
+    const articles = await findArticles(address, field.value);
+    if (mine !== asked) return; // answers may overtake each other
+    if (articles) show(articles);
+    else found.textContent = gettext("No response. Try again in a moment.");
+  }
+
+  function show(articles) {
+    found.textContent = articles.length ? "" : nothing;
+    for (const article of articles) {
+      const choice = document.createElement("button");
+      choice.type = "button";
+      choice.className = "btn quiet";
+      choice.dir = "auto";
+      choice.textContent = article.title;
+      choice.addEventListener("click", () => {
+        dialog.close();
+        choose(article);
+      });
+      if (article.locale) choice.append(languageOf(article.locale));
+      found.append(choice);
+    }
+  }
+
+  field.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(look, SEARCH_AFTER_MS);
+  });
+  field.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault(); // would close the dialog
+    found.querySelector("button")?.click();
+  });
+  return {
+    open() {
+      dialog.showModal();
+      field.value = "";
+      field.focus();
+      look();
+    },
+  };
+}
+
+/** Return the articles for these words, or null without an answer. */
+export async function findArticles(address, words) {
+  const asked = new URL(address, location.href);
+  asked.searchParams.set("q", words);
+  try {
+    const answer = await fetch(asked);
+    return answer.ok && !answer.redirected ? (await answer.json()).articles : null;
+  } catch {
+    return null;
+  }
+}
+
+function languageOf(locale) {
+  const told = document.createElement("span");
+  told.className = "sub";
+  told.textContent = locale;
+  return told;
+}

@@ -1,0 +1,89 @@
+// Pictures of a text: pasted, dropped or chosen. The server reads PNG alone, so the browser turns them into that. What
+// cannot be taken is named in a notice, which stays until it is dismissed or something else is taken.
+
+import { gettext } from "../desk/text.js";
+
+const PICTURES = ["image/png", "image/jpeg", "image/webp", "image/gif"];
+const MOST_TAKEN_MB = 20; // larger ones stop the browser for seconds
+const MOST_PIXELS = 1024;
+const MOST_BYTES = 500 * 1024;
+
+export function takePictures({ body, address, token, told, insert, hasStructure }) {
+  const chooser = document.getElementById("picture-file");
+  const notice = document.getElementById("not-taken");
+
+  function take(event, files) {
+    if (!files.length) return;
+    event.preventDefault(); // a browser would leave the page for a dropped file
+    notice.hidden = true;
+    for (const file of files) {
+      const problem = problemOf(file);
+      if (problem) refuse(problem, { isOther: !PICTURES.includes(file.type) });
+      else store(file);
+    }
+  }
+
+  function refuse(problem, { isOther = false } = {}) {
+    document.getElementById("not-taken-why").textContent = problem;
+    document.getElementById("not-taken-import").hidden = !isOther;
+    notice.hidden = false;
+  }
+
+  async function store(file) {
+    const before = told.textContent;
+    told.textContent = gettext("Storing the picture …");
+    try {
+      const fields = new FormData();
+      fields.set("picture", await asPng(file));
+      const answer = await fetch(address, { method: "POST", headers: { "X-CSRFToken": token }, body: fields });
+      const stored = answer.redirected ? {} : await answer.json();
+      if (stored.address) insert(body, `![${wordsFor(file)}](${stored.address})`);
+      else refuse(stored.message ?? gettext("You have been logged out. Your text is kept in this browser. Reload the page and log in."));
+    } catch {
+      refuse(gettext("{name} could not be stored. Check that it opens as a picture, then try again.", { name: file.name }));
+    }
+    told.textContent = before;
+  }
+
+  body.addEventListener("paste", (event) => {
+    if (!hasStructure(event.clipboardData.getData("text/html"))) take(event, event.clipboardData.files);
+  });
+  // Beside the text, too: a file that misses it would replace the page.
+  document.addEventListener("dragover", (event) => event.dataTransfer.types.includes("Files") && event.preventDefault());
+  document.addEventListener("drop", (event) => take(event, event.dataTransfer.files));
+  document.getElementById("picture").addEventListener("click", () => chooser.click());
+  chooser.addEventListener("change", (event) => {
+    take(event, [...chooser.files]);
+    chooser.value = "";
+  });
+  document.getElementById("not-taken-close").addEventListener("click", () => {
+    notice.hidden = true;
+    body.focus();
+  });
+}
+
+/** Return why a file cannot be put into a text; "" if it can. */
+function problemOf({ name, type, size }) {
+  if (type === "image/svg+xml") return gettext("{name} is an SVG drawing, which can contain scripts. Save it as PNG, then add it again.", { name });
+  if (!PICTURES.includes(type)) return gettext("{name} is not a picture. A text takes PNG, JPEG, WebP and GIF pictures.", { name });
+  if (size > MOST_TAKEN_MB * 1024 * 1024) return gettext("{name} is larger than {number} MB. Make it smaller, then add it again.", { name, number: MOST_TAKEN_MB });
+  return "";
+}
+
+function wordsFor(file) {
+  return file.name.replace(/\.\w+$/, "").replace(/[[\]\\]/g, "");
+}
+
+async function asPng(file) {
+  const drawn = await createImageBitmap(file);
+  let share = Math.min(1, MOST_PIXELS / Math.max(drawn.width, drawn.height));
+  for (;;) {
+    const canvas = document.createElement("canvas");
+    canvas.width = Math.max(1, Math.round(drawn.width * share));
+    canvas.height = Math.max(1, Math.round(drawn.height * share));
+    canvas.getContext("2d").drawImage(drawn, 0, 0, canvas.width, canvas.height);
+    const blob = await new Promise((give) => canvas.toBlob(give, "image/png"));
+    if (blob.size <= MOST_BYTES) return new File([blob], "picture.png", { type: "image/png" });
+    share *= Math.min(0.9, Math.sqrt(MOST_BYTES / blob.size)); // photos are large as PNG
+  }
+}

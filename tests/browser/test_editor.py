@@ -1,0 +1,96 @@
+"""What the editor says about files that a text cannot take, and how the source of a translation is chosen."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import check_for_everybody
+from tests.console.test_firststeps import png
+
+pytestmark = pytest.mark.browser
+DROP = """(node, [name, type, bytes]) => {
+  const files = new DataTransfer();
+  files.items.add(new File([new Uint8Array(bytes)], name, { type }));
+  const said = new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true });
+  return { stays: !node.dispatchEvent(said) };
+}"""
+
+
+@pytest.fixture
+def editor(page: Page, demo: dict[str, Any]) -> Page:
+    """The page of a new article."""
+    passwords = {user["username"]: user["password"] for user in demo["users"]}
+    page.goto("/admin/")
+    page.get_by_label("User name").fill("hanna")
+    page.get_by_label("Password").fill(passwords["hanna"])
+    page.get_by_role("button", name="Log in").click()
+    page.goto("/admin/kb/article/add/")
+    return page
+
+
+def drop(on: Locator, name: str, kind: str, size: int = 9) -> None:
+    assert on.evaluate(DROP, [name, kind, size]) == {"stays": True}, "the browser would leave the page"
+
+
+def test_what_a_text_cannot_take_is_said_and_stays_said(editor: Page) -> None:
+    body, saved = editor.get_by_label("Text, Markdown"), editor.locator("#saved")
+    notice = editor.locator("#not-taken")
+    for name, kind, size, said in (
+        ("manual.pdf", "application/pdf", 9, "manual.pdf is not a picture."),
+        ("logo.svg", "image/svg+xml", 9, "logo.svg is an SVG drawing"),
+        ("wall.png", "image/png", 21 * 1024 * 1024, "wall.png is larger than 20 MB."),
+        ("torn.png", "image/png", 9, "torn.png could not be stored."),
+    ):
+        drop(body, name, kind, size)
+        expect(notice).to_contain_text(said)
+        expect(editor.get_by_role("link", name="Import files")).to_be_visible(
+            visible=not said.startswith(("wall", "torn"))
+        )
+    body.fill("Some words.")
+    expect(saved).to_contain_text("kept on the server")
+    expect(notice).to_contain_text("torn.png could not be stored.")
+    check_for_everybody(editor)
+    editor.get_by_role("button", name="Dismiss").click()
+    expect(notice).to_be_hidden()
+
+    drop(editor.locator("#title"), "manual.pdf", "application/pdf")
+    expect(notice).to_be_visible()
+    editor.locator("#picture-file").set_input_files([{"name": "Red.png", "mimeType": "image/png", "buffer": png()}])
+    expect(editor.locator("#pane-preview img")).to_have_attribute("alt", "Red")
+    expect(notice).to_be_hidden()
+
+
+def test_a_refusal_of_the_server_stays_in_its_own_words(editor: Page) -> None:
+    refusal = {"status": 400, "json": {"message": "There are 5000 pictures already, which is the limit."}}
+    editor.route("**/article/picture/", lambda route: route.fulfill(**refusal))
+    editor.get_by_label("Text, Markdown").fill("Some words.")
+    editor.locator("#picture-file").set_input_files([{"name": "Red.png", "mimeType": "image/png", "buffer": png()}])
+    expect(editor.locator("#not-taken")).to_contain_text("There are 5000 pictures already")
+    editor.get_by_label("Text, Markdown").fill("Some more words.")
+    expect(editor.locator("#saved")).to_contain_text("kept on the server")
+    expect(editor.locator("#not-taken")).to_contain_text("There are 5000 pictures already")
+
+
+def test_the_source_of_a_translation_is_chosen_by_its_title(editor: Page) -> None:
+    editor.get_by_label("Title", exact=True).fill("Umtausch")
+    editor.get_by_label("Text, Markdown").fill("Ein Text.")
+    editor.get_by_role("textbox", name="Language", exact=True).fill("de")
+    editor.get_by_role("button", name="Translation of").click()
+    dialog = editor.get_by_role("dialog", name="Translation of")
+    dialog.get_by_label("Words of its title").fill("nothing like this")
+    expect(dialog).to_contain_text("No article in another language")
+    dialog.get_by_label("Words of its title").fill("RETURNS")
+    choice = dialog.locator(".found button").first
+    title = choice.evaluate("node => node.firstChild.textContent")
+    check_for_everybody(editor)
+    choice.click()
+    chosen = editor.locator("#choose-source")
+    expect(chosen).to_have_text(title)
+    editor.get_by_role("button", name="Save draft").click()
+    expect(editor.get_by_text("Saved as a draft.")).to_be_visible()
+    expect(chosen).to_have_text(title)
+    editor.get_by_role("button", name="Unlink").click()
+    expect(chosen).to_have_text("Choose an article")
+    editor.get_by_role("button", name="Save draft").click()
+    expect(chosen).to_have_text("Choose an article")
