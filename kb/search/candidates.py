@@ -45,7 +45,7 @@ class Scope:
     recipe: Recipe
     viewer: Viewer
     has_curated: bool = False  # whether any question has a curated answer
-    synonyms: tuple[tuple[str, ...], ...] = ()
+    synonyms: str = ""  # all groups as they are stored (`kb.search.synonyms`)
 
     def filter(self) -> tuple[str, list[Any]]:
         """Return the condition on chunk `c` and its parameters: workspace, recipe, and articles the viewer may read.
@@ -66,7 +66,7 @@ def open_scope(viewer: Viewer) -> tuple[Scope, list[str]]:
     statement = f"""
         SELECT ARRAY(SELECT DISTINCT a.locale FROM kb_article a WHERE {readable}),
                EXISTS(SELECT FROM kb_phrasing p WHERE p.workspace_id = %s),
-               ARRAY(SELECT array_to_json(s.words)::text FROM kb_synonyms s WHERE s.workspace_id = %s ORDER BY s.id),
+               (SELECT json_agg(s.words ORDER BY s.id)::text FROM kb_synonyms s WHERE s.workspace_id = %s),
                {rows.columns(Recipe, "r")}
         FROM kb_recipe r WHERE r.is_active"""
     parameters += [workspace_id, workspace_id]
@@ -75,8 +75,7 @@ def open_scope(viewer: Viewer) -> tuple[Scope, list[str]]:
         active_recipe()
         found = rows.fetch(statement, parameters)
     locales, has_curated, groups, *recipe = found[0]
-    synonyms = tuple(tuple(json.loads(words)) for words in groups)
-    return Scope(workspace_id, rows.loaded(Recipe, recipe), viewer, has_curated, synonyms), locales
+    return Scope(workspace_id, rows.loaded(Recipe, recipe), viewer, has_curated, groups or ""), locales
 
 
 @dataclass(frozen=True, slots=True)

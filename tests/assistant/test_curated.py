@@ -1,16 +1,18 @@
 """Curated answers win over model and search; synonyms find articles that use other words."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from kb.access import Viewer
-from kb.models import Phrasing
+from kb.models import Phrasing, Synonyms
 from kb.phrasings import embed_phrasings, set_phrasings
 from kb.search import search
-from kb.search.synonyms import with_synonyms
+from kb.search.synonyms import PATTERNS_KEPT, STATES_KEPT, _groups, _pattern, with_synonyms
 from kb.services import Change, create_article, publish, save_draft
+from kb.synonym_groups import MAX_GROUPS
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.runner import carry_out
@@ -107,10 +109,51 @@ def test_an_editor_names_the_questions_and_a_synonym_finds_the_article(workspace
 
 
 def test_whole_words_and_phrases_are_replaced() -> None:
-    groups = [("jumper", "sweater", "pull-over"), ("gift card", "voucher")]
+    groups = json.dumps([("jumper", "sweater", "pull-over"), ("gift card", "voucher"), ("İstanbul", r"c\1")])
     assert with_synonyms("A Jumper for my gift card", groups) == [
         "A sweater for my gift card",
         "A pull-over for my gift card",
         "A Jumper for my voucher",
     ]
-    assert with_synonyms("jumpers and gift cards", groups) == []
+    assert with_synonyms("jumpers and gift cards", groups) == [] == with_synonyms("jumper", "")
+    assert with_synonyms("to istanbul", groups) == [r"to c\1"], "letters that expressions take for the same"
+
+
+def test_synonyms_are_read_once_for_each_state_and_nothing_is_kept_for_ever() -> None:
+    _groups.cache_clear(), _pattern.cache_clear()
+    many = [[f"word{number}x{at}" for at in range(10)] for number in range(500)]
+    stored = json.dumps(many)
+    for _ in range(3):
+        assert with_synonyms("Is word7x3 here?", stored)[0] == "Is word7x0 here?"
+    assert (_groups.cache_info().misses, _pattern.cache_info().misses) == (1, 1), "one state, one word of 5,000"
+    many[7][0] = "another"
+    assert with_synonyms("Is word7x3 here?", json.dumps(many))[0] == "Is another here?"
+    for number in range(2 * PATTERNS_KEPT):
+        with_synonyms(f"w{number}", json.dumps([[f"w{number}", "x"]]))
+    assert _groups.cache_info().currsize == STATES_KEPT
+    assert _pattern.cache_info().currsize == PATTERNS_KEPT
+
+
+def test_console_and_rest_refuse_the_same_groups(workspace: Workspace) -> None:
+    editor, address = logged_in(person(workspace, "editor")), "/admin/kb/synonyms/add/"
+    program = service(workspace, "kb:read", "kb:write")
+    with workspace_scope(workspace.pk):
+        Synonyms.objects.bulk_create(Synonyms(words=[f"a{number}", "b"]) for number in range(MAX_GROUPS - 1))
+
+    def stored() -> int:
+        with workspace_scope(workspace.pk):
+            return Synonyms.objects.count()
+
+    for words in (["one"], ["x" * 81, "y"], [str(number) for number in range(11)]):
+        assert editor.post(address, {"words": "\n".join(words)}).status_code == 200
+        assert program.post("/api/v1/synonyms", {"words": words}, format="json").status_code == 400
+    assert stored() == MAX_GROUPS - 1
+    assert editor.post(address, {"words": "Jumper\n sweater \njumper"}).status_code == 302
+    assert "There are 500 groups already" in editor.post(address, {"words": "one\ntwo"}).content.decode()
+    assert program.post("/api/v1/synonyms", {"words": ["one", "two"]}, format="json").status_code == 400
+    assert stored() == MAX_GROUPS
+    with workspace_scope(workspace.pk):
+        last = Synonyms.objects.order_by("-pk").first()
+    assert last is not None and last.words == ["Jumper", "sweater"]
+    changed = editor.post(f"/admin/kb/synonyms/{last.pk}/change/", {"words": "cap\nhat"})
+    assert changed.status_code == 302, "a full list can still be changed"

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from kb.errors import InvalidDocument
 from kb.models import Synonyms
-from kb.synonym_groups import check_words
+from kb.synonym_groups import check_room, check_words, save_synonyms
 from supportbot.console.base import ScopedAdmin
 
 
@@ -31,7 +31,10 @@ class SynonymsForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at
 
     def clean_words(self) -> list[str]:
         try:
-            return check_words(self.cleaned_data["words"].splitlines())
+            words = check_words(self.cleaned_data["words"].splitlines())
+            if self.instance._state.adding:
+                check_room()
+            return words
         except InvalidDocument as refusal:
             raise ValidationError(refusal.message) from refusal
 
@@ -51,6 +54,9 @@ class SynonymsAdmin(ScopedAdmin):
     @admin.display(description=_("Words"), ordering="words")
     def joined(self, row: Synonyms) -> str:
         return ", ".join(row.words)
+
+    def save_model(self, request: HttpRequest, obj: Synonyms, form: Any, change: bool) -> None:
+        save_synonyms(obj)
 
     def get_actions(self, request: HttpRequest) -> Any:
         return {}
