@@ -157,7 +157,7 @@ class Picture(TenantModel):
     png = models.BinaryField()
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(auto_now_add=True)  # or when the same one was uploaded again
 
     class Meta:
         constraints = [

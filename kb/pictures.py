@@ -11,6 +11,7 @@ from typing import Final
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
+from django.utils.timezone import now
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
@@ -36,8 +37,9 @@ def add_picture(data: bytes) -> Picture:
     except NotReadable as error:
         raise InvalidInput(fields={"picture": [not_readable()]}) from error
     digest = hashlib.sha256(drawn.png).hexdigest()[:40]
-    found: Picture | None = Picture.objects.filter(digest=digest).defer("png").first()
-    if found is not None:
+    # The days of a picture that no text has begin anew with each upload (`kb.unused_pictures`).
+    if Picture.objects.filter(digest=digest).update(created_at=now()):
+        found: Picture = Picture.objects.defer("png").get(digest=digest)
         return found
     if Picture.objects.count() >= MAX_PICTURES:
         problem = gettext("There are {number} pictures already, which is the limit.").format(number=MAX_PICTURES)
@@ -54,15 +56,18 @@ def picture_path(picture: Picture) -> str:
 
 def note_uses(texts: Iterable[tuple[Article, str]]) -> None:
     """Note which articles have which pictures in their texts."""
-    wanted = {(article.pk, digest) for article, body in texts for digest in _digests(body)}
+    wanted = {(article.pk, digest) for article, body in texts for digest in digests_in(body)}
     if not wanted:
         return
-    known = dict(Picture.objects.filter(digest__in={digest for _, digest in wanted}).values_list("digest", "pk"))
+    named = Picture.objects.filter(digest__in={digest for _, digest in wanted}).order_by("pk")
+    # Locked: the sweep of unused pictures may be about to delete one.
+    known = dict(named.select_for_update(no_key=True).values_list("digest", "pk"))
     rows = [PictureUse(article_id=pk, picture_id=known[digest]) for pk, digest in sorted(wanted) if digest in known]
     PictureUse.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def _digests(body: str) -> set[str]:
+def digests_in(body: str) -> set[str]:
+    """Return the digests of the pictures that a text has."""
     return {match.group(1) for match in re.finditer(PICTURE, body)}
 
 

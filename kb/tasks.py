@@ -21,6 +21,7 @@ from kb.indexing.index import outdated_articles, repair_index, sync_article, syn
 from kb.indexing.reindex import delete_retired_rows
 from kb.phrasings import embed_phrasings
 from kb.sources.tasks import serve, serve_due  # noqa: F401  # the worker looks for tasks in this module alone
+from kb.unused_pictures import delete_unused_pictures
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.outbox.models import Announcement
@@ -111,6 +112,14 @@ def repair() -> None:
             "kb: repaired %s, %d articles, %d embedded, %d orphans",
             workspace.slug, report.articles, report.embedded, report.orphans,
         )  # fmt: skip
+
+
+@shared_task
+def purge_pictures() -> None:
+    """Delete the pictures of every workspace that no text uses."""
+    for workspace in _each_workspace():
+        if count := delete_unused_pictures():
+            logger.info("kb: deleted %d unused pictures of %s", count, workspace.slug)
 
 
 def _each_workspace() -> Iterator[Workspace]:

@@ -260,6 +260,7 @@ CELERY_BEAT_SCHEDULE = {
     "retain": {"task": "supportbot.chat.tasks.retain", "schedule": crontab(hour=2, minute=40)},
     "purge-model-bodies": {"task": "supportbot.llm.tasks.purge_bodies", "schedule": 3600.0},
     "repair-index": {"task": "kb.tasks.repair", "schedule": crontab(hour=3, minute=20)},
+    "purge-pictures": {"task": "kb.tasks.purge_pictures", "schedule": crontab(hour=3, minute=50)},
     "sweep-actions": {"task": "actions.tasks.sweep", "schedule": 2.0, "options": {"expires": 2}},
     "judge-actions": {"task": "actions.tasks.judge_waiting", "schedule": 2.0, "options": {"expires": 2}},
     "expire-actions": {"task": "actions.tasks.expire_waiting", "schedule": 10.0, "options": {"expires": 10}},
