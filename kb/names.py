@@ -1,7 +1,8 @@
 """The names of help pages in their addresses: chosen by editors; every former name still leads to its article."""
 
 import re
-from typing import Final
+from typing import Final, NoReturn
+from uuid import UUID
 
 from django.db.models import Q
 from django.utils.text import slugify
@@ -9,6 +10,8 @@ from django.utils.translation import gettext
 
 from kb.errors import InvalidDocument
 from kb.models import Article, OldAddress
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import current_workspace_id
 
 MAX_SLUG: Final = 200
 _RESERVED: Final = {"answer", "theme"}
@@ -22,15 +25,32 @@ def check_slug(value: str, *, article: Article | None) -> str:
         _refuse(gettext("Use letters, digits and hyphens."))
     if len(slug) > MAX_SLUG:
         _refuse(gettext("Use at most {limit} characters.").format(limit=MAX_SLUG))
-    if slug and _is_taken(slug, article):
-        _refuse(gettext("Another article has this address, or had it before. Choose another."))
+    if as_id(slug) is not None:
+        _refuse(gettext("This is written like the id of an article. Use words."))
+    if slug and is_taken(slug, article):
+        _refuse(_taken())
     return slug
 
 
+def as_id(name: str) -> UUID | None:
+    """Return the id of an article that a name in an address means; None if it is no id."""
+    try:
+        return UUID(name)
+    except ValueError:
+        return None
+
+
 def rename(article: Article, slug: str) -> None:
-    """Give a stored article's help page another name; the former one redirects from now on."""
+    """Give a stored article's help page another name; the former one redirects from now on.
+
+    In the caller's transaction. Raises InvalidDocument if the name was taken since it was checked.
+    """
     if slug == article.slug:
         return
+    # One at a time: two that want the same name would both find it free.
+    list(Workspace.objects.select_for_update(no_key=True).filter(pk=current_workspace_id()))
+    if slug and is_taken(slug, article):
+        _refuse(_taken())
     if article.slug:
         OldAddress.objects.get_or_create(name=article.slug, defaults={"article": article})
     OldAddress.objects.filter(article=article, name=slug).delete()
@@ -38,7 +58,13 @@ def rename(article: Article, slug: str) -> None:
     article.save(update_fields=["slug", "updated_at"])
 
 
-def _is_taken(slug: str, article: Article | None) -> bool:
+def former_names(article: Article) -> list[str]:
+    """Return the names that redirect to an article, the oldest first."""
+    return list(OldAddress.objects.filter(article=article).order_by("pk").values_list("name", flat=True))
+
+
+def is_taken(slug: str, article: Article | None) -> bool:
+    """Return whether a name leads to another article, or did before."""
     own = Q(pk=article.pk) if article is not None else Q(pk=None)
     former = OldAddress.objects.filter(name=slug)
     if article is not None:
@@ -46,5 +72,9 @@ def _is_taken(slug: str, article: Article | None) -> bool:
     return Article.objects.filter(Q(slug=slug) | Q(external_id=slug)).exclude(own).exists() or former.exists()
 
 
-def _refuse(problem: str) -> None:
+def _taken() -> str:
+    return gettext("Another article has this address, or had it before. Choose another.")
+
+
+def _refuse(problem: str) -> NoReturn:
     raise InvalidDocument(problem, fields={"slug": [problem]})

@@ -8,6 +8,7 @@ from django.db.models import Case, Q, QuerySet, When
 from kb.access import Viewer, readable
 from kb.errors import ArticleMissing, CollectionMissing
 from kb.models import Article, Collection, OldAddress, Revision, State
+from kb.names import as_id
 
 
 def all_articles() -> QuerySet[Article]:
@@ -52,7 +53,7 @@ def help_article(viewer: Viewer, name: str) -> Article:
     rows = readable(viewer).select_related("workspace", "collection", "live_revision")
     named = rows.filter(Q(slug=name) | Q(external_id=name)).order_by(Case(When(slug=name, then=0), default=1))
     article = named.first()
-    article_id = _uuid(name)
+    article_id = as_id(name)
     if article is None and article_id is not None:
         article = rows.filter(pk=article_id).first()
     if article is None:
@@ -78,13 +79,6 @@ def published_revision(article: Article, number: int) -> Revision | None:
     if number not in article.published_revisions:
         return None
     return Revision.objects.filter(article=article, number=number).first()
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def snapshot_mark() -> dict[str, object]:

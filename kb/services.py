@@ -16,6 +16,7 @@ from kb.errors import ArticleChanged, ArticleExists, ArticleMissing, GatesRefuse
 from kb.importing.importer import ImportReport, import_documents, import_drafts, preview_import
 from kb.indexing.lexical import fill_search_vectors
 from kb.models import Article, Collection, State
+from kb.names import as_id, is_taken
 from kb.ports import refusals
 from kb.revisions import (
     announce_changes,
@@ -78,7 +79,10 @@ def create_article(change: Change, *, external_id: str = "", author: User | None
     wording, facts = checked(change.title or "", change.body or ""), change.facts()
     facts.setdefault("locale", check_locale(Workspace.objects.get(pk=current_workspace_id()).locale))
     facts.setdefault("collection", change.collection or collection_named(DEFAULT_NAME))
-    article = _insert(check_external_id(external_id) if external_id else _free_external_id(wording.title), facts)
+    if external_id:
+        article = _insert(check_external_id(external_id), facts)
+    else:
+        article = _insert_with_free_id(wording.title, facts)
     write_revisions([(article, wording)], author=author)
     return article
 
@@ -178,17 +182,32 @@ def _locked(article_id: UUID) -> Article:
 
 def _insert(external_id: str, facts: Facts) -> Article:
     try:
+        if _leads_elsewhere(external_id):
+            raise _exists(external_id)
         with transaction.atomic():
             article: Article = Article.objects.create(external_id=external_id, **facts)
             return article
     except IntegrityError as error:
-        message = gettext(
-            "Another article already has the external id {external_id}. Choose another, or change that article."
-        ).format(external_id=external_id)
-        raise ArticleExists(message, fields={"external_id": [message]}) from error
+        raise _exists(external_id) from error
 
 
-def _free_external_id(title: str) -> str:
-    """Return an unused id that is readable in an address."""
+def _insert_with_free_id(title: str, facts: Facts) -> Article:
+    """Insert an article with an id that is readable in an address; another one may take the first choice meanwhile."""
     slug = slugify(title)[:80] or "article"
-    return f"{slug}-{uuid7().hex[-8:]}" if Article.objects.filter(external_id=slug).exists() else slug
+    try:
+        return _insert(slug, facts)
+    except ArticleExists:
+        return _insert(f"{slug}-{uuid7().hex[-8:]}", facts)
+
+
+def _leads_elsewhere(external_id: str) -> bool:
+    """Return whether the help page of another article is at this id."""
+    article_id = as_id(external_id)
+    return is_taken(external_id, None) or (article_id is not None and Article.objects.filter(pk=article_id).exists())
+
+
+def _exists(external_id: str) -> ArticleExists:
+    message = gettext(
+        "Another article already has the external id {external_id}. Choose another, or change that article."
+    ).format(external_id=external_id)
+    return ArticleExists(message, fields={"external_id": [message]})

@@ -19,7 +19,7 @@ MAX_WORD: Final = 80
 
 
 def check_words(given: Sequence[str]) -> list[str]:
-    """Return the words of a group, trimmed and each once. Raises InvalidDocument."""
+    """Return the words of a group, trimmed and without duplicates. Raises InvalidDocument."""
     known: dict[str, str] = {}
     for word in given:
         trimmed = " ".join(check_storable("words", word).split())

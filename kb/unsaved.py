@@ -6,14 +6,20 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from kb.errors import ArticleMissing
 from kb.models import Article, Unsaved
 from supportbot.accounts.models import User
 
 
 def keep(person: User, article_id: UUID | None, values: Mapping[str, str], *, based_on: int | None) -> None:
-    """Keep what a person has typed for an existing or a new article; replaces what was kept before."""
+    """Keep what a person has typed for an existing or a new article; replaces what was kept before.
+
+    Raises ArticleMissing if the article has gone.
+    """
     facts = {"values": dict(values), "based_on": based_on}
-    article = None if article_id is None else Article.objects.get(pk=article_id)
+    article: Article | None = None if article_id is None else Article.objects.filter(pk=article_id).first()
+    if article_id is not None and article is None:
+        raise ArticleMissing
     Unsaved.objects.update_or_create(person=person, article=article, defaults=facts)
 
 

@@ -6,8 +6,12 @@ import pytest
 from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
+from kb.errors import ArticleExists
 from kb.models import Article
+from kb.names import rename
 from kb.services import Change, archive, create_article, publish, save_draft
+from supportbot.accounts.models import Workspace
+from supportbot.console.articles import addressing
 from tests.console.conftest import Enter
 
 pytestmark = pytest.mark.django_db
@@ -35,13 +39,46 @@ def test_former_addresses_redirect_and_are_never_taken(enter: Enter, client: Cli
         moved = client.get(f"{help_pages}/{former}/?r=1&start=0&end=4")
         assert (moved.status_code, moved["Location"]) == (302, f"{help_pages}/policies/returns/?r=1&start=0&end=4")
     assert "policies/returns" in client.get(f"{help_pages}/sitemap.xml").content.decode()
-    for taken in ("send-it-back", "policies/returns", "returns", "answer", "?!"):
+    ids = (str(returns.pk), returns.pk.hex, "0190B3E0-0000-7000-8000-000000000000")
+    for taken in ("send-it-back", "policies/returns", "returns", "answer", "?!", *ids):
         refused = editor.post(f"/admin/kb/article/{other.pk}/change/", form(other, slug=taken))
         assert refused.status_code == 400 and b'id="slug-error"' in refused.content
     assert editor.post(page, form(returns, slug="send-it-back")).status_code == 302, "back to a former one"
     assert client.get(f"{help_pages}/policies/returns/")["Location"] == f"{help_pages}/send-it-back/"
     archive(returns.pk)
     assert client.get(f"{help_pages}/policies/returns/").status_code == 404
+
+
+def test_a_name_that_is_taken_meanwhile_is_refused_in_words(
+    enter: Enter, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    returns, other, editor = published("returns"), published("other"), enter("editor")
+    check, page = addressing.check_slug, f"/admin/kb/article/{other.pk}/change/"
+
+    def overtaken(value: str, *, article: Article | None) -> str:
+        slug = check(value, article=article)
+        Article.objects.filter(pk=returns.pk).update(slug=slug)
+        return slug
+
+    monkeypatch.setattr(addressing, "check_slug", overtaken)
+    refused = editor.post(page, form(other, slug="send-back", body="Another text."))
+    assert refused.status_code == 400 and b'id="slug-error"' in refused.content
+    other.refresh_from_db()
+    assert other.slug == "" and other.revisions.count() == 1, "nothing was saved"
+
+
+def test_an_id_that_leads_elsewhere_is_refused_and_a_made_one_is_the_next_free(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    returns = published("returns")
+    rename(returns, "send-back"), rename(returns, "give-back")
+    for taken in ("returns", "give-back", "send-back", str(returns.pk)):
+        with pytest.raises(ArticleExists):
+            create_article(Change(title="Mine", body="Text."), external_id=taken)
+    made = [create_article(Change(title="Give back", body="Text.")).external_id for _ in range(2)]
+    assert all(one.startswith("give-back-") for one in made) and len(set(made)) == 2
+    monkeypatch.setattr("kb.services._leads_elsewhere", lambda external_id: False)
+    assert create_article(Change(title="Returns", body="Text.")).external_id.startswith("returns-"), "taken meanwhile"
 
 
 def test_a_translation_is_linked_and_older_once_its_source_changes(enter: Enter, client: Client) -> None:

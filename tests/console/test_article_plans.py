@@ -14,6 +14,7 @@ from kb.services import Change, save_draft
 from supportbot.console.tasks import carry_out_plans
 from supportbot.evals.reading import read_suite
 from supportbot.evals.services import save_suite
+from supportbot.ids import uuid7
 from tests.console.conftest import Enter
 from tests.console.test_article_gates import CASES, RETURNS, form, live_number, name_gates, returns
 
@@ -112,6 +113,8 @@ def test_unsaved_words_are_kept_for_their_writer_alone_until_they_are_saved(ente
     assert editor.post(f"{page}/autosave/", typed).json() == {"kept": True}
     assert editor.post("/admin/kb/article/autosave/", form("A new one")).json() == {"kept": True}
     assert editor.post(f"{page}/autosave/", form("NUL \0")).status_code == 400
+    gone = editor.post(f"/admin/kb/article/{uuid7()}/autosave/", typed)
+    assert gone.status_code == 404 and "kept in this browser" in gone.json()["message"]
     [kept] = LexborHTMLParser(editor.get(f"{page}/change/").content.decode()).css("#unsaved")
     assert "Half a thought" in kept.text()
     assert not LexborHTMLParser(enter("admin").get(f"{page}/change/").content.decode()).css("#unsaved")

@@ -9,8 +9,8 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from kb.documents import MAX_BODY_CHARACTERS, MAX_URL_CHARACTERS, SWITCHES, check_storable
+from kb.errors import ArticleMissing
 from kb.models import Article
-from kb.selectors import article_with_id
 from kb.unsaved import as_json, forget, keep, kept
 from supportbot.console.articles.addressing import FIELDS as ADDRESS
 from supportbot.console.articles.caring import FIELDS as CARE
@@ -29,8 +29,6 @@ FIELDS: Final = (
 def autosave(request: HttpRequest, article_id: UUID | None = None) -> JsonResponse:
     """Keep the fields of the form for this person; with `forget`, drop what was kept. Nothing is published."""
     needs(request, "kb:write")
-    if article_id is not None:
-        article_with_id(article_id)
     if "forget" in request.POST:
         forget(person_of(request), article_id)
         return JsonResponse({"kept": False})
@@ -38,7 +36,11 @@ def autosave(request: HttpRequest, article_id: UUID | None = None) -> JsonRespon
     others = [text for name, text in values.items() if name != "body"]
     if len(values["body"]) > MAX_BODY_CHARACTERS or any(len(text) > MAX_URL_CHARACTERS for text in others):
         raise InvalidInput(gettext("This text is too long for an article."))
-    keep(person_of(request), article_id, values, based_on=based_on(request))
+    try:
+        keep(person_of(request), article_id, values, based_on=based_on(request))
+    except ArticleMissing:
+        told = gettext("This article no longer exists. Your text is kept in this browser: copy it into a new article.")
+        return JsonResponse({"kept": False, "message": told}, status=ArticleMissing.status)
     return JsonResponse({"kept": True})
 
 

@@ -66,6 +66,7 @@ const send = later(async () => {
     const headers = { "X-CSRFToken": token };
     const answer = await fetch(page.dataset.autosave, { method: "POST", headers, body: new URLSearchParams(told), signal: sending.signal });
     if (answer.ok && !answer.redirected && isChanged()) saved.textContent = gettext("Not saved yet, kept on the server");
+    if (answer.status === 404) saved.textContent = (await answer.json()).message; // the article has gone; `keep` has the words
   } catch {
     // no network: this browser keeps the text until the next change is sent
   }
