@@ -1,13 +1,13 @@
 """REST views of knowledge: articles with their revisions, collections, search."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
 from django.urls import path
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -17,6 +17,8 @@ from kb.access import Surface, Viewer
 from kb.collections import check_may_write, default_collection, get_or_create_collection
 from kb.models import Article, Audience, Collection, Revision, Synonyms
 from kb.phrasings import check_phrasings, embed_phrasings, set_phrasings
+from kb.plans import Step, drop_plan, make_plan
+from kb.properties import set_properties
 from kb.search import Retrieval, search
 from kb.selectors import all_articles, article_with_id
 from kb.serializers import (
@@ -27,6 +29,7 @@ from kb.serializers import (
     CollectionSerializer,
     NewArticleSerializer,
     NewCollectionSerializer,
+    NewPlanSerializer,
     NewSynonymsSerializer,
     PublishSerializer,
     RevisionSerializer,
@@ -40,7 +43,10 @@ from supportbot.accounts.auth import CallerThrottle
 from supportbot.accounts.models import User
 from supportbot.accounts.permissions import needs
 from supportbot.accounts.views import ScopedAPIView
+from supportbot.errors import NotFound
 from supportbot.web import EmptyInput, NewestFirstPagination
+
+_STEP: Final = OpenApiParameter("step", str, OpenApiParameter.PATH, enum=Step.values)
 
 
 class SearchThrottle(CallerThrottle):
@@ -82,6 +88,7 @@ class ArticleList(KnowledgeView, ListAPIView[Article]):
         with transaction.atomic():
             article = create_article(change, external_id=external_id, author=_author(request))
             _set_phrasings(article, data.validated_data)
+            set_properties(article, data.validated_data, by=_author(request))
         return Response(_shown(article.pk), status=201)
 
 
@@ -102,6 +109,7 @@ class ArticleDetail(KnowledgeView):
         with transaction.atomic():
             article = save_draft(article_id, change, author=_author(request), based_on=based_on)
             _set_phrasings(article, data.validated_data)
+            set_properties(article, data.validated_data, by=_author(request))
         return Response(_shown(article_id))
 
 
@@ -130,6 +138,30 @@ class Archive(KnowledgeView):
         EmptyInput(data=request.data).is_valid(raise_exception=True)
         archive(article_id)
         return Response(_shown(article_id))
+
+
+class Planned(KnowledgeView):
+    """A publication or archiving of an article at a set time."""
+
+    @extend_schema(request=NewPlanSerializer, responses=ArticleDetailSerializer, parameters=[_STEP])
+    def put(self, request: Request, article_id: UUID, step: str) -> Response:
+        """Plan to publish or archive the newest revision; replaces the plan for that step.
+
+        The gates are asked when the time has come. If they refuse, or a newer revision was saved meanwhile, nothing
+        changes and the plan's `problem` says why.
+        """
+        check_may_write(_author(request), article_with_id(article_id).collection)
+        data = NewPlanSerializer(data=request.data)
+        data.is_valid(raise_exception=True)
+        make_plan(article_id, _step(step), data.validated_data["at"], person=_author(request))
+        return Response(_shown(article_id))
+
+    @extend_schema(request=None, responses={204: None}, parameters=[_STEP])
+    def delete(self, request: Request, article_id: UUID, step: str) -> Response:
+        """Drop the plan for a step; without one, nothing changes."""
+        check_may_write(_author(request), article_with_id(article_id).collection)
+        drop_plan(article_id, _step(step))
+        return Response(status=204)
 
 
 class RevisionList(KnowledgeView, ListAPIView[Revision]):
@@ -195,6 +227,14 @@ def _set_phrasings(article: Article, data: Mapping[str, Any]) -> None:
     transaction.on_commit(embed_phrasings)
 
 
+def _step(name: str) -> Step:
+    """Return the step that an address names. Raises NotFound."""
+    try:
+        return Step(name)
+    except ValueError as error:
+        raise NotFound from error
+
+
 def _author(request: Request) -> User | None:
     return request.user if request.user.is_authenticated else None
 
@@ -229,6 +269,7 @@ urls = [
     path("articles/<uuid:article_id>", ArticleDetail.as_view()),
     path("articles/<uuid:article_id>/publish", Publish.as_view()),
     path("articles/<uuid:article_id>/archive", Archive.as_view()),
+    path("articles/<uuid:article_id>/plans/<str:step>", Planned.as_view()),
     path("articles/<uuid:article_id>/revisions", RevisionList.as_view()),
     path("collections", CollectionList.as_view()),
     path("synonyms", SynonymsList.as_view()),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -10,6 +11,10 @@ from django.utils.timezone import localdate
 from kb.errors import ArticleMissing
 from kb.models import Article, State
 from supportbot.accounts.models import User
+from supportbot.accounts.principals import ROLE_SCOPES
+from supportbot.accounts.scope import current_workspace_id
+
+_WRITERS: Final = [role for role, scopes in ROLE_SCOPES.items() if "kb:write" in scopes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +26,18 @@ class Care:
     check_by: date | None
 
 
-def set_care(article: Article, care: Care, *, by: User) -> None:
-    """Store who is responsible for an article. `by` is the person who asks a new reviewer. Raises ArticleMissing."""
+def writers() -> QuerySet[User]:
+    """Return the people of the workspace who may write articles, by name."""
+    here = {"memberships__workspace_id": current_workspace_id(), "memberships__role__in": _WRITERS}
+    rows: QuerySet[User] = User.objects.filter(is_active=True, **here).order_by("first_name", "username")
+    return rows
+
+
+def set_care(article: Article, care: Care, *, by: User | None) -> None:
+    """Store who is responsible for an article. `by` is the person who asks a new reviewer, None a program.
+
+    Raises ArticleMissing.
+    """
     asks = by if care.reviewer is not None else None
     if care.reviewer is not None and article.reviewer_id == care.reviewer.pk:
         asks = article.review_asked_by

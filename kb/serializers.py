@@ -15,11 +15,14 @@ from kb.documents import (
     MAX_URL_CHARACTERS,
     check_locale,
 )
-from kb.models import Article, Audience, Collection, Revision, State, Synonyms
+from kb.models import Article, Audience, Collection, Plan, Revision, State, Synonyms
+from kb.names import MAX_SLUG, former_names
 from kb.phrasings import MAX_PHRASING, MAX_PHRASINGS, phrasings_of
+from kb.properties import PROPERTIES
 from kb.selectors import collection_with_id
 from kb.services import Change
 from kb.synonym_groups import MAX_WORD, MAX_WORDS
+from kb.translations import is_older
 from supportbot.web import ClosedSerializerMixin, TextField, WholeNumberField, example, more_than_spaces
 
 # The checks of kb.documents, for the OpenAPI schema.
@@ -98,14 +101,44 @@ class ArticleSerializer(serializers.ModelSerializer[Article]):
         return article.latest_revision.number if article.latest_revision else None
 
 
+class PlanSerializer(serializers.ModelSerializer[Plan]):
+    """A publication or archiving at a set time; `problem` says why it was not carried out."""
+
+    class Meta:
+        model = Plan
+        fields = ["step", "at", "revision", "problem"]
+
+
+@example(at="2031-01-31T09:00:00Z")
+class NewPlanSerializer(ClosedSerializerMixin, serializers.Serializer[Plan]):
+    at = serializers.DateTimeField()
+
+
 class ArticleDetailSerializer(ArticleSerializer):
     """One article with the text of its newest revision."""
 
     body = serializers.SerializerMethodField()
     phrasings = serializers.SerializerMethodField()
 
+    owner: Any = serializers.SlugRelatedField("username", read_only=True, allow_null=True)
+    reviewer: Any = serializers.SlugRelatedField("username", read_only=True, allow_null=True)
+    former_slugs = serializers.SerializerMethodField()
+    older_than_source = serializers.SerializerMethodField(
+        help_text="Whether its source was published anew since this translation was."
+    )
+    plans = PlanSerializer(many=True, read_only=True)
+
     class Meta(ArticleSerializer.Meta):
-        fields = [*ArticleSerializer.Meta.fields, "body", "phrasings"]
+        fields = [
+            *ArticleSerializer.Meta.fields, "body", "phrasings", "slug", "former_slugs", "translation_of",
+            "older_than_source", "owner", "reviewer", "check_by", "plans",
+        ]  # fmt: skip
+
+    def get_former_slugs(self, article: Article) -> list[str]:
+        return former_names(article)
+
+    def get_older_than_source(self, article: Article) -> bool:
+        return is_older(article)
 
     def get_phrasings(self, article: Article) -> list[str]:
         return phrasings_of(article)
@@ -141,9 +174,22 @@ class _FactsSerializer(ClosedSerializerMixin, serializers.Serializer[Article]):
         help_text="Questions that the whole text answers, word for word.",
     )
 
+    slug = TextField(
+        required=False,
+        allow_blank=True,
+        max_length=MAX_SLUG,
+        help_text="The name of its help page, instead of the external id; a former one redirects.",
+    )
+    translation_of = serializers.UUIDField(required=False, allow_null=True, help_text="Its source's id.")
+    owner = TextField(required=False, allow_null=True, max_length=150, help_text="A user name.")
+    reviewer = TextField(
+        required=False, allow_null=True, max_length=150, help_text="A user name: this person is asked for a review."
+    )
+    check_by = serializers.DateField(required=False, allow_null=True, help_text="When to check it again.")
+
     def change(self) -> Change:
         """Return the validated fields as a `Change` for the services. Raises CollectionMissing."""
-        left_out = ("based_on", "external_id", "phrasings")
+        left_out = ("based_on", "external_id", "phrasings", *PROPERTIES)
         data = {name: value for name, value in self.validated_data.items() if name not in left_out}
         collection = data.pop("collection", None)
         return Change(**data, collection=collection_with_id(collection) if collection else None)

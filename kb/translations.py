@@ -1,13 +1,24 @@
 """Translations: articles that say the same as another one, their source, in another language."""
 
-from typing import Final
+from typing import Final, NoReturn
 
 from django.db.models import F, Q, QuerySet
+from django.utils.translation import gettext
 
+from kb.errors import InvalidDocument
 from kb.models import Article, State
 
 MAX_OFFERED: Final = 500
 MAX_WORDS: Final = 8
+
+
+def check_source(found: Article | None, article: Article | None) -> Article:
+    """Return the article that another one may translate. Raises InvalidDocument."""
+    if found is None or (article is not None and found.pk == article.pk):
+        _refuse(gettext("Choose another article."))
+    if found.translation_of_id is not None:
+        _refuse(gettext("This is a translation itself. Choose its source."))
+    return found
 
 
 def translate(article: Article, source: Article | None) -> None:
@@ -34,9 +45,9 @@ def older() -> Q:
 
 
 def sources_for(article: Article | None, words: str = "") -> QuerySet[Article]:
-    """Return the articles of other languages that are no translations themselves.
+    """Return the articles in other languages that are not translations themselves.
 
-    `words` are all in their titles, or are their id.
+    With `words`: only those that have all the words in their title, or have this id.
     """
     rows: QuerySet[Article] = Article.objects.filter(translation_of=None).exclude(state=State.ARCHIVED)
     if article is not None:
@@ -44,3 +55,7 @@ def sources_for(article: Article | None, words: str = "") -> QuerySet[Article]:
     titled = Q(*(Q(latest_revision__title__icontains=word) for word in words.split()[:MAX_WORDS]))
     rows = rows.filter(titled | Q(external_id=words)) if words else rows
     return rows.select_related("latest_revision").defer("latest_revision__body").order_by("external_id")[:MAX_OFFERED]
+
+
+def _refuse(problem: str) -> NoReturn:
+    raise InvalidDocument(problem, fields={"translation_of": [problem]})

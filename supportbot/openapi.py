@@ -164,4 +164,6 @@ class PlainText(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-cal
 
     def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
         schema: dict[str, Any] = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)
+        if isinstance(schema.get("type"), list):  # the caller adds null to a field that may be null, once more
+            schema["type"] = "string"
         return {**schema, **self.target.schema}

@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.timezone import now
 from openapi_spec_validator import validate
 
-from kb.models import Article, Revision, State
+from kb.models import Article, Plan, Revision, State
 from kb.tasks import sweep
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.accounts.services import issue_api_key
+from supportbot.accounts.services import add_member, issue_api_key
+from supportbot.console.tasks import carry_out_plans
 
 pytestmark = pytest.mark.django_db
 
@@ -29,6 +31,12 @@ class Program:
 
     def post(self, path: str, data: object = None) -> Any:
         return self._client.post(f"/api/v1/{path}", data or {}, content_type="application/json")
+
+    def put(self, path: str, data: object) -> Any:
+        return self._client.put(f"/api/v1/{path}", data, content_type="application/json")
+
+    def delete(self, path: str) -> Any:
+        return self._client.delete(f"/api/v1/{path}")
 
     def patch(self, path: str, data: object) -> Any:
         return self._client.patch(f"/api/v1/{path}", data, content_type="application/json")
@@ -212,3 +220,83 @@ def test_an_invalid_language_is_refused(editor: Program, path: str) -> None:
     refused = editor.get(path, **query, locale="!!")
     assert (refused.status_code, list(refused.json()["fields"])) == (400, ["locale"])
     assert editor.get(path, **query, locale="de_AT").status_code == 200
+
+
+def test_address_source_owner_review_and_next_check_are_set_and_taken_away(
+    workspace: Workspace, editor: Program, client: Client, bob: User
+) -> None:
+    with workspace_scope(workspace.pk):
+        hanna = User.objects.create_user("hanna", password="correct horse", is_staff=True)
+        add_member(workspace, hanna, "editor")
+    source = editor.post("articles", ARTICLE | {"external_id": "norway"}).json()
+    assert (source["slug"], source["former_slugs"], source["translation_of"], source["plans"]) == ("", [], None, [])
+    editor.post(f"articles/{source['id']}/publish")
+    given = {"slug": "Versand/Norwegen", "translation_of": source["id"], "check_by": "2031-01-31"}
+    people = {"owner": "hanna", "reviewer": "hanna"}
+    made = editor.post("articles", {"title": "Versand", "body": "12 Euro.", "locale": "de", **given, **people})
+    assert made.status_code == 201
+    path, shown = f"articles/{made.json()['id']}", made.json()
+    assert {name: shown[name] for name in (*given, *people)} == given | people | {"slug": "versand/norwegen"}
+    assert shown["older_than_source"] is False
+    editor.post(f"{path}/publish")
+    renamed = editor.patch(path, {"slug": "nach-norwegen", "reviewer": None}).json()
+    assert renamed["former_slugs"] == ["versand/norwegen"]
+    assert client.get("/help/wrenfell/versand/norwegen/")["Location"] == "/help/wrenfell/nach-norwegen/"
+    editor.patch(f"articles/{source['id']}", {"body": "14 euros."})
+    editor.post(f"articles/{source['id']}/publish")
+    stale = editor.get(path).json()
+    assert (stale["older_than_source"], stale["owner"], stale["reviewer"]) == (True, "hanna", None)
+
+    for wrong, field in (
+        ({"slug": "norway"}, "slug"),
+        ({"slug": source["id"]}, "slug"),
+        ({"translation_of": made.json()["id"]}, "translation_of"),
+        ({"owner": "bob"}, "owner"),  # an agent may not write articles
+        ({"reviewer": "nobody"}, "reviewer"),
+        ({"check_by": "soon"}, "check_by"),
+    ):
+        refused = editor.patch(path, {"body": "Another text.", **wrong})
+        assert refused.status_code == 400 and list(refused.json()["fields"]) == [field], refused.json()
+    gone = dict.fromkeys(("translation_of", "owner", "check_by")) | {"slug": ""}
+    after = editor.patch(path, gone).json()
+    assert {name: after[name] for name in gone} == gone
+    assert (after["latest_revision"], after["body"]) == (1, "12 Euro."), "a refusal saves nothing"
+
+
+def test_a_publication_and_an_archiving_are_planned_and_dropped(workspace: Workspace, editor: Program) -> None:
+    made = editor.post("articles", ARTICLE).json()
+    path = f"articles/{made['id']}"
+    soon, later = "2041-01-31T09:00:00Z", "2041-02-28T09:00:00Z"
+    assert editor.put(f"{path}/plans/publish", {"at": soon}).status_code == 200
+    shown = editor.put(f"{path}/plans/archive", {"at": later}).json()
+    assert [(plan["step"], plan["at"], plan["problem"]) for plan in shown["plans"]] == [
+        ("publish", soon, ""),
+        ("archive", later, ""),
+    ]
+    for bad in ({"at": "2021-01-31T09:00:00Z"}, {"at": "soon"}, {}, {"at": soon, "by": "me"}):
+        assert editor.put(f"{path}/plans/publish", bad).status_code == 400
+    reader = program(workspace, "kb:read")
+    assert reader.put(f"{path}/plans/publish", {"at": later}).status_code == 403
+    assert reader.delete(f"{path}/plans/publish").status_code == 403
+    assert editor.put(f"{path}/plans/delete", {"at": later}).status_code == 404
+    assert editor.get(path).json() == shown
+    with workspace_scope(workspace.pk):
+        Plan.objects.filter(step="publish").update(at=now())
+    carry_out_plans()
+    assert [editor.get(path).json()[name] for name in ("state", "live_revision")] == ["live", 1]
+    assert editor.put(f"{path}/plans/publish", {"at": soon}).status_code == 400, "it is published already"
+    assert [editor.delete(f"{path}/plans/archive").status_code for _ in range(2)] == [204, 204]
+    assert editor.get(path).json()["plans"] == []
+
+
+def test_another_workspace_can_neither_see_nor_plan_nor_link(
+    workspace: Workspace, other_workspace: Workspace, editor: Program
+) -> None:
+    made = editor.post("articles", ARTICLE).json()
+    stranger = program(other_workspace)
+    own = stranger.post("articles", ARTICLE).json()
+    for step in ("publish", "archive"):
+        assert stranger.put(f"articles/{made['id']}/plans/{step}", {"at": "2041-01-31T09:00:00Z"}).status_code == 404
+        assert stranger.delete(f"articles/{made['id']}/plans/{step}").status_code == 404
+    refused = stranger.patch(f"articles/{own['id']}", {"translation_of": made["id"]})
+    assert refused.status_code == 400 and editor.get(f"articles/{made['id']}").json() == made

@@ -10,15 +10,14 @@ from django.utils.translation import gettext
 from kb.links import broken_links
 from kb.models import Article
 from kb.names import check_slug, rename
-from kb.translations import is_older, sources_for, translate
+from kb.translations import check_source, is_older, sources_for, translate
 from supportbot.console.entry import needs
-from supportbot.errors import InvalidInput
 
 FIELDS: Final = ("slug", "translation_of")
 
 
 def wanted(request: HttpRequest, article: Article | None) -> dict[str, Any]:
-    """Return the fields of the form, checked; empty without them. Raises InvalidDocument, InvalidInput."""
+    """Return the fields of the form, checked; empty without them. Raises InvalidDocument."""
     if "slug" not in request.POST:
         return {}
     slug = check_slug(request.POST["slug"], article=article)
@@ -57,9 +56,4 @@ def links_page(request: HttpRequest) -> HttpResponse:
 def _source(external_id: str, article: Article | None) -> Article | None:
     if not external_id:
         return None
-    found: Article | None = Article.objects.filter(external_id=external_id).first()
-    if found is None or (article is not None and found.pk == article.pk):
-        raise InvalidInput(fields={"translation_of": [gettext("Choose another article by its id.")]})
-    if found.translation_of_id is not None:
-        raise InvalidInput(fields={"translation_of": [gettext("This is a translation itself. Choose its source.")]})
-    return found
+    return check_source(Article.objects.filter(external_id=external_id).first(), article)

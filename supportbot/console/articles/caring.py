@@ -4,28 +4,17 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.timezone import localdate
 from django.utils.translation import gettext
 
-from kb.care import Care, is_stale
+from kb.care import Care, is_stale, writers
 from kb.models import Article
 from supportbot import team_formats as formats
 from supportbot.accounts.models import User
-from supportbot.accounts.principals import ROLE_SCOPES
-from supportbot.accounts.scope import current_workspace_id
 from supportbot.errors import InvalidInput
 
 FIELDS: Final = ("owner", "reviewer", "check_by")
-_WRITERS: Final = [role for role, scopes in ROLE_SCOPES.items() if "kb:write" in scopes]
-
-
-def writers() -> QuerySet[User]:
-    """Return the people of the workspace who may write articles, by name."""
-    here = {"memberships__workspace_id": current_workspace_id(), "memberships__role__in": _WRITERS}
-    rows: QuerySet[User] = User.objects.filter(is_active=True, **here).order_by("first_name", "username")
-    return rows
 
 
 def wanted(request: HttpRequest) -> Care | None:

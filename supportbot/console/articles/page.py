@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext
 
 from kb.addresses import article_address
+from kb.care import writers
 from kb.collections import restricted_collections
 from kb.documents import SWITCHES
 from kb.errors import ArticleChanged
@@ -99,7 +100,7 @@ def page(request: HttpRequest, article: Article | None, typed: Typed) -> HttpRes
         "origin_url": _web_address(article.origin) if article else "",
         "origin_source": article.source_item.source if article and article.source_item else None,
         "index": index_state(article) if article else None,
-        "writers": caring.writers(),
+        "writers": writers(),
         "care": [*caring.shown_care(article), *addressing.shown_age(article)] if article else (),
         "sources": addressing.offered_sources(article),
         "plans": planning.shown_plans(article) if article else (),
