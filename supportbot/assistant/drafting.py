@@ -63,6 +63,7 @@ class Draft:
     shown: str = ""
     unsure: tuple[str, ...] = ()  # the texts whose vectors (`query` of the packaged embedder) are needed to continue
     _unfinished: str = ""
+    _searched: int = 0  # characters of it that hold no end of a sentence
     _shown_of_unfinished: int = 0
     _is_held: bool = False  # the rest of the unfinished sentence waits for its end
     _has_dangling_prefix: bool = False  # the beginning of a sentence was shown before the sentence was withheld
@@ -168,7 +169,8 @@ class Draft:
         return self.shown[start:]
 
     def _first_sentence(self) -> tuple[str, str] | None:
-        cut = split_first_sentence(self._unfinished)
+        cut = split_first_sentence(self._unfinished, self._searched)
+        self._searched = len(self._unfinished) if cut is None else 0
         return (self._unfinished, "") if cut is None and self._is_ended and self._unfinished.strip() else cut
 
     def _close(self, raw: str) -> None:

@@ -64,7 +64,8 @@ _PERIOD: Final = re.compile(r"[\u00a0\u202f ]?([^\W\d_]\.?[^\W\d_]\.?)(?![^\W\d_
 _RANGE: Final = re.compile(
     r"[^\w.;]*(?:\s[^\W\d_]{1,3})?[\s–—-]*$"
 )  # "Mon–Sat", "Monday to Saturday", "lundi au samedi"
-_ANY: Final = re.compile(r"[\w.,:/-]*\d[\w.,:/-]*(?<![.,:])")
+# From the beginning of a run without blanks, and never back: an endless word would cost the square of its length.
+_ANY: Final = re.compile(r"(?<![\w.,:/-])(?:[^\W\d]|[.,:/-])*+\d[\w.,:/-]*(?<![.,:])")
 _CODE: Final = re.compile(r"-(?=[^-]*\d)(?=[^-]*[^\W\d_])[^-]{4,}$")  # RF-3A9F, however few digits it has
 _MOST_IN_A_NAME: Final = 2  # digits in well-known names: MP3, A4, COVID-19
 

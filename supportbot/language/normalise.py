@@ -218,5 +218,6 @@ def _plain_shape(sign: str, shape: str) -> str:
     return "I" if letter == "l" and sign.isupper() else letter
 
 
+@lru_cache(maxsize=4_096)
 def _script(letter: str) -> str:
     return unicodedata.name(letter, "UNNAMED").partition(" ")[0]

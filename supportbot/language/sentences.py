@@ -27,7 +27,8 @@ _END: Final = re.compile(
     | \n+""",
     re.VERBOSE | re.IGNORECASE,
 )
-_END_SIGN: Final = re.compile(r"[.!?…。！？\n]")
+_STOPS: Final = ".!?…。！？"
+_END_SIGN: Final = re.compile(rf"[{_STOPS}\n]")
 _ENDED: Final = re.compile(rf"""[.!?…。！？]["”’»)*_]*(?:\s*{_AFTER})*[.!?]?\s*\Z""", re.VERBOSE | re.IGNORECASE)
 _FENCE: Final = re.compile(r"\s*(?P<mark>`{3,}|~{3,})[^\n]*\n")
 _BEHIND_FENCE: Final = rf"[ \t]*(?:\n\s*(?:{_AFTER}\s*)*|\Z)"
@@ -48,11 +49,15 @@ _LIST_MARK: Final = re.compile(
 _ITEM_MARK: Final = re.compile(r"\s*(?:[-*•+]|\(?\d{1,2}[.)])\s+")
 
 
-def split_first_sentence(text: str) -> tuple[str, str] | None:
-    """Return (first sentence with the blanks after it, rest), or None while the first one is unfinished."""
+def split_first_sentence(text: str, seen: int = 0) -> tuple[str, str] | None:
+    """Return (first sentence with the blanks after it, rest), or None while the first one is unfinished.
+
+    In the first `seen` characters an earlier call has found no end: of their stops only the last may still become one.
+    """
     if opens_fence(text):
         return _split_off_fence(text)
-    sign = _END_SIGN.search(text)  # runs for each token of a stream; most have no sentence end
+    begin = max(0, *(text.rfind(stop, 0, seen) for stop in _STOPS)) if seen else 0
+    sign = _END_SIGN.search(text, begin)  # runs for each token of a stream; most have no sentence end
     for match in _END.finditer(text, sign.start()) if sign else ():
         if match["gap"] is None or not goes_on(text, match.start() + 1):
             return text[: match.end()], text[match.end() :]

@@ -305,6 +305,8 @@ BAD_INPUT = {
     "digits": "1." * 4_000,
     "hyphens": "refund " + "a-" * 6_000,
     "questions": "?" * 8_000,
+    "abbreviations": "e.g. i.e. " * 800,
+    "addresses": "a.b." * 2_000,
 }
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from supportbot.language import sentences
 from supportbot.language.sentences import sentences_of, split_first_sentence
 
 
@@ -25,3 +26,35 @@ def test_a_sentence_ends_with_its_markers_and_before_the_next_one(text: str, fir
 @pytest.mark.parametrize("text", ["It is free. [", "It is free. [S", "It is free. [Q", "It is fre"])
 def test_a_stream_waits_while_a_marker_may_follow(text: str) -> None:
     assert split_first_sentence(text) is None
+
+
+TRICKY = [
+    "See e.g. the label, i.e. z. B.\nthat one. Nr. 5 [1][Source 2] is next! Am 5. Mai geht es los.",
+    "Wait?! Yes. [Source says so] Then… [1]\n\n1. One\n2. Two [^3] 「はい。」次。終",
+    "Yes. " * 3 + "[1] " * 40 + "No.",
+]
+
+
+@pytest.mark.parametrize("text", TRICKY)
+@pytest.mark.parametrize("step", [1, 2, 5])
+def test_skipping_what_was_searched_changes_no_sentence(text: str, step: int) -> None:
+    assert streamed(text, step, skips=True) == streamed(text, step, skips=False)
+
+
+def test_what_was_searched_is_not_searched_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(sentences, "goes_on", lambda text, stop: asked.append(stop) or True)
+    streamed("e.g. " * 200, 5, skips=True)
+    assert len(asked) < 3 * 200
+
+
+def streamed(text: str, step: int, *, skips: bool) -> list[str]:
+    found, rest, seen = [], "", 0
+    for at in range(0, len(text), step):
+        rest += text[at : at + step]
+        while (cut := split_first_sentence(rest, seen)) is not None:
+            first, rest = cut
+            found.append(first)
+            seen = 0
+        seen = len(rest) if skips else 0
+    return [*found, rest]
