@@ -8,10 +8,14 @@ from collections.abc import Awaitable, Callable
 from importlib import import_module
 from typing import Any
 
+from django.urls import get_resolver
+
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
 from supportbot.assistant.runner import runner
 from supportbot.language.detection import detect
+from supportbot.language.normalise import fold_homoglyphs
+from supportbot.language.words import stem
 from supportbot.llm import gateway
 from supportbot.llm.conf import is_remote_configured
 from supportbot.mcp.hosting import hosted as agents
@@ -51,8 +55,14 @@ def prepare() -> None:
 
 
 def warm_up() -> None:
-    """Load what the first turn would wait for: the embedding model, language detection, and a remote model's SDK."""
+    """Load what the first requests and the first turn would wait for.
+
+    That is all pages, the embedding model, the tables of `language`, and a remote model's SDK.
+    """
+    _ = get_resolver().url_patterns
     detect("ready", "en")
+    stem("ready", "en")
+    fold_homoglyphs("ɑ")
     try:
         embedder().query("ready")
     except EmbeddingUnavailable as error:

@@ -55,3 +55,21 @@ def test_a_command_reports_an_unavailable_database_in_a_sentence(unused_port: in
     )
     assert (answer.returncode, len(answer.stderr.splitlines())) == (1, 1)
     assert "The database failed: connection" in answer.stderr and "hidden" not in answer.stderr
+
+
+AFTER_WARM_UP = """
+import sys, django
+django.setup()
+from supportbot.lifespan import warm_up
+warm_up()
+first_needed = {"supportbot.console.admin", "supportbot.urls", "snowballstemmer", "py3langid"}
+assert not first_needed - sys.modules.keys(), first_needed - sys.modules.keys()
+"""
+
+
+def test_a_web_process_loads_what_the_first_customer_needs_before_they_come() -> None:
+    command = [sys.executable, "-c", AFTER_WARM_UP]
+    answer = subprocess.run(
+        command, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
