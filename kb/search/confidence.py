@@ -38,7 +38,7 @@ class Evidence:
 class Grounds:
     """The evidence that the passages contain the answer and are not just about the same topic."""
 
-    nearest: float = 0.0  # cosine of the nearest sentence to the question
+    nearest: float = 0.0  # cosine of the nearest paragraph, list or table to the question
     share: float = 0.0  # of the question's words, weighted by rarity, that one of the first passages contains
     across: float = 0.0  # 1 if the passages are in another language than the question
 

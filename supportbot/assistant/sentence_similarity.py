@@ -1,7 +1,7 @@
 """How similar in meaning the best pieces of the passages are to the question, for the built-in answerer's choice.
 
 Search finds passages about the same topic, but such a passage may not answer the question. Two things tell whether it
-does: the similarity of the nearest line to be quoted, and the share of the question's words in one passage
+does: the similarity of the nearest piece, and the share of the question's words in one passage
 (`kb.search.confidence.Grounds`).
 
 This is measured here because the model room has no access to an embedder. With a remote model, nothing is measured: it
@@ -12,7 +12,7 @@ import math
 import threading
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -20,7 +20,7 @@ from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
 from kb.search.confidence import Grounds, abroad_calibration, answer_calibration
 from supportbot.assistant.retrieval import Found
-from supportbot.builtin.ranking import worth_checking, worth_comparing
+from supportbot.builtin.ranking import worth_comparing
 from supportbot.llm.conf import is_remote_configured
 from supportbot.llm.occasion import is_evaluating
 from supportbot.llm.types import ModelRequest
@@ -29,14 +29,6 @@ from supportbot.llm.types import ModelRequest
 _CACHE_SIZE: Final = 4_096
 _MAX_AT_ONCE: Final = 2
 _slots = threading.BoundedSemaphore(_MAX_AT_ONCE)
-
-
-@dataclass(frozen=True, slots=True)
-class Similarities:
-    """Cosines to the question by text: of the pieces worth comparing, and of the best lines to be quoted."""
-
-    pieces: Mapping[str, float] = field(default_factory=dict)
-    lines: Mapping[str, float] = field(default_factory=dict)
 
 
 def with_similarity(request: ModelRequest, found: Found) -> ModelRequest:
@@ -51,63 +43,61 @@ def with_sure_similarity(request: ModelRequest, found: Found) -> ModelRequest:
     return _with(_measured_in_turn, request, found)
 
 
-def _with(measure: Callable[[ModelRequest], Similarities], request: ModelRequest, found: Found) -> ModelRequest:
+def _with(measure: Callable[[ModelRequest], Mapping[str, float]], request: ModelRequest, found: Found) -> ModelRequest:
     if request.parts:
         pairs = zip(request.parts, found.parts, strict=True)
         parts = tuple(_with(measure, part, own) for part, own in pairs)
         return replace(request, parts=parts, is_answerable=any(part.is_answerable for part in parts))
     similarities = measure(request)
     is_answerable = request.is_answerable and holds_answer(similarities, found)
-    return replace(request, similarities=similarities.pieces, is_answerable=is_answerable)
+    return replace(request, similarities=similarities, is_answerable=is_answerable)
 
 
-def holds_answer(similarities: Similarities, found: Found) -> bool:
+def holds_answer(similarities: Mapping[str, float], found: Found) -> bool:
     """Return whether the passages seem to contain the answer; true if nothing was compared. In a language without
-    articles, a line's similarity says less than the search's confidence, which is fitted for this case.
+    articles, a piece's similarity says less than the search's confidence, which is fitted for this case.
     """
     if found.retrieval.is_abroad and abroad_calibration(embedder().recipe.name):
         return True
     calibration = answer_calibration(embedder().recipe.name)
-    return not similarities.lines or calibration is None or calibration.answers(grounds(similarities, found))
+    return not similarities or calibration is None or calibration.answers(grounds(similarities, found))
 
 
-def grounds(similarities: Similarities, found: Found) -> Grounds:
-    """Return the evidence that the passages contain the answer."""
+def grounds(similarities: Mapping[str, float], found: Found) -> Grounds:
+    """Return the grounds for assuming that the passages hold the answer."""
     retrieval = found.retrieval
-    nearest = max(similarities.lines.values(), default=0.0)
+    nearest = max(similarities.values(), default=0.0)
     return Grounds(nearest, 0.0 if retrieval.is_across else retrieval.share, float(retrieval.is_across))
 
 
-def similarities_of(request: ModelRequest) -> Similarities:
-    """Return the similarity of pieces and lines to the question; empty without a free slot or an embedder.
+def similarities_of(request: ModelRequest) -> Mapping[str, float]:
+    """Return the cosine of each piece worth comparing to the question; empty without a free slot or an embedder.
 
     Measuring costs up to half a second of a core. While enough others are measuring, the built-in answerer uses words
     alone, so that under load, customers wait only for their own question. An evaluation waits for a slot, because its
     result must not depend on the load.
     """
     if is_remote_configured() or not _slots.acquire(blocking=is_evaluating()):
-        return Similarities()
+        return {}
     try:
         return _measure(request)
     finally:
         _slots.release()
 
 
-def _measured_in_turn(request: ModelRequest) -> Similarities:
+def _measured_in_turn(request: ModelRequest) -> Mapping[str, float]:
     with _slots:
         return _measure(request)
 
 
-def _measure(request: ModelRequest) -> Similarities:
+def _measure(request: ModelRequest) -> Mapping[str, float]:
     texts = worth_comparing(request)
-    if len(texts) < 2:  # there is no choice
-        return Similarities()
+    if len(texts) < 2:  # nothing to choose between
+        return {}
     try:
-        asked = embedder().query(request.sought)
-        pieces = _cosines(asked, texts)
-        return Similarities(pieces, _cosines(asked, worth_checking(replace(request, similarities=pieces))))
+        return _cosines(embedder().query(request.sought), texts)
     except EmbeddingUnavailable:
-        return Similarities()
+        return {}
 
 
 def _cosines(asked: Sequence[float], texts: Mapping[str, str]) -> dict[str, float]:

@@ -52,22 +52,11 @@ def worth_comparing(request: ModelRequest) -> dict[str, str]:
     The whole piece is embedded, under its title and heading: alone, "It costs nothing" may mean anything.
     """
     best = ranked(request)[:MAX_COMPARED] if request.is_answerable else []
-    return {
-        entry.piece.text: _in_its_place(entry.piece, " ".join(line.compared for line in entry.piece.lines))
-        for entry in best
-    }
+    return {entry.piece.text: _in_its_place(entry.piece) for entry in best}
 
 
-def worth_checking(request: ModelRequest) -> dict[str, str]:
-    """Return the text to embed for the best line of each piece to quote, after pieces were compared.
-
-    The line shows best whether the piece answers at all.
-    """
-    best = ranked(request)[:MAX_QUOTED] if request.is_answerable else []
-    return {entry.line.text: _in_its_place(entry.piece, entry.line.compared) for entry in best}
-
-
-def _in_its_place(piece: Piece, said: str) -> str:
+def _in_its_place(piece: Piece) -> str:
+    said = " ".join([piece.lead, *(line.compared for line in piece.lines)]).strip()
     return "\n".join(part for part in (piece.source.title, piece.heading, said) if part)[:CHARACTERS_COMPARED]
 
 
@@ -87,7 +76,10 @@ def _ranked(piece: Piece, weights: Mapping[str, float], near: float, language: s
         return _share(weights, line.compared, language) * (NO_ANSWER_SHARE if line.answers_nothing else 1.0)
 
     line = max(piece.lines, key=of)
-    score = of(line) + HEADING_SHARE * _share(weights, f"{piece.source.title} {piece.heading}", language)
+    # "It says delivered, but there is nothing at my door" is the lead of the steps that answer it.
+    score = max(of(line), _share(weights, piece.lead, language)) + HEADING_SHARE * _share(
+        weights, f"{piece.source.title} {piece.heading}", language
+    )
     score += SOURCE_WEIGHT * piece.source.weight + SIMILARITY_WEIGHT * near
     if piece.kind is Kind.CODE or all(line.answers_nothing for line in piece.lines):
         score *= NO_ANSWER_SHARE

@@ -16,7 +16,7 @@ from supportbot.assistant import sentence_similarity
 from supportbot.assistant.context import build_context
 from supportbot.assistant.retrieval import Found
 from supportbot.assistant.runner import carry_out
-from supportbot.assistant.sentence_similarity import Similarities, similarities_of, with_similarity
+from supportbot.assistant.sentence_similarity import similarities_of, with_similarity
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message
@@ -49,7 +49,7 @@ def book() -> list[str]:
 
 
 def test_the_piece_that_matches_the_question_is_more_similar() -> None:
-    near = similarities_of(REQUEST).pieces
+    near = similarities_of(REQUEST)
     assert near.keys() == {ZIP, POLE}
     assert 1 >= near[ZIP] > near[POLE] > 0
 
@@ -59,29 +59,19 @@ def test_a_piece_asked_for_again_is_embedded_once() -> None:
     assert sorted(book()) == sorted([f"Repairs\n{ZIP}", f"Repairs\n{POLE}"])
 
 
-def test_the_best_line_of_a_longer_piece_is_compared_too() -> None:
-    page = Source(1, "Repairs", f"{ZIP} We are quick.\n\n{POLE}", "en")
-    near = similarities_of(ModelRequest("answer", (), question=REQUEST.question, sources=(page,)))
-    assert near.pieces.keys() == {f"{ZIP}\nWe are quick.", POLE}
-    assert near.lines.keys() == {ZIP, POLE}
-
-
 def test_without_an_embedder_words_alone_decide() -> None:
     embedder().fail_after(1)  # type: ignore[attr-defined]  # the HashEmbedder of these tests
-    assert similarities_of(REQUEST) == Similarities()
+    assert similarities_of(REQUEST) == {}
 
 
 def test_nothing_is_measured_for_a_remote_model(settings: Settings) -> None:
     settings.OPENAI_MODEL = "some-model"
-    assert similarities_of(REQUEST) == Similarities()
+    assert similarities_of(REQUEST) == {}
     assert book() == []
 
 
 def test_one_piece_needs_no_comparison() -> None:
-    assert (
-        similarities_of(ModelRequest("answer", (), question="zip", sources=(Source(1, "Zip", ZIP, "en"),)))
-        == Similarities()
-    )
+    assert similarities_of(ModelRequest("answer", (), question="zip", sources=(Source(1, "Zip", ZIP, "en"),))) == {}
     assert book() == []
 
 
@@ -126,8 +116,8 @@ def said(conversation: Conversation, text: str) -> Claim:
 def test_under_load_words_alone_decide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sentence_similarity, "_slots", threading.BoundedSemaphore(1))
     with sentence_similarity._slots:
-        assert similarities_of(REQUEST) == Similarities()
-    assert similarities_of(REQUEST).pieces
+        assert similarities_of(REQUEST) == {}
+    assert similarities_of(REQUEST)
 
 
 @pytest.mark.parametrize(("bias", "is_answerable"), [(1.0, True), (-1.0, False)])

@@ -7,7 +7,7 @@ import pytest
 from supportbot.builtin.answerer import reply_to
 from supportbot.builtin.phrases import say
 from supportbot.builtin.quoting import MAX_CHARACTERS, MAX_LINES
-from supportbot.builtin.ranking import MAX_COMPARED, worth_checking, worth_comparing
+from supportbot.builtin.ranking import MAX_COMPARED, worth_comparing
 from supportbot.llm.types import ModelRequest, Source
 
 DRYER = "Without a dryer, hang the jacket up to dry."
@@ -166,10 +166,18 @@ def test_only_the_best_pieces_are_compared_each_with_its_title() -> None:
     assert texts["Repair number 0 of the zip costs money."] == "Zips\nCost\nRepair number 0 of the zip costs money."
 
 
-def test_the_best_line_of_each_quoted_piece_is_checked() -> None:
-    page = "A zip costs €25. Poles are free.\n\nTents are sold."
-    asked = request("what does a zip cost", Source(1, "Prices", page, "en"))
-    assert worth_checking(asked)["A zip costs €25."] == "Prices\nA zip costs €25."
+def test_steps_are_chosen_by_the_line_that_leads_to_them() -> None:
+    steps = "If the label says delivered but your door is bare:\n\n1. Look into the shed.\n2. Ask the people upstairs."
+    other = Source(2, "Doors", "A courier rings once at each door and leaves.", "en")
+    asked = request("it says delivered but nothing is at my door", Source(1, "Parcels", steps, "en"), other)
+    assert answer(asked.question, *asked.sources).splitlines()[1:3] == [
+        "1. Look into the shed. [1]",
+        "2. Ask the people upstairs. [1]",
+    ]
+    compared = (
+        "Parcels\nIf the label says delivered but your door is bare: Look into the shed. Ask the people upstairs."
+    )
+    assert compared in worth_comparing(asked).values()
 
 
 def test_a_row_is_compared_with_the_names_of_its_columns() -> None:
