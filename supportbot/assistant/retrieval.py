@@ -37,6 +37,8 @@ class Found:
     said: str = ""
 
 
+# By itself, a whole question below this confidence is about something else than the pages, whatever was asked before.
+_FOLLOWS_ON_FROM: Final = 0.1
 NOTHING_SOUGHT: Final = Found("", Retrieval(passages=(), confidence=0.0, is_answerable=False, took_ms=0.0))
 
 
@@ -65,7 +67,14 @@ def seek(question: str, viewer: Viewer, *, said_before: Sequence[Said] = (), lim
     Several questions are searched for one by one if at least one has an answer: together, they match no passage well.
     """
     in_parts = _found_in_parts(question, _Search(viewer, limit))
-    return in_parts or _found_whole(question, said_before, _Search(viewer, limit, _context(question, said_before)))
+    before = said_before if _may_follow_on(question, said_before, viewer.locale) else ()
+    return in_parts or _found_whole(question, before, _Search(viewer, limit, _context(question, before)))
+
+
+def _may_follow_on(question: str, said_before: Sequence[Said], language: str | None) -> bool:
+    """Return whether a question may refer to what was said; a whole one in another language begins a new topic."""
+    earlier = [one.text for one in said_before if one.is_customer]
+    return is_incomplete(question) or not (language and earlier) or detect(earlier[-1], language) == language
 
 
 def with_passages(sought: Found, also: Sequence[Passage], *, limit: int) -> Found:
@@ -125,12 +134,16 @@ def _found_in_parts(question: str, look_up: _Search) -> Found | None:
 
 
 def _found_whole(question: str, said_before: Sequence[Said], look_up: _Search) -> Found:
-    whole = standalone(question, tuple(map(_as_chat_message, said_before)))
+    whole, is_bare = standalone(question, tuple(map(_as_chat_message, said_before))), is_incomplete(question)
     tried: list[Found] = []
-    for text in dict.fromkeys((whole, question) if is_incomplete(question) else (question, whole)):
-        tried.append(_found(text, look_up))
-        if tried[-1].retrieval.is_answerable or tried[-1].retrieval.curated:
-            return tried[-1]
+    for text in dict.fromkeys((whole, question) if is_bare else (question, whole)):
+        found = _found(text, look_up)
+        if tried and not is_bare and tried[0].retrieval.confidence < _FOLLOWS_ON_FROM:
+            # The passages are of the earlier question: they help a model to understand, and answer nothing.
+            return replace(found, retrieval=replace(found.retrieval, is_answerable=False))
+        if found.retrieval.is_answerable or found.retrieval.curated:
+            return found
+        tried.append(found)
     return max(tried, key=lambda one: one.retrieval.confidence)
 
 

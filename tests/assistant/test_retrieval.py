@@ -4,14 +4,21 @@ from collections.abc import Callable
 
 import pytest
 
+from kb.access import Viewer
 from kb.embedders.packaged import PackagedEmbedder
+from kb.models import Audience
+from kb.ports import Said
+from kb.search import Retrieval
 from kb.search.questions import MAX_PARTS
 from kb.testing import HashEmbedder, hashed_vector
+from supportbot.assistant import retrieval
 from supportbot.assistant.judging import MAX_VECTORS
+from supportbot.assistant.retrieval import seek
 from supportbot.assistant.runner import carry_out
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.signals import EventView
+from supportbot.language.detection import detect
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from tests.assistant.conftest import payloads, say
 
@@ -27,6 +34,44 @@ async def test_a_follow_up_is_searched_with_its_context(conversation: Conversati
     roles = [message.role for message in model.requests[1].messages]
     assert roles == ["system", "user", "assistant", "user"]
     assert model.requests[1].sources
+
+
+@pytest.mark.parametrize(
+    ("question", "has_context"),
+    [("Do you sell helicopters?", False), ("Verkaufen Sie Hubschrauber?", True), ("And for boots?", True)],
+)
+def test_a_whole_question_in_another_language_is_searched_alone(
+    question: str, has_context: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[tuple[str, str]] = []
+
+    def search(text: str, *, context: str, **_: object) -> Retrieval:
+        searched.append((text, context))
+        return Retrieval(passages=(), confidence=0.5, is_answerable=False, took_ms=0.0)
+
+    monkeypatch.setattr(retrieval, "search", search)
+    said = [Said("Wie wasche ich den Schlafsack?", is_customer=True), Said("Bei 30 Grad.", is_customer=False)]
+    seek(question, Viewer(Audience.PUBLIC, detect(question, "de")), said_before=said)
+    assert {context for _, context in searched} == {"Bei 30 Grad." if has_context else ""}
+    assert has_context or [text for text, _ in searched] == [question]
+
+
+@pytest.mark.parametrize(
+    ("question", "alone", "is_answerable"),
+    [("Do you sell boats?", 0.05, False), ("Do you need the box?", 0.2, True), ("And for boots?", 0.0, True)],
+)
+def test_an_earlier_question_answers_no_other(
+    question: str, alone: float, is_answerable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def search(text: str, **_: object) -> Retrieval:
+        confidence = alone if text == question else 0.9
+        return Retrieval(passages=(), confidence=confidence, is_answerable=confidence > 0.5, took_ms=0.0)
+
+    monkeypatch.setattr(retrieval, "search", search)
+    said = [Said("How long can I return things?", is_customer=True)]
+    found = seek(question, Viewer(Audience.PUBLIC, "en"), said_before=said)
+    assert found.retrieval.is_answerable is is_answerable
+    assert found.text.startswith("How long can I return")  # a model still gets its passages
 
 
 async def test_each_of_two_questions_has_its_answer(conversation: Conversation, log: Log) -> None:
