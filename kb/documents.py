@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 
 from kb.errors import InvalidDocument
 from kb.models import Audience, State
+from supportbot.accounts.png import Picture
 from supportbot.team_formats import number
 
 MAX_BODY_CHARACTERS = 2_000_000
@@ -55,6 +56,11 @@ class Document:
     for_assistant: bool | None = None
     collection: str | None = None
     state: str | None = None
+    address: str | None = None  # the name in its help page's address
+    translation_of: str | None = None  # the external id of its source
+    phrasings: tuple[str, ...] | None = None
+    # Its pictures, which its text names by the addresses that they will have.
+    pictures: tuple[Picture, ...] = ()
     # What was left out or guessed when the file was read, for the person who imports it.
     notes: tuple[str, ...] = ()
 

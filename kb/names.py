@@ -17,8 +17,8 @@ MAX_SLUG: Final = 200
 _RESERVED: Final = {"answer", "theme"}
 
 
-def check_slug(value: str, *, article: Article | None) -> str:
-    """Return a name as it will be stored; "" means the article's id. Raises InvalidDocument if it is taken."""
+def check_slug(value: str) -> str:
+    """Return a name as it will be stored; "" stands for the article's id. Raises InvalidDocument."""
     parts = [slugify(part, allow_unicode=True) for part in re.split(r"/+", value.strip().strip("/"))]
     slug = "/".join(part for part in parts if part)
     if (value.strip() and not slug) or slug in _RESERVED:
@@ -27,6 +27,12 @@ def check_slug(value: str, *, article: Article | None) -> str:
         _refuse(gettext("Use at most {limit} characters.").format(limit=MAX_SLUG))
     if as_id(slug) is not None:
         _refuse(gettext("This is written like the id of an article. Use words."))
+    return slug
+
+
+def check_free_slug(value: str, *, article: Article | None) -> str:
+    """Return a name as it will be stored. Raises InvalidDocument if another article has it, or had it before."""
+    slug = check_slug(value)
     if slug and is_taken(slug, article):
         _refuse(_taken())
     return slug

@@ -21,6 +21,7 @@ from kb.rendering import PICTURE
 from supportbot.accounts.logos import not_readable, too_large
 from supportbot.accounts.models import Membership, Workspace
 from supportbot.accounts.png import NotReadable, TooLarge, rewritten
+from supportbot.accounts.png import Picture as Drawn
 from supportbot.accounts.scope import current_workspace_id, workspace_scope
 from supportbot.errors import InvalidInput
 
@@ -29,14 +30,18 @@ _POLICY: Final = "default-src 'none'; sandbox"
 
 
 def add_picture(data: bytes) -> Picture:
-    """Store a PNG file, written anew; the same picture is stored once. Raises InvalidInput."""
+    """Store a PNG file, re-encoded; the same picture is stored once. Raises InvalidInput."""
     try:
-        drawn = rewritten(data)
+        return store(rewritten(data))
     except TooLarge as error:
         raise InvalidInput(fields={"picture": [too_large()]}) from error
     except NotReadable as error:
         raise InvalidInput(fields={"picture": [not_readable()]}) from error
-    digest = hashlib.sha256(drawn.png).hexdigest()[:40]
+
+
+def store(drawn: Drawn) -> Picture:
+    """Store a re-encoded picture; the same one is stored once. Raises InvalidInput if there are too many."""
+    digest = _digest(drawn)
     # The days of a picture that no text has begin anew with each upload (`kb.unused_pictures`).
     if Picture.objects.filter(digest=digest).update(created_at=now()):
         found: Picture = Picture.objects.defer("png").get(digest=digest)
@@ -49,9 +54,22 @@ def add_picture(data: bytes) -> Picture:
     return made
 
 
+def address_of(drawn: Drawn) -> str:
+    """Return the address that a re-encoded picture has once it is stored."""
+    return _path(_digest(drawn))
+
+
+def _digest(drawn: Drawn) -> str:
+    return hashlib.sha256(drawn.png).hexdigest()[:40]
+
+
 def picture_path(picture: Picture) -> str:
+    return _path(picture.digest)
+
+
+def _path(digest: str) -> str:
     slug = Workspace.objects.get(pk=current_workspace_id()).slug
-    return f"/help/{slug}/pictures/{picture.digest}.png"
+    return f"/help/{slug}/pictures/{digest}.png"
 
 
 def note_uses(texts: Iterable[tuple[Article, str]]) -> None:

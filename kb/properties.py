@@ -23,7 +23,7 @@ def set_properties(article: Article, given: Mapping[str, Any], *, by: User | Non
     `translation_of` is an article's id, `owner` and `reviewer` are user names; None takes one away.
     """
     if "slug" in given:
-        rename(article, check_slug(given["slug"], article=article))
+        rename(article, check_slug(given["slug"]))
     if "translation_of" in given:
         translate(article, _source(given["translation_of"], article))
     if any(name in given for name in _CARE):

@@ -12,9 +12,13 @@ from django.utils.translation import gettext_noop
 
 from kb.documents import SWITCHES
 from kb.errors import KnowledgeError
-from kb.models import Article, Revision, State
+from kb.models import Article, Picture, Revision, State
+from kb.phrasings import phrasings_of
+from kb.pictures import digests_in
+from kb.rendering import PICTURE
 
 ROWS_AT_ONCE = 200
+PICTURES = "pictures"  # the folder of pictures, beside the texts of a collection
 _LOOKS_DERIVED = re.compile(r"-[0-9a-f]{8}$")
 
 
@@ -34,12 +38,14 @@ def export_with_drafts(folder: Path) -> int:
 
 
 def _export(folder: Path, articles: QuerySet[Article]) -> int:
-    rows = articles.select_related("collection", "live_revision", "latest_revision")
+    rows = articles.select_related("collection", "live_revision", "latest_revision", "translation_of")
     count = 0
     for article in rows.order_by("external_id").iterator(ROWS_AT_ONCE):
         revision = article.live_revision if article.is_live else article.latest_revision
         if revision is not None:
-            _write(folder / article.collection.slug / _file_name(article), _text(article, revision))
+            place = folder / article.collection.slug
+            _write(place / _file_name(article), _text(article, revision).encode())
+            _write_pictures(place, revision.body)
             count += 1
     return count
 
@@ -54,10 +60,32 @@ def _text(article: Article, revision: Revision) -> str:
         "collection": article.collection.name,
         "state": article.state,
         "url": article.url,
+        "page_address": article.slug,
+        "translation_of": article.translation_of.external_id if article.translation_of else "",
+        "phrasings": phrasings_of(article),
     }
     given = {name: value for name, value in front.items() if value}
     given |= {name: "no" for name in SWITCHES if not getattr(article, name)}
-    return f"---\n{yaml.safe_dump(given, allow_unicode=True, sort_keys=False, width=1_000)}---\n{revision.body}"
+    return f"---\n{yaml.safe_dump(given, allow_unicode=True, sort_keys=False, width=1_000)}---\n{_body(revision)}"
+
+
+def _body(revision: Revision) -> str:
+    """Return the text with its pictures at the addresses where the export has them."""
+    stored = _stored(revision.body)
+    return re.sub(
+        rf"(?<=\()<?{PICTURE}>?(?=[\s)])",
+        lambda found: f"{PICTURES}/{found.group(1)}.png" if found.group(1) in stored else found.group(),
+        revision.body,
+    )
+
+
+def _stored(body: str) -> dict[str, Picture]:
+    return {picture.digest: picture for picture in Picture.objects.filter(digest__in=digests_in(body))}
+
+
+def _write_pictures(place: Path, body: str) -> None:
+    for digest, picture in _stored(body).items():
+        _write(place / PICTURES / f"{digest}.png", bytes(picture.png))
 
 
 def _file_name(article: Article) -> str:
@@ -69,10 +97,10 @@ def _file_name(article: Article) -> str:
     return f"{readable}-{hashlib.sha256(article.external_id.encode()).hexdigest()[:8]}.md"
 
 
-def _write(file: Path, text: str) -> None:
+def _write(file: Path, content: bytes) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8", newline="\n")
+        file.write_bytes(content)
     except OSError as error:
         raise ExportFailed(
             f"{file} cannot be written ({error.strerror}). Check its permissions and the disk."

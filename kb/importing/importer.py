@@ -5,8 +5,8 @@ that importing a thousand articles takes little more time than reading them. An 
 stop the others. Nothing is embedded here: `kb.indexing.index.sync_articles` does that afterwards.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Literal
 from uuid import UUID
@@ -17,11 +17,14 @@ from django.utils.translation import gettext
 
 from kb.collections import DEFAULT_NAME, collection_named
 from kb.documents import SWITCHES, Document, Failure, check_article_text, check_locale
+from kb.importing.extras import differs, link_translations, set_extras
 from kb.indexing.lexical import fill_search_vectors
 from kb.models import Article, Audience, Collection, State
+from kb.pictures import store
 from kb.revisions import announce_changes, lock_articles, publish_articles, save_articles, set_metadata, write_revisions
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
+from supportbot.errors import InvalidInput
 
 DOCUMENTS_PER_COMMIT = 50
 METADATA = ("url", "locale", "audience", "category", *SWITCHES)
@@ -66,17 +69,41 @@ def import_documents(items: Items, *, collection: str = "") -> ImportReport:
     They go to `collection`, or else to the document's own collection; otherwise, new ones go to the default collection
     and known ones stay where they are. A document with the state draft is stored as a draft.
     """
-    return _in_batches(items, lambda group: _store(group, collection, publishes=_publishes_itself))
+    return _linked(items, lambda group: _store(group, collection, publishes=_publishes_itself))
 
 
 def import_drafts(items: Items, *, collection: str = "") -> ImportReport:
     """Like `import_documents`, but new texts are stored as drafts: what customers read does not change."""
-    return _in_batches(items, lambda group: _store(group, collection, publishes=lambda document: False))
+    return _linked(items, lambda group: _store(group, collection, publishes=lambda document: False))
 
 
 def preview_import(items: Items, *, collection: str = "") -> ImportReport:
     """Return what `import_documents` would report, and store nothing."""
     return _in_batches(items, lambda group: _preview(group, collection))
+
+
+def _linked(items: Items, handle: Callable[[Sequence[Document]], ImportReport]) -> ImportReport:
+    """Import in batches, then link translations: a source may come after its translation."""
+    wanted: dict[str, str] = {}
+
+    def noted() -> Iterator[Document | Failure]:
+        for item in items:
+            if isinstance(item, Document) and item.translation_of is not None:
+                wanted.setdefault(item.external_id, item.translation_of)
+            yield item
+
+    report = _in_batches(noted(), handle)
+    if wanted:
+        problems, linked = link_translations(wanted)
+        report.items = [_with_link(item, problems, linked) for item in report.items]
+    return report
+
+
+def _with_link(item: ItemResult, problems: Mapping[str, str], linked: Container[str]) -> ItemResult:
+    if item.external_id in problems:
+        return replace(item, notes=(*item.notes, problems[item.external_id]))
+    is_changed = item.outcome == "unchanged" and item.external_id in linked
+    return replace(item, outcome="updated") if is_changed else item
 
 
 def _in_batches(items: Items, handle: Callable[[Sequence[Document]], ImportReport]) -> ImportReport:
@@ -112,6 +139,7 @@ def _store(
     *,
     publishes: Callable[[Document], bool],
 ) -> ImportReport:
+    group = [_with_stored_pictures(document) for document in group]
     names = {name for document in group if (name := collection_name or document.collection)}
     collections = {name: collection_named(name) for name in sorted(names)}
     places = {document.external_id: collections.get(collection_name or document.collection or "") for document in group}
@@ -125,16 +153,30 @@ def _store(
     write_revisions(changed_texts)
     if due:
         publish_articles(due)
-    touched = new_words | changed | {article.pk for article in due}
+    pairs, renamed = set_extras(pairs)
+    touched = new_words | changed | renamed | {article.pk for article in due}
     return ImportReport(
         [_result(_outcome(article.pk, made, touched), d) for d, article in pairs],
         [article.pk for _, article in pairs],
     )
 
 
+def _with_stored_pictures(document: Document) -> Document:
+    """Store a document's pictures and return it, with a note if the workspace has no room for them."""
+    try:
+        for picture in document.pictures:
+            store(picture)
+    except InvalidInput as refusal:
+        return replace(document, notes=(*document.notes, *refusal.fields["picture"]))
+    return document
+
+
 def _preview(group: Sequence[Document], collection_name: str) -> ImportReport:
     rows = Article.objects.filter(external_id__in=[document.external_id for document in group])
-    known = {row.external_id: row for row in rows.select_related("latest_revision", "live_revision", "collection")}
+    known = {
+        row.external_id: row
+        for row in rows.select_related("latest_revision", "live_revision", "collection", "translation_of")
+    }
     report = ImportReport()
     for document in group:
         article = known.get(document.external_id)
@@ -142,7 +184,8 @@ def _preview(group: Sequence[Document], collection_name: str) -> ImportReport:
         moved = article is not None and bool(target) and article.collection.name.casefold() != str(target).casefold()
         outcome: Outcome = "new"
         if article is not None:
-            is_same = not (_is_text_changed(article, document) or _changed_metadata(article, document, None) or moved)
+            is_changed = _is_text_changed(article, document) or _changed_metadata(article, document, None)
+            is_same = not (is_changed or moved or differs(article, document))
             waits = _publishes_itself(document) and _is_unpublished(article)
             outcome = "unchanged" if is_same and not waits else "updated"
         report.items.append(_result(outcome, document))

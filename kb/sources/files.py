@@ -8,6 +8,7 @@ from pathlib import Path
 from django.utils.translation import gettext
 
 from kb.importing.loaders.files import files_in, items_of_file
+from kb.importing.pictures import Beside, beside_file
 from kb.sources.errors import SourceUnreadable, Unreadable
 from kb.sources.models import SourceFile
 from kb.sources.ports import Fetched, Gone, Known, LeftOut, Origin, Place, Read, Unchanged
@@ -25,14 +26,22 @@ class _Files:
 
     def read(self, known: Known, fetched: Fetched) -> Read | LeftOut:
         """Return the documents of a file; a zip file has those of all files in it."""
-        items = items_of_file(fetched.file, known.key, known.key)
+        items = items_of_file(fetched.file, known.key, known.key, self._beside(fetched))
         return Read([replace(item, origin=item.origin.replace(str(fetched.file), known.key)) for item in items])
+
+    def _beside(self, fetched: Fetched) -> Beside | None:
+        """Return how to read the pictures that lie beside a file."""
+        return None
 
 
 class Folder(_Files):
     """A folder, or one file, on this machine."""
 
     is_deliberate = False
+
+    def _beside(self, fetched: Fetched) -> Beside | None:
+        root = Path(self.origin.address)
+        return beside_file(fetched.file, root.parent if root.is_file() else root)
 
     def places(self) -> Iterable[Place]:
         place = Path(self.origin.address)

@@ -6,11 +6,17 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.test import Client
 
 from kb.models import Article, State
+from kb.names import rename
+from kb.phrasings import phrasings_of, set_phrasings
+from kb.pictures import add_picture, picture_path
 from kb.services import Change, archive, collection_named, create_article, publish
+from kb.translations import is_older, translate
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
+from tests.console.test_firststeps import png
 from tests.kb.import_command import counts, run
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +38,7 @@ def test_an_export_reads_back_unchanged(folder: Path, tmp_path_factory: pytest.T
 
 def facts() -> list[tuple[object, ...]]:
     """Return everything of the workspace's articles that an export must keep."""
-    names = ("external_id", "locale", "audience", "category", "url", "state", "collection__name")
+    names = ("external_id", "locale", "audience", "category", "url", "state", "collection__name", "slug")
     words = ("latest_revision__title", "latest_revision__body")
     return list(Article.objects.order_by("external_id").values_list(*names, *words))
 
@@ -54,3 +60,55 @@ def test_everything_is_the_same_in_another_installation(
     run(tmp_path / "all", "--workspace", "another")
     with workspace_scope(other_workspace.pk):
         assert facts() == before
+
+
+def test_address_source_questions_and_pictures_are_kept(
+    workspace: Workspace, other_workspace: Workspace, client: Client, tmp_path: Path
+) -> None:
+    picture = picture_path(add_picture(png()))
+    german = create_article(Change(title="Hut", body=f"Von Hand.\n\n![Hut]({picture} 'x')\n", locale="de"))
+    hat = create_article(Change(title="Wash a hat", body="By hand.\n\n![Gone](/help/wrenfell/pictures/x.png)\n"))
+    rename(german, "waschen/hut")
+    set_phrasings(german, ["Wie wasche ich einen Hut?", 'Hut: "waschen"?'])
+    for article in (german, hat):
+        publish(article.pk)
+    translate(german, hat)
+    before = facts()
+    export(tmp_path / "all", "--workspace", "wrenfell")
+    assert counts(run(tmp_path / "all", "--workspace", "wrenfell")) == (0, 0, 2, 0)
+    assert facts() == before
+
+    for expected in ((2, 0, 0, 0), (0, 0, 2, 0)):
+        assert counts(run(tmp_path / "all", "--workspace", "another", "--dry-run")) == expected
+        assert counts(run(tmp_path / "all", "--workspace", "another")) == expected
+    with workspace_scope(other_workspace.pk):
+        moved = Article.objects.select_related("translation_of", "live_revision").get(external_id=german.external_id)
+        assert moved.translation_of is not None and moved.translation_of.external_id == "wash-a-hat"
+        assert (moved.slug, phrasings_of(moved)) == ("waschen/hut", phrasings_of_german(workspace, german))
+        assert moved.live_revision is not None
+        assert moved.live_revision.body == f"Von Hand.\n\n![Hut]({picture.replace('wrenfell', 'another')} 'x')\n"
+        assert not is_older(moved)
+    assert client.get(picture.replace("wrenfell", "another")).status_code == 200
+    assert client.get("/help/another/waschen/hut/").status_code == 200
+
+
+def phrasings_of_german(workspace: Workspace, german: Article) -> list[str]:
+    with workspace_scope(workspace.pk):
+        return phrasings_of(german)
+
+
+def test_what_is_wrong_with_an_address_or_a_source_is_told_and_the_text_is_imported(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    taken = create_article(Change(title="Taken", body="x"), external_id="taken")
+    rename(taken, "hats")
+    (tmp_path / "a.md").write_text("---\npage_address: hats\ntranslation_of: nowhere\n---\n# A\n")
+    (tmp_path / "b.md").write_text("---\nphrasings: [one, [two]]\n---\n# B\n")
+    (tmp_path / "c.md").write_text("---\npage_adress: hats\n---\n# C\n")
+    report = run(tmp_path)
+    assert counts(report) == (1, 0, 0, 2) and Article.objects.get(external_id="a.md").slug == ""
+    [told] = [item["notes"] for item in report["items"] if item["notes"]]
+    assert told == [
+        "page_address hats: Another article has this address, or had it before. Choose another.",
+        "translation_of nowhere: Choose another article.",
+    ]

@@ -1,6 +1,6 @@
-"""Word files (.docx) as HTML: headings, lists, tables, notes; without pictures and without hidden text.
+"""Word files (.docx) as HTML: headings, lists, tables, notes; with PNG pictures and without hidden text.
 
-mammoth is given a copy with only the XML parts: no pictures, no document types, no hidden runs.
+mammoth is given a copy with only the XML parts and small PNG files: no document types, no hidden runs.
 """
 
 import io
@@ -22,28 +22,51 @@ _REFERENCE: Final = re.compile(r'<sup><a href="#(?:foot|end)note-\d+" id="[^"]*"
 _RETURN: Final = re.compile(r'\s*<a href="#(?:foot|end)note-ref-\d+">[^<]*</a>')
 _BOLD_LINE: Final = re.compile(r"<p><strong>([^<]{1,160})</strong></p>")
 _HEADING_WORDS: Final = 12
+_PNG: Final = b"\x89PNG\r\n\x1a\n"
+MAX_PICTURES: Final = 50
+MAX_PICTURE_BYTES: Final = 512 * 1024  # as in `supportbot.accounts.png`, where each is re-encoded
 _RAISED: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def read_word(source: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
-    """Return {title, html, notes}. Raises Refused."""
+    """Return {title, html, notes, sizes} and the PNG pictures of these sizes, named `picture-1.png` and so on.
+
+    Raises Refused.
+    """
     notes = Notes()
     copy, title = _harmless_copy(source, notes)
-    pictures = 0
-
-    def left_out(image: Any) -> list[Any]:  # mammoth has no types
-        nonlocal pictures
-        pictures += 1
-        return []
-
-    result = mammoth.convert_to_html(copy, convert_image=left_out)
-    if pictures:
-        notes.tell("pictures", number=pictures)
+    pictures = _Pictures()
+    result = mammoth.convert_to_html(copy, convert_image=pictures.convert)
+    if pictures.left_out:
+        notes.tell("pictures", number=pictures.left_out)
     html = _RETURN.sub("", _REFERENCE.sub(lambda found: found.group(1).translate(_RAISED), result.value))
     html = _BOLD_LINE.sub(_as_heading, html)
     if not re.sub(r"<[^>]*>", "", html).strip():
         raise Refused("word_empty")
-    return {"title": title, "html": html, "notes": notes.as_json()}, []
+    sizes = [len(content) for content in pictures.contents]
+    return {"title": title, "html": html, "notes": notes.as_json(), "sizes": sizes}, pictures.contents
+
+
+class _Pictures:
+    """The pictures of a document, in the order of its text: PNG files of a size that an article may have."""
+
+    def __init__(self) -> None:
+        self.contents: list[bytes] = []
+        self.left_out = 0
+
+    def convert(self, image: Any) -> list[Any]:  # mammoth has no types
+        try:
+            with image.open() as stream:
+                content = stream.read(MAX_PICTURE_BYTES + 1)
+        except (KeyError, ValueError):  # not in the copy, or outside the file: mammoth opens no other file by default
+            content = b""
+        is_wanted = content.startswith(_PNG) and len(content) <= MAX_PICTURE_BYTES
+        if not is_wanted or len(self.contents) >= MAX_PICTURES:
+            self.left_out += 1
+            return []
+        self.contents.append(content)
+        said = {"alt": image.alt_text} if image.alt_text else {}
+        return [mammoth.html.element("img", {"src": f"picture-{len(self.contents)}.png", **said})]
 
 
 def _as_heading(found: re.Match[str]) -> str:
@@ -61,6 +84,9 @@ def _harmless_copy(source: BinaryIO, notes: Notes) -> tuple[io.BytesIO, str]:
     copy, title, hidden = io.BytesIO(), "", ""
     with ZipFile(copy, "w") as target:
         for entry in archive.infolist():
+            is_picture = entry.filename.startswith("word/media/") and entry.filename.lower().endswith(".png")
+            if is_picture and entry.file_size <= MAX_PICTURE_BYTES:
+                target.writestr(entry.filename, read_entry(archive, entry))
             if not entry.filename.lower().endswith(_PARTS):
                 continue
             part = read_entry(archive, entry)

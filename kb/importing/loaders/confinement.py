@@ -71,6 +71,13 @@ def facts_of(kind: Kind, file: Path) -> dict[str, Any]:
         return _facts(stream)
 
 
+def facts_and_contents(kind: Kind, file: Path) -> tuple[dict[str, Any], list[bytes]]:
+    """Return what the confined process read from a file, and the contents whose `sizes` it names."""
+    with _result(kind, file) as stream:
+        facts = _facts(stream)
+        return facts, [stream.read(size) for size in facts["sizes"]]
+
+
 def notes_in_words(notes: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(gettext(NOTES[note["code"]]).format(**_shown(note["values"])) for note in notes)
 
@@ -80,8 +87,10 @@ def reason_in_words(code: str, values: Mapping[str, Any]) -> str:
 
 
 def unpacked(file: Path, folder: Path) -> Generator[tuple[str, Path | None, str], None, None]:
-    """Unpack a zip file and yield (name inside, its copy in `folder`, ""), or (name, None, why it is not read). The
-    copies have generated names. Raises InvalidDocument for an archive that cannot be read at all.
+    """Unpack a zip file and yield (name inside, its copy in `folder`, ""), or (name, None, why it is not read).
+
+    The copies have generated names and stay in the folder. Raises InvalidDocument for an archive that cannot be read
+    at all.
     """
     with _result("zip", file) as stream:
         entries = _facts(stream)["entries"]
@@ -92,7 +101,6 @@ def unpacked(file: Path, folder: Path) -> Generator[tuple[str, Path | None, str]
             copy = folder / f"{place}{Path(entry['name']).suffix}"
             copy.write_bytes(stream.read(entry["size"]))
             yield entry["name"], copy, ""
-            copy.unlink()
 
 
 @contextmanager

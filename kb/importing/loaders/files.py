@@ -13,6 +13,7 @@ from kb.documents import Document, Failure
 from kb.errors import InvalidDocument
 from kb.importing.loaders.confinement import unpacked
 from kb.importing.loaders.formats import KNOWN_ENDINGS, Format, format_of, read
+from kb.importing.pictures import Beside, beside_entry, beside_file
 
 
 def load(paths: Sequence[str]) -> Iterator[Document | Failure]:
@@ -33,11 +34,12 @@ def _load_path(path: str) -> Iterator[Document | Failure]:
                     _printable(file), gettext("This link points outside the folder. Import its target by its own path.")
                 )
                 continue
-            yield from items_of_file(file, file.relative_to(place).as_posix(), _printable(file))
+            beside = beside_file(file, root)
+            yield from items_of_file(file, file.relative_to(place).as_posix(), _printable(file), beside)
     elif not place.is_file():
         yield Failure(path, gettext("This file or folder does not exist. Check the path."))
     else:
-        yield from items_of_file(place, place.name, _printable(place))
+        yield from items_of_file(place, place.name, _printable(place), beside_file(place, place.parent))
 
 
 def files_in(folder: Path) -> Iterator[Path]:
@@ -50,37 +52,43 @@ def files_in(folder: Path) -> Iterator[Path]:
                 yield file
 
 
-def items_of_file(file: Path, name: str, origin: str) -> Iterator[Document | Failure]:
-    """Yield the items of a file or zip; `name` is its path in the import, from which ids are derived."""
+def items_of_file(file: Path, name: str, origin: str, beside: Beside | None = None) -> Iterator[Document | Failure]:
+    """Yield the items of a file or zip; `name` is its path in the import, from which ids are derived.
+
+    `beside` reads the pictures that lie beside the file.
+    """
     try:
         found = format_of(file, name)
         if found is Format.ZIP:
             yield from _in_archive(file, name, origin)
             return
-        yield from read(file, found, name, origin)
+        yield from read(file, found, name, origin, beside)
     except InvalidDocument as error:
         yield Failure(origin, error.message)
 
 
 def _in_archive(file: Path, name: str, origin: str) -> Iterator[Document | Failure]:
     """Yield the items of the files in a zip file, as if it were a folder."""
-    with TemporaryDirectory(prefix="supportbot-unpacked-") as folder, closing(unpacked(file, Path(folder))) as entries:
+    with TemporaryDirectory(prefix="supportbot-unpacked-") as folder:
+        with closing(unpacked(file, Path(folder))) as unpacking:
+            entries = list(unpacking)  # a picture may come after the text that names it
+        copies = {inside: copy for inside, copy, _ in entries if copy is not None}
         for inside, copy, problem in entries:
             place = f"{origin}/{inside}"
             if copy is None:
                 yield Failure(place, problem)
             elif _is_wanted(inside):
-                yield from _from_archive(copy, inside, place)
+                yield from _from_archive(copy, inside, place, beside_entry(inside, copies))
 
 
-def _from_archive(copy: Path, inside: str, place: str) -> Iterator[Document | Failure]:
+def _from_archive(copy: Path, inside: str, place: str, beside: Beside) -> Iterator[Document | Failure]:
     try:
         found = format_of(copy, inside)
         if found is Format.ZIP:
             raise InvalidDocument(
                 gettext("Zip files inside a zip file are not read. Unpack the outer one and import its contents.")
             )
-        for item in read(copy, found, inside, place):
+        for item in read(copy, found, inside, place, beside):
             yield replace(item, origin=item.origin.replace(str(copy), place))
     except InvalidDocument as error:
         yield Failure(place, error.message)

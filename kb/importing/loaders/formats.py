@@ -18,6 +18,7 @@ from kb.importing.loaders.jsonl import read_lines
 from kb.importing.loaders.markdown import read_markdown, read_text
 from kb.importing.loaders.office import read_pdf, read_word
 from kb.importing.loaders.rows import read_rows
+from kb.importing.pictures import Beside, with_pictures
 
 # A body can have two million characters, so at most eight million bytes.
 MAX_FILE_BYTES: Final = 8_000_000
@@ -91,16 +92,20 @@ def format_of(file: Path, name: str) -> Format:
     return named
 
 
-def read(file: Path, found: Format, name: str, origin: str) -> Iterator[Document | Failure]:
-    """Yield the items of a file; `name` is its external id unless it has one, `origin` its place as shown to people.
-    Raises InvalidDocument if the whole file cannot be read.
+def read(
+    file: Path, found: Format, name: str, origin: str, beside: Beside | None = None
+) -> Iterator[Document | Failure]:
+    """Yield the items of a file; `name` is its external id unless it has one, `origin` its place for people.
+
+    `beside` reads the pictures that a text names by relative addresses; without it, they are left out.
+    Raises InvalidDocument where the whole file cannot be read.
     """
     told = _told(found, name)
-    for item in _items(file, found, name, origin):
+    for item in _items(file, found, name, origin, beside):
         yield replace(item, notes=(*told, *item.notes)) if isinstance(item, Document) and told else item
 
 
-def _items(file: Path, found: Format, name: str, origin: str) -> Iterator[Document | Failure]:
+def _items(file: Path, found: Format, name: str, origin: str, beside: Beside | None) -> Iterator[Document | Failure]:
     match found:
         case Format.LINES:
             yield from read_lines(file, origin)
@@ -113,13 +118,23 @@ def _items(file: Path, found: Format, name: str, origin: str) -> Iterator[Docume
             yield from read_rows(text, name, origin, notes)
         case _:
             text, notes = _text_of(file, may_guess=found in _GUESSED)
-            yield replace(_READERS[found](text, name).at(origin), notes=notes)
+            document = _READERS[found](text, name, beside).at(origin)
+            yield replace(document, notes=(*notes, *document.notes))
 
 
-_READERS: Final[dict[Format, Callable[[str, str], Document]]] = {
-    Format.MARKDOWN: read_markdown,
+def _markdown(text: str, name: str, beside: Beside | None) -> Document:
+    document = read_markdown(text, name)
+    return document if beside is None else with_pictures(document, beside)
+
+
+def _plain(text: str, name: str, beside: Beside | None) -> Document:
+    return read_text(text, name)
+
+
+_READERS: Final[dict[Format, Callable[[str, str, Beside | None], Document]]] = {
+    Format.MARKDOWN: _markdown,
     Format.HTML: read_html,
-    Format.TEXT: read_text,
+    Format.TEXT: _plain,
 }
 
 

@@ -5,7 +5,7 @@ Pictures are replaced by their descriptions.
 """
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile
 
 from django.utils.translation import gettext
@@ -16,6 +16,7 @@ from kb.errors import InvalidDocument
 from kb.importing.loaders.confinement import facts_of
 from kb.importing.loaders.markdown import document_of
 from kb.importing.loaders.tables import headed, markdown_table, spread
+from kb.importing.pictures import Beside, PicturesTaken
 from kb.pages import page_mark
 from supportbot.team_formats import number
 
@@ -53,16 +54,23 @@ _PICTURE = re.compile(r"(?:https?://|/(?!/))[^\s<>()]{1,1000}", re.IGNORECASE)
 _LINK = re.compile(r"(?:https?://|mailto:|/(?!/)|#)[^\s<>()]+", re.IGNORECASE)
 
 
-def read_html(text: str, path: str) -> Document:
-    """Return the document of an HTML page; raises InvalidDocument if it has no text."""
-    title, body = markdown_of_html(text)
-    return document_of({"title": title} if title else {}, body, path)
+def read_html(text: str, path: str, beside: Beside | None = None) -> Document:
+    """Return the document of an HTML page, with the pictures beside it; raises InvalidDocument if it has no text."""
+    taken = None if beside is None else PicturesTaken(beside)
+    title, body = markdown_of_html(text, taken)
+    document = document_of({"title": title} if title else {}, body, path)
+    return document if taken is None else taken.given_to(document)
 
 
-def markdown_of_html(text: str) -> tuple[str, str]:
-    """Return (title, Markdown) of a page; the title is empty if the page has none. Raises InvalidDocument."""
+def markdown_of_html(text: str, taken: PicturesTaken | None = None) -> tuple[str, str]:
+    """Return (title, Markdown) of a page; the title is empty if the page has none. Raises InvalidDocument.
+
+    Pictures at relative addresses are taken along if there is something to take them.
+    """
     tree = parsed_html(text)
     title = _title(tree)
+    if taken is not None:
+        take_pictures(tree, taken)
     return title, markdown_of_tree(tree)
 
 
@@ -85,6 +93,18 @@ def markdown_of_tree(tree: LexborHTMLParser) -> str:
     tree.strip_tags(_LEFT_OUT, recursive=False)
     root = tree.css_first("main, [role=main]") or tree.css_first("article") or tree.body
     return "" if root is None else _tidy(_inner(root, 0, 0))
+
+
+def take_pictures(tree: LexborHTMLParser, taken: PicturesTaken) -> None:
+    """Give the pictures that are taken along their new addresses; one without a description is called as its file."""
+    for node in tree.css("img[src]"):
+        reference = (node.attributes.get("src") or "").strip()
+        is_decoration = "alt" in node.attributes and not (node.attributes["alt"] or "").strip()
+        if is_decoration or not (address := taken.take(reference)):
+            continue
+        node.attrs["src"] = address
+        if "alt" not in node.attributes:
+            node.attrs["alt"] = _SPACE.sub(" ", PurePosixPath(reference).stem.replace("-", " ").replace("_", " "))
 
 
 def _title(tree: LexborHTMLParser) -> str:

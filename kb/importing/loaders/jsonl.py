@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from kb.documents import SWITCHES, Document, Failure
 from kb.errors import InvalidDocument
 from kb.importing.loaders.html import markdown_of_html
-from kb.importing.loaders.markdown import KEYS, check_keys, document_of
+from kb.importing.loaders.markdown import KEYS, LISTS, check_keys, document_of
 from supportbot import team_formats as formats
 
 # After decompression: a gzip file of a few megabytes can expand a thousandfold.
@@ -127,6 +127,8 @@ def _single(row: dict[str, object], key: str) -> str:
     value = row.get(key)
     if value is None:
         return ""
+    if key in LISTS and isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return "\n".join(" ".join(one.split()) for one in value)
     if isinstance(value, bool) and key in SWITCHES:
         return "yes" if value else "no"
     if isinstance(value, str) or (key == "id" and isinstance(value, int) and not isinstance(value, bool)):

@@ -23,12 +23,19 @@ from kb.documents import (
     check_url,
 )
 from kb.errors import InvalidDocument
+from kb.names import check_slug
+from kb.phrasings import check_phrasings
 from supportbot.language.blocks import Kind, blocks
 from supportbot.language.plaintext import plain
 
 # Enough for every key that makes sense; nothing longer is given to the YAML parser.
 MAX_FRONT_MATTER_CHARACTERS = 20_000
-KEYS = ("id", "title", "url", "locale", "audience", "category", "collection", "state", *SWITCHES)
+KEYS = (
+    "id", "title", "url", "locale", "audience", "category", "collection", "state", *SWITCHES,
+    "page_address", "translation_of", "phrasings",
+)  # fmt: skip
+# Keys with a list; as text, one entry per line.
+LISTS = ("phrasings",)
 # The similarity of "audiance" and "audience" is 0.88, "status" and "state" 0.73, "subcategory" and "category" 0.84.
 KEY_SIMILARITY = 0.85
 
@@ -64,6 +71,9 @@ def document_of(facts: dict[str, str], body: str, path: str) -> Document:
         state=check_state(facts["state"]) if "state" in facts else None,
         on_help_pages=_switch("on_help_pages", facts),
         for_assistant=_switch("for_assistant", facts),
+        address=check_slug(facts["page_address"]) if "page_address" in facts else None,
+        translation_of=check_external_id(facts["translation_of"]) if "translation_of" in facts else None,
+        phrasings=check_phrasings(facts["phrasings"], body=body) if "phrasings" in facts else None,
     )
 
 
@@ -128,7 +138,9 @@ def _known_keys(front: object) -> dict[str, str]:
     check_keys(front)
     known = {key: front[key] for key in KEYS if key in front}
     for key, value in known.items():
-        if not isinstance(value, str):
+        if key in LISTS and isinstance(value, list) and all(isinstance(one, str) for one in value):
+            known[key] = "\n".join(" ".join(one.split()) for one in value)
+        elif not isinstance(value, str):
             raise InvalidDocument(
                 gettext("The front matter's {key} is not a single value. Write `{key}: value`.").format(key=key)
             )

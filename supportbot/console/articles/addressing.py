@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 
 from kb.links import broken_links
 from kb.models import Article
-from kb.names import check_slug, rename
+from kb.names import check_free_slug, rename
 from kb.translations import check_source, is_older, sources_for, translate
 from supportbot.console.entry import needs
 
@@ -20,7 +20,7 @@ def wanted(request: HttpRequest, article: Article | None) -> dict[str, Any]:
     """Return the fields of the form, checked; empty without them. Raises InvalidDocument."""
     if "slug" not in request.POST:
         return {}
-    slug = check_slug(request.POST["slug"], article=article)
+    slug = check_free_slug(request.POST["slug"], article=article)
     return {"slug": slug, "translation_of": _source(request.POST.get("translation_of", "").strip(), article)}
 
 

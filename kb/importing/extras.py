@@ -1,0 +1,83 @@
+"""What an import sets besides text and metadata: the page's address, curated questions, the source of a translation.
+
+A problem with one of them is told with the item; its text is imported all the same.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from django.db import transaction
+
+from kb.documents import Document
+from kb.errors import InvalidDocument
+from kb.models import Article
+from kb.names import check_free_slug, rename
+from kb.phrasings import embed_phrasings, phrasings_of, set_phrasings
+from kb.translations import check_source, translate
+
+Pairs = Sequence[tuple[Document, Article]]
+
+
+def differs(article: Article, document: Document) -> bool:
+    """Return whether an import would change an article's address, questions or source."""
+    is_other = _has_new_address(article, document) or _has_new_phrasings(article, document)
+    return is_other or _has_new_source(article, document)
+
+
+def set_extras(pairs: Pairs) -> tuple[list[tuple[Document, Article]], set[UUID]]:
+    """Set addresses and questions of stored articles, in the caller's transaction.
+
+    Returns the pairs, with notes about addresses that are taken, and the ids of changed articles.
+    """
+    told, changed = [], set[UUID]()
+    for document, article in pairs:
+        if document.address is not None and _has_new_address(article, document):
+            try:
+                rename(article, check_free_slug(document.address, article=article))
+                changed.add(article.pk)
+            except InvalidDocument as refusal:
+                document = replace(
+                    document, notes=(*document.notes, f"page_address {document.address}: {refusal.message}")
+                )
+        if document.phrasings is not None and _has_new_phrasings(article, document):
+            set_phrasings(article, document.phrasings)
+            changed.add(article.pk)
+        told.append((document, article))
+    if changed:
+        transaction.on_commit(embed_phrasings)
+    return told, changed
+
+
+@transaction.atomic
+def link_translations(wanted: Mapping[str, str]) -> tuple[dict[str, str], set[str]]:
+    """Link articles to their sources, both by external id; return why some were not linked, and those that were."""
+    ids = {*wanted, *wanted.values()}
+    known = {row.external_id: row for row in Article.objects.filter(external_id__in=ids).order_by("pk")}
+    problems, linked = dict[str, str](), set[str]()
+    for external_id, source_id in wanted.items():
+        article, source = known.get(external_id), known.get(source_id)
+        if article is None or (source is not None and article.translation_of_id == source.pk):
+            continue
+        try:
+            translate(article, check_source(source, article))
+            linked.add(external_id)
+        except InvalidDocument as refusal:
+            problems[external_id] = f"translation_of {source_id}: {refusal.message}"
+    return problems, linked
+
+
+def _has_new_source(article: Article, document: Document) -> bool:
+    """Return whether there is another source to link; one that does not exist is only told."""
+    source = article.translation_of.external_id if article.translation_of else None
+    if document.translation_of in (None, source):
+        return False
+    return Article.objects.filter(external_id=document.translation_of).exists()
+
+
+def _has_new_address(article: Article, document: Document) -> bool:
+    return document.address not in (None, article.slug)
+
+
+def _has_new_phrasings(article: Article, document: Document) -> bool:
+    return document.phrasings is not None and list(document.phrasings) != phrasings_of(article)

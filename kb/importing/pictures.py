@@ -1,0 +1,127 @@
+"""Pictures that a document takes along: PNG files beside its text or in it, re-encoded. What is left out is told.
+
+A picture's address is made of its content, so a document is the same whether its pictures are stored already or not.
+"""
+
+import posixpath
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote
+
+from django.utils.translation import gettext, gettext_noop
+
+from kb.documents import Document, check_article_text
+from kb.pictures import address_of
+from supportbot.accounts.png import MAX_BYTES, MAX_SIDE, NotReadable, Picture, TooLarge, rewritten
+
+Beside = Callable[[str], bytes | None]  # the content of the file at a relative address; None if there is none
+
+MAX_PICTURES: Final = 50  # of one document
+MAX_TOTAL_BYTES: Final = 10_000_000
+MOST_TOLD: Final = 3
+
+# Brackets inside are escaped: otherwise each beginning would be followed to the end of its line.
+_SAID: Final = r"!\[(?:[^\[\]\\\n]|\\.){0,1000}\]"
+_TITLE: Final = r"""(?:[ \t]{1,9}["'][^\n]{0,999}?["'])?"""
+_IMAGE: Final = re.compile(rf"({_SAID}\([ \t]{{0,9}}<?)([^\s<>()]{{1,1000}})(>?{_TITLE}[ \t]{{0,9}}\))")
+_ELSEWHERE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[/#?\\]")
+_NOT_READABLE: Final = gettext_noop("it is not a PNG file that can be shown safely")
+_TOO_LARGE: Final = gettext_noop("it has more than {side} pixels per side or {kilobytes} KB")
+_MISSING: Final = gettext_noop("it is not in the folder or zip file")
+_TOO_MANY: Final = gettext_noop("an article can have {number} pictures with {megabytes} MB in total")
+
+
+class PicturesTaken:
+    """The pictures of one document, as its reader finds them."""
+
+    def __init__(self, beside: Beside) -> None:
+        self._beside = beside
+        self._addresses: dict[str, str] = {}
+        self._left_out: dict[str, str] = {}
+        self._bytes = 0
+        self.pictures: dict[str, Picture] = {}
+
+    def take(self, reference: str) -> str:
+        """Return the address of the picture at a relative address; "" if it is another kind of address or left out."""
+        if _ELSEWHERE.match(reference):
+            return ""
+        if reference not in self._addresses:
+            self._addresses[reference] = self._taken(reference)
+        return self._addresses[reference]
+
+    def _taken(self, reference: str) -> str:
+        data = self._beside(unquote(reference.partition("?")[0].partition("#")[0]))
+        if data is None:
+            return self._leave_out(reference, _MISSING)
+        if len(self.pictures) >= MAX_PICTURES or self._bytes + len(data) > MAX_TOTAL_BYTES:
+            return self._leave_out(reference, _TOO_MANY)
+        try:
+            picture = rewritten(data)
+        except TooLarge:
+            return self._leave_out(reference, _TOO_LARGE)
+        except NotReadable:
+            return self._leave_out(reference, _NOT_READABLE)
+        self._bytes += len(data)
+        address = address_of(picture)
+        self.pictures[address] = picture
+        return address
+
+    def _leave_out(self, reference: str, why: str) -> str:
+        limits = {"side": MAX_SIDE, "kilobytes": MAX_BYTES // 1024, "number": MAX_PICTURES}
+        self._left_out[reference] = gettext(why).format(**limits, megabytes=MAX_TOTAL_BYTES // 1_000_000)
+        return ""
+
+    def given_to(self, document: Document) -> Document:
+        """Return the document with its pictures, and notes about those that were left out."""
+        return replace(document, pictures=tuple(self.pictures.values()), notes=(*document.notes, *self._notes()))
+
+    def _notes(self) -> list[str]:
+        told = gettext("Picture left out: {name} ({reason}).")
+        shown = list(self._left_out.items())[:MOST_TOLD]
+        notes = [told.format(name=reference[-80:], reason=reason) for reference, reason in shown]
+        more = len(self._left_out) - len(shown)
+        return [*notes, gettext("More pictures left out: {number}.").format(number=more)] if more else notes
+
+
+def with_pictures(document: Document, beside: Beside) -> Document:
+    """Return a Markdown document with the pictures that its text names by relative addresses."""
+    taken = PicturesTaken(beside)
+
+    def named(found: re.Match[str]) -> str:
+        address = taken.take(found.group(2))
+        return f"{found.group(1)}{address}{found.group(3)}" if address else found.group()
+
+    body = _IMAGE.sub(named, document.wording.body)
+    return taken.given_to(replace(document, wording=check_article_text(document.wording.title, body)))
+
+
+def beside_file(file: Path, root: Path) -> Beside:
+    """Read what lies beside a file, inside `root`; a link that leads out of it is not followed."""
+
+    def read(reference: str) -> bytes | None:
+        try:
+            target = (file.parent / reference).resolve()
+            return _begin(target) if target.is_relative_to(root.resolve()) and target.is_file() else None
+        except (OSError, ValueError):  # no permission, or a name that no file can have
+            return None
+
+    return read
+
+
+def beside_entry(inside: str, entries: Mapping[str, Path]) -> Beside:
+    """Read what lies beside an entry of an unpacked zip file."""
+
+    def read(reference: str) -> bytes | None:
+        copy = entries.get(posixpath.normpath(posixpath.join(posixpath.dirname(inside), reference)))
+        return None if copy is None else _begin(copy)
+
+    return read
+
+
+def _begin(file: Path) -> bytes:
+    """Return a file's content, or enough of it to see that it is too large."""
+    with file.open("rb") as stream:
+        return stream.read(MAX_BYTES + 1)

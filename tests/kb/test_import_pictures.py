@@ -1,0 +1,111 @@
+"""Pictures that come along with imported files: PNG files beside the text or in it, and nothing else."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from kb.importing.loaders.html import markdown_of_html
+from kb.importing.pictures import MAX_PICTURES, PicturesTaken
+from kb.models import Article, Picture
+from supportbot.accounts.models import Workspace
+from tests.console.test_firststeps import chunk, png
+from tests.kb.import_command import run
+from tests.kb.made_files import PICTURE, docx, p, zipped
+
+pytestmark = pytest.mark.django_db
+ADDRESS = re.compile(r"!\[([^\]]*)\]\((/help/wrenfell/pictures/[0-9a-f]{40}\.png)[^)]*\)")
+BOMB = png(rows=b"\0" * 50_000_000, width=1_000, height=1_000)
+NOT_TAKEN = {
+    "drawing.svg": b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
+    "photo.jpg": b"\xff\xd8\xff\xe0 a photo",
+    "wrong.png": b"GIF89a",
+    "script.png": b"<script>alert(1)</script>",
+    "wide.png": png(width=1_025, height=1),
+    "bomb.png": BOMB,
+    "torn.png": png()[:-9],
+    "false.png": b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", b"\0" * 13) + chunk(b"IEND", b""),
+}
+
+
+def body_of(external_id: str) -> str:
+    revision = Article.objects.get(external_id=external_id).live_revision
+    assert revision is not None
+    return revision.body
+
+
+def notes_of(report: dict[str, Any]) -> list[str]:
+    return [note for item in report["items"] for note in item["notes"]]
+
+
+def written(folder: Path, files: dict[str, bytes]) -> None:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+
+
+FILES = {
+    "reset.md": b"# Reset\n\nPress it.\n\n![The red button](img/red%20one.png 'x') ![Same](./img/red%20one.png)\n",
+    "page.html": b"<h1>Page</h1><p>Look: <img src='img/blue.png'> <img src='img/blue.png' alt=''> <img src='no.png' "
+    b"alt='None'></p>",
+    "img/red one.png": png(width=2),
+    "img/blue.png": png(width=3),
+}
+
+
+@pytest.mark.parametrize("as_zip", [False, True])
+def test_pictures_beside_a_text_are_shown_with_it(
+    workspace: Workspace, client: Client, tmp_path: Path, as_zip: bool
+) -> None:
+    place = tmp_path / "all.zip"
+    if as_zip:
+        place.write_bytes(zipped(FILES))
+    else:
+        place = tmp_path / "all"
+        written(place, FILES)
+    assert not run(place, "--dry-run")["failed"] and not Picture.objects.exists(), "a dry run stores nothing"
+    report = run(place)
+    assert notes_of(report) == ["Picture left out: no.png (it is not in the folder or zip file)."]
+    [(said, red), (_, same)] = ADDRESS.findall(body_of("reset.md"))
+    assert (said, same) == ("The red button", red)
+    assert [said for said, _ in ADDRESS.findall(body_of("page.html"))] == ["blue"], "called as its file"
+    assert client.get(red)["Content-Type"] == "image/png"
+    assert f'<img src="{red}" alt="The red button"' in client.get("/help/wrenfell/reset.md/").content.decode()
+    assert run(place)["unchanged"] == 2 and Picture.objects.count() == 2
+
+
+def test_what_is_no_harmless_picture_is_left_out_with_a_reason(workspace: Workspace, tmp_path: Path) -> None:
+    names = [*NOT_TAKEN, "../outside.png", "link.png", "missing.png", "https://10.0.0.8/a.png", "//10.0.0.8/a.png"]
+    written(tmp_path, {f"all/{name}": content for name, content in NOT_TAKEN.items()})
+    written(tmp_path, {"outside.png": png(), "all/a.md": "".join(f"![{n}]({n})\n" for n in names).encode()})
+    (tmp_path / "all/link.png").symlink_to(tmp_path / "outside.png")
+    report = run(tmp_path / "all")
+    assert not report["failed"] and not Picture.objects.exists()
+    notes = notes_of(report)
+    assert notes[0] == "Picture left out: drawing.svg (it is not a PNG file that can be shown safely)."
+    assert notes[-1] == f"More pictures left out: {len(NOT_TAKEN)}.", "those at addresses elsewhere are not asked for"
+    assert body_of("a.md").startswith("![drawing.svg](drawing.svg)\n"), "the text stays as it is"
+
+
+def test_pictures_of_word_files_come_along(workspace: Workspace, client: Client, tmp_path: Path) -> None:
+    blocks = (p("Press the button.", run=PICTURE),)
+    for name, picture in (("good", png()), ("bad", b"\xff\xd8\xff a photo"), ("torn", png()[:-9])):
+        (tmp_path / f"{name}.docx").write_bytes(docx(*blocks, more={"word/media/i.png": picture}))
+    report = run(tmp_path)
+    [(_, address)] = ADDRESS.findall(body_of("good.docx"))
+    assert client.get(address).status_code == 200
+    assert [item["notes"] for item in report["items"]] == [
+        ["Pictures left out: 1."],
+        [],
+        ["Picture left out: picture-1.png (it is not a PNG file that can be shown safely)."],
+    ]
+    assert "![" not in body_of("bad.docx") + body_of("torn.docx")
+
+
+def test_number_and_size_are_bounded(workspace: Workspace) -> None:
+    taken = PicturesTaken(lambda reference: png(width=int(reference)))
+    html = "<p>x</p>" + "".join(f"<img src='{number}' alt='a'>" for number in range(1, MAX_PICTURES + 2))
+    _, body = markdown_of_html(html, taken)
+    assert len(taken.pictures) == body.count("![") == MAX_PICTURES
