@@ -111,14 +111,14 @@ def beside_file(file: Path, root: Path) -> Beside:
     return read
 
 
-def beside_entry(inside: str, entries: Mapping[str, Path]) -> Beside:
-    """Read what lies beside an entry of an unpacked zip file."""
+def beside_path(path: str, read: Beside) -> Beside:
+    """Read what lies beside a file of a zip file or an upload; `read` gets a path that no `..` is left in."""
+    return lambda reference: read(posixpath.normpath(posixpath.join(posixpath.dirname(path), reference)))
 
-    def read(reference: str) -> bytes | None:
-        copy = entries.get(posixpath.normpath(posixpath.join(posixpath.dirname(inside), reference)))
-        return None if copy is None else _begin(copy)
 
-    return read
+def content_of(copies: Mapping[str, Path]) -> Beside:
+    """Read the copies of a zip file's entries by the names that they have in it."""
+    return lambda name: _begin(copies[name]) if name in copies else None
 
 
 def _begin(file: Path) -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 from django.utils.translation import gettext
 
 from kb.importing.loaders.files import files_in, items_of_file
-from kb.importing.pictures import Beside, beside_file
+from kb.importing.pictures import Beside, beside_file, beside_path
 from kb.sources.errors import SourceUnreadable, Unreadable
 from kb.sources.models import SourceFile
 from kb.sources.ports import Fetched, Gone, Known, LeftOut, Origin, Place, Read, Unchanged
@@ -26,12 +26,12 @@ class _Files:
 
     def read(self, known: Known, fetched: Fetched) -> Read | LeftOut:
         """Return the documents of a file; a zip file has those of all files in it."""
-        items = items_of_file(fetched.file, known.key, known.key, self._beside(fetched))
+        items = items_of_file(fetched.file, known.key, known.key, self._beside(known, fetched))
         return Read([replace(item, origin=item.origin.replace(str(fetched.file), known.key)) for item in items])
 
-    def _beside(self, fetched: Fetched) -> Beside | None:
+    def _beside(self, known: Known, fetched: Fetched) -> Beside:
         """Return how to read the pictures that lie beside a file."""
-        return None
+        raise NotImplementedError
 
 
 class Folder(_Files):
@@ -39,7 +39,7 @@ class Folder(_Files):
 
     is_deliberate = False
 
-    def _beside(self, fetched: Fetched) -> Beside | None:
+    def _beside(self, known: Known, fetched: Fetched) -> Beside:
         root = Path(self.origin.address)
         return beside_file(fetched.file, root.parent if root.is_file() else root)
 
@@ -86,6 +86,13 @@ class Uploads(_Files):
         file = folder / f"upload{Path(known.key).suffix.lower()}"
         file.write_bytes(row.content)
         return Fetched(file, known.key)
+
+    def _beside(self, known: Known, fetched: Fetched) -> Beside:
+        def read(path: str) -> bytes | None:
+            row = SourceFile.objects.filter(source_id=self.origin.source_id, path=path).first()
+            return None if row is None else bytes(row.content)
+
+        return beside_path(known.key, read)
 
 
 def _has_plain_name(file: Path) -> bool:

@@ -10,10 +10,12 @@ from django.test import Client
 from kb.importing.loaders.html import markdown_of_html
 from kb.importing.pictures import MAX_PICTURES, PicturesTaken
 from kb.models import Article, Picture
+from kb.sources.services import Wish, add_files, add_source
 from supportbot.accounts.models import Workspace
 from tests.console.test_firststeps import chunk, png
 from tests.kb.import_command import run
 from tests.kb.made_files import PICTURE, docx, p, zipped
+from tests.kb.source_commands import add, again, reasons
 
 pytestmark = pytest.mark.django_db
 ADDRESS = re.compile(r"!\[([^\]]*)\]\((/help/wrenfell/pictures/[0-9a-f]{40}\.png)[^)]*\)")
@@ -109,3 +111,16 @@ def test_number_and_size_are_bounded(workspace: Workspace) -> None:
     html = "<p>x</p>" + "".join(f"<img src='{number}' alt='a'>" for number in range(1, MAX_PICTURES + 2))
     _, body = markdown_of_html(html, taken)
     assert len(taken.pictures) == body.count("![") == MAX_PICTURES
+
+
+def test_pictures_come_along_from_a_folder_and_from_uploads_that_are_read_again(
+    workspace: Workspace, client: Client, tmp_path: Path
+) -> None:
+    written(tmp_path / "papers", FILES)
+    assert reasons(add(tmp_path / "papers"))["page.html"].startswith("Picture left out: no.png")
+    assert client.get(ADDRESS.findall(body_of("reset.md"))[0][1]).status_code == 200
+    source = add_source("uploads", Wish(name="Drawer", collection="Drawer"))
+    files = {"drawer/a.md": b"# A\n\n![x](../b.png) ![y](../../b.png)\n", "b.png": png(width=4)}
+    assert add_files(source, [("papers.zip", zipped(files))]) == []
+    again("Drawer")
+    assert len(ADDRESS.findall(body_of("drawer/a.md"))) == 1

@@ -13,7 +13,7 @@ from kb.documents import Document, Failure
 from kb.errors import InvalidDocument
 from kb.importing.loaders.confinement import unpacked
 from kb.importing.loaders.formats import KNOWN_ENDINGS, Format, format_of, read
-from kb.importing.pictures import Beside, beside_entry, beside_file
+from kb.importing.pictures import Beside, beside_file, beside_path, content_of
 
 
 def load(paths: Sequence[str]) -> Iterator[Document | Failure]:
@@ -78,7 +78,7 @@ def _in_archive(file: Path, name: str, origin: str) -> Iterator[Document | Failu
             if copy is None:
                 yield Failure(place, problem)
             elif _is_wanted(inside):
-                yield from _from_archive(copy, inside, place, beside_entry(inside, copies))
+                yield from _from_archive(copy, inside, place, beside_path(inside, content_of(copies)))
 
 
 def _from_archive(copy: Path, inside: str, place: str, beside: Beside) -> Iterator[Document | Failure]:
