@@ -19,6 +19,7 @@ from typing import Any, Final
 from bench.figures import percentile, table
 from bench.instance import Instance, temporary_folder, throw_away_instance
 from bench.processes import ROOT, cpu_seconds, private_bytes, serving
+from supportbot.embedded.children import ChildProcess
 from supportbot.embedded.ports import LOOPBACK, free_port
 
 NO_MODEL: Final = "http://127.0.0.1:9"  # never called
@@ -31,8 +32,8 @@ def main() -> None:
     options = _options()
     with temporary_folder() as folder, throw_away_instance(folder, NO_MODEL) as instance, merchant(folder) as port:
         os.environ["SHOP_PORT"] = str(port)  # where the settings allow a merchant on this machine
-        with worker(instance) as pid:
-            starts, throughput = measure(f"http://{LOOPBACK}:{port}", pid, options)
+        with worker(instance) as child:
+            starts, throughput = measure(f"http://{LOOPBACK}:{port}", child, options)
     if options.json:
         text = "\n".join(json.dumps(row) for row in [*starts, throughput])
     else:
@@ -49,27 +50,28 @@ def merchant(folder: Path) -> Iterator[int]:
 
 
 @contextmanager
-def worker(instance: Instance) -> Iterator[int]:
+def worker(instance: Instance) -> Iterator[ChildProcess]:
     """Run the product's worker together with the tasks of the benchmark."""
     child = instance.child("worker")
-    child.command += ["-I", "bench.starts"]
+    child.command = [sys.executable, "-m", "bench.measured_worker"]
     child.environment = {**child.environment, "SHOP_PORT": os.environ["SHOP_PORT"], "PYTHONPATH": str(ROOT)}
     child.start()
     try:
-        assert child.pid is not None
-        yield child.pid
+        yield child
     finally:
         child.stop()
 
 
-def measure(merchant_url: str, worker_pid: int, options: argparse.Namespace) -> tuple[list[Figures], Figures]:
+def measure(merchant_url: str, measured: ChildProcess, options: argparse.Namespace) -> tuple[list[Figures], Figures]:
     import django
 
     django.setup()
     from bench.confirming import Shopper  # needs the settings of the temporary instance
 
     shopper = Shopper(merchant_url)
-    shopper.await_worker()
+    if not shopper.sees_worker(lambda: measured.is_alive) or measured.pid is None:
+        raise SystemExit(f"The worker did not start: {measured.log and measured.log.read_text()[-800:]}")
+    worker_pid = measured.pid
     shopper.starts(WARM_UP, options.seconds)
     action, direct = shopper.starts(options.actions, options.seconds)
     began, own_cpu, cpu = shopper.clock(), time.process_time(), cpu_seconds(worker_pid)

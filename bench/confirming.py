@@ -3,6 +3,7 @@
 import itertools
 import time
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID
@@ -55,10 +56,14 @@ class Shopper:
 
         publisher.wake = noting  # type: ignore[method-assign]  # does not change what is measured
 
-    def await_worker(self) -> None:
-        """Return once the worker takes tasks: on a busy machine it starts for longer than anything measured takes."""
-        with workspace_scope(self.workspace.pk):
-            self._direct()
+    def sees_worker(self, is_alive: Callable[[], bool]) -> bool:
+        """Wait until a worker takes tasks, which on a busy machine takes minutes; return whether it does."""
+        name, ends = uuid.uuid4().hex, self.clock() + PATIENCE_SECONDS
+        nothing.delay(str(self.workspace.pk), name)
+        while is_alive() and self.clock() < ends:
+            if started_within(name, 1.0) is not None:
+                return True
+        return False
 
     def starts(self, count: int, seconds: float) -> tuple[list[float], list[float]]:
         """Return milliseconds from commit to start of actions and of bare tasks, measured alternately; one at least,
