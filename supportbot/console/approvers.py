@@ -5,7 +5,7 @@ from django.utils.translation import gettext
 from actions.models import ActionPolicy
 from actions.policies import approvers_of, rules_of
 from actions.registry import action_in_force
-from actions.spec import WriteAction
+from actions.spec import Risk, WriteAction
 from actions.transitions import APPROVAL_LIFE
 from supportbot.accounts.models import Membership, User
 from supportbot.accounts.selectors import people_who_may
@@ -25,6 +25,8 @@ def _needed(policy: ActionPolicy, spec: WriteAction | None) -> int:
     """Return how many people have to approve a request that needs the most."""
     rules = rules_of(policy)
     by_action = spec.approvals if spec is not None and spec.may_ask_approval else 0
+    if spec is not None and spec.risk is not Risk.MONEY:
+        return by_action  # the rules' thresholds are amounts
     by_rules = 2 if rules.second_approval_above is not None else int(rules.approval_above is not None)
     return max(by_action, by_rules)
 

@@ -128,12 +128,16 @@ class ConnectionAdmin(ScopedAdmin):
     view_right = change_right = RIGHT
     can_add = can_delete = True
     change_form_template = "console/connection.html"
-    list_display = ["name", "place", "base_url", "authentication", "secret_age"]
+    list_display = ["name", "place", "address", "authentication", "secret_age"]
     search_fields = ["name", "base_url"]
     ordering = ["name", "environment"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return of_this_workspace(listed_connections())
+
+    @admin.display(description=_("Address"), ordering="base_url")
+    def address(self, connection: Connection) -> str:
+        return connection.base_url
 
     @admin.display(description=_("Environment"), ordering="environment")
     def place(self, connection: Connection) -> SafeString:
@@ -188,7 +192,8 @@ class ConnectionAdmin(ScopedAdmin):
         if request.GET.get("auth") in Auth.values or not self.has_add_permission(request):
             page: HttpResponse = super().add_view(request, form_url, extra_context)
             return page
-        context = {**self.admin_site.each_context(request), "opts": self.opts, "kinds": KINDS.values()}
+        frame = {**self.admin_site.each_context(request), "opts": self.opts, "title": self.new}
+        context = {**frame, "kinds": KINDS.values()}
         return TemplateResponse(request, "console/connection_kinds.html", context)
 
     def save_model(self, request: HttpRequest, obj: Connection, form: ConnectionForm, change: bool) -> None:

@@ -18,6 +18,8 @@ from actions.models import MAX_HOLD_MINUTES, ActionPolicy, ActionPolicyVersion, 
 from actions.money import Money, format_amount, format_money, is_amount_in
 from actions.policies import allow_approval, approvers_of, change_rules, forbid_approval, rules_of, switch
 from actions.policy import Decision, Rules
+from actions.registry import action_in_force
+from actions.spec import Risk, WriteAction
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.selectors import people_who_may
@@ -321,6 +323,9 @@ def _about_limits(policy: ActionPolicy | None) -> str:
     version = policy.current if policy else None
     if version is None:
         return ""
+    action = action_in_force(policy.action) if policy else None
+    if isinstance(action, WriteAction) and action.risk is not Risk.MONEY:
+        return gettext("This action moves no money, so amounts mean nothing to it. An empty field means no limit.")
     return gettext("Amounts are in {currency}. An empty field means no limit.").format(currency=version.currency)
 
 

@@ -68,6 +68,20 @@ def test_too_few_are_told_until_there_are_enough(
     assert told(policy) == ""
 
 
+def test_an_action_without_money_is_not_measured_by_amounts(
+    policy: ActionPolicy, told: Callable[[ActionPolicy], str], workspace: Workspace
+) -> None:
+    moving = policy_of("change_shipping_address")
+    assert moving is not None
+    change_rules(moving, actor="test", approval_above=Decimal(0), second_approval_above=Decimal(0))
+    assert told(moving) == ""
+    browser = logged_in(person(workspace, "admin", "bo"))
+    page = browser.get(f"/admin/actions/actionpolicy/{moving.pk}/change/").content.decode()
+    assert "This action moves no money" in page
+    page = browser.get(f"/admin/actions/actionpolicy/{policy.pk}/change/").content.decode()
+    assert "Amounts are in EUR" in page
+
+
 def test_who_saves_such_rules_is_told(policy: ActionPolicy, workspace: Workspace, sam: User) -> None:
     browser = logged_in(person(workspace, "admin", "ada"))
     address = f"/admin/actions/actionpolicy/{policy.pk}/change/"

@@ -145,6 +145,7 @@ def test_operations_of_an_openapi_file_are_searched_ticked_and_imported(browser:
     address, query = answer.redirect_chain[-1][0].split("?")
     words = visible_text(page_of(answer), " ")
     assert "300 operations" in words and "100 of them are not listed" in words and "https://shop.example/v1" in words
+    assert "Address https://shop.example/v1" in " ".join(words.split()) and "base_url" not in words
     assert "<b>thing</b>" not in page_of(answer).html
     told = {name: values[0] for name, values in parse_qs(query).items()}
     found = browser.post(address, {**told, "q": "do_thing299", "pick": ["do_thing7", "do_thing8"], "search": "1"})

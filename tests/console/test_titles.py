@@ -32,7 +32,7 @@ def test_every_page_has_a_title_of_ours(enter: Enter, sample: Sample) -> None:
     wrong = {
         address: title
         for address, title in titles.items()
-        if FRAMEWORK.search(title) or not title.partition(" | ")[0] or "None" in title
+        if FRAMEWORK.search(title) or title.startswith(("|", "None", ":"))
     }
     assert wrong == {}
 
@@ -53,3 +53,21 @@ def test_lists_rows_and_new_rows_are_named_alike(enter: Enter, sample: Sample) -
     assert title_of(client, reverse("admin:kb_synonyms_add")) == "New synonyms | SupportBot"
     assert title_of(client, reverse("admin:kb_synonyms_delete", args=[row.pk])) == f"{row}: Delete | SupportBot"
     assert title_of(client, reverse("admin:kb_synonyms_history", args=[row.pk])) == f"{row}: History | SupportBot"
+
+
+def test_the_pages_of_an_action_name_it_beside_what_they_show(enter: Enter, sample: Sample) -> None:
+    client, row = enter("admin"), sample.definition
+    name = f"admin:{row._meta.app_label}_{row._meta.model_name}"
+    page = reverse(f"{name}_change", args=[row.pk])
+    assert title_of(client, page) == f"{row.name}: Actions | SupportBot"
+    part = page.replace("change/", "part/guards/")
+    assert title_of(client, part) == f"Guards: {row.name} | SupportBot"
+    assert title_of(client, reverse(f"{name}_add")) == "New action: Actions | SupportBot"
+
+
+def test_a_new_connection_has_a_title_at_its_first_step(enter: Enter, sample: Sample) -> None:
+    client = enter("admin")
+    assert title_of(client, reverse("admin:actions_connection_add")) == "New connection | SupportBot"
+    listed = client.get(reverse("admin:actions_connection_changelist")).content.decode()
+    heads = [" ".join(one.text().split()) for one in LexborHTMLParser(listed).css("thead th")]
+    assert any(head.startswith("Address") for head in heads) and not any("url" in head.lower() for head in heads)

@@ -371,7 +371,8 @@ class _Operation:
         if key_header and _HEADER.fullmatch(key_header):
             call["key"] = {"header": key_header}
             self._draft.note(
-                "It takes a key. Choose replay_safe if the shop answers a repeated key with its first answer."
+                "It takes a key. If the shop answers a repeated key with its first answer, choose to send an unclear "
+                "call again (replay_safe)."
             )
         document["call"] = call
         document["answer"] = {"happened": f"status in [{', '.join(map(str, statuses))}]", "did_not": _DID_NOT}

@@ -38,7 +38,7 @@ def frame(request: HttpRequest, title: str, definition: ActionDefinition | None 
     newest = more.get("newest")
     return {
         **admin.site.each_context(request),
-        "title": title,
+        "title": definition.name if definition and definition.name != title else gettext("Actions"),
         "subtitle": title,
         "opts": ActionDefinition._meta,
         "definition": definition,

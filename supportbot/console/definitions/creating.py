@@ -19,6 +19,8 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from actions.connections.auth import Auth
+from actions.connections.kinds import KINDS
 from actions.connections.selectors import listed_connections
 from actions.definitions.errors import InvalidDefinition, NoSuchDefinition, Outdated, ServerUnreadable
 from actions.definitions.importing.drafts import Draft
@@ -298,6 +300,7 @@ def operations_page(request: HttpRequest) -> HttpResponse:
         "connection": connection,
         "words": words,
         "found": found,
+        "suggested": _suggested(found.connection),
         "operations": [_operation(draft, chosen) for draft in listed],
         "matching": len(matching),
         "not_listed": len(matching) - len(listed),
@@ -311,6 +314,17 @@ def operations_page(request: HttpRequest) -> HttpResponse:
 def _matches(draft: Draft, words: str) -> bool:
     told = f"{draft.document['name']} {draft.source} {' '.join(draft.suggestions.values())}".casefold()
     return all(word in told for word in words.casefold().split())
+
+
+def _suggested(connection: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return what a file says about its connection, each with the label that the connection's form has."""
+    labels = {"base_url": gettext("Address"), "auth": gettext("Authentication")}
+    told = dict(connection)
+    if told.get("auth") in Auth.values:
+        auth = Auth(told["auth"])
+        labels |= {setting.name: str(setting.label) for setting in KINDS[auth].settings}
+        told["auth"] = str(auth.label)
+    return [(labels.get(name, name), value) for name, value in told.items() if value]
 
 
 def _operation(draft: Draft, chosen: set[str]) -> Operation:

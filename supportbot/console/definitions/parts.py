@@ -77,7 +77,7 @@ _SHOWN: Final = (Box("label", _("Label"), Kind.WORDS), Box("value", _("Value"), 
 _METHODS: Final = tuple((one, one) for one in ("GET", "POST", "PUT", "PATCH", "DELETE"))
 _READING: Final = _METHODS[:2]
 _ADDRESS_HELP: Final = _("A field of the record that holds an https address, such as product.url.")
-_TEMPLATE_HELP: Final = _("Put values in braces, such as {order.id}.")
+_TEMPLATE_HELP: Final = _("Put values in braces, such as {order.id}, and times as {time(order.placed)}.")
 
 PARTS: Final = (
     Part(
