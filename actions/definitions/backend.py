@@ -22,6 +22,7 @@ from actions.errors import MerchantUnavailable
 from actions.money import Money
 from actions.outcomes import DidNot, Found, Happened, NeverSeen, Outcome, Unclear, is_finished
 from actions.spec import short
+from actions.standin import stand_in
 
 GATHER_SECONDS: Final = 6.0  # for all look-ups together: part of an attempt's lease
 READ_SECONDS: Final = 4.0
@@ -37,10 +38,12 @@ class Sender(Protocol):
 
 
 def client_of(definition: Definition, environment: str = "live") -> Sender:
-    """Return the client of the definition's connection; raises NotConnected.
+    """Return the client of the definition's connection, or what stands in for it; raises NotConnected.
 
     If a tool of the live connection is not as reviewed, its action is switched off.
     """
+    if (found := stand_in()) is not None:
+        return found
     client = Client(connection_named(definition.connection, environment))
     return ToolClient(client, _switching_off(definition.name) if environment == "live" else lambda schema_hash: None)
 

@@ -72,7 +72,7 @@ def use_action(call: ToolCall, place: Place) -> ToolResult:
 
     def use() -> ToolResult:
         if action_named(call.name).is_read:
-            return look_up(principal, call, place)
+            return _handed_over(look_up(principal, call, place), place)
         return _propose(principal, call, place)
 
     return result_of(use, place.language)
@@ -111,19 +111,24 @@ def withdraw_cards(place: Place) -> ToolResult:
 
 
 def look_up(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
+    """Return what was found; `hand_over` is set if the look-up ends with a person."""
     found = run_read(principal, call.name, call.arguments or "{}", conversation_id=place.claim.conversation_id)
     summary = undisguised(read_action(call.name).words(found, place.language))
     cards = tuple({"type": "card", "record": record} for record in found.get(CARDS, ()))
     told = {name: value for name, value in found.items() if name not in (CARDS, HAND_OVER)}
     looked_up = "\n".join((summary, *_texts_in(told)))
     result = ToolResult(as_data(told), summary=summary, looked_up=looked_up, cards=cards)
-    if HAND_OVER not in found:
-        return result
-    try:
-        handoff.request(place.claim.conversation_id, reason="action", by="assistant", summary=found[HAND_OVER])
-    except ConversationEnded as error:  # by its customer, which also stopped this turn
-        raise LeaseLost() from error
-    return replace(result, closing=summary)
+    return replace(result, closing=summary, hand_over=found[HAND_OVER]) if HAND_OVER in found else result
+
+
+def _handed_over(result: ToolResult, place: Place) -> ToolResult:
+    """Give the conversation to a person if the look-up asks for it. Raises LeaseLost."""
+    if result.hand_over:
+        try:
+            handoff.request(place.claim.conversation_id, reason="action", by="assistant", summary=result.hand_over)
+        except ConversationEnded as error:  # by its customer, which also stopped this turn
+            raise LeaseLost() from error
+    return result
 
 
 def _texts_in(found: Any) -> Iterator[str]:

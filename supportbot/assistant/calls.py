@@ -31,7 +31,8 @@ def key_prefix(turn_id: UUID) -> str:
 class ToolResult:
     """The result of a call. `for_model` goes back to the model; `closing` ends the turn with our own text. `summary`
     says in our words what was looked up, and is the answer if the model adds nothing. `looked_up` contains every text
-    found, on which an answer may rely. `cards` are the records to draw beside the answer.
+    found, on which an answer may rely. `cards` are the records to draw beside the answer. `hand_over` tells a person
+    what it is about, if the call hands the conversation over.
     """
 
     for_model: str
@@ -40,3 +41,4 @@ class ToolResult:
     summary: str = ""
     looked_up: str = ""
     cards: tuple[Mapping[str, Any], ...] = ()
+    hand_over: str = ""

@@ -73,6 +73,11 @@ class Case:
         return self.steps[0].say if self.steps else self.simulate.goal if self.simulate else ""
 
     @property
+    def needs_merchant(self) -> bool:
+        """Whether it is played against a merchant that stands in for the real one."""
+        return "records" in self.expect or (self.simulate is not None and self.simulate.confirms)
+
+    @property
     def rubric(self) -> str:
         return str(self.expect.get("judge", ""))
 
@@ -210,6 +215,8 @@ def _check_complete(case: Case, where: str) -> None:
         raise InvalidSuite(placed(where, gettext("the case has no expectation. Add `expect` with at least one.")))
     if any("judge" in step.expect for step in case.steps):
         raise InvalidSuite(placed(where, gettext("`judge` belongs to the whole case, not to a step.")))
+    if any("records" in step.expect for step in case.steps):
+        raise InvalidSuite(placed(where, gettext("`records` belongs to the whole case, not to a step.")))
 
 
 def _check_keys(cases: Sequence[Case], file: str) -> None:

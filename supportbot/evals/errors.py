@@ -30,6 +30,14 @@ class RunEnded(EvaluationError):
     default_message = gettext_noop("This run has ended already.")
 
 
+class RunInterrupted(EvaluationError):
+    """A run waits for something, with its results so far; the message says for what."""
+
+    code = "run_interrupted"
+    status = 503
+    default_message = gettext_noop("The run was interrupted. Its results are kept.")
+
+
 class ReleaseChangedMeanwhile(EvaluationError):
     """The draft changed during its run, and one run cannot cover two versions."""
 

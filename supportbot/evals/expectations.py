@@ -116,6 +116,20 @@ def amount_of(value: Any) -> float:
     return float(amount)
 
 
+def _states(value: Any) -> list[dict[str, Any]]:
+    """Return the states that the merchant's changed records may have at the end, each by kind and key."""
+    listed = value if isinstance(value, list) else [value]
+    if not listed or len(listed) > MAX_VALUES or not all(map(_is_state, listed)):
+        raise ValueError(gettext("use the changed records by kind and key, or a list of such states."))
+    return [dict(state) for state in listed]
+
+
+def _is_state(value: Any) -> bool:
+    if not isinstance(value, Mapping) or not all(isinstance(kind, Mapping) for kind in value.values()):
+        return False
+    return all(isinstance(record, Mapping) for kind in value.values() for record in kind.values())
+
+
 def _rubric(value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > MAX_VALUE_TEXT:
         raise ValueError(gettext("describe in text what a good answer is."))
@@ -125,6 +139,7 @@ def _rubric(value: Any) -> str:
 EXPECTATIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "contains": _texts,
     "contains_any": _texts,
+    "mentions": _texts,
     "not_contains": _texts,
     "pattern": _patterns,
     "not_pattern": _patterns,
@@ -139,6 +154,7 @@ EXPECTATIONS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "proposes": _proposal,
     "looks_up": _flag_or_name,
     "refuses": _flag_or_name,
+    "records": _states,
     "language": _name,
     "support": _share,
     "seconds": amount_of,

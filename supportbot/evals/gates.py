@@ -4,31 +4,23 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext
 
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.evals.documents import case_document
-from supportbot.evals.errors import EvaluationError
+from supportbot.evals.errors import RunInterrupted
 from supportbot.evals.models import OPEN_STATES, Run, Suite
 from supportbot.evals.reports import report_from
 from supportbot.evals.running import play_run
 from supportbot.evals.selectors import document_of, missing_suites, run_with_id
 from supportbot.evals.services import resume_run, start_run
-from supportbot.evals.wording import SIGNAL_WORDS
+from supportbot.evals.wording import SIGNAL_WORDS, interruption
 from supportbot.releases.errors import GateMissing
 from supportbot.releases.models import Release
 from supportbot.releases.ports import Verdict
 
 POLL_SECONDS: Final = 1.0
-
-
-class RunInterrupted(EvaluationError):
-    """The suites could not be completed, so there is no verdict; the run can continue later."""
-
-    code = "run_interrupted"
-    status = 503
-    default_message = gettext_noop("The model did not answer, so the suites could not be run. Try again later.")
 
 
 def judge(workspace: Workspace, release: Release, suites: Sequence[str]) -> Verdict:
@@ -59,14 +51,19 @@ def _played(suite: Suite, release: Release) -> Run:
     run = _begun(suite, release) or start_run(suite, release=release)
     while run.is_open:
         if run.state == Run.State.PAUSED:
-            raise RunInterrupted()
+            raise _interrupted(run)
         play_run(run.pk)
         run = run_with_id(run.pk)
         if run.is_open and run.state != Run.State.PAUSED:  # a worker has it
             time.sleep(POLL_SECONDS)
     if run.report is None:
-        raise RunInterrupted()
+        raise _interrupted(run)
     return run
+
+
+def _interrupted(run: Run) -> RunInterrupted:
+    why = interruption(run.problem) if run.problem else gettext("The run was cancelled.")
+    return RunInterrupted(gettext("The suites could not be run. {why} Try again later.").format(why=why))
 
 
 def _begun(suite: Suite, release: Release) -> Run | None:

@@ -13,12 +13,14 @@ from typing import Any, Final
 from supportbot.evals.documents import Case
 from supportbot.evals.facts import says, says_in_a_sentence
 from supportbot.evals.outcomes import MadeCall, Played, Reply
+from supportbot.evals.sameness import differences, is_same
 from supportbot.language.detection import base_language, detect
 from supportbot.language.figures import all_figures_in, known_figures
 from supportbot.language.plaintext import plain
 from supportbot.language.sentences import unmarked
 
 _LINE_CHARACTERS: Final = 500
+_SHOWN_JSON: Final = 300  # characters of a record in a grade
 FOUND_WITHIN: Final = 5  # passages: `kb_eval` reports the same share as hit@5
 
 
@@ -93,6 +95,17 @@ def _contains_any(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> G
     text = _folded(seen.text)
     passed = any(_folded(one) in text for one in wanted)
     return Grade(name, passed, step, missing=() if passed else tuple(wanted))
+
+
+def _mentions(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+    text = _without_commas(seen.everything)
+    missing = tuple(one for one in wanted if _without_commas(one) not in text)
+    return Grade(name, not missing, step, missing=missing)
+
+
+def _without_commas(text: str) -> str:
+    """Return a text in which 1,497.65 is 1497.65."""
+    return _folded(text).replace(",", "")
 
 
 def _not_contains(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
@@ -225,6 +238,21 @@ def _plain(value: Any) -> Any:
         return _folded(str(value))
 
 
+def _records(name: str, wanted: Sequence[Mapping[str, Any]], seen: _Seen, step: int) -> Grade:
+    got = seen.played.records
+    if got is None:
+        return Grade(name, False, step, wanted="records", got="no_merchant")
+    if any(is_same(state, got) for state in wanted):
+        return Grade(name, True, step)
+    differing = next(differences(wanted[0], got), ("", None, None))
+    place, expected, found = differing[0], _as_json(differing[1]), _as_json(differing[2])
+    return Grade(name, False, step, wanted=f"{place}: {expected}", got=f"{place}: {found}")
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)[:_SHOWN_JSON]
+
+
 def _language(name: str, wanted: str, seen: _Seen, step: int) -> Grade:
     got = detect(seen.text, base_language(wanted))
     return Grade(name, got == base_language(wanted), step, wanted=wanted, got=got)
@@ -270,6 +298,7 @@ Grader = Callable[[str, Any, _Seen, int], Grade]
 GRADERS: Final[Mapping[str, Grader]] = {
     "contains": _contains,
     "contains_any": _contains_any,
+    "mentions": _mentions,
     "not_contains": _not_contains,
     "pattern": _pattern,
     "not_pattern": _not_pattern,
@@ -284,6 +313,7 @@ GRADERS: Final[Mapping[str, Grader]] = {
     "proposes": _proposes,
     "looks_up": _looks_up,
     "refuses": _refuses,
+    "records": _records,
     "language": _language,
     "support": _support,
     "seconds": _seconds,

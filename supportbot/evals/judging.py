@@ -32,7 +32,7 @@ _SCHEMA: Final[Mapping[str, Any]] = {
 
 async def judge(rubric: str, replies: Sequence[Reply], *, hides_personal_data: bool, locale: str) -> Judgement:
     """Return the verdict; if there is none, `is_good` is None and the words are a code."""
-    told = "\n".join(f"Customer: {fenced(reply.said)}\nAssistant: {fenced(reply.text)}" for reply in replies)
+    told = "\n".join(f"Customer: {fenced(reply.spoken)}\nAssistant: {fenced(reply.text)}" for reply in replies)
     question = f"<rubric>\n{fenced(rubric)}\n</rubric>\n<conversation>\n{told[:_MOST_CHARACTERS]}\n</conversation>"
     try:
         said = await gateway.complete(

@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
-# How a tool call by the model ended. Nothing was carried out.
-CallEnd = Literal["proposed", "refused", "answered", "handed_over", "withdrawn", "rejected"]
+# How a tool call by the model ended. Nothing was carried out, except what a customer confirmed at a merchant that
+# stands in for the real one: "done", or "not_done" if the merchant or the rules then refused it.
+CallEnd = Literal[
+    "proposed", "refused", "answered", "handed_over", "withdrawn", "rejected", "done", "not_done", "declined"
+]
 
 
 # Signs, which no case expects and customers may not notice, that a model follows its rules less: the checks withheld
@@ -42,6 +45,12 @@ class Reply:
     support: float | None = None  # the mean of the checks' scores; None without a claim
     took_ms: float = 0.0
     unmarked: int = 0  # claims whose source we had to find because the model named none
+    pressed: str = ""  # "confirm" or "decline": the customer decided on a card, and wrote nothing
+
+    @property
+    def spoken(self) -> str:
+        """What the customer wrote, or which decision they made instead."""
+        return f"[{self.pressed} the card]" if self.pressed else self.said
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -71,6 +80,7 @@ class Played:
     conversation: str = ""  # the id that its model calls are recorded with
     by_model: bool = False  # whether a model played the customer
     signals: tuple[str, ...] = ()  # of `SIGNALS`
+    records: Mapping[str, Any] | None = None  # what the merchant's changed records are at the end
 
     @property
     def last(self) -> Reply:

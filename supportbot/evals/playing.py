@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -9,13 +10,15 @@ from uuid import UUID
 
 from django.db import Error as AnyDatabaseError
 
+from actions.standin import standing_in
 from supportbot.accounts.models import Workspace
-from supportbot.asyncdb import db
+from supportbot.asyncdb import db, outside
 from supportbot.errors import SupportBotError
-from supportbot.evals.customers import Customer, Lost, Scripted, Stepping
+from supportbot.evals.customers import Customer, Lost, Press, Scripted, Stepping
 from supportbot.evals.customers import Played as ByModel
 from supportbot.evals.documents import Case
 from supportbot.evals.judging import judge
+from supportbot.evals.merchants import Merchant, MerchantMissing, merchant_of
 from supportbot.evals.outcomes import Played, Reply, signals_of
 from supportbot.evals.rehearsal import Rehearsal, rehearsal_for
 from supportbot.llm import gateway
@@ -37,6 +40,15 @@ class Away(Exception):
 async def play(workspace: Workspace, case: Case) -> tuple[Played, UUID | None]:
     """Return what happened, and the id of the customer's row if there is one. Raises Away."""
     try:
+        merchant = merchant_of(case)
+    except MerchantMissing as error:
+        raise Away(error.code) from error
+    with standing_in(merchant) if merchant else nullcontext():
+        return await _play(workspace, case, merchant)
+
+
+async def _play(workspace: Workspace, case: Case, merchant: Merchant | None) -> tuple[Played, UUID | None]:
+    try:
         rehearsal = await db(rehearsal_for, workspace, case.customer, locale=case.locale, plant=case.plant)
     except SupportBotError as error:  # nobody has this id, or the shop is unavailable
         return Played((), failure=error.code), None
@@ -49,7 +61,10 @@ async def play(workspace: Workspace, case: Case) -> tuple[Played, UUID | None]:
     await gateway.written()
     cost, currency, tokens = await db(_costs, rehearsal.conversation.pk)
     conversation, signals = str(rehearsal.conversation.pk), signals_of(replies)
-    played = Played(replies, failure, cost, currency, tokens, verdict, conversation, is_by_model(case), signals)
+    played = Played(
+        replies, failure, cost, currency, tokens, verdict, conversation, is_by_model(case), signals,
+        records=merchant.changes() if merchant else None,
+    )  # fmt: skip
     customer = rehearsal.conversation.customer
     return played, customer.pk if case.customer and not customer._state.adding else None
 
@@ -93,8 +108,11 @@ async def _conversation(rehearsal: Rehearsal, customer: Customer, bounds: _Bound
     """Return the answers, and the code of what ended the conversation early."""
     replies: list[Reply] = []
     try:
-        while (text := await customer.next(replies)) is not None:
-            replies.append(await rehearsal.say(text))
+        while (said := await customer.next(replies)) is not None:
+            if isinstance(said, Press):
+                replies.append(await outside(rehearsal.press, confirms=said.confirms))
+            else:
+                replies.append(await rehearsal.say(said))
             if rehearsal.is_handed_over:
                 break
             if bounds.most_tokens:

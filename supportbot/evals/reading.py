@@ -16,6 +16,7 @@ from actions.definitions.importing.structure import InvalidFile, check_depth, re
 from supportbot.evals import deepeval, promptfoo, questions
 from supportbot.evals.documents import Suite, parse_suite
 from supportbot.evals.errors import InvalidSuite
+from supportbot.evals.retail import tasks
 
 MAX_BYTES: Final = 4_000_000
 SHIPPED: Final = Path(__file__).parent / "suites"
@@ -48,7 +49,9 @@ def read_suite(data: bytes, *, file: str) -> Suite:
         raise InvalidSuite(f"{file}: " + gettext("the file is not UTF-8 text.")) from error
     found = structure_of(text, file)
     name = _NOT_IN_NAME.sub("-", Path(file).stem.lower()).strip("-_")[:60] or "suite"
-    if deepeval.is_deepeval(found):
+    if tasks.is_tasks(found):
+        found = tasks.as_suite(found, name=name, file=file)
+    elif deepeval.is_deepeval(found):
         found = deepeval.as_suite(found, name=name, file=file)
     elif promptfoo.is_promptfoo(found):
         found = promptfoo.as_suite(found, name=name, file=file)

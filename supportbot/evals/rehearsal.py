@@ -5,6 +5,9 @@ webhooks, the unanswered questions or the overview. Search, models, checks and l
 policy decides on proposals, which are then discarded (`actions.services.preview`); a hand-over is recorded and ends the
 conversation. The audit log lists look-ups and policy refusals under the name `evaluation`. Only the first route may
 answer, since a fallback's answers would be measured as the model's.
+
+If a merchant stands in for the real one (`merchants`), the customer may `press` a card: what they confirm is carried
+out there, and the assistant's next answers know about it.
 """
 
 import time
@@ -13,7 +16,9 @@ from dataclasses import asdict, replace
 from typing import Any, Final
 
 from actions.cards import card_of, reason_of
+from actions.enacting import enact
 from actions.errors import ActionError, ReadRefused
+from actions.models import ActionRequest
 from actions.principals import Principal, find_customer, principal_in_conversation
 from actions.registry import action_named
 from actions.services import preview
@@ -25,6 +30,7 @@ from supportbot.assistant.checks.verdict import mean_support
 from supportbot.assistant.context import TurnContext, context_of
 from supportbot.assistant.delta_buffer import DeltaBuffer
 from supportbot.assistant.errors import ToolRefused
+from supportbot.assistant.explanations import explanation
 from supportbot.assistant.texts import say
 from supportbot.assistant.tools import (
     REQUEST_HUMAN,
@@ -57,8 +63,9 @@ class Rehearsal:
         self.conversation = Conversation(id=uuid7(), workspace=workspace, customer=customer, locale=locale)
         self.messages: list[Message] = []
         self.calls: list[MadeCall] = []
-        self.has_card = False  # a card is waiting for the customer's confirmation
+        self.cards: dict[tuple[str, str, str], ActionRequest] = {}  # that wait for the customer, by action and record
         self.is_handed_over = False
+        self._done: list[str] = []  # what was carried out, in our words
 
     @property
     def principal(self) -> Principal:
@@ -81,10 +88,33 @@ class Rehearsal:
         took_ms = round((time.perf_counter() - began) * 1000, 1)
         return _reply(text, answer, turn, tuple(self.calls), took_ms)
 
+    def press(self, *, confirms: bool) -> Reply:
+        """Let the customer confirm or decline every open card; return what the chat then says. Needs a stand-in."""
+        began, calls = time.perf_counter(), list[MadeCall]()
+        texts = []
+        for request in self.cards.values():
+            if confirms:
+                enact(request, self.principal.identity())
+                texts.append(_told(request))
+                if request.state == State.SUCCEEDED:
+                    self._done.append(texts[-1])
+            end: CallEnd = "declined" if not confirms else "done" if request.state == State.SUCCEEDED else "not_done"
+            calls.append(
+                MadeCall(request.action, request.arguments, end, request.reason_code, card_of(request).summary)
+            )
+        self.cards.clear()
+        text = "\n".join(texts)
+        if text:
+            self._add(Source.ASSISTANT, text).by = "builtin"
+        took_ms = round((time.perf_counter() - began) * 1000, 1)
+        pressed = "confirm" if confirms else "decline"
+        return Reply("", text, calls=tuple(calls), by="builtin", pressed=pressed, took_ms=took_ms)
+
     def context(self, asked: Message, claim: Claim) -> TurnContext:
         before = [message for message in self.messages if message.seq < asked.seq]
         context = context_of(self.conversation, before, [asked], turn_id=claim.turn_id, also=self.plant.passages)
-        if not self.has_card:
+        context = replace(context, done=(*context.done, *self._done))
+        if not self.cards:
             return context
         request = context.request
         return replace(context, request=replace(request, tools=(*request.tools, WITHDRAW_CARDS)))
@@ -181,7 +211,7 @@ class _Tools(Tools):
             self._note(call, "handed_over")
             return handed_over(place.language)
         if call.name == WITHDRAW_CARDS.name:
-            self._rehearsal.has_card = False
+            self._rehearsal.cards.clear()
             self._note(call, "withdrawn")
             closing = say("withdrawn", place.language)
             return ToolResult(closing, closing=closing)
@@ -192,7 +222,9 @@ class _Tools(Tools):
         try:
             if action_named(call.name).is_read:
                 found = self._rehearsal.plant.into(look_up(principal, call, place))
-                self._note(call, "answered", words=found.summary)
+                if found.hand_over:
+                    self._rehearsal.is_handed_over = True
+                self._note(call, "handed_over" if found.hand_over else "answered", words=found.summary)
                 return found
             return self._propose(principal, call, place)
         except ActionError as error:
@@ -210,7 +242,7 @@ class _Tools(Tools):
             self._note(call, "refused", request.reason_code, told["text"] if told else "", request.arguments)
         else:
             request.state = State.AWAITING_CONFIRMATION
-            self._rehearsal.has_card = True
+            self._rehearsal.cards[request.action, request.subject_kind, request.subject_id] = request
             words, approvals = card_of(request).summary, shown.decision.approvals
             self._note(call, "proposed", words=words, arguments=request.arguments, approvals=approvals)
         return outcome_of(request, place.language)
@@ -230,6 +262,16 @@ class _Tools(Tools):
     ) -> None:
         given = parse_arguments(call.arguments) or {} if arguments is None else arguments
         self._rehearsal.calls.append(MadeCall(call.name, given, end, reason, words, approvals))
+
+
+def _told(request: ActionRequest) -> str:
+    """Return what the chat says once a card is confirmed; see `receivers` for what a stored one says."""
+    if request.state == State.AWAITING_APPROVAL:
+        return say("awaits_approval", request.locale)
+    if request.state == State.CANCELLED:
+        reason = reason_of(request)
+        return reason["text"] if reason else ""
+    return explanation(request)
 
 
 def _reply(said: str, answer: Answer, turn: _Turn, calls: tuple[MadeCall, ...], took_ms: float) -> Reply:

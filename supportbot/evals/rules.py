@@ -68,7 +68,9 @@ def judged(rules: Rules, action: str, *, workspace: Workspace, seconds: float | 
 
 def _is_about_actions(case: Case) -> bool:
     expected = (case.expect, *(step.expect for step in case.steps))
-    return any(one.get(name) for one in expected for name in _ABOUT_ACTIONS) and not (case.simulate or case.rubric)
+    return any(one.get(name) for one in expected for name in _ABOUT_ACTIONS) and not (
+        case.simulate or case.rubric or case.needs_merchant
+    )
 
 
 def _reasons(

@@ -7,9 +7,9 @@ results, and continues on request.
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -18,26 +18,29 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils.timezone import now
+from django.utils.translation import gettext
 
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces
 from supportbot.asyncdb import db
 from supportbot.errors import SupportBotError
 from supportbot.evals.documents import Case, parse_case
+from supportbot.evals.errors import RunEnded, RunInterrupted
 from supportbot.evals.graders import grades_of
 from supportbot.evals.models import Result, Run
 from supportbot.evals.outcomes import Played
 from supportbot.evals.playing import Away, play
 from supportbot.evals.releases import under
 from supportbot.evals.reports import report_of
-from supportbot.evals.selectors import played_keys, tries_of
-from supportbot.evals.services import repeats_of
+from supportbot.evals.selectors import played_keys, run_with_id, tries_of
+from supportbot.evals.services import LEASE, repeats_of
+from supportbot.evals.wording import interruption
 from supportbot.llm import gateway
 from supportbot.llm.occasion import evaluating
 
 logger = logging.getLogger(__name__)
-LEASE: Final = timedelta(seconds=40)
 BEAT_SECONDS: Final = 8.0
+POLL_SECONDS: Final = 1.0
 MOST_RUNS: Final = 2  # runs at the same time in the whole installation
 # cases at the same time: a model's server can handle several, while the built-in answerer gains nothing
 AT_ONCE: Final = 4
@@ -58,10 +61,42 @@ def due_runs() -> list[tuple[UUID, UUID]]:
 
 def play_run(run_id: UUID) -> None:
     """Run the remaining cases of a run and finish it; does nothing if another worker holds it. Takes minutes."""
-    runner = f"eval-{uuid4().hex}"
+    runner = new_runner()
     free = Run.objects.filter(pk=run_id, state__in=("waiting", "running"), lease_until__lte=Now())
-    if not free.update(state=Run.State.RUNNING, runner=runner, lease_until=Now() + LEASE):
-        return
+    if free.update(state=Run.State.RUNNING, runner=runner, lease_until=Now() + LEASE):
+        play_held(run_id, runner)
+
+
+def new_runner() -> str:
+    """Return a name under which nobody else holds a run."""
+    return f"eval-{uuid4().hex}"
+
+
+def played(run: Run) -> Run:
+    """Run what is left of a run, or wait for the worker that already took it; return it once it is done.
+
+    Raises RunInterrupted or RunEnded if it does not come to its end.
+    """
+    while True:
+        play_run(run.pk)
+        run = run_with_id(run.pk)
+        if not run.is_open or run.state == Run.State.PAUSED:
+            return finished(run)
+        time.sleep(POLL_SECONDS)
+
+
+def finished(run: Run) -> Run:
+    """Return a run that is done. Raises RunInterrupted, RunEnded."""
+    if run.state == Run.State.PAUSED:
+        problem = gettext("The run was interrupted: {why} Its results are kept; continue it with --resume {run}.")
+        raise RunInterrupted(problem.format(why=interruption(run.problem), run=run.pk))
+    if run.state != Run.State.DONE:
+        raise RunEnded(gettext("The run was cancelled."))
+    return run
+
+
+def play_held(run_id: UUID, runner: str) -> None:
+    """Run the cases that are left of a run that this runner holds already."""
     run = Run.objects.get(pk=run_id)
     try:
         with under(run.release_id, run.release_digest), evaluating():

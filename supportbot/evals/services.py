@@ -16,6 +16,7 @@ from supportbot.evals.releases import release_to_play
 from supportbot.evals.selectors import baseline_for, document_of, run_with_id
 from supportbot.releases.models import Release
 
+LEASE: Final = timedelta(seconds=40)  # of a run, for whoever plays it
 KEPT_FOR: Final = timedelta(days=180)
 _NOTE: Final = 500
 
@@ -66,9 +67,12 @@ def start_run(
     release: Release | None = None,
     baseline: Run | None = None,
     person: User | None = None,
+    runner: str = "",
 ) -> Run:
-    """Start a run; a worker carries it out. `repeat` applies to cases without their own number. Without a `release`,
-    the live one answers. Without a `baseline`, the run is compared with the newest one of the live release.
+    """Start a run; a worker carries it out, or whoever holds it from the beginning as `runner`.
+
+    `repeat` applies to cases without their own number. Without a `release`, the live one answers. Without a `baseline`,
+    the run is compared with the newest one of the live release.
     """
     answering = release_to_play(release)
     cases = [documents.case_document(case) for case in document_of(suite).cases]
@@ -82,9 +86,16 @@ def start_run(
         release_digest=answering.digest,
         baseline=baseline or baseline_for(suite, release_to_play(None)),
         total=sum(repeats_of(case, repeat) for case in cases),
-        lease_until=now(),
         started_by=person,
+        **_in_hand(runner),
     )
+
+
+def _in_hand(runner: str) -> dict[str, Any]:
+    """Return the fields of a run that waits for a worker, or that this runner holds already."""
+    if not runner:
+        return {"state": Run.State.WAITING, "lease_until": now()}
+    return {"state": Run.State.RUNNING, "runner": runner, "lease_until": now() + LEASE}
 
 
 def repeats_of(document: dict[str, Any], repeat: int) -> int:
@@ -100,11 +111,11 @@ def cancel_run(run_id: UUID) -> None:
         raise RunEnded()
 
 
-def resume_run(run_id: UUID) -> None:
-    """Let a worker continue an interrupted run. Raises NotFound, RunEnded."""
+def resume_run(run_id: UUID, *, runner: str = "") -> None:
+    """Let a worker, or this runner, continue an interrupted run. Raises NotFound, RunEnded."""
     run_with_id(run_id)
     paused = Run.objects.filter(pk=run_id, state=Run.State.PAUSED)
-    if not paused.update(state=Run.State.WAITING, problem="", lease_until=now()):
+    if not paused.update(problem="", **_in_hand(runner)):
         raise RunEnded()
 
 

@@ -1,6 +1,7 @@
 """A simulated customer, as described in a suite. Pure. `by` is "model" (that of the purpose `judge`) or "script", which
 is deterministic. `patience` is their maximum number of messages, `most_cost` the maximum cost of the whole
-conversation.
+conversation. With `confirms`, they confirm or decline cards, and what they confirm is carried out by a merchant that
+stands in for the real one.
 """
 
 from collections.abc import Mapping
@@ -11,9 +12,9 @@ from django.utils.translation import gettext
 
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.expectations import amount_of
-from supportbot.evals.values import mapping_of, number_of, only, placed, text_of
+from supportbot.evals.values import flag_of, mapping_of, number_of, only, placed, text_of
 
-SIMULATE_KEYS: Final = frozenset({"goal", "persona", "knows", "patience", "by", "insists", "most_cost"})
+SIMULATE_KEYS: Final = frozenset({"goal", "persona", "knows", "patience", "by", "insists", "most_cost", "confirms"})
 MAX_PATIENCE: Final = 20
 MAX_FACTS: Final = 30
 By = Literal["model", "script"]
@@ -33,6 +34,7 @@ class Simulation:
     by: By = "model"
     insists: str = ""
     most_cost: float = 0.0  # 0: no separate limit
+    confirms: bool = False
 
 
 def simulation_of(value: Any, where: str) -> Simulation:
@@ -55,6 +57,7 @@ def simulation_of(value: Any, where: str) -> Simulation:
         by="script" if by == "script" else "model",
         insists=text_of(found, "insists", here),
         most_cost=_cost(found, here),
+        confirms=flag_of(found, "confirms", here),
     )
 
 
@@ -70,6 +73,7 @@ def simulated(one: Simulation | None) -> dict[str, Any]:
         "by": one.by if one.by == "script" else "",
         "insists": one.insists,
         "most_cost": one.most_cost,
+        "confirms": one.confirms,
     }
     return {name: value for name, value in written.items() if value}
 

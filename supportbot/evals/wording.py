@@ -13,6 +13,24 @@ SIGNAL_WORDS: Final = {
     "unmarked": gettext_noop("The model names the sources of its claims in fewer answers than before."),
 }
 
+# Why a run waits, by the code of what interrupted it.
+INTERRUPTIONS: Final = {
+    "model_unavailable": gettext_noop("The model does not answer."),
+    "model_budget": gettext_noop("Today's budget for evaluations is spent."),
+    "model_misconfigured": gettext_noop("No model is set up for this, or its server refuses the key."),
+    "no_merchant": gettext_noop(
+        "Its customers confirm cards, so it needs the benchmark's shop: run it with `manage.py retail_benchmark`."
+    ),
+    "release_changed": gettext_noop("The draft was changed while it was evaluated."),
+    "not_found": gettext_noop("Its release is gone."),
+}
+
+
+def interruption(code: str) -> str:
+    """Return why a run was interrupted, in words."""
+    known = INTERRUPTIONS.get(code)
+    return gettext(known) if known else gettext("Something went wrong ({code}). See the log.").format(code=code)
+
 
 def why(grade: Grade) -> str:
     """Return why an expectation failed: its name and the difference."""

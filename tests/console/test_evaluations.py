@@ -78,7 +78,7 @@ def test_two_runs_are_compared_with_both_answers(enter: Enter, returns_article: 
     assert re.search(r"<b>window</b>", page) and "<b>wrong</b>" not in page
     assert "Passed before" in page and "missing “90 days”" in page
     assert page.count("within 60 days") >= 2  # both answers
-    assert "Failed although they must pass: window." in page
+    assert "Must pass but failed: window." in page
     assert client.get(address, {"show": "better", "against": str(runs[0].pk)}).status_code == 200
     assert client.get(address, {"against": "nonsense"}).status_code == 404
     assert client.get(reverse("admin:evals_run_changelist")).status_code == 200

@@ -28,6 +28,7 @@ CASES: list[tuple[str, Any, Reply, Reply]] = [
     ("contains", ["within 60 DAYS", "€4.90"], GOOD, BAD),
     ("contains_any", ["two months", "60 days"], GOOD, BAD),
     ("not_contains", "could not", GOOD, replace(BAD, text="I could not find this.")),
+    ("mentions", ["1,497.65", "60 DAYS"], replace(GOOD, text="In 60 days: $1497.65."), replace(BAD, text="$1497.66")),
     ("pattern", "within \\d+ days", GOOD, BAD),
     ("not_pattern", "konnte", GOOD, BAD),
     ("figures", ["60 days", "4,90 €"], GOOD, replace(GOOD, text="Within 14 days. The label costs €4.90.")),
@@ -69,7 +70,7 @@ def test_an_expectation(name: str, value: Any, good: Reply, bad: Reply) -> None:
 
 
 def test_every_expectation_has_a_test() -> None:
-    assert {name for name, *_ in CASES} | {"cost", "judge"} == set(GRADERS)
+    assert {name for name, *_ in CASES} | {"cost", "judge", "records"} == set(GRADERS)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +100,28 @@ def test_cost_and_judge() -> None:
     no_json = replace(cheap, judgement=Judgement(None, "no_json"))
     assert [grade.got for grade in grades_of(case, no_json)][1] == "no_json"
     assert not grades_of(case, replace(cheap, judgement=None))[1].passed
+
+
+ORDER: dict[str, Any] = {"orders": {"A-1": {"state": "returned", "total": 12.5, "note": None, "items": ["BOOT"]}}}
+
+
+@pytest.mark.parametrize(
+    ("records", "difference"),
+    [
+        ({"orders": {"A-1": {"state": "returned", "total": 12.503, "items": ["BOOT"]}}}, None),
+        ({"orders": {"A-1": {"state": "cancelled", "total": 12.5}}}, None),
+        ({"orders": {"A-1": {"state": "returned", "total": 12.51, "items": ["BOOT"]}}}, "orders.A-1.total: 12.51"),
+        ({"orders": {"A-1": {"state": "returned", "total": 12.5, "items": []}}}, "orders.A-1.items: []"),
+        ({**ORDER, "users": {"cus_alice": {}}}, 'users: {"cus_alice": {}}'),
+        ({}, "orders: null"),
+        (None, "no_merchant"),
+    ],
+)
+def test_a_merchant_ends_with_one_of_these_records(records: dict[str, Any] | None, difference: str | None) -> None:
+    states = [ORDER, {"orders": {"A-1": {"state": "cancelled", "total": 12.5}}}]
+    case = parse_case({"ask": "?", "expect": {"records": states}})
+    (grade,) = grades_of(case, Played((GOOD,), records=records))
+    assert (grade.passed, grade.got or None) == (difference is None, difference)
 
 
 def test_a_step_is_graded_by_its_own_answer() -> None:

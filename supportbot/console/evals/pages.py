@@ -24,7 +24,7 @@ from supportbot.evals.models import Case, Run, Suite
 from supportbot.evals.reading import SHIPPED, read_suite, read_suite_file, shipped_suites
 from supportbot.evals.reports import report_from
 from supportbot.evals.selectors import document_of, run_with_id, runs
-from supportbot.evals.wording import summary, verdict
+from supportbot.evals.wording import interruption, summary, verdict
 from supportbot.evals.writing import as_yaml, case_as_yaml, case_from_yaml, suite_as_yaml
 
 READ: Final = "evals:read"
@@ -117,6 +117,7 @@ def run_page(request: HttpRequest, run_id: str) -> HttpResponse:
     report = report_from(run.report) if run.report else None
     context = {
         "run": run,
+        "why_paused": interruption(run.problem) if run.problem else "",
         "report": report,
         "summary": summary(report) if report else "",
         "verdict": verdict(report) if report else [],

@@ -172,7 +172,11 @@ def playable_cases() -> list[tuple[str, Case]]:
 
 
 def _is_playable(case: Case) -> bool:
-    return case.is_must and len(case.steps) == 1 and not (case.history or case.simulate or case.rubric)
+    return (
+        case.is_must
+        and len(case.steps) == 1
+        and not (case.history or case.simulate or case.rubric or case.needs_merchant)
+    )
 
 
 def chosen_for(cases: Sequence[tuple[str, Case]], trial: Trial) -> list[tuple[str, Case]]:

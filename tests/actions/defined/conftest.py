@@ -3,7 +3,6 @@
 import copy
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -19,19 +18,19 @@ from actions.principals import Principal
 from actions.services import confirm, propose
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.services import add_member
+from supportbot.evals.retail.preparing import DEFINITIONS
 from supportbot.outbound.addresses import LOOPBACK
 from tests.actions.conftest import signed_in_as
 from tests.actions.defined.loopback_shop import LoopbackShop, loopback_shop
 from tests.actions.definitions.test_retail import SHOP
 
-_RETAIL: Final = Path(__file__).parents[1] / "definitions/retail"
 CANCEL: Final = {"order_id": "#W0000001", "reason": "no longer needed"}
 KINDS: Final = ("status_lookup", "replay_safe", "at_most_once")
 
 
 def document(name: str = "cancel_pending_order", *, kind: str = "status_lookup", **changes: Any) -> dict[str, Any]:
     """Return one of the retail documents with this outcome kind."""
-    made: dict[str, Any] = json.loads((_RETAIL / f"{name}.json").read_text())
+    made: dict[str, Any] = json.loads((DEFINITIONS / f"{name}.json").read_text())
     if kind != "status_lookup":
         made["outcome"] = {"kind": kind}
     return {**made, **changes}

@@ -16,7 +16,7 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from actions.definitions.evaluation import Asked
-from tests.actions.definitions.retail_shop import RetailShop
+from supportbot.evals.retail.records import RetailShop
 
 # What is answered instead of the shop's own answer, and whether the command is carried out before.
 FAULTS: Final[dict[str, tuple[str, bool]]] = {

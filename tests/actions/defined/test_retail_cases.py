@@ -21,11 +21,12 @@ from actions.registry import action_named
 from actions.services import confirm, propose, run_read
 from actions.testing import run_queued
 from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.evals.retail.records import RetailShop
+from supportbot.evals.sameness import is_same
 from supportbot.outbound.addresses import LOOPBACK
 from tests.actions.conftest import signed_in_as
 from tests.actions.defined.conftest import document, record_a_case
 from tests.actions.defined.loopback_shop import LoopbackShop, loopback_shop
-from tests.actions.definitions.retail_shop import RetailShop, is_same
 from tests.actions.definitions.test_retail import CASES, DOCUMENTS, needs_cases, rows
 
 pytestmark = [pytest.mark.django_db, pytest.mark.long, needs_cases]

@@ -24,9 +24,11 @@ from actions.definitions.parts import Definition, Kind
 from actions.errors import InvalidArguments
 from actions.schema import parse_arguments
 from actions.strictjson import read_arguments
-from tests.actions.definitions.retail_shop import RetailShop, is_same
+from supportbot.evals.retail.preparing import DEFINITIONS as RETAIL
+from supportbot.evals.retail.records import RetailShop
+from supportbot.evals.sameness import is_same
 
-DOCUMENTS = sorted((Path(__file__).parent / "retail").glob("*.json"))
+DOCUMENTS = sorted(RETAIL.glob("*.json"))
 CASES = Path(os.environ.get("RETAIL_CASES", ""))
 NOW = datetime(2026, 5, 31, 12, tzinfo=UTC)
 needs_cases = pytest.mark.skipif(not os.environ.get("RETAIL_CASES"), reason="RETAIL_CASES names no folder")
@@ -34,7 +36,7 @@ needs_cases = pytest.mark.skipif(not os.environ.get("RETAIL_CASES"), reason="RET
 
 @cache
 def definition(name: str) -> Definition:
-    return parse_document(json.loads((Path(__file__).parent / "retail" / f"{name}.json").read_text()))
+    return parse_document(json.loads((RETAIL / f"{name}.json").read_text()))
 
 
 def do(shop: RetailShop, customer: str, name: str, arguments: Mapping[str, Any]) -> str:

@@ -15,12 +15,13 @@ from actions.definitions.arguments import MAX_ARGUMENTS
 from actions.definitions.document import parse_document
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.expression_parser import MAX_CHARACTERS
+from supportbot.evals.retail.preparing import DEFINITIONS
 from tests.actions.definitions.documents import EXCHANGE, PRODUCT, changed
 from tests.actions.definitions.test_documents import JSON, LACKING, PATHS, WRONG
 
 SCHEMA = json.loads((Path(document.__file__).parent / "schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
-RETAIL = [json.loads(path.read_text()) for path in sorted((Path(__file__).parent / "retail").glob("*.json"))]
+RETAIL = [json.loads(path.read_text()) for path in sorted(DEFINITIONS.glob("*.json"))]
 # What these say is right as JSON; only the reader knows the names, the grammar and the other fields.
 MEANING = {
     "arguments.order_id.pattern", "arguments.currency.value", "arguments.reason.options[1].value", "lookups[1].name",

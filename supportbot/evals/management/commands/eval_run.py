@@ -4,9 +4,8 @@ The exit code is 1 if a `must` case fails, or on a regression against the baseli
 """
 
 import sys
-import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from django.core.management.base import CommandError, CommandParser
@@ -16,17 +15,13 @@ from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
 from supportbot.evals.documents import MAX_REPEAT
 from supportbot.evals.junit import junit
-from supportbot.evals.labels import agreement_in
-from supportbot.evals.models import Result, Run, Suite
+from supportbot.evals.models import Run, Suite
 from supportbot.evals.reading import SHIPPED, read_suite_file, shipped_suites
 from supportbot.evals.releases import release_numbered
-from supportbot.evals.reports import report_from
-from supportbot.evals.running import play_run
+from supportbot.evals.running import played
 from supportbot.evals.selectors import baseline_for, run_with_id
 from supportbot.evals.services import resume_run, save_suite, start_run
-from supportbot.evals.wording import reasons, summary, verdict
-
-POLL_SECONDS: Final = 1.0
+from supportbot.evals.telling import facts_of, words_of_run
 
 
 class Command(WorkspaceCommand):
@@ -58,33 +53,15 @@ class Command(WorkspaceCommand):
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         if not 1 <= options["repeat"] <= MAX_REPEAT:
             raise CommandError(gettext("--repeat must be a number from 1 to {most}.").format(most=MAX_REPEAT))
-        run = _played(_resumed(options["resume"]) if options["resume"] else _started(options))
+        run = played(_resumed(options["resume"]) if options["resume"] else _started(options))
         if options["junit"]:
             Path(options["junit"]).write_bytes(junit(run))
-        report, agreement = report_from(run.report or {}), agreement_in(run)
-        self._is_good = report.is_good
-        return {
-            "suite": run.suite_name,
-            "run": str(run.pk),
-            "release": run.release_number,
-            "baseline": str(run.baseline_id) if run.baseline_id else None,
-            "took_seconds": round((run.finished_at - run.created_at).total_seconds(), 1) if run.finished_at else None,
-            **report.as_json(),
-            "judge": agreement.as_json() if agreement else None,
-            "summary": summary(report),
-            "problems": verdict(report),
-            "failures": {row.key: reasons(row.grades) for row in _failed(run)},
-        }
+        facts = facts_of(run)
+        self._is_good = facts["is_good"]
+        return facts
 
     def words(self, facts: dict[str, Any]) -> str:
-        failures = [f"  {key}: {'; '.join(why)}" for key, why in facts["failures"].items()]
-        good = (
-            []
-            if facts["problems"]
-            else [gettext("All cases that must pass have passed, and nothing is worse than before.")]
-        )
-        judge = [facts["judge"]["words"]] if facts["judge"] else []
-        return "\n".join([*failures, facts["summary"], *judge, *facts["problems"], *good])
+        return words_of_run(facts)
 
 
 def _started(options: dict[str, Any]) -> Run:
@@ -129,24 +106,3 @@ def _baseline(suite: Suite, against: str) -> Run | None:
         problem = gettext("The suite has no finished run with release {name}. Run it first: --release {name}.")
         raise CommandError(problem.format(name=against))
     return found
-
-
-def _played(run: Run) -> Run:
-    """Run it, or wait for the worker that has already taken it."""
-    while True:
-        play_run(run.pk)
-        run = run_with_id(run.pk)
-        if run.state == Run.State.DONE:
-            return run
-        if run.state == Run.State.PAUSED:
-            problem = gettext(
-                "The run was interrupted ({code}). Its results are kept; continue it with --resume {run}."
-            )
-            raise CommandError(problem.format(code=run.problem, run=run.pk))
-        if not run.is_open:
-            raise CommandError(gettext("The run was cancelled."))
-        time.sleep(POLL_SECONDS)
-
-
-def _failed(run: Run) -> list[Result]:
-    return list(Result.objects.filter(run=run, passed=False).order_by("id"))

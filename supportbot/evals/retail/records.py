@@ -8,12 +8,14 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from actions.definitions.evaluation import Answer, Asked
+from supportbot.evals.sameness import is_same
 
 Records = dict[str, dict[str, Any]]
 
 
 class RetailShop:
     def __init__(self, records: Mapping[str, Any]) -> None:
+        self._before = records
         self.records: Records = copy.deepcopy(dict(records))
         self.changed: set[tuple[str, str]] = set()
         self.items = {
@@ -39,9 +41,11 @@ class RetailShop:
         return Answer(201, {"reference": "r-1"})
 
     def changes(self) -> dict[str, dict[str, Any]]:
+        """Return the records that differ from those at the beginning."""
         result: dict[str, dict[str, Any]] = {}
-        for kind, key in self.changed:
-            result.setdefault(kind, {})[key] = self.records[kind][key]
+        for kind, key in sorted(self.changed):
+            if not is_same(self._before[kind][key], self.records[kind][key]):
+                result.setdefault(kind, {})[key] = self.records[kind][key]
         return result
 
     def _found(self, path: list[str], query: dict[str, str]) -> Any:
@@ -108,17 +112,3 @@ def _fits(user: Any, query: dict[str, str]) -> bool:
 
 def _number(value: Any) -> Decimal:
     return Decimal(str(value))
-
-
-def is_same(one: Any, other: Any) -> bool:
-    """Return whether two records are equal; numbers within half a cent, a missing field as null."""
-    match one, other:
-        case bool(), bool():
-            return one == other
-        case (int() | float() | Decimal(), int() | float() | Decimal()):
-            return abs(_number(one) - _number(other)) < Decimal("0.005")
-        case dict(), dict():
-            return all(is_same(one.get(key), other.get(key)) for key in {**one, **other})
-        case list(), list():
-            return len(one) == len(other) and all(map(is_same, one, other))
-    return bool(one == other)

@@ -1,0 +1,56 @@
+"""Carries out what was proposed in a conversation that is only played: at a stand-in, with nothing stored.
+
+The same path as `execution`, without its rows: the records are read again, the rules judge again, one call is sent.
+"""
+
+from actions.errors import MerchantUnavailable, NotConnected
+from actions.execution import back_end_of, made_with, refusal_reason
+from actions.facts import Identity
+from actions.models import ActionRequest
+from actions.outcomes import DidNot, Happened
+from actions.proposing import gather_again, reevaluate, spec_of
+from actions.reasons import Reason
+from actions.standin import stand_in
+from actions.states import State
+
+
+def enact(request: ActionRequest, identity: Identity) -> ActionRequest:
+    """Confirm a previewed request and carry it out at the stand-in; return the row, which stays in memory.
+
+    It then has succeeded with its receipt, failed or was cancelled with the reason, or awaits a person's approval.
+    Raises RuntimeError without a stand-in: a played conversation must not reach a real system.
+    """
+    if stand_in() is None:
+        raise RuntimeError("Nothing stands in for the shop: a played conversation carries out nothing.")
+    try:
+        return _carried_out(request, identity)
+    except (MerchantUnavailable, NotConnected):
+        return _ended(request, State.FAILED, Reason("not_carried_out"))
+
+
+def _carried_out(request: ActionRequest, identity: Identity) -> ActionRequest:
+    records = gather_again(request, identity)
+    decision = reevaluate(request, records)
+    if decision.is_refusal:
+        return _ended(request, State.CANCELLED, decision.reason)
+    if decision.needs_approval:
+        return _ended(request, State.AWAITING_APPROVAL, None)
+    spec = spec_of(request)
+    assert spec is not None and not isinstance(records, Reason)  # else it was refused
+    command = spec.command(request.arguments, records, key=str(request.pk))
+    if isinstance(command, Reason):
+        return _ended(request, State.FAILED, command)
+    match back_end_of(request).run(command, idempotency_key=str(request.pk)):
+        case Happened() as happened:
+            made = made_with(request)
+            request.receipt = made.receipt(request.arguments, happened.result) if made else {}
+            return _ended(request, State.SUCCEEDED, None)
+        case DidNot(is_final=True) as refusal:
+            return _ended(request, State.FAILED, refusal_reason(refusal))
+    return _ended(request, State.UNKNOWN, Reason("outcome_unknown"))
+
+
+def _ended(request: ActionRequest, state: State, reason: Reason | None) -> ActionRequest:
+    request.state = state
+    request.reason_code, request.reason_facts = (reason.code, dict(reason.facts)) if reason else ("", {})
+    return request

@@ -1,0 +1,36 @@
+"""A stand-in for the shop's systems, for conversations that are played.
+
+While one stands in, defined actions call it and nothing else, and the actions of this release, which know only the
+workspace's own shop, are not connected. It is set in the context of one conversation, so several
+can be played at once, each with a shop of its own.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final, Protocol
+
+from actions.connections.client import Call, Response
+
+
+class StandIn(Protocol):
+    def send(self, call: Call) -> Response:
+        """Return the answer of the system it stands in for, whatever its status; raises NotSent or NoAnswer."""
+
+
+_current: Final[ContextVar[StandIn | None]] = ContextVar("stand_in", default=None)
+
+
+def stand_in() -> StandIn | None:
+    """Return what stands in for the shop's systems; None where the connections of the workspace are called."""
+    return _current.get()
+
+
+@contextmanager
+def standing_in(found: StandIn) -> Iterator[None]:
+    """Call this in place of every connection in this block."""
+    before = _current.set(found)
+    try:
+        yield
+    finally:
+        _current.reset(before)

@@ -1,0 +1,59 @@
+"""Reads the benchmark's task files as a suite: a model plays the customer, and the shop's records decide. Pure.
+
+A task passes if the records that differ at the end are the expected ones and the answers mention what must be told.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.utils.translation import gettext
+
+from supportbot.evals.errors import InvalidSuite
+from supportbot.evals.simulation import MAX_PATIENCE
+from supportbot.evals.values import at, mapping_of, placed
+
+NAME: Final = "retail"
+_MARKS: Final = frozenset({"user_id", "scenario", "expected_changed"})
+_OWN_PRICES: Final = "expected_changed_own_price_per_item"  # what a shop stores that prices each item by itself
+_NOTHING: Final = "."
+
+
+def is_tasks(data: Any) -> bool:
+    return (
+        isinstance(data, list) and bool(data) and all(isinstance(row, Mapping) and set(row) >= _MARKS for row in data)
+    )
+
+
+def as_suite(data: list[Mapping[str, Any]], *, name: str, file: str) -> dict[str, Any]:
+    """Return the document of a suite. Raises InvalidSuite."""
+    return {"suite": name, "title": gettext("Retail tasks"), "cases": [_case(row, at(file, n)) for n, row in
+            enumerate(data, 1)]}  # fmt: skip
+
+
+def _case(row: Mapping[str, Any], where: str) -> dict[str, Any]:
+    states = [row["expected_changed"], *([row[_OWN_PRICES]] if row.get(_OWN_PRICES) else [])]
+    told = row.get("communicate_info") or []
+    return {
+        "id": str(row.get("id", "")),
+        "customer": row["user_id"],
+        "locale": "en",
+        "simulate": {**_role(row["scenario"], where), "patience": MAX_PATIENCE, "confirms": True},
+        "expect": {"records": states, **({"mentions": told} if told else {})},
+    }
+
+
+def _role(scenario: Any, where: str) -> dict[str, str]:
+    """Return what a task tells about its customer: as one text, or in parts."""
+    if isinstance(scenario, str):
+        return {"goal": scenario}
+    parts = {name: _text(value) for name, value in mapping_of(scenario, placed(where, "scenario")).items()}
+    if not parts.get("reason_for_call"):
+        raise InvalidSuite(placed(where, "scenario", gettext("`{key}` must be text.").format(key="reason_for_call")))
+    knows = "\n".join(filter(None, (parts.get("known_info"), parts.get("unknown_info"))))
+    role = {"goal": parts["reason_for_call"], "persona": parts.get("task_instructions", ""), "knows": knows}
+    return {name: text for name, text in role.items() if text}
+
+
+def _text(value: Any) -> str:
+    text = str(value or "").strip()
+    return "" if text == _NOTHING else text

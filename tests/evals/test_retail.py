@@ -1,0 +1,180 @@
+"""The retail tasks of the benchmark, from its files to pass^k, with a model server that plays both sides."""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from pytest_django.fixtures import Settings
+
+from actions.connectors.port import merchant
+from actions.definitions.models import ActionDefinition
+from actions.enacting import enact
+from actions.errors import NotConnected
+from actions.facts import Identity
+from actions.models import ActionRequest
+from actions.standin import standing_in
+from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.chat.models import Conversation
+from supportbot.evals.documents import case_document, parse_case
+from supportbot.evals.errors import InvalidSuite
+from supportbot.evals.models import Result, Run
+from supportbot.evals.reading import read_suite, read_suite_file
+from supportbot.evals.retail.merchant import merchants_from
+from supportbot.evals.running import play_run
+from supportbot.evals.selectors import suite_named
+from supportbot.evals.services import start_run
+from supportbot.releases.selectors import live_release
+from tests.actions.definitions.test_retail import CASES, needs_cases, rows
+from tests.evals.retail.model import Behaviour, BothSides, ModelServer, Oracle, call, serving
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FOLDER = Path(__file__).parent / "retail"
+TASKS = FOLDER / "tasks.jsonl"
+
+
+def right(said: list[str], found: list[str]) -> Behaviour:
+    """Look up, then do what was asked."""
+    if "Done:" in said[-1]:
+        return Behaviour(text="Is there anything else?")
+    if "cancel" in said[-1].lower():
+        return call("cancel_pending_order", order_id="#W0000003", reason="no longer needed")
+    if not found:
+        return call("get_order_details", order_id="#W0000002" if "return" in said[-1] else "#W0000001")
+    if "return" in said[-1]:
+        return call("return_delivered_order_items", order_id="#W0000002", item_ids=["1000000009"],
+                    payment_method_id="credit_card_1")  # fmt: skip
+    return call("modify_pending_order_items", order_id="#W0000001", item_ids=["1000000001"],
+                new_item_ids=["1000000002"], payment_method_id="credit_card_1")  # fmt: skip
+
+
+def refunds_too_much(said: list[str], found: list[str]) -> Behaviour:
+    """The same, but it gives back the mug too."""
+    answer = right(said, found)
+    if answer.calls and answer.calls[0].name == "return_delivered_order_items":
+        return call("return_delivered_order_items", order_id="#W0000002", item_ids=["1000000001", "1000000009"],
+                    payment_method_id="credit_card_1")  # fmt: skip
+    return answer
+
+
+@pytest.fixture
+def dora(db: None, settings: Settings) -> User:
+    settings.OPENAI_API_KEY, settings.OPENAI_MODEL = "sk-test", "scripted"
+    settings.LLM_PRICES = {"currency": "USD", "per_million_tokens": {"scripted": {"input": "1", "output": "2"}}}
+    return User.objects.create_user("dora", "dora@example.com", "x")
+
+
+def run(*arguments: str, assistant: Callable[..., Behaviour] = right) -> dict[str, Any]:
+    return run_with(BothSides(assistant), TASKS, *arguments)
+
+
+def run_with(server: ModelServer, tasks: Path, *arguments: str) -> dict[str, Any]:
+    from django.conf import settings
+
+    out = StringIO()
+    with serving(server) as address:
+        settings.OPENAI_BASE_URL = address
+        call_command("retail_benchmark", str(tasks), "--as", "dora", "--json", *arguments, stdout=out)
+    told: dict[str, Any] = json.loads(out.getvalue())
+    return told
+
+
+def test_right_answers_pass_and_a_wrong_refund_fails(dora: User) -> None:
+    told = run("--repeat", "2")
+    assert (told["cases"], told["passed"], told["failures"]) == (3, 3, {})
+    assert told["pass_hat"] == [1.0, 1.0]
+    assert Decimal(told["cost_per_case"]) > 0 and told["currency"] == "USD"
+    told = run("--repeat", "1", assistant=refunds_too_much)
+    assert (told["passed"], told["failed"]) == (2, ["return"])
+    [reasons] = told["failures"].values()
+    assert reasons[0].startswith("records: expected orders.#W0000002.return_items")
+
+
+def test_what_a_customer_declines_changes_nothing(dora: User) -> None:
+    told = run_with(BothSides(right, decides="decline"), TASKS, "--repeat", "1")
+    assert told["failed"] == ["return", "swap"]
+    with workspace_scope(Workspace.objects.get(slug="retail").pk):
+        declined = Result.objects.get(key="return").played
+        assert declined["records"] == {}
+        assert [call["end"] for call in declined["replies"][-1]["calls"]] == ["declined"]
+
+
+def test_every_task_begins_with_the_same_records_and_leaves_nothing(dora: User) -> None:
+    run("--repeat", "4")  # four at once, and two tasks are of one customer
+    with workspace_scope(Workspace.objects.get(slug="retail").pk):
+        results = list(Result.objects.order_by("key", "number"))
+        assert len(results) == 12 and all(row.passed for row in results)
+        changed = {row.key: row.played["records"] for row in results}
+        assert {key: list(orders.get("orders", {})) for key, orders in changed.items()} == {
+            "return": ["#W0000002"], "swap": ["#W0000001"], "refused": [],
+        }  # fmt: skip
+        ends = {row.key: [call["end"] for reply in row.played["replies"] for call in reply["calls"]] for row in results}
+        done = ["answered", "proposed", "done"]
+        assert ends == {"return": done, "swap": done, "refused": ["refused"]}
+        assert not ActionRequest.objects.exists() and not Conversation.objects.exists()
+        assert not Customer.objects.exists()
+
+
+def test_preparing_again_changes_nothing(dora: User) -> None:
+    out = StringIO()
+    for _ in range(2):
+        call_command("retail_benchmark", str(TASKS), "--as", "dora", "--prepare", stdout=out)
+    with workspace_scope(Workspace.objects.get(slug="retail").pk):
+        assert live_release().contents.instructions.startswith("# Policy")
+        assert live_release().number == 2  # one release for the policy, whatever was there before
+        assert ActionDefinition.objects.filter(state="published").count() == 16
+        assert not Run.objects.exists()
+
+
+def test_elsewhere_a_run_waits_for_the_shop_and_reaches_nothing(dora: User) -> None:
+    run("--repeat", "1", "--first", "1")
+    with workspace_scope(Workspace.objects.get(slug="retail").pk):
+        elsewhere = start_run(suite_named("retail"))
+        play_run(elsewhere.pk)
+        elsewhere.refresh_from_db()
+        assert (elsewhere.state, elsewhere.problem, elsewhere.done) == ("paused", "no_merchant", 0)
+        with pytest.raises(RuntimeError, match="Nothing stands in"):
+            enact(ActionRequest(), Identity("ann_lee_1"))
+    assert run("--resume", str(elsewhere.pk))["passed"] == 1
+
+
+def test_actions_of_the_product_reach_no_shop_while_something_stands_in(workspace: Workspace) -> None:
+    with standing_in(merchants_from(FOLDER)()), pytest.raises(NotConnected):
+        merchant()
+
+
+def test_files_that_are_no_tasks(dora: User, tmp_path: Path) -> None:
+    suite = read_suite_file(TASKS)
+    assert [case.key for case in suite.cases] == ["return", "swap", "refused"]
+    assert all(parse_case(case_document(case)) == case for case in suite.cases)
+    with pytest.raises(InvalidSuite, match="reason_for_call"):
+        read_suite(b'[{"user_id": "a", "scenario": {"domain": "retail"}, "expected_changed": {}}]', file="t.json")
+    with pytest.raises(InvalidSuite, match="the changed records by kind and key"):
+        read_suite(b'[{"user_id": "a", "scenario": "x", "expected_changed": {"orders": 3}}]', file="t.json")
+    other = tmp_path / "questions.yaml"
+    other.write_text("suite: s\ncases: [{ask: Hello, expect: {abstains: true}}]\n")
+    with pytest.raises(CommandError, match="holds no retail tasks"):
+        call_command("retail_benchmark", str(other), "--as", "dora")
+    (tmp_path / "tasks.jsonl").write_text(TASKS.read_text())
+    with pytest.raises(CommandError, match=r"policy\.md cannot be read"):
+        call_command("retail_benchmark", str(tmp_path / "tasks.jsonl"), "--as", "dora")
+    (tmp_path / "policy.md").write_text("x")
+    with pytest.raises(CommandError, match=r"db\.json cannot be read"):
+        call_command("retail_benchmark", str(tmp_path / "tasks.jsonl"), "--as", "dora")
+    with pytest.raises(CommandError, match="--as USERNAME"):
+        call_command("retail_benchmark", str(TASKS))
+    assert not Workspace.objects.filter(slug="retail").exists()
+
+
+@needs_cases
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["tasks_dev.jsonl", "tasks_v1train_dev.jsonl"])
+def test_who_does_what_the_tasks_expect_passes_all_of_them(dora: User, name: str) -> None:
+    told = run_with(Oracle(rows(name)), CASES / name, "--repeat", "1")
+    print(f"{told['passed']} of {told['cases']} of {name}: {told['failures']}")  # noqa: T201
+    assert told["failures"] == {}
