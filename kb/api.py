@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from kb.access import Surface, Viewer
 from kb.collections import check_may_write, default_collection, get_or_create_collection
 from kb.models import Article, Audience, Collection, Revision, Synonyms
-from kb.phrasings import check_phrasings, embed_phrasings, set_phrasings
+from kb.phrasings import check_phrasings, set_phrasings
 from kb.plans import Step, drop_plan, make_plan
 from kb.properties import set_properties
 from kb.search import Retrieval, search
@@ -36,8 +36,17 @@ from kb.serializers import (
     SearchQuerySerializer,
     SearchResultSerializer,
     SynonymsSerializer,
+    TriedArticleSerializer,
 )
-from kb.services import archive, ask_gates, create_article, publish, save_draft
+from kb.services import (
+    archive,
+    create_article,
+    lock_unchanged,
+    publish,
+    publish_through_gates,
+    save_draft,
+    try_change,
+)
 from kb.synonym_groups import add_synonyms, remove_synonyms
 from supportbot.accounts.auth import CallerThrottle
 from supportbot.accounts.models import User
@@ -85,9 +94,10 @@ class ArticleList(KnowledgeView, ListAPIView[Article]):
         data.is_valid(raise_exception=True)
         external_id, change = data.validated_data.get("external_id", ""), data.change()
         check_may_write(_author(request), change.collection or default_collection())
+        phrasings = _phrasings(data.validated_data)
         with transaction.atomic():
             article = create_article(change, external_id=external_id, author=_author(request))
-            _set_phrasings(article, data.validated_data)
+            set_phrasings(article, phrasings or ())
             set_properties(article, data.validated_data, by=_author(request))
         return Response(_shown(article.pk), status=201)
 
@@ -99,35 +109,50 @@ class ArticleDetail(KnowledgeView):
     def get(self, request: Request, article_id: UUID) -> Response:
         return Response(_shown(article_id))
 
-    @extend_schema(request=ArticleChangeSerializer, responses=ArticleDetailSerializer)
+    @extend_schema(request=ArticleChangeSerializer, responses=TriedArticleSerializer)
     def patch(self, request: Request, article_id: UUID) -> Response:
-        """Save a new text as the next revision, which stays unpublished; other fields take effect at once."""
+        """Save a new text as the next revision, which stays unpublished; other fields take effect at once.
+
+        With `gate`, a change of a live article's readers, language or `phrasings` is refused (409 `gate_refused`) if a
+        gate case that must pass would fail with it. Without `gate`, it is saved and then checked: see the article
+        checks.
+        """
         data = ArticleChangeSerializer(data=request.data)
         data.is_valid(raise_exception=True)
-        based_on, change = data.validated_data.get("based_on"), data.change()
-        check_may_write(_author(request), article_with_id(article_id).collection, change.collection)
+        based_on, change, asks = data.validated_data.get("based_on"), data.change(), data.validated_data["gate"]
+        article = article_with_id(article_id)
+        check_may_write(_author(request), article.collection, change.collection)
+        phrasings = _phrasings(data.validated_data, article)
+        untried = try_change(article, change, phrasings).untried if asks else 0
         with transaction.atomic():
-            article = save_draft(article_id, change, author=_author(request), based_on=based_on)
-            _set_phrasings(article, data.validated_data)
-            set_properties(article, data.validated_data, by=_author(request))
-        return Response(_shown(article_id))
+            if asks:
+                lock_unchanged(article)
+            saved = save_draft(article_id, change, author=_author(request), based_on=based_on)
+            if phrasings is not None:
+                set_phrasings(saved, phrasings)
+            set_properties(saved, data.validated_data, by=_author(request))
+        return Response(_shown(article_id) | {"untried": untried})
 
 
 class Publish(KnowledgeView):
-    @extend_schema(request=PublishSerializer, responses=ArticleDetailSerializer)
+    @extend_schema(request=PublishSerializer, responses=TriedArticleSerializer)
     def post(self, request: Request, article_id: UUID) -> Response:
-        """Publish the newest revision. Search finds it by its words at once, and by its meaning soon after. With
-        `gate`, it is refused (409 `gate_refused`) if a gate case that must pass would fail with it. Without `gate`, it
-        is published and then checked: see the article checks.
+        """Publish the newest revision. Search finds it by its words at once, and by its meaning soon after.
+
+        With `gate`, it is refused (409 `gate_refused`) if a gate case that must pass would fail with it, or if another
+        revision is saved meanwhile (409 `article_changed`). Without `gate`, it is published and then checked: see the
+        article checks.
         """
         article = article_with_id(article_id)
         check_may_write(_author(request), article.collection)
         told = PublishSerializer(data=request.data)
         told.is_valid(raise_exception=True)
+        untried = 0
         if told.validated_data["gate"]:
-            ask_gates(article)
-        publish(article_id)
-        return Response(_shown(article_id))
+            untried = publish_through_gates(article).untried
+        else:
+            publish(article_id)
+        return Response(_shown(article_id) | {"untried": untried})
 
 
 class Archive(KnowledgeView):
@@ -218,13 +243,12 @@ def _shown(article_id: UUID) -> Any:
     return ArticleDetailSerializer(article_with_id(article_id)).data
 
 
-def _set_phrasings(article: Article, data: Mapping[str, Any]) -> None:
-    """Store the given questions. Raises InvalidDocument."""
+def _phrasings(data: Mapping[str, Any], article: Article | None = None) -> tuple[str, ...] | None:
+    """Return the questions that were given; None if none were. Raises InvalidDocument."""
     if "phrasings" not in data:
-        return
-    body = article.latest_revision.body if article.latest_revision else ""
-    set_phrasings(article, check_phrasings("\n".join(data["phrasings"]), body=body))
-    transaction.on_commit(embed_phrasings)
+        return None
+    stored = article.latest_revision.body if article and article.latest_revision else ""
+    return check_phrasings("\n".join(data["phrasings"]), body=data.get("body", stored))
 
 
 def _step(name: str) -> Step:

@@ -76,6 +76,9 @@ class Article(TenantModel):
     external_id = models.CharField(max_length=400)
     locale = models.CharField(max_length=20)
     audience = models.CharField(max_length=10, choices=Audience, default=Audience.PUBLIC)
+    # The phrasings before they were last changed, and when that was: what a check afterwards compares with.
+    former_phrasings = ArrayField(models.CharField(max_length=300), null=True, blank=True)
+    phrasings_at = models.DateTimeField(null=True, blank=True)
     # Where a live article is used; `kb.access` obeys both.
     on_help_pages = models.BooleanField(default=True, db_default=True)
     for_assistant = models.BooleanField(default=True, db_default=True)

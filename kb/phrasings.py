@@ -1,22 +1,27 @@
 """The questions that an article answers word for word, stored with their vectors (`kb.search.curated`)."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NoReturn
+from uuid import UUID
 
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils.timezone import now
 from django.utils.translation import gettext
 
 from kb.documents import check_storable
 from kb.errors import EmbeddingUnavailable, InvalidDocument, RecipeMismatch
 from kb.indexing.recipes import active_recipe, embedder_of
 from kb.models import Article, Phrasing
+from kb.revisions import announce_changes
 
 logger = logging.getLogger(__name__)
 MAX_PHRASINGS: Final = 20
 MAX_PHRASING: Final = 300
 MAX_ANSWER: Final = 2_000
 _AT_ONCE: Final = 200
+_GIVEN_UP_AFTER: Final = 3  # failures: each may take as long as the model's time-out
 
 
 def check_phrasings(text: str, *, body: str) -> tuple[str, ...]:
@@ -32,32 +37,80 @@ def check_phrasings(text: str, *, body: str) -> tuple[str, ...]:
     return found
 
 
+@transaction.atomic
 def set_phrasings(article: Article, phrasings: Sequence[str]) -> None:
-    """Replace an article's phrasings; those that stay keep their vectors."""
+    """Replace the phrasings of an article that the caller has locked; those that stay keep their vectors.
+
+    The others get theirs from a worker (`embed_phrasings`); until then, only a question in exactly their words counts.
+    """
+    before = phrasings_of(article)
+    if set(before) == set(phrasings):
+        return
     Phrasing.objects.filter(article=article).exclude(text__in=phrasings).delete()
-    known = set(Phrasing.objects.filter(article=article).values_list("text", flat=True))
-    Phrasing.objects.bulk_create(
-        [Phrasing(article=article, text=text) for text in phrasings if text not in known], ignore_conflicts=True
-    )
+    missing = [Phrasing(article=article, text=text) for text in phrasings if text not in before]
+    Phrasing.objects.bulk_create(missing, ignore_conflicts=True)
+    moment = now()
+    Article.objects.filter(pk=article.pk).update(former_phrasings=before, phrasings_at=moment, updated_at=moment)
+    if article.is_live:
+        announce_changes([article])
 
 
 def phrasings_of(article: Article) -> list[str]:
     return list(Phrasing.objects.filter(article=article).order_by("pk").values_list("text", flat=True))
 
 
-def embed_phrasings() -> int:
-    """Give the workspace's phrasings their vectors of the active recipe, if there is a model; return how many."""
-    recipe = active_recipe()
-    waiting = Phrasing.objects.filter(Q(embedding=None) | ~Q(recipe=recipe))
-    rows = list(waiting[:_AT_ONCE])
+def phrasings_waiting(article: Article) -> int:
+    """Return how many of an article's phrasings have no vector of the active recipe yet."""
+    return _waiting().filter(article=article).count()
+
+
+def phrasing_vectors(texts: Iterable[str]) -> dict[str, Sequence[float]]:
+    """Return the vectors of these phrasings, as far as the model responds; stored ones are not made again."""
+    recipe, wanted = active_recipe(), list(texts)
+    rows = Phrasing.objects.filter(text__in=wanted, recipe=recipe, embedding__isnull=False)
+    found: dict[str, Sequence[float]] = {row.text: row.embedding or () for row in rows.only("text", "embedding")}
     try:
-        for row in rows:
-            row.embedding, row.recipe = embedder_of(recipe).query(row.text), recipe
+        for text in wanted:
+            if text not in found:
+                found[text] = embedder_of(recipe).query(text)
     except (EmbeddingUnavailable, RecipeMismatch) as error:
-        logger.info("kb: phrasings wait for their vectors: %s", error.code)
-        return 0
+        logger.info("kb: phrasings are tried without vectors: %s", error.code)
+    return found
+
+
+def fill_phrasings(article: Article, vectors: Mapping[str, Sequence[float]]) -> None:
+    """Give an article's phrasings vectors of the active recipe that are known already."""
+    recipe = active_recipe()
+    rows = list(_waiting().filter(article=article, text__in=list(vectors)))
+    for row in rows:
+        row.embedding, row.recipe = list(vectors[row.text]), recipe
     Phrasing.objects.bulk_update(rows, ["embedding", "recipe"])
-    return len(rows)
+
+
+def embed_phrasings(article_id: UUID | None = None) -> int:
+    """Give an article's, or the workspace's, phrasings their vectors, each as it is made; return how many got one.
+
+    Must not be called inside a transaction: it embeds.
+    """
+    recipe, done, failed = active_recipe(), 0, 0
+    waiting = _waiting() if article_id is None else _waiting().filter(article=article_id)
+    # At random: a text that the model refuses must not hold up the others forever.
+    for row in waiting.order_by("?")[:_AT_ONCE]:
+        try:
+            vector = embedder_of(recipe).query(row.text)
+        except (EmbeddingUnavailable, RecipeMismatch) as error:
+            logger.info("kb: a phrasing waits for its vector: %s", error.code)
+            failed += 1
+            if failed == _GIVEN_UP_AFTER:
+                break
+            continue
+        done += Phrasing.objects.filter(pk=row.pk).update(embedding=vector, recipe=recipe)
+    return done
+
+
+def _waiting() -> QuerySet[Phrasing]:
+    rows: QuerySet[Phrasing] = Phrasing.objects.filter(Q(embedding=None) | ~Q(recipe=active_recipe()))
+    return rows
 
 
 def _refuse(problem: str) -> NoReturn:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from kb.errors import GatesRefuse
+
 if TYPE_CHECKING:
     from kb.access import Viewer
     from kb.documents import ArticleText
@@ -72,19 +74,40 @@ def asking() -> Asking:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What a change says about an article, by which the cases to try it with are chosen."""
+
+    wording: "ArticleText"
+    locale: str
+    phrasings: tuple[str, ...] = ()  # before and after
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gates say to a change: the cases it would break, with their reasons, and how many were not tried."""
+
+    broken: tuple[str, ...] = ()
+    untried: int = 0
+
+
 class Gates(Protocol):
-    """Tries a change to articles with the cases that must pass, and returns those it would break; [] without gates."""
+    """Tries a change to articles with the cases that must pass; the verdict is empty without gates."""
 
-    def __call__(self, change: Callable[[], object], wordings: "Mapping[str, tuple[ArticleText, str]]") -> list[str]:
-        """`wordings` are the new texts with their languages, by external id. Raises whatever `change` raises."""
+    def __call__(self, change: Callable[[], object], touched: Mapping[str, Touched], *, seconds: float) -> Verdict:
+        """`touched` is by external id. Cases that are not played within `seconds` are left out.
+
+        Raises whatever `change` raises.
+        """
 
 
-def refusals(change: Callable[[], object], wordings: "Mapping[str, tuple[ArticleText, str]]") -> list[str]:
-    """Return the cases that a change would break, according to the gates that `KB_GATES` names; the change is rolled
-    back.
-    """
+def verdict_on(change: Callable[[], object], touched: Mapping[str, Touched], *, seconds: float) -> Verdict:
+    """Return how far the gates that `KB_GATES` names agree to a change, which is rolled back. Raises GatesRefuse."""
     gates: Gates = import_string(settings.KB_GATES)
-    return gates(change, wordings)
+    verdict = gates(change, touched, seconds=seconds)
+    if verdict.broken:
+        raise GatesRefuse(verdict.broken)
+    return verdict
 
 
 class Audit(Protocol):

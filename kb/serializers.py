@@ -147,6 +147,17 @@ class ArticleDetailSerializer(ArticleSerializer):
         return article.latest_revision.body if article.latest_revision else ""
 
 
+class TriedArticleSerializer(ArticleDetailSerializer):
+    """One article after a change that the gates may have been asked about."""
+
+    untried = serializers.IntegerField(
+        read_only=True, help_text="With `gate`: the cases of the gates that were not tried, because it took too long."
+    )
+
+    class Meta(ArticleDetailSerializer.Meta):
+        fields = [*ArticleDetailSerializer.Meta.fields, "untried"]
+
+
 class LocaleField(TextField):
     """A language to search in, normalised as for articles. Raises InvalidDocument, as saving does."""
 
@@ -189,7 +200,7 @@ class _FactsSerializer(ClosedSerializerMixin, serializers.Serializer[Article]):
 
     def change(self) -> Change:
         """Return the validated fields as a `Change` for the services. Raises CollectionMissing."""
-        left_out = ("based_on", "external_id", "phrasings", *PROPERTIES)
+        left_out = ("based_on", "external_id", "gate", "phrasings", *PROPERTIES)
         data = {name: value for name, value in self.validated_data.items() if name not in left_out}
         collection = data.pop("collection", None)
         return Change(**data, collection=collection_with_id(collection) if collection else None)
@@ -202,6 +213,7 @@ class ArticleChangeSerializer(_FactsSerializer):
     title = TextField(trim_whitespace=False, required=False, schema=_TITLE)
     body = TextField(trim_whitespace=False, required=False, help_text="Markdown", schema=_BODY)
     based_on = WholeNumberField(required=False, min_value=1, max_value=2**31 - 1)
+    gate = serializers.BooleanField(default=False, help_text="Whether to ask the gates about what changes at once.")
 
 
 @example(title="Returns", body="Send unused things back within **60 days**.", locale="en", category="Returns")

@@ -1,6 +1,8 @@
 """The services of the knowledge base. Each call is one transaction, with its outbox row in the same commit."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -12,12 +14,13 @@ from kb.access import is_wider
 from kb.collections import DEFAULT_NAME, collection_named
 from kb.documents import SWITCHES, check_audience, check_category, check_external_id, check_locale, check_url
 from kb.documents import check_article_text as checked
-from kb.errors import ArticleChanged, ArticleExists, ArticleMissing, GatesRefuse, InvalidDocument
+from kb.errors import ArticleChanged, ArticleExists, ArticleMissing, InvalidDocument
 from kb.importing.importer import ImportReport, import_documents, import_drafts, preview_import
 from kb.indexing.lexical import fill_search_vectors
 from kb.models import Article, Collection, State
 from kb.names import as_id, is_taken
-from kb.ports import refusals
+from kb.phrasings import fill_phrasings, phrasing_vectors, phrasings_of, set_phrasings
+from kb.ports import Touched, Verdict, verdict_on
 from kb.revisions import (
     announce_changes,
     archive_articles,
@@ -34,15 +37,18 @@ __all__ = [
     "Change",
     "ImportReport",
     "archive",
-    "ask_gates",
     "collection_named",
     "create_article",
     "import_documents",
     "import_drafts",
+    "lock_unchanged",
     "preview_import",
     "publish",
+    "publish_through_gates",
     "save_draft",
+    "try_change",
 ]
+GATE_SECONDS: Final = 20.0  # a caller waits for it, and the article's row is locked as long
 Facts = dict[str, str | bool | Collection]
 _AUDIENCE_WIDENED = gettext_noop(
     "The new readers would see the text that is live now, not this one. Publish both together, or publish the "
@@ -123,25 +129,61 @@ def save_draft(
 
 
 @transaction.atomic
-def publish(article_id: UUID) -> Article:
-    """Publish the newest revision: customers read it and the assistant answers from it. Raises ArticleMissing.
+def publish(article_id: UUID, *, revision: int | None = None) -> Article:
+    """Publish the newest revision: customers read it and the assistant answers from it.
 
-    Publishing again changes nothing. Text search finds it at commit; the index task adds its vectors.
+    Publishing again changes nothing. Text search finds it at commit; the index task adds its vectors. Raises
+    ArticleMissing, or ArticleChanged if `revision` is no longer the newest one's number.
     """
     article = _locked(article_id)
+    if revision is not None and article.latest_revision and article.latest_revision.number != revision:
+        problem = gettext(
+            "Revision {number} was saved while revision {judged} was tried with the gates. Nothing was published."
+        ).format(number=article.latest_revision.number, judged=revision)
+        raise ArticleChanged(problem)
     if article.state != State.LIVE or article.live_revision_id != article.latest_revision_id:
         publish_articles([article])
     return article
 
 
-def ask_gates(article: Article) -> None:
-    """Try the newest revision with the gate cases. Raises GatesRefuse; takes seconds."""
+def publish_through_gates(article: Article) -> Verdict:
+    """Publish the newest revision of an article, as it was read, if the gates agree; takes seconds.
+
+    Raises GatesRefuse, or ArticleChanged if another revision was saved meanwhile.
+    """
     newest = article.latest_revision
     assert newest is not None, "an article is created together with its first revision"
-    wording = checked(newest.title, newest.body)
-    cases = refusals(lambda: publish(article.pk), {article.external_id: (wording, article.locale)})
-    if cases:
-        raise GatesRefuse(cases)
+    touched = {article.external_id: Touched(checked(newest.title, newest.body), article.locale)}
+    verdict = verdict_on(lambda: publish(article.pk, revision=newest.number), touched, seconds=GATE_SECONDS)
+    publish(article.pk, revision=newest.number)
+    return verdict
+
+
+def try_change(article: Article, change: Change, phrasings: Sequence[str] | None) -> Verdict:
+    """Try with the gates what a change does at once to a live article: its readers, its language, its phrasings.
+
+    Raises GatesRefuse, and what saving the change raises; takes seconds.
+    """
+    live = article.live_revision
+    if not article.is_live or live is None:
+        return Verdict()
+    vectors = phrasing_vectors(phrasings or ())
+
+    def carry_out() -> None:
+        saved = save_draft(article.pk, change)
+        if phrasings is not None:
+            set_phrasings(saved, phrasings)
+            fill_phrasings(saved, vectors)
+
+    named = tuple(dict.fromkeys([*phrasings_of(article), *(phrasings or ())]))
+    touched = {article.external_id: Touched(checked(live.title, live.body), article.locale, named)}
+    return verdict_on(carry_out, touched, seconds=GATE_SECONDS)
+
+
+def lock_unchanged(article: Article) -> None:
+    """Lock an article until the transaction ends. Raises ArticleChanged if it has changed since it was read."""
+    if _locked(article.pk).updated_at != article.updated_at:
+        raise ArticleChanged(gettext("Someone changed this article while the gates tried it. Nothing was saved."))
 
 
 @transaction.atomic

@@ -80,6 +80,7 @@ def on_article_changed(announcement: Announcement) -> None:
 @shared_task
 def index_article(workspace_id: str, article_id: str) -> None:
     with workspace_scope(UUID(workspace_id)):
+        embed_phrasings(UUID(article_id))
         sync_article(UUID(article_id))
 
 

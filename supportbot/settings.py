@@ -389,7 +389,7 @@ if KB_EMBEDDING_THREADS < 1:
     raise ImproperlyConfigured(f"KB_EMBEDDING_THREADS={KB_EMBEDDING_THREADS} is not at least 1.")
 KB_ASKING = "supportbot.assistant.retrieval.asked"  # how a customer's message is searched for (kb.ports)
 KB_AUDIT = "actions.audit.record"  # records that somebody added a source (kb.ports)
-KB_GATES = "supportbot.evals.articles.trials.refusals"
+KB_GATES = "supportbot.evals.articles.trials.verdict_on"
 HANDOFF_DRAFT_CHECKS = "supportbot.assistant.doubts.doubts_of"  # the checks for an agent's draft (handoff.ports)
 # Off: answers come from the model alone, without sources (for benchmarks; every fact is then withheld).
 KB_RETRIEVAL = env.bool("KB_RETRIEVAL", default=True)

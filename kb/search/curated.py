@@ -23,7 +23,7 @@ from supportbot.language.words import content_stems
 # Fitted by hand on pairs of help-centre questions: equal meanings score .95 and above, other topics below .93.
 _SIMILAR: Final = 0.93
 _NEARLY_ALL: Final = 2 / 3
-_SOME: Final = 1 / 3
+SOME: Final = 1 / 3
 _LOOKED_AT: Final = 5
 
 
@@ -68,11 +68,12 @@ def _shares_words(question: str, article: Article) -> bool:
     phrasings = list(Phrasing.objects.filter(article=article).values_list("text", flat=True))
     asked = content_stems(question, language)
     known = content_stems("\n".join([*phrasings, article.live_revision.title, article.live_revision.body]), language)
-    overlap = max((_overlap(asked, content_stems(text, language)) for text in phrasings), default=0.0)
-    return overlap >= _NEARLY_ALL or (overlap >= _SOME and asked <= known)
+    shared = max((overlap(asked, content_stems(text, language)) for text in phrasings), default=0.0)
+    return shared >= _NEARLY_ALL or (shared >= SOME and asked <= known)
 
 
-def _overlap(one: set[str], other: set[str]) -> float:
+def overlap(one: set[str], other: set[str]) -> float:
+    """Return the share of words that two texts have in common; below `SOME`, one is never answered as the other."""
     return len(one & other) / (len(one | other) or 1)
 
 

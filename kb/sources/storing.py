@@ -13,10 +13,10 @@ from django.utils.timezone import now
 from django.utils.translation import gettext
 
 from kb.documents import Document, Failure
-from kb.errors import GatesRefuse, InvalidDocument
+from kb.errors import InvalidDocument
 from kb.importing.importer import ImportReport, import_documents, import_drafts, preview_import
 from kb.models import Article, State
-from kb.ports import refusals
+from kb.ports import Touched, verdict_on
 from kb.sources.models import Source, SourceItem
 from kb.sources.ports import Read
 from kb.sources.runs import archive_where
@@ -25,6 +25,7 @@ from kb.sources.runs import archive_where
 READERS: Final = "2"
 COMPARED: Final = ("content_hash", "text_hash", "etag", "last_modified")
 MOST_TOLD: Final = 5  # reasons kept per item
+GATE_SECONDS: Final = 30.0  # for one item; what fails is searched for once more, all within the run's lease
 ItemState, Outcome = SourceItem.State, SourceItem.Outcome
 
 
@@ -63,13 +64,14 @@ def store(
     if (twin := _twin(source, item, text_hash)) is not None:
         _leave_out(item, gettext("It has the same text as {url}").format(url=twin), is_check=is_check)
         return []
+    untried: list[Failure] = []
     if asks_gates and source.publishes and not is_check:
-        _ask_gates(source, _ours(source, item, documents)[0])
+        untried = _ask_gates(source, _ours(source, item, documents)[0])
     with transaction.atomic():
         wanted, refused = _ours(source, item, documents)
         report = _imported(source, [*wanted, *refused], is_check=is_check)
         vanished = [] if is_check else _link(source, item, wanted, report)
-        told = _told([*failures, *refused], report)
+        told = _told([*failures, *refused, *untried], report)
         outcome = _outcome(item, report, has_vanished=bool(vanished))
         if outcome == Outcome.BROKEN:
             settle(item, ItemState.FAILED, outcome, told, title=documents[0].wording.title)
@@ -84,11 +86,14 @@ def store(
         return report.article_ids
 
 
-def _ask_gates(source: Source, documents: Sequence[Document]) -> None:
-    wordings = {document.external_id: (document.wording, document.locale or "") for document in documents}
-    cases = refusals(lambda: import_documents(documents, collection=source.collection.name), wordings)
-    if cases:
-        raise GatesRefuse(cases)
+def _ask_gates(source: Source, documents: Sequence[Document]) -> list[Failure]:
+    """Return what is to be told of a trial with the gates that agree. Raises GatesRefuse."""
+    touched = {document.external_id: Touched(document.wording, document.locale or "") for document in documents}
+    verdict = verdict_on(
+        lambda: import_documents(documents, collection=source.collection.name), touched, seconds=GATE_SECONDS
+    )
+    told = gettext("Gate cases not tried because it took too long: {number}.")
+    return [Failure("", told.format(number=verdict.untried))] if verdict.untried else []
 
 
 def _imported(source: Source, items: Sequence[Document | Failure], *, is_check: bool) -> ImportReport:

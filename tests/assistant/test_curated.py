@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 
 from kb.access import Viewer
-from kb.models import Phrasing, Synonyms
-from kb.phrasings import embed_phrasings, set_phrasings
+from kb.errors import EmbeddingUnavailable
+from kb.models import Article, Phrasing, Synonyms
+from kb.phrasings import embed_phrasings, phrasings_of, set_phrasings
 from kb.search import search
 from kb.search.synonyms import PATTERNS_KEPT, STATES_KEPT, _groups, _pattern, with_synonyms
 from kb.services import Change, create_article, publish, save_draft
 from kb.synonym_groups import MAX_GROUPS
+from kb.tasks import index_article
+from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.runner import carry_out
@@ -89,8 +92,7 @@ def test_an_editor_names_the_questions_and_a_synonym_finds_the_article(workspace
     assert editor.post(page, typed | {"body": "x" * 2_001}).status_code == 400
     assert editor.post(page, typed).status_code == 302
     with workspace_scope(workspace.pk):
-        rows = list(Phrasing.objects.order_by("pk"))
-        assert [row.text for row in rows] == ["How?", "Why?"] and all(row.embedding for row in rows)
+        assert [row.text for row in Phrasing.objects.order_by("pk")] == ["How?", "Why?"]
         assert not search("jumper", viewer=Viewer(), mode="lexical").passages
     program = service(workspace, "kb:read", "kb:write")
     asked: dict[str, Any] = {"title": "Hats", "body": "By hand.", "phrasings": ["How do I wash a hat?", ""]}
@@ -106,6 +108,42 @@ def test_an_editor_names_the_questions_and_a_synonym_finds_the_article(workspace
     assert [one["title"] for one in found["passages"]] == ["Washing"]
     assert program.delete(f"/api/v1/synonyms/{made.json()['id']}").status_code == 204
     assert program.delete(f"/api/v1/synonyms/{made.json()['id']}").status_code == 404
+
+
+class RefusingEmbedder(HashEmbedder):
+    """A model that refuses some texts, or all."""
+
+    refused = ""
+
+    def query(self, text: str) -> list[float]:
+        if self.refused in text:
+            raise EmbeddingUnavailable
+        return super().query(text)
+
+
+def test_questions_are_kept_while_the_model_is_away_and_prepared_by_a_worker(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = RefusingEmbedder()
+    monkeypatch.setattr("kb.indexing.recipes.embedder", lambda: model)
+    editor, named = logged_in(person(workspace, "editor")), ["Wash a hat?", "Wash a sock?", "Dry a hat?"]
+    typed = {"title": "Washing", "body": "By hand.", "do": "publish", "phrasings": "\n".join(named)}
+    saved = editor.post("/admin/kb/article/add/", typed)
+    assert saved.status_code == 302, "the editor does not wait for the model"
+    assert "exactly these words" in editor.get(saved["Location"]).content.decode()
+    with workspace_scope(workspace.pk):
+        article = Article.objects.get()
+        assert phrasings_of(article) == named and embed_phrasings() == 0
+        assert search("wash a hat?", viewer=Viewer()).curated, "the same words need no vector"
+        assert not search("a hat: wash?", viewer=Viewer()).curated
+        model.refused = "sock"
+        assert embed_phrasings() == 2, "a text that the model refuses holds up no other"
+        assert search("a hat: wash?", viewer=Viewer()).curated
+        model.refused = "nothing"
+    index_article(str(workspace.pk), str(article.pk))
+    followed = editor.get(f"/admin/kb/article/{article.pk}/searchable/").json()
+    assert (followed["phrasings"], followed["is_searchable"]) == (0, True)
+    assert "exactly these words" not in editor.get(saved["Location"]).content.decode()
 
 
 def test_whole_words_and_phrases_are_replaced() -> None:

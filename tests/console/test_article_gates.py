@@ -1,20 +1,26 @@
 """The gates refuse an article whose publication would break a case that must pass."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils.timezone import localtime, now
 from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import AuditEntry
 from kb.indexing.index import sync_articles
-from kb.models import Article
-from kb.services import Change, create_article, publish
+from kb.models import Article, Phrasing, Revision
+from kb.phrasings import embed_phrasings, phrasings_of, set_phrasings
+from kb.ports import Verdict
+from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
+from supportbot.evals.articles import trials
 from supportbot.evals.models import Suite
 from supportbot.evals.reading import read_suite
 from supportbot.evals.services import save_suite
 from supportbot.releases.models import ReleaseGates
 from tests.console.conftest import Enter
+from tests.rest import service
 
 pytestmark = pytest.mark.django_db
 RETURNS = "## Returns\n\nYou can return unused items within 60 days of delivery. The label is free.\n"
@@ -114,3 +120,109 @@ def test_archiving_an_article_that_a_gate_needs_and_a_gate_that_is_gone(enter: E
     name_gates()
     assert admin.post(page, {"do": "archive"}).status_code == 302
     assert not Article.objects.get(pk=returns.pk).is_live
+
+
+HOURS = "We are here from nine to five."
+ASKED = "How many days do I have to return unused items?"
+IN_OTHER_WORDS = "Unused items: how many days do I have to return?"
+
+
+@pytest.fixture
+def hours(returns: Article) -> Article:
+    article = create_article(Change(title="Opening hours", body=HOURS, locale="en"), external_id="hours")
+    publish(article.pk)
+    sync_articles([returns.pk, article.pk])
+    save_suite(read_suite(CASES, file="cases.yaml"))
+    name_gates("promises")
+    return article
+
+
+def as_stored(article: Article) -> tuple[Any, ...]:
+    fresh = Article.objects.get(pk=article.pk)
+    return fresh.updated_at, fresh.audience, live_number(article), fresh.latest_revision_id, phrasings_of(article)
+
+
+@pytest.mark.parametrize("phrasing", [ASKED, IN_OTHER_WORDS])
+@pytest.mark.parametrize("do", ["save", "check", "publish"])
+def test_questions_that_take_an_answer_from_another_article_are_refused(
+    enter: Enter, hours: Article, do: str, phrasing: str
+) -> None:
+    page, before = f"/admin/kb/article/{hours.pk}/change/", as_stored(hours)
+    typed = form(HOURS, title="Opening hours", do=do, phrasings=phrasing)
+    editor = enter("editor")
+    refused = editor.post(page, typed)
+    assert refused.status_code == 409 and b"promises: window" in refused.content
+    assert as_stored(hours) == before and not Phrasing.objects.exists()
+    assert editor.post(page, typed | {"override": "It is so"}).status_code == 403
+    assert as_stored(hours) == before
+    harmless = typed | {"phrasings": "When are you open?"}
+    assert editor.post(page, harmless).status_code == 302
+    assert enter("admin").post(page, typed | {"override": "It is so"}).status_code == 302
+    entry = AuditEntry.objects.get(event__contains="against_gates")
+    assert phrasings_of(hours) == [phrasing] and entry.payload["override"] == "It is so"
+
+
+def test_a_new_article_and_a_planned_one_are_tried_with_their_questions(enter: Enter, hours: Article) -> None:
+    editor, new = enter("editor"), form(HOURS, title="Hours in winter", phrasings=ASKED)
+    later = f"{localtime(now() + timedelta(days=1)):%Y-%m-%dT%H:%M}"
+    for typed in (new, new | {"do": "save", "publish_at": later}):
+        assert editor.post("/admin/kb/article/add/", typed).status_code == 409
+    assert Article.objects.count() == 2 and not Phrasing.objects.exists()
+    assert editor.post("/admin/kb/article/add/", new | {"do": "save"}).status_code == 302
+    [draft] = Article.objects.exclude(pk=hours.pk).exclude(external_id="returns")
+    assert editor.post(f"/admin/kb/article/{draft.pk}/publish/", {"revision": "1"}).status_code == 409
+
+
+def test_questions_that_a_case_needs_cannot_be_taken_away(enter: Enter, hours: Article) -> None:
+    needed = CASES.replace(b"unused items", b"the tent").replace(b"source: returns, figures: 60 days", b"source: hours")
+    save_suite(read_suite(needed, file="cases.yaml"))
+    set_phrasings(hours, ["How many days do I have to return the tent?", "When are you open?"])
+    embed_phrasings()
+    before, page = as_stored(hours), f"/admin/kb/article/{hours.pk}/change/"
+    typed = form(HOURS, title="Opening hours", do="save", phrasings="When are you open?")
+    refused = enter("editor").post(page, typed)
+    assert refused.status_code == 409 and b"promises: window" in refused.content and as_stored(hours) == before
+
+
+def test_questions_over_rest_are_tried_on_demand(workspace: Workspace, hours: Article) -> None:
+    program, address = service(workspace, "kb:read", "kb:write"), f"/api/v1/articles/{hours.pk}"
+    before = as_stored(hours)
+    for phrasing in (ASKED, IN_OTHER_WORDS):
+        refused = program.patch(address, {"phrasings": [phrasing], "gate": True}, format="json")
+        assert (refused.status_code, refused.json()["code"]) == (409, "gate_refused")
+        assert "promises: window" in refused.json()["message"] and as_stored(hours) == before
+    saved = program.patch(address, {"phrasings": ["When are you open?"], "gate": True}, format="json")
+    assert (saved.status_code, saved.json()["untried"]) == (200, 0)
+    assert program.patch(address, {"phrasings": [ASKED]}, format="json").json()["phrasings"] == [ASKED]
+
+
+def test_what_was_changed_while_the_gates_tried_it_is_not_saved_over_rest(
+    workspace: Workspace, returns: Article, hours: Article, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A colleague saves while the gates are asked."""
+    program, address = service(workspace, "kb:read", "kb:write"), f"/api/v1/articles/{returns.pk}"
+    verdict_on = trials.verdict_on
+
+    def slowly(*args: Any, **options: Any) -> Verdict:
+        verdict = verdict_on(*args, **options)
+        save_draft(returns.pk, Change(body=RETURNS.replace("60", f"1{Revision.objects.count()}")))
+        return verdict
+
+    monkeypatch.setattr("supportbot.evals.articles.trials.verdict_on", slowly)
+    save_draft(returns.pk, Change(body=RETURNS.replace("free", "free of charge")))
+    refused = program.post(f"{address}/publish", {"gate": True}, format="json")
+    assert (refused.status_code, refused.json()["code"]) == (409, "article_changed")
+    assert "Revision 3 was saved while revision 2" in refused.json()["message"] and live_number(returns) == 1
+    refused = program.patch(address, {"category": "Shop", "gate": True}, format="json")
+    assert (refused.status_code, refused.json()["code"]) == (409, "article_changed")
+    assert Article.objects.get(pk=returns.pk).category == ""
+
+
+def test_what_takes_too_long_is_not_tried_and_is_told_over_rest(
+    workspace: Workspace, returns: Article, hours: Article, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kb.services.GATE_SECONDS", 0.0)
+    save_draft(returns.pk, Change(body=RETURNS.replace("60", "14")))
+    program = service(workspace, "kb:read", "kb:write")
+    told = program.post(f"/api/v1/articles/{returns.pk}/publish", {"gate": True}, format="json")
+    assert (told.status_code, told.json()["untried"]) == (200, 2)

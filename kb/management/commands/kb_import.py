@@ -1,27 +1,27 @@
 """`manage.py kb_import PATH|URL...`: import files, folders and web sites into the knowledge base."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
-from kb.documents import Document, Failure, check_name
-from kb.errors import GatesRefuse
+from kb.documents import Document, check_name
 from kb.importing.importer import OUTCOMES, ImportReport
 from kb.importing.loaders import load
 from kb.indexing.index import sync_articles
 from kb.indexing.vectorcache import VectorCache
 from kb.indexing.vectors import KnownVectors, NoVectors, SyncReport
-from kb.ports import embedder, refusals
+from kb.ports import Touched, Verdict, embedder, verdict_on
 from kb.progress import ProgressLine
 from kb.services import import_documents, import_drafts, preview_import
 from kb.sources.following import in_words, is_web_address, read_site
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
+
+GATE_SECONDS: Final = 300.0  # the articles' rows are locked as long
 
 
 class Command(WorkspaceCommand):
@@ -86,7 +86,12 @@ class Command(WorkspaceCommand):
         if options["draft"]:
             return import_drafts(items, collection=collection)
         if options["gate"]:
-            items = _let_through(list(items), collection)
+            known = list(items)
+            verdict = _ask_gates([item for item in known if isinstance(item, Document)], collection)
+            if verdict.untried:
+                told = gettext("Gate cases not tried because it took too long: {number}.")
+                self.stderr.write(told.format(number=verdict.untried))
+            items = iter(known)
         return import_documents(items, collection=collection)
 
     def _index(self, article_ids: list[UUID], known: KnownVectors, path: Path | None) -> SyncReport:
@@ -109,14 +114,10 @@ class Command(WorkspaceCommand):
         return "\n".join([*sites, super().words(counts), *told, *failed])
 
 
-def _let_through(items: list[Document | Failure], collection: str) -> Iterator[Document | Failure]:
-    """Return the items if the gates accept them. Raises GatesRefuse."""
-    documents = [item for item in items if isinstance(item, Document)]
-    wordings = {one.external_id: (one.wording, one.locale or "") for one in documents}
-    cases = refusals(lambda: import_documents(documents, collection=collection), wordings)
-    if cases:
-        raise GatesRefuse(cases)
-    return iter(items)
+def _ask_gates(documents: list[Document], collection: str) -> Verdict:
+    """Return how far the gates agree to an import. Raises GatesRefuse."""
+    touched = {one.external_id: Touched(one.wording, one.locale or "") for one in documents}
+    return verdict_on(lambda: import_documents(documents, collection=collection), touched, seconds=GATE_SECONDS)
 
 
 def _vector_store(path: Path | None) -> KnownVectors:

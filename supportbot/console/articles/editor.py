@@ -19,7 +19,7 @@ from kb.collections import check_may_write, default_collection
 from kb.documents import MAX_BODY_CHARACTERS, MAX_TITLE_CHARACTERS, SWITCHES
 from kb.errors import CollectionMissing
 from kb.models import Article, Audience, Collection
-from kb.phrasings import check_phrasings, embed_phrasings, set_phrasings
+from kb.phrasings import check_phrasings, phrasings_of, set_phrasings
 from kb.plans import Step
 from kb.selectors import article_with_id, collection_with_id
 from kb.services import Change, archive, create_article, publish, save_draft
@@ -48,10 +48,11 @@ def new_article(request: HttpRequest) -> HttpResponse:
         check_may_write(author, change.collection or default_collection())
         times = planning.wanted(request, is_published=_publishes(request))
         care, phrasings, address = caring.wanted(request), _phrasings(request), addressing.wanted(request, None)
-        passed = _pass_gates(request, None, change, times)
+        passed = _pass_gates(request, None, change, times, phrasings)
         with transaction.atomic():
             saved = create_article(change, external_id=external_id, author=author)
-            _set_phrasings(saved, phrasings)
+            if phrasings is not None:
+                set_phrasings(saved, phrasings)
             addressing.settle(saved, address)
             return _done(request, saved, passed, times, care)
     except SupportBotError as refusal:
@@ -74,10 +75,11 @@ def edit_article(request: HttpRequest, article_id: UUID) -> HttpResponse:
         is_published, base = _publishes(request), based_on(request)
         times = planning.wanted(request, is_published=is_published)
         care, phrasings, address = caring.wanted(request), _phrasings(request), addressing.wanted(request, article)
-        passed = _pass_gates(request, article, change, times)
+        passed = _pass_gates(request, article, change, times, phrasings)
         with transaction.atomic():  # publishes exactly what was just saved, not a colleague's version
             saved = save_draft(article.pk, change, author=author, based_on=base, is_published_at_once=is_published)
-            _set_phrasings(saved, phrasings)
+            if phrasings is not None:
+                set_phrasings(saved, phrasings)
             addressing.settle(saved, address)
             return _done(request, saved, passed, times, care)
     except SupportBotError as refusal:
@@ -114,7 +116,13 @@ def _archived(request: HttpRequest, article: Article) -> HttpResponse:
     return redirect("admin:kb_article_change", article.pk)
 
 
-def _pass_gates(request: HttpRequest, article: Article | None, change: Change, times: planning.Wanted) -> Passed:
+def _pass_gates(
+    request: HttpRequest,
+    article: Article | None,
+    change: Change,
+    times: planning.Wanted,
+    phrasings: tuple[str, ...] | None,
+) -> Passed:
     """Ask the gates about what changes for customers, at once or at a set time.
 
     Before the article is locked, since it takes seconds.
@@ -124,11 +132,11 @@ def _pass_gates(request: HttpRequest, article: Article | None, change: Change, t
         return passed
     if _publishes(request) or times.get(Step.PUBLISH):
         external_id = request.POST.get("external_id", "").strip()
-        passed = _asked_gates(request, publishing(article, change, external_id=external_id))
+        passed = _asked_gates(request, publishing(article, change, external_id=external_id, phrasings=phrasings))
     if article is not None and planning.is_new(article, times, Step.ARCHIVE):
         passed = _asked_gates(request, archiving(article))
-    if not _publishes(request) and article is not None and article.is_live and _changes_facts(article, change):
-        passed = _asked_gates(request, changing(article, change))
+    if not _publishes(request) and article is not None and _acts_at_once(article, change, phrasings):
+        passed = _asked_gates(request, changing(article, change, phrasings=phrasings))
     return passed
 
 
@@ -139,24 +147,21 @@ def _phrasings(request: HttpRequest) -> tuple[str, ...] | None:
     return check_phrasings(request.POST["phrasings"], body=request.POST.get("body", ""))
 
 
-def _set_phrasings(article: Article, phrasings: tuple[str, ...] | None) -> None:
-    if phrasings is not None:
-        set_phrasings(article, phrasings)
-        transaction.on_commit(embed_phrasings)
-
-
 def _publishes(request: HttpRequest) -> bool:
     return request.POST.get("do") == "publish"
 
 
-def _changes_facts(article: Article, change: Change) -> bool:
-    """Return whether a live article gets other readers or another language, which needs no publication."""
+def _acts_at_once(article: Article, change: Change, phrasings: tuple[str, ...] | None) -> bool:
+    """Return whether a live article gets other readers, language or phrasings, which needs no publication."""
+    if not article.is_live:
+        return False
     wanted = (
         (change.audience, article.audience),
         (change.locale, article.locale),
         (change.for_assistant, article.for_assistant),
     )
-    return any(new is not None and new != old for new, old in wanted)
+    has_other_facts = any(new is not None and new != old for new, old in wanted)
+    return has_other_facts or (phrasings is not None and set(phrasings) != set(phrasings_of(article)))
 
 
 def _asked_gates(request: HttpRequest, trial: Trial) -> Passed:

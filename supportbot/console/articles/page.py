@@ -15,7 +15,7 @@ from kb.documents import SWITCHES
 from kb.errors import ArticleChanged
 from kb.helpful import votes_of
 from kb.models import Article, Audience, Chunk, Collection
-from kb.phrasings import phrasings_of
+from kb.phrasings import phrasings_of, phrasings_waiting
 from kb.rendering import render_article
 from supportbot.console.articles import addressing, caring, planning
 from supportbot.console.articles.gating import ArticleRefused
@@ -43,14 +43,15 @@ class Typed:
 
 
 def index_state(article: Article) -> dict[str, Any]:
-    """Return whether the live revision is indexed by words and by meaning, and how many passages it has."""
+    """Return whether the live revision is indexed by words and by meaning, how many passages it has, and what waits."""
     live = article.live_revision
     if not article.is_live or live is None:
-        return {"state": article.state, "is_searchable": False, "passages": 0, "done": 0}
+        return {"state": article.state, "is_searchable": False, "passages": 0, "done": 0, "phrasings": 0}
     rows = Chunk.objects.filter(article=article, revision_number=live.number)
     total, done = rows.count(), rows.filter(embedding__isnull=False).count()
     is_searchable = article.indexed_revision == live.number
-    return {"state": article.state, "is_searchable": is_searchable, "passages": total, "done": done}
+    facts = {"state": article.state, "is_searchable": is_searchable, "passages": total, "done": done}
+    return facts | {"phrasings": phrasings_waiting(article)}
 
 
 def stored(article: Article) -> Typed:

@@ -19,6 +19,7 @@ from django.utils.timezone import now
 
 from kb.documents import ArticleText
 from kb.models import Article, Revision, State
+from kb.ports import Touched
 from kb.revisions import archive_articles, lock_articles, publish_articles
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, current_workspace_id
@@ -100,10 +101,10 @@ def play_check(check_id: UUID) -> None:
 
 def _found(article_ids: Sequence[UUID]) -> tuple[list[Failure], int]:
     articles = list(Article.objects.filter(pk__in=article_ids).select_related("live_revision", "latest_revision"))
-    wordings = {one.external_id: (_words(one), one.locale) for one in articles}
-    cases = cases_about(wordings)
+    touched = {one.external_id: Touched(_words(one), one.locale) for one in articles}
+    cases = cases_about(touched)
     workspace = Workspace.objects.get(pk=current_workspace_id())
-    failures, untried = broken(cases, None, partial(_former, articles), workspace=workspace)
+    failures, untried = broken(cases, None, partial(_former, articles), workspace=workspace, seconds=600)
     return failures, len(cases) - untried
 
 

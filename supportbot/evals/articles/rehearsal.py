@@ -19,7 +19,8 @@ from kb.documents import ArticleText
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing.chunking import chunk, content_hash, embedding_text
 from kb.indexing.recipes import active_recipe, embedder_of
-from kb.models import Chunk
+from kb.models import Chunk, Phrasing
+from kb.phrasings import fill_phrasings, phrasing_vectors, set_phrasings
 from kb.search import Passage, search
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
@@ -30,6 +31,7 @@ from supportbot.language.detection import base_language, detect
 from supportbot.releases.selectors import current
 
 DEPTH: Final = 60
+Vectors = Mapping[str, Sequence[float]]
 # A vector takes a quarter of a second: only the first passages are searched by meaning, all of them by words.
 MAX_EMBEDDED: Final = 40
 
@@ -41,6 +43,7 @@ class Text:
     article_id: UUID | None
     change: Change
     wording: ArticleText
+    phrasings: tuple[str, ...] | None = None  # None leaves them as they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +94,9 @@ def rehearse_with(text: Text, question: str, *, workspace: Workspace, audience: 
     """Return the answer a customer would get if `text` were published. Raises what publishing it would."""
     began = perf_counter()
     viewer = _viewer(question, audience, workspace.locale)
-    vectors = vectors_of(text.wording)
+    carry_out = publication_of(text)
     with transaction.atomic():
-        _publish(text, vectors)
+        carry_out()
         found = _find(question, viewer)
         transaction.set_rollback(True)
     return _answered(question, workspace, viewer, found, is_live=False, began=began)
@@ -141,7 +144,14 @@ def quoted_if(
 
 def publication_of(text: Text) -> Callable[[], None]:
     """Return what publishes `text`; its vectors are made now, before any row is locked."""
-    return partial(_publish, text, vectors_of(text.wording))
+    return partial(_publish, text, vectors_of(text.wording), phrasing_vectors(phrasings_in(text)))
+
+
+def phrasings_in(text: Text) -> tuple[str, ...]:
+    """Return the phrasings that a text will have once it is published."""
+    if text.phrasings is not None:
+        return text.phrasings
+    return tuple(Phrasing.objects.filter(article=text.article_id).order_by("pk").values_list("text", flat=True))
 
 
 def _quoted(question: str, workspace: Workspace, viewer: Viewer, found: Found) -> Quoted:
@@ -153,16 +163,19 @@ def _viewer(question: str, audience: str, locale: str) -> Viewer:
     return Viewer(audience=audience, locale=detect(question, base_language(locale)))
 
 
-def _publish(text: Text, vectors: Mapping[str, Sequence[float]]) -> None:
+def _publish(text: Text, vectors: Vectors, phrasings: Vectors) -> None:
     if text.article_id is None:
         article = create_article(text.change)
     else:
         article = save_draft(text.article_id, text.change, is_published_at_once=True)
+    if text.phrasings is not None:
+        set_phrasings(article, text.phrasings)
     publish(article.pk)
     fill_vectors(vectors)
+    fill_phrasings(article, phrasings)
 
 
-def fill_vectors(vectors: Mapping[str, Sequence[float]]) -> None:
+def fill_vectors(vectors: Vectors) -> None:
     """Give new passages their vectors, which were made before any row was locked."""
     rows = list(Chunk.objects.filter(embedding=None, content_hash__in=list(vectors)).only("content_hash", "embedding"))
     for row in rows:

@@ -13,13 +13,25 @@ from typing import Any, Final
 from uuid import UUID
 
 from kb.documents import ArticleText, check_article_text
-from kb.models import Article, Audience
+from kb.models import Article, Audience, Phrasing
+from kb.phrasings import fill_phrasings, phrasing_vectors, phrasings_of, set_phrasings
+from kb.ports import Touched, Verdict
+from kb.search.curated import SOME, overlap
 from kb.services import Change, archive, save_draft
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.chat.answers import Answer
 from supportbot.evals.articles.comparing import MAX_NEAREST, MAX_READ, nearest
-from supportbot.evals.articles.rehearsal import Asked, Quoted, Text, fill_vectors, publication_of, quoted_if, vectors_of
+from supportbot.evals.articles.rehearsal import (
+    Asked,
+    Quoted,
+    Text,
+    Vectors,
+    fill_vectors,
+    publication_of,
+    quoted_if,
+    vectors_of,
+)
 from supportbot.evals.documents import Case
 from supportbot.evals.graders import Grade, grades_of
 from supportbot.evals.outcomes import Played, Reply
@@ -32,6 +44,7 @@ from supportbot.releases.selectors import gates
 MAX_SECONDS: Final = 20.0  # a person waits for it, and the article's row is locked as long
 MAX_NAMING: Final = 60
 MAX_APART: Final = 5  # articles whose cases are chosen one by one
+Phrasings = tuple[str, ...] | None  # None leaves them as they are
 Prepared = Callable[[], Callable[[], None]]  # makes what takes long, such as vectors, and returns the change
 
 
@@ -54,14 +67,16 @@ class Trial:
     wording: ArticleText
     locale: str
     prepared: Prepared
+    phrasings: tuple[str, ...] = ()  # before and after
 
 
-def publishing(article: Article | None, change: Change, *, external_id: str = "") -> Trial:
+def publishing(article: Article | None, change: Change, *, external_id: str = "", phrasings: Phrasings = None) -> Trial:
     """Return the trial of publishing a text of an article, or of a new one. Raises InvalidDocument."""
     wording = check_article_text(change.title or "", change.body or "")
-    text = Text(article.pk if article else None, change, wording)
+    text = Text(article.pk if article else None, change, wording, phrasings)
     locale = change.locale or (article.locale if article else "")
-    return Trial(article.external_id if article else external_id, wording, locale, partial(publication_of, text))
+    name = article.external_id if article else external_id
+    return Trial(name, wording, locale, partial(publication_of, text), _both(article, phrasings))
 
 
 def publishing_newest(article: Article) -> Trial:
@@ -70,11 +85,11 @@ def publishing_newest(article: Article) -> Trial:
     assert newest is not None, "an article is created together with its first revision"
     wording = ArticleText(newest.title, newest.body)
     text = Text(article.pk, Change(title=newest.title, body=newest.body), wording)
-    return Trial(article.external_id, wording, article.locale, partial(publication_of, text))
+    return Trial(article.external_id, wording, article.locale, partial(publication_of, text), _both(article))
 
 
-def changing(article: Article, change: Change) -> Trial:
-    """Return the trial of other readers or another language for a live text: both change as soon as they are saved."""
+def changing(article: Article, change: Change, *, phrasings: Phrasings = None) -> Trial:
+    """Return the trial of other readers, another language or other phrasings for a live text: all act once saved."""
     live = article.live_revision
     assert live is not None, "only of a live article"
     facts = Change(audience=change.audience, locale=change.locale, for_assistant=change.for_assistant)
@@ -82,14 +97,20 @@ def changing(article: Article, change: Change) -> Trial:
         article.external_id,
         ArticleText(live.title, live.body),
         article.locale,
-        lambda: partial(_change_facts, article.pk, facts),
+        lambda: partial(_change_facts, article.pk, facts, phrasings, phrasing_vectors(phrasings or ())),
+        _both(article, phrasings),
     )
 
 
 def archiving(article: Article) -> Trial:
     live = article.live_revision
     wording = ArticleText(live.title, live.body) if live else ArticleText(article.title, "")
-    return Trial(article.external_id, wording, article.locale, lambda: partial(_archive, article.pk))
+    return Trial(article.external_id, wording, article.locale, lambda: partial(_archive, article.pk), _both(article))
+
+
+def _both(article: Article | None, phrasings: Phrasings = None) -> tuple[str, ...]:
+    """Return an article's phrasings before and after a change."""
+    return tuple(dict.fromkeys([*(phrasings_of(article) if article else ()), *(phrasings or ())]))
 
 
 def tried(trial: Trial, *, workspace: Workspace) -> tuple[list[Failure], int]:
@@ -107,11 +128,12 @@ def broken(
     before: Prepared | None,
     *,
     workspace: Workspace,
-    seconds: float | None = None,
+    seconds: float,
 ) -> tuple[list[Failure], int]:
     """Return the cases that fail with one state of the articles and pass with the other, and how many were not played.
 
-    None is the state as it is; a change is prepared only if something is played with it, and rolled back.
+    None is the state as it is; a change is prepared only if something is played with it, and rolled back. Each state is
+    searched for `seconds`; a case that fails in one and is not reached in the other counts as not played.
     """
     if not cases:
         return [], 0
@@ -119,41 +141,45 @@ def broken(
     seen = quoted_if(after() if after else None, asked, workspace=workspace, seconds=seconds)
     failed = {place: grades for place, one in enumerate(seen) if (grades := failed_grades(cases[place][1], one))}
     again = [asked[place] for place in failed]
-    was = quoted_if(before() if before and again else None, again, workspace=workspace)
+    was = quoted_if(before() if before and again else None, again, workspace=workspace, seconds=seconds)
     failures = []
-    for (place, grades), one in zip(failed.items(), was, strict=True):
+    for (place, grades), one in zip(failed.items(), was, strict=False):
         name, case = cases[place]
         if not failed_grades(case, one):
             reasons = tuple(map(why, grades))
             failures.append(Failure(f"{name}: {case.key}", case.asks, one.answer, seen[place].answer, reasons))
-    return failures, len(cases) - len(seen)
+    return failures, len(cases) - len(seen) + len(again) - len(was)
 
 
-def cases_about(wordings: Mapping[str, tuple[ArticleText, str]]) -> list[tuple[str, Case]]:
-    """Return the cases to play for articles: by external id their words and language; of many articles, all cases."""
+def cases_about(touched: Mapping[str, Touched]) -> list[tuple[str, Case]]:
+    """Return the cases to play for articles, by external id; of many articles, all cases."""
     cases = playable_cases()
-    if len(wordings) > MAX_APART:
+    if len(touched) > MAX_APART:
         return cases
-    trials = [Trial(name, wording, locale, _nothing) for name, (wording, locale) in wordings.items()]
+    stored = Phrasing.objects.filter(article__external_id__in=list(touched)).values_list("article__external_id", "text")
+    kept = {name: tuple(text for owner, text in stored if owner == name) for name in touched}
+    trials = [
+        Trial(name, one.wording, one.locale, _nothing, (*kept[name], *one.phrasings)) for name, one in touched.items()
+    ]
     found = {(name, case.key): (name, case) for trial in trials for name, case in chosen_for(cases, trial)}
     return list(found.values())
 
 
-def refusals(change: Callable[[], object], wordings: Mapping[str, tuple[ArticleText, str]]) -> list[str]:
-    """Return the cases of the gates that a change of articles would break, each with the reasons. `KB_GATES` names it.
+def verdict_on(change: Callable[[], object], touched: Mapping[str, Touched], *, seconds: float) -> Verdict:
+    """Return what the gates say to a change of articles. `KB_GATES` names it.
 
     Raises GateMissing, and whatever the change raises.
     """
     if not gates():
-        return []
+        return Verdict()
     workspace = Workspace.objects.get(pk=current_workspace_id())
-    cases = cases_about(wordings)
-    failures, _ = broken(cases, partial(_with_vectors, change, wordings), None, workspace=workspace)
-    return [f"{one.name} ({', '.join(one.reasons)})" for one in failures]
+    prepared = partial(_with_vectors, change, touched)
+    failures, untried = broken(cases_about(touched), prepared, None, workspace=workspace, seconds=seconds)
+    return Verdict(tuple(f"{one.name} ({', '.join(one.reasons)})" for one in failures), untried)
 
 
-def _with_vectors(change: Callable[[], object], wordings: Mapping[str, tuple[ArticleText, str]]) -> Callable[[], None]:
-    vectors = {key: one for wording, _ in wordings.values() for key, one in vectors_of(wording).items()}
+def _with_vectors(change: Callable[[], object], touched: Mapping[str, Touched]) -> Callable[[], None]:
+    vectors = {key: vector for one in touched.values() for key, vector in vectors_of(one.wording).items()}
 
     def carry_out() -> None:
         change()
@@ -180,14 +206,29 @@ def _is_playable(case: Case) -> bool:
 
 
 def chosen_for(cases: Sequence[tuple[str, Case]], trial: Trial) -> list[tuple[str, Case]]:
-    """Return the cases to play: first those that name the article, then the nearest."""
+    """Return the cases to play: first those that name the article, then those of its phrasings, then the nearest."""
     naming = [one for one in cases if trial.external_id and trial.external_id in _sources(one[1])][:MAX_NAMING]
-    others = {case.asks: (name, case) for name, case in cases if (name, case) not in naming}
-    about = content_stems(f"{trial.wording.title}\n{trial.wording.body}", base_language(trial.locale or "en"))
+    language = base_language(trial.locale or "en")
+    others: dict[str, list[tuple[str, Case]]] = {}  # several cases may ask the same
+    for name, case in cases:
+        if (name, case) not in naming:
+            others.setdefault(case.asks, []).append((name, case))
+    words = {asks: content_stems(asks, language) for asks in others}
+    phrased = _phrased(words, trial, language)
+    about = content_stems(f"{trial.wording.title}\n{trial.wording.body}", language)
     # Vectors are slow, so only the questions that share the most words are compared by their meaning.
-    shared = sorted(others, key=lambda asks: -len(about & content_stems(asks, base_language(trial.locale or "en"))))
+    shared = sorted((asks for asks in words if asks not in phrased), key=lambda asks: -len(about & words[asks]))
     chosen = nearest(shared[:MAX_READ], trial.wording) or shared[:MAX_NEAREST]
-    return [*naming, *(others[asks] for asks in chosen)]
+    return [*naming, *(one for asks in (*phrased, *chosen) for one in others[asks])]
+
+
+def _phrased(words: Mapping[str, set[str]], trial: Trial, language: str) -> list[str]:
+    """Return the questions that share enough words with a phrasing for it to answer them, the nearest first."""
+    phrasings = [content_stems(text, language) for text in trial.phrasings]
+    share = {asks: max((overlap(own, one) for one in phrasings), default=0.0) for asks, own in words.items()}
+    same = {text.casefold() for text in trial.phrasings}
+    found = [asks for asks in words if share[asks] >= SOME or " ".join(asks.split()).casefold() in same]
+    return sorted(found, key=lambda asks: -share[asks])[:MAX_NAMING]
 
 
 def _sources(case: Case) -> set[str]:
@@ -211,5 +252,8 @@ def _archive(article_id: UUID) -> None:
     archive(article_id)
 
 
-def _change_facts(article_id: UUID, facts: Change) -> None:
-    save_draft(article_id, facts)
+def _change_facts(article_id: UUID, facts: Change, phrasings: Phrasings, vectors: Vectors) -> None:
+    article = save_draft(article_id, facts)
+    if phrasings is not None:
+        set_phrasings(article, phrasings)
+        fill_phrasings(article, vectors)

@@ -224,17 +224,18 @@ asking.addEventListener("submit", async (event) => {
 
 async function follow() {
   const until = Date.now() + LOOK_FOR_MS;
+  let isSearchable = false;
   while (Date.now() < until) {
     const state = await look();
     if (!state || state.state !== "live") return;
-    if (state.is_searchable) {
-      saved.textContent = gettext("Searchable");
-      return;
-    }
-    saved.textContent = gettext("Getting ready for search, {done} of {total} passages", { done: state.done, total: state.passages });
+    if (state.phrasings === 0) document.getElementById("phrasings-waiting")?.remove();
+    isSearchable = state.is_searchable;
+    if (isSearchable) saved.textContent = gettext("Searchable");
+    if (isSearchable && !state.phrasings) return;
+    if (!isSearchable) saved.textContent = gettext("Getting ready for search, {done} of {total} passages", { done: state.done, total: state.passages });
     await new Promise((next) => setTimeout(next, LOOK_EVERY_MS));
   }
-  saved.textContent = gettext("Found by its words; by its meaning once it has been indexed");
+  if (!isSearchable) saved.textContent = gettext("Found by its words; by its meaning once it has been indexed");
 }
 
 async function look() {
