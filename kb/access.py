@@ -41,6 +41,7 @@ class Viewer:
     audience: str = Audience.PUBLIC
     locale: str | None = None
     surface: Surface = Surface.ASSISTANT
+    without: frozenset[UUID] = frozenset()  # articles that are left out, when something is tried
 
     def __post_init__(self) -> None:
         if self.audience not in _ORDER:
@@ -54,7 +55,8 @@ class Viewer:
 
 def may_read(viewer: Viewer, article: Article) -> bool:
     is_on = all(getattr(article, switch) for switch in _SWITCHES[viewer.surface])
-    return article.state == State.LIVE and article.audience in viewer.audiences and is_on
+    is_here = article.state == State.LIVE and article.pk not in viewer.without
+    return is_here and article.audience in viewer.audiences and is_on
 
 
 def is_wider(audience: str, than: str) -> bool:
@@ -66,10 +68,13 @@ def condition_on_articles(workspace_id: UUID, viewer: Viewer) -> tuple[str, list
     """Return the same rule as `readable` as an SQL condition on article `a`, with its parameters."""
     condition = "a.workspace_id = %s AND a.state = 'live' AND a.audience = ANY(%s)"
     condition += "".join(f" AND a.{switch}" for switch in _SWITCHES[viewer.surface])
-    return condition, [workspace_id, list(viewer.audiences)]
+    if not viewer.without:
+        return condition, [workspace_id, list(viewer.audiences)]
+    return f"{condition} AND a.id <> ALL(%s)", [workspace_id, list(viewer.audiences), list(viewer.without)]
 
 
 def readable(viewer: Viewer) -> QuerySet[Article]:
     """Return the articles of this workspace that the viewer may read."""
     switched_on = dict.fromkeys(_SWITCHES[viewer.surface], True)
-    return Article.objects.filter(state=State.LIVE, audience__in=viewer.audiences, **switched_on)
+    rows: QuerySet[Article] = Article.objects.filter(state=State.LIVE, audience__in=viewer.audiences, **switched_on)
+    return rows.exclude(pk__in=viewer.without) if viewer.without else rows

@@ -186,8 +186,11 @@ class ArticleCheck(TenantModel):
         DONE = "done", _("Done")
 
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
-    articles = ArrayField(models.UUIDField())
+    articles = ArrayField(models.UUIDField())  # while it waits, also `ChangedArticle`
+    since = models.DateTimeField(null=True)  # when the first of the changes was made
+    attempt = models.PositiveSmallIntegerField(default=0, db_default=0)  # only the last one may write
     played = models.PositiveIntegerField(default=0)  # cases
+    untried = models.PositiveIntegerField(default=0, db_default=0)  # cases that there was no time for
     failures = models.JSONField(default=list)
     problem = models.CharField(max_length=300, blank=True)  # why it could not be run
     lease_until = models.DateTimeField(null=True, default=now)  # when a worker may take it
@@ -211,6 +214,18 @@ class ArticleCheck(TenantModel):
         return f"{self.state} {self.created_at:%Y-%m-%d %H:%M}"
 
 
+class ChangedArticle(TenantModel):
+    """An article that the workspace's waiting check is about: a row each, since an import changes thousands."""
+
+    article_id = models.UUIDField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "article_id"], name="changed_article_once")]
+
+    def __str__(self) -> str:
+        return str(self.article_id)
+
+
 class DraftCheck(TenantModel):
     """A saved revision of an article, tried before it is published: with the gates' cases and with real questions.
 
@@ -230,6 +245,8 @@ class DraftCheck(TenantModel):
     facts = models.JSONField(default=dict, db_default={})  # what else it depends on, as it was
     items = models.JSONField(null=True)  # cases and questions; None until it begins
     rows = models.JSONField(default=list)
+    attempt = models.PositiveIntegerField(default=0, db_default=0)  # only the last one may write
+    tries = models.PositiveSmallIntegerField(default=0, db_default=0)  # attempts since the last step that was stored
     state = models.CharField(max_length=9, choices=State.choices, default=State.WAITING)
     problem = models.CharField(max_length=300, blank=True)
     lease_until = models.DateTimeField(null=True, default=now)

@@ -12,4 +12,4 @@ def on_customer_forgotten(announcement: Announcement) -> None:
 
 
 def on_article_changed(announcement: Announcement) -> None:
-    note_change(announcement.object_id)
+    note_change(announcement.object_id, announcement.created_at)

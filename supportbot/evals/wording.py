@@ -32,6 +32,11 @@ def interruption(code: str) -> str:
     return gettext(known) if known else gettext("Something went wrong ({code}). See the log.").format(code=code)
 
 
+def stopped() -> str:
+    """Return why a check has no result although nothing was wrong with what it checks."""
+    return gettext("The check failed several times and will not be tried again. The error has been logged.")
+
+
 def why(grade: Grade) -> str:
     """Return why an expectation failed: its name and the difference."""
     place = gettext("step {number}").format(number=grade.step) + ", " if grade.step else ""

@@ -120,6 +120,43 @@ def test_a_check_is_cancelled_goes_on_and_survives_its_worker(
     assert Revision.objects.count() == 2
 
 
+def test_a_worker_that_was_silent_for_too_long_writes_nothing_more(
+    returns: Article, alice: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked(alice, "How many days do I have to return unused items?", "Is the label free?")
+    check, rows = drafts.begin(returns), drafts._rows
+
+    def slow(*given: Any) -> Any:
+        monkeypatch.setattr(drafts, "_rows", rows)
+        DraftCheck.objects.update(lease_until=now())
+        drafts.play_draft(check.pk)  # by another worker
+        return [{"question": "Late", "outcome": "worse", "before": "", "after": ""}]
+
+    monkeypatch.setattr(drafts, "_rows", slow)
+    drafts.play_draft(check.pk)
+    check.refresh_from_db()
+    assert (check.state, check.attempt) == ("done", 2)
+    assert "Late" not in [row["question"] for row in check.rows] and len(check.rows) == len(check.items or ())
+
+
+def test_a_check_that_fails_again_and_again_is_given_up(
+    enter: Enter, returns: Article, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = drafts.begin(returns)
+
+    def fails(*_given: Any) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(drafts, "_items", fails)
+    for _ in range(drafts.MOST_TRIES):
+        drafts.play_draft(check.pk)
+        assert drafts.due_drafts() == [], "it rests before the next try"
+        DraftCheck.objects.filter(state="running").update(lease_until=now())
+    check.refresh_from_db()
+    assert check.state == "done" and not drafts.is_current(check)
+    assert b"failed several times" in enter("editor").get(f"/admin/kb/article/{returns.pk}/check/").content
+
+
 @pytest.mark.parametrize(
     "fact", [{"audience": "internal"}, {"locale": "de"}, {"for_assistant": False}, {"release": ""}]
 )

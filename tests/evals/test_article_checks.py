@@ -1,18 +1,24 @@
 """What is published without asking the gates is checked and reported; with `--gate` or `gate` it is refused instead."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection, transaction
 from django.utils.timezone import now
 
 from kb.indexing.index import sync_articles
-from kb.models import Article
-from kb.services import Change, save_draft
+from kb.models import Article, Revision
+from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
-from supportbot.evals.articles import checks
-from supportbot.evals.models import ArticleCheck, Suite
+from supportbot.accounts.scope import workspace_scope
+from supportbot.evals.articles import checks, rehearsal
+from supportbot.evals.models import ArticleCheck, ChangedArticle, Suite
 from supportbot.evals.reading import read_suite
 from supportbot.evals.services import save_suite
 from supportbot.outbox.services import deliver_due
@@ -64,10 +70,11 @@ def checked() -> ArticleCheck:
     waiting = ArticleCheck.objects.get(state="waiting")
     assert checks.due_checks() == []  # something may still change
     ArticleCheck.objects.update(lease_until=now())
-    sync_articles(waiting.articles)
+    sync_articles(checks.checked_articles(waiting))
     assert checks.due_checks() == [(waiting.workspace_pk, waiting.pk)]
     checks.play_check(waiting.pk)
     checks.play_check(waiting.pk)  # a message that comes twice
+    assert not ChangedArticle.objects.exists()
     waiting.refresh_from_db()
     assert (waiting.state, waiting.problem) == ("done", "")
     return waiting
@@ -124,3 +131,167 @@ def test_a_source_keeps_what_the_gates_refuse(folder: Path, enter: Enter) -> Non
     checked()
     page = enter("editor").get(f"/admin/kb/source/{article.source_item.source_id}/change/").content.decode()
     assert "Checked with the gates" in page and "promises: window" in page
+
+
+def due(folder: Path, days: int) -> ArticleCheck:
+    """Import a text and return the check of it, which may be played now."""
+    sync_articles([imported(written(folder, days)).pk])
+    deliver_due()
+    ArticleCheck.objects.exclude(state="done").update(lease_until=now())
+    return ArticleCheck.objects.get(state="waiting")
+
+
+def again_due(check: ArticleCheck) -> None:
+    """Let the lease of a check run out."""
+    ArticleCheck.objects.filter(pk=check.pk).update(lease_until=now())
+
+
+def test_a_waiting_check_collects_articles_without_being_written_anew(workspace: Workspace, folder: Path) -> None:
+    (folder / "hours.md").write_text("# Opening hours\n\nWe are here from nine to five.\n")
+    imported(folder)
+    deliver_due()
+    deliver_due()
+    check, program = ArticleCheck.objects.get(), service(workspace, "kb:read")
+    collected = set(Article.objects.values_list("pk", flat=True))
+    assert check.articles == [] and set(checks.checked_articles(check)) == collected and len(collected) == 2
+    address = f"/api/v1/article-checks?article={min(collected)}"
+    [listed] = program.get(address).json()["results"]
+    assert {UUID(one) for one in listed["articles"]} == collected
+    assert set(checked().articles) == collected
+    assert [one["state"] for one in program.get(address).json()["results"]] == ["done"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_waits_for_an_article_while_its_check_searches(
+    workspace: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks.play_check(due(folder, 60).pk)
+    check, article = due(folder, 14), Article.objects.get()
+    searched: list[bool] = []
+    seek_for = rehearsal.seek
+
+    def seek(*given: Any, **named: Any) -> Any:
+        with ThreadPoolExecutor(1) as pool:  # another worker, with its own connection
+            pool.submit(lock_at_once, workspace, article.pk).result()
+        searched.append(bool(given[1].without))
+        return seek_for(*given, **named)
+
+    monkeypatch.setattr(rehearsal, "seek", seek)
+    checks.play_check(check.pk)
+    check.refresh_from_db()
+    assert searched == [False, True], "with the new text, and with the former one"
+    [found] = check.failures
+    assert "60 days" in found["before"] and "14 days" in found["after"]
+    assert Article.objects.get().live_revision == article.live_revision and Revision.objects.count() == 2
+
+
+def lock_at_once(workspace: Workspace, article_id: UUID) -> None:
+    try:
+        with workspace_scope(workspace.pk), transaction.atomic():
+            Article.objects.select_for_update(nowait=True).get(pk=article_id)
+    finally:
+        connection.close()
+
+
+def test_a_check_is_bounded_and_says_what_it_left_out(
+    workspace: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch, enter: Enter
+) -> None:
+    monkeypatch.setattr(checks, "MOST_CASES", 0)
+    add(folder)
+    assert (checked().played, ArticleCheck.objects.get().untried) == (0, 1)
+    [listed] = service(workspace, "kb:read").get("/api/v1/article-checks").json()["results"]
+    assert (listed["played"], listed["untried"]) == (0, 1)
+    source = Article.objects.get().source_item.source_id
+    page = enter("editor").get(f"/admin/kb/source/{source}/change/").content.decode()
+    assert "1 gate case was not tried" in page
+    monkeypatch.setattr(checks, "MOST_CASES", 9)
+    monkeypatch.setattr(checks, "SECONDS", 0.0)
+    check = due(folder, 14)
+    checks.play_check(check.pk)
+    check.refresh_from_db()
+    assert (check.played, check.untried, check.failures) == (0, 1, [])
+
+
+def test_a_worker_that_was_silent_for_too_long_overwrites_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check, found = due(folder, 60), checks._found
+
+    def slow(mine: ArticleCheck) -> dict[str, Any]:
+        monkeypatch.setattr(checks, "_found", found)
+        again_due(mine)
+        checks.play_check(mine.pk)  # by another worker
+        return {"played": 99}
+
+    monkeypatch.setattr(checks, "_found", slow)
+    checks.play_check(check.pk)
+    check.refresh_from_db()
+    assert (check.state, check.played, check.attempt) == ("done", 1, 2)
+
+
+def test_a_check_that_fails_is_given_up_and_holds_up_no_other(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    check = due(folder, 60)
+
+    def fails(_check: ArticleCheck) -> dict[str, Any]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(checks, "_found", fails)
+    for attempt in range(1, checks.MOST_ATTEMPTS + 1):
+        checks.play_check(check.pk)
+        check.refresh_from_db()
+        assert check.attempt == attempt and checks.due_checks() == []
+        again_due(check)
+    assert check.state == "done" and "failed several times" in check.problem and check.finished_at
+    assert caplog.text.count("ZeroDivisionError") >= checks.MOST_ATTEMPTS
+
+
+def test_a_check_whose_workers_die_is_given_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check = due(folder, 60)
+
+    def dies(_check: ArticleCheck) -> dict[str, Any]:
+        raise SystemExit
+
+    monkeypatch.setattr(checks, "_found", dies)
+    for _ in range(checks.MOST_ATTEMPTS):
+        with pytest.raises(SystemExit):
+            checks.play_check(check.pk)
+        again_due(check)
+    checks.play_check(check.pk)
+    check.refresh_from_db()
+    assert check.state == "done" and "failed several times" in check.problem
+
+
+def test_checks_that_wait_for_the_index_hold_up_no_other(folder: Path) -> None:
+    check = due(folder, 60)
+    late = create_article(Change(title="Late", body="Not indexed yet.", locale="en"))
+    publish(late.pk)
+    earlier = now() - timedelta(minutes=1)
+    for _ in range(checks.AT_ONCE + 1):
+        ArticleCheck.objects.create(state="running", articles=[late.pk], lease_until=earlier)
+    assert checks.due_checks() == [(check.workspace_pk, check.pk)]
+
+
+def test_questions_that_break_a_case_are_reported_afterwards(workspace: Workspace, folder: Path) -> None:
+    imported(folder)
+    hours = create_article(Change(title="Hours", body="We are here from nine to five.", locale="en"))
+    publish(hours.pk)
+    checked()
+    Article.objects.update(published_at=now() - timedelta(days=1))
+    program, address = service(workspace, "kb:read", "kb:write"), f"/api/v1/articles/{hours.pk}"
+    asked = "How many days do I have to return unused items?"
+    assert program.patch(address, {"phrasings": [asked]}, format="json").status_code == 200
+    broken = checked()
+    assert broken.articles == [hours.pk]
+    [found] = broken.failures
+    assert "60 days" in found["before"] and "nine to five" in found["after"]
+    assert program.patch(address, {"phrasings": []}, format="json").status_code == 200
+    assert checked().failures == []
+    needed = CASES.replace(b"source: returns.md, figures: 60 days", f"source: {hours.external_id}".encode())
+    save_suite(read_suite(needed, file="cases.yaml"))
+    assert program.patch(address, {"phrasings": [asked]}, format="json").status_code == 200
+    assert checked().failures == []
+    assert program.patch(address, {"phrasings": []}, format="json").status_code == 200
+    [found] = checked().failures
+    assert "nine to five" in found["before"] and "60 days" in found["after"]

@@ -27,7 +27,7 @@ from supportbot.console.sources.forms import SettingsForm, SiteSettingsForm, col
 from supportbot.console.sources.uploads import uploaded
 from supportbot.console.words import sentence
 from supportbot.errors import NotAllowed, NotFound, SupportBotError
-from supportbot.evals.articles.checks import checks
+from supportbot.evals.articles.checks import checked_articles, checks
 from supportbot.evals.models import ArticleCheck
 
 ITEMS_PER_PAGE: Final = 50
@@ -192,7 +192,7 @@ def _page(request: HttpRequest, source: Source, form: SettingsForm) -> HttpRespo
 def _article_check(source: Source) -> ArticleCheck | None:
     """Return the newest check of the articles that the source has published."""
     ids = set(Article.objects.filter(source_item__source=source).values_list("pk", flat=True))
-    return next((check for check in checks()[:CHECKS_READ] if ids.intersection(check.articles)), None)
+    return next((check for check in checks()[:CHECKS_READ] if ids.intersection(checked_articles(check))), None)
 
 
 def _progress(request: HttpRequest, source: Source) -> dict[str, Any]:

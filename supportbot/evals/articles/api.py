@@ -1,10 +1,11 @@
 """REST view of article checks: what publishing without asking the gates has broken."""
 
 from typing import Any
+from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, Q, QuerySet
 from django.urls import path
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
@@ -12,8 +13,8 @@ from rest_framework.response import Response
 
 from supportbot.accounts.permissions import needs
 from supportbot.accounts.views import ScopedAPIView
-from supportbot.evals.articles.checks import checks
-from supportbot.evals.models import ArticleCheck
+from supportbot.evals.articles.checks import checked_articles, checks
+from supportbot.evals.models import ArticleCheck, ChangedArticle
 from supportbot.web import NewestFirstPagination, id_of
 
 
@@ -29,11 +30,18 @@ class BrokenCaseSerializer(serializers.Serializer[Any]):
 
 class ArticleCheckSerializer(serializers.ModelSerializer[ArticleCheck]):
     failures = BrokenCaseSerializer(many=True)
+    articles = serializers.SerializerMethodField()
+    played = serializers.IntegerField(read_only=True, help_text="Cases that were played.")
+    untried = serializers.IntegerField(read_only=True, help_text="Cases that there was no time for.")
 
     class Meta:
         model = ArticleCheck
-        fields = ["id", "state", "articles", "played", "failures", "problem", "created_at", "finished_at"]
+        fields = ["id", "state", "articles", "played", "untried", "failures", "problem", "created_at", "finished_at"]
         read_only_fields = fields
+
+    @extend_schema_field({"type": "array", "items": {"type": "string", "format": "uuid"}})
+    def get_articles(self, check: ArticleCheck) -> list[UUID]:
+        return checked_articles(check)
 
 
 class ArticleCheckList(ScopedAPIView, ListAPIView[ArticleCheck]):
@@ -57,7 +65,9 @@ class ArticleCheckList(ScopedAPIView, ListAPIView[ArticleCheck]):
             return ArticleCheck._base_manager.none()
         rows = checks()
         if "article" in self.request.query_params:
-            rows = rows.filter(articles__contains=[id_of("article", self.request.query_params["article"])])
+            article_id = id_of("article", self.request.query_params["article"])
+            is_waiting = Q(state="waiting") & Exists(ChangedArticle.objects.filter(article_id=article_id))
+            rows = rows.filter(Q(articles__contains=[article_id]) | is_waiting)
         return rows
 
 

@@ -21,17 +21,19 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, current_workspace_id
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.evals.articles.comparing import Outcome, outcome_of, questions_about
-from supportbot.evals.articles.rehearsal import Asked, Quoted, Text, publication_of, quoted_if
+from supportbot.evals.articles.rehearsal import AS_IT_IS, Asked, Quoted, Text, publication_of, quoted_if
 from supportbot.evals.articles.trials import asked_by, chosen_for, failed_grades, playable_cases, publishing
 from supportbot.evals.documents import case_document, parse_case
 from supportbot.evals.models import DraftCheck, Suite
 from supportbot.evals.selectors import missing_suites
-from supportbot.evals.wording import why
+from supportbot.evals.wording import stopped, why
 from supportbot.releases.selectors import current, gates
 
 logger = logging.getLogger(__name__)
 AT_ONCE: Final = 6  # items of a step; each step publishes the text once and rolls it back
 LEASE: Final = timedelta(seconds=90)
+MOST_TRIES: Final = 3  # in a row without a step that was stored
+RETRIED_AFTER: Final = timedelta(seconds=30)
 KEPT_FOR: Final = timedelta(days=7)
 State = DraftCheck.State
 Item = Mapping[str, Any]
@@ -81,7 +83,8 @@ def cancel(check_id: UUID) -> None:
 
 def resume(check_id: UUID) -> None:
     """Go on with a cancelled check where it was. Raises NotFound."""
-    if not DraftCheck.objects.filter(pk=check_id, state=State.CANCELLED).update(state=State.WAITING, lease_until=now()):
+    rows = DraftCheck.objects.filter(pk=check_id, state=State.CANCELLED)
+    if not rows.update(state=State.WAITING, tries=0, lease_until=now()):
         raise NotFound()
 
 
@@ -94,15 +97,36 @@ def due_drafts() -> list[tuple[UUID, UUID]]:
 
 def play_draft(check_id: UUID) -> None:
     """Play the rest of a check; does nothing if another worker has it."""
-    free = DraftCheck.objects.filter(pk=check_id, state__in=("waiting", "running"), lease_until__lte=now())
-    if not free.update(state=State.RUNNING, lease_until=now() + LEASE):
+    check = _claim(check_id)
+    if check is None:
         return
-    check = DraftCheck.objects.get(pk=check_id)
     try:
         _play(check)
     except SupportBotError as error:  # such as a gate whose suite is gone
         logger.warning("check %s of a draft: %s", check.pk, error.code)
-        _update(check, state=State.DONE, problem=error.message[:300], lease_until=None, finished_at=now())
+        _update(check, **_given_up(error.message))
+    except Exception:  # the edge of a task: it is tried again, and given up if it gets no further
+        logger.exception("check %s of a draft stopped", check.pk)
+        if check.tries >= MOST_TRIES:
+            _update(check, **_given_up(stopped()))
+        else:
+            _update(check, lease_until=now() + check.tries * RETRIED_AFTER)
+
+
+@transaction.atomic
+def _claim(check_id: UUID) -> DraftCheck | None:
+    """Return a check that nobody holds, held by this attempt: earlier ones can write no more."""
+    rows = DraftCheck.objects.select_for_update().filter(pk=check_id, state__in=("waiting", "running"))
+    check: DraftCheck | None = rows.filter(lease_until__lte=now()).first()
+    if check is None:
+        return None
+    if check.tries >= MOST_TRIES:  # each time, its worker died
+        rows.update(**_given_up(stopped()))
+        return None
+    check.state, check.lease_until = State.RUNNING, now() + LEASE
+    check.attempt, check.tries = check.attempt + 1, check.tries + 1
+    check.save(update_fields=["state", "lease_until", "attempt", "tries"])
+    return check
 
 
 def _play(check: DraftCheck) -> None:
@@ -115,14 +139,20 @@ def _play(check: DraftCheck) -> None:
     workspace = Workspace.objects.get(pk=current_workspace_id())
     while len(check.rows) < len(items):
         step = items[len(check.rows) : len(check.rows) + AT_ONCE]
-        check.rows = [*check.rows, *_rows(step, text, article, workspace)]
-        if not _update(check, rows=check.rows, lease_until=now() + LEASE):  # it was cancelled
+        check.rows, check.tries = [*check.rows, *_rows(step, text, article, workspace)], 0
+        # Refused if it was cancelled, or taken over after this worker had been silent for too long.
+        if not _update(check, rows=check.rows, tries=0, lease_until=now() + LEASE):
             return
     _update(check, state=State.DONE, lease_until=None, finished_at=now())
 
 
+def _given_up(problem: str) -> dict[str, Any]:
+    return {"state": State.DONE, "problem": problem[:300], "lease_until": None, "finished_at": now()}
+
+
 def _update(check: DraftCheck, **facts: Any) -> bool:
-    return bool(DraftCheck.objects.filter(pk=check.pk, state=State.RUNNING).update(**facts))
+    mine = DraftCheck.objects.filter(pk=check.pk, state=State.RUNNING, attempt=check.attempt)
+    return bool(mine.update(**facts))
 
 
 def _text_of(check: DraftCheck) -> tuple[Text, Article]:
@@ -144,7 +174,7 @@ def _items(text: Text, article: Article) -> list[Item]:
 def _rows(step: Sequence[Item], text: Text, article: Article, workspace: Workspace) -> list[dict[str, Any]]:
     asked = [_asked(item, article, workspace) for item in step]
     after = quoted_if(publication_of(text), asked, workspace=workspace)
-    before = quoted_if(None, asked, workspace=workspace)
+    before = quoted_if(AS_IT_IS, asked, workspace=workspace)
     return [_row(item, was, seen, article) for item, was, seen in zip(step, before, after, strict=True)]
 
 

@@ -6,7 +6,8 @@ are locked; the answer is generated after the roll-back, from what was found.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from time import perf_counter
 from typing import Final
@@ -94,9 +95,10 @@ def rehearse_with(text: Text, question: str, *, workspace: Workspace, audience: 
     """Return the answer a customer would get if `text` were published. Raises what publishing it would."""
     began = perf_counter()
     viewer = _viewer(question, audience, workspace.locale)
-    carry_out = publication_of(text)
+    published = publication_of(text)
+    assert published.make is not None
     with transaction.atomic():
-        carry_out()
+        published.make()
         found = _find(question, viewer)
         transaction.set_rollback(True)
     return _answered(question, workspace, viewer, found, is_live=False, began=began)
@@ -119,32 +121,47 @@ class Asked:
     locale: str
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """A state of the articles in which questions are asked: what makes it, and is rolled back.
+
+    `without` are articles that nobody finds in it; `names` are the external ids that citations of copies get.
+    """
+
+    make: Callable[[], object] | None = None
+    without: frozenset[UUID] = frozenset()
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+AS_IT_IS: Final = State()
+
+
 def quoted_if(
-    change: Callable[[], None] | None, asked: Sequence[Asked], *, workspace: Workspace, seconds: float | None = None
+    state: State, asked: Sequence[Asked], *, workspace: Workspace, seconds: float | None = None
 ) -> list[Quoted]:
-    """Return what the built-in answerer would say after `change`, which is rolled back. Raises what it raises.
+    """Return what the built-in answerer would say in this state of the articles. Raises what making it raises.
 
     Questions that are not searched for within `seconds` are left out, the last ones first.
     """
     ends = None if seconds is None else perf_counter() + seconds
     found: list[Found] = []
-    viewers = [_viewer(one.question, one.audience, one.locale) for one in asked]
-    with transaction.atomic():
-        if change is not None:
-            change()
+    viewers = [_viewer(one.question, one.audience, one.locale, state.without) for one in asked]
+    with transaction.atomic() if state.make else nullcontext():
+        if state.make:
+            state.make()
         for one, viewer in zip(asked, viewers, strict=True):
             if ends is not None and perf_counter() > ends:
                 break
             found.append(seek(one.question, viewer, limit=current().document.passages))
-        transaction.set_rollback(True)
-    return [
-        _quoted(one.question, workspace, viewer, seen) for one, viewer, seen in zip(asked, viewers, found, strict=False)
-    ]
+        if state.make:
+            transaction.set_rollback(True)
+    said = zip(asked, viewers, found, strict=False)
+    return [_quoted(one.question, workspace, viewer, seen, state.names) for one, viewer, seen in said]
 
 
-def publication_of(text: Text) -> Callable[[], None]:
-    """Return what publishes `text`; its vectors are made now, before any row is locked."""
-    return partial(_publish, text, vectors_of(text.wording), phrasing_vectors(phrasings_in(text)))
+def publication_of(text: Text) -> State:
+    """Return the state after publishing `text`; its vectors are made now, before any row is locked."""
+    return State(partial(_publish, text, vectors_of(text.wording), phrasing_vectors(phrasings_in(text))))
 
 
 def phrasings_in(text: Text) -> tuple[str, ...]:
@@ -154,13 +171,16 @@ def phrasings_in(text: Text) -> tuple[str, ...]:
     return tuple(Phrasing.objects.filter(article=text.article_id).order_by("pk").values_list("text", flat=True))
 
 
-def _quoted(question: str, workspace: Workspace, viewer: Viewer, found: Found) -> Quoted:
+def _quoted(question: str, workspace: Workspace, viewer: Viewer, found: Found, names: Mapping[str, str]) -> Quoted:
     answer = quote_once(question, workspace=workspace, language=viewer.locale or "en", retrieved=found)
+    if names:
+        cited = [replace(one, external_id=names.get(one.external_id, one.external_id)) for one in answer.citations]
+        answer = replace(answer, citations=tuple(cited))
     return Quoted(answer, found.retrieval.confidence)
 
 
-def _viewer(question: str, audience: str, locale: str) -> Viewer:
-    return Viewer(audience=audience, locale=detect(question, base_language(locale)))
+def _viewer(question: str, audience: str, locale: str, without: frozenset[UUID] = frozenset()) -> Viewer:
+    return Viewer(audience=audience, locale=detect(question, base_language(locale)), without=without)
 
 
 def _publish(text: Text, vectors: Vectors, phrasings: Vectors) -> None:

@@ -23,8 +23,10 @@ from supportbot.accounts.scope import current_workspace_id
 from supportbot.chat.answers import Answer
 from supportbot.evals.articles.comparing import MAX_NEAREST, MAX_READ, nearest
 from supportbot.evals.articles.rehearsal import (
+    AS_IT_IS,
     Asked,
     Quoted,
+    State,
     Text,
     Vectors,
     fill_vectors,
@@ -45,7 +47,7 @@ MAX_SECONDS: Final = 20.0  # a person waits for it, and the article's row is loc
 MAX_NAMING: Final = 60
 MAX_APART: Final = 5  # articles whose cases are chosen one by one
 Phrasings = tuple[str, ...] | None  # None leaves them as they are
-Prepared = Callable[[], Callable[[], None]]  # makes what takes long, such as vectors, and returns the change
+Prepared = Callable[[], State]  # makes what takes long, such as vectors, before any row is locked
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def changing(article: Article, change: Change, *, phrasings: Phrasings = None) -
         article.external_id,
         ArticleText(live.title, live.body),
         article.locale,
-        lambda: partial(_change_facts, article.pk, facts, phrasings, phrasing_vectors(phrasings or ())),
+        lambda: State(partial(_change_facts, article.pk, facts, phrasings, phrasing_vectors(phrasings or ()))),
         _both(article, phrasings),
     )
 
@@ -105,7 +107,9 @@ def changing(article: Article, change: Change, *, phrasings: Phrasings = None) -
 def archiving(article: Article) -> Trial:
     live = article.live_revision
     wording = ArticleText(live.title, live.body) if live else ArticleText(article.title, "")
-    return Trial(article.external_id, wording, article.locale, lambda: partial(_archive, article.pk), _both(article))
+    return Trial(
+        article.external_id, wording, article.locale, lambda: State(partial(_archive, article.pk)), _both(article)
+    )
 
 
 def _both(article: Article | None, phrasings: Phrasings = None) -> tuple[str, ...]:
@@ -119,29 +123,29 @@ def tried(trial: Trial, *, workspace: Workspace) -> tuple[list[Failure], int]:
     Raises GateMissing, and whatever the change raises.
     """
     cases = chosen_for(playable_cases(), trial)
-    return broken(cases, trial.prepared, None, workspace=workspace, seconds=MAX_SECONDS)
+    return broken(cases, trial.prepared, as_it_is, workspace=workspace, seconds=MAX_SECONDS)
 
 
 def broken(
     cases: Sequence[tuple[str, Case]],
-    after: Prepared | None,
-    before: Prepared | None,
+    after: Prepared,
+    before: Callable[[Sequence[Asked]], State],
     *,
     workspace: Workspace,
     seconds: float,
 ) -> tuple[list[Failure], int]:
     """Return the cases that fail with one state of the articles and pass with the other, and how many were not played.
 
-    None is the state as it is; a change is prepared only if something is played with it, and rolled back. Each state is
-    searched for `seconds`; a case that fails in one and is not reached in the other counts as not played.
+    The former state is made for the questions that fail in the new one. Each is searched for `seconds`; a case that
+    fails in one and is not reached in the other counts as not played.
     """
     if not cases:
         return [], 0
     asked = [asked_by(case, workspace) for _, case in cases]
-    seen = quoted_if(after() if after else None, asked, workspace=workspace, seconds=seconds)
+    seen = quoted_if(after(), asked, workspace=workspace, seconds=seconds)
     failed = {place: grades for place, one in enumerate(seen) if (grades := failed_grades(cases[place][1], one))}
     again = [asked[place] for place in failed]
-    was = quoted_if(before() if before and again else None, again, workspace=workspace, seconds=seconds)
+    was = quoted_if(before(again), again, workspace=workspace, seconds=seconds) if again else []
     failures = []
     for (place, grades), one in zip(failed.items(), was, strict=False):
         name, case = cases[place]
@@ -174,21 +178,26 @@ def verdict_on(change: Callable[[], object], touched: Mapping[str, Touched], *, 
         return Verdict()
     workspace = Workspace.objects.get(pk=current_workspace_id())
     prepared = partial(_with_vectors, change, touched)
-    failures, untried = broken(cases_about(touched), prepared, None, workspace=workspace, seconds=seconds)
+    failures, untried = broken(cases_about(touched), prepared, as_it_is, workspace=workspace, seconds=seconds)
     return Verdict(tuple(f"{one.name} ({', '.join(one.reasons)})" for one in failures), untried)
 
 
-def _with_vectors(change: Callable[[], object], touched: Mapping[str, Touched]) -> Callable[[], None]:
+def as_it_is(*_questions: Sequence[Asked]) -> State:
+    """Return the state that nothing has to make."""
+    return AS_IT_IS
+
+
+def _with_vectors(change: Callable[[], object], touched: Mapping[str, Touched]) -> State:
     vectors = {key: vector for one in touched.values() for key, vector in vectors_of(one.wording).items()}
 
     def carry_out() -> None:
         change()
         fill_vectors(vectors)
 
-    return carry_out
+    return State(carry_out)
 
 
-def _nothing() -> Callable[[], None]:
+def _nothing() -> State:
     raise AssertionError("only its words are looked at")
 
 
@@ -207,7 +216,7 @@ def _is_playable(case: Case) -> bool:
 
 def chosen_for(cases: Sequence[tuple[str, Case]], trial: Trial) -> list[tuple[str, Case]]:
     """Return the cases to play: first those that name the article, then those of its phrasings, then the nearest."""
-    naming = [one for one in cases if trial.external_id and trial.external_id in _sources(one[1])][:MAX_NAMING]
+    naming = [one for one in cases if trial.external_id and trial.external_id in sources_of(one[1])][:MAX_NAMING]
     language = base_language(trial.locale or "en")
     others: dict[str, list[tuple[str, Case]]] = {}  # several cases may ask the same
     for name, case in cases:
@@ -231,7 +240,8 @@ def _phrased(words: Mapping[str, set[str]], trial: Trial, language: str) -> list
     return sorted(found, key=lambda asks: -share[asks])[:MAX_NAMING]
 
 
-def _sources(case: Case) -> set[str]:
+def sources_of(case: Case) -> set[str]:
+    """Return the external ids that a case names as sources."""
     listed = (case.expect, *(step.expect for step in case.steps))
     return {source for expect in listed for source in expect.get("source", ())}
 
