@@ -5,7 +5,7 @@ made again. The rooms above run their gates, then call `carry_out`.
 """
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
@@ -38,7 +38,13 @@ def make_plan(article_id: UUID, step: Step, at: datetime, *, person: User | None
     if step == Step.PUBLISH and article.is_live and article.live_revision_id == article.latest_revision_id:
         problem = gettext("This text is already published. Change it, then schedule its publication.")
         raise InvalidDocument(problem, fields={field_of(step): [problem]})
-    facts = {"at": at, "revision": article.latest_revision.number, "person": person, "override": override}
+    facts: dict[str, Any] = {
+        "at": at,
+        "revision": article.latest_revision.number,
+        "person": person,
+        "override": override,
+    }
+    facts["by_program"] = person is None
     plan: Plan = Plan.objects.update_or_create(article=article, step=step, defaults={**facts, "problem": ""})[0]
     return plan
 

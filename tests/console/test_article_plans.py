@@ -8,15 +8,18 @@ from django.utils.timezone import localtime, now
 from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import AuditEntry
+from kb.collections import set_writers
 from kb.models import Article, Plan, State, Unsaved
 from kb.plans import note_problem
 from kb.services import Change, save_draft
+from supportbot.accounts.models import Membership, Workspace
 from supportbot.console.tasks import carry_out_plans
 from supportbot.evals.reading import read_suite
 from supportbot.evals.services import save_suite
 from supportbot.ids import uuid7
-from tests.console.conftest import Enter
+from tests.console.conftest import Enter, person
 from tests.console.test_article_gates import CASES, RETURNS, form, live_number, name_gates, returns
+from tests.pages import visible_text
 
 __all__ = ["returns"]
 pytestmark = pytest.mark.django_db
@@ -80,6 +83,71 @@ def test_a_plan_is_carried_out_at_its_time_unless_a_newer_draft_or_a_gate_stands
     carry_out_plans()
     carry_out_plans()
     assert Article.objects.get(pk=returns.pk).state == State.ARCHIVED and not Plan.objects.exists()
+
+
+def test_a_reason_for_publishing_covers_no_archiving(enter: Enter, returns: Article) -> None:
+    save_suite(read_suite(CASES, file="cases.yaml"))
+    name_gates("promises")
+    admin, page, later = enter("admin"), f"/admin/kb/article/{returns.pk}/change/", at(days=1)
+    wrong = form(RETURNS.replace("60", "14"), archive_at=later)
+    # A case that passes today is broken by the text, and again by archiving it.
+    refused = LexborHTMLParser(admin.post(page, wrong).content.decode())
+    assert refused.css("#override")[0].attributes["name"] == "override"
+    again = admin.post(page, wrong | {"override": "The law has changed"})
+    shown = LexborHTMLParser(again.content.decode())
+    assert again.status_code == 409 and live_number(returns) == 1
+    assert not Plan.objects.exists() and not AuditEntry.objects.filter(event__contains="against_gates").exists()
+    assert shown.css("#override")[0].attributes["name"] == "override_archive"
+    [kept] = shown.css("input[type=hidden][name=override]")
+    assert kept.attributes["value"] == "The law has changed"
+    both = {"override": "The law has changed", "override_archive": "It is only for today"}
+    assert admin.post(page, wrong | both).status_code == 302
+    assert live_number(returns) == 2
+    assert Plan.objects.get().override == "It is only for today"
+    told = dict(AuditEntry.objects.filter(event__contains="against_gates").values_list("event", "payload__override"))
+    assert told == {
+        "article.published_against_gates": "The law has changed",
+        "article.planned_against_gates": "It is only for today",
+    }
+
+
+@pytest.mark.parametrize("lost", ["role", "membership", "account", "collection"])
+def test_what_somebody_planned_who_may_not_any_more_is_not_carried_out(
+    enter: Enter, returns: Article, workspace: Workspace, lost: str
+) -> None:
+    editor, page = enter("editor"), f"/admin/kb/article/{returns.pk}/change/"
+    planned = form(RETURNS.replace("60", "70"), do="save", publish_at=at(days=1), archive_at=at(days=2))
+    assert editor.post(page, planned).status_code == 302
+    planner = Plan.objects.all()[0].person
+    assert planner is not None
+    match lost:
+        case "role":
+            Membership.objects.filter(user=planner).update(role="agent")
+        case "membership":
+            Membership.objects.filter(user=planner).delete()
+        case "account":
+            planner.delete()
+        case "collection":
+            set_writers(returns.collection, [person(workspace, "editor", "other")])
+    comes_due()
+    carry_out_plans()
+    assert live_number(returns) == 1 and Article.objects.get(pk=returns.pk).is_live
+    reason = "Only its selected writers" if lost == "collection" else "may no longer write"
+    assert all(reason in plan.problem for plan in Plan.objects.all()) and Plan.objects.count() == 2
+    shown = visible_text(LexborHTMLParser(enter("admin").get(page).content.decode()).css_first("main"), " ")
+    assert reason in shown and "Not published as planned" in shown
+
+
+def test_a_lost_right_to_override_ends_a_plan_against_the_gates(enter: Enter, returns: Article) -> None:
+    save_suite(read_suite(CASES, file="cases.yaml"))
+    name_gates("promises")
+    admin, page = enter("admin"), f"/admin/kb/article/{returns.pk}/change/"
+    wrong = form(RETURNS.replace("60", "14"), do="save", publish_at=at(days=1), override="It is so")
+    assert admin.post(page, wrong).status_code == 302
+    Membership.objects.filter(user=Plan.objects.get().person).update(role="editor")
+    comes_due()
+    carry_out_plans()
+    assert live_number(returns) == 1 and "no longer override the gates" in Plan.objects.get().problem
 
 
 def test_one_worker_asks_about_a_plan_and_its_refusal_does_not_stop_a_newer_one(

@@ -19,20 +19,19 @@ from kb.collections import check_may_write, default_collection
 from kb.documents import MAX_BODY_CHARACTERS, MAX_TITLE_CHARACTERS, SWITCHES
 from kb.errors import CollectionMissing
 from kb.models import Article, Audience, Collection
-from kb.phrasings import check_phrasings, phrasings_of, set_phrasings
-from kb.plans import Step
+from kb.phrasings import check_phrasings, set_phrasings
 from kb.selectors import article_with_id, collection_with_id
 from kb.services import Change, archive, create_article, publish, save_draft
 from kb.unsaved import forget
 from supportbot.console.articles import addressing, caring, planning
-from supportbot.console.articles.gating import ARCHIVED, CHANGED, PUBLISHED, Passed, pass_gates, settle
+from supportbot.console.articles.gating import ARCHIVED, settle
 from supportbot.console.articles.keeping import FIELDS, based_on
 from supportbot.console.articles.page import Typed, index_state, page, refused, rendered, stored
-from supportbot.console.entry import needs, person_of, staff, workspace_here
+from supportbot.console.articles.terms import Terms, asked, publishes, reasons_in, settle_terms, terms_of
+from supportbot.console.entry import needs, person_of
 from supportbot.errors import InvalidInput, SupportBotError
 from supportbot.evals.articles.drafts import begin
-from supportbot.evals.articles.trials import Trial, archiving, changing, publishing
-from supportbot.releases.selectors import gates
+from supportbot.evals.articles.trials import archiving
 
 
 def new_article(request: HttpRequest) -> HttpResponse:
@@ -46,15 +45,15 @@ def new_article(request: HttpRequest) -> HttpResponse:
     try:
         change = _change(request)
         check_may_write(author, change.collection or default_collection())
-        times = planning.wanted(request, is_published=_publishes(request))
+        times = planning.wanted(request, is_published=publishes(request))
         care, phrasings, address = caring.wanted(request), _phrasings(request), addressing.wanted(request, None)
-        passed = _pass_gates(request, None, change, times, phrasings)
+        terms = terms_of(request, None, change, times, phrasings)
         with transaction.atomic():
             saved = create_article(change, external_id=external_id, author=author)
             if phrasings is not None:
                 set_phrasings(saved, phrasings)
             addressing.settle(saved, address)
-            return _done(request, saved, passed, times, care)
+            return _done(request, saved, terms, times, care)
     except SupportBotError as refusal:
         return page(request, None, refused(request, refusal))
 
@@ -72,16 +71,16 @@ def edit_article(request: HttpRequest, article_id: UUID) -> HttpResponse:
     try:
         change, author = _change(request), person_of(request)
         check_may_write(author, change.collection)
-        is_published, base = _publishes(request), based_on(request)
+        is_published, base = publishes(request), based_on(request)
         times = planning.wanted(request, is_published=is_published)
         care, phrasings, address = caring.wanted(request), _phrasings(request), addressing.wanted(request, article)
-        passed = _pass_gates(request, article, change, times, phrasings)
+        terms = terms_of(request, article, change, times, phrasings)
         with transaction.atomic():  # publishes exactly what was just saved, not a colleague's version
             saved = save_draft(article.pk, change, author=author, based_on=base, is_published_at_once=is_published)
             if phrasings is not None:
                 set_phrasings(saved, phrasings)
             addressing.settle(saved, address)
-            return _done(request, saved, passed, times, care)
+            return _done(request, saved, terms, times, care)
     except SupportBotError as refusal:
         return page(request, article, refused(request, refusal))
 
@@ -105,7 +104,7 @@ def searchable(request: HttpRequest, article_id: UUID) -> JsonResponse:
 
 def _archived(request: HttpRequest, article: Article) -> HttpResponse:
     try:
-        passed = _asked_gates(request, archiving(article))
+        passed = asked(request, archiving(article))
     except SupportBotError as refusal:
         typed = replace(refused(request, refusal), values=stored(article).values)
         return page(request, article, typed)
@@ -116,30 +115,6 @@ def _archived(request: HttpRequest, article: Article) -> HttpResponse:
     return redirect("admin:kb_article_change", article.pk)
 
 
-def _pass_gates(
-    request: HttpRequest,
-    article: Article | None,
-    change: Change,
-    times: planning.Wanted,
-    phrasings: tuple[str, ...] | None,
-) -> Passed:
-    """Ask the gates about what changes for customers, at once or at a set time.
-
-    Before the article is locked, since it takes seconds.
-    """
-    passed = Passed()
-    if not gates():
-        return passed
-    if _publishes(request) or times.get(Step.PUBLISH):
-        external_id = request.POST.get("external_id", "").strip()
-        passed = _asked_gates(request, publishing(article, change, external_id=external_id, phrasings=phrasings))
-    if article is not None and planning.is_new(article, times, Step.ARCHIVE):
-        passed = _asked_gates(request, archiving(article))
-    if not _publishes(request) and article is not None and _acts_at_once(article, change, phrasings):
-        passed = _asked_gates(request, changing(article, change, phrasings=phrasings))
-    return passed
-
-
 def _phrasings(request: HttpRequest) -> tuple[str, ...] | None:
     """Return the questions of the form; None if the form does not have them. Raises InvalidDocument."""
     if "phrasings" not in request.POST:
@@ -147,42 +122,19 @@ def _phrasings(request: HttpRequest) -> tuple[str, ...] | None:
     return check_phrasings(request.POST["phrasings"], body=request.POST.get("body", ""))
 
 
-def _publishes(request: HttpRequest) -> bool:
-    return request.POST.get("do") == "publish"
-
-
-def _acts_at_once(article: Article, change: Change, phrasings: tuple[str, ...] | None) -> bool:
-    """Return whether a live article gets other readers, language or phrasings, which needs no publication."""
-    if not article.is_live:
-        return False
-    wanted = (
-        (change.audience, article.audience),
-        (change.locale, article.locale),
-        (change.for_assistant, article.for_assistant),
-    )
-    has_other_facts = any(new is not None and new != old for new, old in wanted)
-    return has_other_facts or (phrasings is not None and set(phrasings) != set(phrasings_of(article)))
-
-
-def _asked_gates(request: HttpRequest, trial: Trial) -> Passed:
-    override = request.POST.get("override", "")
-    return pass_gates(trial, workspace=workspace_here(request), person=staff(request), override=override)
-
-
 def _done(
-    request: HttpRequest, article: Article, passed: Passed, times: planning.Wanted, care: Care | None
+    request: HttpRequest, article: Article, terms: Terms, times: planning.Wanted, care: Care | None
 ) -> HttpResponse:
     for key in (article.pk, None) if not request.POST.get("based_on") else (article.pk,):
         forget(person_of(request), key)
     if care is not None:
         set_care(article, care, by=person_of(request))
-    planning.set_plans(article, times, person=person_of(request), reason=passed.override)
-    if _publishes(request):
+    planning.set_plans(article, times, person=person_of(request), reasons=reasons_in(terms))
+    settle_terms(request, terms, article)
+    if publishes(request):
         publish(article.pk)
-        settle(request, passed, article.pk, event=PUBLISHED)
         messages.success(request, gettext("Published. Customers can read it now."))
     else:
-        settle(request, passed, article.pk, event=planning.PLANNED if any(times.values()) else CHANGED)
         if article.is_live:
             told = gettext("Saved as a draft. Customers read the old text until you publish.")
         else:

@@ -23,13 +23,16 @@ MAX_NAMED: Final = 5  # in a message
 PUBLISHED: Final = "article.published_against_gates"
 CHANGED: Final = "article.changed_against_gates"
 ARCHIVED: Final = "article.archived_against_gates"
+# Fields for the reason to override a refusal: of a text, of what takes effect at once, of a planned archiving.
+OVERRIDE_FIELD: Final = "override"
+OVERRIDES: Final = (OVERRIDE_FIELD, "override_change", "override_archive")
 
 
 class ArticleRefused(GateRefused):
     """The gates refuse a change of an article."""
 
-    def __init__(self, failures: Sequence[Failure]) -> None:
-        self.failures = tuple(failures)
+    def __init__(self, failures: Sequence[Failure], field: str = OVERRIDE_FIELD) -> None:
+        self.failures, self.field = tuple(failures), field  # of the reason to override this
         named = ", ".join(one.name for one in self.failures[:MAX_NAMED])
         super().__init__(gettext("Gate cases that must pass would fail: {names}.").format(names=named))
 
@@ -42,8 +45,10 @@ class Passed:
     untried: int = 0
 
 
-def pass_gates(trial: Trial, *, workspace: Workspace, person: Staff, override: str = "") -> Passed:
-    """Return on which terms the gates let a change pass; without gates, always.
+def pass_gates(
+    trial: Trial, *, workspace: Workspace, person: Staff, override: str = "", field: str = OVERRIDE_FIELD
+) -> Passed:
+    """Return on which terms the gates let a change pass; without gates, always. `override` was typed in `field`.
 
     Raises ArticleRefused, GateMissing if a suite does not exist, NotAllowed without the right to override.
     """
@@ -53,13 +58,13 @@ def pass_gates(trial: Trial, *, workspace: Workspace, person: Staff, override: s
     if not reason:
         failures, untried = tried(trial, workspace=workspace)
         if failures:
-            raise ArticleRefused(failures)
+            raise ArticleRefused(failures, field)
         return Passed(untried=untried)
     if not person.may(OVERRIDE):
         raise NotAllowed(gettext("Your role does not allow publishing against the gates."))
     if len(reason) > MAX_REASON:
         problem = gettext("Use at most {limit} characters.").format(limit=MAX_REASON)
-        raise InvalidInput(fields={"override": [problem]})
+        raise InvalidInput(fields={field: [problem]})
     return Passed(reason)
 
 

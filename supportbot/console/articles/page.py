@@ -1,6 +1,7 @@
 """What the editor's page shows: the form's values, what is wrong with them, the preview, the index."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib import admin
@@ -18,7 +19,7 @@ from kb.models import Article, Audience, Chunk, Collection
 from kb.phrasings import phrasings_of, phrasings_waiting
 from kb.rendering import render_article
 from supportbot.console.articles import addressing, caring, planning
-from supportbot.console.articles.gating import ArticleRefused
+from supportbot.console.articles.gating import OVERRIDE_FIELD, OVERRIDES, ArticleRefused
 from supportbot.console.articles.keeping import FIELDS, kept_for
 from supportbot.console.entry import person_of, staff
 from supportbot.console.rights import may
@@ -40,6 +41,8 @@ class Typed:
     status: int = 200
     failures: tuple[Failure, ...] = ()  # why the gates refuse
     do: str = "publish"  # what they refuse
+    override: str = OVERRIDE_FIELD  # for the reason to override that
+    reasons: Mapping[str, str] = field(default_factory=dict)  # for which they are overridden in the rest, by field
 
 
 def index_state(article: Article) -> dict[str, Any]:
@@ -78,8 +81,18 @@ def refused(request: HttpRequest, refusal: SupportBotError) -> Typed:
     values = {name: request.POST.get(name, "") for name in FIELDS}
     errors = {name: " ".join(texts) for name, texts in refusal.fields.items()}
     failures = refusal.failures if isinstance(refusal, ArticleRefused) else ()
-    do = request.POST.get("do", "publish")
-    return Typed(values, errors, refusal.message, refusal.status, failures, do)
+    asked = refusal.field if isinstance(refusal, ArticleRefused) else OVERRIDE_FIELD
+    given = {name: request.POST.get(name, "") for name in OVERRIDES if name != asked}
+    return Typed(
+        values,
+        errors,
+        refusal.message,
+        refusal.status,
+        failures,
+        request.POST.get("do", "publish"),
+        asked,
+        {name: reason for name, reason in given.items() if reason},
+    )
 
 
 def rendered(title: str, body: str) -> dict[str, Any]:

@@ -15,15 +15,18 @@ from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, localtime, make_aware, now
 from django.utils.translation import gettext, override
 
+from kb.collections import check_may_write
 from kb.models import Article, Plan
 from kb.plans import Step, carry_out, drop_plan, due_plans, field_of, make_plan, note_problem
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import current_workspace_id, workspace_scope
+from supportbot.accounts.selectors import staff_of
 from supportbot.console.articles.gating import ArticleRefused
 from supportbot.console.words import sentence, when
-from supportbot.errors import InvalidInput, SupportBotError
+from supportbot.errors import InvalidInput, NotAllowed, SupportBotError
 from supportbot.evals.articles.trials import archiving, publishing_newest, tried
 from supportbot.releases.selectors import gates
+from supportbot.releases.services import OVERRIDE
 from supportbot.team_language import team_language
 
 logger = logging.getLogger(__name__)
@@ -54,15 +57,18 @@ def wanted(request: HttpRequest, *, is_published: bool) -> Wanted:
     return times
 
 
-def set_plans(article: Article, times: Wanted, *, person: User, reason: str = "") -> None:
-    """Make, change and drop the plans of a saved article. Raises InvalidDocument for a time in the past."""
+def set_plans(article: Article, times: Wanted, *, person: User, reasons: Mapping[Step, str]) -> None:
+    """Make, change and drop the plans of a saved article. Raises InvalidDocument for a time in the past.
+
+    `reasons` are those for which the gates are overridden, of each step on its own.
+    """
     known = {Step(plan.step): plan for plan in article.plans.all()}
     for step, at in times.items():
         plan = known.get(step)
         if at is None:
             drop_plan(article.pk, step)
         elif plan is None or not _is_kept(plan, at, article):
-            make_plan(article.pk, step, at, person=person, override=reason)
+            make_plan(article.pk, step, at, person=person, override=reasons.get(step, ""))
 
 
 def is_new(article: Article | None, times: Wanted, step: Step) -> bool:
@@ -118,12 +124,24 @@ def _try(plan: Plan) -> None:
 
 def _carry_out(plan: Plan) -> None:
     try:
+        _check_rights(plan)
         if gates() and not plan.override:
             _ask_gates(plan)
         carry_out(plan.pk)
     except SupportBotError as refusal:
         with override(team_language(plan.person.language if plan.person else "")):
             note_problem(plan, sentence(refusal))
+
+
+def _check_rights(plan: Plan) -> None:
+    """Raise NotAllowed unless whoever planned this may still do it."""
+    person = plan.person
+    planner = staff_of(person, current_workspace_id()) if person else None
+    if not plan.by_program and (planner is None or not planner.may("kb:write")):
+        raise NotAllowed(gettext("Whoever planned this may no longer write articles. Check it and plan it again."))
+    check_may_write(person, Article.objects.select_related("collection").get(pk=plan.article_id).collection)
+    if plan.override and not (planner and planner.may(OVERRIDE)):
+        raise NotAllowed(gettext("Whoever planned this may no longer override the gates. Check it and plan it again."))
 
 
 def _ask_gates(plan: Plan) -> None:

@@ -1,0 +1,81 @@
+"""What the gates say to a saved editor: to its text, to what takes effect at once, and to the time it will be archived.
+
+Each has a field of its own for the reason to override them: a reason for publishing a text covers nothing else.
+"""
+
+from collections.abc import Mapping
+
+from django.http import HttpRequest
+
+from kb.models import Article
+from kb.phrasings import phrasings_of
+from kb.plans import Step
+from kb.services import Change
+from supportbot.console.articles import planning
+from supportbot.console.articles.gating import CHANGED, OVERRIDES, PUBLISHED, Passed, pass_gates, settle
+from supportbot.console.entry import staff, workspace_here
+from supportbot.evals.articles.trials import Phrasings, Trial, archiving, changing, publishing
+from supportbot.releases.selectors import gates
+
+TEXT, AT_ONCE, ARCHIVING = OVERRIDES
+Terms = Mapping[str, Passed]  # by field
+
+
+def terms_of(
+    request: HttpRequest, article: Article | None, change: Change, times: planning.Wanted, phrasings: Phrasings
+) -> Terms:
+    """Return on which terms the gates let pass what changes for customers, at once or at a set time.
+
+    Ask before the article is locked, since it takes seconds. Raises what `pass_gates` raises.
+    """
+    if not gates():
+        return {}
+    terms: dict[str, Passed] = {}
+    if publishes(request) or times.get(Step.PUBLISH):
+        external_id = request.POST.get("external_id", "").strip()
+        terms[TEXT] = asked(request, publishing(article, change, external_id=external_id, phrasings=phrasings), TEXT)
+    if article is not None and planning.is_new(article, times, Step.ARCHIVE):
+        terms[ARCHIVING] = asked(request, archiving(article), ARCHIVING)
+    if not publishes(request) and article is not None and _acts_at_once(article, change, phrasings):
+        terms[AT_ONCE] = asked(request, changing(article, change, phrasings=phrasings), AT_ONCE)
+    return terms
+
+
+def asked(request: HttpRequest, trial: Trial, field: str = TEXT) -> Passed:
+    """Return on which terms the gates let a change pass; `field` is that of the reason to override them."""
+    reason = request.POST.get(field, "")
+    return pass_gates(trial, workspace=workspace_here(request), person=staff(request), override=reason, field=field)
+
+
+def publishes(request: HttpRequest) -> bool:
+    return request.POST.get("do") == "publish"
+
+
+def reasons_in(terms: Terms) -> Mapping[Step, str]:
+    """Return why the gates are overridden for each step that may be planned; "" if they agree."""
+    fields = {Step.PUBLISH: TEXT, Step.ARCHIVE: ARCHIVING}
+    return {step: terms.get(field, Passed()).override for step, field in fields.items()}
+
+
+def settle_terms(request: HttpRequest, terms: Terms, article: Article) -> None:
+    """Write each overridden refusal to the audit log, in the transaction of what it allowed."""
+    events = {
+        TEXT: PUBLISHED if publishes(request) else planning.PLANNED,
+        AT_ONCE: CHANGED,
+        ARCHIVING: planning.PLANNED,
+    }
+    for field, passed in terms.items():
+        settle(request, passed, article.pk, event=events[field])
+
+
+def _acts_at_once(article: Article, change: Change, phrasings: Phrasings) -> bool:
+    """Return whether a live article gets other readers, language or phrasings, which needs no publication."""
+    if not article.is_live:
+        return False
+    wanted = (
+        (change.audience, article.audience),
+        (change.locale, article.locale),
+        (change.for_assistant, article.for_assistant),
+    )
+    has_other_facts = any(new is not None and new != old for new, old in wanted)
+    return has_other_facts or (phrasings is not None and set(phrasings) != set(phrasings_of(article)))
