@@ -3,11 +3,13 @@ people agree. A verdict is compared with each label that says pass or fail. A su
 judged by the same model; "unsure" is counted but not compared.
 """
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import CharField, Exists, OuterRef, Q, QuerySet
+from django.db.models import CharField, Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Cast, Right
 from django.utils.translation import gettext
 
@@ -15,6 +17,7 @@ from supportbot.evals.models import Label, Result, Run
 from supportbot.evals.statistics import Confusion, confusion, kappa
 
 _RANDOM: Final = 12  # the last characters of an id, which are random
+_Said = tuple[str, bool, str, int]  # judge, whether it judged well, a person's verdict, and how often
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,17 @@ class Agreement:
 
 def agreement_in(run: Run) -> Agreement | None:
     """Return the agreement of a run's judge; None if nothing was judged."""
-    judges = set(Result.objects.filter(run=run, judged_good__isnull=False).values_list("judged_by", flat=True))
-    return _agreement(run.suite_name, tuple(sorted(judges))) if judges else None
+    return agreements_in([run]).get(run.pk)
+
+
+def agreements_in(runs: Sequence[Run]) -> dict[UUID, Agreement]:
+    """Return the agreement of each run's judge, if it judged anything, with two queries for all of them."""
+    judged = Result.objects.filter(run__in=runs, judged_good__isnull=False).order_by()
+    judges: defaultdict[UUID, set[str]] = defaultdict(set)
+    for run_id, judge in judged.values_list("run_id", "judged_by").distinct():
+        judges[run_id].add(judge)
+    said = _said({run.suite_name for run in runs if run.pk in judges}, set().union(*judges.values()))
+    return {run.pk: _agreement(tuple(sorted(judges[run.pk])), said[run.suite_name]) for run in runs if run.pk in judges}
 
 
 def agreement_of(suite_name: str) -> Agreement | None:
@@ -51,11 +63,25 @@ def agreement_of(suite_name: str) -> Agreement | None:
     return agreement_in(newest) if newest else None
 
 
-def _agreement(suite_name: str, judges: tuple[str, ...]) -> Agreement:
-    labels = Label.objects.filter(result__run__suite_name=suite_name, result__judged_by__in=judges)
-    said = list(labels.exclude(result__judged_good=None).values_list("result__judged_good", "verdict"))
-    pairs = [(bool(judged), label == "pass") for judged, label in said if label != "unsure"]
-    return Agreement(judges, len(pairs), len(said) - len(pairs), kappa(pairs), confusion(pairs))
+def _said(suites: Set[str], judges: Set[str]) -> Mapping[str, Sequence[_Said]]:
+    """Return what these judges and people said about the same results, by the name of the suite."""
+    found: defaultdict[str, list[_Said]] = defaultdict(list)
+    if suites:
+        labels = Label.objects.filter(result__run__suite_name__in=suites, result__judged_by__in=judges)
+        rows = labels.exclude(result__judged_good=None).order_by()
+        names = ("result__run__suite_name", "result__judged_by", "result__judged_good", "verdict")
+        for suite, judge, is_good, verdict, count in rows.values_list(*names).annotate(count=Count("pk")):
+            found[suite].append((judge, bool(is_good), verdict, count))
+    return found
+
+
+def _agreement(judges: tuple[str, ...], said: Sequence[_Said]) -> Agreement:
+    mine = [one for one in said if one[0] in judges]
+    pairs = [
+        (is_good, verdict == "pass") for _, is_good, verdict, count in mine if verdict != "unsure" for _ in range(count)
+    ]
+    unsure = sum(count for *_, verdict, count in mine if verdict == "unsure")
+    return Agreement(judges, len(pairs), unsure, kappa(pairs), confusion(pairs))
 
 
 def words_of(agreement: Agreement) -> str:

@@ -1,12 +1,14 @@
 """Serializers of the evaluations API. They parse and render; the services check and save."""
 
+from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from supportbot.evals.documents import MAX_REPEAT
-from supportbot.evals.labels import agreement_in
+from supportbot.evals.labels import Agreement, agreements_in
 from supportbot.evals.models import Result, Run, Suite
 from supportbot.evals.wording import reasons
 from supportbot.web import ClosedSerializerMixin, WholeNumberField, example
@@ -34,6 +36,15 @@ class RunInput(ClosedSerializerMixin, serializers.Serializer[Any]):
     )
 
 
+class _RunListSerializer(serializers.ListSerializer[Any]):
+    """A page of runs: how their judges agree with people is looked up for all at once."""
+
+    def to_representation(self, data: Any) -> list[Any]:
+        runs = list(data)
+        self.child.agreements = agreements_in(runs)  # type: ignore[union-attr]  # a RunSerializer
+        return super().to_representation(runs)
+
+
 class RunSerializer(serializers.ModelSerializer[Run]):
     """`report` is set once a run is done: shares with intervals, failed cases, regressions, cost."""
 
@@ -44,8 +55,11 @@ class RunSerializer(serializers.ModelSerializer[Run]):
         help_text="How the judging model's verdicts agree with people's labels; null if nothing was judged."
     )
 
+    agreements: Mapping[UUID, Agreement] | None = None  # of a page; looked up for a single run
+
     class Meta:
         model = Run
+        list_serializer_class = _RunListSerializer
         fields = [
             "id", "suite", "state", "problem", "release", "baseline", "repeat", "total", "done", "report", "judge",
             "created_at", "finished_at",
@@ -53,7 +67,8 @@ class RunSerializer(serializers.ModelSerializer[Run]):
 
     @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
     def get_judge(self, run: Run) -> dict[str, Any] | None:
-        agreement = agreement_in(run)
+        known = agreements_in([run]) if self.agreements is None else self.agreements
+        agreement = known.get(run.pk)
         return agreement.as_json() if agreement else None
 
 

@@ -1,12 +1,16 @@
 """Evaluations over REST: a program lists suites, starts a run and reads what came of it."""
 
+from typing import Any
+
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from kb.models import Article
-from supportbot.accounts.models import Workspace
+from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.evals import running, services
-from supportbot.evals.models import Run
+from supportbot.evals.models import Label, Result, Run
 from supportbot.evals.reading import read_suite
 from tests.evals.test_runs import SUITE, suite
 from tests.rest import service
@@ -46,3 +50,34 @@ def test_a_program_starts_a_run_and_reads_its_results(
     assert program.post(f"{page}/resume", {}, format="json").status_code == 409
     for address in (f"{RUNS}/{theirs.pk}", f"{RUNS}/{theirs.pk}/results"):
         assert reader.get(address).status_code == 404
+
+
+def test_a_page_of_runs_takes_as_many_queries_as_one_run(
+    workspace: Workspace, django_assert_max_num_queries: Any, bob: User
+) -> None:
+    made = suite()
+    reader = service(workspace, "evals:read")
+
+    def judged_run(name: str) -> Run:
+        run = Run.objects.create(suite=made, suite_name="shop", cases=[], total=2)
+        for number, good in enumerate((True, False), start=1):
+            result = Result.objects.create(
+                run=run, key="c", number=number, passed=good, judged_good=good, judged_by=name, grades=[], played={}
+            )
+            Label.objects.create(result=result, person=bob, verdict="pass")
+        return run
+
+    with workspace_scope(workspace.pk):
+        first = judged_run("one")
+    with CaptureQueriesContext(connection) as alone:
+        assert len(reader.get(RUNS).json()["results"]) == 1
+    with workspace_scope(workspace.pk):
+        others = {str(judged_run(name).pk): name for name in ("one", "one", "two", "two", "three")}
+    with django_assert_max_num_queries(len(alone)):
+        listed = {one["id"]: one["judge"] for one in reader.get(RUNS).json()["results"]}
+    assert {key: told["judges"] for key, told in listed.items()} == {
+        str(first.pk): ["one"], **{key: [name] for key, name in others.items()}
+    }  # fmt: skip
+    # Labels count for all runs of the suite that the same model judged.
+    assert [listed[key]["labels"] for key in (str(first.pk), *others)] == [6, 6, 6, 4, 4, 2]
+    assert listed[str(first.pk)]["confusion"] == reader.get(f"{RUNS}/{first.pk}").json()["judge"]["confusion"]
