@@ -374,7 +374,11 @@ SPECTACULAR_SETTINGS = {
         "supportbot.openapi.name_refusals",
         "supportbot.openapi.link_answers",
     ],
-    "ENUM_NAME_OVERRIDES": {"ArticleState": "kb.models.State", "TicketState": "supportbot.handoff.models.State"},
+    "ENUM_NAME_OVERRIDES": {
+        "ArticleState": "kb.models.State",
+        "FindingKind": "supportbot.insights.findings_api.KINDS",
+        "TicketState": "supportbot.handoff.models.State",
+    },
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 

@@ -19,6 +19,7 @@ from supportbot.evals.articles import api as article_checks_api
 from supportbot.handoff import api as handoff_api
 from supportbot.handoff import urls as desk
 from supportbot.insights import api as insights_api
+from supportbot.insights import findings_api
 from supportbot.mcp import pages as confirmation
 from supportbot.releases import api as releases_api
 from supportbot.webhooks import api as webhooks_api
@@ -42,6 +43,7 @@ rooms = [
     widget_api,
     evals_api,
     insights_api,
+    findings_api,
     article_checks_api,
 ]
 

@@ -26,8 +26,8 @@ from supportbot.counting import count
 from supportbot.errors import InvalidInput, NotFound, SupportBotError
 from supportbot.evals.articles.rehearsal import Rehearsal, Text, rehearse, rehearse_with
 from supportbot.evals.articles.trials import Failure, publishing
-from supportbot.insights.clusters import Cluster, clusters
-from supportbot.insights.findings import Kind, findings
+from supportbot.insights.clusters import Cluster, group_with
+from supportbot.insights.findings import Kind
 from supportbot.insights.proposals import proposed, rewritten, target_of, without_model
 from supportbot.insights.services import Edit, dismiss, publish_edit
 from supportbot.language.personal import without_personal_data
@@ -112,10 +112,7 @@ def _cluster(kind: str, subject: UUID) -> Cluster:
     """Return the group with this finding; raises NotFound if it is dealt with or was erased."""
     if kind not in list(Kind):
         raise NotFound()
-    for one in clusters(findings(Kind(kind))):
-        if any(finding.subject == subject for finding in one.findings):
-            return one
-    raise NotFound()
+    return group_with(Kind(kind), subject)
 
 
 def _proposed(request: HttpRequest, found: Cluster, passage: str = "") -> Edit:

@@ -6,12 +6,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 import numpy as np
 
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
-from supportbot.insights.findings import Finding
+from supportbot.errors import NotFound
+from supportbot.insights.findings import Finding, Kind, findings
 
 logger = logging.getLogger(__name__)
 ALIKE: Final = 0.94  # cosine of two questions: paraphrases are above, other questions about the same topic below
@@ -47,6 +49,14 @@ def clusters(found: Sequence[Finding]) -> list[Cluster]:
     except EmbeddingUnavailable:
         logger.warning("findings are grouped by their letters alone: the embedder is away")
     return _sorted(groups)
+
+
+def group_with(kind: Kind, subject: UUID) -> Cluster:
+    """Return the group of a kind with this finding. Raises NotFound if it is dealt with or was erased."""
+    for one in clusters(findings(kind)):
+        if any(finding.subject == subject for finding in one.findings):
+            return one
+    raise NotFound()
 
 
 def alike_in_letters(found: Sequence[Finding]) -> list[Cluster]:

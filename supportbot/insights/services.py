@@ -51,7 +51,7 @@ def publish_edit(kind: str, subjects: Iterable[UUID], edit: Edit, *, author: Use
 
 
 @transaction.atomic
-def dismiss(kind: str, subjects: Iterable[UUID], *, reason: str, person: User) -> None:
+def dismiss(kind: str, subjects: Iterable[UUID], *, reason: str, person: User | None) -> None:
     """Mark findings as dealt with; they are not shown again. Raises InvalidInput without a reason."""
     reason = " ".join(reason.split())[:MAX_REASON]
     if not reason:
@@ -59,6 +59,6 @@ def dismiss(kind: str, subjects: Iterable[UUID], *, reason: str, person: User) -
     _handle(kind, subjects, Handled.Outcome.DISMISSED, person, reason=reason)
 
 
-def _handle(kind: str, subjects: Iterable[UUID], outcome: str, person: User, **more: object) -> None:
+def _handle(kind: str, subjects: Iterable[UUID], outcome: str, person: User | None, **more: object) -> None:
     rows = [Handled(kind=kind, subject=one, outcome=outcome, person=person, **more) for one in subjects]
     Handled.objects.bulk_create(rows, ignore_conflicts=True)

@@ -28,6 +28,7 @@ from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.widget.services import rate
 from tests.console.conftest import logged_in, person
 from tests.pages import visible_text
+from tests.rest import service
 
 pytestmark = pytest.mark.django_db
 UNKNOWN = Answer("I could not find this.", (), by="builtin", is_abstention=True)
@@ -237,3 +238,40 @@ def test_one_page_tells_a_turn(workspace: Workspace, editor: Client) -> None:
     agent = logged_in(person(workspace, "agent")).get(reverse("admin:trace", args=[answer.pk]))
     assert "0.0021" not in agent.content.decode()
     assert "Answer [e-mail]" not in agent.content.decode()  # as on the call's own page
+
+
+def test_a_program_reads_what_to_improve_and_dismisses_it(workspace: Workspace, other_workspace: Workspace) -> None:
+    for question in ("Do you ski?", "do you ski??", "Is Ann at ann@example.com?"):
+        ask(question, UNKNOWN)
+    article("One", "Unused items can be returned within 14 days.")
+    article("Two", "Unused items can be returned within 60 days.")
+    address = "/api/v1/improve"
+    reader, program = service(workspace, "kb:read"), service(workspace, "kb:read", "kb:write", "conversations:read")
+    counts = {one["kind"]: one["findings"] for one in reader.get(address).json()["results"]}
+    assert counts["unanswered"] == 3 and counts["contradicting"] == 1 and counts["rated_bad"] == 0
+    groups = {one["question"]: one for one in program.get(f"{address}/unanswered").json()["results"]}
+    assert set(groups) == {"do you ski??", "Is Ann at [EMAIL]?"}
+    skiing = groups["do you ski??"]
+    assert skiing["times"] == 2 and skiing["questions"] == ["do you ski??", "Do you ski?"]
+    assert len(skiing["conversations"]) == 2
+    assert all(one["conversations"] == [] for one in reader.get(f"{address}/unanswered").json()["results"])
+    [pair] = reader.get(f"{address}/contradicting").json()["results"]
+    assert {one["title"] for one in pair["statements"]} == {"One", "Two"}
+    dismissal = f"{address}/unanswered/{skiing['subject']}/dismiss"
+    for client, given, status in (
+        (reader, {"reason": "Not ours"}, 403),
+        (program, {"reason": " "}, 400),
+        (program, {"reason": "x" * 301}, 400),
+        (program, {"reason": "Not ours", "by": "me"}, 400),
+        (service(other_workspace, "kb:read", "kb:write"), {"reason": "Not ours"}, 404),
+    ):
+        assert client.post(dismissal, given, format="json").status_code == status, given
+    assert program.get(f"{address}/others").status_code == 404
+    assert service(workspace, "evals:read").get(address).status_code == 403
+    assert not Handled.objects.exists()
+    assert program.post(dismissal, {"reason": "Not ours"}, format="json").status_code == 204
+    assert set(Handled.objects.values_list("outcome", "reason")) == {("dismissed", "Not ours")}
+    assert program.post(dismissal, {"reason": "Not ours"}, format="json").status_code == 404
+    assert [one["times"] for one in program.get(f"{address}/unanswered").json()["results"]] == [1]
+    assert program.post(f"{address}/contradicting/{pair['subject']}/dismiss", {"reason": "Both hold"}, format="json")
+    assert program.get(f"{address}/contradicting").json()["results"] == []

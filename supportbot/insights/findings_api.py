@@ -1,0 +1,198 @@
+"""REST views of what needs improving: the kinds, the groups of findings of a kind, and dismissing one.
+
+The texts of customers come without personal data, as on the console's pages.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from supportbot.accounts.auth import CallerThrottle
+from supportbot.accounts.models import User
+from supportbot.accounts.permissions import needs
+from supportbot.accounts.principals import Staff
+from supportbot.accounts.views import ScopedAPIView
+from supportbot.errors import NotFound
+from supportbot.insights import contradictions as contradicting
+from supportbot.insights.clusters import Cluster, clusters, group_with
+from supportbot.insights.findings import Kind, findings
+from supportbot.insights.services import MAX_REASON, dismiss
+from supportbot.language.personal import without_personal_data
+from supportbot.web import ClosedSerializerMixin, TextField, example
+
+KINDS = (*(str(kind) for kind in Kind), contradicting.KIND)
+
+
+class GroupThrottle(CallerThrottle):
+    """The limit of searches: grouping embeds the questions."""
+
+    scope = "search"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A sentence of a live article."""
+
+    article: UUID
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A group of findings that ask the same, or two sentences that contradict each other."""
+
+    kind: str
+    subject: UUID
+    times: int = 1
+    question: str = ""
+    questions: tuple[str, ...] = ()
+    answer: str = ""
+    reason: str = ""
+    comment: str = ""
+    replies: tuple[str, ...] = ()
+    last_at: datetime | None = None
+    conversations: tuple[UUID, ...] = ()
+    statements: tuple[Statement, ...] = ()
+
+
+class KindSerializer(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=KINDS)
+    findings = serializers.IntegerField(help_text="Single findings, before they are grouped.")
+
+
+class KindsSerializer(serializers.Serializer[Any]):
+    results = KindSerializer(many=True)
+
+
+class StatementSerializer(serializers.Serializer[Any]):
+    article = serializers.UUIDField()
+    title = serializers.CharField()
+    text = serializers.CharField()
+
+
+class ItemSerializer(serializers.Serializer[Any]):
+    """One group. Its texts come without personal data; of a contradiction, there are only `statements`."""
+
+    kind = serializers.ChoiceField(choices=KINDS)
+    subject = serializers.UUIDField(help_text="Names the group in its address.")
+    times = serializers.IntegerField(help_text="How many findings are in the group.")
+    question = serializers.CharField(help_text="The newest.")
+    questions = serializers.ListField(child=serializers.CharField(), help_text="All wordings, the newest first.")
+    answer = serializers.CharField(help_text="Of the assistant, to the newest question.")
+    reason = serializers.CharField(help_text="Of a rating.")
+    comment = serializers.CharField(help_text="Of a rating.")
+    replies = serializers.ListField(child=serializers.CharField(), help_text="What people of the team answered.")
+    last_at = serializers.DateTimeField(allow_null=True)
+    conversations = serializers.ListField(
+        child=serializers.UUIDField(), help_text="Empty without the scope `conversations:read`."
+    )
+    statements = StatementSerializer(many=True, help_text="Two sentences that contradict each other.")
+
+
+class ItemsSerializer(serializers.Serializer[Any]):
+    results = ItemSerializer(many=True)
+
+
+@example(reason="A colleague's test.")
+class DismissSerializer(ClosedSerializerMixin, serializers.Serializer[Any]):
+    reason = TextField(max_length=MAX_REASON, help_text="Why nothing needs to be done.")
+
+
+class FindingsView(ScopedAPIView):
+    """Reading needs `kb:read`, dismissing `kb:write`, as in the console."""
+
+    def get_permissions(self) -> list[BasePermission]:
+        return [needs("kb:read" if self.request.method in ("GET", "HEAD", "OPTIONS") else "kb:write")()]
+
+
+class KindList(FindingsView):
+    @extend_schema(operation_id="improve_kinds", responses=KindsSerializer)
+    def get(self, request: Request) -> Response:
+        """List what may need improving: the kinds, and how many findings of the last 30 days each has."""
+        rows = [{"kind": str(kind), "findings": len(findings(kind))} for kind in Kind]
+        rows.append({"kind": contradicting.KIND, "findings": len(contradicting.contradictions())})
+        return Response(KindsSerializer({"results": rows}).data)
+
+
+class ItemList(FindingsView):
+    throttle_classes = [GroupThrottle]
+
+    @extend_schema(operation_id="improve_list", responses=ItemsSerializer)
+    def get(self, request: Request, kind: str) -> Response:
+        """List the groups of a kind, the largest first."""
+        reads_conversations = cast(Staff, request.auth).may("conversations:read")
+        return Response(ItemsSerializer({"results": _items(kind, reads_conversations=reads_conversations)}).data)
+
+
+class Dismiss(FindingsView):
+    throttle_classes = [GroupThrottle]
+
+    @extend_schema(operation_id="improve_dismiss", request=DismissSerializer, responses={204: None})
+    def post(self, request: Request, kind: str, subject: UUID) -> Response:
+        """Dismiss a group for a reason: its findings are not listed any more."""
+        told = DismissSerializer(data=request.data)
+        told.is_valid(raise_exception=True)
+        person = request.user if isinstance(request.user, User) else None
+        dismiss(kind, _subjects(kind, subject), reason=told.validated_data["reason"], person=person)
+        return Response(status=204)
+
+
+def _items(kind: str, *, reads_conversations: bool) -> Sequence[Item]:
+    if kind == contradicting.KIND:
+        return [_contradiction(pair) for pair in contradicting.contradictions()]
+    return [_item(one, reads_conversations) for one in clusters(findings(_kind(kind)))]
+
+
+def _subjects(kind: str, subject: UUID) -> list[UUID]:
+    """Return the findings that are dealt with together. Raises NotFound."""
+    if kind != contradicting.KIND:
+        return [one.subject for one in group_with(_kind(kind), subject).findings]
+    if all(pair.subject != subject for pair in contradicting.contradictions()):
+        raise NotFound()
+    return [subject]
+
+
+def _kind(kind: str) -> Kind:
+    if kind not in list(Kind):
+        raise NotFound()
+    return Kind(kind)
+
+
+def _item(one: Cluster, reads_conversations: bool) -> Item:
+    newest = one.newest
+    conversations = dict.fromkeys(finding.conversation for finding in one.findings) if reads_conversations else ()
+    return Item(
+        kind=newest.kind,
+        subject=newest.subject,
+        times=len(one.findings),
+        question=without_personal_data(newest.question),
+        questions=tuple(map(without_personal_data, one.questions)),
+        answer=without_personal_data(newest.answer),
+        reason=newest.reason,
+        comment=without_personal_data(newest.comment),
+        replies=tuple(map(without_personal_data, one.replies)),
+        last_at=newest.at,
+        conversations=tuple(conversations),
+    )
+
+
+def _contradiction(pair: contradicting.Contradiction) -> Item:
+    said = tuple(Statement(one.article, one.title, one.text) for one in (pair.one, pair.other))
+    return Item(contradicting.KIND, pair.subject, statements=said)
+
+
+urls = [
+    path("improve", KindList.as_view()),
+    path("improve/<slug:kind>", ItemList.as_view()),
+    path("improve/<slug:kind>/<uuid:subject>/dismiss", Dismiss.as_view()),
+]
