@@ -14,6 +14,7 @@ from kb.phrasings import embed_phrasings, phrasings_of, set_phrasings
 from kb.ports import Verdict
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
+from supportbot.console.articles import gating
 from supportbot.evals.articles import trials
 from supportbot.evals.models import Suite
 from supportbot.evals.reading import read_suite
@@ -227,3 +228,20 @@ def test_what_takes_too_long_is_not_tried_and_is_told_over_rest(
     program = service(workspace, "kb:read", "kb:write")
     told = program.post(f"/api/v1/articles/{returns.pk}/publish", {"gate": True}, format="json")
     assert (told.status_code, told.json()["untried"]) == (200, 2)
+
+
+def test_what_was_changed_while_the_gates_tried_it_is_not_saved(
+    enter: Enter, hours: Article, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A colleague names a question while another one is tried."""
+    page, tried = f"/admin/kb/article/{hours.pk}/change/", gating.tried
+
+    def slowly(*args: Any, **options: Any) -> Any:
+        found = tried(*args, **options)
+        set_phrasings(hours, ["What are your hours?"])
+        return found
+
+    monkeypatch.setattr(gating, "tried", slowly)
+    refused = enter("editor").post(page, form(HOURS, title="Opening hours", do="save", phrasings="When are you open?"))
+    assert refused.status_code == 409 and b"while the gates tried it" in refused.content
+    assert phrasings_of(hours) == ["What are your hours?"]

@@ -21,7 +21,7 @@ from kb.errors import CollectionMissing
 from kb.models import Article, Audience, Collection
 from kb.phrasings import check_phrasings, set_phrasings
 from kb.selectors import article_with_id, collection_with_id
-from kb.services import Change, archive, create_article, publish, save_draft
+from kb.services import Change, archive, create_article, lock_unchanged, publish, save_draft
 from kb.unsaved import forget
 from supportbot.console.articles import addressing, caring, planning
 from supportbot.console.articles.gating import ARCHIVED, settle
@@ -76,6 +76,8 @@ def edit_article(request: HttpRequest, article_id: UUID) -> HttpResponse:
         care, phrasings, address = caring.wanted(request), _phrasings(request), addressing.wanted(request, article)
         terms = terms_of(request, article, change, times, phrasings)
         with transaction.atomic():  # publishes exactly what was just saved, not a colleague's version
+            if terms:
+                lock_unchanged(article)
             saved = save_draft(article.pk, change, author=author, based_on=base, is_published_at_once=is_published)
             if phrasings is not None:
                 set_phrasings(saved, phrasings)
