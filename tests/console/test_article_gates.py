@@ -245,3 +245,20 @@ def test_what_was_changed_while_the_gates_tried_it_is_not_saved(
     refused = enter("editor").post(page, form(HOURS, title="Opening hours", do="save", phrasings="When are you open?"))
     assert refused.status_code == 409 and b"while the gates tried it" in refused.content
     assert phrasings_of(hours) == ["What are your hours?"]
+
+
+def test_the_list_publishes_only_what_the_gates_tried(
+    enter: Enter, returns: Article, hours: Article, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_draft(returns.pk, Change(body=RETURNS.replace("free", "free of charge")))
+    passes = gating.tried
+
+    def slowly(*args: Any, **options: Any) -> Any:
+        found = passes(*args, **options)
+        save_draft(returns.pk, Change(body=RETURNS.replace("60", "14")))
+        return found
+
+    monkeypatch.setattr(gating, "tried", slowly)
+    ticked = {"action": "publish_ticked", "_selected_action": [str(returns.pk)]}
+    told = enter("editor").post("/admin/kb/article/", ticked, follow=True).content.decode()
+    assert "a newer revision was saved meanwhile: Returns" in told and live_number(returns) == 1

@@ -66,7 +66,7 @@ def test_a_published_article_is_found_by_customers(editor: Client) -> None:
     article = Article.objects.get()
     assert article.is_live
     assert editor.get(page(article, "searchable")).json() == {
-        "state": "live", "is_searchable": False, "passages": 1, "done": 0,
+        "state": "live", "is_searchable": False, "passages": 1, "done": 0, "phrasings": 0,
     }  # fmt: skip
     assert [found.external_id for found in search("wash wool", viewer=Viewer(), mode="lexical").passages]
     sync_article(article.pk)

@@ -21,6 +21,7 @@ from django.views.decorators.http import require_POST
 
 from kb.care import stale, to_review
 from kb.collections import restricted_collections
+from kb.errors import ArticleChanged
 from kb.models import Article, State
 from kb.services import archive, publish
 from kb.translations import older
@@ -137,7 +138,7 @@ class ArticleAdmin(ScopedAdmin):
             request,
             rows,
             publishing_newest,
-            publish,
+            _publish,
             lambda count: ngettext("Published: {number} article.", "Published: {number} articles.", count),
         )
 
@@ -147,7 +148,7 @@ class ArticleAdmin(ScopedAdmin):
             request,
             rows,
             archiving,
-            archive,
+            _archive,
             lambda count: ngettext("Archived: {number} article.", "Archived: {number} articles.", count),
         )
 
@@ -213,19 +214,38 @@ def _each(
     request: HttpRequest,
     rows: Iterable[Article],
     trial: Callable[[Article], Trial],
-    do: Any,
+    do: Callable[[Article], bool],
     told: Callable[[int], str],
 ) -> None:
     closed, chosen = restricted_collections(person_of(request)), list(rows)
     allowed = [article for article in chosen if article.collection_id not in closed]
     stopped = _stopped(request, allowed, trial) if gates() else []
-    count = sum(1 for article in allowed if article not in stopped and do(article.pk))
+    tried = [article for article in allowed if article not in stopped]
+    late = [article for article in tried if not do(article)]
     if len(allowed) < len(chosen):
         messages.warning(request, gettext("Articles in collections you may not write in were not changed."))
     if stopped:
         problem = gettext("Not changed because of the gates: {titles}. Open each one to see why or to try again.")
         messages.warning(request, problem.format(titles=", ".join(article.title for article in stopped)))
+    if late:
+        problem = gettext("Not published because a newer revision was saved meanwhile: {titles}.")
+        messages.warning(request, problem.format(titles=", ".join(article.title for article in late)))
+    count = len(tried) - len(late)
     messages.success(request, told(count).format(number=count))
+
+
+def _publish(article: Article) -> bool:
+    """Publish the revision that the gates have tried; return False if a newer one was saved meanwhile."""
+    try:
+        publish(article.pk, revision=article.latest_revision.number if article.latest_revision else None)
+    except ArticleChanged:
+        return False
+    return True
+
+
+def _archive(article: Article) -> bool:
+    archive(article.pk)
+    return True
 
 
 def _stopped(request: HttpRequest, rows: Sequence[Article], trial: Callable[[Article], Trial]) -> list[Article]:
