@@ -1,6 +1,8 @@
 """The predicate, the queryset and the condition of statements agree, for every viewer and every article."""
 
+from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -40,8 +42,16 @@ def test_predicate_and_query_agree(
     viewer = Viewer(audience, surface=surface)
     may = {article.pk for article in articles if may_read(viewer, article)}
     assert set(readable(viewer).values_list("pk", flat=True)) == may
+    assert by_statement(workspace, viewer) == may
+    left_out = next(iter(may))
+    without = replace(viewer, without=frozenset({left_out}))
+    assert {article.pk for article in articles if may_read(without, article)} == may - {left_out}
+    assert set(readable(without).values_list("pk", flat=True)) == by_statement(workspace, without) == may - {left_out}
+
+
+def by_statement(workspace: Workspace, viewer: Viewer) -> set[Any]:
     condition, parameters = condition_on_articles(workspace.pk, viewer)
-    assert {key for (key,) in rows.fetch(f"SELECT a.id FROM kb_article a WHERE {condition}", parameters)} == may
+    return {key for (key,) in rows.fetch(f"SELECT a.id FROM kb_article a WHERE {condition}", parameters)}
 
 
 def test_an_audience_reads_its_own_and_those_before_it(workspace: Workspace) -> None:
