@@ -8,7 +8,7 @@ sources are in different languages, words say nothing and the similarity of vect
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain, islice, pairwise
 from typing import Final
 
@@ -46,6 +46,11 @@ class Support:
     is_quoted: bool = False
 
 
+@lru_cache(maxsize=500)
+def _links_of_page(text: str) -> frozenset[str]:
+    return frozenset(links_in(text))
+
+
 class Evidence:
     """Everything an answer may rest on: numbered pages, what the shop's system returned, what the customer wrote."""
 
@@ -59,7 +64,7 @@ class Evidence:
         self._languages: dict[str, str] = {}
         addresses = [address for one in passages if one.url for address in (one.url, site + one.url)]
         self.links = {comparable(address) for address in addresses}.union(
-            *map(links_in, self.texts), *map(mail_addresses_in, self._said)
+            *map(_links_of_page, self.texts), *map(mail_addresses_in, self._said)
         )
 
     def learn(self, text: str) -> None:

@@ -5,8 +5,8 @@ answer is.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
 from kb.addresses import passage_address
@@ -38,12 +38,12 @@ class _Unit(NamedTuple):
     stems: tuple[str, ...]
 
 
-class Source:
-    """A numbered passage whose words can be looked up with their positions."""
+class _Reading:
+    """A passage's text, taken apart. Popular pages are cited in one answer after another, so readings are kept."""
 
-    def __init__(self, passage: Passage) -> None:
-        self.passage = passage
-        self.language = base_language(passage.locale) if passage.locale else detect(passage.text, "en")
+    def __init__(self, text: str, language: str) -> None:
+        self._text = text
+        self._language = language
 
     @cached_property
     def units(self) -> list[_Unit]:
@@ -51,12 +51,10 @@ class Source:
 
     @cached_property
     def stems(self) -> frozenset[str]:
-        title = (stem(word, self.language) for word in words(self.passage.title))
-        return frozenset(title).union(*(unit.stems for unit in self.units))
+        return frozenset[str]().union(*(unit.stems for unit in self.units))
 
     @cached_property
     def quotable(self) -> dict[tuple[str, ...], tuple[int, int]]:
-        """The words of each unit and of up to three in a row, with the positions of the first and the last unit."""
         found: dict[tuple[str, ...], tuple[int, int]] = {}
         for first in range(len(self.units)):
             said: tuple[str, ...] = ()
@@ -64,6 +62,47 @@ class Source:
                 said += self.units[last].words
                 found.setdefault(said, (first, last))
         return found
+
+    def _units(self) -> Iterator[_Unit]:
+        at = 0
+        for sentence in sentences_of(self._text):
+            cells = [(0, sentence)] if opens_fence(sentence) else [(m.start(), m[0]) for m in _CELL.finditer(sentence)]
+            for offset, cell in cells:
+                marks = _MARKS.match(cell)
+                start = at + offset + (marks.end() if marks else 0)
+                said = words(_LINK_TARGET.sub("", self._text[start : at + offset + len(cell)]))
+                if said:
+                    end = at + offset + len(cell.rstrip())
+                    yield _Unit(start, end, tuple(said), tuple(stem(word, self._language) for word in said))
+            at += len(sentence)
+
+
+@lru_cache(maxsize=500)
+def _read(text: str, language: str) -> _Reading:
+    return _Reading(text, language)
+
+
+class Source:
+    """A numbered passage whose words can be looked up with their positions."""
+
+    def __init__(self, passage: Passage) -> None:
+        self.passage = passage
+        self.language = base_language(passage.locale) if passage.locale else detect(passage.text, "en")
+        self._reading = _read(passage.text, self.language)
+
+    @property
+    def units(self) -> Sequence[_Unit]:
+        return self._reading.units
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        title = (stem(word, self.language) for word in words(self.passage.title))
+        return self._reading.stems.union(title)
+
+    @property
+    def quotable(self) -> Mapping[tuple[str, ...], tuple[int, int]]:
+        """The words of each unit and of up to three in a row, with the positions of the first and the last unit."""
+        return self._reading.quotable
 
     def share(self, asked: Sequence[str]) -> float:
         return sum(stem(word, self.language) in self.stems for word in asked) / len(asked) if asked else 0.0
@@ -101,16 +140,3 @@ class Source:
             quote=text[start:end],
             page=page_within(text, start, passage.page),
         )
-
-    def _units(self) -> Iterator[_Unit]:
-        at = 0
-        for sentence in sentences_of(self.passage.text):
-            cells = [(0, sentence)] if opens_fence(sentence) else [(m.start(), m[0]) for m in _CELL.finditer(sentence)]
-            for offset, cell in cells:
-                marks = _MARKS.match(cell)
-                start = at + offset + (marks.end() if marks else 0)
-                said = words(_LINK_TARGET.sub("", self.passage.text[start : at + offset + len(cell)]))
-                if said:
-                    end = at + offset + len(cell.rstrip())
-                    yield _Unit(start, end, tuple(said), tuple(stem(word, self.language) for word in said))
-            at += len(sentence)
