@@ -265,8 +265,9 @@ class ActionPolicyAdmin(ScopedAdmin):
             allow_approval(obj, person, actor=actor)
         for person in present - wanted:
             forbid_approval(obj, person, actor=actor)
-        if too_few := approvers.warning(ActionPolicy.objects.select_related("current").get(pk=obj.pk)):
-            messages.warning(request, too_few)
+        saved = ActionPolicy.objects.select_related("current").get(pk=obj.pk)
+        if "_continue" not in request.POST and (too_few := approvers.warning(saved)):
+            messages.warning(request, too_few)  # the rules' own page shows it by itself
 
     def page_context(self, request: HttpRequest, row: ActionPolicy) -> dict[str, Any]:
         too_few = approvers.warning(row)
