@@ -9,11 +9,11 @@ from kb import crawlers, pictures
 from kb import views as kb_views
 from supportbot import openapi, pages
 from supportbot.accounts import api as accounts_api
-from supportbot.accounts import language_page, logos, setup_page
+from supportbot.accounts import logos
+from supportbot.accounts import pages as account_pages
 from supportbot.assistant import help_answer
 from supportbot.chat import api as chat_api
-from supportbot.console import passwords
-from supportbot.console.firststeps import workspace as first_workspace
+from supportbot.console import passwords, workspaces
 from supportbot.evals import api as evals_api
 from supportbot.evals.articles import api as article_checks_api
 from supportbot.handoff import api as handoff_api
@@ -32,7 +32,7 @@ handler403 = pages.forbidden
 handler404 = pages.missing
 handler500 = pages.failed
 
-rooms = [
+apis = [
     accounts_api,
     releases_api,
     kb_api,
@@ -50,13 +50,12 @@ rooms = [
 urlpatterns = [
     path("", pages.home, name="home"),
     path("admin/", include(passwords.urls)),
-    path("admin/", include(language_page.urls)),
-    path("admin/", include(setup_page.urls)),
-    path("admin/", include(first_workspace.urls)),
+    path("admin/", include(account_pages.urls)),
+    path("admin/", include(workspaces.urls)),
     path("admin/", admin.site.urls),
     path("api/v1/schema/", openapi.Schema.as_view(), name="schema"),
     path("api/v1/docs/", pages.api_docs, name="docs"),
-    *(path("api/v1/", include(room.urls)) for room in rooms),
+    *(path("api/v1/", include(api.urls)) for api in apis),
     path("desk/", include(desk.urls)),
     *logos.urls,
     *help_answer.urls,

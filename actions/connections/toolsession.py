@@ -17,7 +17,6 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from actions.connections.client import Call, Client, NoAnswer, NotSent
-from actions.connections.eventstream import MessageReader
 from actions.connections.jsontext import from_json
 from supportbot.ids import uuid7
 
@@ -32,6 +31,7 @@ _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 _CLOSED: Final = frozenset({401, 403, 429, *range(500, 600)})
 _begins_with_handshake: dict[tuple[UUID, str], bool] = {}
 _MAX_REMEMBERED: Final = 1_000
+_END: Final = b"\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,3 +184,44 @@ def _refused(status: int, error: Any) -> Refused:
     code, message = error.get("code"), error.get("message")
     shown = "".join(sign for sign in message[:200] if sign.isprintable()) if isinstance(message, str) else ""
     return Refused(status, code if isinstance(code, int) else 0, shown)
+
+
+class MessageReader:
+    """Collects the pieces of a body; `found` is the raw answer to the request with this id. In a body that is not an
+    event stream, nothing is found. Everything else in a stream (notifications, requests, other answers) is skipped. At
+    most one event is buffered.
+    """
+
+    def __init__(self, own: str) -> None:
+        self._own = own
+        self._line = bytearray()
+        self._data: list[bytes] = []
+        self.found: bytes | None = None
+
+    def has_enough(self, piece: bytes) -> bool:
+        """Take the next piece; return whether the answer has been found."""
+        *ended, rest = piece.split(_END)
+        for part in ended:
+            self._line += part
+            self._take(bytes(self._line.rstrip(b"\r")))
+            self._line.clear()
+            if self.found is not None:
+                return True
+        self._line += rest
+        return False
+
+    def _take(self, line: bytes) -> None:
+        if line.startswith(b"data:"):
+            self._data.append(line.removeprefix(b"data:").removeprefix(b" "))
+        elif not line and self._data:
+            event = b"\n".join(self._data)
+            self._data.clear()
+            if self._own.encode() in event and self._is_answer(event):
+                self.found = event
+
+    def _is_answer(self, event: bytes) -> bool:
+        try:
+            message = json.loads(event)
+        except (ValueError, RecursionError):
+            return False
+        return isinstance(message, dict) and message.get("id") == self._own and "method" not in message

@@ -14,7 +14,6 @@ from django.utils.translation import gettext
 
 from actions import audit
 from actions.connections.models import Connection, Environment
-from actions.definitions import undo
 from actions.definitions.cases import failures_of
 from actions.definitions.document import check_draft, missing, parse_document
 from actions.definitions.errors import (
@@ -42,6 +41,7 @@ from supportbot.accounts.scope import current_workspace_id
 
 # What can be read without the customer's records, which are not available when an outcome is looked up.
 _WITHOUT_RECORDS: Final = frozenset({"arguments", "money", "key", "now", "today", "status", "body", "headers"})
+_NOT_ASKED = ("server", "identity")  # origins of arguments that nobody passes
 
 
 def definition_named(name: str) -> ActionDefinition:
@@ -197,7 +197,7 @@ def _ready(version: ActionDefinitionVersion) -> Definition:
     problems = unsupported(parsed)
     if not Connection.objects.filter(name=parsed.connection, environment=Environment.LIVE).exists():
         problems["connection"] = [gettext("There is no live connection named {name}.").format(name=parsed.connection)]
-    if wrong := undo.problem_of(parsed):
+    if wrong := _undo_problem(parsed):
         problems["undo"] = [wrong]
     if problems:
         raise InvalidDefinition(fields=problems)
@@ -278,3 +278,38 @@ def switch_off(name: str, *, person: User) -> ActionDefinition:
     if person.pk not in _admins():
         raise NotPublisher()
     return take_out_of_force(definition_named(name), actor=name_of(person))
+
+
+def _undo_problem(definition: Definition) -> str:
+    """Return what is wrong with `undo`, or "": the action must exist and take these arguments. It may be
+    a draft, since two actions may undo each other.
+    """
+    undo = definition.undo
+    if undo is None:
+        return ""
+    taken = _arguments_of(undo.action)
+    if taken is None:
+        return gettext("There is no action named {name}. Save it first; a draft is enough.").format(name=undo.action)
+    given = set(definition.arguments) & set(taken) if undo.arguments is None else set(undo.arguments)
+    unknown, lacking = given - set(taken), {name for name, is_required in taken.items() if is_required} - given
+    if unknown:
+        return gettext("{action} has no argument {names}.").format(action=undo.action, names=", ".join(sorted(unknown)))
+    if lacking:
+        return gettext("{action} needs {names}: say where it comes from.").format(
+            action=undo.action, names=", ".join(sorted(lacking))
+        )
+    return ""
+
+
+def _arguments_of(name: str) -> dict[str, bool] | None:
+    """Return an action's arguments, each with whether it is required; None if there is no such action."""
+    known = code_actions().get(name)
+    if known is not None:
+        return dict.fromkeys(known.arguments.optional, False) | dict.fromkeys(known.arguments.required, True)
+    definition = ActionDefinition.objects.filter(name=name).first()
+    version = definition.versions.order_by("-number").first() if definition else None
+    if version is None:
+        return None
+    declared = version.document.get("arguments", {})
+    asked = {key: one for key, one in declared.items() if one.get("from") not in _NOT_ASKED}
+    return {key: bool(one.get("required", True)) for key, one in asked.items()}

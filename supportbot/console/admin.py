@@ -23,9 +23,9 @@ from supportbot.console import (  # noqa: F401  # each module registers its admi
 from supportbot.console.articles import collections, listing, synonyms  # noqa: F401
 from supportbot.console.articles.asking import ask_page
 from supportbot.console.articles.importing import import_page, import_state
+from supportbot.console.checklist import decide
 from supportbot.console.definitions import listing as definitions  # noqa: F401
 from supportbot.console.evals import listing as evals  # noqa: F401
-from supportbot.console.firststeps.checklist import decide
 from supportbot.console.improve import improve, old_page
 from supportbot.console.overview import overview_page
 from supportbot.console.releases import listing as releases  # noqa: F401

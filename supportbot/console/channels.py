@@ -1,5 +1,7 @@
 """Channels: embedding the widget, the allowed pages, and the keys that sign customers' identities."""
 
+import json
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -16,19 +18,31 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from supportbot.accounts.branding import colour_validator, theme_colours, validate_greetings, validate_suggestions
+from supportbot.accounts.branding import (
+    colour_validator,
+    personalised_greeting,
+    theme_colours,
+    validate_greetings,
+    validate_suggestions,
+)
 from supportbot.accounts.channels import change_channel, channel_with_id
 from supportbot.accounts.embedding import snippet
-from supportbot.accounts.hours import DAYS, validate_hours
+from supportbot.accounts.hours import DAYS, hours_of, validate_hours
 from supportbot.accounts.identitykeys import add_identity_key, revoke_identity_key
+from supportbot.accounts.logos import logo_path
 from supportbot.accounts.models import Channel, IdentityKey, Workspace
 from supportbot.accounts.services import create_channel
+from supportbot.chat.notice import ai_notice
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.entry import needs, workspace_here
 from supportbot.console.fields import ByLanguage, ColourInput, LanguageCode, Lines, Origins
 from supportbot.console.secrets import remember, remembered, show_once
-from supportbot.console.studio import preview
 from supportbot.console.words import tag, when
+from supportbot.formats import text_direction
+from supportbot.handoff.tickets.notices import TEAM_HOURS
+from supportbot.language.detection import base_language
+from supportbot.releases.selectors import current
+from supportbot.translation import language_of, text_in
 
 RIGHT = "channels:write"
 COLUMNS = (
@@ -315,3 +329,40 @@ class ChannelAdmin(ScopedAdmin):
             back=("admin:accounts_channel_change", channel.pk),
             snippet=snippet(channel),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a customer would see; `colours` is JSON for the page's script."""
+
+    name: str
+    logo: str
+    locale: str
+    direction: str
+    greeting: str
+    notice: str
+    suggestions: tuple[str, ...]
+    hours: str
+    colours: str
+    is_at_start: bool
+
+
+def preview(channel: Channel, workspace: Workspace) -> Preview:
+    """Return how a channel, stored or not, greets a visitor in its own language."""
+    document = current().document
+    locale = channel.locale or workspace.locale
+    texts = language_of(base_language(locale))
+    hours = hours_of(channel.hours)
+    colours = theme_colours(channel.accent or workspace.accent)
+    return Preview(
+        name=channel.assistant_name or document.name or channel.name or workspace.name,
+        logo=logo_path(workspace),
+        locale=locale,
+        direction=text_direction(texts),
+        greeting=personalised_greeting(channel.greeting_in(locale, otherwise=document.greetings), ""),
+        notice=ai_notice(locale),
+        suggestions=tuple(channel.suggestions_in(locale)),
+        hours=text_in(texts, TEAM_HOURS, hours=hours.in_words(texts)) if hours else "",
+        colours=json.dumps(colours.get("light", {})),
+        is_at_start=channel.position == Channel.Position.START,
+    )

@@ -22,8 +22,8 @@ from actions.money import Money, format_money
 from actions.states import State as RequestState
 from kb.models import Article, State
 from supportbot.accounts.principals import Staff
+from supportbot.console.checklist import checklist
 from supportbot.console.entry import staff, workspace_here
-from supportbot.console.firststeps.checklist import checklist
 from supportbot.console.improve import row_of
 from supportbot.console.quality import Figure, asked_span, quality
 from supportbot.console.rights import may

@@ -1,15 +1,18 @@
-"""The workspace's own settings."""
+"""The workspace's settings, and the page on which the first administrator creates the first workspace."""
 
 from typing import Any, Final
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
 from django.utils.text import slugify
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from actions import audit
@@ -19,7 +22,7 @@ from supportbot.accounts.logos import logo_path, remove_logo, set_logo
 from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.services import CURRENCY, add_member, create_workspace
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.entry import person_of
+from supportbot.console.entry import enter, needs_workspace, person_of
 from supportbot.console.fields import ColourInput, LanguageCode, Picture, TimeZone
 
 FACTS: Final[tuple[str, ...]] = ("name", "site_url", "locale", "timezone", "accent")
@@ -192,3 +195,20 @@ def _record_changes(request: HttpRequest, workspace: Workspace, form: FactsForm)
                 before=str(form.initial[name]),
                 after=str(getattr(workspace, name)),
             )
+
+
+@login_required(login_url="admin:login")
+def first_workspace(request: HttpRequest) -> HttpResponse:
+    """Show the form; create the workspace with this person as its admin, and switch to it."""
+    if not needs_workspace(request.user):
+        return redirect("admin:index")
+    form = NewWorkspaceForm(request.POST or None, request.FILES or None, initial={"locale": get_language() or "en"})
+    if request.method == "POST" and form.is_valid():
+        workspace = create_with_admin(person_of(request), form.cleaned_data)
+        enter(request, workspace.pk)
+        return redirect("admin:index")
+    context = {"title": gettext("Create your workspace"), "form": form}
+    return render(request, "console/firststeps/workspace.html", context, status=422 if form.errors else 200)
+
+
+urls = [path("first-workspace/", first_workspace, name="first-workspace")]

@@ -31,11 +31,11 @@ from supportbot.embedded.children import (
 from supportbot.embedded.counters import SharedCounters
 from supportbot.embedded.datadir import DataDir
 from supportbot.embedded.demo import Demo, DemoFile
+from supportbot.embedded.external import connect
 from supportbot.embedded.postgres import PostgresServer
 from supportbot.embedded.process_registry import ProcessRegistry
 from supportbot.embedded.roles import divide
 from supportbot.embedded.schema import pending_migrations, refuse_newer_schema
-from supportbot.embedded.setup import has_administrator
 from supportbot.embedded.supervisor import STOP_SIGNALS, Supervisor, limit_logs, stop_signals
 from supportbot.embedded.valkey import ValkeyServer
 from supportbot.installation.demo_facts import DemoFacts
@@ -46,6 +46,11 @@ from supportbot.installation.runtime import Addresses, Secrets, ensure_secrets, 
 COMMAND_CONNECTIONS = 30
 
 Report = Callable[[str], None]
+# What `supportbot.accounts.setup.has_administrator` asks through Django; starting a command would take a second.
+_HAS_ADMINISTRATOR = """
+    SELECT EXISTS (SELECT FROM accounts_user WHERE is_superuser)
+        OR EXISTS (SELECT FROM accounts_membership WHERE role = 'admin')
+"""
 
 
 @dataclass(frozen=True)
@@ -278,3 +283,9 @@ def _connections(plan: Plan) -> int:
 
 def _with_supervisor(pids: dict[str, int]) -> dict[str, int]:
     return {"supervisor": os.getpid(), **pids}
+
+
+def has_administrator(database_url: str) -> bool:
+    """Return whether this installation or one of its workspaces has an administrator."""
+    with connect(database_url) as connection:
+        return connection.execute(_HAS_ADMINISTRATOR).fetchone() == (True,)

@@ -1,4 +1,5 @@
-"""Reads a suite's file: ours, promptfoo's, deepeval's or `kb_eval`'s questions, as YAML, JSON or JSON lines.
+"""Reads a suite's file: ours, promptfoo's, deepeval's or `kb_eval`'s questions, as YAML, JSON or JSON lines; writes
+suites and cases as YAML, for people to edit and to keep in a repository.
 
 The content decides the format, not the name. In JSON lines, each line is a case; a first line with `suite` names the
 suite, otherwise the file's name does.
@@ -10,11 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
 from django.utils.translation import gettext
 
 from actions.definitions.importing.structure import InvalidFile, check_depth, read_structure
 from supportbot.evals import deepeval, promptfoo, questions
-from supportbot.evals.documents import Suite, parse_suite
+from supportbot.evals.documents import Case, Suite, case_document, parse_case, parse_suite, suite_document
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.retail import tasks
 
@@ -86,3 +88,24 @@ def _line(line: str, file: str, number: int) -> Any:
 def _from_lines(rows: list[Any], name: str) -> Mapping[str, Any]:
     head = rows[0] if rows and isinstance(rows[0], Mapping) and "suite" in rows[0] else None
     return {"suite": name, **(head or {}), "cases": rows[1:] if head else rows}
+
+
+def suite_as_yaml(suite: Suite) -> str:
+    return as_yaml(suite_document(suite))
+
+
+def case_as_yaml(case: Case) -> str:
+    return as_yaml(case_document(case))
+
+
+def as_yaml(document: Mapping[str, Any]) -> str:
+    written: str = yaml.safe_dump(dict(document), allow_unicode=True, sort_keys=False, width=100)
+    return written
+
+
+def case_from_yaml(text: str) -> Case:
+    """Return the case described by a YAML text. Raises InvalidSuite."""
+    found = structure_of(text)
+    if not isinstance(found, Mapping) or not str(found.get("id", "")).strip():
+        return parse_case({"id": "new", **found} if isinstance(found, Mapping) else found)
+    return parse_case(found)

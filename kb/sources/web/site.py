@@ -17,8 +17,7 @@ from kb.importing.loaders.markdown import document_of
 from kb.sources.errors import SourceUnreadable, TooBusy, Unreadable
 from kb.sources.models import SourceItem
 from kb.sources.ports import Fetched, Gone, Known, Later, LeftOut, Origin, Place, Read, Unchanged
-from kb.sources.web.charset import decode
-from kb.sources.web.client import AGENT, Answer, Client
+from kb.sources.web.client import AGENT, Answer, Client, decode
 from kb.sources.web.frame import ENOUGH_PAGES, Frame, frame_of_json, learnt
 from kb.sources.web.page import Page, read_page
 from kb.sources.web.robots import Robots, parse_robots

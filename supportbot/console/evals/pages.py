@@ -21,11 +21,19 @@ from supportbot.evals.chats import case_of_chat
 from supportbot.evals.documents import MAX_REPEAT
 from supportbot.evals.labels import agreement_in, agreement_of, to_label
 from supportbot.evals.models import Case, Run, Suite
-from supportbot.evals.reading import SHIPPED, read_suite, read_suite_file, shipped_suites
+from supportbot.evals.reading import (
+    SHIPPED,
+    as_yaml,
+    case_as_yaml,
+    case_from_yaml,
+    read_suite,
+    read_suite_file,
+    shipped_suites,
+    suite_as_yaml,
+)
 from supportbot.evals.reports import report_from
 from supportbot.evals.selectors import document_of, run_with_id, runs
 from supportbot.evals.wording import interruption, summary, verdict
-from supportbot.evals.writing import as_yaml, case_as_yaml, case_from_yaml, suite_as_yaml
 
 READ: Final = "evals:read"
 WRITE: Final = "evals:write"

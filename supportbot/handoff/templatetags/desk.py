@@ -4,21 +4,30 @@ import json
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Final
 
+from babel import Locale
+from babel.messages.extract import extract_from_file
 from django import template
+from django.contrib.staticfiles import finders
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime, now
-from django.utils.translation import get_language_info
+from django.utils.translation import get_language_info, gettext, ngettext
 
 from supportbot import team_formats as formats
 from supportbot.accounts.models import Membership
-from supportbot.handoff.desk.script_texts import texts_of_scripts
 from supportbot.language.detection import base_language
+from supportbot.team_formats import active_language
 from supportbot.team_language import TEAM_LANGUAGES
 
 register = template.Library()
+KEYWORDS: Final = {"gettext": None, "ngettext": (1, 2)}
+MAX_SAMPLE: Final = 1_000  # whole numbers below it show every plural form of a language
+Texts = dict[str, str | dict[str, str]]
 
 
 @register.simple_tag
@@ -135,3 +144,35 @@ def breakable(address: str) -> SafeString:
     """Return an e-mail address that may wrap before its @."""
     name, at, host = address.partition("@")
     return format_html("{}<wbr>{}{}", name, at, host)
+
+
+def texts_of_scripts(folder: str) -> Texts:
+    """Return the texts of a folder of scripts by their English originals, those with a plural by CLDR category."""
+    samples = _samples(active_language())
+    return {
+        one: {category: ngettext(one, many, number) for category, number in samples.items()} if many else gettext(one)
+        for one, many in _originals(folder)
+    }
+
+
+@cache
+def _originals(folder: str) -> tuple[tuple[str, str], ...]:
+    """Return the texts in the scripts of a static folder with their plurals, which are empty for most."""
+    found = {}
+    for script in _scripts_in(folder):
+        for _, message, _, _ in extract_from_file("javascript", script, keywords=KEYWORDS):
+            one, many = message if isinstance(message, tuple) else (message, "")
+            found[one] = many
+    return tuple(found.items())
+
+
+def _scripts_in(folder: str) -> list[Path]:
+    place = finders.find(folder)
+    return sorted(Path(place).glob("*.js")) if isinstance(place, str) else []
+
+
+@cache
+def _samples(language: str) -> dict[str, int]:
+    """Return a whole number for each plural category of a language."""
+    category_of = Locale.parse(language).plural_form
+    return {category_of(number): number for number in reversed(range(MAX_SAMPLE))}

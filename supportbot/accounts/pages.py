@@ -1,18 +1,25 @@
-"""The page behind the setup link: name, address and password of the first administrator."""
+"""Pages outside the console: the setup link, with name, address and password of the first administrator, and the choice
+of one's language, which both the desk and the console show.
+"""
 
 from typing import Any
 
 from django import forms
 from django.contrib.auth import login
+from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST
 
 from supportbot.accounts.errors import InvalidSetupLink
+from supportbot.accounts.models import User
+from supportbot.accounts.people import choose_language
 from supportbot.accounts.setup import check_link, create_first_administrator
 from supportbot.errors import SupportBotError
 
@@ -62,4 +69,15 @@ def _shown(request: HttpRequest, form: AdministratorForm | None, *, status: int)
     return response
 
 
-urls = [path("setup/<str:token>/", setup, name="setup")]
+@require_POST
+@login_required(login_url="admin:login")
+def language(request: HttpRequest) -> HttpResponse:
+    """Store the choice and return to `next`, the page with the form."""
+    assert isinstance(request.user, User)  # logged in
+    choose_language(request.user, request.POST.get("language", ""))
+    target = request.POST.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()})
+    return redirect(target if is_ours else "home")
+
+
+urls = [path("setup/<str:token>/", setup, name="setup"), path("language/", language, name="language")]
