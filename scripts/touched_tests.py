@@ -4,7 +4,7 @@
     .venv/bin/python scripts/touched_tests.py [BASE]
 
 BASE defaults to `main`, or `origin/main` if there is no such branch. Uncommitted changes count too. For a product
-module, these are the tests of its room that import it, or all tests of the room if none does. Browser journeys, whole
+module, these are the tests of its package that import it, or all of them if none does. Browser journeys, whole
 processes and storms are left to `make test`.
 """
 
@@ -94,11 +94,11 @@ def _tests_of_product(root: Path, path: str) -> Iterable[str]:
     parts = Path(path).with_suffix("").parts
     if parts[0] not in {"supportbot", "kb", "actions"} or "migrations" in parts:
         return ()
-    room = parts[1] if parts[0] == "supportbot" else parts[0]
-    if parts[0] == "supportbot" and len(parts) == 2:  # a module beside the rooms
-        return (f"tests/test_{room}.py",)
-    importing = _importing(root, f"tests/{room}", ".".join(parts)) if path.endswith(".py") else []
-    return importing or (f"tests/{room}",)
+    package = parts[1] if parts[0] == "supportbot" else parts[0]
+    if parts[0] == "supportbot" and len(parts) == 2:  # a module beside the packages
+        return (f"tests/test_{package}.py",)
+    importing = _importing(root, f"tests/{package}", ".".join(parts)) if path.endswith(".py") else []
+    return importing or (f"tests/{package}",)
 
 
 def _importing(root: Path, folder: str, module: str) -> list[str]:

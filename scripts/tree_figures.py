@@ -172,8 +172,8 @@ def _names(tree: ast.Module) -> Iterator[str]:
 
 
 def _by_room(names: Iterable[str]) -> tuple[str, ...]:
-    rooms = Counter(".".join(name.split(".")[: 2 if name.startswith("supportbot.") else 1]) for name in names)
-    return tuple(f"{count:>3} {room}" for room, count in rooms.most_common())
+    packages = Counter(".".join(name.split(".")[: 2 if name.startswith("supportbot.") else 1]) for name in names)
+    return tuple(f"{count:>3} {package}" for package, count in packages.most_common())
 
 
 if __name__ == "__main__":

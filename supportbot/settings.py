@@ -284,7 +284,7 @@ CELERY_BEAT_SCHEDULE = {
     "purge-webhooks": {"task": "supportbot.webhooks.tasks.purge", "schedule": 3600.0},
 }
 
-# --- The outbox: what a room announces to those above it (topic -> idempotent consumers, run inside this scope).
+# --- The outbox: what a package announces to those above it (topic -> idempotent consumers, run inside this scope).
 CHAT_ON_CUSTOMER_MESSAGE = "supportbot.handoff.tickets.customer_messages.on_customer_message"
 OUTBOX_SCOPE = "supportbot.accounts.scope.workspace_scope"
 OUTBOX_CONSUMERS: dict[str, list[str]] = {

@@ -69,8 +69,8 @@ def _digest() -> str:
     """Return what the migrations are, and the modules and packages they are made of."""
     found = [
         path
-        for room in ("supportbot", "kb", "actions")
-        for path in settings.BASE_DIR.glob(f"{room}/**/migrations/*.py")
+        for package in ("supportbot", "kb", "actions")
+        for path in settings.BASE_DIR.glob(f"{package}/**/migrations/*.py")
     ]
     modules = {name for path in found for name in _IMPORTED.findall(path.read_text())}
     files = [settings.BASE_DIR / f"{name.replace('.', '/')}.py" for name in modules]

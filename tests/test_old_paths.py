@@ -1,4 +1,4 @@
-"""Paths outside a room that a deployment's own files may still name."""
+"""Paths outside the packages that a deployment's own files may still name."""
 
 from uvicorn.importer import import_from_string
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol

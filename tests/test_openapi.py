@@ -21,7 +21,7 @@ from supportbot.accounts.services import create_channel
 from supportbot.chat.services import start_conversation
 from supportbot.handoff.models import Reason, Requester
 from supportbot.handoff.tickets.services import request
-from supportbot.urls import rooms, urlpatterns
+from supportbot.urls import apis, urlpatterns
 from tests.rest import person, service, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -61,8 +61,8 @@ def test_every_api_view_is_in_the_schema(schema: dict[str, Any]) -> None:
     told = {(re.sub(r"{.*?}", "{}", path), method) for path, method, _ in operations(schema)}
     there = {
         (re.sub("<.*?>", "{}", f"/api/v1/{pattern.pattern}"), method)
-        for room in rooms
-        for pattern in room.urls
+        for api in apis
+        for pattern in api.urls
         for method in WRITES | {"get"}
         if hasattr(pattern.callback.cls, method)
     }

@@ -1,4 +1,4 @@
-"""Receives announcements from the rooms below: when a guarded action changes state, its conversation gets an event.
+"""Receives announcements from the packages below: when a guarded action changes state, its conversation gets an event.
 
 Invariants: each state of a request becomes one event, in the order of the steps, with the text of its row. It does not
 matter how often, how late or by which process this is called, so an announcement makes up for a process that died.

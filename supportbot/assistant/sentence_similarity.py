@@ -4,7 +4,7 @@ Search finds passages about the same topic, but such a passage may not answer th
 does: the similarity of the nearest piece, and the share of the question's words in one passage
 (`kb.search.confidence.Grounds`).
 
-This is measured here because the model room has no access to an embedder. With a remote model, nothing is measured: it
+This is measured here because `llm` has no access to an embedder. With a remote model, nothing is measured: it
 reads the passages itself, and the built-in answerer, as its fallback, uses words.
 """
 

@@ -1,4 +1,4 @@
-"""The tools a model may ask for. Calls are untrusted: they are checked here and decided in the rooms below."""
+"""The tools a model may ask for. Calls are untrusted: they are checked here and decided in the packages below."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Erases a customer's conversations, or the customer with everything stored about them, in every room.
+"""Erases a customer's conversations, or the customer with everything stored about them, in every package.
 
 Deleting a conversation cascades to its events, messages, citations, turns, tickets, mails, ratings and the rights to
 open it; the stored bodies of model calls about it are found by its plain id. Financial records are kept, with the ids

@@ -102,6 +102,6 @@ def answer_to(conversation_id: UUID, seq: int) -> UUID | None:
 
 def rated(conversations: QuerySet[Conversation], how: str) -> QuerySet[Conversation]:
     """Return the conversations with a score in one of the ranges in `RATED`."""
-    # By relation name, because ratings belong to the widget, which this room does not import.
+    # By relation name, because ratings belong to the widget, which this package does not import.
     scored = Conversation.objects.filter(pk=OuterRef("pk"), ratings__score__in=RATED[how])
     return conversations.filter(Exists(scored))

@@ -34,7 +34,7 @@ class ConversationSerializer(serializers.ModelSerializer[Conversation]):
     customer_name = serializers.CharField(source="customer", read_only=True)
     agent_name = serializers.SerializerMethodField()
     head = serializers.IntegerField(source="last_seq", read_only=True)
-    # By relation name, because ratings belong to the widget, which this room does not import.
+    # By relation name, because ratings belong to the widget, which this package does not import.
     ratings = RatingSerializer(many=True, read_only=True)
 
     class Meta:

@@ -24,7 +24,7 @@ from supportbot.outbox.services import announce
 
 
 class OnCustomerMessage(Protocol):
-    """The hook of the handoff room, so that this room does not depend on tickets."""
+    """The hook of `handoff`, so that this package does not depend on tickets."""
 
     def __call__(self, conversation: Conversation, seq: int) -> None:
         """Handle the message at `seq` from a customer whom no person is answering; the conversation is locked."""

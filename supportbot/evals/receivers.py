@@ -1,4 +1,4 @@
-"""Handles announcements from lower rooms, which may arrive twice."""
+"""Handles announcements from lower packages, which may arrive twice."""
 
 from supportbot.evals.articles.checks import note_change
 from supportbot.evals.articles.drafts import forget_questions

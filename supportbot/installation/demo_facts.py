@@ -1,4 +1,4 @@
-"""What `demo_seed --json` reports. `up` reads it from the command's output, so that neither room imports the other."""
+"""What `demo_seed --json` reports. `up` reads it in the command's output, so neither package imports the other."""
 
 from typing import NotRequired, TypedDict
 

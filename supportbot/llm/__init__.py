@@ -1,4 +1,4 @@
-"""The only room that calls language models.
+"""The only package that calls language models.
 
-Other rooms use `gateway`; nothing else imports a provider's package.
+Other packages use `gateway`; nothing else imports a provider's package.
 """

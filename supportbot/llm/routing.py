@@ -60,7 +60,7 @@ def _named(purpose: Purpose) -> tuple[str, ...]:
 
 
 def builtin_provider() -> Provider:
-    """Return a new built-in answerer. It belongs to a room above, so a setting names it."""
+    """Return a new built-in answerer. It belongs to a package above, so a setting names it."""
     provider: Provider = import_string(settings.LLM_BUILTIN_PROVIDER)()
     return provider
 

@@ -1,4 +1,4 @@
-"""Scripted models for the tests of the rooms above.
+"""Scripted models for the tests of the packages above.
 
 with answering(ScriptedModel(Says("Within 60 days. [1]"))) as model:
     ...

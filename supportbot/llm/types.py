@@ -1,4 +1,4 @@
-"""The input and output of a model call: frozen values that every room above may hold."""
+"""The input and output of a model call: frozen values that every package above may hold."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

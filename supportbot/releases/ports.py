@@ -1,4 +1,4 @@
-"""What releases need from the rooms above, each named by a setting."""
+"""What releases need from the packages above, each named by a setting."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -70,7 +70,7 @@ def audit() -> Audit:
 
 
 def problems_of(document: Document) -> dict[str, list[str]]:
-    """Return the errors that the rooms above find in a document."""
+    """Return the errors that the packages above find in a document."""
     found: dict[str, list[str]] = {}
     for name in settings.RELEASES_CHECKS:
         check: Check = import_string(name)

@@ -1,4 +1,4 @@
-"""Releases for the tests of other rooms."""
+"""Releases for the tests of other packages."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

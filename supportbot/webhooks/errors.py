@@ -4,7 +4,7 @@ from supportbot.errors import SupportBotError
 
 
 class WebhookError(SupportBotError):
-    """The base of this room's errors."""
+    """The base of this package's errors."""
 
 
 class EndpointOff(WebhookError):

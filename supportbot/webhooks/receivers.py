@@ -1,4 +1,4 @@
-"""Handles the announcements of the rooms below, and writes a delivery for each endpoint that subscribes to the event. A
+"""Handles announcements of lower packages: writes a delivery for each endpoint that subscribes to the event. A
 fact is written once per endpoint, by its id, so this can safely run repeatedly. Endpoints do not get facts from before
 they subscribed, and no facts older than `TOLD_WITHIN`, because the deliveries that would show duplicates are deleted
 some time later.

@@ -1,4 +1,4 @@
-"""Erasing really erases, in every room, for its customer only; money stays, and what runs finds nothing any more."""
+"""Erasing really erases, in every package, for its customer only; money stays, and what runs finds nothing any more."""
 
 import json
 from collections.abc import Iterator
@@ -75,7 +75,7 @@ def span() -> CitedSpan:
 
 
 def lived(customer: Customer, channel: NewChannel, bob: User) -> Conversation:
-    """Return a conversation that has left something in every room."""
+    """Return a conversation that has left something in every package."""
     conversation = start_conversation(customer.pk, channel_id=channel.channel.pk)
     add_customer_message(conversation.pk, text="Where is my money?", client_id="m1")
     claim = claim_turn("runner", only=conversation.pk)

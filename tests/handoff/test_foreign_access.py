@@ -38,9 +38,9 @@ def route_of(pattern: URLPattern) -> str:
 
 
 def object_routes() -> list[str]:
-    """Return every route of the three rooms that names an object."""
-    rooms = (accounts_api, chat_api, handoff_api)
-    return [route_of(one) for room in rooms for one in room.urls if "<uuid:" in route_of(one)]
+    """Return every route of the three packages that names an object."""
+    apis = (accounts_api, chat_api, handoff_api)
+    return [route_of(one) for api in apis for one in api.urls if "<uuid:" in route_of(one)]
 
 
 def filled(route: str, ids: dict[str, UUID] | None) -> str:

@@ -54,8 +54,8 @@ def test_the_example_body_follows_the_schema() -> None:
 
 def test_the_guide_names_every_kind() -> None:
     for kind in (*KINDS, TEST):
-        room, _, name = kind.partition(".")
-        assert f"`{kind}`" in GUIDE or re.search(rf"`{room}\.\w+`[^|]*`\.{name}`", GUIDE), kind
+        package, _, name = kind.partition(".")
+        assert f"`{kind}`" in GUIDE or re.search(rf"`{package}\.\w+`[^|]*`\.{name}`", GUIDE), kind
 
 
 @pytest.mark.django_db
