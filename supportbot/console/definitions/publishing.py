@@ -63,13 +63,8 @@ def publish_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
         "rows": difference(live.document if live else None, newest.document),
         "is_live": definition.state == ActionDefinition.State.PUBLISHED,
     }
-    status = 400 if request.method == "POST" else 200
-    return render(
-        request,
-        "console/definitions/publish.html",
-        frame(request, gettext("Publish"), definition, **context),
-        status=status,
-    )
+    page = frame(request, gettext("Publish"), definition, **context)
+    return render(request, "console/definitions/publish.html", page, status=400 if request.method == "POST" else 200)
 
 
 def _is_published(definition: ActionDefinition, form: PublishForm, person: User) -> bool:
