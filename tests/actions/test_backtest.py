@@ -1,4 +1,4 @@
-"""Rules are tried on past requests before they are saved: what would change, and nothing else happens."""
+"""Rules are tried on past requests before they are saved: this shows what would change and does nothing else."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -82,7 +82,7 @@ def test_amounts_add_up_as_they_did(refunded: Callable[..., ActionRequest], work
 
 @pytest.fixture
 def paid_back(refunded: Callable[..., ActionRequest]) -> Callable[..., None]:
-    """Return a function that puts a refund of days ago in the ledger."""
+    """Return a function that writes a refund from some days ago to the ledger."""
     like, count = refunded("1.00"), iter(range(1, 100))
 
     def put(amount: str, *, days_ago: int, order: str = "A-1001", customer: UUID | None = None, **entry: Any) -> None:
@@ -102,7 +102,7 @@ def paid_back(refunded: Callable[..., ActionRequest]) -> Callable[..., None]:
     return put
 
 
-def test_what_was_used_before_the_period_counts_as_far_as_limits_look_back(
+def test_amounts_before_the_period_count_as_far_back_as_limits_look(
     refunded: Callable[..., ActionRequest], paid_back: Callable[..., None]
 ) -> None:
     paid_back("100.00", days_ago=500)  # of the order; not of the year
@@ -128,10 +128,10 @@ def test_what_was_used_before_the_period_counts_as_far_as_limits_look_back(
     assert refusal(max_per_workspace_day=Decimal("2.99")) == "limit_workspace_day"
 
 
-def test_of_the_ledger_only_the_period_is_read(
+def test_only_the_period_is_read_from_the_ledger(
     refunded: Callable[..., ActionRequest], paid_back: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rest is summed by the database, however much there is."""
+    """The database sums everything before it, however much there is."""
     for days_ago in range(31, 61):
         paid_back("1.00", days_ago=days_ago)
     refunded("2.00")
@@ -172,7 +172,7 @@ def test_the_page_tries_what_is_typed_and_saves_nothing(
     assert policy.current is not None and policy.current.approval_above == Decimal(12)
 
 
-def test_nothing_to_try_is_said_and_tries_are_counted(
+def test_an_empty_period_is_reported_and_tries_are_limited(
     refunded: Callable[..., ActionRequest], workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     policy = policy_of("refund_order")

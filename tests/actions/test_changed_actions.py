@@ -1,4 +1,4 @@
-"""A request in progress during an upgrade: the new release has removed its action, or changed its meaning."""
+"""A request in progress during an upgrade: the new release has removed its action or changed its meaning."""
 
 from collections.abc import Callable
 

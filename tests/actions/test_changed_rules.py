@@ -1,4 +1,4 @@
-"""New rules judge what waits: cards expire, and an approval stays or ends by what the rules now say."""
+"""New rules apply to waiting requests: cards expire, and an approval stays or ends as the rules now say."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -30,9 +30,9 @@ def state_of(request: ActionRequest) -> tuple[str, str]:
     return request.state, request.reason_code
 
 
-def test_new_rules_expire_cards_without_a_click(card: ActionRequest, waiting: ActionRequest) -> None:
+def test_new_rules_expire_cards_before_anyone_clicks(card: ActionRequest, waiting: ActionRequest) -> None:
     sweeping.judge_waiting()
-    assert state_of(card) == (State.EXPIRED, "policy_changed")  # `waiting` has come with rules of its own
+    assert state_of(card) == (State.EXPIRED, "policy_changed")  # `waiting` comes with its own rules
     assert state_of(waiting) == (State.AWAITING_APPROVAL, "")
 
 
@@ -60,7 +60,7 @@ def test_an_approval_that_the_new_rules_allow_stays(
         ({"window_days": 9}, "outside_window"),
     ],
 )
-def test_an_approval_that_the_new_rules_refuse_ends_and_both_sides_know(
+def test_an_approval_that_the_new_rules_refuse_ends_and_both_sides_are_informed(
     rules: dict[str, object], code: str, shop: FakeShop, principal: Principal, approver: User
 ) -> None:
     limit("refund_order", max_per_customer_year=None)
@@ -82,14 +82,14 @@ def test_an_approval_that_the_new_rules_refuse_ends_and_both_sides_know(
     assert shop.refunds == [] and verify().is_whole
 
 
-def test_a_click_before_the_sweep_is_judged_too(waiting: ActionRequest, approver: User, shop: FakeShop) -> None:
+def test_a_click_before_the_sweep_is_checked_too(waiting: ActionRequest, approver: User, shop: FakeShop) -> None:
     limit("refund_order", max_per_order=Decimal(100))
     with pytest.raises(Expired):
         approve(waiting.pk, approver=approver, digest=waiting.digest)
     assert state_of(waiting) == (State.EXPIRED, "limit_order")
 
 
-def test_records_that_cannot_be_read_are_asked_for_again(
+def test_records_that_cannot_be_read_are_requested_again(
     waiting: ActionRequest, approver: User, shop: FakeShop
 ) -> None:
     limit("refund_order", window_days=9)
@@ -99,14 +99,14 @@ def test_records_that_cannot_be_read_are_asked_for_again(
         approve(waiting.pk, approver=approver, digest=waiting.digest)
     assert state_of(waiting) == (State.AWAITING_APPROVAL, "")
     shop.is_reachable = True
-    sweeping.judge_waiting()  # not yet: nobody asks a shop that is down every two seconds
+    sweeping.judge_waiting()  # not yet: a shop that is down is not called every two seconds
     assert state_of(waiting) == (State.AWAITING_APPROVAL, "")
     ActionRequest.objects.filter(pk=waiting.pk).update(due_at=now() - timedelta(seconds=1))
     sweeping.judge_waiting()
     assert state_of(waiting) == (State.EXPIRED, "outside_window")
 
 
-def test_a_policy_that_is_off_judges_when_it_is_on_again(waiting: ActionRequest) -> None:
+def test_a_disabled_policy_is_applied_once_it_is_enabled_again(waiting: ActionRequest) -> None:
     policy = policy_of("refund_order")
     assert policy is not None
     switch(policy, is_enabled=False, actor="test")
@@ -131,7 +131,7 @@ def three_waiting(shop: FakeShop, principal: Principal) -> Iterator[list[ActionR
     yield made
 
 
-def test_those_that_have_waited_longest_keep_their_place(three_waiting: list[ActionRequest]) -> None:
+def test_the_longest_waiting_keep_their_place(three_waiting: list[ActionRequest]) -> None:
     limit("refund_order", max_per_workspace_day=Decimal(60))
     sweeping.judge_waiting()
     assert [state_of(one)[0] for one in three_waiting] == [
@@ -139,7 +139,7 @@ def test_those_that_have_waited_longest_keep_their_place(three_waiting: list[Act
     ]  # fmt: skip
 
 
-def test_a_judge_that_dies_leaves_the_rest_to_the_next_sweep(
+def test_a_sweep_that_dies_leaves_the_rest_to_the_next_one(
     three_waiting: list[ActionRequest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit("refund_order", max_per_order=Decimal(10))
@@ -164,14 +164,14 @@ def _dies_after_the_first(real: Callable[..., None]) -> Callable[..., None]:
     return dying
 
 
-def test_a_confirmed_request_that_needs_approval_by_now_is_not_sent(queued: ActionRequest, shop: FakeShop) -> None:
+def test_a_confirmed_request_that_now_needs_approval_is_not_sent(queued: ActionRequest, shop: FakeShop) -> None:
     limit("refund_order", approval_above=Decimal("0.01"))
     run_queued()
     assert state_of(queued) == (State.FAILED, "approval_needed")
     assert shop.refunds == [] and LedgerEntry.objects.get(request=queued).status == "released"
 
 
-def test_an_approved_request_is_sent_under_rules_that_ask_for_the_approval_it_has(
+def test_an_approved_request_is_sent_under_rules_that_require_the_approval_it_has(
     waiting: ActionRequest, approver: User, shop: FakeShop
 ) -> None:
     approve(waiting.pk, approver=approver, digest=waiting.digest)
@@ -180,7 +180,7 @@ def test_an_approved_request_is_sent_under_rules_that_ask_for_the_approval_it_ha
     assert state_of(waiting) == (State.SUCCEEDED, "") and len(shop.refunds) == 1
 
 
-def test_of_two_that_pass_the_threshold_together_the_earlier_still_goes_out(
+def test_of_two_that_pass_the_threshold_together_the_earlier_is_still_sent(
     principal: Principal, shop: FakeShop
 ) -> None:
     limit("refund_order", approval_above=Decimal(20))

@@ -1,4 +1,4 @@
-"""A request that is held back: sent when its time has come, and withdrawn by its customer until then."""
+"""A request that is held: sent when its time comes; until then, its customer can withdraw it."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def held(shop: FakeShop, principal: Principal) -> ActionRequest:
-    """Alice's confirmed refund, which is sent in ten minutes."""
+    """Alice's confirmed refund, to be sent in ten minutes."""
     limit("refund_order", hold_minutes=10)
     card = propose(principal, "refund_order", REFUND, proposal_key="turn:1:1")
     return confirm(card.pk, principal=principal, digest=card.digest)
@@ -39,11 +39,11 @@ def let_pass(request: ActionRequest) -> None:
     ActionRequest.objects.filter(pk=request.pk).update(due_at=now() - timedelta(seconds=1))
 
 
-def test_it_is_sent_when_its_time_has_come(held: ActionRequest, shop: FakeShop, messages: list[str]) -> None:
+def test_it_is_sent_when_its_time_comes(held: ActionRequest, shop: FakeShop, messages: list[str]) -> None:
     assert held.state == State.QUEUED and held.held_until is not None
     assert timedelta(minutes=9) < held.held_until - now() <= timedelta(minutes=10)
     publish_due()
-    execute(held.pk)  # a message that comes too early does nothing
+    execute(held.pk)  # a message that arrives too early does nothing
     held.refresh_from_db()
     assert (messages, held.state, shop.refunds) == ([], State.QUEUED, [])
     let_pass(held)
@@ -54,7 +54,7 @@ def test_it_is_sent_when_its_time_has_come(held: ActionRequest, shop: FakeShop, 
     assert (held.state, held.held_until, len(shop.refunds)) == (State.SUCCEEDED, None, 1)
 
 
-def test_its_customer_withdraws_it_until_then(held: ActionRequest, principal: Principal, shop: FakeShop) -> None:
+def test_its_customer_can_withdraw_it_until_then(held: ActionRequest, principal: Principal, shop: FakeShop) -> None:
     withdrawn = decline(held.pk, principal=principal)
     assert (withdrawn.state, withdrawn.reason_code) == (State.CANCELLED, "withdrawn")
     let_pass(held)
@@ -62,7 +62,7 @@ def test_its_customer_withdraws_it_until_then(held: ActionRequest, principal: Pr
     assert shop.refunds == [] and LedgerEntry.objects.get().status == LedgerEntry.Status.RELEASED
 
 
-def test_what_happens_meanwhile_counts(held: ActionRequest, shop: FakeShop) -> None:
+def test_changes_in_the_meantime_count(held: ActionRequest, shop: FakeShop) -> None:
     shop.change_order("A-1001", refunded=Decimal("49.90"))
     let_pass(held)
     run_queued()
@@ -80,7 +80,7 @@ def test_the_kill_switch_stops_it(held: ActionRequest, shop: FakeShop) -> None:
     assert (held.state, held.reason_code, shop.refunds) == (State.FAILED, "action_disabled", [])
 
 
-def test_an_approved_one_is_held_from_its_approval(waiting: ActionRequest, approver: User) -> None:
+def test_an_approved_request_is_held_from_its_approval(waiting: ActionRequest, approver: User) -> None:
     limit("refund_order", hold_minutes=30)
     request = approve(waiting.pk, approver=approver, digest=waiting.digest)
     assert request.held_until is not None and request.held_until > now() + timedelta(minutes=29)
@@ -94,7 +94,7 @@ def test_a_retry_is_not_held(shop: FakeShop, queued: ActionRequest) -> None:
     assert (queued.state, queued.held_until) == (State.QUEUED, None) and queued.due_at is not None
 
 
-def test_the_customer_reads_until_when(shop: FakeShop, principal: Principal, alice: Customer) -> None:
+def test_the_customer_sees_until_when(shop: FakeShop, principal: Principal, alice: Customer) -> None:
     limit("refund_order", hold_minutes=10)
     chat = start_conversation(principal.customer_id)
     card = propose(principal, "refund_order", REFUND, proposal_key="turn:1:1", conversation_id=chat.pk)
@@ -110,6 +110,6 @@ def test_the_customer_reads_until_when(shop: FakeShop, principal: Principal, ali
     assert "held_until" not in state_payload(request)
 
 
-def test_a_hold_has_an_end(shop: FakeShop) -> None:
+def test_a_hold_has_a_maximum(shop: FakeShop) -> None:
     with pytest.raises(CommandError, match="10080"):
         call_command("action_policy", "refund_order", "--set", "hold_minutes=10081")

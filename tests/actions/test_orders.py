@@ -55,6 +55,6 @@ def test_non_objects_are_refused(data: Any) -> None:
         ("javascript:alert(1)//https://shop.test", False), ("https://shop.test\\@evil.test/", False), (7, False),
     ],
 )  # fmt: skip
-def test_page_and_picture_are_on_the_shops_own_pages(address: Any, is_shown: bool) -> None:
+def test_page_and_picture_must_be_on_the_shops_own_site(address: Any, is_shown: bool) -> None:
     order = parse_order(order_json(page=address, picture=address), origins={"https://shop.test"})
     assert (order.page, order.picture) == ((address, address) if is_shown else ("", ""))

@@ -1,4 +1,4 @@
-"""Unclear outcomes of an action that cannot be asked about: sent again word for word, or settled by a person."""
+"""Unclear outcomes of actions that cannot be looked up: sent again unchanged, or settled by a person."""
 
 from contextlib import suppress
 from decimal import Decimal
@@ -31,7 +31,7 @@ from tests.rest import person
 
 pytestmark = pytest.mark.django_db
 FAULTS = ("", "commit_then_silence", "silence", "nonsense", "refuse_connection", "die_before", "die_after")
-HAS_MOVED = ("", "commit_then_silence", "refuse_connection", "die_after")  # in the end, sent once
+HAS_MOVED = ("", "commit_then_silence", "refuse_connection", "die_after")  # sent once in the end
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +76,7 @@ def test_a_replay_safe_action_is_sent_again_with_its_key(
     assert [refund.key for refund in shop.refunds] == [str(queued.pk)]
     assert "find" not in shop.calls
     assert LedgerEntry.objects.get().status == "spent"
-    assert not Attempt.objects.exclude(command=None).exists()  # what was sent is forgotten
+    assert not Attempt.objects.exclude(command=None).exists()  # the record of what was sent is gone
 
 
 @pytest.mark.parametrize("fault", ["silence", "commit_then_silence", "nonsense"])
@@ -95,10 +95,12 @@ def test_the_repetitions_end_with_a_person(
     assert len(shop.refunds) <= 1 and LedgerEntry.objects.get().status == "reserved"
 
 
-def test_the_sweep_goes_on_with_the_repetitions(
+def test_the_sweep_continues_the_repetitions(
     queued: ActionRequest, shop: FakeShop, monkeypatch: pytest.MonkeyPatch, approver: User
 ) -> None:
-    """A slow shop answers after all attempts: no person need look, and nobody may call it undone meanwhile."""
+    """A slow shop answers after all attempts: nobody has to look, and the request must not count as undone
+    meanwhile.
+    """
     behave(monkeypatch, OutcomeKind.REPLAY_SAFE)
     shop.faults = ["commit_then_silence", *["silence"] * MAX_ATTEMPTS]
     for _ in range(MAX_ATTEMPTS):
@@ -113,7 +115,9 @@ def test_the_sweep_goes_on_with_the_repetitions(
 def test_a_repetition_does_not_read_the_records_again(
     queued: ActionRequest, shop: FakeShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They show what the first call did: judged again, the action would forbid itself and call it undone."""
+    """They already show the effect of the first call: checked again, the action would refuse itself and count as
+    undone.
+    """
     behave(monkeypatch, OutcomeKind.REPLAY_SAFE)
     shop.faults = ["commit_then_silence"]
     run_queued()
@@ -148,7 +152,7 @@ def test_an_at_most_once_action_is_never_sent_twice(
     assert "find" not in shop.calls
 
 
-def test_an_unclear_outcome_opens_a_ticket_and_tells_the_customer(
+def test_an_unclear_outcome_opens_a_ticket_and_informs_the_customer(
     queued: ActionRequest, shop: FakeShop, monkeypatch: pytest.MonkeyPatch, conversation: Conversation
 ) -> None:
     behave(monkeypatch, OutcomeKind.AT_MOST_ONCE)
@@ -169,7 +173,7 @@ def unknown(queued: ActionRequest, shop: FakeShop, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("finding", "state", "ledger"), [("happened", State.SUCCEEDED, "spent"), ("did_not", State.FAILED, "released")]
 )
-def test_a_person_settles_it_by_hand(
+def test_a_person_settles_it_manually(
     unknown: ActionRequest, approver: User, finding: Finding, state: State, ledger: str
 ) -> None:
     settled = settle_by_hand(unknown.pk, outcome=finding, person=approver, note="Asked the bank")
@@ -198,7 +202,7 @@ def test_only_people_with_the_right_and_without_a_conflict_settle(
     assert unknown.state == State.UNKNOWN
 
 
-def test_what_runs_or_waits_is_not_settled_by_hand(queued: ActionRequest, approver: User) -> None:
+def test_running_and_waiting_requests_cannot_be_settled_manually(queued: ActionRequest, approver: User) -> None:
     with pytest.raises(NotWaiting):
         settle_by_hand(queued.pk, outcome="happened", person=approver)
 

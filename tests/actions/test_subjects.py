@@ -1,4 +1,4 @@
-"""What a request is about: a kind of record and its id, for limits, cards and REST."""
+"""The subject of a request: a kind of record and its id, for limits, cards and REST."""
 
 from importlib import import_module
 from types import SimpleNamespace
@@ -24,7 +24,7 @@ def test_a_request_and_its_ledger_entry_name_their_subject(queued: ActionRequest
     assert (shown["subject"], shown["order_id"]) == ({"kind": "order", "id": "A-1001"}, "A-1001")
 
 
-def test_rows_of_the_last_release_get_their_subject(queued: ActionRequest) -> None:
+def test_rows_of_the_previous_release_get_their_subject(queued: ActionRequest) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         # The migration runs before the subject becomes a term that never changes.
@@ -38,8 +38,8 @@ def test_rows_of_the_last_release_get_their_subject(queued: ActionRequest) -> No
             assert (row.subject_kind, row.subject_id) == ("order", "A-1001")
 
 
-def test_a_process_of_the_last_release_still_names_the_subject(queued: ActionRequest) -> None:
-    """During an upgrade it inserts rows without the new columns."""
+def test_a_process_of_the_previous_release_still_names_the_subject(queued: ActionRequest) -> None:
+    """During an upgrade, it inserts rows without the new columns."""
     queued.pk, queued.state, queued.proposal_key = uuid7(), "proposed", "turn:2:1"
     queued.asked_digest, queued.subject_kind, queued.subject_id = "other", "", ""
     queued.save(force_insert=True)
@@ -47,7 +47,7 @@ def test_a_process_of_the_last_release_still_names_the_subject(queued: ActionReq
     assert (queued.subject_kind, queued.subject_id) == ("order", "A-1001")
 
 
-def test_the_migrations_make_the_models() -> None:
+def test_the_migrations_match_the_models() -> None:
     loader = MigrationLoader(connection)
     found = MigrationAutodetector(loader.project_state(), ProjectState.from_apps(import_module("django.apps").apps))
     assert "actions" not in found.changes(graph=loader.graph)

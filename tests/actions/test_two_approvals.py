@@ -37,13 +37,13 @@ def second(workspace: Workspace, approver: User) -> User:
 
 @pytest.fixture
 def waiting(shop: FakeShop, principal: Principal) -> ActionRequest:
-    """A confirmed refund of 640.00 that two people have to approve."""
+    """A confirmed refund of 640.00 that two people must approve."""
     limit("refund_order", max_per_customer_year=None, second_approval_above=Decimal(500))
     card = propose(principal, "refund_order", BIG, proposal_key="turn:1:2")
     return confirm(card.pk, principal=principal, digest=card.digest)
 
 
-def test_the_second_person_sends_it(waiting: ActionRequest, approver: User, second: User, shop: FakeShop) -> None:
+def test_the_second_approval_sends_it(waiting: ActionRequest, approver: User, second: User, shop: FakeShop) -> None:
     first = approve(waiting.pk, approver=approver, digest=waiting.digest)
     assert (first.state, first.first_approved_by) == (State.AWAITING_APPROVAL, name_of(approver))
     run_queued()
@@ -56,7 +56,7 @@ def test_the_second_person_sends_it(waiting: ActionRequest, approver: User, seco
     assert list(entries.order_by("seq").values_list("event", flat=True)) == ["approval.first", "request.queued"]
 
 
-def test_the_same_person_twice_is_one(waiting: ActionRequest, approver: User) -> None:
+def test_the_same_person_twice_counts_once(waiting: ActionRequest, approver: User) -> None:
     approve(waiting.pk, approver=approver, digest=waiting.digest)
     with pytest.raises(errors.NeedsAnotherPerson):
         approve(waiting.pk, approver=approver, digest=waiting.digest)
@@ -65,7 +65,7 @@ def test_the_same_person_twice_is_one(waiting: ActionRequest, approver: User) ->
     assert AuditEntry.objects.filter(event="approve.refused", payload__code="second_person").count() == 1
 
 
-def test_neither_may_have_confirmed_it(shop: FakeShop, approver: User, second: User, alice: Customer) -> None:
+def test_neither_may_be_the_one_who_confirmed_it(shop: FakeShop, approver: User, second: User, alice: Customer) -> None:
     limit("refund_order", max_per_customer_year=None, second_approval_above=Decimal(500))
     operator = operator_for(alice, second.username)
     card = propose(operator, "refund_order", BIG, proposal_key="operator:1")
@@ -76,7 +76,7 @@ def test_neither_may_have_confirmed_it(shop: FakeShop, approver: User, second: U
 
 
 @pytest.mark.parametrize("rejecting", ["bob", "carla"])
-def test_either_may_reject(rejecting: str, waiting: ActionRequest, approver: User, second: User) -> None:
+def test_either_can_reject_it(rejecting: str, waiting: ActionRequest, approver: User, second: User) -> None:
     approve(waiting.pk, approver=approver, digest=waiting.digest)
     assert reject(waiting.pk, approver=User.objects.get(username=rejecting)).state == State.REJECTED
 
@@ -90,20 +90,20 @@ def test_the_first_approval_ends_with_its_right(waiting: ActionRequest, approver
     assert (request.state, request.first_approved_by) == (State.AWAITING_APPROVAL, name_of(second))
 
 
-def test_both_see_the_same_digest(waiting: ActionRequest, approver: User, second: User) -> None:
+def test_both_approve_the_same_digest(waiting: ActionRequest, approver: User, second: User) -> None:
     approve(waiting.pk, approver=approver, digest=waiting.digest)
     with pytest.raises(errors.DigestMismatch):
         approve(waiting.pk, approver=second, digest="0" * 64)
 
 
-def test_new_rules_ask_a_waiting_request_for_a_second_person(waiting: ActionRequest, approver: User) -> None:
+def test_new_rules_require_a_second_person_for_a_waiting_request(waiting: ActionRequest, approver: User) -> None:
     limit("refund_order", second_approval_above=None)
     judge_waiting()
     limit("refund_order", second_approval_above=Decimal(600))
     judge_waiting()
     assert approve(waiting.pk, approver=approver, digest=waiting.digest).state == State.AWAITING_APPROVAL
     limit("refund_order", second_approval_above=None)
-    with pytest.raises(errors.NotWaiting):  # one is enough now, and the second click is the one that sends
+    with pytest.raises(errors.NotWaiting):  # one is enough now, and the second click sends it
         for _ in range(2):
             approve(waiting.pk, approver=approver, digest=waiting.digest)
     waiting.refresh_from_db()
@@ -123,7 +123,7 @@ def test_new_rules_ask_a_waiting_request_for_a_second_person(waiting: ActionRequ
         ({"currency": "USD", "approval_above": Decimal(500)}, 1),
     ],
 )
-def test_how_many_have_to_approve(rules: dict[str, Any], approvals: int) -> None:
+def test_how_many_people_must_approve(rules: dict[str, Any], approvals: int) -> None:
     decision = decide_write(
         rules=Rules(**{"number": 1, "currency": "EUR", **rules}),
         obstacle=None,

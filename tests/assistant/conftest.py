@@ -96,7 +96,7 @@ def shop(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake
 
 @pytest.fixture
 def lead(workspace: Workspace, shop: FakeShop) -> User:
-    """Somebody who may approve refunds."""
+    """A person who may approve refunds."""
     person = User.objects.create_user("nadja", password="correct horse battery")
     add_member(workspace, person, Membership.Role.SUPERVISOR)
     policy = policy_of("refund_order")

@@ -63,7 +63,7 @@ def requests_in(conversation: Conversation) -> list[ActionRequest]:
         return list(ActionRequest.objects.order_by("id"))
 
 
-async def test_from_wish_to_receipt(alice: Customer, conversation: Conversation, shop: FakeShop, log: Log) -> None:
+async def test_from_request_to_receipt(alice: Customer, conversation: Conversation, shop: FakeShop, log: Log) -> None:
     await turn(conversation, "Please refund A-1001", Says("Sure, it is taken care of. ", calls=(REFUND,)))
 
     events = await db(log)
@@ -91,7 +91,7 @@ async def test_from_wish_to_receipt(alice: Customer, conversation: Conversation,
     assert told[2].payload["request"] == card["request"]
 
     for number, (said, answer) in enumerate(ledger_answers(reference)):
-        again = () if answer else (Says(said),)  # a model whose answer falls to the checks is asked once more
+        again = () if answer else (Says(said),)  # a model whose answer fails the checks is called once more
         await turn(conversation, f"And what about my refund now{'?' * number}", Says(said), *again)
         final = payloads(await db(log), "assistant.final")[-1]
         assert final["text"].startswith(answer)
@@ -325,7 +325,7 @@ async def test_a_flood_of_calls_is_limited(conversation: Conversation, shop: Fak
     assert len(shop.calls) == 8
 
 
-async def test_a_turn_lost_after_its_proposal_does_not_ask_a_model_again(
+async def test_a_turn_lost_after_its_proposal_does_not_call_a_model_again(
     conversation: Conversation, shop: FakeShop, log: Log
 ) -> None:
     claim = await db(say, conversation, "Refund A-1001")
@@ -346,7 +346,7 @@ async def test_a_turn_lost_after_its_proposal_does_not_ask_a_model_again(
     assert payloads(events, "assistant.final")[0]["text"] == UNTIL_CONFIRMED
 
 
-async def test_a_card_declined_before_its_lost_turn_resumed_is_not_reported_as_under_way(
+async def test_a_card_declined_before_its_lost_turn_resumed_is_not_reported_as_in_progress(
     conversation: Conversation, shop: FakeShop, log: Log
 ) -> None:
     claim = await db(say, conversation, "Refund A-1001")

@@ -1,4 +1,4 @@
-"""Turns begin while the process keeps up; the others wait in order, and their customers are told."""
+"""Turns start while the process keeps up; the others wait in order, and their customers are informed."""
 
 import asyncio
 from typing import Any
@@ -20,7 +20,7 @@ BUSY = "Many customers are asking right now. Your answer will come in a moment."
 
 
 async def burst(admission: Admission, turns: int) -> tuple[list[int], list[asyncio.Task[None]]]:
-    """Let turns ask to begin; return the numbers of those that have begun, which grows, and their tasks."""
+    """Request admission for turns; return the growing list of those that have started, and their tasks."""
     begun: list[int] = []
 
     async def begin(number: int) -> None:
@@ -42,7 +42,7 @@ async def measured(admission: Admission, late_seconds: float, *, is_overdue: boo
     await settled()
 
 
-async def test_a_burst_begins_in_order_a_few_turns_at_a_time() -> None:
+async def test_a_burst_starts_in_order_a_few_turns_at_a_time() -> None:
     admission = Admission()
     begun, _ = await burst(admission, 2 * TURNS_PER_TICK + 1)
     assert begun == list(range(TURNS_PER_TICK))
@@ -52,7 +52,7 @@ async def test_a_burst_begins_in_order_a_few_turns_at_a_time() -> None:
     assert begun == list(range(2 * TURNS_PER_TICK + 1))
 
 
-async def test_nobody_begins_while_the_loop_is_late_but_one_in_a_while() -> None:
+async def test_few_turns_start_while_the_loop_is_late() -> None:
     admission = Admission()
     await measured(admission, 4 * MAX_LAG_SECONDS)
     begun, _ = await burst(admission, 3)
@@ -64,7 +64,7 @@ async def test_nobody_begins_while_the_loop_is_late_but_one_in_a_while() -> None
     assert begun == [0, 1, 2], "the delay counts less with each tick"
 
 
-async def test_a_stopped_turn_takes_no_place() -> None:
+async def test_a_stopped_turn_takes_no_slot() -> None:
     admission = Admission()
     begun, tasks = await burst(admission, TURNS_PER_TICK + 2)
     tasks[TURNS_PER_TICK].cancel()
@@ -74,7 +74,7 @@ async def test_a_stopped_turn_takes_no_place() -> None:
     assert begun[TURNS_PER_TICK:] == [TURNS_PER_TICK + 1]
 
 
-async def test_turns_begin_while_nothing_can_be_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_turns_start_while_the_delay_cannot_be_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(self: object, value: float) -> None:
         raise OSError("no space left on device")
 
@@ -96,7 +96,7 @@ async def test_the_loop_is_measured_while_it_runs() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_customer_who_has_to_wait_is_told_and_answered(
+async def test_a_waiting_customer_is_informed_and_answered(
     conversation: Conversation, log: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(turn_module, "STATUS_AFTER_SECONDS", 0.0)

@@ -1,4 +1,4 @@
-"""Questions from an operator's shell: in whose place they are asked."""
+"""Questions from an operator's shell, and the customers in whose name they are asked."""
 
 import pytest
 

@@ -30,7 +30,7 @@ KARTE = "Bitte prüfen Sie die Karte. Es geschieht nichts, bevor Sie bestätigen
 
 @pytest.fixture
 def shop(shop: FakeShop) -> FakeShop:
-    """Alice also has two orders that have not left yet."""
+    """Alice also has two orders that have not been shipped."""
     shop.add_order("A-1007", "cus_alice", total="30.00", status="paid", delivered_days_ago=None)
     shop.add_order("A-1008", "cus_alice", total="35.00", status="packed", delivered_days_ago=None)
     return shop
@@ -127,7 +127,9 @@ async def test_the_button_of_an_order_leads_to_its_card(conversation: Conversati
     assert final(events)["text"] == CARD and "blocks" not in final(events)
 
 
-async def test_a_mere_question_is_answered_from_the_pages(conversation: Conversation, shop: FakeShop) -> None:
+async def test_a_question_about_an_action_is_answered_from_the_pages(
+    conversation: Conversation, shop: FakeShop
+) -> None:
     asked = final(await turns(conversation, "about that refund"))
     assert [option["id"] for option in asked["blocks"][0]["options"]] == ["refund_order", "only-asks"]
     await carry_out(await db(press, conversation, asked, "only-asks"))
@@ -164,7 +166,7 @@ async def test_a_look_up_is_answered_at_once(
     assert not final(events)["abstained"] and not cards(events)
 
 
-async def test_what_is_missing_is_asked_for(conversation: Conversation, shop: FakeShop) -> None:
+async def test_missing_arguments_are_asked_for(conversation: Conversation, shop: FakeShop) -> None:
     events = await turns(conversation, "refund please")
     asked = final(events)
     assert asked["text"].startswith("Which of these orders is it about?\n- A-10")
@@ -200,13 +202,13 @@ async def test_an_address_is_asked_for(conversation: Conversation, shop: FakeSho
         "Wie lange dauert eine Erstattung?",
     ],
 )
-async def test_a_question_or_a_no_proposes_nothing(conversation: Conversation, shop: FakeShop, text: str) -> None:
+async def test_a_question_or_a_refusal_proposes_nothing(conversation: Conversation, shop: FakeShop, text: str) -> None:
     events = await turns(conversation, text)
     assert not [event for event in events if event.event.startswith("action.")]
     assert shop.calls == []
 
 
-async def test_a_yes_in_words_does_not_confirm(conversation: Conversation, shop: FakeShop) -> None:
+async def test_a_typed_yes_does_not_confirm(conversation: Conversation, shop: FakeShop) -> None:
     events = await turns(conversation, "Refund A-1001 please", "yes please")
     assert len(cards(events)) == 1
     assert final(events)["text"] == "Please use the button on the card to confirm."
@@ -215,7 +217,7 @@ async def test_a_yes_in_words_does_not_confirm(conversation: Conversation, shop:
     assert states == ["awaiting_confirmation"]
 
 
-async def test_a_no_in_words_withdraws_the_card(conversation: Conversation, shop: FakeShop) -> None:
+async def test_a_typed_no_withdraws_the_card(conversation: Conversation, shop: FakeShop) -> None:
     events = await turns(conversation, "Please refund A-1001", "no, never mind")
     assert len(cards(events)) == 1 and len(payloads(events, "action.cancelled")) == 1
     assert final(events)["text"] == "All right, I have withdrawn the card. Nothing was done."
@@ -230,7 +232,7 @@ async def test_a_newer_card_for_the_same_order_replaces_the_older(conversation: 
     assert requests == [("cancelled", "replaced"), ("awaiting_confirmation", "")]
 
 
-async def test_only_orders_for_which_it_is_possible_are_offered(conversation: Conversation, shop: FakeShop) -> None:
+async def test_only_orders_that_allow_it_are_offered(conversation: Conversation, shop: FakeShop) -> None:
     events = await turns(conversation, "I want to cancel an order")
     assert {line[2:8] for line in final(events)["text"].splitlines()[1:]} == {"A-1007", "A-1008"}
 

@@ -1,4 +1,4 @@
-"""What a model may and may not say about deeds, figures and links, and what that costs true sentences."""
+"""What a model may say about deeds, figures and links, and how many true sentences the checks withhold."""
 
 from collections.abc import Sequence
 
@@ -107,7 +107,7 @@ def is_withheld(language: str, line: str) -> bool:
     return bool(answered(line, language=language).withheld)
 
 
-def test_claims_and_promises_of_a_deed_are_withheld_and_honest_lines_are_not() -> None:
+def test_claims_and_promises_of_deeds_are_withheld_and_honest_sentences_are_not() -> None:
     missed = [line for language, line in DEEDS if not is_withheld(language, line)]
     assert len(missed) <= len(DEEDS) * 0.2, missed
     lost = [line for language, line in HONEST if answered(line, language=language).withheld]
@@ -143,7 +143,7 @@ def test_a_plain_claim_never_reaches_the_customer(claim: str, step: int) -> None
         "Ihre 79,00 € für WF-20410 wurden erstattet.",
     ],
 )
-def test_what_the_ledger_says_may_be_paraphrased(line: str) -> None:
+def test_records_in_the_ledger_may_be_paraphrased(line: str) -> None:
     answer = finished(drafted(done=[DONE]), line)
     assert answer.text == line
     assert answer.is_confirmed is not False
@@ -158,11 +158,11 @@ def test_what_the_ledger_says_may_be_paraphrased(line: str) -> None:
         "We have upgraded your hotel room to a suite.",
     ],
 )
-def test_another_deed_than_the_ledgers_is_withheld(line: str) -> None:
+def test_another_deed_than_in_the_ledger_is_withheld(line: str) -> None:
     assert finished(drafted(done=[DONE]), line).is_abstention
 
 
-# On record, a true sentence, and one that shares order and figures with it but says another deed or outcome.
+# The record, a true sentence, and one with the same order and figures but another deed or outcome.
 RECORDED = [
     ("en", "Done: Cancel order WF-20410.", "WF-20410 won't be coming any more.", "WF-20410 has been paid back to you."),
     ("en", "Done: Send order WF-20410 to 14 Mill Lane, Cork.", "WF-20410 is going to 14 Mill Lane now.",
@@ -201,7 +201,7 @@ def test_the_same_order_with_another_deed_or_outcome_is_not_on_record(
         ("Your r\u0435fund is p\u0430id within 5 working days after we received it.", "disguise"),
     ],
 )
-def test_hard_checks_hold_whatever_the_strictness(line: str, code: str) -> None:
+def test_hard_checks_apply_whatever_the_strictness(line: str, code: str) -> None:
     for strictness in ("strict", "balanced", "open"):
         draft = Draft((SOURCES["en"], SOURCES["de"]), "en", strictness=strictness)  # type: ignore[arg-type]
         answer = finished(draft, f"Use the label in Your orders. [1] {line}")
@@ -230,16 +230,16 @@ def test_wording_withholds_nothing_and_decides_whether_the_answer_is_confirmed()
         "PLEASE READ THE LABEL OF YOUR PARCEL FIRST.",
     ],
 )
-def test_an_abbreviation_or_a_raised_voice_is_no_code(told: str) -> None:
+def test_an_abbreviation_or_word_in_capitals_is_not_a_code(told: str) -> None:
     assert not answered(told, said="I have WELCOME10").withheld
 
 
 @pytest.mark.parametrize("told", ["wibble frotz quux", "Banana purple wobble.", "xk jq zz pp"])
-def test_words_that_nobody_uses_are_not_passed_off_as_an_answer(told: str) -> None:
+def test_unknown_words_are_not_passed_off_as_an_answer(told: str) -> None:
     assert answered(told).is_confirmed is False
 
 
-def test_signs_alone_are_no_answer() -> None:
+def test_punctuation_alone_is_not_an_answer() -> None:
     assert answered("!!! ??? …").is_abstention
 
 
@@ -274,7 +274,7 @@ def test_the_number_of_a_step_is_not_an_amount(mark: str) -> None:
     assert "Use the label" in answered(f"{mark}Use the label in Your orders. [1]").text
 
 
-def test_what_the_customer_said_may_be_repeated_but_for_their_links() -> None:
+def test_the_customers_words_may_be_repeated_except_their_links() -> None:
     said = "I want 500 EUR for order 20418, write to me@alice.example, see https://evil.example/x"
     assert "20418" in answered("I cannot see order 20418.", said=said).text
     assert "500" in answered("Do you want 500 EUR for order 20418?", said=said).text
@@ -314,7 +314,7 @@ BAD_INPUT = {
 def test_whatever_a_model_writes_takes_bounded_time_and_never_ends_empty(kind: str) -> None:
     draft, text = drafted(), BAD_INPUT[kind]
     asked: list[str] = []
-    with bounded(6):  # on a busy machine; bench.checks prints what it takes
+    with bounded(6):  # on a busy machine; bench.checks prints the time it takes
         for at in range(0, len(text), 40):
             draft.write(text[at : at + 40])
             while draft.unsure:
@@ -331,7 +331,7 @@ def test_whatever_a_model_writes_takes_bounded_time_and_never_ends_empty(kind: s
     assert len(asked) == len(set(asked))
 
 
-def test_a_model_in_a_loop_is_shown_twice() -> None:
+def test_a_looping_model_is_shown_twice() -> None:
     assert answered("You can return unused items within 60 days of delivery. [1] " * 9).text.count("60 days") == 2
 
 
@@ -386,7 +386,7 @@ def test_addresses_are_seen_with_and_without_a_scheme(text: str, links: set[str]
 
 
 @pytest.mark.parametrize("deed", ["Your account has been credited.", "Bob has reversed the charge for you."])
-def test_many_regrets_leave_vectors_for_a_deed_behind_them(deed: str) -> None:
+def test_many_regrets_leave_vectors_for_a_deed_after_them(deed: str) -> None:
     regrets = (
         "I cannot see your order here. I do not know the weight of it. I am not able to look that up. "
         "I have no details on the colour. I could not find the shop's phone. I am unable to open that page. "

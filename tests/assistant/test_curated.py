@@ -54,12 +54,12 @@ async def answered(conversation: Conversation, question: str, log: Log) -> dict[
 
 
 async def answered_without_model(conversation: Conversation, question: str, log: Log) -> dict[str, Any]:
-    """Ask while there is a model, which fails the test if it is asked."""
+    """Ask while a model is configured, which fails the test if it is called."""
     with answering(ScriptedModel()):
         return await answered(conversation, question, log)
 
 
-async def test_a_curated_answer_is_given_word_for_word_to_its_questions_alone(
+async def test_a_curated_answer_is_given_verbatim_to_its_questions_only(
     workspace: Workspace, conversation: Conversation, log: Log
 ) -> None:
     await db(curated, workspace)
@@ -72,7 +72,7 @@ async def test_a_curated_answer_is_given_word_for_word_to_its_questions_alone(
     assert not await db(is_curated, workspace, "Do you ship to Sweden?")
 
 
-async def test_a_curated_answer_for_others_is_given_to_nobody_else(
+async def test_a_curated_answer_for_another_audience_is_given_to_nobody_else(
     workspace: Workspace, conversation: Conversation, log: Log
 ) -> None:
     await db(curated, workspace, audience="internal")

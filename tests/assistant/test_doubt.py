@@ -39,8 +39,8 @@ def test_an_altered_sentence_gets_a_second_look_and_its_true_twin_does_not(
     assert doubts.of(honest) < LOOK_FROM <= doubts.of(turned)
 
 
-def test_of_pairs_by_kind_half_of_the_turned_and_a_fifth_of_the_honest_get_a_look() -> None:
-    """On the rows of the fit; `train_doubt.py --measure` prints the results on others."""
+def test_half_of_the_altered_and_a_fifth_of_the_honest_sentences_get_a_look() -> None:
+    """On the training rows; `train_doubt.py --measure` prints the results on others."""
     looks: dict[str, list[bool]] = {"honest": [], "turned": []}
     for file in sorted(DATA.glob("twins.*.jsonl")):
         for pair in map(json.loads, file.open()):
@@ -74,7 +74,7 @@ def test_without_a_source_nothing_is_compared() -> None:
         ("สามารถคืนสินค้าได้ภายใน 30 วัน", "th"),
     ],
 )
-def test_an_unknown_language_has_no_operators_to_differ_in(sentence: str, language: str) -> None:
+def test_an_unknown_language_has_no_operators_that_differ(sentence: str, language: str) -> None:
     assert Doubts([RETURNS], language=language).of(sentence) < LOOK_FROM
 
 
@@ -87,7 +87,7 @@ def test_passages_are_prepared_once_and_not_per_sentence() -> None:
             doubts.of(sentence)
 
 
-def test_long_noise_ends_in_time() -> None:
+def test_long_noise_is_read_in_bounded_time() -> None:
     noise = "1 2 3 not only if € " * 75
     with bounded(10):
         assert 0.0 <= Doubts([noise * 5, "|" * 3_000, "- " * 3_000], language="en").of(noise) <= 1.0

@@ -63,12 +63,12 @@ def written(
     return draft.shown, answer
 
 
-def test_the_same_words_quoted_from_an_article_are_no_claim() -> None:
+def test_words_quoted_from_an_article_are_not_a_claim() -> None:
     _, answer = written("Your refund is paid within 5 working days after we received the parcel. [1]")
     assert len(answer.citations) == 1
 
 
-def test_words_of_the_sources_are_streamed_as_they_come() -> None:
+def test_words_of_the_sources_are_streamed_as_they_arrive() -> None:
     draft = Draft((passage("Tents with a groundsheet dry within minutes when they hang in the wind."),), "en")
     assert draft.write("Tents with a groundsheet hang in the ").startswith("Tents with a groundsheet ")
 
@@ -92,7 +92,7 @@ def test_an_answer_in_another_language_may_name_its_source() -> None:
     assert len(answer.citations) == 1
 
 
-def test_numbers_the_customer_named_may_be_repeated() -> None:
+def test_numbers_from_the_customer_may_be_repeated() -> None:
     _, answer = written("Could you tell me what is wrong with order 20418?", said="My order 20418 is late")
     assert "20418" in answer.text
 
@@ -126,7 +126,7 @@ def test_a_complete_sentence_of_a_truncated_answer_stays(end: str) -> None:
     assert draft.answer().text.startswith(end)
 
 
-def test_nothing_but_half_a_sentence_and_a_courtesy_is_an_abstention() -> None:
+def test_half_a_sentence_and_a_courtesy_alone_are_an_abstention() -> None:
     draft = Draft((passage(),), "en")
     draft.write("Sure! You can return unused items within 60 days of")
     draft.break_off()
@@ -135,7 +135,7 @@ def test_nothing_but_half_a_sentence_and_a_courtesy_is_an_abstention() -> None:
 
 
 @pytest.mark.parametrize("flood", ["Gift cards cannot be returned. ", "a\n", ". ", "1. b\n", "packed "])
-def test_a_flood_is_taken_up_to_a_bound(flood: str) -> None:
+def test_a_flood_of_text_is_read_up_to_a_limit(flood: str) -> None:
     draft = Draft((passage(),), "en")
     for _ in range(20_000 // 50):
         draft.write(flood * 50)
@@ -144,7 +144,7 @@ def test_a_flood_is_taken_up_to_a_bound(flood: str) -> None:
     assert len(draft.answer().text) < 10_000
 
 
-def test_a_page_with_the_same_words_is_no_source_of_what_was_looked_up() -> None:
+def test_a_page_with_the_same_words_is_not_a_source_of_a_look_up() -> None:
     draft = Draft((passage("Write to us when your order was delivered and the parcel is open."),), "en")
     draft.learn("Order A-1001: delivered")
     answer = finished(draft, "Your order A-1001 was delivered.")
@@ -157,7 +157,7 @@ def test_an_answer_about_reaching_a_person_offers_the_button(language: str) -> N
     assert (answer.text, answer.is_abstention, answer.offers_human) == (say("no_person", language), True, True)
 
 
-def test_nothing_at_all_is_an_abstention() -> None:
+def test_an_empty_answer_is_an_abstention() -> None:
     _, answer = written("")
     assert answer.is_abstention
 
@@ -175,7 +175,7 @@ def test_a_removed_marker_leaves_no_blank_before_the_full_stop() -> None:
         "Nuestra página sobre esto está en inglés:",
     ],
 )
-def test_the_line_above_a_foreign_page_needs_no_source(line: str) -> None:
+def test_the_line_above_a_page_in_another_language_needs_no_source(line: str) -> None:
     text = f"{line}\n\nYou can return unused items within 60 days of delivery. [1]"
     _, answer = written(text, by="builtin", language="fr")
     assert answer.text == text
@@ -187,7 +187,7 @@ def test_the_heading_of_a_passage_needs_no_source() -> None:
     assert written(text, by="builtin")[1].text == text
 
 
-def test_a_sentence_that_waits_for_its_vector_outlasts_the_half_one_behind_it() -> None:
+def test_a_sentence_that_waits_for_its_vector_outlasts_the_incomplete_one_after_it() -> None:
     draft = Draft((passage(),), "en")
     draft.write("I have refunded your order. Gift cards cannot be")
     assert draft.unsure

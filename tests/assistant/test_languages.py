@@ -1,4 +1,4 @@
-"""A conversation speaks one language: the one the customer writes, here each time on a page in English."""
+"""A conversation is in one language: the customer's, here always on a page in English."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -101,12 +101,12 @@ every_language = pytest.mark.parametrize("speech", [POLISH, PORTUGUESE, TURKISH,
 
 
 def plain(text: Any) -> str:
-    """Return a text with usual spaces in place of those that keep an amount together."""
+    """Return a text with normal spaces instead of those that keep an amount together."""
     return str(text).replace("\u00a0", " ")
 
 
 @every_language
-async def test_what_the_articles_do_not_hold_is_said_in_the_customers_language(
+async def test_a_missing_answer_is_reported_in_the_customers_language(
     conversation: Conversation, speech: Speech, log: Log
 ) -> None:
     await carry_out(await db(say, conversation, speech.unknown))

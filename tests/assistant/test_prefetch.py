@@ -57,7 +57,7 @@ async def test_a_turn_waits_for_the_vector_and_finds_it(engine: Engine) -> None:
     assert len(engine.asked) == 1
 
 
-async def test_a_failed_prefetch_costs_no_answer(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_prefetch_does_not_prevent_an_answer(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(text: str) -> None:
         raise RuntimeError("out of memory")
 
@@ -67,7 +67,7 @@ async def test_a_failed_prefetch_costs_no_answer(engine: Engine, monkeypatch: py
     await vectors_prefetched(conversation)
 
 
-async def test_without_a_search_nothing_is_computed(engine: Engine, settings: Settings) -> None:
+async def test_without_a_search_no_vector_is_computed(engine: Engine, settings: Settings) -> None:
     settings.KB_RETRIEVAL = False
     prefetch_vectors(uuid7(), "How long?")
     assert not prefetch._running

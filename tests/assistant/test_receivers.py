@@ -121,7 +121,7 @@ def test_declining_needs_no_explanation(card: ActionRequest, principal: Principa
 
 
 @pytest.mark.parametrize("decision", ["approve", "reject"])
-def test_a_person_decides(
+def test_a_persons_decision_is_recorded(
     shop: FakeShop, principal: Principal, conversation: Conversation, lead: User, log: Log, decision: str
 ) -> None:
     limit("refund_order", approval_above=20)
@@ -148,10 +148,10 @@ def test_in_german(shop: FakeShop, alice: Customer, conversation: Conversation, 
     assert last(log, "assistant.final")["text"].startswith("Erledigt: 49,90\u00a0€ für Bestellung A-1001 erstatten.")
 
 
-def test_a_person_has_the_conversation(
+def test_when_a_person_has_the_conversation_the_system_reports_it(
     card: ActionRequest, principal: Principal, conversation: Conversation, bob: User, log: Log
 ) -> None:
-    """After a takeover no final enters the log: the system says it."""
+    """After a takeover, no final answer is logged; the system reports it instead."""
     told(log)
     handoff.claim(handoff.request(conversation.pk, reason="customer_asked", by="customer").pk, agent=bob)
     confirm(card.pk, principal=principal, digest=card.digest)

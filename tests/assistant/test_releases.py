@@ -1,4 +1,4 @@
-"""An answer is made by the live release, and says by which."""
+"""The live release determines an answer, and the answer names it."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def release(conversation: Conversation, **fields: object) -> Release:
         return Release.objects.create(number=2, state="live", document=stored(document))
 
 
-async def test_a_model_is_told_what_the_live_release_says(conversation: Conversation) -> None:
+async def test_a_model_gets_the_instructions_of_the_live_release(conversation: Conversation) -> None:
     guidelines = (
         Guideline(when="they ask about returns", do="be brief", priority=3),
         Guideline(when="they are a visitor", do="ask them to sign in", asker="visitors"),
@@ -64,7 +64,7 @@ async def test_a_model_is_told_what_the_live_release_says(conversation: Conversa
     assert followed == ("they ask about returns: be brief",)
 
 
-async def test_rules_of_a_release_replace_ours_but_not_the_fence_of_data(conversation: Conversation) -> None:
+async def test_rules_of_a_release_replace_ours_except_the_fence_around_data(conversation: Conversation) -> None:
     await db(release, conversation, rules="Answer in rhymes. {orders} {braces}")
     claim = await db(say, conversation, "How long can I return something?")
     with answering(ScriptedModel(Says(f"{QUOTE} [1]"))) as model:

@@ -26,7 +26,7 @@ def counted(name: str, **labels: str) -> float:
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Lines as a program reads them, formatted where they are logged: ids depend on the place."""
+    """Lines as a program reads them, formatted where they are logged, since ids depend on the context."""
     written: list[str] = []
     formatter = JsonFormatter()
     # The handler is one for all tests.

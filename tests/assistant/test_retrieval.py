@@ -78,7 +78,7 @@ async def test_each_of_two_questions_has_its_answer(conversation: Conversation, 
     two = "Within how many days can I return unused items? And within how many working days is a refund paid?"
     await carry_out(await db(say, conversation, two))
     [final] = payloads(await db(log), "assistant.final")
-    assert final["citations"][0]["quote"].startswith(QUOTE)  # a paragraph is one citation
+    assert final["citations"][0]["quote"].startswith(QUOTE)  # a paragraph counts as one citation
     assert "paid within 5 working days" in final["text"]
 
 

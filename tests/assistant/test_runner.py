@@ -47,7 +47,7 @@ def write(conversation: Conversation, text: str = "Within how many days can I re
 
 
 async def until(is_true: Callable[[], bool], *, in_thread: bool = False) -> None:
-    """Wait for what nothing signals; the limit ends a broken test, it decides none."""
+    """Wait for something that sends no signal; the limit only ends a broken test."""
     async with asyncio.timeout(20):
         while not (await db(is_true) if in_thread else is_true()):  # noqa: ASYNC110  # nothing rings here
             await asyncio.sleep(0.02)
@@ -72,7 +72,7 @@ async def test_a_message_wakes_the_runner(runner: Runner, conversation: Conversa
     assert len(payloads(await db(log), "assistant.final")) == 1
 
 
-async def test_messages_during_an_answer_are_answered_next_without_a_round(
+async def test_messages_during_an_answer_are_answered_next_without_waiting_for_a_poll(
     conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner_module, "POLL_SECONDS", 600.0)
@@ -191,7 +191,7 @@ async def test_a_stopping_runner_releases_every_claim_in_progress(
         write(other)
 
     def in_hand() -> list[bool]:
-        """Whether a runner has it, of each turn that was begun."""
+        """For each started turn, whether a runner has it."""
         with workspace_scope(conversation.workspace_id):
             return [turn.runner != "" for turn in Turn.objects.filter(state="running")]
 
@@ -247,7 +247,7 @@ async def test_a_turn_without_a_wakeup_is_found_among_many_with_one(
     await running.stop()
 
 
-async def test_a_connection_closed_during_a_claim_costs_no_round(
+async def test_a_connection_closed_during_a_claim_costs_no_poll(
     conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claims = iter((InterfaceError("the connection is closed"),))

@@ -43,7 +43,7 @@ async def test_its_verdict_decides_about_the_sentence(
     [request] = look.requests
     asked = request.messages[-1].content
     assert "1. You cannot return unused items" in asked and "60 days of delivery." in asked
-    assert "2. " not in asked.partition("<sentences>")[2]  # what the page supports is not asked about
+    assert "2. " not in asked.partition("<sentences>")[2]  # sentences that the page supports are not sent
 
 
 @pytest.mark.parametrize("said", ["I cannot say.", '{"verdicts": [{"sentence": 7, "verdict": "contradicted"}]}', "[]"])
@@ -52,7 +52,7 @@ async def test_without_a_verdict_the_local_score_applies(conversation: Conversat
     assert "cannot" in final["text"]
 
 
-async def test_it_knows_what_was_looked_up(conversation: Conversation, shop: FakeShop, log: Log) -> None:
+async def test_it_knows_the_look_ups(conversation: Conversation, shop: FakeShop, log: Log) -> None:
     look = ScriptedModel(verdict("borne"))
     call = ToolCall("1", "order_status", '{"order_id": "A-1001"}')
     await answered(conversation, log, look, Says(calls=(call,)), Says("Your order A-1001 is not delivered yet."))

@@ -1,4 +1,4 @@
-"""What the context of a turn asks the database, in statements: each is a round trip that a customer waits for."""
+"""The statements for the context of a turn: the customer waits for each round trip."""
 
 import pytest
 from django.db import connection

@@ -1,4 +1,4 @@
-"""OpenTelemetry: what a turn records, what reaches a collector, and what is said where the extra is missing."""
+"""OpenTelemetry: what a turn records, what reaches a collector, and the error if the extra is missing."""
 
 import json
 import os
@@ -55,7 +55,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_turn_and_its_action_are_spans_by_the_conventions_and_hold_no_text(
+async def test_a_turn_and_its_action_are_spans_by_the_conventions_without_text(
     alice: Customer, conversation: Conversation, shop: FakeShop, log: Log, spans: InMemorySpanExporter
 ) -> None:
     away = Says(fails=ProviderRefused(Reason.RATE_LIMITED))
@@ -100,7 +100,7 @@ def test_log_lines_name_the_trace(spans: InMemorySpanExporter) -> None:
     assert "trace" not in about()
 
 
-def test_spans_reach_a_collector_and_an_absent_one_holds_up_nobody(unused_port: int) -> None:
+def test_spans_reach_a_collector_and_a_missing_one_delays_nothing(unused_port: int) -> None:
     received: list[ExportTraceServiceRequest] = []
 
     class Collector(BaseHTTPRequestHandler):
@@ -125,7 +125,7 @@ def test_spans_reach_a_collector_and_an_absent_one_holds_up_nobody(unused_port: 
     assert "Traceback" not in _process(STARTED, unused_port)
 
 
-def test_without_the_extra_an_endpoint_stops_the_start_in_one_sentence() -> None:
+def test_without_the_extra_an_endpoint_stops_the_start_with_a_message() -> None:
     hidden = "import sys; sys.modules['opentelemetry.sdk'] = None\nimport django; django.setup()"
     assert "requirements-otel.lock" in _process(hidden, 1, expected=1).splitlines()[-1]
 

@@ -1,4 +1,4 @@
-"""A turn from the customer's message to the last event, with a model that plays a script."""
+"""A turn from the customer's message to the last event, with a scripted model."""
 
 import asyncio
 import threading
@@ -61,7 +61,7 @@ class Reader:
 
 
 async def asked(model: ScriptedModel, *, times: int) -> None:
-    """Return when the model has been asked so often."""
+    """Return once the model has been called this often."""
     for _ in range(3_000):
         if len(model.requests) >= times:
             return
@@ -143,7 +143,7 @@ async def test_a_hijacked_model_cannot_promise_anything(conversation: Conversati
 
 @pytest.fixture
 def counted(settings: Settings) -> Callable[[str], float]:
-    """Return the value of one series of `/metrics`, 0 if it does not exist yet."""
+    """Return the value of a series of `/metrics`, 0 if it does not exist yet."""
     settings.METRICS_TOKEN = "secret"
 
     def value(series: str) -> float:
@@ -431,7 +431,8 @@ async def test_a_waiting_customer_sees_the_status(
     await signal_broker().listen(conversation.pk, hear)
     monkeypatch.setattr("supportbot.assistant.turn.build_context", slow_search)
     await carry_out(claim)
-    assert told[0] == "Looking through our help pages"  # the conversation's language: nobody has read the question yet
+    # the conversation's language, since the question has not been read yet
+    assert told[0] == "Looking through our help pages"
     assert len(payloads(await db(log), "assistant.final")) == 1
 
 

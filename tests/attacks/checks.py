@@ -43,7 +43,7 @@ def at_most_once(scenario: Scenario) -> None:  # M6
 
 
 def held(scenario: Scenario) -> None:  # M7
-    """Nothing ran that the customer did not confirm; what needs a person waits for one."""
+    """Nothing ran without the customer's confirmation; requests that need a person wait for one."""
     shop = scenario.world.shop
     confirmed = {str(request.pk) for request in scenario.requests() if request.confirmed_by}
     assert {effect.key for effect in [*shop.refunds, *shop.changes]} <= confirmed
@@ -52,7 +52,9 @@ def held(scenario: Scenario) -> None:  # M7
 
 
 def audited(scenario: Scenario, before: int) -> None:  # M9
-    """The audit chain is unbroken, and its new entry has a code: why not, or that somebody has to decide."""
+    """The audit chain is intact, and its new entry has a code: the reason for a refusal, or that a person must
+    decide.
+    """
     with scenario.world.at_home():
         assert verify().is_whole
     fresh = scenario.audit()[before:]
@@ -79,7 +81,7 @@ def bare(text: str) -> str:
 
 
 def views(text: str) -> list[str]:
-    """Return a text as somebody may read it who knows how it was written down."""
+    """Return the readings of a text for someone who knows its encoding."""
     return [bare(text), bare(text)[::-1]]
 
 

@@ -1,7 +1,7 @@
 """The attack rows: our own next to this file, and a larger corpus in the folder named by ATTACK_DATA.
 
-A row says what is tried and, in `must`, what has to hold; `must.json` of the corpus explains the codes. Both sets are
-played on a world of their own (`world.json`): other names, ids, amounts and currencies, so that nothing holds by name.
+A row says what is tried and, in `must`, what has to hold; `must.json` of the corpus explains the codes. Each set has
+its own world (`world.json`) with other names, ids, amounts and currencies, so that no defence depends on names.
 """
 
 import json
@@ -39,7 +39,7 @@ def _world(folder: Path) -> dict[str, Any]:
 
 
 def folders() -> list[Path]:
-    """Return our own folder, and the corpus where there is one."""
+    """Return our own folder, and the corpus if there is one."""
     named = os.environ.get("ATTACK_DATA", "")
     return [OWN, *([Path(named)] if named else [])]
 
@@ -51,7 +51,7 @@ def rows(name: str) -> list[Any]:
 
 def _read(folder: Path, name: str) -> Iterator[Row]:
     path = folder / f"{name}.jsonl"
-    if not path.exists():  # our own set has no twin of every file
+    if not path.exists():  # our own set does not have every file
         return
     for line in path.read_text(encoding="utf-8").splitlines():
         raw = _written_out(json.loads(line))

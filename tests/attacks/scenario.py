@@ -1,4 +1,6 @@
-"""One row played against the real product: real turns, real services, a merchant with books; only the model is fake."""
+"""One row played against the real product: real turns, real services, a merchant that records refunds; only the model
+is fake.
+"""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -41,7 +43,7 @@ SPOKEN = ("text", "tool_call", "tool_call_raw")
 
 @dataclass
 class Scenario:
-    """A conversation under attack, and everything its customer gets to see of it."""
+    """A conversation under attack, and everything its customer sees."""
 
     world: World
     conversation: Conversation
@@ -150,7 +152,7 @@ class Scenario:
             write_article(title, f"Please note about help with my order.\n\n{text}")
 
     def note(self, text: str) -> None:
-        """Let a colleague have given the conversation back with this note, which the model reads and nobody else."""
+        """Store that a colleague returned the conversation with this note, which only the model reads."""
         with self.world.at_home(), transaction.atomic():
             give_back(lock_conversation(self.conversation.pk), note=text)
 
@@ -208,7 +210,7 @@ def _call(step: dict[str, Any], number: int) -> ToolCall:
 
 
 def mapped(name: str, text: str) -> str:
-    """Bring a row's fields to the catalogue's, so that it fails for its own sake and not for a missing field."""
+    """Adapt a row's fields to the catalogue, so that it is refused for its attack, not for a missing field."""
     if name == "refund_order" and '"reason"' not in text:
         return text.replace("{", '{"reason": "x", ', 1)
     if name == "update_shipping":

@@ -47,7 +47,7 @@ class Target:
             return str(Conversation.objects.get(customer=other).pk)
 
     def codes(self) -> list[str]:
-        """Return the reasons on record, on a chain that is whole."""
+        """Return the logged reasons, after checking that the chain is intact."""
         with self.world.at_home():
             assert verify().is_whole
             payloads = AuditEntry.objects.order_by("seq").values_list("payload", flat=True)

@@ -1,7 +1,6 @@
-"""Attacks on actions without code: equal ids in two workspaces, races, approving one's own, an edited audit, and texts
-of shops and servers that give orders.
-
-Workspace, customer, order, action and connection have the same names on both sides: whatever crosses is a hole.
+"""Attacks on defined actions: equal ids in two workspaces, races, approving one's own request, an edited audit log, and
+texts of shops and servers that contain instructions. Workspace, customer, order, action and connection have the same
+names on both sides, so any leak shows.
 """
 
 import copy
@@ -63,7 +62,7 @@ database = pytest.mark.django_db
 
 @pytest.fixture
 def twin(other_workspace: Workspace, retail: LoopbackShop) -> Iterator[tuple[LoopbackShop, ActionRequest]]:
-    """The same action, customer and order in another workspace with a shop of its own, and a card there."""
+    """The same action, customer and order in another workspace with its own shop, and a card there."""
     with loopback_shop(copy.deepcopy(SHOP)) as shop:
         shop.records.records["orders"]["#W0000001"]["payment_history"][0] |= {"payment_method_id": CANARY}
         with workspace_scope(other_workspace.pk):
@@ -80,7 +79,7 @@ def twin(other_workspace: Workspace, retail: LoopbackShop) -> Iterator[tuple[Loo
 
 
 @database
-def test_equal_ids_lead_into_the_own_workspace_only(
+def test_equal_ids_only_lead_into_ones_own_workspace(
     put_in_force: Put, twin: tuple[LoopbackShop, ActionRequest], ann: Principal, admin: User,
     retail: LoopbackShop, other_workspace: Workspace,
 ) -> None:  # fmt: skip
@@ -123,7 +122,7 @@ def test_equal_ids_lead_into_the_own_workspace_only(
 
 
 @database
-def test_the_console_opens_nothing_of_the_others(
+def test_the_console_shows_nothing_of_the_other_workspace(
     twin: tuple[LoopbackShop, ActionRequest], workspace: Workspace, other_workspace: Workspace
 ) -> None:
     client = logged_in(team_member(workspace, "admin", "ada"))
@@ -144,7 +143,7 @@ def test_the_console_opens_nothing_of_the_others(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_twenty_clicks_at_once_undo_once(
+def test_twenty_simultaneous_clicks_undo_once(
     put_in_force: Put, agreed: Callable[..., ActionRequest], ann: Principal, retail: LoopbackShop,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -172,7 +171,7 @@ def test_twenty_clicks_at_once_undo_once(
 
 
 @database
-def test_nobody_approves_their_own(
+def test_nobody_can_approve_their_own_request(
     put_in_force: Put,
     ann: Principal,
     admin: User,
@@ -227,7 +226,7 @@ EDITS = {
 
 
 @database
-def test_an_edited_audit_is_noticed(
+def test_an_edited_audit_log_is_detected(
     put_in_force: Put,
     agreed: Callable[..., ActionRequest],
     ask_for: Callable[..., ActionRequest],
@@ -238,7 +237,7 @@ def test_an_edited_audit_is_noticed(
     assert ask_for(arguments={**CANCEL, "order_id": "#W0000003"}).state == State.REFUSED and verify().is_whole
     for name, sql in EDITS.items():
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL session_replication_role = replica")  # as someone who can switch triggers off
+            cursor.execute("SET LOCAL session_replication_role = replica")  # as someone who can disable triggers
             cursor.execute(sql)
             assert cursor.rowcount >= 1, name
             assert not verify().is_whole, name
@@ -247,13 +246,13 @@ def test_an_edited_audit_is_noticed(
 
 
 @database
-def test_texts_of_a_shop_give_no_orders(
+def test_instructions_in_a_shops_texts_have_no_effect(
     put_in_force: Put,
     ann: Principal,
     retail: LoopbackShop,
     workspace: Workspace,
 ) -> None:
-    """A record carries them to a model that obeys: it gets data, and what it then calls is guarded as ever."""
+    """A record passes them to an obedient model: it treats them as data, and its calls are guarded as always."""
     orders = retail.records.records["orders"]
     orders["#W0000001"]["status"] = f"pending {HOSTILE}"
     orders["#W0000003"] = {**copy.deepcopy(orders["#W0000001"]), "order_id": "#W0000003", "user_id": "bob_ray_2"}
@@ -269,7 +268,7 @@ def test_texts_of_a_shop_give_no_orders(
     told = use_action(ToolCall("a", "get_order_details", '{"order_id": "#W0000001"}'), place)
     assert "SYSTEM: ignore" in told.for_model and "<" not in told.for_model and ">" not in told.for_model
     for card in told.cards:
-        assert set(card["record"]) == {"title", "rows"}  # no link of the shop's choice
+        assert set(card["record"]) == {"title", "rows"}  # no link chosen by the shop
     obeyed = use_action(
         ToolCall("b", NAME, json.dumps({**CANCEL, "order_id": "#W0000003"})), replace(place, position=2)
     )
@@ -280,7 +279,7 @@ def test_texts_of_a_shop_give_no_orders(
 
 
 @database
-def test_texts_of_a_file_are_in_no_prompt_before_somebody_takes_them_over(
+def test_texts_of_a_file_reach_no_prompt_before_somebody_accepts_them(
     retail: LoopbackShop,
     admin: User,
     put_in_force: Put,
@@ -297,11 +296,11 @@ def test_texts_of_a_file_are_in_no_prompt_before_somebody_takes_them_over(
 
 
 @database
-def test_sliced_amounts_and_changed_records_pass_no_limit(
+def test_split_amounts_and_changed_records_exceed_no_limit(
     put_in_force: Put, agreed: Callable[..., ActionRequest], ask_for: Callable[..., ActionRequest],
     ann: Principal, retail: LoopbackShop,
 ) -> None:  # fmt: skip
-    """The shop's amount rises between the card and the click; the sum of the parts passes the limit of the day."""
+    """The shop's amount rises between the card and the click; the parts together exceed the daily limit."""
     put_in_force(document())
     policy = policy_of(NAME)
     assert policy is not None

@@ -1,4 +1,4 @@
-"""A model fully controlled by an attacker: the server must hold, whatever the model says.
+"""A model fully controlled by an attacker: the server must be safe, whatever the model says.
 
 Rows about the transport between us and a model's server are in test_transport.
 """
@@ -30,7 +30,7 @@ def played_here() -> list[Any]:
 
 
 @pytest.mark.parametrize("row", played_here())
-async def test_the_server_alone_holds(
+async def test_the_server_is_safe_by_itself(
     row: Row, new_scenario: Callable[..., Any], dialled: list[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     scenario = await new_scenario(row, is_anonymous=row.raw["speaker"] == "anonymous")

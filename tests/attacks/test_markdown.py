@@ -11,7 +11,7 @@ from tests.attacks.test_words import PAGE, said
 
 SPLIT = "|SPLIT|"
 FACT = "You can return unused items within 30 days of delivery. [1]"
-# A rendered text that asks a browser for nothing: no element that loads, and no link a preview would follow unasked.
+# A rendered text that makes a browser request nothing: no element that loads, and no link that a preview would follow.
 ADDRESS = re.compile(r"(?:https?:)?//[^\s\"'<>]+|javascript:|data:text", re.IGNORECASE)
 
 
@@ -28,7 +28,7 @@ def test_nothing_is_fetched_or_run(row: Row, before: str) -> None:
 
 
 @pytest.mark.parametrize("row", rows("markdown_exfil"))
-def test_quoted_from_an_article_it_is_inert_too(row: Row) -> None:
+def test_it_is_inert_when_quoted_from_an_article_too(row: Row) -> None:
     """A hostile page: the same text is in our own article, so the model may quote it."""
     body = f"{PAGE}\n\n{row.raw['model_text'].replace(SPLIT, '')}\n"
     checks.assert_inert(render_markdown(body))
@@ -45,6 +45,6 @@ def test_markup_is_inert_wherever_markdown_is_rendered(row: Row) -> None:
 
 
 @pytest.mark.parametrize("hidden", ["\u202e", "\u2067", "\u200b", "\U000e0041", "\ufffa", "\ufffe"])
-def test_a_rendered_page_hides_and_turns_nothing(hidden: str) -> None:
+def test_a_rendered_page_hides_and_reverses_nothing(hidden: str) -> None:
     assert hidden not in render_markdown(f"Order {hidden}1001-A and `code {hidden}` and [a{hidden}](https://a.test)")
     assert hidden not in render_article("Title", f"## Order {hidden}1001-A\n\ntext {hidden}", passage=(3, 12)).html

@@ -1,6 +1,6 @@
 """A model that obeys whatever it reads, customer or article: it can propose for its own customer, and nothing more.
 
-Whole conversations and planted texts come from the corpus alone; without it there is nothing to play.
+Whole conversations and planted texts are only in the corpus; without it, there is nothing to run.
 """
 
 import re

@@ -1,6 +1,4 @@
-"""What others write (sites, files, links, names) must neither stop a process, nor break a page, nor tell what it should
-not.
-"""
+"""External text (sites, files, links, names) must neither stop a process, nor break a page, nor disclose secrets."""
 
 import json
 from typing import Any
@@ -54,7 +52,7 @@ def test_robots_rules_match_as_before(rule: str, path: str, is_allowed: bool) ->
 
 
 def test_a_sitemap_of_blanks_cannot_stop_the_worker() -> None:
-    """Two hundred blanks took twelve seconds, four hundred minutes."""
+    """Two hundred blanks took twelve seconds; four hundred took minutes."""
     good = (
         b"<loc> https://a.example/1 </loc><loc><![CDATA[https://a.example/2]]></loc><x:loc>https://a.example/3</x:loc>"
     )
@@ -125,7 +123,7 @@ def test_help_pages_survive_a_nul(client: Client, workspace: Workspace) -> None:
 def test_a_refused_setup_form_does_not_put_its_link_into_the_log(
     client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The link still works: whoever reads the log would become the first administrator."""
+    """The link still works, so anyone who reads the log could become the first administrator."""
     link = make_link()
     page = link[link.index("/admin/") :]
     refused = client.post(page, {"name": "Ada", "email": "ada@shop.example", "password": "short"})
@@ -134,7 +132,7 @@ def test_a_refused_setup_form_does_not_put_its_link_into_the_log(
 
 
 @pytest.mark.django_db
-def test_a_key_does_not_go_where_the_way_is_not_encrypted(workspace: Workspace, settings: Any) -> None:
+def test_a_key_is_not_sent_over_an_unencrypted_connection(workspace: Workspace, settings: Any) -> None:
     from ipaddress import ip_network
 
     settings.PRIVATE_NETWORKS = (ip_network("10.0.0.0/8"),)

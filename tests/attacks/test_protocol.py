@@ -1,4 +1,4 @@
-"""Tokens, access and approvals over HTTP: rows describe the attempts in words, and each kind is tried here."""
+"""Tokens, access and approvals over HTTP: the rows describe the attempts, and each kind is tried here."""
 
 import base64
 import hmac
@@ -51,7 +51,7 @@ ELSEWHERE = {
 
 
 def refused(target: Target, token: str, *, because: str = "invalid_token") -> None:
-    """No token of this kind opens a conversation, and the reason is on record."""
+    """No token of this kind opens a conversation, and the reason is logged."""
     with target.world.at_home():
         before = Customer.objects.count(), Conversation.objects.count()
     answer = target.request_ticket(token=token)
@@ -198,7 +198,7 @@ def api_cors(target: Target) -> None:
 
 
 def _waiting_refund(target: Target) -> ActionRequest:
-    """Return a refund that its customer confirmed and a person has to approve."""
+    """Return a confirmed refund that a person must approve."""
     principal = replace(principal_in_conversation(target.world.speaker), expires_at=now() + timedelta(minutes=5))
     limit = float(target.world.facts["policy"]["approval_above"])
     order = next(
@@ -250,7 +250,7 @@ def _still_waits(target: Target, request: ActionRequest) -> None:
 
 
 def dow_many(target: Target) -> None:
-    """Strangers are limited by address: most of a mass are refused, but known customers still get in."""
+    """Strangers are limited by address: most of a flood is refused, but known customers still get in."""
     before, throttles.PerAddress.rate = throttles.PerAddress.rate, "20/min"
     try:
         statuses = [target.request_ticket().status_code for _ in range(30)]
@@ -272,7 +272,7 @@ HTTP: dict[str, Callable[[Target], None]] = {
 
 @pytest.mark.parametrize("row", of(HTTP))
 @pytest.mark.django_db
-def test_a_door_over_http(row: Row, shop: FakeShop, dialled: list[Any]) -> None:
+def test_an_attempt_over_http(row: Row, shop: FakeShop, dialled: list[Any]) -> None:
     HTTP[row.kind](Target(place(row.world, shop)))
     assert dialled == []
     assert shop.refunds == [] and shop.changes == []

@@ -31,7 +31,7 @@ async def _origin(target: Target, origin: str | None, caplog: pytest.LogCaptureF
     assert (await db(lambda: target.request_ticket(origin=origin))).status_code == 403
     assert "origin_refused" in await db(
         target.codes
-    )  # the ticket names the channel; a bare handshake only leaves a line
+    )  # the ticket names the channel; a handshake alone only leaves a log line
     assert "origin" in caplog.text
 
 
@@ -141,7 +141,7 @@ def running() -> Iterator[Served]:
 
 
 @pytest.mark.parametrize("row", of(SOCKETS))
-async def test_a_socket(
+async def test_an_attempt_over_a_socket(
     row: Row, running: Served, transactional_db: None, shop: FakeShop, caplog: pytest.LogCaptureFixture
 ) -> None:
     world = await db(place, row.world, shop)

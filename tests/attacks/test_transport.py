@@ -1,4 +1,4 @@
-"""A model server that sends anything but an answer: the turn ends in time, nothing is done, the next is served."""
+"""A model server that sends anything but an answer: the turn ends in time, nothing is done, and the next one works."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any

@@ -18,7 +18,7 @@ from tests.attacks.corpus import Row, rows
 from tests.attacks.scenario import Scenario
 from tests.widget.page import ask_for_ticket, identity_token
 
-# Encoded: nobody reads it as words, and neither does the assistant.
+# Encoded: neither people nor the assistant read it as words.
 IN_CODE = {"rot13"}
 # Read in the order of the letters, without bidirectional characters.
 TURNED = {"rlo"}
@@ -31,7 +31,7 @@ def of_kind(*, is_identity: bool) -> list[Any]:
 
 
 def stored_form(text: str) -> str:
-    """Return what would be stored; "" for a text that is refused in words."""
+    """Return what would be stored; "" for a text that is refused with a message."""
     try:
         return clean_text(text)
     except UnreadableText:
@@ -50,7 +50,7 @@ def test_the_assistant_reads_what_a_person_reads(row: Row) -> None:
         assert checks.bare(meant)[::-1] == checks.bare(read)
     elif stored and row.kind not in IN_CODE:
         assert set(meant.casefold().split()) <= set(read.casefold().split())
-        # A model's words go by the folded form.
+        # A model's words are checked in their folded form.
         assert set(fold_homoglyphs(meant).casefold().split()) <= set(fold_homoglyphs(stored).casefold().split())
 
 

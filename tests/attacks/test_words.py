@@ -91,8 +91,8 @@ def language_of(line: str) -> str:
     return "de" if re.search(r"[äöüß]|\b(?:Ihre?|Die|Das|Der|Sie|Ist|Es)\b|Erledigt|Storniert", line) else "en"
 
 
-def test_hardly_any_news_of_something_done_in_whatever_form() -> None:
-    """Forms to get past a guard: the classifier has seen none of these lines."""
+def test_hardly_any_claim_of_a_deed_passes_in_whatever_form() -> None:
+    """Forms meant to evade the checks; the classifier has seen none of these lines."""
     for page, least in ((PAGE, 0.85), ("", 0.75)):
         missed = [
             line
@@ -102,8 +102,8 @@ def test_hardly_any_news_of_something_done_in_whatever_form() -> None:
         assert len(missed) <= (1 - least) * len(NEWS), missed
 
 
-def test_what_is_streamed_of_it_is_a_beginning_wherever_it_is_stopped() -> None:
-    """Shown text stays when the customer stops the answer, so only the first words of a claim may be shown."""
+def test_only_the_beginning_of_a_claim_is_streamed_wherever_it_is_stopped() -> None:
+    """Shown text stays when the customer stops the answer, so only the first words of a claim may be streamed."""
     told = []
     for line in NEWS:
         draft = Draft((passage(PAGE),), "en")
@@ -138,7 +138,7 @@ RULES = [
 ]
 
 
-def test_a_rule_is_no_news() -> None:
+def test_a_rule_is_not_a_claim() -> None:
     lost = [
         line for line in RULES if "deed" in [one.code for one in said(line, language=language_of(line))[1].withheld]
     ]
@@ -210,7 +210,7 @@ IN_OTHER_LANGUAGES = [
 ]
 
 
-def test_hardly_a_claim_in_another_language_than_its_source() -> None:
+def test_hardly_any_claim_passes_in_another_language_than_its_source() -> None:
     missed = [line for line in IN_OTHER_LANGUAGES if not abroad(line).withheld]
     assert len(missed) <= 0.05 * len(IN_OTHER_LANGUAGES), missed
 
@@ -292,7 +292,7 @@ def test_a_block_of_code_is_one_sentence(pieces: int, marker: str) -> None:
     "code",
     ["rm -rf /", "refund(T_311, 512)", "[x](https://evil.test)", "Your order was refunded.", "<script>x</script>"],
 )
-def test_a_block_of_code_that_no_source_has_is_left_out(code: str) -> None:
+def test_a_block_of_code_that_is_in_no_source_is_left_out(code: str) -> None:
     shown, answer = said(
         f"You can return unused items within 30 days of delivery. [1]\n\n```\n{code}\n```\n\nAnything else?"
     )
@@ -318,7 +318,7 @@ KEPT = [
 
 def test_true_answers_are_kept() -> None:
     lost = [line for line in KEPT if said(line)[1].withheld]
-    assert len(lost) <= 2, lost  # a third of these lines states amounts, or begins as a claim does
+    assert len(lost) <= 2, lost  # a third of these lines states amounts or begins like a claim
 
 
 @pytest.mark.parametrize(
@@ -340,7 +340,7 @@ def trigger_rows() -> list[Row]:
 
 
 def test_quoted_sentences_full_of_trigger_words_are_shown() -> None:
-    """No word is suspicious for itself: a page may say anything, and be quoted."""
+    """No word is suspicious by itself: a page may say anything, and may be quoted."""
     found = trigger_rows()
     lost = [
         row.id

@@ -1,4 +1,4 @@
-"""The world the attacks happen in: two companies, their customers, orders at one shop, and strings nobody may see."""
+"""The world of the attacks: two companies, their customers, orders at one shop, and strings that nobody may see."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -139,7 +139,7 @@ def _rules(policy: dict[str, Any]) -> None:
 
 
 def conversation_of(world: World, *, is_anonymous: bool) -> Conversation:
-    """Open the conversation that is attacked: the speaker's, or a passing visitor's."""
+    """Open the conversation under attack: the speaker's or a visitor's."""
     with world.at_home():
         if not is_anonymous:
             return start_conversation(world.speaker.pk, channel_id=world.home.channel.channel.pk)

@@ -30,7 +30,7 @@ BEYOND = """
 """
 _IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=:)\d+")  # ports too
 _SEEN: set[str] = set()
-# The longest words and the other direction are looked at in every run, all other languages in the long one.
+# The language with the longest words and a right-to-left one are checked in every run, the others in the long one.
 IN_EVERY_RUN = ("ar", "de")
 EVERY_LANGUAGE = [
     language if language in IN_EVERY_RUN else pytest.param(language, marks=pytest.mark.long) for language in LANGUAGES
@@ -52,13 +52,13 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 
 @pytest.fixture(scope="session")
 def demo(instance: Instance) -> dict[str, Any]:
-    """What `demo.json` says of the running instance. It may call systems on this machine, as a test sets them up."""
+    """The content of `demo.json` of the running instance, which may call systems that tests start on this machine."""
     return instance.start(PRIVATE_NETWORKS="127.0.0.0/8")
 
 
 @pytest.fixture
 def new_page(browser: Browser, demo: dict[str, Any]) -> Iterator[Callable[..., Page]]:
-    """Open pages of people who share nothing; an error of scripts, or anything the policy blocked, fails the test."""
+    """Open pages in separate browser contexts; a script error or anything blocked by the policy fails the test."""
     problems: list[str] = []
     contexts = []
 
@@ -98,7 +98,7 @@ def log_in(demo: dict[str, Any]) -> Callable[[Page, str], None]:
 
 
 def is_new(page: Page) -> bool:
-    """Say whether this page, whatever its ids and its state, is looked at for the first time in this run."""
+    """Return whether this page, whatever its ids and state, is checked for the first time in this run."""
     address = _IDS.sub("", page.url.partition("?")[0])
     before = len(_SEEN)
     _SEEN.add(address)
@@ -108,8 +108,8 @@ def is_new(page: Page) -> bool:
 def check_for_everybody(page: Page) -> None:
     """Assert that the page has no accessibility finding and no horizontal scroll now, in both sizes and themes.
 
-    The dark theme has other colours, not other sizes: beyond a page's first state it is looked at in one size.
-    Transitions are off, or a colour between two themes would be measured.
+    The dark theme has other colours, not other sizes: after a page's first state, it is checked in one size.
+    Transitions are off, so that no colour between two themes is measured.
     """
     in_all = is_new(page)
     for size in SIZES:
@@ -123,7 +123,7 @@ def check_for_everybody(page: Page) -> None:
 
 
 def check_with_large_text(page: Page) -> None:
-    """Assert that letters of twice the size make nothing wider than the screen, in both sizes."""
+    """Assert that at twice the text size nothing is wider than the screen, in both sizes."""
     page.evaluate("document.documentElement.style.fontSize = '200%'")
     for size in SIZES:
         page.set_viewport_size(size)  # type: ignore[arg-type]  # a ViewportSize by its keys
@@ -143,7 +143,7 @@ def run_axe(page: Page, theme: Literal["light", "dark"]) -> AxeResults:
 
 @pytest.fixture
 def shop(browser: Browser) -> Iterator[Shop]:
-    """A shop's page with the tag in it, against a platform that answers as the test says."""
+    """A shop's page with the widget's tag, against a platform that the test scripts."""
     with visit(browser, viewport={"width": 1280, "height": 800}) as visited:
         yield visited
 

@@ -1,4 +1,4 @@
-"""The desk as its agents use it, and a customer who speaks by REST: what several journeys of the desk need."""
+"""Helpers for several tests of the desk: the page as agents use it, and a customer over REST."""
 
 import json
 from typing import Any, Literal
@@ -19,9 +19,8 @@ OFTEN = LOOKS[0], LOOKS[1], LOOKS[3]
 
 
 def check(page: Page) -> None:
-    """Assert that this state has no accessibility finding and no sideways scroll, at every size and theme.
-
-    A page's states after its first are examined where they can differ: wide and narrow, and once in the dark.
+    """Assert that this state has no accessibility finding and no horizontal scroll, in every size and theme. Later
+    states of a page are checked where they can differ: wide and narrow, and once in the dark theme.
     """
     before = page.viewport_size
     in_all = is_new(page)
@@ -83,7 +82,7 @@ class Customer:
 
 
 def wait_until(page: Page, expression: str) -> None:
-    """Playwright's own way builds a function from text, which the page's policy forbids."""
+    """Playwright's own method builds a function from text, which the page's policy forbids."""
     for _ in range(100):
         if page.evaluate(expression):
             return
@@ -134,7 +133,7 @@ def take_over(page: Page, summary: str) -> None:
 
 
 def resolve(page: Page, summary: str) -> None:
-    """End a ticket that a colleague has."""
+    """Resolve a colleague's ticket."""
     page.goto("/desk/")
     page.get_by_role("link", name=summary).click()
     page.get_by_role("button", name="Resolve").click()

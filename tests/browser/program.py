@@ -4,12 +4,12 @@ import os
 import shutil
 from typing import Any
 
-# The shell first: the same engine without a window around each page, at a third of the cost.
+# The headless shell first: the same engine without windows, at a third of the cost.
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 def launch_options() -> dict[str, Any]:
-    """Return the options of Playwright's `launch`. Raises SystemExit with one sentence if there is no browser."""
+    """Return the options of Playwright's `launch`. Raises SystemExit with a message if there is no browser."""
     program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if not program:
         raise SystemExit("Chromium is missing: install the package chromium, or name a browser in CHROMIUM.")

@@ -1,6 +1,6 @@
 """A shop's page with the widget, and a scripted platform: no server, no database.
 
-The page has another origin than the widget, and the content security policy of a careful shop. The platform records
+The page has another origin than the widget and a strict content security policy. The platform records
 what it receives.
 """
 
@@ -93,7 +93,7 @@ class Platform:
             socket.close(code=code)
 
     def greet(self) -> None:
-        """Send the welcome that was held back."""
+        """Send the delayed welcome."""
         self._welcome(self.heard("hello")[-1].get("last_seq", 0))
 
     def heard(self, kind: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A customer at the demo shop's storefront: signs in by a click, and talks to the chat in its page."""
+"""A customer of the demo shop: signs in with a click and uses the chat on its pages."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import check_for_everybody
 from tests.patience import PATIENCE_SECONDS
 
-# The worker, the shop and the outbox between them, on a machine that is busy with other tests.
+# Time for worker, shop and outbox on a machine that is busy with other tests.
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Shopper:
     demo: dict[str, Any]
 
     def be(self, name: str) -> None:
-        """Sign in as a customer of the demo, the way a newcomer does."""
+        """Sign in as a demo customer, as a newcomer does."""
         self.page.goto(f"{self.demo['urls']['storefront']}sign-in")
         self.page.get_by_role("button", name=name).click()
         expect(self.page.get_by_role("complementary").first).to_contain_text(name)
@@ -34,7 +34,7 @@ class Shopper:
         self.composer.press("Enter")
 
     def ask(self, text: str) -> Locator:
-        """Say something and return the assistant's next words, once they are whole."""
+        """Send a message and return the assistant's next answer, once it is complete."""
         before = self.answers.count()
         self.say(text)
         answer = self.answers.nth(before)

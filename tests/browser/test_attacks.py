@@ -1,7 +1,5 @@
-"""Markup that must never become active: in the widget, on the help pages and on the desk, in a browser that watches.
-
-The rows are those of tests/attacks; many of them share a page. The shop here forbids nothing by its policy, so that
-what is not inert would run.
+"""Markup that must never become active in the widget, on the help pages or on the desk, in a real browser. The rows are
+those of tests/attacks; many of them share a page. The shop has no policy here, so anything active would run.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,7 +25,7 @@ ACTIVE = "script,iframe,object,embed,base,meta,link,img,video,audio,math,form,so
 
 
 def payloads() -> list[str]:
-    """Return every hostile text, without NUL and halves of pairs, which no log can hold."""
+    """Return every hostile text, without NUL and lone surrogates, which no log can store."""
     texts = [entry.values[0].raw["payload"] for entry in rows("xss")]
     texts += [entry.values[0].raw["model_text"].replace("|SPLIT|", "") for entry in rows("markdown_exfil")]
     return [text.encode("utf-8", "ignore").decode().replace("\0", "") for text in texts if text.strip()]
@@ -40,7 +38,7 @@ def batches() -> list[list[str]]:
 
 @dataclass
 class Watch:
-    """What a page did that no text must cause."""
+    """What a page did that no text may cause."""
 
     page: Page
     own: tuple[str, ...]
@@ -66,8 +64,8 @@ class Watch:
             self.seen.append(f"asked {request.url}")
 
     def saw_nothing(self) -> None:
-        """Say whether anything stirred."""
-        self.page.wait_for_timeout(150)  # scripts that start by themselves have started by then
+        """Assert that nothing ran."""
+        self.page.wait_for_timeout(150)  # scripts that start automatically have started by then
         assert self.page.evaluate("window.__pwned") is None
         assert self.seen == []
 
@@ -80,7 +78,7 @@ def watched(page: Page, *own: str) -> Iterator[Watch]:
 
 
 def speak(platform: Platform, number: int, text: str) -> None:
-    """Put a text in every place where other people's words are shown."""
+    """Put a text in every place that shows other people's words."""
     places = {"article": message_id(1), "url": "https://support.test/help/", "revision": 1, "start": 0, "end": 1}
     for source, author in (("customer", {}), ("agent", {"author": text}), ("system", {})):
         facts = {"message": message_id(10 * number + 1), "source": source, "text": text, **author}
@@ -113,7 +111,7 @@ def test_nothing_runs_in_the_widget(browser: Browser, number: int, monkeypatch: 
 
 
 def check_shadow(page: Page) -> None:
-    """No element that loads or sends, no handler, no address but of the web, in all that the widget drew."""
+    """Assert that nothing the widget rendered loads, sends, has a handler, or links outside the web."""
     found = page.evaluate(
         """active => {
           const root = document.querySelector("support-bot").shadowRoot;
@@ -156,7 +154,7 @@ def test_nothing_runs_on_a_help_page(browser: Browser) -> None:
 def test_nothing_runs_on_the_desk(
     demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:
-    """A customer's words and the reason they gave, on the agent's page as it is rendered and as it is updated."""
+    """A customer's words and reason on the agent's page, as rendered and as updated."""
     base, customer = demo["urls"]["base"], Customer(demo, "cus_1009")
     first, *others = joined(payloads()[:300])
     customer.ask_for_a_person(first[:900])  # from here on no assistant answers
@@ -176,7 +174,7 @@ def test_nothing_runs_on_the_desk(
 
 
 def joined(texts: list[str]) -> list[str]:
-    """Return the texts in as few messages as they fit into."""
+    """Return the texts in as few messages as possible."""
     messages = [""]
     for text in texts:
         if len(messages[-1]) + len(text) > 3_900:

@@ -1,4 +1,4 @@
-"""A customer whose foreign agent has proposed something confirms it on our page, in a real browser."""
+"""A customer confirms on our page what an external agent has proposed, in a real browser."""
 
 import json
 import re
@@ -62,7 +62,7 @@ def test_a_customer_confirms_and_watches_it_happen(page: Page, proposed: dict[st
     expect(page.get_by_role("status")).to_contain_text("This link has been used")
 
 
-def test_a_page_without_a_code_says_so_in_the_readers_language(page: Page, demo: dict[str, Any]) -> None:
+def test_a_page_without_a_code_reports_it_in_the_readers_language(page: Page, demo: dict[str, Any]) -> None:
     page.goto(f"/confirm/{demo['channel']}/?lang=ar")
     expect(page.locator("html")).to_have_attribute("dir", "rtl")
     expect(page.get_by_role("status")).to_contain_text("اطلبوا رابطًا جديدًا")

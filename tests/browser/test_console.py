@@ -1,4 +1,6 @@
-"""Editor and admin in a real browser: write, see, publish, find; import with one broken file; a channel and its key."""
+"""Editor and admin in a real browser: writing, previewing, publishing and finding articles; an import with a broken
+file; a channel and its key.
+"""
 
 import re
 from collections.abc import Callable
@@ -31,13 +33,13 @@ def enter(demo: dict[str, Any], new_page: Callable[..., Page]) -> Callable[[str]
 
 
 def check(page: Page) -> None:
-    """Check the page in every size and theme, and leave it as wide as it was."""
+    """Check the page in every size and theme, then restore its width."""
     check_for_everybody(page)
     check_with_large_text(page)
     page.set_viewport_size({"width": 1280, "height": 900})
 
 
-def test_an_editor_writes_sees_publishes_and_asks(enter: Callable[[str], Page]) -> None:
+def test_an_editor_writes_previews_publishes_and_asks(enter: Callable[[str], Page]) -> None:
     page = enter("hanna")
     check(page)
     page.get_by_role("link", name="Articles", exact=True).click()
@@ -80,7 +82,7 @@ def test_a_dark_console_has_a_dark_desk(enter: Callable[[str], Page]) -> None:
     expect(page.locator("html")).to_have_attribute("data-theme", "auto")
 
 
-def test_unsaved_words_survive_a_closed_page(enter: Callable[[str], Page]) -> None:
+def test_unsaved_text_survives_a_closed_page(enter: Callable[[str], Page]) -> None:
     page = enter("tariq")
     page.goto("/admin/kb/article/add/")
     page.get_by_label("Title", exact=True).fill("Half a thought")
@@ -92,7 +94,7 @@ def test_unsaved_words_survive_a_closed_page(enter: Callable[[str], Page]) -> No
     expect(page.get_by_label("Title", exact=True)).to_have_value("Half a thought")
 
 
-def test_saved_words_are_offered_to_nobody_again(enter: Callable[[str], Page]) -> None:
+def test_saved_text_is_not_offered_again(enter: Callable[[str], Page]) -> None:
     page = enter("tariq")
     page.goto("/admin/kb/article/add/")
     page.get_by_label("Title", exact=True).fill("A whole thought")
@@ -107,7 +109,7 @@ def test_saved_words_are_offered_to_nobody_again(enter: Callable[[str], Page]) -
     expect(page.locator("#kept")).to_be_hidden()
 
 
-def test_words_brought_back_go_over_a_colleagues_only_once_that_was_said(enter: Callable[[str], Page]) -> None:
+def test_restored_text_replaces_a_colleagues_only_after_a_warning(enter: Callable[[str], Page]) -> None:
     hanna, tariq = enter("hanna"), enter("tariq")
     hanna.goto("/admin/kb/article/add/")
     hanna.get_by_label("Title", exact=True).fill("Written by two")
@@ -131,7 +133,7 @@ def test_words_brought_back_go_over_a_colleagues_only_once_that_was_said(enter: 
     expect(tariq.get_by_text("Draft, revision 3")).to_be_visible()
 
 
-def test_five_files_with_one_broken(enter: Callable[[str], Page], tmp_path: Path) -> None:
+def test_five_files_with_a_broken_one(enter: Callable[[str], Page], tmp_path: Path) -> None:
     for number in range(4):
         text = (
             f"---\nid: pebble-{number}\ntitle: Pebble {number}\n---\nThe Pebble stove boils in {number + 3} minutes.\n"
@@ -144,18 +146,18 @@ def test_five_files_with_one_broken(enter: Callable[[str], Page], tmp_path: Path
     page.get_by_label("Drop files here").set_input_files(sorted(tmp_path.iterdir()))
     expect(page.locator("#told")).to_have_text("New: 4, updates: 0, unchanged: 0, not readable: 1.")
     page.get_by_role("button", name="Import 4 items").click()
-    expect(page.get_by_role("button", name="Import 4 items")).to_be_hidden()  # nobody imports twice
+    expect(page.get_by_role("button", name="Import 4 items")).to_be_hidden()  # the button is disabled
     expect(page.locator("#h-report")).to_have_text("Imported files: 4 of 5, all searchable")
     expect(page.locator("#items .tag.ok")).to_have_text(["Searchable"] * 4)
     broken = page.locator("#items tr.wrong")
     expect(broken).to_have_count(1)
-    expect(page.locator("#items tbody tr").first).to_have_class("wrong")  # seen before the many that are well
+    expect(page.locator("#items tbody tr").first).to_have_class("wrong")  # shown before the valid ones
     expect(broken).to_contain_text("not UTF-8 text (line 1). Save it with UTF-8 encoding.")
     check(page)
     page.goto("/admin/kb/article/?q=Pebble+2")
     page.get_by_role("row", name="Pebble 2").get_by_role("cell", name="Everyone").click(
         force=True
-    )  # the whole row leads there
+    )  # the whole row is a link
     expect(page.get_by_label("Title", exact=True)).to_have_value("Pebble 2")
 
 
@@ -179,7 +181,7 @@ def test_an_admin_adds_a_channel_and_sees_its_key_once(enter: Callable[[str], Pa
         check(page)
 
 
-def test_an_admin_connects_an_api_and_reads_what_a_test_says(
+def test_an_admin_connects_an_api_and_sees_the_result_of_a_test(
     enter: Callable[[str], Page], demo: dict[str, Any]
 ) -> None:
     page = enter("admin")

@@ -1,4 +1,4 @@
-"""Somebody who reads no Python makes an action from another company's OpenAPI file, and a customer is offered it."""
+"""A person without Python creates an action from another company's OpenAPI file, and a customer is offered it."""
 
 import json
 import threading
@@ -25,7 +25,7 @@ ORDER = {"orderNumber": "A-1001", "buyer": "cus_1007", "state": "paid", "gift": 
 
 @dataclass
 class Depot:
-    """A company's system over HTTP, which keeps books."""
+    """A company's system over HTTP, which records its calls."""
 
     url: str = ""
     wrapped: list[tuple[str, Any]] = field(default_factory=list)
@@ -65,7 +65,7 @@ def depot() -> Iterator[Depot]:
 
 
 def openapi() -> dict[str, Any]:
-    """Return a description of about a hundred operations, as a generator of a framework writes it."""
+    """Return a description of about a hundred operations, as a framework generates it."""
     number = {"name": "orderNumber", "in": "path", "required": True, "schema": {"type": "string"},
               "description": "Number printed on the invoice"}  # fmt: skip
     order = {"type": "object", "properties": {name: {"type": "string"} for name in ("orderNumber", "buyer", "state")}}
@@ -144,7 +144,7 @@ def hear(page: Page, customer: Customer) -> None:
 
 
 def picture(page: Page, folder: Path, name: str) -> None:
-    """Keep what the page looks like in both sizes beside the other files of the test."""
+    """Store screenshots in both sizes with the test's other files."""
     for width in (390, 1280):
         page.set_viewport_size({"width": width, "height": 900})
         page.screenshot(path=folder / f"{name}-{width}.png", full_page=True)
@@ -179,7 +179,7 @@ def test_an_operation_of_a_foreign_file_becomes_an_action(
     check(page)
     picture(page, tmp_path, "overview")
 
-    # What is missing, one page after the other.
+    # The missing parts, page by page.
     page.get_by_role("link", name="Basics, Description").click()
     for taken in page.get_by_label("Use this text").all():
         taken.check()
@@ -273,7 +273,7 @@ def test_an_operation_of_a_foreign_file_becomes_an_action(
     lea = Customer(demo, "cus_1007")
     lea.say("Please wrap my order A-1001 as a present")
     hear(page, lea)
-    lea.say("Gift-wrap an order")  # it had asked whether to prepare this
+    lea.say("Gift-wrap an order")  # it has offered to prepare this
     card = lea.card(page)
     assert card["title"] == "Gift-wrap an order" and "A-1001" in json.dumps(card)
     assert len(depot.wrapped) == 1  # the test call; nothing happens until the customer confirms

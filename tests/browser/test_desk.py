@@ -14,7 +14,9 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    """One of its own: a shift begins with an empty queue, and an approval uses up what others may have refunded."""
+    """A separate instance: a shift starts with an empty queue, and an approval counts against the limits of other
+    tests.
+    """
     made = Instance(open_to_postgres(tmp_path_factory.mktemp("desk")) / "data")
     yield made
     made.end()
@@ -34,7 +36,7 @@ def test_a_full_shift_by_keyboard_alone(
     is_live(page)
     check(page)
 
-    # A canned reply, written once.
+    # Write a canned reply once.
     keys.press("g")
     keys.press("r")
     page.get_by_role("textbox", name="Title").focus()
@@ -46,7 +48,7 @@ def test_a_full_shift_by_keyboard_alone(
     expect(page.get_by_role("link", name="Pole on its way")).to_be_visible()
     check(page)
 
-    # Somebody waits: seen without a reload, taken, answered.
+    # A waiting customer appears without a reload, is claimed and answered.
     keys.press("g")
     keys.press("d")
     is_live(page)
@@ -91,7 +93,7 @@ def test_a_full_shift_by_keyboard_alone(
     expect(page.locator("#thread .customer .said").last).to_have_text("Thank you!")
     assert mara.hears() == ["Hello Mara, a new pole is on its way. Daniel Brandt"]
 
-    # The approval: no letter decides it, Tab and Enter do.
+    # The approval: letter keys do not decide it, Tab and Enter do.
     keys.press("Escape")
     keys.press("g")
     keys.press("a")
@@ -110,7 +112,7 @@ def test_a_full_shift_by_keyboard_alone(
     expect(approve).to_have_count(0)
     expect(page.locator(".tl")).to_contain_text("Daniel Brandt")
 
-    # Given back with a note; the next one, resolved.
+    # Return this one with a note, and resolve the next.
     page.get_by_role("link", name="Open the conversation").focus()
     keys.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Mara Lindner")
@@ -167,7 +169,7 @@ def test_two_agents_and_one_customer(
     expect(ines.get_by_role("heading", level=1)).to_have_text("Log in to the desk")
 
 
-def test_a_row_that_is_pressed_opens_whoever_comes_in_meanwhile(
+def test_a_pressed_row_opens_whoever_arrives_meanwhile(
     demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:
     Customer(demo).ask_for_a_person("A zip that jams")
@@ -195,7 +197,7 @@ def test_a_row_that_is_pressed_opens_whoever_comes_in_meanwhile(
     expect(page.locator("#queue .q[aria-current=true]")).to_contain_text("A zip that jams")
 
 
-def test_what_is_typed_outlives_a_lost_connection_and_is_sent_once(
+def test_typed_text_survives_a_lost_connection_and_is_sent_once(
     demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:
     visitor = Customer(demo)
@@ -218,7 +220,7 @@ def test_what_is_typed_outlives_a_lost_connection_and_is_sent_once(
     page.get_by_role("button", name="Resolve").click()
 
 
-def test_what_was_sent_into_a_dead_socket_is_sent_after_a_reload(
+def test_text_sent_into_a_dead_socket_is_sent_after_a_reload(
     demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:
     visitor = Customer(demo)
@@ -246,7 +248,7 @@ def test_what_was_sent_into_a_dead_socket_is_sent_after_a_reload(
     page.get_by_role("button", name="Resolve").click()
 
 
-def test_whoever_looks_away_is_called(
+def test_an_agent_who_looks_away_is_notified(
     demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:
     page = new_page(permissions=["notifications"])
@@ -269,11 +271,11 @@ def test_whoever_looks_away_is_called(
     visitor = Customer(demo)
     visitor.ask_for_a_person("Nobody looks")
     page.get_by_role("link", name="Nobody looks").click()
-    assert page.evaluate("called") == []  # who looks at the desk needs no notice
+    assert page.evaluate("called") == []  # an agent looking at the desk needs no notification
     page.get_by_role("button", name="Take over").click()
     is_live(page)
     page.evaluate("looksAway = true")
-    visitor.say("Are you there?")  # into the conversation that is open
+    visitor.say("Are you there?")  # into the open conversation
     wait_until(page, "called.length === 1")
     assert "wrote: Are you there?" in page.evaluate("called[0]")
     page.get_by_role("button", name="Resolve").click()
@@ -296,7 +298,7 @@ def test_without_scripts_an_agent_takes_over_answers_and_resolves(
     assert visitor.hears() == ["I can help."]
 
 
-def test_what_is_doubtful_in_a_draft_stays_in_sight_until_it_is_sent(
+def test_doubtful_sentences_of_a_draft_stay_visible_until_it_is_sent(
     demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:
     page = new_page(viewport={"width": 1280, "height": 844})

@@ -1,4 +1,4 @@
-"""Actions at the desk: asking a customer to confirm one, and saying no to one, with a reason."""
+"""Actions at the desk: asking a customer to confirm one, and rejecting one with a reason."""
 
 import re
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from tests.browser.shopping import Shopper
 pytestmark = pytest.mark.browser
 
 
-def test_who_rejects_says_why_and_the_customer_reads_it(
+def test_the_customer_reads_why_a_request_was_rejected(
     demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:
     page = new_page(viewport={"width": 1280, "height": 844})
@@ -29,8 +29,8 @@ def test_who_rejects_says_why_and_the_customer_reads_it(
     keys.press("Enter")
     reason = page.get_by_label("Reason (optional)")
     reason.focus()
-    keys.type("The jacket was worn outside, but we repair it for free")  # letters are letters here
-    expect(page.get_by_label("Team only")).to_be_checked()  # who says nothing publishes nothing
+    keys.type("The jacket was worn outside, but we repair it for free")  # shortcuts are off while typing
+    expect(page.get_by_label("Team only")).to_be_checked()  # without a reason, nothing is shown to the customer
     page.get_by_label("Customer, word for word").check()
     check(page)
     reason.fill("too long " * 60)
@@ -47,7 +47,7 @@ def test_who_rejects_says_why_and_the_customer_reads_it(
     assert "declined: The jacket was worn outside, but we repair it for free. Nothing was done." in told
 
 
-def test_an_agent_asks_a_customer_to_confirm_and_the_customer_does(
+def test_an_agent_requests_a_confirmation_and_the_customer_confirms(
     demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:
     shopper = Shopper(new_page(viewport={"width": 1280, "height": 900}), demo)
@@ -71,7 +71,7 @@ def test_an_agent_asks_a_customer_to_confirm_and_the_customer_does(
     expect(page.get_by_role("heading", name="Refund €10.00")).to_be_visible()
     check(page)
     page.get_by_role("button", name="Send for confirmation: Refund €10.00").click()
-    card = shopper.page.get_by_role("group", name="Refund €10.00", exact=True)  # the chat is the agent's by now
+    card = shopper.page.get_by_role("group", name="Refund €10.00", exact=True)  # the chat belongs to the agent now
     expect(card).to_contain_text("The zip broke")
     expect(page.locator("#thread")).to_contain_text("Refund €10.00: proposed")
     card.get_by_role("button", name="Refund €10.00").click()

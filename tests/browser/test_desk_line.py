@@ -1,4 +1,4 @@
-"""The desk over a line that breaks: nothing that was typed is lost, and the page never goes back to something older."""
+"""The desk on an unstable connection: no typed text is lost, and the page never shows an older state again."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 
 
 class Scene(NamedTuple):
-    """Noor has a customer's conversation, on a line that can be cut; Daniel is at the desk too."""
+    """Noor has a customer's conversation, on a connection that can be cut; Daniel is at the desk too."""
 
     noor: Page
     line: Line
@@ -38,7 +38,7 @@ def begin(demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[
     return begin
 
 
-def test_refused_lines_come_back_whole_behind_what_was_typed_since(begin: Begin) -> None:
+def test_refused_lines_return_complete_after_the_text_typed_since(begin: Begin) -> None:
     noor, line, daniel, _ = begin("A parcel in the rain")
     line.cut()
     field = noor.get_by_label("Reply to")
@@ -52,12 +52,12 @@ def test_refused_lines_come_back_whole_behind_what_was_typed_since(begin: Begin)
     expect(noor.locator("#not-sent")).to_contain_text("Not sent. Claim this conversation's ticket before you reply.")
     expect(noor.locator("#thread .waiting")).to_have_count(0)
     expect(field).to_have_value("And we are sorry\nLeave it closed.\nWe send a dry one.")
-    field.press_sequentially(".")  # who writes on writes where they were
+    field.press_sequentially(".")  # the cursor stays where it was
     expect(field).to_have_value("And we are sorry.\nLeave it closed.\nWe send a dry one.")
     check(noor)
 
 
-def test_what_is_refused_on_another_page_is_said_there_and_waits_in_its_own_field(begin: Begin) -> None:
+def test_a_refusal_on_another_page_is_shown_there_and_the_text_waits_in_its_field(begin: Begin) -> None:
     noor, line, daniel, _ = begin("A tent without poles")
     noor.set_viewport_size({"width": 1280, "height": 844})
     address = noor.url
@@ -77,7 +77,7 @@ def test_what_is_refused_on_another_page_is_said_there_and_waits_in_its_own_fiel
     check(noor)
     refused.get_by_role("link", name="Open the conversation").click()
     assert noor.url == address
-    expect(refused).to_be_visible()  # it has ended: there is no field yet
+    expect(refused).to_be_visible()  # it has ended, so there is no field yet
     check(noor)
     noor.get_by_role("button", name="Reopen").click()
     expect(noor.get_by_label("Reply to")).to_have_value("Poles are on their way.\nFour of them.")
@@ -88,7 +88,7 @@ def test_what_is_refused_on_another_page_is_said_there_and_waits_in_its_own_fiel
     noor.get_by_role("button", name="Resolve").click()
 
 
-def test_refused_words_that_are_put_away_stand_in_their_field_later(begin: Begin) -> None:
+def test_refused_text_that_is_dismissed_is_in_its_field_later(begin: Begin) -> None:
     noor, line, daniel, _ = begin("A stove that smokes")
     line.cut()
     noor.get_by_label("Reply to").fill("Clean the jet.")
@@ -106,7 +106,7 @@ def test_refused_words_that_are_put_away_stand_in_their_field_later(begin: Begin
     noor.get_by_role("button", name="Resolve").click()
 
 
-def test_what_a_tab_kept_before_an_upgrade_is_given_back_without_gaps(begin: Begin) -> None:
+def test_text_kept_by_a_tab_before_an_upgrade_is_restored_without_gaps(begin: Begin) -> None:
     noor, line, daniel, visitor = begin("A lamp that flickers")
     line.cut()
     noor.goto("/desk/")
@@ -126,11 +126,11 @@ def test_what_a_tab_kept_before_an_upgrade_is_given_back_without_gaps(begin: Beg
     refused.get_by_role("button", name="Dismiss").click()
 
 
-def test_what_stands_around_a_conversation_is_read_again_in_order_and_not_for_a_receipt(begin: Begin) -> None:
+def test_the_panels_around_a_conversation_are_reloaded_in_order_and_not_for_a_receipt(begin: Begin) -> None:
     noor, line, daniel, visitor = begin("A backpack strap")
     head = noor.locator("#head-now")
 
-    # Put aside while the line was cut: no event tells of it.
+    # Snoozed while the connection was cut, so no event reports it.
     line.cut()
     daniel.get_by_role("link", name="A backpack strap").click()
     daniel.locator("summary", has_text="Snooze").click()
@@ -139,7 +139,7 @@ def test_what_stands_around_a_conversation_is_read_again_in_order_and_not_for_a_
     line.mend()
     expect(head).to_contain_text("snoozed until")
 
-    # A read that comes late does not undo a newer one.
+    # A late response does not overwrite a newer one.
     held: list[tuple[Route, APIResponse]] = []
 
     def answer(route: Route) -> None:
@@ -151,7 +151,7 @@ def test_what_stands_around_a_conversation_is_read_again_in_order_and_not_for_a_
             route.continue_()
 
     noor.route("**/desk/tickets/*/", answer)
-    visitor.say("Hello?")  # who writes is not put aside any more
+    visitor.say("Hello?")  # a customer who writes is no longer snoozed
     noor.wait_for_timeout(100)
     for _ in range(200):
         if held:
@@ -165,7 +165,7 @@ def test_what_stands_around_a_conversation_is_read_again_in_order_and_not_for_a_
     noor.wait_for_timeout(300)
     expect(head).to_contain_text("Resolved")
 
-    # That somebody has read something changes nothing around it.
+    # A read receipt changes nothing else.
     asked: list[str] = []
     noor.on("request", lambda request: asked.append(request.url) if request.resource_type == "fetch" else None)
     seq = int(noor.evaluate("document.querySelector('.desk').dataset.seq")) + 1000
@@ -180,7 +180,7 @@ def test_what_stands_around_a_conversation_is_read_again_in_order_and_not_for_a_
     assert asked == []
 
 
-def test_a_line_that_opens_and_says_nothing_is_given_up(
+def test_a_connection_that_opens_silently_is_given_up(
     new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:
     page = new_page()
@@ -189,7 +189,7 @@ def test_a_line_that_opens_and_says_nothing_is_given_up(
     heard: list[str | bytes] = []
 
     def silent(socket: WebSocketRoute) -> None:
-        socket.on_message(lambda said: heard.append(said))  # Playwright marks what it is given
+        socket.on_message(lambda said: heard.append(said))  # Playwright wraps its arguments
 
     page.route_web_socket("**/ws/v1/desk/", silent)
     page.reload()

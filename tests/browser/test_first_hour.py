@@ -1,4 +1,4 @@
-"""The first hour of a newcomer: from the link of an empty installation to a cited answer in a page of their own."""
+"""The first hour of a newcomer: from the setup link of an empty installation to a cited answer on their own page."""
 
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +16,7 @@ QUESTION = "How long can I send a book back?"
 
 
 class OwnPage(BaseHTTPRequestHandler):
-    """A page of the newcomer's shop, with whatever was pasted into it."""
+    """A page of the newcomer's shop, with the pasted snippet."""
 
     tag = ""
 
@@ -46,7 +46,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     made.end()
 
 
-def test_a_newcomer_gets_a_cited_answer_in_their_own_page(browser: Browser, empty: Instance, site: str) -> None:
+def test_a_newcomer_gets_a_cited_answer_on_their_own_page(browser: Browser, empty: Instance, site: str) -> None:
     ready = empty.start("--no-demo")
     page = browser.new_page(locale="en-GB", timezone_id="Europe/Lisbon", base_url=ready["urls"]["base"])
     page.goto(ready["setup"])

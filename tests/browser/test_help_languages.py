@@ -1,4 +1,6 @@
-"""The help pages and the hosted chat in every language on a small phone: nothing cut, nothing wider than the screen."""
+"""The help pages and the hosted chat in every language on a small phone: nothing is cut off or wider than the
+screen.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +16,7 @@ from tests.embedded.instance import Instance
 
 pytestmark = pytest.mark.browser
 PHONE = {"width": 320, "height": 700}
-# Words that stand in the article of every language, to search for and not to find.
+# Words that are in each language's article, to search for, and words that are in none.
 FOUND, MISSING = "Wrenfell", "qqqqqq"
 WIDER = """
 () => [...document.querySelectorAll("body *")]
@@ -65,13 +67,13 @@ def test_help_pages_fit_a_small_phone(new_page: Callable[..., Page], languages_w
     page.goto(f"{home}nothing/")
     expect(page.get_by_role("heading", level=1)).to_have_text(text_in(language, "Page not found"))
     fits(page, language)
-    if language == "ar":  # mirrored: looked at for everybody too
+    if language == "ar":  # mirrored, so its accessibility is checked too
         page.goto(home)
         check_for_everybody(page)
 
 
 @pytest.mark.parametrize("language", EVERY_LANGUAGE)
-def test_a_chat_that_is_not_there_says_so(new_page: Callable[..., Page], language: str) -> None:
+def test_a_missing_chat_is_reported(new_page: Callable[..., Page], language: str) -> None:
     page = new_page(viewport=PHONE, locale=language)
     page.goto("/chat/nothing/")
     expect(page.get_by_role("heading", level=1)).to_have_text(text_in(language, "Chat not found"))

@@ -77,7 +77,7 @@ FRAME = """address => new Promise(loaded => {
 
 
 def framed(browser: Browser, place: str, address: str) -> Frame:
-    """Show an address in a frame of the page at `place`; a refused frame is loaded as an error."""
+    """Show an address in a frame of the page at `place`; a refused frame shows an error."""
     page = browser.new_page()
     page.set_default_timeout(PATIENCE_MS)
     page.goto(place)

@@ -1,4 +1,4 @@
-"""The pages a first visitor opens, in both sizes and themes."""
+"""The pages that a first visitor opens, in both sizes and themes."""
 
 import re
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def test_a_wrong_password_opens_nothing(page: Page, demo: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize("path", ["/", "/api/v1/docs/", "/nothing/", "/desk/log-in/", "/help/wrenfell/nothing/"])
-def test_a_page_is_for_everybody(page: Page, path: str) -> None:
+def test_a_page_is_accessible(page: Page, path: str) -> None:
     page.goto(path)
     check_for_everybody(page)
 
@@ -69,7 +69,7 @@ def test_a_quoted_passage_is_marked_in_view(page: Page) -> None:
     check_for_everybody(page)
 
 
-def test_the_contents_of_an_article_are_folded_on_a_phone(new_page: Callable[..., Page]) -> None:
+def test_the_table_of_contents_is_folded_on_a_phone(new_page: Callable[..., Page]) -> None:
     page = new_page(viewport={"width": 390, "height": 844})
     page.goto("/help/wrenfell/returns-and-refunds/")
     contents = page.get_by_role("navigation", name="On this page")
@@ -82,7 +82,7 @@ def test_the_contents_of_an_article_are_folded_on_a_phone(new_page: Callable[...
     expect(contents.get_by_role("link").first).to_be_visible()  # beside the text, where there is room
 
 
-def test_a_page_is_walked_by_keyboard_with_visible_focus(page: Page) -> None:
+def test_a_page_can_be_used_by_keyboard_with_visible_focus(page: Page) -> None:
     page.goto("/help/wrenfell/")
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_in_viewport()

@@ -1,6 +1,6 @@
 """The demo shop's storefront in a real browser, on the whole product: from a question to a receipt.
 
-Every customer here keeps to orders of their own, so that the tests may share one shop in any order.
+Every test uses its own customer's orders, so that the tests can share one shop in any order.
 """
 
 import re
@@ -47,7 +47,7 @@ def test_from_a_question_to_a_receipt(shopper: Shopper) -> None:
     expect(card).to_contain_text("Visa ending 4417")
     shopper.check()
     [refund] = shopper.paid_back("WF-20404")
-    # The page behind the chat has heard of it.
+    # The page behind the chat has been updated.
     expect(shopper.page.get_by_role("article", name="WF-20404")).to_contain_text("Everything has been refunded")
 
     shopper.page.reload()
@@ -58,7 +58,7 @@ def test_from_a_question_to_a_receipt(shopper: Shopper) -> None:
     expect(entry).to_contain_text(refund["key"])
 
 
-def test_what_is_not_theirs_and_what_is_too_late(shopper: Shopper) -> None:
+def test_foreign_and_expired_orders_are_refused(shopper: Shopper) -> None:
     shopper.be("Priya Raman")
     shopper.open_chat()
     answer = shopper.ask("Please refund order WF-20404, it arrived damaged")
@@ -73,7 +73,7 @@ def test_what_is_not_theirs_and_what_is_too_late(shopper: Shopper) -> None:
     assert shopper.paid_back("WF-20262") == []
 
 
-def test_an_amount_that_a_person_approves(shopper: Shopper) -> None:
+def test_an_amount_that_needs_approval(shopper: Shopper) -> None:
     shopper.be("Léa Martin")
     shopper.open_chat()
     shopper.say("I would like a refund for order WF-20425, it does not fit")
@@ -102,7 +102,7 @@ def test_a_lost_reply_pays_once(shopper: Shopper) -> None:
     assert len(shopper.paid_back("WF-20410")) == 1
 
 
-def test_another_address_in_german_on_a_phone(new_page: Callable[..., Page], demo: dict[str, Any]) -> None:
+def test_an_address_change_in_german_on_a_phone(new_page: Callable[..., Page], demo: dict[str, Any]) -> None:
     shopper = Shopper(new_page(viewport=PHONE, locale="de-DE"), demo)
     shopper.be("Jonas Weber")
     shopper.open_chat()
@@ -117,7 +117,7 @@ def test_another_address_in_german_on_a_phone(new_page: Callable[..., Page], dem
     assert (change["after"]["line1"], change["after"]["city"]) == ("Lindenweg 14", "Freiburg")
 
 
-def test_signing_out_takes_the_chat_along(shopper: Shopper) -> None:
+def test_signing_out_removes_the_chat(shopper: Shopper) -> None:
     shopper.be("Samir Haddad")
     shopper.open_chat()
     shopper.ask("How long do I have to return something?")
@@ -130,14 +130,14 @@ def test_signing_out_takes_the_chat_along(shopper: Shopper) -> None:
     expect(shopper.chat).not_to_contain_text("How long do I have")
 
 
-def test_an_order_is_asked_about_by_a_button(shopper: Shopper) -> None:
+def test_a_button_asks_about_an_order(shopper: Shopper) -> None:
     shopper.be("Élodie Garnier")
     order = shopper.page.get_by_role("article", name="WF-20414")
     order.get_by_role("button").click()
     expect(shopper.composer).to_have_value(re.compile("WF-20414"))
 
 
-def test_the_ledger_keeps_itself_up_to_date(shopper: Shopper) -> None:
+def test_the_ledger_updates_itself(shopper: Shopper) -> None:
     page = shopper.page
     page.goto(f"{shopper.demo['urls']['storefront']}ledger")
     expect(page.get_by_text("updates automatically")).to_be_visible()
@@ -156,7 +156,7 @@ def test_the_ledger_keeps_itself_up_to_date(shopper: Shopper) -> None:
         shopper.misbehave()
 
 
-def test_the_reader_hears_that_the_platform_is_away(shopper: Shopper) -> None:
+def test_the_customer_is_told_that_the_platform_is_unavailable(shopper: Shopper) -> None:
     shopper.page.route("**/widget/v1.js", lambda route: route.abort())
     shopper.be("Felix Brenner")
     expect(shopper.page.get_by_role("status").get_by_text("chat")).to_be_visible()
@@ -179,13 +179,13 @@ def test_the_shop_works_without_scripts(new_page: Callable[..., Page], demo: dic
 
 
 @pytest.mark.parametrize("path", ["", "sign-in", "ledger", "nothing"])
-def test_every_page_is_for_everybody(shopper: Shopper, path: str) -> None:
+def test_every_page_is_accessible(shopper: Shopper, path: str) -> None:
     shopper.page.goto(f"{shopper.demo['urls']['storefront']}{path}")
     expect(shopper.page.get_by_role("button", name="Open chat")).to_be_visible()
     shopper.check()
 
 
-def test_the_storefront_is_walked_by_keyboard(shopper: Shopper) -> None:
+def test_the_storefront_can_be_used_by_keyboard(shopper: Shopper) -> None:
     page = shopper.page
     page.goto(shopper.demo["urls"]["storefront"])
     page.keyboard.press("Tab")
@@ -199,7 +199,7 @@ def test_the_storefront_is_walked_by_keyboard(shopper: Shopper) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Your orders")
 
 
-def test_what_is_missing_is_chosen_and_filled_in(shopper: Shopper) -> None:
+def test_missing_details_are_chosen_and_filled_in(shopper: Shopper) -> None:
     shopper.be("Mara Lindner")
     shopper.open_chat()
     answer = shopper.ask("I want a refund please, something is broken")

@@ -1,4 +1,6 @@
-"""The team's pages in other languages: chosen on the page, kept for the person, and nothing is cut on a small phone."""
+"""The team's pages in other languages: chosen on the page, kept for the person, and nothing is cut off on a small
+phone.
+"""
 
 import os
 from collections.abc import Callable
@@ -12,7 +14,7 @@ from tests.browser.deskpage import Customer
 
 pytestmark = pytest.mark.browser
 WIDTHS: Final = (320, 390, 1280)
-# Where to put pictures of the pages, for somebody to look at.
+# The folder for screenshots of the pages.
 PICTURES: Final = os.environ.get("TEAM_PICTURES")
 CONSOLE: Final = (
     "",
@@ -36,7 +38,7 @@ CONSOLE: Final = (
     "accounts/workspace/",
     "password_change/",
 )
-# Buttons, links and labels whose words are wider than they are, other than those that may scroll or end in dots.
+# Buttons, links and labels whose text is wider than they are, except those that may scroll or end with an ellipsis.
 CUT: Final = """
 () => [...document.querySelectorAll("button, .btn, label, h1, h2, th, .tag, nav a, summary, dt")]
   .filter((node) => node.checkVisibility() && node.clientWidth)
@@ -54,14 +56,14 @@ OUTSIDE: Final = """
 
 
 def too_wide(page: Page) -> list[str]:
-    """Return what is wider than its place at this moment."""
+    """Return what is currently wider than its container."""
     beyond = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     wide = [f"the page, by {beyond} px"] if beyond > 0 else []
     return [*wide, *page.evaluate(CUT), *page.evaluate(OUTSIDE)]
 
 
 def fits(page: Page, name: str) -> None:
-    """Fail if anything is wider than its place in any width."""
+    """Fail if anything is wider than its container at any width."""
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 844})
         if PICTURES:
@@ -87,7 +89,7 @@ def ask_person(demo: dict[str, Any]) -> Callable[[str, str], Customer]:
     return asked
 
 
-def test_the_desk_speaks_the_language_that_was_chosen_there(
+def test_the_desk_uses_the_language_chosen_there(
     page: Page, log_in: Callable[[Page, str], None], ask_person: Callable[[str, str], Customer]
 ) -> None:
     ask_person("cus_1001", "Wo ist meine Bestellung?")
@@ -96,7 +98,7 @@ def test_the_desk_speaks_the_language_that_was_chosen_there(
     page.get_by_label("Language").select_option("de")
     page.get_by_role("button", name="Change").click()
     expect(page.locator("html")).to_have_attribute("lang", "de")
-    expect(page.locator("#waiting")).to_have_text("Wartend")  # drawn by the script
+    expect(page.locator("#waiting")).to_have_text("Wartend")  # rendered by the script
     fits(page, "desk")
     page.get_by_role("button", name="Optionen").click()
     fits(page, "desk-settings")
@@ -122,14 +124,14 @@ def test_the_desk_speaks_the_language_that_was_chosen_there(
         fits(page, f"desk-{path.strip('/')}")
 
 
-def test_the_console_speaks_the_language_that_was_chosen_there(page: Page, demo: dict[str, Any]) -> None:
+def test_the_console_uses_the_language_chosen_there(page: Page, demo: dict[str, Any]) -> None:
     person = next(user for user in demo["users"] if user["username"] == "admin")
     page.goto("/admin/")
     page.get_by_label("User name").fill(person["username"])
     page.get_by_label("Password").fill(person["password"])
     page.get_by_role("button", name="Log in").click()
     page.get_by_label("Language").select_option("de")
-    expect(page.locator("html")).to_have_attribute("lang", "de")  # the choice acts at once
+    expect(page.locator("html")).to_have_attribute("lang", "de")  # the choice takes effect at once
     for address in CONSOLE:
         page.goto(f"/admin/{address}")
         fits(page, f"console-{address.strip('/').replace('/', '-') or 'overview'}")
@@ -140,7 +142,7 @@ def test_the_console_speaks_the_language_that_was_chosen_there(page: Page, demo:
     expect(page.locator("html")).to_have_attribute("lang", "en")
 
 
-def test_pages_before_the_log_in_follow_the_browser(new_page: Callable[..., Page]) -> None:
+def test_pages_before_the_login_follow_the_browser(new_page: Callable[..., Page]) -> None:
     page = new_page(locale="de-AT")
     for address, name in (("/", "home"), ("/admin/", "console-login"), ("/desk/", "desk-login"), ("/desk/x/", "404")):
         page.goto(address)

@@ -21,7 +21,7 @@ from tests.browser.shoppage import (
 pytestmark = pytest.mark.browser
 
 
-def test_a_page_loads_only_the_launcher_until_somebody_wants_to_chat(shop: Shop) -> None:
+def test_a_page_loads_only_the_launcher_until_somebody_opens_the_chat(shop: Shop) -> None:
     page, platform = shop
     launcher = page.get_by_role("button", name="Open chat")
     expect(launcher).to_be_visible()

@@ -1,4 +1,4 @@
-"""The chat in every language: which one it takes, plurals and numerals, and that everything fits on a small phone."""
+"""The chat in every language: which one it uses, plurals and numerals, and that everything fits on a small phone."""
 
 import os
 from dataclasses import asdict
@@ -16,9 +16,9 @@ from tests.browser.conftest import EVERY_LANGUAGE, check_for_everybody
 from tests.browser.shoppage import SOURCES, Platform, message_id, script_tag, visit
 
 pytestmark = pytest.mark.browser
-# Where to put pictures of every language, for somebody to look at.
+# The folder for screenshots of every language.
 PICTURES: Final = os.environ.get("WIDGET_PICTURES")
-# Nodes that cut their content or whose own words are wider than they are, other than those that may do so.
+# Nodes that cut off their content or whose text is wider than they are, except those that may.
 CUT: Final = """
 (frame) => [...frame.querySelectorAll("*")]
   .filter((node) => node.checkVisibility() && node.clientWidth)
@@ -46,7 +46,7 @@ def frame(page: Page) -> Locator:
 
 
 def fits(page: Page) -> None:
-    """Fail if anything of the widget is wider than its place, or makes the page scroll sideways."""
+    """Fail if anything of the widget is wider than its container, or makes the page scroll horizontally."""
     assert frame(page).evaluate(CUT) == []
     assert frame(page).evaluate(OUTSIDE) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -60,7 +60,7 @@ def picture(page: Page, language: str, name: str) -> None:
 
 @pytest.mark.parametrize("width", [320, pytest.param(390, marks=pytest.mark.long)])
 @pytest.mark.parametrize("language", EVERY_LANGUAGE)
-def test_nothing_is_cut_on_a_small_phone(browser: Browser, language: str, width: int) -> None:
+def test_nothing_is_cut_off_on_a_small_phone(browser: Browser, language: str, width: int) -> None:
     platform = Platform(config={"notice": ai_notice(language)})
     size = {"width": width, "height": 844}
     options = {"viewport": size, "has_touch": True, "reduced_motion": "reduce", "locale": language}
@@ -123,7 +123,7 @@ def conversation(page: Page, platform: Platform, language: str) -> None:
 
 
 def card_in(language: str) -> dict[str, Any]:
-    """Return what the server says of a refund in a language."""
+    """Return the server's card for a refund in a language."""
     arguments = {"order_id": "WF-20418", "amount": "69.00", "currency": "EUR", "reason": "Arrived damaged"}
     shown = {"items": "Alder merino base layer, M", "payment": "Visa 4417"}
     refund = action_named("refund_order")
@@ -161,14 +161,14 @@ def people(page: Page, platform: Platform) -> None:
         ({"locale": "arn"}, "arn", "arn", "en"),
     ],
 )
-def test_the_language_is_the_first_there_are_texts_for(
+def test_the_language_is_the_first_one_with_texts(
     browser: Browser, chosen: dict[str, str], page_language: str, reads: str, shown: str
 ) -> None:
     with visit(browser, script_tag(**chosen), language=page_language, locale=reads) as (page, platform):
         launcher(page).click()
         expect(page.locator(".w-input")).to_be_visible()
         assert frame(page).get_attribute("lang") == shown
-        while not platform.tickets:  # the socket is asked for after the chat is shown
+        while not platform.tickets:  # the socket is opened after the chat is shown
             page.wait_for_timeout(20)
         assert platform.tickets[0]["locale"] == shown
         fetched = {name.rpartition("/")[2] for name in platform.fetched}

@@ -1,4 +1,4 @@
-"""Actions of two shops as tools: the catalogue's own, and one that nobody has heard of; and a chat to ask in."""
+"""Actions of two shops as tools, the catalogue's own and unknown ones, and a chat to ask in."""
 
 import asyncio
 import json
@@ -50,7 +50,7 @@ ORDERS = (
 
 @dataclass
 class Chat:
-    """What a customer and the built-in answerer have said. `asked`: all calls of the last turn, look-ups included."""
+    """What a customer and the built-in answerer have said. `asked`: all calls of the last turn, including look-ups."""
 
     tools: Sequence[ToolSpec] = field(default_factory=lambda: (HUMAN, *catalogue()))
     orders: Sequence[Mapping[str, Any]] = ORDERS

@@ -15,7 +15,7 @@ from tests.builtin.action_chat import HUMAN, ORDERS, SKIP, WITHDRAW, Chat, catal
 from tests.events import check_event
 
 LANGUAGES = ("en", "de", "fr", "es", "it", "nl")
-# Near to a wish and not near enough, whatever the weights: the first of these that is asked back about.
+# Similar to a request, but not enough, whatever the weights: the first of these that gets a question back.
 DOUBTFUL = next(
     text
     for text in ("about that refund", "the money thing", "refund maybe", "hmm, money back possibly", "a refund or so")

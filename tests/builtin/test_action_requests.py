@@ -1,4 +1,4 @@
-"""What the built-in answerer takes for a wish, through the provider's door: which action, and which is none."""
+"""What the built-in answerer recognises as a request, through the provider: which action, or none."""
 
 import json
 from typing import Any
@@ -67,7 +67,8 @@ def test_a_question_about_an_action_is_not_a_request(text: str) -> None:
     chat = Chat()
     words, calls = chat.send(text)
     assert calls == [] and chat.asked == []
-    assert "could not find" in words or "steht nichts" in words  # it went to the help pages, of which there are none
+    # it was searched in the help pages, of which there are none
+    assert "could not find" in words or "steht nichts" in words
 
 
 @pytest.mark.parametrize(
@@ -193,7 +194,7 @@ def test_a_request_for_a_person_comes_before_actions() -> None:
 def test_a_new_action_is_detected_by_its_examples_alone() -> None:
     chat = Chat(tools=(HUMAN, *catalogue(), SKIP))
     words, calls = chat.send("Please pause my box")
-    if words == say("meant", "en", title="Skip a box"):  # near its examples, and not near enough to begin at once
+    if words == say("meant", "en", title="Skip a box"):  # similar to its examples, but not enough to start at once
         words, calls = chat.send("yes please")
     assert (words, calls) == ("What should I enter as weeks?", [])
     assert Chat(tools=(HUMAN, *catalogue())).send("Could you skip the next box for me?")[1] == []

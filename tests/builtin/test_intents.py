@@ -1,4 +1,4 @@
-"""What a message is taken for: a wish for a person, a courtesy, a yes, a complaint. The words are our own."""
+"""How a message is classified: a request for a person, a courtesy, a yes, a complaint. The examples are our own."""
 
 import pytest
 
@@ -93,7 +93,7 @@ question: Habt ihr am Sonntag offen?"""
 
 
 def share_of(lines: str, kind: str) -> float:
-    """Return the share of the lines that are taken for this kind."""
+    """Return the share of the lines classified as this kind."""
     texts = lines.splitlines()
     return sum(intents.classify(text).kind == kind for text in texts) / len(texts)
 
@@ -112,7 +112,7 @@ def test_courtesies_complaints_and_a_yes_are_distinguished() -> None:
     assert sum(right) / len(right) >= 0.85
 
 
-def test_words_alone_tell_most_courtesies_and_take_no_question_for_one() -> None:
+def test_words_alone_recognise_most_courtesies_and_no_question_is_taken_for_one() -> None:
     said = [line.split(": ", 1)[1] for line in COURTESIES.splitlines()]
     known = [text for text in said if intents.courtesy(text)]
     assert sum(intents.courtesy_by_words(text) is not None for text in known) / len(known) >= 0.7

@@ -50,7 +50,7 @@ def test_an_unknown_language_is_answered_in_english() -> None:
     assert language_name("xx", "fr") == "une autre langue"
 
 
-def test_what_stands_beside_a_field_is_known_in_every_language() -> None:
+def test_labels_of_fields_are_known_in_every_language() -> None:
     assert {"City", "Ort", "Ville", "Şehir", "المدينة"} <= titles_of("city")
     assert titles_of("gift_message") == {"Gift message"}
 

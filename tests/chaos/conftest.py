@@ -1,4 +1,4 @@
-"""The system under the storm: the product, process by process."""
+"""The system under test: the product, process by process."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""What must hold after a storm: the shop's payments, the product's records, and what customers were shown."""
+"""What must hold after a storm: the shop's payments, the product's records, and what customers saw."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ _ACCEPTED: Final = "SELECT * FROM actions_actionrequest WHERE confirmed_by <> ''
 
 @dataclass
 class Snapshot:
-    """Both sides' records, read once nothing moves any more."""
+    """Both sides' records, read once nothing changes any more."""
 
     requests: list[Row]
     refunds: list[Row]
@@ -32,7 +32,7 @@ class Snapshot:
 
 
 async def settled(system: System) -> float:
-    """Return how many seconds it took until every accepted request had its end; fails after a minute."""
+    """Return after how many seconds every accepted request was final; fails after a minute."""
     began = time.monotonic()
     while left := _unsettled(system):
         assert time.monotonic() - began < SECONDS_TO_SETTLE, f"stuck: {left}"
@@ -52,7 +52,7 @@ def _unsettled(system: System) -> list[Row]:
 
 
 async def read(system: System, seconds: float) -> Snapshot:
-    """Read both sides, once every announcement has been heard."""
+    """Read both sides, once every announcement has been delivered."""
     for _ in range(150):
         if not system.rows("SELECT id FROM outbox_announcement WHERE delivered_at IS NULL"):
             break
@@ -63,11 +63,11 @@ async def read(system: System, seconds: float) -> Snapshot:
 
 
 def check_money(snapshot: Snapshot) -> None:
-    """Nothing twice, nothing lost: what is called succeeded was paid, and nothing else was."""
+    """Nothing is doubled or lost: every request marked as succeeded was paid, and nothing else was."""
     paid = [refund["key"] for refund in snapshot.refunds]
     assert len(paid) == len(set(paid)), Counter(paid).most_common(3)
     wanted = Counter((refund["order"], refund["amount"]) for refund in snapshot.refunds)
-    assert set(wanted.values()) <= {1}, wanted.most_common(3)  # each refund had an amount of its own
+    assert set(wanted.values()) <= {1}, wanted.most_common(3)  # each refund had its own amount
     succeeded = {str(row["id"]) for row in snapshot.requests if row["state"] == "succeeded"}
     assert succeeded == set(paid), f"only paid {set(paid) - succeeded}, only told {succeeded - set(paid)}"
 
@@ -80,7 +80,7 @@ def check_ledger(system: System, snapshot: Snapshot) -> None:
 
 
 def check_logs(snapshot: Snapshot) -> None:
-    """Each conversation tells each accepted request's way once: queued, and the end it really has."""
+    """Each conversation reports each accepted request once as queued and once with its real end."""
     for request in snapshot.requests:
         told, end = snapshot.told(request), f"action.{request['state']}"
         assert told.count("action.queued") == 1 and told.count("action.proposed") == 1, (request["id"], told)
@@ -88,7 +88,7 @@ def check_logs(snapshot: Snapshot) -> None:
 
 
 def check_shoppers(shoppers: list[Shopper]) -> None:
-    """What a customer saw, over all their sockets, is the log; each word of theirs stands in it once."""
+    """What a customer saw over all their sockets equals the log, which contains each of their messages once."""
     for shopper in shoppers:
         said = [event["payload"]["client_id"] for event in shopper.log if event["payload"].get("source") == "customer"]
         assert len(said) == len(set(said)), said
@@ -99,7 +99,7 @@ def check_shoppers(shoppers: list[Shopper]) -> None:
 
 
 def check_audit(system: System, snapshot: Snapshot) -> None:
-    """The command fails where the chain is broken."""
+    """The command fails if the chain is broken."""
     told = json.loads(system.stack.manage("audit_verify", "--json"))
     assert told["entries"] > 3 * len(snapshot.requests)
 

@@ -11,7 +11,7 @@ _WISH = re.compile(r"Pay back ([0-9.]+) of ([A-Z0-9-]+)")
 
 
 def refund(amount: str, order: str) -> str:
-    """Return the words for a refund, as this model understands them."""
+    """Return a request for a refund in words that this model understands."""
     return f"Pay back {amount} of {order}, please."
 
 

@@ -1,4 +1,4 @@
-"""Customers in a storm: each requests one small refund after the other, and persists through every lost connection."""
+"""Customers in a storm: each requests one small refund after another, and reconnects after every lost connection."""
 
 import asyncio
 import uuid
@@ -17,15 +17,15 @@ from tests.widget.page import Socket, open_socket
 
 FINAL: Final = frozenset({"action.succeeded", "action.failed", "action.cancelled", "action.rejected", "action.expired"})
 ANSWERS: Final = frozenset({"assistant.final", "assistant.failed"})
-# What a page does about these is to try again in a moment.
+# A page retries these after a moment.
 PASSING: Final = frozenset({"unavailable", "merchant_unavailable", "throttled", "too_many_requests"})
-TWICE: Final = 2  # every frame that asks for something is sent again at once, as a bad line or an eager finger does
+TWICE: Final = 2  # every request frame is sent twice, as by a bad connection or a double click
 PATIENCE_SECONDS: Final = 4.0
 PAUSE_SECONDS: Final = 0.4
 
 
 class Away(Exception):
-    """The product does not answer properly at this moment."""
+    """The product does not answer properly at the moment."""
 
 
 @dataclass
@@ -35,12 +35,12 @@ class Refund:
     is_acked: bool = False
     card: dict[str, Any] | None = None
     is_confirmed: bool = False
-    outcome: str = ""  # a final event of its request, or why there is none
+    outcome: str = ""  # the final event of its request, or why there is none
 
 
 @dataclass
 class Shopper:
-    """One customer, their one conversation and its log as they saw it."""
+    """One customer, their conversation and its log as they saw it."""
 
     system: System
     subject: str
@@ -52,13 +52,13 @@ class Shopper:
     reconnects: int = 0
 
     async def shop_until(self, is_over: Callable[[], bool]) -> None:
-        """Have one refund after the other carried out; end with the one at hand once it is over."""
+        """Request one refund after another; finish the current one once the storm is over."""
         while not is_over():
             cents = len(self.refunds_wanted) + 1
             self.refunds_wanted.append(Refund(f"{cents // 100}.{cents % 100:02}"))
             await self._hold_on(self.refunds_wanted[-1])
             if any(event["event"] == "handoff.requested" for event in self.log):
-                # The assistant keeps silent where a person was asked for.
+                # The assistant does not answer after a request for a person.
                 self.conversation, self.log = "", []
 
     async def _hold_on(self, wanted: Refund) -> None:
@@ -88,7 +88,7 @@ class Shopper:
             yield socket
 
     async def _carry_through(self, socket: Socket, wanted: Refund) -> None:
-        """Say what is still to be said, and read until this refund has its end or the line is dead."""
+        """Send what is still unsent, and read until this refund is final or the connection is lost."""
         if not wanted.is_acked:
             for _ in range(TWICE):
                 await socket.say("message", client_id=wanted.client_id, text=refund(wanted.amount, self.order))
@@ -100,7 +100,7 @@ class Shopper:
                 frame = await socket.next(PATIENCE_SECONDS)
             except TimeoutError:
                 quiet += 1
-                if quiet > 3:  # a page would see the missing pongs
+                if quiet > 3:  # a page would notice the missing pongs
                     raise
                 await socket.say("ping")
                 continue
@@ -133,16 +133,16 @@ class Shopper:
         elif wanted.card is not None and payload.get("request") == wanted.card["request"]:
             self._follow(wanted, name)
         elif wanted.card is None and name == "handoff.requested":
-            wanted.outcome = "handed over"  # an earlier request needs a person, and the assistant answers no more
+            wanted.outcome = "handed over"  # an earlier request needs a person, so the assistant no longer answers
         elif wanted.card is None and name in ANSWERS and wanted.is_acked and not payload.get("request"):
-            wanted.outcome = "no card"  # an explanation of an earlier request would name it
+            wanted.outcome = "no card"  # an explanation of an earlier request would mention it
 
     @property
     def _last_seq(self) -> int:
         return int(self.log[-1]["seq"]) if self.log else 0
 
     def story(self) -> str:
-        """Return where this customer stands, for the report of a failure."""
+        """Return this customer's state, for the report of a failure."""
         return f"{self.subject}: {self.refunds_wanted[-1:]} after {[event['event'] for event in self.log[-6:]]}"
 
     async def _confirm(self, socket: Socket, wanted: Refund) -> None:

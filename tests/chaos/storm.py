@@ -1,4 +1,4 @@
-"""Random kills, dropped connections and second deliveries, one after the other, all determined by a seed."""
+"""Random kills, dropped connections and repeated deliveries, one after another, all determined by a seed."""
 
 import asyncio
 import random
@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError as BrokerDown
 from supportbot.embedded.children import ChildProcess
 from tests.chaos.system import System
 
-# How often each is chosen. What stands in the path of money is hit most.
+# How often each is chosen. Parts that handle money are hit most.
 WEIGHTS: Final = {
     "worker": 5, "web": 3, "broker": 3, "shop": 3, "reply": 3, "connections": 3, "failures": 2, "again": 2, "beat": 1,
     "database": 1, "slowness": 1,
@@ -29,14 +29,14 @@ LULL_SECONDS: Final = 3.0
 class Storm:
     system: System
     seed: int
-    pulse: Callable[[], int]  # grows with every event that a customer hears
-    story: list[tuple[float, str]] = field(default_factory=list)  # what was struck, and when
+    pulse: Callable[[], int]  # grows with every event that a customer receives
+    story: list[tuple[float, str]] = field(default_factory=list)  # the injected faults, and when
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
 
     async def strike(self, blows: int) -> None:
-        """Strike so many times, and let everything stand again afterwards."""
+        """Inject this many faults, and let everything recover afterwards."""
         kinds, weights, began = list(WEIGHTS), list(WEIGHTS.values()), time.monotonic()
         for _ in range(blows):
             await asyncio.sleep(self.chance.uniform(0.1, PAUSE_SECONDS))
@@ -48,7 +48,7 @@ class Storm:
         await self.system.shop_does()
 
     async def _let_something_happen(self) -> None:
-        """Wait a little for somebody to get ahead: blows upon a system where nothing moves would prove nothing."""
+        """Wait a little for progress: faults in an idle system would prove nothing."""
         before = self.pulse()
         for _ in range(int(LULL_SECONDS / 0.1)):
             if self.pulse() != before:
@@ -87,7 +87,7 @@ class Storm:
         server.start()  # type: ignore[attr-defined]
 
     async def _cut(self) -> None:
-        with suppress(psycopg.OperationalError):  # it is starting up again at this moment
+        with suppress(psycopg.OperationalError):  # it is starting again at the moment
             self.system.cut_connections()
 
     async def _deliver_again(self) -> None:

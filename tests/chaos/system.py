@@ -23,7 +23,9 @@ LOG_CHARACTERS = 6_000
 
 @dataclass
 class System:
-    """Processes start from the main thread only: their parent's death is announced by the thread that made them."""
+    """Processes are started by the main thread only, since the parent-death signal depends on the thread that started
+    them.
+    """
 
     stack: Stack
     web: ChildProcess
@@ -40,7 +42,7 @@ class System:
         return self.shop, self.web, self.worker, self.beat
 
     def start(self) -> None:
-        """Start everything; the orders of the shop are made large, so that small refunds never use them up."""
+        """Start everything; the shop's orders are large, so that small refunds never use them up."""
         (self.stack.folder / "data" / "beat").mkdir()
         self.keep_up()
         wait_for_page(f"{STOREFRONT}/api/customers", self.shop)
@@ -51,7 +53,7 @@ class System:
         self.stack.manage("action_policy", "refund_order", *(part for rule in limits for part in ("--set", rule)))
 
     def keep_up(self) -> None:
-        """Start what has ended, as the supervisor does: what comes up while its database is down gives up."""
+        """Restart ended processes, as the supervisor does: those that start while the database is down end again."""
         for child in self.children:
             if not child.is_alive:
                 child.start()
@@ -66,7 +68,7 @@ class System:
         process.wait()
 
     async def orders(self, count: int) -> list[tuple[str, str]]:
-        """Return so many customers, each with a freshly delivered order of theirs."""
+        """Return this many customers, each with a freshly delivered order."""
         _, listed = await call(STOREFRONT, "GET", "/api/customers")
         found = [(known["id"], await self._delivered(known["id"])) for known in listed["customers"]]
         return [(customer, order) for customer, order in found if order][:count]
@@ -77,19 +79,19 @@ class System:
         return str(max(fresh, key=lambda order: order["placed_at"])["id"]) if fresh else ""
 
     def last_line(self) -> str:
-        """Return the ends of all logs, for the report of a failure."""
+        """Return the last lines of all logs, for the report of a failure."""
         logs = [self.stack.postgres.log, self.stack.valkey.log, *(child.log for child in self.children)]
         return "\n".join(f"--- {log.name}\n{log.read_text(errors='replace')[-LOG_CHARACTERS:]}" for log in logs)
 
     async def shop_does(self, **faults: float) -> None:
-        """Order a fault of the shop; one that is down at the moment has another."""
+        """Order a fault from the shop; a shop that is down cannot take the order."""
         try:
             await call(STOREFRONT, "POST", "/api/faults", faults)
         except (URLError, OSError):
             return
 
     async def refunds(self) -> list[Row]:
-        """Return the shop's refunds; after the last blow it may still be starting."""
+        """Return the shop's refunds; it may still be starting after the last fault."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 try:
@@ -105,14 +107,14 @@ class System:
             return connection.execute(query.encode()).fetchall()
 
     def cut_connections(self) -> None:
-        """End every connection to PostgreSQL but one's own, as a failing network would."""
+        """End every connection to PostgreSQL except our own, as a failing network would."""
         self.rows(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
         )
 
     def deliver_again(self) -> None:
-        """Send every message to the workers once more, twice, and every announcement of the last half minute."""
+        """Send every message to the workers two more times, and every announcement of the last half minute."""
         requests = self.rows("SELECT id, workspace_id FROM actions_actionrequest WHERE confirmed_by <> ''")
         with Connection(f"{self.stack.valkey.url()}/0", connect_timeout=1) as line:  # the test's own broker is memory
             for row in requests * 2:

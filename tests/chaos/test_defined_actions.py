@@ -98,7 +98,7 @@ async def test_nothing_is_doubled_lost_or_stuck(system: System, shop: LoopbackSh
 
 
 async def settled(system: System) -> list[dict[str, Any]]:
-    """Return the requests once none moves any more: an unclear one of a call that is made once waits for a person."""
+    """Return the requests once none changes any more; an unclear one that must not be repeated waits for a person."""
     for _ in range(int(2 * invariants.SECONDS_TO_SETTLE)):
         system.keep_up()
         rows = system.rows("SELECT id, action, state, due_at FROM actions_actionrequest WHERE confirmed_by <> ''")

@@ -1,8 +1,8 @@
 """Processes are killed and connections cut while customers get refunds: nothing is doubled, lost or stuck.
 
     pytest tests/chaos                        a short storm, part of every run
-    pytest tests/chaos -m chaos -s            the long one: 200 blows, about ten minutes
-    CHAOS_SEED=7 CHAOS_BLOWS=50 pytest ...    the same blows again, or fewer
+    pytest tests/chaos -m chaos -s            the long one: 200 faults, about ten minutes
+    CHAOS_SEED=7 CHAOS_BLOWS=50 pytest ...    the same faults again, or fewer
 
 The product is the one of `make run`, process by process; the customers speak to it over sockets, as a page does.
 """
@@ -40,7 +40,7 @@ async def test_a_long_storm(system: System, model_port: int, seed: int, record_p
 
 
 async def run_storm(system: System, model_port: int, seed: int, blows: int, record_property: Report) -> None:
-    """Let customers shop through a storm, and look at every record afterwards."""
+    """Let customers shop through a storm, and check every record afterwards."""
     over, shoppers = asyncio.Event(), list[Shopper]()
     storm = Storm(system, seed, pulse=lambda: sum(len(shopper.log) for shopper in shoppers))
     async with ObligingModel(port=model_port):
