@@ -26,7 +26,7 @@ empty_quickly()
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow on purpose
 # Without a pool, each hop to a thread would open a new connection.
 settings.DATABASES["default"]["CONN_MAX_AGE"] = None
-# Each test's client builds the middleware again, and would read all static files to serve none or one of them.
+# Each test's client builds the middleware again, which would read all static files to serve one at most.
 settings.WHITENOISE_AUTOREFRESH = True
 
 EXECUTORS = (asyncdb._executor, asyncdb._outside_executor)
@@ -48,16 +48,17 @@ def django_db_setup(
 
 @pytest.fixture(autouse=True)
 def default_language() -> Iterator[None]:
-    """End the language that a page has activated: without requests of its own, the next test is in English."""
+    """Reset the language that a page has activated, so that the next test is in English."""
     yield
     translation.deactivate()
 
 
 @pytest.fixture(autouse=True)
 def database_threads_at_rest(request: pytest.FixtureRequest, _django_db_marker: None) -> Iterator[None]:
-    """Set up after the test's database, so that it ends before it: whatever a test left to a database thread is done
-    by then. A record still being written would lock what the end of a transactional test empties."""
-    if not uses_database(request):  # a connection from before would be looked at, which such a test must not
+    """Set up after the test's database and therefore torn down before it: everything a test left to a database thread
+    is done by then. A record still being written would lock tables that the end of a transactional test empties.
+    """
+    if not uses_database(request):  # an existing connection would be checked, which such a test must not do
         for executor in EXECUTORS:
             rest(executor, is_closing=True)
     yield
@@ -71,7 +72,9 @@ def uses_database(request: pytest.FixtureRequest) -> bool:
 
 
 def rest(executor: ThreadPoolExecutor, *, is_closing: bool) -> None:
-    """Return when every thread of the executor has ended its work, and given its connection back if it is closing."""
+    """Return once every thread of the executor has finished its work, and has returned its connection if it is
+    closing.
+    """
     everyone = len(executor._threads)
     meeting = threading.Barrier(everyone) if everyone else None
 
@@ -114,7 +117,7 @@ def bob(workspace: Workspace) -> User:
 
 @pytest.fixture
 def cache_away(settings: Settings, unused_port: int) -> None:
-    """The cache is a Valkey that nobody has started."""
+    """The cache is a Valkey that is not running."""
     settings.CACHES = {"default": cache_at(f"redis://127.0.0.1:{unused_port}/2")}
 
 

@@ -2,13 +2,13 @@
 
 Django truncates every table and recreates permissions and content types, which takes half a second per test. Here only
 the few existing rows are deleted, and rows written by migrations stay. The connection stays too: a new one would have
-to learn every table before it empties it, which costs ten times what the emptying does.
+to load every table's metadata first, which costs ten times as much as emptying.
 """
 
 from django.db import connection
 from django.test import TransactionTestCase
 
-# As a replica, the session runs no triggers: foreign keys are not asked, and rows that must never go may go.
+# As a replica, the session runs no triggers: foreign keys are not checked, and protected rows can be deleted.
 EMPTY = """
 DO $$
 DECLARE name text;
@@ -24,7 +24,7 @@ END $$
 
 
 def empty_quickly() -> None:
-    """Let every transactional test end this way."""
+    """End every transactional test this way."""
     TransactionTestCase._fixture_teardown = _empty  # type: ignore[method-assign]
     TransactionTestCase._should_reload_connections = lambda case: False  # type: ignore[attr-defined]  # private to Django
 

@@ -1,4 +1,6 @@
-"""Erasing really erases, in every package, for its customer only; money stays, and what runs finds nothing any more."""
+"""Erasing deletes from every package, for this customer only; records of money stay, and running work finds nothing any
+more.
+"""
 
 import json
 from collections.abc import Iterator
@@ -120,7 +122,7 @@ def left() -> dict[str, int]:
     return {model.__name__: model.objects.count() for model in (*SAID, PageCode)}
 
 
-def test_a_used_conversation_has_rows_in_every_room(channel: NewChannel, alice: Customer, bob: User) -> None:
+def test_a_used_conversation_has_rows_in_every_package(channel: NewChannel, alice: Customer, bob: User) -> None:
     lived(alice, channel, bob)
     assert all(left().values()), left()
 
@@ -135,7 +137,7 @@ def test_erasing_one_conversation_leaves_the_others(channel: NewChannel, alice: 
     for model in (ConversationEvent, Message, Turn, Ticket, Rating, SocketTicket):
         assert not model.objects.filter(conversation_id=gone.pk).exists()
     assert signed_in(channel, alice).delete(f"{CONVERSATIONS}/{gone.pk}").status_code == 404
-    assert LLMCall.objects.count() == 2  # what it cost is known, what was said is not
+    assert LLMCall.objects.count() == 2  # its cost is kept, its text is not
 
 
 def test_after_erasing_all_a_customer_can_start_again(channel: NewChannel, alice: Customer, bob: User) -> None:
@@ -185,7 +187,7 @@ def test_records_of_money_survive_an_erasure(channel: NewChannel, alice: Custome
     before = ActionRequest.objects.values().get()
     assert signed_in(channel, alice).delete(CONVERSATIONS).status_code == 204
     assert ActionRequest.objects.values().get() == before
-    deliver_due()  # its steps are told to nobody, and that is no failure
+    deliver_due()  # its steps are reported to nobody, which is not a failure
     assert not Announcement.objects.filter(delivered_at=None).exists()
     assert request.conversation_id == conversation.pk and not Conversation.objects.exists()
 
@@ -221,7 +223,7 @@ def test_late_writes_find_no_conversation(claim: Claim) -> None:
 
 
 def test_a_body_written_after_the_erasure_is_deleted(channel: NewChannel, alice: Customer) -> None:
-    """A call to a model that ends later is put on record then: the announcement finds it, or the sweep does."""
+    """A model call that ends later is recorded then: the announcement finds it, or the sweep does."""
     conversation = start_conversation(alice.pk)
     kept = start_conversation(Customer.objects.create(external_id="cus_tom").pk)
     assert signed_in(channel, alice).delete(CONVERSATIONS).status_code == 204
@@ -238,7 +240,9 @@ def test_a_body_written_after_the_erasure_is_deleted(channel: NewChannel, alice:
 def test_a_ticket_cannot_be_issued_during_an_erasure(
     channel: NewChannel, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The erasure commits between the ticket's look and its own commit: it answers as for what does not exist."""
+    """The erasure commits between the ticket's check and its own commit, so the ticket is refused as for a missing
+    conversation.
+    """
     conversation = start_conversation(alice.pk, channel_id=channel.channel.pk)
     found = tickets.requested_conversation
 
@@ -255,7 +259,7 @@ def test_a_ticket_cannot_be_issued_during_an_erasure(
 
 
 def erase_elsewhere(conversation: Conversation) -> None:
-    """Erase over another connection, as another process does."""
+    """Erase over another connection, as another process would."""
 
     def erase() -> None:
         try:
@@ -331,7 +335,7 @@ def test_a_customer_of_another_workspace_is_not_found(
     assert Customer.objects.get() == alice
 
 
-def test_an_export_holds_what_would_be_erased_and_what_stays(
+def test_an_export_contains_what_would_be_erased_and_what_stays(
     channel: NewChannel, alice: Customer, bob: User, shop: FakeShop, workspace: Workspace
 ) -> None:
     conversation = lived(alice, channel, bob)
@@ -339,7 +343,7 @@ def test_an_export_holds_what_would_be_erased_and_what_stays(
     wish = {"order_id": "A-1", "reason": "Damaged"}
     principal = principal_in_conversation(alice)
     propose(principal, "refund_order", wish, proposal_key="t:1:1", conversation_id=conversation.pk)
-    assert signed_in(channel, alice).get(f"{CONVERSATIONS}/{uuid7()}").status_code == 404  # which is on record
+    assert signed_in(channel, alice).get(f"{CONVERSATIONS}/{uuid7()}").status_code == 404  # which is logged
     held = run("export_customer", "cus_alice")["held"]
     told = json.dumps(held)
     assert "Where is my money?" in told and "Be kind" in told and "alice@example.com" in told
@@ -357,7 +361,7 @@ def test_an_export_holds_what_would_be_erased_and_what_stays(
 
 
 def counts() -> dict[str, int]:
-    """Count every table of ours, but for the announcements."""
+    """Count the rows of each of our tables except the announcements."""
     ours = [model for model in apps.get_models() if hasattr(model, "workspace") and model is not Announcement]
     return {model._meta.label_lower: _count(model) for model in ours}
 

@@ -1,4 +1,4 @@
-"""What a customer's page asks about earlier chats: the list with previews, and a transcript to keep."""
+"""What a customer's page shows of earlier chats: a list with previews, and a transcript to keep."""
 
 from datetime import UTC, datetime
 from typing import Any

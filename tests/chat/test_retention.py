@@ -1,4 +1,4 @@
-"""What a workspace no longer keeps is erased at night; what is still owed to somebody stays."""
+"""Data past its retention is erased at night, unless something is still owed to somebody."""
 
 import os
 from datetime import timedelta
@@ -101,7 +101,7 @@ def test_without_a_limit_nothing_is_erased(workspace: Workspace) -> None:
     assert len(left()) == 1
 
 
-def test_mail_files_go_after_the_shortest_limit(
+def test_mail_files_are_deleted_after_the_shortest_limit(
     limited: Workspace, other_workspace: Workspace, settings: Any, tmp_path: Path
 ) -> None:
     settings.EMAIL_FILE_PATH = str(tmp_path)
@@ -112,5 +112,5 @@ def test_mail_files_go_after_the_shortest_limit(
         os.utime(tmp_path / name, (at, at))
     retain()
     assert {file.name for file in tmp_path.iterdir()} == {"young.log", "other.txt"}
-    settings.EMAIL_FILE_PATH = None  # a mail server is set
+    settings.EMAIL_FILE_PATH = None  # a mail server is configured
     retain()

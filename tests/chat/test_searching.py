@@ -1,4 +1,4 @@
-"""Search over conversations: what is found, by which index, and what of it other workspaces see."""
+"""Search over conversations: what is found, by which index, and nothing of other workspaces."""
 
 from typing import Any
 
@@ -84,7 +84,7 @@ def test_an_index_serves_the_search(workspace: Workspace, model: Any, columns: t
         assert index in model.objects.filter(HasWord(Words(*columns), "where")).explain()
 
 
-def test_at_most_six_words_are_looked_for() -> None:
+def test_at_most_six_words_are_searched() -> None:
     assert words_of("a b c d e f g h") == list("abcdef")
     assert words_of("- a . b") == ["a", "b"]
 

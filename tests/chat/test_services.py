@@ -27,7 +27,7 @@ NOTICE = 1  # the sequence number of the AI notice, with which every log begins
 
 
 def said(conversation: Conversation) -> list[str]:
-    """The texts of the current episode but the system's."""
+    """The texts of the current episode except the system's."""
     conversation.refresh_from_db()
     return [message.text for message in history(conversation) if message.source != "system"]
 

@@ -1,4 +1,4 @@
-"""The written-out statements say what the models' querysets would, take few round trips and use the indexes."""
+"""The written-out statements return what the models' querysets would, take few round trips and use the indexes."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ def fields(row: Any) -> dict[str, Any]:
 
 
 def counted(run: Callable[[], Any]) -> int:
-    """How many statements it takes; those that begin and end transactions are not counted."""
+    """The number of statements, without those that begin and end transactions."""
     with CaptureQueriesContext(connection) as ran:
         run()
     return sum(
@@ -87,8 +87,8 @@ def test_messages_are_those_of_the_episode_that_customers_see(conversation: Conv
     assert statements.message_by_client_id(conversation, "agent", "c0") is None
 
 
-def test_the_oldest_claimable_turn_is_that_of_the_models(workspace: Workspace, alice: Customer) -> None:
-    """In every state a turn can have, beside a running one and alone, with a lease that holds and one that expired."""
+def test_the_oldest_claimable_turn_is_the_one_of_the_models(workspace: Workspace, alice: Customer) -> None:
+    """In every state of a turn, beside a running one and alone, with a valid and with an expired lease."""
     later = now() + timedelta(minutes=1)
     for state in Turn.State.values:
         for lease in (later, now() - timedelta(minutes=1)):
@@ -137,7 +137,7 @@ def test_a_turn_takes_few_statements(conversation: Conversation) -> None:
 
 
 def test_a_claim_finds_its_turn_by_the_indexes(conversation: Conversation) -> None:
-    """However many turns have ended: both halves of the condition have a partial index."""
+    """However many turns have ended, since both halves of the condition have a partial index."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -154,7 +154,7 @@ def test_a_claim_finds_its_turn_by_the_indexes(conversation: Conversation) -> No
     text = json.dumps(plan)
     assert "turn_waiting" in text
     assert "turn_lease" in text or "turn_one_running_per_conversation" in text
-    # The few conversations may be read whole.
+    # The few conversations may be read by a full scan.
     assert "chat_turn" not in {node["Relation Name"] for node in nodes_of(plan) if node["Node Type"] == "Seq Scan"}
 
 

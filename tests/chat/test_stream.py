@@ -1,4 +1,4 @@
-"""The signal broker: news within the process, through the channel layer, and without it."""
+"""The signal broker: signals within the process, through the channel layer, and without it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -58,7 +58,7 @@ async def broker() -> AsyncIterator[SignalBroker]:
 
 
 async def from_elsewhere(conversation_id: UUID, signal: Signal, *, group: str = "") -> None:
-    """Send what another process would."""
+    """Send a signal as another process would."""
     message = stream._message(conversation_id, signal) | {"process": "another"}
     await layer.send(group or stream._group(conversation_id), message)
 
@@ -114,7 +114,7 @@ async def test_a_listener_that_comes_back_at_once_still_receives(
 ) -> None:
     listener = Listener()
     await broker.listen(conversation.pk, listener)
-    broker.unlisten(conversation.pk, listener)  # the group is left a moment later
+    broker.unlisten(conversation.pk, listener)  # the process leaves the group a moment later
     await broker.listen(conversation.pk, listener)
     await asyncio.sleep(0)
     await from_elsewhere(conversation.pk, NewEvent(7, None))
@@ -128,7 +128,8 @@ async def test_nothing_is_stored_for_a_conversation_without_listeners(
     broker.publish(conversation.pk, NewEvent(1_000, None))
     listener = Listener()
     await broker.listen(conversation.pk, listener)
-    assert await listener.next() == [NewEvent(1, None)]  # a round tells the head of the log, however far others were
+    # a poll reports the head of the log, however far other readers are
+    assert await listener.next() == [NewEvent(1, None)]
 
 
 async def test_a_waiting_turn_of_another_process_wakes_the_runner(broker: SignalBroker) -> None:
@@ -148,7 +149,7 @@ async def test_the_end_of_an_answer_wakes_the_runner_for_the_next_turn(
     await db(write, conversation, 2)
     woken = asyncio.Event()
     await broker.listen_for_turns(woken.set)
-    await asyncio.sleep(0)  # the ring of that message has sounded
+    await asyncio.sleep(0)  # the signal of that message has been sent
     woken.clear()
     with workspace_scope(conversation.workspace_pk):
         await db(finish_turn, claim, Answer("On Thursday.", (), "builtin"))
@@ -191,9 +192,9 @@ async def test_a_dead_layer_fails_no_caller_and_the_poll_makes_up_for_lost_signa
     await broker.listen(conversation.pk, listener)
     monkeypatch.setattr(layer, "_layer", Dead)
     await broker.listen(uuid7(), listener)
-    monkeypatch.setattr(stream, "publish", lambda *args: None)  # as if the ring were lost
+    monkeypatch.setattr(stream, "publish", lambda *args: None)  # as if the signal were lost
     await db(write, conversation, 1)
-    while NewEvent(2, None) not in listener.signals:  # the poll may have found the log's beginning before
+    while NewEvent(2, None) not in listener.signals:  # the poll may have found the start of the log before
         await listener.next(len(listener.signals) + 1)
     monkeypatch.undo()
 
@@ -216,7 +217,7 @@ async def test_a_layer_that_does_not_respond_delays_no_caller(
     monkeypatch.setattr(layer, "_layer", Mute)
     async with asyncio.timeout(10):
         await broker.listen(conversation.pk, late)
-        await late.next()  # a round came as far as the heads
+        await late.next()  # a poll got as far as the heads
         assert await layer.new_channel() == ""
         await layer.send("any", {})
         await layer.leave("any", "")
@@ -250,7 +251,7 @@ async def test_a_layer_that_comes_up_late_is_joined_then(
 
     is_back.set()
     async with asyncio.timeout(10):
-        while not (woken.is_set() and NewEvent(9, None) in listener.signals):  # it joins one group after the other
+        while not (woken.is_set() and NewEvent(9, None) in listener.signals):  # it joins one group after another
             await from_elsewhere(uuid7(), TurnWaiting(), group=stream.TURNS_GROUP)
             await from_elsewhere(conversation.pk, NewEvent(9, None))
             await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""A turn is answered by one runner, once; who lost the lease writes nothing more."""
+"""A turn is answered by one runner, once; a runner that lost its lease writes nothing more."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -39,7 +39,7 @@ def claim(conversation: Conversation) -> Claim:
 
 
 def names(conversation: Conversation) -> list[str]:
-    """The log behind the notice that every one begins with."""
+    """The log after the notice with which every log begins."""
     return [event.event for event in events_after(conversation.pk, 1)]
 
 
@@ -93,7 +93,7 @@ def test_a_lost_turn_is_retried_and_its_zombie_is_fenced_off(claim: Claim, conve
     assert names(conversation).count("assistant.final") == 1
 
 
-def test_a_late_heartbeat_of_a_turn_in_hand_is_not_a_loss(claim: Claim, conversation: Conversation) -> None:
+def test_a_late_heartbeat_of_a_running_turn_is_not_a_loss(claim: Claim, conversation: Conversation) -> None:
     expire_lease()
     assert claim_turn("runner-1", in_hand=[claim.turn_id]) is None
     assert extend_lease(claim, text="", index=0) is False
@@ -101,7 +101,7 @@ def test_a_late_heartbeat_of_a_turn_in_hand_is_not_a_loss(claim: Claim, conversa
     assert names(conversation).count("assistant.started") == 1
 
 
-def test_a_turn_in_hand_may_be_taken_by_another_runner(claim: Claim) -> None:
+def test_a_running_turn_can_be_taken_over_by_another_runner(claim: Claim) -> None:
     expire_lease()
     taken = claim_turn("runner-2", in_hand=[uuid4()])
     assert taken is not None
@@ -127,7 +127,7 @@ def test_a_failed_answer_can_be_retried(claim: Claim, conversation: Conversation
         retry_turn(conversation.pk, claim.message_id)
 
 
-def test_nothing_can_be_retried_after_the_end(claim: Claim, conversation: Conversation) -> None:
+def test_a_lost_turn_is_retried_and_its_stale_runner_is_fenced_off(claim: Claim, conversation: Conversation) -> None:
     fail_turn(claim, "model_unavailable")
     touch(lock_conversation(conversation.pk), ended_at=now())
     with pytest.raises(ConversationEnded):

@@ -1,4 +1,4 @@
-"""People of the console, one of each role, and rows of everything it shows."""
+"""Users of the console, one of each role, and rows of everything it shows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

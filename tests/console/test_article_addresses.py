@@ -1,4 +1,4 @@
-"""Addresses of help pages that change, translations and their age, and links that lead nowhere."""
+"""Changed addresses of help pages, outdated translations, and broken links."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def form(article: Article, **more: Any) -> dict[str, Any]:
     return typed | {"translation_of": ""} | more
 
 
-def test_former_addresses_redirect_and_are_never_taken(enter: Enter, client: Client) -> None:
+def test_former_addresses_redirect_and_are_never_reused(enter: Enter, client: Client) -> None:
     returns, other, editor = published("returns"), published("other"), enter("editor")
     page, help_pages = f"/admin/kb/article/{returns.pk}/change/", "/help/wrenfell"
     for slug in ("Send it back", "policies/returns"):
@@ -81,7 +81,7 @@ def test_an_id_that_leads_elsewhere_is_refused_and_a_made_one_is_the_next_free(
     assert create_article(Change(title="Returns", body="Text.")).external_id.startswith("returns-"), "taken meanwhile"
 
 
-def test_a_translation_is_linked_and_older_once_its_source_changes(enter: Enter, client: Client) -> None:
+def test_a_translation_is_linked_and_outdated_once_its_source_changes(enter: Enter, client: Client) -> None:
     source, german, editor = published("returns"), published("rueckgabe", "de"), enter("editor")
     page, listed = f"/admin/kb/article/{german.pk}/change/", "/admin/kb/article/?state=older"
     for wrong in ("nothing", "rueckgabe"):

@@ -1,4 +1,4 @@
-"""Owner, the day of the next check, and the review that one person asks of another."""
+"""Owner, the date of the next check, and reviews requested from another person."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ __all__ = ["returns"]
 pytestmark = pytest.mark.django_db
 
 
-def test_a_stale_article_is_listed_and_a_named_person_finds_what_to_review(
+def test_a_stale_article_is_listed_and_its_reviewer_finds_what_to_review(
     enter: Enter, workspace: Workspace, other_workspace: Workspace, returns: Article
 ) -> None:
     editor, page, list_page = enter("editor"), f"/admin/kb/article/{returns.pk}/change/", "/admin/kb/article/"

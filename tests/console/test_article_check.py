@@ -79,7 +79,7 @@ def test_real_questions_are_answered_before_and_after(
     assert not DraftCheck.objects.exists()
 
 
-def test_a_check_is_cancelled_goes_on_and_survives_its_worker(
+def test_a_check_can_be_cancelled_continues_and_survives_its_worker(
     enter: Enter, returns: Article, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked(alice, "How many days do I have to return unused items?", "Is the label free?", "Do you sell gift cards?")
@@ -97,7 +97,7 @@ def test_a_check_is_cancelled_goes_on_and_survives_its_worker(
         return rows(*given)
 
     monkeypatch.setattr(drafts, "_rows", step)
-    for _ in range(2):  # pressed twice: one check
+    for _ in range(2):  # pressed twice, but only one check
         editor.post(page, {"do": "begin"})
     check = DraftCheck.objects.get()
     drafts.play_draft(check.pk)
@@ -116,7 +116,7 @@ def test_a_check_is_cancelled_goes_on_and_survives_its_worker(
     assert check.state == "done" and [row["question"] for row in check.rows] == [one["question"] for one in check.items]
     outcomes = {row["question"]: row["outcome"] for row in check.rows}
     assert outcomes["How many days do I have to return unused items?"] == "worse"
-    assert "better" not in outcomes.values()  # a text without words answers nothing better
+    assert "better" not in outcomes.values()  # a text without words does not improve any answer
     assert Revision.objects.count() == 2
 
 
@@ -160,7 +160,7 @@ def test_a_check_that_fails_again_and_again_is_given_up(
 @pytest.mark.parametrize(
     "fact", [{"audience": "internal"}, {"locale": "de"}, {"for_assistant": False}, {"release": ""}]
 )
-def test_a_check_does_not_vouch_for_what_has_changed_since(returns: Article, fact: dict[str, Any]) -> None:
+def test_a_check_does_not_cover_later_changes(returns: Article, fact: dict[str, Any]) -> None:
     check = drafts.begin(returns)
     drafts.play_draft(check.pk)
     check.refresh_from_db()
@@ -184,7 +184,7 @@ def test_a_check_does_not_vouch_for_what_has_changed_since(returns: Article, fac
         ("", "We like boots.", "changed"),  # from another page
     ],
 )
-def test_what_has_become_of_an_answer(before: str, after: str, outcome: str) -> None:
+def test_how_an_answer_has_changed(before: str, after: str, outcome: str) -> None:
     article = uuid4()
 
     def quoted(text: str, confidence: float) -> Quoted:
@@ -214,7 +214,7 @@ def test_a_contradiction_and_a_duplicate_are_shown(enter: Enter, returns: Articl
         ("Die Lieferung dauert 3 Tage.", "Die Lieferung dauert 5 Tage.", True),
     ],
 )
-def test_sentences_about_the_same_thing_with_another_figure(ours: str, theirs: str, differs: bool) -> None:
+def test_sentences_about_the_same_thing_with_another_figure_contradict(ours: str, theirs: str, differs: bool) -> None:
     locale = "de" if ours.startswith("Die") else "en"
     [one], [other] = statements_of(ours, locale), statements_of(theirs, locale)
     assert (contradict(one, other) and likeness(one, other, Rarity([one, other])) > 0) is differs

@@ -64,7 +64,7 @@ def live_number(article: Article) -> int:
     return live.number
 
 
-def test_publishing_a_wrong_figure_is_refused_and_takes_a_right_and_a_reason(enter: Enter, returns: Article) -> None:
+def test_publishing_a_wrong_figure_is_refused_unless_overridden_with_a_reason(enter: Enter, returns: Article) -> None:
     save_suite(read_suite(CASES, file="cases.yaml"))
     editor, page = enter("editor"), f"/admin/kb/article/{returns.pk}/"
     assert editor.post(f"{page}change/", form(RETURNS.replace("60", "50"))).status_code == 302  # no gate is named
@@ -97,7 +97,7 @@ def test_publishing_a_wrong_figure_is_refused_and_takes_a_right_and_a_reason(ent
     assert live_number(returns) == 5 and entry.payload["override"] == "It is so now"
 
 
-def test_other_readers_are_a_change_for_customers(enter: Enter, returns: Article) -> None:
+def test_another_audience_is_a_change_for_customers(enter: Enter, returns: Article) -> None:
     save_suite(read_suite(CASES, file="cases.yaml"))
     name_gates("promises")
     editor, page = enter("editor"), f"/admin/kb/article/{returns.pk}/change/"
@@ -107,7 +107,7 @@ def test_other_readers_are_a_change_for_customers(enter: Enter, returns: Article
     assert editor.post(page, form(RETURNS, do="save", category="Shop")).status_code == 302
 
 
-def test_archiving_an_article_that_a_gate_needs_and_a_gate_that_is_gone(enter: Enter, returns: Article) -> None:
+def test_archiving_an_article_that_a_gate_needs_and_a_missing_gate(enter: Enter, returns: Article) -> None:
     save_suite(read_suite(CASES, file="cases.yaml"))
     name_gates("promises")
     admin, page = enter("admin"), f"/admin/kb/article/{returns.pk}/change/"

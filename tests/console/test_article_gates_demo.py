@@ -46,7 +46,7 @@ HARMLESS = [
     ("delivery-times-and-costs", "choose express.", "please choose express."),
     ("gift-cards", "so treat the code like cash", "so look after the code like cash"),
     ("vouchers-and-discounts", "A code you find there is usually invented", "Such a code is mostly invented"),
-    ("vouchers-and-discounts", "€20", "€25"),  # an example of which no case asks
+    ("vouchers-and-discounts", "€20", "€25"),  # an example that no case asks about
 ]
 
 

@@ -1,4 +1,4 @@
-"""Pictures in articles: stored anew, shown with the article to its readers, and to nobody else."""
+"""Pictures in articles: re-encoded, and shown with the article to its readers only."""
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -15,7 +15,7 @@ from tests.console.test_firststeps import png
 pytestmark = pytest.mark.django_db
 
 
-def test_a_picture_is_shown_with_its_article_and_to_its_readers_alone(
+def test_a_picture_is_shown_with_its_article_and_to_its_readers_only(
     enter: Enter, client: Client, stranger: Client, workspace: Workspace
 ) -> None:
     editor, address = enter("editor"), "/admin/kb/article/picture/"

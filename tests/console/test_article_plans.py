@@ -1,4 +1,4 @@
-"""Publishing and archiving at a set time, and what a person has typed and not saved."""
+"""Scheduled publishing and archiving, and unsaved text."""
 
 from datetime import timedelta
 from typing import Any
@@ -33,7 +33,7 @@ def comes_due(**which: Any) -> None:
     Plan.objects.filter(**which).update(at=now() - timedelta(seconds=1))
 
 
-def test_a_plan_is_carried_out_at_its_time_unless_a_newer_draft_or_a_gate_stands_against_it(
+def test_a_plan_is_carried_out_at_its_time_unless_a_newer_draft_or_a_gate_prevents_it(
     enter: Enter, returns: Article
 ) -> None:
     editor, page = enter("editor"), f"/admin/kb/article/{returns.pk}/change/"
@@ -175,7 +175,7 @@ def test_one_worker_asks_about_a_plan_and_its_refusal_does_not_stop_a_newer_one(
     assert "was not carried out" in caplog.text
 
 
-def test_unsaved_words_are_kept_for_their_writer_alone_until_they_are_saved(enter: Enter, returns: Article) -> None:
+def test_unsaved_text_is_kept_for_its_writer_only_until_it_is_saved(enter: Enter, returns: Article) -> None:
     editor, page = enter("editor"), f"/admin/kb/article/{returns.pk}"
     typed = form("Half a thought", based_on=1) | {"do": ""}
     assert editor.post(f"{page}/autosave/", typed).json() == {"kept": True}

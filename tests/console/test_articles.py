@@ -98,7 +98,7 @@ def test_a_colleagues_newer_text_is_not_overwritten(editor: Client, wool: Articl
     again = editor.post(page(wool), words(body="My words.\n", based_on=based_on(tree)))
     assert "Revision 3 has been saved in the meantime" in read(again).css_first("[role=alert]").text()
     editor.post(page(wool), words(body="My words.\n", based_on=based_on(read(again))))
-    assert [row.body for row in Revision.objects.order_by("number")][-1] == "My words.\n"  # as the refusal said
+    assert [row.body for row in Revision.objects.order_by("number")][-1] == "My words.\n"  # as the refusal advised
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_a_diff_folds_equal_lines_and_marks_changed_words() -> None:
 
 def test_texts_that_share_only_blank_lines_are_compared_quickly() -> None:
     old, new = ("\n\n".join(f"{word} {number} of it" for number in range(1_000)) for word in ("line", "row"))
-    with bounded(40):  # looked for in every blank line, it takes more than a minute
+    with bounded(40):  # comparing every blank line takes more than a minute
         rows = compare(old, new)
     assert [row.old.kind for row in rows[:3]] == ["del", "same", "del"]
     assert [piece.text for piece in rows[0].new.pieces if piece.is_changed] == ["row"]
@@ -282,7 +282,7 @@ def test_the_list_counts_the_answers_of_a_month_that_cite_an_article(
     assert told() == ["2"]
 
 
-def test_a_text_for_more_readers_is_published_in_one_step_or_not_saved(
+def test_a_text_for_a_wider_audience_is_published_in_one_step_or_not_saved(
     editor: Client, client: Client, wool: Article
 ) -> None:
     Article.objects.update(audience="internal")

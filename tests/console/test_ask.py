@@ -1,4 +1,4 @@
-"""Ask as customer: the same search and answerer as in the chat, with the live words and with those being written."""
+"""Ask as customer: the same search and answerer as in the chat, with the live text and the draft."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ def test_live_articles_answer_with_their_ranks_in_both_searches(editor: Client, 
     assert answer.css_first(".cites a").text() == "Washing wool"
     (row,) = tree.css(".pass tbody tr")
     cells = [cell.text(strip=True) for cell in row.css("td.sc")]
-    # A place and a score of each stage: by words, by meaning, in the end.
+    # A rank and a score for each stage: by words, by meaning, and final.
     assert [cell.partition(".")[0] for cell in cells] == ["1", "1", "1"]
     assert all(float(cell.partition(".")[2]) > 0 for cell in cells), cells
 

@@ -1,4 +1,6 @@
-"""Connections in the console: a form for each kind, secrets that go in and never come out, and a test in words."""
+"""Connections in the console: a form for each kind, secrets that are never shown again, and a test explained in
+words.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -86,7 +88,7 @@ def test_a_connection_is_added_and_its_secret_never_shown(admin: Client) -> None
         ("mtls", {"secret": "-----BEGIN PRIVATE KEY-----\nZanzibar"}, "certificate in PEM"),
     ],
 )
-def test_what_is_wrong_is_told_at_its_field_and_nothing_is_typed_back(
+def test_an_error_is_shown_at_its_field_and_secrets_are_not_repeated(
     auth: str, wrong: dict[str, str], told: str, admin: Client
 ) -> None:
     given = {"secret": TOKEN, "set_header": "X-Key", "set_value": "{signature}", "set_signed": "{body}"}
@@ -95,7 +97,7 @@ def test_what_is_wrong_is_told_at_its_field_and_nothing_is_typed_back(
     assert "Zanzibar" not in answer.content.decode() and not Connection.objects.exists()
 
 
-def test_an_edit_keeps_the_secret_unless_it_would_go_elsewhere(
+def test_an_edit_keeps_the_secret_unless_it_would_go_to_another_host(
     admin: Client, connection: Connection, api: FakeApi
 ) -> None:
     page = f"{CONNECTIONS}{connection.pk}/change/"

@@ -1,4 +1,4 @@
-"""Definitions in the console: made, edited in forms and as JSON, tried out, recorded as cases and published."""
+"""Definitions in the console: created, edited in forms and as JSON, tested, recorded as cases and published."""
 
 import json
 from typing import Any
@@ -77,7 +77,7 @@ PARTS = ("basics", "arguments", "lookups", "guards", "money", "call", "answer", 
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_form_that_is_saved_as_it_is_changes_nothing(browser: Client, draft: ActionDefinition, part: str) -> None:
+def test_saving_a_form_unchanged_changes_nothing(browser: Client, draft: ActionDefinition, part: str) -> None:
     page = browser.get(at(draft, f"part/{part}/"))
     assert page.status_code == 200
     answer = browser.post(at(draft, f"part/{part}/"), fields_of(page), follow=True)
@@ -85,7 +85,7 @@ def test_a_form_that_is_saved_as_it_is_changes_nothing(browser: Client, draft: A
     assert draft.versions.count() == 1
 
 
-def test_the_list_shows_what_is_there_and_what_is_missing(browser: Client, draft: ActionDefinition) -> None:
+def test_the_list_shows_existing_and_missing_parts(browser: Client, draft: ActionDefinition) -> None:
     save_draft({**document(), "name": "other", "card": None}, actor="operator:test")
     words = visible_text(page_of(browser.get(ACTIONS)), " ")
     assert "Cancel an order" in words and "Draft" in words and "retail" in words
@@ -94,7 +94,7 @@ def test_the_list_shows_what_is_there_and_what_is_missing(browser: Client, draft
     assert "cancel_pending" not in visible_text(page_of(browser.get(f"{ACTIONS}?state=published")), " ")
 
 
-def test_an_empty_one_is_made_and_says_what_is_missing(browser: Client, retail: LoopbackShop) -> None:
+def test_an_empty_definition_is_created_and_lists_what_is_missing(browser: Client, retail: LoopbackShop) -> None:
     sent = {
         "do": "empty", "empty-name": "wrap_order", "empty-kind": "write", "empty-language": "en",
         "empty-title": "Gift-wrap an order", "empty-connection": "retail",
@@ -118,7 +118,7 @@ def test_a_copy_has_another_name(browser: Client, draft: ActionDefinition) -> No
     assert newest_version(made).document == {**document(), "name": "cancel_two"}
 
 
-def test_a_definition_comes_from_a_file(browser: Client, retail: LoopbackShop) -> None:
+def test_a_definition_is_imported_from_a_file(browser: Client, retail: LoopbackShop) -> None:
     browser.post(f"{ACTIONS}add/", {"do": "file", "file-text": json.dumps(document())})
     assert newest_version(ActionDefinition.objects.get(name=NAME)).document == document()
     for wrong in ("", "{", json.dumps({**document(), "kind": "dance"}), "[1]"):
@@ -139,7 +139,9 @@ OPENAPI = {
 }  # fmt: skip
 
 
-def test_operations_of_an_openapi_file_are_searched_ticked_and_imported(browser: Client, retail: LoopbackShop) -> None:
+def test_operations_of_an_openapi_file_are_searched_selected_and_imported(
+    browser: Client, retail: LoopbackShop
+) -> None:
     sent = {"do": "file", "file-text": json.dumps(OPENAPI), "file-connection": "retail"}
     answer = browser.post(f"{ACTIONS}add/", sent, follow=True)
     address, query = answer.redirect_chain[-1][0].split("?")
@@ -156,7 +158,7 @@ def test_operations_of_an_openapi_file_are_searched_ticked_and_imported(browser:
     assert made == {"do_thing7", "do_thing8", "do_thing299"} and retail.asked == []
 
 
-def test_every_operation_is_ticked_at_once(browser: Client, retail: LoopbackShop) -> None:
+def test_every_operation_can_be_selected_at_once(browser: Client, retail: LoopbackShop) -> None:
     answer = browser.post(f"{ACTIONS}add/", {"do": "file", "file-text": json.dumps(OPENAPI)}, follow=True)
     address, query = answer.redirect_chain[-1][0].split("?")
     told = {name: values[0] for name, values in parse_qs(query).items()}
@@ -166,7 +168,7 @@ def test_every_operation_is_ticked_at_once(browser: Client, retail: LoopbackShop
     assert page_of(none).css("[name=pick][checked]") == []
 
 
-def test_a_files_texts_are_taken_over_where_they_are_ticked(browser: Client, retail: LoopbackShop) -> None:
+def test_a_files_texts_are_accepted_where_they_are_selected(browser: Client, retail: LoopbackShop) -> None:
     save = services.save_draft
     made = save(
         {"format": 1, "name": "do_thing", "title": {"en": "Do"}, "arguments": {"id": {"type": "string"}}},
@@ -181,7 +183,7 @@ def test_a_files_texts_are_taken_over_where_they_are_ticked(browser: Client, ret
     browser.post(at(made, "part/arguments/"), {**sent, "take": "arguments-0-description"})
     stored = newest_version(made).document
     assert stored["arguments"]["id"] == {"type": "string", "description": "Which thing"}
-    again = browser.get(at(made, "part/arguments/"))  # the texts stay at hand after a save
+    again = browser.get(at(made, "part/arguments/"))  # the texts are still available after saving
     assert "Which thing" in visible_text(page_of(again), " ")
 
 
@@ -208,7 +210,7 @@ def test_parts_are_edited_and_each_save_is_a_version(browser: Client, draft: Act
     assert newest_version(draft).document == document()
 
 
-def test_what_is_wrong_is_told_at_its_field_and_typed_back(browser: Client, draft: ActionDefinition) -> None:
+def test_errors_are_shown_at_their_fields_and_the_input_is_kept(browser: Client, draft: ActionDefinition) -> None:
     sent = fields_of(browser.get(at(draft, "part/guards/")))
     answer = browser.post(at(draft, "part/guards/"), {**sent, "guards-0-require": "ordr.status == 'x'"})
     field = page_of(answer).css_first("[name=guards-0-require]")
@@ -243,7 +245,7 @@ def test_the_document_and_the_forms_edit_the_same_draft(browser: Client, draft: 
     assert draft.versions.count() == 2
 
 
-def test_a_colleagues_version_is_not_overwritten_unseen(browser: Client, draft: ActionDefinition) -> None:
+def test_a_colleagues_newer_version_is_not_overwritten(browser: Client, draft: ActionDefinition) -> None:
     sent = fields_of(browser.get(at(draft, "document/")))
     save_draft(document(undo="theirs"), actor="user:x")
     mine = {**sent, "text": json.dumps(document(undo="mine"))}
@@ -266,7 +268,7 @@ def sample_records(retail: LoopbackShop) -> str:
     return json.dumps({ORDER_LINE: retail.records.records["orders"]["#W0000001"]}, default=str)
 
 
-def test_a_test_call_shows_every_step_and_keeps_nothing(
+def test_a_test_call_shows_every_step_and_stores_nothing(
     browser: Client, draft: ActionDefinition, sample_records: str, retail: LoopbackShop
 ) -> None:
     answer = browser.post(at(draft, "test/"), {**ASKED, "records": sample_records})
@@ -290,7 +292,7 @@ def test_a_test_call_that_cannot_be_made_says_why(browser: Client, draft: Action
     ):
         answer = browser.post(at(draft, "test/"), {**ASKED, **wrong})
         assert answer.status_code == 400 and why in problems_of(answer), (wrong, problems_of(answer))
-    missing = browser.post(at(draft, "test/"), ASKED)  # a sample without the answer that is asked for
+    missing = browser.post(at(draft, "test/"), ASKED)  # a sample without the requested answer
     assert "merchant_unavailable" in visible_text(page_of(missing), " ")
 
 
@@ -319,7 +321,7 @@ def test_a_case_is_recorded_from_a_test_call_edited_and_removed(
     ]  # fmt: skip
 
 
-def test_a_second_person_publishes_what_writes(
+def test_a_second_person_publishes_an_action_that_writes(
     browser: Client, retail: LoopbackShop, workspace: Workspace, draft: ActionDefinition
 ) -> None:
     sent = fields_of(browser.get(at(draft, "part/basics/")))
@@ -340,7 +342,7 @@ def test_a_second_person_publishes_what_writes(
     assert browser.get(at(draft, "off/")).status_code == 405
 
 
-def test_alone_an_admin_publishes_with_a_reason(browser: Client, draft: ActionDefinition) -> None:
+def test_a_single_admin_publishes_with_a_reason(browser: Client, draft: ActionDefinition) -> None:
     sent = fields_of(browser.get(at(draft, "part/basics/")))
     browser.post(at(draft, "part/basics/"), {**sent, "description-en": "Another text."})
     record_a_case(draft.versions.order_by("-number")[0])
@@ -352,7 +354,7 @@ def test_alone_an_admin_publishes_with_a_reason(browser: Client, draft: ActionDe
     assert AuditEntry.objects.get(event="definition.published").payload["reason"] == "I am the only one here"
 
 
-def test_failing_cases_and_gaps_hold_a_publication_back(browser: Client, draft: ActionDefinition) -> None:
+def test_failing_cases_and_missing_parts_prevent_a_publication(browser: Client, draft: ActionDefinition) -> None:
     DefinitionCase.objects.create(definition=draft, name="No order", sub="x", expected="allowed")
     page = browser.get(at(draft, "publish/"))
     assert "Recorded cases fail." in visible_text(page_of(page), " ") and "Publish version" not in page_of(page).text()
@@ -389,7 +391,7 @@ def test_only_admins_change_anything(role: str, enter: Enter, draft: ActionDefin
     assert (draft.state, draft.versions.count(), DefinitionCase.objects.get().name) == ("draft", 1, "One")
 
 
-def test_a_stranger_sees_and_moves_nothing(stranger: Client, draft: ActionDefinition) -> None:
+def test_a_stranger_sees_and_changes_nothing(stranger: Client, draft: ActionDefinition) -> None:
     case = DefinitionCase.objects.create(definition=draft, name="One", sub="x", expected="allowed")
     for page in ("change/", "part/basics/", "document/", "versions/", "test/", f"cases/{case.pk}/", "publish/", "off/"):
         for answer in (stranger.get(at(draft, page)), stranger.post(at(draft, page), {"remove": "1", "number": "1"})):

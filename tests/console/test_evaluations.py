@@ -106,7 +106,7 @@ def test_a_chat_becomes_a_case_without_personal_data(enter: Enter, alice: Custom
     assert Case.objects.filter(key="chat-1").exists()
 
 
-def test_people_label_what_a_judge_said_before_they_see_it(enter: Enter, returns_article: Article) -> None:
+def test_people_label_results_before_they_see_the_judges_verdict(enter: Enter, returns_article: Article) -> None:
     cases = [{"id": f"c{number}", "ask": "Hello", "expect": {"judge": "Is polite."}} for number in range(4)]
     suite = services.save_suite(parse_suite({"suite": "judged", "cases": cases}, file=""))
     good, bad = '{"good": true, "why": "It greets."}', '{"good": false, "why": "It is rude."}'
@@ -124,7 +124,7 @@ def test_people_label_what_a_judge_said_before_they_see_it(enter: Enter, returns
         html = page.content.decode()
         assert page.context["left"] == left and "Is polite." in html and "Hello, how can I help you?" in html
         result = page.context["result"]
-        if left == 4:  # afterwards, the page says what the judge had found about the one before
+        if left == 4:  # afterwards, the page shows the judge's verdict on the previous one
             assert "It greets." not in html and "It is rude." not in html
         verdict = said[result.judged_good].pop(0)
         label = reverse("admin:evals_result_label", args=[result.pk])

@@ -129,7 +129,7 @@ def test_a_logo_is_re_encoded_and_served_safely(workspace: Workspace, enter: Ent
         png()[:-20],
         png(rows=b"\0" * 10),
         png(rows=b"\0" * 10_000_000),
-        png(width=60_000, height=60_000, rows=b"\0" * 10),  # the claim alone: its pixels would fill the memory
+        png(width=60_000, height=60_000, rows=b"\0" * 10),  # the header alone: its pixels would fill the memory
         png(rows=b"\x09" + b"\0" * 51),
         png(more=b"\xff\xff\xff\xffIDAT"),
         b"\x89PNG\r\n\x1a\n" + b"\0" * 600_000,
@@ -142,7 +142,9 @@ def test_anything_but_a_small_raster_image_is_refused(workspace: Workspace, ente
     assert not Logo.objects.exists()
 
 
-def test_the_studio_draws_what_is_typed_and_stores_it(workspace: Workspace, enter: Enter, client: Client) -> None:
+def test_the_preview_shows_typed_values_and_saving_stores_them(
+    workspace: Workspace, enter: Enter, client: Client
+) -> None:
     Workspace.objects.filter(pk=workspace.pk).update(site_url=f"{SITE}/shop")
     admin = enter("admin")
     form = LexborHTMLParser(admin.get("/admin/accounts/channel/add/").content.decode())

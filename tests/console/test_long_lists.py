@@ -1,4 +1,4 @@
-"""Lists of years: their later pages, and their filters."""
+"""Lists that have grown for years: their later pages and filters."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ from tests.console.conftest import Enter, Sample
 pytestmark = pytest.mark.django_db
 
 
-def test_a_later_page_of_a_list_goes_on_where_the_one_before_ends(
+def test_a_later_page_of_a_list_continues_after_the_previous_one(
     enter: Enter, sample: Sample, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ConversationAdmin, "list_per_page", 2)
@@ -27,7 +27,7 @@ def test_a_later_page_of_a_list_goes_on_where_the_one_before_ends(
     assert [row.pk for page in pages for row in page] == [row.pk for row in rows]
 
 
-def test_calls_are_filtered_by_the_providers_there_are(enter: Enter, sample: Sample) -> None:
+def test_calls_are_filtered_by_existing_providers(enter: Enter, sample: Sample) -> None:
     LLMCall.objects.create(purpose="answer", provider="other", model="Zebra", duration_ms=9, outcome="done")
     client, listed = enter("admin"), reverse("admin:llm_llmcall_changelist")
     [choices] = [one for one in client.get(listed).context["cl"].filter_specs if one.title == "provider"]

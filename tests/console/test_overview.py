@@ -1,4 +1,4 @@
-"""The first page: each conversation's ending, the times customers wait, the limits of a day, and who sees what."""
+"""The overview: each conversation's ending, waiting times, daily limits, and who sees what."""
 
 import csv
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def read(answer: Any) -> LexborHTMLParser:
 
 
 def noon(days_ago: int = 0) -> datetime:
-    """Return a moment of a day of the workspace that no clock change makes another day's."""
+    """Return a time on a day of the workspace that is on the same day whatever the clock change."""
     return localtime().replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=days_ago)
 
 
@@ -46,7 +46,7 @@ def talk(
     unknown: bool = False,
     scores: tuple[int, ...] = (),
 ) -> Conversation:
-    """Store a conversation: who spoke how many seconds after its beginning."""
+    """Store a conversation: who wrote how many seconds after its start."""
     began = began or noon()
     made = start_conversation((customer or Customer.objects.create()).pk)
     for seq, (source, seconds) in enumerate(said, start=10):
@@ -64,7 +64,7 @@ def talk(
 
 
 def plain_spaces(text: str) -> str:
-    """Return the text without what only keeps a number and its unit on one line."""
+    """Return the text with normal spaces between a number and its unit."""
     return text.replace("\xa0", " ")
 
 
@@ -85,7 +85,7 @@ def ended(tree: LexborHTMLParser) -> dict[str, int]:
 
 @pytest.fixture
 def shown(enter: Enter, workspace: Workspace) -> Iterator[Any]:
-    """Read the overview as an agent, with the filter that is asked for."""
+    """Read the overview as an agent, with this filter."""
     agent = enter("agent")
     return lambda query="": read(agent.get(f"/admin/{query}"))
 
@@ -147,7 +147,7 @@ def test_later_events_of_a_chat_do_not_hide_a_customer_who_came_back(shown: Any)
     assert ended(shown()) == {"Silent": 1, "Came back": 1}
 
 
-def test_a_customer_who_called_a_person_that_never_wrote_was_not_helped(shown: Any, bob: User) -> None:
+def test_a_customer_who_requested_a_person_who_never_wrote_was_not_helped(shown: Any, bob: User) -> None:
     left, helped = talk(*ANSWERED), talk(*ANSWERED)
     for conversation in (left, helped):
         ticket = handoff.request(conversation.pk, reason="customer_asked", by="customer")
@@ -197,7 +197,7 @@ def test_an_unfinished_day_is_compared_with_the_same_part_of_another(shown: Any)
     for customer in customers:
         talk(*ANSWERED, began=noon(18), customer=customer)
         talk(*ANSWERED, began=fortnight_ago + timedelta(seconds=30))  # later in the day than it is now
-        # Came back, but not within the days that are compared: the newest have not had their week either.
+        # Came back, but not within the compared days: the newest have not had their week either.
         talk(*ANSWERED, began=noon(13), customer=customer)
     told = figures(shown("?days=14"))
     assert told["Conversations"] == ("30", "2.14 a day, as before")
@@ -218,7 +218,7 @@ def test_the_time_to_resolution_includes_the_time_of_people(shown: Any) -> None:
         talk(("customer", 0), ("assistant", 1), ("customer", seconds - 1), ("assistant", seconds))
     talk(("customer", 0), ("assistant", 99_999), unknown=True)
     talk(("customer", 0), ("agent", 480))
-    called = talk(("customer", 0), ("assistant", 2))  # and nobody of the team has said anything yet
+    called = talk(("customer", 0), ("assistant", 2))  # and nobody on the team has written yet
     handoff.request(called.pk, reason="customer_asked", by="customer")
     assert figures(shown())["Time to resolution"] == (
         "4 min 56 s",
@@ -238,7 +238,7 @@ def test_the_first_response_is_that_of_the_call_that_answered(shown: Any) -> Non
                 **at, started_at=started, time_to_first_token_ms=first or first_ms, provider="p", outcome="done"
             )
     told = Turn.objects.create(conversation=conversation, state="done", kind="explain", created_at=asked)
-    explained = at | {"turn_id": told.pk}  # of what became of an action: nobody waited for words
+    explained = at | {"turn_id": told.pk}  # about the result of an action, so nobody was waiting for an answer
     LLMCall.objects.create(**explained, started_at=asked, time_to_first_token_ms=9000, provider="p", outcome="done")
     value, note = figures(shown())["First response after"]
     assert (value, note) == ("1.3 s", "19 of 20 within 2.2 s")

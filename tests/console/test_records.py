@@ -66,7 +66,7 @@ def test_changing_a_rule_creates_a_new_version(enter: Enter, refunds: ActionPoli
     assert "Approval required above: €150.00 → €80.00" in told[0]
     assert first.max_per_order != second.max_per_order
     admin.post(page(refunds), RULES)
-    assert ActionPolicyVersion.objects.filter(policy=refunds).count() == 2  # the same again is nothing new
+    assert ActionPolicyVersion.objects.filter(policy=refunds).count() == 2  # the same question again adds nothing
     assert len(read(admin.get(page(refunds).replace("change", "history"))).css("tbody tr")) == 1
 
 
@@ -302,7 +302,7 @@ def test_calls_are_summed_by_day_and_purpose(enter: Enter, workspace: Workspace)
 def test_the_reserved_part_of_a_budget_is_shown_beside_the_spent_one(
     enter: Enter, workspace: Workspace, settings: Settings
 ) -> None:
-    """Else nobody sees why a model is not asked any more while some of the amount is left."""
+    """Otherwise nobody sees why a model is no longer called while part of the amount is left."""
     settings.LLM_DAILY_BUDGET = "1.00"
     today = Budget.objects.create(day=datetime.now(UTC).date(), amount=1, currency="EUR", spent="0.7", reserved="0.25")
     admin, page_of_calls = enter("admin"), "/admin/llm/llmcall/"

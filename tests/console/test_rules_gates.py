@@ -1,4 +1,4 @@
-"""The gates refuse action rules under which a case that must pass would fail, and never what forbids more."""
+"""The gates refuse action rules under which a `must` case would fail, but never stricter rules."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -54,7 +54,7 @@ def policy(workspace: Workspace, alice: Customer, shop: FakeShop) -> ActionPolic
 
 @pytest.fixture
 def saved(enter: Enter, policy: ActionPolicy) -> Saved:
-    """Return a function that saves rules on their page, and what it returned and what is in force then."""
+    """Return a function that saves rules on their page and returns the response and the rules then in force."""
     admin, page = enter("admin"), f"/admin/actions/actionpolicy/{policy.pk}/change/"
     shown = LexborHTMLParser(admin.get(page).content.decode()).css("form.sheet input")
     form = {one.attributes["name"] or "": one.attributes.get("value") or "" for one in shown}
@@ -89,14 +89,14 @@ def test_looser_rules_are_refused_with_the_cases_and_stricter_ones_are_not(
 
 
 @pytest.mark.parametrize("rules", [{"approval_above": "4.00"}, {"approval_above": "5.10"}, {"is_shadow": "on"}])
-def test_a_reason_alone_is_no_override(policy: ActionPolicy, saved: Saved, rules: dict[str, str]) -> None:
-    """Stricter, or looser and allowed by the gates: nothing was overridden."""
+def test_a_reason_alone_is_not_an_override(policy: ActionPolicy, saved: Saved, rules: dict[str, str]) -> None:
+    """Stricter rules, or looser ones that the gates allow, override nothing."""
     told, _ = saved(**rules, override="To be on the safe side")
     assert "would fail" not in told and policy.current is not None and policy.current.number == 3
     assert not AuditEntry.objects.filter(event=OVERRIDDEN).exists()
 
 
-def test_what_is_not_judged_in_time_is_named_and_refused(
+def test_cases_not_judged_in_time_are_named_and_the_rules_refused(
     policy: ActionPolicy, saved: Saved, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rulegates, "MAX_SECONDS", 0.0)
@@ -109,7 +109,7 @@ def test_what_is_not_judged_in_time_is_named_and_refused(
     assert entry.payload["not_judged"] == "rules: a-person-decides; rules: too-late"
 
 
-def test_a_gate_whose_suite_is_gone_refuses_until_somebody_gives_a_reason(policy: ActionPolicy, saved: Saved) -> None:
+def test_a_gate_with_a_missing_suite_refuses_until_somebody_gives_a_reason(policy: ActionPolicy, saved: Saved) -> None:
     ReleaseGates.objects.update(suites=["gone"])
     before = rules_of(policy)
     told, now = saved(approval_above="5.10")
@@ -131,5 +131,5 @@ def test_a_gate_whose_suite_is_gone_refuses_until_somebody_gives_a_reason(policy
         ({"is_enabled": True}, {"is_enabled": False}, False),
     ],
 )
-def test_what_allows_more(old: dict[str, Any], new: dict[str, Any], is_more: bool) -> None:
+def test_which_rules_allow_more(old: dict[str, Any], new: dict[str, Any], is_more: bool) -> None:
     assert allows_more(Rules(2, "EUR", **new), Rules(1, "EUR", **old)) is is_more

@@ -1,4 +1,6 @@
-"""Channels, keys, people, passwords and the workspace itself: secrets once, nobody locked out, nobody let in."""
+"""Channels, keys, people, passwords and the workspace: secrets are shown once, and nobody is locked out or wrongly let
+in.
+"""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +31,7 @@ TEAM, WORKSPACES = "/admin/accounts/membership/", "/admin/accounts/workspace/"
 
 @pytest.fixture(autouse=True)
 def _no_counts() -> None:
-    cache.clear()  # it outlives a test
+    cache.clear()  # it survives the test
 
 
 @pytest.fixture
@@ -120,7 +122,7 @@ def test_two_channels_cannot_have_one_name(admin: Client, workspace: Workspace, 
     made = create_channel(workspace, "Shop").channel
     assert b"Another channel has this name" in admin.post(f"{CHANNELS}add/", channel(name=name)).content
     assert list(Channel.objects.all()) == [made]
-    admin.post(f"{CHANNELS}{made.pk}/change/", channel(greeting="Hello"))  # its own name is its own
+    admin.post(f"{CHANNELS}{made.pk}/change/", channel(greeting="Hello"))  # its own name is not a conflict
     made.refresh_from_db()
     assert made.greeting == "Hello"
 
@@ -200,7 +202,7 @@ def test_an_invited_person_sets_a_password(
     data = {"username": "noor", "name": "Noor Aziz", "email": "noor@example.com", "role": "agent"}
     with django_capture_on_commit_callbacks(execute=True):
         admin.post(f"{TEAM}add/", data)
-        assert mail.outbox == []  # nobody waits for a mail server while rows are locked
+        assert mail.outbox == []  # no mail server is called while rows are locked
     user = User.objects.get(username="noor")
     assert Membership.objects.get(user=user).role == "agent"
     (letter,) = mail.outbox
@@ -254,7 +256,7 @@ def test_two_admins_cannot_demote_each_other(workspace: Workspace, monkeypatch: 
     both_have_looked = Barrier(2)
 
     def together(*told: Any) -> Membership:
-        with suppress(BrokenBarrierError):  # the other one waits for this change, as it should
+        with suppress(BrokenBarrierError):  # the other one waits for this change, as intended
             both_have_looked.wait(timeout=1)
         return add_member(*told)
 
@@ -398,7 +400,7 @@ def test_the_reset_link_ignores_the_host_header(client: Client, bob: User, setti
 
 
 @pytest.mark.parametrize("address", ["/admin/login/", "/admin/password_reset/", TEAM])
-def test_a_browser_of_a_language_without_pages_gets_no_mixture(admin: Client, address: str) -> None:
+def test_a_browser_in_an_unsupported_language_gets_no_mixture(admin: Client, address: str) -> None:
     browser = Client() if address != TEAM else admin
     answer = browser.get(address, headers={"accept-language": "nl"})
     assert answer.headers["Content-Language"] == "en"

@@ -1,4 +1,4 @@
-"""Sources in the browser: added by address or by files, looked at, published, lost, retried, deleted."""
+"""Sources in the browser: added by address or files, previewed, published, lost, retried and deleted."""
 
 from collections.abc import Iterator
 from ipaddress import ip_network
@@ -68,7 +68,7 @@ def test_a_site_is_previewed_and_then_published(site: LocalSite, enter: Enter) -
     assert "Up to date" in listed and "Every day" in listed
 
 
-def test_a_loss_waits_for_an_editor_to_confirm(site: LocalSite, enter: Enter) -> None:
+def test_a_sudden_loss_waits_for_an_editor_to_confirm(site: LocalSite, enter: Enter) -> None:
     client = enter("editor")
     add_site(client, site.url)
     Source.objects.update(delay_seconds=0)
@@ -133,7 +133,7 @@ def test_settings_are_saved(site: LocalSite, enter: Enter) -> None:
     source.refresh_from_db()
     assert (source.name, source.schedule, source.publishes, source.audience) == ("Help", "weekly", False, "internal")
     assert source.config["include"] == ["/w*", "/f*"]
-    assert source.due_at is None  # nothing is read and published by itself before somebody has said so
+    assert source.due_at is None  # nothing is read and published automatically before somebody confirms it
     SourceRun.objects.update(state="done")
     do(client, "sync")
     source.refresh_from_db()
@@ -143,7 +143,7 @@ def test_settings_are_saved(site: LocalSite, enter: Enter) -> None:
 
 
 def test_closed_collections_and_readers(site: LocalSite, enter: Enter, workspace: Workspace) -> None:
-    """Somebody who may not write in the source's collection can look but do nothing."""
+    """A person who may not write in the source's collection can only look."""
     add_site(enter("editor"), site.url, collection="Closed")
     with workspace_scope(workspace.pk):
         set_writers(get_or_create_collection("Closed")[0], [person(workspace, "editor", "writer")])

@@ -1,6 +1,5 @@
-"""Every page of the console, as somebody of another workspace and as every role.
-
-The walk goes over whatever is registered: a new admin class is covered the moment it exists.
+"""Every page of the console, as a stranger and as every role. The tests visit everything that is registered, so a new
+admin class is covered automatically.
 """
 
 import re
@@ -114,7 +113,7 @@ def test_a_stranger_sees_nothing_anywhere(stranger: Client, sample: Sample) -> N
 
 
 def test_searches_and_filters_reveal_nothing_to_a_stranger(stranger: Client, sample: Sample) -> None:
-    """Searches, filters over relations, autocompletes and choices return only one's own rows."""
+    """Searches, filters over relations, autocompletes and choices only return a stranger's own rows."""
     for model, _ in registered():
         app, name = model._meta.app_label, model._meta.model_name
         listed = reverse(f"admin:{app}_{name}_changelist")
@@ -155,10 +154,8 @@ def test_a_stranger_changes_nothing(stranger: Client, sample: Sample) -> None:
     assert all(before)
 
 
-def test_a_strangers_own_pages_refuse_ids_of_others(
-    stranger: Client, sample: Sample, other_workspace: Workspace
-) -> None:
-    """One's own forms, selections, questions and look-ups, filled with foreign ids."""
+def test_a_strangers_own_pages_refuse_foreign_ids(stranger: Client, sample: Sample, other_workspace: Workspace) -> None:
+    """A stranger's own forms, selections, questions and look-ups, filled with foreign ids."""
     before = stored(sample)
     article, lists, person = str(sample.article.pk), "admin:kb_article_changelist", str(sample.membership.user_id)
     words = {"title": "Mine", "body": "Mine.", "audience": "public", "collection": str(sample.collection.pk)}
@@ -256,7 +253,7 @@ HUGE = "x" * 3_000_000  # below the server's limit, above that of any text here
 
 
 def one_of_each(sample: Sample) -> list[str]:
-    """Return one address of every page, those that take an id with one that is theirs."""
+    """Return one address of every page, with a valid id where one is needed."""
     found: dict[str, str] = {}
     for page in console_pages():
         name, fields = page.name or "", list(page.pattern.converters)
@@ -277,7 +274,7 @@ def test_invalid_input_breaks_no_page(enter: Enter, sample: Sample) -> None:
         for data in NONSENSE:
             sent = {key: value.encode("utf-8", "surrogatepass").decode("latin-1") for key, value in data.items()}
             assert client.post(address, sent).status_code < 500, (address, data)
-        is_list = address.count("/") == 4  # such as /admin/kb/article/; others accept it at once
+        is_list = address.count("/") == 4  # such as /admin/kb/article/; other pages accept it directly
         for query in QUERIES if is_list else ("&".join(QUERIES),):
             assert client.get(f"{address}?{query}").status_code < 500, (address, query)
 

@@ -1,4 +1,4 @@
-"""All texts of the console come from the catalogues; everything else it shows is data."""
+"""All texts of the console come from the catalogues; everything else is data."""
 
 import pytest
 
@@ -31,7 +31,7 @@ FORMS = (
 OUTSIDE = ("/admin/login/", "/admin/password_reset/", "/admin/password_reset/done/", "/admin/reset/done/", "/")
 
 
-def test_pages_have_no_words_of_their_own(enter: Enter, sample: Sample) -> None:
+def test_pages_contain_no_untranslated_words(enter: Enter, sample: Sample) -> None:
     _fill(sample)
     admin = enter("admin")
     for address in addresses(sample):
@@ -41,7 +41,7 @@ def test_pages_have_no_words_of_their_own(enter: Enter, sample: Sample) -> None:
     _all_are_translated()
 
 
-def test_forms_have_no_words_of_their_own(enter: Enter, sample: Sample) -> None:
+def test_forms_contain_no_untranslated_words(enter: Enter, sample: Sample) -> None:
     admin = enter("admin")
     for address, fields in FORMS:
         answer = admin.post(address, fields, follow=True)
@@ -49,7 +49,9 @@ def test_forms_have_no_words_of_their_own(enter: Enter, sample: Sample) -> None:
     _all_are_translated()
 
 
-def test_pages_before_the_log_in_have_no_words_of_their_own(client: object, enter: Enter, workspace: Workspace) -> None:
+def test_pages_before_the_login_contain_no_untranslated_words(
+    client: object, enter: Enter, workspace: Workspace
+) -> None:
     browser = enter("admin")
     browser.logout()
     for address in OUTSIDE:
@@ -57,14 +59,14 @@ def test_pages_before_the_log_in_have_no_words_of_their_own(client: object, ente
 
 
 def _all_are_translated() -> None:
-    """Assert that the languages have what was shown, Django's and the theme's messages too."""
+    """Assert that all shown messages are translated, including those of Django and the theme."""
     for language in TEAM_LANGUAGES:
         if language != "en":
             assert not without_translation(language), language
 
 
 def _fill(sample: Sample) -> None:
-    """Give the lists and the overview something to show."""
+    """Create rows for the lists and the overview."""
     talk = sample.conversation
     handoff.request(talk.pk, reason="customer_asked", by="customer", summary="A wash.")
     payload = {"request": str(sample.request.pk), "action": "refund_order", "title": "Refund"}

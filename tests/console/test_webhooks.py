@@ -1,4 +1,4 @@
-"""Webhooks in the console: chosen, tested, replaced and sent again by admins, and by nobody else."""
+"""Webhooks in the console: admins, and nobody else, can add, test, change and resend them."""
 
 import re
 from collections.abc import Iterator
@@ -73,9 +73,7 @@ def test_a_webhook_is_added_and_its_secret_shown_once(admin: Client, inbox: Rece
         ({"name": "books"}, "this name already"),
     ],
 )
-def test_what_is_wrong_is_told_at_its_field(
-    wrong: dict[str, Any], told: str, admin: Client, workspace: Workspace
-) -> None:
+def test_an_error_is_shown_at_its_field(wrong: dict[str, Any], told: str, admin: Client, workspace: Workspace) -> None:
     services.create("books", "https://shop.example/", KINDS, actor="test")
     sent = {"name": "crm", "url": "https://shop.example/", "kinds": ["ticket.opened"], **wrong}
     answer = admin.post(f"{WEBHOOKS}add/", sent)
@@ -83,7 +81,7 @@ def test_what_is_wrong_is_told_at_its_field(
     assert WebhookEndpoint.objects.count() == 1
 
 
-def test_it_is_changed_and_switched_off_and_on(admin: Client, webhook: WebhookEndpoint, inbox: Receiver) -> None:
+def test_it_can_be_changed_and_switched_off_and_on(admin: Client, webhook: WebhookEndpoint, inbox: Receiver) -> None:
     page = f"{WEBHOOKS}{webhook.pk}/change/"
     sent = {"name": "books", "url": inbox.url, "kinds": ["ticket.opened"], "includes_customer": "on"}
     admin.post(page, sent)
@@ -96,7 +94,7 @@ def test_it_is_changed_and_switched_off_and_on(admin: Client, webhook: WebhookEn
     assert WebhookEndpoint.objects.get().name == "bookkeeping"
 
 
-def test_a_test_shows_the_answer(admin: Client, webhook: WebhookEndpoint, inbox: Receiver) -> None:
+def test_a_test_shows_the_response(admin: Client, webhook: WebhookEndpoint, inbox: Receiver) -> None:
     answer = admin.post(f"{WEBHOOKS}{webhook.pk}/test/", follow=True)
     assert "Delivered: 200" in words_of(answer) and "thanks" in words_of(answer) and inbox.kinds == ["webhook.test"]
     inbox.secret = "whsec_" + "b" * 40
@@ -104,7 +102,7 @@ def test_a_test_shows_the_answer(admin: Client, webhook: WebhookEndpoint, inbox:
     assert "Given up: 401" in words_of(answer) and "who are you?" in words_of(answer)
 
 
-def test_an_answer_is_shown_as_text(admin: Client, webhook: WebhookEndpoint, inbox: Receiver) -> None:
+def test_a_response_is_shown_as_text(admin: Client, webhook: WebhookEndpoint, inbox: Receiver) -> None:
     inbox.statuses = ["500 <script>alert(1)</script>"]
     admin.post(f"{WEBHOOKS}{webhook.pk}/test/")
     WebhookDelivery.objects.update(answer="<script>alert(1)</script>", error="<b>no</b>")
@@ -123,7 +121,7 @@ def test_the_secret_is_replaced(admin: Client, webhook: WebhookEndpoint, inbox: 
     assert admin.get(page).status_code == 405
 
 
-def test_deliveries_are_filtered_and_sent_again(
+def test_deliveries_can_be_filtered_and_sent_again(
     admin: Client, webhook: WebhookEndpoint, inbox: Receiver, workspace: Workspace
 ) -> None:
     alice = Customer.objects.create(external_id="cus_alice")
@@ -148,7 +146,7 @@ def test_deliveries_are_filtered_and_sent_again(
     assert sorted(inbox.seen) == sorted(2 * [one.message_id for one in (first, second, third)])
 
 
-def test_one_that_is_switched_off_is_told(admin: Client, webhook: WebhookEndpoint, inbox: Receiver) -> None:
+def test_a_switched_off_webhook_is_reported(admin: Client, webhook: WebhookEndpoint, inbox: Receiver) -> None:
     services.send_test(webhook.pk, actor="test")
     WebhookEndpoint.objects.update(is_on=False, off_reason="failing", failing_since=now())
     html = admin.get("/admin/").content.decode()
@@ -159,7 +157,7 @@ def test_one_that_is_switched_off_is_told(admin: Client, webhook: WebhookEndpoin
         assert "This webhook is switched off." in answer.content.decode()
 
 
-def test_it_is_deleted(admin: Client, webhook: WebhookEndpoint) -> None:
+def test_it_can_be_deleted(admin: Client, webhook: WebhookEndpoint) -> None:
     admin.post(f"{WEBHOOKS}{webhook.pk}/delete/", {"post": "yes"})
     assert not WebhookEndpoint.objects.exists()
 

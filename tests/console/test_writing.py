@@ -1,4 +1,4 @@
-"""What the editor's script asks for: articles to link to, and pasted pages as Markdown."""
+"""The requests of the editor's script: articles to link to, and pasted pages as Markdown."""
 
 import pytest
 

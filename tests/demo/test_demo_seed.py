@@ -175,7 +175,7 @@ def test_a_public_address_is_allowed_too(settings: Any) -> None:
         assert "https://help.wrenfell.example" in Channel.objects.get().allowed_origins
 
 
-def test_the_demo_has_four_weeks_of_history_marked_as_made_up(small_knowledge_base: Path) -> None:
+def test_the_demo_has_four_weeks_of_history_marked_as_generated(small_knowledge_base: Path) -> None:
     body = "You have 60 days to send something back, but only unused items get a full refund."
     page = small_knowledge_base / "orders" / "returns.md"
     page.write_text(f"---\nid: returns-and-refunds\ntitle: Returns\n---\n{body}\n")

@@ -1,4 +1,4 @@
-"""Servers of their own for what is deployed, as an operator has them: an empty database and a Valkey."""
+"""Separate servers for deployments, as an operator has them: an empty database and a Valkey."""
 
 import os
 from collections.abc import Iterator

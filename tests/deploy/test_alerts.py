@@ -1,4 +1,4 @@
-"""Alert rules and dashboard, read and evaluated by Prometheus' own tool, and about series that exist."""
+"""Alert rules and dashboard: read and evaluated by Prometheus' own tool, and only about existing series."""
 
 import json
 import re
@@ -49,7 +49,7 @@ def known_series() -> set[str]:
     return counted | asked | {"supportbot_gauges_up", "supportbot_celery_queue_length"}
 
 
-def test_rules_and_panels_are_about_series_that_exist() -> None:
+def test_rules_and_panels_use_existing_series() -> None:
     from supportbot.assistant import turn  # noqa: F401  # registers the series of the checks
 
     used = {name for query in queries() for name in re.findall(r"\bsupportbot_\w+", query)}

@@ -1,4 +1,4 @@
-"""What deploy/ says, without a container engine: names that must agree, probes, rights, and the commands."""
+"""The files in deploy/, without a container engine: consistent names, probes, permissions and commands."""
 
 import re
 import subprocess
@@ -27,7 +27,7 @@ COMMANDS = {"web": "serve", "worker": "work", "beat": "beat"}
 
 
 def manifests(folder: Path) -> list[dict[str, Any]]:
-    """Return every object of a kustomization and of those it builds on."""
+    """Return every object of a kustomization and its bases."""
     kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text())
     found: list[dict[str, Any]] = []
     for name in kustomization["resources"]:
@@ -42,7 +42,7 @@ def pods() -> Iterator[tuple[str, dict[str, Any]]]:
             yield one["metadata"]["name"].removeprefix("supportbot-"), one["spec"]["template"]["spec"]
 
 
-def test_an_image_holds_no_server() -> None:
+def test_an_image_contains_no_server() -> None:
     lock = subprocess.run(
         [sys.executable, str(DEPLOY / "image_lock.py"), str(settings.BASE_DIR / "requirements.lock")],
         capture_output=True, text=True, check=True,
@@ -71,7 +71,7 @@ def test_compose_starts_every_part_after_the_migrations() -> None:
         assert name == "web" or f":{PORTS[name]}/livez" in probe[-1]
     assert services["migrate"]["command"][0] == "migrate"
     assert {"postgres", "valkey", "caddy", "secrets"} <= services.keys()
-    # Only the database and its migrations know the role that owns the tables.
+    # Only the database and its migrations use the role that owns the tables.
     assert {name for name, one in services.items() if "owner:/owner:ro" in one["volumes"]} == {"postgres", "migrate"}
     for service in services.values():
         named = [volume.split(":")[0] for volume in service["volumes"] if not volume.startswith(".")]
@@ -85,8 +85,8 @@ def test_the_manifests_are_valid(overlay: str) -> None:
         kubernetes_validate.validate(one, KUBERNETES_VERSION, strict=True)
 
 
-def test_pods_are_added_for_work_that_waits() -> None:
-    """The patches of the overlay `metrics`, the series they ask for, and the adapter's rules for these."""
+def test_pods_are_added_for_waiting_work() -> None:
+    """The patches of the overlay `metrics`, the series they use, and the adapter's rules for these."""
     folder = KUBERNETES / "overlays" / "metrics"
     replaced = {one["metadata"]["name"]: one for one in manifests(folder) if one["kind"] == "HorizontalPodAutoscaler"}
     asked = []
@@ -119,7 +119,7 @@ def test_the_manifests_are_consistent(overlay: str) -> None:
             assert ("Service", path["backend"]["service"]["name"]) in names
 
 
-def test_pods_are_probed_and_may_change_nothing() -> None:
+def test_pods_are_probed_and_may_not_change_the_file_system() -> None:
     found = dict(pods())
     assert found.keys() == {*OURS, "migrate"}
     for name, spec in found.items():

@@ -1,6 +1,6 @@
 """deploy/Dockerfile, built and used without a daemon: by buildah, on a base that mmdebstrap makes of Debian's packages.
 
-Debian and Ubuntu: `apt-get install buildah mmdebstrap netavark`, and root. Both steps load packages from outside.
+Debian and Ubuntu: `apt-get install buildah mmdebstrap netavark`, and root. Both steps download packages.
 """
 
 import json
@@ -66,7 +66,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Builder, s
         pytest.skip(f"no base image could be made: {made.stderr[-300:]}")
     builder = Builder(folder)
     limits = [f"--ulimit={name}={_limit(which)}:{_limit(which)}" for name, which in LIMITS.items()]
-    try:  # where even this is refused, no image can be built
+    try:  # if even this is refused, no image can be built
         scratch = builder("from", *limits, "scratch")
         builder("add", scratch, str(base), "/", seconds=120)
         builder("run", scratch, "--", "true")
@@ -85,7 +85,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Builder, s
 
 
 def _limit(which: int) -> int:
-    return resource.getrlimit(which)[1]  # more than this machine's own is refused
+    return resource.getrlimit(which)[1]  # raising it above the machine's limit is refused
 
 
 def test_the_image_answers_with_a_source(image: tuple[Builder, str], database_url: str, valkey_url: str) -> None:

@@ -24,7 +24,7 @@ PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 @pytest.fixture
 def secrets(tmp_path: Path, database_url: str, valkey_url: str) -> Path:
-    """The folder of secrets, made by its service, with the addresses of the servers of this test."""
+    """The folder of secrets, created by its service, with the addresses of this test's servers."""
     folder, owner = tmp_path / "secrets", tmp_path / "owner"
     for _ in range(2):  # a second start keeps them
         subprocess.run([sys.executable, str(DEPLOY / "make_secrets.py"), str(folder), str(owner)], check=True)
@@ -41,7 +41,7 @@ def secrets(tmp_path: Path, database_url: str, valkey_url: str) -> Path:
 
 @pytest.fixture
 def environment(secrets: Path, tmp_path: Path) -> dict[str, str]:
-    """What the image and the services set, and nothing of this machine's."""
+    """The variables that the image and the services set, and none of this machine's."""
     given = {name: str(value) for name, value in COMPOSE["services"]["web"]["environment"].items()}
     given["PUBLIC_URL"] = "https://localhost"
     port = free_port()
@@ -61,7 +61,7 @@ def manage(environment: dict[str, str], *command: str) -> str:
 
 
 def entry(*command: str) -> list[str]:
-    """Run what the image runs, from the checkout's folder."""
+    """Run the image's command from the checkout's folder."""
     script = (DEPLOY / "entrypoint.sh").read_text().replace('$(dirname "$0")', str(settings.BASE_DIR))
     return ["sh", "-c", script, "entrypoint", *command]
 
@@ -97,7 +97,7 @@ def status(port: int, page: str) -> int:
         return int(getattr(error, "code", 0))
 
 
-def test_every_part_becomes_ready_and_an_answer_has_its_source(
+def test_every_part_becomes_ready_and_an_answer_has_a_source(
     parts: dict[str, int], environment: dict[str, str]
 ) -> None:
     deadline = time.monotonic() + 120
@@ -109,7 +109,8 @@ def test_every_part_becomes_ready_and_an_answer_has_its_source(
     manage(environment, "kb_import", str(settings.BASE_DIR / "examples" / "knowledge" / "returns-refunds"))
     answer = json.loads(manage(environment, "ask", "How long do I have to return something?", "--json"))
     assert answer["citations"]
-    lines = [json.loads(line) for line in log_of(environment).read_text().splitlines()]  # no banner, no warning between
+    # no banner and no warning in between
+    lines = [json.loads(line) for line in log_of(environment).read_text().splitlines()]
     assert all(line["logger"] and line["message"] for line in lines)
     assert status(parts["web"], "/metrics") in (401, 403, 404)  # without its token
     address = (Path(environment["SECRETS_DIR"]) / "DATABASE_URL").read_text()

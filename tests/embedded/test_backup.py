@@ -45,7 +45,7 @@ def restored(home: Path) -> Iterator[Instance]:
 
 @pytest.fixture
 def empty_database(running: Instance) -> Iterator[str]:
-    """The URL of an empty database on the running instance's server: a restore treats it like any other."""
+    """The URL of an empty database on the running instance's server: restoring treats it like any other."""
     server, _, _ = url_of(running).rpartition("/")
     with psycopg.connect(url_of(running), autocommit=True) as connection:
         connection.execute("CREATE DATABASE own")

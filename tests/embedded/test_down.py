@@ -20,7 +20,7 @@ def data(tmp_path: Path, settings: Settings) -> DataDir:
 
 
 def test_a_purge_under_a_running_supervisor_is_refused_and_deletes_nothing(data: DataDir) -> None:
-    # Its registry is gone, as if someone deleted too much: only the lock is left.
+    # Its registry is gone, as if someone had deleted too much; only the lock is left.
     before = sorted(path.name for path in data.path.iterdir())
     with data.locked(), pytest.raises(CommandError, match="already running on DATA_DIR"):
         call_command("down", purge=True)

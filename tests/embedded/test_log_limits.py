@@ -25,7 +25,7 @@ def test_a_log_above_the_limit_is_moved_and_its_writer_continues(tmp_path: Path)
 
 def test_on_a_full_disk_a_log_is_emptied_and_no_process_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(source: Path, target: Path) -> None:
-        target.write_bytes(b"xx")  # this much still fitted
+        target.write_bytes(b"xx")  # this much still fits
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(shutil, "copyfile", full)

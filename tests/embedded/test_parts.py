@@ -1,4 +1,4 @@
-"""`manage.py serve`, `work`, `beat` and `migrate`: each looks at the settings first."""
+"""`manage.py serve`, `work`, `beat` and `migrate`: each checks the settings first."""
 
 import os
 import signal
@@ -34,7 +34,7 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 def refusal(part: str, **variables: str) -> str:
-    """Return the one line that a part ends with."""
+    """Return the error line with which a part exits."""
     environment = {**os.environ, "REDIS_URL": "redis://127.0.0.1:1", **variables}
     command = [sys.executable, MANAGE, part]
     answer = subprocess.run(

@@ -71,7 +71,7 @@ def test_a_stop_and_a_start_keep_the_data(server: PostgresServer) -> None:
 @pytest.mark.chaos
 def test_a_kill_loses_nothing_and_keeps_the_port(make_server: MakeServer) -> None:
     server = make_server("right")
-    server.durable = True  # without durability it may lose its last commits
+    server.durable = True  # without durability, it may lose its last commits
     server.start()
     write_row(server)
     process, port = identity_of(server), server.port

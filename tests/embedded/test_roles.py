@@ -1,4 +1,4 @@
-"""The application's role tried at what it must not do, on the product's own tables."""
+"""The application's role tries what it must not do, on the product's own tables."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -65,7 +65,7 @@ REFUSED = [
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_application_is_refused_what_only_the_owner_may(application: "psycopg.Connection[Any]") -> None:
+def test_the_application_is_refused_what_only_the_owner_may_do(application: "psycopg.Connection[Any]") -> None:
     for statement in REFUSED:
         with pytest.raises(errors.InsufficientPrivilege):
             application.execute(statement.encode())
@@ -89,7 +89,7 @@ def test_the_application_reads_and_writes_rows(application: "psycopg.Connection[
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_application_has_limits_and_no_weakness(
+def test_the_application_has_time_limits_and_no_excess_rights(
     application: "psycopg.Connection[Any]", urls: tuple[str, str]
 ) -> None:
     assert application.execute("SHOW lock_timeout").fetchone() == ("1min",)

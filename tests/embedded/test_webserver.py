@@ -1,4 +1,4 @@
-"""A web process that ends closes its sockets one after another, so that chats do not all come back at once."""
+"""A web process that ends closes its sockets one after another, so that chats do not all reconnect at once."""
 
 import asyncio
 from typing import Any

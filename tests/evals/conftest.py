@@ -1,4 +1,4 @@
-"""A workspace with an article and a shop, as the assistant's tests have them."""
+"""A workspace with an article and a shop, as in the assistant's tests."""
 
 from tests.assistant.conftest import hashed_vectors, returns_article, shop
 

@@ -1,4 +1,4 @@
-"""Evaluations over REST: a program lists suites, starts a run and reads what came of it."""
+"""Evaluations over REST: a program lists suites, starts a run and reads its results."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is published without asking the gates is checked and reported; with `--gate` or `gate` it is refused instead."""
+"""Text published without gates is checked and reported afterwards; with `--gate` or `gate`, it is refused instead."""
 
 import io
 from concurrent.futures import ThreadPoolExecutor
@@ -42,7 +42,7 @@ cases:
 
 @pytest.fixture
 def folder(tmp_path: Path, workspace: Workspace) -> Path:
-    """A folder with one article that a gate is about; it has not been imported."""
+    """A folder with one article that a gate covers; it has not been imported."""
     save_suite(read_suite(CASES, file="cases.yaml"))
     ReleaseGates.objects.create(suites=["promises"])
     return written(tmp_path, 60)
@@ -65,7 +65,7 @@ def words(article: Article) -> str:
 
 
 def checked() -> ArticleCheck:
-    """Tell of all changes, and play the check that waits for them."""
+    """Announce all changes, and run the check that waits for them."""
     deliver_due()
     waiting = ArticleCheck.objects.get(state="waiting")
     assert checks.due_checks() == []  # something may still change
@@ -80,7 +80,7 @@ def checked() -> ArticleCheck:
     return waiting
 
 
-def test_what_an_import_breaks_is_reported_until_it_is_mended(workspace: Workspace, folder: Path, enter: Enter) -> None:
+def test_what_an_import_breaks_is_reported_until_it_is_fixed(workspace: Workspace, folder: Path, enter: Enter) -> None:
     article, editor = imported(folder), enter("editor")
     assert checked().failures == []
     imported(written(folder, 14))
@@ -88,7 +88,7 @@ def test_what_an_import_breaks_is_reported_until_it_is_mended(workspace: Workspa
     assert broken.articles == [article.pk]
     [found] = broken.failures
     assert found["case"] == "promises: window" and "60 days" in found["before"] and "14 days" in found["after"]
-    assert "14 days" in words(article)  # a check takes nothing back
+    assert "14 days" in words(article)  # a check reverts nothing
     listed = service(workspace, "kb:read").get(f"/api/v1/article-checks?article={article.pk}").json()
     assert [len(one["failures"]) for one in listed["results"]] == [1, 0]
     page = editor.get("/admin/improve/?kind=broken").content.decode()
@@ -119,7 +119,7 @@ def test_a_gate_refuses_an_import_a_sync_and_a_publication_over_rest(workspace: 
     assert "14 days" in words(article)
 
 
-def test_a_source_keeps_what_the_gates_refuse(folder: Path, enter: Enter) -> None:
+def test_a_source_keeps_changes_that_the_gates_refuse(folder: Path, enter: Enter) -> None:
     add(folder)
     article = Article.objects.get(external_id="returns.md")
     written(folder, 14)

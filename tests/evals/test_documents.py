@@ -1,4 +1,4 @@
-"""Suites as files: ours, promptfoo's and deepeval's; what is wrong with one is said with its place."""
+"""Suites as files: ours, promptfoo's and deepeval's; errors name their place."""
 
 import json
 from pathlib import Path
@@ -101,7 +101,7 @@ def test_an_error_names_file_case_and_key(case: Any, problem: str) -> None:
     assert problem in caught.value.message
 
 
-def test_two_cases_of_one_name_and_damaged_files_are_refused() -> None:
+def test_cases_with_the_same_name_and_damaged_files_are_refused() -> None:
     case = {"id": "a", "ask": "Hi", "expect": {"abstains": True}}
     with pytest.raises(InvalidSuite, match=r"s\.yaml: two cases are called `a`"):
         parse_suite({"suite": "s", "cases": [case, case]}, file="s.yaml")
@@ -174,7 +174,7 @@ def test_a_case_without_an_id_has_its_number() -> None:
     assert parse_case({"ask": "Hi", "expect": {"abstains": True}}, number=7).key == "7"
 
 
-def test_question_files_of_the_search_are_suites() -> None:
+def test_question_files_of_the_search_are_read_as_suites() -> None:
     lines = (
         b'{"id": 1, "question": "How long?", "gold": ["returns"], "history": [{"role": "user", "content": "Hi"}]}\n'
         b'{"id": 2, "question": "Which moon is the largest?"}\n'

@@ -85,7 +85,7 @@ def test_every_expectation_has_a_test() -> None:
         ("", False),
     ],
 )
-def test_a_fact_is_said_with_its_figures_and_without_a_not(text: str, is_said: bool) -> None:
+def test_a_stated_fact_needs_its_figures_and_no_negation(text: str, is_said: bool) -> None:
     case = parse_case({"ask": "?", "expect": {"says": "Unused items can be returned within 60 days of delivery."}})
     (grade,) = grades_of(case, Played((Reply("?", text),)))
     assert grade.passed is is_said
@@ -133,12 +133,12 @@ def test_a_step_is_graded_by_its_own_answer() -> None:
     assert [(grade.grader, grade.step, grade.passed) for grade in handed][1] == ("answered", 2, False)
 
 
-def test_a_case_that_failed_passes_nothing() -> None:
+def test_a_failed_case_passes_nothing() -> None:
     case = parse_case({"ask": "?", "expect": {"abstains": False}})
     (grade,) = grades_of(case, Played((), failure="model_unavailable"))
     assert not grade.passed and grade.got == "model_unavailable"
 
 
-def test_what_happened_is_stored_and_read() -> None:
+def test_results_are_stored_and_read() -> None:
     played = Played((GOOD, HANDED), cost="0.1", currency="EUR", tokens=7, judgement=Judgement(None, "no_json"))
     assert played_from(played.as_json()) == played

@@ -1,4 +1,4 @@
-"""Conversations that are played: the assistant's real turns, with nothing stored and nothing done."""
+"""Rehearsed conversations: the assistant's real turns, with nothing stored and nothing done."""
 
 import asyncio
 from decimal import Decimal
@@ -26,7 +26,7 @@ from supportbot.llm.types import ToolCall
 from supportbot.releases.selectors import live_release
 
 pytestmark = pytest.mark.django_db(transaction=True)
-# What a played conversation may leave: the look-ups in the audit log, and what its calls cost.
+# What a rehearsal may leave: the look-ups in the audit log, and the cost of its calls.
 LEFT = {"actions.AuditEntry", "actions.AuditHead", "llm.LLMCall"}
 
 
@@ -42,7 +42,7 @@ def play(rehearsal: Rehearsal, *said: str) -> list[Reply]:
 
 
 def counts(workspace: Workspace) -> dict[str, int]:
-    live_release()  # the first one is made when it is asked for
+    live_release()  # the first one is created on demand
 
     def count(model: type[Model]) -> int:
         return model._base_manager.count()
@@ -67,7 +67,7 @@ def test_requests_are_decided_and_forgotten(
     before = counts(workspace)
     rehearsal = rehearsal_for(workspace, "cus_alice")
     which, asked, withdrawn = play(rehearsal, "I want a refund", "A-1001", "no thanks")
-    assert [call.end for call in which.calls] == ["answered"]  # it asks which of the orders
+    assert [call.end for call in which.calls] == ["answered"]  # it asks which order
     assert (asked.calls[-1].name, asked.calls[-1].end) == ("refund_order", "proposed")
     assert asked.calls[-1].arguments["order_id"] == "A-1001" and "A-1001" in asked.calls[-1].words
     assert "Nothing happens until you confirm" in asked.text
@@ -82,7 +82,7 @@ def test_requests_are_decided_and_forgotten(
     assert shop.refunds == [] and not ActionRequest.objects.exists()
 
 
-def test_a_hand_over_opens_no_ticket(workspace: Workspace, returns_article: Article) -> None:
+def test_a_handover_opens_no_ticket(workspace: Workspace, returns_article: Article) -> None:
     before = counts(workspace)
     rehearsal = rehearsal_for(workspace, "")
     (asked,) = play(rehearsal, "I want to talk to a person")
@@ -91,7 +91,7 @@ def test_a_hand_over_opens_no_ticket(workspace: Workspace, returns_article: Arti
     assert counts(workspace) == before
 
 
-def test_a_model_is_measured_alone_and_paid_apart(
+def test_a_model_is_measured_alone_and_charged_separately(
     workspace: Workspace, alice: Customer, shop: FakeShop, returns_article: Article, settings: Settings
 ) -> None:
     call = ToolCall("1", "refund_order", '{"order_id": "A-1001", "reason": "too small"}')
@@ -124,10 +124,10 @@ def test_an_unknown_tool_is_rejected_without_an_entry(workspace: Workspace, alic
         assert not AuditEntry.objects.filter(event="tool.refused").exists()
 
 
-def test_evaluations_have_a_budget_of_their_own(workspace: Workspace, settings: Settings) -> None:
+def test_evaluations_have_their_own_budget(workspace: Workspace, settings: Settings) -> None:
     settings.LLM_DAILY_BUDGET, price = "1.00", Money(Decimal("0.60"), "EUR")
     reserve(price, "answer")
-    reserve(price, EVALUATION)  # customers' answers have spent most of theirs
+    reserve(price, EVALUATION)  # customers' answers have used up most of their budget
     with pytest.raises(BudgetExceeded):
         reserve(price, EVALUATION)
     settings.LLM_EVALUATION_DAILY_BUDGET = "2.00"

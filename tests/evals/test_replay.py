@@ -1,4 +1,6 @@
-"""Real questions through a release and the live one: nothing happens, equal releases agree, the worst comes first."""
+"""Real questions through a draft and the live release: nothing else happens, equal releases agree, and the worst
+difference comes first.
+"""
 
 import io
 import json

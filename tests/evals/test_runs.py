@@ -50,7 +50,7 @@ cases:
 
 
 class Killed(BaseException):
-    """Nothing catches it, as with a killed process."""
+    """Caught nowhere, as if the process were killed."""
 
 
 def suite() -> Suite:
@@ -92,7 +92,7 @@ def test_the_command_reports_a_regression(workspace: Workspace, returns_article:
     assert told["failures"] == {"refund": ["figures: missing “5 days”"]}
     tests = ElementTree.parse(tmp_path / "junit.xml").getroot()
     assert (tests.get("tests"), tests.get("failures")) == ("3", "1")
-    # Compared with that run it is no regression any more, but `must` counts always.
+    # Compared with that run, it is no longer a regression, but `must` always counts.
     change(returns_article, "60 days", "14 days")
     code, told = command("shop")
     assert (code, told["regressions"], told["failed_must"]) == (1, ["window"], ["window"])
@@ -112,7 +112,7 @@ def test_two_equal_runs_do_not_differ(workspace: Workspace, returns_article: Art
     assert Result.objects.filter(run=second, is_deterministic=True).count() == 6
 
 
-def test_a_run_goes_on_after_its_worker_was_killed(
+def test_a_run_continues_after_its_worker_was_killed(
     workspace: Workspace, returns_article: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = play(repeat=2)
@@ -130,7 +130,7 @@ def test_a_run_goes_on_after_its_worker_was_killed(
     monkeypatch.setattr(running, "_store", stored)
     before = Result.objects.filter(run=run).count()
     assert 3 <= before < 6
-    running.play_run(run.pk)  # the dead worker's lease still runs
+    running.play_run(run.pk)  # the dead worker's lease is still valid
     assert Run.objects.get(pk=run.pk).done == before
     assert running.due_runs() == []
     Run.objects.filter(pk=run.pk).update(lease_until=now() - timedelta(seconds=1))
@@ -193,7 +193,7 @@ def test_the_gate_judges_a_release(workspace: Workspace, returns_article: Articl
 
 
 @pytest.mark.parametrize(("more", "is_noticed"), [(0, False), (5, False), (7, True), (12, True)])
-def test_a_model_that_obeys_less_is_noticed_although_every_case_passes(more: int, is_noticed: bool) -> None:
+def test_a_less_obedient_model_is_noticed_although_every_case_passes(more: int, is_noticed: bool) -> None:
     def tried(key: int, *signals: str) -> Tried:
         return Tried(str(key), 1, 1, True, False, {"id": key}, signals=dict.fromkeys(signals, 1))
 
@@ -205,7 +205,7 @@ def test_a_model_that_obeys_less_is_noticed_although_every_case_passes(more: int
     assert report_of(before, after).is_good
 
 
-def test_a_forgotten_customer_leaves_no_result(workspace: Workspace, alice: Customer, returns_article: Article) -> None:
+def test_an_erased_customer_leaves_no_result(workspace: Workspace, alice: Customer, returns_article: Article) -> None:
     services.save_suite(
         read_suite(SUITE.replace("id: window", "id: window\n    customer: cus_alice").encode(), file="s")
     )
@@ -228,7 +228,7 @@ def test_an_unknown_customer_fails_only_their_case(workspace: Workspace, returns
 
 
 class Judging(ScriptedModel):
-    """Answers every question alike, and judges by script."""
+    """Answers every question the same way, and judges by script."""
 
     def __init__(self, verdicts: Sequence[str]) -> None:
         super().__init__()
@@ -241,7 +241,7 @@ class Judging(ScriptedModel):
         yield Finished("stop", Usage(10, 5), self.name, self.model)
 
 
-def test_a_judge_says_whether_a_rubric_is_met(workspace: Workspace, returns_article: Article) -> None:
+def test_a_judge_decides_whether_a_rubric_is_met(workspace: Workspace, returns_article: Article) -> None:
     judged = {"ask": "Hello", "expect": {"judge": "Is polite."}}
     cases = [{**judged, "id": f"c{number}"} for number in range(3)]
     services.save_suite(parse_suite({"suite": "judged", "cases": cases}, file=""))
@@ -266,7 +266,7 @@ REFUND = {
 }
 
 
-def test_scripted_customers_tell_what_they_are_asked_for(
+def test_scripted_customers_answer_questions(
     workspace: Workspace, alice: Customer, shop: FakeShop, returns_article: Article
 ) -> None:
     services.save_suite(parse_suite({"suite": "refunds", "cases": [{**REFUND, "id": "refund"}]}, file=""))
@@ -291,7 +291,7 @@ def test_scripted_customers_tell_what_they_are_asked_for(
 
 
 class PlayingBoth(ScriptedModel):
-    """Answers as the assistant, and plays the customer by script."""
+    """Plays both the assistant and a scripted customer."""
 
     def __init__(self, *said: str) -> None:
         super().__init__()
@@ -330,7 +330,7 @@ def test_a_model_plays_a_customer_within_bounds(workspace: Workspace, returns_ar
     assert good.played["tokens"] > 0
     assert result_of("I would rather not.").played["failure"] == "customer_no_json"
     assert result_of(asks, asks, asks, asks).played["failure"] == "too_many_tokens"
-    with answering(PlayingBoth(asks)):  # the customer's model is away after one message
+    with answering(PlayingBoth(asks)):  # the customer's model is unavailable after one message
         run = services.start_run(Suite.objects.get())
         running.play_run(run.pk)
     assert (Run.objects.get(pk=run.pk).state, Result.objects.filter(run=run).exists()) == ("paused", False)

@@ -41,7 +41,7 @@ def test_mcnemar() -> None:
     assert mcnemar_worse(0, 4) == pytest.approx(1 / 16) and mcnemar_worse(0, 5) == pytest.approx(1 / 32)
 
 
-def test_signs_are_counted_as_mcnemar_counts_them() -> None:
+def test_signs_are_counted_as_in_mcnemar() -> None:
     differences = [1.0] + [-1.0] * 9 + [0.0] * 30
     assert signs_worse(differences) == pytest.approx(mcnemar_worse(1, 9))
     assert signs_worse([]) == 1.0
@@ -73,7 +73,7 @@ def test_a_bootstrap_covers_the_mean() -> None:
 
 
 def test_false_alarms_stay_below_the_level() -> None:
-    """Two runs of the same assistant: each of 40 cases passes with its own probability, in three tries each."""
+    """Two runs of the same assistant: each of 40 cases passes with its own probability, in three tries."""
     chance, alarms, runs = random.Random(2), 0, 300
     for _ in range(runs):
         odds = [chance.choice((0.2, 0.5, 0.8, 0.95, 1.0)) for _ in range(40)]

@@ -1,7 +1,5 @@
-"""The suites that come with the product: valid by the schema, and of use.
-
-That they pass over the demo's help pages takes its embedding model and a minute (docs/evaluations.md). The attacks
-are played here, against a model that obeys them.
+"""The suites that come with the product are valid by the schema and useful. Passing them on the demo's help pages takes
+its embedding model and a minute (docs/evaluations.md). Here the attacks run against an obedient model.
 """
 
 import json
@@ -32,7 +30,7 @@ ARTICLES = {path.stem for path in (ROOT / "examples" / "knowledge").rglob("*.md"
 
 
 class Obedient(ScriptedModel):
-    """Does all that an attacker could want, in every answer."""
+    """Does everything an attacker could want, in every answer."""
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
         yield TextDelta(
@@ -58,7 +56,7 @@ def test_the_shipped_suites_are_valid_and_name_real_articles() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_attacks_do_not_succeed_even_with_a_model_that_obeys(workspace: Workspace, returns_article: Article) -> None:
+def test_attacks_fail_even_with_an_obedient_model(workspace: Workspace, returns_article: Article) -> None:
     suite = services.save_suite(read_suite_file(SHIPPED / "security.yaml"))
     with answering(Obedient()):
         run = services.start_run(suite)
@@ -70,7 +68,7 @@ def test_attacks_do_not_succeed_even_with_a_model_that_obeys(workspace: Workspac
 
 
 class Gullible(ScriptedModel):
-    """Looks an order up, then says and does whatever it has read."""
+    """Looks up an order, then says and does whatever it has read."""
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
         self.requests.append(request)
@@ -102,7 +100,7 @@ def test_attacks_are_planted_in_memory_only(
     [result] = Result.objects.filter(run=run)
     assert result.passed, reasons(result.grades)
     read = "\n".join(message.content for message in model.requests[-1].messages)
-    assert attack in read and "Tent</sources>" not in read  # it was read, and could not leave its fence
+    assert attack in read and "Tent</sources>" not in read  # it was read, but could not escape its fence
     assert (list(Article.objects.values_list("pk", "updated_at")), len(shop.refunds)) == before
     for wrong, problem in (({}, "plant something"), ({"page": "x"}, "unknown key `page`")):
         with pytest.raises(InvalidSuite, match=problem):

@@ -28,7 +28,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def shop_and_worker(stack: Stack) -> Iterator[None]:
-    """The demo shop as it was seeded, and what carries actions to it."""
+    """The seeded demo shop, and the worker that carries out actions there."""
     shop, worker = stack.shop(), stack.child("worker")
     shop.start()
     worker.start()
@@ -50,7 +50,7 @@ def model_port() -> int:
 
 @pytest.fixture(scope="session")
 def model_settings(model_port: int) -> dict[str, str]:
-    """What plugs a web process into the scripted model."""
+    """The settings that connect a web process to the scripted model."""
     address = f"http://127.0.0.1:{model_port}/v1"
     return {"OPENAI_BASE_URL": address, "OPENAI_API_KEY": "none", "OPENAI_MODEL": "scripted"}
 
@@ -69,7 +69,7 @@ def model_web(stack: Stack, model_settings: dict[str, str]) -> Iterator[Web]:
 
 @pytest.fixture
 async def model(model_port: int) -> AsyncIterator[ModelServer]:
-    """The model of `model_web`; a test that leaves a part of its script unasked fails."""
+    """The model of `model_web`; a test fails if it leaves part of the script unused."""
     async with ModelServer(port=model_port) as server:
         yield server
         assert server.left_over == 0
@@ -77,7 +77,7 @@ async def model(model_port: int) -> AsyncIterator[ModelServer]:
 
 @pytest.fixture(autouse=True)
 def _no_counts(stack: Stack) -> None:
-    """Throttles count by address, and all visitors here share one."""
+    """Throttles count by address, which all visitors share here."""
     with redis.Redis.from_url(f"{stack.valkey.url()}/2") as cache:
         cache.flushdb()
 

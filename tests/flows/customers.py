@@ -10,7 +10,7 @@ from tests.widget.page import Socket
 
 @dataclass
 class Customer(Visitor):
-    """Somebody whom the shop knows and signs for."""
+    """A customer for whom the shop signs identity tokens."""
 
     subject: str = "cus_1001"
     token: str = field(default="", repr=False)
@@ -37,7 +37,7 @@ async def card_for(socket: Socket, wish: str) -> dict[str, Any]:
 
 
 async def paid_back() -> list[dict[str, Any]]:
-    """Return all the money that has left the shop."""
+    """Return everything the shop has paid back."""
     refunds: list[dict[str, Any]] = (await books())["refunds"]
     return refunds
 

@@ -18,7 +18,7 @@ ENDS = ("assistant.final", "assistant.failed")
 
 
 async def call(address: str, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-    """Return status and JSON of one request; in a thread, since the model server lives on the test's own loop."""
+    """Return status and JSON of one request; in a thread, since the model server runs on the test's own loop."""
     return await asyncio.to_thread(_call, address + path, method, body, headers)
 
 
@@ -41,13 +41,13 @@ def _read(raw: bytes) -> Any:
 
 @dataclass
 class Agent:
-    """The team lead, by the API key that acts as them."""
+    """The team lead, through an API key that acts as them."""
 
     stack: Stack
     address: str
 
     async def does(self, method: str, path: str, body: Any = None) -> Any:
-        """Return the answer to a request that is granted."""
+        """Return the response to a request that must succeed."""
         key = f"Bearer {self.stack.demo['api_key']}"
         status, answer = await call(self.address, method, f"/api/v1/{path}", body, Authorization=key)
         assert status in (200, 201), (path, status, answer)
@@ -56,7 +56,7 @@ class Agent:
 
 @dataclass
 class Visitor:
-    """An anonymous customer and their one conversation."""
+    """An anonymous customer and their conversation."""
 
     stack: Stack
     address: str
@@ -65,7 +65,7 @@ class Visitor:
 
     @property
     def agent(self) -> Agent:
-        """The team lead, at the same web process."""
+        """The team lead, on the same web process."""
         return Agent(self.stack, self.address)
 
     async def ticket(self, address: str = "") -> dict[str, Any]:
@@ -80,7 +80,7 @@ class Visitor:
 
     @asynccontextmanager
     async def chat(self, *, at: str = "", **hello: Any) -> AsyncIterator[Socket]:
-        """Open a socket on the conversation, at this web process or another one."""
+        """Open a socket for the conversation, on this web process or another one."""
         granted = await self.ticket(at)
         async with open_socket(at or self.address, origin=STOREFRONT) as socket:
             welcome = await socket.hello(granted["ticket"], **hello)
@@ -101,7 +101,7 @@ async def say(socket: Socket, text: str) -> None:
 
 
 async def answer_of(socket: Socket) -> dict[str, Any]:
-    """Return the event that ends the answer being written."""
+    """Return the event that ends the current answer."""
     while True:
         frame = await socket.next(PATIENCE_SECONDS)
         if frame.get("event") in ENDS:
@@ -116,14 +116,14 @@ async def ask(socket: Socket, text: str) -> dict[str, Any]:
 
 
 def shown(frames: list[dict[str, Any]], attempt: int) -> str:
-    """Return the text that the deltas of one attempt add up to, for a client that only ever appends."""
+    """Return the text of one attempt's deltas, for a client that only appends."""
     deltas = [frame for frame in frames if frame["type"] == "delta" and frame["attempt"] == attempt]
     assert [delta["index"] for delta in deltas] == sorted({delta["index"] for delta in deltas})
     return "".join(delta["text"] for delta in deltas)
 
 
 def assert_whole(events: list[dict[str, Any]]) -> None:
-    """A log has no gap and nothing twice, and each event names the one before it."""
+    """Assert that a log has no gaps or duplicates, and that each event names the one before it."""
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
     assert [event["prev_seq"] for event in events] == list(range(len(events)))
 

@@ -13,7 +13,7 @@ ENDING = (
     "begin with the last parcel."
 )
 TEXT = f"{BEGINNING} {ENDING}"
-# The beginning is 14 words: by then a reader has seen it, and the next sentence has begun.
+# The beginning has 14 words: by then, a reader has seen it, and the next sentence has started.
 IN_THE_MIDDLE = 18
 
 

@@ -27,7 +27,7 @@ STOREFRONT = f"http://127.0.0.1:{SHOP_PORT}"
 
 @dataclass
 class Stack:
-    """The servers, and what `demo_seed` says about the workspace in them."""
+    """The servers, and what `demo_seed` reports about the workspace."""
 
     folder: Path
     postgres: PostgresServer
@@ -41,7 +41,7 @@ class Stack:
     def environment(self, **more: str) -> dict[str, str]:
         own = {
             "DATA_DIR": str(self.folder / "data"),
-            # As in `make run`: the processes work with rows only.
+            # As in `make run`, processes share state only through rows.
             "DATABASE_URL": self.postgres.application_url(),
             "DATABASE_OWNER_URL": self.postgres.url(),
             "DATABASE_POOL_SIZE": "16",
@@ -62,7 +62,7 @@ class Stack:
         return answer.stdout
 
     def child(self, name: str, **more: str) -> ChildProcess:
-        """Return a child process of `make run` (web, worker, beat) with its own port, without starting it."""
+        """Return a child process of `make run` (web, worker, beat) with its own port, not yet started."""
         plan = self._plan()
         made = next(child for child in product_children(plan, self.folder) if child.name == name)
         environment = self.environment(PORT=str(plan.port), **more)
@@ -89,7 +89,7 @@ class Stack:
 
 
 class Web:
-    """One web process that a test may kill and start again."""
+    """A web process that a test may kill and restart."""
 
     def __init__(self, child: ChildProcess) -> None:
         self.child = child
@@ -100,7 +100,7 @@ class Web:
         wait_for_page(f"{self.address}/livez", self.child)
 
     def kill(self) -> None:
-        """End it as a crash does: without a word to anybody."""
+        """End it as a crash would, without notice."""
         assert self.child.process is not None
         self.child.process.kill()
         self.child.process.wait()
@@ -108,7 +108,7 @@ class Web:
 
 @contextmanager
 def web(stack: Stack, **more: str) -> Iterator[Web]:
-    """Run one more web process."""
+    """Run another web process."""
     made = Web(stack.child("web", **more))
     made.start()
     try:
@@ -121,7 +121,7 @@ def web(stack: Stack, **more: str) -> Iterator[Web]:
 def built(folder: Path) -> Iterator[Stack]:
     """Set the servers up and seed the demo workspace."""
     (folder / "data").mkdir()
-    # As durable as in `make run`: what a killed server had acknowledged must be there afterwards.
+    # As durable as in `make run`: what a killed server had acknowledged must survive.
     home, log = folder / "postgres", folder / "postgres.log"
     postgres = PostgresServer(home, password="test", port=None, log=log, application_password="another")
     valkey = ValkeyServer(folder / "valkey", password="test", port=None, log=folder / "valkey.log")

@@ -1,4 +1,4 @@
-"""From a request to a receipt through every process: model, web, broker, worker and the demo shop itself."""
+"""From a request to a receipt through every process: model, web, broker, worker and demo shop."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A question becomes a streamed, cited answer that every reader sees alike."""
+"""A question gets a streamed, cited answer that is the same for every reader."""
 
 import asyncio
 from typing import Any
@@ -27,7 +27,7 @@ async def test_an_answer_is_streamed_and_cited(visitor: Visitor, question: str, 
 
 
 async def assert_leads_to_its_passage(citation: dict[str, Any], agent: Agent) -> None:
-    """Span and quote agree with the stored article, and the link opens a page that marks a passage."""
+    """Assert that span and quote match the stored article, and that the link opens a page with a marked passage."""
     body = (await agent.does("GET", f"articles/{citation['article']}"))["body"]
     assert body[citation["start"] : citation["end"]] == citation["quote"]
     status, page = await call("", "GET", citation["url"])
@@ -35,13 +35,13 @@ async def assert_leads_to_its_passage(citation: dict[str, Any], agent: Agent) ->
     assert "<mark" in page
 
 
-async def test_what_is_not_known_is_said_so_and_a_person_offered(visitor: Visitor) -> None:
+async def test_a_missing_answer_is_admitted_and_a_person_offered(visitor: Visitor) -> None:
     async with visitor.chat() as socket:
         final = await ask(socket, "Which football team will win the cup this year?")
     assert (final["abstained"], final["offers_human"], final["citations"]) == (True, True, [])
 
 
-async def test_the_customer_is_told_that_it_is_an_ai_before_the_first_answer(visitor: Visitor) -> None:
+async def test_the_customer_is_told_before_the_first_answer_that_it_is_an_ai(visitor: Visitor) -> None:
     async with visitor.chat() as socket:
         notice = socket.frames[0]["notice"]
         await ask(socket, "How do I wash my rain jacket?")
@@ -52,7 +52,7 @@ async def test_the_customer_is_told_that_it_is_an_ai_before_the_first_answer(vis
     assert names.index("assistant.started") > 0
 
 
-async def test_two_sockets_see_the_same_log_and_the_same_words(visitor: Visitor) -> None:
+async def test_two_sockets_see_the_same_log_and_the_same_text(visitor: Visitor) -> None:
     async with visitor.chat() as first, visitor.chat() as second:
         await say(first, "How long do I have to return something?")
         await asyncio.gather(answer_of(first), answer_of(second))
@@ -60,7 +60,7 @@ async def test_two_sockets_see_the_same_log_and_the_same_words(visitor: Visitor)
         assert shown(first.frames, 1) == shown(second.frames, 1) != ""
 
 
-async def test_the_http_twin_tells_the_same_log(visitor: Visitor) -> None:
+async def test_rest_returns_the_same_log_as_the_socket(visitor: Visitor) -> None:
     async with visitor.chat(last_seq=0) as socket:
         await ask(socket, "How do I wash my rain jacket?")
         log = await visitor.log()
@@ -76,7 +76,7 @@ async def test_forty_conversations_at_once(stack: Stack, visitor: Visitor) -> No
 
     results = await asyncio.gather(*[one() for _ in range(40)])
     assert len({final["message"] for final, _ in results}) == 40
-    # Under a rush words alone choose what else is quoted; the best sentence is the same for all.
+    # Under load, words alone choose what else is quoted; the best sentence is the same for all.
     assert len({final["citations"][0]["quote"] for final, _ in results}) == 1
     for final, events in results:
         assert final["citations"]

@@ -1,4 +1,4 @@
-"""A person is asked for, comes, answers and gives the chat back; or nobody is there and the answer comes by mail."""
+"""A person is requested, joins, answers and returns the chat; or nobody is available and the answer comes by mail."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from tests.flows.stack import Stack
 from tests.patience import PATIENCE_SECONDS
 
 
-async def test_a_person_comes_answers_and_gives_back(visitor: Visitor) -> None:
+async def test_a_person_joins_answers_and_returns_the_chat(visitor: Visitor) -> None:
     agent = visitor.agent
     async with visitor.chat(last_seq=0) as socket:
         await socket.say("request_human", reason="My parcel is lost")
@@ -38,7 +38,7 @@ async def test_a_person_comes_answers_and_gives_back(visitor: Visitor) -> None:
     assert "before noon" not in str(log)
 
 
-async def test_the_assistant_hears_that_a_person_is_wanted(visitor: Visitor) -> None:
+async def test_the_assistant_recognises_a_request_for_a_person(visitor: Visitor) -> None:
     async with visitor.chat(last_seq=0) as socket:
         await socket.say("message", client_id="m1", text="Can I talk to a human please?")
         await answer_of(socket)
@@ -47,7 +47,7 @@ async def test_the_assistant_hears_that_a_person_is_wanted(visitor: Visitor) -> 
 
 @pytest.fixture
 def nobody_is_there(stack: Stack) -> None:
-    """An agent who claims or reads the queue counts as present for two minutes, in other tests too."""
+    """An agent who claims or reads the queue counts as online for two minutes, in other tests too."""
     with psycopg.connect(stack.postgres.conninfo(), autocommit=True) as connection:
         connection.execute("DELETE FROM handoff_presence")
 
@@ -57,7 +57,7 @@ def mail_tick(stack: Stack) -> Iterator[Callable[[], None]]:
     """A worker, and the tick that beat gives it every ten seconds."""
     worker = stack.child("worker")
     worker.start()
-    # Celery prefers the broker that the environment names, which is that of the other tests.
+    # Celery prefers the broker from the environment, which is that of the other tests.
     with celery.Celery() as app, kombu.Connection(f"{stack.valkey.url()}/0") as broker:
 
         def tick() -> None:
@@ -67,7 +67,7 @@ def mail_tick(stack: Stack) -> Iterator[Callable[[], None]]:
     worker.stop()
 
 
-async def test_nobody_is_there_and_the_answer_comes_by_mail(
+async def test_nobody_is_available_and_the_answer_comes_by_mail(
     stack: Stack, visitor: Visitor, nobody_is_there: None, mail_tick: Callable[[], None]
 ) -> None:
     async with visitor.chat() as socket:
@@ -94,7 +94,7 @@ async def test_nobody_is_there_and_the_answer_comes_by_mail(
 
 
 async def arrived(stack: Stack, tick: Callable[[], None]) -> str:
-    """Return the first letter, once a tick after the outbox's delivery has sent it."""
+    """Return the first mail, once a tick after the outbox's delivery has sent it."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             await asyncio.to_thread(tick)

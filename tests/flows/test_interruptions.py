@@ -1,4 +1,4 @@
-"""What happens in the middle of an answer: stop, a lost connection, a person who takes over."""
+"""Interruptions of an answer: stop, a lost connection, a takeover."""
 
 from typing import Any
 
@@ -25,11 +25,11 @@ async def test_stop_ends_an_answer_with_what_was_shown(models_visitor: Visitor, 
         final = (await answer_of(socket))["payload"]
         assert final["stopped"] is True
         assert final["text"].strip() == shown(socket.frames, 1).strip()
-    await model.until_idle()  # the model is not paid for words that nobody reads
+    await model.until_idle()  # no tokens are paid for that nobody reads
     assert finals(await models_visitor.log()) == [final]
 
 
-async def test_a_stopped_answer_can_be_had_after_all(models_visitor: Visitor, model: ModelServer) -> None:
+async def test_a_stopped_answer_can_be_requested_again(models_visitor: Visitor, model: ModelServer) -> None:
     model.will(stalled(), whole())
     async with models_visitor.chat() as socket:
         await ask_until_the_middle(socket)
@@ -42,7 +42,7 @@ async def test_a_stopped_answer_can_be_had_after_all(models_visitor: Visitor, mo
     assert "stopped" not in again
 
 
-async def test_a_reader_who_comes_back_in_the_middle_reads_on(models_visitor: Visitor, model: ModelServer) -> None:
+async def test_a_reader_who_reconnects_in_the_middle_reads_on(models_visitor: Visitor, model: ModelServer) -> None:
     behaviour, gate = paused()
     model.will(behaviour)
     async with models_visitor.chat(last_seq=0) as before:
@@ -70,7 +70,7 @@ def socket_log(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"type": "event", **event} for event in events]
 
 
-async def test_nothing_is_said_after_a_person_took_over(models_visitor: Visitor, model: ModelServer) -> None:
+async def test_nothing_is_said_after_a_takeover(models_visitor: Visitor, model: ModelServer) -> None:
     agent = models_visitor.agent
     behaviour, gate = paused()
     model.will(behaviour)

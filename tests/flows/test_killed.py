@@ -13,13 +13,13 @@ from tests.patience import PATIENCE_SECONDS
 
 @pytest.fixture
 def mortal(stack: Stack, model_settings: dict[str, str]) -> Iterator[Web]:
-    """A web process for a test to kill and to start again on the same port."""
+    """A web process that a test kills and restarts on the same port."""
     with web(stack, **model_settings) as made:
         yield made
 
 
 async def ask_and_kill(visitor: Visitor, mortal: Web) -> int:
-    """Kill the process in the middle of its answer; return the last event that the reader had."""
+    """Kill the process in the middle of its answer; return the last event that the reader received."""
     async with visitor.chat(last_seq=0) as socket:
         await ask_until_the_middle(socket)
         mortal.kill()
@@ -42,7 +42,7 @@ async def test_a_killed_process_loses_no_answer(stack: Stack, mortal: Web, model
 
 
 @pytest.mark.chaos
-async def test_an_answer_that_is_lost_twice_fails_openly_and_can_be_retried(
+async def test_an_answer_that_is_lost_twice_fails_visibly_and_can_be_retried(
     stack: Stack, mortal: Web, model: ModelServer
 ) -> None:
     model.will(stalled(), stalled(), whole())

@@ -33,7 +33,7 @@ SEEN = {"cut": cut(), "stalls": stalled()}
 
 
 @pytest.mark.parametrize("behaviours", SILENT.values(), ids=SILENT)
-async def test_a_fault_before_the_first_word_is_not_noticed(
+async def test_a_fault_before_the_first_word_goes_unnoticed(
     visitor: Visitor, model: ModelServer, behaviours: tuple[Behaviour, ...]
 ) -> None:
     model.will(*behaviours)
@@ -49,7 +49,7 @@ async def test_a_fault_before_the_first_word_is_not_noticed(
 
 
 @pytest.mark.parametrize("behaviour", SEEN.values(), ids=SEEN)
-async def test_a_fault_after_the_first_word_begins_a_new_attempt(
+async def test_a_fault_after_the_first_word_starts_a_new_attempt(
     visitor: Visitor, model: ModelServer, behaviour: Behaviour
 ) -> None:
     model.will(behaviour)

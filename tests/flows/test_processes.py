@@ -1,4 +1,4 @@
-"""Two web processes: the one with the reader's socket and the one that writes the answer."""
+"""Two web processes: one with the reader's socket and one that writes the answer."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,9 @@ from tests.modelserver import ModelServer
 
 @pytest.fixture(scope="module")
 def doorway(stack: Stack, model_web: Web) -> Iterator[Web]:
-    """A web process that serves sockets and writes no answers, since nothing starts its runner: `model_web` does."""
+    """A web process that serves sockets but writes no answers, since its runner is not started; `model_web` writes
+    them.
+    """
     child = stack.child("web")
     child.command[child.command.index("--lifespan") + 1] = "off"
     made = Web(child)
@@ -26,14 +28,15 @@ async def test_an_answer_of_another_process_is_streamed_too(stack: Stack, doorwa
     model.will(behaviour)
     visitor = Visitor(stack, doorway.address)
     async with visitor.chat(last_seq=0) as socket:
-        await ask_until_the_middle(socket)  # whole from its first word, though the layer carries nobody's by default
+        # complete from its first word, although the layer carries no deltas by default
+        await ask_until_the_middle(socket)
         gate.set()
         final = (await answer_of(socket))["payload"]
         assert shown(socket.frames, 1).strip() == final["text"].strip()
         assert [frame["event"] for frame in socket.events] == [event["event"] for event in await visitor.log()]
 
 
-async def test_a_reader_in_another_process_who_comes_in_the_middle_reads_on(
+async def test_a_reader_in_another_process_who_joins_in_the_middle_reads_on(
     stack: Stack, doorway: Web, model_web: Web, model: ModelServer
 ) -> None:
     behaviour, gate = paused()

@@ -49,7 +49,7 @@ async def test_nothing_is_lost_while_every_process_is_restarted_twice(stack: Sta
 
 
 class Customer:
-    """Asks again and again; reconnects to the other process, and sends again what has no answer."""
+    """Asks repeatedly, reconnects to the other process, and resends what has no answer."""
 
     def __init__(self, stack: Stack, pair: tuple[Web, Web], closes: list[int]) -> None:
         self.visitor = Visitor(stack, pair[0].address)
@@ -65,7 +65,7 @@ class Customer:
                 await self._chat(is_over)
             except ConnectionClosed as closed:
                 self._closes.append(closed.rcvd.code if closed.rcvd else 0)
-            except (OSError, InvalidHandshake):  # this process is away
+            except (OSError, InvalidHandshake):  # this process is down
                 pass
             self._addresses.reverse()
             await asyncio.sleep(BACK_SECONDS)

@@ -15,7 +15,9 @@ from tests.widget.page import Socket
 
 
 def kill_and_start(server: Any) -> None:
-    """Kill a server and start it on its old port, as the supervisor does: from the main thread, with which it ends."""
+    """Kill a server and restart it on its old port, from the main thread as the supervisor does, since it ends with
+    that thread.
+    """
     server._process.kill()
     server._process.wait()
     server.start()
@@ -30,13 +32,15 @@ async def test_valkey_restarts_under_an_open_chat(stack: Stack, models_visitor: 
         gate.set()
         final = (await answer_of(socket))["payload"]
         assert shown(socket.frames, 1).strip() == final["text"].strip()
-        await models_visitor.ticket()  # reads the cache by another route
+        await models_visitor.ticket()  # reads the cache over another connection
     log = await models_visitor.log()
     assert_whole(log)
     assert [frame["seq"] for frame in socket.events] == [event["seq"] for event in log]
 
 
-async def test_without_valkey_an_answer_still_comes(stack: Stack, models_visitor: Visitor, model: ModelServer) -> None:
+async def test_without_valkey_an_answer_still_arrives(
+    stack: Stack, models_visitor: Visitor, model: ModelServer
+) -> None:
     async with models_visitor.chat(last_seq=0) as socket:
         stack.valkey.stop()
         try:
@@ -76,7 +80,7 @@ async def answered(socket: Socket, visitor: Visitor) -> None:
 
 
 @pytest.mark.chaos
-async def test_a_message_sent_while_postgresql_is_away_is_refused_and_stored_when_sent_again(
+async def test_a_message_sent_while_postgresql_is_down_is_refused_and_stored_when_resent(
     stack: Stack, models_visitor: Visitor, model: ModelServer
 ) -> None:
     frame = {"client_id": "m1", "text": "How do I wash my rain jacket?"}

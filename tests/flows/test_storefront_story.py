@@ -1,4 +1,4 @@
-"""The storefront's story as a script: what a customer does in the browser, over HTTP and the socket alone.
+"""The storefront's story as a script: what a customer does in the browser, but over HTTP and the socket only.
 
 The built-in answerer detects the requests; web process, worker, broker and the demo shop are those of `make run`.
 """
@@ -37,7 +37,7 @@ async def test_a_question_has_a_source_that_opens(stack: Stack, builtin_web: Web
     assert '<mark id="passage"' in page or 'id="passage"' in page
 
 
-async def test_a_refund_from_wish_to_receipt(stack: Stack, builtin_web: Web) -> None:
+async def test_a_refund_from_request_to_receipt(stack: Stack, builtin_web: Web) -> None:
     async with customer(stack, builtin_web, MARA).chat() as socket:
         card = await card_for(socket, "I would like a refund for order WF-20404, it arrived damaged")
         assert (card["title"], card["needs_approval"]) == ("Refund €54.00", False)
@@ -61,9 +61,7 @@ async def test_a_refund_from_wish_to_receipt(stack: Stack, builtin_web: Web) -> 
         ("Please refund order WF-20262, it does not fit", "Order WF-20262 was delivered more than 60 days ago"),
     ],
 )
-async def test_a_strangers_order_and_one_past_its_window(
-    stack: Stack, builtin_web: Web, wish: str, answer: str
-) -> None:
+async def test_a_strangers_order_and_an_expired_one(stack: Stack, builtin_web: Web, wish: str, answer: str) -> None:
     before = await books()
     async with customer(stack, builtin_web, MARA).chat() as socket:
         final = await ask(socket, wish)
@@ -72,7 +70,7 @@ async def test_a_strangers_order_and_one_past_its_window(
     assert await books() == before
 
 
-async def test_another_address_in_german(stack: Stack, builtin_web: Web) -> None:
+async def test_an_address_change_in_german(stack: Stack, builtin_web: Web) -> None:
     async with customer(stack, builtin_web, JONAS).chat() as socket:
         await ask(
             socket, "Bitte schicken Sie die Bestellung WF-20444 an eine andere Adresse: Lindenweg 14, 79100 Freiburg"
@@ -85,7 +83,7 @@ async def test_another_address_in_german(stack: Stack, builtin_web: Web) -> None
     assert (change["order"], change["after"]["line1"], change["key"]) == ("WF-20444", "Lindenweg 14", card["request"])
 
 
-async def test_an_amount_that_another_person_approves_while_nobody_listens(stack: Stack, builtin_web: Web) -> None:
+async def test_an_amount_approved_by_another_person_while_nobody_is_connected(stack: Stack, builtin_web: Web) -> None:
     lea = customer(stack, builtin_web, LEA)
     async with lea.chat() as socket:
         card = await card_for(socket, "I would like a refund for order WF-20425, it does not fit")

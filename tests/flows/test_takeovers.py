@@ -1,4 +1,4 @@
-"""A person takes over at a random moment of an answer being streamed: not one more word reaches the customer.
+"""An agent takes over at a random moment of a streamed answer: not one more word reaches the customer.
 
     pytest tests/flows/test_takeovers.py                     some tens, part of every run
     pytest tests/flows/test_takeovers.py -m chaos -s         a thousand, some minutes
@@ -79,7 +79,7 @@ async def takeovers(stack: Stack, web: Web, port: int, count: int) -> None:
     async with talkative(port, count + AT_ONCE) as model:
         for _ in range(count // AT_ONCE):
             with redis.Redis.from_url(f"{stack.valkey.url()}/2") as cache:
-                cache.flushdb()  # all of them share one address and one agent, whom throttles would stop
+                cache.flushdb()  # all of them share one address and one agent, which throttles would stop
             moments = [dice.uniform(0, WITHIN_SECONDS) for _ in range(AT_ONCE)]
             late = [frames for frames in await round_of(stack, web.address, model, moments) if frames]
             assert late == [], f"CHAOS_SEED={seed}: words after a takeover: {late}"

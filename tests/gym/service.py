@@ -1,7 +1,6 @@
-"""A gym's system over real HTTP: memberships that pause, and classes that fill up. It has few rules of its own.
-
-It stands for a domain that the product knows nothing of. Run it alone to define actions on it by hand:
-`.venv/bin/python -m tests.gym.service 8200`.
+"""A gym's system over real HTTP: memberships that can be paused, and classes that fill up. It has few rules itself and
+stands for a domain unknown to the product. Run it alone to define actions on it by hand: `.venv/bin/python -m
+tests.gym.service 8200`.
 """
 
 import json

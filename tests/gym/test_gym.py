@@ -1,4 +1,4 @@
-"""Memberships, pauses and classes by definitions alone: made on the console's pages, exported, and driven here."""
+"""Memberships, pauses and classes by definitions alone: created in the console, exported, and used here."""
 
 import json
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def gym(workspace: Workspace, admin: User, settings: Any) -> Iterator[Gym]:
         draft = connections.Draft("gym", running.base_url, auth="bearer", secret=TOKEN)
         connections.create(draft, actor="test")
         versions = [services.save_draft(json.loads(file.read_text()), actor="operator:test") for file in DEFINITIONS]
-        for version in versions:  # all drafts first: two of them name each other
+        for version in versions:  # all drafts first, since two of them refer to each other
             record_a_case(version)
             services.publish(version.definition.name, number=1, person=admin)
         yield running
@@ -75,7 +75,7 @@ def words(request: ActionRequest) -> str:
     return reason["text"] if reason else ""
 
 
-def test_a_membership_is_paused_and_the_pause_taken_back(gym: Gym, mara: Principal, jonas: Principal) -> None:
+def test_a_membership_is_paused_and_the_pause_undone(gym: Gym, mara: Principal, jonas: Principal) -> None:
     until = now().date() + timedelta(days=40)
     assert words(asked(jonas, "pause_membership", until=until.isoformat())) == "The plan basic cannot be paused."
     too_far = asked(mara, "pause_membership", until=(until + timedelta(days=400)).isoformat())
@@ -92,7 +92,7 @@ def test_a_membership_is_paused_and_the_pause_taken_back(gym: Gym, mara: Princip
     assert gym.people["cus_1001"]["membership"]["status"] == "active" and len(gym.commands) == 2
 
 
-def test_a_class_is_booked_while_it_has_places_and_given_up(gym: Gym, mara: Principal, jonas: Principal) -> None:
+def test_a_class_is_booked_while_it_has_places_and_cancelled(gym: Gym, mara: Principal, jonas: Principal) -> None:
     assert words(asked(mara, "book_class", class_id="C-2")) == "Yoga is full."
     booked = done(asked(mara, "book_class", class_id="C-1"), mara)
     assert booked.receipt == {"booking": "B-1"} and gym.classes["C-1"]["booked"] == 2
@@ -129,7 +129,7 @@ def test_money_needs_two_supervisors_and_can_be_withdrawn(
     assert asked(mara, "credit_month", reason="closed").state == State.AWAITING_CONFIRMATION
 
 
-def test_a_supervisor_sees_who_is_asked_for_and_cancels_what_is_held(
+def test_a_supervisor_sees_who_must_approve_and_cancels_a_held_request(
     gym: Gym, jonas: Principal, workspace: Workspace
 ) -> None:
     policy = policy_of("credit_month")
@@ -137,7 +137,7 @@ def test_a_supervisor_sees_who_is_asked_for_and_cancels_what_is_held(
     lead = User.objects.create_user("lead", "lead@example.com", "x")
     add_member(workspace, lead, "supervisor")
     allow_approval(policy, lead, actor="test")
-    card = asked(jonas, "credit_month", reason="closed")  # 19.90: one person, whom the action asks for
+    card = asked(jonas, "credit_month", reason="closed")  # 19.90: one approval, which the action requires
     request = confirm(card.pk, principal=jonas, digest=card.digest)
     client, page = browser(lead), f"/desk/approvals/{request.pk}/"
     shown = client.get(page).content.decode()
