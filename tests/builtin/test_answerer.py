@@ -360,7 +360,7 @@ def test_each_of_several_questions_is_answered_from_its_own_sources() -> None:
 @pytest.mark.parametrize(
     ("klarna", "language", "ends"),
     [
-        ("Do you take Klarna?", "en", "I found nothing in our help pages on “Do you take Klarna”."),
+        ("Do you take Klarna?", "en", "I found nothing about “Do you take Klarna” in our help pages."),
         ("Nehmen Sie Klarna?", "de", "Zu „Nehmen Sie Klarna“ habe ich in unseren Hilfeseiten nichts gefunden."),
         ("Acceptez-vous Klarna ?", "fr", "Je n’ai rien trouvé dans nos pages d’aide sur « Acceptez-vous Klarna »."),
     ],
