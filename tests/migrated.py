@@ -1,7 +1,6 @@
-"""The test database: migrated once per state of the migrations, and loaded from a dump or copied ever after.
-
-Migrating takes five seconds of processor time in each worker of each run, a copy a third of one. The dump is kept in
-pytest's cache under the digest of what it was made by; without it, the run's first worker migrates.
+"""The test database: migrated once per state of the migrations, then loaded from a dump or copied. Migrating takes five
+seconds of processor time in each worker of each run, a copy a third of a second. The dump is kept in pytest's cache
+under the digest of its migrations; without it, the run's first worker migrates.
 """
 
 import fcntl
@@ -55,18 +54,18 @@ def _fill(database: str, dump: Path) -> None:
 
 
 def _keep(database: str, dump: Path) -> None:
-    """Write the dump as statements, by one rename; dumps of other states go."""
+    """Write the dump as statements, atomically, and delete dumps of other states."""
     command = [find_binaries().program("pg_dump"), "--inserts", f"--dbname={_address(database)}"]
     plain = subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE_SECONDS).stdout
     part = dump.with_suffix(f".{os.getpid()}")
-    part.write_bytes(re.sub(rb"^\\.*$", b"", plain, flags=re.MULTILINE))  # words to psql
+    part.write_bytes(re.sub(rb"^\\.*$", b"", plain, flags=re.MULTILINE))  # commands of psql
     for other in dump.parent.glob("*.sql"):
         other.unlink(missing_ok=True)
     part.rename(dump)
 
 
 def _digest() -> str:
-    """Return what the migrations are, and the modules and packages they are made of."""
+    """Return a digest of the migrations and of the modules and packages they use."""
     found = [
         path
         for package in ("supportbot", "kb", "actions")
@@ -95,7 +94,7 @@ def _address(database: str) -> str:
 
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    """Wait for the other workers of this run: the first one makes the template."""
+    """Wait for the other workers of this run: the first one creates the template."""
     with Path(os.environ["PYTEST_DEBUG_TEMPROOT"], "migrating").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

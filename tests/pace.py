@@ -1,6 +1,5 @@
-"""A bound on the work of a call that a busy or slow machine does not break.
-
-For inputs on which a wrong pattern or loop takes minutes: the bound is far above what the right one takes.
+"""A limit on the work of a call that holds on busy and slow machines. For inputs on which a wrong pattern or loop takes
+minutes; the limit is far above what the right one takes.
 """
 
 from collections.abc import Iterator
@@ -8,13 +7,13 @@ from contextlib import contextmanager
 from time import thread_time
 from typing import Final
 
-# CPU seconds of the loop below on the machine on which the bounds were chosen.
+# CPU seconds of the loop below on the machine for which the limits were chosen.
 REFERENCE_SECONDS: Final = 0.025
 
 
 @contextmanager
 def bounded(seconds: float) -> Iterator[None]:
-    """Fail if the block takes this thread more CPU seconds than these, scaled by how slow the machine is right now."""
+    """Fail if the block takes more CPU seconds of this thread, scaled by the machine's current speed."""
     began = thread_time()
     yield
     used = thread_time() - began

@@ -1,7 +1,7 @@
-"""How long a test waits for what must happen."""
+"""How long a test waits for something that must happen."""
 
 from typing import Final
 
-# Far longer than anything takes, since a busy machine decides no test: no passing test waits for it to pass.
+# Far longer than anything takes, so that a busy machine fails no test; a passing test never waits this long.
 PATIENCE_SECONDS: Final = 300.0
 PATIENCE_MS: Final = PATIENCE_SECONDS * 1000

@@ -27,7 +27,8 @@ from supportbot.installation.runtime import clear_libpq_environment
 PREFIX = "supportbot-tests-"
 OUTSIDE_WORLD = ("OPENAI_", "OTEL_", "KB_", "LLM_", "EMAIL_", "SUPPORTBOT_", "SHOP_")
 OUTSIDE_NAMES = {"PUBLIC_URL", "HOST", "PORT", "ALLOWED_HOSTS"}
-GARBAGE_THRESHOLD = 20_000  # objects made before garbage is looked for; Python's own 700 looks without end
+# objects created before garbage collection; Python's default of 700 would collect constantly
+GARBAGE_THRESHOLD = 20_000
 
 _servers: "TestServers | None" = None
 
@@ -40,7 +41,7 @@ class TestServers:
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         account = server_account()
-        if account is not None:  # root's temporary folder is closed to the user that runs PostgreSQL
+        if account is not None:  # the user that runs PostgreSQL cannot access root's temporary folder
             os.chown(self.folder, account.uid, account.gid)
         self.data_dir = self.folder / "data"
         (self.data_dir / "static").mkdir(parents=True)
@@ -55,13 +56,13 @@ class TestServers:
         for name in [name for name in os.environ if name.startswith(OUTSIDE_WORLD) or name in OUTSIDE_NAMES]:
             del os.environ[name]  # tests must not call a developer's own model or mail server
         os.environ.update(
-            PYTEST_DEBUG_TEMPROOT=str(self.folder),  # tests' folders go where they are removed with the rest
+            PYTEST_DEBUG_TEMPROOT=str(self.folder),  # tests' folders are created where they are removed with the rest
             DATABASE_URL=self.postgres.url(),
             DATABASE_POOL_SIZE="0",  # with a pool, a missing server costs every test ten seconds
             DATA_DIR=str(self.data_dir),
             SECRET_KEY="tests-only-and-nowhere-else",
             FIELD_KEYS="dGVzdHMtb25seS1hbmQtbm93aGVyZS1lbHNlLTMyYnk=",
-            REDIS_URL="",  # the layer and the cache live in the process: a test that needs Valkey asks for `valkey_url`
+            REDIS_URL="",  # the layer and the cache are in the process; a test that needs Valkey uses `valkey_url`
             CELERY_BROKER_URL="memory://",
             WEB_PROCESSES="1",
         )
@@ -123,7 +124,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: a test waits for processes and sockets about as long as it computes."""
+    """One more than there are cores, since a test waits for processes and sockets about as long as it computes."""
     return len(os.sched_getaffinity(0)) + 1
 
 
@@ -139,7 +140,7 @@ def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests reach this machine only: a connection elsewhere fails at once and says where it wanted to go."""
+    """Let tests reach only this machine: a connection elsewhere fails at once and names its target."""
     connect = socket.socket.connect
 
     def connect_at_home(self: socket.socket, address: Any) -> None:

@@ -1,4 +1,4 @@
-"""A pseudo-language with every message in brackets: text outside of brackets was never marked for translation."""
+"""A pseudo-language with every message in brackets: text outside brackets was never marked for translation."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -37,7 +37,7 @@ SAME: Final = set(TEAM_LANGUAGES.values()) | {name for _, name in settings.LANGU
 }  # fmt: skip
 _MONTHS: Final = Locale.parse("en_GB").months["format"]["abbreviated"].values()
 _MESSAGE: Final = re.compile(r"\[[^\[\]]*\]")
-_IDENTIFIER: Final = re.compile(r"[\w-]*\d[\w-]*")  # such as 01a22151-64ef, of which `ef` is no word
+_IDENTIFIER: Final = re.compile(r"[\w-]*\d[\w-]*")  # such as 01a22151-64ef, in which `ef` is not a word
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -70,7 +70,7 @@ class Bracketed:
 
 
 class CustomersBracketed(Bracketed):
-    """The same for customers' texts, which the team's catalogues need not have."""
+    """The same for customers' texts, which the team's catalogues may lack."""
 
     def gettext(self, message: str) -> str:
         return f"[{message}]" if message else ""
@@ -81,7 +81,7 @@ class CustomersBracketed(Bracketed):
 
 @pytest.fixture
 def pseudo_language(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every language have its messages in brackets, those of customers' texts too."""
+    """Put the messages of every language in brackets, including customers' texts."""
     ASKED_FOR.clear()
     IN_ROWS.clear()
     monkeypatch.setattr(trans_real, "translation", Bracketed)
@@ -89,7 +89,7 @@ def pseudo_language(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def without_translation(language: str) -> list[str]:
-    """Return the messages that the pages of this test asked for and that a language does not have."""
+    """Return the messages that this test's pages used and that a language lacks."""
     known = {key[0] if isinstance(key, tuple) else key for key in _catalogue(language)}
     return sorted(message for message in ASKED_FOR if message and message not in known)
 
@@ -100,9 +100,8 @@ def _catalogue(language: str) -> list[Any]:
 
 
 def untranslated(html: str, data: str = "") -> list[str]:
-    """Return the visible words of a page that are neither in brackets nor in any row of the database.
-
-    `data` are further words from elsewhere, such as a shop.
+    """Return the visible words of a page that are neither in brackets nor in any row of the database. `data` are more
+    words from elsewhere, such as a shop.
     """
     known = _words((data, *SAME, *_MONTHS)) | IN_ROWS
     unknown = [word for text in _without_messages(_texts(html)) for word in _WORD.findall(text)]

@@ -26,7 +26,7 @@ def person(workspace: Workspace, user: User, *, role: str = "agent", **key: Any)
 
 
 def service(workspace: Workspace, *scopes: str) -> APIClient:
-    """Return a client with a key that acts as nobody."""
+    """Return a client with a service key, which acts as nobody."""
     return caller(issue_api_key(workspace, "service", scopes=scopes).plain)
 
 

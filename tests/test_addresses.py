@@ -23,7 +23,7 @@ from supportbot.installation.plan import Plan
         ("https://example.com/Support/", "https://example.com/Support"),
     ],
 )
-def test_the_public_address_is_written_as_browsers_write_it(value: str, written: str) -> None:
+def test_the_public_address_is_normalised_as_in_browsers(value: str, written: str) -> None:
     assert public_address(value) == written
 
 

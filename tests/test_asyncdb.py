@@ -1,4 +1,4 @@
-"""The crossing to the database: its threads keep their connections, and survive a server that closed them."""
+"""Database threads keep their connections, and recover when the server has closed them."""
 
 import asyncio
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ WHO: ContextVar[str] = ContextVar("who", default="nobody")
 
 @pytest.fixture(autouse=True)
 def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """One database thread, whose connection Django would give back at the end of each request, as with the pool."""
+    """One database thread, whose connection Django would return at the end of each request, as with the pool."""
     with ThreadPoolExecutor(1) as executor:
         monkeypatch.setitem(settings.DATABASES["default"], "CONN_MAX_AGE", 0)
         monkeypatch.setattr(asyncdb, "_executor", executor)
@@ -34,7 +34,7 @@ def backend() -> int:
 
 
 def close_from_the_server(*backends: int) -> None:
-    """Wait until it has done so: the signal alone says nothing."""
+    """Wait until it is closed, since the signal alone proves nothing."""
     with psycopg.connect(settings.DATABASE_URL, autocommit=True) as other:
         other.execute("SELECT pg_terminate_backend(one, 10000) FROM unnest(%s) one", [list(backends)])
 
@@ -43,7 +43,7 @@ async def test_a_thread_keeps_its_connection() -> None:
     assert len({await db(backend) for _ in range(5)}) == 1
 
 
-async def test_a_connection_that_the_server_closed_costs_no_call() -> None:
+async def test_a_connection_closed_by_the_server_fails_no_call() -> None:
     before = await db(backend)
     await asyncio.to_thread(close_from_the_server, before)
     assert await db(backend) != before
@@ -59,19 +59,19 @@ async def test_a_connection_that_dies_in_a_call_is_not_used_again() -> None:
     assert await db(backend)
 
 
-async def test_a_connection_is_given_back_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_connection_is_returned_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asyncdb, "HOLD_SECONDS", 0.0)
     before = await db(backend)
     assert await db(backend) != before
 
 
-async def test_the_scope_goes_along() -> None:
+async def test_the_scope_is_passed_along() -> None:
     WHO.set("alice")
     assert await db(WHO.get) == "alice"
 
 
 async def test_an_interrupted_transaction_is_not_left_open() -> None:
-    """As where a thread was stopped before `atomic` could end it: its locks would be held for as long as the thread."""
+    """As when a thread is stopped before `atomic` can end it: its locks would be held as long as the thread lives."""
 
     def begin() -> int:
         connection.set_autocommit(False)
@@ -81,7 +81,7 @@ async def test_an_interrupted_transaction_is_not_left_open() -> None:
     assert await db(backend) != before
 
 
-async def test_the_language_goes_along_and_stays_nowhere() -> None:
+async def test_the_language_is_passed_along_and_does_not_stay() -> None:
     with override("de"):
         assert await db(gettext, "Asked for a person") == "Wollte mit einer Person sprechen"
     assert await db(gettext, "Asked for a person") == "Asked for a person"

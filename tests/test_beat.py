@@ -96,7 +96,7 @@ def test_a_tick_beside_work(task: str, busy_workspace: Workspace) -> None:
     run(task)
 
 
-def test_the_ticket_tick_wakes_and_moves_up(busy_workspace: Workspace) -> None:
+def test_the_ticket_tick_wakes_and_escalates(busy_workspace: Workspace) -> None:
     run("supportbot.handoff.tasks.sweep_tickets")
     with workspace_scope(busy_workspace.pk):
         assert sorted(Ticket.objects.values_list("state", flat=True)) == ["claimed", "waiting"]

@@ -23,7 +23,7 @@ def test_each_key_has_its_own_count(valkey_cache: None) -> None:
     assert count("b", seconds=60) == 1
 
 
-def test_a_window_ends_by_itself(valkey_cache: None) -> None:
+def test_a_window_ends_automatically(valkey_cache: None) -> None:
     assert [count("a", seconds=1) for _ in range(2)] == [1, 2]
     time.sleep(1.2)
     assert count("a", seconds=1) == 1
@@ -43,10 +43,10 @@ def test_counting_takes_one_round_trip(valkey_cache: None, monkeypatch: pytest.M
     assert len(trips) == 1
 
 
-def test_without_a_server_a_process_counts_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_server_each_process_counts_separately(monkeypatch: pytest.MonkeyPatch) -> None:
     cache.clear()
     assert [count("a", seconds=60) for _ in range(3)] == [1, 2, 3]
-    monkeypatch.setattr(type(caches["default"]), "add", lambda *_, **__: False)  # seen, and gone since
+    monkeypatch.setattr(type(caches["default"]), "add", lambda *_, **__: False)  # counted, and expired since
     assert count("b", seconds=60) == 1
 
 

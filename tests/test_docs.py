@@ -16,7 +16,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("exam
 
 
 def links(page: Path) -> Iterator[tuple[Path, str]]:
-    """Yield (file, heading) of each link of a page that stays in the repository; the heading may be empty."""
+    """Yield (file, heading) of each of a page's links within the repository; the heading may be empty."""
     prose = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
     for target in re.findall(r"\]\(([^)\s]+)\)", prose):
         if "://" not in target:
@@ -25,7 +25,7 @@ def links(page: Path) -> Iterator[tuple[Path, str]]:
 
 
 def headings(page: Path) -> set[str]:
-    """Return the names that links may use, as code hosts make them of a heading's words."""
+    """Return the anchors that code hosts derive from a page's headings."""
     titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
 
@@ -60,7 +60,7 @@ def test_the_readme_lists_exactly_the_settings() -> None:
     "form", sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")), ids=lambda page: page.stem
 )
 def test_every_issue_form_is_valid(form: Path) -> None:
-    """A code host shows a broken form as no form at all."""
+    """A code host ignores a broken form."""
     content = yaml.safe_load(form.read_text())
     if form.stem == "config":
         return

@@ -1,4 +1,4 @@
-"""Numbers, dates and lists as the reader of a locale writes them."""
+"""Numbers, dates and lists in the format of a locale."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -38,15 +38,15 @@ DAY = date(2026, 3, 4)
         ("xx", "4 March 2026", "4 March"),
     ],
 )
-def test_days_are_written_as_the_locale_does(locale: str, long: str, short: str) -> None:
+def test_days_are_formatted_by_locale(locale: str, long: str, short: str) -> None:
     assert (format_day(DAY, locale), format_day_of_year(DAY.isoformat(), locale)) == (long, short)
 
 
-def test_a_day_of_a_merchant_that_is_not_one_stays_as_it_is() -> None:
+def test_an_invalid_date_of_a_merchant_stays_unchanged() -> None:
     assert format_day_of_year("Saturday", "de") == "Saturday"
 
 
-def test_a_moment_has_its_time_of_day() -> None:
+def test_a_moment_includes_its_time_of_day() -> None:
     moment = datetime(2026, 3, 4, 17, 5, tzinfo=UTC)
     assert (format_moment(moment, "en"), format_moment(moment, "de")) == ("4 Mar 2026 17:05", "04.03.2026 17:05")
 
@@ -54,7 +54,7 @@ def test_a_moment_has_its_time_of_day() -> None:
 @pytest.mark.parametrize(
     ("locale", "shown"), [("en", "a, b or c"), ("de", "a, b oder c"), ("pl", "a, b lub c"), ("ar", "a أو b أو c")]
 )
-def test_a_choice_is_listed_as_the_language_does(locale: str, shown: str) -> None:
+def test_choices_are_listed_by_language(locale: str, shown: str) -> None:
     assert format_choice(["a", "b", "c"], locale) == shown
 
 
@@ -66,7 +66,7 @@ def test_a_choice_is_listed_as_the_language_does(locale: str, shown: str) -> Non
         ("ar-EG", "\u200f١٬٢٣٤٫٥٠\u00a0€"),
     ],
 )  # fmt: skip
-def test_amounts_are_written_as_the_locale_does(locale: str, shown: str) -> None:
+def test_amounts_are_formatted_by_locale(locale: str, shown: str) -> None:
     assert format_currency(Decimal("1234.5"), "EUR", 2, locale) == shown
 
 
@@ -74,7 +74,7 @@ def test_amounts_are_written_as_the_locale_does(locale: str, shown: str) -> None
     ("currency", "decimals", "shown"),
     [("KWD", 3, "KWD\u00a012.500"), ("JPY", 0, "¥12"), ("USD", 2, "$12.50"), ("CHF", 2, "CHF\u00a012.50")],
 )
-def test_a_currency_has_its_decimals_and_a_code_stands_apart(currency: str, decimals: int, shown: str) -> None:
+def test_a_currency_has_its_decimals_and_a_code_is_separated(currency: str, decimals: int, shown: str) -> None:
     assert format_currency(Decimal("12.5"), currency, decimals, "en") == shown
 
 

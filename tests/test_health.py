@@ -1,4 +1,4 @@
-"""Liveness, readiness by role, health of all, and who may see their details."""
+"""Liveness, readiness by role, overall health, and who may see the details."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ def a_worker_lives() -> None:
     heartbeat()
 
 
-def test_alive_needs_no_database(client: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_liveness_needs_no_database(client: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     with django_assert_num_queries(0):
         assert client.get("/livez").content == b"ok\n"
 
@@ -85,7 +85,7 @@ def test_a_database_that_refuses_writes_is_not_ready(client: Client) -> None:
 
 
 def test_probes_by_address_are_answered(client: Client) -> None:
-    """A probe and Prometheus name a process by its address, which is in no ALLOWED_HOSTS."""
+    """Probes and Prometheus address a process by its IP, which is not in ALLOWED_HOSTS."""
     named = {"Host": "10.1.2.3:8000"}
     assert client.get("/livez", headers=named).status_code == 200
     assert client.get("/readyz", headers=named).json() == {"ready": True}
@@ -101,8 +101,8 @@ def test_a_scraper_with_the_token_may_use_an_address(client: Client, settings: S
 
 
 @pytest.mark.parametrize("host", ["evil.example:8000", "127.0.0.1.evil.example", "", "[::1", "10.0.0.1"])
-def test_a_page_of_another_site_reads_no_metrics(client: Client, host: str) -> None:
-    """Its own name can be made to resolve to this machine; the browser then sends that name."""
+def test_a_page_of_another_site_cannot_read_metrics(client: Client, host: str) -> None:
+    """The site's name can be made to resolve to this machine; the browser then sends that name."""
     assert client.get("/metrics", headers={"Host": host}).status_code == 403
     assert client.get("/metrics", headers={"Host": "[::1]:8000"}).status_code == 200
 
@@ -199,7 +199,7 @@ def told(port: int, path: str, **headers: str) -> tuple[int, bytes]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_answers_probes_on_a_port_of_its_own(worker_port: int) -> None:
+def test_a_worker_answers_probes_on_its_own_port(worker_port: int) -> None:
     assert told(worker_port, "/livez") == (200, b"ok\n")
     status, body = told(worker_port, "/readyz")
     assert (status, set(json.loads(body)["checks"])) == (200, {"database", "migrations", "broker"})
@@ -208,7 +208,7 @@ def test_a_worker_answers_probes_on_a_port_of_its_own(worker_port: int) -> None:
     assert told(worker_port, "/healthz")[0] == 404
 
 
-def test_a_loop_that_stands_still_is_stuck_only_while_the_broker_is_there(
+def test_a_stalled_loop_is_stuck_only_while_the_broker_is_available(
     worker_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "_last_tick", time.monotonic() - 2 * loop.PATIENCE_SECONDS)

@@ -1,4 +1,4 @@
-"""The targets of the Makefile: each is listed, and what `make lint` checks is checked before a commit too."""
+"""The targets of the Makefile: each is listed, and the checks of `make lint` also run before a commit."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ from django.conf import settings
 
 ROOT = Path(settings.BASE_DIR)
 MAKEFILE = (ROOT / "Makefile").read_text()
-# Parts of other targets, not for people.
+# Parts of other targets, not meant to be called directly.
 INNER = {"lint-and-browser-tests", "lint-in-one-piece", "touched-tests"}
 
 
@@ -26,5 +26,5 @@ def test_a_commit_is_checked_by_the_linters_of_make_lint() -> None:
     commands = {line.strip("\t@") for line in recipe[1].splitlines() if "environment.sh" not in line}
     [own] = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     hooks = {re.sub(r" --\S+", "", hook["entry"]) for hook in own["hooks"]}
-    # A hook gets the files of the commit, and formats where `make lint` only looks.
+    # A hook gets the files of the commit, and formats where `make lint` only checks.
     assert {re.sub(r" --check| \.$| templates examples", "", command) for command in commands} == hooks

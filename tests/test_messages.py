@@ -1,4 +1,4 @@
-"""The catalogues of texts: complete, and kept so by `scripts/messages.py`, on a small tree where something is wrong."""
+"""The catalogues of texts are complete, and `scripts/messages.py` keeps them so, tested on a small tree with errors."""
 
 import json
 from pathlib import Path
@@ -70,11 +70,11 @@ def complaints(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_the_products_catalogues_are_complete(capsys: pytest.CaptureFixture[str]) -> None:
-    """None untranslated or fuzzy, placeholders and plural forms equal, compiled files fresh."""
+    """No message is untranslated or fuzzy, placeholders and plural forms match, and compiled files are current."""
     assert complaints(capsys) == []
 
 
-# What is the same word in English and the other language.
+# Words that are the same in English and the other language.
 SAME_AS_ENGLISH = {
     "de": {"(optional)", "Name", "Chat", "Status"},
     "fr": {
@@ -97,7 +97,7 @@ def test_no_text_of_customers_is_left_in_english(path: Path) -> None:
     assert same == SAME_AS_ENGLISH.get(path.parents[1].name, set())
 
 
-def test_the_widgets_texts_are_written_in_every_language(tree: Path) -> None:
+def test_the_widgets_texts_exist_in_every_language(tree: Path) -> None:
     panel = tree / messages.WIDGET_TEXTS["panel"]
     panel.parent.mkdir(parents=True)
     panel.write_text(
@@ -145,13 +145,13 @@ def test_an_incomplete_translation_is_named(
     assert problem in line
 
 
-def test_a_form_for_one_may_write_the_number_as_a_word(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_singular_form_may_write_the_number_as_a_word(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     translate(tree, {"{n} day": ("ein Tag", "{n} Tage")})
     messages.main(["compile"])
     assert complaints(capsys) == []
 
 
-def test_a_translation_that_was_guessed_is_not_complete(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_fuzzy_translation_is_not_complete(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = catalogue_path(tree)
     path.write_text(path.read_text().replace('msgid "Welcome"', '#, fuzzy\nmsgid "Welcome"'))
     assert any("fuzzy: 'Welcome'" in line for line in complaints(capsys))
@@ -162,7 +162,9 @@ def test_a_catalogue_that_was_not_compiled_is_stale(tree: Path, capsys: pytest.C
     assert complaints(capsys) == ["locale/customer/de/LC_MESSAGES/django.mo is stale: run `make messages`."]
 
 
-def test_a_new_text_is_missed_then_added_and_an_old_one_dropped(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_new_text_is_missing_then_added_and_an_old_one_removed(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tree / "templates/kb/page.html").write_text('{% load i18n %}{% translate "Goodbye" %}')
     assert "does not have the messages of the code" in complaints(capsys)[0]
     messages.main(["update"])
@@ -178,8 +180,10 @@ def test_a_text_hidden_in_an_f_string_is_named(tree: Path, capsys: pytest.Captur
     assert complaints(capsys) == ["supportbot/more.py:2: a message inside an f-string: take it out."]
 
 
-def test_both_sets_translate_a_text_of_customers_pages_alike(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Django shows one of the two translations for both."""
+def test_both_sets_translate_a_text_of_customers_pages_in_the_same_way(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Django uses one of the two translations for both."""
     (tree / "templates/desk.html").write_text('{% load i18n %}{% translate "Welcome" %}')
     messages.main(["add", "de", "team"])
     path = tree / "locale/team/de/LC_MESSAGES/django.po"
@@ -188,7 +192,7 @@ def test_both_sets_translate_a_text_of_customers_pages_alike(tree: Path, capsys:
     assert complaints(capsys) == ["de: customer and team differ: 'Welcome'. Give one of them a context."]
 
 
-def test_a_language_is_added_once_and_only_if_there_is_one(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_language_is_added_once_and_only_if_it_exists(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert messages.main(["add", "pt-br"]) == 0
     new = tree / "locale/customer/pt_BR/LC_MESSAGES/django.po"
     assert new.read_text().count('msgid "') - 1 == len(GERMAN)

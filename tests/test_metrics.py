@@ -1,4 +1,4 @@
-"""What waits, from the database; requests and sockets; and that a real Prometheus reads all of it."""
+"""Metrics of waiting work, requests and sockets, read by a real Prometheus."""
 
 import logging
 import shutil
@@ -41,7 +41,7 @@ def values(collector: Gauges) -> dict[str, float]:
     return {sample.name: sample.value for metric in collector.collect() for sample in metric.samples}
 
 
-def test_what_waits_is_counted(alice: Customer) -> None:
+def test_waiting_work_is_counted(alice: Customer) -> None:
     assert values(Gauges())["supportbot_turns_pending"] == 0
     conversation = start_conversation(alice.pk)
     add_customer_message(conversation.pk, text="Hello", client_id="1")
@@ -55,14 +55,14 @@ def test_what_waits_is_counted(alice: Customer) -> None:
     assert {f"supportbot_{name}" for name, _, label, _ in QUERIES if not label} <= set(found)
 
 
-def test_it_is_counted_once_in_a_while(django_assert_num_queries: Any) -> None:
+def test_waiting_work_is_counted_only_at_intervals(django_assert_num_queries: Any) -> None:
     collector = Gauges()
     values(collector)
     with django_assert_num_queries(0):
         values(collector)
 
 
-def test_a_slow_database_costs_the_series_and_nothing_else(
+def test_a_slow_database_only_affects_its_series(
     client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(gauges, "PATIENCE_MS", 50)
@@ -105,7 +105,7 @@ async def test_a_socket_is_counted_by_its_close_code() -> None:
     assert REGISTRY.get_sample_value("supportbot_sockets_open", {"kind": "test"}) == 0
 
 
-def test_a_field_holds_no_sentence(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_field_contains_no_sentence(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     with concerning(turn="t-1"):
         tell(Event.ANSWER, outcome="two words\nand a line", total_seconds=1.23456)
@@ -116,10 +116,10 @@ def test_a_field_holds_no_sentence(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool (Debian's package prometheus)")
-def test_prometheus_reads_all_of_it(client: Client) -> None:
+def test_prometheus_can_read_all_series(client: Client) -> None:
     tell(Event.ANSWER)
     text = client.get("/metrics").content
     checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, check=False)
-    # It also has opinions on names, which are no errors: exit code 3.
+    # Its recommendations on names are not errors: exit code 3.
     assert checked.returncode in (0, 3), checked.stderr.decode()
     assert b"error while linting" not in checked.stderr

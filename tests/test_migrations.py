@@ -1,6 +1,5 @@
-"""Migrations since the first release that may run while the former version serves: they only add.
-
-Whatever else one does is reviewed here by hand, with the reason why the former version goes on working.
+"""Migrations since the first release that may run while the previous version serves: they only add. Anything else is
+reviewed here manually, with the reason why the previous version keeps working.
 """
 
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from supportbot.bigindexes import AddBigIndex, AddBigUniqueIndex
 from supportbot.embedded.schema import OWN_PACKAGES
 
-# The newest of each app at commit 196b70e; upgrades from before stop the old version first.
+# The newest of each app at commit 196b70e; earlier upgrades stop the old version first.
 FIRST: Final = {
     "accounts": 2, "actions": 4, "chat": 3, "handoff": 2, "kb": 6, "llm": 1, "outbox": 2, "widget": 2,
 }  # fmt: skip
@@ -66,12 +65,12 @@ def _adds(operation: object, made: set[str]) -> bool:
     return False
 
 
-def test_whatever_does_more_than_add_is_reviewed() -> None:
+def test_migrations_that_do_more_than_add_are_reviewed() -> None:
     assert {name for name, one in own_migrations() if not only_adds(one)} == REVIEWED.keys()
 
 
-def test_a_column_without_a_default_in_the_database_does_not_pass() -> None:
-    """The former version writes rows without it."""
+def test_a_column_without_a_database_default_is_refused() -> None:
+    """The previous version writes rows without it."""
     field = models.BooleanField(default=False)
     assert not _adds(migrations.AddField("message", "is_new", field), set())
     assert _adds(migrations.AddField("message", "is_new", models.BooleanField(db_default=False)), set())
@@ -93,7 +92,7 @@ BIG: Final = [
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("operation", "says"), BIG)
-def test_an_index_that_a_kill_left_unfinished_is_built_again(operation: AddBigIndex, says: str) -> None:
+def test_an_index_left_unfinished_by_a_kill_is_built_again(operation: AddBigIndex, says: str) -> None:
     before = MigrationLoader(connection).project_state()
     after: ProjectState = before.clone()
     operation.state_forwards("accounts", after)
@@ -128,6 +127,6 @@ def test_a_big_index_is_not_built_in_a_transaction(operation: AddBigIndex) -> No
 
 
 @pytest.mark.django_db
-def test_the_models_have_all_their_migrations() -> None:
+def test_no_migration_is_missing() -> None:
     own = [app.label for app in apps.get_app_configs() if app.name.partition(".")[0] in OWN_PACKAGES]
     call_command("makemigrations", *own, check=True, dry_run=True, verbosity=1)

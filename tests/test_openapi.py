@@ -1,4 +1,4 @@
-"""The schema that programs are written against: it names every refusal, and allows nothing that is refused."""
+"""The schema for programs: it names every refusal, and allows nothing that is refused."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -74,7 +74,7 @@ def test_every_api_view_is_in_the_schema(schema: dict[str, Any]) -> None:
 
 
 def test_concurrent_requests_build_the_schema_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its maker is not safe between threads: the first two callers of a process got 500."""
+    """Its generator is not thread-safe: the first two callers of a process used to get a 500."""
     made, both_ask, make = [], Barrier(2), SchemaGenerator.get_schema
 
     def slowly(self: SchemaGenerator, **more: Any) -> Any:
@@ -96,7 +96,7 @@ def test_concurrent_requests_build_the_schema_once(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml;q=0.9", "nonsense"])
 def test_the_api_answers_in_json_whatever_is_accepted(workspace: Workspace, accept: str) -> None:
-    """And `format` is a query's word like any other that is not known."""
+    """`format` is an unknown query parameter like any other."""
     caller = service(workspace, "kb:read")
     answer = caller.get("/api/v1/me", headers={"Accept": accept})
     assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
@@ -153,7 +153,7 @@ def test_bodies_refuse_unknown_fields_and_unstorable_text(schema: dict[str, Any]
 
 
 def test_each_body_has_an_example_and_valid_links(schema: dict[str, Any]) -> None:
-    """Empty bodies need no example, and a moment in the future would not stay one."""
+    """Empty bodies need no example, and a future time would not stay in the future."""
     ids = {operation["operationId"] for _, _, operation in operations(schema)}
     for path, method, operation in operations(schema):
         body = operation.get("requestBody", {}).get("content", {}).get("application/json")

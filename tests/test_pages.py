@@ -1,4 +1,4 @@
-"""The installation's own pages: their content, and that they have nothing inline for a strict policy."""
+"""The installation's own pages: their content, and no inline code, as a strict policy requires."""
 
 import re
 from typing import Any
@@ -67,7 +67,7 @@ def test_the_start_page_lists_only_the_demo_and_ones_own_workspaces(
     def named() -> list[str]:
         return re.findall(r'href="/help/([a-z]+)/"', client.get("/").content.decode())
 
-    assert named() == ["wrenfell"]  # the demo's, which is nobody's secret
+    assert named() == ["wrenfell"]  # the demo's, which is not secret
     client.force_login(mallory)
     assert named() == ["another"]
     client.logout()

@@ -1,4 +1,4 @@
-"""What `rows` writes and reads is what the ORM would."""
+"""`rows` writes and reads the same as the ORM."""
 
 from typing import Any
 

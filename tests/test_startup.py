@@ -1,4 +1,4 @@
-"""What a process loads at its start: `make run` starts half a dozen, and every command is one."""
+"""What a process loads at its start: `make run` starts half a dozen, and every command is a process."""
 
 import os
 import subprocess
@@ -41,7 +41,7 @@ def test_a_web_process_without_a_secret_does_not_start(tmp_path: Path) -> None:
     assert "SECRET_KEY is not set" in answer.stderr.splitlines()[-1]
 
 
-def test_a_command_reports_an_unavailable_database_in_a_sentence(unused_port: int) -> None:
+def test_a_command_reports_an_unavailable_database_in_one_sentence(unused_port: int) -> None:
     address = f"postgres://someone:hidden@127.0.0.1:{unused_port}/name"
     command = [sys.executable, "manage.py", "channel_create", "Shop"]
     answer = subprocess.run(

@@ -1,4 +1,4 @@
-"""Which language a member of the team reads, on pages, in mails and at the terminal."""
+"""The language a team member reads on pages, in mails and at the terminal."""
 
 from datetime import UTC, datetime
 from io import StringIO
@@ -30,7 +30,7 @@ GERMAN = {"accept-language": "de-AT,de;q=0.9,en;q=0.5"}
         ("xx", "*", "en"),
     ],
 )
-def test_the_choice_comes_before_the_browser(chosen: str, accepted: str, language: str) -> None:
+def test_the_choice_overrides_the_browser(chosen: str, accepted: str, language: str) -> None:
     assert team_language(chosen, accepted) == language
 
 
@@ -45,7 +45,7 @@ def test_the_choice_comes_before_the_browser(chosen: str, accepted: str, languag
         ({"LANG": "pl_PL.UTF-8", "LC_ALL": ""}, "en"),
     ],
 )
-def test_a_command_speaks_the_language_of_its_terminal(environment: dict[str, str], language: str) -> None:
+def test_a_command_uses_the_language_of_its_terminal(environment: dict[str, str], language: str) -> None:
     assert terminal_language(environment) == language
 
 
@@ -73,7 +73,7 @@ def test_json_of_a_command_is_the_same_in_every_language(workspace: Workspace, m
 
 
 @pytest.mark.django_db
-def test_the_choice_is_kept_for_the_person_and_leads_back(bob: User, workspace: Workspace) -> None:
+def test_the_choice_is_stored_for_the_person_and_redirects_back(bob: User, workspace: Workspace) -> None:
     bobs = browser(bob)
     answer = bobs.post("/admin/language/", {"language": "de", "next": "/desk/replies/"})
     assert answer.headers["Location"] == "/desk/replies/"
@@ -85,7 +85,7 @@ def test_the_choice_is_kept_for_the_person_and_leads_back(bob: User, workspace: 
 
 
 @pytest.mark.django_db
-def test_a_stranger_chooses_nothing(client: Client, bob: User) -> None:
+def test_an_anonymous_visitor_chooses_nothing(client: Client, bob: User) -> None:
     assert client.post("/admin/language/", {"language": "de"}).headers["Location"].startswith("/admin/login/")
     assert client.get("/admin/language/").status_code == 405
     assert User.objects.get(pk=bob.pk).language == ""
@@ -103,11 +103,11 @@ def test_the_api_answers_in_english_whatever_the_reader_chose(bob: User, workspa
 def test_a_refusal_is_in_the_language_of_the_page(bob: User, workspace: Workspace) -> None:
     User.objects.filter(pk=bob.pk).update(language="de")
     page = browser(bob).post("/desk/replies/", {"title": "x" * 99, "text": ""}).content.decode()
-    assert "Dieses Feld darf nicht leer sein." in page  # Django's own words
+    assert "Dieses Feld darf nicht leer sein." in page  # Django's own texts
 
 
 @pytest.mark.django_db
-def test_the_mail_with_a_link_is_in_the_language_of_its_account(client: Client, bob: User) -> None:
+def test_a_mail_with_a_link_is_in_the_language_of_its_account(client: Client, bob: User) -> None:
     User.objects.filter(pk=bob.pk).update(language="fr", email="bob@example.com")
     client.post("/admin/password_reset/", {"email": "bob@example.com"}, headers=GERMAN)
     User.objects.filter(pk=bob.pk).update(language="")
@@ -117,7 +117,7 @@ def test_the_mail_with_a_link_is_in_the_language_of_its_account(client: Client, 
     assert "Guten Tag" in german.body
 
 
-def test_figures_are_written_as_the_reader_writes_them() -> None:
+def test_figures_are_formatted_for_the_reader() -> None:
     moment = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
     told = {}
     for language in ("en", "de"):

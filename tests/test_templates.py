@@ -1,4 +1,4 @@
-"""Templates are read in diffs: what djangofmt cannot break is kept short here."""
+"""Templates are read in diffs, so lines that djangofmt cannot wrap are kept short here."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ def test_template_lines_are_short(template: Path) -> None:
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_no_tag_is_broken_over_lines(template: Path) -> None:
-    """Django shows such a tag as text."""
+def test_no_tag_spans_lines(template: Path) -> None:
+    """Django renders such a tag as text."""
     broken = BROKEN_TAG.findall(template.read_text())
     assert not broken, f"Write these tags of {template.relative_to(ROOT)} on one line: {broken}"

@@ -1,4 +1,4 @@
-"""The texts of customers, in a conversation's language, whatever language is active."""
+"""Customers' texts in a conversation's language, whatever language is active."""
 
 import pytest
 from django.conf import settings
@@ -11,7 +11,7 @@ TEN = {"en", "de", "fr", "es", "it", "nl", "pl", "pt", "tr", "ar"}
 MINUTES = ("%(minutes)s minute to read", "%(minutes)s minutes to read")
 
 
-def test_ten_languages_are_spoken() -> None:
+def test_ten_languages_are_supported() -> None:
     assert set(translation.LANGUAGES) == set(dict(settings.LANGUAGES)) >= TEN
     assert dict(settings.LANGUAGES)["pl"] == "polski"
 
@@ -36,7 +36,7 @@ def test_a_text_without_a_translation_is_shown_in_english_with_its_values() -> N
 
 
 @pytest.mark.parametrize(("n", "word"), [(1, "minuta"), (3, "minuty"), (5, "minut"), (22, "minuty"), (112, "minut")])
-def test_counts_take_the_plurals_of_the_language(n: int, word: str) -> None:
+def test_counts_use_the_plural_forms_of_the_language(n: int, word: str) -> None:
     assert word in ntext_in("pl", *MINUTES, n).split()
     assert ntext_in("en", "{n} day", "{n} days", n) == f"{n} day{'' if n == 1 else 's'}"
 

@@ -1,4 +1,4 @@
-"""The figures that `scripts/tree_figures.py` prints, counted on a small tree whose figures are known."""
+"""The figures of `scripts/tree_figures.py`, counted on a small tree with known figures."""
 
 import sys
 from collections.abc import Iterator

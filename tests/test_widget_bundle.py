@@ -1,4 +1,4 @@
-"""`scripts/widget_bundle.sh`, with a fake npm that records its calls and a fake Python: packages are installed once."""
+"""`scripts/widget_bundle.sh` with a fake Python and a fake npm that records its calls: packages are installed once."""
 
 import shutil
 import subprocess
@@ -42,7 +42,7 @@ def test_two_runs_at_once_install_the_packages_once(checkout: Path) -> None:
     assert said == "Waiting for another make that is installing the widget's packages ...\n"
 
 
-def test_a_ci_run_without_npm_stops_at_once_with_a_sentence(tmp_path: Path) -> None:
+def test_a_ci_run_without_npm_stops_at_once_with_a_message(tmp_path: Path) -> None:
     for name in ("bash", "dirname"):
         (tmp_path / name).symlink_to(shutil.which(name) or "")
     command = [str(tmp_path / "bash"), str(settings.BASE_DIR / ".ci" / "run")]

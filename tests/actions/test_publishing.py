@@ -106,7 +106,7 @@ def test_the_publisher_never_blocks_its_caller(monkeypatch: pytest.MonkeyPatch, 
 
     monkeypatch.setattr("actions.publisher.publish", hang)
     publisher = Publisher()
-    for _ in range(1_200):  # more than fit: the rest is dropped without waiting
+    for _ in range(1_200):  # more than the queue holds: the rest is dropped without waiting
         publisher.wake(queued.workspace_pk, queued.pk)
     assert hangs.wait(10)
     let_go.set()

@@ -1,4 +1,4 @@
-"""Mallory at every endpoint of accounts, chat and handoff: a foreign id answers exactly like a missing one."""
+"""Mallory calls every endpoint of accounts, chat and handoff: a foreign id is answered exactly like a missing one."""
 
 import re
 from itertools import product

@@ -1,4 +1,4 @@
-"""Approved conversations become training data that names nobody, and no customer is in both files."""
+"""Approved conversations become anonymous training data, and no customer is in both files."""
 
 import json
 from io import StringIO
@@ -36,7 +36,7 @@ def exported(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return json.loads(out.getvalue()), lines
 
 
-def test_only_approved_conversations_are_written_and_nobody_is_named(
+def test_only_approved_conversations_are_exported_without_names(
     workspace: Workspace, bob: User, tmp_path: Path
 ) -> None:
     asked = ("customer", "I am Mara Lind, mara@example.com. How long may I return it?")

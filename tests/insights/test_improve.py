@@ -1,4 +1,6 @@
-"""The workroom: what may need mending is found, grouped, mended, replayed, published or dismissed, and then gone."""
+"""The page for improvements: weak answers are found, grouped, corrected, replayed, published or dismissed, and then
+gone.
+"""
 
 from datetime import timedelta
 from typing import Any
@@ -45,7 +47,7 @@ def editor(workspace: Workspace) -> Client:
 
 
 def ask(question: str, answer: Answer, *, trace: RetrievalTrace | None = None) -> Conversation:
-    """Store a conversation of one question and its answer."""
+    """Store a conversation with one question and its answer."""
     talk = start_conversation(Customer.objects.create(name="Alice").pk)
     add_customer_message(talk.pk, text=question, client_id="c1")
     claim = claim_turn("test", only=talk.pk)
@@ -89,7 +91,7 @@ def workroom(client: Client, kind: Kind, **data: str) -> Any:
     return client.post(address, data, follow=True) if data else client.get(address)
 
 
-def test_each_kind_finds_its_conversations_and_courtesies_are_none(editor: Client, bob: User) -> None:
+def test_each_kind_finds_its_conversations_but_no_courtesies(editor: Client, bob: User) -> None:
     washing = article("Washing", "Wash it at 30 degrees by hand.")
     known = cited(washing, "Wash it at 30 degrees by hand.")
     ask("Do you ski?", UNKNOWN)
@@ -110,7 +112,7 @@ def test_each_kind_finds_its_conversations_and_courtesies_are_none(editor: Clien
     assert editor.get("/admin/improve/?kind=other").status_code == 400
 
 
-def test_questions_of_one_meaning_are_one_group(workspace: Workspace, settings: Any) -> None:
+def test_questions_of_the_same_meaning_are_one_group(workspace: Workspace, settings: Any) -> None:
     settings.KB_EMBEDDER = "packaged"
     leaks = [f"My tent leaks, number {number}" for number in (7, 9)]
     for text in ("Do you repair tents?", "Can I have my tent repaired?", *leaks, "Is there a student discount?"):
@@ -121,8 +123,8 @@ def test_questions_of_one_meaning_are_one_group(workspace: Workspace, settings: 
     assert ["Is there a student discount?"] in groups
 
 
-@pytest.mark.django_db(transaction=True)  # the model is asked in another thread
-def test_a_reply_of_an_agent_becomes_an_article_and_the_questions_are_done(editor: Client, bob: User) -> None:
+@pytest.mark.django_db(transaction=True)  # the model is called in another thread
+def test_an_agents_reply_becomes_an_article_and_the_questions_are_done(editor: Client, bob: User) -> None:
     talk = ask("Can I rent a tent?", UNKNOWN)
     ask("can I rent a tent", UNKNOWN)
     reply(talk, bob, "Yes, you can rent a tent in Freiburg, write to bob@example.com.")
@@ -143,7 +145,7 @@ def test_a_reply_of_an_agent_becomes_an_article_and_the_questions_are_done(edito
     assert set(Handled.objects.values_list("outcome", "article_id")) == {("published", made.pk)}
 
 
-def test_an_edit_goes_into_the_cited_article_and_not_over_a_colleagues(editor: Client) -> None:
+def test_an_edit_changes_the_cited_article_but_not_a_colleagues_draft(editor: Client) -> None:
     washing = article("Washing", "Wash it by hand.")
     bad = ask("How warm?", cited(washing, "Wash it by hand."))
     rate(bad.pk, score=2, comment="", message_id=answer_of(bad).pk)
@@ -171,7 +173,7 @@ def test_a_dismissal_needs_a_reason_and_a_right(editor: Client, workspace: Works
     assert listed(editor, "unanswered") == []
 
 
-@pytest.mark.django_db(transaction=True)  # the model is asked in another thread
+@pytest.mark.django_db(transaction=True)  # the model is called in another thread
 def test_a_connected_model_rewrites_the_replies(editor: Client, bob: User) -> None:
     reply(ask("Can I rent a tent?", UNKNOWN), bob, "Hi Alice, yes, for 25 euros a weekend.")
     without = workroom(editor, Kind.UNANSWERED, do="rewrite")
@@ -181,7 +183,7 @@ def test_a_connected_model_rewrites_the_replies(editor: Client, bob: User) -> No
     assert page.css_first("#body").text().strip() == "A tent costs 25 euros a weekend."
 
 
-def test_two_articles_that_disagree_are_shown_until_dismissed(editor: Client) -> None:
+def test_two_contradicting_articles_are_shown_until_dismissed(editor: Client) -> None:
     article("Returns", "You can send unused items back within 60 days of delivery.")
     article("Gifts", "Unused items can be sent back within 14 days of delivery.")
     article("Boots", "Worn boots can be exchanged once within 30 days.")
@@ -193,7 +195,7 @@ def test_two_articles_that_disagree_are_shown_until_dismissed(editor: Client) ->
     assert contradictions() == []
 
 
-def test_who_was_told_a_figure_that_has_changed_is_named(editor: Client, workspace: Workspace) -> None:
+def test_customers_who_were_told_a_changed_figure_are_listed(editor: Client, workspace: Workspace) -> None:
     returns = article("Returns", "You can send items back within 14 days. We are in Freiburg.")
     told = ask("How long?", cited(returns, "You can send items back within 14 days."))
     ask("Where are you?", cited(returns, "We are in Freiburg."))
@@ -205,10 +207,10 @@ def test_who_was_told_a_figure_that_has_changed_is_named(editor: Client, workspa
     ]
     supervisor = logged_in(person(workspace, "supervisor"))
     assert str(told.pk) in supervisor.get("/admin/improve/?kind=recall").content.decode()
-    assert str(told.pk) not in editor.get("/admin/improve/?kind=recall").content.decode()  # reads no chats
+    assert str(told.pk) not in editor.get("/admin/improve/?kind=recall").content.decode()  # may not read chats
 
 
-def test_one_page_tells_a_turn(workspace: Workspace, editor: Client) -> None:
+def test_one_page_shows_a_turn(workspace: Workspace, editor: Client) -> None:
     washing = article("Washing", "Wash it by hand.")
     passage = TracedPassage(str(washing.pk), "Washing", "", 1, 3.25, 0.91)
     trace = RetrievalTrace("How warm?", (passage,), (Withheld("figure", "It is 5 €.", 0.1),), True)

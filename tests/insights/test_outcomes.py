@@ -1,4 +1,4 @@
-"""Endings told apart, and the export from which a program without our code gets the overview's figures."""
+"""The endings of conversations, and the export from which an independent program computes the overview's figures."""
 
 import json
 import subprocess
@@ -54,7 +54,7 @@ ASKED = (("customer", 0), ("assistant", 0.1))
         (Facts(said(*ASKED), scores=[Score(4)]), "confirmed"),
         (Facts(said(*ASKED), scores=[Score(5), Score(2)]), "abandoned"),
         (Facts(said(*ASKED, unknown=[1])), "abandoned"),
-        # Thanks for nothing: the reply to it is no answer to what was asked.
+        # Ironic thanks: the reply to it does not answer the question.
         (Facts(said(*ASKED, ("customer:thanks", 0.2), ("assistant", 0.2), unknown=[1])), "abandoned"),
         (Facts(said(("customer:greeting", 0), ("assistant", 0), *ASKED)), "silent"),
         (Facts(said(*ASKED), has_failed=True), "abandoned"),
@@ -89,7 +89,7 @@ def test_the_confirmed_conversation_is_resolved_before_the_thanks() -> None:
 
 
 @pytest.mark.django_db
-def test_the_overview_equals_what_a_foreign_script_makes_of_the_export(
+def test_the_overview_equals_an_independent_computation_from_the_export(
     client: Client, workspace: Workspace, bob: User, tmp_path: Path
 ) -> None:
     customer = Customer.objects.create()
@@ -140,7 +140,7 @@ def exported(client: Client, key: str, **query: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.django_db
-def test_the_export_is_scoped_and_refuses_what_is_no_moment(client: Client, workspace: Workspace) -> None:
+def test_the_export_is_scoped_and_refuses_invalid_times(client: Client, workspace: Workspace) -> None:
     talk(*ANSWERED)
     key = issue_api_key(workspace, "BI", scopes=["conversations:read"]).plain
     assert [row["costs"] for row in exported(client, key)] == [None]

@@ -1,4 +1,4 @@
-"""A customer's score reaches everybody who can mend the answer: console, desk and REST."""
+"""A customer's rating reaches everybody who can improve the answer: in the console, at the desk and over REST."""
 
 import pytest
 from django.test import Client
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def rated(workspace: Workspace) -> Conversation:
-    """A conversation with one answer that was rated badly, twice."""
+    """A conversation with one answer that was rated badly twice."""
     made = talk(("customer", 0))
     explain(made, "Sixty days.", request=made.pk)
     answer = Message.objects.get(conversation=made, source="assistant")
@@ -55,7 +55,7 @@ def test_conversations_are_filtered_by_their_ratings(rated: Conversation, client
     assert [str(rated.pk) in (row.css_first("a").attributes["href"] or "") for row in listed.css("tbody tr")] == [True]
 
 
-def test_a_person_is_measured_by_the_ratings_of_their_own_words(rated: Conversation, bob: User) -> None:
+def test_a_person_is_measured_by_the_ratings_of_their_own_messages(rated: Conversation, bob: User) -> None:
     both = talk(*ANSWERED)
     handoff.claim(handoff.request(both.pk, reason="customer_asked", by="customer").pk, agent=bob)
     written = {"conversation": both, "source": "agent", "author": bob, "author_name": "Bob"}

@@ -1,4 +1,4 @@
-"""Sums by day: stored ones add up to what the conversations say, and are computed again when they change."""
+"""Daily sums: stored ones match the conversations, and are recomputed when these change."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,7 +39,7 @@ def talk(days_ago: int, *sources: str, customer: Customer | None = None, text: s
 
 @pytest.fixture
 def talks(workspace: Workspace, bob: User) -> list[Conversation]:
-    """Some of each ending, over three weeks."""
+    """Conversations with each ending, over three weeks."""
     returning = Customer.objects.create()
     made = [talk(day, "customer", "assistant") for day in (1, 1, 3, 15, 18)]
     made += [talk(2, "customer"), talk(16, "customer", "assistant", text="Wo ist mein Paket geblieben, bitte?")]
@@ -66,7 +66,7 @@ def busy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("by", GROUPINGS)
-def test_stored_sums_are_those_of_the_conversations(
+def test_stored_sums_match_the_conversations(
     talks: list[Conversation], by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     days = span_of(28).days
@@ -82,17 +82,17 @@ def test_stored_sums_are_those_of_the_conversations(
 
 def test_the_overview_reads_stored_days(talks: list[Conversation], busy: None) -> None:
     roll_up()
-    Message.objects.all().delete()  # what is stored needs none
+    Message.objects.all().delete()  # stored days need none
     shown = quality(28, sees_cost=True)
     assert shown["figures"][0].value == str(len(talks))
     assert sum(sum(counts) for _, counts in shown["ends"]["table"]) == len(talks)
 
 
-def test_only_what_has_changed_is_computed_again(talks: list[Conversation], busy: None) -> None:
+def test_only_changed_days_are_computed_again(talks: list[Conversation], busy: None) -> None:
     roll_up()
     assert rollups.roll_up_all() == 0
     DailySums.objects.update(computed_at=now() - timedelta(hours=21))
-    old = talks[3]  # of 15 days ago, when nobody can come back any more
+    old = talks[3]  # 15 days ago, so nobody can come back any more
     Message.objects.create(conversation=old, seq=90, source="agent", text="At last.", author_name="Bob")
     Conversation.objects.filter(pk=old.pk).update(last_event_at=now())
     assert 8 <= rollups.roll_up_all() <= 10  # the last week's, and the one with a new event
@@ -115,7 +115,7 @@ def test_today_is_at_most_minutes_behind(workspace: Workspace, busy: None, monke
     ask()
     assert seen() == 1
     DailySums.objects.update(computed_at=now() - timedelta(minutes=4))
-    assert seen() == 1  # nobody waits for the sums: a worker makes them
+    assert seen() == 1  # nobody waits for the sums, since a worker computes them
     roll_up_today()
     assert seen() == 2
     ask()
@@ -128,7 +128,7 @@ def test_today_is_at_most_minutes_behind(workspace: Workspace, busy: None, monke
     assert rollups.roll_up_todays() == 0  # nothing has happened
 
 
-def test_a_page_sums_few_days_itself(talks: list[Conversation], busy: None) -> None:
+def test_a_page_computes_a_few_days_itself(talks: list[Conversation], busy: None) -> None:
     quality(90, sees_cost=False)
     assert DailySums.objects.filter(by="").count() == rollups.SUMMED_AT_ONCE
 

@@ -45,7 +45,7 @@ def test_concurrent_processes_get_the_same_secrets(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["secrets.json"]
 
 
-def test_every_demo_user_has_a_password_of_their_own(tmp_path: Path) -> None:
+def test_every_demo_user_has_a_separate_password(tmp_path: Path) -> None:
     secrets = ensure_secrets(tmp_path)
     assert secrets.demo_password("ada") == secrets.demo_password("ada")
     assert secrets.demo_password("ada") != secrets.demo_password("ben")

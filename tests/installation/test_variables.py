@@ -1,4 +1,4 @@
-"""Misspelt variables, and what must not be taken for one."""
+"""Misspelt variables, and names that must not be taken for one."""
 
 import pytest
 
@@ -19,7 +19,7 @@ KNOWN = {"DATABASE_URL", "REDIS_URL", "METRICS_TOKEN", "OPENAI_API_KEY", "HOST",
         ("OPENAI_APIKEY", "OPENAI_API_KEY"),
     ],
 )
-def test_a_letter_away_from_a_setting(name: str, meant: str) -> None:
+def test_a_name_one_letter_away_from_a_setting(name: str, meant: str) -> None:
     assert f"Did you mean {meant}?" in str(unknown_name({name: "x"}, KNOWN))
     assert unknown_name({name: "x", meant: "y"}, KNOWN) is None, "somebody else's, beside ours"
     assert unknown_name({name: ""}, KNOWN) is None
@@ -28,11 +28,11 @@ def test_a_letter_away_from_a_setting(name: str, meant: str) -> None:
 @pytest.mark.parametrize(
     "name", ["HOME", "HOSTS", "POST", "XDG_DATA_DIRS", "DATABASE_URL_READER", "PATH", "OPENAI_API_BASE", "DATABASE_URL"]
 )
-def test_names_of_others(name: str) -> None:
+def test_names_of_other_programs(name: str) -> None:
     assert unknown_name({name: "x"}, KNOWN) is None
 
 
-def test_our_prefix_is_ours_alone_but_for_links_of_kubernetes() -> None:
+def test_our_prefix_is_reserved_except_for_kubernetes_links() -> None:
     links = {
         "SUPPORTBOT_SERVICE_HOST": "10.0.0.1",
         "SUPPORTBOT_PORT": "tcp://10.0.0.1:80",

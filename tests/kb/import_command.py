@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 
 
 def run(*arguments: object, **options: object) -> dict[str, Any]:
-    """Run the command and return its report, also when items failed."""
+    """Run the command and return its report, even if items failed."""
     out, errors = io.StringIO(), io.StringIO()
     try:
         call_command("kb_import", *map(str, arguments), "--json", stdout=out, stderr=errors, **options)

@@ -1,4 +1,4 @@
-"""A web site on this machine, with whatever a test puts into it; it keeps books of what was asked for."""
+"""A web site on this machine with a test's pages; it records its requests."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -56,7 +56,7 @@ def local_site() -> Iterator[LocalSite]:
             self.end_headers()
             try:
                 self.wfile.write(reply.body)
-            except OSError:  # the reader has had enough
+            except OSError:  # the reader has hung up
                 return
 
         def log_message(self, *args: Any) -> None:
@@ -74,7 +74,7 @@ def local_site() -> Iterator[LocalSite]:
 
 
 def themed(title: str, text: str, *, links: str = "", head: str = "") -> str:
-    """A page in a theme: navigation, cookie banner and footer in plain boxes, as many themes have them."""
+    """A themed page: navigation, cookie banner and footer in plain boxes, as in many themes."""
     return (
         f'<!doctype html><html lang="en"><head><title>{title} | Fern Help</title>{head}</head><body>'
         '<div class="top"><a href="/">Fern</a> <a href="/login">Sign in</a> <a href="/cart">Basket</a></div>'

@@ -1,4 +1,4 @@
-"""PDF and Word files made for a test, with nothing but what it needs."""
+"""Minimal PDF and Word files for a test."""
 
 import io
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class Text:
     def drawn(self) -> str:
         is_hebrew = any(sign in HEBREW for sign in self.words)
         font = "/H" if is_hebrew else "/B" if self.is_bold else "/R"
-        # As a PDF holds it: in the order in which it is seen.
+        # As stored in a PDF: in visual order.
         codes = "".join(f"{_hebrew_code(sign):02x}" for sign in self.words[::-1]) if is_hebrew else ""
         shown = f"<{codes}>" if is_hebrew else "({})".format(self.words.replace("(", r"\(").replace(")", r"\)"))
         return f"BT {font} {self.size} Tf 1 0 0 1 {self.x} {self.y} Tm {shown} Tj ET"
@@ -36,7 +36,7 @@ def paragraph(x: float, y: float, lines: Sequence[str], size: float = 11) -> lis
 def pdf(
     *pages: Sequence[Text | str], title: str = "", password: str = "", outline: Sequence[tuple[str, int]] = ()
 ) -> bytes:
-    """Return a PDF; a page holds texts, and operators as they are."""
+    """Return a PDF; a page contains texts and raw operators."""
     writer = PdfWriter()
     fonts = _fonts(writer)
     for page in pages:
@@ -64,7 +64,7 @@ def scan(pages: int = 1) -> bytes:
 
 
 def docx(*blocks: str, notes: Sequence[str] = (), more: dict[str, bytes] | None = None) -> bytes:
-    """Return a Word file of paragraphs (`p`), tables (`table`) and whatever XML is given."""
+    """Return a Word file of paragraphs (`p`), tables (`table`) and raw XML."""
     space = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
     kinds = "http://schemas.openxmlformats.org/package/2006"
     office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"

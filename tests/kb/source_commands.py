@@ -1,4 +1,4 @@
-"""The commands that add and read sources, and what they tell, for the tests of sources."""
+"""The commands that add and read sources, and their reports, for the tests of sources."""
 
 import io
 import json

@@ -95,7 +95,7 @@ def test_invalid_input_names_its_field_and_stores_nothing(editor: Program) -> No
     assert not Article.objects.exists()
 
 
-def test_a_step_takes_no_fields_and_a_body_is_an_object(editor: Program) -> None:
+def test_a_step_takes_no_fields_and_its_body_is_an_object(editor: Program) -> None:
     new = editor.post("articles", ARTICLE).json()
     for step in ("publish", "archive"):
         answer = editor.post(f"articles/{new['id']}/{step}", {"at": "noon"})
@@ -150,7 +150,7 @@ def test_read_access_does_not_grant_write_access(workspace: Workspace, editor: P
     assert Article.objects.get().state == State.DRAFT
 
 
-def test_another_workspace_sees_nothing_of_it(editor: Program, other_workspace: Workspace, mallory: User) -> None:
+def test_another_workspace_sees_nothing(editor: Program, other_workspace: Workspace, mallory: User) -> None:
     stranger = program(other_workspace)
     new = editor.post("articles", ARTICLE).json()
     path = f"articles/{new['id']}"

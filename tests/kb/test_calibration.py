@@ -44,7 +44,7 @@ def test_kb_calibrate_stores_the_calibration_of_the_next_search(
     assert not search("where is invoice number 3", viewer=Viewer()).is_answerable
 
 
-def test_kb_calibrate_spares_a_corpus_foreign_questions_it_answers(
+def test_kb_calibrate_spares_a_corpus_the_foreign_questions_it_answers(
     workspace: Workspace, other_workspace: Workspace, tmp_path: Path
 ) -> None:
     path = question_file(tmp_path / "own.jsonl", ["where is it", "how is it"])

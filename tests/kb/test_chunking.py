@@ -49,7 +49,7 @@ def test_short_sections_share_a_passage_under_what_they_have_in_common() -> None
     assert "run small" in pieces[0].text and "## Gloves" in pieces[0].text
 
 
-def test_a_table_of_a_page_stays_whole_although_it_is_longer_than_prose_may_be() -> None:
+def test_a_table_stays_whole_although_it_is_longer_than_prose_may_be() -> None:
     table = "| country | days |\n|---|---|\n" + "".join(f"| country number {n} | {n} days |\n" for n in range(30))
     pieces = chunk("Delivery", f"{words(60)}\n\n{table}\n\n{words(60)}")
     assert any(piece.text == table.strip() for piece in pieces)

@@ -117,7 +117,7 @@ def test_a_citation_carries_the_page(workspace: Workspace, tmp_path: Path) -> No
 WORDS = ("red", "green", "blue", "brass")
 
 
-def test_columns_are_read_one_after_the_other(imported: Any) -> None:
+def test_columns_are_read_one_after_another(imported: Any) -> None:
     body = imported(pdf([*paragraph(50, 700, PROSE_LEFT, 10), *paragraph(320, 700, PROSE_RIGHT, 10)]))
     assert " ".join(PROSE_LEFT) in body
     assert " ".join(PROSE_RIGHT) in body
@@ -134,11 +134,11 @@ def test_cells_between_lines_of_a_table_stay_together(imported: Any) -> None:
 
 def test_text_from_right_to_left_is_in_reading_order(imported: Any) -> None:
     words = "ניתן להחזיר בתוך 30 ימים"
-    shown = words.replace("30", "03")  # digits are seen from left to right
+    shown = words.replace("30", "03")  # digits are displayed from left to right
     assert words in imported(pdf([Text(60, 700, shown)]))
 
 
-def test_a_sentence_over_a_page_break_is_whole_and_on_its_first_page(imported: Any) -> None:
+def test_a_sentence_across_a_page_break_is_whole_and_on_its_first_page(imported: Any) -> None:
     body = imported(
         pdf(
             paragraph(60, 100, ["The warranty covers sixty months from the date"]),
@@ -160,7 +160,7 @@ def test_running_titles_and_page_numbers_are_left_out(imported: Any) -> None:
     assert "Fact three." in body
 
 
-def test_the_outline_makes_headings_of_the_same_size_as_the_text(imported: Any) -> None:
+def test_the_outline_identifies_headings_in_the_same_size_as_the_text(imported: Any) -> None:
     page = [Text(60, 700, "Cleaning"), *paragraph(60, 660, ["Wipe it with a cloth. Never use oil."])]
     assert "# Cleaning\n" in imported(pdf(page, outline=[("Cleaning", 1)]))
 
@@ -194,7 +194,7 @@ def test_a_word_file_keeps_headings_lists_tables_and_footnotes(imported: Any) ->
     assert Article.objects.get().live_revision.title == "Returns"
 
 
-def test_pictures_are_counted_not_lost_in_silence(workspace: Workspace, tmp_path: Path) -> None:
+def test_pictures_are_counted_and_not_silently_lost(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "a.docx").write_bytes(docx(p("See the drawing.", run=PICTURE), more={"word/media/i.png": b"\x89PNG"}))
     (tmp_path / "b.pdf").write_bytes(pdf([Text(60, 700, "See it.")], [DRAWING]))
     report = run(tmp_path, "--dry-run")
@@ -251,7 +251,7 @@ def test_the_content_decides_and_the_report_says_so(workspace: Workspace, tmp_pa
     assert Chunk.objects.filter(text__contains="Rücksendung").exists()
 
 
-def test_a_long_pdf_is_cut_with_a_note(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_long_pdf_is_cut_off_with_a_note(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "long.pdf").write_bytes(pdf(*[[Text(60, 700, f"Fact {number}.")] for number in range(1, 1_003)]))
     assert notes_of(run(tmp_path, "--no-wait")) == ["Only the first 1,000 of 1,002 pages were read. Split the file."]
     body = Article.objects.get().live_revision.body
@@ -272,7 +272,7 @@ def test_a_csv_file_has_an_article_per_row(imported: Any, tmp_path: Path, separa
     assert counts(run(tmp_path / "faq.csv")) == (0, 0, 1, 0)
 
 
-def test_columns_with_names_may_be_many_and_a_bad_row_stops_no_other(workspace: Workspace, tmp_path: Path) -> None:
+def test_named_columns_may_be_many_and_a_bad_row_stops_no_other(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "faq.csv").write_text(
         "id,Question,Answer,locale,owner\n"
         "q1,How long?,Two days.,de,Bob\n"

@@ -37,7 +37,7 @@ def test_an_export_reads_back_unchanged(folder: Path, tmp_path_factory: pytest.T
 
 
 def facts() -> list[tuple[object, ...]]:
-    """Return everything of the workspace's articles that an export must keep."""
+    """Return everything about the workspace's articles that an export must keep."""
     names = ("external_id", "locale", "audience", "category", "url", "state", "collection__name", "slug")
     words = ("latest_revision__title", "latest_revision__body")
     return list(Article.objects.order_by("external_id").values_list(*names, *words))

@@ -1,4 +1,4 @@
-"""Questions in a language in which there are no pages."""
+"""Questions in a language without pages."""
 
 from collections.abc import Sequence
 
@@ -34,7 +34,7 @@ def test_a_page_near_to_all_questions_is_not_the_answer_to_a_foreign_one(
     abroad = search(asked, viewer=Viewer(locale="fr"), mode="vector")
     assert names(abroad) == ["returns", "newsletter"]
     known = search(asked, viewer=Viewer(locale="en"), mode="vector")
-    assert names(known) == ["newsletter", "returns"]  # within a language, the vector is searched as it is
+    assert names(known) == ["newsletter", "returns"]  # within a language, the vector is searched unchanged
     # The confidence is fitted on cosines to the question as it was asked.
     cosines = [{found.external_id: found.similarity for found in result.passages} for result in (abroad, known)]
     assert cosines[0] == pytest.approx(cosines[1], abs=1e-3)
@@ -50,7 +50,7 @@ def test_the_packaged_model_has_a_centre_of_its_size() -> None:
     assert moved[1:] != [0.0] * (RECIPE.dimensions - 1)
 
 
-def test_abroad_a_question_needs_a_near_page_that_stands_out() -> None:
+def test_a_question_in_another_language_needs_a_near_page_that_stands_out() -> None:
     calibration = abroad_calibration(RECIPE.name)
     assert calibration is not None
     assert calibration.answers(Evidence(centred=0.53, centred_lead=0.06))

@@ -1,4 +1,4 @@
-"""The help pages as a shop's home page: cards, related articles, votes, and what search engines and programs read."""
+"""The help centre: cards, related articles, votes, and what search engines and programs read."""
 
 import re
 from typing import Any
@@ -38,7 +38,7 @@ def page(client: Client, address: str, status: int = 200) -> LexborHTMLParser:
 
 
 def secrets() -> list[Article]:
-    """Return one article for each reason not to be shown, all with the secret word."""
+    """Return one article for each reason to be hidden, all with the secret word."""
     gone = published(f"{SECRET} gone", f"{SECRET} delivery", "gone")
     archive(gone.pk)
     draft = create_article(Change(title=f"{SECRET} draft", body=f"{SECRET} delivery"), external_id="draft")
@@ -52,7 +52,7 @@ def secrets() -> list[Article]:
 FILES = ("/sitemap.xml", "/llms.txt", "/help/wrenfell/sitemap.xml", "/help/wrenfell/llms.txt", "/robots.txt")
 
 
-def test_nothing_but_public_articles_is_told_to_programs(client: Client, workspace: Workspace) -> None:
+def test_only_public_articles_are_disclosed_to_programs(client: Client, workspace: Workspace) -> None:
     published("Delivery", "Delivery costs 4.90 euros.", "delivery/costs")
     published("Elsewhere", external_id="own", url="https://shop.example/own")
     hidden = secrets()
@@ -73,7 +73,7 @@ def test_nothing_but_public_articles_is_told_to_programs(client: Client, workspa
     assert markdown.headers["Content-Type"] == "text/markdown; charset=utf-8"
 
 
-def test_the_root_names_no_workspace_among_several(
+def test_the_root_names_no_workspace_if_there_are_several(
     client: Client, workspace: Workspace, other_workspace: Workspace
 ) -> None:
     robots = client.get("/robots.txt").content.decode()
@@ -83,7 +83,9 @@ def test_the_root_names_no_workspace_among_several(
     assert client.get(FILES[2]).status_code == 200
 
 
-def test_the_start_page_has_a_card_for_each_section_and_the_newest(client: Client, workspace: Workspace) -> None:
+def test_the_start_page_has_a_card_for_each_section_and_the_newest_articles(
+    client: Client, workspace: Workspace
+) -> None:
     shelf = Collection.objects.create(slug="d", name="Delivery & more")
     for number in range(7):
         published(f"Delivery {number}", collection=shelf)
@@ -103,7 +105,7 @@ def test_an_empty_start_page_is_one_column(client: Client, workspace: Workspace)
     assert tree.css(".cats") == []
 
 
-def test_a_page_describes_itself_and_wears_the_brand(client: Client, workspace: Workspace) -> None:
+def test_a_page_has_metadata_and_the_brand(client: Client, workspace: Workspace) -> None:
     Workspace.objects.filter(pk=workspace.pk).update(accent="#1f5b45", site_url="https://wrenfell.example")
     logo = set_logo(workspace, png())
     published("Delivery", "## Costs\n\nDelivery *costs* 4.90 euros.", "delivery")
@@ -119,7 +121,7 @@ def test_a_page_describes_itself_and_wears_the_brand(client: Client, workspace: 
     assert (theme.headers["Content-Type"], "#1f5b45" in theme.content.decode()) == ("text/css; charset=utf-8", True)
 
 
-def test_every_page_leads_to_the_chat_and_a_person(client: Client, workspace: Workspace) -> None:
+def test_every_page_links_to_the_chat_and_a_person(client: Client, workspace: Workspace) -> None:
     published("Delivery", external_id="delivery")
     pages = ("/help/wrenfell/", "/help/wrenfell/delivery/", "/help/wrenfell/?q=klarna")
     for address in pages:
@@ -132,7 +134,7 @@ def test_every_page_leads_to_the_chat_and_a_person(client: Client, workspace: Wo
         assert "connect-src 'self' ws://testserver" in client.get(address).headers["Content-Security-Policy"]
 
 
-def test_a_vote_is_counted_once_a_day_for_each_address(client: Client, workspace: Workspace) -> None:
+def test_a_vote_is_counted_once_a_day_per_address(client: Client, workspace: Workspace) -> None:
     row = published("Delivery", external_id="delivery")
     form = page(client, "/help/wrenfell/delivery/").css_first(".vote form").attributes["action"] or ""
     for answer, address in (("yes", "10.0.0.1"), ("no", "10.0.0.1"), ("no", "10.0.0.2"), ("maybe", "10.0.0.3")):
@@ -146,7 +148,7 @@ def test_a_vote_is_counted_once_a_day_for_each_address(client: Client, workspace
     assert "We will look at this article" in visible_text(thanked.css_first("#helped"))
 
 
-def test_related_articles_are_near_public_and_in_the_same_language(client: Client, workspace: Workspace) -> None:
+def test_related_articles_are_similar_public_and_in_the_same_language(client: Client, workspace: Workspace) -> None:
     published("Delivery", "Delivery by parcel takes two working days.", "delivery")
     published("Delivery abroad", "Delivery by parcel abroad takes five working days.", "abroad")
     published("Lieferung", "Delivery by parcel takes two working days.", "lieferung", locale="de")
@@ -158,7 +160,7 @@ def test_related_articles_are_near_public_and_in_the_same_language(client: Clien
     assert page(client, "/help/wrenfell/delivery/").css(".prose .list a") == []
 
 
-@pytest.mark.django_db(transaction=True)  # the call is recorded by another connection
+@pytest.mark.django_db(transaction=True)  # the call is recorded over another connection
 def test_a_search_is_answered_from_public_articles_only(client: Client, workspace: Workspace) -> None:
     published("Delivery", "## What you pay\n\nDelivery costs 4.90 euros. It is free above 80 euros.", "delivery")
     secrets()

@@ -138,7 +138,7 @@ def test_no_wait_leaves_the_vectors_to_the_worker(folder: Path, embedder: HashEm
     assert Chunk.objects.filter(embedding=None).count() == 0
 
 
-def test_the_collection_is_where_the_articles_go(folder: Path) -> None:
+def test_the_articles_go_into_the_collection(folder: Path) -> None:
     run(folder)
     assert set(Article.objects.values_list("collection__name", flat=True)) == {"General"}
     run(folder, "--collection", "Help")

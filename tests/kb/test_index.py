@@ -1,4 +1,4 @@
-"""The index stays in sync with the articles, whatever fails on the way."""
+"""The index stays in sync with the articles, whatever fails."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -143,7 +143,7 @@ def test_a_row_of_an_older_revision_is_embedded_with_its_own_title(
     stored = list(Chunk.objects.values_list("content_hash", flat=True))
     save_draft(row.pk, Change(title="Delivery abroad"))
     row.refresh_from_db()
-    # As a process sees it that read the rows just before the publication.
+    # As seen by a process that read the rows just before the publication.
     Article.objects.filter(pk=row.pk).update(live_revision=row.latest_revision)
     book = VectorBook()
     embed_missing([row.pk], active_recipe(), known=book)

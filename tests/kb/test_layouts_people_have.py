@@ -1,4 +1,4 @@
-"""Layouts of real PDF and Word files: sentences and cells that were planted are found whole, on their page."""
+"""Layouts of real PDF and Word files: planted sentences and cells are found complete, on their page."""
 
 from pathlib import Path
 
@@ -55,20 +55,20 @@ def grid(rows: list[list[str]], top: float) -> list[Text]:
     return [Text(60 + 140 * x, top - 18 * y, cell) for y, row in enumerate(rows) for x, cell in enumerate(row)]
 
 
-def test_columns_need_not_stand_on_the_same_lines(workspace: Workspace, tmp_path: Path) -> None:
+def test_columns_need_not_share_baselines(workspace: Workspace, tmp_path: Path) -> None:
     body = body_of(pdf([*paragraph(50, 700, LEFT, 10), *paragraph(320, 706, RIGHT, 10)]), tmp_path)
     assert "chlorine damage the coating over time. The seal of the Umber pump becomes brittle below 10 degrees." in body
     assert "A collected Umber pump is repaired within 26 working days in Leith." in body
     assert "Tighten its bolts to 39 newton metres after a week." in body
 
 
-def test_passages_are_of_one_page(workspace: Workspace, tmp_path: Path) -> None:
+def test_passages_belong_to_one_page(workspace: Workspace, tmp_path: Path) -> None:
     facts = ["Parts are kept for 19 years.", "Error E71 means a blocked inlet.", "Repairs take 24 days."]
     body_of(pdf(*[[Text(60, 500, fact, 18)] for fact in facts]), tmp_path)
     assert list(Chunk.objects.order_by("position").values_list("page", flat=True)) == [1, 2, 3]
 
 
-def test_what_changes_in_a_running_title_is_left_out_too(workspace: Workspace, tmp_path: Path) -> None:
+def test_changing_parts_of_a_running_title_are_left_out_too(workspace: Workspace, tmp_path: Path) -> None:
     pages = [
         [
             Text(60, 815, "Service handbook", 8),
@@ -91,14 +91,14 @@ STARTS = (
 )
 
 
-def test_names_over_several_columns_belong_to_each(workspace: Workspace, tmp_path: Path) -> None:
+def test_names_across_several_columns_belong_to_each(workspace: Workspace, tmp_path: Path) -> None:
     cells = [Text(x, 700 - 18 * y, text) for y, row in enumerate(GROUPED) for x, text in row]
     body = body_of(pdf(cells), tmp_path)
     assert "| Weight | Europe Standard | Europe Express | America Standard | America Express |" in body
     assert "| up to 5 kg | 7.55 EUR | 19.66 EUR | 15.77 EUR | 44.88 EUR |" in body
 
 
-def test_a_table_that_goes_on_has_the_names_of_its_columns_again(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_continued_table_repeats_the_names_of_its_columns(workspace: Workspace, tmp_path: Path) -> None:
     body = body_of(pdf(grid(PRICES[:2], 300), grid(PRICES[2:], 700)), tmp_path)
     assert "| Article | Colour | Price |\n|---|---|---|\n| Peg 8 | blue | 1.30 |\n| Peg 9 | grey | 4.10 |" in body
 
@@ -111,7 +111,7 @@ SPANS = """<main><h1>Rates</h1><table>
 </td></tr></table></main>"""
 
 
-def test_cells_of_a_page_that_go_over_others_are_in_each_of_them(workspace: Workspace, tmp_path: Path) -> None:
+def test_cells_that_span_others_are_repeated_in_each_of_them(workspace: Workspace, tmp_path: Path) -> None:
     body = body_of(SPANS.encode(), tmp_path, "rates.html")
     assert (
         "Rates of parcels\n\n| Country | Weight 1 kg | Weight 5 kg |\n|---|---|---|\n| Finland | 4.10 | 9.80 |\n"
@@ -120,7 +120,7 @@ def test_cells_of_a_page_that_go_over_others_are_in_each_of_them(workspace: Work
     assert "Menu\n\n| Size | Price |\n|---|---|\n| L | 19.90 |\n" in body
 
 
-def test_merged_cells_of_a_word_file_are_titles(workspace: Workspace, tmp_path: Path) -> None:
+def test_merged_cells_of_a_word_file_are_headings(workspace: Workspace, tmp_path: Path) -> None:
     title = '<w:tr><w:tc><w:tcPr><w:gridSpan w:val="2"/></w:tcPr>' + p("Sizes") + "</w:tc></w:tr>"
     rows = "".join(
         f"<w:tr>{''.join(f'<w:tc>{p(cell)}</w:tc>' for cell in row)}</w:tr>" for row in (("Size", "Price"), ("L", "9"))
@@ -140,14 +140,14 @@ PAGE = """<main><h1>Setup</h1><ol start="3"><li>Open it.</li>
 <p>Type &lt;kbd&gt;Enter.</p></main>"""
 
 
-def test_a_page_keeps_its_numbers_and_what_its_pictures_say(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_page_keeps_its_numbers_and_the_descriptions_of_its_pictures(workspace: Workspace, tmp_path: Path) -> None:
     body = body_of(PAGE.encode(), tmp_path, "setup.html")
     assert "3. Open it.\n4. Press ![the red key](https://a.example/k.png) once.\n9. Wait.\n10. Close it.\n" in body
     assert "Press the red key once." in plain(body)
     assert "Type <kbd>Enter." in plain(body)
 
 
-def test_names_and_figures_in_a_line_from_right_to_left_keep_their_order() -> None:
+def test_names_and_figures_in_a_right_to_left_line_keep_their_order() -> None:
     said = [
         "הדגם Umber 300 עולה 1,249.90 עד 12/03/2026 בלבד.",
         "הנחה של 15% (עד 3 פריטים).",
@@ -181,7 +181,7 @@ WRAPPED = [
 ]  # fmt: skip
 
 
-def test_cells_of_several_lines_are_no_columns_of_prose(workspace: Workspace, tmp_path: Path) -> None:
+def test_cells_of_several_lines_are_not_taken_for_columns_of_prose(workspace: Workspace, tmp_path: Path) -> None:
     texts, y = [Text(60, 700, "Code"), Text(110, 700, "Meaning"), Text(300, 700, "What to do")], 676.0
     for row in WRAPPED:
         for line in row:
@@ -193,7 +193,7 @@ def test_cells_of_several_lines_are_no_columns_of_prose(workspace: Workspace, tm
     assert "| F34 | The fan is blocked. Parts from other makers are not tested. | Remove the dust with a brush." in body
 
 
-def test_the_name_of_a_group_of_rows_parts_no_table(workspace: Workspace, tmp_path: Path) -> None:
+def test_the_name_of_a_group_of_rows_does_not_split_a_table(workspace: Workspace, tmp_path: Path) -> None:
     rows = [["Country", "Standard", "Express"], ["Inside the European Union"], ["Austria", "6.96", "36.87"]]
     rows += [["Belgium", "5.46", "35.55"], ["Elsewhere on the continent"], ["Norway", "6.39", "32.67"]]
     texts = [Text(60 + 65 * x, 700 - 17 * y, cell) for y, row in enumerate(rows) for x, cell in enumerate(row)]

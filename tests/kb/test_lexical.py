@@ -1,4 +1,4 @@
-"""The words by which a question is looked up, and their language."""
+"""The words that a question is searched by, and their language."""
 
 import pytest
 

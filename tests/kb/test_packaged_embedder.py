@@ -1,4 +1,4 @@
-"""Vectors of articles are made by threads that give way; questions share theirs, and crowd out nothing."""
+"""Vectors of articles are computed by low-priority threads; questions share theirs and do not block others."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ from tests.patience import PATIENCE_SECONDS
 
 
 class Engine:
-    """A model that notes what it is asked, and how many threads ask at once."""
+    """A model that records its texts and how many threads call it at once."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -30,7 +30,7 @@ class Engine:
             self.asked.append(text)
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
-        time.sleep(0.01)  # as the engine, which lets other threads run
+        time.sleep(0.01)  # like the engine, which lets other threads run
         with self._lock:
             self.at_once -= 1
         if self.fails:
@@ -47,14 +47,14 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     packaged._question.cache_clear()
 
 
-def test_the_same_question_is_computed_once_however_many_ask_it(engine: Engine) -> None:
+def test_the_same_question_is_computed_once_however_many_threads_need_it(engine: Engine) -> None:
     with ThreadPoolExecutor(8) as threads:
         vectors = list(threads.map(PackagedEmbedder().query, ["How long?"] * 8))
     assert engine.asked == ["How long?"]
     assert vectors == [[9.0, 9.0, 9.0]] * 8
 
 
-def test_a_few_questions_are_computed_at_once(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_few_questions_are_computed_at_once(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packaged, "_slots", threading.BoundedSemaphore(2))
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(PackagedEmbedder().query, [f"Question {number}?" for number in range(12)]))
@@ -62,7 +62,7 @@ def test_a_few_questions_are_computed_at_once(engine: Engine, monkeypatch: pytes
     assert engine.most_at_once <= 2
 
 
-def test_a_failure_is_not_kept(engine: Engine) -> None:
+def test_a_failure_is_not_cached(engine: Engine) -> None:
     engine.fails = True
     with pytest.raises(RuntimeError):
         PackagedEmbedder().query("How long?")
@@ -74,7 +74,7 @@ TEXTS = [f"Part {number} of the pump." for number in range(6)]
 
 
 class Model:
-    """Returns the number in a text once two threads are there, with the priority of its thread."""
+    """Returns the number in a text once two threads have arrived, with the priority of its thread."""
 
     def __init__(self) -> None:
         self.together = threading.Barrier(2, timeout=PATIENCE_SECONDS)

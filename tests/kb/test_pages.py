@@ -1,4 +1,4 @@
-"""The help centre, as a reader's browser gets it."""
+"""The help centre in a reader's browser."""
 
 import re
 from urllib.parse import urlsplit
@@ -49,7 +49,7 @@ def test_the_list_shows_public_articles(client: Client, workspace: Workspace) ->
     assert [link.text() for link in tree.css(".shelf li a")] == ["Delivery"]
 
 
-def test_an_article_is_read_at_its_address(client: Client, workspace: Workspace) -> None:
+def test_an_article_is_readable_at_its_address(client: Client, workspace: Workspace) -> None:
     address = article_address(published(external_id="delivery/costs and (more).md"))
     tree = page(client, address)
     assert "Delivery costs 4.90 euros." in words(tree)
@@ -120,7 +120,7 @@ def test_internal_revisions_stay_internal_when_the_audience_widens(client: Clien
 
 
 def test_a_wider_audience_together_with_a_new_text(client: Client, workspace: Workspace) -> None:
-    """As the console saves and publishes, in one transaction."""
+    """The console saves and publishes in one transaction."""
     row = published(body="Secret: we pay double.", audience="internal")
     row = save_draft(row.pk, Change(body="Delivery is free.", audience="public"), is_published_at_once=True)
     publish(row.pk)

@@ -96,7 +96,7 @@ def test_the_readers_language_is_found_first_and_others_are_marked(client: Clien
         assert [len(hit.css(".tag")) for hit in hits] == [0, 1]
 
 
-def test_headings_follow_the_pages_own_without_gaps(client: Client, workspace: Workspace) -> None:
+def test_headings_continue_the_levels_of_the_page_without_gaps(client: Client, workspace: Workspace) -> None:
     row = published("Deep", "### One\n\na\n\n##### Two\n\nb\n\n### Three\n\nc")
     headings = page(client, article_address(row)).css(":is(h1, .body :is(h2, h3, h4, h5, h6))")
     assert [found.tag for found in headings] == ["h1", "h2", "h3", "h2"]
@@ -135,6 +135,6 @@ def test_a_page_in_arabic_is_mirrored_with_its_own_texts_and_dates(client: Clien
     assert re.search(r"آخر تحديث: \d+ \w+ \d{4}", words(tree))
 
 
-def test_a_polish_page_counts_as_polish_does(client: Client, workspace: Workspace) -> None:
+def test_a_page_in_polish_uses_its_plural_forms(client: Client, workspace: Workspace) -> None:
     long = published("Dostawa", "## Koszty\n\n" + "Dostawa kosztuje. " * 550, locale="pl")
     assert "5 minut czytania" in words(read(client, article_address(long)))

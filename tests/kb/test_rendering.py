@@ -70,7 +70,7 @@ NEEDED = {
     "3. f": '<ol start="3">',
     "> g": "<blockquote>",
     "| h |\n|---|\n| i |": "<td>i</td>",
-    "| | h |\n|---|---|\n| i | j |": "<td></td>\n<th>h</th>",  # an empty header is read out as one
+    "| | h |\n|---|---|\n| i | j |": "<td></td>\n<th>h</th>",  # a screen reader announces even an empty header
     "[j](https://x.test)": '<a href="https://x.test" rel="noopener nofollow">j</a>',
     "[k](/help/k/#l)": '<a href="/help/k/#l" rel="noopener nofollow">k</a>',
     "[m](mailto:m@x.test)": 'href="mailto:m@x.test"',
@@ -143,7 +143,7 @@ def test_an_invalid_passage_highlights_nothing(passage: tuple[int, int]) -> None
 
 
 def test_a_heading_full_of_spaces_is_fast() -> None:
-    with bounded(20):  # a pattern that begins again at each space takes minutes here
+    with bounded(20):  # a pattern that restarts at each space takes minutes here
         render_article("Title", "# a" + "\u00a0" * 10 + " \t" * 100_000 + "b\n\n# " + " x {#" * 50_000)
 
 

@@ -1,4 +1,4 @@
-"""What a question finds, for whom, and what it never finds."""
+"""What a question finds for whom, and what it never finds."""
 
 import json
 import logging
@@ -231,7 +231,7 @@ def test_the_index_scan_finds_what_the_exact_one_finds_under_a_narrow_filter(
 
 def test_a_search_runs_a_constant_number_of_queries(shop: Workspace, django_assert_max_num_queries: Any) -> None:
     asked = "how long is a voucher valid"
-    search(asked, viewer=PUBLIC)  # lexemes are asked for once
+    search(asked, viewer=PUBLIC)  # lexemes are queried once
     with django_assert_max_num_queries(6):
         search(asked, viewer=Viewer(locale="en"))
     with django_assert_max_num_queries(9):
@@ -244,7 +244,7 @@ def test_a_follow_up_is_found_with_its_context(shop: Workspace) -> None:
         search(follow_up, viewer=PUBLIC, context=context) for context in ("", "A parcel to Austria costs nine euros.")
     )
     assert names(asked)[0] == "delivery"
-    assert asked.confidence == alone.confidence  # an earlier topic says nothing about whether this has an answer
+    assert asked.confidence == alone.confidence  # an earlier topic does not show whether this has an answer
 
 
 def test_a_question_in_another_language_is_recognised(shop: Workspace) -> None:

@@ -50,7 +50,7 @@ def test_publishing_twice_announces_once(workspace: Workspace) -> None:
     assert announced(row) == 1
 
 
-def test_a_draft_changes_nothing_customers_read(workspace: Workspace) -> None:
+def test_a_draft_does_not_change_what_customers_read(workspace: Workspace) -> None:
     row = publish(article().pk)
     save_draft(row.pk, Change(body="Delivery is free."))
     row.refresh_from_db()

@@ -63,20 +63,20 @@ def test_a_redesign_changes_no_article(help_site: LocalSite, embedder: HashEmbed
     assert embedder.embedded == []
 
 
-def test_what_a_dry_run_has_read_is_not_asked_for_again(help_site: LocalSite) -> None:
+def test_content_read_by_a_dry_run_is_not_requested_again(help_site: LocalSite) -> None:
     command("source_add", f"{help_site.url}/help/", "--no-sync")
     Source.objects.update(delay_seconds=0)
     again("--dry-run")
     help_site.asked.clear()
     help_site.pages["/help/wool"] = themed("Washing wool", "<p>Changed since.</p>")
     assert again()["new"] == 4
-    assert help_site.asked.count("/help/wool") == 1  # for what all pages have in common
+    assert help_site.asked.count("/help/wool") == 1  # for the common parts of all pages
     assert "in water of" in Article.objects.get(live_revision__title="Washing wool").live_revision.body
     assert not SourceItem.objects.exclude(held=None).exists()
     assert again()["changed"] == 1
 
 
-def test_a_page_that_vanished_is_archived_and_comes_back(help_site: LocalSite) -> None:
+def test_a_missing_page_is_archived_and_comes_back(help_site: LocalSite) -> None:
     add(f"{help_site.url}/help/")
     felt = help_site.pages.pop("/help/felt")
     told = again()
@@ -100,7 +100,7 @@ def test_a_site_that_is_down_or_forbids_everything_changes_nothing(help_site: Lo
     assert len(live()) == 4
 
 
-def test_unchanged_pages_are_asked_for_politely(help_site: LocalSite) -> None:
+def test_unchanged_pages_are_requested_conditionally(help_site: LocalSite) -> None:
     for path, page in help_site.pages.items():
         body = str(page).encode()
         help_site.pages[path] = Reply(body, headers={"Content-Type": "text/html", "ETag": f'"{hash(path)}"'})
@@ -182,7 +182,7 @@ def test_a_site_with_traps(help_site: LocalSite, settings: Any) -> None:
     assert 1 < len([title for title in titles if title.startswith("Events")]) <= 61
 
 
-def test_a_busy_site_gets_the_time_it_asks_for(help_site: LocalSite) -> None:
+def test_a_busy_site_gets_the_time_it_requests(help_site: LocalSite) -> None:
     page, asked = help_site.pages["/help/wool"], list[str]()
 
     def busy(path: str) -> Any:
@@ -204,7 +204,7 @@ def test_pages_are_limited_in_number_and_by_patterns(help_site: LocalSite) -> No
     assert live() == {"Washing wool"}
 
 
-def test_only_an_operator_opens_private_networks(help_site: LocalSite, settings: Any) -> None:
+def test_only_an_operator_allows_private_networks(help_site: LocalSite, settings: Any) -> None:
     settings.PRIVATE_NETWORKS = ()
     address = f"{help_site.url}/help/"
     with pytest.raises(CommandError, match="must use https"):

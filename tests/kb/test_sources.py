@@ -28,7 +28,7 @@ def papers(tmp_path: Path, workspace: Workspace) -> Path:
     return tmp_path
 
 
-def test_a_folder_is_read_again_for_what_has_changed(papers: Path, embedder: HashEmbedder) -> None:
+def test_only_changes_in_a_folder_are_read_again(papers: Path, embedder: HashEmbedder) -> None:
     assert counts(add(papers, "--name", "Papers")) == (5, 0, 0, 0, 0, 0)
     assert set(SourceItem.objects.values_list("state", flat=True)) == {"ready"}
     article = Article.objects.get(external_id="one.md")
@@ -49,7 +49,7 @@ def test_a_folder_is_read_again_for_what_has_changed(papers: Path, embedder: Has
     assert "Paper two" in live()
 
 
-def test_a_dry_run_says_what_would_happen_and_stores_nothing(papers: Path) -> None:
+def test_a_dry_run_reports_and_stores_nothing(papers: Path) -> None:
     command("source_add", str(papers), "--no-sync")
     assert counts(again("--dry-run")) == (5, 0, 0, 0, 0, 0)
     assert not Article.objects.exists()
@@ -72,7 +72,7 @@ def test_a_sudden_loss_waits_for_a_person(papers: Path) -> None:
     (papers / "two.md").unlink()
     (papers / "six.md").write_text("# Paper six\n\nWords of six.\n")
     assert again()["state"] == "unconfirmed"
-    assert len(live()) == 6  # what is new is there, and nothing is gone
+    assert len(live()) == 6  # new articles are there, and none are gone
     source = Source.objects.get()
     runs.keep_lost(source)
     assert len(live()) == 6
@@ -90,7 +90,7 @@ def test_an_unmounted_folder_changes_nothing(papers: Path, tmp_path_factory: Any
     assert len(live()) == 5
 
 
-def test_a_killed_run_goes_on_where_it_was(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_run_resumes_where_it_was(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command("source_add", str(papers), "--no-sync")
     run = runs.begin(Source.objects.get())
     store, seen = sync.store, list[str]()
@@ -104,17 +104,17 @@ def test_a_killed_run_goes_on_where_it_was(papers: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(sync, "store", killed)
     with pytest.raises(KeyboardInterrupt):
         sync.serve(run.workspace_pk, run.pk)
-    assert sync.serve(run.workspace_pk, run.pk) is False  # its lease is not over
+    assert sync.serve(run.workspace_pk, run.pk) is False  # its lease has not expired
     assert (len(live()), SourceItem.objects.filter(state="cutting").count()) == (2, 1)
     SourceRun.objects.update(lease_until=now() - timedelta(seconds=1))
     assert sync.runs_to_serve() == [(run.workspace_pk, run.pk)]
     sync.serve(run.workspace_pk, run.pk)
     run.refresh_from_db()
     assert (run.state, run.counts["new"], Revision.objects.count()) == ("done", 5, 5)
-    assert len(seen) == 6  # only the one in work twice
+    assert len(seen) == 6  # only the interrupted one twice
 
 
-def test_a_file_that_ends_its_worker_each_time_is_given_up(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_kills_its_worker_each_time_is_given_up(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command("source_add", str(papers), "--no-sync")
     run, store = runs.begin(Source.objects.get()), sync.store
 
@@ -133,9 +133,7 @@ def test_a_file_that_ends_its_worker_each_time_is_given_up(papers: Path, monkeyp
     assert len(live()) == 4
 
 
-def test_a_reader_that_fails_as_nobody_expected_holds_up_no_other(
-    papers: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unexpected_error_of_a_reader_delays_no_other(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command("source_add", str(papers), "--no-sync")
     run, store = runs.begin(Source.objects.get()), sync.store
 
@@ -152,7 +150,7 @@ def test_a_reader_that_fails_as_nobody_expected_holds_up_no_other(
     assert (run.state, run.counts["broken"], len(live())) == ("done", 1, 4)
 
 
-def test_a_listing_that_fails_as_nobody_expected_is_given_up(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_listing_with_an_unexpected_error_is_given_up(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command("source_add", str(papers), "--no-sync")
     run, pauses = runs.begin(Source.objects.get()), []
 
@@ -179,7 +177,7 @@ def test_a_source_was_last_read_when_a_run_last_ended(papers: Path) -> None:
     assert source.run_at == ended is not None
 
 
-def test_what_an_older_reader_has_read_is_read_again(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_read_by_an_older_reader_are_read_again(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add(papers)
     assert counts(again()) == (0, 0, 5, 0, 0, 0)
     item = SourceItem.objects.filter(key="one.md")
@@ -190,7 +188,7 @@ def test_what_an_older_reader_has_read_is_read_again(papers: Path, monkeypatch: 
     assert item.get().content_hash.startswith("3:")
 
 
-def test_cancelling_stops_after_the_item_in_work(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cancelling_stops_after_the_current_item(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command("source_add", str(papers), "--no-sync")
     source, store = Source.objects.get(), sync.store
     run = runs.begin(source)
@@ -209,7 +207,7 @@ def test_cancelling_stops_after_the_item_in_work(papers: Path, monkeypatch: pyte
     assert counts(again()) == (4, 0, 1, 0, 0, 0)
 
 
-def test_what_people_did_to_an_article_stays(papers: Path) -> None:
+def test_changes_by_people_to_an_article_stay(papers: Path) -> None:
     add(papers)
     archive(Article.objects.get(external_id="one.md").pk)
     save_draft(Article.objects.get(external_id="two.md").pk, Change(body="An editor's words.\n"))
@@ -223,7 +221,7 @@ def test_what_people_did_to_an_article_stays(papers: Path) -> None:
     assert "Paper one" not in live()
 
 
-def test_another_sources_article_is_not_taken(papers: Path, tmp_path_factory: Any) -> None:
+def test_another_sources_article_is_not_taken_over(papers: Path, tmp_path_factory: Any) -> None:
     add(papers)
     other = tmp_path_factory.mktemp("other")
     (other / "one.md").write_text("# Mine\n\nMine.\n")
@@ -242,7 +240,7 @@ def test_rows_that_vanish_from_a_file_are_archived(tmp_path: Path, workspace: Wo
     assert live() == {"How long?"}
 
 
-def test_uploaded_files_come_and_go(workspace: Workspace, embedder: HashEmbedder) -> None:
+def test_uploaded_files_can_be_added_and_removed(workspace: Workspace, embedder: HashEmbedder) -> None:
     source = add_source("uploads", Wish(name="Files", collection="Care"))
     files = [
         ("a.md", b"# A\n\nWords of A.\n"),
@@ -256,11 +254,11 @@ def test_uploaded_files_come_and_go(workspace: Workspace, embedder: HashEmbedder
     assert "cannot be read" in reasons(told)["d.png"]
     assert Article.objects.get(external_id="a.md").collection.name == "Care"
     remove_file(source, "a.md")
-    assert again("Files")["state"] == "done"  # a person took it away: no loss to ask about
+    assert again("Files")["state"] == "done"  # a person removed it, so there is no loss to confirm
     assert live() == {"B"}
 
 
-def test_settings_that_matter_reach_the_articles(papers: Path) -> None:
+def test_settings_reach_the_articles(papers: Path) -> None:
     add(papers, "--draft")
     assert not live()
     source = Source.objects.select_related("collection").get()
@@ -279,7 +277,7 @@ def test_deleting_a_source_keeps_or_archives_its_articles(papers: Path, archives
     assert not SourceItem.objects.exists() and not SourceRun.objects.exists()
 
 
-def test_a_schedule_begins_runs_and_a_busy_source_waits(papers: Path) -> None:
+def test_a_schedule_starts_runs_and_a_busy_source_waits(papers: Path) -> None:
     add(papers, "--every", "hour")
     assert runs.begin_scheduled() == 0
     Source.objects.update(due_at=now() - timedelta(minutes=1))
@@ -299,7 +297,7 @@ def test_an_embedding_model_that_fails_loses_nothing(papers: Path, embedder: Has
     assert sync.settle_embedded() == 5
 
 
-def test_wrong_settings_are_refused_in_a_sentence(workspace: Workspace) -> None:
+def test_invalid_settings_are_refused_with_a_message(workspace: Workspace) -> None:
     with pytest.raises(CommandError, match="neither a web address nor a file"):
         add("nonsense")
     with pytest.raises(CommandError, match="must use https"):

@@ -22,7 +22,7 @@ def test_a_hanging_broker_blocks_nobody() -> None:
 
     publisher.put(hangs)
     assert reached.wait(timeout=PATIENCE_SECONDS)
-    for _ in range(2_000):  # more than fit: the rest is dropped, since the sweep finds it
+    for _ in range(2_000):  # more than the queue holds: the rest is dropped, since the sweep finds it
         publisher.put(lambda: None)
     release.set()
 

@@ -1,4 +1,4 @@
-"""Amounts of money that are plainly named, and those that could be misread."""
+"""Amounts of money that are clear, and those that could be misread."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Hashed pieces of words: what models were taught by stays cut as it was."""
+"""Hashed pieces of words: the features that models were trained on stay the same."""
 
 from zlib import crc32
 
@@ -9,7 +9,7 @@ def buckets(*pieces: str) -> set[int]:
     return {crc32(piece.encode()) % BUCKETS for piece in pieces}
 
 
-def test_words_neighbours_and_parts_are_features() -> None:
+def test_words_pairs_and_parts_are_features() -> None:
     parts = ("^ab", "ab$", "^ab$")
     assert hashed_features("Ab 12?", most=9) == buckets("ab", "0", "?", *parts, "< ab", "ab 0", "0 ?", "? >", "ab 0 ?")
 

@@ -102,6 +102,6 @@ def test_a_decimal_at_the_end_of_a_sentence_is_not_a_date() -> None:
     assert not known_figures(["per 31-03"]).holds(figures_in("on 30 March")[0])
 
 
-def test_a_word_of_the_text_s_own_language_is_no_number_of_another() -> None:
+def test_a_word_of_the_texts_own_language_is_not_a_number_of_another() -> None:
     assert not all_figures_in("Blocked once you report the one card.", "en")
     assert len(all_figures_in("Hay once tarjetas.", "es")) == 1

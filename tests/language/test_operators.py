@@ -1,4 +1,4 @@
-"""The small words that turn a sentence, by category, in nine languages."""
+"""The small words that change a sentence's meaning, by category, in nine languages."""
 
 import json
 from pathlib import Path

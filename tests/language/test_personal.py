@@ -51,7 +51,7 @@ def test_personal_data_is_found_whole(text: str, kind: str, part: str) -> None:
     [
         "order WF-20418 for €69.00 on 2026-11-24",
         "order 7916676427, customer 20431",
-        "4111 1111 1111 1112",  # no card: the check digit is another
+        "4111 1111 1111 1112",  # not a card: the check digit is wrong
         "DE89370400440532013001",
         "EAN 4006381333931",
         "parcel 00340434161094021510 and JJD000390007827",

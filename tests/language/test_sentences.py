@@ -1,4 +1,4 @@
-"""Where a sentence ends: too early costs a source, too late lets an invention ride on a fact."""
+"""Where a sentence ends: too early loses a source, too late attaches an invention to a fact."""
 
 import pytest
 

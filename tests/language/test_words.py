@@ -65,7 +65,7 @@ def test_content_stems_of_a_text(text: str, language: str, telling: set[str]) ->
 
 
 def test_stems_are_the_same_in_all_threads() -> None:
-    """Snowball's stemmers work on a word inside themselves."""
+    """Snowball's stemmers keep the current word as state."""
     said = [f"deliveries returned refunds cancelling {'ing' * n}" for n in range(200)]
     alone = [stems(text, "en") for text in said]
     stem.cache_clear()

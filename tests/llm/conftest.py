@@ -1,4 +1,4 @@
-"""A scripted model server behind the real SDK, and requests to put to it."""
+"""A scripted model server behind the real SDK, and requests for it."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
@@ -32,7 +32,7 @@ def closed_breakers() -> Iterator[None]:
 
 @pytest_asyncio.fixture
 async def server(settings: Any) -> AsyncIterator[ModelServer]:
-    """The scripted server, set as the operator's."""
+    """The scripted server, configured as the operator's."""
     async with ModelServer() as running:
         settings.OPENAI_BASE_URL = running.base_url
         settings.OPENAI_API_KEY = "sk-test"
@@ -55,7 +55,7 @@ def stored(transactional_db: None, workspace: Workspace) -> Callable[[], Any]:
 
 @pytest.fixture
 def unstored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A scope without a database, for tests about the stream alone: emptying all tables takes longer than they do."""
+    """A scope without a database, for tests of the stream alone: emptying all tables takes longer than the tests."""
     monkeypatch.setattr("supportbot.llm.record.save_calls", lambda records, reservations=(): None)
     nowhere = uuid7()
     with workspace_scope(nowhere), answering_by(Document(), workspace_id=nowhere):

@@ -1,4 +1,4 @@
-"""Routes to a workspace's own connections: several servers, one of them away, a changed key, a deleted connection."""
+"""Routes to a workspace's own connections: several servers, one of them down, a changed key, a deleted connection."""
 
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
@@ -68,7 +68,7 @@ def route(ada: Staff, *names: object, purpose: str = "answer", **document: Any) 
     return services.publish(draft.pk, person=ada, instead_of=live_release().number, reason="models")
 
 
-async def test_the_next_connection_answers_when_the_first_is_away(
+async def test_the_next_connection_answers_when_the_first_is_down(
     two: tuple[ModelServer, ModelServer], ada: Staff, ask: Ask, stored: Callable[[], Any]
 ) -> None:
     first, second = two
@@ -91,7 +91,7 @@ async def test_the_next_connection_answers_when_the_first_is_away(
     await second.start()
 
 
-async def test_a_new_key_counts_from_the_next_answer_in_every_process(
+async def test_a_new_key_is_used_from_the_next_answer_in_every_process(
     two: tuple[ModelServer, ModelServer], ada: Staff, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, _ = two
@@ -101,7 +101,7 @@ async def test_a_new_key_counts_from_the_next_answer_in_every_process(
     facts = {"name": "one", "base_url": first.base_url, "model": "m"}
     await db(lambda: connections.save(facts, key="sk-two", actor="test", connection_id=row.pk))
     await read(ask())
-    # Another process changes it: this one only sees the rows.
+    # Another process changes it; this one only sees the rows.
     await db(lambda: ModelConnection.objects.filter(pk=row.pk).update(model="newer", version=9))
     monkeypatch.setattr(connections, "monotonic", lambda: 1e12)  # two seconds later
     await read(ask())
@@ -109,14 +109,12 @@ async def test_a_new_key_counts_from_the_next_answer_in_every_process(
     assert first.chats[-1]["model"] == "newer"
 
 
-async def test_a_second_look_can_have_a_model_of_its_own(
-    two: tuple[ModelServer, ModelServer], ada: Staff, ask: Ask
-) -> None:
+async def test_a_second_look_can_have_its_own_model(two: tuple[ModelServer, ModelServer], ada: Staff, ask: Ask) -> None:
     _, second = two
     assert not gateway.has_route("verify")
     row = await db(connection, second, "checker")
     await db(route, ada, row.pk, purpose="verify")
-    await read(ask())  # knows the release from now on
+    await read(ask())  # has cached the release from now on
     assert gateway.has_route("verify")
     assert text_of(await read(ask(purpose="verify"))) == "From the second."
 
@@ -151,7 +149,9 @@ def test_no_route_leads_to_a_deleted_connection(ada: Staff, workspace: Workspace
         ({"input_price": Decimal(1)}, "output_price"),
     ],
 )
-def test_what_cannot_work_is_refused_at_its_field(workspace: Workspace, values: dict[str, Any], field: str) -> None:
+def test_settings_that_cannot_work_are_refused_at_their_field(
+    workspace: Workspace, values: dict[str, Any], field: str
+) -> None:
     row = connection("http://127.0.0.1:9/v1", "one")
     facts = {"name": "one", "base_url": "http://127.0.0.1:9/v1", "model": "m", **values}
     with pytest.raises(InvalidInput) as refusal:
@@ -173,7 +173,7 @@ async def test_a_private_address_is_never_called_unless_it_is_allowed(
     assert "PRIVATE_NETWORKS" in tried.refused and not first.asked
 
 
-async def test_a_test_says_what_a_model_can_do(two: tuple[ModelServer, ModelServer], workspace: Workspace) -> None:
+async def test_a_test_reports_what_a_model_can_do(two: tuple[ModelServer, ModelServer], workspace: Workspace) -> None:
     first, second = two
     able = await db(connection, first, "able", input_price=Decimal(1), output_price=Decimal(1))
     plain = await db(connection, second, "plain")

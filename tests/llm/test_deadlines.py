@@ -1,4 +1,4 @@
-"""How long the gateway waits for a model, and who answers when that is over."""
+"""How long the gateway waits for a model, and which route answers afterwards."""
 
 import asyncio
 from collections.abc import Callable
@@ -61,7 +61,7 @@ async def test_the_total_deadline_holds_even_with_short_gaps(
     assert text_of(events) == BUILTIN_ANSWER
 
 
-async def test_without_a_route_left_the_deadline_is_an_error(
+async def test_without_another_route_the_deadline_is_an_error(
     server: ModelServer, ask: Ask, unstored: None, settings: Any
 ) -> None:
     settings.MODEL_DEADLINE_SECONDS = 1.0

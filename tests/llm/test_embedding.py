@@ -1,4 +1,4 @@
-"""Embeddings through the gateway for kb's synchronous calls, and what start-up and `doctor` learn about a server."""
+"""Embeddings through the gateway for kb's synchronous calls, and what start-up and `doctor` report about a server."""
 
 import asyncio
 import math
@@ -66,7 +66,7 @@ class TestGateway:
             await gateway.embed(["one"])
         await server.until_idle()
 
-    async def test_vectors_are_paid_from_the_budget(
+    async def test_vectors_are_charged_to_the_budget(
         self, server: ModelServer, stored: Stored, settings: Any, workspace: Workspace
     ) -> None:
         settings.LLM_PRICES = {"currency": "EUR", "per_million_tokens": {"vectors": {"input": "1000", "output": "0"}}}
@@ -100,7 +100,7 @@ class TestEmbedder:
         yield
         loop_thread.run(gateway.close())
 
-    async def test_the_recipe_is_learnt_from_the_server(self, server: ModelServer) -> None:
+    async def test_the_recipe_is_read_from_the_server(self, server: ModelServer) -> None:
         recipe = await asyncio.to_thread(lambda: GatewayEmbedder().recipe)
         assert (recipe.name, recipe.dimensions) == (f"openai:vectors:{VECTOR_SIZE}", VECTOR_SIZE)
 
@@ -113,7 +113,7 @@ class TestEmbedder:
         asked = [len(request.body["input"]) for request in server.asked]
         assert asked == [TEXTS_PER_CALL, 1, 1], "two batches, and one text to learn the size"
 
-    async def test_a_model_that_changed_its_size_is_refused(self, server: ModelServer, settings: Any) -> None:
+    async def test_a_model_with_a_changed_vector_size_is_refused(self, server: ModelServer, settings: Any) -> None:
         settings.OPENAI_EMBEDDING_DIMENSIONS = VECTOR_SIZE + 1
         with pytest.raises(EmbeddingUnavailable, match="another vector size"):
             await asyncio.to_thread(GatewayEmbedder().query, "one")
@@ -123,10 +123,10 @@ class TestEmbedder:
         with pytest.raises(EmbeddingUnavailable):
             await asyncio.to_thread(GatewayEmbedder().query, "one")
 
-    async def test_a_question_waits_less_long_than_an_article(
+    async def test_a_question_waits_for_less_time_than_an_article(
         self, server: ModelServer, settings: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Its database thread is one of a few, and every chat needs one."""
+        """Its database thread is one of few, and every chat needs one."""
         settings.MODEL_DEADLINE_SECONDS = 600.0
         monkeypatch.setattr("supportbot.llm.embedding.QUESTION_SECONDS", 0.2)
         server.will(Behaviour(first_after=600), Behaviour(first_after=0.5))

@@ -178,7 +178,9 @@ async def test_a_turn_that_may_not_fall_back_ends_in_an_error(server: ModelServe
     assert [row.provider for row in await stored()] == ["openai"]
 
 
-async def test_no_done_and_no_end_still_finish(server: ModelServer, ask: Ask, unstored: None, monkeypatch: Any) -> None:
+async def test_a_missing_done_and_finish_reason_still_end_the_answer(
+    server: ModelServer, ask: Ask, unstored: None, monkeypatch: Any
+) -> None:
     monkeypatch.setattr("supportbot.llm.providers.openai.TAIL_SECONDS", 0.05)
     server.will(Behaviour(text="Fine.", sends_done=False, reports_usage=False, stays_open=True))
     events = await read(ask())
@@ -315,7 +317,7 @@ async def test_a_refused_request_does_not_open_the_breaker(server: ModelServer, 
     assert text_of(await read(ask())) == "Still here."
 
 
-async def test_complete_returns_the_last_route_only(server: ModelServer, ask: Ask, unstored: None) -> None:
+async def test_complete_returns_only_the_last_route(server: ModelServer, ask: Ask, unstored: None) -> None:
     server.will(Behaviour(text="One two", cut_after=1))
     completion = await gateway.complete(ask())
     assert (completion.text, completion.provider) == (BUILTIN_ANSWER, "builtin")

@@ -1,4 +1,4 @@
-"""A long conversation toward a model with a budget, and a request that its context cannot hold."""
+"""A long conversation sent to a model with a token budget, and a request too long for its context."""
 
 import json
 from collections.abc import Callable

@@ -159,7 +159,7 @@ class TestBudget:
         with answering(ScriptedModel()), pytest.raises(BudgetExceeded):
             await read(ask(max_output_tokens=10))
 
-    async def test_a_budget_that_is_set_at_noon_counts_the_morning(
+    async def test_a_budget_set_at_noon_counts_the_morning(
         self, ask: Ask, stored: Stored, settings: Any, workspace: Workspace, other_workspace: Workspace
     ) -> None:
         def spend() -> None:
@@ -270,7 +270,7 @@ class TestCostReport:
         parsed: dict[str, Any] = json.loads(out.getvalue())
         return parsed
 
-    def test_per_day_and_purpose(self, workspace: Workspace, settings: Any) -> None:
+    def test_costs_per_day_and_purpose(self, workspace: Workspace, settings: Any) -> None:
         settings.LLM_PRICES = PRICES
         old = datetime.now(UTC) - timedelta(days=40)
         save_calls([a_call(), a_call(outcome="unclear"), a_call(purpose="summarise", model="unknown")])
@@ -287,7 +287,7 @@ class TestCostReport:
         assert self.report("--workspace", "another")["rows"] == []
 
     @pytest.mark.parametrize("days", ["0", "-1", "x", "99999999999999999999", "１"])
-    def test_a_wrong_number_of_days_is_one_sentence(self, workspace: Workspace, days: str) -> None:
+    def test_an_invalid_number_of_days_is_reported_in_one_sentence(self, workspace: Workspace, days: str) -> None:
         with pytest.raises(CommandError, match="not a number of days"):
             call_command("cost_report", f"--days={days}")
 

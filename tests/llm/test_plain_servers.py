@@ -1,4 +1,4 @@
-"""Servers that know less of the protocol than we ask for: it is given up once they say so."""
+"""Servers that support less of the protocol than we request: a feature is dropped once they refuse it."""
 
 import time
 from collections.abc import Callable
@@ -124,7 +124,7 @@ async def test_consecutive_messages_of_one_role_are_joined(server: ModelServer, 
 async def test_what_arrives_during_a_pause_is_one_delta(
     server: ModelServer, ask: Ask, unstored: None, pace: Behaviour
 ) -> None:
-    """Each delta passes through checks and sockets: a server that sends crumbs must not make them work for each."""
+    """Each delta passes through checks and sockets, so a server that sends tiny pieces must not cause one for each."""
     said = " ".join(f"word{number}" for number in range(60))
     server.will(replace(pace, text=said))
     began = time.monotonic()

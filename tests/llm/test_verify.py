@@ -139,11 +139,11 @@ async def test_a_refused_plain_request_does_not_switch_json_off(server: ModelSer
         ("", None),
     ],
 )
-def test_the_json_of_an_answer_is_found(text: str, value: Any) -> None:
+def test_the_json_in_an_answer_is_found(text: str, value: Any) -> None:
     assert json_in(text) == value
 
 
-async def test_tests_enable_it_with_a_model_of_its_own(look: Ask, ask: Ask, unstored: None) -> None:
+async def test_tests_enable_it_with_its_own_model(look: Ask, ask: Ask, unstored: None) -> None:
     with answering(ScriptedModel(Says("Fine."))) as model:
         assert not gateway.has_route("verify")
         await read(ask())
@@ -171,7 +171,7 @@ def test_wrong_settings_stop_the_start(settings: Any, broken: dict[str, Any]) ->
 class TestBudget:
     @pytest.fixture(autouse=True)
     def priced(self, settings: Any) -> None:
-        priced = {"input": "0", "output": "1000"}  # a look of 10 tokens: 0.01
+        priced = {"input": "0", "output": "1000"}  # a second look of 10 tokens: 0.01
         settings.LLM_PRICES = {"currency": "EUR", "per_million_tokens": {"scripted-1": priced}}
 
     async def books(self) -> dict[str, tuple[Decimal, Decimal]]:

@@ -1,4 +1,4 @@
-"""One timer for the waits of a stream: it ends a wait that is late, and nothing else."""
+"""One timer for the waits of a stream: it ends a late wait, and nothing else."""
 
 import asyncio
 
@@ -22,13 +22,13 @@ async def test_a_wait_ends_at_its_deadline() -> None:
     assert task is not None and task.cancelling() == 0
 
 
-async def test_a_deadline_that_moves_on_ends_nothing() -> None:
+async def test_a_deadline_that_moves_ends_nothing() -> None:
     deadlines = Deadlines()
     for _ in range(5):
         assert await deadlines.wait_for(asyncio.sleep(SOON / 2, "event"), now() + SOON * 50) == "event"
 
 
-async def test_an_earlier_deadline_counts_from_then_on() -> None:
+async def test_an_earlier_deadline_applies_from_then_on() -> None:
     deadlines = Deadlines()
     await deadlines.wait_for(asyncio.sleep(0), now() + LATE)
     began = now()
@@ -54,11 +54,11 @@ async def test_a_cancelled_wait_stays_cancelled() -> None:
         await waiting
 
 
-async def test_a_wait_that_is_cancelled_as_it_ends_is_no_timeout() -> None:
+async def test_a_wait_that_is_cancelled_as_it_ends_is_not_a_timeout() -> None:
     deadlines = Deadlines()
     waiting = asyncio.create_task(deadlines.wait_for(asyncio.sleep(LATE), now() + SOON))
     await asyncio.sleep(0)
-    deadlines._due = now()  # the deadline is over, and in the same moment somebody stops the turn
+    deadlines._due = now()  # the deadline passes, and somebody stops the turn at the same moment
     deadlines._look()
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):

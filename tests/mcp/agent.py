@@ -1,4 +1,4 @@
-"""A foreign agent: the official SDK's client, in whichever protocol version, against a running server."""
+"""An external agent: the official SDK's client, in any protocol version, against a running server."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ def token_of(channel: NewChannel, subject: str = "cus_alice", **claims: Any) -> 
 
 @dataclass
 class ForeignAgent:
-    """`opens`: what its user does with a page that a tool asks for; without it the client cannot open pages."""
+    """`opens`: what its user does with a page that a tool requests; without it, the client cannot open pages."""
 
     base: str
     key: str
@@ -54,7 +54,7 @@ class ForeignAgent:
         return self.talk(spoken)
 
     def talk(self, said: Callable[[Client], Awaitable[Any]]) -> Any:
-        # In a thread: a browser's test has a loop of its own running in this one.
+        # In a thread, since a browser test runs its own loop in this one.
         with ThreadPoolExecutor(max_workers=1) as thread:
             return thread.submit(asyncio.run, self._talk(said)).result()
 
@@ -79,7 +79,7 @@ def post(base: str, body: bytes | dict[str, Any], **headers: str) -> httpx2.Resp
 
 
 class ConfirmationPage:
-    """What the page's script does, by HTTP: open the link once, then decide."""
+    """What the page's script does, over HTTP: open the link once, then decide."""
 
     def __init__(self, base: str, url: str) -> None:
         parts = urlsplit(url)

@@ -1,4 +1,4 @@
-"""A real server, a foreign agent with the official SDK as its client, and a shop that keeps books."""
+"""A real server, an external agent with the official SDK's client, and a shop that records its calls."""
 
 from collections.abc import Iterator
 
@@ -38,7 +38,7 @@ def channel(server: str, workspace: Workspace) -> NewChannel:
 
 @pytest.fixture
 def agent(server: str, workspace: Workspace) -> ForeignAgent:
-    """A travel agency's program, whose key may act for customers."""
+    """A travel agency's program with a key that may act for customers."""
     key = issue_api_key(workspace, "Travel agency", scopes=["mcp:use", "mcp:customers"])
     return ForeignAgent(server, key.plain)
 

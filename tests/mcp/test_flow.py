@@ -1,4 +1,4 @@
-"""A foreign agent with the official SDK: list, search, propose, confirm on our page, approval, receipt."""
+"""An external agent with the official SDK: list, search, propose, confirm on our page, approval, receipt."""
 
 from decimal import Decimal
 from uuid import UUID
@@ -19,14 +19,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.mark.parametrize(("mode", "version"), [("auto", "2026-07-28"), ("legacy", "2025-11-25")])
-def test_it_speaks_the_newest_version_and_those_before(agent: ForeignAgent, mode: str, version: str) -> None:
+def test_the_newest_and_earlier_versions_are_supported(agent: ForeignAgent, mode: str, version: str) -> None:
     agent.mode = mode
     assert agent.version() == version
     assert {"search", "ask", "action_status"} <= agent.tools().keys()
 
 
 @pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"])
-def test_every_version_with_a_handshake_is_spoken(agent: ForeignAgent, version: str) -> None:
+def test_every_version_with_a_handshake_is_supported(agent: ForeignAgent, version: str) -> None:
     key = {"Authorization": f"Bearer {agent.key}"}
     params = {"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "old", "version": "1"}}
     begun = post(agent.base, {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}, **key)
@@ -89,7 +89,7 @@ def test_propose_confirm_receipt(agent: ForeignAgent, shop: FakeShop, channel: N
     }
 
 
-def test_a_large_one_waits_for_a_person_who_is_not_the_keys_own(
+def test_a_large_refund_waits_for_a_person_other_than_the_keys_owner(
     agent: ForeignAgent, shop: FakeShop, channel: NewChannel, workspace: Workspace, bob: User
 ) -> None:
     add_member(workspace, bob, Membership.Role.SUPERVISOR)
@@ -111,7 +111,7 @@ def test_a_large_one_waits_for_a_person_who_is_not_the_keys_own(
     assert [refund.amount for refund in shop.refunds] == [Decimal("200.00")]
 
 
-def test_a_client_that_opens_pages_is_asked_to_and_comes_back(
+def test_a_client_that_opens_pages_is_asked_to_and_returns(
     agent: ForeignAgent, shop: FakeShop, channel: NewChannel
 ) -> None:
     opened: list[str] = []
@@ -129,7 +129,7 @@ def test_a_client_that_opens_pages_is_asked_to_and_comes_back(
     assert len(shop.refunds) == 1
 
 
-def test_a_client_whose_user_only_opened_the_page_reads_that_it_waits(
+def test_a_client_whose_user_only_opened_the_page_learns_that_it_waits(
     agent: ForeignAgent, shop: FakeShop, channel: NewChannel
 ) -> None:
     agent.opens = lambda url: "accept"
@@ -138,7 +138,7 @@ def test_a_client_whose_user_only_opened_the_page_reads_that_it_waits(
     assert "confirm_url" not in back.structured_content
 
 
-def test_an_equal_proposal_is_the_same_card_with_a_fresh_link(
+def test_an_equal_proposal_gets_the_same_card_with_a_new_link(
     agent: ForeignAgent, shop: FakeShop, channel: NewChannel
 ) -> None:
     token = token_of(channel)
@@ -146,7 +146,7 @@ def test_an_equal_proposal_is_the_same_card_with_a_fresh_link(
     assert first["request"] == second["request"] and first["confirm_url"] != second["confirm_url"]
 
 
-def test_what_the_policy_refuses_is_an_error_with_its_reason(
+def test_a_refusal_by_the_policy_is_an_error_with_its_reason(
     agent: ForeignAgent, shop: FakeShop, channel: NewChannel
 ) -> None:
     refused = agent.call("refund_order", {**REFUND, "order_id": "B-2002"}, token=token_of(channel))

@@ -1,4 +1,4 @@
-"""What somebody may try at the MCP server: without a key, with another's token, by flood, by size, from a page."""
+"""Attacks on the MCP server: without a key, with another's token, by flood, by size, from a page."""
 
 import json
 from typing import Any
@@ -32,13 +32,13 @@ def bearer(agent: ForeignAgent) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer sk_x_y"}, {"Authorization": "Basic c2s6eA=="}])
-def test_no_key_no_answer(server: str, header: dict[str, str]) -> None:
+def test_without_a_key_there_is_no_answer(server: str, header: dict[str, str]) -> None:
     answer = post(server, LIST, **header)
     assert answer.status_code == 401 and answer.headers["WWW-Authenticate"].startswith("Bearer")
     assert answer.json()["error"]["message"].endswith(".")
 
 
-def test_a_customers_token_is_no_key(server: str, channel: NewChannel, alice: Customer) -> None:
+def test_a_customers_token_is_not_a_key(server: str, channel: NewChannel, alice: Customer) -> None:
     assert post(server, LIST, Authorization=f"Bearer {token_of(channel)}").status_code == 401
 
 
@@ -68,7 +68,7 @@ def test_the_links_of_a_revoked_key_are_dead(
         assert set(ActionRequest.objects.values_list("state", flat=True)) == {"awaiting_confirmation"}
 
 
-def test_a_key_for_agents_opens_nothing_else(server: str, agent: ForeignAgent, shop: FakeShop) -> None:
+def test_an_agents_key_opens_nothing_else(server: str, agent: ForeignAgent, shop: FakeShop) -> None:
     import httpx2
 
     for address in ("articles", "customers", "conversations", "action-requests", "tickets", "channels"):
@@ -115,7 +115,7 @@ def test_two_different_tokens_are_refused(agent: ForeignAgent, shop: FakeShop, c
     assert not agent.call("order_status", token=agreeing).is_error
 
 
-def test_two_identity_headers_name_nobody(agent: ForeignAgent, shop: FakeShop, channel: NewChannel) -> None:
+def test_two_identity_headers_identify_nobody(agent: ForeignAgent, shop: FakeShop, channel: NewChannel) -> None:
     headers = [*bearer(agent).items(), ("Accept", "application/json, text/event-stream")]
     headers += [("Customer-Identity", token_of(channel, subject=sub)) for sub in ("cus_alice", "cus_stranger")]
     asked = called("order_status", {"order_id": "A-1001"})
@@ -189,7 +189,7 @@ def test_large_bodies_are_not_read(agent: ForeignAgent, size: int) -> None:
         b'{"jsonrpc":"2.0","id":' + b"9" * 5_000 + b',"method":"ping"}',
     ],
 )
-def test_bodies_that_cannot_be_read_are_refused_in_words(agent: ForeignAgent, body: bytes) -> None:
+def test_unreadable_bodies_are_refused_with_a_message(agent: ForeignAgent, body: bytes) -> None:
     answer = post(agent.base, body, **bearer(agent))
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32700)
     assert answer.json()["error"]["message"].endswith(".")
@@ -204,25 +204,25 @@ def test_bodies_of_another_shape_are_protocol_errors(agent: ForeignAgent, body: 
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1", "https://shop.acme.test"])
-def test_a_browsers_page_of_another_site_is_refused(agent: ForeignAgent, channel: NewChannel, origin: str) -> None:
+def test_a_page_of_another_site_is_refused(agent: ForeignAgent, channel: NewChannel, origin: str) -> None:
     answer = post(agent.base, LIST, Origin=origin, **bearer(agent))
     assert answer.status_code == 403 and "access-control-allow-origin" not in answer.headers
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", ""])
-def test_a_rebound_name_is_refused(agent: ForeignAgent, host: str) -> None:
+def test_dns_rebinding_is_refused(agent: ForeignAgent, host: str) -> None:
     assert post(agent.base, LIST, Host=host, **bearer(agent)).status_code in (400, 421)
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "OPTIONS", "HEAD"])
-def test_no_streams_and_no_sessions(agent: ForeignAgent, method: str) -> None:
+def test_there_are_no_streams_and_no_sessions(agent: ForeignAgent, method: str) -> None:
     import httpx2
 
     answer = httpx2.request(method, f"{agent.base}/mcp/", headers={"Accept": "text/event-stream", **bearer(agent)})
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
-def test_a_flood_by_one_key_is_held_and_others_are_not(
+def test_a_flood_by_one_key_is_limited_and_others_are_not(
     agent: ForeignAgent, server: str, workspace: Workspace, settings: Settings
 ) -> None:
     settings.MCP_CALLS_PER_MINUTE = 5
@@ -233,7 +233,7 @@ def test_a_flood_by_one_key_is_held_and_others_are_not(
     assert post(server, LIST, Authorization=f"Bearer {other.plain}").status_code == 200
 
 
-def test_guessing_keys_is_held_by_address_and_holds_no_owner_up(agent: ForeignAgent, server: str) -> None:
+def test_guessing_keys_is_limited_by_address_and_affects_no_owner(agent: ForeignAgent, server: str) -> None:
     answers = [
         post(server, LIST, Authorization=f"Bearer sk_{n:08}_guess").status_code
         for n in range(UNKNOWN_CALLERS_PER_MINUTE + 3)
@@ -242,7 +242,7 @@ def test_guessing_keys_is_held_by_address_and_holds_no_owner_up(agent: ForeignAg
     assert post(server, LIST, **bearer(agent)).status_code == 200
 
 
-def test_proposals_have_a_rate_of_their_own(
+def test_proposals_have_their_own_rate_limit(
     agent: ForeignAgent, shop: FakeShop, channel: NewChannel, settings: Settings
 ) -> None:
     settings.MCP_PROPOSALS_PER_MINUTE = 2
@@ -303,14 +303,14 @@ class TestLinks:
         answer = page.confirm()
         assert answer["state"] == "awaiting_confirmation" and "sign-in has expired" in answer["problem"]
 
-    def test_a_pass_of_one_card_is_none_for_the_api(self, page: ConfirmationPage, server: str) -> None:
+    def test_a_pass_for_one_card_does_not_open_the_api(self, page: ConfirmationPage, server: str) -> None:
         import httpx2
 
         token = page.open().shown["token"]
         answer = httpx2.get(f"{server}/api/v1/action-requests", headers={"Authorization": f"Bearer {token}"})
         assert answer.status_code == 401
 
-    def test_a_pass_ends(self, page: ConfirmationPage) -> None:
+    def test_a_pass_expires(self, page: ConfirmationPage) -> None:
         page.open()
         ConfirmationLink.objects.update(opened_at=now() - timedelta(hours=1, seconds=1))
         assert page.posted("state", {"token": page.shown["token"]}).status_code == 403
@@ -320,7 +320,7 @@ class TestLinks:
         assert page.posted("open", {"code": page.code}, Origin=origin).status_code == 403
         page.open()
 
-    def test_a_channel_that_was_closed_confirms_nothing(self, page: ConfirmationPage, channel: NewChannel) -> None:
+    def test_a_closed_channel_confirms_nothing(self, page: ConfirmationPage, channel: NewChannel) -> None:
         page.open()
         channel.channel.is_live = False
         channel.channel.save(update_fields=["is_live"])

@@ -1,4 +1,4 @@
-"""`search` and `ask`: public knowledge for everybody with a key, more for a customer whose token is there."""
+"""`search` and `ask`: public knowledge for everybody with a key, and more with a customer's token."""
 
 import asyncio
 import threading
@@ -49,7 +49,7 @@ def pages(settings: Settings, workspace: Workspace, server: str) -> Iterator[Non
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Carry out turns as the runner of a web process does, which the test's server does not have."""
+    """Carry out turns as a web process's runner does, since the test's server has none."""
     is_over = threading.Event()
 
     async def run() -> None:
@@ -81,7 +81,7 @@ def test_search_finds_what_the_reader_may_read(
     assert {one["external_id"] for one in signed_in.structured_content["passages"]} == {"returns", "perks"}
 
 
-def test_ask_answers_with_sources_in_a_conversation_of_its_own(agent: ForeignAgent) -> None:
+def test_ask_answers_with_sources_in_a_separate_conversation(agent: ForeignAgent) -> None:
     with answering():
         answer = agent.call("ask", {"question": QUESTION}).structured_content
     assert "60 days" in answer["answer"] and "90 days" not in answer["answer"]
@@ -91,7 +91,7 @@ def test_ask_answers_with_sources_in_a_conversation_of_its_own(agent: ForeignAge
     assert answer["proposals"] == []
 
 
-def test_ask_with_a_token_is_the_customers_own_conversation(
+def test_ask_with_a_token_uses_the_customers_own_conversation(
     agent: ForeignAgent, alice: Customer, channel: NewChannel, shop: FakeShop
 ) -> None:
     with answering():
@@ -103,7 +103,7 @@ def test_ask_with_a_token_is_the_customers_own_conversation(
     assert shop.refunds == []
 
 
-def test_a_key_for_knowledge_alone_has_no_actions_and_no_customers(
+def test_a_knowledge_key_has_no_actions_and_no_customers(
     server: str, workspace: Workspace, channel: NewChannel, shop: FakeShop
 ) -> None:
     agent = ForeignAgent(server, issue_api_key(workspace, "Search", scopes=["mcp:use"]).plain)
@@ -133,7 +133,7 @@ def test_bad_arguments_are_named(agent: ForeignAgent, arguments: dict[str, objec
     assert not field or field in refused.structured_content["fields"], refused
 
 
-def test_questions_have_a_rate_of_their_own(agent: ForeignAgent, settings: Settings) -> None:
+def test_questions_have_their_own_rate_limit(agent: ForeignAgent, settings: Settings) -> None:
     settings.MCP_QUESTIONS_PER_MINUTE = 1
     with answering():
         agent.call("ask", {"question": QUESTION})

@@ -19,7 +19,7 @@ def page(key: str, query: str = "", **headers: str) -> HttpResponse:
     return Client().get(f"/confirm/{key}/{query}", headers=headers)
 
 
-def test_the_policy_lets_nothing_in_and_nobody_frame_it(channel: NewChannel) -> None:
+def test_the_policy_allows_no_external_content_and_no_framing(channel: NewChannel) -> None:
     answer = page(channel.channel.key)
     rules = {name: values for name, *values in (rule.split() for rule in answer["Content-Security-Policy"].split(";"))}
     assert rules["default-src"] == rules["frame-ancestors"] == rules["form-action"] == rules["base-uri"] == ["'none'"]
@@ -36,7 +36,7 @@ def test_the_policy_lets_nothing_in_and_nobody_frame_it(channel: NewChannel) -> 
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_language_is_spoken(channel: NewChannel, language: str) -> None:
+def test_every_language_is_supported(channel: NewChannel, language: str) -> None:
     answer = page(channel.channel.key, f"?lang={language}")
     assert answer["Content-Language"] == language
     html = answer.content.decode()

@@ -20,7 +20,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Behaviour:
-    """One answer. Seconds are waited for, counts are in pieces of text (about one a word)."""
+    """One answer. Durations are in seconds, counts in pieces of text (about one per word)."""
 
     text: str = "Hello there."
     calls: tuple[Call, ...] = ()
@@ -39,7 +39,7 @@ class Behaviour:
     is_endless: bool = False
     error_inside: bool = False  # an error object in the stream, after its 200
     raw: bytes | None = None  # sent as the whole body, whatever it is
-    cuts_raw: bool = False  # the connection ends behind `raw`, in the middle of the body
+    cuts_raw: bool = False  # the connection ends after `raw`, in the middle of the body
     bytes_per_second: float | None = None  # slow-loris
     split: int | None = None  # writes the stream in pieces of this many bytes, across lines and characters
     newline: str = "\n"
@@ -48,7 +48,7 @@ class Behaviour:
     finish_reason: str | None = "stop"
     sends_done: bool = True
     stays_open: bool = False  # does not end the body after the last chunk
-    is_whole: bool = False  # answers in one JSON object though a stream was asked for
+    is_whole: bool = False  # answers in one JSON object although a stream was requested
 
     @classmethod
     def from_json(cls, raw: dict[str, Any]) -> "Behaviour":
@@ -70,7 +70,7 @@ def usage_of(behaviour: Behaviour) -> dict[str, Any]:
 
 
 def text_events(behaviour: Behaviour) -> Iterator[bytes]:
-    """Yield the pieces of text, each as one event; for ever if the behaviour is endless."""
+    """Yield the pieces of text, each as one event; forever if the behaviour is endless."""
     pieces = chunks_of(behaviour.text)
     while True:
         for piece in pieces:

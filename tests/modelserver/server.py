@@ -25,7 +25,7 @@ VECTOR_SIZE = 8
 
 @dataclass(frozen=True)
 class Asked:
-    """One request as it came in."""
+    """One request as received."""
 
     method: str
     path: str
@@ -85,7 +85,7 @@ class ModelServer:
         await asyncio.gather(*self._connections, return_exceptions=True)
 
     async def until_idle(self) -> None:
-        """Wait until no answer is being sent: how a test sees that a cancelled call closed its connection."""
+        """Wait until no answer is being sent, which shows that a cancelled call closed its connection."""
         async with asyncio.timeout(5):
             await self._idle.wait()
 

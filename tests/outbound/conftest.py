@@ -1,4 +1,4 @@
-"""A world outside of the test's own: names, addresses behind them, and one server that answers for all of them."""
+"""A simulated internet: names, their addresses, and one server that answers for all of them."""
 
 import socket
 import ssl
@@ -52,7 +52,9 @@ def certify(tmp_path: Path) -> Certify:
 
 @dataclass
 class Outside:
-    """Each look-up of a name uses one of its answers; the last one stays. Literal addresses resolve to themselves."""
+    """Each look-up of a name uses up one of its answers; the last one stays. Literal addresses resolve to
+    themselves.
+    """
 
     dns: dict[str, list[list[str]]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)

@@ -57,7 +57,7 @@ def hundred_megabytes(port: int) -> int:
     return taken
 
 
-def test_of_a_hundred_megabytes_only_the_first_is_read(unused_port: int) -> None:
+def test_only_the_beginning_of_a_hundred_megabytes_is_read(unused_port: int) -> None:
     taken: list[int] = []
     serving = threading.Thread(target=lambda: taken.append(hundred_megabytes(unused_port)), daemon=True)
     serving.start()
@@ -69,7 +69,7 @@ def test_of_a_hundred_megabytes_only_the_first_is_read(unused_port: int) -> None
         except NotSent:  # it does not listen yet
             time.sleep(0.01)
     serving.join(10)
-    assert taken[0] < 16 * MIB  # the rest of it lay in the buffers of the machine
+    assert taken[0] < 16 * MIB  # the rest was in the machine's buffers
 
 
 def endless_chunks() -> Iterator[bytes]:
@@ -100,7 +100,7 @@ def endless_chunks() -> Iterator[bytes]:
         "endless-chunks", "huge", "gzip-bomb", "redirect", "redirect-home",
     ],
 )  # fmt: skip
-def test_an_unusable_answer_is_told_apart_from_none(answer: bytes, status: int) -> None:
+def test_an_unusable_answer_is_distinguished_from_none(answer: bytes, status: int) -> None:
     with raw_server(answer) as server:
         with pytest.raises(NoAnswer) as unclear:
             request(Request("POST", url_of(server.port), body=b"{}"))
@@ -121,7 +121,7 @@ def test_a_slow_answer_is_cut_off_at_the_deadline(answer: bytes) -> None:
     "before_tls", [b"", b"\x16\x03\x03\x40\x00" + b"\x02" * 200], ids=["silence", "a handshake that dribbles"]
 )
 def test_a_slow_handshake_ends_at_the_deadline_with_nothing_sent(before_tls: bytes) -> None:
-    """Every byte arrives in time, but the whole answer never would."""
+    """Every byte arrives in time, but the whole answer never does."""
     with raw_server(before_tls or b"\x16", pause=0.05 if before_tls else 30, listens=False) as server:
         began = time.monotonic()
         with pytest.raises(NotSent):
@@ -135,7 +135,7 @@ def test_a_server_that_does_not_read_is_given_up_at_the_deadline() -> None:
         began = time.monotonic()
         with pytest.raises(NoAnswer):
             request(Request("POST", url_of(server.port), body=b"x" * 20 * MIB, timeout_seconds=0.5))
-        assert time.monotonic() - began < 20  # the server would take thirty
+        assert time.monotonic() - began < 20  # the server would take thirty seconds
 
 
 def test_a_hanging_resolver_is_given_up_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +158,7 @@ def test_the_next_address_is_tried_if_the_first_refuses(monkeypatch: pytest.Monk
         assert request(Request("GET", f"http://shop.test:{server.port}/")).body == b"fine"
 
 
-def test_nobody_listening_is_told_in_words(unused_port: int) -> None:
+def test_a_refused_connection_is_reported_in_words(unused_port: int) -> None:
     with pytest.raises(NotSent, match="refused"):
         request(Request("GET", url_of(unused_port)))
 

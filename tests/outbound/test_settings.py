@@ -44,6 +44,6 @@ def test_networks_are_read_from_the_environment(environment: dict[str, str], rea
         ("ACTIONS_LOOPBACK", "127.0.0.1:8100", "ACTIONS_LOOPBACK=127.0.0.1:8100 is neither true nor false."),
     ],
 )
-def test_a_wrong_network_stops_the_start_with_a_sentence(name: str, value: str, told: str) -> None:
+def test_an_invalid_network_stops_the_start_with_a_message(name: str, value: str, told: str) -> None:
     answer = started(**{name: value})
     assert answer.returncode == 1 and told in answer.stderr.splitlines()[-1]

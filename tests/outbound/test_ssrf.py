@@ -1,4 +1,4 @@
-"""Hostile addresses, called through `request`: a forbidden one receives no connection."""
+"""Hostile addresses, called through `request`: no connection is made to a forbidden one."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from tests.actions.raw_server import reply
 from tests.attacks.corpus import Row, rows
 from tests.outbound.conftest import Outside
 
-# Over https these reach a public server, once: its answer leads nowhere.
+# Over https, these reach a public server once, but its redirect is not followed.
 HARMLESS = {"rebind", "redirect_1", "redirect_scheme", "redirect_loop", "meta_refresh", "sitemap"}
 BAIT = b'<meta http-equiv="refresh" content="0;url=http://127.0.0.1/"><loc>http://169.254.169.254/</loc>'
 

@@ -44,7 +44,7 @@ def test_one_private_address_among_public_ones_is_refused(outside: Outside) -> N
     [("https://b\u00fccher.test/", True), ("https://B\u00dcCHER.test/", True), ("https://stra\u00dfe.test/", False),
      ("https://\u2460\u2461\u2466.\u24ea.\u24ea.\u2460/", False), ("https://local\u00adhost/", False)],
 )  # fmt: skip
-def test_a_name_in_other_letters_is_asked_for_as_dns_knows_it(written: str, is_open: bool, outside: Outside) -> None:
+def test_a_name_in_other_letters_is_looked_up_in_its_dns_form(written: str, is_open: bool, outside: Outside) -> None:
     outside.dns |= {"xn--bcher-kva.test": [["93.184.216.34"]], "strasse.test": [["93.184.216.34"]]}
     if is_open:
         assert checked_target(written).endpoint.host_header == "xn--bcher-kva.test"
@@ -78,7 +78,7 @@ def test_public_addresses(address: str, is_open: bool) -> None:
         ("http://100.100.100.200/", False), ("http://[fd12::7]/", True),
     ],
 )  # fmt: skip
-def test_private_networks_open_what_lies_in_them_and_nothing_else(
+def test_private_networks_allow_what_is_in_them_and_nothing_else(
     url: str, is_open: bool, outside: Outside, settings: Any
 ) -> None:
     settings.PRIVATE_NETWORKS = private_networks(["10.20.0.0/16", "fc00::/7", "100.64.0.0/10"])
@@ -94,7 +94,7 @@ def test_private_networks_open_what_lies_in_them_and_nothing_else(
             checked_target(url)
 
 
-def test_the_former_switch_opens_this_machine_alone(outside: Outside, settings: Any) -> None:
+def test_the_former_switch_allows_only_this_machine(outside: Outside, settings: Any) -> None:
     settings.ACTIONS_LOOPBACK = True
     assert checked_target("http://127.0.0.1:9/").addresses == ("127.0.0.1",)
     assert checked_target("http://[::1]:9/").addresses == ("::1",)
@@ -102,7 +102,7 @@ def test_the_former_switch_opens_this_machine_alone(outside: Outside, settings: 
         checked_target("http://10.0.0.8/")
 
 
-def test_the_demos_shop_is_open_at_its_own_port_alone(outside: Outside, settings: Any) -> None:
+def test_the_demo_shop_is_allowed_only_at_its_own_port(outside: Outside, settings: Any) -> None:
     settings.OUTBOUND_OWN_ADDRESSES = ["127.0.0.1:8100"]
     assert checked_target("http://127.0.0.1:8100/merchant/v1").addresses == ("127.0.0.1",)
     for closed in ("http://127.0.0.1:8101/", "http://127.0.0.2:8100/", "http://localhost:8100/"):
@@ -120,7 +120,9 @@ def test_the_demos_shop_is_open_at_its_own_port_alone(outside: Outside, settings
         ("mailto:a@b", "http://"),
     ],
 )
-def test_what_can_never_be_called_is_told_without_asking_for_its_name(url: str, problem: str, outside: Outside) -> None:
+def test_addresses_that_can_never_be_called_are_refused_without_a_look_up(
+    url: str, problem: str, outside: Outside
+) -> None:
     assert problem in address_problem(url) and bool(address_problem(url)) is bool(problem)
     assert outside.asked == []
 
@@ -134,5 +136,5 @@ def test_a_network_that_is_not_private_is_refused_by_name(written: str) -> None:
     assert str(refused.value).startswith(written)
 
 
-def test_networks_are_written_as_addresses_too() -> None:
+def test_networks_can_be_written_as_addresses() -> None:
     assert [str(net) for net in private_networks([" 10.0.0.5", "", "::1"])] == ["10.0.0.5/32", "::1/128"]

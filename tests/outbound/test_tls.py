@@ -33,7 +33,7 @@ def test_a_trusted_server_answers_and_an_impostor_receives_nothing(
         with pytest.raises(NotSent, match="not trusted"):  # the certificate is for another name
             request(Request("GET", "https://another.test/"))
         assert len(server.received) == 1
-        with monkeypatch.context() as alone, pytest.raises(NotSent, match="not trusted"):  # nobody vouches for it
+        with monkeypatch.context() as alone, pytest.raises(NotSent, match="not trusted"):  # no authority has signed it
             alone.setattr(ssl, "create_default_context", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
             request(Request("GET", URL))
         assert len(server.received) == 1
@@ -44,7 +44,7 @@ def test_a_slow_answer_is_cut_off_over_tls_too(serve: Serve) -> None:
         request(Request("GET", URL, timeout_seconds=0.5))
 
 
-def test_a_server_that_speaks_no_tls_receives_nothing_it_can_read(serve: Serve, outside: Outside) -> None:
+def test_a_server_without_tls_receives_nothing_it_can_read(serve: Serve, outside: Outside) -> None:
     with serve(reply("200 OK", b"plain")) as server:
         server.tls = None
         with pytest.raises(NotSent, match="secure connection"):
@@ -66,7 +66,7 @@ def test_a_client_certificate_is_shown_to_a_server_that_asks_for_it(serve: Serve
 
 
 @pytest.mark.parametrize("part", ["", "no PEM", "certificate", "key"])
-def test_a_broken_client_certificate_is_told_before_anything_is_sent(
+def test_a_broken_client_certificate_is_reported_before_anything_is_sent(
     part: str, serve: Serve, outside: Outside, certify: Certify, tmp_path: Path
 ) -> None:
     whole = certify("client.test").read_text()

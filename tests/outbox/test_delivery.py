@@ -38,7 +38,7 @@ def make_due() -> None:
     Announcement.objects.filter(delivered_at=None).update(due_at="2000-01-01T00:00:00Z")
 
 
-def test_it_is_heard_once_inside_its_workspace(workspace: Workspace) -> None:
+def test_it_is_delivered_once_inside_its_workspace(workspace: Workspace) -> None:
     thing = uuid7()
     announce("thing_changed", thing, workspace_id=workspace.pk)
     assert deliver_due() == 1
@@ -46,14 +46,14 @@ def test_it_is_heard_once_inside_its_workspace(workspace: Workspace) -> None:
     assert heard == [("thing_changed", thing, workspace.pk)]
 
 
-def test_what_is_rolled_back_is_never_heard(workspace: Workspace) -> None:
+def test_a_rolled_back_announcement_is_never_delivered(workspace: Workspace) -> None:
     with pytest.raises(ZeroDivisionError), transaction.atomic():
         announce("thing_changed", uuid7(), workspace_id=workspace.pk)
         raise ZeroDivisionError
     assert deliver_due() == 0
 
 
-def test_a_failed_delivery_comes_again_and_holds_back_only_its_own_object(workspace: Workspace) -> None:
+def test_a_failed_delivery_is_retried_and_delays_only_its_own_object(workspace: Workspace) -> None:
     stuck, free = uuid7(), uuid7()
     deaf_to.add(stuck)
     announce("thing_changed", stuck, workspace_id=workspace.pk)
@@ -72,8 +72,8 @@ def test_a_failed_delivery_comes_again_and_holds_back_only_its_own_object(worksp
     assert [topic for topic, object_id, _ in heard if object_id == stuck] == ["thing_changed", "thing_gone"]
 
 
-def test_many_that_wait_are_not_compared_with_each_other(workspace: Workspace) -> None:
-    """As after an import: the planner has looked at the table when all of it was delivered."""
+def test_many_waiting_announcements_are_not_compared_with_each_other(workspace: Workspace) -> None:
+    """As after an import, when the planner's statistics are from a time when everything was delivered."""
     fill = (
         "INSERT INTO outbox_announcement (topic, object_id, workspace_id, attempts, last_error, delivered_at) "
         "SELECT 'thing_changed', gen_random_uuid(), %s, 0, '', {} FROM generate_series(1, {})"
@@ -82,11 +82,11 @@ def test_many_that_wait_are_not_compared_with_each_other(workspace: Workspace) -
         cursor.execute(fill.format("now()", 20_000), [workspace.pk])
         cursor.execute("ANALYZE outbox_announcement")
         cursor.execute(fill.format("NULL", 5_000), [workspace.pk])
-        cursor.execute("SET LOCAL statement_timeout = '5s'")  # it was 16 on a fast machine, and is a hundredth of one
+        cursor.execute("SET LOCAL statement_timeout = '5s'")  # it was 16 on a fast machine, and is now 0.01
     assert deliver_due(limit=1) == 1
 
 
-def test_a_topic_nobody_hears_is_a_mistake_of_the_caller(workspace: Workspace) -> None:
+def test_a_topic_without_a_consumer_is_an_error_of_the_caller(workspace: Workspace) -> None:
     with pytest.raises(ValueError, match="OUTBOX_CONSUMERS"):
         announce("unheard", uuid7(), workspace_id=workspace.pk)
     assert not Announcement.objects.exists()
@@ -117,7 +117,7 @@ def test_the_relay_wakes_at_once_and_can_be_restarted(workspace: Workspace) -> N
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_relay_that_stops_begins_no_other_delivery(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopping_relay_starts_no_other_delivery(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     is_hearing, may_go_on = threading.Event(), threading.Event()
 
     def slow(announcement: Announcement) -> None:

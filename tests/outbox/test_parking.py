@@ -33,7 +33,7 @@ def topics(settings: Settings) -> None:
 
 
 def let_time_pass() -> None:
-    """Run the relay until nothing is due any more, however long the pauses are."""
+    """Run the relay until nothing is due any more, however long the pauses."""
     for _ in range(MAX_ATTEMPTS + 1):
         Announcement.objects.filter(delivered_at=None).update(due_at="2000-01-01T00:00:00Z")
         deliver_due()
@@ -47,7 +47,7 @@ def run(*arguments: str) -> str:
 
 @pytest.fixture
 def poison(workspace: Workspace) -> UUID:
-    """Something whose change nobody can hear; it has been tried until it was parked."""
+    """An announcement that no consumer can handle; it was retried until it was parked."""
     thing = uuid7()
     deaf_to.add(("thing_changed", thing))
     announce("thing_changed", thing, workspace_id=workspace.pk)
@@ -55,7 +55,7 @@ def poison(workspace: Workspace) -> UUID:
     return thing
 
 
-def test_it_is_parked_after_so_many_attempts_and_left_alone(poison: UUID, caplog: pytest.LogCaptureFixture) -> None:
+def test_it_is_parked_after_the_last_attempt_and_left_alone(poison: UUID, caplog: pytest.LogCaptureFixture) -> None:
     row = parked().get()
     assert (row.object_id, row.attempts, row.delivered_at) == (poison, MAX_ATTEMPTS, None)
     assert row.last_error.startswith("RuntimeError: a bug")
@@ -78,14 +78,14 @@ def test_pauses_grow_before_it_is_parked(workspace: Workspace) -> None:
     assert 10 * 60 < sum(pauses) < 60 * 60
 
 
-def test_later_ones_of_the_same_object_pass_it(poison: UUID, workspace: Workspace) -> None:
+def test_later_ones_about_the_same_object_pass_it(poison: UUID, workspace: Workspace) -> None:
     announce("thing_gone", poison, workspace_id=workspace.pk)
     deliver_due()
     assert heard == [("thing_gone", poison)]
     assert parked().count() == 1  # another topic has not been delivered
 
 
-def test_a_later_one_of_its_kind_tells_for_it(poison: UUID, workspace: Workspace) -> None:
+def test_a_later_one_of_its_kind_replaces_it(poison: UUID, workspace: Workspace) -> None:
     deaf_to.clear()
     announce("thing_changed", poison, workspace_id=workspace.pk)
     deliver_due()
@@ -93,7 +93,7 @@ def test_a_later_one_of_its_kind_tells_for_it(poison: UUID, workspace: Workspace
     assert not parked().exists() and not Announcement.objects.filter(delivered_at=None).exists()
 
 
-def test_it_is_heard_when_somebody_asks_for_it_again(poison: UUID) -> None:
+def test_it_is_delivered_when_somebody_retries_it(poison: UUID) -> None:
     number = parked().get().pk
     assert run("--retry", str(number)) == "1 will be retried within seconds.\n"
     deliver_due()
@@ -106,14 +106,14 @@ def test_it_is_heard_when_somebody_asks_for_it_again(poison: UUID) -> None:
     assert heard == [("thing_changed", poison)]
 
 
-def test_the_command_lists_what_is_parked(poison: UUID, workspace: Workspace) -> None:
+def test_the_command_lists_parked_announcements(poison: UUID, workspace: Workspace) -> None:
     [row] = json.loads(run("--json"))["parked"]
     assert (row["topic"], row["object"], row["workspace"]) == ("thing_changed", str(poison), str(workspace.pk))
     assert row["attempts"] == MAX_ATTEMPTS and "a bug" in row["error"]
     assert str(poison) in run()
 
 
-def test_the_command_says_in_a_sentence_what_it_cannot_do(workspace: Workspace) -> None:
+def test_the_command_reports_errors_in_a_sentence(workspace: Workspace) -> None:
     assert run() == "Nothing is parked.\n"
     assert json.loads(run("--retry", "all", "--json")) == {"retried": 0}
     for wrong in ("5", "x", "\u0665", "9" * 40):
@@ -121,7 +121,7 @@ def test_the_command_says_in_a_sentence_what_it_cannot_do(workspace: Workspace) 
             run("--retry", wrong)
 
 
-def test_what_is_parked_is_never_purged(poison: UUID) -> None:
+def test_parked_announcements_are_never_purged(poison: UUID) -> None:
     Announcement.objects.update(created_at="2000-01-01T00:00:00Z")
     assert purge_delivered() == 0
     assert parked().count() == 1

@@ -1,4 +1,4 @@
-"""What a release goes through, by its services: drafts, gates, publication, restoration."""
+"""The life of a release, through the services: drafts, gates, publication, restoration."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -34,7 +34,7 @@ State = Release.State
 
 
 class Judge:
-    """Plays the gates: refuses a release with the tone that is named here, and misses suites that are not."""
+    """Plays the gates: refuses a release with this tone, and misses suites that are not listed."""
 
     def __init__(self) -> None:
         self.suites = {"demo"}
@@ -76,14 +76,14 @@ def published(row: Release, ada: Staff, **more: str) -> Release:
     return services.publish(row.pk, person=ada, instead_of=live_release().number, reason="because", **more)
 
 
-def test_the_first_release_is_made_of_the_workspaces_settings(workspace: Workspace) -> None:
+def test_the_first_release_is_created_from_the_workspaces_settings(workspace: Workspace) -> None:
     Workspace.objects.update(answer_strictness="strict")
     first = live_release()
     assert (first.number, first.state, current().document) == (1, "live", Document(strictness="strict"))
     assert live_release().pk == first.pk and Release.objects.count() == 1
 
 
-def test_a_draft_goes_live_and_the_one_before_never_changes(ada: Staff) -> None:
+def test_a_draft_goes_live_and_the_previous_release_never_changes(ada: Staff) -> None:
     first = live_release()
     new = draft(ada, tone="warm", guidelines=[{"when": "they greet", "do": "greet back"}])
     assert new.contents.guidelines[0].author == "Ada" and current().number == first.number
@@ -102,7 +102,7 @@ def test_a_draft_goes_live_and_the_one_before_never_changes(ada: Staff) -> None:
             Release.objects.filter(pk=row.pk).update(document=stored(Document(tone="cold")))
 
 
-def test_of_two_publications_one_wins_and_the_other_is_told(ada: Staff) -> None:
+def test_of_two_publications_one_wins_and_the_other_is_refused(ada: Staff) -> None:
     seen = live_release().number
     one, other = draft(ada, tone="warm"), draft(ada, tone="cool")
     services.publish(one.pk, person=ada, instead_of=seen, reason="first")
@@ -111,7 +111,7 @@ def test_of_two_publications_one_wins_and_the_other_is_told(ada: Staff) -> None:
     assert current().document.tone == "warm" and release_with_id(other.pk).is_draft
 
 
-def test_of_two_changes_to_a_draft_the_second_is_told(ada: Staff) -> None:
+def test_of_two_changes_to_a_draft_the_second_is_refused(ada: Staff) -> None:
     row = draft(ada)
     services.change_draft(row.pk, {"tone": "warm"}, person=ada, edits=0)
     with pytest.raises(ReleaseChanged):
@@ -135,7 +135,7 @@ def test_an_older_release_is_restored_as_a_new_one_without_gates(ada: Staff, gat
     assert AuditEntry.objects.filter(event="release.restored").count() == 1
 
 
-def test_only_what_the_gates_have_judged_and_passed_is_published(ada: Staff, gated: Judge) -> None:
+def test_only_a_release_that_passed_the_gates_is_published(ada: Staff, gated: Judge) -> None:
     row = draft(ada, tone="rude")
     with pytest.raises(NotEvaluated):
         published(row, ada)
@@ -144,7 +144,7 @@ def test_only_what_the_gates_have_judged_and_passed_is_published(ada: Staff, gat
     with pytest.raises(GateRefused, match="demo: greets"):
         published(row, ada)
     services.change_draft(row.pk, {"tone": "kind"}, person=ada)
-    with pytest.raises(NotEvaluated):  # the verdict was about other words
+    with pytest.raises(NotEvaluated):  # the verdict was about another text
         published(row, ada)
     services.request_evaluation(row.pk)
     tasks.judge_waiting()
@@ -153,7 +153,7 @@ def test_only_what_the_gates_have_judged_and_passed_is_published(ada: Staff, gat
     assert published(row, ada).state == State.LIVE
 
 
-def test_an_override_takes_the_right_and_a_reason_and_is_audited(ada: Staff, gated: Judge) -> None:
+def test_an_override_needs_the_right_and_a_reason_and_is_audited(ada: Staff, gated: Judge) -> None:
     row = draft(ada, tone="rude")
     services.evaluate(row.pk)
     with pytest.raises(NotAllowed):
@@ -166,7 +166,7 @@ def test_an_override_takes_the_right_and_a_reason_and_is_audited(ada: Staff, gat
     assert entry.payload["override"] == "the case is wrong"
 
 
-def test_a_gate_that_was_deleted_stops_the_evaluation_in_words(ada: Staff, gated: Judge) -> None:
+def test_a_deleted_gate_stops_the_evaluation_with_a_message(ada: Staff, gated: Judge) -> None:
     row = draft(ada, tone="kind")
     gated.suites.clear()
     services.request_evaluation(row.pk)
@@ -182,7 +182,7 @@ def test_a_gate_that_was_deleted_stops_the_evaluation_in_words(ada: Staff, gated
     assert current().number == 1
 
 
-def test_a_suite_that_does_not_exist_is_no_gate(ada: Staff, gated: Judge) -> None:
+def test_a_missing_suite_cannot_be_a_gate(ada: Staff, gated: Judge) -> None:
     with pytest.raises(InvalidInput) as refusal:
         services.name_gates(["demo", "typo"], person=ada)
     assert refusal.value.fields["suites"] == [
@@ -191,7 +191,7 @@ def test_a_suite_that_does_not_exist_is_no_gate(ada: Staff, gated: Judge) -> Non
     assert gates() == ["demo"]
 
 
-def test_without_anything_that_judges_no_gate_can_be_named(ada: Staff, settings: Settings) -> None:
+def test_without_a_judge_no_gate_can_be_named(ada: Staff, settings: Settings) -> None:
     settings.RELEASES_GATE = ""
     with pytest.raises(NoGates):
         services.name_gates(["demo"], person=ada)

@@ -1,4 +1,4 @@
-"""A person's browser at the storefront, without scripts: it keeps cookies, follows links and sends forms."""
+"""A browser at the storefront, without scripts: it keeps cookies, follows links and submits forms."""
 
 import http.client
 import re
@@ -34,7 +34,7 @@ class Visitor:
         return self.send("/account/sign-in", customer=customer)
 
     def chat_token(self, token: str | None = None) -> Answer:
-        """Ask as the page's own script does."""
+        """Request the chat's token as the page's script does."""
         return self._ask("POST", "/account/chat-token", b"", {"X-CSRFToken": self.token if token is None else token})
 
     @property
@@ -45,7 +45,7 @@ class Visitor:
 
     @property
     def markup(self) -> str:
-        """The page with each tag on one line, however the template broke it."""
+        """The page with each tag on one line, however the template wraps it."""
         return re.sub(r"<[^>]+>", lambda tag: re.sub(r"\s+(?=>)", "", re.sub(r"\s+", " ", tag[0])), self.page)
 
     @property

@@ -8,7 +8,7 @@ from tests.shop.process import ShopProcess, free_port
 
 @pytest.fixture(scope="session")
 def any_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopProcess]:
-    """A shop without faults, whatever happened in it before: for questions, and for calls that must change nothing."""
+    """A shop without faults, whatever happened before: for reading, and for calls that must change nothing."""
     shop = ShopProcess(tmp_path_factory.mktemp("shop") / "data", free_port())
     shop.start()
     yield shop
@@ -17,7 +17,7 @@ def any_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopProcess]:
 
 @pytest.fixture
 def shop(any_shop: ShopProcess) -> Iterator[ShopProcess]:
-    """The shop as it was seeded."""
+    """A freshly seeded shop."""
     assert any_shop.post("/api/reset", {}).status == 200
     yield any_shop
     assert any_shop.post("/api/faults", {}).status == 200
@@ -25,7 +25,7 @@ def shop(any_shop: ShopProcess) -> Iterator[ShopProcess]:
 
 @pytest.fixture
 def own_shop(tmp_path: Path) -> Iterator[ShopProcess]:
-    """A shop that a test may stop, kill and start again."""
+    """A shop that a test may stop, kill and restart."""
     shop = ShopProcess(tmp_path / "data", free_port())
     shop.start()
     yield shop

@@ -1,4 +1,4 @@
-"""The real shop in a separate process, and its two kinds of callers: a local script and the platform."""
+"""The real shop in a separate process, and its two callers: a local script and the platform."""
 
 import base64
 import http.client
@@ -52,7 +52,7 @@ class ShopProcess:
     process: subprocess.Popen[str] | None = field(default=None, repr=False)
 
     def start(self) -> None:
-        """Start it and return when it answers."""
+        """Start it and return once it answers."""
         self.process = start_manage("serve", self.variables())
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
@@ -103,7 +103,7 @@ class ShopProcess:
         return self.request("POST", path, raw, {"Content-Type": "application/json", **sign(raw)})
 
     def until_waiting(self, calls: int) -> None:
-        """Return once so many calls wait out their delay in the shop."""
+        """Return once this many calls are being delayed in the shop."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while self.get("/api/faults").json["waiting"] != calls:
             assert time.monotonic() < deadline, "the call never arrived"
@@ -127,7 +127,7 @@ def sign(body: bytes, *, secret: str = WEBHOOK_SECRET, at: datetime | None = Non
 
 def start_manage(command: str, variables: dict[str, str]) -> subprocess.Popen[str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SHOP_")}
-    # As under a supervisor that is a Django project itself.
+    # As under a supervisor that itself is a Django project.
     inherited["DJANGO_SETTINGS_MODULE"] = "supportbot.settings"
     return subprocess.Popen(
         [sys.executable, str(MANAGE), command],

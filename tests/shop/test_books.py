@@ -23,7 +23,7 @@ def test_an_empty_ledger_says_so(reader: Visitor) -> None:
     assert reader.words.count("Nothing yet.") == 2
 
 
-def test_money_and_changes_stand_there_with_their_keys_newest_first(shop: ShopProcess, reader: Visitor) -> None:
+def test_money_and_changes_are_listed_with_their_keys_newest_first(shop: ShopProcess, reader: Visitor) -> None:
     for amount, key in (("4.00", "key-one"), ("5.50", "key-two")):
         shop.signed_post("/merchant/v1/refunds", {**REFUND, "amount": amount, "key": key})
     shop.signed_post("/merchant/v1/orders/WF-20444/address", {**ADDRESS, "key": "key-three"})

@@ -17,7 +17,7 @@ def cancel_of(order: str) -> str:
 
 
 @pytest.mark.parametrize("order", [PAID, PACKED])
-def test_a_parcel_that_has_not_left_goes_somewhere_else(shop: ShopProcess, order: str) -> None:
+def test_the_address_of_an_unshipped_order_can_be_changed(shop: ShopProcess, order: str) -> None:
     before = shop.order(order)["address"]
     answer = shop.signed_post(address_of(order), {**ADDRESS, "line2": "2nd floor", "key": "k1"})
     assert answer.status == 200
@@ -38,7 +38,7 @@ def test_another_person_may_receive_it(shop: ShopProcess) -> None:
 
 @pytest.mark.parametrize("order", [SHIPPED, DELIVERED])
 @pytest.mark.parametrize("path", [address_of, cancel_of])
-def test_too_late(shop: ShopProcess, order: str, path: Json) -> None:
+def test_it_is_too_late(shop: ShopProcess, order: str, path: Json) -> None:
     before = shop.order(order)
     body = ADDRESS if path is address_of else {}
     answer = shop.signed_post(path(order), {**body, "key": "k1"})
@@ -47,7 +47,7 @@ def test_too_late(shop: ShopProcess, order: str, path: Json) -> None:
     assert shop.ledger() == {"refunds": [], "changes": []}
 
 
-def test_another_country(shop: ShopProcess) -> None:
+def test_another_country_is_refused(shop: ShopProcess) -> None:
     before = shop.order(PAID)
     answer = shop.signed_post(address_of(PAID), {**ADDRESS, "country": "AT", "key": "k1"})
     assert (answer.status, answer.code) == (422, "other_country")
@@ -70,7 +70,7 @@ def test_another_country(shop: ShopProcess) -> None:
         ("status", "delivered"),
     ],
 )
-def test_a_wrong_address_is_named(any_shop: ShopProcess, field: str, value: Json) -> None:
+def test_an_invalid_address_is_named(any_shop: ShopProcess, field: str, value: Json) -> None:
     before = any_shop.order(PAID)
     answer = any_shop.signed_post(address_of(PAID), {**ADDRESS, "key": "k1", field: value})
     assert (answer.status, answer.code) == (400, "invalid_input")
@@ -79,7 +79,7 @@ def test_a_wrong_address_is_named(any_shop: ShopProcess, field: str, value: Json
 
 
 @pytest.mark.parametrize("path", [address_of, cancel_of])
-def test_a_foreign_order_answers_like_a_missing_one(shop: ShopProcess, path: Json) -> None:
+def test_a_foreign_order_is_answered_like_a_missing_one(shop: ShopProcess, path: Json) -> None:
     body = ADDRESS if path is address_of else {}
     before = shop.order(PAID)
     foreign = shop.signed_post(path(PAID), {**body, "customer": "cus_1001", "key": "k1"})
@@ -90,7 +90,7 @@ def test_a_foreign_order_answers_like_a_missing_one(shop: ShopProcess, path: Jso
 
 
 @pytest.mark.parametrize(("order", "total"), [(PAID, "288.00"), (PACKED, "249.00")])
-def test_a_cancelled_order_is_paid_back(shop: ShopProcess, order: str, total: str) -> None:
+def test_a_cancelled_order_is_refunded(shop: ShopProcess, order: str, total: str) -> None:
     answer = shop.signed_post(cancel_of(order), {"reason": "Ordered twice", "key": "k1"})
     assert answer.json["after"] == {"status": "cancelled", "paid_back": total, "currency": "EUR"}
     cancelled = shop.order(order)
@@ -102,7 +102,7 @@ def test_a_cancelled_order_is_paid_back(shop: ShopProcess, order: str, total: st
     assert (change["order"], change["kind"], change["key"]) == (order, "cancel", "k1")
 
 
-def test_only_the_rest_is_paid_back(shop: ShopProcess) -> None:
+def test_only_the_rest_is_refunded(shop: ShopProcess) -> None:
     part = {
         "order": PACKED,
         "customer": "cus_1005",
@@ -125,14 +125,14 @@ def test_a_cancelled_order_stays_as_it_is(shop: ShopProcess) -> None:
     assert len(shop.ledger()["changes"]) == len(shop.ledger()["refunds"]) == 1
 
 
-def test_the_same_key_for_another_address(shop: ShopProcess) -> None:
+def test_the_same_key_for_another_address_is_refused(shop: ShopProcess) -> None:
     shop.signed_post(address_of(PAID), {**ADDRESS, "key": "k1"})
     answer = shop.signed_post(address_of(PAID), {**ADDRESS, "city": "Köln", "key": "k1"})
     assert (answer.status, answer.code) == (409, "key_reused")
     assert shop.order(PAID)["address"]["city"] == "Freiburg"
 
 
-def test_the_same_key_for_another_order(shop: ShopProcess) -> None:
+def test_the_same_key_for_another_order_is_refused(shop: ShopProcess) -> None:
     """A signature covers the body, not the address it was sent to: a replayed body must not cancel a second order."""
     shop.signed_post(cancel_of(PACKED), {"key": "k1"})
     assert shop.signed_post(cancel_of(PAID), {"key": "k1"}).code == "key_reused"

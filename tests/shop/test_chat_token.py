@@ -1,4 +1,4 @@
-"""The token of the login session: always for the customer signed in on this browser, whatever the page asks for."""
+"""The token of the login session: always for the customer signed in on this browser, whatever the page requests."""
 
 import jwt
 import pytest
@@ -16,7 +16,7 @@ def claims(token: str) -> dict[str, object]:
     return dict(jwt.decode(token, IDENTITY_SECRET, algorithms=["HS256"], audience=CHANNEL_KEY))
 
 
-def test_it_names_who_is_signed_in(visitor: Visitor) -> None:
+def test_it_names_the_signed_in_customer(visitor: Visitor) -> None:
     visitor.sign_in("cus_1006")
     signed = claims(visitor.chat_token().json["token"])
     assert (signed["sub"], signed["name"], signed["locale"]) == ("cus_1006", "Élodie Garnier", "fr")
@@ -24,7 +24,7 @@ def test_it_names_who_is_signed_in(visitor: Visitor) -> None:
     assert claims(visitor.chat_token().json["token"])["sub"] == "cus_1002"
 
 
-def test_nobody_is_signed_in(visitor: Visitor) -> None:
+def test_without_a_login_there_is_no_token(visitor: Visitor) -> None:
     visitor.open("/")
     assert (visitor.chat_token().status, visitor.chat_token().code) == (401, "signed_out")
     visitor.sign_in("cus_1006")
@@ -32,25 +32,25 @@ def test_nobody_is_signed_in(visitor: Visitor) -> None:
     assert visitor.chat_token().status == 401
 
 
-def test_the_page_cannot_ask_for_somebody_else(visitor: Visitor) -> None:
+def test_the_page_cannot_request_another_customers_token(visitor: Visitor) -> None:
     visitor.sign_in("cus_1006")
     answer = visitor.send("/account/chat-token", customer="cus_1001")
     assert claims(answer.json["token"])["sub"] == "cus_1006"
 
 
-def test_it_takes_the_token_of_the_form(visitor: Visitor) -> None:
+def test_it_needs_the_forms_token(visitor: Visitor) -> None:
     visitor.sign_in("cus_1006")
     assert visitor.chat_token("x" * 64).status == 403
 
 
-def test_a_reset_keeps_the_log_in(shop: ShopProcess) -> None:
+def test_a_reset_keeps_the_login(shop: ShopProcess) -> None:
     visitor = Visitor(shop)
     visitor.sign_in("cus_1006")
     assert shop.post("/api/reset", {}).status == 200
     assert claims(visitor.chat_token().json["token"])["sub"] == "cus_1006"
 
 
-def test_a_restart_keeps_the_log_in(own_shop: ShopProcess) -> None:
+def test_a_restart_keeps_the_login(own_shop: ShopProcess) -> None:
     visitor = Visitor(own_shop)
     visitor.sign_in("cus_1006")
     own_shop.stop()

@@ -1,4 +1,4 @@
-"""The endpoints for the storefront and for scripts: what they return, and to whom they are closed."""
+"""The endpoints for the storefront and for scripts: what they return, and whom they refuse."""
 
 import jwt
 import pytest
@@ -30,7 +30,7 @@ def test_a_token_names_the_customer_to_one_channel_for_an_hour(any_shop: ShopPro
         ({"customer": "cus_1001", "sub": "cus_1002"}, 400, "sub"),
     ],
 )
-def test_no_token_for_a_wrong_request(any_shop: ShopProcess, body: object, status: int, field: str | None) -> None:
+def test_an_invalid_request_gets_no_token(any_shop: ShopProcess, body: object, status: int, field: str | None) -> None:
     answer = any_shop.post("/api/token", body)
     assert answer.status == status
     assert answer.code
@@ -48,34 +48,34 @@ def test_no_token_for_a_wrong_request(any_shop: ShopProcess, body: object, statu
         (b'{"customer": "' + b"x" * 70_000 + b'"}', 413),
     ],
 )
-def test_a_body_that_is_no_json_object(any_shop: ShopProcess, body: bytes, status: int) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused(any_shop: ShopProcess, body: bytes, status: int) -> None:
     answer = any_shop.request("POST", "/api/token", body, JSON)
     assert answer.status == status
     assert answer.code in {"invalid_input", "too_large"}
 
 
-def test_orders_are_one_customers_the_newest_first(any_shop: ShopProcess) -> None:
+def test_a_customers_orders_are_listed_newest_first(any_shop: ShopProcess) -> None:
     orders = any_shop.get("/api/orders?customer=cus_1001").json["orders"]
     assert [order["id"] for order in orders] == ["WF-20431", "WF-20418", "WF-20404", "WF-20262"]
     assert {order["customer"] for order in orders} == {"cus_1001"}
 
 
 @pytest.mark.parametrize(("query", "status"), [("", 400), ("?customer=", 400), ("?customer=cus_9999", 404)])
-def test_orders_of_nobody(any_shop: ShopProcess, query: str, status: int) -> None:
+def test_orders_of_an_unknown_customer(any_shop: ShopProcess, query: str, status: int) -> None:
     answer = any_shop.get(f"/api/orders{query}")
     assert answer.status == status
     assert answer.code
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:1", "localhost.evil.example", "[::1]"])
-def test_a_name_that_was_pointed_at_this_machine(any_shop: ShopProcess, host: str) -> None:
+def test_a_name_that_points_at_this_machine_is_refused(any_shop: ShopProcess, host: str) -> None:
     answer = any_shop.request("GET", "/api/customers", headers={"Host": host})
     assert answer.status == 400
     assert answer.code == "host_not_allowed"
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1", "https://localhost:{port}"])
-def test_a_page_of_another_origin(any_shop: ShopProcess, origin: str) -> None:
+def test_a_page_of_another_origin_is_refused(any_shop: ShopProcess, origin: str) -> None:
     headers = {"Origin": origin.format(port=any_shop.port), **JSON}
     answer = any_shop.request("POST", "/api/token", b'{"customer": "cus_1001"}', headers)
     assert answer.status == 403
@@ -118,13 +118,13 @@ def test_each_address_has_one_method(any_shop: ShopProcess, method: str, path: s
     assert answer.headers["allow"] == allowed
 
 
-def test_an_unknown_address(any_shop: ShopProcess) -> None:
+def test_an_unknown_address_is_not_found(any_shop: ShopProcess) -> None:
     answer = any_shop.get("/api/nothing")
     assert answer.status == 404
     assert answer.code == "not_found"
 
 
-def test_reset_takes_back_all_that_happened(shop: ShopProcess) -> None:
+def test_a_reset_undoes_everything(shop: ShopProcess) -> None:
     before = shop.get("/api/orders?customer=cus_1005").json
     shop.signed_post("/merchant/v1/orders/WF-20440/cancel", {"key": "k1"})
     shop.post("/api/faults", {"fail_next": 5})
@@ -136,12 +136,12 @@ def test_reset_takes_back_all_that_happened(shop: ShopProcess) -> None:
     assert shop.signed_get("/merchant/v1/operations/k1").status == 404
 
 
-def test_reset_refuses_what_it_does_not_know(shop: ShopProcess) -> None:
+def test_a_reset_refuses_unknown_fields(shop: ShopProcess) -> None:
     shop.signed_post("/merchant/v1/orders/WF-20440/cancel", {"key": "k1"})
     assert shop.post("/api/reset", {"only": "ledger"}).json["fields"] == {"only": ["This field is unknown."]}
     assert len(shop.ledger()["changes"]) == 1
 
 
-def test_a_visitor_learns_what_this_is(any_shop: ShopProcess) -> None:
+def test_the_root_explains_what_this_is(any_shop: ShopProcess) -> None:
     assert "demo shop" in any_shop.get("/").text
     assert any_shop.get("/healthz").json == {"status": "ok"}

@@ -1,4 +1,6 @@
-"""The examples of docs/identity.md, identical to the shop's code or run here; and an order as in its README."""
+"""The examples of docs/identity.md, identical to the shop's code or run here; and an order as described in the
+README.
+"""
 
 import re
 import shutil
@@ -28,7 +30,7 @@ def examples(language: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("position", "file"), [(0, "identity.py"), (1, "views/chat_token.py")])
-def test_the_python_in_the_docs_is_the_shops(position: int, file: str) -> None:
+def test_the_python_in_the_docs_is_the_shops_code(position: int, file: str) -> None:
     _, code = (SHOP / file).read_text().split('"""\n\n', 1)
     assert examples("python")[position] == code
 
@@ -40,7 +42,7 @@ def test_the_python_in_the_docs_is_the_shops(position: int, file: str) -> None:
         ("php", ["php", "-r", "{}" + PHP]),
     ],
 )
-def test_other_servers_sign_the_same(language: str, command: list[str]) -> None:
+def test_examples_for_other_servers_produce_the_same_signature(language: str, command: list[str]) -> None:
     if shutil.which(command[0]) is None:
         pytest.skip(f"{command[0]} is not on this machine")
     code = examples(language)[0]
@@ -52,7 +54,7 @@ def test_other_servers_sign_the_same(language: str, command: list[str]) -> None:
 
 
 def test_the_readme_names_every_field_of_an_order(any_shop: ShopProcess) -> None:
-    """Readers write their own shop with it."""
+    """Readers build their own shop with it."""
     found = re.search(r"An order is `(.*?)`", (MANAGE.parent / "README.md").read_text(), re.S)
     assert found is not None
     sent = {name for order in ("WF-20418", "WF-20431") for name in names_in(any_shop.order(order))}

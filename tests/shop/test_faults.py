@@ -20,7 +20,7 @@ REFUND = {
 REFUNDS = "/merchant/v1/refunds"
 
 
-def test_a_failing_shop_has_done_nothing(shop: ShopProcess) -> None:
+def test_a_failing_call_has_done_nothing(shop: ShopProcess) -> None:
     shop.post("/api/faults", {"fail_next": 2})
     for _ in range(2):
         answer = shop.signed_post(REFUNDS, REFUND)
@@ -37,7 +37,7 @@ def test_parallel_calls_use_up_exactly_the_failures_ordered(shop: ShopProcess) -
     assert sorted(answers) == [200] * 13 + [500] * 7
 
 
-def test_a_lost_reply_was_a_done_refund(shop: ShopProcess) -> None:
+def test_a_refund_with_a_lost_reply_was_done(shop: ShopProcess) -> None:
     shop.post("/api/faults", {"drop_reply": 1})
     with pytest.raises(http.client.RemoteDisconnected):
         shop.signed_post(REFUNDS, REFUND)
@@ -51,7 +51,7 @@ def test_a_lost_reply_was_a_done_refund(shop: ShopProcess) -> None:
 
 
 def test_reading_loses_no_reply(shop: ShopProcess) -> None:
-    """Or a platform that looks at the order first would never meet the fault it was meant for."""
+    """Otherwise a platform that reads the order first would never get the fault on its refund."""
     shop.post("/api/faults", {"drop_reply": True})
     assert shop.signed_get("/merchant/v1/orders/WF-20404").status == 200
     with pytest.raises(http.client.RemoteDisconnected):
@@ -59,20 +59,20 @@ def test_reading_loses_no_reply(shop: ShopProcess) -> None:
     assert shop.signed_post(REFUNDS, REFUND).headers["idempotent-replay"] == "true"
 
 
-def test_a_body_that_cannot_be_read_loses_no_reply(shop: ShopProcess) -> None:
+def test_an_unreadable_body_uses_up_no_lost_reply(shop: ShopProcess) -> None:
     shop.post("/api/faults", {"drop_reply": 1})
     assert shop.signed_post(REFUNDS, {}).status == 400
     with pytest.raises(http.client.RemoteDisconnected):
         shop.signed_post(REFUNDS, REFUND)
 
 
-def test_what_is_left_of_the_faults(shop: ShopProcess) -> None:
+def test_the_remaining_faults_are_shown(shop: ShopProcess) -> None:
     shop.post("/api/faults", {"fail_next": 2, "drop_reply": 5})
     shop.signed_post(REFUNDS, REFUND)
     assert shop.get("/api/faults").json == {"delay_seconds": 0, "fail_next": 1, "drop_reply": 5, "waiting": 0}
 
 
-def test_a_reset_sends_waiting_calls_home(shop: ShopProcess) -> None:
+def test_a_reset_ends_delayed_calls(shop: ShopProcess) -> None:
     shop.post("/api/faults", {"delay_seconds": 60})
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(shop.signed_post, REFUNDS, REFUND)
@@ -85,14 +85,14 @@ def test_a_reset_sends_waiting_calls_home(shop: ShopProcess) -> None:
     assert shop.signed_post(REFUNDS, REFUND).status == 200
 
 
-def test_a_slow_shop(shop: ShopProcess) -> None:
+def test_a_slow_shop_delays_its_answers(shop: ShopProcess) -> None:
     shop.post("/api/faults", {"delay_seconds": 0.4})
     began = time.monotonic()
     assert shop.signed_post(REFUNDS, REFUND).status == 200
     assert time.monotonic() - began >= 0.4
 
 
-def test_the_storefront_meets_no_faults(shop: ShopProcess) -> None:
+def test_the_storefront_is_unaffected_by_faults(shop: ShopProcess) -> None:
     shop.post("/api/faults", {"fail_next": 1, "delay_seconds": 60})
     assert shop.get("/api/orders?customer=cus_1001").status == 200
     assert shop.post("/api/token", {"customer": "cus_1001"}).status == 200
@@ -114,7 +114,7 @@ def test_new_faults_replace_the_old(shop: ShopProcess) -> None:
         ({"fail_nxt": 1}, "fail_nxt"),
     ],
 )
-def test_a_wrong_fault_changes_none(shop: ShopProcess, body: Json, field: str) -> None:
+def test_an_invalid_fault_changes_nothing(shop: ShopProcess, body: Json, field: str) -> None:
     shop.post("/api/faults", {"fail_next": 1})
     answer = shop.post("/api/faults", body)
     assert (answer.status, answer.code) == (400, "invalid_input")
@@ -123,7 +123,7 @@ def test_a_wrong_fault_changes_none(shop: ShopProcess, body: Json, field: str) -
 
 
 @pytest.mark.parametrize("number", ["1e400", "Infinity", "NaN", "9" * 5000])
-def test_a_number_that_is_none(shop: ShopProcess, number: str) -> None:
+def test_an_invalid_number_is_refused(shop: ShopProcess, number: str) -> None:
     body = f'{{"delay_seconds": {number}}}'.encode()
     answer = shop.request("POST", "/api/faults", body, {"Content-Type": "application/json"})
     assert (answer.status, answer.code) == (400, "invalid_input")

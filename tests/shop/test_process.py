@@ -1,4 +1,4 @@
-"""Starting, stopping, dying and coming back."""
+"""Starting, stopping, crashing and restarting."""
 
 import signal
 import socket
@@ -22,7 +22,7 @@ REFUND = {
 
 
 def refused_start(shop: ShopProcess, **changes: str) -> str:
-    """Return the one sentence with which it ends."""
+    """Return the error message with which it exits."""
     variables = {name: value for name, value in (shop.variables() | changes).items() if value}
     process = start_manage("serve", variables)
     output, errors = process.communicate(timeout=PATIENCE_SECONDS)
@@ -47,7 +47,7 @@ def test_a_clean_stop_keeps_the_data(own_shop: ShopProcess, how: signal.Signals)
     assert own_shop.order("WF-20404")["refunded"] == "54.00"
 
 
-def test_what_was_answered_survives_a_kill(own_shop: ShopProcess) -> None:
+def test_acknowledged_data_survives_a_kill(own_shop: ShopProcess) -> None:
     receipt = own_shop.signed_post("/merchant/v1/refunds", REFUND).json
     own_shop.stop(signal.SIGKILL)
     own_shop.start()
@@ -56,7 +56,7 @@ def test_what_was_answered_survives_a_kill(own_shop: ShopProcess) -> None:
     assert len(own_shop.ledger()["refunds"]) == 1
 
 
-def test_a_restart_turns_faults_off(own_shop: ShopProcess) -> None:
+def test_a_restart_clears_faults(own_shop: ShopProcess) -> None:
     own_shop.post("/api/faults", {"fail_next": 9})
     own_shop.stop()
     own_shop.start()
@@ -75,7 +75,7 @@ def test_a_stop_does_not_wait_for_a_slow_call(own_shop: ShopProcess) -> None:
     assert own_shop.ledger()["refunds"] == []
 
 
-def test_a_lost_database_is_an_openly_failed_answer(own_shop: ShopProcess) -> None:
+def test_a_lost_database_is_reported_as_an_error(own_shop: ShopProcess) -> None:
     for file in own_shop.data_dir.iterdir():
         file.write_bytes(b"this is no database " * 100)
     answer = own_shop.get("/healthz")
@@ -97,7 +97,7 @@ def test_it_listens_on_loopback_only(own_shop: ShopProcess) -> None:
         assert caller.connect_ex(("127.0.0.2", own_shop.port)) != 0
 
 
-def test_a_taken_port_is_said_so_and_the_data_stay(stopped_shop: ShopProcess) -> None:
+def test_a_taken_port_is_reported_and_the_data_is_kept(stopped_shop: ShopProcess) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", stopped_shop.port))
         other.listen()
@@ -119,12 +119,12 @@ def test_a_taken_port_is_said_so_and_the_data_stay(stopped_shop: ShopProcess) ->
         *(("SHOP_WEBHOOK_SECRET", value) for value in ("whsec_AAAA", "whsec_$$$", "no-prefix" * 5, "whsec_é")),
     ],
 )
-def test_a_wrong_setting_is_named(stopped_shop: ShopProcess, variable: str, value: str) -> None:
+def test_an_invalid_setting_is_named(stopped_shop: ShopProcess, variable: str, value: str) -> None:
     assert variable in refused_start(stopped_shop, **{variable: value})
     assert not stopped_shop.data_dir.exists()
 
 
-def test_a_folder_that_holds_something_else(stopped_shop: ShopProcess) -> None:
+def test_a_folder_with_other_files_is_refused(stopped_shop: ShopProcess) -> None:
     stopped_shop.data_dir.mkdir()
     (stopped_shop.data_dir / "shop.sqlite3").write_text("this is no database " * 100)
     message = refused_start(stopped_shop)
@@ -132,6 +132,6 @@ def test_a_folder_that_holds_something_else(stopped_shop: ShopProcess) -> None:
     assert (stopped_shop.data_dir / "shop.sqlite3").read_text().startswith("this is no database")
 
 
-def test_a_folder_that_cannot_be_made(stopped_shop: ShopProcess) -> None:
+def test_a_folder_that_cannot_be_created_is_reported(stopped_shop: ShopProcess) -> None:
     stopped_shop.data_dir.write_text("a file in the way")
     assert "SHOP_DATA_DIR" in refused_start(stopped_shop)

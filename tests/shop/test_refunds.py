@@ -1,4 +1,4 @@
-"""Money goes back once per key and never beyond what was paid, however often and however hard it is asked for."""
+"""Money is refunded once per key and never beyond what was paid, however often it is requested."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from tests.patience import PATIENCE_SECONDS
 from tests.shop.process import Answer, Json, ShopProcess
 
 REFUNDS = "/merchant/v1/refunds"
-# Mara's boots and shirt, 189.00 and 69.00, nothing paid back.
+# Mara's boots and shirt, 189.00 and 69.00, nothing refunded.
 BOOTS_AND_SHIRT = "WF-20418"
 CALLERS = 20
 
@@ -52,7 +52,7 @@ def without(name: str) -> Json:
 
 
 def at_once(shop: ShopProcess, bodies: list[Json]) -> list[Answer]:
-    """Send all of them together: none leaves before all are ready."""
+    """Send all of them at once: none is sent before all are ready."""
     start = Barrier(len(bodies))
 
     def send(body: Json) -> Answer:
@@ -70,7 +70,7 @@ def nothing_moves(shop: ShopProcess) -> Iterator[None]:
     assert (shop.ledger(), shop.order(BOOTS_AND_SHIRT)) == before
 
 
-def test_a_part_of_an_order(shop: ShopProcess) -> None:
+def test_a_partial_refund(shop: ShopProcess) -> None:
     answer = shop.signed_post(REFUNDS, refund())
     assert answer.status == 200
     receipt = answer.json
@@ -85,7 +85,7 @@ def test_a_part_of_an_order(shop: ShopProcess) -> None:
     assert (entry["key"], entry["reference"]) == ("k1", receipt["refund"])
 
 
-def test_an_item_of_an_order(shop: ShopProcess) -> None:
+def test_a_refund_of_an_item(shop: ShopProcess) -> None:
     answer = shop.signed_post(REFUNDS, refund(amount="69.00", items=[{"sku": "ALDER-M", "quantity": 1}]))
     assert answer.json["items"] == [{"sku": "ALDER-M", "quantity": 1}]
     order = shop.order(BOOTS_AND_SHIRT)
@@ -93,17 +93,17 @@ def test_an_item_of_an_order(shop: ShopProcess) -> None:
     assert order["refunded"] == "69.00"
 
 
-def test_everything_down_to_the_last_cent(shop: ShopProcess) -> None:
+def test_a_refund_of_everything_to_the_last_cent(shop: ShopProcess) -> None:
     assert shop.signed_post(REFUNDS, refund(amount="257.99")).status == 200
     assert shop.signed_post(REFUNDS, refund(amount="0.02", key="k2")).code == "amount_above_remaining"
     assert shop.signed_post(REFUNDS, refund(amount="0.01", key="k3")).json["remaining"] == "0.00"
     order = shop.order(BOOTS_AND_SHIRT)
     assert order["refunded"] == "258.00"
-    assert [item["refunded"] for item in order["items"]] == ["189.00", "69.00"]  # by amounts, but of all of them
+    assert [item["refunded"] for item in order["items"]] == ["189.00", "69.00"]  # by amounts, but all items together
 
 
 @pytest.mark.parametrize("amount", ["12.5", "12.50", "012.50"])
-def test_one_amount_has_several_spellings(shop: ShopProcess, amount: str) -> None:
+def test_an_amount_can_be_written_in_several_ways(shop: ShopProcess, amount: str) -> None:
     assert shop.signed_post(REFUNDS, refund(amount=amount)).json["amount"] == "12.50"
     assert shop.signed_post(REFUNDS, refund()).headers["idempotent-replay"] == "true"
 
@@ -121,27 +121,27 @@ def test_one_amount_has_several_spellings(shop: ShopProcess, amount: str) -> Non
         ({"customer": "cus_1002"}, 404, "not_found"),
     ],
 )
-def test_a_rule_of_the_shop(shop: ShopProcess, changes: Json, status: int, code: str) -> None:
+def test_the_shops_rules_apply(shop: ShopProcess, changes: Json, status: int, code: str) -> None:
     with nothing_moves(shop):
         answer = shop.signed_post(REFUNDS, refund(**changes))
     assert (answer.status, answer.code) == (status, code)
 
 
-def test_a_foreign_order_answers_like_a_missing_one(shop: ShopProcess) -> None:
+def test_a_foreign_order_is_answered_like_a_missing_one(shop: ShopProcess) -> None:
     foreign = shop.signed_post(REFUNDS, refund(customer="cus_1002", key="k1"))
     missing = shop.signed_post(REFUNDS, refund(order="WF-99999", key="k2"))
     assert foreign.status == missing.status == 404
     assert foreign.text.replace(BOOTS_AND_SHIRT, "WF-99999") == missing.text
 
 
-def test_a_cancelled_order_has_been_paid_back(shop: ShopProcess) -> None:
+def test_a_cancelled_order_has_been_refunded(shop: ShopProcess) -> None:
     shop.signed_post("/merchant/v1/orders/WF-20440/cancel", {"key": "k0"})
     answer = shop.signed_post(REFUNDS, refund(order="WF-20440", customer="cus_1005"))
     assert (answer.status, answer.code) == (422, "order_cancelled")
     assert [entry["key"] for entry in shop.ledger()["refunds"]] == ["k0"]
 
 
-def test_an_item_goes_back_once(shop: ShopProcess) -> None:
+def test_an_item_is_refunded_once(shop: ShopProcess) -> None:
     shirt = {"amount": "69.00", "items": [{"sku": "ALDER-M"}]}
     assert shop.signed_post(REFUNDS, refund(**shirt)).status == 200
     assert shop.signed_post(REFUNDS, refund(key="k2", **shirt)).code == "items_do_not_match"
@@ -159,14 +159,14 @@ def test_a_missing_field_is_named(any_shop: ShopProcess, field: str) -> None:
 @pytest.mark.parametrize(
     ("field", "value"), [(field, value) for field, values in WRONG_VALUES.items() for value in values]
 )
-def test_a_wrong_field_is_named(any_shop: ShopProcess, field: str, value: Json) -> None:
+def test_an_invalid_field_is_named(any_shop: ShopProcess, field: str, value: Json) -> None:
     with nothing_moves(any_shop):
         answer = any_shop.signed_post(REFUNDS, refund(**{field: value}))
     assert (answer.status, answer.code) == (400, "invalid_input")
     assert list(answer.json["fields"]) == [field]
 
 
-def test_all_wrong_fields_are_named_together_and_the_key_stays_free(shop: ShopProcess) -> None:
+def test_all_invalid_fields_are_named_together_and_the_key_stays_free(shop: ShopProcess) -> None:
     answer = shop.signed_post(REFUNDS, refund(amount="-1", currency="USD", extra=1))
     assert set(answer.json["fields"]) == {"amount", "currency", "extra"}
     assert shop.signed_get("/merchant/v1/operations/k1").status == 404
@@ -192,14 +192,14 @@ def test_the_same_key_gets_the_first_answer_and_pays_nothing(shop: ShopProcess) 
         {"items": [{"sku": "X"}]},
     ],
 )
-def test_the_same_key_for_something_else(shop: ShopProcess, changes: Json) -> None:
+def test_the_same_key_for_another_request_is_refused(shop: ShopProcess, changes: Json) -> None:
     shop.signed_post(REFUNDS, refund())
     answer = shop.signed_post(REFUNDS, refund(**changes))
     assert (answer.status, answer.code) == (409, "key_reused")
     assert [entry["amount"] for entry in shop.ledger()["refunds"]] == ["12.50"]
 
 
-def test_a_key_is_one_for_all_kinds_of_command(shop: ShopProcess) -> None:
+def test_a_key_is_shared_by_all_kinds_of_commands(shop: ShopProcess) -> None:
     shop.signed_post(REFUNDS, refund())
     answer = shop.signed_post("/merchant/v1/orders/WF-20440/cancel", {"key": "k1"})
     assert (answer.status, answer.code) == (409, "key_reused")
@@ -207,7 +207,7 @@ def test_a_key_is_one_for_all_kinds_of_command(shop: ShopProcess) -> None:
 
 
 def test_a_refusal_is_final_for_its_key(shop: ShopProcess) -> None:
-    """The fault is gone (the amount would fit by now), the answer stays."""
+    """The cause is gone (the amount would fit now), but the answer stays."""
     shop.signed_post(REFUNDS, refund(key="k0", amount="250.00"))
     first = shop.signed_post(REFUNDS, refund(amount="9.00"))
     assert first.code == "amount_above_remaining"
@@ -219,7 +219,7 @@ def test_a_refusal_is_final_for_its_key(shop: ShopProcess) -> None:
     assert (operation["state"], operation["status"], operation["result"]) == ("refused", 422, first.json)
 
 
-def test_what_became_of_a_key(shop: ShopProcess) -> None:
+def test_the_result_of_a_key_can_be_looked_up(shop: ShopProcess) -> None:
     assert shop.signed_get("/merchant/v1/operations/k1").code == "not_found"
     receipt = shop.signed_post(REFUNDS, refund()).json
     operation = shop.signed_get("/merchant/v1/operations/k1").json

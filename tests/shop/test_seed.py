@@ -1,4 +1,4 @@
-"""What scripts and the story rely on in a shop that has just been filled."""
+"""What scripts and the demo story rely on in a freshly seeded shop."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ def all_orders(shop: ShopProcess) -> list[Json]:
 
 
 def without_addresses(shop: ShopProcess) -> list[Json]:
-    """Return the orders without what is on the shop's own pages."""
+    """Return the orders without the addresses of the shop's own pages."""
     return [{name: order[name] for name in order if name not in ("page", "picture")} for order in all_orders(shop)]
 
 
@@ -37,7 +37,7 @@ def test_it_is_large_enough(shop: ShopProcess) -> None:
     assert {order["currency"] for order in orders} == {"EUR", "CHF"}
 
 
-def test_customers_are_told_apart(shop: ShopProcess) -> None:
+def test_customers_are_distinct(shop: ShopProcess) -> None:
     people = shop.get("/api/customers").json["customers"]
     assert all(person.keys() == {"id", "name", "email", "locale"} for person in people)
     for name in ("id", "name", "email"):
@@ -71,7 +71,7 @@ def test_the_first_ten_own_a_small_fresh_delivered_order(shop: ShopProcess) -> N
         assert fresh, person
 
 
-def test_the_story_is_there(shop: ShopProcess) -> None:
+def test_the_demo_story_exists(shop: ShopProcess) -> None:
     people = {person["name"]: person for person in shop.get("/api/customers").json["customers"]}
     story = ("Mara Lindner", "Jonas Weber", "Priya Raman", "Tom Okafor", "Samir Haddad", "Élodie Garnier", "Léa Martin")
     assert list(people)[: len(story)] == list(story)
@@ -94,7 +94,7 @@ def test_dates_are_counted_from_today(shop: ShopProcess, order: str, name: str, 
     assert (datetime.now(tz=UTC).date() - placed.date()).days in {days, days + 1}
 
 
-def test_two_shops_begin_alike(shop: ShopProcess, tmp_path: Path) -> None:
+def test_two_shops_are_seeded_alike(shop: ShopProcess, tmp_path: Path) -> None:
     other = ShopProcess(tmp_path / "other", free_port())
     other.start()
     try:

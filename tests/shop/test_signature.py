@@ -52,7 +52,7 @@ def test_an_unsigned_refund_moves_nothing(shop: ShopProcess, case: str) -> None:
     assert shop.signed_get("/merchant/v1/operations/k1").status == 404
 
 
-def test_a_body_that_is_no_text_cannot_be_signed(any_shop: ShopProcess) -> None:
+def test_a_body_that_is_not_text_cannot_be_signed(any_shop: ShopProcess) -> None:
     answer = any_shop.request("POST", PATH, b"\xff\xfe", {"Content-Type": "application/json", **sign(b"x")})
     assert answer.status == 401
 
@@ -61,20 +61,20 @@ def test_a_body_that_is_no_text_cannot_be_signed(any_shop: ShopProcess) -> None:
     "path",
     ["/merchant/v1/orders/WF-20418", "/merchant/v1/customers/cus_1001/orders", "/merchant/v1/operations/k1"],
 )
-def test_reading_needs_a_signature_as_well(any_shop: ShopProcess, path: str) -> None:
+def test_reading_needs_a_signature_too(any_shop: ShopProcess, path: str) -> None:
     assert any_shop.get(path).status == 401
     assert any_shop.request("GET", path, headers=sign(b"", secret=OTHER_SECRET)).status == 401
     assert any_shop.request("GET", path, headers=sign(b"{}")).status == 401
 
 
 @pytest.mark.parametrize("minutes", [-4, 4])
-def test_clocks_may_differ_a_little(any_shop: ShopProcess, minutes: int) -> None:
+def test_clocks_may_differ_slightly(any_shop: ShopProcess, minutes: int) -> None:
     at = datetime.now(tz=UTC) + timedelta(minutes=minutes)
     assert any_shop.request("GET", "/merchant/v1/orders/WF-20418", headers=sign(b"", at=at)).status == 200
 
 
-def test_one_right_signature_of_several_is_enough(any_shop: ShopProcess) -> None:
-    """As while a secret is being changed: the sender signs with both."""
+def test_one_valid_signature_of_several_is_enough(any_shop: ShopProcess) -> None:
+    """As during the rotation of a secret, when the sender signs with both."""
     good, old = sign(b""), sign(b"", secret=OTHER_SECRET)
     headers = {**good, "webhook-signature": f"{old['webhook-signature']} {good['webhook-signature']}"}
     assert any_shop.request("GET", "/merchant/v1/orders/WF-20418", headers=headers).status == 200

@@ -1,4 +1,4 @@
-"""The storefront without scripts: everything but the chat works, and nobody sees what is not theirs."""
+"""The storefront without scripts: everything except the chat works, and nobody sees other customers' data."""
 
 import re
 
@@ -22,7 +22,7 @@ def test_a_newcomer_sees_a_shop(visitor: Visitor) -> None:
         assert f"{name} {price}" in visitor.words
 
 
-def test_it_speaks_german_to_who_reads_german(any_shop: ShopProcess) -> None:
+def test_it_is_in_german_for_german_readers(any_shop: ShopProcess) -> None:
     visitor = Visitor(any_shop, language="de-AT,de;q=0.9")
     visitor.open("/")
     assert '<html lang="de">' in visitor.page
@@ -32,7 +32,7 @@ def test_it_speaks_german_to_who_reads_german(any_shop: ShopProcess) -> None:
     assert "Paid back" in visitor.words
 
 
-def test_the_chat_speaks_the_browsers_language_until_one_is_chosen(any_shop: ShopProcess) -> None:
+def test_the_chat_uses_the_browsers_language_until_one_is_chosen(any_shop: ShopProcess) -> None:
     visitor = Visitor(any_shop, language="fr-CA,fr;q=0.9,en;q=0.5")
     visitor.open("/")
     assert '<html lang="en">' in visitor.page and 'data-locale="fr-ca"' in visitor.page
@@ -40,7 +40,7 @@ def test_the_chat_speaks_the_browsers_language_until_one_is_chosen(any_shop: Sho
     assert 'data-locale="de"' in visitor.page
 
 
-def test_the_language_switch_leads_to_no_other_host(visitor: Visitor) -> None:
+def test_the_language_switch_never_leads_to_another_host(visitor: Visitor) -> None:
     visitor.open("/")
     visitor.send("/language", language="de", next="https://evil.example/")
     assert "Für jedes Wetter." in visitor.words
@@ -56,14 +56,14 @@ def test_a_customer_signs_in_and_sees_their_own_orders(visitor: Visitor) -> None
     assert re.search(r"The return period ended on \d+ \w+ 2\d\d\d", visitor.words)
 
 
-def test_a_german_customer_is_spoken_to_in_german(visitor: Visitor) -> None:
+def test_a_german_customer_is_addressed_in_german(visitor: Visitor) -> None:
     visitor.sign_in(JONAS)
     assert "Angemeldet als Jonas Weber." in visitor.words
     assert "Summe 288,00 € Erstattet 0,00 € Bezahlt mit Mastercard, Endziffern 2093" in visitor.words
     assert "Die Adresse kann sich ändern, bis das Paket losgeht" in visitor.words
 
 
-def test_a_refund_shows_at_its_item(shop: ShopProcess) -> None:
+def test_a_refund_is_shown_at_its_item(shop: ShopProcess) -> None:
     item = {"items": [{"sku": "ALDER-M"}], "amount": "69.00", "currency": "EUR", "reason": "Damaged", "key": "k1"}
     shop.signed_post("/merchant/v1/refunds", {"order": "WF-20418", "customer": MARA, **item})
     visitor = Visitor(shop)
@@ -72,7 +72,7 @@ def test_a_refund_shows_at_its_item(shop: ShopProcess) -> None:
     assert "Total €258.00 Refunded €69.00" in visitor.words
 
 
-def test_a_refund_of_the_whole_order_shows_at_each_item(shop: ShopProcess) -> None:
+def test_a_refund_of_the_whole_order_is_shown_at_each_item(shop: ShopProcess) -> None:
     whole = {"amount": "258.00", "currency": "EUR", "reason": "Damaged", "key": "k1"}
     shop.signed_post("/merchant/v1/refunds", {"order": "WF-20418", "customer": MARA, **whole})
     visitor = Visitor(shop)
@@ -82,7 +82,7 @@ def test_a_refund_of_the_whole_order_shows_at_each_item(shop: ShopProcess) -> No
     assert "Everything has been refunded" in visitor.words
 
 
-def test_a_cancelled_order_says_so(shop: ShopProcess) -> None:
+def test_a_cancelled_order_is_labelled(shop: ShopProcess) -> None:
     shop.signed_post("/merchant/v1/orders/WF-20444/cancel", {"key": "k1"})
     visitor = Visitor(shop)
     visitor.sign_in(JONAS)
@@ -91,12 +91,12 @@ def test_a_cancelled_order_says_so(shop: ShopProcess) -> None:
 
 
 def test_all_customers_have_an_orders_page(any_shop: ShopProcess) -> None:
-    """Every status, currency and number of items that the seed knows can be shown."""
+    """Every status, currency and number of items of the seed can be shown."""
     for customer in any_shop.get("/api/customers").json["customers"]:
         assert Visitor(any_shop).sign_in(customer["id"]).status == 200, customer
 
 
-def test_orders_are_for_who_is_signed_in(visitor: Visitor) -> None:
+def test_orders_need_a_login(visitor: Visitor) -> None:
     visitor.open("/orders")
     assert "Who would you like to be?" in visitor.words
     visitor.sign_in(MARA)
@@ -116,7 +116,7 @@ def test_signing_out_ends_the_session_itself(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("customer", ["cus_9999", "", "cus\x00_1001"])
-def test_nobody_becomes_an_unknown_customer(visitor: Visitor, customer: str) -> None:
+def test_nobody_can_sign_in_as_an_unknown_customer(visitor: Visitor, customer: str) -> None:
     assert visitor.sign_in(customer).status == 404
     assert "There is no such customer." in visitor.words
     assert "You are a visitor." in visitor.words
@@ -146,7 +146,7 @@ def test_a_form_of_another_origin_is_refused(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/orders", "/ledger", "/sign-in"])
-def test_pages_are_read_and_forms_are_sent(visitor: Visitor, path: str) -> None:
+def test_pages_only_accept_get_and_forms_only_post(visitor: Visitor, path: str) -> None:
     visitor.open("/")
     assert visitor.post(path, csrfmiddlewaretoken=visitor.token).status == 405
 
@@ -156,7 +156,7 @@ def test_a_link_changes_nothing(visitor: Visitor, path: str) -> None:
     assert visitor.open(path).status == 405
 
 
-def test_pages_name_the_widget_and_fence_it(visitor: Visitor) -> None:
+def test_pages_load_the_widget_and_restrict_it_by_policy(visitor: Visitor) -> None:
     answer = visitor.open("/")
     assert f'<script async src="{PLATFORM_URL}/widget/v1.js" data-channel="{CHANNEL_KEY}"' in visitor.markup
     rules = dict(rule.split(" ", 1) for rule in answer.headers["content-security-policy"].split("; "))
@@ -166,15 +166,15 @@ def test_pages_name_the_widget_and_fence_it(visitor: Visitor) -> None:
     assert "unsafe" not in answer.headers["content-security-policy"]
 
 
-def test_pages_hold_nothing_that_the_policy_forbids(visitor: Visitor) -> None:
+def test_pages_contain_nothing_that_the_policy_forbids(visitor: Visitor) -> None:
     visitor.sign_in(MARA)
     for path in ("/", "/orders", "/ledger", "/sign-in", "/nothing"):
         visitor.open(path)
         assert not re.search(r"\son\w+=|\sstyle=|<style|javascript:|<script(?![^>]* src=)", visitor.page), path
 
 
-def test_cookies_are_the_shops_own_and_closed_to_scripts(visitor: Visitor, any_shop: ShopProcess) -> None:
-    """A cookie of 127.0.0.1 goes to every port of it: the platform's would be overwritten under their usual names."""
+def test_cookies_are_the_shops_own_and_hidden_from_scripts(visitor: Visitor, any_shop: ShopProcess) -> None:
+    """Cookies of 127.0.0.1 are shared by all ports, so usual names would overwrite the platform's cookies."""
     visitor.sign_in(JONAS)
     names = {f"wrenfell_{any_shop.port}_{name}" for name in ("session", "csrf", "language")}
     assert set(visitor.cookies) == names
@@ -191,6 +191,6 @@ def test_files_have_their_type(any_shop: ShopProcess, name: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/static/nothing.css", "/static/..%2fsettings.py", "/static/../urls.py"])
-def test_nothing_is_there(visitor: Visitor, path: str) -> None:
+def test_missing_pages_are_not_found(visitor: Visitor, path: str) -> None:
     assert visitor.open(path).status == 404
     assert "There is no such page in this shop." in visitor.words

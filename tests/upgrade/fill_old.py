@@ -1,6 +1,5 @@
-"""Run by an old version's `manage.py shell`: customers with old chats, one of them held by an agent, one waiting.
-
-Only names that every version since 0.1.0 has.
+"""Run by an old version's `manage.py shell`: customers with old chats, one with an agent, one waiting. Uses only names
+that exist in every version since 0.1.0.
 """
 
 import asyncio
@@ -41,7 +40,7 @@ with workspace_scope(Workspace.objects.get().pk):
     add_agent_message(held.pk, text="Yes, I am looking into it.", author=agent, client_id="yes")
     handoff.request(talk("waiting").pk, reason="no_answer", by="assistant", summary="Asked about a tent")
     add_customer_message(talk("pending").pk, text="How long does delivery to Germany take?", client_id="pending")
-    # All of it happened an hour ago, so that whatever is due after minutes is due.
+    # All of it happened an hour ago, so that everything due after minutes is due.
     for model in (ConversationEvent, Message, Turn):
         model.objects.update(created_at=F("created_at") - timedelta(hours=1))
     type(ticket).objects.update(

@@ -1,4 +1,4 @@
-"""Installations of old versions, filled by these, upgraded by this one and then used (scripts/old_dumps.py)."""
+"""Installations filled by old versions, then upgraded to this one and used (scripts/old_dumps.py)."""
 
 import json
 import os
@@ -20,7 +20,7 @@ __all__ = ["database_url"]  # a fixture
 pytestmark = pytest.mark.long
 DATA = Path(__file__).parent / "data"
 VERSIONS = ("0.1.0", "196b70e")
-# Settings that are gone, with what took their place; the changelog says so too.
+# Removed settings and their replacements, which the changelog lists too.
 GONE: dict[str, str] = {}
 
 
@@ -102,7 +102,7 @@ def test_an_old_installation_is_upgraded_and_used(upgraded: Upgraded) -> None:
     )
     assert waiting == [("How long does delivery to Germany take?",)]
 
-    # The customer stays with Maria, who answered an hour ago, and Maria can go on and end it.
+    # The customer stays with Maria, who answered an hour ago, and Maria can continue and end the conversation.
     told = upgraded.python("""
 sweep.escalate_late(), sweep.expire_abandoned(), sweep.wake_snoozed(), sweep.escalate_silent()
 held = Ticket.objects.get(conversation__customer__external_id="held")

@@ -1,4 +1,4 @@
-"""An endpoint on loopback that verifies each delivery by the reference library, and ways to let time pass."""
+"""An endpoint on loopback that verifies each delivery with the reference library, and helpers that let time pass."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ BODIES = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORMAT
 
 @dataclass
 class Received:
-    """One accepted delivery: its id and its verified body."""
+    """An accepted delivery: its id and its verified body."""
 
     message_id: str
     body: dict[str, Any]
@@ -41,12 +41,12 @@ class Received:
 
 @dataclass
 class Receiver:
-    """A server that knows one secret. What it cannot verify it refuses with 401; `statuses` are its next answers."""
+    """A server that knows one secret. It refuses unverifiable deliveries with 401; `statuses` are its next answers."""
 
     api: FakeApi
     secret: str = ""
     received: list[Received] = field(default_factory=list)
-    seen: list[str] = field(default_factory=list)  # the id of everything that came, refused or not
+    seen: list[str] = field(default_factory=list)  # the ids of all deliveries, refused or not
     statuses: list[str] = field(default_factory=list)
 
     @property

@@ -27,7 +27,7 @@ def program(workspace: Workspace) -> APIClient:
     return service(workspace, "webhooks:read", "webhooks:write")
 
 
-def test_a_program_does_all_there_is(program: APIClient, inbox: Receiver, alice: Customer) -> None:
+def test_a_program_can_do_everything(program: APIClient, inbox: Receiver, alice: Customer) -> None:
     wanted = {"name": "books", "url": inbox.url, "kinds": ["conversation.started"]}
     made = program.post(WEBHOOKS, wanted, format="json")
     assert made.status_code == 201 and made.json()["kinds"] == ["conversation.started"]
@@ -105,7 +105,7 @@ def test_bad_input_changes_nothing(
     assert WebhookEndpoint.objects.values().get() == before and not inbox.seen
 
 
-def test_tests_are_few_since_each_may_take_long(
+def test_tests_are_limited_since_each_may_take_long(
     program: APIClient, endpoint: WebhookEndpoint, inbox: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ProbeThrottle, "THROTTLE_RATES", {"webhook-test": "2/min"})
@@ -119,7 +119,7 @@ def test_filters_are_checked(program: APIClient, endpoint: WebhookEndpoint) -> N
         assert program.get(f"{WEBHOOKS}/{endpoint.pk}/deliveries", query).status_code == 400
 
 
-def test_who_may_not(
+def test_who_may_not_use_webhooks(
     workspace: Workspace, bob: User, alice: Customer, endpoint: WebhookEndpoint, inbox: Receiver
 ) -> None:
     services.send_test(endpoint.pk, actor="test")
@@ -152,7 +152,7 @@ def test_who_may_not(
     assert WebhookEndpoint.objects.values().get() == before and not inbox.seen
 
 
-def test_another_workspaces_are_as_if_missing(
+def test_another_workspaces_webhooks_are_reported_as_missing(
     other_workspace: Workspace, endpoint: WebhookEndpoint, inbox: Receiver
 ) -> None:
     mine = services.send_test(endpoint.pk, actor="test")

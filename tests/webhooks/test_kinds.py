@@ -1,4 +1,4 @@
-"""Each kind of event is told once to who asks for it, by the published schema, and to nobody else."""
+"""Each kind of event is sent once to its subscribers, by the published schema, and to nobody else."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -45,7 +45,9 @@ def test_the_schema_has_every_kind_and_no_other() -> None:
     assert SCHEMA["$defs"]["ticket"]["properties"]["reason"]["enum"] == tickets.Reason.values
 
 
-def test_a_ticket_is_told_step_by_step(endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer, bob: User) -> None:
+def test_a_ticket_is_reported_step_by_step(
+    endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer, bob: User
+) -> None:
     conversation = start_conversation(alice.pk)
     ticket = tickets.request(conversation.pk, reason="customer_asked", by="customer", summary="Xylograph")
     tickets.claim(ticket.pk, agent=bob)
@@ -82,7 +84,7 @@ def test_other_ends_of_a_ticket(
     assert "Xylograph" not in str([one.body for one in inbox.received])
 
 
-def test_a_ticket_that_is_opened_by_an_agent_never_waited(
+def test_a_ticket_opened_by_an_agent_never_waited(
     endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer, bob: User
 ) -> None:
     ticket = tickets.request(start_conversation(alice.pk).pk, reason="other", by="agent")
@@ -118,7 +120,7 @@ def test_a_conversation_begins_ends_and_is_erased(
     assert "Xylograph" not in str([one.body for one in inbox.received])
 
 
-def test_an_action_is_told_state_by_state(
+def test_an_action_is_reported_state_by_state(
     endpoint: WebhookEndpoint, inbox: Receiver, shop: FakeShop, alice: Customer
 ) -> None:
     principal = signed_in_as(alice)
@@ -158,7 +160,7 @@ def _refused(principal: Principal) -> ActionRequest:
     return propose(principal, "refund_order", {**REFUND, "order_id": "A-1005"}, proposal_key="turn:1:2")
 
 
-def test_an_article_is_told_when_readers_get_another_text(endpoint: WebhookEndpoint, inbox: Receiver) -> None:
+def test_an_article_is_reported_when_readers_get_another_text(endpoint: WebhookEndpoint, inbox: Receiver) -> None:
     article = create_article(Change(title="Returns", body="Xylograph\n"), external_id="returns")
     send_all()
     assert inbox.kinds == []  # a draft
@@ -177,7 +179,7 @@ def test_an_article_is_told_when_readers_get_another_text(endpoint: WebhookEndpo
     assert "Xylograph" not in str([one.body for one in inbox.received])
 
 
-def test_an_announcement_that_is_heard_again_tells_nothing_twice(
+def test_a_repeated_announcement_sends_nothing_twice(
     endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer
 ) -> None:
     start_conversation(alice.pk)
@@ -187,18 +189,18 @@ def test_an_announcement_that_is_heard_again_tells_nothing_twice(
     assert inbox.kinds == ["conversation.started"] and WebhookDelivery.objects.count() == 1
 
 
-def test_only_what_is_asked_for_is_told_and_only_from_then_on(inbox: Receiver, alice: Customer, bob: User) -> None:
+def test_only_subscribed_events_are_sent_and_only_from_then_on(inbox: Receiver, alice: Customer, bob: User) -> None:
     ticket = tickets.request(start_conversation(alice.pk).pk, reason="other", by="agent")
     new = services.create("books", inbox.url, ["ticket.resolved"], actor="test")
     inbox.secret = new.secret
     tickets.claim(ticket.pk, agent=bob)
     services.update(new.endpoint.pk, kinds=["ticket.resolved", "ticket.opened", "ticket.claimed"], actor="test")
-    tickets.resolve(ticket.pk, agent=bob)  # brings all of the ticket's steps into view again
+    tickets.resolve(ticket.pk, agent=bob)  # covers all of the ticket's steps again
     send_all()
     assert inbox.kinds == ["ticket.resolved"]
 
 
-def test_other_workspaces_hear_nothing(
+def test_other_workspaces_receive_nothing(
     endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer, other_workspace: Workspace
 ) -> None:
     with workspace_scope(other_workspace.pk):
@@ -210,7 +212,7 @@ def test_other_workspaces_hear_nothing(
         assert not WebhookDelivery.objects.exists()
 
 
-def test_a_customer_is_described_only_where_asked_for_and_only_while_known(inbox: Receiver, alice: Customer) -> None:
+def test_a_customer_is_described_only_on_request_and_only_while_known(inbox: Receiver, alice: Customer) -> None:
     new = services.create("crm", inbox.url, ["conversation.started"], includes_customer=True, actor="test")
     inbox.secret = new.secret
     start_conversation(alice.pk)

@@ -1,4 +1,4 @@
-"""Nothing is lost, only a failed attempt is repeated, and a broken receiver holds up nobody else."""
+"""Nothing is lost, only failed attempts are repeated, and a broken receiver delays nobody else."""
 
 import json
 import threading
@@ -37,10 +37,10 @@ def happen(customer: Customer, count: int = 1) -> None:
         start_conversation(customer.pk)
 
 
-def test_the_tick_starts_what_is_due(
+def test_the_tick_starts_due_deliveries(
     endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the broker would carry is carried here: the name of a task, and arguments that are JSON."""
+    """The test passes on what the broker would: the name of a task and JSON arguments."""
     started: list[str] = []
 
     def carry(name: str, *, args: tuple[str, ...], **how: Any) -> None:
@@ -57,7 +57,7 @@ def test_the_tick_starts_what_is_due(
     assert len(started) == 1
 
 
-def test_what_was_answered_is_on_record(endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer) -> None:
+def test_the_response_is_recorded(endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer) -> None:
     happen(alice)
     inbox.api.answer = lambda asked: reply("202 Accepted", b"\x00\xff" + "ü".encode() * 3_000)
     send_all()
@@ -67,7 +67,7 @@ def test_what_was_answered_is_on_record(endpoint: WebhookEndpoint, inbox: Receiv
     assert send_all() == 0
 
 
-def test_a_failed_delivery_comes_again_for_a_day_with_the_same_id(
+def test_a_failed_delivery_is_retried_for_a_day_with_the_same_id(
     endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer
 ) -> None:
     inbox.statuses = [BROKEN] * 50
@@ -89,10 +89,12 @@ def test_a_failed_delivery_comes_again_for_a_day_with_the_same_id(
     assert len(inbox.seen) == len(PAUSES) + 1 and set(inbox.seen) == {f"msg_{stored.pk}"}
 
 
-def test_a_recovered_endpoint_gets_what_waited(endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer) -> None:
+def test_a_recovered_endpoint_gets_the_waiting_deliveries(
+    endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer
+) -> None:
     inbox.statuses = [BROKEN]
     happen(alice, 5)
-    assert send_all() == 1  # the others wait until the endpoint has rested
+    assert send_all() == 1  # the others wait until the endpoint's pause is over
     let_pass(minutes=2)
     assert send_all() == 5
     assert len(inbox.received) == 5 and sorted({one.message_id for one in inbox.received}) == sorted(set(inbox.seen))
@@ -110,7 +112,7 @@ def test_a_worker_that_dies_before_it_settles_sends_the_same_again(
         patched.setattr(sending, "_settle", die)
         send_all()
     assert len(inbox.received) == 1 and WebhookDelivery.objects.get().state == "waiting"
-    assert send_all() == 0  # it may still be under way
+    assert send_all() == 0  # it may still be in progress
     let_pass(minutes=2)
     assert send_all() == 1
     assert inbox.seen == [f"msg_{WebhookDelivery.objects.get().pk}"] * 2
@@ -132,7 +134,9 @@ def test_a_worker_that_dies_before_it_sends_loses_nothing(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_workers_never_send_the_same_at_once(endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer) -> None:
+def test_two_workers_never_send_the_same_delivery_at_once(
+    endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer
+) -> None:
     happen(alice, 10)
     while deliver_due():
         pass
@@ -157,7 +161,7 @@ def test_two_workers_never_send_the_same_at_once(endpoint: WebhookEndpoint, inbo
 
 
 @pytest.mark.parametrize("count", [100, pytest.param(1_000, marks=pytest.mark.long)])
-def test_a_flood_arrives_whole_and_in_order(
+def test_a_flood_arrives_complete_and_in_order(
     count: int, endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer
 ) -> None:
     happen(alice, count)
@@ -175,7 +179,7 @@ def test_a_flood_arrives_whole_and_in_order(
         (b"", True, None, "no answer"),
     ],
 )
-def test_answers_that_are_none(
+def test_responses_that_count_as_failures(
     answer: bytes, listens: bool, status: int | None, told: str, endpoint: WebhookEndpoint, alice: Customer
 ) -> None:
     with raw_server(answer, listens=listens) as server:
@@ -186,7 +190,7 @@ def test_answers_that_are_none(
     assert (stored.state, stored.status, stored.attempts) == ("waiting", status, 1) and told in stored.error
 
 
-def test_an_answer_that_is_too_long_was_still_an_answer(endpoint: WebhookEndpoint, alice: Customer) -> None:
+def test_an_overlong_response_still_counts(endpoint: WebhookEndpoint, alice: Customer) -> None:
     with raw_server(reply("200 OK", b"x" * 100_000)) as server:
         services.update(endpoint.pk, url=f"http://127.0.0.1:{server.port}/", actor="test")
         happen(alice)
@@ -194,7 +198,7 @@ def test_an_answer_that_is_too_long_was_still_an_answer(endpoint: WebhookEndpoin
     assert WebhookDelivery.objects.get().state == "delivered"
 
 
-def test_a_slow_receiver_ends_its_turn_and_holds_up_nobody_else(
+def test_a_slow_receiver_ends_its_turn_and_delays_nobody_else(
     endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sending, "DEADLINE_SECONDS", 0.3)
@@ -226,7 +230,7 @@ def test_a_slow_receiver_ends_its_turn_and_holds_up_nobody_else(
         "",
     ],
 )
-def test_addresses_refused_at_saving(workspace: Workspace, url: str) -> None:
+def test_addresses_refused_on_saving(workspace: Workspace, url: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         services.create("books", url, KINDS, actor="test")
     assert list(refused.value.fields) == ["url"] and not WebhookEndpoint.objects.exists()
@@ -237,7 +241,7 @@ def test_addresses_refused_at_saving(workspace: Workspace, url: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.8", "169.254.169.254", "fd00:ec2::254"])
-def test_names_that_lead_inside_are_refused_at_sending(
+def test_names_that_resolve_to_private_addresses_are_refused_on_sending(
     address: str, workspace: Workspace, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services.create("books", "https://shop.example/", KINDS, actor="test")
@@ -251,7 +255,7 @@ def test_names_that_lead_inside_are_refused_at_sending(
     assert not connected
 
 
-def test_a_network_that_is_not_allowed_any_more_is_refused_at_sending(
+def test_a_network_that_is_no_longer_allowed_is_refused_on_sending(
     endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer, settings: Any
 ) -> None:
     settings.PRIVATE_NETWORKS = ()
@@ -282,7 +286,7 @@ def test_a_rotated_secret_overlaps(endpoint: WebhookEndpoint, inbox: Receiver, a
     assert len(inbox.received) == 2 and WebhookDelivery.objects.latest("id").status == 401
 
 
-def test_a_secret_that_leaked_ends_at_once(endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer) -> None:
+def test_a_leaked_secret_ends_at_once(endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer) -> None:
     services.rotate(endpoint.pk, keep_hours=0, actor="test")
     happen(alice)
     send_all()
@@ -292,7 +296,7 @@ def test_a_secret_that_leaked_ends_at_once(endpoint: WebhookEndpoint, inbox: Rec
             services.rotate(endpoint.pk, keep_hours=hours, actor="test")
 
 
-def test_secrets_are_encrypted_and_in_no_record(endpoint: WebhookEndpoint, inbox: Receiver) -> None:
+def test_secrets_are_encrypted_and_never_recorded(endpoint: WebhookEndpoint, inbox: Receiver) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT secret FROM webhooks_webhookendpoint")
         [stored] = cursor.fetchone()
@@ -302,7 +306,7 @@ def test_secrets_are_encrypted_and_in_no_record(endpoint: WebhookEndpoint, inbox
 
 
 def test_each_attempt_is_signed_anew(endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer) -> None:
-    """A receiver refuses signatures older than five minutes; the id stays, so that it knows what it has seen."""
+    """A receiver refuses signatures older than five minutes; the id stays, so that it recognises repetitions."""
     inbox.statuses = [BROKEN]
     happen(alice)
     send_all()
@@ -320,7 +324,7 @@ def test_each_attempt_is_signed_anew(endpoint: WebhookEndpoint, inbox: Receiver,
 # --- Off, on, again.
 
 
-def test_an_endpoint_that_fails_for_days_is_switched_off_and_its_admins_told(
+def test_an_endpoint_that_fails_for_days_is_switched_off_and_its_admins_notified(
     workspace: Workspace, endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer
 ) -> None:
     for name, role in (("ada", Membership.Role.ADMIN), ("agent", Membership.Role.AGENT)):
@@ -344,7 +348,7 @@ def test_an_endpoint_that_fails_for_days_is_switched_off_and_its_admins_told(
     attempts = len(inbox.seen)
     happen(alice)
     send_all()
-    assert len(inbox.seen) == attempts and WebhookDelivery.objects.count() == 3  # it hears nothing while it is off
+    assert len(inbox.seen) == attempts and WebhookDelivery.objects.count() == 3  # it receives nothing while it is off
     with pytest.raises(EndpointOff):
         services.replay_failed(off.pk, since=now() - timedelta(days=30), actor="test")
     services.update(off.pk, is_on=True, actor="test")
@@ -354,7 +358,7 @@ def test_an_endpoint_that_fails_for_days_is_switched_off_and_its_admins_told(
     assert len(inbox.received) == 3 and WebhookEndpoint.objects.get().failing_since is None
 
 
-def test_a_notice_that_cannot_be_mailed_is_tried_again(
+def test_a_notice_that_cannot_be_mailed_is_retried(
     workspace: Workspace, endpoint: WebhookEndpoint, settings: Any
 ) -> None:
     person = User.objects.create_user("ada", email="ada@example.com", password="correct horse battery")
@@ -376,9 +380,7 @@ def test_a_server_that_is_gone_is_switched_off_at_once(
     assert WebhookEndpoint.objects.get().off_reason == "gone" and len(inbox.seen) == 1
 
 
-def test_an_endpoint_that_is_switched_off_is_left_alone(
-    endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer
-) -> None:
+def test_a_switched_off_endpoint_receives_nothing(endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer) -> None:
     happen(alice)
     while deliver_due():
         pass
@@ -403,7 +405,9 @@ def test_one_delivery_is_sent_again_with_its_id(endpoint: WebhookEndpoint, inbox
     assert inbox.seen.count(f"msg_{chosen.pk}") == 2 and len(inbox.seen) == 3
 
 
-def test_failed_ones_are_sent_again_since_a_time(endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer) -> None:
+def test_failed_deliveries_since_a_time_are_sent_again(
+    endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer
+) -> None:
     happen(alice, 3)
     while deliver_due():
         pass
@@ -415,7 +419,7 @@ def test_failed_ones_are_sent_again_since_a_time(endpoint: WebhookEndpoint, inbo
     assert len(inbox.received) == 2 and f"msg_{first.pk}" not in inbox.seen
 
 
-def test_a_test_event_is_sent_once_and_at_once(endpoint: WebhookEndpoint, inbox: Receiver) -> None:
+def test_a_test_event_is_sent_once_and_immediately(endpoint: WebhookEndpoint, inbox: Receiver) -> None:
     sent = services.send_test(endpoint.pk, actor="test")
     assert (sent.state, sent.status, inbox.kinds) == ("delivered", 200, ["webhook.test"])
     inbox.statuses = [BROKEN]
@@ -425,7 +429,7 @@ def test_a_test_event_is_sent_once_and_at_once(endpoint: WebhookEndpoint, inbox:
     assert send_all() == 0 and WebhookEndpoint.objects.get().failures == 0
 
 
-def test_a_deleted_endpoint_takes_its_deliveries_along(
+def test_a_deleted_endpoint_takes_its_deliveries_with_it(
     endpoint: WebhookEndpoint, inbox: Receiver, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     happen(alice)
@@ -442,7 +446,7 @@ def test_a_deleted_endpoint_takes_its_deliveries_along(
     assert not WebhookDelivery.objects.exists() and send_all() == 0
 
 
-def test_a_workspace_has_a_bounded_number(workspace: Workspace) -> None:
+def test_a_workspace_has_a_limited_number_of_endpoints(workspace: Workspace) -> None:
     for number in range(services.MAX_ENDPOINTS):
         services.create(f"n{number}", "https://shop.example/", KINDS, actor="test")
     with pytest.raises(TooManyEndpoints):
@@ -461,7 +465,7 @@ def test_old_deliveries_are_deleted(endpoint: WebhookEndpoint, alice: Customer) 
 
 
 def test_turns_are_shared(workspace: Workspace, inbox: Receiver, alice: Customer) -> None:
-    """Not more than four endpoints are served at the same time, and the longest unserved come first."""
+    """At most four endpoints are served at the same time, and those that have waited longest come first."""
     for number in range(6):
         services.create(f"n{number}", inbox.url, KINDS, actor="test")
     happen(alice)

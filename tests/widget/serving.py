@@ -1,4 +1,4 @@
-"""The real server (uvicorn, on a port) in a thread, so that changes of the test signal its sockets without a broker.
+"""The real server (uvicorn, on a port) in a thread, so that the test's changes signal its sockets without a broker.
 
 It runs without a lifespan, and so without the assistant: these tests write its events themselves.
 """

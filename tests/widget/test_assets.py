@@ -114,8 +114,8 @@ def test_the_sources_never_turn_text_into_markup_or_code(source: Path) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_bundle_speaks_every_language_of_the_catalogues(language: str) -> None:
-    """`make lint` builds it again, and so finds a translation that changed since; this needs no Node.js."""
+def test_the_bundle_contains_every_language_of_the_catalogues(language: str) -> None:
+    """`make lint` rebuilds it and so finds changed translations; this test needs no Node.js."""
     texts = (DIST / f"{language}.js").read_text()
     assert text_in(language, "You are talking to an AI assistant. A person can take over at any time.") in texts
     assert text_in(language, "Open chat") in (DIST / "v1.js").read_text()
@@ -123,14 +123,14 @@ def test_the_bundle_speaks_every_language_of_the_catalogues(language: str) -> No
 
 
 @pytest.mark.parametrize("name", ["texts.js", "more.js", "loader/texts.js"])
-def test_every_text_of_the_sources_stands_on_a_line_of_its_own(name: str) -> None:
+def test_every_text_of_the_sources_is_on_its_own_line(name: str) -> None:
     """scripts/messages.py reads them by line."""
     lines = [line for line in (FRONTEND / name).read_text().splitlines() if re.match(r"  \S", line)]
     shape = re.compile(r'  // (Context|Translators): .+|  \w+: ("[^"]+"|\{ one: "[^"]+", other: "[^"]+" \}),')
     assert [line for line in lines if not shape.fullmatch(line)] == []
 
 
-def test_the_server_speaks_every_language_of_the_widget() -> None:
+def test_the_server_offers_every_language_of_the_widget() -> None:
     for notice in (ai_notice, end_notice):
         assert len({notice(language) for language in LANGUAGES}) == len(LANGUAGES)
     ours = {greeting_in(language, own="", own_locale="", others={}) for language in LANGUAGES}
@@ -138,7 +138,7 @@ def test_the_server_speaks_every_language_of_the_widget() -> None:
     assert all("{name}" in greeting for greeting in ours)
 
 
-def test_every_text_that_is_asked_for_is_there_and_none_is_left_over() -> None:
+def test_every_used_text_exists_and_none_is_left_over() -> None:
     known = keys()
     assert len(known) > 80
     scripts = "\n".join(file.read_text() for file in SCRIPTS)

@@ -265,7 +265,7 @@ def test_tabs_list_waiting_running_and_decided_requests(waiting: ActionRequest, 
 
 @pytest.fixture
 def unknown(waiting: ActionRequest, approver: User, shop: FakeShop, monkeypatch: pytest.MonkeyPatch) -> ActionRequest:
-    """A request whose call got no answer, to a shop that cannot be asked about it."""
+    """A request whose call got no answer, to a shop without a look-up by key."""
     monkeypatch.setattr(RefundOrder, "outcome", OutcomeKind.AT_MOST_ONCE)
     approve(waiting.pk, approver=approver, digest=waiting.digest)
     shop.faults = ["silence"]
@@ -273,7 +273,7 @@ def unknown(waiting: ActionRequest, approver: User, shop: FakeShop, monkeypatch:
     return waiting
 
 
-def test_somebody_with_the_right_says_what_happened(unknown: ActionRequest, approver: User, shop: FakeShop) -> None:
+def test_somebody_with_the_right_settles_it(unknown: ActionRequest, approver: User, shop: FakeShop) -> None:
     client = browser(approver)
     tree = page(client, unknown)
     assert "nothing is sent again" in words(tree)
@@ -288,7 +288,7 @@ def test_somebody_with_the_right_says_what_happened(unknown: ActionRequest, appr
     assert "it did not go through" in words(page(client, unknown))
 
 
-def test_nobody_else_says_what_happened(unknown: ActionRequest, bob: User, workspace: Workspace) -> None:
+def test_nobody_else_can_settle_it(unknown: ActionRequest, bob: User, workspace: Workspace) -> None:
     client = browser(bob)
     assert not page(client, unknown).css(".decide button")
     assert client.post(f"/desk/approvals/{unknown.pk}/happened/", {}).status_code == 403

@@ -99,7 +99,7 @@ async def open_desk(server: str, cookie: str, *, origin: str | None = OWN_ORIGIN
     named: Any = next(iter(own_origins())) if origin == OWN_ORIGIN else origin
     headers = {"Cookie": cookie} if cookie else {}
     address = server.replace("http", "ws", 1) + "/ws/v1/desk/"
-    options: Any = {"max_size": None, "ping_interval": None}  # its own pings would close it on a busy machine
+    options: Any = {"max_size": None, "ping_interval": None}  # its own pings would close the socket on a busy machine
     async with connect(address, origin=named, additional_headers=headers, **options) as connection:
         yield DeskSocket(connection)
 

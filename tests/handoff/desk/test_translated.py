@@ -1,4 +1,4 @@
-"""All texts of the desk come from the catalogues; everything else it shows is data."""
+"""All texts of the desk come from the catalogues; everything else is data."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -44,7 +44,7 @@ def waiting(shop: FakeShop, alice: Customer, conversation: Conversation) -> Acti
     return confirm(request.pk, principal=principal, digest=request.digest)
 
 
-def test_a_ticket_has_no_words_of_its_own(waiting: ActionRequest, ticket: Ticket, bob: User, noor: User) -> None:
+def test_a_ticket_contains_no_untranslated_words(waiting: ActionRequest, ticket: Ticket, bob: User, noor: User) -> None:
     add_customer_message(ticket.conversation_id, text="My tent pole broke", client_id="1")
     page = f"/desk/tickets/{ticket.pk}/"
     bobs, noors = browser(bob), browser(noor)
@@ -62,7 +62,7 @@ def test_a_ticket_has_no_words_of_its_own(waiting: ActionRequest, ticket: Ticket
         assert not untranslated(answer.content.decode()), answer.request["PATH_INFO"]
 
 
-def test_a_proposal_has_no_words_of_its_own(shop: FakeShop, ticket: Ticket, bob: User) -> None:
+def test_a_proposal_contains_no_untranslated_words(shop: FakeShop, ticket: Ticket, bob: User) -> None:
     services.claim(ticket.pk, agent=bob)
     bobs = browser(bob)
     for action in ("refund_order", "change_shipping_address", "cancel_order"):
@@ -73,7 +73,7 @@ def test_a_proposal_has_no_words_of_its_own(shop: FakeShop, ticket: Ticket, bob:
             assert not untranslated(answer.content.decode(), IN_THE_SHOP), page
 
 
-def test_an_approval_has_no_words_of_its_own(waiting: ActionRequest, lead: User, bob: User) -> None:
+def test_an_approval_contains_no_untranslated_words(waiting: ActionRequest, lead: User, bob: User) -> None:
     policy = policy_of("refund_order")
     assert policy is not None
     allow_approval(policy, lead, actor="test")
@@ -86,7 +86,7 @@ def test_an_approval_has_no_words_of_its_own(waiting: ActionRequest, lead: User,
         assert not untranslated(answer.content.decode()), answer.request["PATH_INFO"]
 
 
-def test_canned_replies_have_no_words_of_their_own(workspace: Workspace, bob: User) -> None:
+def test_canned_replies_contain_no_untranslated_words(workspace: Workspace, bob: User) -> None:
     reply = save_reply(title="Thanks", text="Thank you, {name}")
     bobs = browser(bob)
     shown = [bobs.get("/desk/replies/"), bobs.get(f"/desk/replies/{reply.pk}/")]
@@ -96,6 +96,6 @@ def test_canned_replies_have_no_words_of_their_own(workspace: Workspace, bob: Us
         assert not untranslated(answer.content.decode()), answer.request["PATH_INFO"]
 
 
-def test_refusals_of_scripts_are_messages(ticket: Ticket, bob: User) -> None:
+def test_refusals_in_scripts_are_translated(ticket: Ticket, bob: User) -> None:
     answer = browser(bob).post(f"/desk/tickets/{ticket.pk}/draft.json")
     assert answer.json()["message"] == "[The customer has not asked anything yet.]"

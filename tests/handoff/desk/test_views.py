@@ -1,4 +1,4 @@
-"""The desk, as an agent's browser gets it: one address a step, no scripts."""
+"""The desk in an agent's browser: one address per step, no scripts."""
 
 import re
 from datetime import timedelta

@@ -29,7 +29,7 @@ def claimed(ticket: Ticket, bob: User) -> Ticket:
 
 @pytest.fixture(autouse=True)
 def nobody_reads(conversation: Conversation) -> Any:
-    """The cache outlives a test."""
+    """The cache survives the test."""
     mark_customers_absent([conversation.pk])
     yield
     mark_customers_absent([conversation.pk])

@@ -1,4 +1,4 @@
-"""An agent sends a card of the customer's record, or a receipt: looked up by the server, as it was seen, and once."""
+"""An agent sends a record's card or a receipt: looked up by the server, as previewed, and once."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -61,7 +61,7 @@ def sent(ticket: Ticket) -> list[dict[str, Any]]:
     return [event.payload for event in events.order_by("seq")]
 
 
-def test_a_card_is_sent_as_it_was_seen_and_once(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
+def test_a_card_is_sent_once_and_as_previewed(shop: FakeShop, taken: Ticket, bobs: Client) -> None:
     address = f"/desk/tickets/{taken.pk}/records/"
     assert address in bobs.get(f"/desk/tickets/{taken.pk}/").content.decode()
     page = bobs.get(address)
@@ -83,7 +83,7 @@ def test_a_card_is_sent_as_it_was_seen_and_once(shop: FakeShop, taken: Ticket, b
     assert forged.status_code == 409 and len(sent(taken)) == 1
 
 
-def test_a_receipt_is_the_customers_own(
+def test_a_receipt_must_be_the_customers_own(
     shop: FakeShop, taken: Ticket, bobs: Client, noor: User, alice: Customer, workspace: Workspace
 ) -> None:
     shop.change_order("A-1", status="paid")

@@ -1,4 +1,4 @@
-"""A customer who writes on after the end of a ticket: their person again, or the assistant."""
+"""A customer who writes after the end of a ticket gets their agent again, or the assistant."""
 
 from collections.abc import Callable
 

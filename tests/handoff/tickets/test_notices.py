@@ -1,4 +1,4 @@
-"""Notices to waiting customers: each in every language, with the same places for values."""
+"""Notices to waiting customers: each in every language, with the same placeholders."""
 
 import pytest
 
@@ -9,7 +9,7 @@ NOTICES = sorted(name for name in vars(notices) if name.isupper())
 
 
 @pytest.mark.parametrize("name", NOTICES)
-def test_a_notice_is_there_in_every_language(name: str) -> None:
+def test_a_notice_exists_in_every_language(name: str) -> None:
     values = {"address": "a@example.com", "workspace": "Wrenfell", "agent": "Bob", "hours": "9–18"}
     texts = {text_in(language, getattr(notices, name), **values) for language in LANGUAGES}
     assert len(texts) == len(LANGUAGES) and not any("{" in text for text in texts)

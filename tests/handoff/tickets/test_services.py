@@ -1,4 +1,4 @@
-"""Taking over, passing on and giving back, through the services."""
+"""Taking over, passing on and returning conversations, through the services."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What time does to tickets, each tick twice: the second finds nothing to do."""
+"""What happens to tickets over time, with each tick run twice: the second finds nothing to do."""
 
 from datetime import timedelta
 from uuid import UUID

@@ -39,7 +39,7 @@ async def test_a_slow_reader_is_disconnected_and_others_are_not(server: str, cha
 async def test_a_reader_that_never_reads_again_is_disconnected(
     server: str, running: Served, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(send_queue, "MAX_ITEMS", 100_000)  # the writer is to be stuck, not the queue full
+    monkeypatch.setattr(send_queue, "MAX_ITEMS", 100_000)  # the writer must be stuck, not the queue full
     monkeypatch.setattr(send_queue, "MAX_BYTES", 1_000_000_000)
     check_sockets(monkeypatch, every_seconds=0.05)
     monkeypatch.setattr(connection_registry, "STUCK_SECONDS", 0.3)
