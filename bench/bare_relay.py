@@ -16,7 +16,7 @@ import aiohttp
 import orjson
 
 UPSTREAM: Final = os.environ.get("UPSTREAM", "http://127.0.0.1:9100/v1")
-WINDOW_SECONDS: Final = 0.03  # not the product's own: figures of today and of earlier stay comparable
+WINDOW_SECONDS: Final = 0.03  # not the product's interval, so that new figures stay comparable with old ones
 _JSON: Final = {"Content-Type": "application/json"}
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]

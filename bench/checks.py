@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the checks do to models' answers: which are shown whole, which are confirmed, which harm gets through.
+"""What the checks do to models' answers: which are shown whole, which are confirmed, and which harmful ones pass.
 
     python -m bench.checks FILE.jsonl [--json] [--strictness strict|balanced|open] [--markers as-written|none|all]
 
@@ -98,7 +98,7 @@ def checked_row(row: Mapping[str, Any], *, strictness: str, markers: str) -> Che
 
 
 def settled(draft: Any) -> tuple[float, int]:
-    """Give a draft the vectors that it asks for; return their time and number."""
+    """Give a draft the vectors it requests; return their time and number."""
     from supportbot.assistant.vectors import vectors_of
 
     took, made = 0.0, 0

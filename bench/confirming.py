@@ -31,7 +31,7 @@ NO_LIMITS = {"max_per_customer_year": None, "max_per_workspace_day": None, "appr
 
 
 class Shopper:
-    """One customer of the only workspace, with as many orders as asked for and no limits."""
+    """One customer of the only workspace, with this many orders and no limits."""
 
     def __init__(self, merchant_url: str) -> None:
         with across_workspaces("benchmark"):
@@ -47,7 +47,7 @@ class Shopper:
             self.customer = Customer.objects.create(external_id="bench", name="Bench")
 
     def _note_commits(self) -> None:
-        """Note when the publisher is woken: that is right after the commit, before `confirm` returns."""
+        """Record when the publisher is woken, right after the commit and before `confirm` returns."""
         wake = publisher.wake
 
         def noting(workspace_id: UUID, request_id: UUID) -> None:
@@ -67,7 +67,8 @@ class Shopper:
 
     def starts(self, count: int, seconds: float) -> tuple[list[float], list[float]]:
         """Return milliseconds from commit to start of actions and of bare tasks, measured alternately; one at least,
-        and fewer than asked for after these seconds."""
+        and fewer than asked for after these seconds.
+        """
         action: list[float] = []
         direct: list[float] = []
         ends = self.clock() + seconds
@@ -94,7 +95,8 @@ class Shopper:
 
     def many(self, count: int, parallel: int, seconds: float) -> tuple[int, float, float]:
         """Confirm requests from several threads, none after these seconds; return how many were confirmed, when the
-        last was, and when the last had succeeded."""
+        last was, and when the last had succeeded.
+        """
         ends = self.clock() + seconds
         with ThreadPoolExecutor(parallel) as pool:
             made = sum(pool.map(lambda _: self._confirm_one(ends), range(count)))

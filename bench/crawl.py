@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Whether a help centre that is crawled is searched as well as the same articles imported as Markdown.
+"""Whether a crawled help centre is searched as well as the same articles imported as Markdown.
 
     python -m bench.crawl DOCUMENTS QUESTIONS.jsonl [--cache DIR] [--json]
 
@@ -76,7 +76,7 @@ def _command(name: str, *args: str) -> dict[str, Any]:
 
 
 def _asked_of(questions: Path, host: str, target: Path) -> Path:
-    """Write the questions with the ids that crawled pages have."""
+    """Write the questions with the ids of crawled pages."""
 
     def named(ids: list[str]) -> list[str]:
         return [f"{host}{path_of(article)}" for article in ids]
@@ -91,7 +91,7 @@ def _asked_of(questions: Path, host: str, target: Path) -> Path:
 
 
 def _same_texts(host: str) -> dict[str, int]:
-    """Return how many crawled articles have the same words as the imported ones, besides their title."""
+    """Return how many crawled articles have the same words as the imported ones, apart from the title."""
     from kb.models import Article
     from supportbot.accounts.models import Workspace
     from supportbot.accounts.scope import workspace_scope

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Whether what real files say is found: planted sentences by search, with their page, and cells of tables by an answer.
+"""Whether the contents of real files are found: planted sentences by search, with their page, and table cells by an
+answer.
 
     python -m bench.documents FOLDER TRUTH.json [--vectors FILE] [--show N] [--json]
 
@@ -102,7 +103,7 @@ def _of_cells(row: dict[str, Any]) -> Iterator[tuple[Counter[str], str]]:
 
 
 def bare(text: str) -> str:
-    """Return letters and digits alone: hyphens at the end of lines, ligatures and spaces differ between readers."""
+    """Return only letters and digits, since hyphens at line ends, ligatures and spaces differ between readers."""
     return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text.replace("\u00ad", ""))).lower()
 
 

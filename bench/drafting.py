@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What it costs to check an answer of the greatest length while it is streamed: processor time, and vectors.
+"""The cost of checking the longest possible answer while it is streamed: processor time and vectors.
 
     python -m bench.drafting [--json]
 
@@ -87,7 +87,7 @@ def main() -> None:
 
 
 def row(name: str, text: str, language: str) -> dict[str, Any]:
-    """Return what an answer costs, at the best of some runs."""
+    """Return the cost of an answer, the best of several runs."""
     return min((checked(name, text, language) for _ in range(ROUNDS)), key=lambda one: float(one["ms"]))
 
 

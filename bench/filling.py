@@ -1,4 +1,4 @@
-"""A workspace as after months of use, written by the database itself: a million rows a minute.
+"""A workspace as after months of use, filled by the database itself at a million rows a minute.
 
 Rows look like those of the services, so every page reads them; vectors are random. It needs a superuser, since it
 suspends triggers and foreign keys, and builds the indexes after the rows.
@@ -160,7 +160,7 @@ def fill(workspace_id: UUID, size: Size, recipe: Any) -> float:
 
 
 def _write_articles(count: int) -> None:
-    """Write live articles without passages; to publish them one by one takes an hour."""
+    """Write live articles without passages, since publishing them one by one takes an hour."""
     from django.db.models import F
 
     from kb.collections import DEFAULT_NAME, collection_named
@@ -181,7 +181,7 @@ def _write_articles(count: int) -> None:
 
 @contextmanager
 def _indexes_later(cursor: Any) -> Iterator[None]:
-    """Drop the filled tables' indexes that hold no constraint, and build them again at the end."""
+    """Drop the filled tables' indexes that enforce no constraint, and rebuild them at the end."""
     cursor.execute(
         "SELECT index.indexrelid::regclass::text, pg_get_indexdef(index.indexrelid) FROM pg_index index "
         "WHERE index.indrelid::regclass::text = ANY(%s) AND NOT EXISTS "

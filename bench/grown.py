@@ -94,14 +94,14 @@ def _steps(workspace: Any) -> Iterator[tuple[str, Callable[[], None]]]:
 
         return look
 
-    late = max(1, Conversation.objects.count() // 200)  # of 50 each: a quarter of the way back
+    late = max(1, Conversation.objects.count() // 200)  # 50 each: a quarter of the way back
     yield from ((what, page(address.format(late=late))) for what, address in _PAGES.items())
     yield "publish an article of 40 paragraphs", _publish
     yield "store a customer's message", _write
 
 
 def _client(workspace: Any) -> Any:
-    """Return a browser's stand-in, with an administrator logged in."""
+    """Return a test client with an administrator logged in."""
     from django.test import Client
 
     from supportbot.accounts.models import Membership, User

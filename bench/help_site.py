@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A help centre on this machine, as web sites are: articles behind a theme with navigation, cookie banner and footer.
+"""A realistic help centre on this machine: articles in a theme with navigation, cookie banner and footer.
 
     python -m bench.help_site FOLDER [--port 8970]
 

@@ -112,16 +112,16 @@ def _rate(texts: Sequence[str], threads: int, seconds: float) -> float:
 
 
 def waiting_together(texts: Iterator[str]) -> Iterator[str]:
-    """Yield from what several threads take from; `next` of a plain iterator is one step."""
+    """Yield the items of an iterator that several threads share; `next` of a plain iterator is atomic."""
     while (text := next(texts, None)) is not None:
         yield text
 
 
 def _searches(instance: Instance, web: Web, titles: Iterator[str], is_over: Callable[[int], bool]) -> Iterator[float]:
-    """Yield the milliseconds of each search of the help pages, until it is over; the first warms up."""
+    """Yield the milliseconds of each search of the help pages until the end; the first warms up."""
     count = -1
     while not is_over(max(count, 0)):
-        instance.forget_counts()  # so many searches from one address are above the limit per minute
+        instance.forget_counts()  # this many searches from one address exceed the limit per minute
         query = urllib.parse.urlencode({"q": f"{next(titles)} {count}"})
         begun = time.monotonic()
         with urllib.request.urlopen(f"{web.origin}/help/bench/?{query}", timeout=60) as answer:

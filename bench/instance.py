@@ -133,7 +133,7 @@ def temporary_folder() -> Iterator[Path]:
 @contextmanager
 def throw_away_instance(folder: Path, model_url: str) -> Iterator[Instance]:
     for name in [name for name in os.environ if name.startswith(_OUTSIDE_WORLD)]:
-        del os.environ[name]  # the caller's own model and shop must not be measured or called
+        del os.environ[name]  # the caller's own model and shop must be neither measured nor called
     instance = Instance(folder, model_url)
     with ExitStack() as stack:
         stack.callback(instance.stop)

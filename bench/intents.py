@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How well the built-in answerer detects what customers want done, and what it mistakes for a request.
+"""How well the built-in answerer detects customers' requests, and what it mistakes for one.
 
     python -m bench.intents [FILE.jsonl] [--half seen|unseen] [--show]
 

@@ -18,7 +18,7 @@ from bench.turns import Turn
 
 OPENING_AT_ONCE: Final = 8
 STARTS_WITHIN_SECONDS: Final = 1.0
-# What a server writes after the last frame of an answer belongs to the turn.
+# Writes after the last frame of an answer belong to the turn.
 SETTLE_SECONDS: Final = 0.5
 _VECTOR_SECONDS: Final = re.compile(r"^supportbot_vector_cpu_seconds_total (\S+)", re.MULTILINE)
 OpenChat = Callable[[aiohttp.ClientSession], AbstractAsyncContextManager[Chat]]

@@ -81,7 +81,7 @@ def _plant(server: Server, model_port: int, chosen: argparse.Namespace) -> None:
 
 
 def _learn(server: Server, demo: Any) -> None:
-    """Teach the server the right answers: what the built-in answerer says today."""
+    """Teach the server the right answers: the current ones of the built-in answerer."""
     for played in demo.played_without_a_model():
         for reply in played.replies:
             calls = tuple((call.name, _asked_for(call.arguments)) for call in reply.calls if call.end != "rejected")
@@ -92,7 +92,7 @@ def _learn(server: Server, demo: Any) -> None:
 
 
 def _asked_for(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a customer asks for, without what the action adds."""
+    """Return a customer's request, without what the action adds."""
     return {name: value for name, value in arguments.items() if name not in ("amount", "currency")}
 
 

@@ -116,7 +116,7 @@ HARMLESS: Final[tuple[Change, ...]] = (
     Words("delivery-times-and-costs", "Our warehouse packs from Monday", "Colleagues pack from Monday"),
     Words("gift-cards", "so treat the code like cash", "so look after the code like cash"),
     Words("vouchers-and-discounts", "A code you find there is usually invented", "Such a code is mostly invented"),
-    Words("vouchers-and-discounts", "€20", "€25"),  # an example of which no case asks
+    Words("vouchers-and-discounts", "€20", "€25"),  # an example that no case asks about
     Words("tent-care", "A tent that is put away wet can be spoilt", "A tent put away wet can be spoilt"),
     Words("payment-methods", "No payment method costs extra.", "None of the payment methods costs extra."),
     Words("repair-workshop-freiburg", "we tell you on the spot", "we will tell you on the spot"),

@@ -1,4 +1,4 @@
-"""The demo workspace of `bench.planted`, and what its gates say to a change. Import it after Django is set up."""
+"""The demo workspace of `bench.planted`, and its gates' verdict on a change. Import it after Django is set up."""
 
 import asyncio
 from collections.abc import Sequence
@@ -89,7 +89,7 @@ class Demo:
         services.name_gates(self._suites, person=self.person)
 
     def refusal(self, change: Change) -> list[str]:
-        """Return why the gates refuse a change; [] if they let it through. Nothing of it stays."""
+        """Return why the gates refuse a change, [] if they accept it. The change is undone."""
         match change:
             case Draft(_, document):
                 return self._of_release(document)

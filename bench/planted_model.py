@@ -1,9 +1,9 @@
 """A Chat Completions server that reads its prompt, for `bench.planted`: good instructions give good answers.
 
-It has learnt what the right answer to each question is, sentence by sentence. It says those sentences that stand in the
-sources it is given, as the rules tell it to: with the numbers of the sources, calling tools, in the customer's
-language. Asked to leave that out, it does; asked to promise, it promises. At questions about something else, it
-guesses, as models do. The model called `liar` says yes to everything.
+It knows the right answer to each question, sentence by sentence. It says those sentences that are in its sources,
+following the rules: with the numbers of the sources, with tool calls, in the customer's language. If told to leave
+these out, it does; if told to promise, it promises. On other questions, it guesses, as models do. The model called
+`liar` says yes to everything.
 """
 
 import random
@@ -36,7 +36,7 @@ class Learnt:
 
 
 class Server:
-    """Answers by what it has `learnt`: the right answer by question."""
+    """Answers from `learnt`, the right answers by question."""
 
     def __init__(self) -> None:
         self.learnt: dict[str, Learnt] = {}

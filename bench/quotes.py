@@ -10,8 +10,8 @@ rows list the sentences that answer (`answers`), how often the first, and any, q
 is `wrong` if it quotes neither such a sentence nor a right article, and `beside` if it quotes a right article without
 one. It also prints how often the answer was "not found", and its number of lines. For unanswerable ones: how often it
 was "not found", and how often anything was searched for. A row's `group` is counted separately, beside its language.
-`--threshold` tries another probability above which passages are taken to hold the answer. `--show` prints N answers per
-language.
+`--threshold` tries another probability from which passages count as containing the answer. `--show` prints N answers
+per language.
 """
 
 import argparse
@@ -45,7 +45,7 @@ class Answered:
     kind: str
     gold: frozenset[str]
     text: str
-    cited: tuple[str, ...]  # articles, in the order of the citations
+    cited: tuple[str, ...]  # articles, in citation order
     took_ms: float
     quotes: tuple[str, ...] = ()
     answering: frozenset[str] = frozenset()  # sentences that answer; one is enough

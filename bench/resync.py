@@ -4,8 +4,8 @@
     python -m bench.resync [--pages 5000] [--etags] [--json]
 
 A site on this machine with short pages behind a theme is read once, then again with no pause between two pages. Prints
-the seconds of the second run, and what it has embedded (goal: 5,000 pages in 60 s, 0 embedded). With `--etags` the site
-answers 304; otherwise every page is sent again, and its hash tells.
+the seconds of the second run and the number of embedded passages (goal: 5,000 pages in 60 s, 0 embedded). With
+`--etags`, the site answers 304; otherwise, every page is sent again and compared by its hash.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The pace of the model server, known to both ends: any further delay at the reader was added on the way."""
+"""The pace of the model server, known to both ends: any further delay at the reader was added in between."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""One turn as the customer's side saw it, and whether it was complete. Pure."""
+"""One turn as seen by the customer's client, and whether it was complete. Pure."""
 
 import re
 from dataclasses import dataclass, field

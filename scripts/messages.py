@@ -3,15 +3,13 @@
 
     .venv/bin/python scripts/messages.py update          write new messages into all catalogues, take out unused ones
     .venv/bin/python scripts/messages.py compile         write the .mo files
-    .venv/bin/python scripts/messages.py check           say what is missing, wrong or stale; exit code 1 if anything is
-    .venv/bin/python scripts/messages.py add LANGUAGE [customer|team]     begin a language, such as `sv` or `pt-br`
+    .venv/bin/python scripts/messages.py check           report what is missing, wrong or stale; exit code 1 if anything
+    is .venv/bin/python scripts/messages.py add LANGUAGE [customer|team]     begin a language, such as `sv` or `pt-br`
     .venv/bin/python scripts/messages.py widget          write the widget's texts, for its bundle
 
-`make messages` is update and compile. No GNU gettext is needed: Babel reads Python, and templates as Django's
-`templatize` gives them.
-
-The functions of `supportbot/translation.py` are for customers wherever they stand. For gettext's own functions and
-`{% translate %}`, the table below decides.
+`make messages` is update and compile. No GNU gettext is needed: Babel reads Python, and templates after Django's
+`templatize`. The functions of `supportbot/translation.py` are for customers wherever they are called. For gettext's own
+functions and `{% translate %}`, the table below decides.
 """
 
 import argparse
@@ -128,7 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def begin(language: str, one: Set) -> int:
-    """Create the catalogue of a language, all of it untranslated; return the exit code."""
+    """Create a language's catalogue without translations; return the exit code."""
     try:
         new = Catalog(locale=Locale.parse(language.replace("-", "_")))
     except (UnknownLocaleError, ValueError) as error:
@@ -193,7 +191,7 @@ def disagreements() -> Iterator[str]:
 
 
 def hidden() -> Iterator[str]:
-    """Yield the places where a message stands inside an f-string, in which no extractor finds it."""
+    """Yield the places where a message is inside an f-string, where no extractor finds it."""
     call = re.compile(rf"\{{\s*({'|'.join(CUSTOMER_KEYWORDS)})\(")
     for path in _files(CUSTOMER_CODE):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
@@ -202,10 +200,10 @@ def hidden() -> Iterator[str]:
 
 
 def problems_of(message: Message) -> Iterator[str]:
-    """Yield what is wrong with one translation."""
+    """Yield the errors of one translation."""
     forms = message.string if isinstance(message.string, (tuple, list)) else (message.string,)
     sources = message.id if isinstance(message.id, (tuple, list)) else (message.id,)
-    if not all(forms):  # a plural form that is not there has been read as an empty one
+    if not all(forms):  # a missing plural form is read as an empty one
         yield "untranslated"
         return
     if message.fuzzy:
@@ -221,7 +219,7 @@ def problems_of(message: Message) -> Iterator[str]:
 
 
 def is_fresh(path: Path, catalogue: Catalog) -> bool:
-    """Return whether the .mo file holds what its .po file says; headers may differ by the version of Babel."""
+    """Return whether the .mo file matches its .po file; headers may differ by Babel's version."""
     binary = path.with_suffix(".mo")
     if not binary.exists():
         return False
@@ -265,7 +263,7 @@ def extracted(one: Set) -> Catalog:
 
 
 def write_widget_texts() -> None:
-    """Write the widget's texts in every language; those of a region are left to the server's pages and mails."""
+    """Write the widget's texts in every language; regional variants are only used by the server's pages and mails."""
     customer = SETS[0]
     known = [read(path) for path in catalogues(customer)]
     languages = [Catalog(locale="en"), *(one for one in known if one.locale is not None and not one.locale.territory)]
@@ -278,7 +276,7 @@ def write_widget_texts() -> None:
 
 
 def _texts_by_key(path: Path, catalogue: Catalog) -> dict[str, object]:
-    """Return what a file of texts says in a language; a text that counts by the names `Intl.PluralRules` has."""
+    """Return a file's texts in a language; a text with plurals by the category names of `Intl.PluralRules`."""
     texts: dict[str, object] = {}
     for _, key, message, _, context in _widget_texts(path):
         found = catalogue.get(message, context)
@@ -345,7 +343,7 @@ def _messages(path: Path, keywords: dict[str, object]) -> Iterator[tuple[int, ob
     if path.suffix != ".py":
         if "{%" not in source and "_(" not in source:
             return
-        # What is not a message has become X's, whose indentation means nothing.
+        # Everything but messages has become X's, whose indentation means nothing.
         source = re.sub(r"^[ \t]+", "", templatize(source, origin=str(path)), flags=re.MULTILINE)
     file = io.BytesIO(source.encode())
     yield from extract("python", file, keywords, [TRANSLATORS_COMMENT], {"encoding": "utf-8"}, strip_comment_tags=True)

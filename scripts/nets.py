@@ -48,7 +48,9 @@ def vectors_of(texts: Sequence[str]) -> np.ndarray:
 def averaged(
     seen: np.ndarray, wanted: np.ndarray, shares: np.ndarray, *, classes: int, training: Training = Training()
 ) -> dict[str, np.ndarray]:
-    """Return several nets as one that gives their mean: each starts elsewhere, and what only one learns is chance."""
+    """Return several nets as one that gives their mean: each starts differently, so what only one of them learns is
+    chance.
+    """
     seen, shares = seen.astype(training.numbers), shares.astype(training.numbers)
     nets = [net(seen, wanted, shares, classes, training, seed) for seed in range(training.nets)]
     return {

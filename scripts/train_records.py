@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Teach the nets of `checks/deeds.py` that tell whether a sentence says no more than a record of what was done.
+"""Train the nets of `checks/deeds.py` that decide whether a sentence says no more than a record of a deed.
 
     python scripts/train_records.py             fits on all rows and writes records.npz
     python scripts/train_records.py --measure   fits without one author of the records after the other and prints how
@@ -9,10 +9,10 @@
 
 Two kinds of rows, in `checks/data`:
 - `done.<language>.jsonl`: `{"deed", "status", "role": "record"|"said", "text", "locale"}`, notes of deeds and what an
-  assistant says of them, with places for figures. They teach which deed a text is about, and what became of it.
-- `records.<language>.jsonl`: `{"records": [...], "text", "locale", "is_said", "kind", "author"}`, a sentence and what
-  is on record. Each true sentence is also put to records of other rows, which say something else. With pairs of the
-  first rows they teach how alike deed and outcome must be.
+  assistant says about them, with placeholders for figures. They teach which deed a text is about, and its outcome.
+- `records.<language>.jsonl`: `{"records": [...], "text", "locale", "is_said", "kind", "author"}`, a sentence and the
+  records. Each true sentence is also compared with records of other rows, which say something else. Together with pairs
+  of the first kind, they teach how similar deed and outcome must be.
 """
 
 import argparse
@@ -33,17 +33,17 @@ from supportbot.language.figures import figures_in, known_figures
 from supportbot.language.nets import Net, net_in
 from supportbot.language.normalise import as_read
 
-OTHERS = 3  # records of other rows that a true sentence is put to
+OTHERS = 3  # records of other rows that a true sentence is compared with
 TRAINING = nets.Training(rounds=16, dropout=0.2)
-RECORDS_WEIGHT = 2  # of a row with its own records beside a pair that was put together
-FOLDS = 2  # a pair is compared by nets that have not seen it: they are surer of what they know
-# What stands in the places; figures are all alike to a net, names are not.
+RECORDS_WEIGHT = 2  # the weight of a row with its own records, relative to a constructed pair
+FOLDS = 2  # a pair is compared by nets that have not seen it, since nets are more certain about rows they know
+# The values of the placeholders; a net cannot distinguish figures, but it can distinguish names.
 FIGURES = (
     {"product": "Kestrel 2", "address": "12 High Street, Bristol BS1 4QA", "email": "a.smith@example.com"},
     {"product": "Linea", "address": "Talstraße 8, 79102 Freiburg", "email": "k.mora@example.org"},
 )
 PLACES = ("order", "amount", "amount2", "reference", "date", "count", "ending")
-# Deeds of which a note of one may well be told in the words of the other: no pair says that they differ.
+# Deeds whose notes may be worded alike, so no pair treats them as different.
 ALIKE = (
     {"refund", "partial_refund", "fee_reversed"}, {"account_deleted", "subscription_cancelled", "user_removed"},
     {"send_replacement", "resend_parcel", "change_item", "order_placed", "card_replaced"},
@@ -159,7 +159,7 @@ def fitted(rows: Sequence[Row], done: Sequence[Row], vectors: Vectors) -> dict[s
 
 
 def told_apart(by: str, done: Sequence[Row], seen: np.ndarray) -> dict[str, np.ndarray]:
-    """Return a net that tells the deeds or their outcomes apart; each outcome counts the same."""
+    """Return a net that distinguishes the deeds or their outcomes; each outcome has the same weight."""
     names = deeds.OUTCOMES if by == "outcome" else tuple(sorted({row["deed"] for row in done}))
     wanted = np.array([names.index(row["status" if by == "outcome" else "deed"]) for row in done])
     counts = np.bincount(wanted, minlength=len(names))
@@ -183,13 +183,13 @@ def use(arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def nearest(row: Row, vectors: Vectors) -> tuple[deeds.Meaning, deeds.Meaning]:
-    """Return what a sentence means, and what the record that is nearest to it means."""
+    """Return the meanings of a sentence and of the record nearest to it."""
     said, *noted = (deeds.meaning_of(text, vectors[deeds.plainly(text)]) for text in (row["text"], *row["records"]))
     return said, max(noted, key=lambda one: float(said.unit @ one.unit))
 
 
 def told(author: str, rows: Sequence[Row], vectors: Vectors, weights: Mapping[str, np.ndarray]) -> None:
-    """Print what is let through and what is not of the sentences that are deeds, as a draft has them."""
+    """Print which of the sentences with deeds pass and which do not, as in a draft."""
     use(weights)
     spoken = nets.vectors_of([as_read(row["text"]) for row in rows])
     passed: dict[float, list[bool]] = defaultdict(list)

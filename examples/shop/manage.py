@@ -7,11 +7,12 @@ from django.core.management import execute_from_command_line
 
 
 def main() -> None:
-    # Set, not defaulted: a supervisor that is a Django project hands its own settings module down with the environment.
+    # Set, not defaulted, since a supervisor that is a Django project passes on its own settings module in the
+    # environment.
     os.environ["DJANGO_SETTINGS_MODULE"] = "shop.settings"
     try:
         execute_from_command_line(sys.argv)
-    except KeyboardInterrupt:  # Ctrl-C before the server took over the signal
+    except KeyboardInterrupt:  # Ctrl-C before the server handles the signal
         sys.exit(130)
 
 

@@ -1,1 +1,1 @@
-"""Wrenfell Outdoor, the merchant of the demo: a small shop of its own that knows nothing of the support platform."""
+"""Wrenfell Outdoor, the demo's merchant: a small separate shop that is independent of the support platform."""

@@ -1,4 +1,4 @@
-"""Reading a request's JSON object: every wrong field is found and named, unknown ones are refused."""
+"""Reading a request's JSON object: every invalid field is named, and unknown ones are refused."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from shop.errors import InvalidInput, TooLarge
 from shop.money import to_cents
 
 _KEY = re.compile(r"[A-Za-z0-9._:-]{1,200}")
-# Control characters have no place in a name, a reason or an address; surrogates cannot be stored at all.
+# Control characters do not belong in a name, a reason or an address; surrogates cannot be stored at all.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -38,7 +38,9 @@ def _no_constants(name: str) -> NoReturn:
 
 
 class Fields:
-    """One pass over an object's fields. Read each, then call `check`: until then a returned value may be a stand-in."""
+    """One pass over an object's fields. Read each, then call `check`; until then, a returned value may be a
+    placeholder.
+    """
 
     def __init__(self, data: Mapping[str, object]) -> None:
         self._data = data
@@ -46,7 +48,7 @@ class Fields:
         self._errors: dict[str, list[str]] = {}
 
     def check(self) -> None:
-        """Raise InvalidInput with all that was wrong, unknown fields included."""
+        """Raise InvalidInput with all errors, including unknown fields."""
         for name in sorted(self._data.keys() - self._known):
             self.reject(name[:60], "This field is unknown.")
         if self._errors:
@@ -94,7 +96,7 @@ class Fields:
 
     def number(self, name: str, *, minimum: int, maximum: int) -> float:
         value = self._read(name)
-        # bool is an int to Python, not to whoever wrote the JSON.
+        # bool is an int in Python, but not to the author of the JSON.
         if isinstance(value, int | float) and not isinstance(value, bool) and minimum <= value <= maximum:
             return value
         self.reject(name, f"Write a number from {minimum} to {maximum}.")

@@ -1,4 +1,4 @@
-"""What the platform may ask for, read once at the edge: from here on every field has been checked."""
+"""The commands of the platform, parsed once on arrival; after that, every field has been checked."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ MAX_ITEMS = 50
 
 @dataclass(frozen=True)
 class Command:
-    """One decision about one order. `customer` is "" where the caller names nobody; it can only narrow."""
+    """One command about one order. `customer` is "" if the caller names nobody; otherwise the order must be theirs."""
 
     kind: ClassVar[OperationKind]
     key: str
@@ -23,7 +23,7 @@ class Command:
     customer: str
 
     def digest(self) -> str:
-        """Return the hash by which a repeated key is recognised as the same request, however its JSON was written."""
+        """Return the hash that identifies a repeated request with the same key, however its JSON is written."""
         content = json.dumps({"kind": self.kind, **asdict(self)}, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 

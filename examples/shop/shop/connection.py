@@ -1,7 +1,6 @@
-"""Losing an answer on purpose: uvicorn's connection, given a way to hang up without a word.
-
-ASGI has no such thing: an application that fails still gets a 500 sent in its name. So the protocol class lends each
-request the means to end its own connection.
+"""Losing an answer on purpose: uvicorn's connection, extended so that it can close without a response. ASGI has no such
+feature: if an application fails, the server still sends a 500. So the protocol class lets each request close its own
+connection.
 """
 
 import asyncio
@@ -27,5 +26,7 @@ class DroppableConnection(H11Protocol):
 
 
 def drop_connection(request: ASGIRequest) -> None:
-    """End the request's connection. What the view returns afterwards is written nowhere: the loop hangs up first."""
+    """Close the request's connection. The view's response is discarded, because the loop closes the connection
+    first.
+    """
     request.scope["extensions"][_HANG_UP]()

@@ -1,4 +1,4 @@
-"""What the shop is told at start-up, read once from the environment and refused in one sentence when it is wrong."""
+"""The shop's settings, read once from the environment; an invalid one is refused with a message."""
 
 import base64
 import binascii
@@ -35,7 +35,7 @@ def environment() -> Environment:
 
 
 def read_environment(variables: Mapping[str, str]) -> Environment:
-    """Return the checked settings; raises ImproperlyConfigured naming the variable and the way out."""
+    """Return the checked settings; raises ImproperlyConfigured naming the variable and the fix."""
     return Environment(
         port=_port(_required(variables, "SHOP_PORT")),
         data_dir=Path(_required(variables, "SHOP_DATA_DIR")).absolute(),
@@ -60,7 +60,7 @@ def _port(value: str) -> int:
 
 
 def _platform_url(value: str) -> str:
-    """Return an origin. It goes into the pages' security policy, where a blank or a quote would add rules."""
+    """Return an origin. It becomes part of the pages' security policy, where a blank or a quote would add rules."""
     if not _ORIGIN.fullmatch(value):
         raise ImproperlyConfigured("SHOP_PLATFORM_URL must be the platform's address, such as http://127.0.0.1:8000.")
     return value.rstrip("/")

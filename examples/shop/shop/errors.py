@@ -1,10 +1,10 @@
-"""Why the shop says no. Each class is one meaning; `middleware.JsonErrors` turns it into the one shape of answer."""
+"""Why the shop refuses a request. Each class has one meaning; `middleware.JsonErrors` turns it into a response."""
 
 from collections.abc import Mapping, Sequence
 
 
 class ShopError(Exception):
-    """A refusal with a sentence the caller may show; nothing has been changed when it is raised."""
+    """A refusal with a sentence that the caller may show; nothing has changed when it is raised."""
 
     code = "error"
     status = 400
@@ -15,7 +15,7 @@ class ShopError(Exception):
         self.fields = {name: list(messages) for name, messages in (fields or {}).items()}
 
     def as_json(self) -> dict[str, object]:
-        """Return the answer's body: `{"code", "message", "fields"}`."""
+        """Return the response body: `{"code", "message", "fields"}`."""
         return {"code": self.code, "message": self.message, "fields": self.fields}
 
 
@@ -95,14 +95,14 @@ class OtherCountry(RuleRefused):
 
 
 class OutOfOrder(ShopError):
-    """A fault somebody asked for with POST /api/faults."""
+    """A fault ordered with POST /api/faults."""
 
     code = "fault_injected"
     status = 500
 
 
 class Interrupted(ShopError):
-    """The shop was reset or stopped while the call waited for its turn."""
+    """The shop was reset or stopped while the call was delayed."""
 
     code = "interrupted"
     status = 503

@@ -1,6 +1,5 @@
-"""Misbehaviour on demand: what a payment service does on a bad day, so that one can watch the platform cope.
-
-Faults touch the platform's signed calls only and live in this process: a restart turns them off.
+"""Faults on demand: the failures of a payment service, to see how the platform handles them. Faults only affect the
+platform's signed calls and are kept in this process, so a restart clears them.
 """
 
 import threading
@@ -16,7 +15,9 @@ MAX_CALLS = 1000
 
 @dataclass(frozen=True)
 class Faults:
-    """Wait before each call; answer 500 to the next `fail_next`; lose the next `drop_reply` answers, work done."""
+    """Delay each call; answer the next `fail_next` with 500; drop the next `drop_reply` responses after the work is
+    done.
+    """
 
     delay_seconds: float = 0
     fail_next: int = 0
@@ -24,7 +25,7 @@ class Faults:
 
 
 def parse_faults(data: Mapping[str, object]) -> Faults:
-    """Read `{"delay_seconds"?, "fail_next"?, "drop_reply"?}`; what is not named is off. `drop_reply` true means one."""
+    """Read `{"delay_seconds"?, "fail_next"?, "drop_reply"?}`; faults not named are off. `drop_reply` true means one."""
     fields = Fields(data)
     faults = Faults(
         delay_seconds=fields.number("delay_seconds", minimum=0, maximum=MAX_DELAY_SECONDS)
@@ -46,7 +47,7 @@ def _drop_reply(fields: Fields, data: Mapping[str, object]) -> int:
 
 
 class FaultInjector:
-    """The faults in force. Counters are taken under a lock: N parallel calls use up exactly N."""
+    """The current faults. Counters change under a lock, so N parallel calls use up exactly N."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -59,12 +60,14 @@ class FaultInjector:
             self._faults = faults
 
     def state(self) -> dict[str, float]:
-        """Return what is left of the faults, and how many calls are waiting out their delay at this moment."""
+        """Return the remaining faults, and how many calls are currently being delayed."""
         with self._lock:
             return {**asdict(self._faults), "waiting": self._waiting}
 
     def before_call(self) -> None:
-        """Wait and fail as ordered. Raises OutOfOrder, or Interrupted when `reset` or `stop` came during the wait."""
+        """Wait and fail as ordered. Raises OutOfOrder, or Interrupted if `reset` or `stop` is called during the
+        wait.
+        """
         with self._lock:
             delay_seconds, interrupt = self._faults.delay_seconds, self._interrupt
             self._waiting += 1
@@ -77,18 +80,18 @@ class FaultInjector:
             raise OutOfOrder("The shop is out of order; nothing was done.")
 
     def takes_reply(self) -> bool:
-        """Say whether the reply of the call that has just been done is to get lost."""
+        """Return whether to drop the response of the call that was just carried out."""
         return self._take("drop_reply")
 
     def reset(self) -> None:
-        """Turn all faults off and send waiting calls home: none of them may act on the shop that comes after."""
+        """Turn off all faults and interrupt delayed calls, so that none of them changes the shop after the reset."""
         with self._lock:
             self._faults = Faults()
             interrupted, self._interrupt = self._interrupt, threading.Event()
         interrupted.set()
 
     def stop(self) -> None:
-        """Send home the calls that wait, and those that still come."""
+        """Interrupt the delayed calls, and all later ones."""
         self._interrupt.set()
 
     def _take(self, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""The shop's own log-in. A demo asks for no password; what follows is what any shop does: a session on the server."""
+"""The shop's own login. The demo needs no password; the rest is as in any shop: a session on the server."""
 
 from django.http import HttpRequest
 from django.middleware.csrf import rotate_token
@@ -9,13 +9,13 @@ _KEY = "customer"
 
 
 def signed_in(request: HttpRequest) -> Customer | None:
-    """Return who is signed in on this browser, None for a visitor."""
+    """Return the customer signed in on this browser, None for a visitor."""
     known = request.session.get(_KEY)
     return Customer.objects.filter(pk=known).first() if known else None
 
 
 def sign_in(request: HttpRequest, customer: Customer) -> None:
-    request.session.flush()  # nothing of whoever was here before
+    request.session.flush()  # nothing of the previous customer
     request.session[_KEY] = customer.pk
     rotate_token(request)
 

@@ -1,4 +1,4 @@
-"""What every request passes: who may knock, how pages are fenced, and the one shape in which the shop says no."""
+"""Middleware: who may call, the security policy of pages, and errors as JSON."""
 
 from collections.abc import Callable
 
@@ -12,10 +12,9 @@ View = Callable[[HttpRequest], HttpResponse]
 
 
 class LoopbackOnly:
-    """Serve this machine's own pages and programs only.
-
-    The token endpoint hands out any demo identity, so a page on another host must reach it neither directly (Origin)
-    nor by a name that it points at this machine (Host). No CORS header is ever sent.
+    """Serve only this machine's own pages and programs. The token endpoint signs any demo identity, so a page on
+    another host must reach it neither directly (Origin) nor through a name that resolves to this machine (Host). No
+    CORS header is ever sent.
     """
 
     def __init__(self, get_response: View) -> None:
@@ -44,7 +43,7 @@ class LoopbackOnly:
 
 
 class PageHeaders:
-    """Fence every answer: own files only, and of the platform its script, its calls and its socket."""
+    """Set the policy of every response: only our own files, and the platform's script, calls and socket."""
 
     def __init__(self, get_response: View) -> None:
         self.get_response = get_response
@@ -59,7 +58,7 @@ class PageHeaders:
 
 
 def content_security_policy(platform: str) -> str:
-    """Return the policy of the shop's pages. This is all a page needs for the chat, strict as it may be otherwise."""
+    """Return the policy of the shop's pages. The chat needs no more than this, however strict the page is otherwise."""
     socket = platform.replace("http", "ws", 1)
     rules = {
         "default-src": "'none'",
@@ -77,7 +76,7 @@ def content_security_policy(platform: str) -> str:
 
 
 class JsonErrors:
-    """Turn a refusal raised by a view into its answer."""
+    """Turn a refusal raised by a view into its response."""
 
     def __init__(self, get_response: View) -> None:
         self.get_response = get_response

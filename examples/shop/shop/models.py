@@ -1,7 +1,6 @@
-"""Customers, orders and the shop's own books.
-
-An `Operation` row is the shop's promise about an idempotency key: it is written in the transaction that does the work,
-so a key that is known has been decided, once and for good. `Refund` and `Change` are the ledger; rows are only added.
+"""Customers, orders and the shop's ledger. An `Operation` row records the result of an idempotency key: it is written
+in the transaction that does the work, so a known key has been decided for good. `Refund` and `Change` are the ledger;
+rows are only added.
 """
 
 from django.db import models
@@ -19,7 +18,7 @@ class OrderStatus(models.TextChoices):
     RETURNED = "returned"
 
 
-# Until the parcel leaves, its address can change and the order can be cancelled.
+# Until the parcel is shipped, its address can be changed and the order cancelled.
 BEFORE_SHIPPING = frozenset({OrderStatus.PAID, OrderStatus.PACKED})
 
 
@@ -68,7 +67,7 @@ class Order(models.Model):
 
     @property
     def remaining_cents(self) -> int:
-        """What can still be refunded."""
+        """The amount that can still be refunded."""
         return self.total_cents - self.refunded_cents
 
     @property
@@ -77,7 +76,7 @@ class Order(models.Model):
 
     @property
     def is_on_its_way(self) -> bool:
-        """Still expected at the door."""
+        """Whether the parcel has not arrived yet."""
         return self.is_before_shipping or self.status == OrderStatus.SHIPPED
 
 
@@ -109,11 +108,11 @@ class OperationKind(models.TextChoices):
 
 
 class Operation(models.Model):
-    """What became of one idempotency key: the first answer, kept word for word."""
+    """The result of an idempotency key: the first response, kept verbatim."""
 
     key = models.CharField(max_length=200, primary_key=True)
     kind = models.CharField(max_length=20, choices=OperationKind.choices)
-    # The order is kept as asked for: a key may have been spent on one that does not exist.
+    # The order is stored as requested, since a key may be used for one that does not exist.
     order = models.CharField(max_length=40)
     digest = models.CharField(max_length=64)
     status = models.PositiveSmallIntegerField()
@@ -125,7 +124,7 @@ class Operation(models.Model):
 
     @property
     def is_done(self) -> bool:
-        """False when the shop refused it; nothing has moved then."""
+        """False if the shop refused it, so nothing has changed."""
         return self.status < 300
 
 

@@ -1,6 +1,5 @@
-"""Money between the wire and the database: a string such as "12.50" outside, whole cents inside, never a float.
-
-SQLite has no decimal column (Django stores one as a float there), so amounts are kept as integers of the smallest unit.
+"""Amounts of money: strings such as "12.50" in JSON, whole cents in the database, never floats. SQLite has no decimal
+column (Django stores it as a float there), so amounts are stored as integers of the smallest unit.
 """
 
 import re
@@ -17,5 +16,5 @@ def to_cents(text: str) -> int | None:
 
 
 def to_text(cents: int) -> str:
-    """Return cents as the wire writes them, with two decimals."""
+    """Return cents as text with two decimals."""
     return str(Decimal(cents).scaleb(-2).quantize(Decimal("0.01")))

@@ -25,10 +25,9 @@ def page(request: HttpRequest) -> dict[str, object]:
 
 
 def chat_locale(request: HttpRequest) -> str:
-    """Return the language tag for the chat: the language chosen here, else the browser's first.
-
-    The chat speaks more languages than these pages. In the page's English, a French visitor would get French answers
-    and cards between English buttons.
+    """Return the language tag for the chat: the language chosen here, else the browser's first. The chat supports more
+    languages than these pages. If it used the page's English, a French visitor would get French answers and cards with
+    English buttons.
     """
     browser = parse_accept_lang_header(request.headers.get("Accept-Language", ""))
     if settings.LANGUAGE_COOKIE_NAME in request.COOKIES or not browser or browser[0][0] == "*":

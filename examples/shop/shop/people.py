@@ -1,4 +1,4 @@
-"""Who shops at Wrenfell Outdoor: the people of the demo's story first, then invented ones.
+"""The customers of Wrenfell Outdoor: the people of the demo's story first, then generated ones.
 
 All names, streets and e-mail addresses are made up; `mail.example` can never receive anything (RFC 2606).
 """
@@ -24,7 +24,7 @@ class Person:
         return Currency.CHF if self.country == "CH" else Currency.EUR
 
 
-# The first ten are what a script or a visitor meets first: all of them pay in euro.
+# Scripts and visitors see the first ten first; all of them pay in euros.
 FIRST_TEN = (
     Person("Mara Lindner", "en", "Habsburgerstraße 62", "79104", "Freiburg", "DE", "Visa ending 4417"),
     Person("Jonas Weber", "de", "Talstraße 8", "79102", "Freiburg", "DE", "Mastercard ending 2093"),
@@ -63,7 +63,7 @@ def people() -> list[Person]:
 def _invent(index: int) -> Person:
     street, postal_code, city, country, locale = _PLACES[index % len(_PLACES)]
     given = _GIVEN_NAMES[index % len(_GIVEN_NAMES)]
-    # 25 given names and a shift of the family names per round: no two people share both.
+    # 25 given names, and family names shifted each round, so that no two people share both.
     family = _FAMILY_NAMES[(index + index // len(_GIVEN_NAMES)) % len(_FAMILY_NAMES)]
     card = f"{'Visa' if index % 2 else 'Mastercard'} ending {1000 + 173 * index % 9000}"
     return Person(f"{given} {family}", locale, f"{street} {3 + 2 * index}", postal_code, city, country, card)

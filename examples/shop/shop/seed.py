@@ -1,7 +1,6 @@
-"""The shop's beginning: the same people, orders and amounts every time, dated back from the day of seeding.
-
-Order numbers run with time: about two a day, and a rush in the last two and a half days. The story's own orders are
-written down; all others follow from their number.
+"""The shop's seed: the same people, orders and amounts every time, dated back from the day of seeding. Order numbers
+increase with time: about two a day, with a rush in the last two and a half days. The story's orders are written out;
+all others are derived from their number.
 """
 
 import random
@@ -16,10 +15,10 @@ from shop.models import Change, Customer, Operation, Order, OrderLine, OrderStat
 from shop.people import Person, customer_id, customer_of, people
 
 FIRST_NUMBER, LAST_NUMBER = 20121, 20471
-# Up to this number, the story's tent of three days ago, orders are spread evenly; later ones are the rush.
+# Up to this number, the tent ordered three days ago in the story, orders are spread evenly; later ones are the rush.
 LAST_QUIET_NUMBER = 20431
 TO_SHIP, TO_DELIVER = timedelta(days=2, hours=10), timedelta(days=4)
-# These people own what is written down here and nothing else.
+# These people own the orders written out here and no others.
 STORY_PEOPLE = 7
 
 
@@ -36,8 +35,8 @@ STORY = {
     20262: Story(0, OrderStatus.DELIVERED, (("EMBER", ""),)),  # three months old: too late to return
     20380: Story(2, OrderStatus.DELIVERED, (("TARN45", ""),)),  # does it pass as cabin baggage?
     20361: Story(5, OrderStatus.DELIVERED, (("EMBER", ""), ("SKARN", "M"))),  # an invoice with the company's name
-    20425: Story(6, OrderStatus.DELIVERED, (("SKARN", "S"),)),  # the refund whose outcome is not known
-    # One small delivered order for each of the first ten, nothing asked about it yet.
+    20425: Story(6, OrderStatus.DELIVERED, (("SKARN", "S"),)),  # the refund with an unknown outcome
+    # One small delivered order without requests for each of the first ten.
     20404: Story(0, OrderStatus.DELIVERED, (("PEBBLE", ""),)),
     20406: Story(1, OrderStatus.DELIVERED, (("LICHEN", ""),)),  # "delivered", but not there
     20408: Story(2, OrderStatus.DELIVERED, (("ALDER", "S"),)),
@@ -48,7 +47,7 @@ STORY = {
     20419: Story(7, OrderStatus.DELIVERED, (("LICHEN", ""),)),
     20421: Story(8, OrderStatus.DELIVERED, (("PEBBLE", ""),)),
     20423: Story(9, OrderStatus.DELIVERED, (("ALDER", "XL"),)),
-    # Parcels that have not left: their address can change.
+    # Parcels not shipped yet, so their address can be changed.
     20440: Story(4, OrderStatus.PACKED, (("EMBER", ""),)),
     20444: Story(1, OrderStatus.PAID, (("SKARN", "L"), ("ALDER", "L"))),
     20452: Story(3, OrderStatus.PAID, (("CAIRN", "43"),)),
@@ -56,7 +55,7 @@ STORY = {
 
 
 def seed_if_empty() -> None:
-    """Fill a new database; a later start keeps what has happened since."""
+    """Fill a new database; a later start keeps its data."""
     with transaction.atomic():
         if not Customer.objects.exists():
             _fill(timezone.now())
@@ -64,7 +63,7 @@ def seed_if_empty() -> None:
 
 @transaction.atomic
 def reset_to_seed() -> None:
-    """Forget all that has happened and begin again, today."""
+    """Delete everything and seed again from today."""
     for books in (Refund, Change, Operation, OrderLine, Order, Customer):
         books.objects.all().delete()
     _fill(timezone.now())
@@ -80,7 +79,7 @@ def _fill(now: datetime) -> None:
 
 
 def _write_order(number: int, midnight: datetime, everybody: list[Person]) -> tuple[Order, list[OrderLine]]:
-    chance = random.Random(number)  # its own per order: a change to one moves no other
+    chance = random.Random(number)  # separate per order, so that changing one does not affect others
     story = STORY.get(number) or _invent(number, chance, len(everybody))
     person = everybody[story.person]
     order = _order(number, story, person, midnight)
@@ -113,7 +112,9 @@ def _order(number: int, story: Story, person: Person, midnight: datetime) -> Ord
 
 
 def _age_in_days(number: int) -> float:
-    """Return how long before today's midnight it was placed; 20418 and 20431 are ten and three days back by date."""
+    """Return how many days before today's midnight it was placed; 20418 and 20431 are ten and three days old by
+    date.
+    """
     if number > LAST_QUIET_NUMBER:
         return 2.5 * (LAST_NUMBER + 1 - number) / (LAST_NUMBER + 1 - LAST_QUIET_NUMBER)
     return 2.6 + (LAST_QUIET_NUMBER - number) * 7 / 13
@@ -146,7 +147,7 @@ def _line(order: Order, sku: str, variant: str, currency: str) -> OrderLine:
 
 
 def _give_back(order: Order, lines: list[OrderLine], chance: random.Random, *, is_story: bool) -> None:
-    """Returned and cancelled orders were paid back in full, and one item of some delivered ones."""
+    """Refund returned and cancelled orders in full, and one item of some delivered ones."""
     if order.status in {OrderStatus.RETURNED, OrderStatus.CANCELLED}:
         paid_back = lines
     elif order.status == OrderStatus.DELIVERED and not is_story and len(lines) > 1 and chance.random() < 1 / 8:

@@ -1,4 +1,4 @@
-"""What the shop tells about itself, as the JSON that goes out."""
+"""The shop's data as JSON responses."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +23,7 @@ def find_order(order_id: str) -> Order:
 
 
 def no_such_order(order_id: str) -> NotFound:
-    """The one answer for an order that does not exist and for somebody else's."""
+    """The same error for an order that does not exist and for somebody else's."""
     return NotFound(f"There is no order {order_id[:40]}.")
 
 
@@ -50,7 +50,7 @@ def orders_with_lines(customer: Customer) -> QuerySet[Order]:
 
 
 def find_operation(key: str) -> Json:
-    """Return what became of an idempotency key; raises NotFound if the shop has never seen it."""
+    """Return the result of an idempotency key; raises NotFound if the shop has never seen it."""
     operation = Operation.objects.filter(key=key).first()
     if operation is None:
         raise NotFound("The shop has never seen this key.")
@@ -66,7 +66,7 @@ def find_operation(key: str) -> Json:
 
 
 def ledger() -> Json:
-    """Return all that was paid back or changed since the seed, in the order in which it happened."""
+    """Return all refunds and changes since the seed, in chronological order."""
     return {
         "refunds": [refund_json(refund) for refund in Refund.objects.select_related("order").order_by("id")],
         "changes": [change_json(change) for change in Change.objects.order_by("id")],
@@ -106,7 +106,7 @@ def order_json(order: Order) -> Json:
 
 
 def _on_our_pages(order: Order) -> Json:
-    """Return where the customer sees the order, and a picture of the first thing in it."""
+    """Return the order's page and a picture of its first item."""
     here, first = f"http://127.0.0.1:{environment().port}", next(iter(order.lines.all()), None)
     picture = {"picture": f"{here}/pictures/{exhibit_of(first.sku).drawing}.svg"} if first else {}
     return {"page": f"{here}/orders#{order.id}", **picture}

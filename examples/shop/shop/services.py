@@ -1,8 +1,7 @@
-"""What changes an order. Each key is decided once: by the first call, in one transaction, with the books.
-
-A transaction holds SQLite's write lock from its beginning (settings: IMMEDIATE), so two calls never decide side by
-side, and the primary key of `Operation` is the last word on "the same key twice". A refusal is an outcome too: it is
-kept under its key and answered again, so a refund that was once too high does not succeed later behind anyone's back.
+"""The operations that change an order. Each key is decided once, by the first call, in one transaction with the ledger.
+A transaction holds SQLite's write lock from the start (settings: IMMEDIATE), so two calls never decide at the same
+time, and the primary key of `Operation` finally rules out the same key twice. A refusal is a result too: it is stored
+under its key and returned again, so a refund that was once too high does not silently succeed later.
 """
 
 from collections.abc import Callable
@@ -25,7 +24,7 @@ Json = dict[str, object]
 
 @dataclass(frozen=True)
 class Outcome:
-    """The answer to a command, and whether it is the first one or a repetition."""
+    """The response to a command, and whether it is the first or a repetition."""
 
     status: int
     answer: Json
@@ -33,17 +32,17 @@ class Outcome:
 
 
 def refund(command: RefundCommand) -> Outcome:
-    """Pay back a part of an order; raises KeyReused if the key stands for something else."""
+    """Refund part of an order; raises KeyReused if the key was used for something else."""
     return _once(command, _refund)
 
 
 def change_address(command: AddressCommand) -> Outcome:
-    """Send a parcel that has not left yet somewhere else; raises KeyReused."""
+    """Change the address of an unshipped parcel; raises KeyReused."""
     return _once(command, _change_address)
 
 
 def cancel(command: CancelCommand) -> Outcome:
-    """Cancel an order that has not left yet and pay back what was paid; raises KeyReused."""
+    """Cancel an unshipped order and refund what was paid; raises KeyReused."""
     return _once(command, _cancel)
 
 
@@ -54,7 +53,7 @@ def _once(command: C, work: Callable[[C, Order, Operation], Json]) -> Outcome:
         return _repeat(earlier, command)
     operation = _open(command)
     try:
-        # The savepoint takes back whatever a refusal left behind; the row that says "refused" stays.
+        # The savepoint undoes what a refusal left behind; the row that says "refused" stays.
         with transaction.atomic():
             status, answer = 200, work(command, _order_of(command), operation)
     except errors.ShopError as refusal:
@@ -74,9 +73,9 @@ def _open(command: Command) -> Operation:
     return Operation.objects.create(
         key=command.key,
         kind=command.kind,
-        order=command.order[:40],  # one that does not exist may have a name of any length
+        order=command.order[:40],  # an unknown one may have a name of any length
         digest=command.digest(),
-        status=500,  # never seen outside: the outcome is written before the commit
+        status=500,  # never visible outside: the result is written before the commit
         answer={},
         decided_at=timezone.now(),
     )
@@ -137,7 +136,7 @@ def _mark_items(command: RefundCommand, order: Order) -> None:
 def _pay_back(order: Order, cents: int, operation: Operation, *, reason: str) -> Refund:
     order.refunded_cents += cents
     order.save(update_fields=["refunded_cents"])
-    if not order.remaining_cents:  # however it was asked for, nothing in it has not been paid back
+    if not order.remaining_cents:  # however it was requested, everything in it has been refunded
         order.lines.update(refunded_quantity=F("quantity"))
     return Refund.objects.create(
         operation=operation,
@@ -152,7 +151,7 @@ def _pay_back(order: Order, cents: int, operation: Operation, *, reason: str) ->
 def _change_address(command: AddressCommand, order: Order, operation: Operation) -> Json:
     _refuse_if_it_has_left(order, "its address can no longer be changed")
     before = selectors.address_json(order)
-    # The person at the door stays the same unless another one is named.
+    # The recipient stays the same unless another one is named.
     address = replace(command.address, name=command.address.name or order.address_name)
     if address.country != order.address_country:
         raise errors.OtherCountry(

@@ -5,7 +5,7 @@ import hmac
 import os
 from pathlib import Path
 
-# `serve` insists on the folder; Django's own commands, such as makemigrations, do without one.
+# `serve` requires the folder; Django's own commands, such as makemigrations, do not.
 DATA_DIR = os.environ.get("SHOP_DATA_DIR")
 
 DEBUG = False
@@ -28,15 +28,15 @@ TEMPLATES = [
         },
     }
 ]
-# The port belongs to the check as well, which this setting cannot say: see LoopbackOnly.
+# The port must be checked too, which this setting cannot express: see LoopbackOnly.
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 APPEND_SLASH = False
 
-# Of its own, and the same at every start; known to nobody who does not hold the shop's secrets anyway.
+# Separate, and the same at every start; known only to those who have the shop's secrets anyway.
 SECRET_KEY = hmac.digest(
     os.environ.get("SHOP_IDENTITY_SECRET", "").encode(), b"sessions and forms of the shop", hashlib.sha256
 ).hex()
-# Cookies belong to a host without its port: the platform, or a second shop, on this machine would overwrite ours.
+# Cookies ignore the port: those of the platform or a second shop on this machine would overwrite ours.
 _OWN = f"wrenfell_{os.environ.get('SHOP_PORT', '')}"
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME, LANGUAGE_COOKIE_NAME = f"{_OWN}_session", f"{_OWN}_csrf", f"{_OWN}_language"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
@@ -48,7 +48,7 @@ DATABASES = {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": Path(DATA_DIR).absolute() / "shop.sqlite3" if DATA_DIR else ":memory:",
         "OPTIONS": {
-            # A transaction takes the write lock when it begins: what it has read cannot change before it writes.
+            # A transaction takes the write lock when it begins, so what it has read cannot change before it writes.
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
             # With FULL an answered refund survives a power cut, not just a killed process.
@@ -58,7 +58,7 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Django keeps the traceback of a failed request to itself when DEBUG is off.
+# Django does not log the traceback of a failed request when DEBUG is off.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -70,5 +70,5 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
-# The largest body anyone has a reason to send is a refund with a few items.
+# The largest legitimate body is a refund with a few items.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024

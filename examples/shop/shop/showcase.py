@@ -1,4 +1,4 @@
-"""How the shop's products look on a page: a short name, a line of words, a drawing and the paper behind it."""
+"""How the shop's products look on a page: a short name, a line of text, a drawing and its background."""
 
 from dataclasses import dataclass
 
@@ -35,5 +35,5 @@ def exhibit_of(line_sku: str) -> Exhibit:
 
 
 def on_show() -> list[tuple[Exhibit, int]]:
-    """Return all products with their prices in cents of a euro."""
+    """Return all products with their prices in euro cents."""
     return [(exhibit, PRODUCTS[sku].price_cents(Currency.EUR)) for sku, exhibit in EXHIBITS.items()]

@@ -1,4 +1,4 @@
-"""One order as its page shows it. Pure: an order with its lines and a moment in, words and numbers out."""
+"""One order as its page shows it. Pure: turns an order with its lines and a time into text and numbers."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -24,7 +24,7 @@ _STATUS = {
 
 @dataclass(frozen=True)
 class Step:
-    """One station of a parcel: behind it, or still to come; "" for a day that nobody has written down."""
+    """One step of a parcel's way, done or still to come; "" for an unknown date."""
 
     words: str | Promise
     day: date | None
@@ -58,7 +58,7 @@ class OrderCard:
     tone: str
     lines: tuple[LineCard, ...]
     steps: tuple[Step, ...]
-    days_left: int | None  # to return it; None for what has not arrived or has gone back
+    days_left: int | None  # to return it; None for items not yet arrived or already returned
 
     @property
     def can_be_returned(self) -> bool:

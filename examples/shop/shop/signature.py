@@ -1,4 +1,6 @@
-"""Is this call really the platform's? Standard Webhooks: HMAC over id, time and body, five minutes either way."""
+"""Verifies that a call is from the platform. Standard Webhooks: HMAC over id, time and body, with a tolerance of five
+minutes.
+"""
 
 from django.http import HttpRequest
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -7,9 +9,9 @@ from shop.errors import NotSigned
 
 
 def verify_signature(request: HttpRequest, secret: str) -> None:
-    """Raise NotSigned unless the body carries a fresh signature made with the secret. A GET signs the empty body."""
+    """Raise NotSigned unless the body has a fresh signature with the secret. A GET signs the empty body."""
     try:
         Webhook(secret).verify(request.body, dict(request.headers), json_parse=False)
-    # The library lets ValueError out for a header without a comma, for broken base64 and for a body that is not UTF-8.
+    # The library raises ValueError for a header without a comma, for broken base64 and for a body that is not UTF-8.
     except (WebhookVerificationError, ValueError) as wrong:
         raise NotSigned("This call is not signed, or its signature is wrong or older than five minutes.") from wrong

@@ -1,4 +1,4 @@
-"""The shop's addresses: its pages, the demo door, and the merchant API."""
+"""The shop's URLs: its pages, the demo's endpoints, and the merchant API."""
 
 from django.urls import path
 from django.views.i18n import set_language

@@ -1,4 +1,4 @@
-"""How amounts and moments are written for a reader."""
+"""Amounts and times formatted for the reader."""
 
 from django import template
 from django.utils.translation import get_language
@@ -25,7 +25,7 @@ def whole_money(cents: int) -> str:
 
 @register.filter
 def payment(kept: str) -> str:
-    """Return how an order was paid: the books keep it in English."""
+    """Return how an order was paid, which is stored in English."""
     if get_language() != "de":
         return kept
     return kept.replace("SEPA direct debit", "SEPA-Lastschrift").replace(" ending ", ", Endziffern ")

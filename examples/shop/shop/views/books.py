@@ -1,4 +1,4 @@
-"""The shop's books on a page, beside the switches that make the shop misbehave. For whoever watches the platform."""
+"""The shop's ledger on a page, beside the switches for faults, to observe the platform."""
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
@@ -44,7 +44,7 @@ def set_faults(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def reset(request: HttpRequest) -> HttpResponse:
-    """Everything back to the seed. Whoever is signed in stays so: the seed has the same people."""
+    """Reset everything to the seed. A signed-in customer stays signed in, since the seed has the same people."""
     injector.reset()
     reset_to_seed()
     return redirect("ledger")

@@ -1,4 +1,6 @@
-"""The one address that the chat needs of a shop: who is signed in on this browser, signed by the shop's server."""
+"""The only endpoint that the chat needs from a shop: a token for the signed-in customer, signed by the shop's
+server.
+"""
 
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_POST
@@ -10,7 +12,7 @@ from shop.log_in import signed_in
 
 @require_POST
 def chat_token(request: HttpRequest) -> JsonResponse:
-    """Answer a token for the customer of the session. Whom the page asks for plays no part."""
+    """Return a token for the customer of the session, whatever the page requests."""
     customer = signed_in(request)
     if customer is None:
         return JsonResponse({"code": "signed_out", "message": "Nobody is signed in.", "fields": {}}, status=401)

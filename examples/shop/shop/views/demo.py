@@ -1,6 +1,5 @@
-"""The demo's own door, for scripts on this machine. A real shop has nothing like it.
-
-Anybody who reaches it may be any customer: that is the point of a demo, and why the shop never listens beyond loopback.
+"""The demo's endpoints for scripts on this machine. A real shop has nothing like them: every caller can act as any
+customer, so the shop only listens on loopback.
 """
 
 from django.http import HttpRequest, HttpResponse, JsonResponse

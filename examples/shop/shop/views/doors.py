@@ -1,4 +1,4 @@
-"""What the views of the two doors for programs have in common: JSON in, JSON out, and a refusal for all else."""
+"""What both APIs have in common: JSON in, JSON out, and a refusal for everything else."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -15,9 +15,8 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 
 def only(*methods: str) -> Callable[[View[P]], View[P]]:
-    """Let these HTTP methods in (HEAD counts as GET); others get 405 with `Allow`.
-
-    A post must be JSON, which no form of another page can send: that stands in for the token of the shop's own forms.
+    """Accept these HTTP methods (HEAD counts as GET); others get 405 with `Allow`. A POST must be JSON, which no form
+    of another page can send; this replaces the token of the shop's own forms.
     """
     allowed = ", ".join(methods)
 

@@ -22,7 +22,7 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 
 def signed(view: View[P]) -> View[P]:
-    """Let the platform in, and nobody else; ordered faults happen to genuine calls only."""
+    """Accept only the platform's calls; ordered faults only affect genuine calls."""
 
     @wraps(view)
     def checked(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -70,7 +70,7 @@ def cancel(request: HttpRequest, order_id: str) -> HttpResponse:
 
 
 def _reply(request: HttpRequest, outcome: Outcome) -> HttpResponse:
-    """Answer a command. By now it is committed: a reply that is ordered to get lost leaves the caller in the dark."""
+    """Respond to a command. It is committed by now, so a dropped response leaves the caller uncertain."""
     if injector.takes_reply():
         drop_connection(cast(ASGIRequest, request))
     response = JsonResponse(outcome.answer, status=outcome.status)

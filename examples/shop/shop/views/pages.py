@@ -1,4 +1,4 @@
-"""Files, health, and what is answered where nothing is, to a program as to a person."""
+"""Files, health, and the errors for missing pages, for programs and people."""
 
 import mimetypes
 import re
@@ -13,7 +13,7 @@ from shop.errors import NotFound
 from shop.middleware import refused
 from shop.views.doors import only
 
-# The pages' few own files, read once: a name is looked up among these and never becomes a path.
+# The pages' few files, read once: a name is looked up among these and never used as a path.
 _FILES = {file.name: file.read_bytes() for file in (Path(__file__).parents[1] / "static").iterdir()}
 _DRAWING = re.compile(r'<symbol id="([a-z]+)"(.*?)</symbol>', re.DOTALL)
 _PICTURES = {
@@ -39,7 +39,7 @@ def static(request: HttpRequest, name: str) -> HttpResponse:
 
 @only("GET")
 def picture(request: HttpRequest, name: str) -> HttpResponse:
-    """Return one of the drawings as a picture of its own."""
+    """Return one of the drawings as a separate picture."""
     if name not in _PICTURES:
         raise Http404
     return HttpResponse(_PICTURES[name], content_type="image/svg+xml")
@@ -60,7 +60,7 @@ def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Without a template: whatever failed may be what it needs."""
+    """Without a template, since it may need the part that failed."""
     if request.path.startswith(_FOR_PROGRAMS):
         return JsonResponse({"code": "server_error", "message": "The shop failed.", "fields": {}}, status=500)
     return HttpResponse("The shop failed. Its log says why.", status=500, content_type="text/plain; charset=utf-8")

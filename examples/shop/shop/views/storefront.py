@@ -1,4 +1,4 @@
-"""The shop as its customers see it: the shelf, who one is today, and one's own orders."""
+"""The shop as its customers see it: the products, signing in, and their own orders."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -37,7 +37,7 @@ def sign_in_page(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def sign_in_as(request: HttpRequest) -> HttpResponse:
-    """Be one of the demo's customers. Their language becomes the page's, where the shop speaks it."""
+    """Sign in as one of the demo's customers. The pages switch to their language if the shop supports it."""
     try:
         customer = selectors.find_customer(request.POST.get("customer", ""))
     except NotFound:

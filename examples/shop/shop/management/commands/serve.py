@@ -1,4 +1,4 @@
-"""`manage.py serve`: prepare the database, open the port on loopback, serve until told to stop."""
+"""`manage.py serve`: prepare the database, open the port on loopback, and serve until stopped."""
 
 import os
 import socket
@@ -18,7 +18,7 @@ from shop.environment import environment
 from shop.faults import injector
 from shop.seed import seed_if_empty
 
-# Never another address: the token endpoint hands out any demo identity.
+# Never another address, since the token endpoint signs any demo identity.
 LOOPBACK = "127.0.0.1"
 BACKLOG = 128
 
@@ -29,10 +29,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         port, data_dir = checked_environment()
-        # The port first: a second start on the same address ends before it touches the data.
+        # The port first, so that a second start on the same address ends before it touches the data.
         with open_port(port) as listener:
             prepare_data(data_dir)
-            # From here on callers wait instead of being refused: the line below is a promise to whoever reads it.
+            # From here on, callers wait instead of being refused, as the line below promises.
             listener.listen(BACKLOG)
             self.stdout.write(f"The demo shop answers on http://{LOOPBACK}:{port}/")
             self.stdout.flush()
@@ -50,10 +50,10 @@ class Command(BaseCommand):
 
 
 class Server(uvicorn.Server):
-    """Ends with code 0 when told to: uvicorn raises the signal a second time, which looks like a death."""
+    """Exits with code 0 when stopped, although uvicorn raises the signal a second time, which looks like a crash."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        injector.stop()  # calls that wait out a delay go home
+        injector.stop()  # delayed calls are interrupted
         self.force_exit = self.should_exit
         self.should_exit = True
 
@@ -67,7 +67,7 @@ def checked_environment() -> tuple[int, Path]:
 
 
 def open_port(port: int) -> socket.socket:
-    """Return a socket that holds the port; raises CommandError if somebody else has the port."""
+    """Return a socket on the port; raises CommandError if the port is taken."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -79,8 +79,8 @@ def open_port(port: int) -> socket.socket:
 
 
 def prepare_data(data_dir: Path) -> None:
-    """Bring the database to the present schema and fill it if it is new; raises CommandError if it cannot be used."""
-    os.umask(0o077)  # names and addresses, even invented ones, are for the owner of the process
+    """Migrate the database, and fill it if it is new; raises CommandError if it cannot be used."""
+    os.umask(0o077)  # only the owner of the process may read names and addresses, even invented ones
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         call_command("migrate", verbosity=0)
