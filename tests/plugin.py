@@ -2,7 +2,7 @@
 
 pytest-django reads settings ahead of every conftest, hence an early plugin (`-p tests.plugin`). The servers live in a
 folder of the system's temporary directory that is removed at the end, also after Ctrl-C. Workers of xdist inherit the
-addresses; each has a data directory of its own.
+addresses; each has its own data directory.
 """
 
 import gc

@@ -1,7 +1,7 @@
 """The engine: reads a source item by item, and publishes what is new or has changed.
 
 Invariants:
-- whoever works on a run holds its lease. A worker that dies leaves it to the next one, which goes on with the items
+- a worker holds the lease of its run. A worker that dies leaves it to the next one, which goes on with the items
   that are still queued, and with the one in work;
 - an item's articles and its state are written in one transaction, so nothing is published twice;
 - what is gone is archived only at the end, and not without a person if it is a third of the source or more;

@@ -23,7 +23,7 @@ class BuiltinProvider:
     is_local = True
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
-        """Yield the answer in small pieces, then a tool call if a person is wanted."""
+        """Yield the answer in small pieces, then a tool call if the customer requests a person."""
         # A long conversation takes its time to read, and this loop serves everybody's sockets and leases.
         reply = await asyncio.to_thread(reply_to, request)
         for piece in _PIECE.findall(reply.text):

@@ -1,8 +1,8 @@
 """The life of a turn: pending, claimed under a lease, written to, ended once.
 
 Every write of a runner names its claim (turn, attempt, runner). If the row has another claim, nothing is written and
-LeaseLost is raised: a zombie can neither add text nor end a turn. A turn whose lease expired is claimed again with the
-next attempt; at the second loss it fails visibly. Times are the database's.
+LeaseLost is raised: a stale runner can neither add text nor end a turn. A turn whose lease expired is claimed again
+with the next attempt; at the second loss it fails visibly. Times are the database's.
 """
 
 import re

@@ -29,7 +29,7 @@ from supportbot.errors import InvalidInput, NotAllowed, NotFound, SupportBotErro
 
 NOTHING_SELECTED: Final = gettext_noop("Select one or more rows, then choose an action.")
 
-THEME_TEXTS: Final = (gettext_noop("Select action"), gettext_noop("Select record"))  # it has no catalogues of its own
+THEME_TEXTS: Final = (gettext_noop("Select action"), gettext_noop("Select record"))  # it has no catalogues itself
 
 if TYPE_CHECKING:  # generic for the type checker only
     from django.utils.functional import _StrOrPromise as Text

@@ -85,7 +85,7 @@ def grant(connection: Connection, name: str) -> None:
 
 
 def _is_missing(connection: Connection, name: str) -> bool:
-    """Return whether there is no such role although this one may create it."""
+    """Return whether the role is missing and this one may create it."""
     row = connection.execute(
         "SELECT NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = %s) AND rolsuper FROM pg_roles"
         " WHERE rolname = current_user",

@@ -1,4 +1,4 @@
-"""Findings of one kind, grouped by question: first by equal letters, then by meaning."""
+"""Findings of one kind, grouped by question: first by identical wording, then by meaning."""
 
 import logging
 import re
@@ -42,7 +42,7 @@ class Cluster:
 
 
 def clusters(found: Sequence[Finding]) -> list[Cluster]:
-    """Return the groups, largest first, then newest; without an embedder, grouped by equal letters."""
+    """Return the groups, largest first, then newest; without an embedder, grouped by identical wording."""
     groups = _groups(found)
     try:
         groups = _by_meaning(groups[:MOST_EMBEDDED]) + groups[MOST_EMBEDDED:]
@@ -60,7 +60,7 @@ def group_with(kind: Kind, subject: UUID) -> Cluster:
 
 
 def alike_in_letters(found: Sequence[Finding]) -> list[Cluster]:
-    """Return the groups with equal letters, which needs no embedder."""
+    """Return the groups of identical wording, which needs no embedder."""
     return _sorted(_groups(found))
 
 

@@ -44,7 +44,7 @@ def begun_in(since: datetime, until: datetime) -> QuerySet[Conversation]:
 
 
 def outcomes(conversations: QuerySet[Conversation], until: datetime) -> list[ConversationOutcome]:
-    """Return what became of the conversations with a question, in order. As of `until`: customers who came back later
+    """Return the outcomes of the conversations with a question, in order, as of `until`: customers who came back later
     are not counted, so that a period can be compared with an earlier one.
     """
     rows = list(conversations.values_list("pk", "customer_id", "created_at", "channel_id", "locale"))

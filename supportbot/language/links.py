@@ -39,7 +39,7 @@ def links_in(text: str) -> set[str]:
 
 
 def undisguised(text: str) -> str:
-    """Return a text in which a Markdown link is no link any more: its address stands openly beside its label.
+    """Return a text without Markdown links: each address follows its label in plain sight.
 
     For the words of a record, whose writer may be anybody.
     """

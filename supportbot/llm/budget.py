@@ -21,7 +21,7 @@ from supportbot.llm.occasion import EVALUATION
 from supportbot.llm.pricing import Money
 
 ALL: Final = ""
-# The purposes with a budget of their own, and the setting that names it.
+# The purposes with their own budget, and the setting that names it.
 _SETTINGS: Final = {
     ALL: "LLM_DAILY_BUDGET",
     "verify": "LLM_VERIFY_DAILY_BUDGET",

@@ -13,7 +13,7 @@ PHONE = {"width": 390, "height": 844}
 
 
 def is_whole(node: Locator) -> bool:
-    """Say whether a node is fully visible in the log."""
+    """Return whether a node is fully visible in the log."""
     seen: bool = node.evaluate(
         """(node) => {
           const [own, view] = [node, node.closest(".w-log")].map((one) => one.getBoundingClientRect());

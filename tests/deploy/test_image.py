@@ -31,7 +31,7 @@ KNOWLEDGE = settings.BASE_DIR / "examples" / "knowledge" / "returns-refunds"
 
 
 class Builder:
-    """buildah with a store of its own."""
+    """buildah with its own store."""
 
     def __init__(self, folder: Path) -> None:
         self._options = ["--root", str(folder / "store"), "--runroot", str(folder / "run")]

@@ -103,7 +103,7 @@ class Fields:
         return self.integer(name, low, high) if name in self._left else None
 
     def has_items(self, name: str) -> bool:
-        """Say whether an optional list has items."""
+        """Return whether an optional list has items."""
         value = self._left.pop(name, [])
         if not isinstance(value, list):
             raise _wrong(name, "must be a list")

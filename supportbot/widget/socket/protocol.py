@@ -271,7 +271,7 @@ def error_frame(
 
 
 def is_client_id(text: str) -> bool:
-    """Say whether a text is a valid client id, so that it can be sent back."""
+    """Return whether a text is a valid client id, so that it can be sent back."""
     try:
         clean_client_id(text)
     except InvalidClientId:

@@ -61,7 +61,7 @@ class Writer:
 
     @property
     def is_turn_remote(self) -> bool:
-        """Say whether this conversation's turn may run in another process."""
+        """Return whether this conversation's turn may run in another process."""
         return self._feed is not None and self._feed.is_turn_remote
 
     def stuck_seconds(self, now: float) -> float:

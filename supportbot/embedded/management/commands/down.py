@@ -14,7 +14,7 @@ from supportbot.embedded.process_registry import ProcessRegistry
 from supportbot.embedded.processes import terminate
 from supportbot.installation.errors import InstallationError
 
-# Running turns are drained first, then each process has a time-out of its own.
+# Running turns are drained first, then each process has its own time-out.
 STOP_SECONDS = 60.0
 
 
