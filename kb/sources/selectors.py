@@ -79,3 +79,9 @@ def articles_of(items: list[SourceItem]) -> dict[object, list[Article]]:
 def count_unconfirmed() -> int:
     """Return how many sources are waiting for somebody to confirm a loss."""
     return SourceRun.objects.filter(state=SourceRun.State.UNCONFIRMED).count()
+
+
+def counts_of(run: SourceRun) -> dict[str, int]:
+    """Return how many items of a run had each outcome."""
+    rows = SourceItem.objects.filter(run=run).order_by().values_list("outcome").annotate(number=Count("pk"))
+    return {str(outcome or "waiting"): number for outcome, number in rows}

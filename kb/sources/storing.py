@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext
 
@@ -196,3 +196,14 @@ def _told(failures: Sequence[Failure], report: ImportReport | None = None) -> st
     lines = list(dict.fromkeys([*(failure.message for failure in failures), *notes]))
     more = len(lines) - MOST_TOLD
     return "\n".join([*lines[:MOST_TOLD], *([f"… +{more}"] if more > 0 else [])])
+
+
+def settle_embedded(source: Source | None = None) -> int:
+    """Mark items whose articles have all their vectors as ready; return how many."""
+    rows = SourceItem.objects.filter(state=ItemState.EMBEDDING)
+    if source is not None:
+        rows = rows.filter(source=source)
+    behind = Article.objects.filter(source_item__isnull=False, live_revision__isnull=False, state="live").exclude(
+        indexed_revision=F("live_revision__number")
+    )
+    return int(rows.exclude(pk__in=behind.values("source_item")).update(state=ItemState.READY, updated_at=now()))

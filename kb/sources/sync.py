@@ -18,20 +18,20 @@ from tempfile import TemporaryDirectory
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext, override
 
 from kb.errors import KnowledgeError
 from kb.indexing.index import sync_articles
-from kb.models import Article
 from kb.sources import runs
 from kb.sources.errors import SourceUnreadable, TooBusy, Unreachable, Unreadable
 from kb.sources.holding import drop_held, hold, taken
 from kb.sources.kinds import KINDS
 from kb.sources.models import ACTIVE, Source, SourceItem, SourceRun
 from kb.sources.ports import Fetched, Gone, Kind, Known, Later, LeftOut, Origin, Place, Unchanged
-from kb.sources.storing import COMPARED, digest_of, is_of_this_release, settle, store
+from kb.sources.selectors import counts_of
+from kb.sources.storing import COMPARED, digest_of, is_of_this_release, settle, settle_embedded, store
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.team_language import team_language
@@ -383,23 +383,6 @@ def kind_of(source: Source) -> Kind:
         allows_private=source.allows_private,
     )
     return KINDS[source.kind].make(origin)
-
-
-def counts_of(run: SourceRun) -> dict[str, int]:
-    """Return how many items of a run had each outcome."""
-    rows = SourceItem.objects.filter(run=run).order_by().values_list("outcome").annotate(number=Count("pk"))
-    return {str(outcome or "waiting"): number for outcome, number in rows}
-
-
-def settle_embedded(source: Source | None = None) -> int:
-    """Mark items whose articles have all their vectors as ready; return how many."""
-    rows = SourceItem.objects.filter(state=ItemState.EMBEDDING)
-    if source is not None:
-        rows = rows.filter(source=source)
-    behind = Article.objects.filter(source_item__isnull=False, live_revision__isnull=False, state="live").exclude(
-        indexed_revision=F("live_revision__number")
-    )
-    return int(rows.exclude(pk__in=behind.values("source_item")).update(state=ItemState.READY, updated_at=now()))
 
 
 def _queue(items: QuerySet[SourceItem], run: SourceRun) -> None:

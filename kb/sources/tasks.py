@@ -7,7 +7,7 @@ from uuid import UUID
 
 from celery import current_app, shared_task
 
-from kb.sources import runs, sync
+from kb.sources import runs, storing, sync
 from supportbot.accounts.scope import across_workspaces
 
 SERVE = "kb.sources.tasks.serve"
@@ -19,7 +19,7 @@ def serve_due() -> None:
     """Start scheduled runs, and a turn for each waiting run."""
     runs.begin_scheduled()
     with across_workspaces("items whose vectors came later"):
-        sync.settle_embedded()
+        storing.settle_embedded()
     for workspace_id, run_id in sync.runs_to_serve():
         current_app.send_task(
             SERVE,

@@ -294,7 +294,7 @@ def test_an_embedding_model_that_fails_loses_nothing(papers: Path, embedder: Has
     assert set(SourceItem.objects.values_list("state", flat=True)) == {"embedding"}
     embedder.recover()
     sweep()
-    assert sync.settle_embedded() == 5
+    assert storing.settle_embedded() == 5
 
 
 def test_invalid_settings_are_refused_with_a_message(workspace: Workspace) -> None:

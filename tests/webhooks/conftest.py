@@ -13,7 +13,8 @@ from jsonschema import Draft202012Validator
 from standardwebhooks import Webhook
 
 import supportbot.webhooks
-from supportbot.accounts.models import Workspace
+from supportbot.accounts.models import Customer, Workspace
+from supportbot.chat.services import start_conversation
 from supportbot.outbound.addresses import LOOPBACK
 from supportbot.outbox.services import deliver_due
 from supportbot.webhooks import services
@@ -91,6 +92,12 @@ def endpoint(workspace: Workspace, inbox: Receiver) -> WebhookEndpoint:
     new = services.create("books", inbox.url, KINDS, actor="test")
     inbox.secret = new.secret
     return new.endpoint
+
+
+def happen(customer: Customer, count: int = 1) -> None:
+    """Start conversations, each of which is announced."""
+    for _ in range(count):
+        start_conversation(customer.pk)
 
 
 def send_all() -> int:
