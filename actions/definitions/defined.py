@@ -14,7 +14,7 @@ from django.utils.timezone import now
 
 from actions import ledger
 from actions.canonical import canonical
-from actions.definitions import evaluation
+from actions.definitions import evaluation, showing
 from actions.definitions.backend import (
     MONEY,
     Command,
@@ -193,7 +193,7 @@ class DefinedWrite(_Defined, WriteAction):
                 "rows": [[row.label, row.value] for row in card.rows],
             }
             for locale in self.definition.title
-            for card in [evaluation.card_of(self.definition, names, locale)]
+            for card in [showing.card_of(self.definition, names, locale)]
         }  # fmt: skip
 
     def obstacle(self, arguments: Arguments, facts: Facts) -> Reason | None:
@@ -297,7 +297,7 @@ class DefinedRead(_Defined, ReadAction):
         result = self.definition.result
         assert result is not None  # by the format
         try:
-            told = evaluation.result_of(self.definition, found[0], locale)
+            told = showing.result_of(self.definition, found[0], locale)
         except ExpressionFailed as error:
             return _failed("result", error)
         rows = [{label: text for _, label, text in row} for row in told.rows]

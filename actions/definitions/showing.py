@@ -1,0 +1,107 @@
+"""What a customer sees of an evaluated definition: the card, the receipt, and what a look-up found. Pure."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from actions.definitions import parts
+from actions.definitions.errors import ExpressionFailed
+from actions.definitions.evaluation import Answer, Names
+from actions.definitions.expression import Expression
+from actions.definitions.parts import Definition, Shown
+from actions.definitions.template import readable
+from actions.definitions.values import NoValue
+from actions.spec import Card, Row
+from actions.texts import in_locale
+
+MAX_CARDS: Final = 10
+_ADDRESS: Final = re.compile(r"https://[A-Za-z0-9._~:/?#@!$&'()*+,;=%\[\]-]{1,1900}", re.ASCII)
+
+
+def card_of(definition: Definition, names: Names, locale: str) -> Card:
+    """Return the card's texts; raises ExpressionFailed."""
+    card = definition.card
+    assert card is not None  # a write has one
+    texts = (card.title, card.summary, card.button)
+    title, summary, button = (in_locale(words, locale).words(names, locale) for words in texts)
+    rows = [Row(label, text) for _, label, text in shown(card.rows, names, locale)]
+    return Card(title=title, summary=summary, button=button, rows=tuple(rows))
+
+
+def receipt_of(definition: Definition, answer: Answer, names: Names, locale: str) -> list[tuple[str, str, str]]:
+    """Return (name, label, text) of each kept value of the answer; values that fail are left out, because the action
+    has already happened.
+    """
+    answered = names.with_names(answer.as_names())
+    kept: list[tuple[str, str, str]] = []
+    for one in definition.receipt:
+        try:
+            kept += shown([one], answered, locale)
+        except ExpressionFailed:
+            continue
+    return kept
+
+
+def shown(values: Sequence[Shown], names: Mapping[str, Any], locale: str) -> list[tuple[str, str, str]]:
+    """Return (name, label, text) of each existing value; raises ExpressionFailed."""
+    found: list[tuple[str, str, str]] = []
+    for one in values:
+        value = one.value.evaluate_if_present(names)
+        try:
+            text = readable(value, locale)
+        except NoValue as error:
+            raise ExpressionFailed(str(error), place=one.value.text) from error
+        if text:
+            found.append((one.name, in_locale(one.label, locale), text))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCard:
+    """The title of a record's card, and the addresses of its page and picture, "" if it has none."""
+
+    title: str
+    link: str
+    picture: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a look-up returns: `rows` has one list of (name, label, text), or one for each element."""
+
+    words: str
+    rows: Sequence[Sequence[tuple[str, str, str]]]
+    hand_over: str = ""
+    cards: Sequence[RecordCard] = ()
+
+
+def result_of(definition: Definition, names: Names, locale: str) -> Told:
+    """Return what a look-up shows the customer; raises ExpressionFailed."""
+    result = definition.result
+    assert result is not None  # a look-up has one
+    if result.each is None:
+        each = [names]
+    else:
+        elements = result.each.evaluate(names)
+        if not isinstance(elements, Sequence) or isinstance(elements, str):
+            raise ExpressionFailed("this is not a list", place=result.each.text)
+        each = [names.with_names({result.element: one}) for one in elements[: result.at_most]]
+    rows = [shown(result.fields, one, locale) for one in each]
+    told = result.hand_over.words(names, locale) if result.hand_over else ""
+    cards = [_card_of_record(result.card, one, locale) for one in each[:MAX_CARDS]] if result.card else []
+    return Told(in_locale(result.words, locale).words(names, locale), rows, told, cards)
+
+
+def _card_of_record(card: parts.RecordCard, names: Names, locale: str) -> RecordCard:
+    title = in_locale(card.title, locale).words(names, locale)
+    return RecordCard(title, _address(card.link, card.hosts, names), _address(card.picture, card.hosts, names))
+
+
+def _address(rule: Expression | None, hosts: frozenset[str], names: Names) -> str:
+    """Return an https address from a record, as a browser will read it; "" if it is absent or on another host."""
+    value = rule.evaluate_if_present(names) if rule else None
+    if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
+        return ""
+    return value if urlsplit(value).netloc in hosts else ""
