@@ -1,11 +1,11 @@
-"""Action rules at the gates: finds `must` cases about actions that pass under the rules in force but would fail under
-new ones. The built-in answerer runs those cases of the gate suites that expect a proposal or a refusal. Orders are
-looked up as in a customer's chat, but nothing is proposed, stored or sent.
+"""Action rules at the gates: finds `must` cases about actions that would fail under new rules. Whether they pass today
+does not matter: rules that are first tightened until a case fails could then be loosened past it. The built-in answerer
+runs those cases of the gate suites that expect a proposal or a refusal. Orders are looked up as in a customer's chat,
+but nothing is proposed, stored or sent.
 """
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final
@@ -32,7 +32,7 @@ _ABOUT_ACTIONS: Final = ("proposes", "refuses")
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A case that passes under the rules in force and would fail under others."""
+    """A case that would fail under the rules."""
 
     name: str  # "suite: case"
     question: str
@@ -54,16 +54,13 @@ def judged(rules: Rules, action: str, *, workspace: Workspace, seconds: float | 
     """
     ends = None if seconds is None else monotonic() + seconds
     cases = [(name, case) for name, case in gate_cases() if case.is_must and _is_about_actions(case)]
-    after = _reasons([case for _, case in cases], workspace, ends, rules, action)
-    failed = [(name, case, reasons) for (name, case), reasons in zip(cases, after, strict=False) if reasons]
-    before = _reasons([case for _, case, _ in failed], workspace, ends)
+    found = _reasons([case for _, case in cases], workspace, ends, rules, action)
     failures = [
         Failure(f"{name}: {case.key}", case.asks, reasons)
-        for (name, case, reasons), was in zip(failed, before, strict=False)
-        if not was
+        for (name, case), reasons in zip(cases, found, strict=False)
+        if reasons
     ]
-    left = [*((name, case) for name, case, _ in failed[len(before) :]), *cases[len(after) :]]
-    return Judged(tuple(failures), tuple(f"{name}: {case.key}" for name, case in left))
+    return Judged(tuple(failures), tuple(f"{name}: {case.key}" for name, case in cases[len(found) :]))
 
 
 def _is_about_actions(case: Case) -> bool:
@@ -74,11 +71,10 @@ def _is_about_actions(case: Case) -> bool:
 
 
 def _reasons(
-    cases: Sequence[Case], workspace: Workspace, ends: float | None, rules: Rules | None = None, action: str = ""
+    cases: Sequence[Case], workspace: Workspace, ends: float | None, rules: Rules, action: str
 ) -> list[tuple[str, ...]]:
-    """Return why each case fails, under the rules in force or under others; cases after the deadline are left out."""
-    tried = trying(action, rules) if rules is not None else nullcontext()
-    with using(_answered_without_a_model()), tried, evaluating():
+    """Return why each case fails under the rules; cases after the deadline are left out."""
+    with using(_answered_without_a_model()), trying(action, rules), evaluating():
         played = loop_thread.run(_play(cases, workspace, None if ends is None else ends - monotonic()))
     return [
         tuple(why(grade) for grade in grades_of(case, one) if not grade.passed)

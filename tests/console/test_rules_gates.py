@@ -96,6 +96,15 @@ def test_a_reason_alone_is_not_an_override(policy: ActionPolicy, saved: Saved, r
     assert not AuditEntry.objects.filter(event=OVERRIDDEN).exists()
 
 
+def test_rules_are_not_loosened_past_a_case_in_two_steps(policy: ActionPolicy, saved: Saved) -> None:
+    _, strict = saved(max_per_customer_year="1.00")  # the case fails from here on, since nothing is proposed any more
+    assert strict.max_per_customer_year == Decimal(1)
+    told, now = saved(max_per_customer_year="", approval_above="1000.00")
+    assert "rules: a-person-decides" in told and now == strict
+    _, now = saved(max_per_customer_year="")
+    assert now.max_per_customer_year is None and now.approval_above == Decimal(5)
+
+
 def test_cases_not_judged_in_time_are_named_and_the_rules_refused(
     policy: ActionPolicy, saved: Saved, monkeypatch: pytest.MonkeyPatch
 ) -> None:
