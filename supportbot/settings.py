@@ -416,6 +416,7 @@ RELEASES_CHECKS = ["supportbot.llm.connections.route_problems"]
 RELEASES_REFERENCES = {"policies": "actions.policies.versions_in_force", "knowledge": "kb.selectors.snapshot_mark"}
 
 # --- Guarded actions.
+ACTIONS_GATES = "supportbot.evals.rules.refusals"
 ACTIONS_MERCHANT = "actions.connectors.merchant.connected_merchant"
 # The assistant's own tools: no defined action takes their names.
 ACTIONS_RESERVED_NAMES = ("request_human", "withdraw_cards", "search", "ask", "action_status")

@@ -28,6 +28,7 @@ from kb.sources import runs
 from kb.sources.errors import SourceUnreadable, TooBusy, Unreachable, Unreadable
 from kb.sources.holding import drop_held, hold, taken
 from kb.sources.kinds import KINDS
+from kb.sources.letting_go import archive_by_gates
 from kb.sources.models import ACTIVE, Source, SourceItem, SourceRun
 from kb.sources.ports import Fetched, Gone, Kind, Known, Later, LeftOut, Origin, Place, Unchanged
 from kb.sources.selectors import counts_of
@@ -341,7 +342,10 @@ class Turn:
             mine.update(state=RunState.UNCONFIRMED, counts=self.run.counts, lease_until=None)
             return
         if not self._is_check:
-            runs.archive_lost(lost)
+            if self.run.asks_gates:
+                archive_by_gates(lost, still_busy=lambda: self._extend(LONG_LEASE))
+            else:
+                runs.archive_lost(lost)
             drop_held(self.source)
         self._end(RunState.DONE)
 

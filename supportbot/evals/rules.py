@@ -13,6 +13,7 @@ from typing import Final
 from actions.policies import trying
 from actions.policy import Rules
 from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import current_workspace_id
 from supportbot.evals.documents import Case
 from supportbot.evals.graders import grades_of
 from supportbot.evals.outcomes import Played
@@ -23,8 +24,9 @@ from supportbot.llm import loop_thread
 from supportbot.llm.connections import BUILTIN
 from supportbot.llm.occasion import evaluating
 from supportbot.releases.document import stored
+from supportbot.releases.errors import GateMissing
 from supportbot.releases.models import Release
-from supportbot.releases.selectors import live_release, using
+from supportbot.releases.selectors import gates, live_release, using
 
 MAX_SECONDS: Final = 20.0  # a person is waiting
 _ABOUT_ACTIONS: Final = ("proposes", "refuses")
@@ -61,6 +63,20 @@ def judged(rules: Rules, action: str, *, workspace: Workspace, seconds: float | 
         if reasons
     ]
     return Judged(tuple(failures), tuple(f"{name}: {case.key}" for name, case in cases[len(found) :]))
+
+
+def refusals(rules: Rules, action: str) -> list[str]:
+    """Return the gates' cases that would fail under other rules, each with the reasons. `ACTIONS_GATES` names it.
+
+    A gate whose suite is gone counts as one: nobody knows what it would say.
+    """
+    if not gates():
+        return []
+    try:
+        found = judged(rules, action, workspace=Workspace.objects.get(pk=current_workspace_id()))
+    except GateMissing as missing:
+        return [missing.message]
+    return [f"{one.name} ({', '.join(one.reasons)})" for one in found.failures]
 
 
 def _is_about_actions(case: Case) -> bool:

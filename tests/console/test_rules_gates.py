@@ -1,10 +1,13 @@
 """The gates refuse action rules under which a `must` case would fail, but never stricter rules."""
 
+import json
 from collections.abc import Callable
 from decimal import Decimal
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import ActionPolicy, ActionRequest, AuditEntry
@@ -13,6 +16,7 @@ from actions.policy import Rules, allows_more
 from actions.testing import FakeShop
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.console import rulegates
+from supportbot.evals.models import Suite
 from supportbot.evals.reading import read_suite
 from supportbot.evals.services import save_suite
 from supportbot.releases.models import ReleaseGates
@@ -142,3 +146,30 @@ def test_a_gate_with_a_missing_suite_refuses_until_somebody_gives_a_reason(polic
 )
 def test_which_rules_allow_more(old: dict[str, Any], new: dict[str, Any], is_more: bool) -> None:
     assert allows_more(Rules(2, "EUR", **new), Rules(1, "EUR", **old)) is is_more
+
+
+def shell(*arguments: str) -> dict[str, Any]:
+    out = StringIO()
+    call_command("action_policy", "refund_order", *arguments, "--json", stdout=out)
+    told: dict[str, Any] = json.loads(out.getvalue())
+    return told
+
+
+def test_the_shell_reports_what_the_gates_say_or_obeys_them(policy: ActionPolicy) -> None:
+    before = rules_of(policy)
+    with pytest.raises(CommandError, match="rules: a-person-decides"):
+        shell("--set", "approval_above=500", "--gate")
+    policy.refresh_from_db()
+    assert rules_of(policy) == before and not AuditEntry.objects.filter(event=OVERRIDDEN).exists()
+    assert "gate_failures" not in shell("--set", "approval_above=4", "--gate")  # it only forbids more
+    told = shell("--set", "approval_above=500")
+    assert told["approval_above"] == "500.00"
+    [failing] = told["gate_failures"]
+    assert failing.startswith("rules: a-person-decides (")
+    assert AuditEntry.objects.get(event=OVERRIDDEN).payload["failed"] == failing
+    assert "gate_failures" not in shell("--disable")  # at once, whatever the gates say
+    Suite.objects.all().delete()
+    with pytest.raises(CommandError, match="do not exist: rules"):
+        shell("--enable", "--gate")
+    policy.refresh_from_db()
+    assert not rules_of(policy).is_enabled

@@ -295,3 +295,27 @@ def test_questions_that_break_a_case_are_reported_afterwards(workspace: Workspac
     assert program.patch(address, {"phrasings": []}, format="json").status_code == 200
     [found] = checked().failures
     assert "nine to five" in found["before"] and "60 days" in found["after"]
+
+
+def test_what_vanishes_from_a_source_is_checked_or_kept(folder: Path) -> None:
+    (folder / "hours.md").write_text("# Opening hours\n\nWe are here from nine to five.\n")
+    for number in range(6):  # so that two of them are no third of the source
+        (folder / f"care{number}.md").write_text(f"# Care {number}\n\nWash garment {number} by hand.\n")
+    add(folder)
+    checked()
+    article = Article.objects.get(external_id="returns.md")
+    for name in ("returns.md", "hours.md"):
+        (folder / name).unlink()
+    told = again("--gate")
+    assert (told["gone"], told["broken"]) == (1, 1)
+    assert "Its articles are kept" in reasons(told)["returns.md"] and "promises: window" in reasons(told)["returns.md"]
+    assert Article.objects.get(pk=article.pk).state == "live"
+    assert Article.objects.get(external_id="hours.md").state == "archived"
+    assert checked().failures == []
+    assert again("--gate")["broken"] == 1  # it asks again
+    assert again()["gone"] == 1
+    [found] = checked().failures
+    assert found["case"] == "promises: window" and "60 days" in found["before"]
+    written(folder, 60)
+    assert again("--gate")["broken"] == 0
+    assert Article.objects.get(pk=article.pk).state == "live"

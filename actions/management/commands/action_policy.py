@@ -2,14 +2,18 @@
 
 import getpass
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
 from django.core.management.base import CommandError, CommandParser
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext, gettext_noop
 
-from actions.models import MAX_HOLD_MINUTES, ActionPolicyUserPermission
+from actions import audit
+from actions.gates import GatesRefuse, refusals
+from actions.models import MAX_HOLD_MINUTES, ActionPolicy, ActionPolicyUserPermission
 from actions.money import format_amount, is_amount_in
 from actions.policies import (
     add_new_actions,
@@ -62,6 +66,9 @@ class Command(WorkspaceCommand):
             help=gettext("{known}; an empty value means no limit").format(known=known),
         )
         parser.add_argument(
+            "--gate", action="store_true", help=gettext("change nothing if a gate case would fail with the new rules")
+        )
+        parser.add_argument(
             "--allow", action="append", default=[], metavar="USERNAME", help=gettext("let this user approve")
         )
         parser.add_argument(
@@ -83,15 +90,28 @@ class Command(WorkspaceCommand):
         policy = policy_of(action.name)
         if policy is None:
             return _as_dict(action.name, _default_rules(action, workspace), [])
+        failing = _failing(policy, changes | ({"is_enabled": options["enable"]} if is_switched else {}))
+        if failing and options["gate"]:
+            raise GatesRefuse(failing)
         if changes:
             change_rules(policy, actor=actor, **changes)
         if is_switched:
             switch(policy, is_enabled=options["enable"], actor=actor)
+        if failing:
+            with transaction.atomic():
+                audit.record("policy.changed_against_gates", actor=actor, action=action.name, failed="; ".join(failing))
         for person in allowed:
             allow_approval(policy, person, actor=actor)
         for person in forbidden:
             forbid_approval(policy, person, actor=actor)
-        return _as_dict(action.name, rules_of(policy_of(action.name)), approvers_of(policy))
+        told = _as_dict(action.name, rules_of(policy_of(action.name)), approvers_of(policy))
+        return {**told, "gate_failures": failing} if failing else told
+
+
+def _failing(policy: ActionPolicy, changes: dict[str, Any]) -> list[str]:
+    """Return the cases of the gates that would fail with these changes."""
+    was = rules_of(policy)
+    return refusals(replace(was, **changes), was, policy.action) if changes else []
 
 
 def _default_rules(action: Action, workspace: Workspace) -> Rules:
