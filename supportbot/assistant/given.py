@@ -2,11 +2,12 @@
 
 from kb.search import Curated
 from supportbot.chat.answers import Answer, CitedSpan
+from supportbot.language.plaintext import without_pictures
 
 
 def given(curated: Curated) -> Answer:
     """Return a curated answer. No model is involved."""
-    text = curated.text.strip()
+    text = without_pictures(curated.text.strip()) or curated.title
     mark = "\n\n[1]" if text.splitlines()[-1].startswith(("|", "```")) else " [1]"
     cited = CitedSpan(
         article_id=curated.article_id,

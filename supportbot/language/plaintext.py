@@ -8,6 +8,7 @@ import html
 import re
 
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*(?:\([^()\s]*\))?(?:\s+\"[^\"\n]*\")?\)")
+_PICTURE = re.compile(r"!(\[[^\[\]]*\]\([^()\s]*(?:\([^()\s]*\))?(?:\s+\"[^\"\n]*\")?\))")
 _AUTOLINK = re.compile(r"<((?:https?|mailto):[^<>\s]{1,500})>")
 _TAG = re.compile(r"(?<!\\)</?[A-Za-z][^<>]{0,300}>|<!--[^<>]{0,1000}-->")
 _TABLE_RULE = re.compile(r"^[ \t]*+\|?[ \t]*+:?--[-:| \t]*+$", re.MULTILINE)
@@ -17,6 +18,7 @@ _EMPHASIS = re.compile(r"[*`]+|(?<!\w)_{1,3}(?=\w)|(?<=\w)_{1,3}(?!\w)")
 # Soft hyphens and zero-width characters split a word for every tokenizer although the reader sees one word.
 _INVISIBLE = re.compile("[\u00ad\u200b\u200c\u200d\u2060\ufeff]")
 _SPACES = re.compile(r"[^\S\n]+")
+_MANY_BLANK_LINES = re.compile(r"\n(?:[^\S\n]*+\n){2,}")
 _BLANK_LINES = re.compile(r" ?\n\s*+")
 
 
@@ -31,3 +33,9 @@ def plain(markdown: str) -> str:
     text = html.unescape(_ESCAPE.sub(r"\1", text))
     text = _SPACES.sub(" ", _INVISIBLE.sub("", text))
     return _BLANK_LINES.sub("\n", text).strip()
+
+
+def without_pictures(markdown: str) -> str:
+    """Return Markdown with each picture replaced by its description, for texts that are read where none is shown."""
+    text = _PICTURE.sub(lambda picture: plain(picture[0]), markdown)
+    return text if text == markdown else _MANY_BLANK_LINES.sub("\n\n", text).strip()

@@ -33,9 +33,9 @@ TEXT = "Yes. We ship to Norway in **5 days** for 12.90 euros."
 ASKED = "Do you ship to Norway?"
 
 
-def curated(workspace: Workspace, **facts: str) -> None:
+def curated(workspace: Workspace, *, text: str = TEXT, **facts: str) -> None:
     with workspace_scope(workspace.pk):
-        article = create_article(Change(title="Norway", body=TEXT, locale="en", **facts), external_id="norway")
+        article = create_article(Change(title="Norway", body=text, locale="en", **facts), external_id="norway")
         set_phrasings(article, [ASKED, "How much is shipping to Norway?"])
         publish(article.pk)
         assert embed_phrasings() == 2
@@ -70,6 +70,15 @@ async def test_a_curated_answer_is_given_verbatim_to_its_questions_only(
     final = await answered_without_model(conversation, "To Norway -- do you ship?", log)
     assert final["text"] == f"{TEXT} [1]", "the same question in other words"
     assert not await db(is_curated, workspace, "Do you ship to Sweden?")
+
+
+async def test_a_picture_of_a_curated_answer_is_described(
+    workspace: Workspace, conversation: Conversation, log: Log
+) -> None:
+    picture = "\n\n![A wrapped box](/help/wrenfell/pictures/1.png)\n\n![](#page=2)\n\n"
+    await db(curated, workspace, text=f"Yes, to Norway.{picture}It takes a week.")
+    final = await answered_without_model(conversation, ASKED, log)
+    assert final["text"] == "Yes, to Norway.\n\nA wrapped box\n\nIt takes a week. [1]"
 
 
 async def test_a_curated_answer_for_another_audience_is_given_to_nobody_else(
