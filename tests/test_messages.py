@@ -79,7 +79,7 @@ SAME_AS_ENGLISH = {
     "de": {"(optional)", "Name", "Chat", "Status"},
     "fr": {
         "Assistant", "Conversation", "Menu", "Message", "Source {n}", "{n} source", "%(number)s article", "Note",
-        "total {amount}", "Chat", "{title}, page {page}", "Total",
+        "total {amount}", "Chat", "{title}, page {page}", "Total", "Date",
     },
     "es": {"No", "total {amount}", "Chat", "Total"},
     "it": {"Menu", "No", "Chat"},

@@ -1,6 +1,6 @@
 """`/receipts/<address>/`: the state of one request, for anyone who holds its receipt. It needs no login and has no
-buttons. It shows the request's title, the amount and the receipt, and no other customer data. While the outcome is
-open, the page reloads itself.
+buttons. It shows the request's title, the order, the amount, the day and the receipt, and no other customer data. While
+the outcome is open, the page reloads itself.
 """
 
 from collections.abc import Iterator
@@ -9,16 +9,18 @@ from typing import Final
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import path
+from django.utils.timezone import localtime
 from django.views.decorators.http import require_safe
 
 from actions.cards import receipt_rows, title_of_request
+from actions.facts import ORDER
 from actions.models import ActionRequest
 from actions.money import format_money
 from actions.proposing import money_in
 from actions.receipts import request_of_receipt
 from actions.states import FINAL, State
 from supportbot.accounts.scope import workspace_scope
-from supportbot.formats import text_direction
+from supportbot.formats import format_day, text_direction
 from supportbot.translation import SOURCE_LANGUAGE, language_of, msgid, text_in
 
 RELOAD_SECONDS: Final = 15
@@ -33,6 +35,8 @@ _STATES: Final[dict[State, str]] = {
     State.EXECUTING: msgid("Contacting the shop’s system"),
     State.QUEUED: msgid("Contacting the shop’s system"),
 }
+# Of a built-in action's receipt. Not the address: the page needs no login.
+_RECEIPT: Final = {"to": msgid("Refunded to"), "reference": msgid("Reference")}
 _POLICY: Final = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 
@@ -58,14 +62,19 @@ def receipt_page(http: HttpRequest, token: str) -> HttpResponse:
 
 
 def _rows(request: ActionRequest, language: str) -> Iterator[tuple[str, str]]:
+    if request.subject_kind == ORDER:
+        yield text_in(language, "Order"), request.subject_id
     money = money_in(request)
     if money is not None:
         yield text_in(language, "Amount"), format_money(money, language)
     rows = receipt_rows(request, language)
     yield from ((row.label, row.value) for row in rows)
-    reference = (request.receipt or {}).get("reference")
-    if reference and not rows:
-        yield text_in(language, "Reference"), str(reference)
+    if request.state == State.SUCCEEDED:
+        yield text_in(language, "Date"), format_day(localtime(request.changed_at).date(), language)
+    receipt = {} if rows else request.receipt or {}
+    for name, label in _RECEIPT.items():
+        if receipt.get(name):
+            yield text_in(language, label), str(receipt[name])
 
 
 def _response(context: dict[str, object], status: int) -> HttpResponse:

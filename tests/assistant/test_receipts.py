@@ -49,6 +49,7 @@ def test_the_chat_links_to_a_page_that_shows_what_was_done(
     text = page.content.decode()
     assert page.status_code == 200
     assert "Done" in text and card.receipt["reference"] in text and "€" in text
+    assert all(fact in text for fact in ("A-1001", str(card.changed_at.year), "Visa ending 4417"))
     assert "0171" not in text and "Arrived damaged" not in text and 'http-equiv="refresh"' not in text
     assert (page["Cache-Control"], page["X-Robots-Tag"]) == ("no-store", "noindex")
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from actions import schema
 from actions.canonical import canonical
-from actions.cards import title_of_request
+from actions.cards import card_of, title_of_request
 from actions.models import ActionRequest
 from actions.receipts import receipt_block
 from actions.registry import all_actions
@@ -27,6 +27,7 @@ from supportbot.handoff.errors import ActionNotOffered, NotTicketOwner
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.proposals.services import arguments_json, owns, principal_for
 from supportbot.team_formats import active_language
+from supportbot.translation import text_in
 
 MAX_RECEIPTS: Final = 10
 
@@ -101,9 +102,10 @@ def send_receipt(ticket: Ticket, person: User, request_id: UUID, *, client_id: s
     """Send the receipt of one of the customer's requests. Raises NotFound, and what `add_agent_message` raises."""
     own = ActionRequest.objects.filter(pk=request_id, customer_id=ticket.conversation.customer_id).first()
     block = receipt_block(own) if own else None
-    if block is None:
+    if own is None or block is None:
         raise NotFound()
-    _send(ticket, person, block["title"], block, client_id)
+    what = card_of(own).summary.rstrip(".")
+    _send(ticket, person, text_in(own.locale, "Receipt: {what}", what=what), block, client_id)
 
 
 def _send(ticket: Ticket, person: User, text: str, block: Mapping[str, Any], client_id: str) -> None:

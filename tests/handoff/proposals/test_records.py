@@ -103,5 +103,6 @@ def test_a_receipt_must_be_the_customers_own(
     assert bobs.post(address, form).status_code == 302
     [message] = sent(taken)
     check_event("message", message)
+    assert message["text"] == "Receipt: Cancel order A-1 and refund €49.90"
     assert message["blocks"][0]["link"]["url"].startswith("http") and message["blocks"][0]["request"] == str(card.pk)
     assert ActionRequest.objects.get(pk=other.pk).state == "succeeded"
