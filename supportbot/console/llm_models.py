@@ -90,7 +90,7 @@ class ModelConnectionAdmin(ScopedAdmin):
     form = ModelForm
     change_list_template = "console/models/list.html"
     change_form_template = "console/models/model.html"
-    list_display = ["name", "model", "base_url", "key_age"]
+    list_display = ["named", "served", "address", "key_age"]
     search_fields = ["name", "model", "base_url"]
     ordering = ["name"]
     fieldsets = [
@@ -98,6 +98,18 @@ class ModelConnectionAdmin(ScopedAdmin):
         (_("Parameters"), {"fields": ["temperature", "max_output_tokens"]}),
         (_("Prices"), {"fields": ["input_price", "output_price", "cached_price"]}),
     ]
+
+    @admin.display(description=_("Name"), ordering="name")
+    def named(self, row: ModelConnection) -> str:
+        return row.name
+
+    @admin.display(description=_("Model"), ordering="model")
+    def served(self, row: ModelConnection) -> str:
+        return row.model
+
+    @admin.display(description=_("Address"), ordering="base_url")
+    def address(self, row: ModelConnection) -> str:
+        return row.base_url
 
     @admin.display(description=_("Key set"), ordering="key_changed_at")
     def key_age(self, row: ModelConnection) -> str:

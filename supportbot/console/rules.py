@@ -169,7 +169,9 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         if refusal is None:
             return
         if not self.cleaned_data["override"].strip():
-            self.add_error(None, refusal.words)
+            self.add_error(None, gettext("Nothing was saved.") + f" {refusal.words}")
+            if self.person.may(OVERRIDE):
+                self.add_error("override", gettext("Change the rules, or give a reason for saving them anyway."))
         elif not self.person.may(OVERRIDE):
             self.add_error("override", gettext("Your role does not allow overriding the gates."))
         else:

@@ -12,7 +12,7 @@ from selectolax.lexbor import LexborHTMLParser
 from kb.access import Viewer
 from kb.addresses import help_path
 from kb.indexing.index import sync_article
-from kb.models import Article, Collection, Revision, State
+from kb.models import Article, Collection, Revision, State, Synonyms
 from kb.search import search
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Customer, Workspace
@@ -298,6 +298,13 @@ def test_a_text_for_a_wider_audience_is_published_in_one_step_or_not_saved(
     assert (
         editor.post(page(wool), words(body="Of the team.\n", audience="internal")).status_code == 302
     )  # fewer readers
+
+
+def test_synonyms_are_separated_by_lines_or_commas(enter: Enter) -> None:
+    admin = enter("admin")
+    for typed, words in [("jumper, sweater,", ["jumper", "sweater"]), ("bow tie\r\nnecktie", ["bow tie", "necktie"])]:
+        admin.post("/admin/kb/synonyms/add/", {"words": typed})
+        assert Synonyms.objects.filter(words=words).exists(), typed
 
 
 def test_an_empty_list_leads_on_to_those_who_may_write(enter: Enter) -> None:

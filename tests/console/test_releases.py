@@ -72,6 +72,15 @@ def test_an_invalid_form_is_shown_again_at_its_field(admin: Client, workspace: W
         assert answer.status_code == 400 and b"alert" in answer.content, field
     half = admin.post(f"{RELEASES}{row.pk}/edit/", filled(row, **{"g-0-when": "they greet"}))
     assert "leave both empty" in half.content.decode()
+    wrong = {"temperature": "9", "g-0-when": "x" * 5000, "g-0-do": "greet"}
+    notice = LexborHTMLParser(admin.post(f"{RELEASES}{row.pk}/edit/", filled(row, **wrong)).content.decode()).css_first(
+        "[role=alert]"
+    )
+    assert notice is not None
+    assert [(" ".join(one.text().split()), one.attributes["href"]) for one in notice.css("a")] == [
+        ("Temperature", "#id_temperature"),
+        ("Guideline 1: When", "#id_g-0-when"),
+    ]
     row.refresh_from_db()
     assert row.edits == 0
 

@@ -78,6 +78,9 @@ def test_looser_rules_are_refused_with_the_cases_and_stricter_ones_are_not(
     before = rules_of(policy)
     told, now = saved(approval_above="1000.00")
     assert "rules: a-person-decides" in told and "approvals: 1" in told and now == before
+    notice = LexborHTMLParser(told).css_first("#form-errors")
+    assert notice is not None and notice.text().strip().startswith("Nothing was saved. Gate cases")
+    assert [one.attributes["href"] for one in notice.css("a")] == ["#id_override"]
     told, now = saved(window_days="900")
     assert "rules: too-late" in told and now == before
     told, now = saved(approval_above="4.00")
@@ -115,7 +118,7 @@ def test_cases_not_judged_in_time_are_named_and_the_rules_refused(
     monkeypatch.setattr(rulegates, "MAX_SECONDS", 0.0)
     before = rules_of(policy)
     told, now = saved(approval_above="5.10")
-    assert "did not judge: rules: a-person-decides; rules: too-late. Nothing was saved." in told and now == before
+    assert "did not judge: rules: a-person-decides; rules: too-late." in told and now == before
     _, now = saved(approval_above="5.10", override="The shop is slow today")
     assert now.approval_above == Decimal("5.10")
     entry = AuditEntry.objects.get(event=OVERRIDDEN)

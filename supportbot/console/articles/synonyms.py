@@ -1,6 +1,7 @@
 """Synonyms: words that mean the same to the workspace's customers."""
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from django import forms
 from django.contrib import admin
@@ -13,12 +14,17 @@ from kb.models import Synonyms
 from kb.synonym_groups import check_room, check_words, save_synonyms
 from supportbot.console.base import ScopedAdmin
 
+_BETWEEN: Final = re.compile(r"[\n\r,;،、，]")  # words, as people list them
+
 
 class SynonymsForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     words = forms.CharField(
         widget=forms.Textarea(attrs={"class": "field", "rows": 5}),
         label=_("Words"),
-        help_text=_("One per line, such as jumper and sweater. A question with one of them also finds the others."),
+        help_text=_(
+            "One per line or separated by commas, such as jumper, sweater. A question with one of them also finds the "
+            "others."
+        ),
     )
 
     class Meta:
@@ -31,7 +37,7 @@ class SynonymsForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at
 
     def clean_words(self) -> list[str]:
         try:
-            words = check_words(self.cleaned_data["words"].splitlines())
+            words = check_words(_BETWEEN.split(self.cleaned_data["words"]))
             if self.instance._state.adding:
                 check_room()
             return words

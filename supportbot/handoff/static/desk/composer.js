@@ -47,6 +47,14 @@ export class Composer {
     this.#remember();
   }
 
+  /** Insert a text with a blank line between it and what is typed before and after it. */
+  insertApart(text) {
+    const { value, selectionStart, selectionEnd } = this.field;
+    const before = value.slice(0, selectionStart);
+    const after = value.slice(selectionEnd);
+    this.insert(missingBreaks(/\n*$/, before) + text + missingBreaks(/^\n*/, after));
+  }
+
   focus(mode) {
     this.setMode(mode);
     this.field.focus();
@@ -177,4 +185,9 @@ export class Composer {
 /** Return a random id; `crypto.randomUUID` needs a secure page, and the desk may run without TLS. */
 function newId() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Return the line breaks that a text lacks to have a blank line at its edge; none for an empty text. */
+function missingBreaks(edge, text) {
+  return text.trim() ? "\n".repeat(Math.max(0, 2 - edge.exec(text)[0].length)) : "";
 }

@@ -45,7 +45,7 @@ export class Draft {
   insert() {
     if (!this.text) return;
     this.composer.setMode("reply");
-    this.composer.insert(this.text);
+    this.composer.insertApart(this.text);
     if (this.doubts.length) this.#keepDoubts();
     else this.dismiss();
   }
