@@ -49,7 +49,7 @@ def test_a_draft_is_written_compared_and_published(admin: Client, workspace: Wor
     assert "When they ask for a discount: say there is none (en, de)" in shown.css_first(".form-main").text()
     publish = f"{RELEASES}{row.pk}/publish/"
     refused = admin.post(publish, {"instead_of": 1, "edits": 1, "reason": ""})
-    assert refused.status_code == 400 and "Say why" in refused.content.decode()
+    assert refused.status_code == 400 and "Explain why" in refused.content.decode()
     refused = admin.post(publish, {"instead_of": 9, "edits": 1, "reason": "warmer"})
     assert refused.status_code == 409 and "Another release has gone live" in refused.content.decode()
     assert admin.post(publish, {"instead_of": 1, "edits": 1, "reason": "warmer"}).status_code == 302
