@@ -21,6 +21,7 @@ from supportbot.accounts.models import User
 from supportbot.accounts.scope import across_workspaces
 
 DUE_AT_ONCE: Final = 50
+LAST_YEAR: Final = 9000  # later times overflow in some time zones
 Step = Plan.Step
 
 
@@ -32,6 +33,9 @@ def make_plan(article_id: UUID, step: Step, at: datetime, *, person: User | None
     """
     if at <= now():
         problem = gettext("This time is in the past. Choose a later one.")
+        raise InvalidDocument(problem, fields={field_of(step): [problem]})
+    if at.year > LAST_YEAR:
+        problem = gettext("Enter a day and a time, such as 2027-01-31 09:00.")
         raise InvalidDocument(problem, fields={field_of(step): [problem]})
     article = _locked(article_id)
     assert article.latest_revision is not None, "an article is created together with its first revision"

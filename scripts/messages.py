@@ -3,8 +3,8 @@
 
     .venv/bin/python scripts/messages.py update          write new messages into all catalogues, take out unused ones
     .venv/bin/python scripts/messages.py compile         write the .mo files
-    .venv/bin/python scripts/messages.py check           report what is missing, wrong or stale; exit code 1 if anything
-    is .venv/bin/python scripts/messages.py add LANGUAGE [customer|team]     begin a language, such as `sv` or `pt-br`
+    .venv/bin/python scripts/messages.py check           report what is missing, wrong or stale; exit code 1 if any is
+    .venv/bin/python scripts/messages.py add LANGUAGE [customer|team]     begin a language, such as `sv` or `pt-br`
     .venv/bin/python scripts/messages.py widget          write the widget's texts, for its bundle
 
 `make messages` is update and compile. No GNU gettext is needed: Babel reads Python, and templates after Django's

@@ -18,8 +18,9 @@ from actions.errors import NotConnected
 from actions.facts import Identity
 from actions.models import ActionRequest
 from actions.standin import standing_in
-from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.services import add_member, create_channel, create_workspace
 from supportbot.chat.models import Conversation
 from supportbot.evals.documents import case_document, parse_case
 from supportbot.evals.errors import InvalidSuite
@@ -146,6 +147,18 @@ def test_elsewhere_a_run_waits_for_the_shop_and_reaches_nothing(dora: User) -> N
 def test_actions_of_the_product_reach_no_shop_while_something_stands_in(workspace: Workspace) -> None:
     with standing_in(merchants_from(FOLDER)()), pytest.raises(NotConnected):
         merchant()
+
+
+def test_a_workspace_in_use_is_left_alone(dora: User) -> None:
+    shop = create_workspace("Shop", slug="shop", currency="USD")
+    add_member(shop, dora, Membership.Role.ADMIN)
+    with workspace_scope(shop.pk):
+        create_channel(shop, "Storefront")
+        before = live_release().document
+    with pytest.raises(CommandError, match="“shop” is in use"):
+        call_command("retail_benchmark", str(TASKS), "--as", "dora", "--workspace", "shop")
+    with workspace_scope(shop.pk):
+        assert live_release().document == before and not ActionDefinition.objects.exists()
 
 
 def test_files_that_are_no_tasks(dora: User, tmp_path: Path) -> None:

@@ -273,7 +273,8 @@ def test_a_publication_and_an_archiving_are_planned_and_dropped(workspace: Works
         ("publish", soon, ""),
         ("archive", later, ""),
     ]
-    for bad in ({"at": "2021-01-31T09:00:00Z"}, {"at": "soon"}, {}, {"at": soon, "by": "me"}):
+    late = {"at": "9999-12-31T23:59:00Z"}
+    for bad in ({"at": "2021-01-31T09:00:00Z"}, late, {"at": "soon"}, {}, {"at": soon, "by": "me"}):
         assert editor.put(f"{path}/plans/publish", bad).status_code == 400
     reader = program(workspace, "kb:read")
     assert reader.put(f"{path}/plans/publish", {"at": later}).status_code == 403

@@ -17,7 +17,7 @@ from django.utils.translation import gettext, override
 
 from kb.collections import check_may_write
 from kb.models import Article, Plan
-from kb.plans import Step, carry_out, drop_plan, due_plans, field_of, make_plan, note_problem
+from kb.plans import LAST_YEAR, Step, carry_out, drop_plan, due_plans, field_of, make_plan, note_problem
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import current_workspace_id, workspace_scope
 from supportbot.accounts.selectors import staff_of
@@ -160,7 +160,7 @@ def _time(request: HttpRequest, step: Step) -> datetime | None:
         moment = parse_datetime(text)
     except ValueError:  # a 31 June
         moment = None
-    if moment is None or not 2000 <= moment.year <= 9000:
+    if moment is None or not 2000 <= moment.year <= LAST_YEAR:
         problem = gettext("Enter a day and a time, such as 2027-01-31 09:00.")
         raise InvalidInput(fields={field_of(step): [problem]})
     return make_aware(moment) if is_naive(moment) else moment

@@ -11,11 +11,13 @@ from uuid import UUID
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
+from kb.models import Article
 from supportbot.accounts.commands import ProductCommand, workspace_named
-from supportbot.accounts.models import Membership, User, Workspace
+from supportbot.accounts.models import Channel, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_of
 from supportbot.accounts.services import add_member, create_workspace
+from supportbot.chat.models import Conversation
 from supportbot.evals.documents import MAX_REPEAT, Suite
 from supportbot.evals.merchants import merchants_opened
 from supportbot.evals.models import Run
@@ -103,6 +105,12 @@ def _workspace(slug: str, username: str) -> Workspace:
         Workspace.objects.filter(pk=made.pk).update(hides_personal_data=False)
         add_member(made, person, Membership.Role.ADMIN)
     workspace = workspace_named(slug)
+    with workspace_scope(workspace.pk):
+        if any(model.objects.exists() for model in (Channel, Article, Conversation)):
+            problem = gettext(
+                "“{slug}” is in use: it has channels, articles or chats. Choose a name that is not taken."
+            )
+            raise CommandError(problem.format(slug=slug))
     if workspace.currency != CURRENCY:
         problem = gettext("The prices of the tasks are in {currency}, and the workspace “{slug}” has another currency.")
         raise CommandError(problem.format(currency=CURRENCY, slug=slug))
