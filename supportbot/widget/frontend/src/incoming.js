@@ -30,8 +30,9 @@ const HANDLERS = {
   status({ log }, { message, text }) {
     log.patch(message, { status: text });
   },
-  queue({ log }, { ticket, place, wait, away }) {
-    log.patch(ticket, { place, wait, away });
+  queue(chat, { ticket, place, wait, away }) {
+    chat.log.patch(ticket, { place, wait, away });
+    update(chat);
   },
   typing(chat, { who }) {
     const { view, log } = chat;
@@ -113,6 +114,6 @@ function announceEvent(chat, { event, payload }) {
     announcer.announce(cardSummary(item, chat));
   } else if (topic === "handoff") {
     element.emit(`handoff:${step}`, payload);
-    announcer.status(step === "requested" ? t("finding") : log.mark ? markText(log.mark, chat) : "");
+    announcer.status(step === "requested" ? (payload.away ? "" : t("finding")) : log.mark ? markText(log.mark, chat) : "");
   }
 }

@@ -28,6 +28,11 @@ export class Log {
     return this.agent || this.of("wait").concat(this.of("card")).some(({ isOver }) => !isOver);
   }
 
+  /** Whether this customer waits while no agent is available. */
+  get isTeamAway() {
+    return this.of("wait").some(({ isOver, away }) => away && !isOver);
+  }
+
   /** Messages that the server has not confirmed yet. */
   get unsent() {
     return this.of("me").filter(({ seq }) => seq === Infinity);

@@ -30,7 +30,9 @@ export function wait(node, { place, away, wait: minutes, isOver }, { t, i18n }) 
   const title = n > 1 ? t("inLine", { n }) : t(n ? "next" : "finding");
   // Minutes are a range.
   const range = minutes && t("wait", { n: [...new Set([minutes.min, minutes.max])].map((count) => i18n.number(count)).join("–") });
-  node.replaceChildren(h("div.wait-h", n ? h("span.place", { "aria-hidden": "true" }, i18n.number(n)) : icon("person"), h("div", h("b", title), range)), h("p", t("pass")));
+  node.replaceChildren(h("p", t("pass")));
+  // While nobody is there, a notice in the log says so.
+  if (!away) node.prepend(h("div.wait-h", n ? h("span.place", { "aria-hidden": "true" }, i18n.number(n)) : icon("person"), h("div", h("b", title), range)));
 }
 
 /** Return the text for an agent who joined or left. */
