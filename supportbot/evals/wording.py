@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from django.utils.translation import gettext, gettext_noop, ngettext
+from django.utils.translation import get_language, gettext, gettext_noop, ngettext
 
+from actions.reasons import CODES, Reason, sentence
 from supportbot.evals.graders import Grade, grade_from
 from supportbot.evals.reports import Report
 
@@ -25,6 +26,43 @@ INTERRUPTIONS: Final = {
     "not_found": gettext_noop("Its release is gone."),
 }
 
+# What an expectation is about, by its key in a suite.
+SUBJECTS: Final = {
+    "answered": gettext_noop("answer"),
+    "contains": gettext_noop("words"),
+    "contains_any": gettext_noop("words"),
+    "mentions": gettext_noop("words"),
+    "not_contains": gettext_noop("words"),
+    "pattern": gettext_noop("pattern"),
+    "not_pattern": gettext_noop("pattern"),
+    "figures": gettext_noop("figures"),
+    "not_figures": gettext_noop("figures"),
+    "source": gettext_noop("cited articles"),
+    "finds": gettext_noop("found articles"),
+    "says": gettext_noop("statement"),
+    "never_says": gettext_noop("statement"),
+    "abstains": gettext_noop("admits that it found no answer"),
+    "hands_over": gettext_noop("hands over to a person"),
+    "proposes": gettext_noop("proposed action"),
+    "looks_up": gettext_noop("look-up"),
+    "refuses": gettext_noop("refusal"),
+    "records": gettext_noop("records of the shop"),
+    "language": gettext_noop("language"),
+    "support": gettext_noop("support by the sources"),
+    "seconds": gettext_noop("seconds"),
+    "cost": gettext_noop("cost"),
+    "judge": gettext_noop("judge’s verdict"),
+}
+YES_OR_NO: Final = {"true": gettext_noop("yes"), "false": gettext_noop("no")}
+ANY_OR_NONE: Final = {"true": gettext_noop("something"), "false": gettext_noop("nothing")}
+FLAGS: Final = {
+    "abstains": YES_OR_NO,
+    "hands_over": YES_OR_NO,
+    "proposes": ANY_OR_NONE,
+    "looks_up": ANY_OR_NONE,
+    "refuses": ANY_OR_NONE,
+}
+
 
 def interruption(code: str) -> str:
     """Return why a run was interrupted, in words."""
@@ -38,9 +76,10 @@ def stopped() -> str:
 
 
 def why(grade: Grade) -> str:
-    """Return why an expectation failed: its name and the difference."""
+    """Return why an expectation failed: what it is about and the difference."""
     place = gettext("step {number}").format(number=grade.step) + ", " if grade.step else ""
-    return f"{place}{grade.grader}: {_difference(grade)}"
+    subject = SUBJECTS.get(grade.grader)
+    return f"{place}{gettext(subject) if subject else grade.grader}: {_difference(grade)}"
 
 
 def _difference(grade: Grade) -> str:
@@ -48,11 +87,24 @@ def _difference(grade: Grade) -> str:
         return gettext("missing {texts}").format(texts=_quoted(grade.missing))
     if grade.found:
         return gettext("must not say {texts}").format(texts=_quoted(grade.found))
-    return gettext("expected {wanted}, got {got}").format(wanted=grade.wanted, got=grade.got or "–")
+    wanted, got = _value(grade.grader, grade.wanted), _value(grade.grader, grade.got or "–")
+    return gettext("expected {wanted}, got {got}").format(wanted=wanted, got=got)
+
+
+def _value(grader: str, value: str) -> str:
+    """Return a grade's value in words: yes or no, or what customers are told instead of a refusal's code."""
+    flag = FLAGS.get(grader, {}).get(value)
+    if flag is not None:
+        return gettext(flag)
+    return ", ".join(map(_refusal, value.split(", "))) if grader == "refuses" else value
+
+
+def _refusal(code: str) -> str:
+    return _quoted([sentence(Reason(code), get_language() or "en")]) if code in CODES else code
 
 
 def _quoted(texts: Iterable[str]) -> str:
-    return ", ".join(f"“{text}”" for text in texts)
+    return ", ".join(gettext("“{quotation}”").format(quotation=text) for text in texts)
 
 
 def reasons(stored: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -4,10 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.utils import translation
 
 from supportbot.evals.documents import parse_case
-from supportbot.evals.graders import GRADERS, grade_from, grades_of
+from supportbot.evals.graders import GRADERS, Grade, grade_from, grades_of
 from supportbot.evals.outcomes import Judgement, MadeCall, Played, Reply, played_from
+from supportbot.evals.wording import SUBJECTS, why
 
 PROPOSED = MadeCall("refund_order", {"order_id": "A-1001", "amount": "12.50", "items": ["BOOT"]}, "proposed")
 GOOD = Reply(
@@ -142,3 +144,14 @@ def test_a_failed_case_passes_nothing() -> None:
 def test_results_are_stored_and_read() -> None:
     played = Played((GOOD, HANDED), cost="0.1", currency="EUR", tokens=7, judgement=Judgement(None, "no_json"))
     assert played_from(played.as_json()) == played
+
+
+def test_why_an_expectation_failed_is_told_in_the_readers_words() -> None:
+    refusal = Grade("refuses", False, wanted="limit_customer_year", got="false")
+    limit = "The limit for your account has been reached. A colleague can look into it."
+    assert why(refusal) == f"refusal: expected “{limit}”, got nothing"
+    assert why(Grade("refuses", False, wanted="false", got="own_code")) == "refusal: expected nothing, got own_code"
+    assert why(Grade("abstains", False, 2, wanted="true", got="false")).endswith(": expected yes, got no")
+    assert SUBJECTS.keys() == {*GRADERS, "answered"}
+    with translation.override("de"):
+        assert why(Grade("figures", False, missing=("5 days",))) == "Zahlen: es fehlt „5 days“"

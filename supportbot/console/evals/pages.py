@@ -76,7 +76,8 @@ def edit(request: HttpRequest, suite_id: UUID | None = None) -> HttpResponse:
         else:
             messages.success(request, gettext("Saved: {name_of}.").format(name_of=stored.title))
             return redirect("admin:evals_suite_change", stored.pk)
-    context = {"suite": suite, "text": text, "problem": problem, "shipped": shipped_suites() if suite is None else []}
+    shipped = [] if suite else [(name, read_suite_file(SHIPPED / f"{name}.yaml")) for name in shipped_suites()]
+    context = {"suite": suite, "text": text, "problem": problem, "shipped": shipped}
     title = suite.title if suite else gettext("New suite")
     return render_page(request, "edit", title, context, status=400 if problem else 200)
 
