@@ -78,10 +78,10 @@ def phrasing_vectors(texts: Iterable[str]) -> dict[str, Sequence[float]]:
     return found
 
 
-def fill_phrasings(article: Article, vectors: Mapping[str, Sequence[float]]) -> None:
-    """Give an article's phrasings vectors of the active recipe that are known already."""
+def fill_phrasings(articles: Iterable[Article], vectors: Mapping[str, Sequence[float]]) -> None:
+    """Give articles' phrasings vectors of the active recipe that are known already."""
     recipe = active_recipe()
-    rows = list(_waiting().filter(article=article, text__in=list(vectors)))
+    rows = list(_waiting().filter(article__in=articles, text__in=list(vectors)))
     for row in rows:
         row.embedding, row.recipe = list(vectors[row.text]), recipe
     Phrasing.objects.bulk_update(rows, ["embedding", "recipe"])

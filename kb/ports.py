@@ -80,7 +80,7 @@ class Touched:
 
     wording: "ArticleText"
     locale: str
-    phrasings: tuple[str, ...] = ()  # before and after
+    phrasings: tuple[str, ...] = ()  # besides those that are stored
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,7 +173,7 @@ def try_change(article: Article, change: Change, phrasings: Sequence[str] | None
         saved = save_draft(article.pk, change)
         if phrasings is not None:
             set_phrasings(saved, phrasings)
-            fill_phrasings(saved, vectors)
+            fill_phrasings([saved], vectors)
 
     named = tuple(dict.fromkeys([*phrasings_of(article), *(phrasings or ())]))
     touched = {article.external_id: Touched(checked(live.title, live.body), article.locale, named)}

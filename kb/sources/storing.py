@@ -15,8 +15,8 @@ from django.utils.translation import gettext
 from kb.documents import Document, Failure
 from kb.errors import InvalidDocument
 from kb.importing.importer import ImportReport, import_documents, import_drafts, preview_import
+from kb.importing.trial import try_import
 from kb.models import Article, State
-from kb.ports import Touched, verdict_on
 from kb.sources.models import Source, SourceItem
 from kb.sources.ports import Read
 from kb.sources.runs import archive_where
@@ -88,10 +88,7 @@ def store(
 
 def _ask_gates(source: Source, documents: Sequence[Document]) -> list[Failure]:
     """Return what is to be told of a trial with the gates that agree. Raises GatesRefuse."""
-    touched = {document.external_id: Touched(document.wording, document.locale or "") for document in documents}
-    verdict = verdict_on(
-        lambda: import_documents(documents, collection=source.collection.name), touched, seconds=GATE_SECONDS
-    )
+    verdict = try_import(documents, collection=source.collection.name, seconds=GATE_SECONDS)
     told = gettext("Gate cases not tried because it took too long: {number}.")
     return [Failure("", told.format(number=verdict.untried))] if verdict.untried else []
 

@@ -198,6 +198,22 @@ def test_questions_over_rest_are_tried_on_demand(workspace: Workspace, hours: Ar
     assert program.patch(address, {"phrasings": [ASKED]}, format="json").json()["phrasings"] == [ASKED]
 
 
+def test_a_draft_is_published_over_rest_only_if_its_questions_pass(workspace: Workspace, hours: Article) -> None:
+    program = service(workspace, "kb:read", "kb:write")
+    winter = {"title": "Hours in winter", "body": HOURS, "locale": "en", "phrasings": [IN_OTHER_WORDS]}
+    new = program.post("/api/v1/articles", winter, format="json").json()
+    publication = f"/api/v1/articles/{new['id']}/publish"
+    refused = program.post(publication, {"gate": True}, format="json")
+    assert (refused.status_code, refused.json()["code"]) == (409, "gate_refused")
+    assert "promises: window" in refused.json()["message"]
+    [draft] = Article.objects.filter(pk=new["id"])
+    assert draft.state == "draft" and Phrasing.objects.get().embedding is None
+    harmless = {"phrasings": ["When are you open in winter?"]}
+    assert program.patch(f"/api/v1/articles/{draft.pk}", harmless, format="json").status_code == 200
+    told = program.post(publication, {"gate": True}, format="json")
+    assert (told.status_code, told.json()["untried"], told.json()["state"]) == (200, 0, "live")
+
+
 def test_what_was_changed_while_the_gates_tried_it_is_not_saved_over_rest(
     workspace: Workspace, returns: Article, hours: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:

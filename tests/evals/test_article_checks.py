@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.utils.timezone import now
 
 from kb.indexing.index import sync_articles
-from kb.models import Article, Revision
+from kb.models import Article, Phrasing, Revision
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
@@ -30,6 +30,7 @@ from tests.rest import service
 __all__ = ["enter"]  # a fixture
 pytestmark = pytest.mark.django_db
 RETURNS = "# Returns\n\nYou can return unused items within {days} days of delivery. The label is free.\n"
+IN_OTHER_WORDS = "Unused items: how many days do I have to return?"
 CASES = b"""
 suite: promises
 cases:
@@ -117,6 +118,40 @@ def test_a_gate_refuses_an_import_a_sync_and_a_publication_over_rest(workspace: 
     assert client.post(f"/api/v1/articles/{article.pk}/publish", {"gate": "maybe"}, format="json").status_code == 400
     assert client.post(f"/api/v1/articles/{article.pk}/publish", {}, format="json").status_code == 200
     assert "14 days" in words(article)
+
+
+def curated(folder: Path, question: str) -> Path:
+    (folder / "hours.md").write_text(
+        f"---\nphrasings: ['{question}']\n---\n# Opening hours\n\nWe are here from nine to five.\n"
+    )
+    return folder
+
+
+@pytest.mark.parametrize("articles", [1, 7], ids=["alone", "with more than are told apart"])
+def test_an_import_whose_questions_take_the_answer_to_a_case_is_refused(folder: Path, articles: int) -> None:
+    imported(folder, "--gate")
+    for number in range(1, articles):
+        (folder / f"more{number}.md").write_text(f"# Bag {number}\n\nThe bag holds {number} litres.\n")
+    with pytest.raises(CommandError, match="promises: window"):
+        imported(curated(folder, IN_OTHER_WORDS), "--gate")
+    assert Article.objects.count() == 1 and not Phrasing.objects.exists()
+    imported(curated(folder, "When are you open?"), "--gate")
+    assert Article.objects.count() == articles + 1
+    with pytest.raises(CommandError, match="promises: window"):
+        imported(curated(folder, IN_OTHER_WORDS), "--gate")
+    assert [row.text for row in Phrasing.objects.all()] == ["When are you open?"]
+
+
+def test_a_source_leaves_out_questions_that_take_the_answer_to_a_case(folder: Path) -> None:
+    add(folder)
+    curated(folder, IN_OTHER_WORDS)
+    told = again("--gate")
+    assert (told["new"], told["broken"]) == (0, 1) and "promises: window" in reasons(told)["hours.md"]
+    assert Article.objects.count() == 1 and not Phrasing.objects.exists()
+    curated(folder, "When are you open?")
+    told = again("--gate")
+    assert (told["new"], told["broken"]) == (1, 0)
+    assert [row.text for row in Phrasing.objects.all()] == ["When are you open?"]
 
 
 def test_a_source_keeps_changes_that_the_gates_refuse(folder: Path, enter: Enter) -> None:

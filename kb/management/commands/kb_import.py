@@ -11,10 +11,11 @@ from django.utils.translation import gettext, gettext_noop
 from kb.documents import Document, check_name
 from kb.importing.importer import OUTCOMES, ImportReport
 from kb.importing.loaders import load
+from kb.importing.trial import try_import
 from kb.indexing.index import sync_articles
 from kb.indexing.vectorcache import VectorCache
 from kb.indexing.vectors import KnownVectors, NoVectors, SyncReport
-from kb.ports import Touched, Verdict, embedder, verdict_on
+from kb.ports import embedder
 from kb.progress import ProgressLine
 from kb.services import import_documents, import_drafts, preview_import
 from kb.sources.following import in_words, is_web_address, read_site
@@ -87,7 +88,8 @@ class Command(WorkspaceCommand):
             return import_drafts(items, collection=collection)
         if options["gate"]:
             known = list(items)
-            verdict = _ask_gates([item for item in known if isinstance(item, Document)], collection)
+            documents = [item for item in known if isinstance(item, Document)]
+            verdict = try_import(documents, collection=collection, seconds=GATE_SECONDS)
             if verdict.untried:
                 told = gettext("Gate cases not tried because it took too long: {number}.")
                 self.stderr.write(told.format(number=verdict.untried))
@@ -112,12 +114,6 @@ class Command(WorkspaceCommand):
         told = [f"{item['origin']}: {note}" for item in facts["items"] for note in item["notes"]]
         failed = [f"{item['origin']}: {item['message']}" for item in failures]
         return "\n".join([*sites, super().words(counts), *told, *failed])
-
-
-def _ask_gates(documents: list[Document], collection: str) -> Verdict:
-    """Return how far the gates agree to an import. Raises GatesRefuse."""
-    touched = {one.external_id: Touched(one.wording, one.locale or "") for one in documents}
-    return verdict_on(lambda: import_documents(documents, collection=collection), touched, seconds=GATE_SECONDS)
 
 
 def _vector_store(path: Path | None) -> KnownVectors:

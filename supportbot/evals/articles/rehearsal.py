@@ -192,7 +192,7 @@ def _publish(text: Text, vectors: Vectors, phrasings: Vectors) -> None:
         set_phrasings(article, text.phrasings)
     publish(article.pk)
     fill_vectors(vectors)
-    fill_phrasings(article, phrasings)
+    fill_phrasings([article], phrasings)
 
 
 def fill_vectors(vectors: Vectors) -> None:

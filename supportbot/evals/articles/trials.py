@@ -160,11 +160,8 @@ def cases_about(touched: Mapping[str, Touched]) -> list[tuple[str, Case]]:
     cases = playable_cases()
     if len(touched) > MAX_APART:
         return cases
-    stored = Phrasing.objects.filter(article__external_id__in=list(touched)).values_list("article__external_id", "text")
-    kept = {name: tuple(text for owner, text in stored if owner == name) for name in touched}
-    trials = [
-        Trial(name, one.wording, one.locale, _nothing, (*kept[name], *one.phrasings)) for name, one in touched.items()
-    ]
+    phrasings = _phrasings_of(touched)
+    trials = [Trial(name, one.wording, one.locale, _nothing, phrasings[name]) for name, one in touched.items()]
     found = {(name, case.key): (name, case) for trial in trials for name, case in chosen_for(cases, trial)}
     return list(found.values())
 
@@ -189,12 +186,24 @@ def as_it_is(*_questions: Sequence[Asked]) -> State:
 
 def _with_vectors(change: Callable[[], object], touched: Mapping[str, Touched]) -> State:
     vectors = {key: vector for one in touched.values() for key, vector in vectors_of(one.wording).items()}
+    texts = dict.fromkeys(text for some in _phrasings_of(touched).values() for text in some)
+    said = phrasing_vectors(texts)
 
     def carry_out() -> None:
         change()
         fill_vectors(vectors)
+        fill_phrasings(Article.objects.filter(external_id__in=list(touched)), said)
 
     return State(carry_out)
+
+
+def _phrasings_of(touched: Mapping[str, Touched]) -> dict[str, tuple[str, ...]]:
+    """Return the phrasings of articles before and after a change, by external id."""
+    found = {name: list(one.phrasings) for name, one in touched.items()}
+    stored = Phrasing.objects.filter(article__external_id__in=list(touched)).order_by("pk")
+    for name, text in stored.values_list("article__external_id", "text"):
+        found[name].append(text)
+    return {name: tuple(dict.fromkeys(texts)) for name, texts in found.items()}
 
 
 def _nothing() -> State:
@@ -266,4 +275,4 @@ def _change_facts(article_id: UUID, facts: Change, phrasings: Phrasings, vectors
     article = save_draft(article_id, facts)
     if phrasings is not None:
         set_phrasings(article, phrasings)
-        fill_phrasings(article, vectors)
+        fill_phrasings([article], vectors)
