@@ -8,6 +8,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from kb.documents import Document
 from kb.errors import InvalidDocument
@@ -23,6 +24,24 @@ def differs(article: Article, document: Document) -> bool:
     """Return whether an import would change an article's address, questions or source."""
     is_other = _has_new_address(article, document) or _has_new_phrasings(article, document)
     return is_other or _has_new_source(article, document)
+
+
+def without_extras(document: Document, article: Article) -> Document:
+    """Return a document that changes none of them, with a note about those that it would have changed."""
+    found = {
+        "page_address": _has_new_address(article, document),
+        "phrasings": _has_new_phrasings(article, document),
+        "translation_of": _has_new_source(article, document),
+    }
+    kept = [name for name, is_new in found.items() if is_new]
+    notes = document.notes
+    if kept:
+        told = gettext(
+            "Left unchanged, because the article is live and this is a draft: {fields}. Change this in the editor, or "
+            "publish the import."
+        )
+        notes = (*notes, told.format(fields=", ".join(kept)))
+    return replace(document, address=None, phrasings=None, translation_of=None, notes=notes)
 
 
 def set_extras(pairs: Pairs) -> tuple[list[tuple[Document, Article]], set[UUID]]:
@@ -80,4 +99,4 @@ def _has_new_address(article: Article, document: Document) -> bool:
 
 
 def _has_new_phrasings(article: Article, document: Document) -> bool:
-    return document.phrasings is not None and list(document.phrasings) != phrasings_of(article)
+    return document.phrasings is not None and set(document.phrasings) != set(phrasings_of(article))

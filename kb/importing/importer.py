@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 
 from kb.collections import DEFAULT_NAME, collection_named
 from kb.documents import SWITCHES, Document, Failure, check_article_text, check_locale
-from kb.importing.extras import differs, link_translations, set_extras
+from kb.importing.extras import differs, link_translations, set_extras, without_extras
 from kb.indexing.lexical import fill_search_vectors
 from kb.models import Article, Audience, Collection, State
 from kb.pictures import store
@@ -69,12 +69,12 @@ def import_documents(items: Items, *, collection: str = "") -> ImportReport:
     They go to `collection`, or else to the document's own collection; otherwise, new ones go to the default collection
     and known ones stay where they are. A document with the state draft is stored as a draft.
     """
-    return _linked(items, lambda group: _store(group, collection, publishes=_publishes_itself))
+    return _stored(items, collection, publishes=_publishes_itself)
 
 
 def import_drafts(items: Items, *, collection: str = "") -> ImportReport:
     """Like `import_documents`, but new texts are stored as drafts: what customers read does not change."""
-    return _linked(items, lambda group: _store(group, collection, publishes=lambda document: False))
+    return _stored(items, collection, publishes=lambda document: False)
 
 
 def preview_import(items: Items, *, collection: str = "") -> ImportReport:
@@ -82,17 +82,16 @@ def preview_import(items: Items, *, collection: str = "") -> ImportReport:
     return _in_batches(items, lambda group: _preview(group, collection))
 
 
-def _linked(items: Items, handle: Callable[[Sequence[Document]], ImportReport]) -> ImportReport:
+def _stored(items: Items, collection: str, *, publishes: Callable[[Document], bool]) -> ImportReport:
     """Import in batches, then link translations: a source may come after its translation."""
     wanted: dict[str, str] = {}
 
-    def noted() -> Iterator[Document | Failure]:
-        for item in items:
-            if isinstance(item, Document) and item.translation_of is not None:
-                wanted.setdefault(item.external_id, item.translation_of)
-            yield item
+    def store_batch(group: Sequence[Document]) -> ImportReport:
+        documents, report = _store(group, collection, publishes=publishes)
+        wanted.update({one.external_id: one.translation_of for one in documents if one.translation_of is not None})
+        return report
 
-    report = _in_batches(noted(), handle)
+    report = _in_batches(items, store_batch)
     if wanted:
         problems, linked = link_translations(wanted)
         report.items = [_with_link(item, problems, linked) for item in report.items]
@@ -138,7 +137,8 @@ def _store(
     collection_name: str,
     *,
     publishes: Callable[[Document], bool],
-) -> ImportReport:
+) -> tuple[list[Document], ImportReport]:
+    """Store a batch; return its documents as they were applied, and the report."""
     group = [_with_stored_pictures(document) for document in group]
     names = {name for document in group if (name := collection_name or document.collection)}
     collections = {name: collection_named(name) for name in sorted(names)}
@@ -153,9 +153,11 @@ def _store(
     write_revisions(changed_texts)
     if due:
         publish_articles(due)
+    # They act at once, so a draft leaves those of a live article as they are.
+    pairs = [(without_extras(d, a) if a.is_live and not publishes(d) else d, a) for d, a in pairs]
     pairs, renamed = set_extras(pairs)
     touched = new_words | changed | renamed | {article.pk for article in due}
-    return ImportReport(
+    return [document for document, _ in pairs], ImportReport(
         [_result(_outcome(article.pk, made, touched), d) for d, article in pairs],
         [article.pk for _, article in pairs],
     )
@@ -184,6 +186,8 @@ def _preview(group: Sequence[Document], collection_name: str) -> ImportReport:
         moved = article is not None and bool(target) and article.collection.name.casefold() != str(target).casefold()
         outcome: Outcome = "new"
         if article is not None:
+            if article.is_live and not _publishes_itself(document):
+                document = without_extras(document, article)
             is_changed = _is_text_changed(article, document) or _changed_metadata(article, document, None)
             is_same = not (is_changed or moved or differs(article, document))
             waits = _publishes_itself(document) and _is_unpublished(article)

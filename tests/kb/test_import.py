@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from kb.documents import ArticleText
 from kb.models import Article, Chunk, Collection, Revision, State
+from kb.phrasings import phrasings_of
 from kb.revisions import publish_articles, write_revisions
 from kb.services import Change, archive, publish, save_draft
 from kb.testing import HashEmbedder
@@ -128,6 +129,38 @@ def test_drafts_do_not_change_what_customers_read(folder: Path) -> None:
     assert counts(run(folder, "--draft")) == (0, 0, 4, 0)
     publish(Article.objects.get(external_id="times.md").pk)
     assert Chunk.objects.filter(text__contains="three days").exists()
+
+
+def test_a_draft_leaves_what_acts_at_once_on_a_live_article(folder: Path) -> None:
+    def written(*questions: str, more: str = "") -> None:
+        listed = "".join(f"- {question}\n" for question in questions)
+        text = "# Delivery times\n\nA parcel takes two days.\n"
+        (folder / "times.md").write_text(f"---\nphrasings:\n{listed}{more}---\n{text}")
+
+    def notes(report: dict[str, Any]) -> list[str]:
+        return [note for item in report["items"] if item["external_id"] == "times.md" for note in item["notes"]]
+
+    written("How long does it take?", "When will it come?")
+    assert notes(run(folder, "--draft")) == []
+    article = Article.objects.get(external_id="times.md")
+    before = phrasings_of(article)
+    assert before == ["How long does it take?", "When will it come?"], "a draft has its questions, which nobody can ask"
+    run(folder)
+    written("When will it come?", "How long does it take?")
+    assert counts(run(folder)) == counts(run(folder, "--dry-run")) == (0, 0, 4, 0), "their order means nothing"
+    acts = "page_address: times\ntranslation_of: page.html\n"
+    for option in ("--dry-run", "--no-wait", "--draft"):
+        written("Is it fast?", more=acts + ("" if option == "--draft" else "state: draft\n"))
+        report = run(folder, option)
+        assert counts(report) == (0, 0, 4, 0)
+        [note] = notes(report)
+        assert "page_address, phrasings, translation_of" in note
+    same = Article.objects.get(pk=article.pk)
+    assert (phrasings_of(same), same.slug, same.translation_of) == (before, article.slug, None)
+    assert notes(run(folder)) == []
+    changed = Article.objects.get(pk=article.pk)
+    assert (phrasings_of(changed), changed.slug) == (["Is it fast?"], "times")
+    assert changed.translation_of is not None and changed.translation_of.external_id == "page.html"
 
 
 def test_no_wait_leaves_the_vectors_to_the_worker(folder: Path, embedder: HashEmbedder) -> None:
