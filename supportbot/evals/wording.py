@@ -62,6 +62,18 @@ FLAGS: Final = {
     "looks_up": ANY_OR_NONE,
     "refuses": ANY_OR_NONE,
 }
+# How a call of the model ended, by its code in `outcomes.CallEnd`.
+CALL_ENDS: Final = {
+    "proposed": gettext_noop("proposed"),
+    "refused": gettext_noop("refused by the rules"),
+    "answered": gettext_noop("looked up"),
+    "handed_over": gettext_noop("handed over to a person"),
+    "withdrawn": gettext_noop("withdrew the cards"),
+    "rejected": gettext_noop("not accepted as a call"),
+    "done": gettext_noop("carried out"),
+    "not_done": gettext_noop("not carried out"),
+    "declined": gettext_noop("declined"),
+}
 
 
 def interruption(code: str) -> str:

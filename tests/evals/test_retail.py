@@ -93,7 +93,7 @@ def test_right_answers_pass_and_a_wrong_refund_fails(dora: User) -> None:
     told = run("--repeat", "1", assistant=refunds_too_much)
     assert (told["passed"], told["failed"]) == (2, ["return"])
     [reasons] = told["failures"].values()
-    assert reasons[0].startswith("records: expected orders.#W0000002.return_items")
+    assert reasons[0].startswith("records of the shop: expected orders.#W0000002.return_items")
 
 
 def test_what_a_customer_declines_changes_nothing(dora: User) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
@@ -31,8 +31,17 @@ class SuiteAdmin(ScopedAdmin):
     ordering = ["name"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows: QuerySet[Any] = super().get_queryset(request).annotate(count=Count("cases"))
+        newest = runs().filter(suite=OuterRef("pk")).values("pk")[:1]
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(count=Count("cases"), newest=Subquery(newest))
         return rows
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Return the list, with the last run of each suite: one query for all of them."""
+        shown = super().get_changelist_instance(request)
+        last = runs().in_bulk([suite.newest for suite in shown.result_list if suite.newest])
+        for suite in shown.result_list:
+            suite.last = last.get(suite.newest)
+        return shown
 
     @admin.display(description=_("Suite"), ordering="title")
     def named(self, suite: Suite) -> str:
@@ -43,14 +52,12 @@ class SuiteAdmin(ScopedAdmin):
         return int(suite.count)
 
     @admin.display(description=_("Last run"))
-    def last_run(self, suite: Suite) -> SafeString | str:
-        run = runs().filter(suite=suite).first()
-        return state_tag(run) if run else "–"
+    def last_run(self, suite: Any) -> SafeString | str:
+        return state_tag(suite.last) if suite.last else "–"
 
     @admin.display(description=_("Passed"))
-    def last_result(self, suite: Suite) -> str:
-        run = runs().filter(suite=suite).first()
-        return result_of(run) if run else "–"
+    def last_result(self, suite: Any) -> str:
+        return result_of(suite.last) if suite.last else "–"
 
     @admin.display(description=_("Changed"), ordering="updated_at")
     def changed(self, suite: Suite) -> str:
@@ -91,13 +98,18 @@ class SuiteAdmin(ScopedAdmin):
 @admin.register(Run)
 class RunAdmin(ScopedAdmin):
     many = _("Runs")
+    none_yet = _("No suite has been run yet. Open one under Evaluations and start its first run.")
     view_right, change_right = pages.READ, pages.WRITE
-    list_display = ["suite_name", "state_of", "result", "release", "at"]
+    list_display = ["suite_of", "state_of", "result", "release", "at"]
     ordering = ["-created_at"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)
-        return rows.defer("cases")
+        return rows.select_related("suite").defer("cases")
+
+    @admin.display(description=_("Suite"), ordering="suite_name")
+    def suite_of(self, run: Run) -> str:
+        return run.suite.title if run.suite else run.suite_name
 
     @admin.display(description=_("State"))
     def state_of(self, run: Run) -> SafeString:

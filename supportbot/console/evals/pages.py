@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 
 from supportbot.chat.models import Conversation
 from supportbot.console.entry import needs, person_of
-from supportbot.console.evals.rows import SHOWN, case_rows, compared_runs, rows_of
+from supportbot.console.evals.rows import SHOWN, case_rows, compared_runs, rows_of, state_tag
 from supportbot.console.evals.shares import MOST_RUNS, shares_of
 from supportbot.console.rights import may
 from supportbot.console.words import sentence
@@ -34,6 +34,7 @@ from supportbot.evals.reading import (
 from supportbot.evals.reports import report_from
 from supportbot.evals.selectors import document_of, run_with_id, runs
 from supportbot.evals.wording import interruption, summary, verdict
+from supportbot.team_formats import number
 
 READ: Final = "evals:read"
 WRITE: Final = "evals:write"
@@ -130,6 +131,8 @@ def run_page(request: HttpRequest, run_id: str) -> HttpResponse:
         "report": report,
         "summary": summary(report) if report else "",
         "verdict": verdict(report) if report else [],
+        "took": [number(ms / 1000, decimals=1) for ms in (report.p50_ms, report.p95_ms)] if report else [],
+        "state": state_tag(run),
         "rows": rows,
         "pages": range(1, (total + PER_PAGE - 1) // PER_PAGE + 1) if total > PER_PAGE else [],
         "page": request.GET.get("page", "1"),
@@ -141,7 +144,7 @@ def run_page(request: HttpRequest, run_id: str) -> HttpResponse:
         "agreement": agreement_in(run),
         "unlabelled": to_label(person_of(request).pk, run_id=run.pk).count(),
     }
-    response = render_page(request, "run", run.suite_name, context)
+    response = render_page(request, "run", run.suite.title if run.suite else run.suite_name, context)
     if run.state in (Run.State.WAITING, Run.State.RUNNING):
         response["Refresh"] = str(LOOK_AGAIN_SECONDS)
     return response

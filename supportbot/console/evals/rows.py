@@ -39,6 +39,8 @@ class Row:
     key: str
     asks: str
     is_must: bool
+    is_simulated: bool = False
+    plant: list[str] = field(default_factory=list)  # the texts of an attack
     now: list[Try] = field(default_factory=list)
     before: list[Try] = field(default_factory=list)
 
@@ -79,14 +81,20 @@ class Row:
 def compared_runs(run: Run, other: Run | None, *, shown: str, page: str, per_page: int) -> tuple[list[Row], int]:
     """Return one page of the rows, and their total number."""
     passed = {one.pk: _passes(one) for one in (run, other) if one is not None}
-    rows = [Row(str(case["id"]), _asks(case), bool(case.get("must"))) for case in run.cases]
+    rows = [_row(case) for case in run.cases]
     chosen = [row for row in rows if _is_shown(row.key, shown, passed[run.pk], passed[other.pk] if other else {})]
     start = (int(page) - 1 if page.isdecimal() and len(page) < 6 and int(page) else 0) * per_page
     part = chosen[start : start + per_page]
+    keys = [row.key for row in part]
+    now, before = _tries(run, keys), _tries(other, keys) if other else {}
     for row in part:
-        row.now = _tries(run, row.key)
-        row.before = _tries(other, row.key) if other else []
+        row.now, row.before = now.get(row.key, []), before.get(row.key, [])
     return part, len(chosen)
+
+
+def _row(case: dict[str, Any]) -> Row:
+    plant = [str(text) for text in case.get("plant", {}).values()]
+    return Row(str(case["id"]), _asks(case), bool(case.get("must")), "simulate" in case, plant)
 
 
 def _is_shown(key: str, shown: str, now: dict[str, bool], before: dict[str, bool]) -> bool:
@@ -107,9 +115,12 @@ def _passes(run: Run) -> dict[str, bool]:
     return dict(found)
 
 
-def _tries(run: Run, key: str) -> list[Try]:
-    rows = Result.objects.filter(run=run, key=key).order_by("number")
-    return [Try(row.passed, reasons(row.grades), played_from(row.played)) for row in rows]
+def _tries(run: Run, keys: list[str]) -> dict[str, list[Try]]:
+    """Return the tries of several cases by their key, in one query."""
+    found: dict[str, list[Try]] = defaultdict(list)
+    for row in Result.objects.filter(run=run, key__in=keys).order_by("number"):
+        found[row.key].append(Try(row.passed, reasons(row.grades), played_from(row.played)))
+    return found
 
 
 def _asks(case: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 from supportbot.console.charts import BOTTOM, HEIGHT, LEFT, ROOM, WIDTH, Tick
 from supportbot.evals.models import Run
 from supportbot.evals.reports import report_from
-from supportbot.team_formats import day
+from supportbot.team_formats import clock_time, day
 
 MOST_RUNS: Final = 20
 RANKS: Final = 4
@@ -52,18 +52,20 @@ def shares_of(newest_first: Iterable[Run]) -> Shares | None:
         return None
     step = (WIDTH - LEFT) / len(runs)
     every = max(1, len(runs) // 8)
+    is_one_day = len({day(run.created_at) for run in runs}) == 1
     points = [
-        _point(run, LEFT + (place + 0.5) * step, (len(runs) - 1 - place, every)) for place, run in enumerate(runs)
+        _point(run, LEFT + (place + 0.5) * step, (len(runs) - 1 - place, every), is_one_day=is_one_day)
+        for place, run in enumerate(runs)
     ]
     return Shares(tuple(points), tuple(Tick(_y(tick / 100), f"{tick}%") for tick in TICKS))
 
 
-def _point(run: Run, x: float, counted: tuple[int, int]) -> Point:
+def _point(run: Run, x: float, counted: tuple[int, int], *, is_one_day: bool) -> Point:
     from_last, every = counted
     report = report_from(run.report or {})
     low, high = report.interval
     share = report.passed / report.cases if report.cases else 0.0
-    at = day(run.created_at.date(), with_year=False)
+    at = clock_time(run.created_at) if is_one_day else day(run.created_at, with_year=False)
     return Point(
         x=round(x, 1),
         y=_y(share),

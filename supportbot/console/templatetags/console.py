@@ -13,6 +13,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_noop
 
 from supportbot.console.words import tag
+from supportbot.evals.wording import CALL_ENDS
 from supportbot.language.plaintext import plain as plain_text
 from supportbot.team_formats import number
 
@@ -127,3 +128,9 @@ def unmarked(markdown: str) -> str:
 def get(values: Mapping[str, Any], name: str) -> Any:
     """Return a value by a key that a template cannot write, such as one with a hyphen."""
     return values.get(name, "")
+
+
+@register.filter
+def call_end(end: str) -> str:
+    """Return how a call of the model ended, in words."""
+    return gettext(CALL_ENDS[end]) if end in CALL_ENDS else end
