@@ -6,9 +6,12 @@ with it before it is saved.
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
+from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.timezone import now
@@ -26,6 +29,7 @@ from supportbot.accounts.scope import current_workspace_id, workspace_scope
 from supportbot.errors import InvalidInput
 
 MAX_PICTURES: Final = 5_000
+RENEWED_AFTER: Final = timedelta(days=1)  # far below `kb.unused_pictures.UNUSED_DAYS`; spares most uploads a row lock
 _POLICY: Final = "default-src 'none'; sandbox"
 
 
@@ -42,9 +46,11 @@ def add_picture(data: bytes) -> Picture:
 def store(drawn: Drawn) -> Picture:
     """Store a re-encoded picture; the same one is stored once. Raises InvalidInput if there are too many."""
     digest = _digest(drawn)
+    known = Picture.objects.filter(digest=digest)
     # The days of a picture that no text has begin anew with each upload (`kb.unused_pictures`).
-    if Picture.objects.filter(digest=digest).update(created_at=now()):
-        found: Picture = Picture.objects.defer("png").get(digest=digest)
+    known.filter(created_at__lt=now() - RENEWED_AFTER).update(created_at=now())
+    found: Picture | None = known.defer("png").first()
+    if found is not None:
         return found
     if Picture.objects.count() >= MAX_PICTURES:
         problem = gettext("There are {number} pictures already, which is the limit.").format(number=MAX_PICTURES)
@@ -77,11 +83,20 @@ def note_uses(texts: Iterable[tuple[Article, str]]) -> None:
     wanted = {(article.pk, digest) for article, body in texts for digest in digests_in(body)}
     if not wanted:
         return
-    named = Picture.objects.filter(digest__in={digest for _, digest in wanted}).order_by("pk")
-    # Locked: the sweep of unused pictures may be about to delete one.
-    known = dict(named.select_for_update(no_key=True).values_list("digest", "pk"))
+    known = _kept({digest for _, digest in wanted})
     rows = [PictureUse(article_id=pk, picture_id=known[digest]) for pk, digest in sorted(wanted) if digest in known]
     PictureUse.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _kept(digests: Collection[str]) -> dict[str, UUID]:
+    """Return the ids of stored pictures, which the sweep of unused ones cannot delete before this transaction ends."""
+    with connection.cursor() as cursor:
+        # Django has no FOR KEY SHARE. It excludes a deletion, but neither another text with the picture nor its upload.
+        cursor.execute(
+            "SELECT digest, id FROM kb_picture WHERE workspace_id = %s AND digest = ANY(%s) ORDER BY id FOR KEY SHARE",
+            [current_workspace_id(), list(digests)],
+        )
+        return dict(cursor.fetchall())
 
 
 def digests_in(body: str) -> set[str]:

@@ -29,9 +29,14 @@ def lock_articles(which: Q) -> list[Article]:
 
 def write_revisions(wordings: Sequence[tuple[Article, ArticleText]], *, author: User | None = None) -> None:
     """Add the next revision to each article and point `latest_revision` at it; live pointers stay unchanged."""
+    add_revisions(wordings, author=author)
+    note_uses((article, wording.body) for article, wording in wordings)
+
+
+def add_revisions(wordings: Sequence[tuple[Article, ArticleText]], *, author: User | None = None) -> None:
+    """Do the same without noting which pictures are used, which locks them: for copies that are rolled back."""
     revisions = [_next_revision(article, wording, author) for article, wording in wordings]
     Revision.objects.bulk_create(revisions)
-    note_uses((article, wording.body) for article, wording in wordings)
     for revision in revisions:
         revision.article.latest_revision = revision
     save_articles([revision.article for revision in revisions], "latest_revision")

@@ -13,7 +13,8 @@ from django.db import connection, transaction
 from django.utils.timezone import now
 
 from kb.indexing.index import sync_articles
-from kb.models import Article, Phrasing, Revision
+from kb.models import Article, Phrasing, Picture, Revision
+from kb.pictures import add_picture, picture_path
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
@@ -24,6 +25,7 @@ from supportbot.evals.services import save_suite
 from supportbot.outbox.services import deliver_due
 from supportbot.releases.models import ReleaseGates
 from tests.console.conftest import Enter, enter
+from tests.console.test_firststeps import png
 from tests.kb.source_commands import add, again, reasons
 from tests.rest import service
 
@@ -197,9 +199,11 @@ def test_a_waiting_check_collects_articles_without_being_written_anew(workspace:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nobody_waits_for_an_article_while_its_check_searches(
+def test_nobody_waits_for_an_article_or_its_picture_while_its_check_searches(
     workspace: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    text = f"{RETURNS}\n![The label]({picture_path(add_picture(png()))})\n"
+    monkeypatch.setattr("tests.evals.test_article_checks.RETURNS", text)
     checks.play_check(due(folder, 60).pk)
     check, article = due(folder, 14), Article.objects.get()
     searched: list[bool] = []
@@ -224,6 +228,7 @@ def lock_at_once(workspace: Workspace, article_id: UUID) -> None:
     try:
         with workspace_scope(workspace.pk), transaction.atomic():
             Article.objects.select_for_update(nowait=True).get(pk=article_id)
+            Picture.objects.select_for_update(nowait=True).get()
     finally:
         connection.close()
 

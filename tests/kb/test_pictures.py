@@ -1,17 +1,20 @@
 """Pictures that no text uses are deleted after some days, and no others."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import connection, transaction
 from django.utils.timezone import now
 
-from kb.models import Picture
+from kb.models import Picture, PictureUse, Unsaved
 from kb.pictures import add_picture, picture_path
 from kb.services import Change, create_article, publish, save_draft
 from kb.tasks import purge_pictures
 from kb.unsaved import forget, keep
 from kb.unused_pictures import AT_ONCE, UNUSED_DAYS
 from supportbot.accounts.models import User, Workspace
+from supportbot.accounts.scope import workspace_scope
 from tests.console.test_firststeps import png
 
 pytestmark = pytest.mark.django_db
@@ -70,3 +73,54 @@ def test_days_begin_anew_with_each_upload_and_a_run_is_bounded(
     assert len(left()) == 2
     purge_pictures()
     assert left() == {4}
+
+
+def test_pictures_that_texts_name_do_not_use_up_a_run(
+    workspace: Workspace, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kb.unused_pictures.AT_ONCE", 2)
+    restored, kept, *_ = [made(width) for width in (1, 2, 3, 4)]
+    create_article(Change(title="Older than its picture", body=body(restored)))
+    PictureUse.objects.all().delete()
+    keep(bob, None, {"title": "", "body": body(kept)}, based_on=None)
+    assert Unsaved.objects.count() == 1
+    for width in (1, 2, 3, 4):  # those that texts name come first
+        Picture.objects.filter(width=width).update(created_at=now() - timedelta(days=UNUSED_DAYS + 9 - width))
+    purge_pictures()
+    assert left() == {1, 2}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_text_with_a_picture_keeps_it_and_holds_up_no_other_text(workspace: Workspace) -> None:
+    picture = made(1)
+    first, another = (create_article(Change(title=title, body="No picture yet.")) for title in ("First", "Another"))
+    age(UNUSED_DAYS + 1)
+
+    def elsewhere() -> None:
+        """Do what others may do meanwhile, over another connection."""
+        try:
+            with workspace_scope(workspace.pk):
+                purge_pictures()
+                with transaction.atomic():
+                    with connection.cursor() as cursor:
+                        cursor.execute("SET LOCAL lock_timeout = '1s'")
+                    save_draft(another.pk, Change(body=body(picture)))
+                    assert made(1) == picture, "uploaded again"
+        finally:
+            connection.close()
+
+    with transaction.atomic(), ThreadPoolExecutor(1) as pool:
+        save_draft(first.pk, Change(body=body(picture)))
+        pool.submit(elsewhere).result()
+    assert left() == {1} and PictureUse.objects.count() == 2
+
+
+def test_an_upload_of_a_young_picture_writes_nothing(workspace: Workspace) -> None:
+    made(1)
+    age(0.9)
+    before = Picture.objects.get().created_at
+    made(1)
+    assert Picture.objects.get().created_at == before
+    age(1.1)
+    made(1)
+    assert Picture.objects.get().created_at > before

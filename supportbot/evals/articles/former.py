@@ -16,7 +16,7 @@ from kb.indexing.recipes import active_recipe
 from kb.models import Article, Phrasing, Revision
 from kb.models import State as ArticleState
 from kb.phrasings import phrasing_vectors, phrasings_of
-from kb.revisions import publish_articles, write_revisions
+from kb.revisions import add_revisions, publish_articles
 from supportbot.evals.articles.rehearsal import Asked, State, Vectors, fill_vectors, vectors_of
 from supportbot.ids import uuid7
 from supportbot.language.detection import base_language
@@ -88,7 +88,7 @@ def _nearest(former: Sequence[Former], asked: Sequence[Asked]) -> Sequence[Forme
 def _copy(copied: Mapping[str, Former], vectors: Vectors, said: Vectors) -> None:
     copies = {name: _copy_of(one.article, name) for name, one in copied.items()}
     Article.objects.bulk_create(copies.values())
-    write_revisions([(copies[name], one.wording) for name, one in copied.items() if one.wording])
+    add_revisions([(copies[name], one.wording) for name, one in copied.items() if one.wording])
     publish_articles(list(copies.values()))
     fill_vectors(vectors)
     recipe = active_recipe()
