@@ -42,6 +42,15 @@ class ArticleText:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedPicture:
+    """A picture of a document, whose text names it by the address that it will have once it is stored."""
+
+    picture: Picture
+    address: str
+    reference: str = ""  # the address in the file, which the text keeps if the picture cannot be stored; "" for none
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One item of an import. None means "not specified": the stored value is kept."""
 
@@ -59,8 +68,7 @@ class Document:
     address: str | None = None  # the name in its help page's address
     translation_of: str | None = None  # the external id of its source
     phrasings: tuple[str, ...] | None = None
-    # Its pictures, which its text names by the addresses that they will have.
-    pictures: tuple[Picture, ...] = ()
+    pictures: tuple[NamedPicture, ...] = ()
     # What was left out or guessed when the file was read, for the person who imports it.
     notes: tuple[str, ...] = ()
 

@@ -18,13 +18,12 @@ from django.utils.translation import gettext
 from kb.collections import DEFAULT_NAME, collection_named
 from kb.documents import SWITCHES, Document, Failure, check_article_text, check_locale
 from kb.importing.extras import differs, link_translations, set_extras, without_extras
+from kb.importing.pictures import store_pictures
 from kb.indexing.lexical import fill_search_vectors
 from kb.models import Article, Audience, Collection, State
-from kb.pictures import store
 from kb.revisions import announce_changes, lock_articles, publish_articles, save_articles, set_metadata, write_revisions
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
-from supportbot.errors import InvalidInput
 
 DOCUMENTS_PER_COMMIT = 50
 METADATA = ("url", "locale", "audience", "category", *SWITCHES)
@@ -139,13 +138,13 @@ def _store(
     publishes: Callable[[Document], bool],
 ) -> tuple[list[Document], ImportReport]:
     """Store a batch; return its documents as they were applied, and the report."""
-    group = [_with_stored_pictures(document) for document in group]
     names = {name for document in group if (name := collection_name or document.collection)}
     collections = {name: collection_named(name) for name in sorted(names)}
     places = {document.external_id: collections.get(collection_name or document.collection or "") for document in group}
     made = _insert_missing(group, places)
     articles = {row.external_id: row for row in lock_articles(Q(external_id__in=[d.external_id for d in group]))}
-    pairs = [(document, articles[document.external_id]) for document in group]
+    # After the articles, as an editor does who saves one with a picture: otherwise each could wait for the other.
+    pairs = [(document, articles[document.external_id]) for document in store_pictures(group)]
     changed_texts = [(article, document.wording) for document, article in pairs if _is_text_changed(article, document)]
     new_words = {article.pk for article, _ in changed_texts}
     due = [a for d, a in pairs if publishes(d) and (a.pk in new_words or _is_unpublished(a))]
@@ -161,16 +160,6 @@ def _store(
         [_result(_outcome(article.pk, made, touched), d) for d, article in pairs],
         [article.pk for _, article in pairs],
     )
-
-
-def _with_stored_pictures(document: Document) -> Document:
-    """Store a document's pictures and return it, with a note if the workspace has no room for them."""
-    try:
-        for picture in document.pictures:
-            store(picture)
-    except InvalidInput as refusal:
-        return replace(document, notes=(*document.notes, *refusal.fields["picture"]))
-    return document
 
 
 def _preview(group: Sequence[Document], collection_name: str) -> ImportReport:

@@ -5,7 +5,7 @@ A picture's address is made of its content, so a document is the same whether it
 
 import posixpath
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -13,14 +13,16 @@ from urllib.parse import unquote
 
 from django.utils.translation import gettext, gettext_noop
 
-from kb.documents import Document, check_article_text
-from kb.pictures import address_of
+from kb.documents import Document, NamedPicture, check_article_text
+from kb.pictures import address_of, store
 from supportbot.accounts.png import MAX_BYTES, MAX_SIDE, NotReadable, Picture, TooLarge, rewritten
+from supportbot.errors import InvalidInput
 
 Beside = Callable[[str], bytes | None]  # the content of the file at a relative address; None if there is none
 
 MAX_PICTURES: Final = 50  # of one document
 MAX_TOTAL_BYTES: Final = 10_000_000
+MAX_TRIED: Final = 200  # files of one document: a refused one has been read and decoded, too
 MOST_TOLD: Final = 3
 
 # Brackets inside are escaped: otherwise each beginning would be followed to the end of its line.
@@ -32,6 +34,7 @@ _NOT_READABLE: Final = gettext_noop("it is not a PNG file that can be shown safe
 _TOO_LARGE: Final = gettext_noop("it has more than {side} pixels per side or {kilobytes} KB")
 _MISSING: Final = gettext_noop("it is not in the folder or zip file")
 _TOO_MANY: Final = gettext_noop("an article can have {number} pictures with {megabytes} MB in total")
+_TOO_MANY_NAMED: Final = gettext_noop("an article can name {tried} different files")
 
 
 class PicturesTaken:
@@ -39,7 +42,7 @@ class PicturesTaken:
 
     def __init__(self, beside: Beside) -> None:
         self._beside = beside
-        self._addresses: dict[str, str] = {}
+        self._addresses: dict[str, str] = {}  # by name: many references may lead to one file
         self._left_out: dict[str, str] = {}
         self._bytes = 0
         self.pictures: dict[str, Picture] = {}
@@ -48,15 +51,20 @@ class PicturesTaken:
         """Return the address of the picture at a relative address; "" if it is another kind of address or left out."""
         if _ELSEWHERE.match(reference):
             return ""
-        if reference not in self._addresses:
-            self._addresses[reference] = self._taken(reference)
-        return self._addresses[reference]
+        name = posixpath.normpath(unquote(reference.partition("?")[0].partition("#")[0]))
+        if name not in self._addresses:
+            self._addresses[name] = self._taken(name, reference)
+        return self._addresses[name]
 
-    def _taken(self, reference: str) -> str:
-        data = self._beside(unquote(reference.partition("?")[0].partition("#")[0]))
+    def _taken(self, name: str, reference: str) -> str:
+        if len(self.pictures) >= MAX_PICTURES:
+            return self._leave_out(reference, _TOO_MANY)
+        if len(self._addresses) >= MAX_TRIED:
+            return self._leave_out(reference, _TOO_MANY_NAMED)
+        data = None if "\0" in name else self._beside(name)  # no file is called so, and PostgreSQL refuses to look
         if data is None:
             return self._leave_out(reference, _MISSING)
-        if len(self.pictures) >= MAX_PICTURES or self._bytes + len(data) > MAX_TOTAL_BYTES:
+        if self._bytes + len(data) > MAX_TOTAL_BYTES:
             return self._leave_out(reference, _TOO_MANY)
         try:
             picture = rewritten(data)
@@ -70,13 +78,19 @@ class PicturesTaken:
         return address
 
     def _leave_out(self, reference: str, why: str) -> str:
-        limits = {"side": MAX_SIDE, "kilobytes": MAX_BYTES // 1024, "number": MAX_PICTURES}
+        limits = {"side": MAX_SIDE, "kilobytes": MAX_BYTES // 1024, "number": MAX_PICTURES, "tried": MAX_TRIED}
         self._left_out[reference] = gettext(why).format(**limits, megabytes=MAX_TOTAL_BYTES // 1_000_000)
         return ""
 
-    def given_to(self, document: Document) -> Document:
-        """Return the document with its pictures, and notes about those that were left out."""
-        return replace(document, pictures=tuple(self.pictures.values()), notes=(*document.notes, *self._notes()))
+    def given_to(self, document: Document, references: Mapping[str, str] | None = None) -> Document:
+        """Return the document with its pictures, and notes about those that were left out.
+
+        `references` are the addresses that its file has instead of those of the stored pictures, if its text can keep
+        them.
+        """
+        kept = references or {}
+        pictures = [NamedPicture(drawn, address, kept.get(address, "")) for address, drawn in self.pictures.items()]
+        return replace(document, pictures=tuple(pictures), notes=(*document.notes, *self._notes()))
 
     def _notes(self) -> list[str]:
         told = gettext("Picture left out: {name} ({reason}).")
@@ -89,13 +103,47 @@ class PicturesTaken:
 def with_pictures(document: Document, beside: Beside) -> Document:
     """Return a Markdown document with the pictures that its text names by relative addresses."""
     taken = PicturesTaken(beside)
+    references: dict[str, str] = {}
 
     def named(found: re.Match[str]) -> str:
         address = taken.take(found.group(2))
+        references.setdefault(address, found.group(2))
         return f"{found.group(1)}{address}{found.group(3)}" if address else found.group()
 
     body = _IMAGE.sub(named, document.wording.body)
-    return taken.given_to(replace(document, wording=check_article_text(document.wording.title, body)))
+    return taken.given_to(replace(document, wording=check_article_text(document.wording.title, body)), references)
+
+
+def store_pictures(documents: Sequence[Document]) -> list[Document]:
+    """Store the documents' pictures; return the documents, without those that the workspace has no room for.
+
+    They are stored in the order of their addresses, so that of two imports none waits for the other in a circle.
+    """
+    drawn = {named.address: named.picture for document in documents for named in document.pictures}
+    refused: dict[str, str] = {}
+    for address in sorted(drawn):
+        try:
+            store(drawn[address])
+        except InvalidInput as refusal:
+            refused[address] = " ".join(refusal.fields["picture"])
+    return [_without(document, refused) for document in documents]
+
+
+def _without(document: Document, refused: Mapping[str, str]) -> Document:
+    """Return a document whose text names refused pictures as its file does, or only has their descriptions."""
+    references = {named.address: named.reference for named in document.pictures if named.address in refused}
+    if not references:
+        return document
+
+    def as_it_was(found: re.Match[str]) -> str:
+        reference = references.get(found.group(2))
+        if reference is None:
+            return found.group()
+        return f"{found.group(1)}{reference}{found.group(3)}" if reference else found.group(1)[2:].rpartition("](")[0]
+
+    wording = replace(document.wording, body=_IMAGE.sub(as_it_was, document.wording.body))
+    notes = dict.fromkeys(refused[address] for address in references)
+    return replace(document, wording=wording, notes=(*document.notes, *notes))
 
 
 def beside_file(file: Path, root: Path) -> Beside:

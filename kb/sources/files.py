@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from django.db.models import BinaryField
+from django.db.models.functions import Substr
 from django.utils.translation import gettext
 
 from kb.importing.loaders.files import files_in, items_of_file
@@ -12,6 +14,7 @@ from kb.importing.pictures import Beside, beside_file, beside_path
 from kb.sources.errors import SourceUnreadable, Unreadable
 from kb.sources.models import SourceFile
 from kb.sources.ports import Fetched, Gone, Known, LeftOut, Origin, Place, Read, Unchanged
+from supportbot.accounts.png import MAX_BYTES
 
 
 class _Files:
@@ -89,8 +92,11 @@ class Uploads(_Files):
 
     def _beside(self, known: Known, fetched: Fetched) -> Beside:
         def read(path: str) -> bytes | None:
-            row = SourceFile.objects.filter(source_id=self.origin.source_id, path=path).first()
-            return None if row is None else bytes(row.content)
+            rows = SourceFile.objects.filter(source_id=self.origin.source_id, path=path)
+            # One byte more than a picture may have shows that it is too large.
+            begin = Substr("content", 1, MAX_BYTES + 1, output_field=BinaryField())
+            found = rows.values_list(begin, flat=True).first()
+            return None if found is None else bytes(found)
 
         return beside_path(known.key, read)
 

@@ -1,15 +1,21 @@
 """Pictures that come along with imported files: PNG files beside the text or in it, and nothing else."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
 
+from kb.documents import ArticleText, Document
 from kb.importing.loaders.html import markdown_of_html
-from kb.importing.pictures import MAX_PICTURES, PicturesTaken
+from kb.importing.pictures import MAX_PICTURES, MAX_TRIED, PicturesTaken, with_pictures
 from kb.models import Article, Picture
+from kb.pictures import picture_path
 from kb.sources.services import Wish, add_files, add_source
 from supportbot.accounts.models import Workspace
 from tests.console.test_firststeps import chunk, png
@@ -111,6 +117,90 @@ def test_number_and_size_are_bounded(workspace: Workspace) -> None:
     html = "<p>x</p>" + "".join(f"<img src='{number}' alt='a'>" for number in range(1, MAX_PICTURES + 2))
     _, body = markdown_of_html(html, taken)
     assert len(taken.pictures) == body.count("![") == MAX_PICTURES
+
+
+def test_each_file_is_tried_once_and_no_more_than_some_are_tried(workspace: Workspace) -> None:
+    tried: list[str] = []
+
+    def beside(name: str) -> bytes:
+        tried.append(name)
+        return b"not a picture"
+
+    said = [*(f"b.png?{n}" for n in range(9)), "./b.png", "x/../b.png", "%62.png", "b.png#top"]
+    said += [f"{n}.png" for n in range(MAX_TRIED + 9)]
+    body = "".join(f"![x]({reference})\n" for reference in said)
+    document = with_pictures(Document("a.md", ArticleText("A", body)), beside)
+    assert len(tried) == len(set(tried)) == MAX_TRIED and tried[0] == "b.png"
+    assert document.notes[-1] == f"More pictures left out: {MAX_TRIED + 10 - 3}."
+    assert document.wording.body == body
+
+
+def test_nothing_is_read_beyond_the_number_of_pictures(workspace: Workspace) -> None:
+    tried: list[str] = []
+
+    def beside(name: str) -> bytes:
+        tried.append(name)
+        return png(width=int(name))
+
+    body = "".join(f"![x]({number})\n" for number in range(1, MAX_PICTURES + 9))
+    document = with_pictures(Document("a.md", ArticleText("A", body)), beside)
+    assert len(tried) == len(document.pictures) == MAX_PICTURES
+
+
+def test_pictures_are_stored_after_their_articles_are_locked_and_in_one_order(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    files = {f"{width}.png": png(width=width) for width in range(1, 9)}
+    files["a.md"] = b"# A\n\n" + b"".join(b"![x](%d.png)\n" % width for width in range(1, 5))
+    files["b.md"] = b"# B\n\n" + b"".join(b"![x](%d.png)\n" % width for width in range(5, 9))
+    written(tmp_path, files)
+    run(tmp_path)
+    Picture.objects.update(created_at=now() - timedelta(days=2))
+    with CaptureQueriesContext(connection) as queries:
+        run(tmp_path)
+    said = [query["sql"] for query in queries]
+    locked = next(place for place, sql in enumerate(said) if "FOR NO KEY UPDATE" in sql and '"kb_article"' in sql)
+    renewed = [place for place, sql in enumerate(said) if sql.startswith('UPDATE "kb_picture"')]
+    assert len(renewed) == 8 and locked < renewed[0], "an editor locks the article first, too"
+    digests = [found for place in renewed for found in re.findall(r"[0-9a-f]{40}", said[place])]
+    assert digests == sorted(digests) and len(digests) == 8
+
+
+def test_a_text_keeps_its_references_where_the_workspace_has_no_room(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kb.pictures.MAX_PICTURES", 1)
+    place, names = tmp_path / "all", ("red%20one.png", "blue.png")
+    markdown = "# A\n\n" + "".join(f"![x](img/{name} 'said')\n" for name in names)
+    files = {name: content for name, content in FILES.items() if name.startswith("img/")}
+    written(place, {"a.md": markdown.encode(), **files})
+    [item] = run(place)["items"]
+    assert item["notes"] == ["There are 1 pictures already, which is the limit."]
+    [(_, stored)] = ADDRESS.findall(body_of("a.md"))
+    assert stored.endswith(f"/{Picture.objects.get().digest}.png")
+    kept = [name for name in names if f"![x](img/{name} 'said')" in body_of("a.md")]
+    assert len(kept) == 1, "as it was in the file"
+    assert run(place)["unchanged"] == 1
+
+    (place / "a.md").unlink()
+    (place / "b.html").write_text("<h1>B</h1><p>Look: <img src='img/green.png' alt='[Green]'></p>")
+    (place / "img/green.png").write_bytes(png(width=9))
+    run(place)
+    assert body_of("b.html").endswith("Look: \\[Green\\]\n"), "its description, as without a picture"
+    monkeypatch.setattr("kb.pictures.MAX_PICTURES", 2)
+    assert run(place)["updated"] == 1
+    assert body_of("b.html").count(picture_path(Picture.objects.get(width=9))) == 1
+
+
+def test_an_uploaded_text_with_an_impossible_name_is_imported_without_that_picture(workspace: Workspace) -> None:
+    source = add_source("uploads", Wish(name="Drawer", collection="Drawer"))
+    long = png() + b"\0" * 600_000
+    text = b"# A\n\n![x](a%00.png) ![y](long.png) ![z](b.png)\n"
+    assert add_files(source, [("all.zip", zipped({"a.md": text, "b.png": png(width=4), "long.png": long}))]) == []
+    told = again("Drawer")
+    assert len(ADDRESS.findall(body_of("a.md"))) == 1 and "![x](a%00.png) ![y](long.png)" in body_of("a.md")
+    assert "a%00.png (it is not in the folder or zip file)" in reasons(told)["a.md"]
+    assert "long.png (it has more than" in reasons(told)["a.md"]
 
 
 def test_pictures_come_along_from_a_folder_and_from_uploads_that_are_read_again(
