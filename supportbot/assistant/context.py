@@ -13,7 +13,7 @@ from supportbot.assistant.checks.verdict import Strictness
 from supportbot.assistant.explanations import done_in
 from supportbot.assistant.limits import ANSWER_TOKENS, HISTORY_MESSAGES, LEAN_PASSAGES
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
-from supportbot.assistant.retrieval import in_parts, retrieve, with_passages
+from supportbot.assistant.retrieval import Found, in_parts, retrieve, with_passages
 from supportbot.assistant.sentence_similarity import with_similarity
 from supportbot.assistant.tools import tools_after_signing_in, tools_for
 from supportbot.builtin.intents import courtesy, courtesy_by_words
@@ -79,26 +79,49 @@ def context_of(
     """
     question = _question(messages, waiting)
     language = _language(question, messages, base_language(conversation.locale))
-    dialogue = tuple(map(_as_chat_message, (*messages, *waiting)))
     release, is_signed_in = current(), not conversation.customer.is_anonymous
     document = release.document
     sought = retrieve(conversation, question, _topics_of(messages), language, limit=document.passages)
     if also:
         sought = with_passages(sought, also, limit=document.passages)
-    found = sought.retrieval
-    tools = tools_for(conversation, language)
-    asked = document.parameters_for("answer")
     instructions = _Instructions(
         conversation,
-        tools,
+        tools_for(conversation, language),
         document,
         document.guidelines_for(is_signed_in=is_signed_in, language=language),
     )
-    request = llm.ModelRequest(
+    dialogue = (*messages, *waiting)
+    request = _request_for(sought, instructions, dialogue, question=question, language=language, turn_id=turn_id)
+    return TurnContext(
+        with_similarity(in_parts(request, sought), sought),
+        sought.retrieval.passages,
+        language,
+        tuple(message.text for message in dialogue if message.source == Source.CUSTOMER),
+        done_in(conversation) if is_signed_in else (),
+        document.strictness,
+        _small_talk(question),
+        release.id,
+        instructions.guidelines,
+        sought.retrieval.curated,
+    )
+
+
+def _request_for(
+    sought: Found,
+    instructions: "_Instructions",
+    dialogue: Sequence[Message],
+    *,
+    question: str,
+    language: str,
+    turn_id: UUID,
+) -> llm.ModelRequest:
+    found, conversation = sought.retrieval, instructions.conversation
+    asked = instructions.document.parameters_for("answer")
+    return llm.ModelRequest(
         purpose="answer",
-        messages=(instructions.message(found.passages), *dialogue),
+        messages=(instructions.message(found.passages), *map(_as_chat_message, dialogue)),
         lean_instructions=instructions.message(found.passages[:LEAN_PASSAGES]).content,
-        tools=tools,
+        tools=instructions.tools,
         tools_signed_in=tools_after_signing_in(conversation, language),
         sources=numbered(found.passages),
         question=question,
@@ -111,19 +134,6 @@ def context_of(
         turn_id=turn_id,
         temperature=asked.temperature,
         max_output_tokens=asked.max_output_tokens or ANSWER_TOKENS,
-    )
-    said = tuple(message.text for message in (*messages, *waiting) if message.source == Source.CUSTOMER)
-    return TurnContext(
-        with_similarity(in_parts(request, sought), sought),
-        found.passages,
-        language,
-        said,
-        done_in(conversation) if is_signed_in else (),
-        document.strictness,
-        _small_talk(question),
-        release.id,
-        instructions.guidelines,
-        found.curated,
     )
 
 
@@ -158,7 +168,7 @@ def _as_chat_message(message: Message) -> llm.ChatMessage:
 @dataclass(frozen=True, slots=True)
 class _Instructions:
     conversation: Conversation
-    tools: Sequence[llm.ToolSpec]
+    tools: tuple[llm.ToolSpec, ...]
     document: Document
     guidelines: tuple[Guideline, ...]
 
