@@ -39,8 +39,14 @@ def reply_to(request: ModelRequest) -> Reply:
         return Reply(_for_a_visitor(_answer(request, language), language))
     if kind := courtesy(request.question):  # after `next_step`: "the second one" is unclear only if nothing was asked
         return Reply(say(kind, language))
-    otherwise: Phrase = "no_person" if is_surely("contact", request.question) else "not_found"
-    return Reply(_answer(request, language) or say(otherwise, language))
+    return Reply(_answer(request, language) or say(_otherwise(request.question), language))
+
+
+def _otherwise(question: str) -> Phrase:
+    """Return what is said to a question without an answer."""
+    if is_surely("contact", question):
+        return "no_person"
+    return "not_understood" if is_surely("nonsense", question) else "not_found"
 
 
 def _for_a_visitor(answer: str, language: str) -> str:

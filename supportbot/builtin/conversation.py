@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Final
 
-from supportbot.builtin.intents import courtesy
+from supportbot.builtin.intents import courtesy, says_nothing
 from supportbot.builtin.phrases import say
 from supportbot.language.detection import detect
 from supportbot.language.followups import (
@@ -29,7 +29,7 @@ MAX_QUOTE: Final = 300
 def standalone(question: str, messages: Sequence[ChatMessage]) -> str:
     """Return a question that can be understood alone: a follow-up gets the customer's previous question in front."""
     earlier = [text for text in _said_by_customer(messages) if text.strip() != question.strip()]
-    if not earlier or not may_be_follow_up(question) or courtesy(question):
+    if not earlier or not may_be_follow_up(question) or says_nothing(question):
         return question
     return reduce(join_follow_up, [*(text[:MAX_QUOTE] for text in _topic(earlier)), question])
 
@@ -90,7 +90,7 @@ def _said_by_customer(messages: Sequence[ChatMessage]) -> list[str]:
     return [
         message.content
         for message in messages
-        if message.role == "user" and message.content.strip() and not courtesy(message.content)
+        if message.role == "user" and message.content.strip() and not says_nothing(message.content)
     ]
 
 

@@ -27,7 +27,7 @@ DATA: Final = Path(__file__).parent / "data"
 READ_MOST: Final = 1_000  # characters; nobody states a request only at the end of a long text, and reading takes time
 FEATURE_WORDS_MOST: Final = 120
 QUESTIONS: Final = frozenset({"asks", "question", "hypothetical"})
-NO_REQUEST: Final = QUESTIONS | {"denies", "reports", "person", "contact"} | set(get_args(Courtesy))
+NO_REQUEST: Final = QUESTIONS | {"denies", "reports", "person", "contact", "nonsense"} | set(get_args(Courtesy))
 SURE_FROM: Final = 0.6  # of a kind's probability
 OTHER: Final = "other_action"  # a request for something that no row knows
 VECTOR_SHARE: Final = 0.6  # of the net in the geometric mean of the two models
@@ -119,6 +119,11 @@ def courtesy(text: str) -> Courtesy | None:
     if text.strip() and text.isascii() and not any(sign.isalnum() for sign in text):
         return "how_are_you"  # "??"
     return _sure_courtesy(classify(text)) if text.strip() else None
+
+
+def says_nothing(text: str) -> bool:
+    """Return whether a message is only a courtesy or no words at all, so that it names no topic."""
+    return courtesy(text) is not None or is_surely("nonsense", text)
 
 
 def courtesy_by_words(text: str) -> Courtesy | None:

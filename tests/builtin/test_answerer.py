@@ -152,6 +152,12 @@ def test_an_unanswerable_question_gets_not_found_and_an_offer_of_a_person(
     assert reply == Reply(say("not_found", language))
 
 
+@pytest.mark.parametrize("text", ["qwe rty zxc", "asdfgh", "lkj lkj lkj"])
+def test_keys_struck_at_random_are_asked_back_about_and_repeat_no_answer(text: str) -> None:
+    assert ask(text, is_answerable=False) == Reply(say("not_understood", "en"))
+    assert standalone(text, (ChatMessage("user", "How much is delivery to Austria?"),)) == text
+
+
 def test_a_question_about_contact_names_the_button_unless_a_page_answers() -> None:
     page = Source(1, "Contact", "You reach us by phone at 0761 555 010.", "en")
     assert ask("How can I contact you?", is_answerable=False) == Reply(say("no_person", "en"))

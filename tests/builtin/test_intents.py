@@ -91,6 +91,31 @@ unclear: geht nicht
 question: how long can I return things?
 question: Habt ihr am Sonntag offen?"""
 
+NONSENSE = """qwe rty zxc
+lkj lkj lkj
+azerty
+xxxxx
+zzzz
+dfg dfgdfg
+jklö jklö
+yxcvb
+mnbvcx
+sdfsdf sdf sdf
+kjhkjh kjhg
+gggg hhhh"""
+NAMES = """Kestrel
+Skarn
+PayPal
+merino
+bâtons
+Versand
+garantía
+DHL
+Freiburg
+newsletter
+GORE-TEX
+Gutschein"""
+
 
 def share_of(lines: str, kind: str) -> float:
     """Return the share of the lines classified as this kind."""
@@ -104,6 +129,11 @@ def test_a_request_for_a_person_is_detected_in_six_languages() -> None:
 
 def test_a_mention_of_persons_is_not_a_request_for_one() -> None:
     assert share_of(NO_PERSON, "person") <= 0.1
+
+
+def test_keys_struck_at_random_are_told_from_names() -> None:
+    assert share_of(NONSENSE, "nonsense") >= 0.8
+    assert share_of(NAMES, "nonsense") <= 0.1
 
 
 def test_courtesies_complaints_and_a_yes_are_distinguished() -> None:
