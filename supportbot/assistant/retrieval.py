@@ -14,7 +14,7 @@ from kb.search import Passage, Retrieval, search
 from kb.search.questions import is_long
 from supportbot.assistant.limits import PASSAGES
 from supportbot.builtin.conversation import questions_in, standalone
-from supportbot.builtin.intents import courtesy
+from supportbot.builtin.intents import courtesy, says_nothing
 from supportbot.chat.models import Conversation
 from supportbot.language.detection import detect
 from supportbot.language.followups import is_incomplete
@@ -73,8 +73,9 @@ def seek(question: str, viewer: Viewer, *, said_before: Sequence[Said] = (), lim
 
 def _may_follow_on(question: str, said_before: Sequence[Said], language: str | None) -> bool:
     """Return whether a question may refer to what was said; a whole one in another language begins a new topic."""
-    earlier = [one.text for one in said_before if one.is_customer]
-    return is_incomplete(question) or not (language and earlier) or detect(earlier[-1], language) == language
+    said = [one.text for one in said_before if one.is_customer and not is_incomplete(one.text)]
+    topic = next((text for text in reversed(said) if not says_nothing(text)), "")
+    return is_incomplete(question) or not (language and topic) or detect(topic, language) == language
 
 
 def with_passages(sought: Found, also: Sequence[Passage], *, limit: int) -> Found:

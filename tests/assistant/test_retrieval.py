@@ -50,7 +50,11 @@ def test_a_whole_question_in_another_language_is_searched_alone(
         return Retrieval(passages=(), confidence=0.5, is_answerable=False, took_ms=0.0)
 
     monkeypatch.setattr(retrieval, "search", search)
-    said = [Said("Wie wasche ich den Schlafsack?", is_customer=True), Said("Bei 30 Grad.", is_customer=False)]
+    said = [
+        Said("Wie wasche ich den Schlafsack?", is_customer=True),
+        Said("Bei 30 Grad.", is_customer=False),
+        Said("blub blub", is_customer=True),  # in no language
+    ]
     seek(question, Viewer(Audience.PUBLIC, detect(question, "de")), said_before=said)
     assert {context for _, context in searched} == {"Bei 30 Grad." if has_context else ""}
     assert has_context or [text for text, _ in searched] == [question]
