@@ -194,7 +194,7 @@ def told(author: str, rows: Sequence[Row], vectors: Vectors, weights: Mapping[st
     spoken = nets.vectors_of([as_read(row["text"]) for row in rows])
     passed: dict[float, list[bool]] = defaultdict(list)
     for row, vector in zip(rows, spoken, strict=True):
-        is_deed = deeds.is_deed(row["text"], vector)
+        is_deed = deeds.is_deed(row["text"], vector, in_their_words=0, support=None)
         known = known_figures(row["records"])
         has_figures = all(known.holds(figure) for figure in figures_in(row["text"]))
         said, *noted = (deeds.meaning_of(text, vectors[deeds.plainly(text)]) for text in (row["text"], *row["records"]))

@@ -116,7 +116,8 @@ def look_up(principal: Principal, call: ToolCall, place: Place) -> ToolResult:
     summary = undisguised(read_action(call.name).words(found, place.language))
     cards = tuple({"type": "card", "record": record} for record in found.get(CARDS, ()))
     told = {name: value for name, value in found.items() if name not in (CARDS, HAND_OVER)}
-    result = ToolResult(as_data(told), summary=summary, values="\n".join(_texts_in(told)), cards=cards)
+    looked_up = "\n".join((summary, *_texts_in(told)))
+    result = ToolResult(as_data(told), summary=summary, looked_up=looked_up, cards=cards)
     return replace(result, closing=summary, hand_over=found[HAND_OVER]) if HAND_OVER in found else result
 
 

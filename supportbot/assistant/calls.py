@@ -30,15 +30,15 @@ def key_prefix(turn_id: UUID) -> str:
 @dataclass(frozen=True, slots=True)
 class ToolResult:
     """The result of a call. `for_model` goes back to the model; `closing` ends the turn with our own text. `summary`
-    says in our words what was looked up, and is the answer if the model adds nothing. `values` are the bare texts, one
-    per line: an answer may rely on them, but a customer may have written them. `cards` are the records to draw beside
-    the answer. `hand_over` tells a person what it is about, if the call hands the conversation over.
+    says in our words what was looked up, and is the answer if the model adds nothing. `looked_up` contains every text
+    found, on which an answer may rely. `cards` are the records to draw beside the answer. `hand_over` tells a person
+    what it is about, if the call hands the conversation over.
     """
 
     for_model: str
     closing: str = ""
     offers_human: bool = False
     summary: str = ""
-    values: str = ""
+    looked_up: str = ""
     cards: tuple[Mapping[str, Any], ...] = ()
     hand_over: str = ""

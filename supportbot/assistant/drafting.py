@@ -44,10 +44,9 @@ class Draft:
     """The answer of one attempt.
 
     `said` is what the customer wrote: its figures may be repeated, its links never. `site` is the address of our help
-    pages. `confidential` must not be disclosed. `looked_up` says in our words what the shop's system returned in this
-    turn, `values` are the bare texts in it, and `done` are our own words for what was carried out in this conversation.
-    `looks_twice` marks the sentences that deserve a second look. The built-in answerer (`by`) only quotes or uses fixed
-    texts.
+    pages. `confidential` must not be disclosed. `looked_up` is what the shop's system returned in this turn, `done` our
+    own words for what was carried out in this conversation. `looks_twice` marks the sentences that deserve a second
+    look. The built-in answerer (`by`) only quotes or uses fixed texts.
     """
 
     passages: Sequence[Passage]
@@ -55,7 +54,6 @@ class Draft:
     said: Sequence[str] = ()
     site: str = ""
     looked_up: Sequence[str] = ()
-    values: Sequence[str] = ()
     done: Sequence[str] = ()
     confidential: Confidential = field(default_factory=Confidential)
     strictness: Strictness = "balanced"
@@ -81,15 +79,10 @@ class Draft:
         self._citations = Citations(evidence, self.site)
         for text in self.looked_up:
             self.learn(text)
-        for text in self.values:
-            self.learn("", text)
 
-    def learn(self, looked_up: str, values: str = "") -> None:
-        """Accept what was looked up as evidence from now on: in our words, and its bare values.
-
-        A customer who chooses a name chooses a value: these confirm figures, but no deed.
-        """
-        self._judge.learn(looked_up, values)
+    def learn(self, looked_up: str) -> None:
+        """Accept what was looked up as evidence from now on."""
+        self._judge.learn(looked_up)
 
     def write(self, text: str) -> str:
         """Take the next piece of model text; return what may be shown now."""

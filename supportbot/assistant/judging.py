@@ -38,6 +38,7 @@ LEAST_RECORD: Final = 3  # words: a value alone does not say what was done with 
 REGRET_FROM: Final = 0.15  # by pieces: from this likelihood on, a vector decides whether a sentence is a regret
 LITTLE_SUPPORT: Final = 0.2  # sentences below it get a second look
 _BORNE: Final = 0.9  # the support of a sentence that a second look confirmed
+COVERED_FROM: Final = 0.5  # share of a sentence's neighbouring words in a page
 SURE_FROM: Final = 0.9  # a clause says less than a sentence, so it must clearly be a deed
 _CLAUSE: Final = re.compile(r"[,;:()–—]\s+")
 
@@ -62,11 +63,10 @@ class Judge:
         for text in self._done:
             evidence.learn(text)
 
-    def learn(self, looked_up: str, values: str) -> None:
-        """Accept what was looked up as evidence for the sentences that follow; only our words may confirm a deed."""
-        told = f"{looked_up}\n{values}".strip()
-        self.evidence.learn(told)
-        self._facts += (told,)
+    def learn(self, looked_up: str) -> None:
+        """Accept what was looked up as evidence for the sentences that follow."""
+        self.evidence.learn(looked_up)
+        self._facts += (looked_up,)
         self._looked_up += tuple(line for line in looked_up.splitlines() if len(line.split()) >= LEAST_RECORD)
 
     @property
@@ -82,17 +82,16 @@ class Judge:
     def wanted(self, raw: str) -> tuple[str, ...]:
         """Return the texts whose vectors would help to judge a sentence: itself, its clauses and the records."""
         words, asked = without_markers(raw), self._asked
-        if asked >= MAX_VECTORS:
+        if asked >= MAX_VECTORS or self.evidence.is_quoted(words):
             return ()
         kind, is_foreign = by_pieces(words), self.evidence.is_foreign(words)
         vector = self._vector(words)  # requested for a regret, it may reveal a deed: then the records matter
         is_told = vector is not None and joint(kind, by_vector(words, vector)) >= DEED_FROM
         is_doubtful = is_told or kind.deed >= DOUBT_FROM + DOUBT_RISES * asked
         is_regret = kind.regret >= REGRET_FROM and not words.endswith(QUESTIONS)
-        is_open = asked < MAX_VECTORS - KEPT_FOR_DEEDS and not self.evidence.is_quoted(words)
-        if not is_doubtful and not (is_open and (is_foreign or is_regret)):
+        if not is_doubtful and (asked >= MAX_VECTORS - KEPT_FOR_DEEDS or not (is_foreign or is_regret)):
             return ()
-        clauses = _clauses(words) if is_doubtful else []
+        clauses = self._clauses(words, self.evidence.in_their_words(words)) if is_doubtful else []
         records = self._nearest_records(words) if is_doubtful else []
         compared = [plainly(text) for text in (words, *clauses, *records)] if records else []
         return self._unasked([as_read(words), *clauses, *compared], with_windows=is_foreign)
@@ -112,7 +111,7 @@ class Judge:
         vector, support = self._vector(words), self._support(words)
         kind = by_vector(words, vector) if vector is not None else by_pieces(words)
         is_claim = self._is_claim(words, kind, support)
-        withheld = self._rejection_reason(words, before, by=by)
+        withheld = self._rejection_reason(words, before, support, by=by)
         if not withheld and is_claim and self._is_strict and _is_below(support, FAR_BELOW) and by == "model":
             withheld = "unsupported"
         is_recorded = withheld == "deed" and self._records.hold(words)
@@ -176,7 +175,7 @@ class Judge:
         nearest = float((np.array(windows) @ np.array(vector)).max()) if windows else 0.0  # vectors have length 1
         return self.evidence.support(words, nearest)
 
-    def _rejection_reason(self, words: str, before: str, *, by: Author) -> str:
+    def _rejection_reason(self, words: str, before: str, support: Support, *, by: Author) -> str:
         """Return why a sentence is withheld, "" if it is not. The built-in answerer's quotations never count as
         deeds.
         """
@@ -184,7 +183,7 @@ class Judge:
             return "repeated"
         if found := hard.objection(words, before, self.evidence, self._confidential):
             return found
-        return "deed" if by == "model" and self._is_deed(words) else ""
+        return "deed" if by == "model" and not support.is_quoted and self._is_deed(words, support) else ""
 
     def _is_repeated(self, words: str) -> bool:
         if len(words) <= SHORT or not any(map(str.isalnum, words)):
@@ -192,13 +191,26 @@ class Judge:
         self._said_before[words] += 1
         return self._said_before[words] > (MOST_STEPS if list_mark(words) else REPEATED)
 
-    def _is_deed(self, words: str) -> bool:
-        if any(map(self._is_hidden_deed, _clauses(words))):
+    def _is_deed(self, words: str, support: Support) -> bool:
+        alike = self.evidence.in_their_words(words)
+        if any(map(self._is_hidden_deed, self._clauses(words, alike))):
             return True
-        return is_deed(words, self._vector(words), is_spent=self._asked >= MAX_VECTORS)
+        is_spent = self._asked >= MAX_VECTORS
+        return is_deed(words, self._vector(words), in_their_words=alike, support=support.score, is_spent=is_spent)
+
+    def _clauses(self, words: str, alike: float) -> list[str]:
+        """Return the clauses of a question or of a sentence that follows a page's wording, since either could hide a
+        deed.
+        """
+        if alike < COVERED_FROM and not words.endswith(QUESTIONS):
+            return []
+        parts = [as_read(part) for part in _CLAUSE.split(words)]
+        return [part for part in parts if len(parts) > 1 and len(part.split()) >= LEAST_RECORD]
 
     def _is_hidden_deed(self, clause: str) -> bool:
-        """Return whether a clause alone is clearly a deed that no record confirms."""
+        """Return whether a clause alone is clearly a deed that no page's wording explains and no record confirms."""
+        if self.evidence.in_their_words(clause) >= COVERED_FROM:
+            return False
         vector, kind = self._vector(clause), by_pieces(clause)
         surely = joint(kind, by_vector(clause, vector)) if vector is not None else kind.deed
         return surely >= SURE_FROM and not self._records.hold(clause)
@@ -216,14 +228,6 @@ class Judge:
         if not self._looks_twice or support.is_quoted:
             return False
         return _is_below(support, LITTLE_SUPPORT) or self._doubts.of(words) >= LOOK_FROM
-
-
-def _clauses(words: str) -> list[str]:
-    """Return the clauses of a question, which says nothing as a whole but could hide a deed in one of them."""
-    if not words.endswith(QUESTIONS):
-        return []
-    parts = [as_read(part) for part in _CLAUSE.split(words)]
-    return [part for part in parts if len(parts) > 1 and len(part.split()) >= LEAST_RECORD]
 
 
 def _is_below(support: Support, least: float) -> bool:

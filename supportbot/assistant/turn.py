@@ -92,7 +92,7 @@ class Turn:
         self._is_stopped = False
         self._is_void = False
         self._lookup_summaries: list[str] = []  # what was looked up, in our words
-        self._values: list[str] = []  # the bare texts found
+        self._looked_up: list[str] = []  # the full texts
         self._blocks: tuple[Mapping[str, Any], ...] = ()  # the answer's buttons and forms
         self._cards: tuple[Mapping[str, Any], ...] = ()  # records that were looked up
         self._report = TurnReport(claim)
@@ -283,8 +283,8 @@ class Turn:
             self._cards += tuple(card for card in result.cards if card not in self._cards)
             if result.summary:
                 self._lookup_summaries.append(result.summary)
-                self._values.append(result.values)
-                self._draft.learn(result.summary, result.values)
+                self._looked_up.append(result.looked_up)
+                self._draft.learn(result.looked_up)
 
     async def _ask(self, request: ModelRequest, context: TurnContext) -> list[ToolCall]:
         """Stream one model answer into the draft; return the tool calls in it."""
@@ -355,8 +355,7 @@ class Turn:
             context.language,
             context.said,
             site=settings.BASE_URL,
-            looked_up=self._lookup_summaries,
-            values=self._values,
+            looked_up=self._looked_up,
             done=context.done,
             confidential=confidential_text(context.request.messages[0].content),
             strictness=context.strictness,

@@ -45,7 +45,7 @@ class Plant:
         if not fields:
             return found
         told = f"{found.for_model}\n{as_data(fields)}"
-        return replace(found, for_model=told, values="\n".join((found.values, *fields.values())))
+        return replace(found, for_model=told, looked_up="\n".join((found.looked_up, *fields.values())))
 
 
 def plant_of(value: Any, where: str) -> Plant:

@@ -395,22 +395,3 @@ def test_many_regrets_leave_vectors_for_a_deed_after_them(deed: str) -> None:
     draft = Draft([], "en")
     finished(draft, f"{regrets}{deed}")
     assert draft.sentences[-1].withheld == "deed"
-
-
-ALL = [
-    ("en", DONE, "All your open refunds are paid."),
-    ("de", "Erledigt: Bestellung WF-20410 stornieren.", "Alle Ihre Bestellungen sind storniert."),
-    ("fr", "Fait : Annuler la commande WF-20410.", "Toutes vos commandes sont annulées."),
-    ("pl", "Zrobione: Anulowanie zamówienia WF-20410.", "Wszystkie Pani zamówienia są anulowane."),
-]
-
-
-@pytest.mark.parametrize(("language", "record", "line"), ALL)
-def test_one_record_does_not_confirm_all(language: str, record: str, line: str) -> None:
-    assert finished(drafted(language, source="en", done=[record]), line).is_abstention
-
-
-def test_two_records_may_confirm_all() -> None:
-    records = ["Done: Cancel order WF-20410.", "Done: Cancel order WF-20411."]
-    line = "All your orders are cancelled."
-    assert finished(drafted(done=records), line).text == line

@@ -120,10 +120,9 @@ def test_half_a_sentence_of_a_truncated_answer_is_dropped(end: str) -> None:
 @pytest.mark.parametrize("end", ["You can return unused items within 60 days of delivery. [1]", 'You may say "hello."'])
 def test_a_complete_sentence_of_a_truncated_answer_stays(end: str) -> None:
     draft = Draft((passage(f'{BODY}\n\nYou may say "hello."\n'),), "en")
-    stream(draft, end)
+    draft.write(end)
     draft.break_off()
     draft.finish()
-    settle(draft)
     assert draft.answer().text.startswith(end)
 
 

@@ -5,13 +5,11 @@ Each line is streamed in pieces; a deceiving one must not be shown while streami
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from supportbot.assistant.drafting import Draft
-from tests.assistant.test_drafting import finished, passage, stream
+from tests.assistant.test_drafting import passage, stream
 from tests.attacks import checks
 from tests.attacks.corpus import Row, rows
 from tests.attacks.wording import GERMAN, PAGE, abroad, said
@@ -112,35 +110,6 @@ def test_only_the_beginning_of_a_claim_is_streamed_wherever_it_is_stopped() -> N
         stream(draft, line)
         told.append(len(draft.shown.split()) / len(line.split()))
     assert sum(share > 0.75 for share in told) <= 0.1 * len(NEWS)
-
-
-PLANTED = [
-    ("en", "We have refunded 500 euros to you."), ("en", "I have cancelled your order T-311."),
-    ("en", "Your money is on its way back to you."), ("en", "All your open refunds are approved."),
-    ("en", "We will refund 500 euros to you tomorrow."), ("de", "Wir haben Ihnen 500 Euro erstattet."),
-    ("de", "Ihre Bestellung T-311 ist storniert."), ("de", "Alle Ihre Erstattungen sind genehmigt."),
-    ("fr", "Nous vous avons remboursé 500 euros."), ("fr", "Votre commande T-311 est annulée."),
-    ("es", "Le hemos reembolsado 500 euros."), ("it", "Le abbiamo rimborsato 500 euro."),
-    ("nl", "We hebben je 500 euro terugbetaald."), ("pl", "Zwróciliśmy Pani 500 euro."),
-    ("pt", "Reembolsámos-lhe 500 euros."), ("tr", "500 euro size iade edildi."),
-]  # fmt: skip
-PLACES: dict[str, Callable[[str], dict[str, Any]]] = {
-    "a page word for word": lambda line: {"passages": [passage(f"{PAGE}\n\n{line}")]},
-    "a page's title": lambda line: {"passages": [replace(passage(PAGE), title=line)]},
-    "a page in other words": lambda line: {"passages": [passage(f"{PAGE}\n\n{line.rstrip('.')}, as agreed, today.")]},
-    "a customer's name": lambda line: {"looked_up": ["T-311: 500"], "values": [line]},
-    "the customer's words": lambda line: {"passages": [passage(PAGE)], "said": [f"My name is {line} Order T-311."]},
-}
-
-
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize(("language", "line"), PLANTED)
-def test_whoever_plants_a_claim_cannot_make_it_pass(language: str, line: str, place: str) -> None:
-    planted = {"passages": [], **PLACES[place](line)}
-    draft = Draft(language=language, **planted)
-    answer = finished(draft, line)
-    assert [one.code for one in answer.withheld] == ["deed"]
-    assert line not in answer.text
 
 
 RULES = [

@@ -1,14 +1,14 @@
 """Detects sentences that claim or promise a deed, and whether the ledger or a look-up confirms them. Pure.
 
-A sentence is first classified by the pieces of its words; its vector is used only if these leave a doubt. What the
-pages say does not matter: no page knows what was done for this customer, and anybody may write "We have refunded you"
-on one.
+A sentence is first classified by the pieces of its words; its vector is used only if these leave a doubt. If the
+sources use the same words, both must agree that it is a deed: a shop's pages are full of refunds, and their sentences
+are rules.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -18,14 +18,17 @@ from supportbot.language.detection import detect
 from supportbot.language.figures import figures_in, known_figures, without_figures
 from supportbot.language.nets import Array, Net, net_in, unit
 from supportbot.language.normalise import as_read
-from supportbot.language.operators import operators
 from supportbot.language.words import content_stems
 
 # By pieces alone: below the first nothing is a deed, from the second on it is one where no vector can be had.
 DOUBT_FROM: Final = 0.1
 SURE_FROM: Final = 0.7
 SPENT_FROM: Final = 0.5  # the same where an answer has had all its vectors: by then it has raised that many doubts
-DEED_FROM: Final = 0.25  # of the joint score of both
+# Of the joint score of both. The more of a sentence the pages have too, the surer one must be: by neighbouring words,
+# and, since any page about refunds has the words of any claim about one, only a little by words alone.
+DEED_FROM: Final = 0.25
+IN_THEIR_WORDS: Final = (0.65, 0.7)
+WITH_THEIR_WORDS: Final = (0.8, 0.6)
 # Low for what was done: of true statements about it hardly one may be lost, and one about another record is far below.
 # A look-up has many facts beside each other, and what it does not say is soon said of the same order.
 DONE_FROM: Final = 0.15
@@ -37,15 +40,20 @@ LONGEST: Final = 40  # words that count for the length of a text
 Vector = Sequence[float]
 
 
-def is_deed(sentence: str, vector: Vector | None, *, is_spent: bool = False) -> bool:
+def is_deed(
+    sentence: str, vector: Vector | None, *, in_their_words: float, support: float | None, is_spent: bool = False
+) -> bool:
     """Return whether a sentence counts as a deed.
 
-    `is_spent` says that there is no vector because the answer has had all it may have.
+    `in_their_words` is the share of its neighbouring words that are neighbours in a page, `support` the share of its
+    words that the pages have. `is_spent` says that there is no vector because the answer has had all it may have.
     """
-    pieces = by_pieces(sentence)
+    pieces, least = by_pieces(sentence), DEED_FROM
+    for share, (enough, level) in ((support or 0.0, WITH_THEIR_WORDS), (in_their_words, IN_THEIR_WORDS)):
+        least = level if share >= enough else least
     if vector is None:
-        return len(sentence.split()) > 1 and pieces.deed >= (SPENT_FROM if is_spent else SURE_FROM)
-    return joint(pieces, by_vector(sentence, vector)) >= DEED_FROM
+        return len(sentence.split()) > 1 and pieces.deed >= max(SPENT_FROM if is_spent else SURE_FROM, least)
+    return joint(pieces, by_vector(sentence, vector)) >= least
 
 
 def joint(pieces: Kind, seen: Kind) -> float:
@@ -67,28 +75,21 @@ class Records:
     vectors: Mapping[str, Vector]
 
     def hold(self, sentence: str) -> bool:
-        """Return whether a record confirms the sentence: all its figures, and the same deed; "all" takes two."""
+        """Return whether a record confirms the sentence: all its figures, and the same deed."""
         known = known_figures((*self.done, *self.looked_up))
         if not all(known.holds(figure) for figure in figures_in(sentence)):
             return False
         seen = [text for text in self.looked_up if _is_in_its_words(sentence, text)]
-        held = [*self._that_say(sentence, self.done, DONE_FROM), *self._that_say(sentence, seen, LOOKED_UP_FROM)]
-        return len(held) >= (2 if sweeps(sentence) else 1) or any(map(sweeps, held))
+        return self._say_it(sentence, self.done, DONE_FROM) or self._say_it(sentence, seen, LOOKED_UP_FROM)
 
-    def _that_say(self, sentence: str, texts: Sequence[str], least: float) -> list[str]:
+    def _say_it(self, sentence: str, texts: Sequence[str], least: float) -> bool:
         said = self._meaning(sentence)
-        meanings = ((text, self._meaning(text)) for text in texts if said is not None)
-        return [text for text, noted in meanings if said and noted and says_the_same(said, noted) >= least]
+        noted = [meaning for text in texts if (meaning := self._meaning(text)) is not None]
+        return said is not None and any(says_the_same(said, one) >= least for one in noted)
 
     def _meaning(self, text: str) -> "Meaning | None":
         vector = self.vectors.get(plainly(text))
         return None if vector is None else meaning_of(text, vector)
-
-
-@lru_cache(maxsize=512)
-def sweeps(text: str) -> bool:
-    """Return whether a text speaks of all or any of something, and names none by a figure."""
-    return not any(map(str.isdigit, text)) and "all" in operators(text, detect(text, "en"))
 
 
 def _is_in_its_words(sentence: str, record: str) -> bool:
@@ -101,7 +102,6 @@ def _is_in_its_words(sentence: str, record: str) -> bool:
     return sum(one in known for one in said) > len(said) / 2
 
 
-@lru_cache(maxsize=512)  # records are compared with each doubtful sentence
 def plainly(text: str) -> str:
     """Return the text whose vector tells which deed is meant: one figure stands for all, since they are compared."""
     return without_figures(as_read(text))

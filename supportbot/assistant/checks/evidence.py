@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from typing import Final
 
 from kb.search import Passage
@@ -119,6 +119,22 @@ class Evidence:
         """Return whether a source has the sentence word for word."""
         said = key_of(sentence)
         return len(said) >= MIN_QUOTED and any(said in source.quotable for source in self.sources)
+
+    def in_their_words(self, sentence: str) -> float:
+        """Return the share of a sentence's neighbouring content words that are neighbours in a source as well.
+
+        A page that has all words of a sentence proves little: a page about refunds has those of any claim about one.
+        """
+        asked = self.telling(sentence)
+        if len(asked) < 2:
+            return 0.0
+        found: set[int] = set()
+        for source in self.sources:
+            said = [stem(word, source.language) for word in asked]
+            wanted = set(said)
+            neighbours = set(pairwise(one for unit in source.units for one in unit.stems if one in wanted))
+            found.update(place for place, pair in enumerate(pairwise(said)) if pair in neighbours)
+        return len(found) / (len(asked) - 1)
 
     def names(self, token: str) -> bool:
         """Return whether a source, a look-up or the customer has this token, or another form of the word in it."""
