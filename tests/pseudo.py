@@ -25,6 +25,7 @@ NOT_READ: Final = (
     "pre",
     "textarea",
     "option[lang]",
+    "div[lang]",  # of a text with a language of its own
     "kbd",
     "[aria-hidden=true]",
     "[name=timezone]",
@@ -124,9 +125,7 @@ def _without_messages(texts: Iterator[str]) -> Iterator[str]:
 
 def _texts(html: str) -> Iterator[str]:
     tree = LexborHTMLParser(html)
-    for hidden in tree.css(
-        "script, style, code, pre, textarea, option[lang], kbd, [aria-hidden=true], [name=timezone]"
-    ):
+    for hidden in tree.css(", ".join(NOT_READ)):
         hidden.decompose()
     if tree.head is not None:
         yield tree.head.text(separator=" ")

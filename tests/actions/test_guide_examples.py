@@ -32,7 +32,7 @@ exec(compile(_TEST, "docs/actions.md", "exec"))  # its tests are this module's
 
 
 def test_the_built_in_answerer_detects_the_guides_examples() -> None:
-    (example,) = re.findall(r'and write "([^"]+)": the built-in', _GUIDE)
+    (example,) = re.findall(r'and write "([^"]+)":\s+the built-in', _GUIDE)
     examples = all_actions()["keep_for_less"].examples
     for locale, text in [("en", example), *((locale, text) for locale, texts in examples.items() for text in texts)]:
         chat = Chat(locale=locale)

@@ -273,7 +273,7 @@ def test_a_test_call_shows_every_step_and_stores_nothing(
 ) -> None:
     answer = browser.post(at(draft, "test/"), {**ASKED, "records": sample_records})
     words = visible_text(page_of(answer), " ")
-    assert "Allowed" in words and "is_pending holds" in words and "Cancel order #W0000001" in words
+    assert "Allowed" in words and "is_pending is true" in words and "Cancel order #W0000001" in words
     assert "POST /orders/%23W0000001/cancel" in words and "It was not sent." in words
     assert (retail.asked, retail.commands, DefinitionCase.objects.exists()) == ([], [], False)
     assert AuditEntry.objects.get(event="definition.tested").payload["environment"] == "sample"
