@@ -1,6 +1,7 @@
 """Files as a source: a folder or file on the server, named by an operator, and files that were uploaded."""
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from kb.sources.ports import Fetched, Gone, Known, LeftOut, Origin, Place, Read,
 from supportbot.accounts.png import MAX_BYTES
 
 
-class _Files:
+class _Files(ABC):
     is_complete = True
     is_remote = False
 
@@ -32,9 +33,9 @@ class _Files:
         items = items_of_file(fetched.file, known.key, known.key, self._beside(known, fetched))
         return Read([replace(item, origin=item.origin.replace(str(fetched.file), known.key)) for item in items])
 
+    @abstractmethod
     def _beside(self, known: Known, fetched: Fetched) -> Beside:
         """Return how to read the pictures that lie beside a file."""
-        raise NotImplementedError
 
 
 class Folder(_Files):
