@@ -27,6 +27,7 @@ from actions.registry import write_action
 from actions.spec import Terms, WriteAction
 from actions.states import OPEN, State
 from actions.transitions import CARD_LIFE, lock_request, transition
+from actions.undo_window import in_window, is_too_late
 from supportbot.ids import uuid7
 
 
@@ -220,6 +221,8 @@ def _decision(spec: WriteAction, request: ActionRequest, records: Records, rules
     obstacle = spec.obstacle(request.arguments, facts)
     if obstacle is None and not _is_as_shown(spec, request, records):
         obstacle = Reason("record_changed")
+    if is_too_late(request):
+        obstacle = Reason("undo_too_late")
     decision = decide_write(rules=rules, obstacle=obstacle, money=money_in(request), used=ledger.used(request, moment))
     if decision.is_refusal or not spec.wants_approval(request.arguments, records):
         return decision
@@ -263,11 +266,14 @@ def _same_deed(equal: ActionRequest, draft: ActionRequest) -> ActionRequest:
 
 
 def lapse_reason(request: ActionRequest) -> Reason | None:
-    """Return why a waiting request has lapsed (time-out, a changed action, changed rules); None if it has not.
+    """Return why a waiting request has lapsed (time-out, the end of an undo window, a changed action, changed rules);
+    None if it has not.
 
     Changed rules end a card. A confirmed request stays: `judging` judges it by the new rules.
     """
     is_card = request.state == State.AWAITING_CONFIRMATION
+    if is_too_late(request):
+        return Reason("undo_too_late")
     if request.is_expired(now()):
         return Reason("not_confirmed" if is_card else "not_approved")
     policy = policy_of(request.action)
@@ -306,7 +312,7 @@ def _store(draft: ActionRequest, decision: Decision) -> ActionRequest:
     _replace_older(draft)
     return transition(
         draft, State.AWAITING_CONFIRMATION, actor="policy",
-        expires_at=now() + CARD_LIFE, needs_approval=decision.needs_approval,
+        expires_at=in_window(draft, now() + CARD_LIFE), needs_approval=decision.needs_approval,
     )  # fmt: skip
 
 

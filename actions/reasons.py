@@ -54,6 +54,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "not_confirmed": msgid("You did not confirm in time, so nothing was done."),
     "not_approved": msgid("Nobody decided in time, so nothing was done."),
     "policy_changed": msgid("The rules for this have changed since you saw it, so nothing was done."),
+    "undo_too_late": msgid("It is too late to undo this. Nothing was done."),
     "rejected": msgid("A colleague reviewed it and declined. Nothing was done."),
     "rejected_with_words": msgid("A colleague reviewed it and declined: {words} Nothing was done."),
     "merchant_refused": msgid("The shop's system refused it: {message} Nothing was done."),

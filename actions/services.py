@@ -45,6 +45,7 @@ from actions.selectors import unsettled_requests
 from actions.spec import WriteAction
 from actions.states import WITHDRAWABLE, State
 from actions.transitions import APPROVAL_LIFE, TOPIC, expire, lock_request, transition
+from actions.undo_window import in_window
 from supportbot.accounts.models import ApiKey, Customer, Membership, User
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.outbox.services import announce
@@ -147,7 +148,7 @@ def _confirm(request_id: UUID, principal: Principal, digest: str, records: Recor
     confirmed: dict[str, Any] = {"confirmed_by": principal.actor, "needs_approval": decision.needs_approval}
     if decision.needs_approval:
         confirmed |= {
-            "expires_at": now() + APPROVAL_LIFE, "judged_by": request.policy_version.number,
+            "expires_at": in_window(request, now() + APPROVAL_LIFE), "judged_by": request.policy_version.number,
             "approvals_needed": decision.approvals,
         }  # fmt: skip
         return transition(request, State.AWAITING_APPROVAL, actor=principal.actor, **confirmed)

@@ -6,7 +6,7 @@ something else did. While one such request is open, or once one has succeeded, t
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,13 +15,15 @@ from django.utils.timezone import now
 from actions.errors import CannotUndo
 from actions.facts import Identity
 from actions.models import ActionRequest
+from actions.policies import rules_of
 from actions.policy import Decision, Verdict
 from actions.principals import Principal
 from actions.proposing import Preview, preview, propose
 from actions.registry import action_as_made, all_actions
-from actions.selectors import enabled_actions
+from actions.selectors import policies_in_force
 from actions.spec import WriteAction
 from actions.states import OPEN, UNDOING, State
+from actions.undo_window import window_of
 from supportbot.errors import NotFound
 
 
@@ -99,27 +101,19 @@ def _offered(request: ActionRequest) -> Offer:
 
 def _offers(requests: Iterable[ActionRequest], *, unless: tuple[State, ...]) -> dict[UUID, Offer]:
     """Return the offers of those requests that none in these states takes back."""
-    in_time = {request.pk: offered for request in requests if (offered := _offered_in_time(request)) is not None}
-    if not in_time:
+    windows = {request.pk: window for request in requests if (window := window_of(request)) and now() < window.until}
+    if not windows:
         return {}
-    in_force, enabled = all_actions(), enabled_actions()
-    undoing = ActionRequest.objects.filter(undoes__in=list(in_time), state__in=unless)
+    in_force, policies = all_actions(), policies_in_force()
+    undoing = ActionRequest.objects.filter(undoes__in=list(windows), state__in=unless)
     undone = set(undoing.values_list("undoes", flat=True))
     offers = {}
-    for key, (name, until) in in_time.items():
-        action = in_force.get(name) if name in enabled and key not in undone else None
-        if isinstance(action, WriteAction):
+    for key, window in windows.items():
+        action, rules = in_force.get(window.action), rules_of(policies.get(window.action))
+        until = window.decided_by(rules)
+        if isinstance(action, WriteAction) and rules.is_enabled and key not in undone and now() < until:
             offers[key] = Offer(action, until)
     return offers
-
-
-def _offered_in_time(request: ActionRequest) -> tuple[str, datetime] | None:
-    """Return the name of the action that takes a request back, and until when; None if it is over or there is none."""
-    made = action_as_made(request.action, request.spec_version) if request.state == State.SUCCEEDED else None
-    if not isinstance(made, WriteAction) or made.undo is None:
-        return None
-    until = request.changed_at + timedelta(hours=made.undo.within_hours)
-    return (made.undo.action, until) if now() < until else None
 
 
 def _arguments(request: ActionRequest, offer: Offer, identity: Identity) -> Mapping[str, Any]:

@@ -12,19 +12,20 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 from rest_framework.test import APIClient
 
-from actions import undoing
-from actions.errors import CannotUndo
+from actions import cards, undoing
+from actions.errors import CannotUndo, Expired
 from actions.models import ActionRequest
-from actions.policies import change_rules, policy_of, switch
+from actions.policies import allow_approval, change_rules, policy_of, switch
 from actions.principals import Principal
-from actions.services import confirm, propose
+from actions.proposing import gather_again
+from actions.services import approve, confirm, propose
 from actions.states import State
 from actions.testing import run_queued
-from actions.undoing import offers_of, preview_undo, propose_undo
-from supportbot.accounts.models import Customer, Workspace
+from actions.undoing import offer_of, offers_of, preview_undo, propose_undo
+from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.services import NewChannel, create_channel
 from tests.actions.defined.loopback_shop import LoopbackShop
-from tests.actions.defined.test_undo import HOME, MOVE, OFFICE, moved
+from tests.actions.defined.test_undo import HOME, MOVE, OFFICE, moved, moving
 from tests.patience import PATIENCE_SECONDS
 from tests.rest import signed_in
 
@@ -133,17 +134,100 @@ def test_what_is_changed_or_switched_off_meanwhile_is_not_carried_out(
     assert card.state != State.SUCCEEDED and len(retail.performed) == 1
 
 
-def test_a_card_that_was_asked_for_in_time_may_be_confirmed_after_the_window(
+def end_window(moved: ActionRequest) -> None:
+    ActionRequest.objects.filter(pk=moved.pk).update(changed_at=now() - timedelta(hours=3))
+
+
+def assert_is_too_late(card: ActionRequest, state: State, moved: ActionRequest, retail: LoopbackShop) -> None:
+    run_queued()
+    card.refresh_from_db()
+    assert (card.state, card.reason_code) == (state, "undo_too_late")
+    assert (cards.reason_of(card) or {})["text"] == "It is too late to undo this. Nothing was done."
+    assert retail.records.records["orders"]["#W0000001"]["address"]["city"] == "Austin" and len(retail.performed) == 1
+
+
+def test_a_card_is_not_confirmed_after_the_window(
     moved: ActionRequest, ann: Principal, anns: Anns, retail: LoopbackShop
 ) -> None:
     card = propose_undo(ann, moved.pk)
-    ActionRequest.objects.filter(pk=moved.pk).update(changed_at=now() - timedelta(hours=3))
-    again = anns().post(f"{REQUESTS}/{moved.pk}/undo", {}, format="json")  # the open card, not another one
-    assert (again.status_code, again.json()["id"]) == (200, str(card.pk))
+    end_window(moved)
     answer = anns().post(f"{REQUESTS}/{card.pk}/confirm", {"digest": card.digest}, format="json")
-    assert (answer.status_code, answer.json()["state"]) == (200, "queued")
+    assert (answer.status_code, answer.json()["code"]) == (409, "expired")
+    assert_is_too_late(card, State.EXPIRED, moved, retail)
+    again = anns().post(f"{REQUESTS}/{moved.pk}/undo", {}, format="json")
+    assert (again.status_code, again.json()["code"]) == (409, "cannot_undo")
+
+
+def test_a_window_that_ends_between_check_and_lock_ends_the_card(
+    moved: ActionRequest, ann: Principal, anns: Anns, retail: LoopbackShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = propose_undo(ann, moved.pk)
+
+    def gather_slowly(*args: Any) -> Any:
+        records = gather_again(*args)
+        end_window(moved)
+        return records
+
+    monkeypatch.setattr("actions.services.gather_again", gather_slowly)
+    answer = anns().post(f"{REQUESTS}/{card.pk}/confirm", {"digest": card.digest}, format="json")
+    assert answer.status_code == 409
     run_queued()
-    assert retail.records.records["orders"]["#W0000001"]["address"] == HOME
+    card.refresh_from_db()
+    assert card.state == State.AWAITING_CONFIRMATION and len(retail.performed) == 1
+    assert anns().post(f"{REQUESTS}/{card.pk}/confirm", {"digest": card.digest}, format="json").status_code == 409
+    assert_is_too_late(card, State.EXPIRED, moved, retail)
+
+
+def test_a_confirmed_undo_is_not_sent_after_the_window(
+    moved: ActionRequest, ann: Principal, retail: LoopbackShop
+) -> None:
+    card = propose_undo(ann, moved.pk)
+    confirm(card.pk, principal=ann, digest=card.digest)
+    end_window(moved)
+    assert_is_too_late(card, State.FAILED, moved, retail)
+
+
+def test_an_undo_is_not_approved_after_the_window(
+    put_in_force: Callable[[dict[str, Any]], None],
+    agreed: Callable[..., ActionRequest],
+    ann: Principal,
+    approver: User,
+    retail: LoopbackShop,
+) -> None:
+    retail.records.records["orders"]["#W0000001"]["address"] = dict(HOME)
+    put_in_force({**moving(), "approval": {"when": "arguments.city == 'Boston'"}})
+    policy = policy_of(MOVE)
+    assert policy is not None
+    allow_approval(policy, approver, actor="test")
+    moved = agreed(MOVE, OFFICE)
+    run_queued()
+    moved.refresh_from_db()
+    card = propose_undo(ann, moved.pk)
+    waiting = confirm(card.pk, principal=ann, digest=card.digest)
+    assert waiting.state == State.AWAITING_APPROVAL
+    assert waiting.expires_at == moved.changed_at + timedelta(hours=2)  # not a day, as usual
+    end_window(moved)
+    with pytest.raises(Expired):
+        approve(card.pk, approver=approver, digest=card.digest)
+    assert_is_too_late(card, State.EXPIRED, moved, retail)
+
+
+def test_an_undo_that_would_be_held_until_after_the_window_is_not_offered(
+    moved: ActionRequest, ann: Principal, retail: LoopbackShop
+) -> None:
+    policy = policy_of(MOVE)
+    assert policy is not None
+    change_rules(policy, actor="test", hold_minutes=90)
+    offer = offer_of(moved)
+    assert offer is not None and offer.until == moved.changed_at + timedelta(minutes=30)
+    ActionRequest.objects.filter(pk=moved.pk).update(changed_at=now() - timedelta(minutes=20))
+    card = propose_undo(ann, moved.pk)
+    moved.refresh_from_db()
+    assert card.expires_at == moved.changed_at + timedelta(minutes=30)
+    ActionRequest.objects.filter(pk=moved.pk).update(changed_at=now() - timedelta(minutes=40))
+    with pytest.raises(Expired):
+        confirm(card.pk, principal=ann, digest=card.digest)
+    assert_is_too_late(card, State.EXPIRED, moved, retail)
 
 
 def test_an_equal_request_on_its_way_is_told_before_anything_is_proposed(
