@@ -39,12 +39,12 @@ _PLACES: Final = {name: place for place, name in enumerate(_FIELDS)}
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """One draft saved by an import, and the parts it still lacks."""
+    """One draft saved by an import, the parts it still lacks, and what a person must check."""
 
     name: str
     version: int
     missing: list[str]
-    notes: list[str]
+    checks: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,10 @@ def _save_drafts(drafts: Iterable[Draft], *, actor: str, origin: str = Origin.OP
     result = []
     for draft in drafts:
         document = {**draft.document, "name": _free_name(draft.document["name"], taken)}
-        besides = {"source": draft.source, "suggestions": draft.suggestions, "notes": draft.notes}
+        besides = {"source": draft.source, "suggestions": draft.suggestions}
+        besides |= {"notes": draft.notes, "checks": draft.checks}
         version = save_draft(document, actor=actor, origin=origin, imported=besides)
-        result.append(_saved(version, draft.notes))
+        result.append(_saved(version, draft.checks))
     return result
 
 
@@ -117,13 +118,18 @@ def _free_name(name: str, taken: set[str]) -> str:
     return candidate
 
 
-def _saved(version: ActionDefinitionVersion, notes: list[str]) -> Saved:
-    return Saved(version.definition.name, version.number, missing(version.document), list(notes))
+def _saved(version: ActionDefinitionVersion, checks: list[str]) -> Saved:
+    return Saved(version.definition.name, version.number, missing(version.document), list(checks))
 
 
 def as_json(result: ImportResult) -> dict[str, Any]:
     """Return the drafts as `action_import --json` prints them."""
-    return {"definitions": [{"name": one.name, "state": "draft", "missing": one.missing} for one in result.drafts]}
+    return {
+        "definitions": [
+            {"name": one.name, "state": "draft", "missing": one.missing} | ({"check": one.checks} if one.checks else {})
+            for one in result.drafts
+        ]
+    }
 
 
 def export_document(name: str, number: int | None = None) -> dict[str, Any]:

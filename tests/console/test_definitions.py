@@ -158,6 +158,24 @@ def test_operations_of_an_openapi_file_are_searched_selected_and_imported(
     assert made == {"do_thing7", "do_thing8", "do_thing299"} and retail.asked == []
 
 
+def test_a_draft_says_that_its_customer_is_the_signed_in_one_and_that_can_be_changed(
+    browser: Client, retail: LoopbackShop
+) -> None:
+    parameter = {"name": "customerId", "in": "query", "schema": {"type": "string"}}
+    file = {**OPENAPI, "paths": {"/pauses": {"post": {"operationId": "pause", "parameters": [parameter]}}}}
+    answer = browser.post(f"{ACTIONS}add/", {"do": "file", "file-text": json.dumps(file)}, follow=True)
+    address, query = answer.redirect_chain[-1][0].split("?")
+    told = {name: values[0] for name, values in parse_qs(query).items()}
+    browser.post(address, {**told, "pick": "pause", "import": "1"})
+    draft = ActionDefinition.objects.get()
+    words = visible_text(page_of(browser.get(at(draft))), " ")
+    assert "Check before publishing" in words and "customerId names the customer" in words
+    sent = fields_of(browser.get(at(draft, "part/arguments/")))
+    assert (sent["arguments-0-name"], sent["arguments-0-from"]) == ("customer_id", "identity")
+    browser.post(at(draft, "part/arguments/"), {**sent, "arguments-0-from": "model"})
+    assert newest_version(draft).document["arguments"]["customer_id"] == {"type": "string", "from": "model"}
+
+
 def test_every_operation_can_be_selected_at_once(browser: Client, retail: LoopbackShop) -> None:
     answer = browser.post(f"{ACTIONS}add/", {"do": "file", "file-text": json.dumps(OPENAPI)}, follow=True)
     address, query = answer.redirect_chain[-1][0].split("?")

@@ -12,6 +12,7 @@ from actions.definitions.document import missing
 from actions.strictjson import INVISIBLE_CATEGORIES
 
 MAX_NOTES: Final = 30
+MAX_CHECKS: Final = 60
 MAX_SUGGESTION: Final = 500
 
 
@@ -19,13 +20,15 @@ MAX_SUGGESTION: Final = 500
 class Draft:
     """One operation as a definition without the parts that only the shop can provide. `suggestions` are the file's own
     texts by JSON path. They are not trusted: none of them is in the document, and so in a model's prompt, until a
-    person has read and accepted it.
+    person has read and accepted it. `checks` are what a person must look at, apart from the notes, so that a file
+    cannot crowd them out.
     """
 
     document: dict[str, Any]
     source: str  # such as "POST /orders/{id}/returns"
     suggestions: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    checks: list[str] = field(default_factory=list)
 
     @property
     def missing(self) -> list[str]:
@@ -35,6 +38,10 @@ class Draft:
     def note(self, text: str) -> None:
         if len(self.notes) < MAX_NOTES and text not in self.notes:
             self.notes.append(text)
+
+    def check(self, text: str) -> None:
+        if len(self.checks) < MAX_CHECKS and text not in self.checks:
+            self.checks.append(text)
 
     def suggest(self, path: str, text: Any) -> None:
         shown = printable(text, MAX_SUGGESTION)

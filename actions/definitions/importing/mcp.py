@@ -10,6 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from actions.connections.fingerprints import fingerprint
+from actions.definitions.importing.customers import (
+    OF_IDENTITY,
+    check_names,
+    names_customer,
+    told_of_identity,
+    value_in_body,
+)
 from actions.definitions.importing.drafts import Draft, Imported, Names, humanised, printable, snake
 from actions.definitions.importing.shapes import Note, declared, properties_of
 from actions.definitions.importing.structure import InvalidFile
@@ -114,7 +121,13 @@ def _arguments(schema: Mapping[str, Any], draft: Draft) -> tuple[dict[str, Any],
             draft.note(f"There are more than {_MAX_ARGUMENTS} arguments; {printable(own, 40)} is left out.")
             continue
         name = names.free(snake(own, 36) or "argument")
+        if names_customer(own, one):
+            arguments[name] = dict(OF_IDENTITY)
+            told_of_identity(draft, name, own)
+            sent[own] = value_in_body(name, arguments[name], resolve(one, draft.note))
+            continue
         spec = declared(one, name, resolve, draft.note)
+        check_names(draft, name, own, spec)
         arguments[name] = spec if own in required else {**spec, "required": False}
         sent[own if own in required else f"{own}?"] = f"{{arguments.{name}}}"
         draft.suggest(f"arguments.{name}.description", one.get("description") if isinstance(one, Mapping) else None)

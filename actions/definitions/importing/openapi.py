@@ -9,6 +9,13 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from actions.definitions.errors import ExpressionError
+from actions.definitions.importing.customers import (
+    OF_IDENTITY,
+    check_names,
+    names_customer,
+    told_of_identity,
+    value_in_body,
+)
 from actions.definitions.importing.drafts import Draft, Imported, Names, humanised, printable, snake
 from actions.definitions.importing.shapes import Note, declared, properties_of
 from actions.definitions.importing.structure import InvalidFile, read_structure
@@ -234,12 +241,15 @@ class _Operation:
                 self._draft.note(f"{printable(name, 40)}: a parameter in {printable(str(place), 20)} cannot be sent.")
             else:
                 is_required = place == "path" or parameter.get("required") is True
-                argument = self._argument(name, self._schema_of(parameter), is_required, parameter.get("description"))
+                after = self._segment_before(name) if place == "path" else ""
+                argument = self._argument(
+                    name, self._schema_of(parameter), is_required, parameter.get("description"), after=after
+                )
                 if argument and place == "path":
                     places[name] = argument
                 elif argument:
                     fields = query if place == "query" else headers
-                    fields[name if is_required else f"{name}?"] = f"{{arguments.{argument}}}"
+                    fields[self._key(name, argument)] = f"{{arguments.{argument}}}"
         call |= self._written_path(places)
         call |= ({"query": query} if query else {}) | ({"headers": headers} if headers else {}) | self._body()
         return call, key_header
@@ -263,13 +273,27 @@ class _Operation:
         first = next(iter(content.values()), None) if isinstance(content, Mapping) else None
         return first.get("schema", {}) if isinstance(first, Mapping) else {}
 
-    def _argument(self, name: str, schema: Any, is_required: bool, description: Any) -> str:
+    def _segment_before(self, name: str) -> str:
+        """Return the segment of the path before a parameter: orders, of /orders/{id}."""
+        before, found, _ = self._path.partition(f"/{{{name}}}")
+        return before.rpartition("/")[2] if found else ""
+
+    def _key(self, name: str, argument: str) -> str:
+        """Return a field's name in a call: with ? if it may be absent."""
+        return name if self._arguments[argument].get("required", True) else f"{name}?"
+
+    def _argument(self, name: str, schema: Any, is_required: bool, description: Any, *, after: str = "") -> str:
         """Declare an argument and return its name; "" if there are too many."""
         if len(self._arguments) == _MAX_ARGUMENTS:
             self._draft.note(f"There are more than {_MAX_ARGUMENTS} arguments; {printable(name, 40)} is left out.")
             return ""
         argument = self._names.free(snake(name, 36) or "argument")
+        if names_customer(name, schema, after=after):
+            self._arguments[argument] = dict(OF_IDENTITY)
+            told_of_identity(self._draft, argument, name)
+            return argument
         spec = declared(schema, argument, self._file.resolve, self._draft.note)
+        check_names(self._draft, argument, name, spec)
         self._arguments[argument] = spec if is_required else {**spec, "required": False}
         inner = schema.get("description") if isinstance(schema, Mapping) else None
         self._draft.suggest(f"arguments.{argument}.description", description or inner)
@@ -282,7 +306,8 @@ class _Operation:
                 self._draft.note(
                     f"The path names {printable(name, 40)}, which the file does not declare: taken as text."
                 )
-                return f"{{arguments.{self._argument(name, {'type': 'string'}, True, '') or name}}}"
+                argument = self._argument(name, {"type": "string"}, True, "", after=self._segment_before(name))
+                return f"{{arguments.{argument or name}}}"
             return f"{{arguments.{places[name]}}}"
 
         text = _PARAMETER.sub(placed, self._path)
@@ -317,7 +342,7 @@ class _Operation:
                 continue
             argument = self._argument(name, schema, name in required, None)
             if argument:
-                yield (name if name in required else f"{name}?"), f"{{arguments.{argument}}}"
+                yield self._key(name, argument), value_in_body(argument, self._arguments[argument], found)
 
     def _json_schema(self, body: Mapping[str, Any]) -> Any:
         content = body.get("content")
@@ -380,7 +405,7 @@ class _Operation:
         rows = [
             {"label": {"en": humanised(name)}, "value": f"arguments.{name}"}
             for name, spec in self._arguments.items()
-            if spec.get("type") not in ("object", "list", None)
+            if spec.get("type") not in ("object", "list", None) and spec.get("from") != "identity"
         ]
         document["card"] = {"title": dict(document["title"]), "rows": rows[:20]}
         document["receipt"] = self._fields(schema, "body")[:5]

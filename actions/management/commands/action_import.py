@@ -48,7 +48,9 @@ class Command(WorkspaceCommand):
 
     def words(self, facts: dict[str, Any]) -> str:
         drafts = facts["definitions"]
-        lines = [f"{one['name']}: {_lacks(one['missing'])}" for one in drafts]
+        lines = []
+        for one in drafts:
+            lines += [f"{one['name']}: {_lacks(one['missing'])}", *(f"  Check {told}" for told in one.get("check", ()))]
         return "\n".join([f"Saved as drafts, switched off: {len(drafts)}", *lines])
 
 

@@ -13,7 +13,10 @@ from actions.connections import services as connections
 from actions.definitions import services, trial
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.transfer import import_text
+from actions.errors import InvalidArguments
 from actions.models import ActionRequest, Attempt, AuditEntry, LedgerEntry
+from actions.principals import Principal
+from actions.services import run_read
 from actions.testing import run_queued
 from supportbot.accounts.models import User
 from tests.actions.defined.conftest import CANCEL, document, record_a_case
@@ -84,6 +87,28 @@ def test_operations_of_an_openapi_file_become_drafts(retail: LoopbackShop, tmp_p
     assert "Ignore" not in json.dumps(version.document) and "Ignore" in json.dumps(version.imported)
     run("action_import", str(file), "--connection", "retail")
     assert ActionDefinitionVersion.objects.count() == 2
+
+
+def test_an_imported_parameter_of_the_customer_cannot_be_chosen_in_a_chat(
+    retail: LoopbackShop, admin: User, ann: Principal, tmp_path: Path
+) -> None:
+    parameter = {"name": "customerId", "in": "path", "required": True, "schema": {"type": "string"}}
+    operation = {"operationId": "getProfile", "parameters": [parameter]}
+    file = tmp_path / "openapi.json"
+    file.write_text(json.dumps({**OPENAPI, "paths": {"/customers/{customerId}": {"get": operation}}}))
+    (told,) = run("action_import", str(file), "--connection", "retail")["definitions"]
+    assert told["name"] == "get_profile" and told["check"][0].startswith("customer_id: customerId names the customer")
+    draft = ActionDefinitionVersion.objects.get().document
+    draft["lookups"][0] |= {"owner": "identity.sub", "otherwise": {"code": "no_profile", "words": {"en": "No."}}}
+    draft["description"] = {"en": "The profile."}
+    draft["result"] |= {"words": {"en": "You are {record.user_id}."}}
+    version = services.save_draft(draft, actor="operator:test")
+    services.publish("get_profile", number=version.number, person=admin)
+    with pytest.raises(InvalidArguments):
+        run_read(ann, "get_profile", {"customer_id": "bob_ray_2"})
+    assert retail.asked == []
+    assert run_read(ann, "get_profile", {})["text"] == "You are ann_lee_1."
+    assert retail.asked == ["GET /customers/ann_lee_1"]
 
 
 @pytest.mark.parametrize(

@@ -119,3 +119,14 @@ def test_a_changed_tool_is_noticed(key: str, value: Any) -> None:
     assert changed_tools(known, {"tools": [{**TOOL, key: value}]}) == ["shop.createReturn"]
     assert changed_tools(known, {"tools": []}) == ["shop.createReturn"]
     assert changed_tools(known, {"tools": [TOOL, TOOL]}) == ["shop.createReturn"]
+
+
+def test_a_tool_is_told_the_customer_by_the_identity() -> None:
+    fields = {"userId": {"type": "integer"}, "account": {"type": "string"}}
+    tool = {"name": "pause", "inputSchema": {"type": "object", "properties": fields}}
+    (draft,) = read_tools({"tools": [tool]}).drafts
+    assert draft.document["arguments"]["user_id"] == {"type": "string", "from": "identity"}
+    assert draft.document["call"]["body"] == {
+        "userId": "{number(arguments.user_id)}", "account?": "{arguments.account}",
+    }  # fmt: skip
+    assert [note.partition(":")[0] for note in draft.checks] == ["user_id", "account"]

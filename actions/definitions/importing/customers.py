@@ -1,0 +1,65 @@
+"""Which fields of somebody's API name the customer. Pure.
+
+The rule: a field names the customer if its name, or that of its schema, is `customer`, `user`, `account` or `member`
+followed by `id`, however that is spelled; a path's plain `id` takes the noun from the segment before it. Such a field
+is sent from the signed identity, since a model could name anybody. Any other field with one of these nouns in its name
+is left to a person to check: `recipient_user_id` may be somebody else, and `account` something else.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from actions.definitions.importing.drafts import Draft, printable, snake
+
+_NOUNS: Final = ("customer", "user", "account", "member")
+_NAMES: Final = frozenset(f"{noun}id" for noun in _NOUNS)
+OF_IDENTITY: Final = {"type": "string", "from": "identity"}
+
+
+def names_customer(name: str, schema: Any = None, *, after: str = "") -> bool:
+    """Return whether a field names the customer; `after` is the segment of a path before it."""
+    if _bare(name) == "id" and after:
+        name = f"{re.sub('s$', '', snake(after))}_id"
+    reference = schema.get("$ref") if isinstance(schema, Mapping) else None
+    named = reference.rpartition("/")[2] if isinstance(reference, str) else ""
+    return bool({_bare(name), _bare(named)} & _NAMES)
+
+
+def check_names(draft: Draft, argument: str, name: str, spec: Mapping[str, Any]) -> None:
+    """Ask a person to check a field that may name a customer, and those inside of it."""
+    for path in (argument, *_inner(spec, argument)):
+        own = path.rpartition(".")[2] if path != argument else name
+        if any(re.sub("s$", "", word) in _NOUNS or _bare(word) in _NAMES for word in snake(own).split("_")):
+            draft.check(
+                f"{path}: this may name a customer. If it does, take it from the identity or compare the record's "
+                "owner with it: what is said in a chat does not prove who somebody is."
+            )
+
+
+def told_of_identity(draft: Draft, argument: str, name: str) -> None:
+    """Tell a person that a field is sent from the identity."""
+    shown = printable(name, 40)
+    draft.check(
+        f"{argument}: {shown} names the customer, so it is always the id of the signed-in customer, and nobody can "
+        "choose it in a chat. Check that the shop knows its customers by this id."
+    )
+
+
+def value_in_body(argument: str, spec: Mapping[str, Any], schema: Any) -> str:
+    """Return an argument's value in a body. An identity is text, which a body may need as a number."""
+    kind = schema.get("type") if isinstance(schema, Mapping) else None
+    is_number = spec.get("from") == "identity" and kind in ("integer", "number")
+    return f"{{number(arguments.{argument})}}" if is_number else f"{{arguments.{argument}}}"
+
+
+def _inner(spec: Mapping[str, Any], path: str) -> Iterator[str]:
+    if isinstance(spec.get("of"), Mapping):
+        yield from _inner(spec["of"], f"{path}[]")
+    for name, one in spec.get("fields", {}).items():
+        yield f"{path}.{name}"
+        yield from _inner(one, f"{path}.{name}")
+
+
+def _bare(name: str) -> str:
+    return snake(name).removeprefix("x_").replace("_", "")  # headers are often named X-…
