@@ -7,7 +7,7 @@ from django.db.models import Case, Q, QuerySet, When
 
 from kb.access import Viewer, readable
 from kb.errors import ArticleMissing, CollectionMissing
-from kb.models import Article, Collection, OldAddress, Revision, State
+from kb.models import Article, Collection, OldAddress, Phrasing, Revision, State, Synonyms
 from kb.names import as_id
 
 
@@ -82,13 +82,12 @@ def published_revision(article: Article, number: int) -> Revision | None:
 
 
 def snapshot_mark() -> dict[str, object]:
-    """Return a mark that differs between states of the assistant's articles: their number and a hash of their
-    revisions.
+    """Return a mark that differs between states of what the assistant knows: the number of its articles, and a hash of
+    their revisions, readers and languages, their curated questions, and the synonyms.
     """
-    rows = (
-        Article.objects.filter(state=State.LIVE, for_assistant=True)
-        .order_by("pk")
-        .values_list("pk", "live_revision_id")
-    )
-    marks = [f"{article}:{revision}" for article, revision in rows]
-    return {"articles": len(marks), "mark": hashlib.sha256("\n".join(marks).encode()).hexdigest()[:16]}
+    live = Article.objects.filter(state=State.LIVE, for_assistant=True)
+    articles = list(live.order_by("pk").values_list("pk", "live_revision_id", "audience", "locale"))
+    phrasings = Phrasing.objects.filter(article__in=live).order_by("article_id", "text")
+    synonyms = sorted(Synonyms.objects.values_list("words", flat=True))
+    facts = (articles, list(phrasings.values_list("article_id", "text")), synonyms)
+    return {"articles": len(articles), "mark": hashlib.sha256(repr(facts).encode()).hexdigest()[:16]}

@@ -43,6 +43,12 @@ def found_by_import(definition: ActionDefinition) -> Mapping[str, object]:
     return imported.values_list("imported", flat=True).first() or {}
 
 
+def published_versions() -> dict[str, int]:
+    """Return the numbers of the published versions, by action."""
+    published = ActionDefinition.objects.filter(state=ActionDefinition.State.PUBLISHED)
+    return dict(published.order_by("name").values_list("name", "current__number"))
+
+
 def picture_hosts() -> list[str]:
     """Return the hosts on which published look-ups may show pictures, in alphabetical order."""
     published = ActionDefinition.objects.filter(state=ActionDefinition.State.PUBLISHED)

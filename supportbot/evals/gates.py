@@ -18,7 +18,7 @@ from supportbot.evals.services import resume_run, start_run
 from supportbot.evals.wording import SIGNAL_WORDS, interruption
 from supportbot.releases.errors import GateMissing
 from supportbot.releases.models import Release
-from supportbot.releases.ports import Verdict
+from supportbot.releases.ports import Verdict, references_digest
 
 POLL_SECONDS: Final = 1.0
 
@@ -67,9 +67,10 @@ def _interrupted(run: Run) -> RunInterrupted:
 
 
 def _begun(suite: Suite, release: Release) -> Run | None:
-    """Return an unfinished run of the same release and cases."""
+    """Return an unfinished run of the same release and cases, begun with the same articles, actions and rules."""
     cases = [case_document(case) for case in document_of(suite).cases]
-    open_runs = Run.objects.filter(suite=suite, release_digest=release.digest, state__in=OPEN_STATES)
+    mine = Run.objects.filter(suite=suite, release_digest=release.digest, references_digest=references_digest())
+    open_runs = mine.filter(state__in=OPEN_STATES)
     found = next((run for run in open_runs.order_by("-created_at")[:3] if run.cases == cases), None)
     if found is not None and found.state == Run.State.PAUSED:
         resume_run(found.pk)

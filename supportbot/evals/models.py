@@ -76,6 +76,8 @@ class Run(TenantModel):
     release_id = models.UUIDField(null=True)
     release_number = models.PositiveIntegerField(null=True)
     release_digest = models.CharField(max_length=64, blank=True)
+    # Of what the release referred to when the run began: articles, actions and their rules, the gates' cases.
+    references_digest = models.CharField(max_length=64, blank=True, default="", db_default="")
     baseline = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_constraint=False
     )

@@ -1,5 +1,7 @@
 """Reads suites, runs and results."""
 
+import hashlib
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -37,6 +39,15 @@ def missing_suites(names: Sequence[str]) -> list[str]:
     """Return the names for which the workspace has no suite. `RELEASES_MISSING_SUITES` names it."""
     known = set(Suite.objects.filter(name__in=names).values_list("name", flat=True))
     return [name for name in names if name not in known]
+
+
+def gate_marks() -> dict[str, str]:
+    """Return a mark of each gate suite that changes with its cases. `RELEASES_REFERENCES` names it."""
+    cases = Case.objects.filter(suite__name__in=gates()).order_by("suite__name", "position", "id")
+    found: dict[str, list[str]] = defaultdict(list)
+    for name, document in cases.values_list("suite__name", "document"):
+        found[name].append(json.dumps(document, sort_keys=True))
+    return {name: hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16] for name, texts in found.items()}
 
 
 def gate_cases() -> list[tuple[str, documents.Case]]:

@@ -15,6 +15,7 @@ from supportbot.evals.models import OPEN_STATES, Case, Label, Result, Run, Suite
 from supportbot.evals.releases import release_to_play
 from supportbot.evals.selectors import baseline_for, document_of, run_with_id
 from supportbot.releases.models import Release
+from supportbot.releases.ports import references_digest
 
 LEASE: Final = timedelta(seconds=40)  # of a run, for whoever plays it
 KEPT_FOR: Final = timedelta(days=180)
@@ -84,6 +85,7 @@ def start_run(
         release_id=answering.pk,
         release_number=answering.number,
         release_digest=answering.digest,
+        references_digest=references_digest(),
         baseline=baseline or baseline_for(suite, release_to_play(None)),
         total=sum(repeats_of(case, repeat) for case in cases),
         started_by=person,

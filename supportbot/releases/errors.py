@@ -45,6 +45,14 @@ class NotEvaluated(ReleaseError):
     )
 
 
+class VerdictOutdated(ReleaseError):
+    code = "verdict_outdated"
+    status = 409
+    default_message = gettext_noop(
+        "Articles, actions, rules or cases have changed since this draft passed. Evaluate it again, then publish it."
+    )
+
+
 class GateRefused(ReleaseError):
     code = "gate_refused"
     status = 409

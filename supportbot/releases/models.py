@@ -33,7 +33,8 @@ class Release(TenantModel):
     edits = models.PositiveIntegerField(default=0)
     # What it refers to without containing it: versions of action rules, and the articles' mark at its publication.
     references = models.JSONField(default=dict)
-    verdict = models.JSONField(null=True)  # the gates' verdict, with the digest of the document it is about
+    # The gates' verdict, with what it is about: the document's digest, and the references as they were.
+    verdict = models.JSONField(null=True)
     judging_since = models.DateTimeField(null=True)
     judging_until = models.DateTimeField(null=True)  # the lease of the worker that runs the gates
     judging_problem = models.CharField(max_length=300, blank=True)

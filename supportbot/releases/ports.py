@@ -1,5 +1,7 @@
 """What releases need from the packages above, each named by a setting."""
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -81,3 +83,8 @@ def problems_of(document: Document) -> dict[str, list[str]]:
 def references() -> dict[str, Any]:
     """Return the marks of what a release refers to without containing it."""
     return {name: import_string(path)() for name, path in settings.RELEASES_REFERENCES.items()}
+
+
+def references_digest() -> str:
+    """Return the hex SHA-256 of these marks: it stays the same as long as nothing that they mark changes."""
+    return hashlib.sha256(json.dumps(references(), sort_keys=True).encode()).hexdigest()

@@ -31,6 +31,7 @@ from supportbot.releases.errors import (
     NotEvaluated,
     NothingToRestore,
     ReleaseChanged,
+    VerdictOutdated,
 )
 from supportbot.releases.models import Release, ReleaseGates
 from supportbot.releases.selectors import forget, gates, live_release, next_number, release_with_id
@@ -110,9 +111,9 @@ def evaluate(release_id: UUID) -> Release:
         raise NoGates()
     if not release.is_draft:
         raise NotADraft()
-    seen = release.digest
+    seen, references = release.digest, ports.references()
     found = judge(Workspace.objects.get(pk=release.workspace_pk), release, suites)
-    return _store_verdict(release_id, found, suites, seen)
+    return _store_verdict(release_id, found, {"suites": suites, "digest": seen, "references": references})
 
 
 @transaction.atomic
@@ -121,7 +122,8 @@ def publish(
 ) -> Release:
     """Make a draft live in place of release number `instead_of`, with which its publisher has compared it. `override`
     is the reason for publishing although the gates have rejected or not judged it, which requires a right. Raises
-    AnotherWentLive, ReleaseChanged, NotADraft, NotEvaluated, GateRefused, GateMissing, NotAllowed or InvalidInput.
+    AnotherWentLive, ReleaseChanged, NotADraft, NotEvaluated, VerdictOutdated, GateRefused, GateMissing, NotAllowed or
+    InvalidInput.
     """
     live = _locked_live()
     draft = _locked_draft(release_id)
@@ -197,17 +199,27 @@ def verdict_on(release: Release) -> Mapping[str, Any] | None:
     return verdict
 
 
+def changed_since(verdict: Mapping[str, Any]) -> list[str]:
+    """Return the names of the references that have changed since a verdict, such as `knowledge`."""
+    before = verdict.get("references", {})
+    return [name for name, mark in ports.references().items() if before.get(name) != mark]
+
+
 def _pass_gates(draft: Release, person: Staff, override: str) -> str:
     """Return the reason for overriding the gates; "" if they accept the release or there are none."""
     named = gates()
     if not named:
         return ""
     missing, verdict = ports.missing_suites(named), verdict_on(draft)
-    if verdict is not None and verdict["passed"] and not missing:
+    is_passed = verdict is not None and verdict["passed"]
+    is_outdated = verdict is not None and is_passed and bool(changed_since(verdict))
+    if is_passed and not missing and not is_outdated:
         return ""
     if missing and not override.strip():
         problem = gettext("The suites of these gates were deleted: {names}. Choose the gates again, then evaluate.")
         raise GateMissing(problem.format(names=", ".join(missing)))
+    if not override.strip() and is_outdated:
+        raise VerdictOutdated()
     if not override.strip():
         raise NotEvaluated(draft.judging_problem or None) if verdict is None else GateRefused(_why(verdict))
     if not person.may(OVERRIDE):
@@ -237,14 +249,14 @@ def _go_live(release: Release, live: Release, person: Staff) -> None:
 
 
 @transaction.atomic
-def _store_verdict(release_id: UUID, found: ports.Verdict, suites: list[str], seen: str) -> Release:
+def _store_verdict(release_id: UUID, found: ports.Verdict, about: Mapping[str, Any]) -> Release:
     draft = _locked_draft(release_id)
     facts = {name: list(map(str, value)) for name, value in asdict(found).items() if name != "passed"}
     at = timezone.now().isoformat()
-    draft.verdict = {"passed": found.passed, **facts, "suites": suites, "digest": seen, "at": at}
+    draft.verdict = {"passed": found.passed, **facts, **about, "at": at}
     draft.judging_since = draft.judging_until = None
     draft.judging_problem = ""
-    if draft.digest == seen:
+    if draft.digest == about["digest"]:
         draft.state = Release.State.EVALUATED
     draft.save(update_fields=["verdict", "state", "judging_since", "judging_until", "judging_problem"])
     return draft

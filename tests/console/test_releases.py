@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
+from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
 from supportbot.console.releases.strictness import STRICTNESS
 from supportbot.evals.models import Suite
@@ -16,6 +17,7 @@ from supportbot.evals.services import save_suite
 from supportbot.llm.models import ModelConnection
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import current, gates, live_release
+from supportbot.releases.tasks import judge_waiting
 from tests.console.conftest import Enter
 
 pytestmark = pytest.mark.django_db
@@ -134,6 +136,38 @@ def test_a_model_is_added_tested_and_routed_without_showing_its_key(
     assert current().document.routes == {"answer": (str(row.pk), "builtin")}
     refused = admin.post(f"{page}delete/", {"post": "yes"})
     assert "These releases use this connection" in refused.content.decode() and ModelConnection.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)  # a run is played by threads with their own connections
+def test_a_draft_that_passed_with_other_articles_says_so_and_is_evaluated_again(
+    admin: Client, workspace: Workspace
+) -> None:
+    article = create_article(Change(title="Returns", body="Within 60 days.", locale="en"), external_id="returns")
+    publish(article.pk)
+    case = b"suite: shop\ncases: [{id: one, must: true, ask: Returns?, expect: {figures: 60 days}}]"
+    save_suite(read_suite(case, file="shop.yaml"))
+    admin.post(f"{RELEASES}gates/", {"suites": ["shop"]})
+    row = draft(admin)
+    page, told = f"{RELEASES}{row.pk}/", {"instead_of": 1, "edits": 0, "reason": "warmer"}
+
+    def evaluated() -> str:
+        admin.post(f"{page}evaluate/")
+        judge_waiting()
+        return admin.get(f"{page}change/").content.decode()
+
+    assert "Passed" in evaluated()
+    save_draft(article.pk, Change(body="Within 14 days."))
+    assert "Passed" in admin.get(f"{page}change/").content.decode()
+    publish(article.pk)
+    shown = admin.get(f"{page}change/").content.decode()
+    assert "Proved with older knowledge" in shown and "Changed since it passed: articles." in shown
+    refused = admin.post(f"{page}publish/", told)
+    assert refused.status_code == 409 and "Evaluate it again" in refused.content.decode()
+    assert live_release().number == 1 and "shop: one" in evaluated()
+    save_draft(article.pk, Change(body="Within 60 days."))
+    publish(article.pk)
+    assert "Passed" in evaluated() and admin.post(f"{page}publish/", told).status_code == 302
+    assert live_release().number == row.number
 
 
 def test_gates_are_ticked_among_the_suites(admin: Client, workspace: Workspace) -> None:

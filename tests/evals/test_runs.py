@@ -192,6 +192,19 @@ def test_the_gate_judges_a_release(workspace: Workspace, returns_article: Articl
         gates.judge(workspace, release, ["shop", "deleted"])
 
 
+def test_an_interrupted_evaluation_continues_only_while_it_is_about_the_same_articles(
+    workspace: Workspace, returns_article: Article
+) -> None:
+    release, row = live_release(), suite()
+    begun = services.start_run(row, release=release)
+    Run.objects.update(state=Run.State.PAUSED)
+    assert gates.judge(workspace, release, ["shop"]).run_ids == (begun.pk,)
+    Run.objects.update(state=Run.State.PAUSED)
+    change(returns_article, "60 days", "14 days")
+    verdict = gates.judge(workspace, release, ["shop"])
+    assert begun.pk not in verdict.run_ids and verdict.failed_must == ("shop: window",)
+
+
 @pytest.mark.parametrize(("more", "is_noticed"), [(0, False), (5, False), (7, True), (12, True)])
 def test_a_less_obedient_model_is_noticed_although_every_case_passes(more: int, is_noticed: bool) -> None:
     def tried(key: int, *signals: str) -> Tried:

@@ -7,12 +7,17 @@ import pytest
 from django.db import DatabaseError, transaction
 from pytest_django.fixtures import Settings
 
-from actions.models import AuditEntry
+from actions.models import ActionPolicy, AuditEntry
+from actions.policies import ensure_policies, switch
+from kb.models import Synonyms
+from kb.phrasings import set_phrasings
+from kb.services import Change, archive, create_article, save_draft
+from kb.services import publish as publish_article
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.errors import InvalidInput, NotAllowed
-from supportbot.releases import services, tasks
+from supportbot.releases import ports, services, tasks
 from supportbot.releases.document import Document, stored
 from supportbot.releases.errors import (
     AnotherWentLive,
@@ -24,6 +29,7 @@ from supportbot.releases.errors import (
     NotEvaluated,
     NothingToRestore,
     ReleaseChanged,
+    VerdictOutdated,
 )
 from supportbot.releases.models import Release
 from supportbot.releases.ports import Verdict
@@ -90,7 +96,7 @@ def test_a_draft_goes_live_and_the_previous_release_never_changes(ada: Staff) ->
     published(new, ada)
     first.refresh_from_db()
     assert (first.state, current().number, current().document.tone) == ("replaced", new.number, "warm")
-    assert set(new.__class__.objects.get(pk=new.pk).references) == {"policies", "knowledge"}
+    assert set(new.__class__.objects.get(pk=new.pk).references) == {"policies", "actions", "knowledge", "suites"}
     entry = AuditEntry.objects.get()
     assert (entry.event, entry.payload["reason"], entry.actor) == ("release.published", "because", ada.actor)
     with pytest.raises(NotADraft):
@@ -151,6 +157,55 @@ def test_only_a_release_that_passed_the_gates_is_published(ada: Staff, gated: Ju
     tasks.judge_waiting()  # nothing waits any more
     assert release_with_id(row.pk).state == State.EVALUATED and gated.judged == [row.number] * 2
     assert published(row, ada).state == State.LIVE
+
+
+@pytest.mark.parametrize("changed", ["text", "readers", "questions", "archived", "synonyms", "rules"])
+def test_what_changed_after_the_gates_passed_a_release_demands_a_new_evaluation(
+    ada: Staff, gated: Judge, changed: str
+) -> None:
+    article = create_article(Change(title="Returns", body="Within 60 days."), external_id="returns")
+    publish_article(article.pk)
+    ensure_policies()
+    row = draft(ada, tone="kind")
+    services.evaluate(row.pk)
+    save_draft(article.pk, Change(body="Within 14 days."))  # not read by anybody yet
+    create_article(Change(title="Another", body="A draft."), external_id="another")
+    assert services.changed_since(release_with_id(row.pk).verdict or {}) == []
+    match changed:
+        case "text":
+            publish_article(article.pk)
+        case "readers":
+            save_draft(article.pk, Change(audience="signed_in"))
+        case "questions":
+            set_phrasings(article, ["Can I return it?"])
+        case "archived":
+            archive(article.pk)
+        case "synonyms":
+            Synonyms.objects.create(words=["sofa", "couch"])
+        case "rules":
+            switch(ActionPolicy.objects.all()[0], is_enabled=False, actor="test")
+    with pytest.raises(VerdictOutdated):
+        published(row, ada)
+    assert release_with_id(row.pk).is_draft and current().number == 1
+    services.evaluate(row.pk)
+    assert published(row, ada).state == State.LIVE and len(gated.judged) == 2
+
+
+def test_what_changes_while_the_gates_judge_a_release_counts_as_changed(
+    ada: Staff, gated: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    article = create_article(Change(title="Returns", body="Within 60 days."), external_id="returns")
+    row = draft(ada, tone="kind")
+
+    def slowly(*args: object) -> Verdict:
+        publish_article(article.pk)
+        return Verdict(passed=True)
+
+    monkeypatch.setattr(ports, "judge", lambda: slowly)
+    services.evaluate(row.pk)
+    with pytest.raises(VerdictOutdated):
+        published(row, ada)
+    assert release_with_id(row.pk).is_draft
 
 
 def test_an_override_needs_the_right_and_a_reason_and_is_audited(ada: Staff, gated: Judge) -> None:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 
 from supportbot.console.entry import needs, staff
 from supportbot.console.releases.forms import DraftForm, Guidelines, initial_of, rows_of
-from supportbot.console.releases.words import differences
+from supportbot.console.releases.words import REFERENCES, differences
 from supportbot.console.rights import may
 from supportbot.console.words import sentence
 from supportbot.errors import NotFound, SupportBotError
@@ -155,6 +155,8 @@ def _shown(request: HttpRequest, release: Release, *, problem: str = "", status:
     earlier = releases().filter(number__lt=release.number, published_at__isnull=False)
     before = live if release.is_draft else earlier.order_by("-published_at").first()
     verdict, suites = services.verdict_on(release), gates()
+    is_passed = bool(verdict and verdict["passed"])
+    changed = services.changed_since(verdict) if verdict and release.is_draft else []
     context = {
         "live": live,
         "before": before,
@@ -163,7 +165,8 @@ def _shown(request: HttpRequest, release: Release, *, problem: str = "", status:
         "suites": suites,
         "verdict": verdict,
         "may_judge": bool(suites) and ports.judge() is not None,
-        "is_stopped": bool(suites) and not (verdict and verdict["passed"]),
+        "changed": [gettext(REFERENCES.get(name, name)) for name in changed],
+        "is_stopped": bool(suites) and (not is_passed or bool(changed)),
         "may_override": staff(request).may(services.OVERRIDE),
         "told": request.POST,
     }

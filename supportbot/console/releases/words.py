@@ -24,6 +24,12 @@ PURPOSES: Final = {
     "translate": gettext_noop("Translation"),
     "draft": gettext_noop("Drafts for agents"),
 }
+REFERENCES: Final = {
+    "knowledge": gettext_noop("articles"),
+    "actions": gettext_noop("actions"),
+    "policies": gettext_noop("rules for actions"),
+    "suites": gettext_noop("cases of the gates"),
+}
 FIELDS: Final = {
     "name": gettext_noop("Name of the assistant"),
     "greetings": gettext_noop("Greetings"),
