@@ -24,7 +24,7 @@ from actions.states import State
 
 MAX_REQUESTS: Final = 2_000
 # Refusals that come from the rules; all others would be the same under any.
-_BY_RULES: Final = frozenset({
+BY_RULES: Final = frozenset({
     "limit_order", "limit_subject", "limit_customer_day", "limit_customer_year", "limit_workspace_day",
     "limit_count_day", "shadow_mode", "action_disabled",
 })  # fmt: skip
@@ -38,6 +38,16 @@ class Change:
     before: Decision
     after: Decision
 
+    @property
+    def is_allowed_now(self) -> bool:
+        """Return whether it was refused or needed a person, and would now run once the customer confirms."""
+        return self.after.verdict is Verdict.CONFIRM and self.before.verdict is not Verdict.CONFIRM
+
+    @property
+    def is_stopped_now(self) -> bool:
+        """Return whether it ran once the customer confirmed, and would now be refused or need a person."""
+        return self.before.verdict is Verdict.CONFIRM and self.after.verdict is not Verdict.CONFIRM
+
 
 @dataclass(frozen=True, slots=True)
 class BackTest:
@@ -49,6 +59,14 @@ class BackTest:
     changes: list[Change]
     is_cut: bool  # there were more than MAX_REQUESTS; these are the newest
 
+    @property
+    def newly_allowed(self) -> int:
+        return sum(change.is_allowed_now for change in self.changes)
+
+    @property
+    def newly_stopped(self) -> int:
+        return sum(change.is_stopped_now for change in self.changes)
+
 
 def back_test(action: str, *, current: Rules, proposed: Rules, days: int) -> BackTest:
     """Return what the proposed rules would have decided differently from the current ones, newest first."""
@@ -56,7 +74,7 @@ def back_test(action: str, *, current: Rules, proposed: Rules, days: int) -> Bac
     asked = ActionRequest.objects.filter(action=action, created_at__gte=since).order_by("-created_at", "-id")
     newest = list(asked.select_related("policy_version")[: MAX_REQUESTS + 1])
     requests = newest[:MAX_REQUESTS][::-1]
-    judged = [one for one in requests if one.state != State.REFUSED or one.reason_code in _BY_RULES]
+    judged = [one for one in requests if one.state != State.REFUSED or one.reason_code in BY_RULES]
     changes = []
     for request, used in _with_use(action, judged):
         before, after = _decide(request, current, used), _decide(request, proposed, used)

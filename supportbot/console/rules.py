@@ -1,5 +1,7 @@
 """Action rules: every change creates a new version, and all versions stay readable."""
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -12,12 +14,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
-from actions.backtest import back_test
-from actions.cards import card_of, title_of
+from actions.backtest import BackTest, back_test
+from actions.cards import title_of
 from actions.models import MAX_HOLD_MINUTES, ActionPolicy, ActionPolicyVersion, name_of
 from actions.money import Money, format_amount, format_money, is_amount_in
 from actions.policies import allow_approval, approvers_of, change_rules, forbid_approval, rules_of, switch
-from actions.policy import Decision, Rules
+from actions.policy import Rules, allows_more
 from actions.registry import action_in_force
 from actions.spec import Risk, WriteAction
 from supportbot.accounts.models import User
@@ -25,10 +27,9 @@ from supportbot.accounts.principals import Staff
 from supportbot.accounts.selectors import people_who_may
 from supportbot.console import approvers, rulegates
 from supportbot.console.base import ScopedAdmin, of_this_workspace
+from supportbot.console.effects import rows_of
 from supportbot.console.entry import person_of, staff
-from supportbot.console.requests import VERDICTS
 from supportbot.console.words import sentence, tag
-from supportbot.handoff.approvals.selectors import amount_label
 from supportbot.handoff.desk.activity import actor_names
 from supportbot.releases.selectors import gates
 from supportbot.releases.services import MAX_REASON, OVERRIDE
@@ -50,8 +51,8 @@ NUMBERS = {
     "hold_minutes": gettext_noop("Minutes to withdraw a request before it is sent"),
 }
 TRY = "_try"  # the button that judges past requests by the entered rules without saving them
+SEEN = "_seen"  # the rules whose effect the person has just been shown
 SPANS = (7, 30, 90, 365)  # days to look back
-MAX_SHOWN = 50
 _RULE_OF = {
     "limit_order": "max_per_order",
     "limit_subject": "max_per_order",
@@ -104,6 +105,8 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
     )
     person: Staff  # the person who saves it
     overridden: rulegates.Refusal | None = None  # what a reason was given to override
+    effect: BackTest | None = None  # of looser rules, to be seen before they are saved
+    shown = ""  # which rules these are
 
     class Meta:
         model = ActionPolicy
@@ -142,6 +145,8 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
                 )
         if not self.errors:
             self._count_trial() if self.is_trial else self._pass_gates()
+        if not self.errors and not self.is_trial:
+            self._show_loosening()
         return cleaned
 
     @property
@@ -149,8 +154,8 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         return self.is_bound and TRY in self.data
 
     def is_valid(self) -> bool:
-        """Return whether to save the rules; rules that are only tried are shown again."""
-        return super().is_valid() and not self.is_trial
+        """Return whether to save the rules; rules that are only tried, or allow more than expected, are shown again."""
+        return super().is_valid() and not self.is_trial and self.effect is None
 
     def rules(self) -> Rules:
         """Return the rules as they would be saved."""
@@ -161,6 +166,19 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
             count_test(self.person.workspace_id)
         except TooManyTests as refusal:
             self.add_error(None, sentence(refusal))
+
+    def seen(self) -> str:
+        """Return a hash of the rules as they would be saved, and of those in force."""
+        return hashlib.sha256(repr((rules_of(self.instance), self.rules())).encode()).hexdigest()
+
+    def _show_loosening(self) -> None:
+        """Keep the effect of rules that would let past requests through, unless the person has just seen it."""
+        was, rules = rules_of(self.instance), self.rules()
+        self.shown = self.seen()
+        if not allows_more(rules, was) or self.data.get(SEEN) == self.shown:
+            return
+        found = back_test(self.instance.action, current=was, proposed=rules, days=_span(self.data))
+        self.effect = found if found.newly_allowed else None
 
     def _pass_gates(self) -> None:
         """Add an error if the gates refuse the rules and nobody with the right gives a reason to override them."""
@@ -273,48 +291,39 @@ class ActionPolicyAdmin(ScopedAdmin):
 
     def page_context(self, request: HttpRequest, row: ActionPolicy) -> dict[str, Any]:
         too_few = approvers.warning(row)
-        return {"versions": _versions(row), "spans": SPANS, "span": _span(request), "too_few": too_few}
+        return {"versions": _versions(row), "spans": SPANS, "span": _span(request.POST), "too_few": too_few}
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         form = context["adminform"].form
         if isinstance(form, RulesForm) and form.is_trial and not form.errors:
-            context["tried"] = _tried(form, _span(request))
+            context["tried"] = _tried(form, _span(request.POST))
+        elif isinstance(form, RulesForm) and form.effect is not None:
+            context |= {"tried": _shown(form, form.effect), "seen": form.shown}
         answer: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return answer
 
 
-def _span(request: HttpRequest) -> int:
-    given = request.POST.get("days", "")
+def _span(posted: Mapping[str, Any]) -> int:
+    given = posted.get("days", "")
     return int(given) if given in map(str, SPANS) else SPANS[1]
 
 
 def _tried(form: RulesForm, days: int) -> dict[str, Any]:
     """Return what the entered rules would have decided differently on past requests."""
     policy = ActionPolicy.objects.select_related("current").get(pk=form.instance.pk)
-    found = back_test(policy.action, current=rules_of(policy), proposed=form.rules(), days=days)
-    rows = [
-        {
-            "request": one.request,
-            "title": card_of(one.request, active_language()).title,
-            "amount": amount_label(one.request),
-            "before": _verdict(one.before),
-            "after": _verdict(one.after),
-        }
-        for one in found.changes[:MAX_SHOWN]
-    ]
+    return _shown(form, back_test(policy.action, current=rules_of(policy), proposed=form.rules(), days=days))
+
+
+def _shown(form: RulesForm, found: BackTest) -> dict[str, Any]:
+    rows = rows_of(found.changes, _rule_label)
     return {"found": found, "rows": rows, "without_window": "window_days" in form.changed_data}
 
 
-def _verdict(decision: Decision) -> str:
-    if decision.is_refusal and decision.reason:
-        rule = _RULE_OF.get(decision.reason.code, "is_enabled")
-        labels = {**AMOUNTS, **NUMBERS, "is_shadow": gettext_noop("Dry run"), "is_enabled": gettext_noop("Off")}
-        return gettext("refused: {rule}").format(rule=gettext(labels[rule]))
-    if decision.approvals > 1:
-        return gettext("the customer confirms, then two people approve")
-    return gettext(VERDICTS[decision.verdict])
+def _rule_label(code: str) -> str:
+    labels = {**AMOUNTS, **NUMBERS, "is_shadow": gettext_noop("Dry run"), "is_enabled": gettext_noop("Off")}
+    return gettext(labels[_RULE_OF.get(code, "is_enabled")])
 
 
 def _exact(amount: Decimal | None, currency: str) -> Decimal | None:

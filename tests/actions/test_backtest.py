@@ -172,6 +172,52 @@ def test_the_page_tries_what_is_typed_and_saves_nothing(
     assert policy.current is not None and policy.current.approval_above == Decimal(12)
 
 
+def test_looser_rules_show_what_they_let_through_before_they_are_saved(
+    refunded: Callable[..., ActionRequest], workspace: Workspace
+) -> None:
+    policy = policy_of("refund_order")
+    assert policy is not None
+    change_rules(policy, actor="test", max_per_customer_year=None, max_per_order=Decimal(20), approval_above=Decimal(5))
+    small, waiting, refused = refunded("1.00"), refunded("10.00"), refunded("30.00")
+    assert (waiting.needs_approval, refused.reason_code) == (True, "limit_order")
+    browser = logged_in(person(workspace, "admin", "ada"))
+    address = f"/admin/actions/actionpolicy/{policy.pk}/change/"
+    looser = {**fields_of(browser.get(address)), "max_per_order": "50.00", "approval_above": "15.00"}
+    answer = browser.post(address, looser)
+    page = page_of(answer)
+    text = visible_text(page, " ")
+    assert "2 verdicts would change of 3" in text and "save again to put the rules in force" in text
+    assert "1 was refused or needed a person, and would now only need the customer's confirmation." in text
+    assert "0 only needed the customer's confirmation, and would now be refused or need a person." in text
+    links = [str(one.attributes["href"]) for one in page.css("#h-tried ~ ul a")]
+    assert [str(waiting.pk) in links[0], str(refused.pk) in links[1], str(small.pk) in str(links)] == [
+        True,
+        True,
+        False,
+    ]
+    policy.refresh_from_db()
+    assert policy.current is not None and policy.current.max_per_order == Decimal(20)
+    shown = fields_of(answer)
+    changed = browser.post(address, {**shown, "approval_above": "20.00"})  # not what was shown
+    assert "save again" in visible_text(page_of(changed), " ")
+    browser.post(address, shown)
+    policy.refresh_from_db()
+    assert policy.current is not None and policy.current.approval_above == Decimal(15)
+
+
+def test_rules_that_let_nothing_through_are_saved_at_once(
+    refunded: Callable[..., ActionRequest], workspace: Workspace
+) -> None:
+    refunded("10.00")
+    policy = policy_of("refund_order")
+    assert policy is not None
+    browser = logged_in(person(workspace, "admin", "ada"))
+    address = f"/admin/actions/actionpolicy/{policy.pk}/change/"
+    browser.post(address, {**fields_of(browser.get(address)), "approval_above": "500.00"})  # looser, but nobody's case
+    policy.refresh_from_db()
+    assert policy.current is not None and policy.current.approval_above == Decimal(500)
+
+
 def test_an_empty_period_is_reported_and_tries_are_limited(
     refunded: Callable[..., ActionRequest], workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

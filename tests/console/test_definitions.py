@@ -1,6 +1,7 @@
 """Definitions in the console: created, edited in forms and as JSON, tested, recorded as cases and published."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -11,11 +12,17 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from actions.definitions import services
 from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.services import newest_version, save_draft
-from actions.models import ActionPolicy, AuditEntry
+from actions.models import ActionPolicy, ActionRequest, AuditEntry
+from actions.testing import run_queued
+from supportbot import trying
 from supportbot.accounts.models import User, Workspace
 from tests.actions.connections.tool_servers import ToldServer
+from tests.actions.defined.conftest import CANCEL, document, record_a_case
 from tests.actions.defined.conftest import admin as admin
-from tests.actions.defined.conftest import document, record_a_case
+from tests.actions.defined.conftest import agreed as agreed
+from tests.actions.defined.conftest import ann as ann
+from tests.actions.defined.conftest import ask_for as ask_for
+from tests.actions.defined.conftest import put_in_force as put_in_force
 from tests.actions.defined.conftest import retail as retail
 from tests.actions.defined.loopback_shop import LoopbackShop
 from tests.actions.defined.test_tools import told as told
@@ -25,6 +32,7 @@ from tests.pages import visible_text
 pytestmark = pytest.mark.django_db
 ACTIONS = "/admin/actions/actiondefinition/"
 NAME = "cancel_pending_order"
+Agreed = Callable[..., ActionRequest]
 
 
 @pytest.fixture
@@ -358,6 +366,63 @@ def test_a_second_person_publishes_an_action_that_writes(
     draft.refresh_from_db()
     assert draft.state == "disabled"
     assert browser.get(at(draft, "off/")).status_code == 405
+
+
+@pytest.fixture
+def widened(
+    put_in_force: Callable[[dict[str, Any]], None], agreed: Agreed, ask_for: Agreed, retail: LoopbackShop
+) -> tuple[ActionDefinition, dict[str, ActionRequest]]:
+    """A draft that also cancels processed orders, and lets a person decide on one; with three requests by order."""
+    put_in_force(document())
+    done = agreed()
+    run_queued()
+    made = {order: ask_for(NAME, {**CANCEL, "order_id": f"#W000000{order}"}) for order in "23"}
+    guard = {**document()["guards"][0], "require": "order.status in ['pending', 'processed']"}
+    approval = {"when": "order.order_id == '#W0000001'"}
+    draft = save_draft(document(guards=[guard], approval=approval), actor="operator:test").definition
+    return draft, {"1": done, **made}
+
+
+def test_before_publishing_the_effect_on_past_requests_is_shown(
+    browser: Client, retail: LoopbackShop, widened: tuple[ActionDefinition, dict[str, ActionRequest]]
+) -> None:
+    draft, requests = widened
+    performed, kept = list(retail.performed), ActionRequest.objects.count()
+    page = page_of(browser.get(at(draft, "publish/")))
+    text = visible_text(page, " ")
+    assert "2 verdicts would change of 3 in the last 30 days." in text and "could not be judged" not in text
+    assert "1 was refused or needed a person, and would now only need the customer's confirmation." in text
+    assert "1 only needed the customer's confirmation, and would now be refused or need a person." in text
+    assert "The records of 1 have changed since. For it, only the need for a person is compared." in text
+    assert "refused: not_pending → the customer confirms" in text
+    links = [str(one.attributes["href"]) for one in page.css("#h-past ~ ul.rows a")]
+    assert [str(requests[order].pk) in link for order, link in zip("31", links, strict=True)] == [True, True]
+    assert retail.performed == performed and ActionRequest.objects.count() == kept  # only look-ups were sent
+
+
+def test_a_shop_that_does_not_answer_does_not_keep_a_version_from_being_published(
+    browser: Client, retail: LoopbackShop, widened: tuple[ActionDefinition, dict[str, ActionRequest]]
+) -> None:
+    draft, _ = widened
+    retail.is_up = False
+    text = visible_text(page_of(browser.get(at(draft, "publish/"))), " ")
+    assert "0 verdicts would change of 0" in text and "3 more could not be judged." in text
+    assert "Publish version 2" in text
+
+
+def test_the_effect_is_looked_up_for_admins_only_and_not_without_limit(
+    browser: Client,
+    enter: Enter,
+    retail: LoopbackShop,
+    widened: tuple[ActionDefinition, dict[str, ActionRequest]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    draft, _ = widened
+    retail.asked.clear()
+    assert "Effect on past requests" not in enter("supervisor").get(at(draft, "publish/")).content.decode()
+    monkeypatch.setattr(trying, "TESTS_PER_MINUTE", 0)
+    text = visible_text(page_of(browser.get(at(draft, "publish/"))), " ")
+    assert "A workspace can make 20 tests a minute." in text and "Publish version 2" in text and retail.asked == []
 
 
 def test_a_single_admin_publishes_with_a_reason(browser: Client, draft: ActionDefinition) -> None:

@@ -2,6 +2,7 @@
 person.
 """
 
+from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -12,16 +13,23 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from actions.definitions import services
-from actions.definitions.models import ActionDefinition
-from actions.models import ActionPolicy
+from actions.definitions.defined import DefinedWrite
+from actions.definitions.document import parse_document
+from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
+from actions.definitions.pastrequests import DAYS, judge_past_requests
+from actions.definitions.published import action_from
+from actions.models import ActionPolicy, ActionRequest
 from supportbot.accounts.models import User
 from supportbot.console.definitions.cases import results_of
 from supportbot.console.definitions.checklist import checklist
-from supportbot.console.definitions.common import frame, opened
+from supportbot.console.definitions.common import WRITE_RIGHT, frame, opened
 from supportbot.console.definitions.versions import difference
-from supportbot.console.entry import person_of
+from supportbot.console.effects import rows_of
+from supportbot.console.entry import person_of, staff
+from supportbot.console.rights import may
 from supportbot.console.words import sentence
 from supportbot.errors import SupportBotError
+from supportbot.trying import TooManyTests, count_test
 
 
 class PublishForm(forms.Form):
@@ -47,6 +55,8 @@ def publish_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
     lacks_cases = services.needs_cases(newest)
     by_other = services.needs_second_person(newest, person)
     live = definition.current
+    is_ready = is_new and not lacks and not problems
+    can_publish = is_ready and not fails and not by_other and not lacks_cases
     context = {
         "form": form,
         "newest": newest,
@@ -58,13 +68,33 @@ def publish_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
         "fails": fails,
         "by_other": by_other,
         "with_reason": services.needs_reason(newest, person),
-        "can_publish": is_new and not lacks and not problems and not fails and not by_other and not lacks_cases,
+        "can_publish": can_publish,
         "lacks_cases": lacks_cases,
         "rows": difference(live.document if live else None, newest.document),
+        "past": past_requests(definition, newest) if is_ready and may(staff(request), WRITE_RIGHT) else None,
+        "days": DAYS,
         "is_live": definition.state == ActionDefinition.State.PUBLISHED,
     }
     page = frame(request, gettext("Publish"), definition, **context)
     return render(request, "console/definitions/publish.html", page, status=400 if request.method == "POST" else 200)
+
+
+def past_requests(definition: ActionDefinition, newest: ActionDefinitionVersion) -> dict[str, Any] | None:
+    """Return what a new version would decide differently on past requests; None if nothing is in force, or nothing
+    has been requested. Look-ups are sent, so it counts as a test.
+    """
+    live = definition.current
+    if live is None or not ActionRequest.objects.filter(action=definition.name).exists():
+        return None
+    was, new = (action_from(parse_document(one.document), one.number) for one in (live, newest))
+    if not isinstance(was, DefinedWrite) or not isinstance(new, DefinedWrite):
+        return None
+    try:
+        count_test(definition.workspace_pk)
+    except TooManyTests as refusal:
+        return {"problem": sentence(refusal)}
+    found = judge_past_requests(was, new)
+    return {"found": found, "rows": rows_of(found.changes, str)}
 
 
 def _is_published(definition: ActionDefinition, form: PublishForm, person: User) -> bool:

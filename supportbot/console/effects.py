@@ -1,0 +1,38 @@
+"""What changed rules, or a new version of an action, would have decided differently: a list for their pages."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from django.utils.translation import gettext
+
+from actions.backtest import Change
+from actions.cards import card_of
+from actions.policy import Decision
+from supportbot.console.requests import VERDICTS
+from supportbot.handoff.approvals.selectors import amount_label
+from supportbot.team_formats import active_language
+
+MAX_SHOWN: Final = 50
+
+
+def rows_of(changes: Sequence[Change], refusal: Callable[[str], str]) -> list[dict[str, Any]]:
+    """Return the changes as rows, first those that are allowed now; `refusal` names the reason with a code."""
+    ordered = sorted(changes, key=lambda one: (not one.is_allowed_now, not one.is_stopped_now))
+    return [
+        {
+            "request": one.request,
+            "title": card_of(one.request, active_language()).title,
+            "amount": amount_label(one.request),
+            "before": _verdict(one.before, refusal),
+            "after": _verdict(one.after, refusal),
+        }
+        for one in ordered[:MAX_SHOWN]
+    ]
+
+
+def _verdict(decision: Decision, refusal: Callable[[str], str]) -> str:
+    if decision.is_refusal and decision.reason:
+        return gettext("refused: {rule}").format(rule=refusal(decision.reason.code))
+    if decision.approvals > 1:
+        return gettext("the customer confirms, then two people approve")
+    return gettext(VERDICTS[decision.verdict])
