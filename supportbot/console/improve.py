@@ -18,7 +18,7 @@ from django.utils.translation import gettext, gettext_noop
 from kb.models import Article
 from supportbot.console.entry import needs, person_of
 from supportbot.console.rights import may
-from supportbot.evals.articles.checks import broken_now
+from supportbot.evals.articles.reported import broken_now, dismiss_broken
 from supportbot.evals.models import ArticleCheck
 from supportbot.handoff.desk.thread import RATING_REASONS
 from supportbot.insights import contradictions as contradicting
@@ -71,7 +71,7 @@ class Row:
 
 
 def improve(request: HttpRequest) -> HttpResponse:
-    """List the groups of one kind, largest first; a post dismisses a contradiction."""
+    """List the groups of one kind, largest first; a post dismisses a contradiction or a broken case."""
     person = needs(request, "kb:read")
     kind = one_of("kind", request.GET.get("kind", Kind.UNANSWERED), KINDS)
     if request.method == "POST":
@@ -124,7 +124,11 @@ def remark_of(one: Finding) -> str:
 
 
 def _dismissed(request: HttpRequest, kind: str) -> HttpResponse:
-    needs(request, "kb:write")
+    person = needs(request, "kb:write")
+    if kind == BROKEN:
+        dismiss_broken(request.POST.get("case", ""), reason=request.POST.get("reason", ""), by=person.name)
+        messages.success(request, gettext("Dismissed."))
+        return redirect(f"{reverse('admin:improve')}?kind={kind}")
     try:
         subject = UUID(request.POST.get("subject", ""))
     except ValueError:

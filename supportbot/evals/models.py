@@ -179,7 +179,8 @@ class ArticleCheck(TenantModel):
     """The gates' cases, played after articles were published without asking: by an import, a source or over REST.
 
     One at most waits in a workspace, and collects what changes until nothing has for a while. `failures` are cases that
-    must pass and fail with the new texts but not with the former ones.
+    must pass and fail with the new articles but not with the last ones that were tried, `mended` are those that an
+    earlier check reported and that pass again. States of articles (`former`, `seen`) are `former.facts_of`.
     """
 
     class State(models.TextChoices):
@@ -193,7 +194,10 @@ class ArticleCheck(TenantModel):
     attempt = models.PositiveSmallIntegerField(default=0, db_default=0)  # only the last one may write
     played = models.PositiveIntegerField(default=0)  # cases
     untried = models.PositiveIntegerField(default=0, db_default=0)  # cases that there was no time for
+    former = models.JSONField(default=dict, db_default={})  # by id: the articles before the first of the changes
+    seen = models.JSONField(default=dict, db_default={})  # by id: the articles as they were tried, with all cases
     failures = models.JSONField(default=list)
+    mended = models.JSONField(default=list, db_default=[])
     problem = models.CharField(max_length=300, blank=True)  # why it could not be run
     lease_until = models.DateTimeField(null=True, default=now)  # when a worker may take it
     created_at = models.DateTimeField(default=now, editable=False)
@@ -220,6 +224,7 @@ class ChangedArticle(TenantModel):
     """An article that the workspace's waiting check is about: a row each, since an import changes thousands."""
 
     article_id = models.UUIDField()
+    former = models.JSONField(null=True)  # the article before the first of its changes
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "article_id"], name="changed_article_once")]

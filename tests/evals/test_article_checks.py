@@ -10,7 +10,9 @@ from uuid import UUID
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.test import Client
 from django.utils.timezone import now
+from pytest_django import DjangoAssertNumQueries
 
 from kb.indexing.index import sync_articles
 from kb.models import Article, Phrasing, Picture, Revision
@@ -18,7 +20,7 @@ from kb.pictures import add_picture, picture_path
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.evals.articles import checks, rehearsal
+from supportbot.evals.articles import checks, rehearsal, reported
 from supportbot.evals.models import ArticleCheck, ChangedArticle, Suite
 from supportbot.evals.reading import read_suite
 from supportbot.evals.services import save_suite
@@ -104,7 +106,113 @@ def test_what_an_import_breaks_is_reported_until_it_is_fixed(workspace: Workspac
     deliver_due()
     ArticleCheck.objects.update(lease_until=now())
     checks.play_check(ArticleCheck.objects.get(state="waiting").pk)
-    assert "do not exist: promises" in checks.checks()[0].problem
+    assert "do not exist: promises" in reported.checks()[0].problem
+
+
+def broken_on(client: Client) -> str:
+    return client.get("/admin/improve/?kind=broken").content.decode()
+
+
+@pytest.mark.parametrize("checks_between", [False, True], ids=["in one check", "in two checks"])
+def test_two_changes_do_not_hide_what_the_first_has_broken(
+    workspace: Workspace, folder: Path, enter: Enter, checks_between: bool
+) -> None:
+    imported(folder)
+    checked()
+    imported(written(folder, 14))
+    deliver_due()
+    if checks_between:
+        checked()
+    imported(written(folder, 15))
+    last, page = checked(), broken_on(enter("editor"))
+    assert "promises: window" in page and "60 days" in page
+    assert [one["case"] for one in last.failures] == ([] if checks_between else ["promises: window"])
+
+
+def test_the_first_check_of_an_article_compares_with_the_text_before_its_first_change(folder: Path) -> None:
+    article = imported(folder)
+    deliver_due()
+    ArticleCheck.objects.all().delete()  # as if the gates were named afterwards
+    ChangedArticle.objects.all().delete()
+    Article.objects.update(published_at=now() - timedelta(days=1))
+    for days in (14, 15):
+        imported(written(folder, days))
+        deliver_due()
+    [found] = checked().failures
+    assert "60 days" in found["before"] and "15 days" in found["after"] and "15 days" in words(article)
+
+
+def test_other_readers_that_break_a_case_are_reported(workspace: Workspace, folder: Path) -> None:
+    article = imported(folder)
+    checked()
+    client = service(workspace, "kb:read", "kb:write")
+    assert client.patch(f"/api/v1/articles/{article.pk}", {"audience": "internal"}, format="json").status_code == 200
+    [found] = checked().failures
+    assert found["case"] == "promises: window" and "60 days" in found["before"]
+
+
+def test_a_case_stays_reported_through_checks_of_other_articles_until_it_passes(
+    workspace: Workspace, folder: Path, enter: Enter
+) -> None:
+    imported(folder)
+    checked()
+    imported(written(folder, 14))
+    checked()
+    editor = enter("editor")
+    (folder / "hours.md").write_text("# Opening hours\n\nWe are here from nine to five.\n")
+    imported(folder)
+    assert checked().mended == [] and "promises: window" in broken_on(editor)
+    ArticleCheck.objects.update(created_at=now() - checks.KEPT_FOR - timedelta(days=1))
+    checks.purge_checks()
+    assert "promises: window" in broken_on(editor) and ArticleCheck.objects.count() == 1
+    imported(written(folder, 60))
+    assert checked().mended == ["promises: window"] and "promises: window" not in broken_on(editor)
+
+
+def test_a_broken_case_is_dismissed_with_a_reason(workspace: Workspace, folder: Path, enter: Enter) -> None:
+    imported(folder)
+    checked()
+    imported(written(folder, 14))
+    checked()
+    editor, page = enter("editor"), "/admin/improve/?kind=broken"
+    told = {"case": "promises: window", "reason": " "}
+    assert editor.post(page, told).status_code == 400 and "promises: window" in broken_on(editor)
+    assert enter("agent").post(page, told | {"reason": "It is so now"}).status_code == 403
+    assert "promises: window" in broken_on(editor)
+    assert editor.post(page, told | {"reason": "It is so now"}).status_code == 302
+    assert "promises: window" not in broken_on(editor)
+    assert editor.post(page, told | {"reason": "Again"}).status_code == 404
+    imported(written(folder, 13))
+    checked()
+    assert "promises: window" not in broken_on(editor)
+
+
+def test_checks_of_a_workspace_are_played_one_after_another(folder: Path) -> None:
+    imported(folder)
+    checked()
+    check = due(folder, 14)
+    running = ArticleCheck.objects.create(state="running", articles=[], lease_until=now() + timedelta(minutes=5))
+    assert checks.due_checks() == []
+    checks.play_check(check.pk)
+    check.refresh_from_db()
+    assert check.state == "waiting"
+    again_due(running)
+    checks.play_check(running.pk)
+    checks.play_check(check.pk)
+    check.refresh_from_db()
+    assert check.state == "done" and len(check.failures) == 1
+
+
+def test_looking_for_due_checks_costs_the_same_for_many(
+    folder: Path, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    late = create_article(Change(title="Late", body="Not indexed yet.", locale="en"))
+    publish(late.pk)
+    for number in range(7):
+        ArticleCheck.objects.create(state="running", articles=[late.pk], lease_until=now())
+        if number in (0, 6):
+            with django_assert_num_queries(2):
+                assert checks.due_checks() == []
 
 
 def test_a_gate_refuses_an_import_a_sync_and_a_publication_over_rest(workspace: Workspace, folder: Path) -> None:

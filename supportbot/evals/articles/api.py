@@ -13,7 +13,8 @@ from rest_framework.response import Response
 
 from supportbot.accounts.permissions import needs
 from supportbot.accounts.views import ScopedAPIView
-from supportbot.evals.articles.checks import checked_articles, checks
+from supportbot.evals.articles.checks import checked_articles
+from supportbot.evals.articles.reported import checks
 from supportbot.evals.models import ArticleCheck, ChangedArticle
 from supportbot.web import NewestFirstPagination, id_of
 
@@ -30,13 +31,27 @@ class BrokenCaseSerializer(serializers.Serializer[Any]):
 
 class ArticleCheckSerializer(serializers.ModelSerializer[ArticleCheck]):
     failures = BrokenCaseSerializer(many=True)
+    mended = serializers.ListField(
+        child=serializers.CharField(), read_only=True, help_text="Cases that an earlier check reported and that pass."
+    )
     articles = serializers.SerializerMethodField()
     played = serializers.IntegerField(read_only=True, help_text="Cases that were played.")
     untried = serializers.IntegerField(read_only=True, help_text="Cases that there was no time for.")
 
     class Meta:
         model = ArticleCheck
-        fields = ["id", "state", "articles", "played", "untried", "failures", "problem", "created_at", "finished_at"]
+        fields = [
+            "id",
+            "state",
+            "articles",
+            "played",
+            "untried",
+            "failures",
+            "mended",
+            "problem",
+            "created_at",
+            "finished_at",
+        ]
         read_only_fields = fields
 
     @extend_schema_field({"type": "array", "items": {"type": "string", "format": "uuid"}})

@@ -2,29 +2,41 @@
 
 A change is noted in the transaction of its announcement and waits until nothing has changed for a while and the texts
 are indexed, so that an import is checked once. A worker that dies leaves its check to the next one; playing it again
-gives the same. Checked is what customers read now; a case that fails is played once more with the former texts and
-phrasings in their place, and reported if it passes with them. No row is locked while it searches.
+gives the same. Checked is what customers read now; a case that fails is played once more with the articles as the last
+check saw them, and reported if it passes with them. Whatever was reported is played again by each later check, until it
+passes or is dismissed. So nothing is lost when a check is about several changes, or is made of what is broken already.
+No row is locked while it searches.
 """
 
 import logging
+from collections.abc import Sequence, Set
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.timezone import now
 
 from kb.documents import ArticleText
 from kb.models import Article, State
 from kb.ports import Touched
 from supportbot.accounts.models import Workspace
-from supportbot.accounts.scope import across_workspaces, current_workspace_id
+from supportbot.accounts.scope import across_workspaces, current_workspace_id, workspace_scope
 from supportbot.errors import SupportBotError
-from supportbot.evals.articles.former import former_state
-from supportbot.evals.articles.trials import Failure, as_it_is, broken, cases_about, sources_of
+from supportbot.evals.articles.former import Facts, facts_before, facts_of, former_state
+from supportbot.evals.articles.reported import broken_now, seen_last
+from supportbot.evals.articles.trials import (
+    Failure,
+    as_it_is,
+    broken,
+    cases_about,
+    name_of,
+    passing,
+    playable_cases,
+    sources_of,
+)
 from supportbot.evals.models import ArticleCheck, ChangedArticle
 from supportbot.evals.wording import stopped
 from supportbot.releases.selectors import gates
@@ -39,7 +51,7 @@ MOST_ATTEMPTS: Final = 3
 RETRIED_AFTER: Final = timedelta(minutes=1)
 AT_ONCE: Final = 5  # checks of a tick
 KEPT_FOR: Final = timedelta(days=30)
-MOST: Final = 40  # failures that are kept
+MOST_LOOKED_AT: Final = 500
 CheckState = ArticleCheck.State
 
 
@@ -48,7 +60,12 @@ def note_change(article_id: UUID, at: datetime) -> None:
     if not gates():
         return
     waiting = _waiting(at)
-    ChangedArticle.objects.bulk_create([ChangedArticle(article_id=article_id)], ignore_conflicts=True)
+    if not ChangedArticle.objects.filter(article_id=article_id).exists():
+        article = Article.objects.select_related("live_revision").filter(pk=article_id).first()
+        former = facts_before(article, at) if article else None
+        ChangedArticle.objects.bulk_create(
+            [ChangedArticle(article_id=article_id, former=former)], ignore_conflicts=True
+        )
     waiting.lease_until = min(now() + QUIET, waiting.created_at + LONGEST_WAIT)
     waiting.save(update_fields=["lease_until"])
 
@@ -75,22 +92,32 @@ def checked_articles(check: ArticleCheck) -> list[UUID]:
 
 
 def due_checks() -> list[tuple[UUID, UUID]]:
-    """Return workspace and id of the checks to play now; one that has just failed comes after the others."""
+    """Return workspace and id of the checks to play now; one that has just failed comes after the others.
+
+    A check is due once search knows the new texts by their meaning, or has had long enough to learn them. A workspace's
+    checks are played one after another.
+    """
     with across_workspaces("article checks that are due"):
-        rows = ArticleCheck.objects.exclude(state=CheckState.DONE).filter(lease_until__lte=now())
-        due = (one for one in rows.order_by("lease_until", "created_at").iterator(chunk_size=50) if _is_indexed(one))
-        return [(one.workspace_pk, one.pk) for one in islice(due, AT_ONCE)]
+        held = ArticleCheck.objects.filter(state=CheckState.RUNNING, lease_until__gt=now())
+        is_free = ~Exists(held.filter(workspace=OuterRef("workspace")))
+        rows = ArticleCheck.objects.exclude(state=CheckState.DONE).filter(is_free, lease_until__lte=now())
+        waiting = list(rows.order_by("lease_until", "created_at")[:MOST_LOOKED_AT])
+        fresh = [one for one in waiting if one.created_at >= now() - LONGEST_WAIT]
+        late = _late_checks(fresh)
+    return [(one.workspace_pk, one.pk) for one in waiting if one.pk not in late][:AT_ONCE]
 
 
-def _is_indexed(check: ArticleCheck) -> bool:
-    """Return whether search knows the new texts by their meaning, or has had long enough to learn them."""
-    if check.created_at < now() - LONGEST_WAIT:
-        return True
+def _late_checks(waiting: Sequence[ArticleCheck]) -> set[UUID]:
+    """Return those about articles that are not indexed yet."""
     late = Article.objects.filter(state=State.LIVE, indexed_revision=None)
-    if check.state == CheckState.WAITING:
-        collected = ChangedArticle.objects.filter(workspace=check.workspace_pk)
-        return not late.filter(pk__in=collected.values("article_id")).exists()
-    return not late.filter(pk__in=check.articles).exists()
+    about = {one.pk: set(one.articles) for one in waiting}
+    collecting = {one.workspace_pk: one.pk for one in waiting if one.state == CheckState.WAITING}
+    collected = ChangedArticle.objects.filter(workspace__in=collecting, article_id__in=late.values("pk"))
+    for workspace_id, article_id in collected.values_list("workspace_id", "article_id"):
+        about[collecting[workspace_id]].add(article_id)
+    named = set().union(*about.values())
+    found = set(late.filter(pk__in=named).values_list("pk", flat=True))
+    return {pk for pk, articles in about.items() if articles & found}
 
 
 def play_check(check_id: UUID) -> None:
@@ -113,16 +140,23 @@ def play_check(check_id: UUID) -> None:
 
 @transaction.atomic
 def _claim(check_id: UUID) -> ArticleCheck | None:
-    """Return a check that nobody holds, held by this attempt: earlier ones can write no more."""
-    rows = ArticleCheck.objects.select_for_update().exclude(state=CheckState.DONE).filter(pk=check_id)
-    check: ArticleCheck | None = rows.filter(lease_until__lte=now()).first()
-    if check is None:
+    """Return a check that nobody holds, held by this attempt: earlier ones can write no more.
+
+    None while another check of the workspace is played: it may find what this one has to play again.
+    """
+    rows = list(ArticleCheck.objects.select_for_update().exclude(state=CheckState.DONE).order_by("pk"))
+    moment = now()
+    is_held = any(one.state == CheckState.RUNNING and one.lease_until and one.lease_until > moment for one in rows)
+    check = next((one for one in rows if one.pk == check_id and one.lease_until and one.lease_until <= moment), None)
+    if check is None or is_held:
         return None
     if check.state == CheckState.WAITING:
         check.articles = checked_articles(check)
+        changed = ChangedArticle.objects.exclude(former=None).values_list("article_id", "former")
+        check.former = {str(article_id): former for article_id, former in changed}
         ChangedArticle.objects.all().delete()
-    check.state, check.lease_until, check.attempt = CheckState.RUNNING, now() + LEASE, check.attempt + 1
-    check.save(update_fields=["articles", "state", "lease_until", "attempt"])
+    check.state, check.lease_until, check.attempt = CheckState.RUNNING, moment + LEASE, check.attempt + 1
+    check.save(update_fields=["articles", "former", "state", "lease_until", "attempt"])
     if check.attempt > MOST_ATTEMPTS:  # each time, its worker died
         _settle(check, problem=stopped()[:300])
         return None
@@ -143,17 +177,35 @@ def _found(check: ArticleCheck) -> dict[str, Any]:
     """Return what a check says: which cases fail, how many were played, and how many there was no time for."""
     rows = Article.objects.filter(pk__in=check.articles).select_related("live_revision", "latest_revision")
     articles = list(rows)
-    touched = {one.external_id: Touched(_words(one), one.locale, tuple(one.former_phrasings or ())) for one in articles}
-    cases = sorted(cases_about(touched), key=lambda one: sources_of(one[1]).isdisjoint(touched))
-    workspace = Workspace.objects.get(pk=current_workspace_id())
-    before = partial(former_state, articles, check.since or check.created_at)
-    failures, untried = broken(cases[:MOST_CASES], as_it_is, before, workspace=workspace, seconds=SECONDS)
+    workspace, seen = Workspace.objects.get(pk=current_workspace_id()), {str(one.pk): facts_of(one) for one in articles}
+    before = check.former | seen_last(check)
+    reported = {failure["case"] for _, failure in broken_now()}
+    mended = _mended(reported, workspace)
+    touched = {one.external_id: _touched(one, before.get(str(one.pk))) for one in articles}
+    cases = [one for one in cases_about(touched) if (name := name_of(*one)) not in reported or name in mended]
+    cases.sort(key=lambda one: sources_of(one[1]).isdisjoint(touched))
+    state = partial(former_state, articles, before)
+    failures, untried = broken(cases[:MOST_CASES], as_it_is, state, workspace=workspace, seconds=SECONDS)
     untried += len(cases[MOST_CASES:])
     return {
-        "failures": [_stored(one) for one in failures[:MOST]],
-        "played": len(cases) - untried,
+        "failures": [_stored(one) for one in failures],
+        "mended": sorted(mended),
+        "seen": {} if untried else seen,
+        "played": len(cases) - untried + len(reported - mended),
         "untried": untried,
     }
+
+
+def _mended(reported: Set[str], workspace: Workspace) -> set[str]:
+    """Return which of the reported cases pass now, or are no longer cases of a gate."""
+    known = playable_cases()
+    again = [one for one in known if name_of(*one) in reported]
+    passed = passing(again, workspace=workspace, seconds=SECONDS)
+    return {*passed, *(reported - {name_of(*one) for one in known})}
+
+
+def _touched(article: Article, before: Facts | None) -> Touched:
+    return Touched(_words(article), article.locale, tuple(before["phrasings"]) if before else ())
 
 
 def _words(article: Article) -> ArticleText:
@@ -172,24 +224,12 @@ def _stored(failure: Failure) -> dict[str, Any]:
     }
 
 
-def checks() -> QuerySet[ArticleCheck]:
-    """Return the workspace's checks, the newest first."""
-    rows: QuerySet[ArticleCheck] = ArticleCheck.objects.order_by("-created_at", "-id")
-    return rows
-
-
-def broken_now() -> list[tuple[ArticleCheck, dict[str, Any]]]:
-    """Return the cases that a published text has broken and no later check of its articles has found mended."""
-    seen: set[UUID] = set()
-    found = []
-    for check in checks().filter(state=CheckState.DONE, problem="", created_at__gte=now() - KEPT_FOR)[:50]:
-        if not seen.issuperset(check.articles):
-            found += [(check, failure) for failure in check.failures]
-        seen.update(check.articles)
-    return found
-
-
 def purge_checks() -> None:
-    """Delete old checks of all workspaces."""
+    """Delete old checks of all workspaces, except those whose cases are still broken."""
     with across_workspaces("old article checks"):
-        ArticleCheck.objects.filter(created_at__lt=now() - KEPT_FOR).delete()
+        workspaces = Workspace.objects.filter(pk__in=ArticleCheck.objects.values("workspace"))
+        ids = list(workspaces.values_list("pk", flat=True))
+    for workspace_id in ids:
+        with workspace_scope(workspace_id):
+            needed = {check.pk for check, _ in broken_now()}
+            ArticleCheck.objects.filter(created_at__lt=now() - KEPT_FOR).exclude(pk__in=needed).delete()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from time import perf_counter
-from typing import Final
+from typing import Any, Final
 
 from kb.documents import ArticleText
 from kb.indexing.recipes import active_recipe
@@ -25,23 +25,51 @@ from supportbot.language.words import content_stems
 MOST: Final = 60  # articles; the others stay as they are now
 SECONDS: Final = 60.0  # for vectors; what has none by then is found by its words
 MARGIN: Final = timedelta(minutes=1)  # between the clocks of the machines
+READ_BY: Final = ("audience", "locale", "for_assistant")
+Facts = Mapping[str, Any]  # as JSON
 
 
 @dataclass(frozen=True, slots=True)
 class Former:
-    """What an article was: its text, None if nobody could read it, and its phrasings."""
+    """What an article was: its text, None if nobody could read it, its phrasings, its readers and its language."""
 
     article: Article
     wording: ArticleText | None
     phrasings: tuple[str, ...]
+    facts: Mapping[str, Any]
 
 
-def former_state(articles: Sequence[Article], since: datetime, asked: Sequence[Asked]) -> State:
-    """Return the state before these articles changed, for these questions.
+def facts_of(article: Article) -> Facts:
+    """Return what customers are answered from an article, and which: the number of its live revision, if any."""
+    live = article.live_revision if article.state == ArticleState.LIVE else None
+    return _facts(article, live.number if live else None, phrasings_of(article))
 
-    Of more than `MOST` articles, those are put back that share the most words with a question.
+
+def facts_before(article: Article, at: datetime) -> Facts:
+    """Return the same as it was before a change at this time, as far as the article tells: its text and phrasings."""
+    since = at - MARGIN
+    is_text_older = article.published_at is not None and article.published_at < since
+    if article.state == ArticleState.ARCHIVED or is_text_older:
+        number = article.live_revision.number if article.live_revision else None
+    else:
+        number = _former_number(article)
+    is_changed = article.phrasings_at is not None and article.phrasings_at >= since
+    return _facts(article, number, article.former_phrasings or () if is_changed else phrasings_of(article))
+
+
+def _facts(article: Article, revision: int | None, phrasings: Sequence[str]) -> Facts:
+    read = {name: getattr(article, name) for name in READ_BY}
+    return {**read, "revision": revision, "phrasings": list(phrasings)}
+
+
+def former_state(articles: Sequence[Article], facts: Mapping[str, Facts], asked: Sequence[Asked]) -> State:
+    """Return the state in which these articles were as their facts say, by id, for these questions.
+
+    Of more than `MOST` articles, those are put back that share the most words with a question. One without facts stays
+    as it is.
     """
-    former = _nearest([_former(article, since - MARGIN) for article in articles], asked)
+    known = [_former(article, facts[str(article.pk)]) for article in articles if str(article.pk) in facts]
+    former = _nearest(known, asked)
     ends = perf_counter() + SECONDS
     vectors: dict[str, Sequence[float]] = {}
     for one in former:
@@ -54,21 +82,16 @@ def former_state(articles: Sequence[Article], since: datetime, asked: Sequence[A
     return State(partial(_copy, copied, vectors, said), hidden, names)
 
 
-def _former(article: Article, since: datetime) -> Former:
-    is_text_older = article.published_at is not None and article.published_at < since
-    revision = article.live_revision if is_text_older else _former_revision(article)
+def _former(article: Article, facts: Facts) -> Former:
+    number = facts["revision"]
+    revision = Revision.objects.filter(article=article, number=number).first() if number else None
     wording = ArticleText(revision.title, revision.body) if revision else None
-    is_changed = article.phrasings_at is not None and article.phrasings_at >= since
-    phrasings = article.former_phrasings or () if is_changed else phrasings_of(article)
-    return Former(article, wording, tuple(phrasings))
+    return Former(article, wording, tuple(facts["phrasings"]), {name: facts[name] for name in READ_BY})
 
 
-def _former_revision(article: Article) -> Revision | None:
-    if article.state == ArticleState.ARCHIVED:
-        return article.live_revision
+def _former_number(article: Article) -> int | None:
     live = article.live_revision
-    earlier = [number for number in article.published_revisions if live is not None and number < live.number]
-    return Revision.objects.filter(article=article, number=max(earlier)).first() if earlier else None
+    return max((one for one in article.published_revisions if live is not None and one < live.number), default=None)
 
 
 def _nearest(former: Sequence[Former], asked: Sequence[Asked]) -> Sequence[Former]:
@@ -86,7 +109,7 @@ def _nearest(former: Sequence[Former], asked: Sequence[Asked]) -> Sequence[Forme
 
 
 def _copy(copied: Mapping[str, Former], vectors: Vectors, said: Vectors) -> None:
-    copies = {name: _copy_of(one.article, name) for name, one in copied.items()}
+    copies = {name: _copy_of(one, name) for name, one in copied.items()}
     Article.objects.bulk_create(copies.values())
     add_revisions([(copies[name], one.wording) for name, one in copied.items() if one.wording])
     publish_articles(list(copies.values()))
@@ -100,6 +123,6 @@ def _copy(copied: Mapping[str, Former], vectors: Vectors, said: Vectors) -> None
     Phrasing.objects.bulk_create(rows)
 
 
-def _copy_of(article: Article, name: str) -> Article:
-    kept = ("collection_id", "locale", "audience", "category", "url", "on_help_pages", "for_assistant")
-    return Article(external_id=name, **{field: getattr(article, field) for field in kept})
+def _copy_of(former: Former, name: str) -> Article:
+    kept = {field: getattr(former.article, field) for field in ("collection_id", "category", "url", "on_help_pages")}
+    return Article(external_id=name, **kept, **former.facts)

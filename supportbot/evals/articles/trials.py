@@ -151,8 +151,21 @@ def broken(
         name, case = cases[place]
         if not failed_grades(case, one):
             reasons = tuple(map(why, grades))
-            failures.append(Failure(f"{name}: {case.key}", case.asks, one.answer, seen[place].answer, reasons))
+            failures.append(Failure(name_of(name, case), case.asks, one.answer, seen[place].answer, reasons))
     return failures, len(cases) - len(seen) + len(again) - len(was)
+
+
+def passing(cases: Sequence[tuple[str, Case]], *, workspace: Workspace, seconds: float) -> list[str]:
+    """Return the names of the cases that pass with the live articles; those that are not reached are left out."""
+    asked = [asked_by(case, workspace) for _, case in cases]
+    seen = quoted_if(AS_IT_IS, asked, workspace=workspace, seconds=seconds)
+    both = zip(cases, seen, strict=False)
+    return [name_of(suite, case) for (suite, case), one in both if not failed_grades(case, one)]
+
+
+def name_of(suite: str, case: Case) -> str:
+    """Return how people read of a case of a suite."""
+    return f"{suite}: {case.key}"
 
 
 def cases_about(touched: Mapping[str, Touched]) -> list[tuple[str, Case]]:

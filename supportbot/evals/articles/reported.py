@@ -1,0 +1,60 @@
+"""What the checks of published articles have reported, and what of it still holds."""
+
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext
+
+from supportbot.errors import InvalidInput, NotFound
+from supportbot.evals.articles.former import Facts
+from supportbot.evals.models import ArticleCheck
+
+MOST_LOOKED_AT: Final = 500  # earlier checks
+MAX_REASON: Final = 300
+DONE: Final = ArticleCheck.State.DONE
+
+
+def checks() -> QuerySet[ArticleCheck]:
+    """Return the workspace's checks, the newest first."""
+    rows: QuerySet[ArticleCheck] = ArticleCheck.objects.order_by("-created_at", "-id")
+    return rows
+
+
+def broken_now() -> list[tuple[ArticleCheck, dict[str, Any]]]:
+    """Return the cases that a change has broken, the newest first: none that a later check found mended, or that
+    somebody has dismissed.
+    """
+    found: dict[str, tuple[ArticleCheck, dict[str, Any]]] = {}
+    rows = ArticleCheck.objects.filter(state=DONE).exclude(failures=[], mended=[])
+    for check in rows.defer("seen", "former").order_by("finished_at", "id"):
+        for name in check.mended:
+            found.pop(name, None)
+        found |= {one["case"]: (check, one) for one in check.failures if not one.get("dismissed")}
+    return list(reversed(found.values()))
+
+
+@transaction.atomic
+def dismiss_broken(case: str, *, reason: str, by: str) -> None:
+    """Take a case out of those that are broken; what it gets now is right. Raises NotFound, InvalidInput."""
+    if not (why := " ".join(reason.split())[:MAX_REASON]):
+        raise InvalidInput(fields={"reason": [gettext("Explain briefly why nothing needs to be done.")]})
+    found = next((check for check, failure in broken_now() if failure["case"] == case), None)
+    if found is None:
+        raise NotFound()
+    check = ArticleCheck.objects.select_for_update().get(pk=found.pk)
+    mark = {"dismissed": {"reason": why, "by": by}}
+    check.failures = [one | mark if one["case"] == case else one for one in check.failures]
+    check.save(update_fields=["failures"])
+
+
+def seen_last(check: ArticleCheck) -> dict[str, Facts]:
+    """Return the articles of a check as an earlier one tried them, by id."""
+    found: dict[str, Facts] = {}
+    wanted = set(map(str, check.articles))
+    earlier = checks().filter(state=DONE, articles__overlap=check.articles).exclude(seen={})
+    for seen in earlier.exclude(pk=check.pk).values_list("seen", flat=True)[:MOST_LOOKED_AT]:
+        found = {pk: facts for pk, facts in seen.items() if pk in wanted} | found
+        if len(found) == len(wanted):
+            break
+    return found
