@@ -64,19 +64,24 @@ database-tests: ## run the tests that need no browser
 	@sh scripts/environment.sh requirements-dev.lock
 	.venv/bin/python -m pytest tests --ignore tests/browser $(PARALLEL)
 
+# Repeats a test once after an error of the browser's driver, and reports it; no failed expectation and no wait that
+# ended (CONTRIBUTING.md). Errors are matched as "class: message".
+BROWSER_TESTS = .venv/bin/python -m pytest tests/browser -p no:asyncio --reruns 1 --only-rerun '^Error: ' \
+  --rerun-except '^(AssertionError|TimeoutError): ' --rerun-show-tracebacks -rfER
+
 # By hand, and for hours: pytest -m "long and chaos".
 long-tests: ## run what takes minutes: the image, the parts of a deployment, old versions, all languages
 	@sh scripts/environment.sh requirements-dev.lock
 	timeout 2700 .venv/bin/python -m pytest tests --ignore tests/browser -m "long and not chaos" -rs --durations 10
 	@if sh scripts/chromium.sh; then \
-	  timeout 900 .venv/bin/python -m pytest tests/browser -p no:asyncio -m long; \
+	  timeout 900 $(BROWSER_TESTS) -m long; \
 	elif [ -n "$$CI" ]; then exit 1; fi
 
 # A separate run: the browser's fixtures leave an event loop behind that breaks async tests.
 browser-tests: ## run the journeys in a browser
 	@sh scripts/environment.sh requirements-dev.lock
 	@if sh scripts/chromium.sh; then \
-	  .venv/bin/python -m pytest tests/browser -p no:asyncio; \
+	  $(BROWSER_TESTS); \
 	elif [ -n "$$CI" ]; then exit 1; fi
 
 # Run it after a change of a text that people read, translate what is new (CONTRIBUTING.md), and run it again.

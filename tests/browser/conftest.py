@@ -15,7 +15,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from supportbot.translation import LANGUAGES
 from tests.browser.program import launch_options
-from tests.browser.shoppage import Shop, open_chat, until, visit
+from tests.browser.shoppage import Shop, open_chat, visit
+from tests.browser.slowness import slow_down, slow_network
+from tests.browser.waiting import follow, measure, until
 from tests.embedded.instance import Instance, open_to_postgres
 from tests.patience import PATIENCE_MS
 
@@ -23,6 +25,7 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 # A theme only changes colours; everything else was checked in the light one.
 OF_COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
 SIZES = ({"width": 1280, "height": 900}, {"width": 390, "height": 844})
+WIDTH_BEYOND = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 BEYOND = """
 () => [...document.querySelectorAll("body *")]
   .filter((node) => node.checkVisibility() && node.getBoundingClientRect().right > innerWidth + 0.5)
@@ -39,8 +42,9 @@ expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")
-def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    return {**browser_type_launch_args, **launch_options()}
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    with slow_network() as network:
+        yield {**browser_type_launch_args, **launch_options(), **network}
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +71,7 @@ def new_page(browser: Browser, demo: dict[str, Any]) -> Iterator[Callable[..., P
         context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()
+        slow_down(page)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda said: problems.append(said.text) if "Content Security" in said.text else None)
         return page
@@ -91,7 +96,7 @@ def log_in(demo: dict[str, Any]) -> Callable[[Page, str], None]:
         page.goto("/desk/")
         page.get_by_label("User name").fill(name)
         page.get_by_label("Password").fill(passwords[name])
-        page.get_by_role("button", name="Log in").click()
+        follow(page.get_by_role("button", name="Log in"))
         expect(page.get_by_role("heading", level=1)).to_have_text("Desk")
 
     return logged_in
@@ -118,16 +123,16 @@ def check_for_everybody(page: Page) -> None:
         for theme in themes if in_all or size == SIZES[0] else themes[:1]:
             found = run_axe(page, theme)
             assert found.violations_count == 0, f"{page.url} {size} {theme}: {found.generate_report()}"
-        beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        beyond = measure(page, WIDTH_BEYOND)
         assert beyond <= 0, f"{page.url} is {beyond} px wider than {size}: {page.evaluate(BEYOND)}"
 
 
 def check_with_large_text(page: Page) -> None:
     """Assert that at twice the text size nothing is wider than the screen, in both sizes."""
-    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    measure(page, "document.documentElement.style.fontSize = '200%'")
     for size in SIZES:
         page.set_viewport_size(size)  # type: ignore[arg-type]  # a ViewportSize by its keys
-        beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        beyond = measure(page, WIDTH_BEYOND)
         assert beyond <= 0, f"{page.url} with large text is {beyond} px wider than {size}: {page.evaluate(BEYOND)}"
     page.evaluate("document.documentElement.style.fontSize = ''")
 
@@ -135,7 +140,7 @@ def check_with_large_text(page: Page) -> None:
 def run_axe(page: Page, theme: Literal["light", "dark"]) -> AxeResults:
     """Examine the page in its current state. The script of half a megabyte is injected once per document."""
     page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-    if page.evaluate("typeof axe === 'undefined'"):
+    if measure(page, "typeof axe === 'undefined'"):
         page.evaluate(Axe().axe_script)
     only = RULES if theme == "light" else OF_COLOURS
     return AxeResults(page.evaluate("only => axe.run({runOnly: only, resultTypes: ['violations']})", only))

@@ -6,7 +6,8 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 from playwright.sync_api import Page, WebSocketRoute, expect
 
-from tests.browser.conftest import check_with_large_text, is_new, run_axe
+from tests.browser.conftest import WIDTH_BEYOND, check_with_large_text, is_new, run_axe
+from tests.browser.waiting import follow, measure, wait_for
 
 LOOKS: list[tuple[int, Literal["light", "dark"]]] = [
     (1280, "light"),
@@ -29,7 +30,7 @@ def check(page: Page) -> None:
         if in_all or (width, theme) in OFTEN:
             found = run_axe(page, theme)
             assert found.violations_count == 0, f"{page.url} {width} {theme}: {found.generate_report()}"
-        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+        assert measure(page, WIDTH_BEYOND) <= 0
     check_with_large_text(page)
     assert before is not None
     page.set_viewport_size(before)
@@ -67,27 +68,20 @@ class Customer:
         post(f"{self.api}/tickets", {"conversation": self.conversation, "summary": summary}, self.credential)
 
     def hears(self) -> list[str]:
-        events = get(f"{self.api}/conversations/{self.conversation}/events", self.credential)["results"]
-        return [one["payload"]["text"] for one in events if one["payload"].get("source") == "agent"]
+        return [one["text"] for one in self.events("message") if one["source"] == "agent"]
 
     def card(self, page: Page) -> dict[str, Any]:
         """Return the card that the assistant shows, once it is there."""
-        for _ in range(300):
-            events = get(f"{self.api}/conversations/{self.conversation}/events", self.credential)["results"]
-            cards = [one["payload"] for one in events if one["event"] == "action.proposed"]
-            if cards:
-                return dict(cards[0])
-            page.wait_for_timeout(100)
-        raise AssertionError(f"no card among {[one['event'] for one in events]}")
+        return self.wait_for_event(page, "action.proposed")
 
+    def wait_for_event(self, page: Page, name: str) -> dict[str, Any]:
+        """Return the payload of the first event of this name, once there is one."""
+        return wait_for(page, lambda: self.events(name), name, every_ms=200)[0]
 
-def wait_until(page: Page, expression: str) -> None:
-    """Playwright's own method builds a function from text, which the page's policy forbids."""
-    for _ in range(100):
-        if page.evaluate(expression):
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError(f"never true: {expression}")
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Return the payloads of the conversation's events of this name."""
+        events = get(f"{self.api}/conversations/{self.conversation}/events", self.credential)["results"]
+        return [one["payload"] for one in events if one["event"] == name]
 
 
 def is_live(page: Page) -> None:
@@ -126,8 +120,8 @@ class Line:
 
 
 def take_over(page: Page, summary: str) -> None:
-    page.get_by_role("link", name=summary).click()
-    page.get_by_role("button", name="Take over").click()
+    follow(page.get_by_role("link", name=summary))
+    follow(page.get_by_role("button", name="Take over"))
     expect(page.get_by_role("button", name="Send reply")).to_be_visible()
     is_live(page)
 
@@ -135,6 +129,6 @@ def take_over(page: Page, summary: str) -> None:
 def resolve(page: Page, summary: str) -> None:
     """Resolve a colleague's ticket."""
     page.goto("/desk/")
-    page.get_by_role("link", name=summary).click()
-    page.get_by_role("button", name="Resolve").click()
+    follow(page.get_by_role("link", name=summary))
+    follow(page.get_by_role("button", name="Resolve"))
     expect(page.locator(".c-h .sub")).to_contain_text("Resolved")

@@ -5,7 +5,6 @@ what it receives.
 """
 
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.sync_api import Browser, Page, Route, WebSocketRoute, expect
 
 from supportbot.widget.assets import edition
+from tests.browser.slowness import later, slow_down
+from tests.browser.waiting import until, wait_for
 from tests.patience import PATIENCE_MS
 
 SHOP: Final = "https://shop.test"
@@ -66,6 +67,7 @@ class Platform:
     socket: WebSocketRoute | None = None
     answer: Callable[[dict[str, Any]], None] | None = None
     fetched: list[str] = field(default_factory=list)
+    page: Page | None = None
 
     # --- What a test sends as the platform.
 
@@ -85,12 +87,12 @@ class Platform:
 
     def say(self, frame: Mapping[str, Any]) -> None:
         if self.socket is not None:
-            self.socket.send(json.dumps(frame))
+            later(self.socket.send, json.dumps(frame))
 
     def hang_up(self, code: int = 1012) -> None:
         socket, self.socket = self.socket, None
         if socket is not None:
-            socket.close(code=code)
+            later(socket.close, code=code)
 
     def greet(self) -> None:
         """Send the delayed welcome."""
@@ -99,11 +101,32 @@ class Platform:
     def heard(self, kind: str) -> list[dict[str, Any]]:
         return [frame for frame in self.frames if frame["type"] == kind]
 
+    def hears(self, kind: str, times: int = 1) -> list[dict[str, Any]]:
+        """Return the frames of this kind, once there are so many."""
+        assert self.page is not None
+        return wait_for(self.page, lambda: (found := self.heard(kind))[times - 1 :] and found, f"{times} {kind}")
+
+    def catch_up(self) -> None:
+        """Return once everything sent until now has arrived, in both directions."""
+        assert self.page is not None
+        arrived: list[bool] = []
+        self.page.evaluate("1")
+        later(arrived.append, True)
+        wait_for(self.page, lambda: arrived)
+        self.page.evaluate("1")
+
+    def cut_off(self) -> None:
+        """Break the connection and refuse new ones; return once the page has noticed."""
+        assert self.page is not None
+        self.is_reachable = False
+        self.hang_up()
+        until(self.page, "SupportBot.state.connection !== 'open'")
+
     # --- How the platform answers.
 
     def serve(self, page: Page) -> None:
-        context = page.context
-        context.route(f"{PLATFORM}/**", self._http)
+        self.page, context = page, page.context
+        context.route(f"{PLATFORM}/**", lambda route: later(self._http, route))
         context.route_web_socket(f"{PLATFORM.replace('https', 'wss')}/ws/v1/chat/", self._socket)
 
     def _http(self, route: Route) -> None:
@@ -175,7 +198,7 @@ class Platform:
         if not self.is_reachable:
             socket.close(code=1013)
             return
-        socket.on_message(lambda text: self._frame(socket, json.loads(text)))
+        socket.on_message(lambda text: later(self._frame, socket, json.loads(text)))
 
     def _frame(self, socket: WebSocketRoute, frame: dict[str, Any]) -> None:
         self.frames.append(frame)
@@ -304,7 +327,7 @@ def open_shop(page: Page, platform: Platform, tag: str | None = None, **page_opt
     """Open the shop's page with the widget; every address of the shop shows it."""
     html = shop_html(script_tag() if tag is None else tag, **page_options)
     headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
-    page.context.route(f"{SHOP}/**", lambda route: route.fulfill(body=html, headers=headers))
+    page.context.route(f"{SHOP}/**", lambda route: later(route.fulfill, body=html, headers=headers))
     platform.serve(page)
     page.goto(f"{SHOP}/")
 
@@ -328,6 +351,7 @@ def visit(browser: Browser, tag: str | None = None, *, before: str = "", **optio
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda said: problems.append(said.text) if "Content Security" in said.text else None)
     page.add_init_script(_LISTENING + before)
+    slow_down(page)
     open_shop(page, platform, tag, **page_options)
     yield page, platform
     context.close()
@@ -350,18 +374,17 @@ def heard(page: Page, name: str) -> list[Any]:
     return details
 
 
-def until(page: Page, expression: str, arg: Any = None) -> None:
-    """Return once an expression is true; Playwright's own waiting uses `eval`, which the policy forbids."""
-    end = time.monotonic() + 60
-    while not page.evaluate(expression, arg):
-        assert time.monotonic() < end, f"{expression} is still not so."
-        page.wait_for_timeout(20)
-
-
 def write(page: Page, text: str) -> None:
     field = page.get_by_role("textbox", name="Message")
     field.fill(text)
     field.press("Enter")
+
+
+def deliver(page: Page, platform: Platform, text: str) -> None:
+    """Write a message, and return once the platform has it: what it says next comes after it."""
+    before = len(platform.heard("message"))
+    write(page, text)
+    platform.hears("message", before + 1)
 
 
 def open_chat(page: Page) -> None:

@@ -9,9 +9,8 @@ from urllib.request import ProxyHandler, Request, build_opener
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import check_for_everybody
+from tests.browser.waiting import follow, until
 from tests.patience import PATIENCE_SECONDS
-
-# Time for worker, shop and outbox on a machine that is busy with other tests.
 
 
 @dataclass
@@ -22,12 +21,13 @@ class Shopper:
     def be(self, name: str) -> None:
         """Sign in as a demo customer, as a newcomer does."""
         self.page.goto(f"{self.demo['urls']['storefront']}sign-in")
-        self.page.get_by_role("button", name=name).click()
+        follow(self.page.get_by_role("button", name=name))
         expect(self.page.get_by_role("complementary").first).to_contain_text(name)
 
     def open_chat(self) -> None:
         self.page.get_by_role("button", name=re.compile("^(Open chat|Chat öffnen)")).click()
         expect(self.composer).to_be_focused()
+        until(self.page, "SupportBot.state.connection === 'open'")  # earlier answers are there
 
     def say(self, text: str) -> None:
         self.composer.fill(text)

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import check_for_everybody, check_with_large_text
+from tests.browser.waiting import follow
 
 pytestmark = pytest.mark.browser
 
@@ -25,7 +26,7 @@ def enter(demo: dict[str, Any], new_page: Callable[..., Page]) -> Callable[[str]
         page.goto("/admin/")
         page.get_by_label("User name").fill(name)
         page.get_by_label("Password").fill(passwords[name])
-        page.get_by_role("button", name="Log in").click()
+        follow(page.get_by_role("button", name="Log in"))
         expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
         return page
 
@@ -42,9 +43,9 @@ def check(page: Page) -> None:
 def test_an_editor_writes_previews_publishes_and_asks(enter: Callable[[str], Page]) -> None:
     page = enter("hanna")
     check(page)
-    page.get_by_role("link", name="Articles", exact=True).click()
+    follow(page.get_by_role("link", name="Articles", exact=True))
     check(page)
-    page.get_by_role("link", name="New article").first.click()
+    follow(page.get_by_role("link", name="New article").first)
     page.get_by_label("Title", exact=True).fill("Repairing a zip of the Zephyr")
     body = page.get_by_label("Text, Markdown")
     body.fill("The zip of the Zephyr is repaired **for free** within 400 days.\n\n## How\n\n- Send it to us.\n")
@@ -59,13 +60,13 @@ def test_an_editor_writes_previews_publishes_and_asks(enter: Callable[[str], Pag
     expect(page.locator(".ba section").first).not_to_contain_text("400 days")
     check(page)
 
-    page.get_by_role("button", name="Publish").click()
+    follow(page.get_by_role("button", name="Publish"))
     expect(page.locator("#saved")).to_contain_text("Searchable")
     check(page)
     body.fill("The zip of the Zephyr is repaired **for free** within 500 days.\n")
-    page.get_by_role("button", name="Save draft").click()
+    follow(page.get_by_role("button", name="Save draft"))
     expect(page.get_by_text("Draft, revision 2")).to_be_visible()
-    page.get_by_role("link", name="History").click()
+    follow(page.get_by_role("link", name="History"))
     expect(page.locator(".diff ins")).to_contain_text(["500"])
     check(page)
 
@@ -73,7 +74,7 @@ def test_an_editor_writes_previews_publishes_and_asks(enter: Callable[[str], Pag
 def test_a_dark_console_has_a_dark_desk(enter: Callable[[str], Page]) -> None:
     page = enter("daniel")
     page.get_by_role("button", name="Dark").click()
-    page.get_by_role("link", name=re.compile("^Desk")).click()
+    follow(page.get_by_role("link", name=re.compile("^Desk")))
     expect(page.get_by_role("heading", level=1)).to_have_text("Desk")
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     page.goto("/admin/")
@@ -100,7 +101,7 @@ def test_saved_text_is_not_offered_again(enter: Callable[[str], Page]) -> None:
     page.get_by_label("Title", exact=True).fill("A whole thought")
     page.get_by_label("Text, Markdown").fill("It is written down.  \n\n\n")
     expect(page.locator("#saved")).to_contain_text("Not saved yet, kept")
-    page.get_by_role("button", name="Save draft").click()
+    follow(page.get_by_role("button", name="Save draft"))
     expect(page.get_by_text("Saved as a draft.")).to_be_visible()
     expect(page.locator("#kept")).to_be_hidden()
     page.goto("/admin/kb/article/add/")
@@ -114,22 +115,22 @@ def test_restored_text_replaces_a_colleagues_only_after_a_warning(enter: Callabl
     hanna.goto("/admin/kb/article/add/")
     hanna.get_by_label("Title", exact=True).fill("Written by two")
     hanna.get_by_label("Text, Markdown").fill("One.")
-    hanna.get_by_role("button", name="Save draft").click()
+    follow(hanna.get_by_role("button", name="Save draft"))
     expect(hanna.get_by_text("Saved as a draft.")).to_be_visible()
     tariq.on("dialog", lambda dialog: dialog.accept())
     tariq.goto(hanna.url)
     tariq.get_by_label("Text, Markdown").fill("Two.")
     expect(tariq.locator("#saved")).to_contain_text("Not saved yet, kept")
     hanna.get_by_label("Text, Markdown").fill("Three.")
-    hanna.get_by_role("button", name="Save draft").click()
+    follow(hanna.get_by_role("button", name="Save draft"))
     expect(hanna.get_by_text("Draft, revision 2")).to_be_visible()
 
     tariq.reload()
     tariq.get_by_role("button", name="Restore").click()
-    tariq.get_by_role("button", name="Save draft").click()
+    follow(tariq.get_by_role("button", name="Save draft"))
     expect(tariq.get_by_role("alert")).to_contain_text("Revision 2 has been saved in the meantime")
     expect(tariq.get_by_label("Text, Markdown")).to_have_value("Two.")
-    tariq.get_by_role("button", name="Save draft").click()
+    follow(tariq.get_by_role("button", name="Save draft"))
     expect(tariq.get_by_text("Draft, revision 3")).to_be_visible()
 
 
@@ -141,7 +142,7 @@ def test_five_files_with_a_broken_one(enter: Callable[[str], Page], tmp_path: Pa
         (tmp_path / f"pebble-{number}.md").write_text(text)
     (tmp_path / "broken.md").write_bytes(b"\xff\xfe no text")
     page = enter("hanna")
-    page.get_by_role("link", name="Import", exact=True).click()
+    follow(page.get_by_role("link", name="Import", exact=True))
     check(page)
     page.get_by_label("Drop files here").set_input_files(sorted(tmp_path.iterdir()))
     expect(page.locator("#told")).to_have_text("New: 4, updates: 0, unchanged: 0, not readable: 1.")
@@ -163,16 +164,16 @@ def test_five_files_with_a_broken_one(enter: Callable[[str], Page], tmp_path: Pa
 
 def test_an_admin_adds_a_channel_and_sees_its_key_once(enter: Callable[[str], Page]) -> None:
     page = enter("admin")
-    page.get_by_role("link", name="Channels").click()
-    page.get_by_role("link", name="New channel").click()
+    follow(page.get_by_role("link", name="Channels"))
+    follow(page.get_by_role("link", name="New channel"))
     page.get_by_label("Name required").fill("Blog")
     page.get_by_label("Allowed pages").fill("https://blog.example")
     check(page)
-    page.get_by_role("button", name="Save", exact=True).click()
+    follow(page.get_by_role("button", name="Save", exact=True))
     secret = page.get_by_label("Secret").input_value()
     assert len(secret) >= 32
     check(page)
-    page.get_by_role("link", name="Done").click()
+    follow(page.get_by_role("link", name="Done"))
     expect(page.get_by_label("Paste before")).to_contain_text("data-channel")
     assert secret not in page.content()
     check(page)
@@ -185,24 +186,24 @@ def test_an_admin_connects_an_api_and_sees_the_result_of_a_test(
     enter: Callable[[str], Page], demo: dict[str, Any]
 ) -> None:
     page = enter("admin")
-    page.get_by_role("link", name="Connections").click()
+    follow(page.get_by_role("link", name="Connections"))
     check(page)
-    page.get_by_role("link", name="New connection").first.click()
+    follow(page.get_by_role("link", name="New connection").first)
     check(page)
-    page.get_by_role("link", name="Choose Standard Webhooks signature").click()
+    follow(page.get_by_role("link", name="Choose Standard Webhooks signature"))
     page.get_by_label("Name required").fill("shop")
     page.get_by_label("Address required").fill("http://10.0.0.8/merchant/v1")
     page.get_by_label("Secret required").fill("whsec_bm90IHRoZSBzZWNyZXQgb2YgdGhlIHNob3A=")
-    page.get_by_role("button", name="Save and stay").click()
+    follow(page.get_by_role("button", name="Save and stay"))
     expect(page.locator(".err")).to_contain_text("is neither on the public internet")
     check(page)
     page.get_by_label("Address required").fill(f"{demo['urls']['shop']}/merchant/v1")
     page.get_by_label("Secret required").fill("whsec_bm90IHRoZSBzZWNyZXQgb2YgdGhlIHNob3A=")
     page.get_by_label("Test path required").fill("/operations/none")
-    page.get_by_role("button", name="Save and stay").click()
+    follow(page.get_by_role("button", name="Save and stay"))
     expect(page.get_by_role("heading", level=1)).to_contain_text("shop")
     check(page)
-    page.get_by_role("button", name="Test the connection").click()
+    follow(page.get_by_role("button", name="Test the connection"))
     expect(page.get_by_role("listitem").filter(has_text="Connected to 127.0.0.1.")).to_be_visible()
     expect(page.get_by_role("listitem").filter(has_text="does not accept these credentials")).to_be_visible()
     check(page)
@@ -210,19 +211,19 @@ def test_an_admin_connects_an_api_and_sees_the_result_of_a_test(
 
 def test_an_admin_chooses_how_answers_are_checked(enter: Callable[[str], Page]) -> None:
     page = enter("admin")
-    page.get_by_role("link", name="Workspace", exact=True).click()
-    page.locator("#result_list tbody a").first.click()
+    follow(page.get_by_role("link", name="Workspace", exact=True))
+    follow(page.locator("#result_list tbody a").first)
     check(page)
     page.get_by_label("Hide personal data from the model").uncheck()
-    page.get_by_role("button", name="Save and stay").click()
+    follow(page.get_by_role("button", name="Save and stay"))
     expect(page.get_by_text("Saved:")).to_be_visible()
     expect(page.get_by_label("Hide personal data from the model")).not_to_be_checked()
 
-    page.get_by_role("link", name="Releases", exact=True).click()
-    page.get_by_role("button", name="New draft").click()
+    follow(page.get_by_role("link", name="Releases", exact=True))
+    follow(page.get_by_role("button", name="New draft"))
     expect(page.get_by_role("radio", name="Balanced")).to_be_checked()
     check(page)
     page.get_by_role("radio", name="Strict").check()
-    page.get_by_role("button", name="Save draft").click()
-    page.get_by_role("link", name="Edit", exact=True).click()
+    follow(page.get_by_role("button", name="Save draft"))
+    follow(page.get_by_role("link", name="Edit", exact=True))
     expect(page.get_by_role("radio", name="Strict")).to_be_checked()

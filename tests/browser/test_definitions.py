@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.deskpage import Customer, get
+from tests.browser.deskpage import Customer
 from tests.browser.test_console import check
 from tests.browser.test_console import enter as enter
+from tests.browser.waiting import follow
 
 pytestmark = pytest.mark.browser
 ENTITIES = (
@@ -108,39 +109,29 @@ def connect(page: Page, url: str, environment: str) -> None:
     page.get_by_label("Environment").select_option(environment)
     page.get_by_label("Address").fill(url)
     page.locator("[name=secret]").fill("tok-1")
-    page.get_by_role("button", name="Save", exact=True).click()
+    follow(page.get_by_role("button", name="Save", exact=True))
     expect(page.get_by_text("Saved: depot")).to_be_visible()
 
 
 def save(page: Page) -> None:
-    page.get_by_role("button", name="Save", exact=True).click()
+    follow(page.get_by_role("button", name="Save", exact=True))
     expect(page.get_by_text("Saved as version")).to_be_visible()
 
 
 def part(page: Page, name: str) -> None:
-    page.get_by_role("navigation", name="Parts").get_by_role("link", name=name).click()
+    follow(page.get_by_role("navigation", name="Parts").get_by_role("link", name=name))
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
 
 
 def tab(page: Page, name: str) -> None:
-    page.locator("main nav.seg").first.get_by_role("link", name=name, exact=True).click()
+    follow(page.locator("main nav.seg").first.get_by_role("link", name=name, exact=True))
 
 
 def ask(page: Page) -> None:
     tab(page, "Test call")
     page.locator("#id_customer").fill("cus_1007")
     page.get_by_label("order_number").fill("A-1001")
-    page.get_by_role("button", name="Make the test call").click()
-
-
-def hear(page: Page, customer: Customer) -> None:
-    """Wait for an answer of the assistant."""
-    address = f"{customer.api}/conversations/{customer.conversation}/events"
-    for _ in range(300):
-        if any(one["event"] == "assistant.final" for one in get(address, customer.credential)["results"]):
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError("no answer")
+    follow(page.get_by_role("button", name="Make the test call"))
 
 
 def picture(page: Page, folder: Path, name: str) -> None:
@@ -157,30 +148,30 @@ def test_an_operation_of_a_foreign_file_becomes_an_action(
     for environment in ("live", "sandbox"):
         connect(page, depot.url, environment)
     page.goto("/admin/")
-    page.get_by_role("link", name="Actions", exact=True).click()
+    follow(page.get_by_role("link", name="Actions", exact=True))
     check(page)
     picture(page, tmp_path, "list")
-    page.get_by_role("link", name="New action").first.click()
+    follow(page.get_by_role("link", name="New action").first)
     check(page)
     picture(page, tmp_path, "new")
     file = tmp_path / "openapi.json"
     file.write_text(json.dumps(openapi()))
     page.get_by_label("File", exact=True).set_input_files(file)
     page.locator("#id_file-connection").select_option("depot")
-    page.get_by_role("button", name="Read the file").click()
+    follow(page.get_by_role("button", name="Read the file"))
     expect(page.get_by_text("102 operations")).to_be_visible()
     picture(page, tmp_path, "operations")
     page.get_by_label("Search operations").fill("gift")
-    page.get_by_role("button", name="Search", exact=True).click()
+    follow(page.get_by_role("button", name="Search", exact=True))
     page.get_by_role("checkbox").check()
     check(page)
-    page.get_by_role("button", name="Import selected").last.click()
+    follow(page.get_by_role("button", name="Import selected").last)
     expect(page.get_by_role("heading", name="What is missing")).to_be_visible()
     check(page)
     picture(page, tmp_path, "overview")
 
     # The missing parts, page by page.
-    page.get_by_role("link", name="Basics, Description").click()
+    follow(page.get_by_role("link", name="Basics, Description"))
     for taken in page.get_by_label("Use this text").all():
         taken.check()
     page.get_by_label("Sentences of customers").fill(
@@ -219,7 +210,7 @@ def test_an_operation_of_a_foreign_file_becomes_an_action(
     row.get_by_label("Condition").fill("ordr.state == 'paid'")
     row.get_by_label("Refusal code").fill("already_packed")
     row.get_by_label("What the customer reads if it fails").fill("Order {order.orderNumber} is already {order.state}.")
-    page.get_by_role("button", name="Save", exact=True).click()
+    follow(page.get_by_role("button", name="Save", exact=True))
     expect(page.locator(".err")).to_contain_text("Do you mean order?")
     check(page)
     picture(page, tmp_path, "wrong")
@@ -239,7 +230,7 @@ def test_an_operation_of_a_foreign_file_becomes_an_action(
     expect(page.get_by_text("Where it failed:")).to_contain_text("order.buyr")
     picture(page, tmp_path, "failed")
     tab(page, "Overview")
-    page.get_by_role("link", name="Look-ups and owner").click()
+    follow(page.get_by_role("link", name="Look-ups and owner"))
     page.get_by_role("group", name="Look-up 1").get_by_label("Owner").fill("order.buyer")
     save(page)
     ask(page)
@@ -249,30 +240,30 @@ def test_an_operation_of_a_foreign_file_becomes_an_action(
     assert "tok-1" not in page.content()
     check(page)
     picture(page, tmp_path, "tested")
-    page.get_by_role("button", name="Record as a case").click()
+    follow(page.get_by_role("button", name="Record as a case"))
     page.locator("#id_name").fill("A paid order is wrapped")
     check(page)
-    page.get_by_role("button", name="Record", exact=True).click()
+    follow(page.get_by_role("button", name="Record", exact=True))
     expect(page.get_by_text("Passes")).to_be_visible()
     check(page)
     picture(page, tmp_path, "cases")
 
     page.goto("/admin/accounts/membership/")
-    page.get_by_role("link", name="Daniel Brandt").click()
+    follow(page.get_by_role("link", name="Daniel Brandt"))
     page.get_by_label("Role").select_option("admin")
-    page.get_by_role("button", name="Save", exact=True).click()
+    follow(page.get_by_role("button", name="Save", exact=True))
     second = enter("daniel")
-    second.get_by_role("link", name="Actions", exact=True).click()
-    second.get_by_role("link", name="Gift-wrap an order").click()
+    follow(second.get_by_role("link", name="Actions", exact=True))
+    follow(second.get_by_role("link", name="Gift-wrap an order"))
     tab(second, "Publish")
     check(second)
     picture(second, tmp_path, "publish")
-    second.get_by_role("button", name="Publish version").click()
+    follow(second.get_by_role("button", name="Publish version"))
     expect(second.get_by_text("Check its rules next.")).to_be_visible()
 
     lea = Customer(demo, "cus_1007")
     lea.say("Please wrap my order A-1001 as a present")
-    hear(page, lea)
+    lea.wait_for_event(page, "assistant.final")
     lea.say("Gift-wrap an order")  # it has offered to prepare this
     card = lea.card(page)
     assert card["title"] == "Gift-wrap an order" and "A-1001" in json.dumps(card)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.deskpage import Customer, check, is_live, post, take_over, wait_until
+from tests.browser.deskpage import Customer, check, is_live, post, take_over
+from tests.browser.waiting import follow, press_through, until
 from tests.embedded.instance import Instance, open_to_postgres
 
 pytestmark = pytest.mark.browser
@@ -37,20 +38,17 @@ def test_a_full_shift_by_keyboard_alone(
     check(page)
 
     # Write a canned reply once.
-    keys.press("g")
-    keys.press("r")
+    press_through(page, "g", "r")
     page.get_by_role("textbox", name="Title").focus()
     keys.type("Pole on its way")
     keys.press("Tab")
     keys.type("Hello {name}, a new pole is on its way. {agent}")
-    for key in ("Tab", "Tab", "Enter"):
-        keys.press(key)
+    press_through(page, "Tab", "Tab", "Enter")
     expect(page.get_by_role("link", name="Pole on its way")).to_be_visible()
     check(page)
 
     # A waiting customer appears without a reload, is claimed and answered.
-    keys.press("g")
-    keys.press("d")
+    press_through(page, "g", "d")
     is_live(page)
     mara = Customer(demo, "cus_1001")
     mara.say("I want a refund for WF-20418, the boots do not fit")
@@ -63,11 +61,10 @@ def test_a_full_shift_by_keyboard_alone(
     expect(page).to_have_title("(1) Desk: Wrenfell Outdoor")
     expect(page.get_by_role("heading", name="Waiting: 1")).to_be_visible()
     check(page)
-    keys.press("j")
-    keys.press("Enter")
+    press_through(page, "j", "Enter")
     expect(page.get_by_role("button", name="Take over")).to_be_visible()
     check(page)
-    keys.press("t")
+    press_through(page, "t")
     expect(page.get_by_role("button", name="Send reply")).to_be_visible()
     expect(page.locator(".sum")).to_contain_text("waiting for a colleague's approval")
     expect(page.locator("#orders")).to_contain_text("WF-20418")
@@ -95,42 +92,38 @@ def test_a_full_shift_by_keyboard_alone(
 
     # The approval: letter keys do not decide it, Tab and Enter do.
     keys.press("Escape")
-    keys.press("g")
-    keys.press("a")
+    press_through(page, "g", "a")
     expect(page.get_by_role("heading", level=1)).to_have_text("Approvals")
     is_live(page)
-    keys.press("j")
-    keys.press("Enter")
+    press_through(page, "j", "Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text(card["title"])
     approve = page.get_by_role("button", name=f"Approve €{card['arguments']['amount']}")
     for letter in "aeytr":
         keys.press(letter)
     expect(approve).to_be_visible()
     check(page)
-    for key in ("Tab", "Tab", "Tab", "Enter"):  # the conversation, reject, approve
-        keys.press(key)
+    press_through(page, "Tab", "Tab", "Tab", "Enter")  # the conversation, reject, approve
     expect(approve).to_have_count(0)
     expect(page.locator(".tl")).to_contain_text("Daniel Brandt")
 
     # Return this one with a note, and resolve the next.
     page.get_by_role("link", name="Open the conversation").focus()
-    keys.press("Enter")
+    press_through(page, "Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Mara Lindner")
     is_live(page)
     keys.press("b")
     keys.type("The refund is on its way.")
-    keys.press("Tab")
-    keys.press("Enter")
+    press_through(page, "Tab", "Enter")
     expect(page.locator(".c-h .sub")).to_contain_text("Returned")
     tom = Customer(demo)
     tom.ask_for_a_person("A question about poles")
     expect(page.get_by_role("button", name="Take next")).to_be_visible()
-    keys.press("n")
+    press_through(page, "n")
     expect(page.locator(".sum")).to_contain_text("A question about poles")
     is_live(page)
     keys.press("r")
     keys.type("All is well.")
-    keys.press("Control+Shift+Enter")
+    press_through(page, "Control+Shift+Enter")
     expect(page.locator(".c-h .sub")).to_contain_text("Resolved")
     assert tom.hears() == ["All is well."]
     check(page)
@@ -148,12 +141,12 @@ def test_two_agents_and_one_customer(
     ines, noor = new_page(), new_page()
     for page, name in ((ines, "ines"), (noor, "noor")):
         log_in(page, name)
-        page.get_by_role("link", name="My <b>pole</b> is broken").click()
+        follow(page.get_by_role("link", name="My <b>pole</b> is broken"))
         is_live(page)
     expect(ines.locator("#colleague")).to_have_text("Noor Aziz also has this open")
-    ines.get_by_role("button", name="Take over").click()
+    follow(ines.get_by_role("button", name="Take over"))
     expect(noor.locator("#moved")).to_contain_text("Ines Kowalski joined.")
-    noor.get_by_role("button", name="Take over").click()
+    follow(noor.get_by_role("button", name="Take over"))
     expect(noor.get_by_role("alert")).to_have_text("Ines Kowalski has already claimed this ticket.")
     is_live(ines)
     ines.get_by_label("Reply to").fill("A new one is on its way.")
@@ -162,10 +155,10 @@ def test_two_agents_and_one_customer(
     check(noor)
     ines.locator("summary", has_text="Return").click()
     ines.get_by_label("What the assistant should know").fill("A pole was sent.")
-    ines.get_by_role("button", name="Return to the assistant").click()
+    follow(ines.get_by_role("button", name="Return to the assistant"))
     expect(ines.locator(".c-h .sub")).to_contain_text("Returned")
     assert visitor.hears() == ["A new one is on its way."]
-    ines.get_by_role("button", name="Log out").click()
+    follow(ines.get_by_role("button", name="Log out"))
     expect(ines.get_by_role("heading", level=1)).to_have_text("Log in to the desk")
 
 
@@ -177,6 +170,7 @@ def test_a_pressed_row_opens_whoever_arrives_meanwhile(
     log_in(page, "noor")
     is_live(page)
     rows = page.locator("#queue .q")
+    expect(rows.filter(has_text="A zip that jams")).to_have_count(1)
     before = rows.count()
     page.locator("#queue h2").first.hover()
     page.mouse.down()
@@ -217,7 +211,7 @@ def test_typed_text_survives_a_lost_connection_and_is_sent_once(
     expect(page.locator("#thread .waiting")).to_have_count(0)
     expect(page.locator("#thread .customer .said")).to_have_text(["Hello?"])
     assert visitor.hears() == ["Here I am."]
-    page.get_by_role("button", name="Resolve").click()
+    follow(page.get_by_role("button", name="Resolve"))
 
 
 def test_text_sent_into_a_dead_socket_is_sent_after_a_reload(
@@ -245,7 +239,7 @@ def test_text_sent_into_a_dead_socket_is_sent_after_a_reload(
     expect(page.locator("#thread .me .said")).to_have_text(["Here I am."])
     expect(page.locator("#thread .note .said")).to_have_text(["Sits in a train."])
     assert visitor.hears() == ["Here I am."]
-    page.get_by_role("button", name="Resolve").click()
+    follow(page.get_by_role("button", name="Resolve"))
 
 
 def test_an_agent_who_looks_away_is_notified(
@@ -270,15 +264,14 @@ def test_an_agent_who_looks_away_is_notified(
     page.keyboard.press("Escape")
     visitor = Customer(demo)
     visitor.ask_for_a_person("Nobody looks")
-    page.get_by_role("link", name="Nobody looks").click()
+    expect(page.get_by_role("link", name="Nobody looks")).to_be_visible()
     assert page.evaluate("called") == []  # an agent looking at the desk needs no notification
-    page.get_by_role("button", name="Take over").click()
-    is_live(page)
+    take_over(page, "Nobody looks")
     page.evaluate("looksAway = true")
     visitor.say("Are you there?")  # into the open conversation
-    wait_until(page, "called.length === 1")
+    until(page, "called.length === 1")
     assert "wrote: Are you there?" in page.evaluate("called[0]")
-    page.get_by_role("button", name="Resolve").click()
+    follow(page.get_by_role("button", name="Resolve"))
 
 
 def test_without_scripts_an_agent_takes_over_answers_and_resolves(
@@ -288,12 +281,12 @@ def test_without_scripts_an_agent_takes_over_answers_and_resolves(
     visitor.ask_for_a_person("No scripts here")
     page = new_page(java_script_enabled=False)
     log_in(page, "ines")
-    page.get_by_role("link", name="No scripts here").click()
-    page.get_by_role("button", name="Take over").click()
+    follow(page.get_by_role("link", name="No scripts here"))
+    follow(page.get_by_role("button", name="Take over"))
     page.get_by_label("Reply to").fill("I can help.")
-    page.get_by_role("button", name="Send reply").click()
+    follow(page.get_by_role("button", name="Send reply"))
     expect(page.locator("#thread .me .said")).to_have_text(["I can help."])
-    page.get_by_role("button", name="Resolve").click()
+    follow(page.get_by_role("button", name="Resolve"))
     expect(page.locator(".c-h .sub")).to_contain_text("Resolved")
     assert visitor.hears() == ["I can help."]
 
@@ -311,10 +304,7 @@ def test_doubtful_sentences_of_a_draft_stay_visible_until_it_is_sent(
     someone = Customer(demo)
     someone.say("How much is it?")
     someone.ask_for_a_person("The price of it")
-    page.get_by_role("link", name="The price of it").click()
-    page.get_by_role("button", name="Take over").click()
-    expect(page.get_by_role("button", name="Send reply")).to_be_visible()
-    is_live(page)
+    take_over(page, "The price of it")
     page.get_by_role("button", name="Draft", exact=True).click()
     doubts = page.locator("#draft li")
     expect(doubts).to_have_text([f"It costs €99 <b>now</b>.: {why}"])

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.deskpage import Customer, check, get, post, resolve, take_over
 from tests.browser.shopping import Shopper
+from tests.browser.waiting import follow
 
 pytestmark = pytest.mark.browser
 
@@ -34,12 +35,12 @@ def test_the_customer_reads_why_a_request_was_rejected(
     page.get_by_label("Customer, word for word").check()
     check(page)
     reason.fill("too long " * 60)
-    page.get_by_role("button", name="Reject request").click()
+    follow(page.get_by_role("button", name="Reject request"))
     expect(page.get_by_role("alert")).to_have_text("At most 500 characters.")
     expect(reason).to_have_value("too long " * 60)
     check(page)
     reason.fill("The jacket was worn outside, but we repair it for free")
-    page.get_by_role("button", name="Reject request").click()
+    follow(page.get_by_role("button", name="Reject request"))
     expect(page.locator(".decide")).to_have_count(0)
     expect(page.locator(".tl")).to_contain_text("shown to the customer: The jacket was worn outside")
     check(page)
@@ -57,20 +58,20 @@ def test_an_agent_requests_a_confirmation_and_the_customer_confirms(
     page = new_page(viewport={"width": 1280, "height": 900})
     log_in(page, "noor")
     take_over(page, "I want to talk to a person")
-    page.get_by_role("link", name="Refund an order").click()
+    follow(page.get_by_role("link", name="Refund an order"))
     delivered = page.get_by_role("option", name=re.compile("delivered")).first.get_attribute("value")
     page.get_by_label("Order", exact=True).select_option(delivered)
     page.get_by_label("Why, in the customer's words").fill("The zip broke")
     page.get_by_label("Only this amount").fill("ten")
-    page.get_by_role("button", name="Preview").click()
+    follow(page.get_by_role("button", name="Preview"))
     expect(page.get_by_label("Only this amount")).to_have_value("ten")
     expect(page.get_by_label("Only this amount")).to_have_accessible_description(re.compile("^Enter an amount"))
     check(page)
     page.get_by_label("Only this amount").fill("10.00")
-    page.get_by_role("button", name="Preview").click()
+    follow(page.get_by_role("button", name="Preview"))
     expect(page.get_by_role("heading", name="Refund €10.00")).to_be_visible()
     check(page)
-    page.get_by_role("button", name="Send for confirmation: Refund €10.00").click()
+    follow(page.get_by_role("button", name="Send for confirmation: Refund €10.00"))
     card = shopper.page.get_by_role("group", name="Refund €10.00", exact=True)  # the chat belongs to the agent now
     expect(card).to_contain_text("The zip broke")
     expect(page.locator("#thread")).to_contain_text("Refund €10.00: proposed")

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import APIResponse, Page, Route, WebSocketRoute, expect
 
 from tests.browser.deskpage import Customer, Line, check, resolve, take_over
+from tests.browser.waiting import follow, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -75,17 +76,17 @@ def test_a_refusal_on_another_page_is_shown_there_and_the_text_waits_in_its_fiel
     noor.goto("/desk/replies/")
     expect(refused).to_be_visible()  # on every page, until it is settled
     check(noor)
-    refused.get_by_role("link", name="Open the conversation").click()
-    assert noor.url == address
+    follow(refused.get_by_role("link", name="Open the conversation"))
+    expect(noor).to_have_url(address)
     expect(refused).to_be_visible()  # it has ended, so there is no field yet
     check(noor)
-    noor.get_by_role("button", name="Reopen").click()
+    follow(noor.get_by_role("button", name="Reopen"))
     expect(noor.get_by_label("Reply to")).to_have_value("Poles are on their way.\nFour of them.")
     expect(noor.locator("#not-sent")).to_contain_text("Not sent.")
     expect(refused).to_be_hidden()
     noor.keyboard.press("m")
     noor.get_by_label("Reply to").fill("")
-    noor.get_by_role("button", name="Resolve").click()
+    follow(noor.get_by_role("button", name="Resolve"))
 
 
 def test_refused_text_that_is_dismissed_is_in_its_field_later(begin: Begin) -> None:
@@ -101,9 +102,9 @@ def test_refused_text_that_is_dismissed_is_in_its_field_later(begin: Begin) -> N
     expect(refused.locator("q")).to_have_text("Clean the jet.")
     refused.get_by_role("button", name="Dismiss").click()
     expect(refused).to_be_hidden()
-    noor.get_by_role("button", name="Reopen").click()
+    follow(noor.get_by_role("button", name="Reopen"))
     expect(noor.get_by_label("Reply to")).to_have_value("Then try again.\nClean the jet.")
-    noor.get_by_role("button", name="Resolve").click()
+    follow(noor.get_by_role("button", name="Resolve"))
 
 
 def test_text_kept_by_a_tab_before_an_upgrade_is_restored_without_gaps(begin: Begin) -> None:
@@ -132,9 +133,9 @@ def test_the_panels_around_a_conversation_are_reloaded_in_order_and_not_for_a_re
 
     # Snoozed while the connection was cut, so no event reports it.
     line.cut()
-    daniel.get_by_role("link", name="A backpack strap").click()
+    follow(daniel.get_by_role("link", name="A backpack strap"))
     daniel.locator("summary", has_text="Snooze").click()
-    daniel.get_by_role("button", name="Until tomorrow 9:00").click()
+    follow(daniel.get_by_role("button", name="Until tomorrow 9:00"))
     expect(daniel.locator(".c-h .sub")).to_contain_text("Assigned to Noor Aziz")
     line.mend()
     expect(head).to_contain_text("snoozed until")
@@ -152,13 +153,9 @@ def test_the_panels_around_a_conversation_are_reloaded_in_order_and_not_for_a_re
 
     noor.route("**/desk/tickets/*/", answer)
     visitor.say("Hello?")  # a customer who writes is no longer snoozed
-    noor.wait_for_timeout(100)
-    for _ in range(200):
-        if held:
-            break
-        noor.wait_for_timeout(50)
+    wait_for(noor, lambda: held)
     daniel.reload()
-    daniel.get_by_role("button", name="Resolve").click()
+    follow(daniel.get_by_role("button", name="Resolve"))
     expect(head).to_contain_text("Resolved")
     route, stale = held[0]
     route.fulfill(response=stale)
@@ -168,6 +165,7 @@ def test_the_panels_around_a_conversation_are_reloaded_in_order_and_not_for_a_re
     # A read receipt changes nothing else.
     asked: list[str] = []
     noor.on("request", lambda request: asked.append(request.url) if request.resource_type == "fetch" else None)
+    until_quiet(noor, asked)
     seq = int(noor.evaluate("document.querySelector('.desk').dataset.seq")) + 1000
     about = {
         "conversation": visitor.conversation,
@@ -178,6 +176,15 @@ def test_the_panels_around_a_conversation_are_reloaded_in_order_and_not_for_a_re
     line.say({"type": "event", "event": "read", "payload": {"who": "customer", "seq": 1}, **about})
     noor.wait_for_timeout(800)
     assert asked == []
+
+
+def until_quiet(page: Page, asked: list[str]) -> None:
+    """Return once the page has asked for nothing during two delays of its reloads."""
+    while True:
+        asked.clear()
+        page.wait_for_timeout(800)
+        if not asked:
+            return
 
 
 def test_a_connection_that_opens_silently_is_given_up(
@@ -193,10 +200,7 @@ def test_a_connection_that_opens_silently_is_given_up(
 
     page.route_web_socket("**/ws/v1/desk/", silent)
     page.reload()
-    for _ in range(200):
-        if heard:  # the hello
-            break
-        page.wait_for_timeout(50)
+    wait_for(page, lambda: heard, "the hello")
     page.clock.fast_forward(120_000)
     expect(page.locator("#offline")).to_contain_text("Connection lost at")
 

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import check_for_everybody
+from tests.browser.waiting import follow
 from tests.console.test_firststeps import png
 
 pytestmark = pytest.mark.browser
@@ -24,7 +25,7 @@ def editor(page: Page, demo: dict[str, Any]) -> Page:
     page.goto("/admin/")
     page.get_by_label("User name").fill("hanna")
     page.get_by_label("Password").fill(passwords["hanna"])
-    page.get_by_role("button", name="Log in").click()
+    follow(page.get_by_role("button", name="Log in"))
     page.goto("/admin/kb/article/add/")
     return page
 
@@ -87,10 +88,10 @@ def test_the_source_of_a_translation_is_chosen_by_its_title(editor: Page) -> Non
     choice.click()
     chosen = editor.locator("#choose-source")
     expect(chosen).to_have_text(title)
-    editor.get_by_role("button", name="Save draft").click()
+    follow(editor.get_by_role("button", name="Save draft"))
     expect(editor.get_by_text("Saved as a draft.")).to_be_visible()
     expect(chosen).to_have_text(title)
     editor.get_by_role("button", name="Unlink").click()
     expect(chosen).to_have_text("Choose an article")
-    editor.get_by_role("button", name="Save draft").click()
+    follow(editor.get_by_role("button", name="Save draft"))
     expect(chosen).to_have_text("Choose an article")

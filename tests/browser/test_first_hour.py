@@ -8,7 +8,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import check_for_everybody
+from tests.browser.waiting import follow
 from tests.embedded.instance import Instance, open_to_postgres
+from tests.patience import PATIENCE_MS
 
 pytestmark = pytest.mark.browser
 ARTICLE = "# Sending books back\n\nYou can send a book back within 30 days. The label is in your parcel.\n"
@@ -49,18 +51,19 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 def test_a_newcomer_gets_a_cited_answer_on_their_own_page(browser: Browser, empty: Instance, site: str) -> None:
     ready = empty.start("--no-demo")
     page = browser.new_page(locale="en-GB", timezone_id="Europe/Lisbon", base_url=ready["urls"]["base"])
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(ready["setup"])
     check_for_everybody(page)
     page.get_by_label("Name").fill("Ada Byron")
     page.get_by_label("E-mail").fill("ada@books.example")
     page.get_by_label("Password").fill("correct horse battery")
-    page.get_by_role("button", name="Create account").click()
+    follow(page.get_by_role("button", name="Create account"))
     expect(page.get_by_label("Time zone")).to_have_value("Europe/Lisbon")
     page.get_by_label("Name").fill("Harbour Books")
     page.get_by_label("Your site").fill(site)
     page.get_by_role("textbox", name="Colour", exact=True).fill("#1f5b45")
     check_for_everybody(page)
-    page.get_by_role("button", name="Create workspace").click()
+    follow(page.get_by_role("button", name="Create workspace"))
     expect(page.get_by_role("heading", name="First steps")).to_be_visible()
     check_for_everybody(page)
     page.goto("/admin/import/")
@@ -68,12 +71,12 @@ def test_a_newcomer_gets_a_cited_answer_on_their_own_page(browser: Browser, empt
     page.get_by_role("button", name="Import 1 item").click()
     expect(page.get_by_text("Searchable").first).to_be_visible()
     page.goto("/admin/")
-    page.get_by_role("link", name="Design the chat").click()
+    follow(page.get_by_role("link", name="Design the chat"))
     expect(page.locator("#id_allowed_origins")).to_have_value(site)
     page.get_by_label("Position").select_option("start")
     expect(page.locator(".mock.at-start")).to_be_visible()
     check_for_everybody(page)
-    page.get_by_role("button", name="Save", exact=True).click()
+    follow(page.get_by_role("button", name="Save", exact=True))
     OwnPage.tag = page.get_by_label("Paste before").input_value()
     page.goto(f"{site}/")
     page.get_by_role("button", name="Open chat").click()

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from supportbot.formats import text_direction
 from supportbot.translation import LANGUAGES, text_in
 from tests.browser.conftest import EVERY_LANGUAGE, check_for_everybody
+from tests.browser.waiting import follow, measure
 from tests.embedded.instance import Instance
 
 pytestmark = pytest.mark.browser
@@ -45,7 +46,7 @@ def languages_workspace(instance: Instance, demo: dict[str, Any], tmp_path_facto
 
 
 def fits(page: Page, language: str) -> None:
-    assert page.evaluate(WIDER) == [], f"{page.url} in {language}"
+    assert measure(page, WIDER) == [], f"{page.url} in {language}"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{page.url} in {language}"
     assert page.evaluate("document.documentElement.lang") == language
     assert page.evaluate("getComputedStyle(document.documentElement).direction") == text_direction(language)
@@ -58,7 +59,7 @@ def test_help_pages_fit_a_small_phone(new_page: Callable[..., Page], languages_w
     page.goto(home)
     expect(page.get_by_role("heading", level=1)).to_have_text(text_in(language, "How can we help?"))
     fits(page, language)
-    page.get_by_role("link", name=f"Wrenfell {language}").click()
+    follow(page.get_by_role("link", name=f"Wrenfell {language}"))
     expect(page.get_by_text(text_in(language, "Updated %(day)s").partition("%(day)s")[0].strip()).first).to_be_visible()
     fits(page, language)
     for query in (FOUND, MISSING):

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import APIRequestContext, Browser, Error, Frame, Page, Response, expect
 
 from tests.browser.conftest import check_for_everybody
+from tests.browser.waiting import wait_for
 from tests.patience import PATIENCE_MS
 
 pytestmark = pytest.mark.browser
@@ -50,6 +51,7 @@ def test_the_identity_is_carried_over_once(page: Page, code_url: str, demo: dict
 
 def test_no_text_becomes_markup_or_script(browser: Browser, demo: dict[str, Any]) -> None:
     page = browser.new_page(base_url=demo["urls"]["base"])
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(f"/chat/{demo['channel']}/")
     with pytest.raises(Error, match="TrustedHTML"):
         page.evaluate("document.body.innerHTML = '<b>x</b>'")
@@ -91,7 +93,7 @@ def test_a_strangers_page_cannot_frame_it(browser: Browser, demo: dict[str, Any]
     own = framed(browser, f"{demo['urls']['base']}/livez", address)
     expect(own.locator("h1", has_text=title)).to_have_count(1)
     strangers = framed(browser, stranger, address)
-    assert strangers.url == "chrome-error://chromewebdata/"
+    wait_for(strangers.page, lambda: strangers.url == "chrome-error://chromewebdata/")
     expect(strangers.locator("h1", has_text=title)).to_have_count(0)
 
 

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import check_for_everybody
+from tests.browser.waiting import follow
 
 pytestmark = pytest.mark.browser
 
@@ -21,10 +22,10 @@ def test_the_admin_logs_in_to_the_console(page: Page, demo: dict[str, Any]) -> N
     page.goto(demo["urls"]["console"])
     page.get_by_label("User name").fill(admin["username"])
     page.get_by_label("Password").fill(admin["password"])
-    page.get_by_role("button", name="Log in").click()
+    follow(page.get_by_role("button", name="Log in"))
     expect(page).to_have_url(demo["urls"]["console"])
     expect(page).to_have_title("Overview | SupportBot")
-    page.get_by_role("link", name=re.compile("^Desk")).click()
+    follow(page.get_by_role("link", name=re.compile("^Desk")))
     expect(page.get_by_role("heading", level=1)).to_have_text("Desk")
 
 
@@ -32,7 +33,7 @@ def test_a_wrong_password_opens_nothing(page: Page, demo: dict[str, Any]) -> Non
     page.goto(demo["urls"]["console"])
     page.get_by_label("User name").fill("admin")
     page.get_by_label("Password").fill("not the password")
-    page.get_by_role("button", name="Log in").click()
+    follow(page.get_by_role("button", name="Log in"))
     expect(page.get_by_label("Password")).to_be_visible()
     page.goto(demo["urls"]["console"])
     expect(page.get_by_label("Password")).to_be_visible()
@@ -50,7 +51,7 @@ def test_a_reader_finds_an_article_in_their_language(new_page: Callable[..., Pag
     expect(page.get_by_role("heading", level=1)).to_have_text("Wie können wir helfen?")
     expect(page.get_by_role("link", name="Returns and refunds")).to_have_count(0)
     check_for_everybody(page)
-    page.get_by_role("link", name="English").click()
+    follow(page.get_by_role("link", name="English"))
     expect(page.get_by_role("heading", level=1)).to_have_text("How can we help?")
     page.get_by_role("searchbox").fill("send boots back")
     page.keyboard.press("Enter")
@@ -62,7 +63,7 @@ def test_a_reader_finds_an_article_in_their_language(new_page: Callable[..., Pag
 def test_a_quoted_passage_is_marked_in_view(page: Page) -> None:
     page.goto("/help/wrenfell/?q=when+do+I+get+my+money+back")
     title = page.locator(".hit b").first.inner_text()
-    page.locator(".hit").first.click()
+    follow(page.locator(".hit").first)
     expect(page.get_by_role("heading", level=1)).to_have_text(title)
     expect(page.locator("#passage")).to_be_in_viewport()
     expect(page.get_by_role("note")).to_contain_text("quoted")
@@ -89,4 +90,4 @@ def test_a_page_can_be_used_by_keyboard_with_visible_focus(page: Page) -> None:
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     expect(page.get_by_role("searchbox")).to_be_focused()
-    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    expect(page.get_by_role("searchbox")).to_have_css("outline-style", "solid")

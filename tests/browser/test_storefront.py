@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.shopping import Shopper
+from tests.browser.waiting import follow
 
 pytestmark = pytest.mark.browser
 PHONE = {"width": 390, "height": 844}
@@ -52,7 +53,7 @@ def test_from_a_question_to_a_receipt(shopper: Shopper) -> None:
 
     shopper.page.reload()
     expect(shopper.card("Refund €54.00")).to_contain_text(refund["reference"])
-    shopper.page.get_by_role("link", name="Ledger", exact=True).click()
+    follow(shopper.page.get_by_role("link", name="Ledger", exact=True))
     entry = shopper.page.get_by_role("listitem").filter(has_text="WF-20404")
     expect(entry).to_have_count(1)
     expect(entry).to_contain_text(refund["key"])
@@ -121,7 +122,7 @@ def test_signing_out_removes_the_chat(shopper: Shopper) -> None:
     shopper.be("Samir Haddad")
     shopper.open_chat()
     shopper.ask("How long do I have to return something?")
-    shopper.page.get_by_role("button", name="Sign out").click()
+    follow(shopper.page.get_by_role("button", name="Sign out"))
     expect(shopper.page.get_by_text("You are a visitor.")).to_be_visible()
     shopper.open_chat()
     expect(shopper.chat).not_to_contain_text("How long do I have")
@@ -170,11 +171,11 @@ def test_the_shop_works_without_scripts(new_page: Callable[..., Page], demo: dic
     page = shopper.page
     expect(page.get_by_text("The chat needs JavaScript.")).to_be_visible()
     expect(page.get_by_role("article", name="WF-20361")).to_contain_text("€468.00")
-    page.get_by_role("link", name="Ledger", exact=True).click()
+    follow(page.get_by_role("link", name="Ledger", exact=True))
     page.get_by_label("Calls to fail").fill("0")
-    page.get_by_role("button", name="Set faults").click()
+    follow(page.get_by_role("button", name="Set faults"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Ledger")
-    page.get_by_role("button", name="Sign out").click()
+    follow(page.get_by_role("button", name="Sign out"))
     expect(page.get_by_text("You are a visitor.")).to_be_visible()
 
 

@@ -11,6 +11,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.deskpage import Customer
+from tests.browser.waiting import follow, measure
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.browser
 WIDTHS: Final = (320, 390, 1280)
@@ -57,7 +59,7 @@ OUTSIDE: Final = """
 
 def too_wide(page: Page) -> list[str]:
     """Return what is currently wider than its container."""
-    beyond = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    beyond = measure(page, "document.documentElement.scrollWidth - innerWidth")
     wide = [f"the page, by {beyond} px"] if beyond > 0 else []
     return [*wide, *page.evaluate(CUT), *page.evaluate(OUTSIDE)]
 
@@ -67,10 +69,10 @@ def fits(page: Page, name: str) -> None:
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 844})
         if PICTURES:
-            tall = min(page.evaluate("document.documentElement.scrollHeight"), 1800)
+            tall = min(measure(page, "document.documentElement.scrollHeight"), 1800)
             clip = {"x": 0, "y": 0, "width": width, "height": tall}
             page.screenshot(path=Path(PICTURES) / f"{name}-{width}.png", full_page=True, clip=clip)
-        for _ in range(100):  # a busy machine may still be laying the page out
+        for _ in range(int(PATIENCE_SECONDS * 10)):  # a busy machine may still be laying the page out
             if not (wide := too_wide(page)):
                 break
             page.wait_for_timeout(100)
@@ -96,16 +98,16 @@ def test_the_desk_uses_the_language_chosen_there(
     log_in(page, "ines")
     page.get_by_role("button", name="Settings").click()
     page.get_by_label("Language").select_option("de")
-    page.get_by_role("button", name="Change").click()
+    follow(page.get_by_role("button", name="Change"))
     expect(page.locator("html")).to_have_attribute("lang", "de")
     expect(page.locator("#waiting")).to_have_text("Wartend")  # rendered by the script
     fits(page, "desk")
     page.get_by_role("button", name="Optionen").click()
     fits(page, "desk-settings")
     page.keyboard.press("Escape")
-    page.locator("#queue .q").first.click()
+    follow(page.locator("#queue .q").first)
     fits(page, "desk-waiting")
-    page.get_by_role("button", name="Übernehmen").click()
+    follow(page.get_by_role("button", name="Übernehmen"))
     expect(page.locator(".c-h .sub")).to_contain_text("Ihnen zugewiesen")
     expect(page.locator(".thread .sys").last).to_contain_text("Sie haben übernommen")
     page.locator("#text").fill("Ich sehe nach.")
@@ -116,7 +118,7 @@ def test_the_desk_uses_the_language_chosen_there(
     for language in ("fr", "es", "de"):
         page.locator("[data-opens=alerts]").click()
         page.locator("#language").select_option(language)
-        page.locator("form:has(#language) button").click()
+        follow(page.locator("form:has(#language) button"))
         expect(page.locator("html")).to_have_attribute("lang", language)
         fits(page, f"desk-{language}")
     for path in ("approvals/", "replies/"):
@@ -129,14 +131,14 @@ def test_the_console_uses_the_language_chosen_there(page: Page, demo: dict[str, 
     page.goto("/admin/")
     page.get_by_label("User name").fill(person["username"])
     page.get_by_label("Password").fill(person["password"])
-    page.get_by_role("button", name="Log in").click()
+    follow(page.get_by_role("button", name="Log in"))
     page.get_by_label("Language").select_option("de")
     expect(page.locator("html")).to_have_attribute("lang", "de")  # the choice takes effect at once
     for address in CONSOLE:
         page.goto(f"/admin/{address}")
         fits(page, f"console-{address.strip('/').replace('/', '-') or 'overview'}")
     page.goto("/admin/kb/article/")
-    page.locator("#result_list a.t").first.click()
+    follow(page.locator("#result_list a.t").first)
     fits(page, "console-article")
     page.get_by_label("Sprache", exact=True).first.select_option("")
     expect(page.locator("html")).to_have_attribute("lang", "en")

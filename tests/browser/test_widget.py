@@ -10,13 +10,13 @@ from tests.browser.shoppage import (
     SOURCES,
     Platform,
     Shop,
+    deliver,
     message_id,
     open_chat,
     script_tag,
-    until,
     visit,
-    write,
 )
+from tests.browser.waiting import measure, until, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -60,22 +60,21 @@ def test_the_greeting_and_the_ai_notice_come_first(browser: Browser) -> None:
         check_for_everybody(page)
         page.get_by_role("button", name="Return or exchange").click()
         expect(dialog).to_contain_text("Sent")
-        assert platform.heard("message")[0]["text"] == "Return or exchange"
+        assert platform.hears("message")[0]["text"] == "Return or exchange"
         expect(dialog).to_contain_text("You are talking to an AI assistant.")
 
 
 def test_an_answer_streams_and_shows_its_sources(chat: Shop) -> None:
     page, platform = chat
     dialog = page.get_by_role("dialog")
-    write(page, "Can I return boots I wore once outside?")
+    deliver(page, platform, "Can I return boots I wore once outside?")
     answer = platform.starts(1)
     platform.say({"type": "status", "message": answer, "text": "Reading “Returns and refunds”"})
     expect(dialog).to_contain_text("Reading “Returns and refunds”")
     platform.streams(answer, "You have sixty days", " to return them. If the")
     expect(dialog).to_contain_text("You have sixty days to return them. If the")
     page.get_by_role("button", name="Stop answering").click()
-    page.evaluate("1")
-    assert platform.heard("stop")
+    assert len(platform.hears("stop")) == 1
     platform.starts(1, attempt=2)
     platform.streams(answer, "You have 60 days", attempt=2)
     expect(dialog.locator(".text")).to_have_text("You have 60 days")
@@ -97,7 +96,7 @@ def test_an_answer_streams_and_shows_its_sources(chat: Shop) -> None:
     expect(quote).to_be_hidden()
     page.get_by_role("button", name="Good answer").click()
     expect(page.get_by_role("button", name="Good answer")).to_have_attribute("aria-pressed", "true")
-    assert platform.heard("rate") == [{"type": "rate", "score": 5, "comment": "", "message": answer}]
+    assert platform.hears("rate") == [{"type": "rate", "score": 5, "comment": "", "message": answer}]
     page.get_by_role("button", name="Bad answer").click()
     why = page.get_by_role("group", name="What was wrong?")
     why.get_by_text("Something is missing").click()
@@ -106,7 +105,7 @@ def test_an_answer_streams_and_shows_its_sources(chat: Shop) -> None:
     why.get_by_role("button", name="Send").click()
     expect(dialog).to_contain_text("Thank you for your feedback.")
     given = {"comment": "The price", "message": answer, "reason": "incomplete"}
-    assert platform.heard("rate")[1:] == [
+    assert platform.hears("rate", 3)[1:] == [
         {"type": "rate", "score": 1, "comment": "", "message": answer},
         {"type": "rate", "score": 1, **given},
     ]
@@ -115,7 +114,7 @@ def test_an_answer_streams_and_shows_its_sources(chat: Shop) -> None:
 def test_an_answer_is_copied_as_shown(chat: Shop) -> None:
     page, platform = chat
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    write(page, "How long?")
+    deliver(page, platform, "How long?")
     platform.ends(platform.starts(1), "You have **60 days**. [1]", citations=SOURCES[:1])
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_role("status")).to_have_text("Done")
@@ -125,7 +124,7 @@ def test_an_answer_is_copied_as_shown(chat: Shop) -> None:
 def test_a_failed_copy_is_reported(chat: Shop) -> None:
     page, platform = chat
     page.evaluate("void (navigator.clipboard.writeText = () => Promise.reject(new Error('no')))")
-    write(page, "How long?")
+    deliver(page, platform, "How long?")
     platform.ends(platform.starts(1), "You have 60 days.")
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_role("status")).to_contain_text("That did not work.")
@@ -134,7 +133,7 @@ def test_a_failed_copy_is_reported(chat: Shop) -> None:
 def test_a_screen_reader_hears_finished_sentences_once(chat: Shop) -> None:
     page, platform = chat
     log = page.get_by_role("log")
-    write(page, "How long?")
+    deliver(page, platform, "How long?")
     answer = platform.starts(1)
     platform.streams(answer, "You have 60 days. The ti")
     expect(log).to_have_text("Assistant: You have 60 days.")
@@ -150,7 +149,7 @@ def test_a_screen_reader_hears_finished_sentences_once(chat: Shop) -> None:
 
 def test_untrusted_text_is_inert(chat: Shop) -> None:
     page, platform = chat
-    write(page, "<img src=x onerror=alert(1)>")
+    deliver(page, platform, "<img src=x onerror=alert(1)>")
     evil = (
         "<script>alert(1)</script> **<b onclick=alert(1)>bold</b>** [go](javascript:alert(1)) "
         "[data](data:text/html,x) ![pixel](https://evil.test/p.png) [fine](https://shop.test/help) `<i>`\n"
@@ -172,7 +171,7 @@ def test_untrusted_text_is_inert(chat: Shop) -> None:
 def test_an_interrupted_answer_keeps_its_text_and_offers_a_retry(chat: Shop) -> None:
     page, platform = chat
     dialog = page.get_by_role("dialog")
-    write(page, "Tell me everything")
+    deliver(page, platform, "Tell me everything")
     answer = platform.starts(1)
     platform.ends(answer, "Air the sleeping bag.", stopped=True)
     expect(dialog).to_contain_text("You stopped this answer.")
@@ -188,8 +187,8 @@ def test_an_interrupted_answer_keeps_its_text_and_offers_a_retry(chat: Shop) -> 
     platform.ends(unsure, "I could not find airline rules.", abstained=True, offers_human=True, by="builtin")
     page.get_by_role("button", name="Ask a person").click()
     expect(page.get_by_role("textbox")).to_be_visible()
-    assert [frame["message"] for frame in platform.heard("retry")] == [answer, broken]
-    assert len(platform.heard("request_human")) == 1
+    assert [frame["message"] for frame in platform.hears("retry", 2)] == [answer, broken]
+    assert len(platform.hears("request_human")) == 1
 
 
 def test_the_menu_covers_the_customers_own_data(chat: Shop) -> None:
@@ -259,13 +258,13 @@ def test_german_dark_and_right_to_left(browser: Browser) -> None:
         platform.proposes(button="69,00 € erstatten", title="69,00 € erstatten", rows=[])
         expect(dialog).to_contain_text("Ohne Ihre Bestätigung passiert nichts.")
         assert platform.tickets[0]["locale"] == "de"
-        assert dialog.evaluate("node => getComputedStyle(node).backgroundColor") == "rgb(28, 27, 25)"
+        expect(dialog).to_have_css("background-color", "rgb(28, 27, 25)")
         check_for_everybody(page)
         page.evaluate("SupportBot.setLocale('ar')")
         page.set_viewport_size({"width": 1280, "height": 900})
         expect(page.get_by_role("button", name="إغلاق المحادثة")).to_be_visible()
-        assert dialog.evaluate("node => getComputedStyle(node).direction") == "rtl"
-        assert dialog.evaluate("node => node.getBoundingClientRect().left") < 40
+        expect(dialog).to_have_css("direction", "rtl")
+        wait_for(page, lambda: dialog.evaluate("node => node.getBoundingClientRect().left < 40"))
         check_for_everybody(page)
 
 
@@ -275,13 +274,13 @@ def test_on_a_phone_the_chat_fills_the_screen_and_is_modal(browser: Browser) -> 
         page.evaluate("document.documentElement.style.fontSize = '200%'")
         open_chat(page)
         platform.proposes()
-        box = page.get_by_role("dialog").bounding_box()
-        assert box == {"x": 0, "y": 0, "width": 390, "height": 844}
+        whole = {"x": 0, "y": 0, "width": 390, "height": 844}
+        wait_for(page, lambda: page.get_by_role("dialog").bounding_box() == whole)
         for _ in range(25):
             page.keyboard.press("Tab")
             inside = page.evaluate("document.activeElement.localName")
             assert inside in ("support-bot", "body")  # never a link in the page
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert measure(page, "document.documentElement.scrollWidth") <= 390
         page.get_by_role("button", name="Close chat").click()
         page.get_by_role("link", name="Cart").focus()
         assert page.evaluate("document.activeElement.localName") == "a"

@@ -4,7 +4,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import check_for_everybody
-from tests.browser.shoppage import PLATFORM, Platform, Shop, message_id, write
+from tests.browser.shoppage import PLATFORM, Platform, Shop, deliver, message_id
+from tests.browser.waiting import until
 
 pytestmark = pytest.mark.browser
 ORDERS = ["WF-20444: Skarn rain jacket, L · paid · €189.00", "WF-20418: Cairn boots, 41 · delivered · €139.00"]
@@ -38,7 +39,7 @@ def asks_which_order(platform: Platform, number: int = 1) -> str:
 
 def test_a_button_sends_its_label_and_stays_pressed(chat: Shop) -> None:
     page, platform = chat
-    write(page, "I want my money back.")
+    deliver(page, platform, "I want my money back.")
     message = asks_which_order(platform)
     group = page.get_by_role("group", name=PROMPT)
     expect(group.get_by_role("button")).to_have_text(ORDERS)
@@ -50,7 +51,7 @@ def test_a_button_sends_its_label_and_stays_pressed(chat: Shop) -> None:
     expect(page.locator(".me").last).to_contain_text(ORDERS[1])
     expect(group.get_by_role("button", name=ORDERS[1], pressed=True)).to_be_disabled()
     expect(group.get_by_role("button", name=ORDERS[0], pressed=False)).to_be_disabled()
-    [frame] = platform.heard("choose")
+    [frame] = platform.hears("choose")
     assert (frame["block"], frame["option"]) == (f"{message}:0", "WF-20418")
     assert platform.heard("message")[1:] == []
     page.reload()
@@ -63,7 +64,7 @@ def test_writing_instead_closes_the_choices(chat: Shop) -> None:
     asks_which_order(platform, 2)
     buttons = page.get_by_role("group", name=PROMPT).get_by_role("button")
     expect(buttons.first).to_be_enabled()
-    write(page, "Never mind.")
+    deliver(page, platform, "Never mind.")
     expect(buttons.first).to_be_disabled()
     expect(page.get_by_role("button", pressed=True)).to_have_count(0)
     asks_which_order(platform, 3)
@@ -77,7 +78,7 @@ def test_a_choice_the_server_refuses_can_be_made_again(chat: Shop) -> None:
     button = page.get_by_role("group", name=PROMPT).get_by_role("button").first
     button.click()
     expect(button).to_be_disabled()
-    [frame] = platform.heard("choose")
+    [frame] = platform.hears("choose")
     platform.say({"type": "error", "code": "too_fast", "message": "x", "client_id": frame["client_id"]})
     expect(button).to_be_enabled()
     expect(page.locator(".me").last).to_contain_text("You are sending messages too fast.")
@@ -85,7 +86,7 @@ def test_a_choice_the_server_refuses_can_be_made_again(chat: Shop) -> None:
 
 def test_a_form_is_validated_sent_once_and_stays_filled_in(chat: Shop) -> None:
     page, platform = chat
-    write(page, "Send it elsewhere.")
+    deliver(page, platform, "Send it elsewhere.")
     message = platform.starts(5)
     platform.ends(message, ADDRESS, by="builtin", blocks=[FORM])
     form = page.get_by_role("form", name=ADDRESS)
@@ -105,7 +106,7 @@ def test_a_form_is_validated_sent_once_and_stays_filled_in(chat: Shop) -> None:
     code.press("Enter")
     expect(page.locator(".me").last).to_contain_text("Street and house number: Talstraße 8")
     expect(send).to_have_count(0)
-    [frame] = platform.heard("submit")
+    [frame] = platform.hears("submit")
     assert (frame["block"], frame["values"]) == (f"{message}:0", {"line1": "Talstraße 8", "postal_code": "79102"})
     check_answered(page)
     page.reload()
@@ -160,12 +161,13 @@ def test_a_chat_open_during_an_upgrade_still_gets_its_buttons(chat: Shop) -> Non
     page.get_by_role("button", name="This one").press("Enter")
     page.get_by_label("yes").press("Space")
     page.get_by_role("button", name="send", exact=True).press("Enter")
+    until(page, "sent.length === 2")
     assert page.evaluate("sent") == [["This one", {"type": "choose", "option": "a", "block": "m1:0"}], 5]
 
 
 def test_records_are_drawn_as_cards_and_leave_buttons_open(chat: Shop) -> None:
     page, platform = chat
-    write(page, "What about my jacket?")
+    deliver(page, platform, "What about my jacket?")
     asks_which_order(platform)
     record = {
         "title": "Skarn rain jacket", "rows": [{"label": "In stock", "value": "3"}],

@@ -11,11 +11,11 @@ from tests.browser.shoppage import (
     PLATFORM,
     Platform,
     Shop,
+    deliver,
     heard,
     message_id,
     open_chat,
     visit,
-    write,
 )
 
 pytestmark = pytest.mark.browser
@@ -23,10 +23,11 @@ pytestmark = pytest.mark.browser
 
 def test_a_card_comes_from_the_record_and_shows_each_step(chat: Shop) -> None:
     page, platform = chat
-    write(page, "I would like my money back.")
+    deliver(page, platform, "I would like my money back.")
     answer = platform.starts(1)
     platform.ends(answer, "**Refund €999.00** [Refund €999.00](https://shop.test/) is done")
-    assert page.get_by_role("group", name="Refund").count() == 0  # text alone makes no card
+    expect(page.get_by_role("dialog")).to_contain_text("is done")
+    expect(page.get_by_role("group", name="Refund")).to_have_count(0)  # text alone makes no card
     request = platform.proposes()
     card = page.get_by_role("group", name="Refund €69.00")
     expect(card).to_contain_text("Visa ending 4417")
@@ -37,7 +38,7 @@ def test_a_card_comes_from_the_record_and_shows_each_step(chat: Shop) -> None:
     expect(card).to_contain_text("Sending")
     expect(card).to_be_focused()
     expect(card.get_by_role("button")).to_have_count(0)
-    assert platform.heard("confirm") == [{"type": "confirm", "request": request, "digest": "d" * 64}]
+    assert platform.hears("confirm") == [{"type": "confirm", "request": request, "digest": "d" * 64}]
     platform.say({"type": "error", "code": "merchant_unavailable", "message": "x", "request": request})
     expect(card).to_contain_text("The shop’s system is not responding. Nothing was done.")
     card.get_by_role("button", name="Refund €69.00").click()
@@ -59,7 +60,7 @@ def test_a_card_comes_from_the_record_and_shows_each_step(chat: Shop) -> None:
     expect(card).to_contain_text("RF-7")
     expect(card).not_to_contain_text("twice")
     check_for_everybody(page)
-    assert platform.heard("decline") == [{"type": "decline", "request": request}]
+    assert platform.hears("decline") == [{"type": "decline", "request": request}]
     assert heard(page, "action:proposed") == [{"request": request, "action": "refund_order", "state": "proposed"}]
     assert len(heard(page, "action:confirmed")) == 1
     assert [told["state"] for told in heard(page, "action:result")] == ["unknown", "succeeded"]
@@ -91,7 +92,7 @@ def test_a_held_request_says_until_when_and_can_be_withdrawn(chat: Shop) -> None
     expect(card).to_contain_text("Sending")
     platform.step("cancelled", request, reason={"code": "withdrawn", "text": "It was withdrawn. Nothing was done."})
     expect(card).to_contain_text("Nothing was done.")
-    assert platform.heard("decline") == [{"type": "decline", "request": request}]
+    assert platform.hears("decline") == [{"type": "decline", "request": request}]
 
 
 def test_a_card_without_effect_gives_the_reason_and_a_next_step(chat: Shop) -> None:
@@ -112,8 +113,8 @@ def test_a_card_without_effect_gives_the_reason_and_a_next_step(chat: Shop) -> N
     page.get_by_role("group", name="Refund €1.00").get_by_role("button", name="Ask a person").click()
     page.get_by_role("group", name="Refund €2.00").get_by_role("button", name="Check again").click()
     expect(page.get_by_role("dialog")).to_contain_text("Refund €69.00 for order WF-20418.")
-    assert platform.heard("message")[-1]["text"] == "Refund €69.00 for order WF-20418."
-    assert platform.heard("request_human")[-1]["reason"] == "Refund €1.00"
+    assert platform.hears("message")[-1]["text"] == "Refund €69.00 for order WF-20418."
+    assert platform.hears("request_human")[-1]["reason"] == "Refund €1.00"
 
 
 def test_a_channel_can_require_confirmations_on_the_hosted_page(browser: Browser) -> None:
@@ -173,6 +174,6 @@ def test_an_agent_takes_over_and_hands_back(chat: Shop) -> None:
     page.get_by_role("textbox", name="Anything to add").fill("Quick")
     page.get_by_role("button", name="Send").first.click()
     expect(dialog).to_contain_text("Thank you for your feedback.")
-    assert platform.heard("rate") == [{"type": "rate", "score": 3, "comment": "Quick"}]
+    assert platform.hears("rate") == [{"type": "rate", "score": 3, "comment": "Quick"}]
     names = [name for name, _ in page.evaluate("window.heard") if name.startswith("handoff")]
     assert names == ["handoff:requested", "handoff:joined", "handoff:ended"]

@@ -14,6 +14,7 @@ from actions.spec import WriteAction
 from supportbot.chat.notice import ai_notice
 from tests.browser.conftest import EVERY_LANGUAGE, check_for_everybody
 from tests.browser.shoppage import SOURCES, Platform, message_id, script_tag, visit
+from tests.browser.waiting import measure, wait_for
 
 pytestmark = pytest.mark.browser
 # The folder for screenshots of every language.
@@ -49,7 +50,7 @@ def fits(page: Page) -> None:
     """Fail if anything of the widget is wider than its container, or makes the page scroll horizontally."""
     assert frame(page).evaluate(CUT) == []
     assert frame(page).evaluate(OUTSIDE) == []
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert measure(page, "document.documentElement.scrollWidth <= innerWidth")
 
 
 def picture(page: Page, language: str, name: str) -> None:
@@ -69,10 +70,8 @@ def test_nothing_is_cut_off_on_a_small_phone(browser: Browser, language: str, wi
         launcher(page).click()
         dialog = page.get_by_role("dialog")
         expect(dialog).to_contain_text(ai_notice(language))
-        assert frame(page).get_attribute("lang") == language
-        assert frame(page).evaluate("node => getComputedStyle(node).direction") == (
-            "rtl" if language == "ar" else "ltr"
-        )
+        expect(frame(page)).to_have_attribute("lang", language)
+        expect(frame(page)).to_have_css("direction", "rtl" if language == "ar" else "ltr")
         fits(page)
         picture(page, language, "begin")
         menu(page, language)
@@ -107,6 +106,7 @@ def conversation(page: Page, platform: Platform, language: str) -> None:
     card = card_in(language)
     page.locator(".w-input").fill("Alder, M?")
     page.keyboard.press("Enter")
+    platform.hears("message")
     platform.ends(message_id(1), "OK. [1]", citations=SOURCES, by="builtin")
     platform.ends(message_id(2), "OK.", offers_human=True, stopped=True)
     failed = platform.starts(3)
@@ -167,9 +167,8 @@ def test_the_language_is_the_first_one_with_texts(
     with visit(browser, script_tag(**chosen), language=page_language, locale=reads) as (page, platform):
         launcher(page).click()
         expect(page.locator(".w-input")).to_be_visible()
-        assert frame(page).get_attribute("lang") == shown
-        while not platform.tickets:  # the socket is opened after the chat is shown
-            page.wait_for_timeout(20)
+        expect(frame(page)).to_have_attribute("lang", shown)
+        wait_for(page, lambda: platform.tickets)  # the socket is opened after the chat is shown
         assert platform.tickets[0]["locale"] == shown
         fetched = {name.rpartition("/")[2] for name in platform.fetched}
         assert fetched == {"v1.js", "panel.js", f"{shown}.js"}

@@ -7,14 +7,15 @@ from tests.browser.conftest import check_for_everybody
 from tests.browser.shoppage import (
     SHOP,
     Shop,
+    deliver,
     heard,
     message_id,
     open_chat,
     script_tag,
-    until,
     visit,
     write,
 )
+from tests.browser.waiting import until
 
 pytestmark = pytest.mark.browser
 
@@ -24,8 +25,7 @@ def test_a_broken_connection_loses_and_duplicates_nothing(chat: Shop) -> None:
     dialog = page.get_by_role("dialog")
     write(page, "First")
     expect(dialog).to_contain_text("Sent")
-    platform.is_reachable = False
-    platform.hang_up()
+    platform.cut_off()
     platform.ends(message_id(1), "While you were away.")
     write(page, "Second")
     expect(dialog).to_contain_text("Waiting")
@@ -36,6 +36,7 @@ def test_a_broken_connection_loses_and_duplicates_nothing(chat: Shop) -> None:
     expect(dialog).to_contain_text("While you were away.")
     expect(dialog).not_to_contain_text("Reconnecting")
     expect(dialog).not_to_contain_text("Waiting")
+    platform.hears("message", 2)
     assert platform.heard("hello")[-1]["last_seq"] == 1
     assert [entry["payload"].get("text") for entry in platform.log] == ["First", "While you were away.", "Second"]
     for text in ("First", "Second", "While you were away."):
@@ -48,19 +49,19 @@ def test_a_click_on_a_broken_connection_is_resent_and_reported_once(chat: Shop) 
     card = page.get_by_role("group", name="Refund €69.00")
     card.get_by_role("button", name="Refund €69.00").click()
     expect(card).to_contain_text("Sending")
+    platform.hears("confirm")
     platform.hang_up()
-    until(page, "SupportBot.state.connection === 'waiting'")
+    platform.hears("hello", 2)
     until(page, "SupportBot.state.connection === 'open'")
-    page.evaluate("1")
-    assert platform.heard("confirm") == [{"type": "confirm", "request": request, "digest": "d" * 64}] * 2
+    assert platform.hears("confirm", 2) == [{"type": "confirm", "request": request, "digest": "d" * 64}] * 2
     refused = {"type": "error", "code": "not_waiting", "message": "x", "request": request}
     platform.say(refused)  # for the second, before the event of the first
-    page.evaluate("1")
+    platform.catch_up()
     expect(card).to_contain_text("Sending")
     platform.step("queued", request)
     platform.say({**refused, "code": "expired"})
     expect(card).to_contain_text("Contacting the shop’s system")
-    page.evaluate("1")
+    platform.catch_up()
     expect(card).not_to_contain_text("The time is over.")
 
 
@@ -80,7 +81,13 @@ def test_a_response_that_breaks_off_is_requested_again(browser: Browser) -> None
 
 
 def test_a_request_that_hangs_times_out_and_is_retried(browser: Browser) -> None:
-    sooner = "{ const whole = AbortSignal.timeout; AbortSignal.timeout = () => whole.call(AbortSignal, 200); }"
+    sooner = """
+      const whole = AbortSignal.timeout;
+      AbortSignal.timeout = () => {
+        AbortSignal.timeout = whole;  // the second request has its usual time
+        return AbortSignal.timeout(200);
+      };
+    """
     with visit(browser, before=sooner) as (page, platform):
         held: list[Route] = []
         page.context.route("**/widget/tickets", lambda route: route.fallback() if held else held.append(route))
@@ -94,8 +101,7 @@ def test_a_refused_connection_that_recovers_leaves_no_message(chat: Shop) -> Non
     platform.greets = False
     platform.hang_up()
     until(page, "SupportBot.state.connection === 'connecting'")
-    while len(platform.heard("hello")) < 2:
-        page.wait_for_timeout(20)
+    platform.hears("hello", 2)
     platform.say({"type": "error", "code": "unavailable", "message": "x"})
     platform.hang_up(1013)
     platform.greets = True
@@ -107,8 +113,7 @@ def test_a_refused_message_keeps_its_text_and_its_id(chat: Shop) -> None:
     page, platform = chat
     platform.acknowledges = False
     write(page, "Can the neighbour take it?")
-    page.evaluate("1")
-    first = platform.heard("message")[0]
+    [first] = platform.hears("message")
     platform.say({"type": "error", "code": "too_fast", "message": "x", "client_id": first["client_id"]})
     expect(page.get_by_role("dialog")).to_contain_text(
         "Not sent. You are sending messages too fast. Please wait a moment."
@@ -118,7 +123,7 @@ def test_a_refused_message_keeps_its_text_and_its_id(chat: Shop) -> None:
     platform.acknowledges = True
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("dialog")).to_contain_text("Sent")
-    assert platform.heard("message")[1] == first
+    assert platform.hears("message", 2)[1] == first
     assert len(platform.log) == 1
 
 
@@ -134,7 +139,7 @@ def test_gaps_and_resets_are_filled_from_the_log(chat: Shop) -> None:
     expect(dialog).to_contain_text("Nobody was sent this.")
     expect(dialog).to_contain_text("This shows the gap.")
     platform.say({"type": "reset"})
-    page.evaluate("1")
+    platform.catch_up()
     expect(dialog).to_contain_text("This shows the gap.")
     expect(dialog.locator(".w-log").get_by_text("Nobody was sent this.")).to_have_count(1)
     assert any(path.endswith("/events") for _, path, _ in platform.requests)
@@ -145,20 +150,20 @@ def test_unsent_messages_survive_a_reset(chat: Shop) -> None:
     platform.ends(message_id(1), "Earlier.")
     platform.acknowledges = False
     write(page, "One")
+    platform.hears("message")
     platform.say({"type": "reset"})
     platform.hang_up()
     platform.acknowledges = True
-    until(page, "SupportBot.state.connection === 'waiting'")
-    until(page, "SupportBot.state.connection === 'open'")
+    platform.hears("hello", 2)
     log = page.locator(".w-log")
     expect(log).to_contain_text("Sent")
     assert [entry["payload"].get("text") for entry in platform.log] == ["Earlier.", "One"]
-    assert page.locator(".me > p, .bot .text").all_inner_texts() == ["Earlier.", "One"]
+    expect(page.locator(".me > p, .bot .text")).to_have_text(["Earlier.", "One"])
 
 
 def test_the_next_page_resumes_the_chat(chat: Shop) -> None:
     page, platform = chat
-    write(page, "Where is my tent?")
+    deliver(page, platform, "Where is my tent?")
     platform.ends(message_id(1), "It arrives on Thursday.")
     expect(page.get_by_role("dialog")).to_contain_text("Thursday")
     page.get_by_role("textbox", name="Message").fill("And can the neigh")
@@ -172,13 +177,14 @@ def test_the_next_page_resumes_the_chat(chat: Shop) -> None:
     page.evaluate("document.body.replaceChildren(document.createElement('main'))")
     expect(dialog).to_contain_text("Thursday")
     expect(page.locator("support-bot")).to_have_count(1)
+    platform.catch_up()
     assert len(platform.heard("hello")) == 2
 
 
 def test_the_next_page_resumes_the_chat_with_session_storage(browser: Browser) -> None:
     with visit(browser, script_tag(storage="session")) as (page, platform):
         open_chat(page)
-        write(page, "Where is my tent?")
+        deliver(page, platform, "Where is my tent?")
         expect(page.get_by_role("dialog")).to_contain_text("Sent")
         page.get_by_role("textbox", name="Message").fill("And can the neigh")
         page.goto(f"{SHOP}/cart")
@@ -196,6 +202,7 @@ def test_running_the_script_twice_makes_one_chat(browser: Browser) -> None:
     with visit(browser, script_tag() * 2) as (page, platform):
         page.wait_for_load_state("load")
         open_chat(page)
+        until(page, "SupportBot.state.connection === 'open'")
         expect(page.locator("support-bot")).to_have_count(1)
         assert len(platform.tickets) == 1
 

@@ -6,7 +6,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.browser.conftest import check_for_everybody
-from tests.browser.shoppage import SOURCES, Platform, Shop, message_id, open_chat, visit, write
+from tests.browser.shoppage import SOURCES, Platform, Shop, deliver, message_id, open_chat, visit, write
+from tests.browser.waiting import wait_for
 
 pytestmark = pytest.mark.browser
 PHONE = {"width": 390, "height": 844}
@@ -27,7 +28,8 @@ def is_whole(node: Locator) -> bool:
 def test_a_card_stays_fully_visible_while_its_answer_grows_above(browser: Browser, size: dict[str, int]) -> None:
     with visit(browser, viewport=size) as (page, platform):
         open_chat(page)
-        write(page, "The base layer came with an open seam. I would like my money back for it, please, to my card.")
+        asked = "The base layer came with an open seam. I would like my money back for it, please, to my card."
+        deliver(page, platform, asked)
         answer = platform.starts(1)
         request = platform.proposes()
         card = page.get_by_role("group", name="Refund €69.00")
@@ -35,11 +37,11 @@ def test_a_card_stays_fully_visible_while_its_answer_grows_above(browser: Browse
         text = "I am sorry about that.\n\n" + "You need not send it back. " * 6 + "[1]"
         platform.ends(answer, text, citations=SOURCES)
         expect(page.get_by_role("button", name="2 sources")).to_be_attached()
-        assert is_whole(card)
+        wait_for(page, lambda: is_whole(card))
         expect(card.get_by_role("button", name="Not now")).to_be_in_viewport(ratio=1)
         platform.step("awaiting_approval", request)
         expect(card).to_contain_text("A colleague is checking it")
-        assert is_whole(card)
+        wait_for(page, lambda: is_whole(card))
 
 
 def test_only_a_card_scrolls_into_view_for_a_reader_further_up(chat: Shop) -> None:
@@ -117,7 +119,7 @@ def test_lines_to_an_agent_follow_each_other_and_show_typing(chat: Shop) -> None
     for number in range(8):
         line = {"message": message_id(800 + number), "source": "agent", "author": "Ines Kowalski"}
         platform.event("message", {**line, "text": f"Line {number}. " * 12})
-    write(page, "Thank you!")
+    deliver(page, platform, "Thank you!")
     thanks = page.locator(".w-log").get_by_text("Thank you!")
     expect(thanks).to_be_in_viewport()
     before = page.locator(".w-log").get_by_text("Line 7.")
@@ -153,7 +155,7 @@ def test_a_wait_the_customer_ended_names_no_agent(chat: Shop) -> None:
     platform.event("handoff.requested", {"ticket": ticket, "reason": "customer_asked", "place": 1})
     platform.event("handoff.ended", {"ticket": ticket, "outcome": "resolved", "by": "customer"})
     expect(page.get_by_role("dialog")).to_contain_text("Did we solve your problem?")
-    assert page.get_by_role("status").text_content() == ""
+    expect(page.get_by_role("status")).to_have_text("")
 
 
 def test_an_agent_who_joins_as_another_leaves_is_announced_by_name(chat: Shop) -> None:
@@ -176,14 +178,16 @@ def test_a_message_that_is_too_long_is_kept_with_a_note(chat: Shop) -> None:
     page.set_viewport_size({"width": 1280, "height": 800})
     too_long = "SupportBot.send('y'.repeat(4001)).then(() => '', (error) => error.name)"
     assert page.evaluate(too_long) == "RangeError"
+    platform.catch_up()
     assert platform.heard("message") == []
     write(page, "\N{SNOWBOARDER}" * 4001)
     expect(field).to_have_accessible_description("Messages can have up to 4,000 characters.")
+    platform.catch_up()
     assert platform.heard("message") == []
     write(page, "\N{SNOWBOARDER}" * 4000)  # counted by code point, as the server does, not by UTF-16 unit
     expect(page.locator(".w-log")).to_contain_text("Sent")
     assert page.evaluate("SupportBot.send('\N{SNOWBOARDER}'.repeat(4000)).then(() => 'sent', String)") == "sent"
-    assert [len(frame["text"]) for frame in platform.heard("message")] == [4000, 4000]
+    assert [len(frame["text"]) for frame in platform.hears("message", 2)] == [4000, 4000]
 
 
 def test_messages_before_the_welcome_are_sent_once_and_precede_their_answers(browser: Browser) -> None:
@@ -192,14 +196,15 @@ def test_messages_before_the_welcome_are_sent_once_and_precede_their_answers(bro
         open_chat(page)
         write(page, "First")
         expect(page.get_by_role("dialog")).to_contain_text("Waiting")
-        page.evaluate("1")
+        platform.hears("hello")
+        platform.catch_up()
         assert platform.heard("message") == []
         platform.greet()
         expect(page.get_by_role("dialog")).to_contain_text("Sent")
         platform.ends(message_id(2), "An answer.")
-        write(page, "Second")
+        deliver(page, platform, "Second")
         platform.ends(message_id(3), "Another answer.")
         expect(page.get_by_role("dialog")).to_contain_text("Another answer.")
-        said = page.locator(".me > p, .bot .text").all_inner_texts()
-        assert said == ["Earlier.", "First", "An answer.", "Second", "Another answer."]
+        said = page.locator(".me > p, .bot .text")
+        expect(said).to_have_text(["Earlier.", "First", "An answer.", "Second", "Another answer."])
         assert [frame["text"] for frame in platform.heard("message")] == ["First", "Second"]

@@ -4,7 +4,8 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import check_for_everybody
-from tests.browser.shoppage import SOURCES, Platform, Shop, heard, message_id, open_chat, until, visit, write
+from tests.browser.shoppage import SOURCES, Platform, Shop, deliver, heard, message_id, open_chat, visit, write
+from tests.browser.waiting import until, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -17,7 +18,7 @@ def check(page: Page) -> None:
 def test_answers_from_the_first_status_to_the_end(chat: Shop) -> None:
     page, platform = chat
     log = page.locator(".w-log")
-    write(page, "How do I care for it?")
+    deliver(page, platform, "How do I care for it?")
     platform.ends(platform.starts(1), "Air it.", stopped=True)
     platform.ends(platform.starts(2), "Wash it at 30 °C. [1]", by="builtin", citations=SOURCES[:1])
     platform.ends(platform.starts(3), "I could not find airline rules.", abstained=True, offers_human=True)
@@ -115,16 +116,14 @@ def test_a_customer_can_stop_waiting_even_on_a_broken_connection(chat: Shop) -> 
     page.get_by_role("button", name="Talk to a person").click()
     platform.event("handoff.requested", {"ticket": ticket, "reason": "customer_asked", "place": 1})
     expect(dialog).to_contain_text("You are next")
-    platform.is_reachable = False
-    platform.hang_up()
+    platform.cut_off()
     stop.click()
-    page.evaluate("1")
+    platform.catch_up()
     assert platform.heard("cancel_human") == []
     platform.is_reachable = True
     page.evaluate("dispatchEvent(new Event('online'))")
     until(page, "SupportBot.state.connection === 'open'")
-    page.evaluate("1")
-    assert platform.heard("cancel_human") == [{"type": "cancel_human"}]  # queued while disconnected, and sent once
+    assert platform.hears("cancel_human") == [{"type": "cancel_human"}]  # queued while disconnected, and sent once
     platform.event("handoff.ended", {"ticket": ticket, "outcome": "returned", "by": "customer"})
     expect(dialog).to_contain_text("You are talking to the AI assistant again.")
     expect(page.get_by_text("You are next")).to_be_hidden()
@@ -140,30 +139,25 @@ def test_a_log_that_arrives_late_is_not_shown_in_another_chat(chat: Shop) -> Non
     held: list[Route] = []
     page.context.route("**/events?*", lambda route: held.append(route))
     platform.say({"type": "reset"})
-    wait_for(page, held)
+    wait_for(page, lambda: held)
     platform.log.clear()
     page.evaluate("SupportBot.newConversation()")
     until(page, "SupportBot.state.connection === 'open'")
     held[0].fallback()
-    page.evaluate("1")
+    wait_for(page, lambda: any(path.endswith("/events") for _, path, _ in platform.requests))
+    platform.catch_up()
     platform.ends(message_id(2), "Of the new chat.")
     expect(page.locator(".w-log")).to_contain_text("Of the new chat.")
     expect(page.locator(".w-log")).not_to_contain_text("Of the old chat.")
 
 
-def wait_for(page: Page, held: list[Route]) -> None:
-    while not held:
-        page.wait_for_timeout(20)
-
-
 def test_queued_messages_are_not_sent_in_another_chat(chat: Shop) -> None:
     page, platform = chat
-    platform.is_reachable = False
-    platform.hang_up()
+    platform.cut_off()
     page.get_by_role("button", name="Talk to a person").click()
     page.evaluate("SupportBot.newConversation()")
     platform.is_reachable = True
     page.evaluate("dispatchEvent(new Event('online'))")
     until(page, "SupportBot.state.connection === 'open'")
-    page.evaluate("1")
+    platform.catch_up()
     assert platform.heard("request_human") == []
