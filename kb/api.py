@@ -1,7 +1,7 @@
 """REST views of knowledge: articles with their revisions, collections, search."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from django.db import transaction
@@ -51,6 +51,7 @@ from kb.synonym_groups import add_synonyms, remove_synonyms
 from supportbot.accounts.auth import CallerThrottle
 from supportbot.accounts.models import User
 from supportbot.accounts.permissions import needs
+from supportbot.accounts.principals import Staff
 from supportbot.accounts.views import ScopedAPIView
 from supportbot.errors import NotFound
 from supportbot.web import EmptyInput, NewestFirstPagination
@@ -139,8 +140,8 @@ class Publish(KnowledgeView):
     def post(self, request: Request, article_id: UUID) -> Response:
         """Publish the newest revision. Search finds it by its words at once, and by its meaning soon after.
 
-        With `gate`, it is refused (409 `gate_refused`) if a gate case that must pass would fail with it, or if another
-        revision is saved meanwhile (409 `article_changed`). Without `gate`, it is published and then checked: see the
+        With `gate`, it is refused (409 `gate_refused`) if a gate case that must pass would fail with it, or if the
+        article is changed meanwhile (409 `article_changed`). Without `gate`, it is published and then checked: see the
         article checks.
         """
         article = article_with_id(article_id)
@@ -172,13 +173,14 @@ class Planned(KnowledgeView):
     def put(self, request: Request, article_id: UUID, step: str) -> Response:
         """Plan to publish or archive the newest revision; replaces the plan for that step.
 
-        The gates are asked when the time has come. If they refuse, or a newer revision was saved meanwhile, nothing
-        changes and the plan's `problem` says why.
+        The gates are asked when the time has come. If they refuse, a newer revision was saved meanwhile, or the API key
+        may no longer write articles, nothing changes and the plan's `problem` says why.
         """
         check_may_write(_author(request), article_with_id(article_id).collection)
         data = NewPlanSerializer(data=request.data)
         data.is_valid(raise_exception=True)
-        make_plan(article_id, _step(step), data.validated_data["at"], person=_author(request))
+        key_id = cast(Staff, request.auth).key_id
+        make_plan(article_id, _step(step), data.validated_data["at"], person=_author(request), key_id=key_id)
         return Response(_shown(article_id))
 
     @extend_schema(request=None, responses={204: None}, parameters=[_STEP])

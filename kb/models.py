@@ -219,6 +219,7 @@ class Plan(TenantModel):
     person = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, related_name="+", null=True)
     override = models.CharField(max_length=300, blank=True)  # the reason for overriding the gates
     by_program = models.BooleanField(default=False, db_default=False)  # by an API key without a person
+    key_id = models.UUIDField(null=True)  # of the API key that planned it, with or without a person
     problem = models.TextField(blank=True)  # why it was not carried out
 
     class Meta:

@@ -26,10 +26,18 @@ Step = Plan.Step
 
 
 @transaction.atomic
-def make_plan(article_id: UUID, step: Step, at: datetime, *, person: User | None = None, override: str = "") -> Plan:
+def make_plan(
+    article_id: UUID,
+    step: Step,
+    at: datetime,
+    *,
+    person: User | None = None,
+    key_id: UUID | None = None,
+    override: str = "",
+) -> Plan:
     """Plan a step for the newest revision; replaces the article's plan for it. Raises InvalidDocument, ArticleMissing.
 
-    `override` is the reason for overriding the gates.
+    `override` is the reason for overriding the gates, `key_id` the API key that plans it.
     """
     if at <= now():
         problem = gettext("This time is in the past. Choose a later one.")
@@ -46,6 +54,7 @@ def make_plan(article_id: UUID, step: Step, at: datetime, *, person: User | None
         "at": at,
         "revision": article.latest_revision.number,
         "person": person,
+        "key_id": key_id,
         "override": override,
     }
     facts["by_program"] = person is None

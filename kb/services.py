@@ -149,13 +149,15 @@ def publish(article_id: UUID, *, revision: int | None = None) -> Article:
 def publish_through_gates(article: Article) -> Verdict:
     """Publish the newest revision of an article, as it was read, if the gates agree; takes seconds.
 
-    Raises GatesRefuse, or ArticleChanged if another revision was saved meanwhile.
+    Raises GatesRefuse, or ArticleChanged if anything about it was changed meanwhile: its text, readers or questions.
     """
     newest = article.latest_revision
     assert newest is not None, "an article is created together with its first revision"
     touched = {article.external_id: Touched(checked(newest.title, newest.body), article.locale)}
     verdict = verdict_on(lambda: publish(article.pk, revision=newest.number), touched, seconds=GATE_SECONDS)
-    publish(article.pk, revision=newest.number)
+    with transaction.atomic():
+        lock_unchanged(article)
+        publish(article.pk)
     return verdict
 
 

@@ -50,13 +50,14 @@ ROLE_SCOPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """A member of the workspace's team, or an API key; a key's scopes limit the rights of its person."""
+    """A member of the workspace's team, or an API key (`key_id`); a key's scopes limit the rights of its person."""
 
     workspace_id: UUID
     user_id: UUID | None
     name: str
     role: str | None
     scopes: frozenset[str]
+    key_id: UUID | None = None
 
     def may(self, scope: str) -> bool:
         return scope in self.scopes

@@ -1,5 +1,6 @@
 """Look-ups by a key or a secret, before the workspace is known."""
 
+from dataclasses import replace
 from datetime import timedelta
 from hmac import compare_digest
 from typing import Final
@@ -42,7 +43,7 @@ def staff_and_key(plain: str) -> tuple[Staff, ApiKey]:
         if key is None or not compare_digest(key.key_hash, hash_secret(plain)) or not key.is_live:
             raise InvalidKey()
         if key.user is None:
-            staff = Staff(key.workspace_pk, None, key.name, None, frozenset(key.scopes))
+            staff = Staff(key.workspace_pk, None, key.name, None, frozenset(key.scopes), key.pk)
         else:
             staff = _narrowed(staff_of(key.user, key.workspace_pk), key)
         _touch(key)
@@ -52,7 +53,7 @@ def staff_and_key(plain: str) -> tuple[Staff, ApiKey]:
 def _narrowed(person: Staff | None, key: ApiKey) -> Staff:
     if person is None:  # the person left the workspace, which ends their keys
         raise InvalidKey()
-    return Staff(person.workspace_id, person.user_id, person.name, person.role, person.scopes & set(key.scopes))
+    return replace(person, scopes=person.scopes & set(key.scopes), key_id=key.pk)
 
 
 def _touch(key: ApiKey) -> None:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext
 from kb.documents import check_article_text
 from kb.models import Article, Audience
 from kb.selectors import article_with_id
+from kb.services import lock_unchanged
 from supportbot.chat.models import Conversation
 from supportbot.chat.retrieval_trace import TracedPassage, traces_of
 from supportbot.console.articles.gating import PUBLISHED, ArticleRefused, pass_gates, settle
@@ -99,6 +100,8 @@ def _publish(request: HttpRequest, found: Cluster, edit: Edit) -> None:
         override=request.POST.get("override", ""),
     )
     with transaction.atomic():
+        if article is not None:
+            lock_unchanged(article)
         subjects = [one.subject for one in found.findings]
         published = publish_edit(found.newest.kind, subjects, edit, author=person_of(request))
         settle(request, passed, published.pk, event=PUBLISHED)

@@ -217,7 +217,7 @@ def test_a_draft_is_published_over_rest_only_if_its_questions_pass(workspace: Wo
 def test_what_was_changed_while_the_gates_tried_it_is_not_saved_over_rest(
     workspace: Workspace, returns: Article, hours: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A colleague saves while the gates are asked."""
+    """A colleague changes text, readers or questions while the gates are asked."""
     program, address = service(workspace, "kb:read", "kb:write"), f"/api/v1/articles/{returns.pk}"
     verdict_on = trials.verdict_on
 
@@ -230,10 +230,49 @@ def test_what_was_changed_while_the_gates_tried_it_is_not_saved_over_rest(
     save_draft(returns.pk, Change(body=RETURNS.replace("free", "free of charge")))
     refused = program.post(f"{address}/publish", {"gate": True}, format="json")
     assert (refused.status_code, refused.json()["code"]) == (409, "article_changed")
-    assert "Revision 3 was saved while revision 2" in refused.json()["message"] and live_number(returns) == 1
+    assert "while the gates tried it" in refused.json()["message"] and live_number(returns) == 1
     refused = program.patch(address, {"category": "Shop", "gate": True}, format="json")
     assert (refused.status_code, refused.json()["code"]) == (409, "article_changed")
     assert Article.objects.get(pk=returns.pk).category == ""
+
+
+@pytest.mark.parametrize("changed", ["readers", "questions"])
+def test_what_else_was_changed_while_the_gates_tried_a_text_keeps_it_from_being_published(
+    workspace: Workspace, enter: Enter, returns: Article, hours: Article, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    """The text passes; what a colleague has changed meanwhile, nobody has tried."""
+    save_draft(hours.pk, Change(body=HOURS.replace("five", "six")))
+    article = Article.objects.get(pk=hours.pk)
+    assert changed == "readers" or not phrasings_of(article)
+
+    def meanwhile() -> None:
+        if changed == "readers":
+            Article.objects.filter(pk=hours.pk).update(audience="signed_in")
+            save_draft(hours.pk, Change(audience="public"))
+        else:
+            set_phrasings(article, [*phrasings_of(article), IN_OTHER_WORDS])
+
+    def slowly(asked: Any) -> Any:
+        def ask(*args: Any, **options: Any) -> Any:
+            found = asked(*args, **options)
+            meanwhile()
+            return found
+
+        return ask
+
+    monkeypatch.setattr("supportbot.evals.articles.trials.verdict_on", slowly(trials.verdict_on))
+    program = service(workspace, "kb:read", "kb:write")
+    refused = program.post(f"/api/v1/articles/{hours.pk}/publish", {"gate": True}, format="json")
+    assert (refused.status_code, refused.json()["code"], live_number(hours)) == (409, "article_changed", 1)
+    monkeypatch.setattr(gating, "tried", slowly(gating.tried))
+    editor, ticked = enter("editor"), {"_selected_action": [str(hours.pk)]}
+    for action in ("publish_ticked", "archive_ticked"):
+        Phrasing.objects.all().delete()
+        told = editor.post("/admin/kb/article/", ticked | {"action": action}, follow=True).content.decode()
+        assert "somebody else changed them meanwhile: Opening hours" in told
+    Phrasing.objects.all().delete()
+    checked = editor.post(f"/admin/kb/article/{hours.pk}/publish/", {"revision": "2"})
+    assert checked.status_code == 409 and live_number(hours) == 1 and Article.objects.get(pk=hours.pk).is_live
 
 
 def test_what_takes_too_long_is_not_tried_and_is_told_over_rest(
@@ -277,4 +316,4 @@ def test_the_list_publishes_only_what_the_gates_tried(
     monkeypatch.setattr(gating, "tried", slowly)
     ticked = {"action": "publish_ticked", "_selected_action": [str(returns.pk)]}
     told = enter("editor").post("/admin/kb/article/", ticked, follow=True).content.decode()
-    assert "a newer revision was saved meanwhile: Returns" in told and live_number(returns) == 1
+    assert "somebody else changed them meanwhile: Returns" in told and live_number(returns) == 1

@@ -4,15 +4,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.utils.timezone import localtime, now
 from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import AuditEntry
 from kb.collections import set_writers
 from kb.models import Article, Plan, State, Unsaved
+from kb.phrasings import set_phrasings
 from kb.plans import note_problem
 from kb.services import Change, save_draft
-from supportbot.accounts.models import Membership, Workspace
+from supportbot.accounts.models import ApiKey, Membership, Workspace
+from supportbot.accounts.services import issue_api_key, revoke_api_key
+from supportbot.console.articles import planning
 from supportbot.console.tasks import carry_out_plans
 from supportbot.evals.reading import read_suite
 from supportbot.evals.services import save_suite
@@ -20,6 +24,7 @@ from supportbot.ids import uuid7
 from tests.console.conftest import Enter, person
 from tests.console.test_article_gates import CASES, RETURNS, form, live_number, name_gates, returns
 from tests.pages import visible_text
+from tests.rest import caller, service
 
 __all__ = ["returns"]
 pytestmark = pytest.mark.django_db
@@ -136,6 +141,85 @@ def test_what_somebody_planned_who_may_not_any_more_is_not_carried_out(
     assert all(reason in plan.problem for plan in Plan.objects.all()) and Plan.objects.count() == 2
     shown = visible_text(LexborHTMLParser(enter("admin").get(page).content.decode()).css_first("main"), " ")
     assert reason in shown and "Not published as planned" in shown
+
+
+@pytest.mark.parametrize("lost", ["revoked", "expired", "scope", "deleted"])
+@pytest.mark.parametrize("has_person", [False, True], ids=["a program's", "a person's"])
+def test_a_plan_ends_with_the_api_key_that_made_it(
+    workspace: Workspace, returns: Article, lost: str, has_person: bool
+) -> None:
+    owner = person(workspace, "editor", "owner") if has_person else None
+    made = issue_api_key(workspace, "cms", scopes=["kb:read", "kb:write"], user=owner)
+    program = caller(made.plain)
+    address = f"/api/v1/articles/{returns.pk}/plans"
+    save_draft(returns.pk, Change(body=RETURNS.replace("60", "70")))
+    for step in ("publish", "archive"):
+        told = program.put(f"{address}/{step}", {"at": now() + timedelta(days=1)}, format="json")
+        assert told.status_code == 200, told.json()
+    key = ApiKey.objects.filter(pk=made.row.pk)
+    match lost:
+        case "revoked":
+            revoke_api_key(made.row.prefix)
+        case "expired":
+            key.update(expires_at=now())
+        case "scope":
+            key.update(scopes=["kb:read"])
+        case "deleted":
+            key.delete()
+    comes_due()
+    carry_out_plans()
+    article = Article.objects.get(pk=returns.pk)
+    assert live_number(returns) == 1 and article.is_live
+    assert ["The API key that planned this" in plan.problem for plan in Plan.objects.all()] == [True, True]
+
+
+def test_a_plan_of_a_live_api_key_is_carried_out(workspace: Workspace, returns: Article) -> None:
+    program = service(workspace, "kb:read", "kb:write")
+    save_draft(returns.pk, Change(body=RETURNS.replace("60", "70")))
+    told = program.put(f"/api/v1/articles/{returns.pk}/plans/publish", {"at": now() + timedelta(days=1)}, format="json")
+    assert told.status_code == 200
+    comes_due()
+    carry_out_plans()
+    assert live_number(returns) == 2 and not Plan.objects.exists()
+
+
+def test_a_planned_archiving_keeps_its_reason_when_the_text_is_saved_anew(enter: Enter, returns: Article) -> None:
+    save_suite(read_suite(CASES, file="cases.yaml"))
+    name_gates("promises")
+    admin, page = enter("admin"), f"/admin/kb/article/{returns.pk}/change/"
+    planned = form(RETURNS, do="save", archive_at=at(days=1))
+    assert admin.post(page, planned | {"override_archive": "The offer ends"}).status_code == 302
+    harmless = planned | {"body": RETURNS.replace("is free", "costs nothing")}
+    assert admin.post(page, harmless).status_code == 302
+    assert Plan.objects.get().override == "The offer ends"
+    comes_due()
+    carry_out_plans()
+    assert Article.objects.get(pk=returns.pk).state == "archived"
+
+
+def test_a_plan_is_tried_again_if_the_article_changes_while_the_gates_try_it(
+    workspace: Workspace, enter: Enter, returns: Article, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_suite(read_suite(CASES, file="cases.yaml"))
+    name_gates("promises")
+    page = f"/admin/kb/article/{returns.pk}/change/"
+    harmless = form(RETURNS.replace("is free", "costs nothing"), do="save", publish_at=at(days=1))
+    assert enter("editor").post(page, harmless).status_code == 302
+    comes_due()
+    asked, changes = planning.tried, iter(["Within 60 days of what?"])
+
+    def slowly(*args: Any, **options: Any) -> Any:
+        found = asked(*args, **options)
+        set_phrasings(returns, [*changes])
+        return found
+
+    monkeypatch.setattr(planning, "tried", slowly)
+    carry_out_plans()
+    assert live_number(returns) == 1 and Plan.objects.get().problem == ""
+    monkeypatch.setattr(planning, "tried", asked)
+    cache.clear()  # the worker's turn is over
+    carry_out_plans()
+    assert live_number(returns) == 2 and not Plan.objects.exists()
 
 
 def test_a_lost_right_to_override_ends_a_plan_against_the_gates(enter: Enter, returns: Article) -> None:

@@ -17,7 +17,7 @@ from kb.errors import ArticleChanged
 from kb.evaluation.contradictions import findings
 from kb.models import Article
 from kb.selectors import article_with_id
-from kb.services import Change, publish, save_draft
+from kb.services import lock_unchanged, publish
 from supportbot.console.articles.gating import PUBLISHED, ArticleRefused, Passed, pass_gates, settle
 from supportbot.console.entry import needs, person_of, staff, workspace_here
 from supportbot.evals.articles.comparing import Outcome
@@ -119,9 +119,8 @@ def _passed(request: HttpRequest, article: Article) -> Passed:
 
 @transaction.atomic
 def _publish(request: HttpRequest, article: Article, passed: Passed) -> None:
-    """Publish the revision that the gates have judged. Raises ArticleChanged if a newer one was saved meanwhile."""
-    assert article.latest_revision is not None
-    save_draft(article.pk, Change(), based_on=article.latest_revision.number)  # changes nothing
+    """Publish what the gates have judged. Raises ArticleChanged if the article was changed meanwhile."""
+    lock_unchanged(article)
     publish(article.pk)
     settle(request, passed, article.pk, event=PUBLISHED)
 

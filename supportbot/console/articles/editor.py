@@ -111,6 +111,7 @@ def _archived(request: HttpRequest, article: Article) -> HttpResponse:
         typed = replace(refused(request, refusal), values=stored(article).values)
         return page(request, article, typed)
     with transaction.atomic():
+        lock_unchanged(article)
         archive(article.pk)
         settle(request, passed, article.pk, event=ARCHIVED)
     messages.success(request, gettext("Archived. Customers no longer find it; its revisions are kept."))

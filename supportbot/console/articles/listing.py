@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin import SimpleListFilter
+from django.db import transaction
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
@@ -23,7 +24,7 @@ from kb.care import stale, to_review
 from kb.collections import restricted_collections
 from kb.errors import ArticleChanged
 from kb.models import Article, State
-from kb.services import archive, publish
+from kb.services import archive, lock_unchanged, publish
 from kb.translations import older
 from supportbot import team_formats as formats
 from supportbot.chat.models import Citation
@@ -228,23 +229,28 @@ def _each(
         problem = gettext("Not changed because of the gates: {titles}. Open each one to see why or to try again.")
         messages.warning(request, problem.format(titles=", ".join(article.title for article in stopped)))
     if late:
-        problem = gettext("Not published because a newer revision was saved meanwhile: {titles}.")
+        problem = gettext("Not changed because somebody else changed them meanwhile: {titles}.")
         messages.warning(request, problem.format(titles=", ".join(article.title for article in late)))
     count = len(tried) - len(late)
     messages.success(request, told(count).format(number=count))
 
 
 def _publish(article: Article) -> bool:
-    """Publish the revision that the gates have tried; return False if a newer one was saved meanwhile."""
-    try:
-        publish(article.pk, revision=article.latest_revision.number if article.latest_revision else None)
-    except ArticleChanged:
-        return False
-    return True
+    return _unchanged(article, publish)
 
 
 def _archive(article: Article) -> bool:
-    archive(article.pk)
+    return _unchanged(article, archive)
+
+
+def _unchanged(article: Article, do: Callable[[UUID], Article]) -> bool:
+    """Publish or archive an article as the gates have tried it; return False if it was changed meanwhile."""
+    try:
+        with transaction.atomic():
+            lock_unchanged(article)
+            do(article.pk)
+    except ArticleChanged:
+        return False
     return True
 
 

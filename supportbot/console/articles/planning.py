@@ -10,15 +10,18 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.core.cache import cache
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, localtime, make_aware, now
 from django.utils.translation import gettext, override
 
 from kb.collections import check_may_write
+from kb.errors import ArticleChanged
 from kb.models import Article, Plan
 from kb.plans import LAST_YEAR, Step, carry_out, drop_plan, due_plans, field_of, make_plan, note_problem
-from supportbot.accounts.models import User, Workspace
+from kb.services import lock_unchanged
+from supportbot.accounts.models import ApiKey, User, Workspace
 from supportbot.accounts.scope import current_workspace_id, workspace_scope
 from supportbot.accounts.selectors import staff_of
 from supportbot.console.articles.gating import ArticleRefused
@@ -125,9 +128,10 @@ def _try(plan: Plan) -> None:
 def _carry_out(plan: Plan) -> None:
     try:
         _check_rights(plan)
-        if gates() and not plan.override:
-            _ask_gates(plan)
-        carry_out(plan.pk)
+        tried_one = _ask_gates(plan) if gates() and not plan.override else None
+        with transaction.atomic():
+            if tried_one is None or _is_unchanged(tried_one):
+                carry_out(plan.pk)
     except SupportBotError as refusal:
         with override(team_language(plan.person.language if plan.person else "")):
             note_problem(plan, sentence(refusal))
@@ -137,6 +141,8 @@ def _check_rights(plan: Plan) -> None:
     """Raise NotAllowed unless whoever planned this may still do it."""
     person = plan.person
     planner = staff_of(person, current_workspace_id()) if person else None
+    if (plan.by_program or plan.key_id) and not _is_key_live(plan):
+        raise NotAllowed(gettext("The API key that planned this may no longer write articles. Plan it again."))
     if not plan.by_program and (planner is None or not planner.may("kb:write")):
         raise NotAllowed(gettext("Whoever planned this may no longer write articles. Check it and plan it again."))
     check_may_write(person, Article.objects.select_related("collection").get(pk=plan.article_id).collection)
@@ -144,12 +150,28 @@ def _check_rights(plan: Plan) -> None:
         raise NotAllowed(gettext("Whoever planned this may no longer override the gates. Check it and plan it again."))
 
 
-def _ask_gates(plan: Plan) -> None:
+def _is_key_live(plan: Plan) -> bool:
+    key = ApiKey.objects.filter(pk=plan.key_id).first() if plan.key_id else None
+    return key is not None and key.is_live and "kb:write" in key.scopes
+
+
+def _is_unchanged(article: Article) -> bool:
+    """Lock an article; return False if it was changed while the gates tried it: they are asked again."""
+    try:
+        lock_unchanged(article)
+    except ArticleChanged:
+        return False
+    return True
+
+
+def _ask_gates(plan: Plan) -> Article:
+    """Return the article as the gates have tried it. Raises ArticleRefused."""
     article = Article.objects.select_related("live_revision", "latest_revision").get(pk=plan.article_id)
     trial = publishing_newest(article) if plan.step == Step.PUBLISH else archiving(article)
     failures, _untried = tried(trial, workspace=Workspace.objects.get(pk=current_workspace_id()))
     if failures:
         raise ArticleRefused(failures)
+    return article
 
 
 def _time(request: HttpRequest, step: Step) -> datetime | None:
@@ -167,8 +189,10 @@ def _time(request: HttpRequest, step: Step) -> datetime | None:
 
 
 def _is_kept(plan: Plan, at: datetime, article: Article) -> bool:
+    """Return whether a plan stays as it is, with its planner and reason: an archiving is about no particular text."""
     newest = article.latest_revision.number if article.latest_revision else None
-    return not plan.problem and _is_same_time(plan, at) and plan.revision == newest
+    is_about_it = plan.step == Step.ARCHIVE or plan.revision == newest
+    return not plan.problem and _is_same_time(plan, at) and is_about_it
 
 
 def _is_same_time(plan: Plan, at: datetime) -> bool:
