@@ -204,10 +204,13 @@ class Draft:
         if self._is_held or self._has_dangling_prefix or opens_fence(self._unfinished):
             return
         words = list(self._harmless_words())
+        if not words:
+            return
         # Checked once for all words that arrived together, and word by word only if these disclose something.
-        is_telling = self._may_disclose("".join(words))
-        for piece in words if is_telling else ["".join(words)]:
-            if is_telling and self._may_disclose(piece):
+        together = "".join(words)
+        is_telling = self.confidential.may_go_on(self._letters, bare(together))
+        for piece in words if is_telling else [together]:
+            if is_telling and self.confidential.may_go_on(self._letters, bare(piece)):
                 self._is_held = True
                 return
             self._show(piece)
@@ -227,9 +230,6 @@ class Draft:
         if _RISKY.search(word) or spells_a_dot(word):
             return False
         return self._opening.stays_harmless(word, self.language)
-
-    def _may_disclose(self, words: str) -> bool:
-        return bool(words) and self.confidential.may_begin_in(f"{self._letters}{bare(words)}")
 
     def _show(self, text: str) -> None:
         self.shown += text

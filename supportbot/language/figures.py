@@ -118,8 +118,13 @@ def known_figures(texts: Iterable[str]) -> Known:
         bare=frozenset().union(*(figure.numbers for figure in found if figure.kind == "count")),
         months=frozenset(month for month, _, _ in dates),
         days=frozenset(day for _, _, day in dates),
-        text="\n".join(fold_homoglyphs(text).casefold() for text in texts),
+        text="\n".join(map(_casefolded, texts)),
     )
+
+
+@lru_cache(maxsize=512)  # a page is evidence for many answers
+def _casefolded(text: str) -> str:
+    return fold_homoglyphs(text).casefold()
 
 
 def figures_in(text: str) -> tuple[Figure, ...]:

@@ -131,8 +131,7 @@ class Evidence:
         found: set[int] = set()
         for source in self.sources:
             said = [stem(word, source.language) for word in asked]
-            wanted = set(said)
-            neighbours = set(pairwise(one for unit in source.units for one in unit.stems if one in wanted))
+            neighbours = source.neighbours(said)
             found.update(place for place, pair in enumerate(pairwise(said)) if pair in neighbours)
         return len(found) / (len(asked) - 1)
 

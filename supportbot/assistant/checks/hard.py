@@ -33,7 +33,7 @@ def objection(sentence: str, before: str, evidence: Evidence, confidential: Conf
     discloses = (
         confidential.may_begin_in if len(sentence) < _PIECE else confidential.is_in
     )  # one word per line discloses it in small pieces
-    if discloses(before + sentence):
+    if discloses(before, sentence):
         return "secret"
     if evidence.is_quoted(sentence):  # compares words only, so "$" instead of "€" still needs the figure check
         return "figure" if _has_unknown_figure(sentence, before, evidence) else None

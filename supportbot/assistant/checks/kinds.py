@@ -10,9 +10,10 @@ docs/decisions/checks-by-harm.md says how well they do on authors they have not 
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from operator import add, sub
 from pathlib import Path
 from typing import Final
 
@@ -120,6 +121,18 @@ def _bias_of_pieces() -> list[float]:
     return bias
 
 
+@lru_cache(maxsize=4_096)  # most answers of a shop are made of the same pairs of words
+def _pair(tail: str, word: str) -> tuple[frozenset[int], tuple[float, ...]]:
+    """Return the pieces of a word and of its neighbourhood with the word before it, and the sum of their weights."""
+    pieces = hashed_features(f"{tail} {fold_homoglyphs(word)}", most=FEATURE_WORDS_MOST)
+    return pieces, _weights_of(pieces)
+
+
+def _weights_of(pieces: Iterable[int]) -> tuple[float, ...]:
+    rows = _pieces_by_bucket()
+    return tuple(map(sum, zip(*(rows[piece] for piece in pieces), strict=True)))
+
+
 class Opening:
     """The beginning of a sentence, word by word: while it stays harmless it may be shown before the rest arrives.
 
@@ -136,10 +149,12 @@ class Opening:
         """Take the next word; return whether nothing so far suggests a deed."""
         if language not in LANGUAGES:
             return False
-        fresh = hashed_features(f"{self._tail} {fold_homoglyphs(word)}", most=FEATURE_WORDS_MOST) - self._found
-        self._found |= fresh
-        rows = _pieces_by_bucket()
-        self._logits = list(map(sum, zip(self._logits, *(rows[piece] for piece in fresh), strict=True)))
+        pieces, logits = _pair(self._tail, word)
+        again = pieces & self._found
+        self._found |= pieces
+        if again:  # each piece counts once, however often it occurs
+            logits = tuple(map(sub, logits, _weights_of(again)))
+        self._logits = list(map(add, self._logits, logits))
         self._tail = word.strip()
         # Few pieces say little: those still to come count as neutral.
         length = math.sqrt(len(self._found) + _UNHEARD)

@@ -38,22 +38,35 @@ class Confidential:
         self._pieces = frozenset(piece for text in self._runs for piece in _pieces(text))
         self._traces = frozenset(reading for piece in self._pieces for reading in _readings(piece))
 
-    def is_in(self, text: str) -> bool:
-        """Return whether a text discloses part of it, in any spelling or encoding."""
-        return self._leaks(text, parts=1)
+    def is_in(self, before: str, text: str) -> bool:
+        """Return whether a text, after the one before it, discloses part of it in any spelling or encoding."""
+        return self._leaks(before, text, parts=1)
 
-    def may_begin_in(self, text: str) -> bool:
-        """Return whether an unfinished text may be about to disclose part of it."""
-        return self._leaks(text, parts=2)
+    def may_begin_in(self, before: str, text: str) -> bool:
+        """Return whether an unfinished text, after the one before it, may be about to disclose part of it."""
+        return self._leaks(before, text, parts=2)
 
-    def _leaks(self, text: str, *, parts: int) -> bool:
+    def may_go_on(self, letters: str, more: str) -> bool:
+        """Return whether bare letters, after those already shown, may be about to disclose part of it."""
+        return bool(self._pieces) and self._is_traced(letters, more) and self._is_read(letters + more, parts=2)
+
+    def _leaks(self, before: str, text: str, *, parts: int) -> bool:
         if not self._pieces:
             return False
-        plain, views = bare(text), list(_decoded(text))
-        # Asked at each word of an answer: one look at a text rules out all its readings, since most hold no piece.
-        if not self._traces.isdisjoint(_pieces(plain)):
-            views += _readings(plain)
-        return any(self._holds_run(view, parts) for view in views)
+        if any(self._holds_run(view, parts) for view in _decoded(before + text)):
+            return True
+        letters, more = bare(before), bare(text)
+        return self._is_traced(letters, more) and self._is_read(letters + more, parts)
+
+    def _is_traced(self, letters: str, more: str) -> bool:
+        """Return whether a run may end in these letters; the ones before them were checked when they came.
+
+        Asked at each word of an answer: one look rules out all readings, since most words hold no piece of a run.
+        """
+        return not self._traces.isdisjoint(_pieces(letters[-LEAST_RUN + 1 :] + more))
+
+    def _is_read(self, plain: str, parts: int) -> bool:
+        return any(self._holds_run(view, parts) for view in _readings(plain))
 
     def _holds_run(self, view: str, parts: int) -> bool:
         pieces = _pieces(view)

@@ -5,8 +5,10 @@ answer is.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from kb.addresses import passage_address
@@ -52,6 +54,13 @@ class _Reading:
     @cached_property
     def stems(self) -> frozenset[str]:
         return frozenset[str]().union(*(unit.stems for unit in self.units))
+
+    @cached_property
+    def places(self) -> dict[str, list[int]]:
+        found: defaultdict[str, list[int]] = defaultdict(list)
+        for at, one in enumerate(one for unit in self.units for one in unit.stems):
+            found[one].append(at)
+        return dict(found)
 
     @cached_property
     def quotable(self) -> dict[tuple[str, ...], tuple[int, int]]:
@@ -103,6 +112,12 @@ class Source:
     def quotable(self) -> Mapping[tuple[str, ...], tuple[int, int]]:
         """The words of each unit and of up to three in a row, with the positions of the first and the last unit."""
         return self._reading.quotable
+
+    def neighbours(self, wanted: Collection[str]) -> set[tuple[str, str]]:
+        """Return which of these stems follow each other in the page, whatever other words stand between them."""
+        places = self._reading.places
+        found = sorted((at, one) for one in set(wanted) for at in places.get(one, ()))
+        return {(one, next_one) for (_, one), (_, next_one) in pairwise(found)}
 
     def share(self, asked: Sequence[str]) -> float:
         return sum(stem(word, self.language) in self.stems for word in asked) / len(asked) if asked else 0.0
