@@ -18,10 +18,10 @@ from supportbot.embedded.setting_checks import require_settings  # noqa: E402  #
 
 require_settings()  # without `manage.py serve`, the error would only appear at the first answer
 
-from channels.generic.websocket import AsyncWebsocketConsumer  # noqa: E402  # models need Django to be set up
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  # models need Django to be set up
 from django.urls import path, re_path  # noqa: E402
 
+from supportbot.chat.socket import Socket  # noqa: E402
 from supportbot.handoff.desk.consumer import DeskConsumer  # noqa: E402
 from supportbot.lifespan import lifespan  # noqa: E402
 from supportbot.mcp.hosting import application as agents  # noqa: E402
@@ -31,10 +31,8 @@ from supportbot.widget.socket.consumer import ChatConsumer  # noqa: E402
 UNKNOWN_PATH = 4404
 
 
-class UnknownPath(AsyncWebsocketConsumer):
+class UnknownPath(Socket):
     """Accepts before closing, because clients only see the close code of an open socket."""
-
-    channel_layer_alias = "none"
 
     async def connect(self) -> None:
         await self.accept()

@@ -13,7 +13,6 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final, assert_never
 from uuid import UUID
 
-from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.sessions.backends.db import SessionStore
@@ -33,6 +32,7 @@ from supportbot.chat.access import conversation_for
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import Receipt, add_agent_message, add_note
 from supportbot.chat.signals import AtWork, Typing
+from supportbot.chat.socket import Socket
 from supportbot.chat.stream import signal_broker
 from supportbot.errors import NotAllowed, NotFound, SupportBotError, Unavailable
 from supportbot.handoff.desk.outbound import Outbound, Subscription
@@ -74,11 +74,8 @@ class Agent:
     user: User
 
 
-class DeskConsumer(AsyncWebsocketConsumer):
+class DeskConsumer(Socket):
     """Parses each frame, answers it with one service call, and reports errors as frames."""
-
-    # The signal broker uses one channel per process; a channel per socket would cost a connection each.
-    channel_layer_alias = "none"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

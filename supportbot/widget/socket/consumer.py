@@ -10,12 +10,12 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
-from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error as AnyDatabaseError
 
 from supportbot.accounts.scope import workspace_scope
 from supportbot.asyncdb import db
 from supportbot.chat.notice import ai_notice
+from supportbot.chat.socket import Socket
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.widget.audit import record_denied_access
 from supportbot.widget.errors import FrameError, OriginRefused, OutOfOrder, TicketRefused, Unavailable
@@ -54,11 +54,8 @@ FLOODING: Final = 4429
 INTERNAL: Final = 1011
 
 
-class ChatConsumer(AsyncWebsocketConsumer):
+class ChatConsumer(Socket):
     """A thin edge: each frame is parsed, handled by one service call, and answered with an `error` if that fails."""
-
-    # The signal broker speaks to the channel layer once per process; a channel for each socket would cost a connection.
-    channel_layer_alias = "none"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

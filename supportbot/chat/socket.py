@@ -1,0 +1,21 @@
+"""The base of our sockets."""
+
+from typing import Any
+
+from channels.consumer import get_handler_name
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+
+class Socket(AsyncWebsocketConsumer):
+    """A socket whose handlers reach the database only through `asyncdb`, and other processes through `chat.stream`."""
+
+    # The signal broker speaks to the channel layer once per process; a channel for each socket would cost a connection.
+    channel_layer_alias = "none"
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Handle one ASGI message.
+
+        Channels first closes old database connections of a thread that we never use, which costs a switch of threads
+        for every frame.
+        """
+        await getattr(self, get_handler_name(message))(message)
