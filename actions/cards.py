@@ -10,6 +10,8 @@ from actions.models import ActionRequest
 from actions.reasons import Reason, sentence
 from actions.registry import action_as_made, action_in_force
 from actions.spec import Card, Row, WriteAction
+from actions.states import State
+from supportbot.translation import msgid, text_in
 
 
 def title_of(action: str, locale: str) -> str:
@@ -22,6 +24,15 @@ def title_of_request(request: ActionRequest, locale: str) -> str:
     """Return the title of the action version that the request was made with."""
     spec = action_as_made(request.action, request.spec_version)
     return spec.title_in(locale) if spec else title_of(request.action, locale)
+
+
+def receipt_title(request: ActionRequest, locale: str) -> str:
+    """Return what was done, or that it was requested; of the action version that the request was made with."""
+    spec = action_as_made(request.action, request.spec_version)
+    if request.state == State.SUCCEEDED and isinstance(spec, WriteAction):
+        return spec.done_in(locale)
+    words = msgid("Done: {title}") if request.state == State.SUCCEEDED else msgid("Your request: {title}")
+    return text_in(locale, words, title=title_of_request(request, locale))
 
 
 def receipt_rows(request: ActionRequest, locale: str = "") -> list[Row]:

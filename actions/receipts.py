@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.signing import BadSignature, TimestampSigner
 
-from actions.cards import iso_datetime, receipt_rows, title_of_request
+from actions.cards import iso_datetime, receipt_rows, receipt_title
 from actions.models import ActionRequest
 from actions.states import State
 from actions.undoing import offer_of
@@ -36,7 +36,7 @@ def receipt_block(request: ActionRequest) -> dict[str, Any] | None:
     return {
         "type": "receipt",
         "request": str(request.pk),
-        "title": title_of_request(request, request.locale),
+        "title": receipt_title(request, request.locale),
         "rows": [{"label": row.label, "value": row.value} for row in receipt_rows(request)],
         "link": {"url": receipt_url(request), "label": text_in(request.locale, "Receipt and current status")},
         **({"undo": undo} if undo else {}),

@@ -155,11 +155,18 @@ class WriteAction(Action):
     """An action that changes one record of the customer, its subject. One about an order derives from `OrderAction`."""
 
     subject_kind: str
+    done: str = ""  # the title of its receipt, such as "Order cancelled": a message of the customers' catalogues
     outcome: OutcomeKind = OutcomeKind.STATUS_LOOKUP
     may_ask_approval: bool = False  # whether `wants_approval` is ever true
     approvals: int = 1  # by how many people, if the action itself requires approval
     approval_role: str = ""  # the role that decides besides admins; "" for anybody with the right on the policy
     undo: Undo | None = None
+
+    def done_in(self, locale: str) -> str:
+        """Return the title of its receipt, which says what was done."""
+        return (
+            text_in(locale, self.done) if self.done else text_in(locale, "Done: {title}", title=self.title_in(locale))
+        )
 
     @abstractmethod
     def gather(self, asked: Arguments, identity: Identity) -> Records | Reason:

@@ -21,6 +21,7 @@ class CancelOrder(OrderAction):
         required={"order_id": OrderId()}, optional={"reason": Text(gettext_noop("Why, in the customer's words."), 200)}
     )
     title = msgid("Cancel an order")
+    done = msgid("Order cancelled")
     description = {
         "en": "Cancel a customer's order that has not left the warehouse yet, and refund what was paid.",
         "de": "Eine Bestellung stornieren, die das Lager noch nicht verlassen hat, und das Geld zurückzahlen.",

@@ -125,6 +125,7 @@ class ChangeShippingAddress(OrderAction):
         ),
     }
     title = msgid("Change the delivery address")
+    done = msgid("Delivery address changed")
     limits = Limits(max_requests_per_customer_day=5)
 
     def terms(self, asked: Arguments, order: Order) -> Terms | Reason:

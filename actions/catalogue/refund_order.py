@@ -44,6 +44,7 @@ class RefundOrder(OrderAction):
         exclusive=("items", "amount"),
     )
     title = msgid("Refund an order")
+    done = msgid("Refund made")
     description = {
         "en": "Refund a customer's delivered order: all of it, some items, or an amount.",
         "de": "Eine gelieferte Bestellung erstatten: ganz, einzelne Artikel oder einen Betrag.",

@@ -137,6 +137,9 @@ class DefinedWrite(_Defined, WriteAction):
         self.approval_role = definition.approval.role if definition.approval else ""
         self.undo = Undo(definition.undo.action, definition.undo.within_hours) if definition.undo else None
 
+    def done_in(self, locale: str) -> str:
+        return in_locale(self.definition.done, locale) if self.definition.done else super().done_in(locale)
+
     def gather(self, asked: Arguments, identity: Identity) -> Records | Reason:
         return self._gathered(asked, identity)
 

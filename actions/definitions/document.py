@@ -153,20 +153,33 @@ class _Document:
         answered = asked.with_names("status", "body", "headers")
         answer = self._answer(answered)
         receipt = tuple(self._shown(top, "receipt", answered, _MAX_ROWS, named=True))
+        done = top.texts("done", most=80, locales=self._locales, needed=top.has("done"))
         outcome = self._outcome(asked, answered, call)
         self._require_owner(common["lookups"], subject)
         if top.raw("result") is not None:
             top.add("result", 'Only a definition with "kind": "read" has a result.')
         return Definition(
             **common, risk=risk, subject=subject, money=money, call=call, answer=answer, outcome=outcome,
-            card=self._card(decided), receipt=receipt, limits=self._limits(), approval=self._approval(decided),
-            undo=self._undo(every.arguments, [row.name for row in receipt]),
+            card=self._card(decided), receipt=receipt, done=done, limits=self._limits(),
+            approval=self._approval(decided), undo=self._undo(every.arguments, [row.name for row in receipt]),
         )  # fmt: skip
 
     def _look_up(self, every: Scope, common: dict[str, Any]) -> Definition:
         top = self._top
         top.one_of("risk", [Risk.READ.value])
-        for name in ("subject", "money", "call", "answer", "outcome", "card", "receipt", "approval", "undo", "limits"):
+        for name in (
+            "subject",
+            "money",
+            "call",
+            "answer",
+            "outcome",
+            "card",
+            "receipt",
+            "done",
+            "approval",
+            "undo",
+            "limits",
+        ):
             if top.raw(name) is not None:
                 top.add(name, 'Only a definition with "kind": "write" has this.')
         return Definition(**common, risk=Risk.READ, limits={}, result=self._result(every))

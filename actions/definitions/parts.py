@@ -204,6 +204,7 @@ class Definition:
     outcome: Outcome | None = None
     card: CardTemplate | None = None
     receipt: Sequence[Shown] = ()
+    done: Texts = field(default_factory=dict)  # the title of the receipt; none for the standard words
     result: Result | None = None
     approval: Approval | None = None
     undo: Undo | None = None

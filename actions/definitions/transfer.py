@@ -31,7 +31,7 @@ _FIELDS: Final = (
     "arguments", "lookups", "values", "guards", "subject", "id", "money", "amount", "currency", "method", "path",
     "query", "headers", "call", "body", "key", "answer", "outcome", "happened", "did_not", "never_seen",
     "reason", "for_each", "as", "at_most", "list", "owner", "public", "absent", "otherwise", "require", "code", "words",
-    "card", "label", "value", "summary", "button", "rows", "receipt", "result", "fields", "hand_over",
+    "card", "label", "value", "summary", "button", "rows", "done", "receipt", "result", "fields", "hand_over",
     "limits", "approval", "undo",
 )  # fmt: skip
 _PLACES: Final = {name: place for place, name in enumerate(_FIELDS)}

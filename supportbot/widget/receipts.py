@@ -12,7 +12,7 @@ from django.urls import path
 from django.utils.timezone import localtime
 from django.views.decorators.http import require_safe
 
-from actions.cards import receipt_rows, title_of_request
+from actions.cards import receipt_rows, receipt_title
 from actions.facts import ORDER
 from actions.models import ActionRequest
 from actions.money import format_money
@@ -52,7 +52,7 @@ def receipt_page(http: HttpRequest, token: str) -> HttpResponse:
             "language": language,
             "direction": text_direction(language),
             "name": request.workspace.name,
-            "title": title_of_request(request, language),
+            "title": receipt_title(request, language),
             "state": text_in(language, _STATES.get(State(request.state), msgid("In review"))),
             "is_done": request.state == State.SUCCEEDED,
             "rows": list(_rows(request, language)),

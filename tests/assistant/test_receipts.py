@@ -43,7 +43,7 @@ def test_the_chat_links_to_a_page_that_shows_what_was_done(
     deliver_due()
     final = ConversationEvent.objects.get(event="assistant.final").payload
     [receipt] = final["blocks"]
-    assert (receipt["type"], receipt["request"]) == ("receipt", str(card.pk))
+    assert (receipt["type"], receipt["request"], receipt["title"]) == ("receipt", str(card.pk), "Refund made")
     page = page_of(receipt["link"]["url"], client)
     card.refresh_from_db()
     text = page.content.decode()
@@ -58,11 +58,11 @@ def test_the_page_follows_the_request(card: ActionRequest, principal: Principal,
     url = receipt_url(card)
     confirm(card.pk, principal=principal, digest=card.digest)
     text = page_of(url, client).content.decode()
-    assert "Contacting the shop" in text and 'http-equiv="refresh"' in text
+    assert "Your request: Refund an order" in text and "Contacting the shop" in text and 'http-equiv="refresh"' in text
     ActionRequest.objects.filter(pk=card.pk).update(locale="de")
     run_queued()
     text = page_of(url, client).content.decode()
-    assert "Erledigt" in text and 'lang="de"' in text
+    assert "Erledigt" in text and "Geld erstattet" in text and 'lang="de"' in text
     assert ActionRequest.objects.get(pk=card.pk).state == State.SUCCEEDED
 
 

@@ -332,6 +332,9 @@ PARTS: Final = (
         "receipt",
         _("Receipt"),
         _("What is kept of the shop's answer and shown to the customer."),
+        boxes=(
+            Box("done", _("Title"), Kind.WORDS, _("What was done, such as: Order gift-wrapped.")),
+        ),
         rows=(Rows("receipt", _("Row of the receipt"), (_NAME, *_SHOWN), blank=2),),
         of=WRITE,
     ),

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from actions import schema
 from actions.canonical import canonical
-from actions.cards import card_of, title_of_request
+from actions.cards import card_of, receipt_title
 from actions.models import ActionRequest
 from actions.receipts import receipt_block
 from actions.registry import all_actions
@@ -95,7 +95,7 @@ def receipts_of(ticket: Ticket, person: User) -> Sequence[tuple[ActionRequest, s
     done = ActionRequest.objects.filter(
         customer_id=ticket.conversation.customer_id, state__in=[State.SUCCEEDED, State.UNKNOWN]
     )
-    return [(one, title_of_request(one, active_language())) for one in done.order_by("-id")[:MAX_RECEIPTS]]
+    return [(one, receipt_title(one, active_language())) for one in done.order_by("-id")[:MAX_RECEIPTS]]
 
 
 def send_receipt(ticket: Ticket, person: User, request_id: UUID, *, client_id: str) -> None:

@@ -36,6 +36,15 @@ def document(name: str = "cancel_pending_order", *, kind: str = "status_lookup",
     return {**made, **changes}
 
 
+def bilingual(value: Any) -> Any:
+    """Return a document in German, too, with the English texts."""
+    if isinstance(value, list):
+        return [bilingual(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {**value, "de": value["en"]} if value.keys() == {"en"} else {name: bilingual(value[name]) for name in value}
+
+
 def record_a_case(version: ActionDefinitionVersion) -> None:
     """Record what the version says to a request without arguments: what writes is not published without a case."""
     definition = version.definition

@@ -9,6 +9,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import ActionPolicy, ActionRequest
 from actions.principals import Principal
+from actions.receipts import receipt_block
 from actions.registry import action_named
 from actions.services import confirm, propose
 from actions.testing import run_queued
@@ -23,7 +24,7 @@ from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services as handoff
 from supportbot.llm.types import ToolCall
 from supportbot.outbox.services import deliver_due
-from tests.actions.defined.conftest import CANCEL, document
+from tests.actions.defined.conftest import CANCEL, bilingual, document
 from tests.actions.defined.loopback_shop import LoopbackShop
 from tests.builtin.action_chat import HUMAN, WITHDRAW, Chat
 from tests.events import check_event
@@ -160,3 +161,31 @@ def test_it_has_rules_in_the_console_and_over_rest(put_in_force: Put, admin: Use
     assert saved.status_code == 302
     rules.refresh_from_db()
     assert rules.current is not None and rules.current.max_per_order == 30
+
+
+@pytest.mark.parametrize(
+    ("done", "locale", "title"),
+    [
+        ({"en": "Order cancelled", "de": "Bestellung storniert"}, "de", "Bestellung storniert"),
+        ({"en": "Order cancelled", "de": "Bestellung storniert"}, "en-GB", "Order cancelled"),
+        (None, "de", "Erledigt: Bestellung abbrechen"),
+    ],
+)
+def test_a_receipt_says_what_was_done(
+    put_in_force: Put,
+    agreed: Callable[..., ActionRequest],
+    retail: LoopbackShop,
+    done: dict[str, str] | None,
+    locale: str,
+    title: str,
+) -> None:
+    made = bilingual(document(title={"en": "Cancel", "de": "Bestellung abbrechen"}, done=done))
+    put_in_force(made)
+    request = agreed()
+    ActionRequest.objects.filter(pk=request.pk).update(locale=locale)
+    request.refresh_from_db()
+    assert receipt_block(request) is None
+    run_queued()
+    request.refresh_from_db()
+    block = receipt_block(request)
+    assert block is not None and block["title"] == title
