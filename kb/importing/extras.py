@@ -5,18 +5,20 @@ A problem with one of them is told with the item; its text is imported all the s
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext
 
-from kb.documents import Document
+from kb.documents import SWITCHES, Document
 from kb.errors import InvalidDocument
-from kb.models import Article
+from kb.models import Article, Collection
 from kb.names import check_free_slug, rename
 from kb.phrasings import embed_phrasings, phrasings_of, set_phrasings
 from kb.translations import check_source, translate
 
+METADATA: Final = ("url", "locale", "audience", "category", *SWITCHES)
 Pairs = Sequence[tuple[Document, Article]]
 
 
@@ -26,9 +28,14 @@ def differs(article: Article, document: Document) -> bool:
     return is_other or _has_new_source(article, document)
 
 
-def without_extras(document: Document, article: Article) -> Document:
-    """Return a document that changes none of them, with a note about those that it would have changed."""
+def as_draft(document: Document, article: Article, collection: Collection | None) -> Document:
+    """Return a document that changes nothing of a live article but its draft: no readers, language, address, questions
+    or collection. It has a note about those that it would have changed.
+    """
+    facts = {name: getattr(document, name) not in (None, getattr(article, name)) for name in METADATA}
     found = {
+        **facts,
+        "collection": collection is not None and collection != article.collection,
         "page_address": _has_new_address(article, document),
         "phrasings": _has_new_phrasings(article, document),
         "translation_of": _has_new_source(article, document),
@@ -41,7 +48,10 @@ def without_extras(document: Document, article: Article) -> Document:
             "publish the import."
         )
         notes = (*notes, told.format(fields=", ".join(kept)))
-    return replace(document, address=None, phrasings=None, translation_of=None, notes=notes)
+    kept_as_they_are: dict[str, Any] = dict.fromkeys(
+        (*METADATA, "collection", "address", "phrasings", "translation_of")
+    )
+    return replace(document, notes=notes, **kept_as_they_are)
 
 
 def set_extras(pairs: Pairs) -> tuple[list[tuple[Document, Article]], set[UUID]]:

@@ -16,8 +16,8 @@ from django.db.models import Q
 from django.utils.translation import gettext
 
 from kb.collections import DEFAULT_NAME, collection_named
-from kb.documents import SWITCHES, Document, Failure, check_article_text, check_locale
-from kb.importing.extras import differs, link_translations, set_extras, without_extras
+from kb.documents import Document, Failure, check_article_text, check_locale
+from kb.importing.extras import METADATA, as_draft, differs, link_translations, set_extras
 from kb.importing.pictures import store_pictures
 from kb.indexing.lexical import fill_search_vectors
 from kb.models import Article, Audience, Collection, State
@@ -26,7 +26,6 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 
 DOCUMENTS_PER_COMMIT = 50
-METADATA = ("url", "locale", "audience", "category", *SWITCHES)
 
 Outcome = Literal["new", "updated", "unchanged", "failed"]
 OUTCOMES: tuple[Outcome, ...] = ("new", "updated", "unchanged", "failed")
@@ -145,6 +144,9 @@ def _store(
     articles = {row.external_id: row for row in lock_articles(Q(external_id__in=[d.external_id for d in group]))}
     # After the articles, as an editor does who saves one with a picture: otherwise each could wait for the other.
     pairs = [(document, articles[document.external_id]) for document in store_pictures(group)]
+    kept = {a.external_id for d, a in pairs if a.is_live and not publishes(d)}  # of them, only the draft changes
+    pairs = [(as_draft(d, a, places[d.external_id]) if d.external_id in kept else d, a) for d, a in pairs]
+    places = {name: None if name in kept else place for name, place in places.items()}
     changed_texts = [(article, document.wording) for document, article in pairs if _is_text_changed(article, document)]
     new_words = {article.pk for article, _ in changed_texts}
     due = [a for d, a in pairs if publishes(d) and (a.pk in new_words or _is_unpublished(a))]
@@ -152,8 +154,6 @@ def _store(
     write_revisions(changed_texts)
     if due:
         publish_articles(due)
-    # They act at once, so a draft leaves those of a live article as they are.
-    pairs = [(without_extras(d, a) if a.is_live and not publishes(d) else d, a) for d, a in pairs]
     pairs, renamed = set_extras(pairs)
     touched = new_words | changed | renamed | {article.pk for article in due}
     return [document for document, _ in pairs], ImportReport(
@@ -176,7 +176,8 @@ def _preview(group: Sequence[Document], collection_name: str) -> ImportReport:
         outcome: Outcome = "new"
         if article is not None:
             if article.is_live and not _publishes_itself(document):
-                document = without_extras(document, article)
+                elsewhere = Collection(name=str(target)) if moved else None  # it may not exist yet
+                document, moved = as_draft(document, article, elsewhere), False
             is_changed = _is_text_changed(article, document) or _changed_metadata(article, document, None)
             is_same = not (is_changed or moved or differs(article, document))
             waits = _publishes_itself(document) and _is_unpublished(article)

@@ -1,8 +1,11 @@
 """What the gates say to an import, before anything is stored."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from kb.documents import Document
+from django.utils.translation import gettext
+
+from kb.documents import Document, Failure
 from kb.importing.importer import import_documents
 from kb.ports import Touched, Verdict, verdict_on
 
@@ -14,3 +17,24 @@ def try_import(documents: Sequence[Document], *, collection: str, seconds: float
     """
     touched = {one.external_id: Touched(one.wording, one.locale or "", one.phrasings or ()) for one in documents}
     return verdict_on(lambda: import_documents(documents, collection=collection), touched, seconds=seconds)
+
+
+def without_pictures(items: Iterable[Document | Failure]) -> dict[str, Document]:
+    """Return the documents by their ids, the first of each, without pictures: those would fill the memory."""
+    found: dict[str, Document] = {}
+    for item in items:
+        if isinstance(item, Document):
+            found.setdefault(item.external_id, replace(item, pictures=()))
+    return found
+
+
+def as_tried(items: Iterable[Document | Failure], tried: Mapping[str, Document]) -> Iterator[Document | Failure]:
+    """Yield what is read a second time, now with its pictures; what has changed meanwhile is a failure."""
+    seen: set[str] = set()
+    for item in items:
+        if isinstance(item, Document) and item.external_id not in seen:
+            seen.add(item.external_id)
+            if replace(item, pictures=()) != tried.get(item.external_id):
+                message = gettext("It changed while the gates tried it. Import it again.")
+                item = Failure(item.origin, message)
+        yield item

@@ -3,6 +3,7 @@ a case that must pass. Its item is listed as broken with the reason, and the nex
 """
 
 from collections.abc import Callable, Sequence
+from time import monotonic
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext
@@ -11,38 +12,54 @@ from kb.documents import ArticleText
 from kb.errors import GatesRefuse
 from kb.models import Article, State
 from kb.ports import Touched, Verdict, verdict_on
+from kb.sources.errors import SourceUnreadable
 from kb.sources.models import SourceItem
 from kb.sources.runs import ItemState, Outcome, archive_lost, archive_where
 from kb.sources.storing import GATE_SECONDS, settle
+from supportbot.releases.errors import GateMissing
 
 
-def archive_by_gates(lost: QuerySet[SourceItem], *, still_busy: Callable[[], None]) -> None:
-    """Archive the articles of these items, except those that the gates keep; `still_busy` is called between two."""
-    items = list(lost)
-    try:
-        agrees_to_all = _verdict(items).untried == 0
-    except GatesRefuse:
-        agrees_to_all = False
-    if agrees_to_all:
-        archive_lost(lost)
-        return
-    for item in items:
+def archive_by_gates(lost: QuerySet[SourceItem], *, ends_at: float, still_busy: Callable[[], None]) -> bool:
+    """Archive the articles of these items, except those that the gates keep; return whether all are decided.
+
+    What the gates do not agree to is halved, so that one article that they keep among many takes a few trials. After
+    `ends_at`, by the monotonic clock, the rest is left to another turn; each turn decides something. `still_busy` is
+    called before each trial. Raises SourceUnreadable if a gate's suite does not exist.
+    """
+    undecided, has_decided = [list(lost.order_by("id"))], False
+    while undecided:
+        if has_decided and monotonic() > ends_at:
+            return False
+        items = undecided.pop()
         still_busy()
-        _archive_alone(item)
+        if _is_decided(items):
+            has_decided = True
+        else:
+            half = len(items) // 2
+            undecided += [items[half:], items[:half]]
+    return True
 
 
-def _archive_alone(item: SourceItem) -> None:
+def _is_decided(items: Sequence[SourceItem]) -> bool:
+    """Archive or keep the articles of these items; return False if they must be tried in smaller groups."""
     try:
-        untried = _verdict([item]).untried
+        untried = _verdict(items).untried
     except GatesRefuse as refusal:
+        if len(items) > 1:
+            return False
         told = gettext("Its articles are kept. {reason}").format(reason=refusal.message)
-        settle(item, ItemState.FAILED, Outcome.BROKEN, told)
-        return
-    mine = SourceItem.objects.filter(pk=item.pk)
+        settle(items[0], ItemState.FAILED, Outcome.BROKEN, told)
+        return True
+    except GateMissing as missing:
+        raise SourceUnreadable(missing.message) from missing
+    if untried and len(items) > 1:
+        return False
+    mine = SourceItem.objects.filter(pk__in=[item.pk for item in items])
     archive_lost(mine)
     if untried:
         told = gettext("Gate cases not tried because it took too long: {number}.").format(number=untried)
-        mine.update(reason=f"{item.reason} {told}".strip())
+        mine.update(reason=f"{items[0].reason} {told}".strip())
+    return True
 
 
 def _verdict(items: Sequence[SourceItem]) -> Verdict:

@@ -184,6 +184,8 @@ def _text_hash(documents: Sequence[Document]) -> str:
     for document in documents:
         metadata = (document.locale, document.audience, document.category, document.state)
         digest.update(f"{document.wording.title}\0{document.wording.body.strip()}\0{metadata}\0".encode())
+        if document.phrasings is not None:
+            digest.update(f"{document.phrasings}\0".encode())
     return digest.hexdigest()
 
 

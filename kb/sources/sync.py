@@ -35,6 +35,7 @@ from kb.sources.selectors import counts_of
 from kb.sources.storing import COMPARED, digest_of, is_of_this_release, settle, settle_embedded, store
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.releases.errors import GateMissing
 from supportbot.team_language import team_language
 
 
@@ -128,8 +129,7 @@ class Turn:
         while time.monotonic() < ends_at:
             item = self._items().filter(state=ItemState.QUEUED).order_by("depth", "id").first()
             if item is None:
-                self._finish()
-                return False
+                return self._finish(ends_at=ends_at)
             self._extend(LEASE)
             if (wait := self._one(item)) is not None:
                 self._embed()
@@ -240,6 +240,9 @@ class Turn:
                     raise SourceUnreadable(error.message) from error
             except KnowledgeError as error:
                 self._fail(item, error.message)
+            except GateMissing as error:  # nothing else can be tried either
+                self._fail(item, error.message)
+                raise SourceUnreadable(error.message) from error
             except OSError as error:  # a full disk, say
                 self._fail(item, gettext("It cannot be stored ({strerror}).").format(strerror=error.strerror))
         return None
@@ -330,7 +333,8 @@ class Turn:
         SourceRun.objects.filter(pk=self.run.pk).update(counts=self.run.counts)
         settle_embedded(self.source)
 
-    def _finish(self) -> None:
+    def _finish(self, *, ends_at: float) -> bool:
+        """Decide about what is gone, and end the run; return whether more is left to do now."""
         self._embed()
         if self.run.mode != Mode.RETRY and not self.run.counts.get("limit"):
             self._note_gone()
@@ -340,14 +344,15 @@ class Turn:
             self.run.counts |= counts_of(self.run)
             mine = SourceRun.objects.filter(pk=self.run.pk, state=RunState.RUNNING)
             mine.update(state=RunState.UNCONFIRMED, counts=self.run.counts, lease_until=None)
-            return
+            return False
         if not self._is_check:
-            if self.run.asks_gates:
-                archive_by_gates(lost, still_busy=lambda: self._extend(LONG_LEASE))
-            else:
+            if not self.run.asks_gates:
                 runs.archive_lost(lost)
+            elif not archive_by_gates(lost, ends_at=ends_at, still_busy=lambda: self._extend(LONG_LEASE)):
+                return self.release()
             drop_held(self.source)
         self._end(RunState.DONE)
+        return False
 
     def _note_gone(self) -> None:
         """Note the items that this run did not find: no longer listed, or no longer wanted."""

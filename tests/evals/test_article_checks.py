@@ -1,6 +1,7 @@
 """Text published without gates is checked and reported afterwards; with `--gate` or `gate`, it is refused instead."""
 
 import io
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -14,10 +15,15 @@ from django.test import Client
 from django.utils.timezone import now
 from pytest_django import DjangoAssertNumQueries
 
+from kb.documents import Document
 from kb.indexing.index import sync_articles
+from kb.management.commands import kb_import
 from kb.models import Article, Phrasing, Picture, Revision
 from kb.pictures import add_picture, picture_path
+from kb.ports import Verdict
 from kb.services import Change, create_article, publish, save_draft
+from kb.sources import letting_go, sync
+from kb.sources.models import SourceItem
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.evals.articles import checks, rehearsal, reported
@@ -252,6 +258,45 @@ def test_an_import_whose_questions_take_the_answer_to_a_case_is_refused(folder: 
     assert [row.text for row in Phrasing.objects.all()] == ["When are you open?"]
 
 
+def test_an_import_that_is_tried_holds_no_pictures_and_leaves_out_what_changes_meanwhile(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "label.png").write_bytes(png())
+    for name in ("label", "box"):
+        (folder / f"{name}.md").write_text(f"# The {name}\n\n![It](label.png)\n")
+    tried = kb_import.try_import
+
+    def slowly(documents: Sequence[Document], **options: Any) -> Verdict:
+        assert [one.pictures for one in documents] == [()] * 3
+        verdict = tried(documents, **options)
+        assert not Picture.objects.exists()
+        (folder / "box.md").write_text("# The box\n\nYou can return unused items within 14 days of delivery.\n")
+        return verdict
+
+    monkeypatch.setattr(kb_import, "try_import", slowly)
+    with pytest.raises(CommandError, match="Failed items: 1"):
+        imported(folder, "--gate")
+    assert set(Article.objects.values_list("external_id", flat=True)) == {"label.md", "returns.md"}
+    assert Picture.objects.count() == 1
+
+
+def test_a_dry_run_asks_the_gates_too(folder: Path) -> None:
+    imported(folder, "--gate")
+    with pytest.raises(CommandError, match="promises: window"):
+        imported(written(folder, 14), "--gate", "--dry-run")
+    assert "60 days" in words(Article.objects.get())
+
+
+def test_a_source_reads_a_file_with_only_other_questions(folder: Path) -> None:
+    add(folder)
+    curated(folder, "When are you open?")
+    assert again()["new"] == 1
+    curated(folder, "When do you close?")
+    assert again()["changed"] == 1
+    assert [row.text for row in Phrasing.objects.all()] == ["When do you close?"]
+    assert again()["unchanged"] == 2
+
+
 def test_a_source_leaves_out_questions_that_take_the_answer_to_a_case(folder: Path) -> None:
     add(folder)
     curated(folder, IN_OTHER_WORDS)
@@ -443,6 +488,53 @@ def test_questions_that_break_a_case_are_reported_afterwards(workspace: Workspac
     assert program.patch(address, {"phrasings": []}, format="json").status_code == 200
     [found] = checked().failures
     assert "nine to five" in found["before"] and "60 days" in found["after"]
+
+
+def vanishing(folder: Path, number: int) -> None:
+    """Read a source; then the article that a case needs is gone from it, and others."""
+    for place in range(4 * number):
+        (folder / f"care{place}.md").write_text(f"# Care {place}\n\nWash garment {place} by hand.\n")
+    add(folder)
+    for name in ("returns.md", *(f"care{place}.md" for place in range(number))):
+        (folder / name).unlink()
+
+
+@pytest.mark.parametrize("is_slow", [False, True], ids=["in one turn", "in a turn for each decision"])
+def test_one_article_that_is_kept_among_many_takes_a_few_trials_and_no_turn_is_long(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, is_slow: bool
+) -> None:
+    vanishing(folder, 12)
+    decide, turns, trials = sync.archive_by_gates, 0, letting_go._verdict
+    tried: list[int] = []
+
+    def count_turn(*given: Any, **named: Any) -> bool:
+        nonlocal turns
+        turns += 1
+        return decide(*given, **named)
+
+    monkeypatch.setattr(sync, "archive_by_gates", count_turn)
+    monkeypatch.setattr(letting_go, "_verdict", lambda items: tried.append(len(items)) or trials(items))
+    if is_slow:
+        monkeypatch.setattr(letting_go, "monotonic", lambda: float("inf"))
+    told = again("--gate")
+    assert (told["state"], told["gone"], told["broken"]) == ("done", 12, 1)
+    assert "promises: window" in reasons(told)["returns.md"]
+    assert Article.objects.filter(state="archived").count() == 12
+    assert Article.objects.get(external_id="returns.md").state == "live"
+    assert len(tried) < 13 if not is_slow else turns > 2
+
+
+def test_a_gate_whose_suite_is_gone_ends_a_run_with_its_reason(folder: Path) -> None:
+    vanishing(folder, 3)
+    Suite.objects.all().delete()
+    with pytest.raises(CommandError, match="do not exist: promises"):
+        again("--gate")
+    assert Article.objects.filter(state="archived").count() == 0
+    written(folder, 14)
+    with pytest.raises(CommandError, match="do not exist: promises"):
+        again("--gate")
+    assert "60 days" in words(Article.objects.get(external_id="returns.md"))
+    assert "do not exist" in SourceItem.objects.get(key__endswith="returns.md").reason
 
 
 def test_what_vanishes_from_a_source_is_checked_or_kept(folder: Path) -> None:

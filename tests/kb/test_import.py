@@ -163,6 +163,29 @@ def test_a_draft_leaves_what_acts_at_once_on_a_live_article(folder: Path) -> Non
     assert changed.translation_of is not None and changed.translation_of.external_id == "page.html"
 
 
+@pytest.mark.parametrize("option", ["--draft", "--no-wait", "--dry-run"])
+def test_a_draft_leaves_the_readers_and_the_metadata_of_a_live_article(folder: Path, option: str) -> None:
+    run(folder)
+    before = Article.objects.values().get(external_id="times.md")
+    facts = "audience: internal\nlocale: de\ncategory: Parcels\nurl: https://shop.example/t\ncollection: Elsewhere\n"
+    state = "" if option == "--draft" else "state: draft\n"
+    (folder / "times.md").write_text(f"---\n{facts}{state}---\n# Delivery times\n\nA parcel takes three days.\n")
+    report = run(folder, option)
+    [item] = [item for item in report["items"] if item["external_id"] == "times.md"]
+    assert item["outcome"] == "updated" and counts(report) == (0, 1, 3, 0)
+    [note] = item["notes"]
+    assert "url, locale, audience, category, collection" in note
+    after = Article.objects.values().get(external_id="times.md")
+    changed = {name for name, value in after.items() if value != before[name]}
+    assert changed <= {"latest_revision_id", "updated_at"}
+
+
+def test_drafts_are_not_tried_with_gates(folder: Path) -> None:
+    with pytest.raises(CommandError, match="drafts change nothing"):
+        call_command("kb_import", str(folder), "--draft", "--gate")
+    assert not Article.objects.exists()
+
+
 def test_no_wait_leaves_the_vectors_to_the_worker(folder: Path, embedder: HashEmbedder) -> None:
     run(folder, "--no-wait")
     assert embedder.embedded == []

@@ -1,6 +1,7 @@
 """`manage.py kb_import PATH|URL...`: import files, folders and web sites into the knowledge base."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -8,10 +9,10 @@ from uuid import UUID
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
-from kb.documents import Document, check_name
+from kb.documents import Document, Failure, check_name
 from kb.importing.importer import OUTCOMES, ImportReport
 from kb.importing.loaders import load
-from kb.importing.trial import try_import
+from kb.importing.trial import as_tried, try_import, without_pictures
 from kb.indexing.index import sync_articles
 from kb.indexing.vectorcache import VectorCache
 from kb.indexing.vectors import KnownVectors, NoVectors, SyncReport
@@ -54,6 +55,8 @@ class Command(WorkspaceCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.failed = 0
+        if options["gate"] and options["draft"]:
+            raise CommandError(gettext("Leave out --gate: drafts change nothing that customers read."))
         super().handle(*args, **options)
         if self.failed:
             told = (
@@ -81,20 +84,22 @@ class Command(WorkspaceCommand):
 
     def _import(self, options: dict[str, Any]) -> ImportReport:
         collection = check_name(options["collection"]) if options["collection"] else ""
-        items = load([path for path in options["paths"] if not is_web_address(path)])
+        paths = [path for path in options["paths"] if not is_web_address(path)]
+        items = self._tried(paths, collection) if options["gate"] else load(paths)
         if options["dry_run"]:
             return preview_import(items, collection=collection)
         if options["draft"]:
             return import_drafts(items, collection=collection)
-        if options["gate"]:
-            known = list(items)
-            documents = [item for item in known if isinstance(item, Document)]
-            verdict = try_import(documents, collection=collection, seconds=GATE_SECONDS)
-            if verdict.untried:
-                told = gettext("Gate cases not tried because it took too long: {number}.")
-                self.stderr.write(told.format(number=verdict.untried))
-            items = iter(known)
         return import_documents(items, collection=collection)
+
+    def _tried(self, paths: list[str], collection: str) -> Iterator[Document | Failure]:
+        """Return what is in the files if the gates agree to it; it is read twice. Raises GatesRefuse."""
+        tried = without_pictures(load(paths))
+        verdict = try_import(list(tried.values()), collection=collection, seconds=GATE_SECONDS)
+        if verdict.untried:
+            told = gettext("Gate cases not tried because it took too long: {number}.")
+            self.stderr.write(told.format(number=verdict.untried))
+        return as_tried(load(paths), tried)
 
     def _index(self, article_ids: list[UUID], known: KnownVectors, path: Path | None) -> SyncReport:
         try:
