@@ -15,6 +15,7 @@ from tests.browser.shoppage import (
     SHOP,
     Platform,
     Shop,
+    deliver,
     heard,
     message_id,
     open_chat,
@@ -232,8 +233,7 @@ def test_an_invalid_score_is_rejected_before_it_is_sent(shop: Shop) -> None:
 def test_identify_binds_a_visitors_chat_and_logout_ends_it(shop: Shop) -> None:
     page, platform = shop
     open_chat(page)
-    write(page, "As a visitor")
-    expect(page.get_by_role("dialog")).to_contain_text("As a visitor")
+    deliver(page, platform, "As a visitor")
     page.evaluate("token => SupportBot.identify({ token })", token("cus_1"))
     wait_for(page, lambda: len(platform.tickets) == 2)
     expect(page.get_by_role("dialog")).to_contain_text("As a visitor")
