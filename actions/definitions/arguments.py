@@ -108,7 +108,8 @@ def _options(spec: Reading, labels: dict[str, Texts]) -> tuple[str, ...]:
             option.add("value", "This option is given twice.")
         if value:
             values.append(value)
-            labels[value] = option.texts("label", most=100, needed=False)
+            if label := option.texts("label", most=100, needed=False):
+                labels[value] = label
         option.close()
     if not values and not spec.has("options"):
         spec.lacks("options")

@@ -7,6 +7,7 @@ missing parts.
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -24,9 +25,12 @@ MAX_CHARACTERS: Final = 256 * 1024
 MAX_LOOKUPS: Final = 10
 MAX_GUARDS: Final = 50
 MAX_VALUES: Final = 30
+MAX_LABELLED: Final = 20  # paths whose values have labels,
+MAX_LABELS: Final = 50  # and values of one path
 _MAX_ROWS: Final = 30
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _READING: Final = ("GET", "POST")  # some shops search by POST
+_LABELLED: Final = r"[A-Za-z_][A-Za-z0-9_]{0,39}(\.[A-Za-z_][A-Za-z0-9_]{0,60}){1,6}"
 _CODE: Final = r"[a-z][a-z0-9_]{0,59}"
 _CONNECTION: Final = r"[a-z0-9][a-z0-9_-]{0,39}"
 _HOST: Final = r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]"
@@ -128,8 +132,9 @@ class _Document:
         base = Scope(frozenset({"arguments", "identity", "now", "today"}), asked)
         names = self._lookup_names()
         arguments = read_arguments(top, Scope(base.names | set(names), asked))
+        base = replace(base, labels=self._labels(arguments, names))
         lookups = tuple(self._lookups(base, arguments))
-        every = Scope(base.names | {lookup.name for lookup in lookups}, declared)
+        every = replace(base, names=base.names | {lookup.name for lookup in lookups}, arguments=declared)
         values = self._values(every)
         every = every.with_names(*values)
         guards = tuple(self._guards(every))
@@ -217,6 +222,36 @@ class _Document:
         given = self._document.get("lookups")
         entries = given if isinstance(given, list) else []
         return [str(entry.get("name")) for entry in entries if isinstance(entry, Mapping)]
+
+    def _labels(self, arguments: Mapping[str, parts.Argument], lookups: Sequence[str]) -> dict[str, Any]:
+        """Return how values are written for people, by path: those of choices, and those that the document names."""
+        labels: dict[str, Any] = {f"arguments.{one.name}": one.labels for one in arguments.values() if one.labels}
+        given = self._top.raw("labels")
+        if given is not None and (not isinstance(given, Mapping) or len(given) > MAX_LABELLED):
+            self._top.add("labels", f"Write an object of at most {MAX_LABELLED} paths, such as order.status.")
+            return labels
+        spec = Reading(given or {}, "labels", self._top.findings)
+        known = {"arguments", "body", *lookups, *self._elements(), *(self._document.get("values") or ())}
+        for path in given or {}:
+            if not re.fullmatch(_LABELLED, str(path), re.ASCII) or str(path).partition(".")[0] not in known:
+                spec.add(str(path)[:60], "Name a field of a record, such as order.status.")
+                continue
+            labels[path] = dict(self._options(spec, path))
+        return labels
+
+    def _options(self, spec: Reading, path: str) -> Iterator[tuple[str, parts.Texts]]:
+        for option in spec.objects(path, MAX_LABELS):
+            value = option.text("value", most=100, needed=True)
+            label = option.texts("label", most=100, locales=self._locales)
+            option.close()
+            yield value, label
+
+    def _elements(self) -> Iterator[str]:
+        """Yield the names of list elements in look-ups and in the result."""
+        given = self._document.get("lookups")
+        for one in (*(given if isinstance(given, list) else ()), self._document.get("result")):
+            if isinstance(one, Mapping) and isinstance(one.get("as"), str):
+                yield one["as"]
 
     def _lookups(self, base: Scope, arguments: Mapping[str, parts.Argument]) -> Iterator[parts.Lookup]:
         scope = base
@@ -398,10 +433,13 @@ class _Document:
         for spec in outer.objects(name, most):
             key = spec.text("name", pattern=NAME, needed=named, example="reference")
             label = spec.texts("label", most=100, locales=self._locales)
-            value = spec.expression("value", scope, needed=True)
+            words = spec.words("words", scope, most=300, locales=self._locales, needed=spec.has("words"))
+            value = spec.expression("value", scope, needed=not spec.has("words"))
+            if value and spec.has("words"):
+                spec.add("words", "Write either a value or words, not both.")
             spec.close()
-            if value:
-                yield parts.Shown(key, label, value)
+            if value or words:
+                yield parts.Shown(key, label, value, words, scope.labels_of(value) if value else {})
 
     def _result(self, scope: Scope) -> parts.Result | None:
         spec = self._top.object("result", needed=True)

@@ -125,11 +125,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One labelled value of a card, a receipt or a result; a value that is null or absent is not shown."""
+    """One labelled value of a card, a receipt or a result, or words instead; not shown if a value is null or absent."""
 
     name: str
     label: Texts
-    value: Expression
+    value: Expression | None
+    words: Words = field(default_factory=dict)
+    labels: Mapping[str, Texts] = field(default_factory=dict)  # of its values, where they have any
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Mistakes and missing parts are collected separately: a draft may lack parts, but
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
@@ -22,13 +22,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The names that an expression at this place may read, and the arguments among them."""
+    """The names that an expression at this place may read, the arguments among them, and how values of some paths are
+    written for people (`arguments.reason`: texts by value and locale).
+    """
 
     names: frozenset[str]
     arguments: frozenset[str]
+    labels: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
 
     def with_names(self, *names: str) -> "Scope":
-        return Scope(self.names | set(names), self.arguments)
+        return replace(self, names=self.names | set(names))
+
+    def labels_of(self, expression: Expression) -> Mapping[str, Mapping[str, str]]:
+        """Return the texts of an expression that only reads such a path."""
+        return self.labels.get(expression.text.strip(), {})
 
     def problem_of(self, path: Path) -> str:
         """Return why a path cannot be read here, or ""."""
@@ -266,7 +273,7 @@ class Reading:
             self.findings.add(at, str(error))
             return None
         self.check(compiled.paths(), at, scope)
-        return compiled
+        return compiled.with_labels({one.text: scope.labels_of(one) for one in compiled.expressions()})
 
     def check(self, paths: frozenset[Path], at: str, scope: Scope) -> None:
         for problem in sorted({scope.problem_of(path) for path in paths} - {""}):

@@ -11,7 +11,7 @@ from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation import Answer, Names
 from actions.definitions.expression import Expression
 from actions.definitions.parts import Definition, Shown
-from actions.definitions.template import readable
+from actions.definitions.template import labelled, readable
 from actions.definitions.values import NoValue
 from actions.spec import Card, Row
 from actions.texts import in_locale
@@ -48,14 +48,26 @@ def shown(values: Sequence[Shown], names: Mapping[str, Any], locale: str) -> lis
     """Return (name, label, text) of each existing value; raises ExpressionFailed."""
     found: list[tuple[str, str, str]] = []
     for one in values:
-        value = one.value.evaluate_if_present(names)
-        try:
-            text = readable(value, locale)
-        except NoValue as error:
-            raise ExpressionFailed(str(error), place=one.value.text) from error
+        text = _value_of(one, one.value, names, locale) if one.value else _words_of(one, names, locale)
         if text:
             found.append((one.name, in_locale(one.label, locale), text))
     return found
+
+
+def _value_of(one: Shown, rule: Expression, names: Mapping[str, Any], locale: str) -> str:
+    value = rule.evaluate_if_present(names)
+    try:
+        return readable(labelled(value, one.labels, locale), locale)
+    except NoValue as error:
+        raise ExpressionFailed(str(error), place=rule.text) from error
+
+
+def _words_of(one: Shown, names: Mapping[str, Any], locale: str) -> str:
+    """Return a row's words, or "" if a value in them is null or absent."""
+    words = in_locale(one.words, locale)
+    if any(part.evaluate_if_present(names) is None for part in words.expressions()):
+        return ""
+    return words.words(names, locale)
 
 
 @dataclass(frozen=True, slots=True)

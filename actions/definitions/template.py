@@ -8,7 +8,7 @@ refused, not repaired: a repaired value would mean something else.
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -18,9 +18,12 @@ from actions.definitions.expression import MAX_STEPS, Expression, Path, compile_
 from actions.definitions.values import NoValue, Spend, as_json, as_text, json_text, value_of
 from actions.money import Money, format_money
 from actions.strictjson import INVISIBLE_CATEGORIES
+from actions.texts import in_locale
 from supportbot.formats import format_day, format_moment
 from supportbot.language.normalise import visible
 
+Texts = Mapping[str, str]  # by locale
+Labels = Mapping[str, Mapping[str, Texts]]
 MAX_CHARACTERS: Final = 4_000
 MAX_PATH_VALUE: Final = 500
 MAX_HEADER: Final = 1_000
@@ -38,10 +41,11 @@ OPTIONAL: Final = "?"
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Literal texts and expressions, alternating."""
+    """Literal texts and expressions, alternating. In words, an expression's values are written as its labels."""
 
     text: str
     parts: tuple[str | Expression, ...]
+    labels: Labels = field(default_factory=dict)  # by the text of an expression
 
     @property
     def expression(self) -> Expression | None:
@@ -49,13 +53,27 @@ class Template:
         only = self.parts[0] if len(self.parts) == 1 else None
         return only if isinstance(only, Expression) else None
 
+    def expressions(self) -> list[Expression]:
+        return [part for part in self.parts if isinstance(part, Expression)]
+
+    def with_labels(self, labels: Labels) -> "Template":
+        return replace(self, labels={text: one for text, one in labels.items() if one})
+
     def paths(self) -> frozenset[Path]:
         """Return the paths that its expressions read."""
-        return frozenset(path for part in self.parts if isinstance(part, Expression) for path in part.paths())
+        return frozenset(path for part in self.expressions() for path in part.paths())
 
     def words(self, names: Mapping[str, Any], locale: str) -> str:
         """Return a sentence for people. Numbers, amounts and lists are formatted; raises ExpressionFailed."""
-        return "".join(self._rendered(names, lambda value: readable(value, locale)))
+        spend = Spend(MAX_STEPS)
+        return "".join(
+            part if isinstance(part, str) else _written(part, names, self._worded(part, locale), spend)
+            for part in self.parts
+        )
+
+    def _worded(self, part: Expression, locale: str) -> Callable[[Any], str]:
+        labels = self.labels.get(part.text, {})
+        return lambda value: readable(labelled(value, labels, locale), locale)
 
     def header(self, names: Mapping[str, Any]) -> str:
         """Return a header's value: printable ASCII on one line, at most 1,000 characters."""
@@ -137,6 +155,16 @@ def _unbroken(value: Any) -> str:
     if any(unicodedata.category(sign) == "Cs" for sign in text):
         raise NoValue("a text has half of a character")
     return text
+
+
+def labelled(value: Any, labels: Mapping[str, Texts], locale: str) -> Any:
+    """Return a value, or each of a list, as its label says in this locale; unchanged if it has none."""
+    match value:
+        case str() if value in labels:
+            return in_locale(labels[value], locale)
+        case list() | tuple() if labels:
+            return [labelled(one, labels, locale) for one in value]
+    return value
 
 
 def readable(value: Any, locale: str) -> str:

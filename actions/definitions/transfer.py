@@ -28,8 +28,8 @@ from actions.registry import code_actions
 Origin = ActionDefinition.Origin
 _FIELDS: Final = (
     "format", "name", "kind", "risk", "type", "from", "title", "description", "required", "examples", "connection",
-    "arguments", "lookups", "values", "guards", "subject", "id", "money", "amount", "currency", "method", "path",
-    "query", "headers", "call", "body", "key", "answer", "outcome", "happened", "did_not", "never_seen",
+    "arguments", "lookups", "values", "guards", "labels", "subject", "id", "money", "amount", "currency", "method",
+    "path", "query", "headers", "call", "body", "key", "answer", "outcome", "happened", "did_not", "never_seen",
     "reason", "for_each", "as", "at_most", "list", "owner", "public", "absent", "otherwise", "require", "code", "words",
     "card", "label", "value", "summary", "button", "rows", "done", "receipt", "result", "fields", "hand_over",
     "limits", "approval", "undo",

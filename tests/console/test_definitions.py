@@ -81,7 +81,7 @@ def problems_of(answer: Any) -> str:
     return " ".join(visible_text(one) for one in page_of(answer).css(".err, .notice.bad"))
 
 
-PARTS = ("basics", "arguments", "lookups", "guards", "money", "call", "answer", "card", "receipt", "limits")
+PARTS = ("basics", "arguments", "lookups", "guards", "labels", "money", "call", "answer", "card", "receipt", "limits")
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -73,7 +73,11 @@ class Part:
 
 
 _NAME: Final = Box("name", _("Name"), help=_("Lowercase letters, digits and _, such as order_id."))
-_SHOWN: Final = (Box("label", _("Label"), Kind.WORDS), Box("value", _("Value"), Kind.RULE, help=_("Such as order.id.")))
+_SHOWN: Final = (
+    Box("label", _("Label"), Kind.WORDS),
+    Box("value", _("Value"), Kind.RULE, help=_("Such as order.id.")),
+    Box("words", _("Words instead of a value"), Kind.WORDS, _("Such as: {card.brand} ending in {card.digits}.")),
+)
 _METHODS: Final = tuple((one, one) for one in ("GET", "POST", "PUT", "PATCH", "DELETE"))
 _READING: Final = _METHODS[:2]
 _ADDRESS_HELP: Final = _("A field of the record that holds an https address, such as product.url.")
@@ -257,6 +261,19 @@ PARTS: Final = (
                 (_NAME, Box("value", _("Value"), Kind.RULE, _("An expression that several rules use."))),
                 is_named=True,
                 plain="value",
+            ),
+        ),
+    ),
+    Part(
+        "labels",
+        _("Labels"),
+        _("How customers read the values of records. Rules and calls read the values themselves."),
+        (
+            Box(
+                "labels",
+                _("Labels of values"),
+                Kind.JSON,
+                _('JSON, such as {"order.status": [{"value": "paid", "label": {"en": "paid", "de": "bezahlt"}}]}.'),
             ),
         ),
     ),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
+from actions.cards import card_of, reason_of
 from actions.models import ActionPolicy, ActionRequest
 from actions.principals import Principal
 from actions.receipts import receipt_block
@@ -189,3 +190,49 @@ def test_a_receipt_says_what_was_done(
     request.refresh_from_db()
     block = receipt_block(request)
     assert block is not None and block["title"] == title
+
+
+def labelled_document(**changes: Any) -> dict[str, Any]:
+    """Return an action in English and German whose rows and words read labelled values."""
+    made = bilingual(document())
+    made["arguments"]["reason"]["options"] = [
+        {"value": "no longer needed", "label": {"en": "Not needed", "de": "Nicht gebraucht"}},
+        {"value": "ordered by mistake"},
+    ]
+    status = {"value": "processed", "label": {"en": "being packed", "de": "in Arbeit"}}
+    made["labels"] = {"order.status": [status, {"value": "pending", "label": {"en": "open", "de": "offen"}}]}
+    method = {"en": "Paid by {order.method.kind}", "de": "Bezahlt mit {order.method.kind}"}
+    absent = {"en": "Note: {order.note}", "de": "Notiz: {order.note}"}
+    both = {"en": "Order", "de": "Bestellung"}
+    made["card"] |= {
+        "summary": {"en": "Cancel: {arguments.reason}, {order.status}.", "de": "Storno: {arguments.reason}."},
+        "rows": [
+            {"label": both, "value": "arguments.reason"}, {"label": both, "value": "[order.status, 'x'][0]"},
+            {"label": both, "value": " order.status"}, {"label": both, "words": method},
+            {"label": both, "words": absent},
+        ],
+    }  # fmt: skip
+    refused = {"en": "It is {order.status}.", "de": "Sie ist {order.status}."}
+    return {**made, "guards": [{**made["guards"][0], "words": refused}], **changes}
+
+
+def test_values_are_shown_in_the_words_of_each_language(
+    put_in_force: Put, ask_for: Callable[..., ActionRequest], ann: Principal, retail: LoopbackShop
+) -> None:
+    retail.records.records["orders"]["#W0000001"]["method"] = {"kind": "Visa"}
+    put_in_force(labelled_document())
+    request = ask_for()
+    german, english = card_of(request, "de"), card_of(request, "en")
+    assert (english.summary, german.summary) == ("Cancel: Not needed, open.", "Storno: Nicht gebraucht.")
+    assert [row.value for row in german.rows] == ["Nicht gebraucht", "pending", "offen", "Bezahlt mit Visa"]
+    assert [row.value for row in english.rows] == ["Not needed", "pending", "open", "Paid by Visa"]
+    assert request.arguments["reason"] == "no longer needed"
+    refused = ask_for(NAME, {**CANCEL, "order_id": "#W0000003"})
+    assert [(reason_of(refused, locale) or {})["text"] for locale in ("en", "de")] == [
+        "It is being packed.", "Sie ist in Arbeit.",
+    ]  # fmt: skip
+    plain = ask_for(NAME, {**CANCEL, "reason": "ordered by mistake"})
+    assert card_of(plain, "de").rows[0].value == "ordered by mistake"
+    confirm(request.pk, principal=ann, digest=request.digest)
+    run_queued()
+    assert json.loads(retail.commands[0][1])["reason"] == "no longer needed"  # the shop gets the value

@@ -115,6 +115,11 @@ WRONG: list[tuple[str, Any, str]] = [
     ("examples.en", "I want", "examples.en"),
     ("examples.english", ["I want"], "examples.english"),
     ("connection", "https://shop.example", "connection"),
+    ("labels", [], "labels"),
+    ("labels", {"order status": []}, "labels.order status"),
+    ("labels", {"order.status": ["paid"]}, "labels.order.status[0]"),
+    ("labels", {f"order.f{n}": [] for n in range(21)}, "labels"),
+    ("done", "Exchanged", "done"),
     ("arguments", [], "arguments"),
     ("arguments.order_id", "string", "arguments.order_id"),
     ("arguments.money", {"type": "money", "description": "How much."}, "arguments.money"),
@@ -321,3 +326,26 @@ def test_no_other_header_takes_the_place_of_the_key(name: str) -> None:
     with pytest.raises(InvalidDefinition) as refused:
         check_draft({**EXCHANGE, "call": call})
     assert list(refused.value.fields) == ["call.headers"]
+
+
+def test_labels_name_a_record_and_speak_every_language() -> None:
+    label = {"value": "paid", "label": {"en": "paid"}}
+    with pytest.raises(InvalidDefinition) as refused:
+        parse_document({**EXCHANGE, "labels": {"ordr.status": [label], "item.kind": [], "order.status": [label]}})
+    assert set(refused.value.fields) == {"labels.ordr.status", "labels.order.status[0].label.de"}
+
+
+@pytest.mark.parametrize(
+    ("row", "wrong"),
+    [
+        ({"value": "order.id", "words": {"en": "x", "de": "x"}}, "card.rows[0].words"),
+        ({"words": {"en": "{order.id}"}}, "card.rows[0].words.de"),
+        ({"words": {"en": "{ordr.id}", "de": "x"}}, "card.rows[0].words.en"),
+        ({}, "card.rows[0].value"),
+    ],
+)
+def test_a_row_has_a_value_or_words(row: dict[str, Any], wrong: str) -> None:
+    rows = [{"label": {"en": "Order", "de": "Bestellung"}, **row}]
+    with pytest.raises(InvalidDefinition) as refused:
+        parse_document({**EXCHANGE, "card": {**EXCHANGE["card"], "rows": rows}})
+    assert set(refused.value.fields) == {wrong}
