@@ -57,7 +57,7 @@ def test_a_refund(real: ShopProcess) -> None:
     assert (done.state, done.receipt) == (
         State.SUCCEEDED,
         {
-            "order": "WF-20404", "amount": "54.00", "currency": "EUR", "to": "Visa ending 4417",
+            "order": "WF-20404", "amount": "54.00", "currency": "EUR", "to": "Visa •••• 4417",
             "reference": refund["reference"],
         },
     )  # fmt: skip

@@ -45,7 +45,7 @@ def test_from_a_question_to_a_receipt(shopper: Shopper) -> None:
     assert shopper.paid_back("WF-20404") == []
     card.get_by_role("button", name="Refund €54.00").click()
     expect(card).to_contain_text("RF-")
-    expect(card).to_contain_text("Visa ending 4417")
+    expect(card).to_contain_text("Visa •••• 4417")
     shopper.check()
     [refund] = shopper.paid_back("WF-20404")
     # The page behind the chat has been updated.

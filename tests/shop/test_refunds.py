@@ -77,7 +77,7 @@ def test_a_partial_refund(shop: ShopProcess) -> None:
     assert receipt["refund"].startswith("RF-")
     assert receipt["refund"].endswith("-0418")
     assert (receipt["amount"], receipt["currency"], receipt["remaining"]) == ("12.50", "EUR", "245.50")
-    assert (receipt["order"], receipt["key"], receipt["payment"]) == (BOOTS_AND_SHIRT, "k1", "Visa ending 4417")
+    assert (receipt["order"], receipt["key"], receipt["payment"]) == (BOOTS_AND_SHIRT, "k1", "Visa •••• 4417")
     assert shop.order(BOOTS_AND_SHIRT)["refunded"] == "12.50"
 
     (entry,) = shop.ledger()["refunds"]

@@ -50,7 +50,7 @@ def test_a_customer_signs_in_and_sees_their_own_orders(visitor: Visitor) -> None
     visitor.sign_in(MARA)
     assert "Signed in as Mara Lindner." in visitor.words
     assert re.findall(r"<bdi>(WF-\d+)</bdi>", visitor.page) == ["WF-20431", "WF-20418", "WF-20404", "WF-20262"]
-    assert "Total €258.00 Refunded €0.00 Paid with Visa ending 4417" in visitor.words
+    assert "Total €258.00 Refunded €0.00 Paid with Visa •••• 4417" in visitor.words
     assert "The parcel has left, so its address can no longer be changed" in visitor.words
     assert re.search(r"\b5\d days left to return", visitor.words)
     assert re.search(r"The return period ended on \d+ \w+ 2\d\d\d", visitor.words)
@@ -59,7 +59,7 @@ def test_a_customer_signs_in_and_sees_their_own_orders(visitor: Visitor) -> None
 def test_a_german_customer_is_addressed_in_german(visitor: Visitor) -> None:
     visitor.sign_in(JONAS)
     assert "Angemeldet als Jonas Weber." in visitor.words
-    assert "Summe 288,00 € Erstattet 0,00 € Bezahlt mit Mastercard, Endziffern 2093" in visitor.words
+    assert "Summe 288,00 € Erstattet 0,00 € Bezahlt mit Mastercard •••• 2093" in visitor.words
     assert "Die Adresse kann sich ändern, bis das Paket losgeht" in visitor.words
 
 

@@ -26,16 +26,16 @@ class Person:
 
 # Scripts and visitors see the first ten first; all of them pay in euros.
 FIRST_TEN = (
-    Person("Mara Lindner", "en", "Habsburgerstraße 62", "79104", "Freiburg", "DE", "Visa ending 4417"),
-    Person("Jonas Weber", "de", "Talstraße 8", "79102", "Freiburg", "DE", "Mastercard ending 2093"),
-    Person("Priya Raman", "en", "Sonnenallee 140", "12059", "Berlin", "DE", "Visa ending 8120"),
+    Person("Mara Lindner", "en", "Habsburgerstraße 62", "79104", "Freiburg", "DE", "Visa •••• 4417"),
+    Person("Jonas Weber", "de", "Talstraße 8", "79102", "Freiburg", "DE", "Mastercard •••• 2093"),
+    Person("Priya Raman", "en", "Sonnenallee 140", "12059", "Berlin", "DE", "Visa •••• 8120"),
     Person("Tom Okafor", "en", "Eppendorfer Weg 31", "20259", "Hamburg", "DE", "PayPal"),
-    Person("Samir Haddad", "ar", "Venloer Straße 221", "50823", "Köln", "DE", "Visa ending 6034"),
-    Person("Élodie Garnier", "fr", "14 rue des Orfèvres", "67000", "Strasbourg", "FR", "Visa ending 5518"),
-    Person("Léa Martin", "fr", "3 quai Saint-Vincent", "69001", "Lyon", "FR", "Mastercard ending 7746"),
-    Person("Anna Hofer", "de", "Leopoldstraße 9", "6020", "Innsbruck", "AT", "Visa ending 3371"),
-    Person("Felix Brenner", "de", "Karlstraße 77", "76137", "Karlsruhe", "DE", "SEPA direct debit ending 902"),
-    Person("Greta Sommer", "de", "Marienplatz 4", "88212", "Ravensburg", "DE", "Mastercard ending 1180"),
+    Person("Samir Haddad", "ar", "Venloer Straße 221", "50823", "Köln", "DE", "Visa •••• 6034"),
+    Person("Élodie Garnier", "fr", "14 rue des Orfèvres", "67000", "Strasbourg", "FR", "Visa •••• 5518"),
+    Person("Léa Martin", "fr", "3 quai Saint-Vincent", "69001", "Lyon", "FR", "Mastercard •••• 7746"),
+    Person("Anna Hofer", "de", "Leopoldstraße 9", "6020", "Innsbruck", "AT", "Visa •••• 3371"),
+    Person("Felix Brenner", "de", "Karlstraße 77", "76137", "Karlsruhe", "DE", "SEPA •••• 902"),
+    Person("Greta Sommer", "de", "Marienplatz 4", "88212", "Ravensburg", "DE", "Mastercard •••• 1180"),
 )
 
 _GIVEN_NAMES = (

@@ -24,14 +24,6 @@ def whole_money(cents: int) -> str:
 
 
 @register.filter
-def payment(kept: str) -> str:
-    """Return how an order was paid, which is stored in English."""
-    if get_language() != "de":
-        return kept
-    return kept.replace("SEPA direct debit", "SEPA-Lastschrift").replace(" ending ", ", Endziffern ")
-
-
-@register.filter
 def place(address: dict[str, str]) -> str:
     """Return an address on one line."""
     parts = (address["line1"], address["line2"], f"{address['postal_code']} {address['city']}")
