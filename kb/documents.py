@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 
 from kb.errors import InvalidDocument
 from kb.models import Audience, State
-from supportbot.accounts.png import Picture
+from supportbot.accounts.pictures import Drawn
 from supportbot.team_formats import number
 
 MAX_BODY_CHARACTERS = 2_000_000
@@ -45,7 +45,7 @@ class ArticleText:
 class NamedPicture:
     """A picture of a document, whose text names it by the address that it will have once it is stored."""
 
-    picture: Picture
+    picture: Drawn
     address: str
     reference: str = ""  # the address in the file, which the text keeps if the picture cannot be stored; "" for none
 

@@ -10,6 +10,7 @@ from django.conf import settings
 
 from kb.access import Surface, Viewer, readable
 from kb.models import Article, OldAddress, Picture, State
+from kb.pictures import file_name
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 
@@ -47,7 +48,7 @@ def _names() -> set[str]:
     shown = readable(Viewer(surface=Surface.HELP_PAGES))
     names = {str(value) for row in shown.values_list("pk", "slug", "external_id") for value in row}
     old = OldAddress.objects.filter(article__in=shown).values_list("name", flat=True)
-    pictures = (f"pictures/{digest}.png" for digest in Picture.objects.values_list("digest", flat=True))
+    pictures = (f"pictures/{file_name(one)}" for one in Picture.objects.only("digest", "media_type"))
     return names | set(old) | set(pictures)
 
 

@@ -154,10 +154,13 @@ class Article(TenantModel):
 
 
 class Picture(TenantModel):
-    """An uploaded picture, as a PNG file that was written anew (`kb.pictures`)."""
+    """A picture of articles, re-encoded (`kb.pictures`)."""
 
     digest = models.CharField(max_length=40)
-    png = models.BinaryField()
+    # Of the file that it was made from, so that the same file is decoded once; "" of pictures from before.
+    file_digest = models.CharField(max_length=40, default="", db_default="")
+    content = models.BinaryField(db_column="png")  # at first, all were PNG files
+    media_type = models.CharField(max_length=20, default="image/png", db_default="image/png")
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
     created_at = models.DateTimeField(auto_now_add=True)  # or when the same one was uploaded again
@@ -167,6 +170,7 @@ class Picture(TenantModel):
             models.UniqueConstraint(fields=["id", "workspace"], name="kb_picture_id_workspace"),
             models.UniqueConstraint(fields=["workspace", "digest"], name="kb_picture_once"),
         ]
+        indexes = [models.Index(fields=["workspace", "file_digest"], name="kb_picture_file")]
 
     def __str__(self) -> str:
         return self.digest

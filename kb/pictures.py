@@ -1,10 +1,9 @@
-"""Pictures of articles: PNG files that were written anew, served from an address with their content's hash.
+"""Pictures of articles: re-encoded, and served from an address with their content's hash.
 
 A picture is shown to those who may read an article with it on the help pages, and to the workspace's team, who write
 with it before it is saved.
 """
 
-import hashlib
 import re
 from collections.abc import Collection, Iterable
 from datetime import timedelta
@@ -12,6 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.timezone import now
@@ -19,63 +19,60 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from kb.access import Surface, Viewer, readable
+from kb.importing.redrawing import redrawn
 from kb.models import Article, Picture, PictureUse
 from kb.rendering import PICTURE
-from supportbot.accounts.logos import not_readable, too_large
 from supportbot.accounts.models import Membership, Workspace
-from supportbot.accounts.png import NotReadable, TooLarge, rewritten
-from supportbot.accounts.png import Picture as Drawn
+from supportbot.accounts.pictures import ENDINGS, Drawn, digest_of
 from supportbot.accounts.scope import current_workspace_id, workspace_scope
 from supportbot.errors import InvalidInput
 
-MAX_PICTURES: Final = 5_000
+MAX_PICTURES: Final = 10_000
 RENEWED_AFTER: Final = timedelta(days=1)  # far below `kb.unused_pictures.UNUSED_DAYS`; spares most uploads a row lock
 _POLICY: Final = "default-src 'none'; sandbox"
 
 
 def add_picture(data: bytes) -> Picture:
-    """Store a PNG file, re-encoded; the same picture is stored once. Raises InvalidInput."""
-    try:
-        return store(rewritten(data))
-    except TooLarge as error:
-        raise InvalidInput(fields={"picture": [too_large()]}) from error
-    except NotReadable as error:
-        raise InvalidInput(fields={"picture": [not_readable()]}) from error
+    """Store the picture in a file, re-encoded; the same picture is stored once. Raises InvalidInput."""
+    return store(drawn_from(data))
+
+
+def drawn_from(data: bytes) -> Drawn:
+    """Return the picture in a file, re-encoded; a file that is known, or was exported, is not decoded again.
+
+    Raises InvalidInput.
+    """
+    digest = digest_of(data)
+    known = Picture.objects.filter(Q(file_digest=digest) | Q(digest=digest)).order_by("pk").first()
+    if known is None:
+        return redrawn(data)
+    return Drawn(bytes(known.content), known.media_type, known.width, known.height, known.file_digest)
 
 
 def store(drawn: Drawn) -> Picture:
     """Store a re-encoded picture; the same one is stored once. Raises InvalidInput if there are too many."""
-    digest = _digest(drawn)
-    known = Picture.objects.filter(digest=digest)
+    known = Picture.objects.filter(digest=drawn.digest)
     # The days of a picture that no text has begin anew with each upload (`kb.unused_pictures`).
     known.filter(created_at__lt=now() - RENEWED_AFTER).update(created_at=now())
-    found: Picture | None = known.defer("png").first()
+    found: Picture | None = known.defer("content").first()
     if found is not None:
         return found
     if Picture.objects.count() >= MAX_PICTURES:
         problem = gettext("There are {number} pictures already, which is the limit.").format(number=MAX_PICTURES)
         raise InvalidInput(fields={"picture": [problem]})
-    facts = {"png": drawn.png, "width": drawn.width, "height": drawn.height}
-    made: Picture = Picture.objects.get_or_create(digest=digest, defaults=facts)[0]
+    facts = {name: getattr(drawn, name) for name in ("content", "media_type", "width", "height", "file_digest")}
+    made: Picture = Picture.objects.get_or_create(digest=drawn.digest, defaults=facts)[0]
     return made
 
 
-def address_of(drawn: Drawn) -> str:
-    """Return the address that a re-encoded picture has once it is stored."""
-    return _path(_digest(drawn))
-
-
-def _digest(drawn: Drawn) -> str:
-    return hashlib.sha256(drawn.png).hexdigest()[:40]
-
-
-def picture_path(picture: Picture) -> str:
-    return _path(picture.digest)
-
-
-def _path(digest: str) -> str:
+def address_of(picture: Drawn | Picture) -> str:
+    """Return the address of a picture, which a re-encoded one has once it is stored."""
     slug = Workspace.objects.get(pk=current_workspace_id()).slug
-    return f"/help/{slug}/pictures/{digest}.png"
+    return f"/help/{slug}/pictures/{file_name(picture)}"
+
+
+def file_name(picture: Drawn | Picture) -> str:
+    return f"{picture.digest}.{ENDINGS[picture.media_type]}"
 
 
 def note_uses(texts: Iterable[tuple[Article, str]]) -> None:
@@ -105,16 +102,18 @@ def digests_in(body: str) -> set[str]:
 
 
 @require_safe
-def help_picture(request: HttpRequest, workspace: str, digest: str) -> HttpResponse:
+def help_picture(request: HttpRequest, workspace: str, digest: str, ending: str) -> HttpResponse:
     """One picture; 404 to those who may read no article with it."""
     found = Workspace.objects.filter(slug=workspace).first()
     if found is None:
         raise Http404
     with workspace_scope(found.pk):
-        picture = Picture.objects.filter(digest=digest).defer("png").first()
-        if picture is None or not (_is_public(picture) or _is_of_the_team(request, found)):
+        picture = Picture.objects.filter(digest=digest).defer("content").first()
+        if picture is None or ENDINGS[picture.media_type] != ending:
             raise Http404
-    response = HttpResponse(bytes(picture.png), content_type="image/png")
+        if not (_is_public(picture) or _is_of_the_team(request, found)):
+            raise Http404
+    response = HttpResponse(bytes(picture.content), content_type=picture.media_type)
     response.headers["Content-Security-Policy"] = _POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cache-Control"] = "private, max-age=300"
@@ -136,4 +135,7 @@ def _is_of_the_team(request: HttpRequest, workspace: Workspace) -> bool:
     return user.is_authenticated and Membership.objects.filter(user=user, workspace=workspace).exists()
 
 
-urls = [path("help/<slug:workspace>/pictures/<slug:digest>.png", help_picture, name="help-picture")]
+urls = [
+    path(f"help/<slug:workspace>/pictures/<slug:digest>.{ending}", help_picture, {"ending": ending})
+    for ending in ENDINGS.values()
+]

@@ -35,7 +35,7 @@ _ATTRIBUTES = {
     **{f"h{level}": {"id"} for level in range(2, 7)},
 }
 # The address of a stored picture: nothing else is shown as one.
-PICTURE: Final = r"/help/[\w-]+/pictures/([0-9a-f]{40})\.png"
+PICTURE: Final = r"/help/[\w-]+/pictures/([0-9a-f]{40})\.(?:png|webp)"
 _SCHEMES = {"http", "https", "mailto"}
 # A path on this host, an anchor on this page, or one of the schemes. "//host" and "/\\host" lead elsewhere.
 _LINK = re.compile(r"(?:https?://|mailto:|#|\?|/(?![/\\])|(?![/\\])[^:/?#]*(?:[/?#]|$))", re.IGNORECASE)

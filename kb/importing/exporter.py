@@ -14,7 +14,7 @@ from kb.documents import SWITCHES
 from kb.errors import KnowledgeError
 from kb.models import Article, Picture, Revision, State
 from kb.phrasings import phrasings_of
-from kb.pictures import digests_in
+from kb.pictures import digests_in, file_name
 from kb.rendering import PICTURE
 
 ROWS_AT_ONCE = 200
@@ -74,7 +74,7 @@ def _body(revision: Revision) -> str:
     stored = _stored(revision.body)
     return re.sub(
         rf"(?<=\()<?{PICTURE}>?(?=[\s)])",
-        lambda found: f"{PICTURES}/{found.group(1)}.png" if found.group(1) in stored else found.group(),
+        lambda found: f"{PICTURES}/{file_name(stored[found[1]])}" if found[1] in stored else found.group(),
         revision.body,
     )
 
@@ -84,8 +84,8 @@ def _stored(body: str) -> dict[str, Picture]:
 
 
 def _write_pictures(place: Path, body: str) -> None:
-    for digest, picture in _stored(body).items():
-        _write(place / PICTURES / f"{digest}.png", bytes(picture.png))
+    for picture in _stored(body).values():
+        _write(place / PICTURES / file_name(picture), bytes(picture.content))
 
 
 def _file_name(article: Article) -> str:

@@ -1,4 +1,4 @@
-"""Pictures that a document takes along: PNG files beside its text or in it, re-encoded. What is left out is told.
+"""Pictures that a document takes along, beside its text or in it, re-encoded. What is left out is told.
 
 A picture's address is made of its content, so a document is the same whether its pictures are stored already or not.
 """
@@ -14,15 +14,16 @@ from urllib.parse import unquote
 from django.utils.translation import gettext, gettext_noop
 
 from kb.documents import Document, NamedPicture, check_article_text
-from kb.pictures import address_of, store
-from supportbot.accounts.png import MAX_BYTES, MAX_SIDE, NotReadable, Picture, TooLarge, rewritten
+from kb.pictures import address_of, drawn_from, store
+from supportbot.accounts.pictures import MAX_BYTES, Drawn
 from supportbot.errors import InvalidInput
 
 Beside = Callable[[str], bytes | None]  # the content of the file at a relative address; None if there is none
 
 MAX_PICTURES: Final = 50  # of one document
-MAX_TOTAL_BYTES: Final = 10_000_000
+MAX_TOTAL_BYTES: Final = 10_000_000  # re-encoded
 MAX_TRIED: Final = 200  # files of one document: a refused one has been read and decoded, too
+MAX_READ_BYTES: Final = 200_000_000
 MOST_TOLD: Final = 3
 
 # Brackets inside are escaped: otherwise each beginning would be followed to the end of its line.
@@ -30,11 +31,9 @@ _SAID: Final = r"!\[(?:[^\[\]\\\n]|\\.){0,1000}\]"
 _TITLE: Final = r"""(?:[ \t]{1,9}["'][^\n]{0,999}?["'])?"""
 _IMAGE: Final = re.compile(rf"({_SAID}\([ \t]{{0,9}}<?)([^\s<>()]{{1,1000}})(>?{_TITLE}[ \t]{{0,9}}\))")
 _ELSEWHERE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[/#?\\]")
-_NOT_READABLE: Final = gettext_noop("it is not a PNG file that can be shown safely")
-_TOO_LARGE: Final = gettext_noop("it has more than {side} pixels per side or {kilobytes} KB")
-_MISSING: Final = gettext_noop("it is not in the folder or zip file")
-_TOO_MANY: Final = gettext_noop("an article can have {number} pictures with {megabytes} MB in total")
-_TOO_MANY_NAMED: Final = gettext_noop("an article can name {tried} different files")
+_MISSING: Final = gettext_noop("It is not in the folder or zip file.")
+_TOO_MANY: Final = gettext_noop("An article can have {number} pictures with {megabytes} MB in total.")
+_TOO_MANY_NAMED: Final = gettext_noop("An article can name {tried} different files with {read} MB in total.")
 
 
 class PicturesTaken:
@@ -44,8 +43,8 @@ class PicturesTaken:
         self._beside = beside
         self._addresses: dict[str, str] = {}  # by name: many references may lead to one file
         self._left_out: dict[str, str] = {}
-        self._bytes = 0
-        self.pictures: dict[str, Picture] = {}
+        self._read = self._bytes = 0
+        self.pictures: dict[str, Drawn] = {}
 
     def take(self, reference: str) -> str:
         """Return the address of the picture at a relative address; "" if it is another kind of address or left out."""
@@ -58,28 +57,26 @@ class PicturesTaken:
 
     def _taken(self, name: str, reference: str) -> str:
         if len(self.pictures) >= MAX_PICTURES:
-            return self._leave_out(reference, _TOO_MANY)
-        if len(self._addresses) >= MAX_TRIED:
-            return self._leave_out(reference, _TOO_MANY_NAMED)
+            return self._leave_out(reference, _told(_TOO_MANY))
+        if len(self._addresses) >= MAX_TRIED or self._read > MAX_READ_BYTES:
+            return self._leave_out(reference, _told(_TOO_MANY_NAMED))
         data = None if "\0" in name else self._beside(name)  # no file is called so, and PostgreSQL refuses to look
         if data is None:
-            return self._leave_out(reference, _MISSING)
-        if self._bytes + len(data) > MAX_TOTAL_BYTES:
-            return self._leave_out(reference, _TOO_MANY)
+            return self._leave_out(reference, _told(_MISSING))
+        self._read += len(data)
         try:
-            picture = rewritten(data)
-        except TooLarge:
-            return self._leave_out(reference, _TOO_LARGE)
-        except NotReadable:
-            return self._leave_out(reference, _NOT_READABLE)
-        self._bytes += len(data)
+            picture = drawn_from(data)
+        except InvalidInput as refusal:
+            return self._leave_out(reference, " ".join(refusal.fields["picture"]))
+        if self._bytes + len(picture.content) > MAX_TOTAL_BYTES:
+            return self._leave_out(reference, _told(_TOO_MANY))
+        self._bytes += len(picture.content)
         address = address_of(picture)
         self.pictures[address] = picture
         return address
 
     def _leave_out(self, reference: str, why: str) -> str:
-        limits = {"side": MAX_SIDE, "kilobytes": MAX_BYTES // 1024, "number": MAX_PICTURES, "tried": MAX_TRIED}
-        self._left_out[reference] = gettext(why).format(**limits, megabytes=MAX_TOTAL_BYTES // 1_000_000)
+        self._left_out[reference] = why
         return ""
 
     def given_to(self, document: Document, references: Mapping[str, str] | None = None) -> Document:
@@ -93,11 +90,17 @@ class PicturesTaken:
         return replace(document, pictures=tuple(pictures), notes=(*document.notes, *self._notes()))
 
     def _notes(self) -> list[str]:
-        told = gettext("Picture left out: {name} ({reason}).")
+        told = gettext("Picture left out: {name}. {reason}")
         shown = list(self._left_out.items())[:MOST_TOLD]
         notes = [told.format(name=reference[-80:], reason=reason) for reference, reason in shown]
         more = len(self._left_out) - len(shown)
         return [*notes, gettext("More pictures left out: {number}.").format(number=more)] if more else notes
+
+
+def _told(why: str) -> str:
+    limits = {"number": MAX_PICTURES, "tried": MAX_TRIED}
+    sizes = {"megabytes": MAX_TOTAL_BYTES // 1_000_000, "read": MAX_READ_BYTES // 1_000_000}
+    return gettext(why).format(**limits, **sizes)
 
 
 def with_pictures(document: Document, beside: Beside) -> Document:

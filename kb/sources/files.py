@@ -15,7 +15,7 @@ from kb.importing.pictures import Beside, beside_file, beside_path
 from kb.sources.errors import SourceUnreadable, Unreadable
 from kb.sources.models import SourceFile
 from kb.sources.ports import Fetched, Gone, Known, LeftOut, Origin, Place, Read, Unchanged
-from supportbot.accounts.png import MAX_BYTES
+from supportbot.accounts.pictures import MAX_BYTES
 
 
 class _Files(ABC):

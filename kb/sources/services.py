@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 
 from kb.collections import DEFAULT_NAME, check_may_write, collection_named
 from kb.errors import InvalidDocument
-from kb.importing.loaders.confinement import unpacked
+from kb.importing.confinement import unpacked
 from kb.models import Article, Audience, Collection, State
 from kb.ports import audit
 from kb.sources.errors import InvalidSource

@@ -11,9 +11,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language_info, gettext
 
+from kb.importing.redrawing import redrawn_logo
 from supportbot.accounts.branding import LOCALE
-from supportbot.accounts.logos import not_readable, too_large
-from supportbot.accounts.png import MAX_BYTES, NotReadable, TooLarge, rewritten
+from supportbot.accounts.pictures import MAX_BYTES, too_large
 from supportbot.accounts.services import clean_origin
 from supportbot.errors import InvalidInput
 from supportbot.translation import LANGUAGES
@@ -23,7 +23,7 @@ PICTURES: Final = "image/png,image/jpeg,image/webp,image/gif"
 
 
 class ColourInput(forms.TextInput):
-    """A colour as text, with the browser's picker beside it where scripts run (`picture.js`)."""
+    """A colour as text, with the browser's picker beside it where scripts run (`colour.js`)."""
 
     def __init__(self) -> None:
         super().__init__(attrs={"class": "field", "maxlength": 7, "placeholder": "#3a50b5", "spellcheck": "false"})
@@ -37,7 +37,7 @@ class ColourInput(forms.TextInput):
 
 
 class PictureInput(forms.ClearableFileInput):
-    """A file field that shows the stored picture; `picture.js` turns the chosen file into a small PNG."""
+    """A file field that shows the stored picture."""
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         shown, clear = "", ""
@@ -45,13 +45,13 @@ class PictureInput(forms.ClearableFileInput):
             shown = format_html('<img class="logo-now" src="{}" alt="">', value)
             words = (self.clear_checkbox_name(name), gettext("Remove"))
             clear = format_html('<label class="row"><input type="checkbox" name="{}"> {}</label>', *words)
-        more = {"type": "file", "accept": PICTURES, "data-picture": ""}
+        more = {"type": "file", "accept": PICTURES}
         field = forms.FileInput(attrs=more).render(name, None, attrs, renderer)
         return format_html('<span class="row">{}{}</span>{}', shown, field, clear)
 
 
 class Picture(forms.FileField):
-    """An uploaded picture, as the bytes of a re-encoded PNG file; False to remove it."""
+    """An uploaded picture, re-encoded (`Drawn`); False to remove it."""
 
     widget = PictureInput
 
@@ -59,14 +59,12 @@ class Picture(forms.FileField):
         if not data:
             return data  # nothing was uploaded, or the picture is removed
         upload = super().clean(data)
+        if upload.size > MAX_BYTES:
+            raise ValidationError(too_large())
         try:
-            if upload.size > MAX_BYTES:
-                raise TooLarge
-            return rewritten(upload.read()).png
-        except TooLarge as error:
-            raise ValidationError(too_large()) from error
-        except NotReadable as error:
-            raise ValidationError(not_readable()) from error
+            return redrawn_logo(upload.read())
+        except InvalidInput as refusal:
+            raise ValidationError(refusal.fields["picture"]) from refusal
 
 
 class SearchedInput(forms.TextInput):

@@ -20,6 +20,7 @@ from actions.models import name_of
 from supportbot.accounts.branding import colour_validator
 from supportbot.accounts.logos import logo_path, remove_logo, set_logo
 from supportbot.accounts.models import Membership, User, Workspace
+from supportbot.accounts.pictures import Drawn
 from supportbot.accounts.services import CURRENCY, add_member, create_workspace
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.entry import enter, needs_workspace, person_of
@@ -178,8 +179,8 @@ def create_with_admin(person: User, values: dict[str, Any]) -> Workspace:
 
 
 def change_logo(workspace: Workspace, chosen: Any) -> None:
-    """Store the field `logo`: a picture's bytes, False to remove it, anything else to keep it."""
-    if isinstance(chosen, bytes):
+    """Store the field `logo`: a re-encoded picture, False to remove it, anything else to keep it."""
+    if isinstance(chosen, Drawn):
         set_logo(workspace, chosen)
     elif chosen is False:
         remove_logo(workspace)

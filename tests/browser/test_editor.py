@@ -41,7 +41,7 @@ def test_what_a_text_cannot_take_is_said_and_stays_said(editor: Page) -> None:
         ("manual.pdf", "application/pdf", 9, "manual.pdf is not a picture."),
         ("logo.svg", "image/svg+xml", 9, "logo.svg is an SVG drawing"),
         ("wall.png", "image/png", 21 * 1024 * 1024, "wall.png is larger than 20 MB."),
-        ("torn.png", "image/png", 9, "torn.png could not be stored."),
+        ("torn.png", "image/png", 9, "torn.png: The file is not a PNG, JPEG, WebP or GIF picture."),
     ):
         drop(body, name, kind, size)
         expect(notice).to_contain_text(said)
@@ -50,7 +50,7 @@ def test_what_a_text_cannot_take_is_said_and_stays_said(editor: Page) -> None:
         )
     body.fill("Some words.")
     expect(saved).to_contain_text("kept on the server")
-    expect(notice).to_contain_text("torn.png could not be stored.")
+    expect(notice).to_contain_text("torn.png: The file is not")
     check_for_everybody(editor)
     editor.get_by_role("button", name="Dismiss").click()
     expect(notice).to_be_hidden()

@@ -23,11 +23,17 @@ def test_a_picture_is_shown_with_its_article_and_to_its_readers_only(
     hidden = png() + b"<script>alert(1)</script>"
     path = upload(editor, hidden).json()["address"]
     assert upload(editor, png()).json()["address"] == path, "the same picture is stored once"
-    for data in (b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"GIF89a", b"\x89PNG\r\n\x1a\nshort", b"x" * 600_000):
+    for data, said in (
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG drawing"),
+        (b"%PDF-1.7", "not a PNG, JPEG, WebP or GIF"),
+        (b"\x89PNG\r\n\x1a\nshort", "damaged"),
+        (png() + b"x" * 21_000_000, "larger than 20 MB"),
+    ):
         refused = upload(editor, data)
-        assert refused.status_code == 400 and "picture" in refused.json()["message"]
+        assert refused.status_code == 400 and said in refused.json()["message"]
+    assert Picture.objects.count() == 1
     assert upload(enter("agent"), png()).status_code == 403
-    assert b"script" not in bytes(Picture.objects.get().png)
+    assert b"script" not in bytes(Picture.objects.get().content)
 
     def shown(who: Client) -> int:
         return who.get(path).status_code

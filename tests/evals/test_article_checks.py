@@ -19,7 +19,7 @@ from kb.documents import Document
 from kb.indexing.index import sync_articles
 from kb.management.commands import kb_import
 from kb.models import Article, Phrasing, Picture, Revision
-from kb.pictures import add_picture, picture_path
+from kb.pictures import add_picture, address_of
 from kb.ports import Verdict
 from kb.services import Change, create_article, publish, save_draft
 from kb.sources import letting_go, sync
@@ -355,7 +355,7 @@ def test_a_waiting_check_collects_articles_without_being_written_anew(workspace:
 def test_nobody_waits_for_an_article_or_its_picture_while_its_check_searches(
     workspace: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = f"{RETURNS}\n![The label]({picture_path(add_picture(png()))})\n"
+    text = f"{RETURNS}\n![The label]({address_of(add_picture(png()))})\n"
     monkeypatch.setattr("tests.evals.test_article_checks.RETURNS", text)
     checks.play_check(due(folder, 60).pk)
     check, article = due(folder, 14), Article.objects.get()

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from kb.access import Viewer
+from kb.importing import confinement
 from kb.importing.confined import limits
-from kb.importing.loaders import confinement
 from kb.models import Article, Chunk
 from kb.pages import Pages
 from kb.search import search
@@ -199,7 +199,7 @@ def test_pictures_are_counted_and_not_silently_lost(workspace: Workspace, tmp_pa
     (tmp_path / "b.pdf").write_bytes(pdf([Text(60, 700, "See it.")], [DRAWING]))
     report = run(tmp_path, "--dry-run")
     assert notes_of(report) == [
-        "Pictures left out: 1.",
+        "Picture left out: picture-1. The file is not a PNG, JPEG, WebP or GIF picture. Save it as one of these.",
         "Pages without text, only pictures: 2.",
         "Pictures left out: 1.",
     ]

@@ -11,7 +11,7 @@ from django.test import Client
 from kb.models import Article, State
 from kb.names import rename
 from kb.phrasings import phrasings_of, set_phrasings
-from kb.pictures import add_picture, picture_path
+from kb.pictures import add_picture, address_of
 from kb.services import Change, archive, collection_named, create_article, publish
 from kb.translations import is_older, translate
 from supportbot.accounts.models import Workspace
@@ -65,7 +65,7 @@ def test_everything_is_the_same_in_another_installation(
 def test_address_source_questions_and_pictures_are_kept(
     workspace: Workspace, other_workspace: Workspace, client: Client, tmp_path: Path
 ) -> None:
-    picture = picture_path(add_picture(png()))
+    picture = address_of(add_picture(png()))
     german = create_article(Change(title="Hut", body=f"Von Hand.\n\n![Hut]({picture} 'x')\n", locale="de"))
     hat = create_article(Change(title="Wash a hat", body="By hand.\n\n![Gone](/help/wrenfell/pictures/x.png)\n"))
     rename(german, "waschen/hut")

@@ -8,6 +8,7 @@ from django.core.cache import cache
 from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
+from kb.importing.redrawing import redrawn_logo
 from kb.models import Article, Collection, Helpfulness
 from kb.services import Change, archive, create_article, publish, save_draft
 from kb.tasks import sweep
@@ -107,7 +108,7 @@ def test_an_empty_start_page_is_one_column(client: Client, workspace: Workspace)
 
 def test_a_page_has_metadata_and_the_brand(client: Client, workspace: Workspace) -> None:
     Workspace.objects.filter(pk=workspace.pk).update(accent="#1f5b45", site_url="https://wrenfell.example")
-    logo = set_logo(workspace, png())
+    logo = set_logo(workspace, redrawn_logo(png()))
     published("Delivery", "## Costs\n\nDelivery *costs* 4.90 euros.", "delivery")
     for address in ("/help/wrenfell/", "/help/wrenfell/delivery/"):
         tree = page(client, address)

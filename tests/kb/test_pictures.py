@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.utils.timezone import now
 
 from kb.models import Picture, PictureUse, Unsaved
-from kb.pictures import add_picture, picture_path
+from kb.pictures import add_picture, address_of
 from kb.services import Change, create_article, publish, save_draft
 from kb.tasks import purge_pictures
 from kb.unsaved import forget, keep
@@ -33,7 +33,7 @@ def left() -> set[int]:
 
 
 def body(picture: Picture) -> str:
-    return f"Look.\n\n![Red]({picture_path(picture)})\n"
+    return f"Look.\n\n![Red]({address_of(picture)})\n"
 
 
 def test_only_pictures_that_no_text_names_are_deleted(workspace: Workspace, bob: User) -> None:

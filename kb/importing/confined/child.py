@@ -1,32 +1,41 @@
 """The confined process: reads a file from standard input and writes its content to standard output.
 
-    python -I child.py pdf|word|zip|page < FILE > RESULT
+    python -I child.py pdf|word|zip|page|picture|logo < FILE > RESULT
 
-The first line of the result is a JSON object. For `zip`, the contents of its files follow.
+The first line of the result is a JSON object. The contents of files that it names follow.
 """
 
 import json
 import logging
 import sys
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from kb.importing.confined.archive import read_archive
 from kb.importing.confined.limits import confine
-from kb.importing.confined.page import check_page
-from kb.importing.confined.pdf import read_pdf
 from kb.importing.confined.refusal import Refused
-from kb.importing.confined.word import read_word
 
-READERS = {"page": check_page, "pdf": read_pdf, "word": read_word, "zip": read_archive}
+Reader = Callable[[BinaryIO], tuple[dict[str, Any], list[bytes]]]
+
+# A reader, and the packages that import parts of themselves when a file needs them. Only what one file needs is loaded.
+READERS = {
+    "page": ("page", "check_page", ()),
+    "pdf": ("pdf", "read_pdf", ("encodings", "pypdf", "xml")),
+    "word": ("word", "read_word", ("encodings", "mammoth", "xml")),
+    "zip": ("archive", "read_archive", ("encodings",)),
+    "picture": ("picture", "read_picture", ()),
+    "logo": ("picture", "read_logo", ()),
+}
 
 
 def main(kind: str, source: BinaryIO, target: BinaryIO) -> None:
-    reader = READERS[kind]
-    confine()
+    module, name, packages = READERS[kind]
+    reader: Reader = getattr(import_module(f"kb.importing.confined.{module}"), name)
+    confine(packages)
     contents: list[bytes] = []
     try:
         facts, contents = reader(source)

@@ -4,18 +4,15 @@ network namespace, if the kernel allows one, is a second line of defence.
 """
 
 import ctypes
-import encodings
 import importlib
 import os
 import pkgutil
 import resource
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
-
-import mammoth
-import pypdf
 
 MEMORY_BYTES: Final = 768 * 1024 * 1024
 CPU_SECONDS: Final = 120
@@ -27,9 +24,10 @@ _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NO_NEW_PRIVS: Final = 38
 
 
-def confine() -> None:
-    """Keep only the three standard streams, some memory and some time."""
-    _load_modules()
+def confine(packages: Sequence[str] = ()) -> None:
+    """Keep only the three standard streams, some memory and some time; import all modules of `packages` before."""
+    for package in packages:
+        _load_modules(package)
     os.closerange(3, 1_024)
     if sys.platform == "linux":
         _without_network()
@@ -57,10 +55,10 @@ def _without_network() -> None:
         libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
 
 
-def _load_modules() -> None:
+def _load_modules(package: str) -> None:
     """Import what the readers would import lazily, since modules cannot be opened later."""
-    for package in (encodings, pypdf, mammoth):
-        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if module.name not in ("encodings.mbcs", "encodings.oem"):  # Windows only
-                with suppress(ImportError):  # of an optional package
-                    importlib.import_module(module.name)
+    found = importlib.import_module(package)
+    for module in pkgutil.walk_packages(found.__path__, f"{package}."):
+        if module.name not in ("encodings.mbcs", "encodings.oem"):  # Windows only
+            with suppress(ImportError):  # of an optional package
+                importlib.import_module(module.name)

@@ -1,6 +1,6 @@
-"""Word files (.docx) as HTML: headings, lists, tables, notes; with PNG pictures and without hidden text.
+"""Word files (.docx) as HTML: headings, lists, tables, notes; with pictures and without hidden text.
 
-mammoth is given a copy with only the XML parts and small PNG files: no document types, no hidden runs.
+mammoth is given a copy with only the XML parts and pictures: no document types, no hidden runs.
 """
 
 import io
@@ -22,14 +22,15 @@ _REFERENCE: Final = re.compile(r'<sup><a href="#(?:foot|end)note-\d+" id="[^"]*"
 _RETURN: Final = re.compile(r'\s*<a href="#(?:foot|end)note-ref-\d+">[^<]*</a>')
 _BOLD_LINE: Final = re.compile(r"<p><strong>([^<]{1,160})</strong></p>")
 _HEADING_WORDS: Final = 12
-_PNG: Final = b"\x89PNG\r\n\x1a\n"
+_PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 MAX_PICTURES: Final = 50
-MAX_PICTURE_BYTES: Final = 512 * 1024  # as in `supportbot.accounts.png`, where each is re-encoded
+MAX_PICTURE_BYTES: Final = 20 * 1024 * 1024  # as in `supportbot.accounts.pictures`
+MAX_TOTAL_BYTES: Final = 100_000_000
 _RAISED: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def read_word(source: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
-    """Return {title, html, notes, sizes} and the PNG pictures of these sizes, named `picture-1.png` and so on.
+    """Return {title, html, notes, sizes} and the pictures of these sizes, named `picture-1` and so on.
 
     Raises Refused.
     """
@@ -48,11 +49,11 @@ def read_word(source: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
 
 
 class _Pictures:
-    """The pictures of a document, in the order of its text: PNG files of a size that an article may have."""
+    """The pictures of a document, in the order of its text, as they are in the file."""
 
     def __init__(self) -> None:
         self.contents: list[bytes] = []
-        self.left_out = 0
+        self.left_out = self._bytes = 0
 
     def convert(self, image: Any) -> list[Any]:  # mammoth has no types
         try:
@@ -60,13 +61,14 @@ class _Pictures:
                 content = stream.read(MAX_PICTURE_BYTES + 1)
         except (KeyError, ValueError):  # not in the copy, or outside the file: mammoth opens no other file by default
             content = b""
-        is_wanted = content.startswith(_PNG) and len(content) <= MAX_PICTURE_BYTES
+        is_wanted = 0 < len(content) <= MAX_PICTURE_BYTES and self._bytes + len(content) <= MAX_TOTAL_BYTES
         if not is_wanted or len(self.contents) >= MAX_PICTURES:
             self.left_out += 1
             return []
         self.contents.append(content)
+        self._bytes += len(content)
         said = {"alt": image.alt_text} if image.alt_text else {}
-        return [mammoth.html.element("img", {"src": f"picture-{len(self.contents)}.png", **said})]
+        return [mammoth.html.element("img", {"src": f"picture-{len(self.contents)}", **said})]
 
 
 def _as_heading(found: re.Match[str]) -> str:
@@ -84,7 +86,7 @@ def _harmless_copy(source: BinaryIO, notes: Notes) -> tuple[io.BytesIO, str]:
     copy, title, hidden = io.BytesIO(), "", ""
     with ZipFile(copy, "w") as target:
         for entry in archive.infolist():
-            is_picture = entry.filename.startswith("word/media/") and entry.filename.lower().endswith(".png")
+            is_picture = entry.filename.startswith("word/media/") and entry.filename.lower().endswith(_PICTURES)
             if is_picture and entry.file_size <= MAX_PICTURE_BYTES:
                 target.writestr(entry.filename, read_entry(archive, entry))
             if not entry.filename.lower().endswith(_PARTS):

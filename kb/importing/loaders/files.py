@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 
 from kb.documents import Document, Failure
 from kb.errors import InvalidDocument
-from kb.importing.loaders.confinement import unpacked
+from kb.importing.confinement import unpacked
 from kb.importing.loaders.formats import KNOWN_ENDINGS, Format, format_of, read
 from kb.importing.pictures import Beside, beside_file, beside_path, content_of
 

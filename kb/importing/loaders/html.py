@@ -13,7 +13,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from kb.documents import MAX_BODY_CHARACTERS, MAX_TITLE_CHARACTERS, Document, check_storable
 from kb.errors import InvalidDocument
-from kb.importing.loaders.confinement import facts_of
+from kb.importing.confinement import facts_of
 from kb.importing.loaders.markdown import document_of
 from kb.importing.loaders.tables import headed, markdown_table, spread
 from kb.importing.pictures import Beside, PicturesTaken

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kb.documents import MAX_TITLE_CHARACTERS, Document
-from kb.importing.loaders.confinement import facts_and_contents, facts_of, notes_in_words
+from kb.importing.confinement import facts_and_contents, facts_of, notes_in_words
 from kb.importing.loaders.html import markdown_of_html
 from kb.importing.loaders.markdown import document_of
 from kb.importing.pictures import PicturesTaken
@@ -27,7 +27,7 @@ def read_word(file: Path, name: str) -> Document:
     files often have the metadata of the file they were copied from. Raises InvalidDocument.
     """
     facts, contents = facts_and_contents("word", file)
-    named = {f"picture-{place}.png": content for place, content in enumerate(contents, start=1)}
+    named = {f"picture-{place}": content for place, content in enumerate(contents, start=1)}
     taken = PicturesTaken(named.get)
     heading, body = markdown_of_html(facts["html"], taken)
     return taken.given_to(_document(facts, heading or facts["title"], body, name))

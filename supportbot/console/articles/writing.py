@@ -10,11 +10,10 @@ from kb.addresses import article_address
 from kb.errors import ArticleMissing
 from kb.importing.loaders.html import markdown_of_html
 from kb.models import Article, State
-from kb.pictures import add_picture, picture_path
+from kb.pictures import add_picture, address_of
 from kb.selectors import article_with_id
 from kb.translations import sources_for
-from supportbot.accounts.logos import too_large
-from supportbot.accounts.png import MAX_BYTES
+from supportbot.accounts.pictures import MAX_BYTES, too_large
 from supportbot.console.entry import needs
 from supportbot.errors import InvalidInput
 
@@ -48,13 +47,13 @@ def sources(request: HttpRequest) -> JsonResponse:
 
 @require_POST
 def upload(request: HttpRequest) -> JsonResponse:
-    """Store a picture and return its address, or why it is refused: anything but a small PNG file."""
+    """Store a picture and return its address, or why it is refused."""
     needs(request, "kb:write")
     file = request.FILES.get("picture")
     try:
         if file is None or (file.size or 0) > MAX_BYTES:
             raise InvalidInput(fields={"picture": [too_large()]})
-        return JsonResponse({"address": picture_path(add_picture(file.read()))})
+        return JsonResponse({"address": address_of(add_picture(file.read()))})
     except InvalidInput as refusal:
         return JsonResponse({"message": " ".join(refusal.fields["picture"])}, status=refusal.status)
 

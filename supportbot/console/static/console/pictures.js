@@ -1,12 +1,10 @@
-// Pictures of a text: pasted, dropped or chosen. The server reads PNG alone, so the browser turns them into that. What
-// cannot be taken is named in a notice, which stays until it is dismissed or something else is taken.
+// Pictures of a text: pasted, dropped or chosen. The server re-encodes them. What cannot be taken is named in a notice,
+// which stays until it is dismissed or something else is taken.
 
 import { gettext } from "../desk/text.js";
 
 const PICTURES = ["image/png", "image/jpeg", "image/webp", "image/gif"];
-const MOST_TAKEN_MB = 20; // larger ones stop the browser for seconds
-const MOST_PIXELS = 1024;
-const MOST_BYTES = 500 * 1024;
+const MOST_TAKEN_MB = 20; // what the server takes
 
 export function takePictures({ body, address, token, told, insert, hasStructure }) {
   const chooser = document.getElementById("picture-file");
@@ -34,13 +32,14 @@ export function takePictures({ body, address, token, told, insert, hasStructure 
     told.textContent = gettext("Storing the picture …");
     try {
       const fields = new FormData();
-      fields.set("picture", await asPng(file));
+      fields.set("picture", file);
       const answer = await fetch(address, { method: "POST", headers: { "X-CSRFToken": token }, body: fields });
       const stored = answer.redirected ? {} : await answer.json();
       if (stored.address) insert(body, `![${wordsFor(file)}](${stored.address})`);
-      else refuse(stored.message ?? gettext("You have been logged out. Your text is kept in this browser. Reload the page and log in."));
+      else if (stored.message) refuse(`${file.name}: ${stored.message}`);
+      else refuse(gettext("You have been logged out. Your text is kept in this browser. Reload the page and log in."));
     } catch {
-      refuse(gettext("{name} could not be stored. Check that it opens as a picture, then try again.", { name: file.name }));
+      refuse(gettext("{name} could not be stored. Check your connection, then try again.", { name: file.name }));
     }
     told.textContent = before;
   }
@@ -72,18 +71,4 @@ function problemOf({ name, type, size }) {
 
 function wordsFor(file) {
   return file.name.replace(/\.\w+$/, "").replace(/[[\]\\]/g, "");
-}
-
-async function asPng(file) {
-  const drawn = await createImageBitmap(file);
-  let share = Math.min(1, MOST_PIXELS / Math.max(drawn.width, drawn.height));
-  for (;;) {
-    const canvas = document.createElement("canvas");
-    canvas.width = Math.max(1, Math.round(drawn.width * share));
-    canvas.height = Math.max(1, Math.round(drawn.height * share));
-    canvas.getContext("2d").drawImage(drawn, 0, 0, canvas.width, canvas.height);
-    const blob = await new Promise((give) => canvas.toBlob(give, "image/png"));
-    if (blob.size <= MOST_BYTES) return new File([blob], "picture.png", { type: "image/png" });
-    share *= Math.min(0.9, Math.sqrt(MOST_BYTES / blob.size)); // photos are large as PNG
-  }
 }

@@ -16,7 +16,7 @@ from kb.errors import InvalidDocument
 from kb.importing import confined
 from supportbot import team_formats as formats
 
-Kind = Literal["page", "pdf", "word", "zip"]
+Kind = Literal["page", "pdf", "word", "zip", "picture", "logo"]
 
 MAX_FILE_BYTES: Final = 50_000_000
 MAX_ARCHIVE_BYTES: Final = 200_000_000
@@ -49,6 +49,10 @@ REASONS: Final[Mapping[str, str]] = {
         "read."
     ),
     "zip_name": gettext_noop("The name of this file points outside the folder or cannot be used. Rename it."),
+    "picture_format": gettext_noop("The file is not a PNG, JPEG, WebP or GIF picture. Save it as one of these."),
+    "picture_svg": gettext_noop("The file is an SVG drawing, which can contain scripts. Save it as PNG."),
+    "picture_damaged": gettext_noop("The picture is damaged or incomplete. Export it again."),
+    "picture_pixels": gettext_noop("The picture has more than {limit} million pixels. Make it smaller."),
     "memory": gettext_noop("Reading the file takes more memory than allowed. Split it."),
     "time": gettext_noop("Reading the file takes too long. Split it."),
     "ended": gettext_noop(

@@ -1,0 +1,39 @@
+"""Pictures that somebody gives us, re-encoded by the confined process."""
+
+import re
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Final, Literal
+
+from kb.errors import InvalidDocument
+from kb.importing.confinement import facts_and_contents, reason_in_words
+from supportbot.accounts.pictures import MAX_BYTES, Drawn, digest_of, too_large
+from supportbot.errors import InvalidInput
+
+_SIGNATURE: Final = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8|RIFF.{4}WEBP", re.DOTALL)
+
+
+def redrawn(data: bytes) -> Drawn:
+    """Return a PNG, JPEG, WebP or GIF file's first picture, upright and scaled down to a page; raises InvalidInput."""
+    return _redrawn("picture", data)
+
+
+def redrawn_logo(data: bytes) -> Drawn:
+    """Return a file's picture as a small PNG file. Raises InvalidInput."""
+    return _redrawn("logo", data)
+
+
+def _redrawn(kind: Literal["picture", "logo"], data: bytes) -> Drawn:
+    if len(data) > MAX_BYTES:
+        raise InvalidInput(fields={"picture": [too_large()]})
+    if not _SIGNATURE.match(data):
+        code = "picture_svg" if b"<svg" in data[:1_000].lower() else "picture_format"
+        raise InvalidInput(fields={"picture": [reason_in_words(code, {})]})
+    with NamedTemporaryFile(prefix="supportbot-picture-") as file:
+        file.write(data)
+        file.flush()
+        try:
+            facts, [content] = facts_and_contents(kind, Path(file.name))
+        except InvalidDocument as error:
+            raise InvalidInput(fields={"picture": [error.message]}) from error
+    return Drawn(content, facts["type"], facts["width"], facts["height"], digest_of(data))
