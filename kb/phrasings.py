@@ -59,6 +59,14 @@ def phrasings_of(article: Article) -> list[str]:
     return list(Phrasing.objects.filter(article=article).order_by("pk").values_list("text", flat=True))
 
 
+def phrasings_by_article(articles: Iterable[Article]) -> Mapping[UUID, list[str]]:
+    """Return the phrasings of each of these articles, by their ids."""
+    found: dict[UUID, list[str]] = {article.pk: [] for article in articles}
+    for article_id, text in Phrasing.objects.filter(article__in=found).order_by("pk").values_list("article_id", "text"):
+        found[article_id].append(text)
+    return found
+
+
 def phrasings_waiting(article: Article) -> int:
     """Return how many of an article's phrasings have no vector of the active recipe yet."""
     return _waiting().filter(article=article).count()

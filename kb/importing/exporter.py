@@ -3,6 +3,9 @@ collection and state."""
 
 import hashlib
 import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 import yaml
@@ -13,11 +16,12 @@ from django.utils.translation import gettext_noop
 from kb.documents import SWITCHES
 from kb.errors import KnowledgeError
 from kb.models import Article, Picture, Revision, State
-from kb.phrasings import phrasings_of
+from kb.phrasings import phrasings_by_article
 from kb.pictures import digests_in, file_name
 from kb.rendering import PICTURE
 
 ROWS_AT_ONCE = 200
+PICTURES_AT_ONCE = 20
 PICTURES = "pictures"  # the folder of pictures, beside the texts of a collection
 _LOOKS_DERIVED = re.compile(r"-[0-9a-f]{8}$")
 
@@ -39,18 +43,32 @@ def export_with_drafts(folder: Path) -> int:
 
 def _export(folder: Path, articles: QuerySet[Article]) -> int:
     rows = articles.select_related("collection", "live_revision", "latest_revision", "translation_of")
-    count = 0
-    for article in rows.order_by("external_id").iterator(ROWS_AT_ONCE):
-        revision = article.live_revision if article.is_live else article.latest_revision
-        if revision is not None:
-            place = folder / article.collection.slug
-            _write(place / _file_name(article), _text(article, revision).encode())
-            _write_pictures(place, revision.body)
-            count += 1
+    waiting, count = rows.order_by("external_id").iterator(ROWS_AT_ONCE), 0
+    while batch := list(islice(waiting, ROWS_AT_ONCE)):
+        count += _export_batch(folder, batch)
     return count
 
 
-def _text(article: Article, revision: Revision) -> str:
+def _export_batch(folder: Path, articles: Sequence[Article]) -> int:
+    newest = [(one, one.live_revision if one.is_live else one.latest_revision) for one in articles]
+    texts = [(article, revision) for article, revision in newest if revision is not None]
+    places: dict[str, set[Path]] = defaultdict(set)  # by the pictures that are named there
+    for article, revision in texts:
+        for digest in digests_in(revision.body):
+            places[digest].add(folder / article.collection.slug)
+    named = Picture.objects.filter(digest__in=list(places))
+    stored = {picture.digest: picture for picture in named.defer("content")}  # large, so read one by one below
+    phrasings = phrasings_by_article(articles)
+    for article, revision in texts:
+        written = _text(article, revision, phrasings[article.pk], stored)
+        _write(folder / article.collection.slug / _file_name(article), written.encode())
+    for picture in named.iterator(PICTURES_AT_ONCE):
+        for place in places[picture.digest]:
+            _write(place / PICTURES / file_name(picture), bytes(picture.content))
+    return len(texts)
+
+
+def _text(article: Article, revision: Revision, phrasings: Sequence[str], stored: Mapping[str, Picture]) -> str:
     front = {
         "id": article.external_id,
         "title": revision.title,
@@ -62,30 +80,21 @@ def _text(article: Article, revision: Revision) -> str:
         "url": article.url,
         "page_address": article.slug,
         "translation_of": article.translation_of.external_id if article.translation_of else "",
-        "phrasings": phrasings_of(article),
+        "phrasings": list(phrasings),
     }
     given = {name: value for name, value in front.items() if value}
     given |= {name: "no" for name in SWITCHES if not getattr(article, name)}
-    return f"---\n{yaml.safe_dump(given, allow_unicode=True, sort_keys=False, width=1_000)}---\n{_body(revision)}"
+    head = yaml.safe_dump(given, allow_unicode=True, sort_keys=False, width=1_000)
+    return f"---\n{head}---\n{_body(revision, stored)}"
 
 
-def _body(revision: Revision) -> str:
-    """Return the text with its pictures at the addresses where the export has them."""
-    stored = _stored(revision.body)
+def _body(revision: Revision, stored: Mapping[str, Picture]) -> str:
+    """Return the text with its stored pictures at the addresses where the export has them."""
     return re.sub(
         rf"(?<=\()<?{PICTURE}>?(?=[\s)])",
         lambda found: f"{PICTURES}/{file_name(stored[found[1]])}" if found[1] in stored else found.group(),
         revision.body,
     )
-
-
-def _stored(body: str) -> dict[str, Picture]:
-    return {picture.digest: picture for picture in Picture.objects.filter(digest__in=digests_in(body))}
-
-
-def _write_pictures(place: Path, body: str) -> None:
-    for picture in _stored(body).values():
-        _write(place / PICTURES / file_name(picture), bytes(picture.content))
 
 
 def _file_name(article: Article) -> str:

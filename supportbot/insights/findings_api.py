@@ -116,6 +116,8 @@ class FindingsView(ScopedAPIView):
 
 
 class KindList(FindingsView):
+    throttle_classes = [GroupThrottle]
+
     @extend_schema(operation_id="improve_kinds", responses=KindsSerializer)
     def get(self, request: Request) -> Response:
         """List what may need improving: the kinds, and how many findings of the last 30 days each has."""

@@ -1,5 +1,7 @@
 """Check before publishing: real questions before and after, contradictions and near-duplicates."""
 
+import threading
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -25,6 +27,7 @@ from supportbot.evals.models import DraftCheck
 from supportbot.outbox.models import Announcement
 from tests.console.conftest import Enter
 from tests.pages import visible_text
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db
 RETURNS = "## Returns\n\nYou can return unused items within 60 days of delivery. The label is free.\n"
@@ -137,6 +140,32 @@ def test_a_worker_that_was_silent_for_too_long_writes_nothing_more(
     check.refresh_from_db()
     assert (check.state, check.attempt) == ("done", 2)
     assert "Late" not in [row["question"] for row in check.rows] and len(check.rows) == len(check.items or ())
+
+
+@pytest.mark.django_db(transaction=True)  # the lease is extended by a thread with its own connection
+def test_a_step_that_takes_longer_than_a_lease_stays_with_its_worker(
+    returns: Article, alice: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked(alice, "How many days do I have to return unused items?")
+    check, rows = drafts.begin(returns), drafts._rows
+    monkeypatch.setattr(drafts, "BEAT_SECONDS", 0.01)
+    others: list[int] = []
+
+    def slow(*given: Any) -> Any:
+        for _ in range(2):
+            DraftCheck.objects.update(lease_until=now())
+            ends = monotonic() + PATIENCE_SECONDS
+            while drafts.due_drafts():
+                assert monotonic() < ends, "nobody extends the lease"
+        drafts.play_draft(check.pk)  # by another worker
+        others.append(DraftCheck.objects.get().attempt)
+        return rows(*given)
+
+    monkeypatch.setattr(drafts, "_rows", slow)
+    drafts.play_draft(check.pk)
+    check.refresh_from_db()
+    assert (check.state, check.attempt, others) == ("done", 1, [1])
+    assert not any(thread.name.startswith("check ") for thread in threading.enumerate())
 
 
 def test_a_check_that_fails_again_and_again_is_given_up(

@@ -23,6 +23,7 @@ from supportbot.handoff.tickets import services as handoff
 from supportbot.insights.clusters import clusters
 from supportbot.insights.contradictions import contradictions
 from supportbot.insights.findings import Kind, findings
+from supportbot.insights.findings_api import GroupThrottle
 from supportbot.insights.models import Handled
 from supportbot.insights.recall import recalls
 from supportbot.llm.models import LLMBody, LLMCall
@@ -242,7 +243,9 @@ def test_one_page_shows_a_turn(workspace: Workspace, editor: Client) -> None:
     assert "Answer [e-mail]" not in agent.content.decode()  # as on the call's own page
 
 
-def test_a_program_reads_what_to_improve_and_dismisses_it(workspace: Workspace, other_workspace: Workspace) -> None:
+def test_a_program_reads_what_to_improve_and_dismisses_it(
+    workspace: Workspace, other_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for question in ("Do you ski?", "do you ski??", "Is Ann at ann@example.com?"):
         ask(question, UNKNOWN)
     article("One", "Unused items can be returned within 14 days.")
@@ -269,6 +272,10 @@ def test_a_program_reads_what_to_improve_and_dismisses_it(workspace: Workspace, 
     ):
         assert client.post(dismissal, given, format="json").status_code == status, given
     assert program.get(f"{address}/others").status_code == 404
+    with monkeypatch.context() as patched:
+        patched.setattr(GroupThrottle, "rate", "3/min", raising=False)
+        limited = service(other_workspace, "kb:read")
+        assert [limited.get(address).status_code for _ in range(4)][-1] == 429
     assert service(workspace, "evals:read").get(address).status_code == 403
     assert not Handled.objects.exists()
     assert program.post(dismissal, {"reason": "Not ours"}, format="json").status_code == 204

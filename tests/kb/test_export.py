@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoAssertNumQueries
 
+from kb.importing import exporter
 from kb.models import Article, State
 from kb.names import rename
 from kb.phrasings import phrasings_of, set_phrasings
@@ -60,6 +64,29 @@ def test_everything_is_the_same_in_another_installation(
     run(tmp_path / "all", "--workspace", "another")
     with workspace_scope(other_workspace.pk):
         assert facts() == before
+
+
+def test_an_export_takes_as_many_queries_for_many_articles(
+    workspace: Workspace, tmp_path: Path, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    picture = address_of(add_picture(png()))
+
+    def write(*numbers: int) -> None:
+        for number in numbers:
+            text = Change(title=f"Hat {number}", body=f"By hand.\n\n![Hat]({picture})\n", locale="en")
+            article = create_article(text)
+            set_phrasings(article, [f"How do I wash hat {number}?"])
+            publish(article.pk)
+
+    write(1)
+    with CaptureQueriesContext(connection) as few:
+        assert exporter.export_live(tmp_path / "few") == 1
+    write(*range(2, 8))
+    with django_assert_num_queries(len(few)):
+        assert exporter.export_live(tmp_path / "many") == 7
+    texts = [file.read_text() for file in (tmp_path / "many").rglob("*.md")]
+    assert len({text.partition("phrasings:")[2] for text in texts}) == 7
+    assert len(list((tmp_path / "many").rglob("*.png"))) == 1
 
 
 def test_address_source_questions_and_pictures_are_kept(

@@ -44,8 +44,8 @@ from supportbot.releases.selectors import gates
 logger = logging.getLogger(__name__)
 QUIET: Final = timedelta(seconds=15)
 LONGEST_WAIT: Final = timedelta(minutes=10)  # for changes to end, and for the index
-LEASE: Final = timedelta(minutes=15)  # longer than a check takes: twice `SECONDS`, and vectors
-SECONDS: Final = 240.0  # to search with the new texts, and again with the former ones
+LEASE: Final = timedelta(minutes=20)  # longer than a check takes: three times `SECONDS`, and vectors
+SECONDS: Final = 240.0  # to search for the reported cases, for the others, and again with the former texts
 MOST_CASES: Final = 300
 MOST_ATTEMPTS: Final = 3
 RETRIED_AFTER: Final = timedelta(minutes=1)

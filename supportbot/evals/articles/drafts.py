@@ -5,12 +5,16 @@ the next one begins. So a worker that dies costs one step, a check can be cancel
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from threading import Event, Thread
+from time import monotonic
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import Error as AnyDatabaseError
+from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 
 from kb.documents import ArticleText
@@ -18,7 +22,7 @@ from kb.models import Article, Revision
 from kb.phrasings import phrasings_of
 from kb.services import Change
 from supportbot.accounts.models import Workspace
-from supportbot.accounts.scope import across_workspaces, current_workspace_id
+from supportbot.accounts.scope import across_workspaces, current_workspace_id, workspace_scope
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.evals.articles.comparing import Outcome, outcome_of, questions_about
 from supportbot.evals.articles.rehearsal import AS_IT_IS, Asked, Quoted, Text, publication_of, quoted_if
@@ -32,6 +36,8 @@ from supportbot.releases.selectors import current, gates
 logger = logging.getLogger(__name__)
 AT_ONCE: Final = 6  # items of a step; each step publishes the text once and rolls it back
 LEASE: Final = timedelta(seconds=90)
+BEAT_SECONDS: Final = 30.0
+LONGEST_STEP: Final = timedelta(minutes=15)  # then the worker counts as dead, although it answers
 MOST_TRIES: Final = 3  # in a row without a step that was stored
 RETRIED_AFTER: Final = timedelta(seconds=30)
 KEPT_FOR: Final = timedelta(days=7)
@@ -133,17 +139,43 @@ def _play(check: DraftCheck) -> None:
     text, article = _text_of(check)
     items = check.items
     if items is None:
-        items = _items(text, article)
+        with _held(check):
+            items = _items(text, article)
         if not _update(check, items=items):
             return
     workspace = Workspace.objects.get(pk=current_workspace_id())
     while len(check.rows) < len(items):
         step = items[len(check.rows) : len(check.rows) + AT_ONCE]
-        check.rows, check.tries = [*check.rows, *_rows(step, text, article, workspace)], 0
+        with _held(check):
+            played = _rows(step, text, article, workspace)
+        check.rows, check.tries = [*check.rows, *played], 0
         # Refused if it was cancelled, or taken over after this worker had been silent for too long.
         if not _update(check, rows=check.rows, tries=0, lease_until=now() + LEASE):
             return
     _update(check, state=State.DONE, lease_until=None, finished_at=now())
+
+
+@contextmanager
+def _held(check: DraftCheck) -> Iterator[None]:
+    """Extend the lease meanwhile, in a thread, for at most `LONGEST_STEP`: a step may take longer than a lease."""
+    is_over, workspace_id, ends = Event(), current_workspace_id(), monotonic() + LONGEST_STEP.total_seconds()
+
+    def beat() -> None:
+        try:
+            with workspace_scope(workspace_id):
+                while not is_over.wait(BEAT_SECONDS) and monotonic() < ends:
+                    with suppress(AnyDatabaseError):  # the next beat may come through
+                        _update(check, lease_until=now() + LEASE)
+        finally:
+            connection.close()
+
+    beating = Thread(target=beat, name=f"check {check.pk}", daemon=True)
+    beating.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        beating.join()
 
 
 def _given_up(problem: str) -> dict[str, Any]:
