@@ -177,7 +177,7 @@ def test_a_draft_says_that_its_customer_is_the_signed_in_one_and_that_can_be_cha
     browser.post(address, {**told, "pick": "pause", "import": "1"})
     draft = ActionDefinition.objects.get()
     words = visible_text(page_of(browser.get(at(draft))), " ")
-    assert "Check before publishing" in words and "customerId names the customer" in words
+    assert "Check before publishing" in words and "customer_id: always the id of the signed-in customer" in words
     sent = fields_of(browser.get(at(draft, "part/arguments/")))
     assert (sent["arguments-0-name"], sent["arguments-0-from"]) == ("customer_id", "identity")
     browser.post(at(draft, "part/arguments/"), {**sent, "arguments-0-from": "model"})

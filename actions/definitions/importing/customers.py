@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from actions.definitions.importing.drafts import Draft, printable, snake
+from actions.definitions.importing.drafts import Draft, snake
 
 _NOUNS: Final = ("customer", "user", "account", "member")
 _NAMES: Final = frozenset(f"{noun}id" for noun in _NOUNS)
@@ -37,12 +37,11 @@ def check_names(draft: Draft, argument: str, name: str, spec: Mapping[str, Any])
             )
 
 
-def told_of_identity(draft: Draft, argument: str, name: str) -> None:
-    """Tell a person that a field is sent from the identity."""
-    shown = printable(name, 40)
+def check_identity(draft: Draft, argument: str) -> None:
+    """Ask a person to check a field that is sent from the identity."""
     draft.check(
-        f"{argument}: {shown} names the customer, so it is always the id of the signed-in customer, and nobody can "
-        "choose it in a chat. Check that the shop knows its customers by this id."
+        f"{argument}: always the id of the signed-in customer; nobody can choose it in a chat. Check that the shop "
+        "knows its customers by this id."
     )
 
 

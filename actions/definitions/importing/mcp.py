@@ -12,9 +12,9 @@ from typing import Any, Final
 from actions.connections.fingerprints import fingerprint
 from actions.definitions.importing.customers import (
     OF_IDENTITY,
+    check_identity,
     check_names,
     names_customer,
-    told_of_identity,
     value_in_body,
 )
 from actions.definitions.importing.drafts import Draft, Imported, Names, humanised, printable, snake
@@ -123,7 +123,7 @@ def _arguments(schema: Mapping[str, Any], draft: Draft) -> tuple[dict[str, Any],
         name = names.free(snake(own, 36) or "argument")
         if names_customer(own, one):
             arguments[name] = dict(OF_IDENTITY)
-            told_of_identity(draft, name, own)
+            check_identity(draft, name)
             sent[own] = value_in_body(name, arguments[name], resolve(one, draft.note))
             continue
         spec = declared(one, name, resolve, draft.note)

@@ -11,9 +11,9 @@ from urllib.parse import unquote
 from actions.definitions.errors import ExpressionError
 from actions.definitions.importing.customers import (
     OF_IDENTITY,
+    check_identity,
     check_names,
     names_customer,
-    told_of_identity,
     value_in_body,
 )
 from actions.definitions.importing.drafts import Draft, Imported, Names, humanised, printable, snake
@@ -290,7 +290,7 @@ class _Operation:
         argument = self._names.free(snake(name, 36) or "argument")
         if names_customer(name, schema, after=after):
             self._arguments[argument] = dict(OF_IDENTITY)
-            told_of_identity(self._draft, argument, name)
+            check_identity(self._draft, argument)
             return argument
         spec = declared(schema, argument, self._file.resolve, self._draft.note)
         check_names(self._draft, argument, name, spec)

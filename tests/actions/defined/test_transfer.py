@@ -97,7 +97,9 @@ def test_an_imported_parameter_of_the_customer_cannot_be_chosen_in_a_chat(
     file = tmp_path / "openapi.json"
     file.write_text(json.dumps({**OPENAPI, "paths": {"/customers/{customerId}": {"get": operation}}}))
     (told,) = run("action_import", str(file), "--connection", "retail")["definitions"]
-    assert told["name"] == "get_profile" and told["check"][0].startswith("customer_id: customerId names the customer")
+    assert told["name"] == "get_profile" and told["check"][0].startswith(
+        "customer_id: always the id of the signed-in customer"
+    )
     draft = ActionDefinitionVersion.objects.get().document
     draft["lookups"][0] |= {"owner": "identity.sub", "otherwise": {"code": "no_profile", "words": {"en": "No."}}}
     draft["description"] = {"en": "The profile."}
