@@ -19,7 +19,7 @@ from bench.scratch import installation
 
 GOAL_MS: Final = 1_000
 _PARAGRAPH: Final = "A parcel to the islands takes {n} days longer, because it travels by ship. Its cost is {n} euros."
-_PAGES: Final = {
+PAGES: Final = {
     "overview, 7 days": "/admin/?days=7",
     "overview, 14 days": "/admin/?days=14",
     "overview, 90 days": "/admin/?days=90",
@@ -34,7 +34,11 @@ _PAGES: Final = {
     "search an address": "/admin/chat/conversation/?q=someone77%40example.com",
     "search nothing found": "/admin/chat/conversation/?q=xylophone",
     "model calls": "/admin/llm/llmcall/",
-    "unanswered questions": "/admin/unanswered/",
+    "results, 90 days by agent": "/admin/results/?days=90&by=agent",
+    "improve": "/admin/improve/",
+    "improve, unanswered questions": "/admin/improve/?kind=unanswered",
+    "requests": "/admin/actions/actionrequest/",
+    "search requests": "/admin/actions/actionrequest/?q=A-110005",
     "articles": "/admin/kb/article/",
     "article search": "/admin/kb/article/?q=islands",
     "desk": "/desk/",
@@ -60,6 +64,7 @@ def _measured(chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
     from supportbot.accounts.models import Workspace
     from supportbot.accounts.scope import workspace_scope
     from supportbot.accounts.services import create_workspace
+    from supportbot.insights.rollups import roll_up_all, roll_up_todays
 
     workspace = Workspace.objects.filter(slug="grown").first()
     if workspace is None:
@@ -67,6 +72,8 @@ def _measured(chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
         with workspace_scope(workspace.pk):
             took = fill(workspace.pk, Size(chosen.conversations, chosen.passages), _recipe())
         sys.stderr.write(f"Filled in {took:.0f} s.\n")
+    roll_up_all()  # as the worker does every hour
+    roll_up_todays()
     with workspace_scope(workspace.pk):
         for what, step in _steps(workspace):
             if chosen.only in what:
@@ -95,7 +102,7 @@ def _steps(workspace: Any) -> Iterator[tuple[str, Callable[[], None]]]:
         return look
 
     late = max(1, Conversation.objects.count() // 200)  # 50 each: a quarter of the way back
-    yield from ((what, page(address.format(late=late))) for what, address in _PAGES.items())
+    yield from ((what, page(address.format(late=late))) for what, address in PAGES.items())
     yield "publish an article of 40 paragraphs", _publish
     yield "store a customer's message", _write
 

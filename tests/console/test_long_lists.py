@@ -1,13 +1,16 @@
 """Lists that have grown for years: their later pages and filters."""
 
+import re
 from datetime import timedelta
 
 import pytest
 from django.urls import reverse
 from django.utils.timezone import now
 
+from bench.grown import PAGES
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation
+from supportbot.console.calls import LLMCallAdmin
 from supportbot.console.conversations import ConversationAdmin
 from supportbot.llm.models import LLMCall
 from tests.console.conftest import Enter, Sample
@@ -34,3 +37,20 @@ def test_calls_are_filtered_by_existing_providers(enter: Enter, sample: Sample) 
     assert choices.lookup_choices == [("other", "other"), ("p", "p")]
     shown = client.get(listed, {"provider": "other"})
     assert [call.model for call in shown.context["cl"].result_list] == ["Zebra"]
+
+
+def test_a_list_with_many_pages_links_to_a_few_of_them(
+    enter: Enter, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LLMCallAdmin, "list_per_page", 1)
+    for _ in range(59):
+        LLMCall.objects.create(purpose="answer", provider="p", model="m", duration_ms=9, outcome="done")
+    answer = enter("admin").get(reverse("admin:llm_llmcall_changelist"), {"p": 30})
+    [pages] = re.findall(r'<nav class="pages".*?</nav>', answer.text, re.DOTALL)
+    linked = [int(page) for page in re.findall(r'href="\?p=(\d+)"', pages)]
+    assert {1, 29, 31, 60} <= set(linked) and len(linked) < 15
+
+
+@pytest.mark.parametrize("page", PAGES.values())
+def test_every_page_that_the_benchmark_measures_is_there(enter: Enter, sample: Sample, page: str) -> None:
+    assert enter("admin").get(page.format(late=1)).status_code == 200

@@ -12,7 +12,7 @@ from tests.flows.people import ENDS, Visitor, assert_whole, finals
 from tests.flows.stack import Stack, Web, web
 
 pytestmark = pytest.mark.long
-CUSTOMERS: Final = 6
+CUSTOMERS: Final = 40
 ROUNDS: Final = 2
 QUESTION: Final = "How long do I have to return something?"
 PAUSE_SECONDS: Final = 4.0  # between two questions: a conversation takes twenty messages a minute
