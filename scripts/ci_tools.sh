@@ -1,10 +1,10 @@
 #!/bin/sh
-# Installs the Debian packages without which some tests are skipped: of the image, the alert rules and the pooler.
+# Installs the Debian packages without which some tests are skipped: of the image, the alert rules, the pooler and the clock.
 # A test says itself which program it lacks, so what cannot be installed here fails nothing.
 set -eu
 
 missing=
-for pair in buildah:buildah mmdebstrap:mmdebstrap promtool:prometheus pgbouncer:pgbouncer; do
+for pair in buildah:buildah mmdebstrap:mmdebstrap promtool:prometheus pgbouncer:pgbouncer faketime:faketime; do
     PATH="$PATH:/usr/sbin" command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
 if [ -z "$missing" ]; then exit 0; fi

@@ -34,14 +34,24 @@ app.steps["consumer"].add(Ticks)
 
 
 class TickingScheduler(PersistentScheduler):
-    """Celery's scheduler with a tick, so that a probe can see when it was last awake."""
+    """Celery's scheduler with a tick, so that a probe can see when it was last awake. It also survives a clock that is
+    set back: Celery's own starts nothing until the clock has caught up, not even after a restart.
+    """
 
     def tick(self, *arguments: Any, **options: Any) -> float:
         from supportbot.health.loop import tick
 
         tick()
+        self._forget_runs_in_the_future()
         seconds: float = super().tick(*arguments, **options)
         return seconds
+
+    def _forget_runs_in_the_future(self) -> None:
+        ahead = [one for one in self.schedule.values() if one.last_run_at and one.last_run_at > one.default_now()]
+        for entry in ahead:
+            entry.last_run_at = entry.default_now()
+        if ahead:
+            self._heap = None  # its times are those of the former clock
 
 
 @task_prerun.connect

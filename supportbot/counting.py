@@ -32,10 +32,18 @@ def count(key: str, *, seconds: int) -> int:
 
 
 class FailOpenThrottle(SimpleRateThrottle):
-    """The base of all throttles: lets requests through if the cache is unavailable."""
+    """The base of all throttles: lets requests through if the cache is unavailable. It starts again after the clock was
+    set back, since requests from the future would count until the clock has caught up.
+    """
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
         try:
             return super().allow_request(request, view)
         except CACHE_AWAY:
             return True
+
+    def throttle_failure(self) -> bool:
+        if self.history[-1] <= self.now:
+            return bool(super().throttle_failure())
+        self.history = []
+        return bool(super().throttle_success())

@@ -1,6 +1,7 @@
 """Every task of the beat, called as beat's worker calls it: with no arguments and outside any workspace."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from supportbot.accounts.errors import UnscopedQuery
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member, create_workspace
+from supportbot.celery import TickingScheduler, app
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.handoff.models import Ticket
@@ -101,3 +103,29 @@ def test_the_ticket_tick_wakes_and_escalates(busy_workspace: Workspace) -> None:
     with workspace_scope(busy_workspace.pk):
         assert sorted(Ticket.objects.values_list("state", flat=True)) == ["claimed", "waiting"]
         assert Ticket.objects.filter(state="waiting", escalated_at=None).count() == 0
+
+
+@pytest.fixture
+def scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TickingScheduler:
+    """Beat's own scheduler, all of whose entries have just run; it sends nothing."""
+    made = TickingScheduler(app=current_app, schedule_filename=str(tmp_path / "schedule"))
+    monkeypatch.setattr(made, "apply_async", lambda entry, **_: None)
+    while not made.tick():
+        pass
+    return made
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+@pytest.mark.parametrize("is_new", [False, True])
+def test_ticks_continue_after_the_clock_has_jumped(
+    scheduler: TickingScheduler, monkeypatch: pytest.MonkeyPatch, hours: int, is_new: bool
+) -> None:
+    """Without a remedy, beat would wait for an hour after the clock was set back, and so would a restarted one."""
+    moment = app.now()
+    monkeypatch.setattr(app, "now", lambda: moment + timedelta(hours=hours))
+    if is_new:
+        scheduler.close()
+        scheduler.setup_schedule()
+    pauses = [entry["schedule"] for entry in product.CELERY_BEAT_SCHEDULE.values()]
+    assert 0 <= scheduler.tick() <= min(pause for pause in pauses if isinstance(pause, float))
+    assert all(entry.last_run_at and entry.last_run_at <= app.now() for entry in scheduler.schedule.values())

@@ -2,14 +2,19 @@
 
 import socket
 import time
+from typing import Any
 
 import pytest
+import redis
 from django.core.cache import cache, caches
+from django.http import HttpRequest
 from pytest_django.fixtures import Settings
 from redis.connection import Connection
+from rest_framework.request import Request
+from rest_framework.views import APIView
 
 from supportbot.addresses import CACHE_SECONDS, cache_at
-from supportbot.counting import count
+from supportbot.counting import FailOpenThrottle, count
 
 
 @pytest.fixture
@@ -27,6 +32,37 @@ def test_a_window_ends_automatically(valkey_cache: None) -> None:
     assert [count("a", seconds=1) for _ in range(2)] == [1, 2]
     time.sleep(1.2)
     assert count("a", seconds=1) == 1
+
+
+def test_a_window_does_not_outlast_a_clock_that_was_set_back(valkey_cache: None, valkey_url: str) -> None:
+    server, name = redis.Redis.from_url(f"{valkey_url}/2"), cache.make_key("a")
+    assert count("a", seconds=60) == 1
+    server.expire(name, 3_660)  # so it looks to a server whose clock was set back by an hour
+    assert count("a", seconds=60) == 2
+    assert server.ttl(name) <= 60
+    server.expire(name, 5)
+    assert count("a", seconds=60) == 3
+    assert server.ttl(name) <= 5, "a window is not extended"
+
+
+class Twice(FailOpenThrottle):
+    rate = "2/min"
+
+    def get_cache_key(self, request: Any, view: Any) -> str:
+        return "twice"
+
+
+def test_a_throttle_starts_again_after_the_clock_was_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.clear()
+    moment = time.time()
+
+    def allowed() -> bool:
+        return Twice().allow_request(Request(HttpRequest()), APIView())
+
+    monkeypatch.setattr(Twice, "timer", lambda self: moment)
+    assert [allowed() for _ in range(3)] == [True, True, False]
+    monkeypatch.setattr(Twice, "timer", lambda self: moment - 3_600)
+    assert [allowed() for _ in range(3)] == [True, True, False]
 
 
 def test_counting_takes_one_round_trip(valkey_cache: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,121 @@
+"""The clock of every process jumps by an hour, forward and back, under an open chat: everything continues."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from supportbot.embedded import postgres
+from supportbot.embedded.ports import free_port
+from tests.embedded.instance import open_to_postgres
+from tests.flows.people import Visitor, ask, assert_whole, call, finals
+from tests.flows.stack import Stack, Web, built, web
+from tests.patience import PATIENCE_SECONDS
+
+LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed (Debian's package faketime)"),
+]
+QUESTION = "How long do I have to return something?"
+TICKING = ("sweep_tickets", "send_mail", "heartbeat")  # tasks that beat starts at least every 15 seconds
+
+
+class Clock:
+    """The wall clock of the children, which read its offset from a file once a second."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.variables = {
+            "LD_PRELOAD": str(LIBRARY), "FAKETIME_TIMESTAMP_FILE": str(file), "FAKETIME_CACHE_DURATION": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }  # fmt: skip
+        self.show("+0")
+
+    def show(self, offset: str) -> None:
+        self._file.write_text(offset)
+        self._file.chmod(0o644)
+
+
+@pytest.fixture(scope="module")
+def clock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clock]:
+    with pytest.MonkeyPatch.context() as patch:
+        made = Clock(open_to_postgres(tmp_path_factory.mktemp("clock")) / "offset")
+        for name, value in made.variables.items():
+            patch.setenv(name, value)
+        of_server = postgres._server_environment()
+        patch.setattr(postgres, "_server_environment", lambda: {**of_server, **made.variables})
+        yield made
+
+
+@pytest.fixture(scope="module")
+def stack(clock: Clock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with built(open_to_postgres(tmp_path_factory.mktemp("stack"))) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def served(stack: Stack) -> Iterator[tuple[Web, str]]:
+    """A web process, and the address of a worker's probes; beat runs, too."""
+    port = free_port()
+    worker, beat = stack.child("worker", WORKER_PROBE_PORT=str(port)), stack.child("beat", BEAT_PROBE_PORT="0")
+    worker.start()
+    beat.start()
+    try:
+        with web(stack) as made:
+            yield made, f"http://127.0.0.1:{port}"
+    finally:
+        beat.stop()
+        worker.stop()
+
+
+async def ended_tasks(worker: str) -> dict[str, float]:
+    """Return how often each task has ended; nothing while the worker is starting."""
+    try:
+        _, text = await call(worker, "GET", "/metrics")
+    except OSError:
+        return {}
+    found = re.findall(r'supportbot_tasks_total{state="success",task="[\w.]*?(\w+)"} (\S+)', str(text))
+    return {name: float(count) for name, count in found}
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not await condition():  # noqa: ASYNC110  # about other processes, which set no event
+            await asyncio.sleep(0.5)
+
+
+@pytest.mark.parametrize("hours", [1, 0, -1])  # forward, back to the true time, and behind it
+async def test_chats_and_tasks_continue_when_the_clock_jumps(
+    stack: Stack, clock: Clock, served: tuple[Web, str], hours: int
+) -> None:
+    made, worker = served
+    visitor = Visitor(stack, made.address)
+
+    async def has_jumped() -> bool:
+        expires = datetime.fromisoformat((await Visitor(stack, made.address).ticket())["expires_at"])
+        return abs(expires - datetime.now(UTC) - timedelta(hours=hours)) < timedelta(minutes=30)
+
+    async def are_ticking() -> bool:
+        ended = await ended_tasks(worker)
+        return all(ended.get(name, 0) > before.get(name, 0) + 1 for name in TICKING)
+
+    async def is_healthy() -> bool:
+        status, _ = await call(made.address, "GET", "/healthz")
+        return bool(status == 200)
+
+    async with visitor.chat(last_seq=0) as socket:
+        assert (await ask(socket, QUESTION))["citations"]
+        await until(is_healthy)
+        clock.show(f"{hours:+}h")
+        await until(has_jumped)
+        before = await ended_tasks(worker)
+        assert (await ask(socket, QUESTION))["citations"]
+        await until(are_ticking)
+        await until(is_healthy)
+    log = await visitor.log()
+    assert_whole(log)
+    assert len(finals(log)) == 2
