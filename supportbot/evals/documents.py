@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.expectations import checked_value, is_expectation
+from supportbot.evals.given import Given, given_document, given_of
 from supportbot.evals.planting import Plant, plant_of, planted
 from supportbot.evals.simulation import Simulation, simulated, simulation_of
 from supportbot.evals.values import (
@@ -34,7 +35,7 @@ _KEY: Final = re.compile(r"[\w.:-]{1,80}")
 _SPEAKERS: Final = ("customer", "assistant")
 SUITE_KEYS: Final = frozenset({"suite", "title", "about", "defaults", "cases"})
 SHARED_KEYS: Final = frozenset({"customer", "locale", "must", "repeat", "tags"})
-CASE_KEYS: Final = frozenset({"id", "ask", "steps", "history", "simulate", "plant", "expect", "note"}) | SHARED_KEYS
+CASE_KEYS: Final = SHARED_KEYS | {"id", "ask", "steps", "history", "simulate", "plant", "given", "expect", "note"}
 STEP_KEYS: Final = frozenset({"say", "expect"})
 Expectations = Mapping[str, Any]
 
@@ -60,6 +61,7 @@ class Case:
     history: tuple[tuple[str, str], ...] = ()  # earlier messages, as (customer or assistant, text)
     simulate: Simulation | None = None
     plant: Plant | None = None
+    given: Given | None = None
     customer: str = ""
     locale: str = ""
     is_must: bool = False
@@ -76,6 +78,10 @@ class Case:
     def needs_merchant(self) -> bool:
         """Whether it is played against a merchant that stands in for the real one."""
         return "records" in self.expect or (self.simulate is not None and self.simulate.confirms)
+
+    def expects(self, name: str) -> bool:
+        """Return whether the case, or one of its steps, has this expectation."""
+        return any(name in expect for expect in (self.expect, *(step.expect for step in self.steps)))
 
     @property
     def rubric(self) -> str:
@@ -129,6 +135,7 @@ def parse_case(data: Any, *, file: str = "", number: int = 1) -> Case:
         history=tuple(_history(found.get("history", []), where)),
         simulate=simulation_of(found["simulate"], where) if "simulate" in found else None,
         plant=plant_of(found["plant"], where) if "plant" in found else None,
+        given=given_of(found["given"], where) if "given" in found else None,
         customer=text_of(found, "customer", where),
         locale=text_of(found, "locale", where),
         is_must=flag_of(found, "must", where),
@@ -151,6 +158,7 @@ def case_document(case: Case) -> dict[str, Any]:
         "history": [{speaker: text} for speaker, text in case.history],
         "simulate": simulated(case.simulate),
         "plant": planted(case.plant),
+        "given": given_document(case.given),
         "customer": case.customer,
         "locale": case.locale,
         "must": case.is_must,
@@ -213,6 +221,9 @@ def _check_complete(case: Case, where: str) -> None:
         )
     if not case.expect and not any(step.expect for step in case.steps):
         raise InvalidSuite(placed(where, gettext("the case has no expectation. Add `expect` with at least one.")))
+    if case.given and (len(case.steps) != 1 or case.history or case.plant or case.customer):
+        problem = gettext("a case with `given` has one message, and no `history`, `plant` or `customer`.")
+        raise InvalidSuite(placed(where, problem))
     if any("judge" in step.expect for step in case.steps):
         raise InvalidSuite(placed(where, gettext("`judge` belongs to the whole case, not to a step.")))
     if any("records" in step.expect for step in case.steps):

@@ -168,6 +168,29 @@ def _finds(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
     return Grade(name, passed, step, wanted=", ".join(wanted), got=", ".join(dict.fromkeys(filter(None, found))))
 
 
+def _quotes(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
+    """One of the quotes is one of these sentences, or a part of one, or has it in it."""
+    quoted = [_bare(str(one.get("quote", ""))) for one in seen.last.citations]
+    right = [_bare(one) for one in wanted]
+    passed = any(quote and (quote in one or one in quote) for quote in quoted for one in right)
+    return Grade(name, passed, step, missing=() if passed else tuple(wanted))
+
+
+def _bare(text: str) -> str:
+    """Return only a sentence's words, without markup and link targets."""
+    return " ".join(re.findall(r"\w+", re.sub(r"\]\([^)]*\)", "]", text).lower()))
+
+
+def _hears(name: str, wanted: bool | str, seen: _Seen, step: int) -> Grade:
+    return _named(name, wanted, list(seen.last.heard), step)
+
+
+def _touched(name: str, wanted: bool, seen: _Seen, step: int) -> Grade:
+    """The checks have withheld something, or call the answer unconfirmed."""
+    is_touched = bool(seen.last.withheld) or seen.last.is_abstention or seen.last.is_confirmed is False
+    return _flag(name, wanted, is_touched, step)
+
+
 def _says(name: str, wanted: Sequence[str], seen: _Seen, step: int) -> Grade:
     missing = tuple(one for one in wanted if not says(seen.text, one))
     return Grade(name, not missing, step, missing=missing)
@@ -315,6 +338,7 @@ GRADERS: Final[Mapping[str, Grader]] = {
     "not_figures": _not_figures,
     "source": _source,
     "finds": _finds,
+    "quotes": _quotes,
     "says": _says,
     "never_says": _never_says,
     "abstains": _abstains,
@@ -324,6 +348,8 @@ GRADERS: Final[Mapping[str, Grader]] = {
     "refuses": _refuses,
     "records": _records,
     "language": _language,
+    "hears": _hears,
+    "touched": _touched,
     "support": _support,
     "seconds": _seconds,
     "cost": _cost,

@@ -14,6 +14,7 @@ CallEnd = Literal[
 # Signs, which no case expects and customers may not notice, that a model follows its rules less: the checks withheld
 # something, or had to find a claim's source themselves.
 SIGNALS: Final = ("withheld", "unmarked")
+WITHOUT_MODEL: Final = ("builtin", "given")  # by whom a reply may be: "given" is an answer that its case brings along
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Reply:
     support: float | None = None  # the mean of the checks' scores; None without a claim
     took_ms: float = 0.0
     unmarked: int = 0  # claims whose source we had to find because the model named none
+    heard: tuple[str, ...] = ()  # the actions that the built-in answerer hears in the message, or would ask about
     pressed: str = ""  # "confirm" or "decline": the customer decided on a card, and wrote nothing
 
     @property
@@ -93,7 +95,8 @@ class Played:
     @property
     def is_deterministic(self) -> bool:
         """Whether running it again gives the same result, because no model was used."""
-        return self.judgement is None and not self.by_model and all(reply.by == "builtin" for reply in self.replies)
+        is_without_model = all(reply.by in WITHOUT_MODEL for reply in self.replies)
+        return self.judgement is None and not self.by_model and is_without_model
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -120,4 +123,5 @@ def played_from(stored: Mapping[str, Any]) -> Played:
 
 def _reply(stored: Mapping[str, Any]) -> Reply:
     listed = {name: tuple(stored[name]) for name in ("citations", "passages", "withheld")}
+    listed["heard"] = tuple(stored.get("heard", ()))
     return Reply(**{**stored, **listed, "calls": tuple(MadeCall(**call) for call in stored["calls"])})

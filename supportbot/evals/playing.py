@@ -3,27 +3,33 @@
 import logging
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
 from django.db import Error as AnyDatabaseError
 
+from actions.registry import all_actions
 from actions.standin import standing_in
 from supportbot.accounts.models import Workspace
+from supportbot.assistant.action_tools import spec_of
 from supportbot.asyncdb import db, outside
+from supportbot.builtin.intents import detect_intent
 from supportbot.errors import SupportBotError
 from supportbot.evals.customers import Customer, Lost, Press, Scripted, Stepping
 from supportbot.evals.customers import Played as ByModel
 from supportbot.evals.documents import Case
+from supportbot.evals.given import Given, checked
 from supportbot.evals.judging import judge
 from supportbot.evals.merchants import Merchant, MerchantMissing, merchant_of
 from supportbot.evals.outcomes import Played, Reply, signals_of
 from supportbot.evals.rehearsal import Rehearsal, rehearsal_for
+from supportbot.language.detection import base_language, detect
 from supportbot.llm import gateway
 from supportbot.llm.errors import BudgetExceeded, LlmError, ModelMisconfigured, ModelUnavailable
 from supportbot.llm.models import LLMCall
+from supportbot.releases.selectors import current
 
 MOST_TOKENS: Final = 200_000  # tokens of one simulated conversation, even if prices are unknown
 logger = logging.getLogger(__name__)
@@ -53,7 +59,13 @@ async def _play(workspace: Workspace, case: Case, merchant: Merchant | None) -> 
     except SupportBotError as error:  # nobody has this id, or the shop is unavailable
         return Played((), failure=error.code), None
     rehearsal.remember(case.history)
-    replies, failure = await _conversation(rehearsal, customer_of(rehearsal, case), _Bounds.of(case))
+    if case.given is None:
+        replies, failure = await _conversation(rehearsal, customer_of(rehearsal, case), _Bounds.of(case))
+    else:
+        replies, failure = (await outside(_checked, case, case.given),), ""
+    if case.expects("hears"):
+        locale = rehearsal.conversation.locale
+        replies = tuple([replace(one, heard=await outside(_heard, one.said, locale)) for one in replies])
     verdict = None
     if case.rubric and replies and not failure:
         hides = workspace.hides_personal_data
@@ -67,6 +79,17 @@ async def _play(workspace: Workspace, case: Case, merchant: Merchant | None) -> 
     )  # fmt: skip
     customer = rehearsal.conversation.customer
     return played, customer.pk if case.customer and not customer._state.adding else None
+
+
+def _checked(case: Case, given: Given) -> Reply:
+    return checked(given, case.asks, locale=case.locale, strictness=current().document.strictness)
+
+
+def _heard(said: str, locale: str) -> tuple[str, ...]:
+    """Return the action that the built-in answerer hears in a message, or those that it would ask about."""
+    language = detect(said, base_language(locale))
+    found = detect_intent(said, [spec_of(action, language) for action in all_actions().values()])
+    return (found.action,) if found.action else found.candidates
 
 
 def is_by_model(case: Case) -> bool:

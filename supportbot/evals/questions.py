@@ -35,7 +35,10 @@ def as_suite(data: list[Mapping[str, Any]], *, name: str, file: str) -> dict[str
 def _case(row: dict[str, Any], where: str) -> dict[str, Any]:
     *before, last = conversation_of(row, where)
     articles = next((row[key] for key in _ARTICLES if row.get(key)), None)
-    case: dict[str, Any] = {"ask": last.text, "expect": {"finds": articles} if articles else {"abstains": True}}
+    expect: dict[str, Any] = {"finds": articles} if articles else {"abstains": True}
+    if row.get("answers"):  # of `bench.quotes`: the sentences that answer
+        expect["quotes"] = row["answers"]
+    case: dict[str, Any] = {"ask": last.text, "expect": expect}
     if before:
         case["history"] = [{"customer" if one.is_customer else "assistant": one.text} for one in before]
     for ours, theirs in (("locale", "locale"), ("locale", "language")):

@@ -1,5 +1,5 @@
-"""Reads a suite's file: ours, promptfoo's, deepeval's or `kb_eval`'s questions, as YAML, JSON or JSON lines; writes
-suites and cases as YAML, for people to edit and to keep in a repository.
+"""Reads a suite's file: ours, promptfoo's, deepeval's, `kb_eval`'s questions or the rows of our benchmarks, as YAML,
+JSON or JSON lines; writes suites and cases as YAML, for people to edit and to keep in a repository.
 
 The content decides the format, not the name. In JSON lines, each line is a case; a first line with `suite` names the
 suite, otherwise the file's name does.
@@ -15,7 +15,7 @@ import yaml
 from django.utils.translation import gettext
 
 from actions.definitions.importing.structure import InvalidFile, check_depth, read_structure
-from supportbot.evals import deepeval, promptfoo, questions
+from supportbot.evals import bench_rows, deepeval, promptfoo, questions
 from supportbot.evals.documents import Case, Suite, case_document, parse_case, parse_suite, suite_document
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.retail import tasks
@@ -57,6 +57,8 @@ def read_suite(data: bytes, *, file: str) -> Suite:
         found = deepeval.as_suite(found, name=name, file=file)
     elif promptfoo.is_promptfoo(found):
         found = promptfoo.as_suite(found, name=name, file=file)
+    elif bench_rows.is_bench_rows(found):
+        found = bench_rows.as_suite(found, name=name, file=file)
     elif questions.is_questions(found):
         found = questions.as_suite(found, name=name, file=file)
     elif isinstance(found, list):

@@ -39,6 +39,7 @@ SUBJECTS: Final = {
     "not_figures": gettext_noop("figures"),
     "source": gettext_noop("cited articles"),
     "finds": gettext_noop("found articles"),
+    "quotes": gettext_noop("quotation"),
     "says": gettext_noop("statement"),
     "never_says": gettext_noop("statement"),
     "abstains": gettext_noop("admits that it found no answer"),
@@ -48,6 +49,8 @@ SUBJECTS: Final = {
     "refuses": gettext_noop("refusal"),
     "records": gettext_noop("records of the shop"),
     "language": gettext_noop("language"),
+    "hears": gettext_noop("heard action"),
+    "touched": gettext_noop("doubted by the checks"),
     "support": gettext_noop("support by the sources"),
     "seconds": gettext_noop("seconds"),
     "cost": gettext_noop("cost"),
@@ -61,6 +64,8 @@ FLAGS: Final = {
     "proposes": ANY_OR_NONE,
     "looks_up": ANY_OR_NONE,
     "refuses": ANY_OR_NONE,
+    "hears": ANY_OR_NONE,
+    "touched": YES_OR_NO,
 }
 # How a call of the model ended, by its code in `outcomes.CallEnd`.
 CALL_ENDS: Final = {

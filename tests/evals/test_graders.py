@@ -24,6 +24,7 @@ GOOD = Reply(
 BAD = Reply("How long?", "Ich konnte das leider nicht finden.", by="builtin", is_abstention=True, took_ms=4_000.0)
 REFUSED = replace(BAD, calls=(MadeCall("refund_order", {}, "refused", "window_over"),))
 SHORTER = replace(GOOD, text="Unused items can be sent back within 14 days.")
+QUOTING = replace(GOOD, citations=({"external_id": "returns", "quote": "**send unused items back** within 60 days"},))
 HANDED = replace(BAD, calls=(MadeCall("request_human", {}, "handed_over"),))
 
 CASES: list[tuple[str, Any, Reply, Reply]] = [
@@ -37,6 +38,12 @@ CASES: list[tuple[str, Any, Reply, Reply]] = [
     ("not_figures", "14 days", GOOD, replace(GOOD, text="You have two weeks.")),
     ("source", ["other", "returns"], GOOD, BAD),
     ("finds", "returns", replace(BAD, passages=({"external_id": "returns"},)), GOOD),
+    ("quotes", ["You can send unused items back within 60 days of delivery."], QUOTING, GOOD),
+    ("hears", "refund_order", replace(BAD, heard=("refund_order", "cancel_order")), BAD),
+    ("hears", False, BAD, replace(BAD, heard=("refund_order",))),
+    ("touched", True, BAD, GOOD),
+    ("touched", False, GOOD, replace(GOOD, withheld=({"code": "figure", "text": "5 €", "score": None},))),
+    ("touched", False, GOOD, replace(GOOD, is_confirmed=False)),
     ("says", "Unused things can be sent back within 60 days.", GOOD, BAD),
     (
         "never_says",

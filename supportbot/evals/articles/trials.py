@@ -229,11 +229,9 @@ def playable_cases() -> list[tuple[str, Case]]:
 
 
 def _is_playable(case: Case) -> bool:
-    return (
-        case.is_must
-        and len(case.steps) == 1
-        and not (case.history or case.simulate or case.rubric or case.needs_merchant)
-    )
+    needs_more = case.history or case.simulate or case.rubric or case.needs_merchant
+    says_nothing_of_articles = case.given or case.expects("hears")
+    return case.is_must and len(case.steps) == 1 and not (needs_more or says_nothing_of_articles)
 
 
 def chosen_for(cases: Sequence[tuple[str, Case]], trial: Trial) -> list[tuple[str, Case]]:

@@ -1,0 +1,126 @@
+"""An answer that a case brings along: nobody writes one, only the checks see it, as if a model had written it. Pure,
+apart from the vectors.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+from django.utils.translation import gettext
+
+from kb.search import Passage
+from supportbot.assistant.checks.verdict import Strictness, mean_support
+from supportbot.assistant.drafting import Draft
+from supportbot.assistant.vectors import vectors_of
+from supportbot.evals.errors import InvalidSuite
+from supportbot.evals.outcomes import Reply
+from supportbot.evals.values import mapping_of, only, placed, text_of
+from supportbot.language.detection import base_language, detect
+from supportbot.language.sentences import marked_sources, sentences_of
+
+GIVEN_KEYS: Final = frozenset({"answer", "passages", "lookups", "ledger"})
+PAGE_KEYS: Final = frozenset({"title", "text", "locale"})
+BY: Final = "given"
+MOST: Final = 30  # passages, look-ups, deeds
+PIECE_CHARACTERS: Final = 6  # about a token: what is shown must not depend on how a model streams
+_NAMESPACE: Final = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    title: str
+    text: str
+    locale: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The answer, with the passages and look-ups that it was written from, and what the ledger says was done."""
+
+    answer: str
+    passages: tuple[Page, ...] = ()
+    lookups: tuple[str, ...] = ()
+    ledger: tuple[str, ...] = ()
+
+
+def given_of(value: Any, where: str) -> Given:
+    """Return the answer that a case brings along. Raises InvalidSuite."""
+    here = placed(where, "given")
+    found = mapping_of(value, here)
+    only(found, GIVEN_KEYS, here)
+    lists = {name: found.get(name, []) for name in ("passages", "lookups", "ledger")}
+    for name, rows in lists.items():
+        if not isinstance(rows, list) or len(rows) > MOST:
+            raise InvalidSuite(placed(here, gettext("`{key}` must be a list of texts.").format(key=name)))
+    texts = {
+        name: tuple(text_of({name: row}, name, here, needed=True) for row in lists[name])
+        for name in ("lookups", "ledger")
+    }
+    answer = text_of(found, "answer", here, needed=True)
+    return Given(answer, tuple(_page(row, placed(here, "passages")) for row in lists["passages"]), **texts)
+
+
+def _page(row: Any, where: str) -> Page:
+    found = mapping_of(row, where)
+    only(found, PAGE_KEYS, where)
+    title, text = text_of(found, "title", where), text_of(found, "text", where, needed=True)
+    return Page(title, text, text_of(found, "locale", where))
+
+
+def given_document(given: Given | None) -> Mapping[str, Any]:
+    """Return it as written in a document."""
+    if given is None:
+        return {}
+    pages = [{name: text for name, text in asdict(page).items() if text} for page in given.passages]
+    written = {"answer": given.answer, "passages": pages, "lookups": [*given.lookups], "ledger": [*given.ledger]}
+    return {name: value for name, value in written.items() if value}
+
+
+def checked(given: Given, said: str, *, locale: str, strictness: Strictness) -> Reply:
+    """Return what customers would see of the answer to what was said, in a workspace of this strictness."""
+    language = base_language(locale) if locale else detect(given.answer, "en")
+    passages = [_passage(place, page) for place, page in enumerate(given.passages, 1)]
+    draft = Draft(
+        passages, language, [said], looked_up=given.lookups, done=given.ledger, strictness=strictness, looks_twice=True
+    )
+    text = _with_markers(given.answer, len(passages))
+    for begin in range(0, len(text), PIECE_CHARACTERS):
+        draft.write(text[begin : begin + PIECE_CHARACTERS])
+        _weigh(draft)
+    draft.finish()
+    _weigh(draft)
+    answer = draft.answer()
+    return Reply(
+        said,
+        answer.text,
+        citations=tuple(span.as_payload() for span in answer.citations),
+        passages=tuple({"external_id": one.external_id, "title": one.title, "text": one.text} for one in passages),
+        withheld=tuple(asdict(one) for one in answer.withheld),
+        by=BY,
+        is_abstention=answer.is_abstention,
+        is_confirmed=answer.is_confirmed,
+        support=mean_support(draft.sentences),
+    )
+
+
+def _weigh(draft: Draft) -> None:
+    while texts := draft.unsure:
+        draft.weigh(vectors_of(texts))
+
+
+def _passage(place: int, page: Page) -> Passage:
+    name = uuid5(_NAMESPACE, f"{place}")
+    return Passage(
+        article_id=name, external_id=str(place), title=page.title, url="", heading="", revision=1, locale=page.locale,
+        text=page.text, start=0, end=len(page.text), score=1.0, similarity=None, chunk_id=name,
+    )  # fmt: skip
+
+
+def _with_markers(answer: str, passages: int) -> str:
+    """Return the answer with the markers of all passages after each sentence, if it has none of its own."""
+    if not passages or any(marked_sources(sentence) for sentence in sentences_of(answer)):
+        return answer
+    every = "".join(f"[{number}]" for number in range(1, passages + 1))
+    marked = ((sentence.rstrip(), sentence[len(sentence.rstrip()) :]) for sentence in sentences_of(answer))
+    return "".join(f"{words} {every}{blanks}" if words else blanks for words, blanks in marked)

@@ -1,0 +1,103 @@
+"""The rows of our benchmarks, run as suites: quotations, doubted answers, heard requests."""
+
+import json
+from typing import Any
+
+import pytest
+
+from actions.policies import ensure_policies
+from kb.models import Article
+from supportbot.accounts.models import Workspace
+from supportbot.evals.articles.trials import playable_cases
+from supportbot.evals.documents import parse_suite, suite_document
+from supportbot.evals.errors import InvalidSuite
+from supportbot.evals.models import Result, Run
+from supportbot.evals.reading import read_suite
+from supportbot.evals.running import play_run
+from supportbot.evals.services import save_suite, start_run
+from supportbot.releases.models import ReleaseGates
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PAGE = {"title": "Returns", "text": "You can return unused items within 60 days of delivery."}
+
+
+def lines(*rows: dict[str, Any]) -> bytes:
+    return "\n".join(json.dumps(row) for row in rows).encode()
+
+
+def outcomes(*rows: dict[str, Any]) -> dict[str, tuple[bool, bool]]:
+    """Run rows as a suite; return by case whether it passed, and whether it would again."""
+    suite = read_suite(lines(*rows), file="rows.jsonl")
+    assert parse_suite(suite_document(suite), file="") == suite
+    run = start_run(save_suite(suite))
+    play_run(run.pk)
+    assert Run.objects.get(pk=run.pk).state == "done"
+    return {row.key: (row.passed, row.is_deterministic) for row in Result.objects.filter(run=run)}
+
+
+def test_rows_of_quotations(workspace: Workspace, returns_article: Article) -> None:
+    asked = {"question": "How many days do I have to return unused items?", "gold": ["returns"]}
+    body = Article.objects.values_list("live_revision__body", flat=True).get(pk=returns_article.pk)
+    right = next(line for line in body.splitlines() if "60 days" in line)
+    assert outcomes({**asked, "answers": [right]}, {**asked, "answers": ["The moon is a stone."]}) == {
+        "1": (True, True),
+        "2": (False, True),
+    }
+
+
+def test_rows_of_answers_that_only_the_checks_see(workspace: Workspace) -> None:
+    row = {"passages": [PAGE], "said": ["How long can I return it?"]}
+    right = {**row, "answer": "You can return unused items within 60 days of delivery."}
+    wrong = {**row, "answer": "You can return unused items within 90 days of delivery."}
+    assert outcomes(
+        {**right, "id": "a", "label": "faithful"},
+        {**wrong, "id": "b", "label": "unfaithful"},
+        {**wrong, "id": "c", "label": "between"},
+        {**right, "id": "d", "label": "unfaithful"},
+        {**wrong, "id": "e", "label": "faithful"},
+    ) == {"1": (True, True), "2": (True, True), "3": (False, True), "4": (False, True)}
+    [doubted] = Result.objects.filter(key="2")
+    assert "90" in doubted.played["replies"][0]["withheld"][0]["text"]
+    with pytest.raises(InvalidSuite, match="case 1: the row needs a `label`"):
+        read_suite(lines(right, right), file="rows.jsonl")
+
+
+def test_rows_of_requests(workspace: Workspace) -> None:
+    ensure_policies()
+    assert outcomes(
+        {"locale": "en", "text": "I want a refund for order WF-20418", "want": "refund_order"},
+        {"locale": "en", "text": "How should I wash a down jacket?", "want": None},
+        {"locale": "en", "text": "How should I wash a down jacket?", "want": "refund_order"},
+    ) == {"1": (True, True), "2": (True, True), "3": (False, True)}
+
+
+def test_no_article_is_tried_with_them(workspace: Workspace) -> None:
+    answer = {"passages": [PAGE], "answer": "Within 60 days.", "label": "faithful"}
+    for name, row in (("checks", answer), ("intents", {"text": "Refund me", "want": "refund_order"})):
+        document = suite_document(read_suite(lines(row, row), file=f"{name}.jsonl"))
+        save_suite(parse_suite({**document, "cases": [{**one, "must": True} for one in document["cases"]]}, file=""))
+    ReleaseGates.objects.create(suites=["checks", "intents"])
+    assert playable_cases() == []
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"answer": ""}, "`answer` must be text"),
+        ({"answer": "x", "pages": []}, "unknown key `pages`"),
+        ({"answer": "x", "passages": "y"}, "`passages` must be a list"),
+        ({"answer": "x", "passages": [{"title": "y"}]}, "`text` must be text"),
+        ({"answer": "x", "ledger": [5, {}]}, "`ledger` must be text"),
+        ({"answer": "x" * 4_001}, "`answer` must be text"),
+    ],
+)
+def test_an_unusable_given_answer_is_refused_at_its_key(given: dict[str, Any], problem: str) -> None:
+    case = {"id": "one", "ask": "Hi", "given": given, "expect": {"touched": True}}
+    with pytest.raises(InvalidSuite, match=f"case one: given.*{problem}"):
+        parse_suite({"suite": "s", "cases": [case]}, file="s.yaml")
+
+
+def test_a_given_answer_has_one_message(workspace: Workspace) -> None:
+    case = {"id": "one", "steps": ["a", "b"], "given": {"answer": "x"}, "expect": {"touched": True}}
+    with pytest.raises(InvalidSuite, match="one message"):
+        parse_suite({"suite": "s", "cases": [case]}, file="s.yaml")
