@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from pgvector.django import HalfVectorField
 
-from kb.sources.models import Source, SourceFile, SourceItem, SourceRun  # noqa: F401  # tables of this app
+from kb.sources.models import Source, SourceFile, SourceItem, SourcePicture, SourceRun  # noqa: F401  # this app's
 from supportbot.accounts.constraints import SameWorkspace
 from supportbot.accounts.models import TenantModel
 from supportbot.ids import uuid7

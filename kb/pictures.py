@@ -44,9 +44,11 @@ def drawn_from(data: bytes) -> Drawn:
     """
     digest = digest_of(data)
     known = Picture.objects.filter(Q(file_digest=digest) | Q(digest=digest)).order_by("pk").first()
-    if known is None:
-        return redrawn(data)
-    return Drawn(bytes(known.content), known.media_type, known.width, known.height, known.file_digest)
+    return redrawn(data) if known is None else as_drawn(known)
+
+
+def as_drawn(stored: Picture) -> Drawn:
+    return Drawn(bytes(stored.content), stored.media_type, stored.width, stored.height, stored.file_digest)
 
 
 def store(drawn: Drawn) -> Picture:

@@ -18,7 +18,8 @@ from kb.pictures import address_of, drawn_from, store
 from supportbot.accounts.pictures import MAX_BYTES, Drawn
 from supportbot.errors import InvalidInput
 
-Beside = Callable[[str], bytes | None]  # the content of the file at a relative address; None if there is none
+# The content of the file at a relative address, or the picture in it; None if there is none.
+Beside = Callable[[str], bytes | Drawn | None]
 
 MAX_PICTURES: Final = 50  # of one document
 MAX_TOTAL_BYTES: Final = 10_000_000  # re-encoded
@@ -36,38 +37,55 @@ _TOO_MANY: Final = gettext_noop("An article can have {number} pictures with {meg
 _TOO_MANY_NAMED: Final = gettext_noop("An article can name {tried} different files with {read} MB in total.")
 
 
-class PicturesTaken:
-    """The pictures of one document, as its reader finds them."""
+def name_beside(reference: str) -> str:
+    """Return the name of a file at a relative address; "" for any other address."""
+    if _ELSEWHERE.match(reference):
+        return ""
+    return posixpath.normpath(unquote(reference.partition("?")[0].partition("#")[0]))
 
-    def __init__(self, beside: Beside) -> None:
-        self._beside = beside
+
+class PicturesTaken:
+    """The pictures of one document, as its reader finds them.
+
+    `name_of` returns the name by which `beside` knows the picture at an address. With `least_undescribed`, pictures
+    without a description are taken, too, from this many pixels per side on: smaller ones are decorations.
+    """
+
+    def __init__(
+        self, beside: Beside, *, name_of: Callable[[str], str] = name_beside, least_undescribed: int = 0
+    ) -> None:
+        self._beside, self._name_of = beside, name_of
+        self.least_undescribed = least_undescribed
         self._addresses: dict[str, str] = {}  # by name: many references may lead to one file
         self._left_out: dict[str, str] = {}
         self._read = self._bytes = 0
         self.pictures: dict[str, Drawn] = {}
 
-    def take(self, reference: str) -> str:
-        """Return the address of the picture at a relative address; "" if it is another kind of address or left out."""
-        if _ELSEWHERE.match(reference):
+    def take(self, reference: str, *, is_described: bool = True) -> str:
+        """Return the new address of the picture at an address; "" if it is left out."""
+        name = self._name_of(reference)
+        if not name:
             return ""
-        name = posixpath.normpath(unquote(reference.partition("?")[0].partition("#")[0]))
         if name not in self._addresses:
             self._addresses[name] = self._taken(name, reference)
-        return self._addresses[name]
+        address = self._addresses[name]
+        picture = self.pictures.get(address)
+        is_decoration = picture is not None and min(picture.width, picture.height) < self.least_undescribed
+        return "" if is_decoration and not is_described else address
 
     def _taken(self, name: str, reference: str) -> str:
         if len(self.pictures) >= MAX_PICTURES:
             return self._leave_out(reference, _told(_TOO_MANY))
         if len(self._addresses) >= MAX_TRIED or self._read > MAX_READ_BYTES:
             return self._leave_out(reference, _told(_TOO_MANY_NAMED))
-        data = None if "\0" in name else self._beside(name)  # no file is called so, and PostgreSQL refuses to look
-        if data is None:
-            return self._leave_out(reference, _told(_MISSING))
-        self._read += len(data)
         try:
-            picture = drawn_from(data)
+            data = None if "\0" in name else self._beside(name)  # no file is called so, and PostgreSQL refuses to look
+            if data is None:
+                return self._leave_out(reference, _told(_MISSING))
+            picture = data if isinstance(data, Drawn) else drawn_from(data)
         except InvalidInput as refusal:
             return self._leave_out(reference, " ".join(refusal.fields["picture"]))
+        self._read += 0 if isinstance(data, Drawn) else len(data)
         if self._bytes + len(picture.content) > MAX_TOTAL_BYTES:
             return self._leave_out(reference, _told(_TOO_MANY))
         self._bytes += len(picture.content)
@@ -86,7 +104,8 @@ class PicturesTaken:
         them.
         """
         kept = references or {}
-        pictures = [NamedPicture(drawn, address, kept.get(address, "")) for address, drawn in self.pictures.items()]
+        named = {address: drawn for address, drawn in self.pictures.items() if address in document.wording.body}
+        pictures = [NamedPicture(drawn, address, kept.get(address, "")) for address, drawn in named.items()]
         return replace(document, pictures=tuple(pictures), notes=(*document.notes, *self._notes()))
 
     def _notes(self) -> list[str]:

@@ -199,5 +199,24 @@ class SourceFile(TenantModel):
         return self.path
 
 
+class SourcePicture(TenantModel):
+    """A picture that was fetched from a site, so that it is fetched again only if it has changed."""
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="pictures", db_constraint=False)
+    url = models.CharField(max_length=2000)
+    etag = models.CharField(max_length=300, blank=True)
+    last_modified = models.CharField(max_length=100, blank=True)
+    digest = models.CharField(max_length=40)  # of the stored picture
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["source", "url"], name="kb_sourcepicture_url_once"),
+            SameWorkspace("source", name="kb_sourcepicture_same_workspace"),
+        ]
+
+    def __str__(self) -> str:
+        return self.url
+
+
 ACTIVE: Final = (SourceRun.State.QUEUED, SourceRun.State.RUNNING)
 OPEN: Final = (*ACTIVE, SourceRun.State.UNCONFIRMED)

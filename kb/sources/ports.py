@@ -76,6 +76,7 @@ class Read:
 
     items: list[Document | Failure]
     found: tuple[Place, ...] = ()
+    is_partial: bool = False  # something is missing for now, so the next run reads the item again
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class Origin:
     memory: dict[str, Any]
     delay_seconds: float = 0.0
     allows_private: bool = False
+    is_check: bool = False  # a dry run
 
 
 class Kind(Protocol):

@@ -22,8 +22,9 @@ from kb.sources.ports import Read
 from kb.sources.runs import archive_where
 
 # Increased when reading improves: then everything is read again once, and embedded only if its text has changed.
-READERS: Final = "2"
-COMPARED: Final = ("content_hash", "text_hash", "etag", "last_modified")
+READERS: Final = "3"
+COMPARED_BY_ORIGIN: Final = ("content_hash", "etag", "last_modified")
+COMPARED: Final = (*COMPARED_BY_ORIGIN, "text_hash")
 MOST_TOLD: Final = 5  # reasons kept per item
 GATE_SECONDS: Final = 30.0  # for one item; what fails is searched for once more, all within the run's lease
 ItemState, Outcome = SourceItem.State, SourceItem.Outcome

@@ -32,7 +32,15 @@ from kb.sources.letting_go import archive_by_gates
 from kb.sources.models import ACTIVE, Source, SourceItem, SourceRun
 from kb.sources.ports import Fetched, Gone, Kind, Known, Later, LeftOut, Origin, Place, Unchanged
 from kb.sources.selectors import counts_of
-from kb.sources.storing import COMPARED, digest_of, is_of_this_release, settle, settle_embedded, store
+from kb.sources.storing import (
+    COMPARED,
+    COMPARED_BY_ORIGIN,
+    digest_of,
+    is_of_this_release,
+    settle,
+    settle_embedded,
+    store,
+)
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.releases.errors import GateMissing
@@ -103,7 +111,7 @@ class Turn:
     def __init__(self, run: SourceRun) -> None:
         self.run = run
         self.source: Source = run.source
-        self.kind: Kind = kind_of(self.source)
+        self.kind: Kind = kind_of(self.source, is_check=run.mode == Mode.CHECK)
         self._to_embed: list[UUID] = []
         self._silent = 0
 
@@ -281,7 +289,7 @@ class Turn:
             return
         self.add(read.found)
         SourceItem.objects.filter(pk=item.pk).update(state=ItemState.CUTTING)
-        facts["content_hash"] = digest
+        facts = dict.fromkeys(COMPARED_BY_ORIGIN, "") if read.is_partial else {**facts, "content_hash": digest}
         asks = self.run.asks_gates
         self._to_embed += store(self.source, item, read, facts, is_check=self._is_check, asks_gates=asks)
         if self._is_check and self.kind.is_remote:
@@ -382,7 +390,7 @@ def _batches(places: Iterable[Place]) -> Iterator[list[Place]]:
         yield batch
 
 
-def kind_of(source: Source) -> Kind:
+def kind_of(source: Source, *, is_check: bool = False) -> Kind:
     origin = Origin(
         source_id=source.pk,
         address=source.address,
@@ -390,6 +398,7 @@ def kind_of(source: Source) -> Kind:
         memory=source.memory,
         delay_seconds=source.delay_seconds,
         allows_private=source.allows_private,
+        is_check=is_check,
     )
     return KINDS[source.kind].make(origin)
 

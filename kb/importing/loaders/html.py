@@ -18,6 +18,7 @@ from kb.importing.loaders.markdown import document_of
 from kb.importing.loaders.tables import headed, markdown_table, spread
 from kb.importing.pictures import Beside, PicturesTaken
 from kb.pages import page_mark
+from kb.rendering import PICTURE
 from supportbot.team_formats import number
 
 # Deeper trees are attacks on parsers; below this depth only the text is used.
@@ -69,9 +70,7 @@ def markdown_of_html(text: str, taken: PicturesTaken | None = None) -> tuple[str
     """
     tree = parsed_html(text)
     title = _title(tree)
-    if taken is not None:
-        take_pictures(tree, taken)
-    return title, markdown_of_tree(tree)
+    return title, markdown_of_tree(tree, taken)
 
 
 def parsed_html(text: str) -> LexborHTMLParser:
@@ -88,23 +87,42 @@ def parsed_html(text: str) -> LexborHTMLParser:
     return LexborHTMLParser(text)
 
 
-def markdown_of_tree(tree: LexborHTMLParser) -> str:
+def markdown_of_tree(tree: LexborHTMLParser, taken: PicturesTaken | None = None) -> str:
     """Return the Markdown of a page's main part; changes the tree. Raises InvalidDocument if it is too long."""
     tree.strip_tags(_LEFT_OUT, recursive=False)
     root = tree.css_first("main, [role=main]") or tree.css_first("article") or tree.body
-    return "" if root is None else _tidy(_inner(root, 0, 0))
+    if root is None:
+        return ""
+    if taken is not None:
+        _take_pictures(root, taken)
+    return _tidy(_inner(root, 0, 0))
 
 
-def take_pictures(tree: LexborHTMLParser, taken: PicturesTaken) -> None:
-    """Give the pictures that are taken along their new addresses; one without a description is called as its file."""
-    for node in tree.css("img[src]"):
-        reference = (node.attributes.get("src") or "").strip()
-        is_decoration = "alt" in node.attributes and not (node.attributes["alt"] or "").strip()
-        if is_decoration or not (address := taken.take(reference)):
+def _take_pictures(root: LexborNode, taken: PicturesTaken) -> None:
+    """Give the pictures that are taken along their new addresses. Of a file, one without a description is called as
+    its name; on a site, names are numbers, and editors leave descriptions empty.
+    """
+    for node in root.css("img"):
+        reference, said = _reference(node), (node.attributes.get("alt") or "").strip()
+        is_named = "alt" in node.attributes
+        if is_named and not said and not taken.least_undescribed:
             continue
-        node.attrs["src"] = address
-        if "alt" not in node.attributes:
+        address = taken.take(reference, is_described=bool(said) or not taken.least_undescribed)
+        if address:
+            node.attrs["src"] = address
+        elif taken.least_undescribed:
+            node.attrs["src"] = ""  # its description stays, and nothing points to the site
+        if address and not is_named and not taken.least_undescribed:
             node.attrs["alt"] = _SPACE.sub(" ", PurePosixPath(reference).stem.replace("-", " ").replace("_", " "))
+
+
+def _reference(node: LexborNode) -> str:
+    """Return the address of a picture; scripts that load it late keep it in another attribute."""
+    for name in ("src", "data-src", "data-lazy-src", "data-original"):
+        address = (node.attributes.get(name) or "").strip()
+        if address and not address.startswith("data:"):
+            return address
+    return (node.attributes.get("srcset") or node.attributes.get("data-srcset") or "").strip().partition(" ")[0]
 
 
 def _title(tree: LexborHTMLParser) -> str:
@@ -193,11 +211,11 @@ def _inline(tag: str, node: LexborNode, inner: str) -> str:
 
 
 def _picture(node: LexborNode) -> str:
-    """Return a picture's description with its address, "" without a description, since there is nothing to read."""
+    """Return a picture's description with its address; without one, there is only something to see or nothing."""
     said = _SPACE.sub(" ", node.attributes.get("alt") or "").strip()[:MAX_SAID]
     address = (node.attributes.get("src") or "").strip()
     if not said:
-        return ""
+        return f"![]({address})" if re.fullmatch(PICTURE, address) else ""
     return f"![{_escaped(said)}]({address})" if _PICTURE.fullmatch(address) else _escaped(said)
 
 

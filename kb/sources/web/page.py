@@ -5,7 +5,7 @@ give to parts, and by what other pages of the site share (`frame.py`).
 """
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from kb.documents import MAX_TITLE_CHARACTERS
 from kb.importing.loaders.html import markdown_of_tree, parsed_html
+from kb.importing.pictures import PicturesTaken
 from kb.sources.web.frame import Frame
 from kb.sources.web.urls import one_spelling
 from supportbot.language.plaintext import plain
@@ -54,8 +55,13 @@ class Page:
         return linked > others and others < MOST_OF_AN_INDEX
 
 
-def read_page(text: str, url: str, frame: Frame, robots_header: str = "") -> Page:
-    """Return a page's content. Raises InvalidDocument for a text that cannot be stored."""
+def read_page(
+    text: str, url: str, frame: Frame, robots_header: str = "", take: Callable[[str], PicturesTaken] | None = None
+) -> Page:
+    """Return a page's content; `take` gets the address from which its pictures' addresses are counted.
+
+    Raises InvalidDocument for a text that cannot be stored.
+    """
     tree = parsed_html(text)
     base = _base(tree, url)
     orders = {word.strip() for word in f"{_meta(tree, 'robots')},{robots_header}".lower().split(",")}
@@ -65,7 +71,7 @@ def read_page(text: str, url: str, frame: Frame, robots_header: str = "") -> Pag
     _cut_frame(tree)
     return Page(
         title=title,
-        body=frame.without(markdown_of_tree(tree), title),
+        body=frame.without(markdown_of_tree(tree, take(base) if take else None), title),
         locale=_locale(tree),
         canonical=canonical,
         is_indexed=not orders & {"noindex", "none"},

@@ -20,6 +20,7 @@ from kb.sources.ports import Fetched, Gone, Known, Later, LeftOut, Origin, Place
 from kb.sources.web.client import AGENT, Answer, Client, decode
 from kb.sources.web.frame import ENOUGH_PAGES, Frame, frame_of_json, learnt
 from kb.sources.web.page import Page, read_page
+from kb.sources.web.pictures import SitePictures
 from kb.sources.web.robots import Robots, parse_robots
 from kb.sources.web.sitemap import MAX_PARTS, is_sitemap, parse_sitemap
 from kb.sources.web.urls import one_spelling, scope_of, shape
@@ -54,7 +55,9 @@ class Site:
         self.is_complete = bool(origin.memory.get("is_sitemap", False))
         self._client = Client(delay_seconds=origin.delay_seconds, allows_private=origin.allows_private)
         self._robots: Robots | None = None
+        self._rules_elsewhere: dict[str, Robots] = {}
         self._frame = frame_of_json(origin.memory.get("frame"))
+        self._pictures = SitePictures(origin, self._client, self._allows_elsewhere)
         self._at_hand: dict[str, Answer] = {}  # pages of the sample, already fetched
         self._alike: dict[str, set[str]] = {}
 
@@ -179,12 +182,28 @@ class Site:
             self._client.delay_seconds = max(self._client.delay_seconds, self._robots.delay_seconds)
         return self._robots
 
+    def _allows_elsewhere(self, url: str) -> bool:
+        """Return whether a picture may be fetched, from this or another host, which has its own rules."""
+        parts = urlsplit(url)
+        host = f"{parts.scheme}://{parts.netloc}"
+        if parts.netloc == urlsplit(self.origin.memory.get("home", self.start)).netloc:
+            return self._rules().allows(url)
+        if host not in self._rules_elsewhere:
+            try:
+                self._rules_elsewhere[host] = self._rules_at(host)
+            except SourceUnreadable as error:
+                raise Unreadable(error.message) from error
+        return self._rules_elsewhere[host].allows(url)
+
     def _fetched_rules(self) -> Robots:
+        parts = urlsplit(self.origin.memory.get("home", self.start))
+        return self._rules_at(f"{parts.scheme}://{parts.netloc}")
+
+    def _rules_at(self, host: str) -> Robots:
         if not self.origin.config.get("robots", True):
             return Robots()
-        parts = urlsplit(self.origin.memory.get("home", self.start))
         try:
-            answer = self._client.get(f"{parts.scheme}://{parts.netloc}/robots.txt")
+            answer = self._client.get(f"{host}/robots.txt")
         except Unreadable as error:
             raise SourceUnreadable(error.message) from error
         if answer.status >= 500 or answer.status == 429:  # RFC 9309: then everything counts as forbidden
@@ -259,7 +278,8 @@ class Site:
     def _read_page(self, known: Known, fetched: Fetched) -> Read | LeftOut:
         body = fetched.file.read_bytes()
         text = decode(body, fetched.facts.get("type", ""))
-        page = read_page(text, known.key, self._frame, fetched.facts.get("robots", ""))
+        self._pictures.begin_page()
+        page = read_page(text, known.key, self._frame, fetched.facts.get("robots", ""), self._pictures.of_page)
         found = self._found(page, known.depth)
         if not page.is_indexed:
             return LeftOut(gettext("The page asks not to be indexed (noindex)."), found)
@@ -268,7 +288,8 @@ class Site:
             return LeftOut(gettext("It is a copy of {url}").format(url=page.canonical), (target, *found))
         if page.is_index:
             return LeftOut(gettext("It only lists other pages."), found)
-        return Read(list(_documents(page, known.key)), found)
+        items: list[Document | Failure] = [self._pictures.given_to(item) for item in _documents(page, known.key)]
+        return Read(items, found, is_partial=self._pictures.is_partial)
 
     def _is_copy(self, canonical: str, key: str) -> bool:
         """Return whether a page names another page of the site as its original. Some sites name the home page
@@ -309,7 +330,7 @@ def name_of(url: str) -> str:
     return f"{name[: MAX_EXTERNAL_ID_CHARACTERS - 17]}~{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
-def _documents(page: Page, key: str) -> Iterator[Document | Failure]:
+def _documents(page: Page, key: str) -> Iterator[Document]:
     facts = {"title": page.title} if page.title else {}
     document = document_of(facts, page.body, name_of(key))
     yield replace(document, origin=key, url=_own_address(key), locale=_locale(page.locale))

@@ -1,0 +1,126 @@
+"""The pictures of a site's pages, also from other hosts: fetched once, and again only if they have changed.
+
+What fails for now makes its page partial, so that the next run tries again; whatever fails, the text is read.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+from django.utils.translation import gettext
+
+from kb.documents import Document
+from kb.importing.confinement import reason_in_words
+from kb.importing.pictures import PicturesTaken
+from kb.models import Picture
+from kb.pictures import as_drawn, drawn_from
+from kb.sources.errors import Unreadable
+from kb.sources.models import SourcePicture
+from kb.sources.ports import Origin
+from kb.sources.web.client import Answer, Client
+from kb.sources.web.urls import MAX_CHARACTERS
+from supportbot.accounts.pictures import Drawn
+from supportbot.errors import InvalidInput
+
+SECONDS_PER_PAGE: Final = 120  # a run's lease is three times as long
+LEAST_UNDESCRIBED: Final = 100  # pixels per side: smaller ones without a description are decorations
+_ACCEPTED: Final = {"Accept": "image/webp,image/png,image/jpeg,image/gif;q=0.9"}
+
+
+class _RefusedForNow(InvalidInput):
+    """The next run may get the picture."""
+
+
+class SitePictures:
+    """The pictures of the page that is being read; an address is asked for once in a turn."""
+
+    def __init__(self, origin: Origin, client: Client, allows: Callable[[str], bool]) -> None:
+        self._origin, self._client, self._allows = origin, client, allows
+        self._found: dict[str, Drawn | InvalidInput] = {}
+        self._taken: PicturesTaken | None = None
+        self._ends_at = 0.0
+        self.is_partial = False
+
+    def begin_page(self) -> None:
+        self._taken, self.is_partial = None, False
+        self._ends_at = time.monotonic() + SECONDS_PER_PAGE
+
+    def of_page(self, base: str) -> PicturesTaken:
+        """Return what takes the pictures of a page whose relative addresses begin at `base`."""
+        self._taken = PicturesTaken(
+            self._picture, name_of=lambda reference: self._name(reference, base), least_undescribed=LEAST_UNDESCRIBED
+        )
+        return self._taken
+
+    def given_to(self, document: Document) -> Document:
+        return document if self._taken is None else self._taken.given_to(document)
+
+    def _name(self, reference: str, base: str) -> str:
+        """Return the whole address of a picture; "" for one that is not on the web, or unknown in a dry run."""
+        try:
+            url = urldefrag(urljoin(base, reference)).url if reference else ""
+            is_web = urlsplit(url).scheme in ("http", "https")
+        except ValueError:
+            return ""
+        if not is_web or len(url) > MAX_CHARACTERS:
+            return ""
+        return "" if self._origin.is_check and self._stored(url) is None else url
+
+    def _picture(self, url: str) -> Drawn:
+        if url not in self._found:
+            try:
+                self._found[url] = self._fetched(url)
+            except InvalidInput as refusal:
+                self._found[url] = refusal
+        found = self._found[url]
+        if isinstance(found, InvalidInput):
+            self.is_partial = self.is_partial or isinstance(found, _RefusedForNow)
+            raise found
+        return found
+
+    def _fetched(self, url: str) -> Drawn:
+        known = self._stored(url)
+        if known is not None and self._origin.is_check:
+            return known[1]
+        if urlsplit(url).path.lower().endswith(".svg"):
+            raise _refusal(reason_in_words("picture_svg", {}))
+        if time.monotonic() > self._ends_at:
+            raise _refused_for_now(gettext("The pictures of the page took too long. The next run tries again."))
+        answer = self._answer(url, known[0] if known else None)
+        if answer.status == 304 and known is not None:
+            return known[1]
+        drawn = drawn_from(answer.body)
+        facts = {
+            "etag": answer.headers.get("etag", "")[:300],
+            "last_modified": answer.headers.get("last-modified", "")[:100],
+            "digest": drawn.digest,
+        }
+        SourcePicture.objects.update_or_create(source_id=self._origin.source_id, url=url, defaults=facts)
+        return drawn
+
+    def _answer(self, url: str, known: SourcePicture | None) -> Answer:
+        given = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified} if known else {}
+        try:
+            if not self._allows(url):
+                raise _refusal(gettext("The site's robots.txt does not allow it."))
+            answer = self._client.get(url, {**_ACCEPTED, **{name: value for name, value in given.items() if value}})
+        except Unreadable as error:
+            raise _refused_for_now(error.message) from error
+        if answer.status in (200, 304):
+            return answer
+        told = gettext("The site returned {status}.").format(status=answer.status)
+        raise _refused_for_now(told) if answer.status in (429, *range(500, 600)) else _refusal(told)
+
+    def _stored(self, url: str) -> tuple[SourcePicture, Drawn] | None:
+        row = SourcePicture.objects.filter(source_id=self._origin.source_id, url=url).first()
+        picture = Picture.objects.filter(digest=row.digest).first() if row else None
+        return None if row is None or picture is None else (row, as_drawn(picture))
+
+
+def _refusal(why: str) -> InvalidInput:
+    return InvalidInput(fields={"picture": [why]})
+
+
+def _refused_for_now(why: str) -> InvalidInput:
+    return _RefusedForNow(fields={"picture": [why]})
