@@ -7,13 +7,14 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
 from django.utils.timezone import now
 from django.utils.translation import gettext
 
 from kb.documents import check_storable
 from kb.errors import EmbeddingUnavailable, InvalidDocument, RecipeMismatch
 from kb.indexing.recipes import active_recipe, embedder_of
-from kb.models import Article, Phrasing
+from kb.models import Article, Phrasing, State
 from kb.revisions import announce_changes
 
 logger = logging.getLogger(__name__)
@@ -65,6 +66,16 @@ def phrasings_by_article(articles: Iterable[Article]) -> Mapping[UUID, list[str]
     for article_id, text in Phrasing.objects.filter(article__in=found).order_by("pk").values_list("article_id", "text"):
         found[article_id].append(text)
     return found
+
+
+def answered_elsewhere(article: Article, phrasings: Iterable[str]) -> list[Phrasing]:
+    """Return the phrasings of other live articles that are the same questions, up to case and the question mark: only
+    one of the articles can be the answer.
+    """
+    wanted = {text.casefold().rstrip("?!. ") for text in phrasings}
+    spelled = {f"{text}{sign}" for text in wanted for sign in ("", "?", " ?", ".", "!")}
+    others = Phrasing.objects.filter(article__state=State.LIVE).exclude(article=article).alias(lower=Lower("text"))
+    return list(others.filter(lower__in=spelled).select_related("article__latest_revision").order_by("pk"))
 
 
 def phrasings_waiting(article: Article) -> int:

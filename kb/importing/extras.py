@@ -15,7 +15,7 @@ from kb.documents import SWITCHES, Document
 from kb.errors import InvalidDocument
 from kb.models import Article, Collection
 from kb.names import check_free_slug, rename
-from kb.phrasings import embed_phrasings, phrasings_of, set_phrasings
+from kb.phrasings import answered_elsewhere, embed_phrasings, phrasings_of, set_phrasings
 from kb.translations import check_source, translate
 
 METADATA: Final = ("url", "locale", "audience", "category", *SWITCHES)
@@ -72,6 +72,7 @@ def set_extras(pairs: Pairs) -> tuple[list[tuple[Document, Article]], set[UUID]]
         if document.phrasings is not None and _has_new_phrasings(article, document):
             set_phrasings(article, document.phrasings)
             changed.add(article.pk)
+            document = replace(document, notes=(*document.notes, *_also_answered(article, document.phrasings)))
         told.append((document, article))
     if changed:
         transaction.on_commit(embed_phrasings)
@@ -102,6 +103,13 @@ def _has_new_source(article: Article, document: Document) -> bool:
     if document.translation_of in (None, source):
         return False
     return Article.objects.filter(external_id=document.translation_of).exists()
+
+
+def _also_answered(article: Article, phrasings: Sequence[str]) -> list[str]:
+    told = gettext("“{question}” is also a question of “{title}”. Remove it there or here.")
+    return [
+        told.format(question=other.text, title=other.article.title) for other in answered_elsewhere(article, phrasings)
+    ]
 
 
 def _has_new_address(article: Article, document: Document) -> bool:

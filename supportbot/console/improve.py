@@ -76,6 +76,7 @@ def improve(request: HttpRequest) -> HttpResponse:
     kind = one_of("kind", request.GET.get("kind", Kind.UNANSWERED), KINDS)
     if request.method == "POST":
         return _dismissed(request, kind)
+    rows = [row_of(one) for one in clusters(findings(Kind(kind)))] if kind in list(Kind) else []
     context = {
         **admin.site.each_context(request),
         "title": gettext("Improve"),
@@ -85,7 +86,8 @@ def improve(request: HttpRequest) -> HttpResponse:
         "days": DAYS,
         "may_write": may(person, "kb:write"),
         "reads_conversations": may(person, "conversations:read"),
-        "rows": [row_of(one) for one in clusters(findings(Kind(kind)))] if kind in list(Kind) else [],
+        "rows": rows,
+        "asked_in_all": sum(row.times for row in rows),
         "pairs": contradicting.contradictions() if kind == contradicting.KIND else [],
         "recalls": recalls() if kind == RECALL else [],
         "checks": _broken() if kind == BROKEN else [],

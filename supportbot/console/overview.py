@@ -52,7 +52,7 @@ def overview(person: Staff, days: int) -> dict[str, Any]:
     context: dict[str, Any] = {
         "now": _now(person),
         "asked": asked[:MAX_QUESTIONS],
-        "asked_in_all": len(asked),
+        "asked_in_all": sum(row.times for row in asked),
         "may_write": may(person, "kb:write"),
     }
     if may(person, "conversations:read"):

@@ -186,6 +186,17 @@ def test_questions_that_a_case_needs_cannot_be_taken_away(enter: Enter, hours: A
     assert refused.status_code == 409 and b"promises: window" in refused.content and as_stored(hours) == before
 
 
+def test_a_question_of_another_article_is_saved_with_a_warning(enter: Enter, returns: Article) -> None:
+    hours = create_article(Change(title="Opening hours", body="We are here from nine to five.", locale="en"))
+    publish(hours.pk)
+    set_phrasings(hours, ["When are you open?"])
+    editor, page = enter("editor"), f"/admin/kb/article/{returns.pk}/change/"
+    warning = "“When are you open?” is also a question of “Opening hours”"
+    for asked, is_known in (("when are you OPEN", True), ("When are you closed?", False)):
+        saved = editor.post(page, form(RETURNS, do="save", phrasings=asked), follow=True)
+        assert phrasings_of(returns) == [asked] and (warning in saved.content.decode()) is is_known
+
+
 def test_questions_over_rest_are_tried_on_demand(workspace: Workspace, hours: Article) -> None:
     program, address = service(workspace, "kb:read", "kb:write"), f"/api/v1/articles/{hours.pk}"
     before = as_stored(hours)

@@ -1,6 +1,7 @@
 """Suites and runs in the console, as a supervisor uses them."""
 
 import re
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -8,19 +9,22 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from selectolax.lexbor import LexborHTMLParser
 
+from actions.models import ActionRequest
+from actions.policies import ensure_policies
 from actions.testing import FakeShop
 from kb.models import Article
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.evals import running, services
-from supportbot.evals.documents import parse_suite
+from supportbot.evals.documents import case_document, parse_suite
 from supportbot.evals.junit import junit
 from supportbot.evals.labels import agreement_in
 from supportbot.evals.models import Case, Label, Result, Run, Suite
 from supportbot.evals.outcomes import Played, Reply
-from supportbot.evals.reading import read_suite
+from supportbot.evals.reading import case_from_yaml, read_suite
 from supportbot.evals.reports import report_of
 from supportbot.evals.selectors import tries_of
 from supportbot.llm.testing import answering
@@ -111,6 +115,38 @@ def test_a_chat_becomes_a_case_without_personal_data(enter: Enter, alice: Custom
         == 302
     )
     assert Case.objects.filter(key="chat-1").exists()
+
+
+def test_a_chat_with_an_action_becomes_a_case_of_its_customer_and_action(
+    enter: Enter, alice: Customer, workspace: Workspace
+) -> None:
+    services.save_suite(read_suite(SUITE.encode(), file=""))
+    rules = ensure_policies()[0].current
+    conversation: Conversation = start_conversation(alice.pk)
+    add_customer_message(conversation.pk, text="Refund A-1001, please", client_id="c1")
+
+    client = enter("supervisor")
+
+    def proposed(action: str, state: str, arguments: dict[str, Any], reason: str = "") -> dict[str, Any]:
+        row = ActionRequest.objects.create(
+            customer_id=alice.pk, conversation_id=conversation.pk, proposal_key=f"{action}:{state}", action=action,
+            spec_version=1, policy_version=rules, asked_digest="a", arguments=arguments, digest="b",
+            proposed_by="assistant",
+        )  # fmt: skip
+        if state != "proposed":
+            ActionRequest.objects.filter(pk=row.pk).update(state=state, reason_code=reason)
+        page = client.get(reverse("admin:chat_conversation_evaluation", args=[conversation.pk])).content.decode()
+        text = LexborHTMLParser(page).css_first("textarea[name=text]").text()
+        return case_document(case_from_yaml(text))
+
+    address = {"order_id": "A-1001", "address": {"name": "Alice"}, "note": "Write to alice@example.com"}
+    case = proposed("change_shipping_address", "proposed", address)
+    assert case["customer"] == alice.external_id
+    action = {"action": "change_shipping_address", "arguments": {"order_id": "A-1001"}}
+    assert case["expect"] == {"proposes": action}
+    assert proposed("refund_order", "refused", {"order_id": "A-1001"}, "outside_window")["expect"] == {
+        "refuses": "outside_window"
+    }
 
 
 def test_people_label_results_before_they_see_the_judges_verdict(enter: Enter, returns_article: Article) -> None:

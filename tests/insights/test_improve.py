@@ -196,6 +196,25 @@ def test_two_contradicting_articles_are_shown_until_dismissed(editor: Client) ->
     assert contradictions() == []
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "number"),
+    [
+        ("Delivery to Austria takes 3 to 4 working days.", "Delivery to Switzerland takes 4 to 6 working days.", 0),
+        ("Delivery to Austria takes 3 to 4 working days.", "Delivery to Austria takes 5 to 6 working days.", 1),
+        ("Delivery to Austria takes 3 to 4 working days.", "To Austria, delivery takes 9 working days.", 1),
+        ("Ein Zelt trocknet innerhalb von 24 Stunden.", "Ein Zelt trocknet innerhalb von 48 Stunden.", 1),
+        ("```\nThe whole job stops after 40 minutes.\n```", "```\nThe whole job stops after 50 minutes.\n```", 0),
+        ("The whole job stops after 40 minutes.", "The whole job stops after 50 minutes.", 1),
+    ],
+)
+def test_sentences_that_name_different_things_and_code_do_not_contradict(
+    workspace: Workspace, one: str, other: str, number: int
+) -> None:
+    article("One", one)
+    article("Two", other)
+    assert len(contradictions()) == number
+
+
 def test_customers_who_were_told_a_changed_figure_are_listed(editor: Client, workspace: Workspace) -> None:
     returns = article("Returns", "You can send items back within 14 days. We are in Freiburg.")
     told = ask("How long?", cited(returns, "You can send items back within 14 days."))
@@ -241,6 +260,16 @@ def test_one_page_shows_a_turn(workspace: Workspace, editor: Client) -> None:
     agent = logged_in(person(workspace, "agent")).get(reverse("admin:trace", args=[answer.pk]))
     assert "0.0021" not in agent.content.decode()
     assert "Answer [e-mail]" not in agent.content.decode()  # as on the call's own page
+
+
+def test_overview_improve_and_rest_count_the_same_questions(editor: Client, workspace: Workspace) -> None:
+    for question in ("Do you ski?", "do you ski??", "Do you rent tents?"):
+        ask(question, UNKNOWN)
+    overview = visible_text(LexborHTMLParser(editor.get("/admin/").content.decode()).css_first("main"), " ")
+    workroom = visible_text(LexborHTMLParser(editor.get("/admin/improve/").content.decode()).css_first("main"), " ")
+    kinds = service(workspace, "kb:read").get("/api/v1/improve").json()["results"]
+    assert "All 3" in overview and "Questions: 3. Groups with the same meaning: 2." in workroom
+    assert [one["findings"] for one in kinds if one["kind"] == "unanswered"] == [3]
 
 
 def test_a_program_reads_what_to_improve_and_dismisses_it(

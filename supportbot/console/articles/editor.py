@@ -19,7 +19,7 @@ from kb.collections import check_may_write, default_collection
 from kb.documents import MAX_BODY_CHARACTERS, MAX_TITLE_CHARACTERS, SWITCHES
 from kb.errors import CollectionMissing
 from kb.models import Article, Audience, Collection
-from kb.phrasings import check_phrasings, set_phrasings
+from kb.phrasings import answered_elsewhere, check_phrasings, phrasings_of, set_phrasings
 from kb.selectors import article_with_id, collection_with_id
 from kb.services import Change, archive, create_article, lock_unchanged, publish, save_draft
 from kb.unsaved import forget
@@ -132,6 +132,9 @@ def _done(
         forget(person_of(request), key)
     if care is not None:
         set_care(article, care, by=person_of(request))
+    for other in answered_elsewhere(article, phrasings_of(article)):
+        told = gettext("“{question}” is also a question of “{title}”. Remove it there or here.")
+        messages.warning(request, told.format(question=other.text, title=other.article.title))
     planning.set_plans(article, times, person=person_of(request), reasons=reasons_in(terms))
     settle_terms(request, terms, article)
     if publishes(request):
