@@ -63,9 +63,10 @@ def preview_undo(principal: Principal, request_id: UUID) -> Preview:
     return preview(principal, offer.action.name, arguments, undoes=request.pk)
 
 
-def propose_undo(principal: Principal, request_id: UUID) -> ActionRequest:
+def propose_undo(principal: Principal, request_id: UUID, *, proposal_key: str = "") -> ActionRequest:
     """Return the request that takes back one of the customer's own: a card that waits for their confirmation, or
-    refused with its reason. While one is open, it is that one.
+    refused with its reason. While one is open, it is that one. A caller without a `proposal_key` of its own
+    gets the same one until the request is settled.
 
     Raises NotFound, CannotUndo (not offered any more, or an equal request is on its way), NotSignedIn or
     MerchantUnavailable.
@@ -78,9 +79,13 @@ def propose_undo(principal: Principal, request_id: UUID) -> ActionRequest:
     arguments = _arguments(request, offer, principal.identity())
     earlier = ActionRequest.objects.filter(undoes=request.pk).count()
     return propose(
-        principal, offer.action.name, arguments,
-        proposal_key=f"undo:{request.pk}:{earlier}", conversation_id=request.conversation_id, undoes=request.pk,
-    )  # fmt: skip
+        principal,
+        offer.action.name,
+        arguments,
+        proposal_key=proposal_key or f"undo:{request.pk}:{earlier}",
+        conversation_id=request.conversation_id,
+        undoes=request.pk,
+    )
 
 
 def _own(principal: Principal, request_id: UUID) -> ActionRequest:

@@ -8,9 +8,10 @@ prints precision, recall and how often all arguments were right; then how often 
 wanted. Only the rows whose id hashes to the seen half were read during development; `--show` prints the failures of
 that half.
 
-Or a row is one message, `{"locale", "text", "want": action or null}`. By language it then prints how many requests were
-detected, how many were asked back about ("asked_back" offers the wanted action), and how many rows without a request
-would have led to a card, a look-up or a question.
+Or a row is one message, `{"locale", "text", "want": action, "undo" or null}`, with `"after_deed": true` if something
+was done in the conversation before. By language it then prints how many requests were detected, how many were asked
+back about ("asked_back" offers the wanted action), and how many rows without a request would have led to a card, a
+look-up or a question.
 """
 
 import argparse
@@ -74,12 +75,14 @@ def detected_by_language(rows: list[dict[str, Any]], *, show: bool = False) -> I
     """Yield the results of single messages, by language and in total."""
     from actions.registry import all_actions
     from supportbot.assistant.action_tools import spec_of
-    from supportbot.builtin.intents import detect_intent
+    from supportbot.builtin.intents import UNDO, DetectedIntent, detect_intent, wants_undo
 
     came: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         tools = [spec_of(action, row["locale"][:2]) for action in all_actions().values()]
         detected, want = detect_intent(row["text"], tools), row["want"]
+        if wants_undo(row["text"], tools, is_after_deed=row.get("after_deed", False)):
+            detected = DetectedIntent(UNDO)
         is_read = any(tool.is_read for tool in tools if tool.name == detected.action)
         for group in (row["locale"], "all"):
             if want is None:

@@ -98,7 +98,7 @@ def wanted_in(row: Row) -> str:
 def fitted(rows: Sequence[Row], vectors: np.ndarray) -> intents.Weights:
     """Return the weights: the head fitted on all rows, the evidence and both thresholds on held-out rows."""
     folds = np.random.default_rng(0).integers(0, FOLDS, len(rows))
-    evidence, is_wish, shown, is_shown_wish = [], [], [], []
+    evidence, is_wish, shown, is_quiet = [], [], [], []
     for fold in range(FOLDS):
         inside, outside = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         head = head_of([rows[at] for at in inside], vectors[inside])
@@ -107,10 +107,11 @@ def fitted(rows: Sequence[Row], vectors: np.ndarray) -> intents.Weights:
             is_wish.append(hits)
         for at in outside:
             shown.append(evidence_of(rows[at], vectors[at], head))
-            is_shown_wish.append(bool(wanted_in(rows[at])))
+            # What asks to undo something never reaches the thresholds.
+            is_quiet.append(not wanted_in(rows[at]) and rows[at]["intent"] != intents.UNDO)
     pair = logistic(np.vstack(evidence), np.concatenate(is_wish))
     chances = np.array([1 / (1 + np.exp(-(one @ pair[:-1] + pair[-1]).max())) for one in shown])
-    quiet = chances[~np.array(is_shown_wish)]
+    quiet = chances[np.array(is_quiet)]
     whole = head_of(rows, vectors)
     return replace(
         whole, pair=pair, acts_from=float(np.quantile(quiet, 1 - CARDS)), asks_from=float(np.quantile(quiet, 1 - ASKED))

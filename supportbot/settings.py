@@ -424,7 +424,7 @@ RELEASES_REFERENCES = {
 ACTIONS_GATES = "supportbot.evals.rules.refusals"
 ACTIONS_MERCHANT = "actions.connectors.merchant.connected_merchant"
 # The assistant's own tools: no defined action takes their names.
-ACTIONS_RESERVED_NAMES = ("request_human", "withdraw_cards", "search", "ask", "action_status")
+ACTIONS_RESERVED_NAMES = ("request_human", "withdraw_cards", "undo_last", "search", "ask", "action_status")
 ACTIONS_AUDIT_HEADS = DATA_DIR / "audit-heads.jsonl"
 
 # --- External agents, over MCP: how often one API key may call, and how many of these calls may ask the assistant.

@@ -11,6 +11,7 @@ from supportbot.assistant.calls import Place, ToolResult
 from supportbot.assistant.errors import BadArguments, NoSuchTool, RepeatedCall, ToolRefused, TooManyCalls, TooManySteps
 from supportbot.assistant.limits import MAX_CALLS
 from supportbot.assistant.texts import say
+from supportbot.assistant.undoing import UNDO_LAST, may_be_undone, undo_last
 from supportbot.chat.errors import ConversationEnded, LeaseLost
 from supportbot.chat.models import Conversation
 from supportbot.chat.turns import check_held
@@ -46,7 +47,8 @@ def tools_for(conversation: Conversation, language: str) -> tuple[ToolSpec, ...]
     if conversation.customer.is_anonymous:
         return (REQUEST_HUMAN,)
     withdraw = (WITHDRAW_CARDS,) if open_cards(conversation.pk).exists() else ()
-    return (REQUEST_HUMAN, *withdraw, *action_specs(language))
+    undo = (UNDO_LAST,) if may_be_undone(conversation.pk).exists() else ()
+    return (REQUEST_HUMAN, *withdraw, *undo, *action_specs(language))
 
 
 def tools_after_signing_in(conversation: Conversation, language: str) -> tuple[ToolSpec, ...]:
@@ -81,6 +83,8 @@ class Tools:
     def _carry_out(self, call: ToolCall, place: Place) -> ToolResult:
         if call.name == REQUEST_HUMAN.name:
             return _request_human(call, place)
+        if call.name == UNDO_LAST.name:
+            return undo_last(_undo_arguments(call), place)
         return withdraw_cards(place) if call.name == WITHDRAW_CARDS.name else use_action(call, place)
 
     def _audit(self, refusal: ToolRefused, place: Place, *, tool: str = "") -> None:
@@ -104,6 +108,14 @@ def handoff_reason(call: ToolCall) -> str:
     if arguments is None or set(arguments) - {"reason"} or not isinstance(arguments.get("reason", ""), str):
         raise BadArguments()
     return str(arguments.get("reason", "")).strip()[:MAX_REASON_CHARACTERS]
+
+
+def _undo_arguments(call: ToolCall) -> dict[str, Any]:
+    """Return what a model says is to be undone; raises BadArguments."""
+    arguments = parse_arguments(call.arguments)
+    if arguments is None or set(arguments) - {"number"} or not isinstance(arguments.get("number", ""), str):
+        raise BadArguments()
+    return arguments
 
 
 def handed_over(language: str) -> ToolResult:

@@ -10,7 +10,7 @@ import orjson
 
 from supportbot.builtin import conversation
 from supportbot.builtin.actions.next_step import Reply, needs_account, next_step
-from supportbot.builtin.intents import courtesy, is_surely, wants_person
+from supportbot.builtin.intents import courtesy, is_surely, wants_person, wants_undo
 from supportbot.builtin.phrases import Phrase, is_offer_of_a_person, say
 from supportbot.builtin.pieces import Piece
 from supportbot.builtin.quoting import lead_to, quoted, to_quote
@@ -46,6 +46,8 @@ def _otherwise(question: str) -> Phrase:
     """Return what is said to a question without an answer."""
     if is_surely("contact", question):
         return "no_person"
+    if wants_undo(question):
+        return "nothing_to_undo"
     return "not_understood" if is_surely("nonsense", question) else "not_found"
 
 

@@ -21,15 +21,22 @@ from supportbot.builtin.phrases import Courtesy
 from supportbot.language.features import hashed_features
 from supportbot.language.nets import Array, Linear, Net, linear_in, net_in, unit
 from supportbot.language.normalise import fold_homoglyphs
+from supportbot.language.ordernumbers import order_numbers_in
 from supportbot.llm.types import ToolSpec
 
 DATA: Final = Path(__file__).parent / "data"
 READ_MOST: Final = 1_000  # characters; nobody states a request only at the end of a long text, and reading takes time
 FEATURE_WORDS_MOST: Final = 120
 QUESTIONS: Final = frozenset({"asks", "question", "hypothetical"})
-NO_REQUEST: Final = QUESTIONS | {"denies", "reports", "person", "contact", "nonsense"} | set(get_args(Courtesy))
+NO_REQUEST: Final = QUESTIONS | {"undo", "denies", "reports", "person", "contact", "nonsense"} | set(get_args(Courtesy))
 SURE_FROM: Final = 0.6  # of a kind's probability
+# From these probabilities on a message asks to undo something: at all, and once something was done in the conversation,
+# which makes it likelier. Without a deed, a message between them starts nothing without a question.
+# docs/decisions/built-in-answerer.md has the figures.
+UNDO_FROM: Final = 0.4
+UNDO_AFTER_DEED_FROM: Final = 0.2
 OTHER: Final = "other_action"  # a request for something that no row knows
+UNDO: Final = "undo"  # a request to take back what was just done; never a request for another action
 VECTOR_SHARE: Final = 0.6  # of the net in the geometric mean of the two models
 NEAREST: Final = 3
 _YEAR: Final = r"(?:19|20)\d\d(?![\w-])"  # "the 2024 catalogue"; at the beginning of a message it may be an order
@@ -122,8 +129,8 @@ def courtesy(text: str) -> Courtesy | None:
 
 
 def says_nothing(text: str) -> bool:
-    """Return whether a message is only a courtesy or no words at all, so that it names no topic."""
-    return courtesy(text) is not None or is_surely("nonsense", text)
+    """Return whether a message is only a courtesy, "undo that" or no words at all, so that it names no topic."""
+    return courtesy(text) is not None or is_surely("nonsense", text) or wants_undo(text)
 
 
 def courtesy_by_words(text: str) -> Courtesy | None:
@@ -134,6 +141,15 @@ def courtesy_by_words(text: str) -> Courtesy | None:
 def _sure_courtesy(message: Classification) -> Courtesy | None:
     kinds = message.kinds
     return next((name for name in get_args(Courtesy) if kinds.get(name, 0.0) >= SURE_FROM), None)
+
+
+def wants_undo(text: str, tools: Sequence[ToolSpec] = (), *, is_after_deed: bool = False) -> bool:
+    """Return whether the customer wants back what was done. The words of an action's own example mean that action, and
+    several orders are about more than the last deed.
+    """
+    if not text.strip() or any(_is_example(text, tool) for tool in tools) or len(order_numbers_in(text)) > 1:
+        return False
+    return classify(text).kinds[UNDO] >= (UNDO_AFTER_DEED_FROM if is_after_deed else UNDO_FROM)
 
 
 def wants_person(text: str) -> bool:
@@ -171,8 +187,7 @@ def score_intents(text: str, tools: Sequence[ToolSpec]) -> list[ScoredIntent]:
     weights = weights_shipped()
     logits = evidence_of(message, profiles, weights) @ weights.pair[:-1] + weights.pair[-1]
     chances = (1 / (1 + np.exp(-logits))).tolist()
-    said = normalised(text).casefold()
-    is_example = [any(said == normalised(example).casefold() for example in tool.examples) for tool in known]
+    is_example = [_is_example(text, tool) for tool in known]
     found = [
         ScoredIntent(tool.name, 1.0 if is_own else chance)
         for tool, chance, is_own in zip(known, chances, is_example, strict=True)
@@ -180,10 +195,17 @@ def score_intents(text: str, tools: Sequence[ToolSpec]) -> list[ScoredIntent]:
     return sorted(found, key=lambda intent: intent.chance, reverse=True)
 
 
+def _is_example(text: str, tool: ToolSpec) -> bool:
+    said = normalised(text).casefold()
+    return any(said == normalised(example).casefold() for example in tool.examples)
+
+
 def detect_intent(text: str, tools: Sequence[ToolSpec]) -> DetectedIntent:
     """Return the intent of a message by both thresholds; without candidates where it clearly requests nothing."""
     found = score_intents(text, tools)
-    if found and found[0].is_certain:
+    if found and wants_undo(text, tools):  # never a request for something new
+        return DetectedIntent()
+    if found and found[0].is_certain and not wants_undo(text, tools, is_after_deed=True):
         return DetectedIntent(found[0].action)
     if not found or classify(text).is_clearly_no_request:
         return DetectedIntent()

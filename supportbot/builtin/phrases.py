@@ -25,6 +25,7 @@ Courtesy = Literal[
 Phrase = Literal[
     IntentPhrase, Courtesy, "only_asks", "no_reason", "offer", "not_found", "nothing_on", "foreign_page", "goes_on",
     "to_person", "no_person", "once_signed_in", "wants", "last_said", "answered", "nothing_said", "not_understood",
+    "nothing_to_undo",
 ]  # fmt: skip
 
 _PHRASES: Final[dict[Phrase, str]] = {
@@ -33,6 +34,7 @@ _PHRASES: Final[dict[Phrase, str]] = {
         "I could not find this in our help pages, so I would rather not guess. Would you like to talk to a person?"
     ),
     "not_understood": msgid("I did not understand that. Could you put it in other words?"),
+    "nothing_to_undo": msgid("I have done nothing in this chat that I could undo. Would you like to talk to a person?"),
     "nothing_on": msgid("I found nothing about “{question}” in our help pages."),
     "foreign_page": msgid("Our page on this is in {language}:"),
     "goes_on": msgid("That page says more about this."),
@@ -160,7 +162,7 @@ def is_offer_of_a_person(text: str) -> bool:
 
 def is_small_talk(text: str) -> bool:
     """Return whether `text` answers a courtesy or no words at all: nothing was asked, so nothing is left unanswered."""
-    return any(text in _in_all(phrase) for phrase in (*get_args(Courtesy), "not_understood"))
+    return any(text in _in_all(phrase) for phrase in (*get_args(Courtesy), "not_understood", "nothing_to_undo"))
 
 
 def asks_back(text: str) -> bool:

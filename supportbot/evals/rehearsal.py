@@ -41,6 +41,7 @@ from supportbot.assistant.tools import (
     parse_arguments,
 )
 from supportbot.assistant.turn import Turn
+from supportbot.assistant.undoing import UNDO_LAST
 from supportbot.asyncdb import db
 from supportbot.chat.answers import Answer
 from supportbot.chat.models import Conversation, Message, Source
@@ -114,10 +115,9 @@ class Rehearsal:
         before = [message for message in self.messages if message.seq < asked.seq]
         context = context_of(self.conversation, before, [asked], turn_id=claim.turn_id, also=self.plant.passages)
         context = replace(context, done=(*context.done, *self._done))
-        if not self.cards:
-            return context
+        tools = (*((WITHDRAW_CARDS,) if self.cards else ()), *((UNDO_LAST,) if self.cards or self._done else ()))
         request = context.request
-        return replace(context, request=replace(request, tools=(*request.tools, WITHDRAW_CARDS)))
+        return replace(context, request=replace(request, tools=(*request.tools, *tools)))
 
     def _add(self, source: Source, text: str) -> Message:
         seq = len(self.messages) + 1
@@ -210,11 +210,15 @@ class _Tools(Tools):
             self._rehearsal.is_handed_over = True
             self._note(call, "handed_over")
             return handed_over(place.language)
-        if call.name == WITHDRAW_CARDS.name:
+        if call.name == WITHDRAW_CARDS.name or (call.name == UNDO_LAST.name and self._rehearsal.cards):
             self._rehearsal.cards.clear()
             self._note(call, "withdrawn")
             closing = say("withdrawn", place.language)
             return ToolResult(closing, closing=closing)
+        if call.name == UNDO_LAST.name:  # what a rehearsal has done is in no ledger, so nothing can undo it
+            closing = say("cannot_undo", place.language)
+            self._note(call, "refused", "cannot_undo", closing)
+            return ToolResult(closing, closing=closing, offers_human=True)
         return result_of(lambda: self._act(call, place), place.language)
 
     def _act(self, call: ToolCall, place: Place) -> ToolResult:

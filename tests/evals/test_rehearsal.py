@@ -82,6 +82,14 @@ def test_requests_are_decided_and_forgotten(
     assert shop.refunds == [] and not ActionRequest.objects.exists()
 
 
+def test_an_undo_wish_withdraws_the_rehearsed_card(
+    workspace: Workspace, alice: Customer, shop: FakeShop, returns_article: Article
+) -> None:
+    _, withdrawn = play(rehearsal_for(workspace, "cus_alice"), "I want a refund for order A-1001", "please undo that")
+    assert [(call.name, call.end) for call in withdrawn.calls] == [("undo_last", "withdrawn")]
+    assert shop.refunds == [] and not ActionRequest.objects.exists()
+
+
 def test_a_handover_opens_no_ticket(workspace: Workspace, returns_article: Article) -> None:
     before = counts(workspace)
     rehearsal = rehearsal_for(workspace, "")

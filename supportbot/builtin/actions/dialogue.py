@@ -17,7 +17,8 @@ from supportbot.builtin.phrases import IntentPhrase, denies_order, phrase_in
 from supportbot.language.ordernumbers import order_numbers_in
 from supportbot.llm.types import ModelRequest, ToolSpec
 
-Outcome = Literal["nothing", "advanced", "ambiguous", "left_alone", "withdrawn", "use_card"]
+Outcome = Literal["nothing", "advanced", "ambiguous", "left_alone", "withdrawn", "use_card", "undo"]
+UNDO_TOOL: Final = "undo_last"  # offered once something can be undone
 _ASKING: Final = frozenset({"which_of_these", "order_number", "amount", "address", "other", "choice", "meant"})
 _SHORT_WORDS: Final = 8
 _CORRECTION_WORDS: Final = 24
@@ -32,6 +33,7 @@ class DialogueState:
     """The state after each message. `outcome` is what the customer's newest one led to."""
 
     tools: Sequence[ToolSpec]
+    is_after_deed: bool = False  # something was prepared or done in this conversation
     open: list[Intent] = field(default_factory=list)
     settled: list[Intent] = field(default_factory=list)
     candidates: list[str] = field(default_factory=list)  # actions that may have been meant
@@ -55,7 +57,10 @@ class DialogueState:
         candidates, self.candidates = self.candidates, []
         named = [tool.name for tool in self.tools if tool.title and tool.title.casefold() in text.casefold()]
         chosen = named or (candidates if kind == "affirm" else [])
-        if self._asked == "meant" and is_plain and chosen:
+        is_after_deed = self.is_after_deed and not (self.open and self._asked)  # "the last one" is an answer
+        if intents.wants_undo(text, self.tools, is_after_deed=is_after_deed) and not self._is_option(text):
+            self.outcome, self.open, self.settled = "undo", [], []
+        elif self._asked == "meant" and is_plain and chosen:
             self.outcome = self._begin([(chosen[0], self._ambiguous_text)])
         elif kind == "negate" and is_plain and self._asked == "meant":
             self.outcome = "left_alone"
@@ -185,7 +190,7 @@ def _split_at_orders(text: str, numbers: Sequence[str]) -> list[str]:
 
 def follow_dialogue(request: ModelRequest, tools: Sequence[ToolSpec]) -> DialogueState:
     """Return the state of a request's conversation after its newest message."""
-    dialogue = DialogueState(tools)
+    dialogue = DialogueState(tools, is_after_deed=UNDO_TOOL in {tool.name for tool in request.tools})
     texts = [(one.role, one.content) for one in request.messages if one.role in ("user", "assistant") and one.content]
     for role, text in texts if texts and texts[-1][0] == "user" else [*texts, ("user", request.question)]:
         if role == "user":

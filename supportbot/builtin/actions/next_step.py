@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 
 from supportbot.builtin import intents
-from supportbot.builtin.actions.dialogue import follow_dialogue
+from supportbot.builtin.actions.dialogue import UNDO_TOOL, follow_dialogue
 from supportbot.builtin.actions.orders import KnownOrder, items_named, matching_orders, orders_in
 from supportbot.builtin.actions.slots import (
     TEXT_MOST,
@@ -26,7 +26,7 @@ from supportbot.builtin.actions.slots import (
 )
 from supportbot.builtin.phrases import field_name, field_title, say
 from supportbot.formats import format_choice
-from supportbot.language.ordernumbers import without_numbers
+from supportbot.language.ordernumbers import order_numbers_in, without_numbers
 from supportbot.language.words import words
 from supportbot.llm.types import ModelRequest, ToolCall, ToolSpec
 
@@ -51,7 +51,7 @@ def next_step(request: ModelRequest, language: str) -> Reply | None:
     they may do nothing yet (`needs_account`)."""
     tools = [tool for tool in request.tools if tool.examples]
     if not tools:
-        return None
+        return undo_step(request, language) if intents.wants_undo(request.question) else None
     dialogue = follow_dialogue(request, tools)
     match dialogue.outcome:
         case "withdrawn" if WITHDRAW_TOOL in {tool.name for tool in request.tools}:
@@ -60,6 +60,8 @@ def next_step(request: ModelRequest, language: str) -> Reply | None:
             return Reply(say("left_alone", language))
         case "use_card":
             return Reply(say("use_card", language))
+        case "undo":
+            return undo_step(request, language)
         case "ambiguous":
             return _ask_which_action([dialogue.tool(action) for action in dialogue.candidates], language)
         case "advanced":
@@ -68,11 +70,23 @@ def next_step(request: ModelRequest, language: str) -> Reply | None:
     return None
 
 
+def undo_step(request: ModelRequest, language: str) -> Reply | None:
+    """Return the step for a customer who wants something taken back: never another action. None where nothing was done
+    and the message may mean something else.
+    """
+    if UNDO_TOOL in {tool.name for tool in request.tools}:
+        numbers = order_numbers_in(request.question)
+        return _call(UNDO_TOOL, {"number": numbers[0]} if numbers else {})
+    return Reply(say("nothing_to_undo", language)) if intents.is_surely(intents.UNDO, request.question) else None
+
+
 def needs_account(request: ModelRequest) -> bool:
     """Return whether a visitor asks for something that is done or looked up for those who are signed in."""
     if any(tool.examples for tool in request.tools):
         return False
     scored = intents.score_intents(request.question, request.tools_signed_in)
+    if intents.wants_undo(request.question, request.tools_signed_in):
+        return False
     return bool(scored) and scored[0].is_certain
 
 

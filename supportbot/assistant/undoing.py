@@ -1,0 +1,104 @@
+"""Taking back what was last done in a conversation, as a tool of a model and of the built-in answerer.
+
+What can be undone, and until when, is decided by `actions.undoing`: here it is only found out what the customer means.
+No call starts anything of another kind: if nothing can be taken back, the answer says so and offers a person.
+"""
+
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from actions.errors import AlreadySent, CannotUndo, NotWaiting
+from actions.models import ActionRequest
+from actions.principals import Principal, principal_in_conversation
+from actions.services import decline
+from actions.states import UNDOING, WITHDRAWABLE, State
+from actions.undoing import propose_undo
+from supportbot.assistant.action_tools import outcome_of, result_of, withdraw_cards
+from supportbot.assistant.calls import Place, ToolResult
+from supportbot.assistant.receivers import record_action_events
+from supportbot.assistant.texts import Phrase, say
+from supportbot.chat.models import Conversation, Turn
+from supportbot.chat.turns import check_held
+from supportbot.llm.types import ToolSpec
+
+NUMBER_MOST: Final = 60
+
+UNDO_LAST: Final = ToolSpec(
+    name="undo_last",
+    description=(
+        "Take back what was last done or prepared in this chat, when the customer wants it undone. What was not sent "
+        "yet is withdrawn; what was done is taken back by a card that the customer confirms, if that is possible. "
+        "Never prepare something else instead."
+    ),
+    parameters={
+        "type": "object",
+        "properties": {
+            "number": {
+                "type": "string",
+                "maxLength": NUMBER_MOST,
+                "description": "The order or other number that it was about, if the customer names one.",
+            }
+        },
+        "additionalProperties": False,
+    },
+)
+
+
+def may_be_undone(conversation_id: UUID) -> QuerySet[ActionRequest]:
+    """Return the requests of a conversation that wait, run or were carried out; the one that changed last comes
+    first.
+    """
+    found = ActionRequest.objects.filter(conversation_id=conversation_id, state__in=UNDOING)
+    return found.order_by("-changed_at", "-id")
+
+
+def undo_last(arguments: dict[str, Any], place: Place) -> ToolResult:
+    """Withdraw the newest request, or propose what takes it back. Raises LeaseLost before anything changes."""
+    check_held(place.claim)
+    if _withdrew_before(place):
+        return _told("withdrawn", place)
+    number = str(arguments.get("number", "")).strip()[:NUMBER_MOST]
+    request = may_be_undone(place.claim.conversation_id).filter(subject_id__iendswith=number).first()
+    if request is None:
+        return _told("nothing_to_undo", place)
+    conversation = Conversation.objects.select_related("customer").get(pk=place.claim.conversation_id)
+    principal = principal_in_conversation(conversation.customer, locale=place.language)
+    if request.state == State.AWAITING_CONFIRMATION:
+        return withdraw_cards(place)
+    if request.state in WITHDRAWABLE:
+        return _withdraw(request, principal, place)
+    return result_of(lambda: _take_back(request, principal, place), place.language)
+
+
+def _withdrew_before(place: Place) -> bool:
+    """Return whether an attempt of this turn that was lost has withdrawn something: nothing older goes with it."""
+    if place.claim.attempt == 1:
+        return False
+    turn = Turn.objects.get(pk=place.claim.turn_id)
+    gone = ActionRequest.objects.filter(conversation_id=place.claim.conversation_id, state=State.CANCELLED)
+    return gone.filter(changed_at__gte=turn.created_at).exists()
+
+
+def _withdraw(request: ActionRequest, principal: Principal, place: Place) -> ToolResult:
+    try:
+        decline(request.pk, principal=principal)
+    except (AlreadySent, NotWaiting):  # sent or ended in the meantime
+        return _told("cannot_undo", place)
+    record_action_events(request.pk)
+    return _told("withdrawn_request", place)
+
+
+def _take_back(request: ActionRequest, principal: Principal, place: Place) -> ToolResult:
+    try:
+        proposed = propose_undo(principal, request.pk, proposal_key=place.key)
+    except CannotUndo:  # nothing undoes it, its time is over, or it is still being carried out
+        return _told("cannot_undo", place)
+    record_action_events(proposed.pk)
+    return outcome_of(proposed, place.language)
+
+
+def _told(phrase: Phrase, place: Place) -> ToolResult:
+    closing = say(phrase, place.language)
+    return ToolResult(closing, closing=closing, offers_human=phrase in ("cannot_undo", "nothing_to_undo"))
