@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.utils.translation import gettext
 
 from kb.collections import DEFAULT_NAME, collection_named
-from kb.documents import Document, Failure, check_article_text, check_locale
+from kb.documents import ArticleText, Document, Failure, check_article_text, check_locale
 from kb.importing.extras import METADATA, as_draft, differs, link_translations, set_extras
 from kb.importing.pictures import store_pictures
 from kb.indexing.lexical import fill_search_vectors
@@ -36,7 +36,10 @@ Places = Mapping[str, Collection | None]
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """The outcome of one item; `message` says why it failed and what to do, `notes` what was left out of it."""
+    """The outcome of one item; `message` says why it failed and what to do, `notes` what was left out of it.
+
+    `before` and `after` are the texts of a known article that would change, in a preview.
+    """
 
     outcome: Outcome
     origin: str
@@ -44,6 +47,8 @@ class ItemResult:
     message: str = ""
     title: str = ""
     notes: tuple[str, ...] = ()
+    before: ArticleText | None = None
+    after: ArticleText | None = None
 
 
 @dataclass(slots=True)
@@ -174,6 +179,7 @@ def _preview(group: Sequence[Document], collection_name: str) -> ImportReport:
         target = collection_name or document.collection
         moved = article is not None and bool(target) and article.collection.name.casefold() != str(target).casefold()
         outcome: Outcome = "new"
+        before: ArticleText | None = None
         if article is not None:
             if article.is_live and not _publishes_itself(document):
                 elsewhere = Collection(name=str(target)) if moved else None  # it may not exist yet
@@ -182,8 +188,17 @@ def _preview(group: Sequence[Document], collection_name: str) -> ImportReport:
             is_same = not (is_changed or moved or differs(article, document))
             waits = _publishes_itself(document) and _is_unpublished(article)
             outcome = "unchanged" if is_same and not waits else "updated"
-        report.items.append(_result(outcome, document))
+            before = _text_before(article, document)
+        result = _result(outcome, document)
+        report.items.append(replace(result, before=before, after=document.wording) if before else result)
     return report
+
+
+def _text_before(article: Article, document: Document) -> ArticleText | None:
+    """Return the text that customers read, or the newest of a draft; None if the document has the same."""
+    shown = article.live_revision if article.is_live else article.latest_revision
+    before = ArticleText(shown.title, shown.body) if shown else None
+    return None if before == document.wording else before
 
 
 def _result(outcome: Outcome, document: Document) -> ItemResult:

@@ -11,6 +11,7 @@ from django.test import Client
 
 from kb.indexing.index import sync_articles
 from kb.models import Article, State
+from kb.services import Change, save_draft
 from supportbot.accounts.models import User
 from tests.console.conftest import Enter
 
@@ -44,6 +45,26 @@ def test_a_preview_reports_and_stores_nothing(send: Any) -> None:
     assert "not UTF-8" in answer.json()["items"][0]["message"]
     assert [item["title"] for item in answer.json()["items"]] == ["", "Washing wool"]
     assert not Article.objects.exists()
+
+
+def test_a_preview_shows_which_lines_an_import_would_change(send: Any, enter: Enter) -> None:
+    send("publish", GOOD)
+    changed = (GOOD[0], GOOD[1].replace(b"by hand", b"at 30 degrees").replace(b"Washing", b"Caring for"))
+    [item] = send("check", changed).json()["items"]
+    assert [(line["kind"], line["text"]) for line in item["changes"]] == [
+        ("del", "Washing wool"),
+        ("add", "Caring for wool"),
+        ("del", "Wash wool by hand."),
+        ("add", "Wash wool at 30 degrees."),
+    ]
+    save_draft(Article.objects.get().pk, Change(title="Caring for wool", body="Wash wool at 30 degrees.\n"))
+    [item] = send("check", changed).json()["items"]
+    assert item["outcome"] == "updated" and len(item["changes"]) == 4, "customers still read the old text"
+    page = enter("admin").post(PAGE, {"do": "check", "files": [SimpleUploadedFile(*changed)]}).content.decode()
+    assert "What changes" in page and "Wash wool at 30 degrees." in page
+    assert send("check", GOOD).json()["items"][0]["changes"] == []
+    long = (GOOD[0], GOOD[1] + b"".join(b"Line %d\n\n" % number for number in range(100)))
+    assert "More changed lines:" in send("check", long).json()["items"][0]["changes"][-1]["text"]
 
 
 def test_only_the_broken_file_is_left_out(send: Any) -> None:

@@ -14,10 +14,11 @@ from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.http import require_POST
 
 from kb.documents import check_name
-from kb.importing.importer import OUTCOMES, ImportReport
+from kb.importing.importer import OUTCOMES, ImportReport, ItemResult
 from kb.importing.loaders.formats import KNOWN_ENDINGS, MAX_FILE_BYTES
 from kb.models import Article, Collection, State
 from kb.services import import_documents, import_drafts, preview_import
+from supportbot.console.articles.diff import compare
 from supportbot.console.articles.uploads import MAX_BYTES, MAX_ITEMS, Upload, documents_in, writable
 from supportbot.console.entry import needs, person_of
 from supportbot.console.words import sentence
@@ -31,6 +32,7 @@ WORDS = {
     "failed": gettext_noop("Not read"),
 }
 MAX_ASKED = 2_000
+MOST_CHANGES = 60  # lines of an article
 
 
 def import_page(request: HttpRequest) -> HttpResponse:
@@ -83,11 +85,27 @@ def _facts(report: ImportReport) -> dict[str, Any]:
             "title": item.title,
             "message": item.message,
             "notes": item.notes,
+            "changes": _changes(item),
         }
         for item in report.items
     ]
     counts = {outcome: report.count(outcome) for outcome in OUTCOMES}
     return {"items": items, "counts": counts, "articles": [str(pk) for pk in report.article_ids]}
+
+
+def _changes(item: ItemResult) -> list[dict[str, str]]:
+    """Return the lines of an article that an import would take out and put in; after many, only how many more."""
+    if item.before is None or item.after is None:
+        return []
+    lines = []
+    for row in compare(*(f"{text.title}\n{text.body}" for text in (item.before, item.after))):
+        for side, kind, sign in ((row.old, "del", "−"), (row.new, "add", "+")):
+            text = "".join(piece.text for piece in side.pieces)
+            if side.kind == kind and text.strip():
+                lines.append({"kind": kind, "sign": sign, "text": text})
+    more = len(lines) - MOST_CHANGES
+    told = gettext("More changed lines: {number}.").format(number=more)
+    return [*lines[:MOST_CHANGES], *([{"kind": "", "sign": " ", "text": told}] if more > 0 else [])]
 
 
 def _in_words(facts: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ import { LANGUAGE, gettext, ngettext } from "../desk/text.js";
 const AT_ONCE = 3;
 const LOOK_EVERY_MS = 1000;
 const LOOK_FOR_MS = 120000;
+const MOST_CHANGES = 300; // lines of a file
 
 const form = document.getElementById("import");
 const chosen = document.getElementById("files");
@@ -193,7 +194,28 @@ function take(entry, how, request) {
       })
     : words);
   for (const note of facts.items.flatMap((item) => item.notes)) tell(entry, note);
+  const changes = facts.items.flatMap((item) => item.changes).slice(0, MOST_CHANGES);
+  if (how === "check" && changes.length) entry.row.lastElementChild.append(changed(changes));
   return facts;
+}
+
+// The lines that would be taken out of known articles, and put into them.
+function changed(lines) {
+  const details = document.createElement("details");
+  const summary = document.createElement("summary");
+  summary.textContent = gettext("What changes");
+  const diff = document.createElement("div");
+  diff.className = "diff said";
+  for (const line of lines) {
+    const row = document.createElement("p");
+    row.className = line.kind;
+    row.dir = "auto";
+    row.dataset.sign = line.sign;
+    row.append(Object.assign(document.createElement("span"), { textContent: line.text }));
+    diff.append(row);
+  }
+  details.append(summary, diff);
+  return details;
 }
 
 // What was left out of a file, or guessed.
