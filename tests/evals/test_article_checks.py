@@ -26,7 +26,7 @@ from kb.sources import letting_go, sync
 from kb.sources.models import SourceItem
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.evals.articles import checks, rehearsal, reported
+from supportbot.evals.articles import checks, former, rehearsal, reported
 from supportbot.evals.models import ArticleCheck, ChangedArticle, Suite
 from supportbot.evals.reading import read_suite
 from supportbot.evals.services import save_suite
@@ -219,6 +219,21 @@ def test_looking_for_due_checks_costs_the_same_for_many(
         if number in (0, 6):
             with django_assert_num_queries(2):
                 assert checks.due_checks() == []
+
+
+def test_what_a_check_has_seen_costs_the_same_for_many_articles(
+    folder: Path, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(6):
+        (folder / f"bag{number}.md").write_text(f"---\nphrasings: ['How big is bag {number}?']\n---\n# Bag\n\nBig.\n")
+    imported(folder)
+    for most in (1, 7):
+        articles = list(Article.objects.select_related("live_revision")[:most])
+        with django_assert_num_queries(1):
+            seen = former.facts_of(articles)
+        assert len(seen) == most
+    asked = {tuple(facts["phrasings"]) for facts in seen.values()}
+    assert asked == {(), *((f"How big is bag {number}?",) for number in range(6))}
 
 
 def test_a_gate_refuses_an_import_a_sync_and_a_publication_over_rest(workspace: Workspace, folder: Path) -> None:

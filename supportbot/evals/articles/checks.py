@@ -177,7 +177,7 @@ def _found(check: ArticleCheck) -> dict[str, Any]:
     """Return what a check says: which cases fail, how many were played, and how many there was no time for."""
     rows = Article.objects.filter(pk__in=check.articles).select_related("live_revision", "latest_revision")
     articles = list(rows)
-    workspace, seen = Workspace.objects.get(pk=current_workspace_id()), {str(one.pk): facts_of(one) for one in articles}
+    workspace, seen = Workspace.objects.get(pk=current_workspace_id()), facts_of(articles)
     before = check.former | seen_last(check)
     reported = {failure["case"] for _, failure in broken_now()}
     mended = _mended(reported, workspace)

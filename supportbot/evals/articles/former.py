@@ -15,7 +15,7 @@ from kb.documents import ArticleText
 from kb.indexing.recipes import active_recipe
 from kb.models import Article, Phrasing, Revision
 from kb.models import State as ArticleState
-from kb.phrasings import phrasing_vectors, phrasings_of
+from kb.phrasings import phrasing_vectors, phrasings_by_article, phrasings_of
 from kb.revisions import add_revisions, publish_articles
 from supportbot.evals.articles.rehearsal import Asked, State, Vectors, fill_vectors, vectors_of
 from supportbot.ids import uuid7
@@ -39,10 +39,14 @@ class Former:
     facts: Mapping[str, Any]
 
 
-def facts_of(article: Article) -> Facts:
-    """Return what customers are answered from an article, and which: the number of its live revision, if any."""
-    live = article.live_revision if article.state == ArticleState.LIVE else None
-    return _facts(article, live.number if live else None, phrasings_of(article))
+def facts_of(articles: Sequence[Article]) -> dict[str, Facts]:
+    """Return what customers are answered from these articles, by id: the number of the live revision, its readers."""
+    phrasings = phrasings_by_article(articles)
+    live = {one.pk: one.live_revision for one in articles if one.state == ArticleState.LIVE}
+    return {
+        str(one.pk): _facts(one, shown.number if (shown := live.get(one.pk)) else None, phrasings[one.pk])
+        for one in articles
+    }
 
 
 def facts_before(article: Article, at: datetime) -> Facts:
