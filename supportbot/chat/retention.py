@@ -2,11 +2,13 @@
 
 Financial records, the audit trail and daily sums are kept. A conversation with open work is kept: a person has it or is
 requested, a turn is waiting, or a request is open. Each is erased under its own lock, as at a customer's request, so
-this can be stopped and run again. Mail in files, which may be anyone's, is kept no longer than the workspace with the
-shortest limit keeps a conversation.
+this can be stopped and run again. The first night with a limit may find years of conversations; what it cannot erase
+in 50 minutes is left to the next nights. Mail in files, which may be anyone's, is kept no longer than the workspace
+with the shortest limit keeps a conversation.
 """
 
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,30 +28,39 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.erasure import erase
 from supportbot.chat.models import Conversation, Turn
 from supportbot.llm.models import LLMBody
+from supportbot.outbox.services import count_undelivered
 
 logger = logging.getLogger(__name__)
 AT_ONCE: Final = 500
+# The broker delivers a task again that has not ended within the hour (`visibility_timeout`).
+MOST_SECONDS: Final = 3_000.0
+LOOKS_EVERY: Final = 50
+MOST_ANNOUNCED: Final = 100
+PAUSE_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of one night in one workspace; `kept` are old conversations with open work."""
+    """The result of one night in one workspace; `kept` are old conversations with open work, and there was no time for
+    those that are `left`.
+    """
 
     conversations: int
     kept: int
     bodies: int
+    left: int = 0
 
 
 def erase_expired() -> dict[UUID, Report]:
     """Erase what every workspace no longer keeps; return the report of each that has a limit."""
     limited = Workspace.objects.exclude(keep_conversations_days=None, keep_bodies_days=None).order_by("pk")
-    reports = {}
+    reports, until = {}, time.monotonic() + MOST_SECONDS
     for workspace in limited:
         with workspace_scope(workspace.pk):
-            reports[workspace.pk] = report = _erase_in(workspace)
+            reports[workspace.pk] = report = _erase_in(workspace, until)
         logger.info(
-            "retention: workspace %s: %s conversations and %s bodies erased, %s kept",
-            workspace.pk, report.conversations, report.bodies, report.kept,
+            "retention: workspace %s: %s conversations and %s bodies erased, %s kept, %s left to the next night",
+            workspace.pk, report.conversations, report.bodies, report.kept, report.left,
         )  # fmt: skip
     limits = [row.keep_conversations_days for row in limited if row.keep_conversations_days is not None]
     if limits:
@@ -69,16 +80,29 @@ def erase_mail_files(before: datetime) -> int:
     return len(old)
 
 
-def _erase_in(workspace: Workspace) -> Report:
-    bodies, erased, kept = 0, 0, 0
+def _erase_in(workspace: Workspace, until: float) -> Report:
+    bodies, erased, kept, left = 0, 0, 0, 0
     if workspace.keep_bodies_days is not None:
         before = now() - timedelta(days=workspace.keep_bodies_days)
         bodies, _ = LLMBody.objects.filter(call__started_at__lt=before).delete()
     if workspace.keep_conversations_days is not None:
         before = now() - timedelta(days=workspace.keep_conversations_days)
-        erased = sum(_erase_one(pk, before) for pk in _due(before))
-        kept = Conversation.objects.filter(last_event_at__lt=before).count()
-    return Report(erased, kept, bodies)
+        erased = sum(_erase_one(pk, before) for pk in _unhurried(_due(before), until))
+        left = _settled(before).count()
+        kept = Conversation.objects.filter(last_event_at__lt=before).count() - left
+    return Report(erased, kept, bodies, left)
+
+
+def _unhurried(found: Iterator[UUID], until: float) -> Iterator[UUID]:
+    """Yield these until the time is over, and wait while the erasures so far are being announced: otherwise, outcomes
+    of actions and mails would queue behind thousands of them.
+    """
+    for place, pk in enumerate(found):
+        while place % LOOKS_EVERY == 0 and count_undelivered() > MOST_ANNOUNCED and time.monotonic() < until:
+            time.sleep(PAUSE_SECONDS)
+        if time.monotonic() >= until:
+            return
+        yield pk
 
 
 def _due(before: datetime) -> Iterator[UUID]:

@@ -129,6 +129,11 @@ def consumers(topic: str) -> list[Consumer]:
     return [import_string(path) for path in settings.OUTBOX_CONSUMERS.get(topic, [])]
 
 
+def count_undelivered() -> int:
+    """Return how many announcements are waiting to be delivered."""
+    return Announcement.objects.filter(delivered_at=None, parked_at=None).count()
+
+
 def parked() -> QuerySet[Announcement]:
     """Return parked announcements of all workspaces, oldest first."""
     return Announcement.objects.exclude(parked_at=None).filter(delivered_at=None).order_by("id")

@@ -19,6 +19,7 @@ from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.tasks import retain
 from supportbot.handoff.tickets import services
 from supportbot.llm.models import LLMBody, LLMCall
+from supportbot.outbox.services import count_undelivered, deliver_due
 
 pytestmark = pytest.mark.django_db
 OLD = timedelta(days=40)
@@ -56,6 +57,33 @@ def test_old_conversations_are_erased_and_others_kept(
         assert left() == {foreign.pk}
     retain()
     assert left() == {fresh.pk}
+
+
+def test_what_takes_too_long_is_left_to_the_next_night(limited: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(3):
+        silent()
+    moments = iter([0.0, 1.0, *[retention.MOST_SECONDS + 1] * 2])
+    with monkeypatch.context() as patch:
+        patch.setattr("time.monotonic", lambda: next(moments))
+        assert erase_expired() == {limited.pk: Report(conversations=1, kept=0, bodies=0, left=2)}
+    assert erase_expired() == {limited.pk: Report(conversations=2, kept=0, bodies=0)}
+
+
+def test_it_waits_while_erasures_are_being_announced(limited: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(3):
+        silent()
+    for name in ("LOOKS_EVERY", "MOST_ANNOUNCED"):
+        monkeypatch.setattr(retention, name, 1)
+    waiting = list[int]()
+
+    def deliver(seconds: float) -> None:
+        waiting.append(count_undelivered())
+        deliver_due()
+
+    monkeypatch.setattr("time.sleep", deliver)
+    deliver_due()  # of their beginning
+    assert erase_expired()[limited.pk].conversations == 3
+    assert waiting == [2]
 
 
 def test_conversations_with_something_owed_are_kept(limited: Workspace, bob: User) -> None:
