@@ -39,7 +39,7 @@ def test_from_the_proposal_to_the_receipt(kind: str, put_in_force: Put, agreed: 
     assert request.arguments == {**CANCEL, "money": {"amount": "20.10", "currency": "USD"}}
     card = card_of(request)
     assert card.summary == "Cancel order #W0000001 and pay back $20.10."
-    assert [(row.label, row.value) for row in card.rows][-1] == ("Reason", "no longer needed")
+    assert [(row.label, row.value) for row in card.rows][-1] == ("Reason", "I no longer need it")
     assert retail.performed == []
     run_queued()
     request.refresh_from_db()
