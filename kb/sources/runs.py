@@ -31,6 +31,7 @@ EVERY: Final = {
 ARCHIVED_AT_ONCE: Final = 200
 KEPT_RUNS: Final = 20
 DUE_AT_ONCE: Final = 100
+LOSS_CONFIRMED: Final = "loss_confirmed"  # in a run's counts
 
 
 def source_with_id(source_id: UUID) -> Source:
@@ -84,12 +85,16 @@ def cancel(source: Source) -> bool:
 
 @transaction.atomic
 def confirm_loss(source: Source) -> int:
-    """Archive what is gone, after a person has confirmed it; return the number of articles. Raises NothingToConfirm if
-    no run is waiting for it any more.
+    """Archive what is gone, after a person has confirmed it; return the number of articles. A run that asks the gates
+    goes on instead, and keeps those that they keep. Raises NothingToConfirm if no run is waiting for it any more.
     """
     run = SourceRun.objects.select_for_update(no_key=True).filter(source=source, state=RunState.UNCONFIRMED).first()
     if run is None:
         raise NothingToConfirm()
+    if run.asks_gates:
+        counts = run.counts | {LOSS_CONFIRMED: True}
+        SourceRun.objects.filter(pk=run.pk).update(state=RunState.QUEUED, counts=counts, lease_until=None, due_at=None)
+        return 0
     count = archive_lost(lost_in(run))
     end(run, RunState.DONE)
     return count

@@ -380,6 +380,8 @@ class Turn:
     def _is_suspicious(self, lost: int) -> bool:
         if not lost or self.kind.is_deliberate or self.run.mode == Mode.RETRY:
             return False
+        if self.run.counts.get(runs.LOSS_CONFIRMED):
+            return False
         known = SourceItem.objects.filter(source=self.source, imported_at__isnull=False, archived_at=None).count()
         return lost * LOST_SHARE >= known
 

@@ -539,6 +539,17 @@ def test_one_article_that_is_kept_among_many_takes_a_few_trials_and_no_turn_is_l
     assert len(tried) < 13 if not is_slow else turns > 2
 
 
+def test_a_confirmed_loss_still_asks_the_gates(folder: Path) -> None:
+    vanishing(folder, 3)
+    for place in range(3, 9):
+        (folder / f"care{place}.md").unlink()
+    assert again("--gate")["state"] == "unconfirmed"
+    told = again("--gate", "--archive-lost")
+    assert (told["state"], told["broken"], told["gone"]) == ("done", 1, 9)
+    assert Article.objects.get(external_id="returns.md").state == "live"
+    assert Article.objects.filter(state="archived").count() == 9
+
+
 def test_a_gate_whose_suite_is_gone_ends_a_run_with_its_reason(folder: Path) -> None:
     vanishing(folder, 3)
     Suite.objects.all().delete()

@@ -50,7 +50,9 @@ class Command(WorkspaceCommand):
         archives = options["archive_lost"]
         facts = follow(source, mode, self.stderr, asks_gates=options["gate"])
         if facts["state"] == "unconfirmed" and archives:
-            facts |= {"archived": confirm_loss(source), "state": "done"}
+            archived = confirm_loss(source)
+            going_on = follow(source, mode, self.stderr, asks_gates=True) if options["gate"] else {"state": "done"}
+            facts |= {"archived": archived, **going_on}
         if facts["state"] == "failed":
             self.failed = f"{source.name}: {facts['reason']}"
         return {"name": source.name, "source": str(source.pk)} | facts
