@@ -16,7 +16,7 @@ from kb.errors import InvalidDocument
 from kb.importing import confined
 from supportbot import team_formats as formats
 
-Kind = Literal["page", "pdf", "word", "zip", "picture", "logo"]
+Kind = Literal["page", "pdf", "pdf_text", "word", "zip", "picture", "logo"]
 
 MAX_FILE_BYTES: Final = 50_000_000
 MAX_ARCHIVE_BYTES: Final = 200_000_000
@@ -67,6 +67,10 @@ NOTES: Final[Mapping[str, str]] = {
     "pages_without_text": gettext_noop("Pages without text, only pictures: {pages}."),
     "pages_broken": gettext_noop("Damaged pages, not read: {pages}."),
 }
+
+
+class ReaderEnded(InvalidDocument):
+    """The process ended before it had read the file."""
 
 
 def facts_of(kind: Kind, file: Path) -> dict[str, Any]:
@@ -127,7 +131,7 @@ def _result(kind: Kind, file: Path) -> Iterator[IO[bytes]]:
                 )
             ) from error
         if code:
-            raise InvalidDocument(reason_in_words("time" if code == -signal.SIGXCPU else "ended", {}))
+            raise ReaderEnded(reason_in_words("time" if code == -signal.SIGXCPU else "ended", {}))
         output.seek(0)
         yield output
 
@@ -140,7 +144,7 @@ def _run(kind: Kind, source: IO[bytes], output: IO[bytes]) -> int:
             command, stdin=source, stdout=output, stderr=subprocess.DEVNULL, env={}, cwd="/", timeout=SECONDS
         ).returncode
     except subprocess.TimeoutExpired as error:
-        raise InvalidDocument(reason_in_words("time", {})) from error
+        raise ReaderEnded(reason_in_words("time", {})) from error
 
 
 def _facts(stream: IO[bytes]) -> dict[str, Any]:

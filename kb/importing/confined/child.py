@@ -1,6 +1,6 @@
 """The confined process: reads a file from standard input and writes its content to standard output.
 
-    python -I child.py pdf|word|zip|page|picture|logo < FILE > RESULT
+    python -I child.py pdf|pdf_text|word|zip|page|picture|logo < FILE > RESULT
 
 The first line of the result is a JSON object. The contents of files that it names follow.
 """
@@ -25,6 +25,7 @@ Reader = Callable[[BinaryIO], tuple[dict[str, Any], list[bytes]]]
 READERS = {
     "page": ("page", "check_page", ()),
     "pdf": ("pdf", "read_pdf", ("encodings", "pypdf", "xml")),
+    "pdf_text": ("pdf", "read_pdf_text", ("encodings", "pypdf", "xml")),
     "word": ("word", "read_word", ("encodings", "mammoth", "xml")),
     "zip": ("archive", "read_archive", ("encodings",)),
     "picture": ("picture", "read_picture", ()),

@@ -1,6 +1,6 @@
 """PDF files as HTML, a section per page."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO, Final
 
 from pypdf import PdfReader
@@ -9,6 +9,7 @@ from pypdf.generic import Destination
 
 from kb.importing.confined.pdf_layout import Layout
 from kb.importing.confined.pdf_lines import plain_text
+from kb.importing.confined.pdf_pictures import Pictures, pictures_of
 from kb.importing.confined.pdf_text import PageText, text_of
 from kb.importing.confined.refusal import Notes, Refused, shortened
 
@@ -20,7 +21,19 @@ _FILE_ENDINGS: Final = (".pdf", ".doc", ".docx", ".odt", ".rtf", ".indd", ".qxd"
 
 
 def read_pdf(source: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
-    """Return {title, html, notes}. Raises Refused."""
+    """Return {title, html, notes, sizes} and the pictures of these sizes, named `picture-1` and so on.
+
+    Raises Refused.
+    """
+    return _read(source, pictures_of)
+
+
+def read_pdf_text(source: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
+    """Return the same without pictures, which are only counted."""
+    return _read(source, lambda pages: Pictures([], [], sum(len(page.drawings) for page in pages)))
+
+
+def _read(source: BinaryIO, find: Callable[[Sequence[PageText]], Pictures]) -> tuple[dict[str, Any], list[bytes]]:
     notes = Notes()
     reader = _opened(source)
     total = len(reader.pages)
@@ -33,12 +46,14 @@ def read_pdf(source: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
     silent = [page.number for page in pages if page.pictures and not page.runs]
     if silent:
         notes.tell("pages_without_text", pages=_ranges(silent))
-    if pictures := sum(page.pictures for page in pages):
-        notes.tell("pictures", number=pictures)
+    pictures = find(pages)
+    if left_out := pictures.left_out + sum(page.pictures - len(page.drawings) for page in pages):
+        notes.tell("pictures", number=left_out)
     if hidden:
         notes.tell("hidden", text=hidden)
-    html = Layout(pages, _outline(reader)).html()
-    return {"title": _title(reader), "html": html, "notes": notes.as_json()}, []
+    html = Layout(pages, _outline(reader), pictures.placed).html()
+    facts = {"title": _title(reader), "html": html, "notes": notes.as_json()}
+    return {**facts, "sizes": [len(content) for content in pictures.contents]}, pictures.contents
 
 
 def _opened(source: BinaryIO) -> PdfReader:

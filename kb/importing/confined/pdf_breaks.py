@@ -18,7 +18,8 @@ _WORD: Final = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 class Block:
     """`kind` is p, ul, ol, table or h1 to h6; a table has `rows`, others `text`, a numbered item `number`.
 
-    `flow` counts the document's columns and pages; `is_small` says that it is set like a footnote.
+    `flow` counts the document's columns and pages; `is_small` says that it is set like a footnote. A picture is an
+    `img` whose text is its name. `left`, `right` and `bottom` are in points.
     """
 
     kind: str
@@ -28,6 +29,9 @@ class Block:
     rows: Cells = ()
     flow: int = 0
     is_small: bool = False
+    left: float = 0
+    right: float = 0
+    bottom: float = 0
 
 
 def joined(lines: Sequence[str], known: Set[str]) -> str:

@@ -15,6 +15,7 @@ from typing import Final
 from kb.importing.confined.pdf_breaks import SENTENCE_END, Block, joined, over_breaks, words_in
 from kb.importing.confined.pdf_columns import in_columns
 from kb.importing.confined.pdf_lines import Line, rows_of, without_repeated
+from kb.importing.confined.pdf_pictures import Placed
 from kb.importing.confined.pdf_tables import Cells, Grid, flows_and_grids
 from kb.importing.confined.pdf_text import PageText
 
@@ -30,7 +31,10 @@ _LETTER: Final = re.compile(r"\(?[a-z]\)\s")
 class Layout:
     """The document; `outline` has the level of a heading by page and text in lower case."""
 
-    def __init__(self, pages: Sequence[PageText], outline: Mapping[tuple[int, str], int]) -> None:
+    def __init__(
+        self, pages: Sequence[PageText], outline: Mapping[tuple[int, str], int], pictures: Sequence[Placed] = ()
+    ) -> None:
+        self._pictures = pictures
         rows = [rows_of(page.runs, page.number, page.uprights) for page in pages]
         self._bars = {page.number: page.bars for page in pages}
         self._pages = without_repeated(rows, pages)
@@ -47,7 +51,7 @@ class Layout:
     def html(self) -> str:
         flows = (flow for page in self._pages if page for flow in in_columns(page, self._bars[page[0][0].page]))
         blocks = [replace(block, flow=number) for number, flow in enumerate(flows) for block in self._blocks(flow)]
-        return _as_html(over_breaks(blocks, self._known))
+        return _as_html(_with_pictures(over_breaks(blocks, self._known), self._pictures))
 
     def _is_large(self, line: Line) -> bool:
         return line.size >= self._body * HEADING_SIZE
@@ -67,7 +71,7 @@ class Layout:
         page = rows[0][0].page
         for part in flows_and_grids(rows, self._bars[page]):
             if isinstance(part, Grid):
-                yield Block("table", "", page, rows=part.cells(self._bars[page]))
+                yield _at(part.lines, Block("table", "", page, rows=part.cells(self._bars[page])))
             else:
                 yield from self._flow(part)
 
@@ -77,11 +81,13 @@ class Layout:
             return
         right, left = max(line.x1 for line in lines), min(line.x0 for line in lines)
         step = _usual_step(lines)
-        last, block = lines[0], self._block(lines[0])
+        last, block = lines[0], _at(lines[:1], self._block(lines[0]))
         for line in lines[1:]:
-            own = self._block(line)
+            own = _at([line], self._block(line))
             if self._continues(block.kind, own.kind, last, line, (left, right), step):
-                block = replace(block, text=joined([block.text, line.text], self._known))
+                text = joined([block.text, line.text], self._known)
+                ends = min(block.left, line.x0), max(block.right, line.x1)
+                block = replace(block, text=text, left=ends[0], right=ends[1], bottom=line.y)
             else:
                 yield block
                 block = own
@@ -116,6 +122,31 @@ class Layout:
         return not ends_early and not (is_indented and bool(SENTENCE_END.search(last.text)))
 
 
+def _at(lines: Sequence[Line], block: Block) -> Block:
+    left, right = min(line.x0 for line in lines), max(line.x1 for line in lines)
+    return replace(block, left=left, right=right, bottom=min(line.y for line in lines))
+
+
+def _with_pictures(blocks: Sequence[Block], pictures: Sequence[Placed]) -> list[Block]:
+    """Return the blocks with each picture after the text that is right above it."""
+    found = list(blocks)
+    for picture in sorted(pictures, key=lambda one: (one.page, -one.box[3])):
+        left, bottom, right, _ = picture.box
+        block = Block("img", picture.name, picture.page, left=left, right=right, bottom=bottom)
+        found.insert(_place(found, picture), block)
+    return found
+
+
+def _place(blocks: Sequence[Block], picture: Placed) -> int:
+    left, bottom, right, top = picture.box
+    here = [(place, block) for place, block in enumerate(blocks) if block.page == picture.page]
+    beside = [(block.bottom, -place) for place, block in here if block.left < right and block.right > left]
+    above = [one for one in beside if one[0] >= (top + bottom) / 2]
+    if above:
+        return 1 - min(above)[1]
+    return next((place for place, block in enumerate(blocks) if block.page >= picture.page), len(blocks))
+
+
 def _usual_step(lines: Sequence[Line]) -> float:
     steps = [one.y - other.y for one, other in pairwise(lines) if one.y > other.y]
     return min(median(steps), lines[0].size * 2) if steps else lines[0].size * 1.2
@@ -137,6 +168,8 @@ def _as_html(blocks: Sequence[Block]) -> str:
             open_list = block.kind
         elif block.kind == "table":
             pieces.append(_table(block.rows))
+        elif block.kind == "img":
+            pieces.append(f'<p><img src="{block.text}"></p>')
         elif block.text:
             pieces.append(f"<{block.kind}>{escape(block.text)}</{block.kind}>")
     pieces.append(f"</{open_list}>" if open_list else "")

@@ -19,6 +19,7 @@ Box = tuple[float, float, float, float]
 IDENTITY: Final[Matrix] = (1, 0, 0, 1, 0, 0)
 MAX_FORM_DEPTH: Final = 8
 MAX_BOXES: Final = 5_000
+MAX_DRAWINGS: Final = 500
 MIN_RULE_POINTS: Final = 15
 MIN_UPRIGHT_POINTS: Final = 6
 AGAIN: Final = 0.12  # of the letters' size; even two narrow letters are farther apart
@@ -43,6 +44,14 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Drawing:
+    """A picture as a page shows it."""
+
+    box: Box
+    stream: StreamObject
+
+
+@dataclass(frozen=True, slots=True)
 class PageText:
     number: int
     bottom: float
@@ -50,6 +59,8 @@ class PageText:
     runs: list[Run]
     hidden: list[Run]
     pictures: int
+    drawings: list[Drawing]  # without those inside the page's own instructions
+    area: float
     bars: list[tuple[float, float, float]]  # horizontal lines: height, left and right end
     uprights: list[tuple[float, float, float]]  # vertical lines: position, bottom, top
 
@@ -80,6 +91,7 @@ class _Canvas:
     pictures: int = 0
     dark: list[Box] = field(default_factory=list)
     images: list[Box] = field(default_factory=list)
+    drawings: list[Drawing] = field(default_factory=list)
     bars: set[tuple[float, float, float]] = field(default_factory=set)
     uprights: set[tuple[float, float, float]] = field(default_factory=set)
 
@@ -132,6 +144,8 @@ def text_of(page: PageObject, number: int) -> PageText:
         runs=canvas.runs,
         hidden=canvas.hidden,
         pictures=canvas.pictures,
+        drawings=canvas.drawings,
+        area=(canvas.page[2] - canvas.page[0]) * (canvas.page[3] - canvas.page[1]),
         bars=sorted(canvas.bars),
         uprights=sorted(canvas.uprights),
     )
@@ -262,6 +276,8 @@ class _Interpreter:
             return
         if drawn.get("/Subtype") == "/Image":
             self._image()
+            if len(self._canvas.drawings) < MAX_DRAWINGS:
+                self._canvas.drawings.append(Drawing(_placed((0, 0, 1, 1), self._state.ctm), drawn))
         elif drawn.get("/Subtype") == "/Form" and self._depth < MAX_FORM_DEPTH:
             matrix = _matrix(cast("ArrayObject", drawn["/Matrix"])) if "/Matrix" in drawn else IDENTITY
             inner = replace(self._state, ctm=_times(matrix, self._state.ctm))
