@@ -57,6 +57,7 @@ class PicturesTaken:
         self._beside, self._name_of = beside, name_of
         self.least_undescribed = least_undescribed
         self._addresses: dict[str, str] = {}  # by name: many references may lead to one file
+        self._given: set[str] = set()  # addresses in the text: decorations are none, and do not count
         self._left_out: dict[str, str] = {}
         self._read = self._bytes = 0
         self.pictures: dict[str, Drawn] = {}
@@ -71,10 +72,13 @@ class PicturesTaken:
         address = self._addresses[name]
         picture = self.pictures.get(address)
         is_decoration = picture is not None and min(picture.width, picture.height) < self.least_undescribed
-        return "" if is_decoration and not is_described else address
+        if not address or (is_decoration and not is_described):
+            return ""
+        self._given.add(address)
+        return address
 
     def _taken(self, name: str, reference: str) -> str:
-        if len(self.pictures) >= MAX_PICTURES:
+        if len(self._given) >= MAX_PICTURES:
             return self._leave_out(reference, _told(_TOO_MANY))
         if len(self._addresses) >= MAX_TRIED or self._read > MAX_READ_BYTES:
             return self._leave_out(reference, _told(_TOO_MANY_NAMED))

@@ -316,6 +316,45 @@ def test_a_picture_that_failed_for_now_is_fetched_by_the_next_run(pictured: Loca
     assert len(SHOWN.findall(body_of("Washing wool"))) == 3 and len(SHOWN.findall(body_of("Dyeing yarn"))) == 1
 
 
+def test_a_stored_picture_stays_while_its_site_is_busy(pictured: LocalSite) -> None:
+    add(f"{pictured.url}/help/")
+    before, red = body_of("Washing wool"), pictured.pages["/img/red.jpg"]
+    pictured.pages["/img/red.jpg"] = Reply(b"busy", 503)
+    pictured.pages["/help/wool"] = str(pictured.pages["/help/wool"]).replace("<body>", "<body data-build='7'>")
+    assert again()["changed"] == 0 and body_of("Washing wool") == before
+    pictured.pages["/img/red.jpg"] = red
+    pictured.asked.clear()
+    again()
+    assert pictured.asked.count("/img/red.jpg") == 1, "the next run tries again"
+    pictured.asked.clear()
+    again()
+    assert "/img/red.jpg" not in pictured.asked
+
+
+def test_a_host_whose_rules_cannot_be_read_is_asked_once_for_all_its_pictures(pictured: LocalSite) -> None:
+    with local_site() as elsewhere:
+        elsewhere.pages["/robots.txt"] = Reply(b"busy", 503)
+        images = "".join(f"<img src='{elsewhere.url}/{place}.png' alt='Step {place}'>" for place in range(6))
+        page = str(pictured.pages["/help/dye"])
+        pictured.pages["/help/dye"] = page.replace("<img src='/img/red.jpg'>", images)
+        add(f"{pictured.url}/help/")
+        assert elsewhere.asked == ["/robots.txt"] and "Step 5" in body_of("Dyeing yarn")
+
+
+def test_decorations_do_not_count_as_pictures_of_a_page(pictured: LocalSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kb.importing.pictures.MAX_PICTURES", 2)
+    for place in range(4):
+        icon = painted("PNG", width=20 + place, height=20)
+        pictured.pages[f"/img/icon{place}.png"] = Reply(icon, headers={"Content-Type": "image/png"})
+    icons = "".join(f"<img src='/img/icon{place}.png'>" for place in range(4))
+    page = str(pictured.pages["/help/dye"])
+    images = f"{icons}<img src='/img/red.jpg'><img src='/img/wide.webp'><img src='/img/late.png' alt='Third'>"
+    pictured.pages["/help/dye"] = page.replace("<img src='/img/red.jpg'>", images)
+    told = add(f"{pictured.url}/help/")
+    assert len(SHOWN.findall(body_of("Dyeing yarn"))) == 2
+    assert "late.png. An article can have 2 pictures" in reasons(told)["dye"]
+
+
 def test_a_dry_run_fetches_no_pictures_and_pictures_of_private_hosts_are_never_fetched(
     pictured: LocalSite, settings: Any
 ) -> None:

@@ -1,6 +1,7 @@
 """The pictures of a site's pages, also from other hosts: fetched once, and again only if they have changed.
 
-What fails for now makes its page partial, so that the next run tries again; whatever fails, the text is read.
+What fails for now stays as it was stored and makes its page partial, so that the next run tries again; whatever fails,
+the text is read.
 """
 
 import time
@@ -38,6 +39,7 @@ class SitePictures:
     def __init__(self, origin: Origin, client: Client, allows: Callable[[str], bool]) -> None:
         self._origin, self._client, self._allows = origin, client, allows
         self._found: dict[str, Drawn | InvalidInput] = {}
+        self._failed_for_now: set[str] = set()
         self._taken: PicturesTaken | None = None
         self._ends_at = 0.0
         self.is_partial = False
@@ -69,20 +71,26 @@ class SitePictures:
 
     def _picture(self, url: str) -> Drawn:
         if url not in self._found:
-            try:
-                self._found[url] = self._fetched(url)
-            except InvalidInput as refusal:
-                self._found[url] = refusal
+            self._found[url] = self._found_at(url)
+        self.is_partial = self.is_partial or url in self._failed_for_now
         found = self._found[url]
         if isinstance(found, InvalidInput):
-            self.is_partial = self.is_partial or isinstance(found, _RefusedForNow)
             raise found
         return found
 
-    def _fetched(self, url: str) -> Drawn:
+    def _found_at(self, url: str) -> Drawn | InvalidInput:
         known = self._stored(url)
         if known is not None and self._origin.is_check:
             return known[1]
+        try:
+            return self._fetched(url, known)
+        except _RefusedForNow as refusal:
+            self._failed_for_now.add(url)
+            return refusal if known is None else known[1]
+        except InvalidInput as refusal:
+            return refusal
+
+    def _fetched(self, url: str, known: tuple[SourcePicture, Drawn] | None) -> Drawn:
         if urlsplit(url).path.lower().endswith(".svg"):
             raise _refusal(reason_in_words("picture_svg", {}))
         if time.monotonic() > self._ends_at:

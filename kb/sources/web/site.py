@@ -55,7 +55,7 @@ class Site:
         self.is_complete = bool(origin.memory.get("is_sitemap", False))
         self._client = Client(delay_seconds=origin.delay_seconds, allows_private=origin.allows_private)
         self._robots: Robots | None = None
-        self._rules_elsewhere: dict[str, Robots] = {}
+        self._rules_elsewhere: dict[str, Robots | str] = {}  # or why there are none
         self._frame = frame_of_json(origin.memory.get("frame"))
         self._pictures = SitePictures(origin, self._client, self._allows_elsewhere)
         self._at_hand: dict[str, Answer] = {}  # pages of the sample, already fetched
@@ -191,9 +191,12 @@ class Site:
         if host not in self._rules_elsewhere:
             try:
                 self._rules_elsewhere[host] = self._rules_at(host)
-            except SourceUnreadable as error:
-                raise Unreadable(error.message) from error
-        return self._rules_elsewhere[host].allows(url)
+            except SourceUnreadable as error:  # remembered: its other pictures would wait just as long
+                self._rules_elsewhere[host] = error.message
+        rules = self._rules_elsewhere[host]
+        if isinstance(rules, str):
+            raise Unreadable(rules)
+        return rules.allows(url)
 
     def _fetched_rules(self) -> Robots:
         parts = urlsplit(self.origin.memory.get("home", self.start))
