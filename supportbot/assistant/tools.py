@@ -113,7 +113,10 @@ def handoff_reason(call: ToolCall) -> str:
 def _undo_arguments(call: ToolCall) -> dict[str, Any]:
     """Return what a model says is to be undone; raises BadArguments."""
     arguments = parse_arguments(call.arguments)
-    if arguments is None or set(arguments) - {"number"} or not isinstance(arguments.get("number", ""), str):
+    if arguments is None or set(arguments) - {"number"}:
+        raise BadArguments()
+    number = arguments.get("number", "")
+    if not isinstance(number, str) or not number.isprintable():  # PostgreSQL refuses NUL
         raise BadArguments()
     return arguments
 

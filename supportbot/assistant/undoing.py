@@ -4,6 +4,7 @@ What can be undone, and until when, is decided by `actions.undoing`: here it is 
 No call starts anything of another kind: if nothing can be taken back, the answer says so and offers a person.
 """
 
+import re
 from typing import Any, Final
 from uuid import UUID
 
@@ -60,7 +61,7 @@ def undo_last(arguments: dict[str, Any], place: Place) -> ToolResult:
     if _withdrew_before(place):
         return _told("withdrawn", place)
     number = str(arguments.get("number", "")).strip()[:NUMBER_MOST]
-    request = may_be_undone(place.claim.conversation_id).filter(subject_id__iendswith=number).first()
+    request = _about(may_be_undone(place.claim.conversation_id), number).first()
     if request is None:
         return _told("nothing_to_undo", place)
     conversation = Conversation.objects.select_related("customer").get(pk=place.claim.conversation_id)
@@ -70,6 +71,11 @@ def undo_last(arguments: dict[str, Any], place: Place) -> ToolResult:
     if request.state in WITHDRAWABLE:
         return _withdraw(request, principal, place)
     return result_of(lambda: _take_back(request, principal, place), place.language)
+
+
+def _about(requests: QuerySet[ActionRequest], number: str) -> QuerySet[ActionRequest]:
+    """Return the requests about an order; its number may lack its letters, but 42 is not 1042."""
+    return requests.filter(subject_id__iregex=rf"(^|[^0-9]){re.escape(number)}$") if number else requests
 
 
 def _withdrew_before(place: Place) -> bool:

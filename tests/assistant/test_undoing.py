@@ -191,6 +191,17 @@ async def test_the_order_that_is_named_decides(
     assert cards(events)[-1]["arguments"]["order_id"] == "A-1003" and len(cards(events)) == 3
 
 
+async def test_the_end_of_an_orders_number_is_not_that_order(
+    conversation: Conversation, shop: FakeShop, carried_out: Callable[[], None]
+) -> None:
+    await turns(conversation, "Please refund A-1001")
+    await ask_model(conversation, "undo 001", Says("", calls=(undoing(number="001"),)))
+    assert final(await turns(conversation))["text"] == told("nothing_to_undo", "en")
+    assert await db(states, conversation) == [("refund_order", "awaiting_confirmation")]
+    await ask_model(conversation, "undo 1001", Says("", calls=(undoing(number="1001"),)))
+    assert await db(states, conversation) == [("refund_order", "cancelled")]
+
+
 @pytest.mark.parametrize("text", ["I want my money back for A-1001", "Take the item back and refund A-1001"])
 async def test_a_request_with_similar_words_is_still_that_request(
     conversation: Conversation, shop: FakeShop, text: str
@@ -237,7 +248,7 @@ async def test_a_model_hears_honestly_that_nothing_undoes_it(
     assert final(events)["text"] == told("cannot_undo", "en") and len(cards(events)) == 1
 
 
-@pytest.mark.parametrize("arguments", ['{"request": "all"}', '{"number": 7}', "[]"])
+@pytest.mark.parametrize("arguments", ['{"request": "all"}', '{"number": 7}', r'{"number": "\u0000"}', "[]"])
 async def test_other_arguments_undo_nothing(conversation: Conversation, shop: FakeShop, arguments: str) -> None:
     await turns(conversation, "Please refund A-1001")
     bad = ToolCall("call_1", "undo_last", arguments)
