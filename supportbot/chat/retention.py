@@ -28,7 +28,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.erasure import erase
 from supportbot.chat.models import Conversation, Turn
 from supportbot.llm.models import LLMBody
-from supportbot.outbox.services import count_undelivered
+from supportbot.outbox.services import count_due
 
 logger = logging.getLogger(__name__)
 AT_ONCE: Final = 500
@@ -98,7 +98,7 @@ def _unhurried(found: Iterator[UUID], until: float) -> Iterator[UUID]:
     of actions and mails would queue behind thousands of them.
     """
     for place, pk in enumerate(found):
-        while place % LOOKS_EVERY == 0 and count_undelivered() > MOST_ANNOUNCED and time.monotonic() < until:
+        while place % LOOKS_EVERY == 0 and count_due() > MOST_ANNOUNCED and time.monotonic() < until:
             time.sleep(PAUSE_SECONDS)
         if time.monotonic() >= until:
             return

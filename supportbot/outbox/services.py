@@ -129,9 +129,9 @@ def consumers(topic: str) -> list[Consumer]:
     return [import_string(path) for path in settings.OUTBOX_CONSUMERS.get(topic, [])]
 
 
-def count_undelivered() -> int:
-    """Return how many announcements are waiting to be delivered."""
-    return Announcement.objects.filter(delivered_at=None, parked_at=None).count()
+def count_due() -> int:
+    """Return how many announcements are due: neither delivered nor parked, and not put off after a failure."""
+    return Announcement.objects.filter(delivered_at=None, parked_at=None, due_at__lte=Now()).count()
 
 
 def parked() -> QuerySet[Announcement]:

@@ -19,7 +19,8 @@ from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.tasks import retain
 from supportbot.handoff.tickets import services
 from supportbot.llm.models import LLMBody, LLMCall
-from supportbot.outbox.services import count_undelivered, deliver_due
+from supportbot.outbox.models import Announcement
+from supportbot.outbox.services import count_due, deliver_due
 
 pytestmark = pytest.mark.django_db
 OLD = timedelta(days=40)
@@ -77,13 +78,23 @@ def test_it_waits_while_erasures_are_being_announced(limited: Workspace, monkeyp
     waiting = list[int]()
 
     def deliver(seconds: float) -> None:
-        waiting.append(count_undelivered())
+        waiting.append(count_due())
         deliver_due()
 
     monkeypatch.setattr("time.sleep", deliver)
     deliver_due()  # of their beginning
     assert erase_expired()[limited.pk].conversations == 3
     assert waiting == [2]
+
+
+def test_announcements_that_wait_for_another_attempt_do_not_hold_it_up(
+    limited: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent()
+    monkeypatch.setattr(retention, "MOST_ANNOUNCED", 0)
+    monkeypatch.setattr("time.sleep", lambda seconds: pytest.fail("it waits"))
+    assert Announcement.objects.filter(delivered_at=None).update(due_at=now() + timedelta(hours=1))
+    assert erase_expired()[limited.pk].conversations == 1
 
 
 def test_conversations_with_something_owed_are_kept(limited: Workspace, bob: User) -> None:
