@@ -70,7 +70,7 @@ NOTES: Final[Mapping[str, str]] = {
 
 
 class ReaderEnded(InvalidDocument):
-    """The process ended before it had read the file."""
+    """The process ended, or had no memory left, before it had read the file."""
 
 
 def facts_of(kind: Kind, file: Path) -> dict[str, Any]:
@@ -155,7 +155,8 @@ def _facts(stream: IO[bytes]) -> dict[str, Any]:
     if not isinstance(facts, dict):
         raise InvalidDocument(reason_in_words("damaged", {}))
     if "error" in facts:
-        raise InvalidDocument(reason_in_words(facts["error"], facts.get("values", {})))
+        problem = ReaderEnded if facts["error"] == "memory" else InvalidDocument
+        raise problem(reason_in_words(facts["error"], facts.get("values", {})))
     return facts
 
 

@@ -3,7 +3,7 @@
 import io
 import re
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from django.test import Client
@@ -129,13 +129,23 @@ def test_a_broken_picture_leaves_the_text_and_is_told(workspace: Workspace, tmp_
     assert "Fine words." in body_of("a.pdf") and len(SHOWN.findall(body_of("a.pdf"))) == 1
 
 
+@pytest.mark.parametrize("end", [-11, "memory"])
 def test_if_a_picture_ends_the_process_the_text_is_read_without_pictures(
-    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: int | str
 ) -> None:
     page = [Text(60, 780, "Fine words."), put("P", 60, 500, 200, 200)]
     (tmp_path / "a.pdf").write_bytes(with_pictures(pdf(page), {"P": jpeg(photo(90, 90))}))
     real = confinement._run
-    monkeypatch.setattr(confinement, "_run", lambda kind, *more: -11 if kind == "pdf" else real(kind, *more))
+
+    def fail_with_pictures(kind: confinement.Kind, source: IO[bytes], output: IO[bytes]) -> int:
+        if kind != "pdf":
+            return real(kind, source, output)
+        if isinstance(end, int):
+            return end
+        output.write(b'{"error": "memory"}\n')
+        return 0
+
+    monkeypatch.setattr(confinement, "_run", fail_with_pictures)
     report = run(tmp_path)
     assert [item["notes"] for item in report["items"]] == [["Pictures left out: 1."]]
     assert "Fine words." in body_of("a.pdf") and not Picture.objects.exists()
