@@ -66,7 +66,7 @@ def undo_last(arguments: dict[str, Any], place: Place) -> ToolResult:
         return _told("nothing_to_undo", place)
     conversation = Conversation.objects.select_related("customer").get(pk=place.claim.conversation_id)
     principal = principal_in_conversation(conversation.customer, locale=place.language)
-    if request.state == State.AWAITING_CONFIRMATION:
+    if request.state == State.AWAITING_CONFIRMATION and not number:
         return withdraw_cards(place)
     if request.state in WITHDRAWABLE:
         return _withdraw(request, principal, place)
@@ -93,7 +93,7 @@ def _withdraw(request: ActionRequest, principal: Principal, place: Place) -> Too
     except (AlreadySent, NotWaiting):  # sent or ended in the meantime
         return _told("cannot_undo", place)
     record_action_events(request.pk)
-    return _told("withdrawn_request", place)
+    return _told("withdrawn" if request.state == State.AWAITING_CONFIRMATION else "withdrawn_request", place)
 
 
 def _take_back(request: ActionRequest, principal: Principal, place: Place) -> ToolResult:

@@ -191,6 +191,18 @@ async def test_the_order_that_is_named_decides(
     assert cards(events)[-1]["arguments"]["order_id"] == "A-1003" and len(cards(events)) == 3
 
 
+async def test_only_the_card_of_the_order_that_is_named_is_withdrawn(
+    conversation: Conversation, shop: FakeShop
+) -> None:
+    await turns(conversation, "Please refund A-1001")
+    await turns(conversation, MOVE)
+    both = [("refund_order", "awaiting_confirmation"), ("change_shipping_address", "awaiting_confirmation")]
+    assert await db(states, conversation) == both
+    await ask_model(conversation, "undo A-1001", Says("", calls=(undoing(number="A-1001"),)))
+    assert final(await turns(conversation))["text"] == told("withdrawn", "en")
+    assert await db(states, conversation) == [("refund_order", "cancelled"), both[1]]
+
+
 async def test_the_end_of_an_orders_number_is_not_that_order(
     conversation: Conversation, shop: FakeShop, carried_out: Callable[[], None]
 ) -> None:
