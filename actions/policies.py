@@ -75,11 +75,14 @@ def _add_missing_policies(*, actor: str, is_enabled: bool) -> list[ActionPolicy]
 
 
 @transaction.atomic
-def ensure_policy(action: Action, *, actor: str) -> None:
-    """Create an enabled policy for an action that is being published, unless it has one."""
+def ensure_policy(action: Action, *, actor: str, is_dry_run: bool = False) -> None:
+    """Create an enabled policy for an action that is being published, unless it has one; a dry run carries nothing
+    out.
+    """
     policy, is_new = ActionPolicy.objects.get_or_create(action=action.name)
     if is_new:
-        _add_version(policy, 1, {"currency": _workspace_currency(), **asdict(action.limits)}, actor=actor)
+        rules = {"currency": _workspace_currency(), "is_shadow": is_dry_run, **asdict(action.limits)}
+        _add_version(policy, 1, rules, actor=actor)
 
 
 @transaction.atomic

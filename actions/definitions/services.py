@@ -30,7 +30,7 @@ from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.parts import Definition, Kind, OutcomeKind
 from actions.definitions.published import action_from, is_name
 from actions.definitions.switching import take_out_of_force
-from actions.models import ActionRequest, name_of
+from actions.models import ActionPolicy, ActionRequest, name_of
 from actions.policies import ensure_policy
 from actions.reasons import Reason, one_line
 from actions.registry import code_actions
@@ -132,11 +132,12 @@ def _locked(name: str, origin: str) -> ActionDefinition:
         return ActionDefinition.objects.select_for_update(no_key=True).get(name=name)
 
 
-def publish(name: str, *, number: int, person: User, reason: str = "") -> ActionDefinition:
-    """Publish a version, with its default limits if the action has no rules yet. Actions that write need a second
-    person: not the one who saved the version. The only admin of a workspace gives a reason instead. Waiting requests of
-    another version expire at once. Raises InvalidDefinition for a document that lacks parts, NeedsCases, CasesFailed,
-    NotPublisher, NeedsSecondPerson or NeedsReason.
+def publish(name: str, *, number: int, person: User, reason: str = "", is_dry_run: bool = False) -> ActionDefinition:
+    """Publish a version, with its default limits if the action has no rules yet; as a dry run, it carries nothing out.
+
+    Actions that write need a second person: not the one who saved the version. The only admin of a workspace gives a
+    reason instead. Waiting requests of another version expire at once. Raises InvalidDefinition for a document that
+    lacks parts, NeedsCases, CasesFailed, NotPublisher, NeedsSecondPerson or NeedsReason.
     """
     definition = definition_named(name)
     version = version_of(definition, number)
@@ -155,7 +156,7 @@ def publish(name: str, *, number: int, person: User, reason: str = "") -> Action
         )
         locked.state, locked.current = ActionDefinition.State.PUBLISHED, version
         locked.save(update_fields=["state", "current"])
-        ensure_policy(action_from(parsed, version.number), actor=actor)
+        ensure_policy(action_from(parsed, version.number), actor=actor, is_dry_run=is_dry_run)
         audit.record("definition.published", actor=actor, action=name, version=number, reason=given)
     _expire_other_versions(name, number)
     return locked
@@ -175,6 +176,11 @@ def obstacles(version: ActionDefinitionVersion) -> dict[str, list[str]]:
 def needs_cases(version: ActionDefinitionVersion) -> bool:
     """Return whether this version changes something, so that a case must be recorded before it is published."""
     return _writes(version) and not DefinitionCase.objects.filter(definition_id=version.definition_id).exists()
+
+
+def begins(version: ActionDefinitionVersion) -> bool:
+    """Return whether this version changes something and its action has no rules yet: it may begin as a dry run."""
+    return _writes(version) and not ActionPolicy.objects.filter(action=version.definition.name).exists()
 
 
 def _writes(version: ActionDefinitionVersion) -> bool:

@@ -258,6 +258,8 @@ def test_an_operation_of_a_foreign_file_becomes_an_action(
     tab(second, "Publish")
     check(second)
     picture(second, tmp_path, "publish")
+    expect(second.get_by_label("Begin as a dry run")).to_be_checked()
+    second.get_by_label("Begin as a dry run").uncheck()
     follow(second.get_by_role("button", name="Publish version"))
     expect(second.get_by_text("Check its rules next.")).to_be_visible()
 

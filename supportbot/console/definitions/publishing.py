@@ -34,6 +34,12 @@ from supportbot.trying import TooManyTests, count_test
 
 class PublishForm(forms.Form):
     number = forms.IntegerField(widget=forms.HiddenInput)
+    is_dry_run = forms.BooleanField(
+        label=_("Begin as a dry run"),
+        required=False,
+        initial=True,
+        help_text=_("Requests are judged, but nothing is carried out until you end the dry run in the rules."),
+    )
     reason = forms.CharField(required=False, max_length=300, label=_("Reason"), help_text=_("Kept in the audit trail."))
 
 
@@ -41,8 +47,11 @@ def publish_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
     definition, newest = opened(request, definition_id)
     person = person_of(request)
     form = PublishForm(request.POST if request.method == "POST" else None, initial={"number": newest.number})
+    begins = services.begins(newest)
     if request.method == "POST" and form.is_valid() and _is_published(definition, form, person):
         words = gettext("Version {number} is published. Check its rules next.")
+        if begins and form.cleaned_data["is_dry_run"]:
+            words = gettext("Version {number} is published as a dry run. Check its rules next.")
         messages.success(request, words.format(number=form.cleaned_data["number"]))
         rules = ActionPolicy.objects.filter(action=definition.name).first()
         if rules is not None:
@@ -69,6 +78,7 @@ def publish_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
         "by_other": by_other,
         "with_reason": services.needs_reason(newest, person),
         "can_publish": can_publish,
+        "begins": begins,
         "lacks_cases": lacks_cases,
         "rows": difference(live.document if live else None, newest.document),
         "past": past_requests(definition, newest) if is_ready and may(staff(request), WRITE_RIGHT) else None,
@@ -101,7 +111,13 @@ def _is_published(definition: ActionDefinition, form: PublishForm, person: User)
     """Publish the version of a valid form; return whether that succeeded; otherwise, the form says why not."""
     told = form.cleaned_data
     try:
-        services.publish(definition.name, number=told["number"], person=person, reason=told["reason"])
+        services.publish(
+            definition.name,
+            number=told["number"],
+            person=person,
+            reason=told["reason"],
+            is_dry_run=told["is_dry_run"],
+        )
     except SupportBotError as refusal:
         form.add_error("reason" if "reason" in refusal.fields else None, sentence(refusal))
         return False

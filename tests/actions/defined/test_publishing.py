@@ -15,7 +15,7 @@ from actions.definitions.advice import advice
 from actions.definitions.errors import NeedsCases
 from actions.definitions.models import DefinitionCase
 from actions.definitions.trial import test_call as make_test_call
-from actions.models import name_of
+from actions.models import ActionPolicy, name_of
 from supportbot import trying
 from supportbot.accounts.models import User, Workspace
 from supportbot.trying import TooManyTests
@@ -46,6 +46,28 @@ def test_a_case_is_needed_and_the_page_leads_to_it(retail: LoopbackShop, admin: 
     assert "no case is recorded" in browser.post(address, {"number": "1"}).content.decode()
     services.save_draft(document("get_order_details"), actor=name_of(admin))
     services.publish("get_order_details", number=1, person=admin)  # it only reads
+
+
+@pytest.mark.parametrize("is_dry_run", [True, False])
+def test_the_first_version_of_a_write_may_begin_as_a_dry_run(
+    retail: LoopbackShop, admin: User, browser: Client, is_dry_run: bool
+) -> None:
+    version = services.save_draft(document(), actor="operator:test")
+    order = retail.records.records["orders"]["#W0000001"]
+    given = {"expected": "allowed", "records": {"GET /orders/%23W0000001": order}}
+    DefinitionCase.objects.create(
+        definition_id=version.definition_id, name="own", sub="ann_lee_1", arguments=CANCEL, **given
+    )
+    address = f"/admin/actions/actiondefinition/{version.definition_id}/publish/"
+    offered = page_of(browser.get(address)).css_first("#id_is_dry_run")
+    assert offered is not None and "checked" in offered.attributes
+    told = {"number": "1", "reason": "", **({"is_dry_run": "on"} if is_dry_run else {})}
+    said = browser.post(address, told, follow=True).content.decode()
+    assert ("is published as a dry run" in said) is is_dry_run
+    rules = ActionPolicy.objects.get(action=NAME).current
+    assert rules is not None and rules.is_shadow is is_dry_run
+    services.save_draft({**document(), "title": {"en": "Another title"}}, actor="operator:test")
+    assert page_of(browser.get(address)).css_first("#id_is_dry_run") is None
 
 
 def test_cases_come_from_a_file_beside_the_definition(retail: LoopbackShop, admin: User, tmp_path: Path) -> None:
