@@ -196,8 +196,9 @@ def score_intents(text: str, tools: Sequence[ToolSpec]) -> list[ScoredIntent]:
 
 
 def _is_example(text: str, tool: ToolSpec) -> bool:
-    said = normalised(text).casefold()
-    return any(said == normalised(example).casefold() for example in tool.examples)
+    """Return whether the text is, word for word, an example of the action or its title, which buttons repeat."""
+    said = " ".join(normalised(text).casefold().split())
+    return any(said == normalised(known).casefold() for known in (*tool.examples, tool.title) if known)
 
 
 def detect_intent(text: str, tools: Sequence[ToolSpec]) -> DetectedIntent:

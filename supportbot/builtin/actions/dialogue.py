@@ -56,10 +56,13 @@ class DialogueState:
         is_plain = is_plain and not self._is_option(text)  # "no longer needed" may be a reason on offer
         candidates, self.candidates = self.candidates, []
         named = [tool.name for tool in self.tools if tool.title and tool.title.casefold() in text.casefold()]
+        pressed = next((tool.name for tool in self.tools if tool.title == _plain(text)), "")
         chosen = named or (candidates if kind == "affirm" else [])
         is_after_deed = self.is_after_deed and not (self.open and self._asked)  # "the last one" is an answer
         if intents.wants_undo(text, self.tools, is_after_deed=is_after_deed) and not self._is_option(text):
             self.outcome, self.open, self.settled = "undo", [], []
+        elif self._asked == "meant" and pressed:
+            self.outcome = self._begin([(pressed, self._ambiguous_text)])
         elif self._asked == "meant" and is_plain and chosen:
             self.outcome = self._begin([(chosen[0], self._ambiguous_text)])
         elif kind == "negate" and is_plain and self._asked == "meant":

@@ -13,7 +13,7 @@ import orjson
 
 from supportbot.builtin import intents
 from supportbot.builtin.actions.dialogue import UNDO_TOOL, follow_dialogue
-from supportbot.builtin.actions.orders import KnownOrder, items_named, matching_orders, orders_in
+from supportbot.builtin.actions.orders import KnownOrder, items_named, matching_orders, orders_in, refused_by_call
 from supportbot.builtin.actions.slots import (
     TEXT_MOST,
     Intent,
@@ -28,7 +28,7 @@ from supportbot.builtin.phrases import field_name, field_title, say
 from supportbot.formats import format_choice
 from supportbot.language.ordernumbers import order_numbers_in, without_numbers
 from supportbot.language.words import words
-from supportbot.llm.types import ModelRequest, ToolCall, ToolSpec
+from supportbot.llm.types import ChatMessage, ModelRequest, ToolCall, ToolSpec
 
 WITHDRAW_TOOL: Final = "withdraw_cards"
 ONLY_ASKS: Final = "only-asks"  # the option that is not an action's name
@@ -65,7 +65,7 @@ def next_step(request: ModelRequest, language: str) -> Reply | None:
         case "ambiguous":
             return _ask_which_action([dialogue.tool(action) for action in dialogue.candidates], language)
         case "advanced":
-            planner = _Planner(tools, orders_in(request.messages), language)
+            planner = _Planner(tools, request.messages, language)
             return planner.combine([planner.step(dialogue.tool(intent.action), intent) for intent in dialogue.open])
     return None
 
@@ -100,11 +100,14 @@ def _ask_which_action(tools: Sequence[ToolSpec], language: str) -> Reply:
 class _Planner:
     """Decides the next step of each intent: the look-up that it needs, else a question, else its call."""
 
-    def __init__(self, tools: Sequence[ToolSpec], orders: Sequence[KnownOrder] | None, language: str) -> None:
-        self._orders = orders
+    def __init__(self, tools: Sequence[ToolSpec], messages: Sequence[ChatMessage], language: str) -> None:
+        self._orders = orders_in(messages)
+        self._called = refused_by_call(messages)
         self._language = language
-        look_up = next((tool for tool in tools if tool.is_read and not required_by(tool)), None)
+        open_reads = [tool for tool in tools if tool.is_read and not required_by(tool)]
+        look_up = next((tool for tool in open_reads if field_of_kind(tool, "order")), next(iter(open_reads), None))
         self._look_up = _call(look_up.name, {}) if look_up else None
+        self._may_look_up = self._orders is None and look_up is not None and look_up.name not in self._called
 
     def combine(self, steps: Sequence[Reply]) -> Reply:
         """Return the look-up if one of the intents needs it, else the first open question, else all calls."""
@@ -119,23 +122,36 @@ class _Planner:
 
     def _look_up_step(self, tool: ToolSpec, intent: Intent) -> Reply:
         """Look up what the customer asks for; of several known orders, return a line for each one meant."""
+        order_field = field_of_kind(tool, "order")
+        if required_by(tool) or fields_of(tool).keys() - {order_field}:
+            return self._after_look_up(tool) if tool.name in self._called else self._call_step(tool, intent)
         # "My last refund" is not the refund of the last order, so a place does not count.
         ref = intent.order if intent.order and intent.order.number else None
-        name = field_of_kind(tool, "order")
-        of_one, of_all = _call(tool.name, {name: ref.number} if ref and name else {}), _call(tool.name, {})
+        of_all = _call(tool.name, {})
+        of_one = _call(tool.name, {order_field: ref.number}) if ref and order_field else of_all
         if self._orders is None:
+            if tool.name in self._called:
+                return Reply()
             return of_one if ref and ref.is_whole else of_all
         found = matching_orders(replace(intent, order=ref), self._orders)
-        if ref and name and self._orders and not found:  # only the shop knows for sure
+        if ref and order_field and self._orders and not found:  # only the shop knows for sure
             return of_one
         is_all = len(found) in (0, len(self._orders)) or not all(order.fits_one_line for order in found)
         return Reply("" if is_all else "\n".join(f"- {order.dated_line(self._language)}" for order in found[:OFFERED]))
 
+    def _after_look_up(self, tool: ToolSpec) -> Reply:
+        """Return the question for a value that the look-up refused; nothing if it is the answer itself."""
+        refused = next((name for name in self._called[tool.name] if name in fields_of(tool)), None)
+        return _ask_for(refused, fields_of(tool)[refused], self._language) if refused else Reply()
+
     def _call_step(self, tool: ToolSpec, intent: Intent) -> Reply:
         """Call the action with all its arguments; ask for the first that is missing or unclear."""
         arguments, shapes, language = dict(intent.values), fields_of(tool), self._language
-        if order_field := field_of_kind(tool, "order"):
-            if self._orders is None and self._look_up is not None and _needs_look_up(tool, intent):
+        order_field = field_of_kind(tool, "order")
+        if order_field and tool.is_read and order_field not in required_by(tool):
+            arguments |= {order_field: intent.order.number} if intent.order and intent.order.number else {}
+        elif order_field:
+            if self._look_up is not None and self._may_look_up and _needs_look_up(tool, intent):
                 return self._look_up
             found = matching_orders(intent, self._orders or ())
             if len(found) == 1:
@@ -156,7 +172,7 @@ class _Planner:
 
     def _ask_which_order(self, found: Sequence[KnownOrder]) -> Reply:
         """Ask which order is meant; if there are none, the look-up itself says so."""
-        if self._look_up is None:
+        if self._look_up is None or self._orders is None:
             return Reply(say("order_number", self._language))
         if not self._orders:
             return Reply()

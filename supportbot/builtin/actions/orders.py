@@ -75,6 +75,24 @@ def orders_in(messages: Sequence[ChatMessage]) -> list[KnownOrder] | None:
     return next((orders for orders in found if orders is not None), None)
 
 
+def refused_by_call(messages: Sequence[ChatMessage]) -> dict[str, list[str]]:
+    """Return the tools called in this turn, each with the arguments that were refused."""
+    newest = max((at for at, message in enumerate(messages) if message.role == "user"), default=-1)
+    turn = messages[newest + 1 :]
+    told = {message.tool_call_id: message.content for message in turn if message.role == "tool"}
+    calls = [call for message in turn for call in message.tool_calls]
+    return {call.name: _refused_in(told.get(call.id, "")) for call in calls}
+
+
+def _refused_in(content: str) -> list[str]:
+    try:
+        value = json.loads(content)
+    except ValueError:
+        return []
+    fields = value.get("fields") if isinstance(value, dict) and "refused" in value else None
+    return [str(name).partition(".")[0] for name in fields] if isinstance(fields, dict) else []
+
+
 def _orders_of(content: str) -> list[KnownOrder] | None:
     try:
         value = json.loads(content)

@@ -1,0 +1,116 @@
+"""Defined look-ups in the chat without a model: their arguments are read or asked for, and the record is shown."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from actions.principals import Principal
+from supportbot.accounts.scope import workspace_scope
+from supportbot.assistant.runner import carry_out
+from supportbot.asyncdb import db
+from supportbot.chat.blocks import BlockRef, choose, submit
+from supportbot.chat.models import Conversation
+from supportbot.chat.selectors import events_after
+from supportbot.chat.services import start_conversation
+from supportbot.chat.turns import Claim, claim_turn
+from tests.actions.defined.conftest import document
+from tests.actions.defined.loopback_shop import LoopbackShop
+from tests.assistant.conftest import payloads, say
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Put = Callable[[dict[str, Any]], None]
+ANN, STRANGER = "#W0000001", "#W0000002"
+
+
+def look_up() -> dict[str, Any]:
+    """Return a look-up of one record by its number, whose argument is not named after an order."""
+    made = document("get_order_details") | {"name": "show_parcel", "title": {"en": "Show a record"}}
+    made["examples"] = {"en": [f"Can you show me parcel {ANN}?", "I want to see a parcel"]}
+    made["arguments"] = {
+        "id": {"type": "string", "description": "The parcel's number.", "pattern": "#W[0-9]{7}", "example": ANN}
+    }
+    made["lookups"][0]["call"]["path"] = "/orders/{arguments.id}"
+    made["lookups"][0]["otherwise"]["words"] = {"en": "There is no parcel {arguments.id} in your account."}
+    made["result"] = {
+        "fields": [{"name": "status", "label": {"en": "Status"}, "value": "order.status"}],
+        "words": {"en": "Your parcel:"},
+        "card": {"title": {"en": "Parcel {order.order_id}"}, "hosts": ["shop.example"]},
+    }
+    return made
+
+
+@pytest.fixture
+def conversation(ann: Principal, put_in_force: Put) -> Conversation:
+    put_in_force(look_up())
+    return start_conversation(ann.customer_id)
+
+
+async def answers(conversation: Conversation, *texts: str) -> dict[str, Any]:
+    """Let the customer write, wait for the answer, write again; return the last answer."""
+    for text in texts:
+        await carry_out(await db(say, conversation, text))
+
+    def read() -> dict[str, Any]:
+        with workspace_scope(conversation.workspace_id):
+            return payloads(events_after(conversation.pk, 1), "assistant.final")[-1]
+
+    return await db(read)
+
+
+async def test_a_look_up_gets_the_number_in_the_message(conversation: Conversation, retail: LoopbackShop) -> None:
+    told = await answers(conversation, f"Can you show me parcel {ANN}?")
+    assert retail.asked == [f"GET /orders/{ANN}"]
+    assert told["text"] == "Your parcel:\nStatus: pending" and not told["abstained"]
+    [card] = told["blocks"]
+    assert card["record"] == {"title": f"Parcel {ANN}", "rows": [{"label": "Status", "value": "pending"}]}
+
+
+async def test_a_missing_number_is_asked_for(conversation: Conversation, retail: LoopbackShop) -> None:
+    asked = await answers(conversation, "I want to see a parcel")
+    assert asked["text"].startswith("What should I enter for ") and retail.asked == []
+    [form] = asked["blocks"]
+
+    def fill_in() -> Claim | None:
+        with workspace_scope(conversation.workspace_id):
+            submit(conversation.pk, block=BlockRef(UUID(asked["message"]), 0), values={"id": ANN}, client_id="form")
+            return claim_turn("test-runner")
+
+    claim = await db(fill_in)
+    assert form["type"] == "form" and claim is not None
+    await carry_out(claim)
+    assert (await answers(conversation))["text"] == "Your parcel:\nStatus: pending"
+    assert retail.asked == [f"GET /orders/{ANN}"]
+
+
+async def test_another_customers_record_is_not_found(conversation: Conversation, retail: LoopbackShop) -> None:
+    retail.records.records["orders"][STRANGER]["user_id"] = "bob_ray_2"
+    told = await answers(conversation, f"Can you show me parcel {STRANGER}?")
+    assert told["text"] == f"There is no parcel {STRANGER} in your account." and "blocks" not in told
+    told = await answers(conversation, f"I meant {ANN}")
+    assert "Status: pending" in told["text"]
+
+
+async def test_the_button_of_a_look_up_begins_it_with_what_was_said_before(
+    conversation: Conversation, retail: LoopbackShop
+) -> None:
+    asked = await answers(conversation, f"something with {ANN}")
+    [block] = asked["blocks"]
+    assert [option["id"] for option in block["options"]] == ["show_parcel", "only-asks"]
+
+    def press() -> Claim | None:
+        with workspace_scope(conversation.workspace_id):
+            choose(conversation.pk, block=BlockRef(UUID(asked["message"]), 0), option="show_parcel", client_id="press")
+            return claim_turn("test-runner")
+
+    claim = await db(press)
+    assert claim is not None
+    await carry_out(claim)
+    assert "Status: pending" in (await answers(conversation))["text"]
+    assert retail.asked == [f"GET /orders/{ANN}"]
+
+
+async def test_the_title_of_a_look_up_requests_it(conversation: Conversation) -> None:
+    asked = await answers(conversation, "Show a record")
+    assert asked["text"].startswith("What should I enter for ")
