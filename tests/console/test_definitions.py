@@ -249,6 +249,30 @@ def test_errors_are_shown_at_their_fields_and_the_input_is_kept(browser: Client,
     assert draft.versions.count() == 1
 
 
+@pytest.mark.parametrize(
+    ("part", "wrong", "link"),
+    [
+        (
+            "guards",
+            {"guards-2-name": "late", "guards-2-require": "arrival in more"},
+            ("Guard 3: Condition", "#id_guards-2-require"),
+        ),
+        ("arguments", {"arguments-1-name": "a b"}, ("Argument 2: Name", "#id_arguments-1-name")),
+        ("limits", {"limits-approval_above": "abc"}, ("Approval required above", "#id_limits-approval_above")),
+        ("call", {"call-path": "orders"}, ("Path", "#id_call-path")),
+        ("lookups", {"lookups-0-owner": "order."}, ("Look-up 1: Owner", "#id_lookups-0-owner")),
+        ("card", {"card-rows-0-value": "order."}, ("Row of the card 1: Value", "#id_card-rows-0-value")),
+    ],
+)
+def test_the_error_box_names_and_links_each_wrong_field(
+    browser: Client, draft: ActionDefinition, part: str, wrong: dict[str, str], link: tuple[str, str]
+) -> None:
+    sent = fields_of(browser.get(at(draft, f"part/{part}/")))
+    box = page_of(browser.post(at(draft, f"part/{part}/"), {**sent, **wrong})).css_first("#form-errors")
+    links = [(visible_text(one), one.attributes["href"]) for one in box.css("a")]
+    assert links == [link] and "Box(" not in visible_text(box)
+
+
 def test_a_language_is_added_and_then_missing_everywhere(browser: Client, draft: ActionDefinition) -> None:
     sent = fields_of(browser.get(at(draft, "part/basics/")))
     browser.post(at(draft, "part/basics/"), {**sent, "new_language": "de", "new_title": "Bestellung stornieren"})

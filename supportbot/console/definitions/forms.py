@@ -54,19 +54,26 @@ class JsonText(forms.CharField):
 
 @dataclass(slots=True)
 class Group:
-    """Fields shown together. `remove` is the name of the checkbox that removes a row."""
+    """Fields shown together. `remove` is the name of the checkbox that removes a row, `row` its kind and number."""
 
     legend: str
     names: list[str]
     remove: str = ""
     is_blank: bool = False
     form: "PartForm | None" = None
+    row: str = ""
 
     def fields(self) -> Iterator[tuple[Any, str]]:
         """Yield each field with the imported file's suggestion."""
         assert self.form is not None
         for name in self.names:
             yield self.form[name], self.form.suggestions.get(name, "")
+
+    def wrong(self) -> list[Any]:
+        """Return the fields that have errors, with the checkbox that removes the row."""
+        assert self.form is not None
+        boxes = [self.form[name] for name in filter(None, [*self.names, self.remove])]
+        return [box for box in boxes if box.errors]
 
     def remove_box(self) -> Any:
         assert self.form is not None
@@ -106,8 +113,10 @@ class PartForm(forms.Form):
             if self._kind in rows.of:
                 self._add_rows(rows)
 
-    def _group(self, legend: str, names: list[str], remove: str = "", *, is_blank: bool = False) -> None:
-        self.groups.append(Group(legend, names, remove, is_blank, self))
+    def _group(
+        self, legend: str, names: list[str], remove: str = "", *, is_blank: bool = False, row: str = ""
+    ) -> None:
+        self.groups.append(Group(legend, names, remove, is_blank, self, row))
 
     def _offer_connections(self) -> None:
         stored = str(self.initial.get("connection", ""))
@@ -143,7 +152,7 @@ class PartForm(forms.Form):
             told = gettext("{kind} {number}").format(kind=rows.one, number=place + 1)
             name = row.stored.get("name", "") if isinstance(row.stored.get("name", ""), str) else ""
             legend = gettext("{row}, new").format(row=told) if is_blank else f"{told}: {name}" if name else told
-            self._group(legend, names, "" if is_blank else remove, is_blank=is_blank)
+            self._group(legend, names, "" if is_blank else remove, is_blank=is_blank, row=told)
 
     def _add(self, boxes: Iterable[Box], prefix: str, stored: Mapping[str, Any]) -> Iterator[str]:
         for box in boxes:
