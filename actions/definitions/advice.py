@@ -1,10 +1,13 @@
-"""Warnings about what a definition may say but probably does not mean. The editor shows them; nothing is refused."""
+"""Warnings about what a definition may say but probably does not mean, and why something else is missing. The editor
+shows them; nothing is refused here.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from django.utils.translation import gettext
 
+from actions.definitions.document import reasons
 from actions.definitions.errors import ExpressionError, ExpressionFailed
 from actions.definitions.expression import compile_expression
 
@@ -14,7 +17,7 @@ _READ: Final = ("answer", "outcome")
 
 def advice(document: Mapping[str, Any]) -> list[str]:
     """Return the warnings about a document, in the language of the page."""
-    return [
+    server_errors = [
         gettext(
             "{path} treats a server error as proof that nothing happened, but a server may fail after doing the work. "
             "Leave out statuses from 500 on, so that the outcome is checked."
@@ -22,6 +25,7 @@ def advice(document: Mapping[str, Any]) -> list[str]:
         for part in _READ
         if _takes_server_errors(document.get(part))
     ]
+    return [*reasons(document), *server_errors]
 
 
 def _takes_server_errors(rules: Any) -> bool:

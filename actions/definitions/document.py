@@ -11,8 +11,11 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
+from django.utils.translation import gettext, gettext_noop
+
 from actions.definitions import parts
 from actions.definitions.arguments import NAME, read_arguments
+from actions.definitions.binding import Unbound, unbound
 from actions.definitions.calls import NO_CALL, carries_key, read_call
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.expression import Expression, Path
@@ -50,7 +53,7 @@ def parse_document(document: Any) -> Definition:
     definition, findings = _read(document)
     wrong = dict(findings.wrong)
     for path in findings.missing:
-        wrong.setdefault(path, []).append("This is required.")
+        wrong.setdefault(path, []).append(findings.why.get(path, "This is required."))
     if wrong or definition is None:
         raise InvalidDefinition(fields=wrong)
     return definition
@@ -66,6 +69,11 @@ def check_draft(document: Any) -> None:
 def missing(document: Any) -> list[str]:
     """Return the JSON paths of the parts still missing before publication, in the order of the reference."""
     return _read(document)[1].missing
+
+
+def reasons(document: Any) -> list[str]:
+    """Return why parts are missing whose paths do not say it, in the language of the page."""
+    return list(_read(document)[1].why.values())
 
 
 def expanded(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,6 +113,17 @@ def _compares_owner(lookup: parts.Lookup, owner: Expression, own: Set[Path]) -> 
 _SUBJECT_OF_OTHERS: Final = (
     "Read the id from a record that has an owner, such as order.id, or write identity.sub. Limits add up for each "
     "subject, and neither an argument nor a public record says whose it is."
+)
+
+
+_UNBOUND: Final = gettext_noop(
+    "The path of the call names {name}, which is whatever is said in the chat: it could be somebody else's. If it is "
+    "the customer, take it from their signed identity. Otherwise look up the record by it, with its owner, or as "
+    "public if it is nobody's."
+)
+_CONCERNS_NOBODY: Final = gettext_noop(
+    "The call names neither the customer nor a record of theirs, so it could concern anybody. Send the customer's id, "
+    "{identity.sub}, or a field of a record that has an owner."
 )
 
 
@@ -161,6 +180,8 @@ class _Document:
         done = top.texts("done", most=80, locales=self._locales, needed=top.has("done"))
         outcome = self._outcome(asked, answered, call)
         self._require_owner(common["lookups"], subject)
+        if call is not None:
+            self._require_bound(unbound(call, common["arguments"], common["lookups"], common["values"]))
         if top.raw("result") is not None:
             top.add("result", 'Only a definition with "kind": "read" has a result.')
         return Definition(
@@ -337,6 +358,17 @@ class _Document:
             self._top.lacks("lookups[0].owner" if lookups else "lookups")
         elif subject is not None and (not roots or roots - theirs - {"identity"}):
             self._top.add("subject.id", _SUBJECT_OF_OTHERS)
+
+    def _require_bound(self, found: Unbound) -> None:
+        """Require that what the call names is proven to be the customer's."""
+        for name in found.arguments:
+            self._top.lacks(f"arguments.{name}.from", gettext(_UNBOUND).format(name=name))
+        if found.concerns_nobody and not found.arguments:
+            self._top.lacks("call.body" if self._call_has("body") else "call.path", gettext(_CONCERNS_NOBODY))
+
+    def _call_has(self, name: str) -> bool:
+        call = self._document.get("call")
+        return isinstance(call, Mapping) and call.get(name) is not None
 
     def _values(self, scope: Scope) -> dict[str, Expression]:
         """Return the named values. They may read each other in any order, since the database does not keep the order of

@@ -67,13 +67,16 @@ def _offered(name: str, names: frozenset[str]) -> str:
 class Findings:
     wrong: dict[str, list[str]] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+    why: dict[str, str] = field(default_factory=dict)  # of a missing part, where its path does not say it
 
     def add(self, at: str, message: str) -> None:
         self.wrong.setdefault(at or "document", []).append(message)
 
-    def lacks(self, at: str) -> None:
+    def lacks(self, at: str, why: str = "") -> None:
         if at not in self.missing:
             self.missing.append(at)
+        if why:
+            self.why[at] = why
 
 
 class Reading:
@@ -98,8 +101,8 @@ class Reading:
     def add(self, name: str, message: str) -> None:
         self.findings.add(self.path(name), message)
 
-    def lacks(self, name: str) -> None:
-        self.findings.lacks(self.path(name))
+    def lacks(self, name: str, why: str = "") -> None:
+        self.findings.lacks(self.path(name), why)
 
     def close(self) -> None:
         for name in self._value:

@@ -273,6 +273,35 @@ def test_the_error_box_names_and_links_each_wrong_field(
     assert links == [link] and "Box(" not in visible_text(box)
 
 
+def test_a_write_that_anybody_could_be_named_in_is_neither_tested_nor_published(
+    browser: Client, draft: ActionDefinition, retail: LoopbackShop
+) -> None:
+    made = document()
+    made["call"]["path"] = "/orders/{arguments.order_id}/notes/{arguments.whose}"
+    made["arguments"]["whose"] = {"type": "string", "description": "The customer's number."}
+    made["lookups"] = []
+    made["subject"] = {"kind": "account", "id": "identity.sub"}
+    made["guards"], made["risk"] = [], "change"
+    texts = {"en": "Note it"}
+    made["card"] = {"title": texts, "summary": texts, "button": texts}
+    made = {name: one for name, one in made.items() if name not in ("money", "labels", "receipt")}
+    save_draft(made, actor="operator:test")
+    page = page_of(browser.get(at(draft)))
+    assert "whose, Where it comes from" in visible_text(page, " ")
+    assert "it could be somebody else's" in visible_text(page, " ")
+    tested = browser.post(at(draft, "test/"), {**ASKED, "argument-whose": "bob_ray_2"})
+    assert "Add these before a test call" in visible_text(page_of(tested), " ")
+    browser.post(at(draft, "publish/"), {"number": "2", "reason": "x"})
+    draft.refresh_from_db()
+    assert (draft.state, retail.commands) == ("draft", [])
+    sent = fields_of(browser.get(at(draft, "part/arguments/")))
+    rows = {
+        f"arguments-{place}-from": "identity" for place in range(3) if sent.get(f"arguments-{place}-name") != "reason"
+    }
+    browser.post(at(draft, "part/arguments/"), {**sent, **rows})
+    assert "it could be somebody else's" not in visible_text(page_of(browser.get(at(draft))), " ")
+
+
 def test_a_language_is_added_and_then_missing_everywhere(browser: Client, draft: ActionDefinition) -> None:
     sent = fields_of(browser.get(at(draft, "part/basics/")))
     browser.post(at(draft, "part/basics/"), {**sent, "new_language": "de", "new_title": "Bestellung stornieren"})

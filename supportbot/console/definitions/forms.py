@@ -113,9 +113,7 @@ class PartForm(forms.Form):
             if self._kind in rows.of:
                 self._add_rows(rows)
 
-    def _group(
-        self, legend: str, names: list[str], remove: str = "", *, is_blank: bool = False, row: str = ""
-    ) -> None:
+    def _group(self, legend: str, names: list[str], remove: str = "", *, is_blank: bool = False, row: str = "") -> None:
         self.groups.append(Group(legend, names, remove, is_blank, self, row))
 
     def _offer_connections(self) -> None:

@@ -349,3 +349,65 @@ def test_a_row_has_a_value_or_words(row: dict[str, Any], wrong: str) -> None:
     with pytest.raises(InvalidDefinition) as refused:
         parse_document({**EXCHANGE, "card": {**EXCHANGE["card"], "rows": rows}})
     assert set(refused.value.fields) == {wrong}
+
+
+GUEST_ARGUMENTS: dict[str, Any] = {
+    "guest_id": {"type": "string", "description": "The guest."},
+    "often": {"type": "choice", "description": "How often.", "options": [{"value": "weekly"}]},
+    "day": {"type": "date", "description": "From when on."},
+    "worded": {"type": "string", "from": "server", "value": "arguments.guest_id"},
+    "me": {"type": "string", "from": "identity"},
+}
+GUEST_LOOKUP = EXCHANGE["lookups"][0] | {
+    "name": "guest", "call": {"method": "GET", "path": "/guests/{arguments.guest_id}"}, "owner": "guest.id",
+    "otherwise": {"code": "guest_not_found", "words": {"en": "No.", "de": "Nein."}},
+}  # fmt: skip
+PUBLIC_LOOKUP = {"name": "guest", "call": GUEST_LOOKUP["call"], "public": True}
+
+
+def newsletter(call: dict[str, Any], *lookups: dict[str, Any]) -> dict[str, Any]:
+    """Return a write about the customer's account with this call."""
+    without = {name: one for name, one in EXCHANGE.items() if name not in ("money", "guards", "lookups", "labels")}
+    texts = {"en": "x", "de": "x"}
+    return without | {
+        "risk": "change", "arguments": GUEST_ARGUMENTS, "lookups": list(lookups), "limits": None, "approval": None,
+        "values": {"whoever": "arguments.worded"}, "subject": {"kind": "account", "id": "identity.sub"},
+        "call": {"method": "POST", "key": {"header": "Idempotency-Key"}} | call, "receipt": None, "undo": None,
+        "card": {"title": texts, "summary": texts, "button": texts},
+    }  # fmt: skip
+
+
+ANYBODY = "arguments.guest_id.from"
+
+
+@pytest.mark.parametrize(
+    ("call", "lookups", "lacks"),
+    [
+        ({"path": "/guests/{arguments.guest_id}/newsletter"}, (), [ANYBODY]),
+        ({"path": "/guests/{arguments.guest_id}/x", "body": {"by": "{identity.sub}"}}, (), [ANYBODY]),
+        ({"path": "/guests/{arguments.worded}/newsletter"}, (), [ANYBODY]),
+        ({"path": "/guests/{whoever}/newsletter"}, (), [ANYBODY]),
+        ({"path": "/guests/{arguments.guest_id}/newsletter"}, (GUEST_LOOKUP,), []),
+        ({"path": "/guests/{guest.id}/newsletter"}, (GUEST_LOOKUP,), []),
+        ({"path": "/guests/{arguments.guest_id}/x", "body": {"by": "{identity.sub}"}}, (PUBLIC_LOOKUP,), []),
+        ({"path": "/guests/{arguments.me}/newsletter"}, (), []),
+        ({"path": "/guests/{identity.sub}/notes/{arguments.guest_id}"}, (), []),
+        ({"path": "/newsletters/{arguments.often}/{arguments.day}/{identity.sub}"}, (), []),
+        ({"path": "/newsletter", "body": {"guest": "{arguments.guest_id}"}}, (), ["call.body"]),
+        ({"path": "/newsletter", "query": {"guest": "{arguments.guest_id}"}}, (), ["call.path"]),
+        ({"path": "/newsletter", "body": {"guest": "{arguments.guest_id}"}}, (PUBLIC_LOOKUP,), ["call.body"]),
+        ({"path": "/newsletter", "body": {"guest": "{arguments.guest_id}"}}, (GUEST_LOOKUP,), []),
+        ({"path": "/newsletter", "body": {"text": "{arguments.guest_id}", "me": "{arguments.me}"}}, (), []),
+        ({"path": "/newsletter", "body": {"often": "{arguments.often}"}}, (), []),
+    ],
+)
+def test_what_the_call_of_a_write_names_is_proven_to_be_the_customers(
+    call: dict[str, Any], lookups: tuple[dict[str, Any], ...], lacks: list[str]
+) -> None:
+    document = newsletter(call, *lookups)
+    check_draft(document)  # an import may begin with it
+    assert missing(document) == lacks
+    if lacks:
+        assert "This is required." not in mistakes(document)[lacks[0]]
+    else:
+        parse_document(document)

@@ -1,0 +1,98 @@
+"""Whether the call of a write concerns the customer who asks for it. Pure.
+
+Anybody can name somebody else's record in a chat. So what a call names by a value from the chat must be the
+customer's: a look-up with an owner reads it, or the path names the customer before it (`/guests/{identity.sub}/…`).
+A public look-up of it states that it is nobody's. And a call that passes on what was said must say whose it is.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Final
+
+from actions.definitions.expression import Expression, Path
+from actions.definitions.parts import Argument, CallTemplate, Lookup, Origin
+from actions.definitions.reading import ARGUMENTS
+from actions.schema import Amount, Choice, Date, Flag
+
+# Values that cannot name somebody else's record: the definition lists them, or they are no number of a record.
+_NO_IDS: Final = (Amount, Choice, Date, Flag)
+_IDENTITY: Final = "identity"
+
+
+@dataclass(frozen=True, slots=True)
+class Unbound:
+    """What a call names of nobody's: arguments in its path, and whether it names neither the customer nor a record of
+    theirs at all.
+    """
+
+    arguments: Sequence[str] = ()
+    concerns_nobody: bool = False
+
+
+def unbound(
+    call: CallTemplate,
+    arguments: Mapping[str, Argument],
+    lookups: Sequence[Lookup],
+    values: Mapping[str, Expression],
+) -> Unbound:
+    """Return what the call of a write names without proof that it is the customer's."""
+    named = _Named(arguments, values)
+    theirs = [lookup for lookup in lookups if not lookup.is_public]
+    own = {_IDENTITY} | {lookup.name for lookup in theirs} | named.by_calls(theirs)
+    stated = own | named.by_calls(lookup for lookup in lookups if lookup.is_public)
+    open_ones: list[str] = []
+    for segment in call.path.segments:
+        read = named.read(path for part in segment if isinstance(part, Expression) for path in part.paths())
+        if read & own:  # what follows is inside of the customer's record
+            break
+        open_ones += sorted(name for name in read - stated if name in named.open_arguments)
+    everything = named.read(call.paths())
+    concerns_nobody = bool(everything & named.open_arguments) and not everything & own
+    return Unbound([name.removeprefix(f"{ARGUMENTS}.") for name in open_ones], concerns_nobody)
+
+
+class _Named:
+    """What paths read in the end: "identity", look-ups, and arguments as "arguments.name"."""
+
+    def __init__(self, arguments: Mapping[str, Argument], values: Mapping[str, Expression]) -> None:
+        self._arguments = arguments
+        self._values = values
+        self.open_arguments = frozenset(
+            f"{ARGUMENTS}.{one.name}"
+            for one in arguments.values()
+            if one.origin in (Origin.CUSTOMER, Origin.MODEL) and not isinstance(one.accepts, _NO_IDS)
+        )
+
+    def read(self, paths: Iterable[Path]) -> frozenset[str]:
+        return frozenset(self._followed(paths, frozenset()))
+
+    def by_calls(self, lookups: Iterable[Lookup]) -> frozenset[str]:
+        """Return the open arguments by which these look-ups find their records."""
+        found: set[str] = set()
+        for lookup in lookups:
+            found |= self.read(lookup.call.paths() | (lookup.for_each.paths() if lookup.for_each else frozenset()))
+        return frozenset(found & self.open_arguments)
+
+    def _followed(self, paths: Iterable[Path], seen: Set[Path]) -> Iterator[str]:
+        for path in paths:
+            if path[:2] in seen:
+                continue
+            match path:
+                case ("arguments", name, *_) if name in self._arguments:
+                    yield from self._argument(self._arguments[name], seen | {path[:2]})
+                case ("arguments", *_):  # as a whole, or by a computed name
+                    every = [(ARGUMENTS, name) for name in self._arguments]
+                    yield from self._followed(every, seen)
+                case (name, *_) if name in self._values:
+                    yield from self._followed(self._values[name].paths(), seen | {path[:2]})
+                case _:
+                    yield path[0]
+
+    def _argument(self, argument: Argument, seen: Set[Path]) -> Iterator[str]:
+        match argument.origin:
+            case Origin.IDENTITY:
+                yield _IDENTITY
+            case Origin.SERVER if argument.value:
+                yield from self._followed(argument.value.paths(), seen)
+            case _:
+                yield f"{ARGUMENTS}.{argument.name}"
