@@ -367,5 +367,18 @@ def test_a_dry_run_fetches_no_pictures_and_pictures_of_private_hosts_are_never_f
     SourceItem.objects.update(held=None, held_facts={})
     told = again()
     assert "secret.png. It was not fetched" in reasons(told)["dye"] and "Secret" in body_of("Dyeing yarn")
+    assert SourceItem.objects.get(key__endswith="/dye").content_hash, "it is never fetched, so nothing is missing"
     assert "![" not in body_of("Dyeing yarn")
     assert again("--dry-run")["changed"] == 0
+
+
+def test_private_networks_are_allowed_for_the_site_not_for_other_hosts_of_its_pictures(
+    pictured: LocalSite, settings: Any
+) -> None:
+    settings.PRIVATE_NETWORKS = ()
+    with local_site() as elsewhere:
+        page = str(pictured.pages["/help/dye"])
+        pictured.pages["/help/dye"] = page.replace("/img/red.jpg'", f"{elsewhere.url}/inside.png' alt='Inside'")
+        told = command("kb_import", f"{pictured.url}/help/", "--allow-private")
+        assert told["sites"][0]["new"] == 4 and elsewhere.asked == []
+    assert len(SHOWN.findall(body_of("Washing wool"))) == 3 and "Inside" in body_of("Dyeing yarn")

@@ -36,8 +36,8 @@ class _RefusedForNow(InvalidInput):
 class SitePictures:
     """The pictures of the page that is being read; an address is asked for once in a turn."""
 
-    def __init__(self, origin: Origin, client: Client, allows: Callable[[str], bool]) -> None:
-        self._origin, self._client, self._allows = origin, client, allows
+    def __init__(self, origin: Origin, client_for: Callable[[str], Client], why_not: Callable[[str], str]) -> None:
+        self._origin, self._client_for, self._why_not = origin, client_for, why_not
         self._found: dict[str, Drawn | InvalidInput] = {}
         self._failed_for_now: set[str] = set()
         self._taken: PicturesTaken | None = None
@@ -110,9 +110,11 @@ class SitePictures:
     def _answer(self, url: str, known: SourcePicture | None) -> Answer:
         given = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified} if known else {}
         try:
-            if not self._allows(url):
-                raise _refusal(gettext("The site's robots.txt does not allow it."))
-            answer = self._client.get(url, {**_ACCEPTED, **{name: value for name, value in given.items() if value}})
+            if why := self._why_not(url):
+                raise _refusal(why)
+            answer = self._client_for(url).get(
+                url, {**_ACCEPTED, **{name: value for name, value in given.items() if value}}
+            )
         except Unreadable as error:
             raise _refused_for_now(error.message) from error
         if answer.status in (200, 304):

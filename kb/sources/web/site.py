@@ -24,6 +24,7 @@ from kb.sources.web.pictures import SitePictures
 from kb.sources.web.robots import Robots, parse_robots
 from kb.sources.web.sitemap import MAX_PARTS, is_sitemap, parse_sitemap
 from kb.sources.web.urls import one_spelling, scope_of, shape
+from supportbot.outbound.targets import address_problem
 
 MAX_DEPTH: Final = 10
 MAX_LISTED: Final = 100_000  # addresses of one source, more than it ever reads
@@ -57,7 +58,9 @@ class Site:
         self._robots: Robots | None = None
         self._rules_elsewhere: dict[str, Robots | str] = {}  # or why there are none
         self._frame = frame_of_json(origin.memory.get("frame"))
-        self._pictures = SitePictures(origin, self._client, self._allows_elsewhere)
+        # An operator's --allow-private is for the site, not for whatever addresses its pages name.
+        self._client_elsewhere = Client(delay_seconds=origin.delay_seconds, allows_private=False)
+        self._pictures = SitePictures(origin, self._client_for, self._why_no_picture)
         self._at_hand: dict[str, Answer] = {}  # pages of the sample, already fetched
         self._alike: dict[str, set[str]] = {}
 
@@ -182,12 +185,21 @@ class Site:
             self._client.delay_seconds = max(self._client.delay_seconds, self._robots.delay_seconds)
         return self._robots
 
-    def _allows_elsewhere(self, url: str) -> bool:
-        """Return whether a picture may be fetched, from this or another host, which has its own rules."""
+    def _client_for(self, url: str) -> Client:
+        return self._client if self._is_here(url) else self._client_elsewhere
+
+    def _is_here(self, url: str) -> bool:
+        home = str(self.origin.memory.get("home", self.start))
+        return urlsplit(url).netloc == urlsplit(home).netloc
+
+    def _why_no_picture(self, url: str) -> str:
+        """Return why a picture can never be fetched, "" if it may. Raises Unreadable if its host cannot say so now."""
+        if self._is_here(url):
+            return "" if self._rules().allows(url) else _forbidden()
+        if problem := address_problem(url):
+            return gettext("It was not fetched: {problem}.").format(problem=problem)
         parts = urlsplit(url)
         host = f"{parts.scheme}://{parts.netloc}"
-        if parts.netloc == urlsplit(self.origin.memory.get("home", self.start)).netloc:
-            return self._rules().allows(url)
         if host not in self._rules_elsewhere:
             try:
                 self._rules_elsewhere[host] = self._rules_at(host)
@@ -196,7 +208,7 @@ class Site:
         rules = self._rules_elsewhere[host]
         if isinstance(rules, str):
             raise Unreadable(rules)
-        return rules.allows(url)
+        return "" if rules.allows(url) else _forbidden()
 
     def _fetched_rules(self) -> Robots:
         parts = urlsplit(self.origin.memory.get("home", self.start))
@@ -206,7 +218,7 @@ class Site:
         if not self.origin.config.get("robots", True):
             return Robots()
         try:
-            answer = self._client.get(f"{host}/robots.txt")
+            answer = self._client_for(host).get(f"{host}/robots.txt")
         except Unreadable as error:
             raise SourceUnreadable(error.message) from error
         if answer.status >= 500 or answer.status == 429:  # RFC 9309: then everything counts as forbidden
@@ -224,7 +236,7 @@ class Site:
         if not self._scope.holds(known.key):
             return LeftOut(gettext("The settings of the source leave this page out."))
         if not self._rules().allows(known.key):
-            return LeftOut(gettext("The site's robots.txt does not allow it."))
+            return LeftOut(_forbidden())
         given = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
         answer = self._at_hand.pop(known.key, None) or self._client.get(
             known.key, {name: value for name, value in given.items() if value}
@@ -323,6 +335,10 @@ def _page(answer: Answer) -> Page:
     """Return a page with its frame."""
     text = decode(answer.body[:MAX_HTML_BYTES], answer.headers.get("content-type", ""))
     return read_page(text, one_spelling(answer.url), Frame())
+
+
+def _forbidden() -> str:
+    return gettext("The site's robots.txt does not allow it.")
 
 
 def name_of(url: str) -> str:
