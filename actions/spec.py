@@ -119,6 +119,10 @@ class Action(ABC):
         """Return the label of an option of a choice."""
         return option
 
+    def argument_label(self, argument: str, locale: str) -> str:
+        """Return what customers read for the name of an argument; "" if the action does not say."""
+        return ""
+
     @property
     def is_read(self) -> bool:
         return self.risk is Risk.READ

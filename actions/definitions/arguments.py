@@ -33,6 +33,7 @@ def read_arguments(document: Reading, scope: Scope) -> dict[str, Argument]:
         is_open = origin in (Origin.CUSTOMER, Origin.MODEL)
         labels: dict[str, Texts] = {}
         accepts = _field(spec, labels, describe=is_open, depth=0)
+        label = spec.texts("label", most=100, needed=False)
         is_required = spec.flag("required", default=True)
         value = None
         if origin is Origin.SERVER:
@@ -43,7 +44,7 @@ def read_arguments(document: Reading, scope: Scope) -> dict[str, Argument]:
             spec.add("value", 'Only an argument with "from": "server" or "identity" has a value.')
         spec.raw("value")
         spec.close()
-        arguments[name] = Argument(name, accepts, origin, is_required, value, labels)
+        arguments[name] = Argument(name, accepts, origin, is_required, value, labels, label)
     for name in circular({one.name: _read_by(one, known) for one in arguments.values() if one.origin is Origin.SERVER}):
         document.findings.add(f"arguments.{name}.value", CIRCULAR)
     return arguments

@@ -93,6 +93,10 @@ class _Defined(Action):
         labels = spec.labels.get(option) if spec else None
         return in_locale(labels, locale) if labels else option
 
+    def argument_label(self, argument: str, locale: str) -> str:
+        spec = self.definition.arguments.get(argument)
+        return in_locale(spec.label, locale) if spec and spec.label else ""
+
     def _gathered(self, asked: Arguments, identity: Identity) -> Records | Reason:
         """Return the records as names for expressions. Raises MerchantUnavailable or NotConnected."""
         read_at, ask = now(), self._world.ask(self.definition)

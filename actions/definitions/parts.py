@@ -45,6 +45,7 @@ class Argument:
     is_required: bool
     value: Expression | None = None  # from the server, or from the identity
     labels: Mapping[str, Texts] = field(default_factory=dict)  # of a choice, by option
+    label: Texts = field(default_factory=dict)  # what customers read instead of the name
 
 
 @dataclass(frozen=True, slots=True)

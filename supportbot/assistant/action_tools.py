@@ -57,11 +57,20 @@ def spec_of(action: Action, language: str) -> ToolSpec:
     return ToolSpec(
         action.name,
         description if action.is_read else f"{description} {_CARD_ONLY}",
-        action.json_schema(),
+        _labelled(action, language),
         title=action.title_in(language),
         examples=tuple(example for examples in action.examples.values() for example in examples),
         is_read=action.is_read,
     )
+
+
+def _labelled(action: Action, language: str) -> dict[str, Any]:
+    """Return the JSON Schema of an action's arguments, with the customer's words for each as its title."""
+    schema = action.json_schema()
+    for name, field in schema["properties"].items():
+        if label := action.argument_label(name, language):
+            field["title"] = label
+    return schema
 
 
 def use_action(call: ToolCall, place: Place) -> ToolResult:

@@ -6,9 +6,9 @@ only memory of what was asked.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from supportbot.formats import format_day_of_year
 from supportbot.formats import language_name as name_of_language
@@ -103,6 +103,7 @@ _DATES: Final[dict[str, str]] = {
     "expected_on": msgid("expected on {day}"),
 }
 _MAX_VALUE: Final = 300
+_SHORT_WORDS: Final = 6  # of a description that names a field
 # What the shop's look-up says, in the words of `actions.reasons`.
 _NO_SUCH_ORDER: Final = msgid("There is no order {order} in your account.")
 
@@ -117,15 +118,28 @@ def language_name(of: str, language: str) -> str:
     return name_of_language(of, language) or text_in(language, "another language")
 
 
-def field_name(name: str, language: str) -> str:
-    """Return the name of an action's field in a question."""
-    return text_in(language, _FIELDS[name]) if name in _FIELDS else name.replace("_", " ")
+def field_name(name: str, shape: Mapping[str, Any], language: str) -> str:
+    """Return what a customer reads for an action's field in a question."""
+    if name in _FIELDS and "title" not in shape:
+        return text_in(language, _FIELDS[name])
+    words = _field_words(name, shape)
+    # Only German writes nouns with a capital; "IBAN" keeps its own.
+    return words if language == "de" or words[1:2].isupper() else f"{words[:1].lower()}{words[1:]}"
 
 
-def field_title(name: str, language: str) -> str:
+def field_title(name: str, shape: Mapping[str, Any], language: str) -> str:
     """Return the label of a form field."""
-    plain = name.replace("_", " ")
-    return text_in(language, _TITLES[name]) if name in _TITLES else f"{plain[:1].upper()}{plain[1:]}"
+    if name in _TITLES and "title" not in shape:
+        return text_in(language, _TITLES[name])
+    words = _field_words(name, shape)
+    return f"{words[:1].upper()}{words[1:]}"
+
+
+def _field_words(name: str, shape: Mapping[str, Any]) -> str:
+    """Return the field's title, else its description if it is short enough to stand for one, else its name in words."""
+    described = str(shape.get("description", "")).strip().rstrip(".")
+    is_short = 0 < len(described.split()) <= _SHORT_WORDS
+    return str(shape.get("title") or (described if is_short else name.replace("_", " ")))
 
 
 def dated(name: str, iso: str, language: str) -> str:
@@ -133,9 +147,10 @@ def dated(name: str, iso: str, language: str) -> str:
     return text_in(language, _DATES[name], day=format_day_of_year(iso, language))
 
 
-def titles_of(name: str) -> frozenset[str]:
+def titles_of(name: str, shape: Mapping[str, Any]) -> frozenset[str]:
     """Return the labels of a form field in all languages."""
-    return in_all_languages(_TITLES[name]) if name in _TITLES else frozenset({field_title(name, "en")})
+    has_own = name in _TITLES and "title" not in shape
+    return in_all_languages(_TITLES[name]) if has_own else frozenset({field_title(name, shape, "en")})
 
 
 def phrase_in(text: str) -> IntentPhrase | None:

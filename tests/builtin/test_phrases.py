@@ -7,6 +7,7 @@ from supportbot.builtin.phrases import (
     asks_back,
     dated,
     field_name,
+    field_title,
     is_offer_of_a_person,
     is_ours,
     is_small_talk,
@@ -29,7 +30,7 @@ def test_own_phrases_are_recognised(language: str) -> None:
     assert not names_the_way_to_a_person(f"{say('no_person', language)} Yes.")
     assert only_asks(say("only_asks", language))
     assert asks_back(say("order_number", language))
-    assert asks_back(say("other", language, part=field_name("city", language)))
+    assert asks_back(say("other", language, part=field_name("city", {}, language)))
     assert not asks_back(say("not_found", language))
     assert all(
         is_small_talk(say(courtesy, language)) for courtesy in ("greeting", "thanks", "unclear", "not_understood")
@@ -53,8 +54,20 @@ def test_an_unknown_language_is_answered_in_english() -> None:
 
 
 def test_labels_of_fields_are_known_in_every_language() -> None:
-    assert {"City", "Ort", "Ville", "Şehir", "المدينة"} <= titles_of("city")
-    assert titles_of("gift_message") == {"Gift message"}
+    assert {"City", "Ort", "Ville", "Şehir", "المدينة"} <= titles_of("city", {})
+    assert titles_of("gift_message", {}) == {"Gift message"}
+    assert titles_of("city", {"title": "Arrives at"}) == {"Arrives at"}
+
+
+def test_a_field_is_named_by_its_label_or_a_short_description_before_its_name() -> None:
+    described = {"description": "The booking number."}
+    assert field_name("id", described, "en") == "the booking number"
+    assert field_name("id", described | {"title": "Booking number"}, "en") == "booking number"
+    assert field_name("id", {"title": "Buchungsnummer"}, "de") == "Buchungsnummer"
+    assert field_name("id", {"title": "IBAN of the account"}, "en") == "IBAN of the account"
+    assert field_title("id", described, "en") == "The booking number"
+    long = {"description": "What the customer wants to have done with the booking."}
+    assert field_name("booking_id", long, "en") == "booking id"
 
 
 def test_a_date_of_an_order_is_written_as_the_language_does() -> None:

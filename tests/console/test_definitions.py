@@ -17,7 +17,7 @@ from actions.testing import run_queued
 from supportbot import trying
 from supportbot.accounts.models import User, Workspace
 from tests.actions.connections.tool_servers import ToldServer
-from tests.actions.defined.conftest import CANCEL, document, record_a_case
+from tests.actions.defined.conftest import CANCEL, bilingual, document, record_a_case
 from tests.actions.defined.conftest import admin as admin
 from tests.actions.defined.conftest import agreed as agreed
 from tests.actions.defined.conftest import ann as ann
@@ -192,6 +192,19 @@ def test_every_operation_can_be_selected_at_once(browser: Client, retail: Loopba
     assert len(all_of_them["kept"].split()) == 100
     none = browser.post(address, {**told, "none": "1"})
     assert page_of(none).css("[name=pick][checked]") == []
+
+
+def test_an_argument_gets_a_label_in_each_language(browser: Client, retail: LoopbackShop) -> None:
+    made = save_draft(bilingual(document()), actor="operator:test").definition
+    sent = fields_of(browser.get(at(made, "part/arguments/")))
+    row = "arguments-0" if sent["arguments-0-name"] == "reason" else "arguments-1"
+    label = {"en": "Reason", "de": "Grund"}
+    written = {f"{row}-label-{locale}": text for locale, text in label.items()}
+    assert written.keys() <= sent.keys()
+    browser.post(at(made, "part/arguments/"), {**sent, **written})
+    assert newest_version(made).document["arguments"]["reason"]["label"] == label
+    again = fields_of(browser.get(at(made, "part/arguments/")))
+    assert written.items() <= again.items()
 
 
 def test_a_files_texts_are_accepted_where_they_are_selected(browser: Client, retail: LoopbackShop) -> None:

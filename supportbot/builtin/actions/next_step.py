@@ -207,7 +207,7 @@ def _items(intent: Intent, order: KnownOrder) -> list[dict[str, Any]]:
 
 def _ask_for(name: str, shape: Shape, language: str) -> Reply:
     """Ask for a field: with buttons for a choice, else with a form; an address is asked for by its parts."""
-    part = field_name(name, language)
+    part = field_name(name, shape, language)
     if "enum" in shape:
         options = {str(choice): str(choice).replace("_", " ") for choice in shape["enum"]}
         prompt = say("choice", language, part=part, choices=format_choice(list(options.values()), language))
@@ -240,7 +240,7 @@ def _field(name: str, shape: Shape, is_required: bool, language: str) -> dict[st
     kept = {key: value for key, value in shape.items() if key in _OF_A_FIELD}
     if shape["type"] == "string":
         kept.setdefault("maxLength", TEXT_MOST)
-    return {"name": name, "title": field_title(name, language), "required": is_required, **kept}
+    return {"name": name, "title": field_title(name, shape, language), "required": is_required, **kept}
 
 
 def _call(name: str, arguments: Mapping[str, Any]) -> Reply:

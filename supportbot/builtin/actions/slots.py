@@ -128,7 +128,7 @@ def _titled(tool: ToolSpec) -> Iterator[tuple[str, tuple[str, str, Shape]]]:
     for name, shape in fields_of(tool).items():
         parts: Mapping[str, Shape] = shape["properties"] if kind_of(name, shape) == "address" else {}
         for part, own in (parts or {name: shape}).items():
-            yield from ((title, (name if parts else "", part, own)) for title in titles_of(part))
+            yield from ((title, (name if parts else "", part, own)) for title in titles_of(part, own))
 
 
 def slots_in(tool: ToolSpec, text: str, *, asked: str = "") -> Intent:

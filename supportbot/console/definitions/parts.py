@@ -154,6 +154,12 @@ PARTS: Final = (
                             ("identity", _("The customer's signed identity")),
                         ),
                     ),
+                    Box(
+                        "label",
+                        _("Label"),
+                        Kind.WORDS,
+                        _("What customers read instead of the name, such as Booking number."),
+                    ),
                     Box("description", _("Description"), help=_("What the assistant reads.")),
                     Box("required", _("Required"), Kind.FLAG, default=True),
                     Box("value", _("Computed value"), Kind.RULE, _("Only if the argument is computed.")),

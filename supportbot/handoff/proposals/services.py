@@ -118,7 +118,7 @@ def form_fields(action: Action, typed: Mapping[str, str], problems: Mapping[str,
     return [
         FormField(
             name=name,
-            label=gettext(str(getattr(field, "description", name))).rstrip("."),
+            label=action.argument_label(name, active_language()) or _described(name, field),
             value=typed.get(name, ""),
             is_required=is_required,
             is_amount=isinstance(field, schema.Amount),
@@ -129,6 +129,10 @@ def form_fields(action: Action, typed: Mapping[str, str], problems: Mapping[str,
         )
         for name, field, is_required in _leaf_fields(action.arguments)
     ]
+
+
+def _described(name: str, field: Any) -> str:
+    return gettext(str(getattr(field, "description", name))).rstrip(".")
 
 
 def _options(action: Action, name: str, field: Any) -> tuple[tuple[str, str], ...]:

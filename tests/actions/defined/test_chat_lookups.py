@@ -15,7 +15,7 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
 from supportbot.chat.services import start_conversation
 from supportbot.chat.turns import Claim, claim_turn
-from tests.actions.defined.conftest import document
+from tests.actions.defined.conftest import bilingual, document
 from tests.actions.defined.loopback_shop import LoopbackShop
 from tests.assistant.conftest import payloads, say
 
@@ -82,6 +82,40 @@ async def test_a_missing_number_is_asked_for(conversation: Conversation, retail:
     await carry_out(claim)
     assert (await answers(conversation))["text"] == "Your parcel:\nStatus: pending"
     assert retail.asked == [f"GET /orders/{ANN}"]
+
+
+@pytest.mark.parametrize(
+    ("told", "title", "question"),
+    [
+        ({"label": {"en": "Parcel number", "de": "Paketnummer"}}, "Parcel number", "parcel number"),
+        ({}, "The parcel's number", "the parcel's number"),
+        ({"description": "The number that is printed on the label of the parcel."}, "Parcel id", "parcel id"),
+    ],
+)
+async def test_the_question_does_not_show_the_name_of_an_argument_that_has_other_words(
+    ann: Principal, put_in_force: Put, told: dict[str, Any], title: str, question: str
+) -> None:
+    made = look_up()
+    made["arguments"] = {"parcel_id": made["arguments"]["id"] | told}
+    made["lookups"][0]["call"]["path"] = "/orders/{arguments.parcel_id}"
+    made["lookups"][0]["otherwise"]["words"] = {"en": "There is no parcel {arguments.parcel_id} in your account."}
+    await db(put_in_force, made)
+    conversation = await db(start_conversation, ann.customer_id)
+    asked = await answers(conversation, "I want to see a parcel")
+    assert asked["text"] == f"What should I enter for {question}?"
+    assert asked["blocks"][0]["fields"][0]["title"] == title
+    told = await answers(conversation, f"{title}: {ANN}")
+    assert told["text"] == "Your parcel:\nStatus: pending"
+
+
+async def test_a_german_question_names_the_argument_in_german(ann: Principal, put_in_force: Put) -> None:
+    made = bilingual(look_up())
+    made["arguments"]["id"]["label"] = {"en": "Parcel number", "de": "Paketnummer"}
+    made["examples"]["de"] = ["Ich möchte ein Paket sehen"]
+    await db(put_in_force, made)
+    conversation = await db(start_conversation, ann.customer_id, locale="de")
+    asked = await answers(conversation, "Ich möchte ein Paket sehen")
+    assert asked["text"] == "Was soll ich als Paketnummer eintragen?"
 
 
 async def test_another_customers_record_is_not_found(conversation: Conversation, retail: LoopbackShop) -> None:

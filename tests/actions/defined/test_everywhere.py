@@ -100,13 +100,16 @@ def test_the_built_in_answerer_hears_it_and_asks_for_what_is_missing(put_in_forc
 def test_an_agent_proposes_it_at_the_desk(
     put_in_force: Put, conversation: Conversation, bob: User, workspace: Workspace, retail: LoopbackShop
 ) -> None:
-    put_in_force(document())
+    made = document()
+    made["arguments"]["reason"]["label"] = {"en": "Reason for cancelling"}
+    put_in_force(made)
     ticket = handoff.claim(handoff.request(conversation.pk, reason="customer_asked", by="customer").pk, agent=bob)
     client = browser(bob)
     page = LexborHTMLParser(client.get(f"/desk/tickets/{ticket.pk}/").content.decode())
     assert [link.text(strip=True) for link in page.css(".do a")] == ["Cancel an order"]
     address = f"/desk/tickets/{ticket.pk}/ask/{NAME}/"
     form = LexborHTMLParser(client.get(address).content.decode()).css_first("form.ask")
+    assert "Reason for cancelling" in form.text() and "Why the customer cancels" not in form.text()
     assert [option.text(strip=True) for option in form.css("select[name=reason] option")] == [
         "I no longer need it", "I ordered it by mistake",
     ]  # fmt: skip

@@ -45,10 +45,11 @@ def run(*words: str) -> Any:
 
 
 def test_a_definition_goes_out_as_it_came_in(retail: LoopbackShop, tmp_path: Path) -> None:
-    file = tmp_path / "cancel.json"
-    file.write_text(json.dumps(document()))
+    file, whole = tmp_path / "cancel.json", document()
+    whole["arguments"]["reason"]["label"] = {"en": "Reason"}
+    file.write_text(json.dumps(whole))
     assert run("action_import", str(file)) == {"definitions": [{"name": NAME, "state": "draft", "missing": []}]}
-    assert run("action_export", NAME) == document()
+    assert run("action_export", NAME) == whole
     assert ActionDefinitionVersion.objects.get().created_by.startswith("operator:")
     run("action_import", str(file))
     assert ActionDefinitionVersion.objects.count() == 1

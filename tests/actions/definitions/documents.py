@@ -15,7 +15,8 @@ EXCHANGE: dict[str, Any] = {
     "connection": "shop",
     "arguments": {
         "order_id": {
-            "type": "string", "from": "customer", "description": "The order's number.", "pattern": "#?[A-Z0-9-]+",
+            "type": "string", "from": "customer", "label": {"en": "Order number", "de": "Bestellnummer"},
+            "description": "The order's number.", "pattern": "#?[A-Z0-9-]+",
             "max_length": 40, "example": "A-1001",
         },
         "reason": {

@@ -29,6 +29,8 @@ def test_a_whole_document_is_read() -> None:
     definition = parse_document(EXCHANGE)
     assert (definition.name, definition.kind, definition.risk) == ("exchange_item", Kind.WRITE, Risk.MONEY)
     assert [one.name for one in definition.arguments.values() if one.origin is Origin.SERVER] == ["currency"]
+    labels = {one.name: one.label for one in definition.arguments.values() if one.label}
+    assert labels == {"order_id": {"en": "Order number", "de": "Bestellnummer"}}
     order, variants = definition.lookups
     assert (order.absent, order.is_public, variants.element, variants.at_most) == ({404}, False, "item", 20)
     names = {
@@ -103,6 +105,8 @@ def test_a_computed_value_meets_the_type_of_its_argument() -> None:
 
 
 WRONG: list[tuple[str, Any, str]] = [
+    ("arguments.order_id.label.en", 7, "arguments.order_id.label.en"),
+    ("arguments.order_id.label.de", "x" * 101, "arguments.order_id.label.de"),
     ("format", 2, "format"),
     ("kind", "procedure", "kind"),
     ("name", "Exchange Item", "name"),
