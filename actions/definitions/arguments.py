@@ -76,7 +76,7 @@ def _field(spec: Reading, labels: dict[str, Texts], *, describe: bool, depth: in
         case "date":
             return Date(description)
         case "list":
-            return _list(spec, description, depth)
+            return _list(spec, description, depth, labels)
         case "object":
             return _object(spec, description, depth)
     return _text(spec, description)
@@ -119,11 +119,11 @@ def _options(spec: Reading, labels: dict[str, Texts]) -> tuple[str, ...]:
     return tuple(values)
 
 
-def _list(spec: Reading, description: str, depth: int) -> Listing:
+def _list(spec: Reading, description: str, depth: int, labels: dict[str, Texts]) -> Listing:
     least = spec.whole("min_items", 0, 100, 1)
     most = spec.whole("max_items", max(1, least), 100, max(20, least))
     of = spec.object("of", needed=True)
-    return Listing(description, _inner(of, spec, "of", depth) if of else Text(""), most, least)
+    return Listing(description, _inner(of, spec, "of", depth, labels) if of else Text(""), most, least)
 
 
 def _object(spec: Reading, description: str, depth: int) -> Shape:
@@ -131,17 +131,17 @@ def _object(spec: Reading, description: str, depth: int) -> Shape:
     optional: dict[str, Field] = {}
     for name, inner in spec.named("fields", MAX_ARGUMENTS, r"[A-Za-z_][A-Za-z0-9_]{0,39}", "postal_code"):
         fields = required if inner.flag("required", default=True) else optional
-        fields[name] = _inner(inner, spec, "fields", depth)
+        fields[name] = _inner(inner, spec, "fields", depth, {})
     if not spec.has("fields"):
         spec.lacks("fields")
     return Shape(required, optional, description)
 
 
-def _inner(inner: Reading, outer: Reading, name: str, depth: int) -> Field:
+def _inner(inner: Reading, outer: Reading, name: str, depth: int, labels: dict[str, Texts]) -> Field:
     if depth + 1 >= _MAX_DEPTH:
         outer.add(name, f"Lists and objects are nested at most {_MAX_DEPTH} deep.")
         return Text("")
-    made = _field(inner, {}, describe=False, depth=depth + 1)
+    made = _field(inner, labels, describe=False, depth=depth + 1)
     inner.close()
     return made
 

@@ -44,7 +44,7 @@ class Argument:
     origin: Origin
     is_required: bool
     value: Expression | None = None  # from the server, or from the identity
-    labels: Mapping[str, Texts] = field(default_factory=dict)  # of a choice, by option
+    labels: Mapping[str, Texts] = field(default_factory=dict)  # of a choice or a list of choices, by option
     label: Texts = field(default_factory=dict)  # what customers read instead of the name
 
 

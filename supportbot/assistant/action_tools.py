@@ -17,6 +17,7 @@ from actions.errors import ActionError, MerchantUnavailable, NotConnected, NotWa
 from actions.models import ActionRequest
 from actions.principals import Principal, principal_in_conversation
 from actions.registry import action_named, all_actions, read_action
+from actions.schema import Choice, Listing
 from actions.selectors import enabled_actions as offered_actions
 from actions.services import decline, propose, run_read
 from actions.spec import CARDS, HAND_OVER, Action
@@ -61,6 +62,7 @@ def spec_of(action: Action, language: str) -> ToolSpec:
         title=action.title_in(language),
         examples=tuple(example for examples in action.examples.values() for example in examples),
         is_read=action.is_read,
+        option_labels=_option_labels(action, language),
     )
 
 
@@ -71,6 +73,19 @@ def _labelled(action: Action, language: str) -> dict[str, Any]:
         if label := action.argument_label(name, language):
             field["title"] = label
     return schema
+
+
+def _option_labels(action: Action, language: str) -> dict[str, dict[str, str]]:
+    """Return what customers read for the options of the action's choices and lists of choices."""
+    fields = action.arguments.all_fields
+    choices = {name: one.of if isinstance(one, Listing) else one for name, one in fields.items()}
+    return {
+        name: {
+            option: label for option in one.options if (label := action.option_label(name, option, language)) != option
+        }
+        for name, one in choices.items()
+        if isinstance(one, Choice)
+    }
 
 
 def use_action(call: ToolCall, place: Place) -> ToolResult:

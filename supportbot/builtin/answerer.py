@@ -9,7 +9,8 @@ from typing import Final
 import orjson
 
 from supportbot.builtin import conversation
-from supportbot.builtin.actions.next_step import Reply, needs_account, next_step
+from supportbot.builtin.actions.asking import Reply
+from supportbot.builtin.actions.next_step import needs_account, next_step
 from supportbot.builtin.intents import courtesy, is_surely, wants_person, wants_undo
 from supportbot.builtin.phrases import Phrase, is_offer_of_a_person, say
 from supportbot.builtin.pieces import Piece

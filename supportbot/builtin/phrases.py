@@ -17,7 +17,7 @@ from supportbot.translation import in_all_languages, msgid, text_in
 
 IntentPhrase = Literal[
     "which_of_these", "order_number", "amount", "address", "other", "choice", "sign_in", "use_card",
-    "left_alone", "meant",
+    "left_alone", "meant", "date", "several", "cannot_read",
 ]  # fmt: skip
 Courtesy = Literal[
     "greeting", "thanks", "farewell", "acknowledgement", "complaint", "unclear", "who", "can_do", "how_are_you"
@@ -25,7 +25,7 @@ Courtesy = Literal[
 Phrase = Literal[
     IntentPhrase, Courtesy, "only_asks", "no_reason", "offer", "not_found", "nothing_on", "foreign_page", "goes_on",
     "to_person", "no_person", "once_signed_in", "wants", "last_said", "answered", "nothing_said", "not_understood",
-    "nothing_to_undo",
+    "nothing_to_undo", "unread", "whole_number", "yes", "no",
 ]  # fmt: skip
 
 _PHRASES: Final[dict[Phrase, str]] = {
@@ -69,6 +69,13 @@ _PHRASES: Final[dict[Phrase, str]] = {
     "address": msgid("What is the new address? Please include street and house number, postal code and city."),
     "other": msgid("What should I enter for {part}?"),
     "choice": msgid("Which of these is it for {part}: {choices}?"),
+    "date": msgid("Which date is it for {part}? Please write it with the year, as in {example}."),
+    "several": msgid("Which of these should I enter for {part}: {choices}? You can name several."),
+    "unread": msgid("I could not read that."),
+    "whole_number": msgid("Please write a whole number from {minimum} to {maximum}."),
+    "cannot_read": msgid("I still cannot read that as a value for {part}."),
+    "yes": msgid("Yes"),
+    "no": msgid("No"),
     "sign_in": msgid("Could you sign in to your account first and then ask me again?"),
     "once_signed_in": msgid("If you sign in, I can also help with your own orders."),
     "use_card": msgid("Please use the button on the card to confirm."),
@@ -163,6 +170,11 @@ def phrase_in(text: str) -> IntentPhrase | None:
 def only_asks(text: str) -> bool:
     """Return whether a text is the label of the button for "I am only asking"."""
     return text.strip() in _in_all("only_asks")
+
+
+def say_in_all_languages(phrase: Phrase) -> frozenset[str]:
+    """Return a phrase without values in all languages."""
+    return _in_all(phrase)
 
 
 def names_the_way_to_a_person(text: str) -> bool:

@@ -7,7 +7,9 @@ what a client sends, it repeats only values that the form's schema accepts.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from functools import reduce
 from operator import or_
 from typing import Any, Final
@@ -24,7 +26,8 @@ from supportbot.language.normalise import visible
 
 _FINAL: Final = "assistant.final"
 _WORDS_OF_MANY_LINES: Final = re.compile(r"\s+")
-Values = Mapping[str, str | int]
+Value = str | int | list[str]
+Values = Mapping[str, Value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +114,12 @@ def _lines(block: Mapping[str, Any], values: Values) -> str:
     return "\n".join(lines)
 
 
-def _checked(name: str, field: Mapping[str, Any], value: str | int) -> str:
+def _checked(name: str, field: Mapping[str, Any], value: Value) -> str:
     """Return the value as one line, "" for a field left empty; raises InvalidValue."""
+    if field["type"] == "array":
+        return _chosen(name, field, value or [])
+    if isinstance(value, list):
+        raise InvalidValue(name, "Enter one value.")
     if value == "":
         if field["required"]:
             raise InvalidValue(name, "This field is required.")
@@ -129,9 +136,29 @@ def _checked(name: str, field: Mapping[str, Any], value: str | int) -> str:
             raise InvalidValue(name, "This number is out of range.")
     elif not field.get("minLength", 0) <= len(line) <= field["maxLength"]:
         raise InvalidValue(name, f"Enter at most {field['maxLength']} characters.")
+    elif field.get("format") == "date" and not _is_day(line):
+        raise InvalidValue(name, "Enter a date such as 2026-05-31.")
     elif "pattern" in field and not re.search(field["pattern"], line, re.ASCII):
         raise InvalidValue(name, "This does not have the expected format.")
     return line
+
+
+def _chosen(name: str, field: Mapping[str, Any], value: Value) -> str:
+    """Return the chosen options of a list on one line; raises InvalidValue."""
+    options: list[str] = field["items"]["enum"]
+    if not isinstance(value, list) or not set(value) <= set(options):
+        raise InvalidValue(name, "Choose among the options.")
+    least = max(field["minItems"], 1) if field["required"] else 0
+    if not least <= len(set(value)) <= field["maxItems"]:
+        raise InvalidValue(name, f"Choose from {least} to {field['maxItems']} options.")
+    return ", ".join(option for option in options if option in value)
+
+
+def _is_day(line: str) -> bool:
+    # date.fromisoformat also accepts other ISO forms, such as 20260531.
+    with suppress(ValueError):
+        return date.fromisoformat(line).isoformat() == line
+    return False
 
 
 def shown_blocks(payload: Mapping[str, Any]) -> Iterator[tuple[str, str, list[dict[str, str]]]]:

@@ -32,7 +32,8 @@ class ToolSpec:
     """A tool the model may call; `parameters` is a JSON Schema, so its values may be any JSON.
 
     A model uses the description, the built-in answerer uses `examples`: what customers write when they want it, in any
-    language. `is_read` marks a tool that only looks something up.
+    language. `is_read` marks a tool that only looks something up. `option_labels` are what customers read for the
+    options of its choices, by field and option.
     """
 
     name: str
@@ -41,6 +42,7 @@ class ToolSpec:
     title: str = ""
     examples: tuple[str, ...] = ()
     is_read: bool = False
+    option_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

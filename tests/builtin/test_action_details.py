@@ -9,7 +9,7 @@ import pytest
 from supportbot.builtin.actions.next_step import ONLY_ASKS, needs_account, next_step
 from supportbot.builtin.answerer import reply_to
 from supportbot.builtin.intents import detect_intent
-from supportbot.builtin.phrases import say
+from supportbot.builtin.phrases import is_offer_of_a_person, say
 from supportbot.llm.types import ChatMessage, ModelRequest, Source
 from tests.builtin.action_chat import HUMAN, ORDERS, SKIP, WITHDRAW, Chat, catalogue, order
 from tests.events import check_event
@@ -305,9 +305,11 @@ def test_an_address_with_all_its_parts() -> None:
 def test_a_partial_address_is_asked_for_again() -> None:
     chat = Chat()
     assert chat.send("I need another delivery address for WF-20444")[0] == say("address", "en")
-    for half in ("Rosenweg 5 in Leipzig", "04109", "04109 Leipzig please"):
-        assert chat.send(half) == (say("address", "en"), [])
+    for half in ("04109", "04109 Leipzig please"):
+        assert chat.send(half) == (f"{say('unread', 'en')} {say('address', 'en')}", [])
         assert chat.blocks[0]["type"] == "form"
+    words, calls = chat.send("Rosenweg 5 in Leipzig")
+    assert is_offer_of_a_person(words) and calls == [] and chat.blocks[0]["type"] == "form"
     _, [(_, arguments)] = chat.send("Rosenweg 5, 04109 Leipzig")
     assert arguments["address"] == {"line1": "Rosenweg 5", "city": "Leipzig", "postal_code": "04109"}
     assert arguments["order_id"] == "WF-20444"

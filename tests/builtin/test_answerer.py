@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from supportbot.builtin import provider as builtin
-from supportbot.builtin.actions.next_step import Reply
+from supportbot.builtin.actions.asking import Reply
 from supportbot.builtin.answerer import reply_to
 from supportbot.builtin.conversation import questions_in, standalone
 from supportbot.builtin.intents import courtesy

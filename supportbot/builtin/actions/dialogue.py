@@ -12,14 +12,38 @@ from itertools import pairwise
 from typing import Final, Literal
 
 from supportbot.builtin import intents
-from supportbot.builtin.actions.slots import Intent, OrderRef, field_of_kind, fields_of, missing_in, read_form, slots_in
+from supportbot.builtin.actions.slots import (
+    Intent,
+    OrderRef,
+    field_of_kind,
+    fields_of,
+    is_option,
+    missing_in,
+    read_form,
+    slots_in,
+)
 from supportbot.builtin.phrases import IntentPhrase, denies_order, phrase_in
+from supportbot.language.followups import is_question
 from supportbot.language.ordernumbers import order_numbers_in
 from supportbot.llm.types import ModelRequest, ToolSpec
 
 Outcome = Literal["nothing", "advanced", "ambiguous", "left_alone", "withdrawn", "use_card", "undo"]
 UNDO_TOOL: Final = "undo_last"  # offered once something can be undone
-_ASKING: Final = frozenset({"which_of_these", "order_number", "amount", "address", "other", "choice", "meant"})
+_ASKING: Final = frozenset(
+    {
+        "which_of_these",
+        "order_number",
+        "amount",
+        "address",
+        "other",
+        "choice",
+        "date",
+        "several",
+        "cannot_read",
+        "meant",
+    }
+)
+_NO_TRY: Final = ("thanks", "greeting")  # said in between, not instead of an answer
 _SHORT_WORDS: Final = 8
 _CORRECTION_WORDS: Final = 24
 _SURE: Final = 0.5  # of a yes or a no
@@ -33,11 +57,13 @@ class DialogueState:
     """The state after each message. `outcome` is what the customer's newest one led to."""
 
     tools: Sequence[ToolSpec]
+    locale: str = ""
     is_after_deed: bool = False  # something was prepared or done in this conversation
     open: list[Intent] = field(default_factory=list)
     settled: list[Intent] = field(default_factory=list)
     candidates: list[str] = field(default_factory=list)  # actions that may have been meant
     outcome: Outcome = "nothing"
+    unread: int = 0  # answers in a row without a value for what was asked
     _asked: IntentPhrase | None = None
     _offered: frozenset[str] = frozenset()  # the lines of the orders that were offered
     _last_order: str = ""  # the number named last
@@ -118,11 +144,12 @@ class DialogueState:
         begun: list[Intent] = []
         for action, text in requests:
             same = [intent for intent in self.open if intent.action == action and len(requests) == 1]
-            intent = (same or [Intent(action)])[0].merged_with(slots_in(self.tool(action), text))
+            known = (same or [Intent(action)])[0]
+            intent = known.merged_with(slots_in(self.tool(action), text, locale=self.locale))
             if intent.order is None and self._last_order and _is_short(text):
                 intent = replace(intent, order=OrderRef(self._last_order))
             begun.append(intent)
-        self.open, self.settled, self._idle = begun, [], 0
+        self.open, self.settled, self._idle, self.unread = begun, [], 0, 0
         return "advanced"
 
     def _continue(self, text: str, *, is_answer: bool, is_new: bool) -> bool:
@@ -133,14 +160,22 @@ class DialogueState:
         form = read_form(tool, text) if self._asked else {}
         if is_new and not is_answer and not form:
             return False
-        given = Intent(tool.name, values=form) if form else slots_in(tool, text, asked=asked)
-        # Ask again rather than search: nobody answers "Which order?" with a question for the help pages.
-        is_try = is_answer and asked in {field_of_kind(tool, "order"), field_of_kind(tool, "address")} - {""}
-        if given.is_empty and not is_try:
+        given = Intent(tool.name, values=form) if form else slots_in(tool, text, asked=asked, locale=self.locale)
+        if given.is_empty and not (asked and self._is_try(text)):
             return False
         self.open[place] = intent.merged_with(given)
+        self.unread = self.unread + 1 if given.is_empty else 0
         self._idle = 0
         return True
+
+    def _is_try(self, text: str) -> bool:
+        """Return whether a message without a readable value is still meant as an answer: the question is then asked
+        again, because the help pages know nothing about it.
+        """
+        if _is_short(text):
+            return not is_question(text) and intents.courtesy(text) not in _NO_TRY
+        is_like_question = is_question(text) or intents.classify(text).kind in intents.QUESTIONS
+        return not is_like_question and len(text.split()) <= _CORRECTION_WORDS
 
     def _asked_field(self, intent: Intent) -> str:
         """Return the field that the assistant asked for, "" if the intent does not lack it."""
@@ -156,15 +191,14 @@ class DialogueState:
         return next(missing, "")
 
     def _is_option(self, text: str) -> bool:
-        """Return whether the message is, word for word, an option of a choice that the assistant asked for."""
+        """Return whether the message is an option of what the assistant asked for: word for word, or yes or no."""
         asked = ((self.tool(intent.action), self._asked_field(intent)) for intent in self.open)
-        shapes = (fields_of(tool)[name] for tool, name in asked if name in fields_of(tool))
-        return any(_plain(text).casefold() == str(one).casefold() for shape in shapes for one in shape.get("enum", ()))
+        return any(is_option(tool, name, text) for tool, name in asked if name in fields_of(tool))
 
     def _correct(self, text: str) -> bool:
         """Return whether the message corrects the settled intent: another order, amount or address."""
         intent = self.settled[-1]
-        given = slots_in(self.tool(intent.action), text)
+        given = slots_in(self.tool(intent.action), text, locale=self.locale)
         if given.is_empty or given.unclear or len(text.split()) > _CORRECTION_WORDS:
             return False
         self.open, self.settled = [intent.merged_with(given)], []
@@ -193,7 +227,8 @@ def _split_at_orders(text: str, numbers: Sequence[str]) -> list[str]:
 
 def follow_dialogue(request: ModelRequest, tools: Sequence[ToolSpec]) -> DialogueState:
     """Return the state of a request's conversation after its newest message."""
-    dialogue = DialogueState(tools, is_after_deed=UNDO_TOOL in {tool.name for tool in request.tools})
+    may_undo = UNDO_TOOL in {tool.name for tool in request.tools}
+    dialogue = DialogueState(tools, locale=request.locale, is_after_deed=may_undo)
     texts = [(one.role, one.content) for one in request.messages if one.role in ("user", "assistant") and one.content]
     for role, text in texts if texts and texts[-1][0] == "user" else [*texts, ("user", request.question)]:
         if role == "user":

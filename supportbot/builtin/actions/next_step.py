@@ -6,26 +6,24 @@ anything about its call is unclear. Questions come as text, and as typed blocks 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
 
 from supportbot.builtin import intents
+from supportbot.builtin.actions.asking import Reply, again, ask_for, choices_block
 from supportbot.builtin.actions.dialogue import UNDO_TOOL, follow_dialogue
 from supportbot.builtin.actions.orders import KnownOrder, items_named, matching_orders, orders_in, refused_by_call
 from supportbot.builtin.actions.slots import (
     TEXT_MOST,
     Intent,
-    Shape,
     field_of_kind,
     fields_of,
-    kind_of,
     missing_in,
     required_by,
 )
-from supportbot.builtin.phrases import field_name, field_title, say
-from supportbot.formats import format_choice
+from supportbot.builtin.phrases import say
 from supportbot.language.ordernumbers import order_numbers_in, without_numbers
 from supportbot.language.words import words
 from supportbot.llm.types import ChatMessage, ModelRequest, ToolCall, ToolSpec
@@ -33,17 +31,6 @@ from supportbot.llm.types import ChatMessage, ModelRequest, ToolCall, ToolSpec
 WITHDRAW_TOOL: Final = "withdraw_cards"
 ONLY_ASKS: Final = "only-asks"  # the option that is not an action's name
 OFFERED: Final = 5  # orders
-_OF_A_FIELD: Final = frozenset({"type", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum"})
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """Text, calls, or neither where the look-up itself is the answer. `blocks` are typed blocks of the wire: choices
-    or a form."""
-
-    text: str = ""
-    calls: tuple[ToolCall, ...] = ()
-    blocks: tuple[dict[str, Any], ...] = ()
 
 
 def next_step(request: ModelRequest, language: str) -> Reply | None:
@@ -66,7 +53,8 @@ def next_step(request: ModelRequest, language: str) -> Reply | None:
             return _ask_which_action([dialogue.tool(action) for action in dialogue.candidates], language)
         case "advanced":
             planner = _Planner(tools, request.messages, language)
-            return planner.combine([planner.step(dialogue.tool(intent.action), intent) for intent in dialogue.open])
+            steps = [planner.step(dialogue.tool(intent.action), intent) for intent in dialogue.open]
+            return again(planner.combine(steps), dialogue.unread, language)
     return None
 
 
@@ -94,7 +82,7 @@ def _ask_which_action(tools: Sequence[ToolSpec], language: str) -> Reply:
     """Ask whether the customer wants an action or only asks about it, with a button for each."""
     prompt = say("meant", language, title=tools[0].title or tools[0].name)
     options = {tool.name: tool.title or tool.name for tool in tools}
-    return Reply(prompt, blocks=(_choices(prompt, options | {ONLY_ASKS: say("only_asks", language)}),))
+    return Reply(prompt, blocks=(choices_block(prompt, options | {ONLY_ASKS: say("only_asks", language)}),))
 
 
 class _Planner:
@@ -142,7 +130,7 @@ class _Planner:
     def _after_look_up(self, tool: ToolSpec) -> Reply:
         """Return the question for a value that the look-up refused; nothing if it is the answer itself."""
         refused = next((name for name in self._called[tool.name] if name in fields_of(tool)), None)
-        return _ask_for(refused, fields_of(tool)[refused], self._language) if refused else Reply()
+        return ask_for(tool, refused, self._language) if refused else Reply()
 
     def _call_step(self, tool: ToolSpec, intent: Intent) -> Reply:
         """Call the action with all its arguments; ask for the first that is missing or unclear."""
@@ -163,7 +151,8 @@ class _Planner:
         if intent.unclear and intent.unclear not in arguments:
             return Reply(say("amount", language))
         if missing := missing_in(tool, arguments):
-            return _ask_for(missing[0], shapes[missing[0]], language)
+            days = sorted(day for day in intent.days if day.isoformat() not in arguments.values())
+            return ask_for(tool, missing[0], language, days)
         reason = field_of_kind(tool, "reason")
         if reason in required_by(tool) and reason not in arguments:
             said = " ".join(intent.text.split())[: int(shapes[reason].get("maxLength", TEXT_MOST))]
@@ -178,7 +167,7 @@ class _Planner:
             return Reply()
         offered, prompt = (found or self._orders)[:OFFERED], say("which_of_these", self._language)
         lines = "\n".join(f"- {order.line}" for order in offered)
-        return Reply(f"{prompt}\n{lines}", blocks=(_choices(prompt, {order.id: order.line for order in offered}),))
+        return Reply(f"{prompt}\n{lines}", blocks=(choices_block(prompt, {order.id: order.line for order in offered}),))
 
 
 def _needs_look_up(tool: ToolSpec, intent: Intent) -> bool:
@@ -203,44 +192,6 @@ def _items(intent: Intent, order: KnownOrder) -> list[dict[str, Any]]:
     if len(named) == len(order.items):
         return []
     return [{"sku": item["sku"], "quantity": max(1, int(item.get("quantity", 1)))} for item in named]
-
-
-def _ask_for(name: str, shape: Shape, language: str) -> Reply:
-    """Ask for a field: with buttons for a choice, else with a form; an address is asked for by its parts."""
-    part = field_name(name, shape, language)
-    if "enum" in shape:
-        options = {str(choice): str(choice).replace("_", " ") for choice in shape["enum"]}
-        prompt = say("choice", language, part=part, choices=format_choice(list(options.values()), language))
-        return Reply(prompt, blocks=(_choices(prompt, options),))
-    if kind_of(name, shape) != "address":
-        prompt = say("other", language, part=part)
-        return Reply(prompt, blocks=_form(prompt, {name: shape}, [name], language))
-    prompt, required = say("address", language), shape.get("required", ())
-    # Customers cannot be expected to know how an optional part has to be written, such as a country code.
-    parts = {part: own for part, own in shape["properties"].items() if part in required or "pattern" not in own}
-    return Reply(prompt, blocks=_form(prompt, parts, required, language))
-
-
-def _choices(prompt: str, options: Mapping[str, str]) -> dict[str, Any]:
-    return {"type": "choices", "prompt": prompt, "options": [{"id": one, "label": options[one]} for one in options]}
-
-
-def _form(
-    prompt: str, shapes: Mapping[str, Shape], required: Sequence[str], language: str
-) -> tuple[dict[str, Any], ...]:
-    """Return the form that asks for the fields, () if a required one is not plain text or a number."""
-    plain = {name: shape for name, shape in shapes.items() if shape.get("type") in ("string", "integer")}
-    if not set(required) <= plain.keys():
-        return ()
-    fields = [_field(name, shape, name in required, language) for name, shape in plain.items()]
-    return ({"type": "form", "prompt": prompt, "fields": fields},)
-
-
-def _field(name: str, shape: Shape, is_required: bool, language: str) -> dict[str, Any]:
-    kept = {key: value for key, value in shape.items() if key in _OF_A_FIELD}
-    if shape["type"] == "string":
-        kept.setdefault("maxLength", TEXT_MOST)
-    return {"name": name, "title": field_title(name, shape, language), "required": is_required, **kept}
 
 
 def _call(name: str, arguments: Mapping[str, Any]) -> Reply:

@@ -8,22 +8,38 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from typing import Any, Final, Literal
 
+from supportbot.builtin.actions.values import Shape, choices_in, dates_in, numbers_in, option_titles, yes_or_no
 from supportbot.builtin.intents import DATA
 from supportbot.builtin.phrases import titles_of
-from supportbot.language.addresses import address_in, without_address
+from supportbot.language.addresses import address_in
 from supportbot.language.amounts import amount_in
+from supportbot.language.dates import days_in
 from supportbot.language.figures import units_of
 from supportbot.language.ordernumbers import WHOLE, order_numbers_in, without_numbers
 from supportbot.language.words import words
 from supportbot.llm.types import ToolSpec
 
-Kind = Literal["order", "amount", "address", "items", "choice", "count", "reason", "pattern", "text"]
-Shape = Mapping[str, Any]  # of a field, in JSON Schema
+Kind = Literal[
+    "order",
+    "amount",
+    "address",
+    "items",
+    "choice",
+    "choices",
+    "list",
+    "flag",
+    "date",
+    "number",
+    "reason",
+    "pattern",
+    "text",
+]
 TEXT_MOST: Final = 200
-_COUNT: Final = re.compile(r"(?<![\w.,€$£-])[0-9]{1,6}(?![\w€$£%]|[.,]\d)")
+_DECIMALS: Final = ("1", "2.5")  # whatever takes both is a number, however its pattern is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +65,7 @@ class Intent:
     text: str = ""
     unclear: str = ""  # the field whose value could be misread
     previous: str = ""  # the order number that was corrected
+    days: frozenset[date] = frozenset()  # all that were named, whichever field they are for
 
     @property
     def is_empty(self) -> bool:
@@ -64,6 +81,7 @@ class Intent:
             f"{self.text}\n{more.text}".strip(),
             more.unclear or still_unclear,
             self.order.number if self.order and more.order else self.previous,
+            self.days | more.days,
         )
 
 
@@ -84,13 +102,26 @@ def kind_of(name: str, shape: Shape) -> Kind:
         return "address"
     if "sku" in shape.get("items", {}).get("properties", {}):
         return "items"
-    if "enum" in shape:
-        return "choice"
-    if shape.get("type") == "integer":
-        return "count"
+    by_schema = _kind_by_schema(shape)
+    if by_schema:
+        return by_schema
     kinds: tuple[Kind, ...] = ("order", "amount", "reason")
     named = next((kind for kind in kinds if kind in name.split("_")), None)
-    return named or ("pattern" if "pattern" in shape else "text")
+    if named or "pattern" not in shape:
+        return named or "text"
+    return "number" if all(re.search(str(shape["pattern"]), one, re.ASCII) for one in _DECIMALS) else "pattern"
+
+
+def _kind_by_schema(shape: Shape) -> Kind | None:
+    """Return the kind of a field whose schema leaves no doubt, None for other text."""
+    if "enum" in shape:
+        return "choice"
+    if "enum" in shape.get("items", {}):
+        return "choices"
+    if shape.get("format") == "date":
+        return "date"
+    kinds: dict[str, Kind] = {"integer": "number", "boolean": "flag", "array": "list"}
+    return kinds.get(str(shape.get("type")))
 
 
 def field_of_kind(tool: ToolSpec, kind: Kind) -> str:
@@ -109,6 +140,17 @@ def _is_whole(shape: Shape, value: Any) -> bool:
     return value is not None and ("properties" not in shape or set(shape.get("required", ())) <= value.keys())
 
 
+def is_option(tool: ToolSpec, name: str, text: str) -> bool:
+    """Return whether a text is, word for word, an option of this field, or a plain yes or no where it takes one."""
+    shape = fields_of(tool)[name]
+    kind = kind_of(name, shape)
+    if kind == "flag" or (kind == "choices" and not shape.get("minItems")):
+        return yes_or_no(text) is not None
+    plain = " ".join(text.split()).casefold()
+    titles = option_titles(shape.get("enum", ()), tool.option_labels.get(name, {}))
+    return any(plain in (value.casefold(), title.casefold()) for value, title in titles.items())
+
+
 def read_form(tool: ToolSpec, text: str) -> dict[str, Any]:
     """Return the values of a submitted form: "title: value" lines and nothing else; {} for any other text."""
     values: dict[str, Any] = {}
@@ -119,8 +161,15 @@ def read_form(tool: ToolSpec, text: str) -> dict[str, Any]:
             return {}
         outer, name, shape = titled[title]
         within = values.setdefault(outer, {}) if outer else values
-        within[name] = int(value) if shape.get("type") == "integer" and value.isdecimal() else value
+        within[name] = _entered(tool, name, shape, value)
     return values
+
+
+def _entered(tool: ToolSpec, name: str, shape: Shape, value: str) -> Any:
+    """Return a form's line as the field takes it."""
+    if kind_of(name, shape) == "choices":
+        return choices_in(shape["items"]["enum"], tool.option_labels.get(name, {}), value)
+    return int(value) if shape.get("type") == "integer" and value.isdecimal() else value
 
 
 def _titled(tool: ToolSpec) -> Iterator[tuple[str, tuple[str, str, Shape]]]:
@@ -131,11 +180,12 @@ def _titled(tool: ToolSpec) -> Iterator[tuple[str, tuple[str, str, Shape]]]:
             yield from ((title, (name if parts else "", part, own)) for title in titles_of(part, own))
 
 
-def slots_in(tool: ToolSpec, text: str, *, asked: str = "") -> Intent:
+def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "") -> Intent:
     """Return the values that a text holds for a tool; `asked` is the field that the assistant asked for."""
-    values: dict[str, Any] = {}
     order, unclear = None, ""
-    for name, shape in fields_of(tool).items():
+    fields = fields_of(tool)
+    values = _shared_out(fields, text, asked=asked, locale=locale)
+    for name, shape in fields.items():
         kind, is_asked = kind_of(name, shape), name == asked
         if kind == "order":
             order = order_reference(text, is_asked=is_asked)
@@ -144,25 +194,37 @@ def slots_in(tool: ToolSpec, text: str, *, asked: str = "") -> Intent:
         elif kind == "amount":
             values[name], is_misread = amount_in(text, is_asked=is_asked)
             unclear = name if is_misread else unclear
-        else:
-            values[name] = _value(kind, shape, text, is_asked=is_asked)
+        elif name not in values:
+            values[name] = _value(kind, shape, text, labels=tool.option_labels.get(name, {}), is_asked=is_asked)
     given = {name: value for name, value in values.items() if value not in (None, "", {})}
-    return Intent(tool.name, order, given, text, unclear)
+    days = frozenset(one.day for one in days_in(text, locale) if one.day is not None)
+    return Intent(tool.name, order, given, text, unclear, days=days)
 
 
-def _value(kind: Kind, shape: Shape, text: str, *, is_asked: bool) -> Any:
+def _shared_out(fields: Mapping[str, Shape], text: str, *, asked: str, locale: str) -> dict[str, Any]:
+    """Return the numbers and days of a text, each for one field at most."""
+    numbers = {name: shape for name, shape in fields.items() if kind_of(name, shape) == "number"}
+    days = {name: shape for name, shape in fields.items() if kind_of(name, shape) == "date"}
+    return numbers_in(numbers, text, asked=asked) | dates_in(days, text, locale, asked=asked)
+
+
+def _value(kind: Kind, shape: Shape, text: str, *, labels: Mapping[str, str], is_asked: bool) -> Any:
     """Return the value of one field, None if the text holds none."""
-    bare = without_numbers(text)
     match kind:
         case "address":
-            parts = address_in(bare, is_asked=is_asked)
+            parts = address_in(without_numbers(text), is_asked=is_asked)
             return {part: value for part, value in parts.items() if part in shape["properties"]}
         case "choice":
-            said = set(words(text))
-            return next((one for one in shape["enum"] if set(words(str(one).replace("_", " "))) <= said), None)
-        case "count":
-            found = _COUNT.search(without_address(bare))
-            return int(found.group()) if found else None
+            named = choices_in(shape["enum"], labels, text)
+            return named[0] if len(named) == 1 else None
+        case "choices":
+            named = choices_in(shape["items"]["enum"], labels, text)
+            is_none = is_asked and not named and not shape.get("minItems") and yes_or_no(text) is False
+            return named if named or is_none else None
+        case "flag" if is_asked:
+            return yes_or_no(text)
+        case "list" if is_asked and shape.get("items", {}).get("type") == "string":
+            return [entry.strip() for entry in re.split(r"[,;\n]", text) if entry.strip()]
         case "pattern":
             pattern = re.compile(str(shape["pattern"]), re.ASCII)
             spoken = (word.strip(".!?") for word in re.findall(r"[^\s,;]+", text))

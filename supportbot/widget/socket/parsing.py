@@ -38,6 +38,7 @@ from supportbot.widget.socket.protocol import (
 MAX_SEQ: Final = 2**53 - 1  # the largest integer JavaScript represents exactly
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 MAX_VALUES: Final = 20
+MAX_CHOSEN: Final = 50
 MAX_NAME_CHARACTERS: Final = 100
 MAX_VALUE_CHARACTERS: Final = 1_000
 _BLOCK: Final = re.compile(rf"(?P<message>{_UUID.pattern}):(?P<place>[0-9]{{1,2}})")
@@ -115,7 +116,7 @@ class Fields:
         return BlockRef(UUID(found["message"]), int(found["place"]))
 
     def values(self, name: str) -> Values:
-        """Return a form's values: strings and integers by field name."""
+        """Return a form's values by field name: strings, integers and lists of strings."""
         if name not in self._left:
             raise FrameError(f"The field `{name}` is required.", fields={name: ["Required."]})
         values = self._left.pop(name)
@@ -124,9 +125,12 @@ class Fields:
         for field, value in values.items():
             if len(field) > MAX_NAME_CHARACTERS or UNREADABLE.search(field):
                 raise _wrong(name, "has an invalid field name")
-            if not isinstance(value, str) and type(value) is not int:
-                raise _wrong(f"{name}.{field}", "must be a string or an integer")
-            if isinstance(value, str) and (len(value) > MAX_VALUE_CHARACTERS or UNREADABLE.search(value)):
+            texts = value if isinstance(value, list) else [value] if isinstance(value, str) else []
+            if not isinstance(value, str | list) and type(value) is not int:
+                raise _wrong(f"{name}.{field}", "must be a string, an integer or a list of strings")
+            if len(texts) > MAX_CHOSEN or not all(isinstance(text, str) for text in texts):
+                raise _wrong(f"{name}.{field}", f"must be a list of at most {MAX_CHOSEN} strings")
+            if any(len(text) > MAX_VALUE_CHARACTERS or UNREADABLE.search(text) for text in texts):
                 raise _wrong(f"{name}.{field}", "is too long or contains characters that cannot be stored")
         return values
 

@@ -55,29 +55,42 @@ function form({ prompt, fields }, { answer, reply, isOver, chat, id }) {
   const { t } = chat;
   const lines = reply ? reply.text.split("\n") : [];
   const inputs = fields.map((field) => input(field, `${id}-${field.name}`, lines.find((line) => line.startsWith(`${field.title}: `))?.slice(field.title.length + 2)));
-  const rows = fields.map(({ title, required }, index) => h("div.row", h("label", { for: inputs[index].id }, title, !required && h("span", ` ${t("optional")}`)), inputs[index]));
+  const rows = fields.map(({ title, type, required }, index) => h("div.row", h(type === "array" ? "span" : "label", type === "array" ? { id: `${inputs[index].id}-l` } : { for: inputs[index].id }, title, !required && h("span", ` ${t("optional")}`)), inputs[index]));
   const send = (event) => {
     event.preventDefault();
-    const wrong = fields.findIndex((field, index) => !isValid(field, inputs[index].value.trim()));
+    const wrong = fields.findIndex((field, index) => !isValid(field, valueOf(inputs[index])));
     if (wrong >= 0) {
-      inputs[wrong].setCustomValidity(t("invalid_value"));
-      inputs[wrong].reportValidity();
+      const node = inputs[wrong].querySelector?.("input") || inputs[wrong];
+      node.setCustomValidity(t("invalid_value"));
+      node.reportValidity();
       return;
     }
-    const filled = fields.map((field, index) => ({ ...field, value: inputs[index].value.trim().replace(/\s+/g, " ") })).filter(({ value }) => value);
-    const values = Object.fromEntries(filled.map(({ name, type, value }) => [name, type === "integer" ? Number(value) : value]));
+    const filled = fields.map((field, index) => ({ ...field, value: valueOf(inputs[index]), chosen: ticked(inputs[index]) })).filter(({ value }) => value);
+    const values = Object.fromEntries(filled.map(({ name, type, value, chosen }) => [name, type === "array" ? chosen : type === "integer" ? Number(value) : value]));
     answer(filled.map(({ title, value }) => `${title}: ${value}`).join("\n"), { type: "submit", values });
   };
   return h("form", { onsubmit: send, "aria-label": prompt }, h("fieldset", { disabled: isOver }, rows, !isOver && h("div.act-b", h("button.btn.primary.lg", { type: "submit" }, t("send")))));
 }
 
-function input({ name, type, required, maxLength, minimum, maximum, enum: choice }, id, value) {
+function input({ name, type, format, required, maxLength, minimum, maximum, enum: choice, items }, id, value) {
+  if (type === "array") return boxes(items.enum, id, value);
   const common = { id, required, dir: "auto", autocomplete: AUTOFILL[name] };
-  const node = choice ? h("select.field", common, !required && h("option"), choice.map((one) => h("option", one))) : h("input.field", { ...common, type: type === "integer" ? "number" : "text", maxlength: maxLength, min: minimum, max: maximum });
+  const node = choice ? h("select.field", common, !required && h("option"), choice.map((one) => h("option", one))) : h("input.field", { ...common, type: format || (type === "integer" ? "number" : "text"), maxlength: maxLength, min: minimum, max: maximum });
   node.value = value || "";
   node.addEventListener("input", () => node.setCustomValidity(""));
   return node;
 }
+
+/** A list of options, any number of which can be ticked. */
+function boxes(options, id, value) {
+  const chosen = `, ${value || ""}, `;
+  const node = h("div.boxes", { id, role: "group", "aria-labelledby": `${id}-l` }, options.map((one) => h("label", h("input", { type: "checkbox", value: one, checked: chosen.includes(`, ${one}, `) }), h("span", { dir: "auto" }, one))));
+  node.addEventListener("change", () => node.querySelectorAll("input").forEach((box) => box.setCustomValidity("")));
+  return node;
+}
+
+const ticked = (node) => [...node.querySelectorAll("input:checked")].map(({ value }) => value);
+const valueOf = (node) => (node.matches(".boxes") ? ticked(node).join(", ") : node.value.trim().replace(/\s+/g, " "));
 
 /** Whether the server will accept a value. Browsers check the rest; they read `pattern` differently than the server. */
 function isValid({ required, pattern }, value) {

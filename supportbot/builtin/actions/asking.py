@@ -1,0 +1,118 @@
+"""The questions for the missing values of an action: as text, and as typed blocks for clients that know them. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, Final
+
+from supportbot.builtin.actions.slots import TEXT_MOST, fields_of, kind_of
+from supportbot.builtin.actions.values import Shape, option_titles
+from supportbot.builtin.phrases import field_name, field_title, say
+from supportbot.formats import format_choice, format_day
+from supportbot.llm.types import ToolCall, ToolSpec
+
+_OF_A_FIELD: Final = frozenset({"type", "format", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum"})
+_PATIENCE: Final = 2  # the question is asked again this often before a person is offered
+# Shows the order of a date's parts, whatever the year: its day cannot be a month.
+_EXAMPLE: Final = date(2027, 5, 31)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Text, calls, or neither where the look-up itself is the answer. `blocks` are typed blocks of the wire: choices
+    or a form. `part` is the name of the field that is asked for.
+    """
+
+    text: str = ""
+    calls: tuple[ToolCall, ...] = ()
+    blocks: tuple[dict[str, Any], ...] = ()
+    part: str = ""
+    expected: str = ""  # what the field takes, for those whose answer could not be read
+
+
+def again(reply: Reply, unread: int, language: str) -> Reply:
+    """Return a question, saying that the last answer to it could not be read and what is expected; after a few such
+    answers with the offer of a person.
+    """
+    if not unread or reply.calls or not reply.text:
+        return reply
+    if unread > _PATIENCE and reply.part:
+        text = f"{say('cannot_read', language, part=reply.part)} {say('offer', language)}"
+        return replace(reply, text=text)
+    told = (say("unread", language), reply.expected, reply.text)
+    return replace(reply, text=" ".join(part for part in told if part))
+
+
+def ask_for(tool: ToolSpec, name: str, language: str, days: Sequence[date] = ()) -> Reply:
+    """Ask for a field: with buttons for a choice or a yes, else with a form; an address is asked for by its parts.
+
+    `days` are those that the customer has named already, of which one may be meant.
+    """
+    shape, labels = fields_of(tool)[name], tool.option_labels.get(name, {})
+    part = field_name(name, shape, language)
+    match kind_of(name, shape):
+        case "choice":
+            return _ask_to_choose(part, option_titles(shape["enum"], labels), language)
+        case "flag":
+            return _ask_to_choose(part, {"yes": say("yes", language), "no": say("no", language)}, language)
+        case "choices":
+            titles = [*option_titles(shape["items"]["enum"], labels).values()]
+            prompt = say("several", language, part=part, choices=format_choice(titles, language))
+            titled = {**shape, "items": {"type": "string", "enum": titles}}
+            return Reply(prompt, blocks=_form(prompt, {name: titled}, [name], language), part=part)
+        case "date":
+            prompt = say("date", language, part=part, example=format_day(_EXAMPLE, language))
+            named = {day.isoformat(): format_day(day, language) for day in days}
+            buttons = (choices_block(prompt, named),) if named else ()
+            return Reply(prompt, blocks=(*buttons, *_form(prompt, {name: shape}, [name], language)), part=part)
+        case "address":
+            return _ask_for_address(shape, part, language)
+    prompt = say("other", language, part=part)
+    return Reply(prompt, (), _form(prompt, {name: shape}, [name], language), part, _expected(shape, language))
+
+
+def _ask_to_choose(part: str, options: Mapping[str, str], language: str) -> Reply:
+    prompt = say("choice", language, part=part, choices=format_choice([*options.values()], language))
+    return Reply(prompt, blocks=(choices_block(prompt, options),), part=part)
+
+
+def _ask_for_address(shape: Shape, part: str, language: str) -> Reply:
+    prompt, required = say("address", language), shape.get("required", ())
+    # Customers cannot be expected to know how an optional part has to be written, such as a country code.
+    parts = {part: own for part, own in shape["properties"].items() if part in required or "pattern" not in own}
+    return Reply(prompt, blocks=_form(prompt, parts, required, language), part=part)
+
+
+def _expected(shape: Shape, language: str) -> str:
+    if shape.get("type") != "integer" or not {"minimum", "maximum"} <= shape.keys():
+        return ""
+    return say("whole_number", language, minimum=str(shape["minimum"]), maximum=str(shape["maximum"]))
+
+
+def choices_block(prompt: str, options: Mapping[str, str]) -> dict[str, Any]:
+    return {"type": "choices", "prompt": prompt, "options": [{"id": one, "label": options[one]} for one in options]}
+
+
+def _form(
+    prompt: str, shapes: Mapping[str, Shape], required: Sequence[str], language: str
+) -> tuple[dict[str, Any], ...]:
+    """Return the form that asks for the fields, () if it cannot take one that is required."""
+    plain = {name: shape for name, shape in shapes.items() if _fits_a_form(shape)}
+    if not set(required) <= plain.keys():
+        return ()
+    fields = [_field(name, shape, name in required, language) for name, shape in plain.items()]
+    return ({"type": "form", "prompt": prompt, "fields": fields},)
+
+
+def _fits_a_form(shape: Shape) -> bool:
+    return shape.get("type") in ("string", "integer") or "enum" in shape.get("items", {})
+
+
+def _field(name: str, shape: Shape, is_required: bool, language: str) -> dict[str, Any]:
+    kept = {key: value for key, value in shape.items() if key in _OF_A_FIELD}
+    if shape["type"] == "string":
+        kept.setdefault("maxLength", TEXT_MOST)
+    if shape["type"] == "array":
+        kept |= {"items": shape["items"], "maxItems": shape.get("maxItems", len(shape["items"]["enum"]))}
+        kept["minItems"] = shape.get("minItems", 0)
+    return {"name": name, "title": field_title(name, shape, language), "required": is_required, **kept}

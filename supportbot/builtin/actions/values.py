@@ -1,0 +1,158 @@
+"""The numbers, days, choices and answers of yes or no that a text states for the fields of an action. Pure but for
+`intents`.
+
+A figure or a day fills one field only: the one that was asked for, the one whose name stands beside it, or the only one
+that takes such a value. Otherwise it fills none, and the customer is asked.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from supportbot.builtin import intents
+from supportbot.builtin.phrases import field_title, say_in_all_languages
+from supportbot.language.addresses import without_address
+from supportbot.language.amounts import amount_in
+from supportbot.language.dates import days_in
+from supportbot.language.figures import figures_in
+from supportbot.language.ordernumbers import without_numbers
+from supportbot.language.words import words
+
+Shape = Mapping[str, Any]  # of a field, in JSON Schema
+_NUMBER: Final = re.compile(
+    r"(?<![\w.,:/€$£-])-?(?<!\d-)[0-9]{1,9}(?:[.,][0-9]{1,6})?(?![\w€$£%]|[.,:/][0-9])", re.ASCII
+)
+_SURE: Final = 0.5  # of a yes
+_SHORT_WORDS: Final = 4
+_LEAST_LETTERS: Final = 3  # of a word that names a field
+_NEAR: Final = 3  # words before a day: "departure on the 7 March"
+
+
+@dataclass(frozen=True, slots=True)
+class _Number:
+    written: str
+    before: frozenset[str]  # the words next to it
+    after: frozenset[str]
+
+
+def numbers_in(shapes: Mapping[str, Shape], text: str, *, asked: str) -> dict[str, Any]:
+    """Return the numbers that a text states for these fields."""
+    found = _numbers(text)
+    values = _named(shapes, found)
+    rest = [name for name in shapes if name not in values]
+    target = asked if asked in rest else rest[0] if len(shapes) == 1 and not asked else ""
+    if target and not values and len(found) == 1:
+        values[target] = found[0].written
+    read = {name: read_number(shapes[name], written) for name, written in values.items()}
+    if asked in shapes and asked not in read and not found:  # "12 €" for a number of the shop's own
+        read[asked] = read_number(shapes[asked], amount_in(text, is_asked=True)[0])
+    return {name: value for name, value in read.items() if value is not None}
+
+
+def read_number(shape: Shape, written: str) -> int | str | None:
+    """Return a number in the form that the field takes, None if it does not take it."""
+    if shape.get("type") != "integer":
+        plain = written.replace(",", ".")
+        return plain if re.search(str(shape.get("pattern", "")), plain, re.ASCII) else None
+    if not re.fullmatch(r"-?[0-9]{1,9}", written, re.ASCII):
+        return None
+    number = int(written)
+    return number if shape.get("minimum", number) <= number <= shape.get("maximum", number) else None
+
+
+def _numbers(text: str) -> list[_Number]:
+    """Return the numbers of a text that are not part of a time, a date, an amount, an address or an order's number."""
+    bare = without_address(without_numbers(text))
+    others = [one for one in figures_in(bare) if one.kind in ("time", "date", "money", "name")]
+    spans = [(one.start, one.end) for one in others] + [(one.start, one.end) for one in days_in(bare, "")]
+    return [
+        _Number(match.group(), frozenset(words(bare[: match.start()])[-1:]), frozenset(words(bare[match.end() :])[:1]))
+        for match in _NUMBER.finditer(bare)
+        if not any(start < match.end() and match.start() < end for start, end in spans)
+    ]
+
+
+def _named(shapes: Mapping[str, Shape], numbers: Sequence[_Number]) -> dict[str, str]:
+    """Return the numbers beside whose names they stand: "hour 6", "2 guests". Where both sides name a field, the side
+    that names more fields counts, and none if they name the same number of them."""
+    before = _paired(shapes, numbers, lambda number: number.before)
+    after = _paired(shapes, numbers, lambda number: number.after)
+    if before == after or not (before and after):
+        return before or after
+    return {} if len(before) == len(after) else max(before, after, key=len)
+
+
+def _paired(
+    shapes: Mapping[str, Shape], numbers: Sequence[_Number], beside: Callable[[_Number], frozenset[str]]
+) -> dict[str, str]:
+    pairs = [(_only_named(shapes, beside(number)), number.written) for number in numbers]
+    names = [name for name, _ in pairs]
+    return {name: written for name, written in pairs if name and names.count(name) == 1}
+
+
+def _only_named(shapes: Mapping[str, Shape], beside: Collection[str]) -> str:
+    """Return the only field that one of these words names, by its name or label; "" if it is not exactly one."""
+    telling = {word for word in beside if len(word) >= _LEAST_LETTERS}
+    labels = {name: f"{_spaced(name)} {field_title(name, shape, '')}" for name, shape in shapes.items()}
+    named = [name for name, label in labels.items() if not telling.isdisjoint(words(label))]
+    return named[0] if len(named) == 1 else ""
+
+
+def dates_in(shapes: Mapping[str, Shape], text: str, locale: str, *, asked: str) -> dict[str, str]:
+    """Return the days that a text states for these fields, as in ISO 8601. The order of several says nothing: a field
+    has no place among the others.
+    """
+    days = days_in(text, locale)
+    before = [text[last.end if last else 0 : day.start] for last, day in zip((None, *days), days, strict=False)]
+    named = [_only_named(shapes, words(words_before)[-_NEAR:]) for words_before in before]
+    found = {name: day for name, day in zip(named, days, strict=True) if name and named.count(name) == 1}
+    target = asked if asked in shapes else next(iter(shapes)) if len(shapes) == 1 and not asked else ""
+    if target and not found and len(days) == 1:
+        found[target] = days[0]
+    return {name: day.day.isoformat() for name, day in found.items() if day.day is not None}
+
+
+def choices_in(options: Sequence[str], labels: Mapping[str, str], text: str) -> list[str]:
+    """Return the options that a text names by their values or labels."""
+    plain = " ".join(text.split()).casefold()
+    exact = [one for one in options if plain in (one.casefold(), _label(one, labels).casefold())]
+    if exact:
+        return exact[:1]
+    said = set(words(text))
+    named: dict[str, set[str]] = {}
+    for one in options:
+        spellings = (set(words(_spaced(one))), set(words(labels.get(one, ""))))
+        whole = [spelling for spelling in spellings if spelling and spelling <= said]
+        named |= {one: max(whole, key=len)} if whole else {}
+    # "Late breakfast" does not also name "breakfast".
+    return [one for one, own in named.items() if not any(own < other for other in named.values())]
+
+
+def yes_or_no(text: str) -> bool | None:
+    """Return a plain yes or no to a question, None for any other text. "Never mind" is no answer."""
+    plain = " ".join(text.split()).strip(".!").casefold()
+    for value, labels in ((True, say_in_all_languages("yes")), (False, say_in_all_languages("no"))):
+        rests = (plain.removeprefix(one.casefold()) for one in labels if plain.startswith(one.casefold()))
+        if any(not rest or _is_courteous(rest) for rest in rests):
+            return value
+    classified = intents.classify(text)
+    is_yes = classified.kind == "affirm" and classified.kinds["affirm"] >= _SURE and len(text.split()) <= _SHORT_WORDS
+    return True if is_yes else None
+
+
+def _is_courteous(rest: str) -> bool:
+    return not rest[0].isalnum() and intents.courtesy(rest.strip(" ,.!")) == "thanks"
+
+
+def option_titles(options: Sequence[str], labels: Mapping[str, str]) -> dict[str, str]:
+    """Return what customers read for each option."""
+    return {one: _label(one, labels) for one in options}
+
+
+def _label(option: str, labels: Mapping[str, str]) -> str:
+    return labels.get(option) or _spaced(option)
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,89 @@
+"""The days of the calendar that a text names, read by a locale. Pure.
+
+Digits are read in the locale's order: "5/3/2027" is a day of March in Germany and of May in the United States. English
+without a region may be either, so such a date is read only if both orders give the same day. Dots always mean that the
+day comes first. A day without a year is not a date, unless a later day of the same range names the year.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from supportbot.formats import babel_locale
+from supportbot.language.figures import figures_in
+
+_YEAR: Final = re.compile(r"[.,]*\s*(?:(?:de|del|of)\s+)?(?P<year>(?:19|20)\d{2})(?![\w:])")
+_DIGIT: Final = re.compile(r"\d")  # of any script
+_PIVOT: Final = 69  # POSIX: 69 to 99 are of the last century, 00 to 68 of this one
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A written day and where it stands (`text[start:end]`); `day` is None if it is unclear which one is meant."""
+
+    day: date | None
+    start: int
+    end: int
+
+
+def days_in(text: str, locale: str) -> tuple[Day, ...]:
+    """Return the days that a text names, in order."""
+    found = [*_days_in(_DIGIT.sub(lambda digit: str(unicodedata.digit(digit[0])), text), locale)]
+    years = [day.year if day else 0 for _, _, day, _ in found]
+    return tuple(
+        Day(day or _in_year_of_next(month_day, years[at + 1 :]), start, end)
+        for at, (start, end, day, month_day) in enumerate(found)
+    )
+
+
+def _days_in(text: str, locale: str) -> Iterator[tuple[int, int, date | None, str]]:
+    """Yield (start, end, day, "month-day"); the last is "" unless only the year is missing."""
+    for figure in figures_in(text):
+        month_days = [value for unit, value in figure.readings if unit == "date"]
+        if not month_days:
+            continue
+        written = text[figure.start : figure.end]
+        if re.fullmatch(r"\d+[./-][\d./-]+", written):
+            yield figure.start, figure.end, _in_digits(written, locale), ""
+            continue
+        named = _YEAR.match(text, figure.end)
+        only = month_days[0] if len(month_days) == 1 else ""
+        day = _day(f"{named['year']}-{only}") if named and only else None
+        yield figure.start, named.end() if named else figure.end, day, "" if named else only
+
+
+def _in_year_of_next(month_day: str, years: list[int]) -> date | None:
+    """Return a day in the year that the next day names: "from 5 March to 7 March 2027"."""
+    return _day(f"{years[0]}-{month_day}") if month_day and years and years[0] else None
+
+
+def _in_digits(written: str, locale: str) -> date | None:
+    parts = re.split(r"[./-]", written.rstrip("."))
+    if len(parts) != 3:
+        return None
+    if len(parts[0]) == 4:
+        return _day("-".join(parts))
+    year = parts[2] if len(parts[2]) == 4 else f"{19 if int(parts[2]) >= _PIVOT else 20}{parts[2]}"
+    orders = _orders(locale) if "." not in written else ("day",)
+    by_order = {"day": _day(f"{year}-{parts[1]}-{parts[0]}"), "month": _day(f"{year}-{parts[0]}-{parts[1]}")}
+    possible = {by_order[order] for order in orders} - {None}
+    return possible.pop() if len(possible) == 1 else None
+
+
+def _orders(locale: str) -> tuple[str, ...]:
+    """Return what may come first in a date in digits."""
+    data = babel_locale(locale)
+    if str(data) == "en":
+        return ("day", "month")
+    is_month_first = data.date_formats["short"].pattern.startswith("M")
+    return ("month",) if is_month_first else ("day",)  # four digits at the beginning are a year anywhere
+
+
+def _day(written: str) -> date | None:
+    with suppress(ValueError):
+        return date(*map(int, written.split("-")))
+    return None

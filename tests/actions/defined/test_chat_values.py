@@ -1,0 +1,137 @@
+"""The values of a defined action in a chat without a model: asked for with fields, read as written, shown by label."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from actions.principals import Principal
+from supportbot.accounts.scope import workspace_scope
+from supportbot.assistant.runner import carry_out
+from supportbot.asyncdb import db
+from supportbot.chat.blocks import BlockRef, Values, choose, submit
+from supportbot.chat.errors import InvalidValue
+from supportbot.chat.models import Conversation, Message
+from supportbot.chat.selectors import events_after
+from supportbot.chat.services import start_conversation
+from supportbot.chat.turns import Claim, claim_turn
+from tests.actions.defined.conftest import document
+from tests.actions.defined.loopback_shop import LoopbackShop
+from tests.assistant.conftest import payloads, say
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Put = Callable[[dict[str, Any]], None]
+WISH = "I want to change order #W0000001 to another stay"
+
+
+def stay() -> dict[str, Any]:
+    """Return an action with a day, a list of choices and a flag, whose options have labels."""
+    made = document() | {"examples": {"en": [WISH, "Please change my stay"]}, "title": {"en": "Change a stay"}}
+    made["arguments"] = {  # they are asked for by the length of their names, as PostgreSQL stores them
+        "order_id": made["arguments"]["order_id"],
+        "arrival": {"type": "date", "description": "The first night."},
+        "room_extras": {
+            "type": "list", "description": "What else is wanted.",
+            "of": {"type": "choice", "options": [
+                {"value": "bf", "label": {"en": "Breakfast", "de": "Frühstück"}},
+                {"value": "park", "label": {"en": "Parking", "de": "Parkplatz"}},
+            ]},
+        },
+        "quiet_room_only": {"type": "flag", "description": "Whether the room must be quiet."},
+    }  # fmt: skip
+    made["card"]["rows"] = [
+        {"label": {"en": "Arrival"}, "value": "arguments.arrival"},
+        {"label": {"en": "Extras"}, "value": "arguments.room_extras"},
+    ]
+    made["call"] = {**made["call"], "body": {"arrival": {"value": "arguments.arrival"}}}
+    return made
+
+
+@pytest.fixture
+def conversation(ann: Principal, put_in_force: Put) -> Conversation:
+    put_in_force(stay())
+    return start_conversation(ann.customer_id)
+
+
+async def log_after(conversation: Conversation, *texts: str) -> list[Any]:
+    """Let the customer write, wait for the answer, write again; return the conversation's log."""
+    for text in texts:
+        await carry_out(await db(say, conversation, text))
+
+    def read() -> list[Any]:
+        with workspace_scope(conversation.workspace_id):
+            return list(events_after(conversation.pk, 1))
+
+    return await db(read)
+
+
+async def asked(conversation: Conversation, *texts: str) -> dict[str, Any]:
+    return payloads(await log_after(conversation, *texts), "assistant.final")[-1]
+
+
+async def reply(conversation: Conversation, answer: dict[str, Any], values: Values | str) -> None:
+    """The customer fills in the form of an answer, or presses one of its buttons; the turn that follows is run."""
+
+    def send() -> Claim | None:
+        ref, key = BlockRef(UUID(answer["message"]), 0), f"reply-{answer['message']}"
+        with workspace_scope(conversation.workspace_id):
+            if isinstance(values, str):
+                choose(conversation.pk, block=ref, option=values, client_id=key)
+            else:
+                submit(conversation.pk, block=ref, values=values, client_id=key)
+            return claim_turn("test-runner")
+
+    claim = await db(send)
+    assert claim is not None
+    await carry_out(claim)
+
+
+async def test_fields_for_a_day_and_a_list_and_buttons_for_a_yes_lead_to_the_card(
+    conversation: Conversation, retail: LoopbackShop
+) -> None:
+    day = await asked(conversation, WISH)
+    assert (day["blocks"][0]["fields"][0]["format"], day["abstained"]) == ("date", False)
+    await reply(conversation, day, {"arrival": "2027-03-05"})
+    extras = await asked(conversation)
+    assert extras["blocks"][0]["fields"][0]["items"]["enum"] == ["Breakfast", "Parking"]
+    await reply(conversation, extras, {"room_extras": ["Breakfast", "Parking"]})
+    quiet = await asked(conversation)
+    await reply(conversation, quiet, "no")
+    [card] = payloads(await log_after(conversation), "action.proposed")
+    assert card["arguments"] == {
+        "order_id": "#W0000001", "arrival": "2027-03-05", "room_extras": ["bf", "park"], "quiet_room_only": False,
+        "money": {"amount": "20.10", "currency": "USD"},
+    }  # fmt: skip
+    assert [row["value"] for row in card["rows"][-2:]] == ["5 March 2027", "Breakfast, Parking"]
+    assert retail.performed == []
+
+
+async def test_the_same_is_read_from_words(conversation: Conversation) -> None:
+    log = await log_after(conversation, WISH, "5 March 2027", "breakfast and parking", "yes")
+    [card] = payloads(log, "action.proposed")
+    assert (card["arguments"]["arrival"], card["arguments"]["room_extras"]) == ("2027-03-05", ["bf", "park"])
+    assert card["arguments"]["quiet_room_only"] is True
+
+
+async def test_an_answer_that_cannot_be_read_is_asked_for_again(conversation: Conversation) -> None:
+    told = await asked(conversation, WISH, "some day in spring")
+    assert told["text"].startswith("I could not read that. Which date is it") and not told["abstained"]
+    told = await asked(conversation, "well in spring", "in spring I said")
+    assert told["offers_human"] and not payloads(await log_after(conversation), "action.proposed")
+
+
+@pytest.mark.parametrize("value", ["5 March 2027", "2027-02-30", "20270305", ["2027-03-05"]])
+async def test_a_day_in_another_form_stores_nothing(conversation: Conversation, value: str | list[str]) -> None:
+    day = await asked(conversation, WISH)
+    with pytest.raises(InvalidValue):
+        await reply(conversation, day, {"arrival": value})
+    assert await db(Message.objects.filter(conversation=conversation, source="customer").count) == 1
+
+
+@pytest.mark.parametrize("value", [["Sauna"], [], "Breakfast", 1])
+async def test_other_options_of_a_list_store_nothing(conversation: Conversation, value: Any) -> None:
+    extras = await asked(conversation, WISH, "5 March 2027")
+    with pytest.raises(InvalidValue):
+        await reply(conversation, extras, {"room_extras": value})
+    assert await db(Message.objects.filter(conversation=conversation, source="customer").count) == 2

@@ -1,0 +1,186 @@
+"""Dates, numbers, choices and answers of yes or no, for actions that a workspace defines itself."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import pytest
+
+from supportbot.builtin.phrases import is_offer_of_a_person, say
+from supportbot.formats import format_day
+from supportbot.llm.types import ToolSpec
+from tests.builtin.action_chat import HUMAN, Chat
+from tests.builtin.test_action_details import assert_is_on_the_wire, block_of
+
+DAY = {"type": "string", "format": "date"}
+EXTRAS = {
+    "type": "array",
+    "items": {"type": "string", "enum": ["breakfast", "parking", "late_breakfast"]},
+    "minItems": 1,
+}
+
+
+def hotel(
+    name: str, properties: Mapping[str, Any], wish: str, labels: Mapping[str, Mapping[str, str]] | None = None
+) -> Chat:
+    """Return a chat of a shop with one action."""
+    parameters = {"type": "object", "properties": properties, "required": list(properties)}
+    tool = ToolSpec(name, "?", parameters, title=name, examples=(wish,), option_labels=labels or {})
+    return Chat(tools=(HUMAN, tool), orders=())
+
+
+def wake_up() -> Chat:
+    number = {"type": "integer", "minimum": 0}
+    return hotel(
+        "wake_up",
+        {"hour": {**number, "maximum": 23}, "minute": {**number, "maximum": 59}},
+        "Please wake me up tomorrow",
+    )
+
+
+def move_stay() -> Chat:
+    return hotel("move_stay", {"arrival": DAY, "departure": DAY}, "I want to move my stay to other days")
+
+
+def add_extras() -> Chat:
+    labels = {"extras": {"breakfast": "Frühstück", "parking": "Parkplatz", "late_breakfast": "Spätes Frühstück"}}
+    return hotel("add_extras", {"extras": EXTRAS}, "Bitte Extras zu meiner Buchung hinzufügen", labels)
+
+
+def newsletter() -> Chat:
+    return hotel("set_newsletter", {"subscribed": {"type": "boolean"}}, "I want to change my newsletter settings")
+
+
+def test_one_figure_does_not_fill_two_fields() -> None:
+    chat = wake_up()
+    asked, calls = chat.send("Please wake me up tomorrow at 6:30")
+    assert (asked, calls) == (say("other", "en", part="hour"), [])
+    chat.send("6")
+    assert chat.send("30")[1] == [("wake_up", {"hour": 6, "minute": 30})]
+
+
+def test_a_lone_figure_is_asked_about_where_it_may_belong_to_either_field() -> None:
+    assert wake_up().send("Please wake me up tomorrow at 6") == (say("other", "en", part="hour"), [])
+
+
+def test_figures_beside_the_names_of_fields_are_theirs() -> None:
+    assert wake_up().send("Please wake me up tomorrow, hour 6, minute 30")[1] == [
+        ("wake_up", {"hour": 6, "minute": 30})
+    ]
+
+
+def test_a_number_out_of_range_is_asked_for_again_with_its_range() -> None:
+    chat = wake_up()
+    chat.send("Please wake me up tomorrow")
+    asked, calls = chat.send("25")
+    assert say("whole_number", "en", minimum="0", maximum="23") in asked and calls == []
+    chat.send("7")
+    assert chat.send("0")[1] == [("wake_up", {"hour": 7, "minute": 0})]
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [
+        ("en", "I want to move my stay, arrival 5 March 2027, departure 7 March 2027"),
+        ("en", "I want to move my stay: arrival on 5 March, departure on 7 March 2027"),
+        ("en-US", "I want to move my stay, arrival 3/5/2027, departure 3/7/2027"),
+        ("en-GB", "I want to move my stay, arrival 5/3/2027, departure 7/3/2027"),
+        ("de", "I want to move my stay, arrival 5.3.2027, departure 7.3.2027"),
+    ],
+)
+def test_days_beside_the_names_of_fields_are_theirs(locale: str, said: str) -> None:
+    chat = move_stay()
+    chat.locale = locale
+    assert chat.send(said)[1] == [("move_stay", {"arrival": "2027-03-05", "departure": "2027-03-07"})]
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "es", "it", "nl", "pl", "pt", "tr", "ar"])
+def test_days_that_may_be_either_are_offered_as_buttons(language: str) -> None:
+    chat = move_stay()
+    chat.locale = language
+    asked, calls = chat.send("I want to move my stay to 5.3.2027 until 7.3.2027")
+    buttons, form = chat.blocks
+    assert calls == [] and asked == buttons["prompt"] == form["prompt"]
+    assert [option["id"] for option in buttons["options"]] == ["2027-03-05", "2027-03-07"]
+    chat.send(buttons["options"][0]["label"])
+    assert [option["id"] for option in chat.blocks[0]["options"]] == ["2027-03-07"]
+    label = format_day(date(2027, 3, 7), language)
+    assert chat.send(label)[1] == [("move_stay", {"arrival": "2027-03-05", "departure": "2027-03-07"})]
+
+
+@pytest.mark.parametrize("said", ["5 March 2027", "5.3.2027", "March 5, 2027", "2027-03-05", "Arrival: 2027-03-05"])
+def test_a_day_is_asked_for_with_a_date_field_and_read_as_written(said: str) -> None:
+    chat = move_stay()
+    block = block_of(chat, "I want to move my stay to other days")
+    assert block["fields"][0]["format"] == "date" and block["prompt"] == say(
+        "date", "en", part="arrival", example="31 May 2027"
+    )
+    asked, _ = chat.send(said)
+    assert asked == say("date", "en", part="departure", example="31 May 2027")
+    assert chat.send("7 March 2027")[1] == [("move_stay", {"arrival": "2027-03-05", "departure": "2027-03-07"})]
+
+
+@pytest.mark.parametrize("said", ["5/3/2027", "5 March", "soon", "31.2.2027", "whenever there is a free room"])
+def test_a_day_that_is_unclear_is_asked_for_again_then_a_person_is_offered(said: str) -> None:
+    chat = move_stay()
+    chat.send("I want to move my stay to other days")
+    question = say("date", "en", part="arrival", example="31 May 2027")
+    for _ in range(2):
+        assert chat.send(said) == (f"{say('unread', 'en')} {question}", [])
+        assert chat.blocks[0]["type"] == "form"
+    words, calls = chat.send(said)
+    assert is_offer_of_a_person(words) and calls == []
+    assert chat.send("5 March 2027")[0] == say("date", "en", part="departure", example="31 May 2027")
+
+
+def test_another_question_and_a_withdrawal_are_not_answers() -> None:
+    chat = move_stay()
+    chat.send("I want to move my stay to other days")
+    assert chat.send("When does breakfast end?")[0] == say("not_found", "en")
+    assert chat.send("never mind") == (say("left_alone", "en"), [])
+
+
+@pytest.mark.parametrize(
+    ("said", "extras"),
+    [
+        ("Frühstück und Parkplatz", ["breakfast", "parking"]),
+        ("breakfast and parking", ["breakfast", "parking"]),
+        ("Extras: Frühstück, Parkplatz", ["breakfast", "parking"]),
+        ("nur spätes Frühstück bitte", ["late_breakfast"]),
+    ],
+)
+def test_several_options_are_ticked_or_named_by_their_labels(said: str, extras: list[str]) -> None:
+    chat = add_extras()
+    chat.locale = "de"
+    block = block_of(chat, "Bitte Extras zu meiner Buchung hinzufügen")
+    [field] = block["fields"]
+    assert field["type"] == "array" and field["items"]["enum"] == ["Frühstück", "Parkplatz", "Spätes Frühstück"]
+    assert chat.send(said)[1] == [("add_extras", {"extras": extras})]
+
+
+@pytest.mark.parametrize(
+    ("said", "value"), [("yes", True), ("Yes", True), ("yes please", True), ("no", False), ("no, thanks", False)]
+)
+def test_a_yes_or_no_is_asked_for_with_buttons_and_read(said: str, value: bool) -> None:
+    chat = newsletter()
+    block = block_of(chat, "I want to change my newsletter settings")
+    assert [option["label"] for option in block["options"]] == ["Yes", "No"]
+    assert chat.send(said)[1] == [("set_newsletter", {"subscribed": value})]
+
+
+def test_a_withdrawal_is_no_answer_to_a_yes_or_no() -> None:
+    chat = newsletter()
+    chat.send("I want to change my newsletter settings")
+    assert chat.send("never mind") == (say("left_alone", "en"), [])
+
+
+def test_options_have_their_labels_in_the_question_and_on_the_buttons() -> None:
+    labels = {"wish": {"subscribe": "Subscribe me", "unsubscribe": "Take me off the list"}}
+    wish = {"type": "string", "enum": ["subscribe", "unsubscribe"]}
+    chat = hotel("set_newsletter", {"wish": wish}, "I want to change my newsletter settings", labels)
+    asked, _ = chat.send("I want to change my newsletter settings")
+    assert asked == say("choice", "en", part="wish", choices="Subscribe me or Take me off the list")
+    [block] = chat.blocks
+    assert_is_on_the_wire(dict(block))
+    assert block["options"][0] == {"id": "subscribe", "label": "Subscribe me"}
+    assert chat.send("Take me off the list")[1] == [("set_newsletter", {"wish": "unsubscribe"})]
