@@ -6,7 +6,7 @@ docs/definitions.md.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, NoReturn
 
@@ -15,6 +15,7 @@ from actions.definitions.errors import ExpressionError, ExpressionFailed, Missin
 from actions.definitions.functions import a_list, a_number, a_text, call, total
 from actions.definitions.values import (
     NoValue,
+    Span,
     Spend,
     add,
     divide,
@@ -64,6 +65,17 @@ class Expression:
     def paths(self) -> frozenset[Path]:
         """Return the paths that it reads, as written: `order.items[0].price` is ("order", "items", "0", "price")."""
         return frozenset(_paths(self._tree, frozenset()))
+
+    def places_of(self, path: tuple[str, str]) -> Iterator[tuple[int, int]]:
+        """Yield where the text names a part of a name, with its dot or brackets: of ("order", "id") in `order.id`, the
+        place of `.id`.
+        """
+        name, key = path
+        for node in _nodes(self._tree):
+            match node:
+                case tree.Path(of=tree.Name() as of, keys=(tree.Literal(value=value), *_)) if of.name == name:
+                    if value == key:
+                        yield of.end, node.ends[0]
 
 
 def compile_expression(text: str) -> Expression:
@@ -157,6 +169,8 @@ class _Evaluation:
             self._spend(1)
             value = self.value(part)
             match operator:
+                case _ if text_part := self._text_part(operator, (node.first, result), (part, value)):
+                    raise NoValue(text_part)
                 case "+" | "-":
                     result = add(result, value, 1 if operator == "+" else -1)
                 case "*":
@@ -164,6 +178,16 @@ class _Evaluation:
                 case _:
                     result = divide(result, value)
         return result
+
+    def _text_part(self, operator: str, left: tuple[tree.Node, Any], right: tuple[tree.Node, Any]) -> str:
+        """Return what to write instead of a text in a calculation, or "" if there is none."""
+        for (node, value), (_, other) in ((left, right), (right, left)):
+            if not isinstance(value, str) or (operator == "+" and isinstance(other, str)):
+                continue
+            place = self._place(node)
+            meant = f"date({place}) or time({place})" if isinstance(other, date | Span) else f"number({place})"
+            return f"{operator} takes no text: {place} is text; write {meant}"
+        return ""
 
     def _compared(self, node: tree.Compare) -> bool:
         left, right = self.value(node.left), self.value(node.right)

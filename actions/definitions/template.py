@@ -117,6 +117,20 @@ def compile_template(text: str) -> Template:
     return Template(text, tuple(parts))
 
 
+def rewritten(text: str, change: Callable[[str], str]) -> str:
+    """Return a template with each of its expressions changed; raises ExpressionError."""
+    made, at = "", 0
+    while at < len(text):
+        if text[at : at + 2] in ("{{", "}}"):
+            made, at = made + text[at : at + 2], at + 2
+        elif text[at] == "{":
+            end = _end_of(text, at + 1)
+            made, at = f"{made}{{{change(text[at + 1 : end])}}}", end + 1
+        else:
+            made, at = made + text[at], at + 1
+    return made
+
+
 def _end_of(text: str, at: int) -> int:
     """Return where the expression that begins here ends; braces in its string literals do not count."""
     quoted = ""

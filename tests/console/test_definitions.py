@@ -315,6 +315,33 @@ def test_a_write_that_anybody_could_be_named_in_is_neither_tested_nor_published(
     assert "it could be somebody else's" not in visible_text(page_of(browser.get(at(draft))), " ")
 
 
+def test_an_argument_is_renamed_everywhere_at_once(browser: Client, draft: ActionDefinition) -> None:
+    sent = fields_of(browser.get(at(draft, "part/arguments/")))
+    place = next(name for name, value in sent.items() if value == "order_id")
+    answer = browser.post(at(draft, "part/arguments/"), {**sent, place: "number"}, follow=True)
+    assert "Saved as version 2." in visible_text(page_of(answer), " "), problems_of(answer)
+    stored = newest_version(draft).document
+    assert "number" in stored["arguments"] and "arguments.order_id" not in json.dumps(stored)
+    assert stored["lookups"][0]["call"]["path"] == "/orders/{arguments.number}"
+
+
+def test_an_argument_that_is_still_used_is_not_removed_and_the_page_says_where(
+    browser: Client, draft: ActionDefinition
+) -> None:
+    sent = fields_of(browser.get(at(draft, "part/arguments/")))
+    place = next(name for name, value in sent.items() if value == "reason").removesuffix("-name")
+    answer = browser.post(at(draft, "part/arguments/"), {**sent, f"{place}-remove": "on"})
+    box = page_of(answer).css_first("#form-errors")
+    links = {visible_text(one): one.attributes["href"] for one in box.css("a")}
+    assert links["Call, Body"] == at(draft, "part/call/") + "#id_call-body"
+    assert "reason is still used elsewhere." in problems_of(answer) and draft.versions.count() == 1
+    save_draft({**document(), "call": {**document()["call"], "body": None},
+                "card": {**document()["card"], "rows": []}}, actor="operator:test")  # fmt: skip
+    sent = fields_of(browser.get(at(draft, "part/arguments/")))
+    browser.post(at(draft, "part/arguments/"), {**sent, f"{place}-remove": "on"})
+    assert list(newest_version(draft).document["arguments"]) == ["order_id"]
+
+
 def test_a_language_is_added_and_then_missing_everywhere(browser: Client, draft: ActionDefinition) -> None:
     sent = fields_of(browser.get(at(draft, "part/basics/")))
     browser.post(at(draft, "part/basics/"), {**sent, "new_language": "de", "new_title": "Bestellung stornieren"})

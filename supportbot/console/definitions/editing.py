@@ -119,6 +119,7 @@ def part_page(request: HttpRequest, definition_id: UUID, slug: str) -> HttpRespo
         "newest": newest,
         "gaps": gaps.of_part(part.slug),
         "parts": _tabs(newest.document, gaps),
+        "uses": checklist(newest.document, form.uses).gaps,
     }
     status = 400 if is_sent else 200
     return render(

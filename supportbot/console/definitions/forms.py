@@ -15,6 +15,8 @@ from django.utils.translation import gettext
 
 from actions.connections.selectors import listed_connections
 from actions.definitions.document import expanded
+from actions.definitions.reading import ARGUMENTS
+from actions.definitions.references import uses_of, with_renamed
 from supportbot.accounts.branding import LOCALE
 from supportbot.console.definitions.parts import Box, Kind, Part, Rows
 
@@ -103,6 +105,8 @@ class PartForm(forms.Form):
         self._locales = locales_of(document)
         self._kind = kind_of(document)
         self._rows: dict[str, list[_Row]] = {}
+        self._renamed: dict[str, str] = {}
+        self.uses: list[str] = []  # paths that read an argument which is to be removed
         boxes = [box for box in part.boxes if self._kind in box.of]
         if boxes:
             self._group("", list(self._add(boxes, "", document)))
@@ -182,7 +186,19 @@ class PartForm(forms.Form):
         for rows in self.part.rows:
             if rows.at in self._rows:
                 places |= self._write_rows(rows, document)
+        if self._renamed:
+            document = with_renamed(document, self._renamed)
+        self._keep_what_is_used(document)
         return document, places
+
+    def _keep_what_is_used(self, document: Mapping[str, Any]) -> None:
+        """Refuse to remove arguments that the rest of the document still reads."""
+        for row in self._rows.get(ARGUMENTS, ()):
+            remove = f"{row.prefix}-{REMOVE}"
+            if self.cleaned_data.get(remove) and (uses := uses_of(document, row.key)):
+                self.uses += [path for path in uses if path not in self.uses]
+                words = gettext("{name} is still used elsewhere. Remove it there first.")
+                self.add_error(remove, words.format(name=row.key))
 
     def _write(self, boxes: Iterable[Box], prefix: str, target: dict[str, Any]) -> bool:
         """Write the fields into an object; return whether any of them, except flags, has a value."""
@@ -217,6 +233,8 @@ class PartForm(forms.Form):
                 self.add_error(f"{row.prefix}-name", gettext("This name is already used."))
             if rows.is_named and not name:
                 self.add_error(f"{row.prefix}-name", gettext("This field is required."))
+            if rows.at == ARGUMENTS and row.key and name and name != row.key:
+                self._renamed[row.key] = name
             places[f"{rows.at}.{name}" if rows.is_named else f"{rows.at}[{len(found)}]"] = row.prefix
             found.append((name, target))
         if rows.is_named:

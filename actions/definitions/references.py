@@ -1,0 +1,97 @@
+"""Where a document reads an argument, and the same document after arguments have been renamed. Pure."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from actions.definitions.errors import ExpressionError
+from actions.definitions.expression import compile_expression
+from actions.definitions.reading import ARGUMENTS
+from actions.definitions.template import rewritten
+
+Change = Callable[[str, str], str]  # of an expression at a JSON path
+_ROWS: Final = r"(card\.rows|receipt|result\.fields)"
+_CALL: Final = r"((lookups|outcome)\.)?call"
+# JSON paths without the places in lists.
+_EXPRESSIONS: Final = re.compile(
+    rf"lookups\.(owner|for_each)|arguments\.\w+\.value|values\.\w+|guards\.require|subject\.id|money\.\w+|answer\.\w+"
+    rf"|outcome\.(happened|did_not|never_seen)|{_ROWS}\.value|result\.list|result\.card\.(link|picture)|approval\.when"
+    rf"|undo\.arguments\.\w+|{_CALL}\.body(\..*)?\.for_each"
+)
+_TEMPLATES: Final = re.compile(
+    rf"{_CALL}\.(path|query\..*|headers\..*|body(\..*)?)|card\.(title|summary|button)\.[^.]+|{_ROWS}\.words\.[^.]+"
+    r"|guards\.words\.[^.]+|lookups\.otherwise\.words\.[^.]+|result\.(words|card\.title)\.[^.]+|result\.hand_over"
+)
+
+
+def uses_of(document: Mapping[str, Any], argument: str) -> list[str]:
+    """Return the JSON paths of the fields that read an argument, each once."""
+    found: dict[str, None] = {}
+
+    def note(at: str, text: str) -> str:
+        if any(_places(text, argument)):
+            found[at] = None
+        return text
+
+    _changed(document, "", note)
+    labels = document.get("labels")
+    if isinstance(labels, Mapping) and any(_is_of(path, argument) for path in labels):
+        found["labels"] = None
+    return list(found)
+
+
+def with_renamed(document: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Return a document whose expressions, templates and labels read the arguments by their new names (`names`: by the
+    old ones). The declared arguments themselves are left as they are.
+    """
+    made: dict[str, Any] = _changed(document, "", lambda at, text: _renamed(text, names))
+    if isinstance(made.get("labels"), Mapping):
+        made["labels"] = {_label(str(path), names): one for path, one in made["labels"].items()}
+    return made
+
+
+def _renamed(text: str, names: Mapping[str, str]) -> str:
+    places = sorted((start, end, new) for old, new in names.items() for start, end in _places(text, old))
+    for start, end, new in reversed(places):
+        text = text[:start] + (f".{new}" if text[start] == "." else f'["{new}"]') + text[end:]
+    return text
+
+
+def _places(text: str, argument: str) -> Iterator[tuple[int, int]]:
+    try:
+        yield from compile_expression(text).places_of((ARGUMENTS, argument))
+    except ExpressionError:  # the editor says so at its field
+        return
+
+
+def _label(path: str, names: Mapping[str, str]) -> str:
+    for old, new in names.items():
+        if _is_of(path, old):
+            return f"{ARGUMENTS}.{new}{path[len(ARGUMENTS) + 1 + len(old) :]}"
+    return path
+
+
+def _is_of(path: Any, argument: str) -> bool:
+    return f"{path}.".startswith(f"{ARGUMENTS}.{argument}.")
+
+
+def _changed(value: Any, at: str, change: Change) -> Any:
+    match value:
+        case Mapping():
+            return {name: _changed(one, f"{at}.{name}".lstrip("."), change) for name, one in value.items()}
+        case list():
+            return [_changed(one, f"{at}[{place}]", change) for place, one in enumerate(value)]
+        case str():
+            place = re.sub(r"\[\d+\]", "", at)
+            if _EXPRESSIONS.fullmatch(place):
+                return change(at, value)
+            if _TEMPLATES.fullmatch(place):
+                return _template(value, at, change)
+    return value
+
+
+def _template(text: str, at: str, change: Change) -> str:
+    try:
+        return rewritten(text, lambda expression: change(at, expression))
+    except ExpressionError:  # the editor says so at its field
+        return text
