@@ -109,7 +109,7 @@ def decide_write(*, rules: Rules, obstacle: Reason | None, money: Money | None, 
         return _refuse(exceeded)
     if rules.is_shadow:
         return _refuse("shadow_mode")
-    approvals = _approvals_needed(rules, money, used)
+    approvals = approvals_needed(rules, money, used)
     return Decision(Verdict.CONFIRM_AND_APPROVE if approvals else Verdict.CONFIRM, approvals=approvals)
 
 
@@ -128,7 +128,7 @@ def _exceeded(rules: Rules, amount: Decimal, used: Used) -> str:
     return "limit_count_day" if most is not None and used.requests_customer_day >= most else ""
 
 
-def _approvals_needed(rules: Rules, money: Money | None, used: Used) -> int:
+def approvals_needed(rules: Rules, money: Money | None, used: Used) -> int:
     """Return how many approvals are needed: above the thresholds, one person or two decide. Partial amounts add up, per
     subject and per customer and day.
     """

@@ -97,7 +97,7 @@ class _Defined(Action):
         spec = self.definition.arguments.get(argument)
         return in_locale(spec.label, locale) if spec and spec.label else ""
 
-    def _gathered(self, asked: Arguments, identity: Identity) -> Records | Reason:
+    def gathered(self, asked: Arguments, identity: Identity) -> Records | Reason:
         """Return the records as names for expressions. Raises MerchantUnavailable or NotConnected."""
         read_at, ask = now(), self._world.ask(self.definition)
         own = {name: value for name, value in asked.items() if name in self.arguments.all_fields}
@@ -145,7 +145,7 @@ class DefinedWrite(_Defined, WriteAction):
         return in_locale(self.definition.done, locale) if self.definition.done else super().done_in(locale)
 
     def gather(self, asked: Arguments, identity: Identity) -> Records | Reason:
-        return self._gathered(asked, identity)
+        return self.gathered(asked, identity)
 
     def no_records(self, arguments: Arguments) -> Reason:
         return Reason("record_not_found")
@@ -294,7 +294,7 @@ class DefinedRead(_Defined, ReadAction):
         self.has_cards = definition.result is not None and definition.result.card is not None
 
     def look_up(self, asked: Arguments, identity: Identity) -> Sequence[Names] | Reason:
-        records = self._gathered(asked, identity)
+        records = self.gathered(asked, identity)
         if isinstance(records, Reason):
             return records
         names: Names = records.found[NAMES]

@@ -21,6 +21,7 @@ from actions.definitions.defined import NAMES, DefinedRead, DefinedWrite, World
 from actions.definitions.document import parse_document
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation import Answer, Ask, Asked, Names
+from actions.definitions.explaining import Approval, approval_of, other_owner
 from actions.definitions.models import ActionDefinitionVersion
 from actions.definitions.parts import Definition
 from actions.definitions.published import action_from
@@ -85,6 +86,7 @@ class TestCall:
     verdict: str = ""
     words: str = ""  # for the customer
     place: str = ""  # where the definition failed, for the editor
+    other_owner: str = ""  # of a record that is not the customer's, for the editor
     exchanges: list[Exchange] = field(default_factory=list)
     guards: list[GuardVerdict] = field(default_factory=list)
     values: list[Computed] = field(default_factory=list)
@@ -92,7 +94,7 @@ class TestCall:
     request: Asked | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
     card: Card | None = None
-    needs_approval: bool = False
+    approval: Approval | None = None  # by a person, if the request would need one
     outcome: str = "not_sent"  # happened, did_not, unclear or not_sent
     receipt: list[Row] = field(default_factory=list)
     answer: dict[str, Any] = field(default_factory=dict)  # of a look-up
@@ -117,7 +119,7 @@ def test_call(
     if environment != SAMPLE:
         count_test(version.workspace_pk)
     known = Customer.objects.filter(external_id=customer).first()
-    trial = _Trial(version, environment, records or {}, locale)
+    trial = _Trial(version, environment, records or {}, locale, known)
     try:
         result = trial.run(Identity(customer, known.email if known else ""), arguments)
     except MerchantUnavailable as error:
@@ -202,9 +204,15 @@ def _kept(answer: Answer) -> Any:
 
 class _Trial:
     def __init__(
-        self, version: ActionDefinitionVersion, environment: str, records: Mapping[str, Any], locale: str
+        self,
+        version: ActionDefinitionVersion,
+        environment: str,
+        records: Mapping[str, Any],
+        locale: str,
+        customer: Customer | None,
     ) -> None:
         self._result = TestCall()
+        self._customer = customer
         self._sends = environment == Environment.SANDBOX
         self._locale = locale
         world: World = Recorded(records) if environment == SAMPLE else _Sandbox(environment, self._result.exchanges)
@@ -225,6 +233,8 @@ class _Trial:
 
     def _read(self, action: DefinedRead, asked: dict[str, Any], identity: Identity) -> TestCall:
         found = action.look_up(asked, identity)
+        if isinstance(found, Reason):
+            self._result.other_owner = other_owner(action, asked, identity, self._result.records)
         answer = found if isinstance(found, Reason) else action.answer(found, (), self._locale)
         if isinstance(answer, Reason):
             return self._refused(answer)
@@ -236,6 +246,7 @@ class _Trial:
     def _write(self, action: DefinedWrite, asked: dict[str, Any], identity: Identity) -> TestCall:
         records = action.gather(asked, identity)
         if isinstance(records, Reason):
+            self._result.other_owner = other_owner(action, asked, identity, self._result.records)
             return self._refused(records)
         self._judge(action.definition, records.found[NAMES])
         terms = action.complete(asked, records)
@@ -248,7 +259,7 @@ class _Trial:
         if refusal is not None:
             return self._refused(refusal)
         result.verdict = ALLOWED
-        result.needs_approval = action.wants_approval(terms.arguments, records)
+        result.approval = approval_of(action, terms, records, self._customer)
         shown = action.command(terms.arguments, records, key="the-key-of-the-request")
         result.request = None if isinstance(shown, Reason) else shown.asked
         if self._sends:

@@ -397,9 +397,75 @@ def test_a_test_call_shows_every_step_and_stores_nothing(
     assert (retail.asked, retail.commands, DefinitionCase.objects.exists()) == ([], [], False)
     assert AuditEntry.objects.get(event="definition.tested").payload["environment"] == "sample"
     live = visible_text(page_of(browser.post(at(draft, "test/"), {**ASKED, "environment": "live"})), " ")
+    assert "The call that would be sent POST /orders/%23W0000001/cancel" in live
     assert "Allowed" in live and f"{ORDER_LINE} 200" in live and retail.commands == []
     other = browser.post(at(draft, "test/"), {**ASKED, "environment": "live", "customer": "bob_ray_2"})
-    assert "order_not_found" in visible_text(page_of(other), " ")
+    words = visible_text(page_of(other), " ")
+    assert "order_not_found" in words and "The owner path holds ann_lee_1, the customer is bob_ray_2." in words
+    assert "The call that would be sent" not in words and retail.commands == []
+
+
+def test_a_test_call_says_that_a_person_must_approve_it_and_why(
+    browser: Client,
+    draft: ActionDefinition,
+    sample_records: str,
+    workspace: Workspace,
+    agreed: Agreed,
+    put_in_force: Callable[[dict[str, Any]], None],
+) -> None:
+    def told(limits: dict[str, Any], **changes: Any) -> str:
+        save_draft(document(limits=limits, **changes), actor="operator:test")
+        return visible_text(page_of(browser.post(at(draft, "test/"), {**ASKED, "records": sample_records})), " ")
+
+    assert "Its currency is not that of the rules" in told({"approval_above": "25"})
+    Workspace.objects.filter(pk=workspace.pk).update(currency="USD")
+    plain = told({"approval_above": "25"})
+    assert "Allowed" in plain and "a person must approve it" not in plain
+    above = told({"approval_above": "20"})
+    assert "Allowed; a person must approve it" in above and "$20.10 is above $20.00, the amount above which" in above
+    asked = told({}, approval={"role": "supervisor"})
+    assert "Allowed; a person must approve it" in asked and "The action's own condition asks for it" in asked
+    put_in_force(document(limits={"approval_above": "25"}))
+    agreed()
+    summed = told({"approval_above": "25"})
+    assert "Allowed; a person must approve it" in summed and "it is $40.20: above $25.00" in summed
+
+
+def test_a_test_call_says_no_to_a_question_that_must_be_answered(
+    browser: Client, draft: ActionDefinition, sample_records: str
+) -> None:
+    made = document()
+    made["arguments"]["gift"] = {"type": "flag", "description": "Whether it was a present."}
+    made["call"]["query"] = {"from": "{today}", "gift": "{arguments.gift}"}
+    save_draft(made, actor="operator:test")
+    asked = {**ASKED, "records": sample_records}
+    unanswered = browser.post(at(draft, "test/"), {**asked, "argument-gift": ""})
+    assert unanswered.status_code == 400 and "gift" in problems_of(unanswered)
+    for answer, sent in (("no", False), ("yes", True)):
+        page = page_of(browser.post(at(draft, "test/"), {**asked, "argument-gift": answer}))
+        assert "Allowed" in visible_text(page, " ") and f"gift={str(sent).lower()}" in visible_text(page, "")
+        taken = json.loads(page.css_first("[name=taken]").attributes["value"] or "")
+        assert taken["arguments"]["gift"] is sent
+
+
+def test_a_test_call_shows_each_value_of_a_query_as_it_is_sent(
+    browser: Client, draft: ActionDefinition, retail: LoopbackShop
+) -> None:
+    made = document()
+    made["lookups"][0]["call"]["query"] = {"to": "{today}"}
+    save_draft(made, actor="operator:test")
+    page = page_of(browser.post(at(draft, "test/"), {**ASKED, "environment": "live"}))
+    sent = [one.text() for one in page.css("code") if one.text().startswith("to=")]
+    assert len(sent) == 1 and "[" not in sent[0], sent
+
+
+def test_a_test_call_says_what_to_write_where_a_text_is_calculated_with(
+    browser: Client, draft: ActionDefinition, sample_records: str
+) -> None:
+    guard = {**document()["guards"][0], "require": "order.order_id - order.user_id > 0"}
+    save_draft(document(guards=[guard]), actor="operator:test")
+    words = visible_text(page_of(browser.post(at(draft, "test/"), {**ASKED, "records": sample_records})), " ")
+    assert "- takes no text: order.order_id is text; write number(order.order_id)" in words
 
 
 def test_a_test_call_that_cannot_be_made_says_why(browser: Client, draft: ActionDefinition) -> None:

@@ -1,7 +1,7 @@
 """Test calls in the console: what a version would do for one customer, each step in words. Nothing is kept."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 from uuid import UUID
@@ -10,17 +10,19 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.timezone import now
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from actions.connections.models import Environment
 from actions.definitions.cases import ALLOWED
 from actions.definitions.errors import InvalidDefinition
+from actions.definitions.explaining import Approval, Why
 from actions.definitions.models import ActionDefinitionVersion
 from actions.definitions.services import missing_in
 from actions.definitions.trial import SAMPLE, TestCall, test_call
 from actions.definitions.values import as_json, json_text
 from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected
+from actions.money import format_money
 from supportbot.console.definitions.checklist import checklist
 from supportbot.console.definitions.common import WRITE_RIGHT, actor_of, frame, opened
 from supportbot.console.definitions.forms import ABSENT, JsonText, locales_of
@@ -30,6 +32,8 @@ from supportbot.errors import InvalidInput
 from supportbot.trying import TooManyTests
 
 ARGUMENT: Final = "argument-"
+YES: Final = "yes"
+NO: Final = "no"
 
 
 class TestForm(forms.Form):
@@ -83,7 +87,10 @@ class TestForm(forms.Form):
         found: dict[str, Any] = {}
         for name, spec in self._specs.items():
             value = self.cleaned_data.get(ARGUMENT + name)
-            if value in (None, "", ABSENT) or (spec.get("type") == "flag" and not value):
+            if value in (None, "", ABSENT):
+                continue
+            if spec.get("type") == "flag":
+                found[name] = value == YES
                 continue
             found[name] = int(value) if spec.get("type") == "integer" and str(value).lstrip("-").isdigit() else value
         return found
@@ -109,7 +116,8 @@ def _argument_field(name: str, spec: Mapping[str, Any]) -> forms.Field:
             options = [str(one.get("value", "")) for one in spec.get("options", ()) if isinstance(one, Mapping)]
             return forms.ChoiceField(choices=[("", "–"), *((one, one) for one in options)], **about)
         case "flag":
-            return forms.BooleanField(**{**about, "initial": False})
+            choices = [("", "–"), (YES, gettext("Yes")), (NO, gettext("No"))]
+            return forms.ChoiceField(choices=choices, **{**about, "initial": ""})
         case "list" | "object":
             return JsonText(widget=forms.Textarea(attrs={"rows": 3, "class": "mono"}), **about)
     return forms.CharField(**about)
@@ -163,11 +171,12 @@ def _shown(result: TestCall, form: TestForm) -> dict[str, Any]:
     told = form.cleaned_data
     return {
         "call": result,
+        "customer": told["customer"],
         "is_allowed": result.verdict == ALLOWED,
         "exchanges": [
             {
                 "line": f"{one.method} {one.path}",
-                "query": one.query,
+                "query": [(name, value) for name, given in one.query.items() for value in _each(given)],
                 "headers": one.headers,
                 "body": pretty(one.body),
                 "status": one.status,
@@ -176,7 +185,9 @@ def _shown(result: TestCall, form: TestForm) -> dict[str, Any]:
             }
             for one in result.exchanges
         ],
-        "request": asdict(result.request) if result.request else None,
+        # On the sandbox, it is among the calls.
+        "request": asdict(result.request) if result.request and told["environment"] != Environment.SANDBOX else None,
+        "approval": _approval(result.approval) if result.approval else "",
         "request_body": pretty(json.loads(result.request.body)) if result.request and result.request.body else "",
         "arguments": pretty(result.arguments) if result.arguments else "",
         "outcome": OUTCOMES.get(result.outcome, ""),
@@ -194,6 +205,30 @@ def _shown(result: TestCall, form: TestForm) -> dict[str, Any]:
     }
 
 
+def _each(given: str | Sequence[str]) -> Sequence[str]:
+    return [given] if isinstance(given, str) else given
+
+
+def _approval(approval: Approval) -> str:
+    """Return why a person must approve a request, in the language of the page."""
+    locale = get_language() or "en"
+    amounts = {
+        name: format_money(money, locale)
+        for name, money in (("total", approval.total), ("above", approval.above))
+        if money is not None
+    }
+    return gettext(APPROVALS[approval.why]).format(**amounts)
+
+
+APPROVALS: Final = {
+    Why.CONDITION: gettext_noop("The action's own condition asks for it (Limits and approval)."),
+    Why.CURRENCY: gettext_noop("Its currency is not that of the rules, so their amounts cannot be compared."),
+    Why.AMOUNT: gettext_noop("{total} is above {above}, the amount above which the rules require approval."),
+    Why.SUM: gettext_noop(
+        "With what this customer or record has already used, it is {total}: above {above}, the amount above which the "
+        "rules require approval."
+    ),
+}
 OUTCOMES: Final = {
     "happened": _("It happened."),
     "did_not": _("It did not happen."),
