@@ -1,0 +1,143 @@
+"""A real Prometheus scrapes web, worker and beat by the configuration in the documentation, and tells an operator why
+an answer was slow, what today costs, what waits and what is behind.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+from urllib.request import ProxyHandler, build_opener
+
+import pytest
+import yaml
+from django.conf import settings
+
+from supportbot.embedded.ports import free_port
+from tests.flows.people import Visitor, ask
+from tests.flows.speech import QUESTION, whole
+from tests.flows.stack import Stack, Web, web
+from tests.modelserver import ModelServer
+from tests.patience import PATIENCE_SECONDS
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(shutil.which("prometheus") is None, reason="prometheus is not installed (Debian's package)"),
+]
+BASE = Path(settings.BASE_DIR)
+TOKEN = "a-token-for-metrics"
+PRICES = '{"currency": "EUR", "per_million_tokens": {"scripted": {"input": "100", "output": "400"}}}'
+PROBES = {"worker": "WORKER_PROBE_PORT", "beat": "BEAT_PROBE_PORT"}
+
+
+class Prometheus:
+    def __init__(self, folder: Path, targets: dict[str, list[str]]) -> None:
+        self._port = free_port()
+        self._folder = folder
+        token = folder / "token"
+        token.write_text(TOKEN)
+        written = re.search(
+            r"```yaml\n(scrape_configs:.*?)```", (BASE / "docs" / "operating.md").read_text(), re.DOTALL
+        )
+        assert written is not None
+        config = yaml.safe_load(written[1])
+        for job in config["scrape_configs"]:
+            job["authorization"]["credentials_file"] = str(token)
+            job["static_configs"] = [{"targets": targets[job["job_name"]]}]
+        config |= {
+            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "rule_files": [str(BASE / "deploy" / "alerts.yaml")],
+        }
+        (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+
+    def start(self) -> "subprocess.Popen[bytes]":
+        options = [f"--config.file={self._folder}/prometheus.yml", f"--storage.tsdb.path={self._folder}/series"]
+        log = (self._folder / "prometheus.log").open("wb")
+        return subprocess.Popen(
+            ["prometheus", *options, f"--web.listen-address=127.0.0.1:{self._port}"], stdout=log, stderr=log
+        )
+
+    def get(self, path: str, **parameters: str) -> Any:
+        address = f"http://127.0.0.1:{self._port}/api/v1/{path}?{urlencode(parameters)}"
+        with build_opener(ProxyHandler({})).open(address, timeout=PATIENCE_SECONDS) as answer:
+            return json.load(answer)["data"]
+
+    def values(self, query: str) -> dict[str, float]:
+        """Return the values of a query by their labels."""
+        found = self.get("query", query=query)["result"]
+        return {" ".join(sorted(one["metric"].values())): float(one["value"][1]) for one in found}
+
+
+@pytest.fixture
+def watched(stack: Stack, model_settings: dict[str, str], tmp_path: Path) -> Iterator[tuple[Prometheus, Web]]:
+    ports = {name: str(free_port()) for name in PROBES}
+    # A public address, as in production: metrics then need their token.
+    given = {"METRICS_TOKEN": TOKEN, "PUBLIC_URL": "https://help.example", "LLM_PRICES": PRICES, **model_settings}
+    children = [stack.child(name, **given, **{PROBES[name]: ports[name]}) for name in PROBES]
+    with web(stack, **given) as one:
+        for child in children:
+            child.start()
+        targets = {
+            "supportbot-web": [one.address.removeprefix("http://")],
+            "supportbot-parts": [f"127.0.0.1:{port}" for port in ports.values()],
+        }
+        prometheus = Prometheus(tmp_path, targets)
+        process = prometheus.start()
+        try:
+            yield prometheus, one
+        finally:
+            process.terminate()
+            process.wait(timeout=PATIENCE_SECONDS)
+            for child in children:
+                child.stop()
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            if condition():
+                return
+        except OSError:  # Prometheus is still starting
+            pass
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+async def test_an_operator_learns_what_is_slow_costs_waits_and_is_behind(
+    stack: Stack, model: ModelServer, watched: tuple[Prometheus, Web]
+) -> None:
+    prometheus, one = watched
+    wait_for(lambda: list(prometheus.values("up").values()) == [1, 1, 1])
+    async with Visitor(stack, one.address).chat() as socket:
+        model.will(whole())
+        await ask(socket, QUESTION)
+        await socket.say("request_human")
+    wait_for(lambda: prometheus.values('sum(supportbot_turns_total{outcome="answered"})').get("", 0) >= 1)
+    phases = prometheus.values("sum by (phase) (supportbot_turn_seconds_sum)")
+    assert {"queue", "search", "model", "check", "store", "first_text", "total"} <= phases.keys()
+    assert phases["total"] >= phases["search"] > 0
+    for query in ("max(supportbot_turns_pending)", "max(supportbot_index_behind)", "max(supportbot_mail_due)"):
+        wait_for(lambda query=query: "" in prometheus.values(query))  # type: ignore[misc]  # bound at once
+    assert prometheus.values("max(supportbot_turns_pending)") == {"": 0}
+    wait_for(lambda: prometheus.values("max by (currency) (supportbot_cost_today)").get("EUR", 0) > 0)
+    wait_for(lambda: prometheus.values("max(supportbot_tickets_waiting)").get("", 0) >= 1)
+    groups = prometheus.get("rules")["groups"]
+    assert {rule["health"] for group in groups for rule in group["rules"]} == {"ok"}
+    assert not [alert for alert in prometheus.get("alerts")["alerts"] if alert["state"] == "firing"]
+
+
+def test_a_part_that_stops_is_noticed_while_the_others_stay_up(watched: tuple[Prometheus, Web]) -> None:
+    prometheus, one = watched
+    wait_for(lambda: list(prometheus.values("up").values()) == [1, 1, 1])
+    one.kill()
+    wait_for(lambda: sorted(prometheus.values("up").values()) == [0, 1, 1])
+    wait_for(
+        lambda: "SupportBotPartDown" in {alert["labels"]["alertname"] for alert in prometheus.get("alerts")["alerts"]}
+    )
+    one.start()
+    wait_for(lambda: list(prometheus.values("up").values()) == [1, 1, 1])
