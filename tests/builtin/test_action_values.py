@@ -184,3 +184,42 @@ def test_options_have_their_labels_in_the_question_and_on_the_buttons() -> None:
     assert_is_on_the_wire(dict(block))
     assert block["options"][0] == {"id": "subscribe", "label": "Subscribe me"}
     assert chat.send("Take me off the list")[1] == [("set_newsletter", {"wish": "unsubscribe"})]
+
+
+@pytest.mark.parametrize("in_between", ["When does breakfast end?", "thanks", "hello"])
+def test_a_bare_figure_or_day_is_still_for_what_was_asked_before_something_else(in_between: str) -> None:
+    chat = wake_up()
+    chat.send("Please wake me up tomorrow")
+    chat.send(in_between)
+    chat.send("6")
+    chat.send(in_between)
+    assert chat.send("30")[1] == [("wake_up", {"hour": 6, "minute": 30})]
+    chat = move_stay()
+    chat.send("I want to move my stay to other days")
+    chat.send(in_between)
+    assert chat.send("5 March 2027")[0] == say("date", "en", part="departure", example="31 May 2027")
+
+
+def test_a_time_is_no_whole_number_and_is_asked_about_again() -> None:
+    chat = wake_up()
+    chat.send("Please wake me up tomorrow")
+    asked, calls = chat.send("at 6:30")
+    assert asked.startswith(say("unread", "en")) and calls == []
+
+
+def test_two_days_in_an_answer_are_offered_rather_than_called_unreadable() -> None:
+    chat = move_stay()
+    chat.send("I want to move my stay to other days")
+    asked, _ = chat.send("from 5 March 2027 to 7 March 2027")
+    assert asked == say("date", "en", part="arrival", example="31 May 2027")
+    assert [option["id"] for option in chat.blocks[0]["options"]] == ["2027-03-05", "2027-03-07"]
+
+
+def test_an_order_that_cannot_be_read_ends_with_the_offer_of_a_person_too() -> None:
+    chat = Chat()
+    chat.send("refund please")
+    for _ in range(2):
+        assert not is_offer_of_a_person(chat.send("the nice one there")[0])
+    words, _ = chat.send("the nice one there")
+    assert is_offer_of_a_person(words) and say("which_of_these", "en") in words
+    assert [call[1]["order_id"] for call in chat.send("WF-20404")[1]] == ["WF-20404"]

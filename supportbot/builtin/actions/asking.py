@@ -40,7 +40,8 @@ def again(reply: Reply, unread: int, language: str) -> Reply:
         text = f"{say('cannot_read', language, part=reply.part)} {say('offer', language)}"
         return replace(reply, text=text)
     told = (say("unread", language), reply.expected, reply.text)
-    return replace(reply, text=" ".join(part for part in told if part))
+    text = " ".join(part for part in told if part)
+    return replace(reply, text=f"{text}\n\n{say('offer', language)}" if unread > _PATIENCE else text)
 
 
 def ask_for(tool: ToolSpec, name: str, language: str, days: Sequence[date] = ()) -> Reply:

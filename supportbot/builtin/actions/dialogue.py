@@ -18,6 +18,7 @@ from supportbot.builtin.actions.slots import (
     field_of_kind,
     fields_of,
     is_option,
+    kind_of,
     missing_in,
     read_form,
     slots_in,
@@ -43,6 +44,7 @@ _ASKING: Final = frozenset(
         "meant",
     }
 )
+_FOR_A_VALUE: Final = frozenset({"other", "date", "cannot_read"})
 _NO_TRY: Final = ("thanks", "greeting")  # said in between, not instead of an answer
 _SHORT_WORDS: Final = 8
 _CORRECTION_WORDS: Final = 24
@@ -65,6 +67,7 @@ class DialogueState:
     outcome: Outcome = "nothing"
     unread: int = 0  # answers in a row without a value for what was asked
     _asked: IntentPhrase | None = None
+    _has_asked: bool = False  # for a value of the open intents
     _offered: frozenset[str] = frozenset()  # the lines of the orders that were offered
     _last_order: str = ""  # the number named last
     _ambiguous_text: str = ""
@@ -106,6 +109,7 @@ class DialogueState:
         """Take in an answer of the assistant: it asked for more, or settled the intent."""
         phrase = phrase_in(text)
         self._asked = phrase if phrase in _ASKING else None
+        self._has_asked = bool(self.open) and (self._has_asked or self._asked in _FOR_A_VALUE)
         if denies_order(text):  # a mistyped number is not what the next request is about
             self._last_order = ""
         self._offered = frozenset(_plain(line[2:]) for line in text.splitlines() if self._asked and line[:2] == "- ")
@@ -149,7 +153,8 @@ class DialogueState:
             if intent.order is None and self._last_order and _is_short(text):
                 intent = replace(intent, order=OrderRef(self._last_order))
             begun.append(intent)
-        self.open, self.settled, self._idle, self.unread = begun, [], 0, 0
+        self.open, self.settled = begun, []
+        self._idle, self.unread, self._has_asked = 0, 0, False
         return "advanced"
 
     def _continue(self, text: str, *, is_answer: bool, is_new: bool) -> bool:
@@ -157,14 +162,15 @@ class DialogueState:
         place = next((at for at, intent in enumerate(self.open) if self._asked_field(intent)), 0)
         intent = self.open[place]
         tool, asked = self.tool(intent.action), self._asked_field(intent)
-        form = read_form(tool, text) if self._asked else {}
+        form = read_form(tool, text)
         if is_new and not is_answer and not form:
             return False
-        given = Intent(tool.name, values=form) if form else slots_in(tool, text, asked=asked, locale=self.locale)
+        sought = asked or self._asked_before(intent)
+        given = Intent(tool.name, values=form) if form else slots_in(tool, text, asked=sought, locale=self.locale)
         if given.is_empty and not (asked and self._is_try(text)):
             return False
         self.open[place] = intent.merged_with(given)
-        self.unread = self.unread + 1 if given.is_empty else 0
+        self.unread = self.unread + 1 if given.is_empty and not given.days else 0
         self._idle = 0
         return True
 
@@ -173,9 +179,18 @@ class DialogueState:
         again, because the help pages know nothing about it.
         """
         if _is_short(text):
-            return not is_question(text) and intents.courtesy(text) not in _NO_TRY
+            is_courtesy = intents.courtesy(text) in _NO_TRY and not any(sign.isdigit() for sign in text)
+            return not is_question(text) and not is_courtesy
         is_like_question = is_question(text) or intents.classify(text).kind in intents.QUESTIONS
         return not is_like_question and len(text.split()) <= _CORRECTION_WORDS
+
+    def _asked_before(self, intent: Intent) -> str:
+        """Return the missing number or day that was asked for before something else came up, "" if there is none: it
+        is still the one that a bare figure or day is for.
+        """
+        tool = self.tool(intent.action)
+        name = next(iter(missing_in(tool, intent.values)), "") if self._has_asked else ""
+        return name if name and kind_of(name, fields_of(tool)[name]) in ("number", "date") else ""
 
     def _asked_field(self, intent: Intent) -> str:
         """Return the field that the assistant asked for, "" if the intent does not lack it."""
