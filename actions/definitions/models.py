@@ -4,6 +4,8 @@ Invariants, enforced by the database: a version's document never changes, it is 
 deleted only together with their workspace.
 """
 
+from typing import Any
+
 from django.db import models
 from django.utils.timezone import now
 
@@ -61,6 +63,8 @@ class ActionDefinitionVersion(TenantModel):
     )
     number = models.PositiveIntegerField()
     document = models.JSONField()
+    # The arguments' names with commas, as they were entered: the database does not keep the order of keys.
+    argument_order = models.TextField(blank=True, default="", db_default="")
     imported = models.JSONField(default=dict)  # further results of an import: its source, suggestions and notes
     created_by = models.CharField(max_length=120)
     created_at = models.DateTimeField(default=now, editable=False)
@@ -76,6 +80,16 @@ class ActionDefinitionVersion(TenantModel):
 
     def __str__(self) -> str:
         return f"version {self.number}"
+
+    def in_entered_order(self) -> dict[str, Any]:
+        """Return the document with its arguments in the order in which they were entered."""
+        document: dict[str, Any] = self.document
+        given = document.get("arguments")
+        if not isinstance(given, dict) or not self.argument_order:
+            return document
+        names = [name for name in self.argument_order.split(",") if name in given]
+        ordered = {name: given[name] for name in (*names, *given)}
+        return {name: ordered if name == "arguments" else value for name, value in document.items()}
 
 
 class DefinitionCase(TenantModel):

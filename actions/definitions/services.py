@@ -53,8 +53,9 @@ def definition_named(name: str) -> ActionDefinition:
 
 
 def newest_version(definition: ActionDefinition) -> ActionDefinitionVersion:
-    """Return the latest version, published or not."""
+    """Return the latest version, published or not, with its arguments in the order in which they were entered."""
     found: ActionDefinitionVersion = definition.versions.order_by("-number")[0]
+    found.document = found.in_entered_order()
     return found
 
 
@@ -102,6 +103,7 @@ def save_draft(
             definition=definition,
             number=newest.number + 1 if newest else 1,
             document=dict(document),
+            argument_order=_names_in_order(document),
             imported=dict(imported or {}),
             created_by=actor,
         )
@@ -109,6 +111,11 @@ def save_draft(
             "definition.saved", actor=actor, action=name, version=version.number, origin=str(origin), reason=why
         )
     return version
+
+
+def _names_in_order(document: Mapping[str, Any]) -> str:
+    given = document.get("arguments")
+    return ",".join(map(str, given)) if isinstance(given, Mapping) else ""
 
 
 def _name_in(document: Mapping[str, Any]) -> str:

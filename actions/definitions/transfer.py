@@ -35,6 +35,7 @@ _FIELDS: Final = (
     "limits", "approval", "undo",
 )  # fmt: skip
 _PLACES: Final = {name: place for place, name in enumerate(_FIELDS)}
+_NAMED: Final = frozenset({"arguments", "values"})  # objects whose keys are names of the document's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +138,7 @@ def export_document(name: str, number: int | None = None) -> dict[str, Any]:
     definition = definition_named(name)
     in_force = definition.current or newest_version(definition)
     version = in_force if number is None else version_of(definition, number)
-    document: dict[str, Any] = version.document
-    return document
+    return version.in_entered_order()
 
 
 def export_text(name: str, number: int | None = None) -> str:
@@ -158,4 +158,10 @@ def _in_order(value: Any) -> Any:
         return [_in_order(one) for one in value]
     if not isinstance(value, Mapping):
         return value
-    return {name: _in_order(value[name]) for name in sorted(value, key=lambda name: _PLACES.get(name, len(_PLACES)))}
+    ordered = {name: value[name] for name in sorted(value, key=lambda name: _PLACES.get(name, len(_PLACES)))}
+    return {name: _names_in_order(one) if name in _NAMED else _in_order(one) for name, one in ordered.items()}
+
+
+def _names_in_order(value: Any) -> Any:
+    """Return an object whose keys are names of the document's own, in their order."""
+    return {name: _in_order(one) for name, one in value.items()} if isinstance(value, Mapping) else _in_order(value)

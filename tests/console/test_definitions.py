@@ -315,6 +315,21 @@ def test_a_write_that_anybody_could_be_named_in_is_neither_tested_nor_published(
     assert "it could be somebody else's" not in visible_text(page_of(browser.get(at(draft))), " ")
 
 
+def test_arguments_stay_in_the_order_in_which_they_were_entered(browser: Client, draft: ActionDefinition) -> None:
+    entered = [*document()["arguments"], "zip", "a_much_longer_name"]
+    for name in entered[2:]:
+        sent = fields_of(browser.get(at(draft, "part/arguments/")))
+        place = next(key for key, value in sent.items() if key.endswith("-name") and not value).removesuffix("-name")
+        row = {"name": name, "type": "string", "description": "More.", "required": ""}
+        given = {f"{place}-{key}": value for key, value in row.items() if value}
+        browser.post(at(draft, "part/arguments/"), {**sent, **given})
+    sent = fields_of(browser.get(at(draft, "part/arguments/")))
+    assert [value for key, value in sent.items() if key.endswith("-name") and value] == entered
+    assert list(json.loads(fields_of(browser.get(at(draft, "document/")))["text"])["arguments"]) == entered
+    asked = [one.attributes["name"] for one in page_of(browser.get(at(draft, "test/"))).css("[name^=argument-]")]
+    assert asked == [f"argument-{name}" for name in entered]
+
+
 def test_an_argument_is_renamed_everywhere_at_once(browser: Client, draft: ActionDefinition) -> None:
     sent = fields_of(browser.get(at(draft, "part/arguments/")))
     place = next(name for name, value in sent.items() if value == "order_id")
