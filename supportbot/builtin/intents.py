@@ -35,6 +35,9 @@ SURE_FROM: Final = 0.6  # of a kind's probability
 # docs/decisions/built-in-answerer.md has the figures.
 UNDO_FROM: Final = 0.4
 UNDO_AFTER_DEED_FROM: Final = 0.2
+# From this probability on an action is offered when it is unclear what a customer wants; below it, their message is
+# answered like any other, which ends with the offer of a person. docs/decisions/built-in-answerer.md has the figures.
+OFFERED_FROM: Final = 0.2
 OTHER: Final = "other_action"  # a request for something that no row knows
 UNDO: Final = "undo"  # a request to take back what was just done; never a request for another action
 VECTOR_SHARE: Final = 0.6  # of the net in the geometric mean of the two models
@@ -210,7 +213,7 @@ def detect_intent(text: str, tools: Sequence[ToolSpec]) -> DetectedIntent:
         return DetectedIntent(found[0].action)
     if not found or classify(text).is_clearly_no_request:
         return DetectedIntent()
-    return DetectedIntent(candidates=tuple(intent.action for intent in found[:2] if intent.is_worth_asking))
+    return DetectedIntent(candidates=tuple(intent.action for intent in found[:2] if intent.chance >= OFFERED_FROM))
 
 
 @dataclass(frozen=True)

@@ -148,3 +148,18 @@ async def test_the_button_of_a_look_up_begins_it_with_what_was_said_before(
 async def test_the_title_of_a_look_up_requests_it(conversation: Conversation) -> None:
     asked = await answers(conversation, "Show a record")
     assert asked["text"].startswith("What should I enter for ")
+
+
+async def test_a_request_that_no_action_resembles_leads_to_a_person(ann: Principal, put_in_force: Put) -> None:
+    others = {
+        "add_extras": ["Please add breakfast to my booking", "I want a parking space", "Add dinner for two"],
+        "change_dates": ["Can I move my stay to next week?", "Please change my dates", "I want to arrive a day later"],
+    }
+    for name, examples in others.items():
+        await db(put_in_force, look_up() | {"name": name, "title": {"en": name}, "examples": {"en": examples}})
+    conversation = await db(start_conversation, ann.customer_id)
+    told = await answers(conversation, "wake me at 9")
+    assert "blocks" not in told and told["offers_human"]
+    assert told["text"].endswith("Would you like to talk to a person?")
+    told = await answers(conversation, "I would like to come on Friday instead")
+    assert "change_dates" in [option["id"] for option in told["blocks"][0]["options"]]
