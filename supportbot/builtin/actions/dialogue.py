@@ -99,11 +99,15 @@ class DialogueState:
         elif kind == "negate" and is_plain and (self.open or self.settled):
             self.outcome = "left_alone" if self.open else "withdrawn"
             self.open, self.settled = [], []
-        elif kind == "affirm" and is_plain and self.settled and not self.open:
+        elif kind == "affirm" and is_plain and self._has_card and not self.open:
             self.outcome = "use_card"
         else:
             self.outcome = self._detect(text, kind)
         self._last_order = [self._last_order, *order_numbers_in(text)][-1]
+
+    @property
+    def _has_card(self) -> bool:
+        return any(not self.tool(intent.action).is_read for intent in self.settled)
 
     def on_assistant(self, text: str) -> None:
         """Take in an answer of the assistant: it asked for more, or settled the intent."""

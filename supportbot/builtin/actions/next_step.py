@@ -20,6 +20,7 @@ from supportbot.builtin.actions.slots import (
     Intent,
     field_of_kind,
     fields_of,
+    kind_of,
     missing_in,
     required_by,
 )
@@ -150,6 +151,7 @@ class _Planner:
                 return self._ask_which_order(found)
         if intent.unclear and intent.unclear not in arguments:
             return Reply(say("amount", language))
+        arguments |= _record_number(tool, intent, arguments) if tool.is_read else {}
         if missing := missing_in(tool, arguments):
             days = sorted(day for day in intent.days if day.isoformat() not in arguments.values())
             return ask_for(tool, missing[0], language, days)
@@ -168,6 +170,17 @@ class _Planner:
         offered, prompt = (found or self._orders)[:OFFERED], say("which_of_these", self._language)
         lines = "\n".join(f"- {order.line}" for order in offered)
         return Reply(f"{prompt}\n{lines}", blocks=(choices_block(prompt, {order.id: order.line for order in offered}),))
+
+
+def _record_number(tool: ToolSpec, intent: Intent, arguments: Mapping[str, Any]) -> dict[str, str]:
+    """Return the number that the customer named, for a look-up that lacks only one plain text; a number of something
+    else finds nothing.
+    """
+    before = [intent.order.number] if intent.order and intent.order.number else []
+    numbers = [*before, *order_numbers_in(intent.text)]
+    missing = missing_in(tool, arguments)
+    is_plain = len(missing) == 1 and kind_of(missing[0], fields_of(tool)[missing[0]]) == "text"
+    return {missing[0]: numbers[-1]} if is_plain and numbers else {}
 
 
 def _needs_look_up(tool: ToolSpec, intent: Intent) -> bool:

@@ -67,6 +67,34 @@ async def test_a_look_up_gets_the_number_in_the_message(conversation: Conversati
     assert card["record"] == {"title": f"Parcel {ANN}", "rows": [{"label": "Status", "value": "pending"}]}
 
 
+async def test_a_number_without_a_pattern_is_read_too(ann: Principal, put_in_force: Put, retail: LoopbackShop) -> None:
+    made = look_up()
+    made["arguments"]["id"] = {"type": "string", "description": "The parcel's number."}
+    await db(put_in_force, made)
+    conversation = await db(start_conversation, ann.customer_id)
+    told = await answers(conversation, f"Can you show me parcel {ANN}?")
+    assert retail.asked == [f"GET /orders/{ANN}"] and "Status: pending" in told["text"]
+    told = await answers(conversation, "yes")  # there is no card to confirm
+    assert "card" not in told["text"]
+
+
+async def test_a_look_up_gets_its_days(ann: Principal, put_in_force: Put, retail: LoopbackShop) -> None:
+    made = look_up()
+    made["examples"] = {"en": ["Which rooms are free from 2027-01-28 to 2027-01-30?"]}
+    made["arguments"] = {
+        "arrival": {"type": "date", "description": "The first night."},
+        "departure": {"type": "date", "description": "The day of departure."},
+    }
+    made["lookups"][0]["call"]["path"] = "/orders/{arguments.arrival}_{arguments.departure}"
+    made["lookups"][0]["otherwise"]["words"] = {"en": "No room is free then."}
+    await db(put_in_force, made)
+    conversation = await db(start_conversation, ann.customer_id)
+    asked = await answers(conversation, "Which rooms are free from 2027-01-28 to 2027-01-30?")
+    assert asked["text"].startswith("Which date is it for the first night?")
+    told = await answers(conversation, "28 January 2027", "30. January 2027")
+    assert retail.asked == ["GET /orders/2027-01-28_2027-01-30"] and told["text"] == "No room is free then."
+
+
 async def test_a_missing_number_is_asked_for(conversation: Conversation, retail: LoopbackShop) -> None:
     asked = await answers(conversation, "I want to see a parcel")
     assert asked["text"].startswith("What should I enter for ") and retail.asked == []
