@@ -48,12 +48,13 @@ DEFAULT_UNDO_HOURS: Final = 24
 _COUNTS: Final = {"max_requests_per_customer_day": (1, 1_000), "hold_minutes": (0, 10_080)}
 
 
-def parse_document(document: Any) -> Definition:
+def parse_document(document: Any, *, as_made: bool = False) -> Definition:
     """Return a definition; raises InvalidDefinition with each mistake and each missing part by JSON path."""
     definition, findings = _read(document)
     wrong = dict(findings.wrong)
     for path in findings.missing:
-        wrong.setdefault(path, []).append(findings.why.get(path, "This is required."))
+        if not (as_made and path in findings.why):
+            wrong.setdefault(path, []).append(findings.why.get(path, "This is required."))
     if wrong or definition is None:
         raise InvalidDefinition(fields=wrong)
     return definition

@@ -49,9 +49,11 @@ def published_action(name: str) -> Action | None:
 
 
 def action_of_version(name: str, number: int) -> Action | None:
-    """Return the action of a version of the current workspace, published or not; None if there is none."""
+    """Return the action of a version of the current workspace, published or not, as requests were made with it; None if
+    there is none.
+    """
     version = _version_id(current_workspace_id(), name, number)
-    return _action(version) if version is not None else None
+    return _action(version, as_made=True) if version is not None else None
 
 
 def _version_id(workspace_id: UUID, name: str, number: int) -> UUID | None:
@@ -68,11 +70,14 @@ def _known_version_id(workspace_id: UUID, name: str, number: int) -> UUID:
 
 
 @lru_cache(maxsize=_KEPT)
-def _action(version_id: UUID) -> Action | None:
-    """Return the action of a version, or None if this release cannot read it; it is then not offered."""
+def _action(version_id: UUID, *, as_made: bool = False) -> Action | None:
+    """Return the action of a version, or None if this release cannot read it; it is then not offered.
+
+    `as_made` ignores what only a new version must prove: earlier requests are still shown and looked up.
+    """
     version = ActionDefinitionVersion.objects.get(pk=version_id)
     try:
-        definition = parse_document(version.document)
+        definition = parse_document(version.document, as_made=as_made)
     except InvalidDefinition as error:
         logger.error("actions: version %s of a definition is not valid: %s", version_id, sorted(error.fields))
         return None

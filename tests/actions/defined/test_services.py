@@ -9,6 +9,7 @@ from django.utils.translation import override
 
 from actions.audit import verify
 from actions.definitions import services
+from actions.definitions.document import missing
 from actions.definitions.errors import (
     CasesFailed,
     InvalidDefinition,
@@ -21,7 +22,7 @@ from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.errors import UnknownAction
 from actions.models import ActionPolicy, ActionRequest, AuditEntry, name_of
 from actions.principals import Principal
-from actions.registry import action_named, all_actions
+from actions.registry import action_as_made, action_in_force, action_named, all_actions
 from actions.services import confirm, propose, run_read
 from actions.states import State
 from actions.testing import run_queued
@@ -215,3 +216,16 @@ def test_requests_of_an_old_version_expire_when_a_new_one_is_published(put_in_fo
     put_in_force(document())
     request = ActionRequest.objects.get()
     assert (request.state, request.reason_code) == (State.EXPIRED, "policy_changed")
+
+
+def test_a_version_that_a_later_rule_forbids_is_not_offered_but_its_requests_are_read(retail: LoopbackShop) -> None:
+    made = document()
+    made["arguments"]["who"] = {"type": "string", "from": "customer", "description": "Whose order it is."}
+    made["call"]["path"] = "/people/{arguments.who}/cancelled"
+    version = services.save_draft(made, actor="operator:test")
+    definition = version.definition
+    definition.state, definition.current = "published", version
+    definition.save()
+    assert "arguments.who.from" in missing(made)
+    assert action_in_force(NAME) is None
+    assert action_as_made(NAME, 1) is not None
