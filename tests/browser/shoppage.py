@@ -247,7 +247,8 @@ class Platform:
         if frame["type"] == "choose":
             return str(next(option["label"] for option in block["options"] if option["id"] == frame["option"]))
         filled = [(field["title"], frame["values"].get(field["name"])) for field in block["fields"]]
-        return "\n".join(f"{title}: {value}" for title, value in filled if value)
+        lines = [(title, ", ".join(value) if isinstance(value, list) else value) for title, value in filled if value]
+        return "\n".join(f"{title}: {value}" for title, value in lines)
 
     # --- Scenarios shared by tests.
 

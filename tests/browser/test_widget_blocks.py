@@ -121,6 +121,49 @@ def check_answered(page: Page) -> None:
     expect(form.get_by_role("button")).to_have_count(0)
 
 
+STAY = "Which days, and what else?"
+DAYS_AND_EXTRAS = {
+    "type": "form",
+    "prompt": STAY,
+    "fields": [
+        {"name": "arrival", "title": "Arrival", "type": "string", "format": "date", "required": True, "maxLength": 200},
+        {
+            "name": "extras", "title": "Extras", "type": "array", "required": True, "minItems": 1, "maxItems": 3,
+            "items": {"type": "string", "enum": ["Breakfast", "Late breakfast", "Parking"]},
+        },
+    ],
+}  # fmt: skip
+
+
+def test_a_day_and_boxes_to_tick_are_sent_once_and_stay_filled_in(chat: Shop) -> None:
+    page, platform = chat
+    deliver(page, platform, "Move my stay.")
+    message = platform.starts(8)
+    platform.ends(message, STAY, by="builtin", blocks=[DAYS_AND_EXTRAS])
+    form = page.get_by_role("form", name=STAY)
+    day, boxes = form.get_by_label("Arrival"), form.get_by_role("group", name="Extras")
+    expect(day).to_have_attribute("type", "date")
+    check_for_everybody(page)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    day.fill("2027-03-05")
+    send = form.get_by_role("button", name="Send")
+    send.click()  # nothing is ticked
+    expect(boxes.get_by_role("checkbox").first).to_be_focused()
+    assert platform.heard("submit") == []
+    boxes.get_by_label("Late breakfast").check()
+    boxes.get_by_label("Parking").check()
+    send.click()
+    expect(page.locator(".me").last).to_contain_text("Extras: Late breakfast, Parking")
+    [frame] = platform.hears("submit")
+    assert frame["values"] == {"arrival": "2027-03-05", "extras": ["Late breakfast", "Parking"]}
+    for _ in range(2):
+        expect(boxes.get_by_role("checkbox", checked=True)).to_have_count(2)
+        expect(boxes.get_by_label("Breakfast", exact=True)).not_to_be_checked()
+        expect(day).to_have_value("2027-03-05")
+        page.reload()
+    check_for_everybody(page)
+
+
 def test_an_unknown_block_shows_only_the_text(chat: Shop) -> None:
     page, platform = chat
     platform.ends(platform.starts(6), "What colour?", by="builtin", blocks=[{"type": "palette", "colours": ["red"]}])

@@ -29,6 +29,11 @@ FORM = {
         {"name": "code", "title": "Code", "type": "string", "required": True, "maxLength": 5, "pattern": "^[0-9]+$"},
         {"name": "floor", "title": "Floor", "type": "integer", "required": False, "minimum": 0, "maximum": 90},
         {"name": "size", "title": "Size", "type": "string", "required": False, "maxLength": 9, "enum": ["big", "tiny"]},
+        {"name": "day", "title": "Day", "type": "string", "format": "date", "required": False, "maxLength": 20},
+        {
+            "name": "extras", "title": "Extras", "type": "array", "required": False, "minItems": 1, "maxItems": 2,
+            "items": {"type": "string", "enum": ["Tea", "Milk", "Jam"]},
+        },
     ],
 }  # fmt: skip
 ADDRESS: dict[str, Any] = {"line1": "Talstraße 8", "code": "79102"}
@@ -100,6 +105,12 @@ async def test_a_form_is_stored_line_by_line_in_its_own_order(
         ({"floor": 91}, "values.floor"),
         ({"size": "huge"}, "values.size"),
         ({"card": "4111"}, "values.card"),
+        ({"day": "5 March 2027"}, "values.day"),
+        ({"day": "2027-02-30"}, "values.day"),
+        ({"day": ["2027-02-03"]}, "values.day"),
+        ({"extras": "Tea"}, "values.extras"),
+        ({"extras": ["Rum"]}, "values.extras"),
+        ({"extras": ["Tea", "Milk", "Jam"]}, "values.extras"),
     ],
 )
 async def test_an_invalid_form_value(
