@@ -23,7 +23,7 @@ SCRIPTS = [file for file in SOURCES if file.suffix == ".js" and file.name not in
 ON_LOAD_BYTES = 6_000
 OPEN_CHAT_BYTES = 25_000  # with the texts of one language
 LANGUAGE_BYTES = 2_000
-ON_DEMAND_BYTES = 3_000  # choices, forms and the ratings
+ON_DEMAND_BYTES = 3_500  # choices, forms with dates and lists, and the ratings
 RECORDS_BYTES = 1_500  # cards of records, receipts
 ON_DEMAND_TEXT_BYTES = 300
 

@@ -96,7 +96,7 @@ function folded({ state, title, summary }, chat) {
 }
 
 function rows(known) {
-  return known?.length > 0 && h("dl", known.map(({ label, value }) => h("div", h("dt", label), h("dd", h("bdi", value)))));
+  return known?.length > 0 && h("dl", known.flatMap(({ label, value }) => [h("dt", label), h("dd", h("bdi", value))]));
 }
 
 /** Completed steps with a tick, and the current one. */

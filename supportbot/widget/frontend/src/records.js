@@ -30,7 +30,7 @@ function fill(node, { element, view: { list, spacer } }, ...parts) {
   if (isAtEnd) list.scrollTop = Math.max(list.scrollTop, Math.min(end - list.clientHeight, node.offsetTop - EDGE));
 }
 
-const table = (rows) => h("dl", rows.map(({ label, value }) => h("div", h("dt", label), h("dd", h("bdi", value)))));
+const table = (rows) => h("dl", rows.flatMap(({ label, value }) => [h("dt", label), h("dd", h("bdi", value))]));
 
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(styles);
