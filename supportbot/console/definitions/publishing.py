@@ -49,14 +49,7 @@ def publish_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
     form = PublishForm(request.POST if request.method == "POST" else None, initial={"number": newest.number})
     begins = services.begins(newest)
     if request.method == "POST" and form.is_valid() and _is_published(definition, form, person):
-        words = gettext("Version {number} is published. Check its rules next.")
-        if begins and form.cleaned_data["is_dry_run"]:
-            words = gettext("Version {number} is published as a dry run. Check its rules next.")
-        messages.success(request, words.format(number=form.cleaned_data["number"]))
-        rules = ActionPolicy.objects.filter(action=definition.name).first()
-        if rules is not None:
-            return redirect("admin:actions_actionpolicy_change", rules.pk)
-        return redirect("admin:actions_actiondefinition_change", definition.pk)
+        return _to_its_rules(request, definition, form, begins=begins)
     lacks, problems = services.missing_in(newest.document), services.obstacles(newest)
     results = results_of(definition, newest)
     is_new = definition.current_id != newest.pk or definition.state != ActionDefinition.State.PUBLISHED
@@ -87,6 +80,19 @@ def publish_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
     }
     page = frame(request, gettext("Publish"), definition, **context)
     return render(request, "console/definitions/publish.html", page, status=400 if request.method == "POST" else 200)
+
+
+def _to_its_rules(
+    request: HttpRequest, definition: ActionDefinition, form: PublishForm, *, begins: bool
+) -> HttpResponse:
+    words = gettext("Version {number} is published. Check its rules next.")
+    if begins and form.cleaned_data["is_dry_run"]:
+        words = gettext("Version {number} is published as a dry run. Check its rules next.")
+    messages.success(request, words.format(number=form.cleaned_data["number"]))
+    rules = ActionPolicy.objects.filter(action=definition.name).first()
+    if rules is not None:
+        return redirect("admin:actions_actionpolicy_change", rules.pk)
+    return redirect("admin:actions_actiondefinition_change", definition.pk)
 
 
 def past_requests(definition: ActionDefinition, newest: ActionDefinitionVersion) -> dict[str, Any] | None:
