@@ -49,15 +49,11 @@ class Change:
         return self.before.verdict is Verdict.CONFIRM and self.after.verdict is not Verdict.CONFIRM
 
 
-@dataclass(frozen=True, slots=True)
-class BackTest:
-    """`judged` requests of the last `days`; `other` more were refused for reasons that rules do not decide."""
+class Compared:
+    """Past requests decided twice, with the changes among them."""
 
-    days: int
-    judged: int
-    other: int
+    __slots__ = ()
     changes: list[Change]
-    is_cut: bool  # there were more than MAX_REQUESTS; these are the newest
 
     @property
     def newly_allowed(self) -> int:
@@ -66,6 +62,17 @@ class BackTest:
     @property
     def newly_stopped(self) -> int:
         return sum(change.is_stopped_now for change in self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class BackTest(Compared):
+    """`judged` requests of the last `days`; `other` more were refused for reasons that rules do not decide."""
+
+    days: int
+    judged: int
+    other: int
+    changes: list[Change]
+    is_cut: bool  # there were more than MAX_REQUESTS; these are the newest
 
 
 def back_test(action: str, *, current: Rules, proposed: Rules, days: int) -> BackTest:

@@ -16,7 +16,7 @@ from typing import Final
 from django.utils.timezone import now
 
 from actions import ledger
-from actions.backtest import BY_RULES, Change
+from actions.backtest import BY_RULES, Change, Compared
 from actions.definitions.backend import Sender, asking, client_of
 from actions.definitions.defined import DefinedWrite
 from actions.definitions.evaluation import Ask
@@ -37,7 +37,7 @@ SECONDS: Final = 3.0  # somebody waits for the page
 
 
 @dataclass(slots=True)
-class PastRequests:
+class PastRequests(Compared):
     """`judged` requests of the last `DAYS`, newest first; of `by_approval` among them, only the need for a person is
     compared. `left` could not be judged: the shop did not answer in time, or they lack what the new version asks for.
     """
@@ -46,14 +46,6 @@ class PastRequests:
     by_approval: int = 0
     left: int = 0
     changes: list[Change] = field(default_factory=list)
-
-    @property
-    def newly_allowed(self) -> int:
-        return sum(change.is_allowed_now for change in self.changes)
-
-    @property
-    def newly_stopped(self) -> int:
-        return sum(change.is_stopped_now for change in self.changes)
 
 
 def judge_past_requests(live: DefinedWrite, new: DefinedWrite) -> PastRequests:
