@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import redis
 from django.core.cache import caches
+from django.core.cache.backends.redis import RedisCache
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
-
-from supportbot.rediscache import CountingRedisCache
 
 if TYPE_CHECKING:  # DRF's views import the throttles through the settings
     from rest_framework.views import APIView
@@ -47,3 +46,18 @@ class FailOpenThrottle(SimpleRateThrottle):
             return bool(super().throttle_failure())
         self.history = []
         return bool(super().throttle_success())
+
+
+class CountingRedisCache(RedisCache):
+    """A cache that counts in one round trip, while `add` and `incr` together take three for every customer message."""
+
+    def count(self, key: str, *, seconds: int) -> int:
+        """Count one more and return the count in the current window, which expires automatically. If the server's clock
+        was set back, the window ends as soon as a new one would, and not an hour later.
+        """
+        name = self.make_and_validate_key(key)
+        both = self._cache.get_client(name, write=True).pipeline()  # a transaction: nothing comes in between
+        both.set(name, 0, ex=seconds, nx=True)
+        both.incr(name)
+        both.expire(name, seconds, lt=True)
+        return int(both.execute()[1])
