@@ -2,15 +2,19 @@
 
 A picture is shown to those who may read an article with it on the help pages, and to the workspace's team, who write
 with it before it is saved.
+
+A picture that nobody uses, uploaded and never saved in a text, is deleted after some days. A picture in any revision
+stays, since every revision can be restored, and so does one in a text that a person has typed and not saved. What is
+kept in a browser alone is not known here: that is what the days are for.
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
@@ -20,7 +24,7 @@ from django.views.decorators.http import require_safe
 
 from kb.access import Surface, Viewer, readable
 from kb.importing.redrawing import redrawn
-from kb.models import Article, Picture, PictureUse
+from kb.models import Article, Picture, PictureUse, Revision, Unsaved
 from kb.rendering import PICTURE
 from supportbot.accounts.models import Membership, Workspace
 from supportbot.accounts.pictures import ENDINGS, Drawn, digest_of
@@ -28,8 +32,11 @@ from supportbot.accounts.scope import current_workspace_id, workspace_scope
 from supportbot.errors import InvalidInput
 
 MAX_PICTURES: Final = 10_000
-RENEWED_AFTER: Final = timedelta(days=1)  # far below `kb.unused_pictures.UNUSED_DAYS`; spares most uploads a row lock
+UNUSED_DAYS: Final = 30
+RENEWED_AFTER: Final = timedelta(days=1)  # far below UNUSED_DAYS; spares most uploads a row lock
+AT_ONCE: Final = 500  # unused ones deleted in one go; the rest has its turn the next day
 _POLICY: Final = "default-src 'none'; sandbox"
+_DIGEST: Final = r"(?=([0-9a-f]{40}))"  # at each place, since other hexadecimal digits may be before it
 
 
 def add_picture(data: bytes) -> Picture:
@@ -54,7 +61,7 @@ def as_drawn(stored: Picture) -> Drawn:
 def store(drawn: Drawn) -> Picture:
     """Store a re-encoded picture; the same one is stored once. Raises InvalidInput if there are too many."""
     known = Picture.objects.filter(digest=drawn.digest)
-    # The days of a picture that no text has begin anew with each upload (`kb.unused_pictures`).
+    # The days of a picture that no text has begin anew with each upload (`delete_unused_pictures`).
     known.filter(created_at__lt=now() - RENEWED_AFTER).update(created_at=now())
     found: Picture | None = known.defer("content").first()
     if found is not None:
@@ -135,6 +142,34 @@ def _is_public(picture: Picture) -> bool:
 def _is_of_the_team(request: HttpRequest, workspace: Workspace) -> bool:
     user = request.user
     return user.is_authenticated and Membership.objects.filter(user=user, workspace=workspace).exists()
+
+
+def delete_unused_pictures() -> int:
+    """Delete the workspace's pictures that no text has used for some days; return how many."""
+    old = Picture.objects.filter(created_at__lt=now() - timedelta(days=UNUSED_DAYS))
+    unused = old.exclude(pk__in=PictureUse.objects.values("picture")).order_by("created_at", "pk")
+    candidates = dict(unused.values_list("digest", "pk"))
+    if not candidates:
+        return 0
+    for digest in _named_in_texts():
+        candidates.pop(digest, None)
+    chosen = list(candidates.values())[:AT_ONCE]
+    with transaction.atomic():
+        # `note_uses` and a new upload of the same picture lock it, too: what they did is seen once it is locked here.
+        found = Picture.objects.filter(pk__in=chosen)
+        locked = list(found.select_for_update(skip_locked=True).values_list("pk", flat=True))
+        still_unused = list(unused.filter(pk__in=locked).values_list("pk", flat=True))
+        Picture.objects.filter(pk__in=still_unused).delete()
+    return len(still_unused)
+
+
+def _named_in_texts() -> Iterator[str]:
+    """Yield the pictures that a text names; a text may be older than its picture, and then has no `PictureUse`."""
+    revisions = Revision.objects.filter(body__contains="/pictures/").order_by().values_list("body", flat=True)
+    for body in revisions.iterator(chunk_size=50):
+        yield from digests_in(body)
+    for values in Unsaved.objects.values_list("values", flat=True).iterator(chunk_size=50):
+        yield from re.findall(_DIGEST, str(values))
 
 
 urls = [

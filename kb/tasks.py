@@ -20,8 +20,8 @@ from kb.errors import KnowledgeError
 from kb.indexing.index import outdated_articles, repair_index, sync_article, sync_articles
 from kb.indexing.reindex import delete_retired_rows
 from kb.phrasings import embed_phrasings
+from kb.pictures import delete_unused_pictures
 from kb.sources.tasks import serve, serve_due  # noqa: F401  # the worker looks for tasks in this module alone
-from kb.unused_pictures import delete_unused_pictures
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.outbox.models import Announcement

@@ -28,10 +28,9 @@ from kb.addresses import article_address, help_path, passage_address
 from kb.errors import ArticleMissing
 from kb.helpful import count_vote
 from kb.models import Article, Revision
-from kb.related import related
 from kb.rendering import render_article
 from kb.search import Passage, search
-from kb.selectors import help_article, help_articles, help_locales, published_revision, translations_of
+from kb.selectors import help_article, help_articles, help_locales, published_revision, related, translations_of
 from kb.summaries import section_name, summary
 from supportbot.accounts.branding import theme_colours
 from supportbot.accounts.hours import hours_of

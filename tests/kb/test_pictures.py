@@ -8,11 +8,10 @@ from django.db import connection, transaction
 from django.utils.timezone import now
 
 from kb.models import Picture, PictureUse, Unsaved
-from kb.pictures import add_picture, address_of
+from kb.pictures import AT_ONCE, UNUSED_DAYS, add_picture, address_of
 from kb.services import Change, create_article, publish, save_draft
 from kb.tasks import purge_pictures
 from kb.unsaved import forget, keep
-from kb.unused_pictures import AT_ONCE, UNUSED_DAYS
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from tests.console.test_firststeps import png
@@ -67,7 +66,7 @@ def test_days_begin_anew_with_each_upload_and_a_run_is_bounded(
         made(width)
     age(UNUSED_DAYS + 1)
     made(4)
-    monkeypatch.setattr("kb.unused_pictures.AT_ONCE", 2)
+    monkeypatch.setattr("kb.pictures.AT_ONCE", 2)
     assert AT_ONCE > 2
     purge_pictures()
     assert len(left()) == 2
@@ -78,7 +77,7 @@ def test_days_begin_anew_with_each_upload_and_a_run_is_bounded(
 def test_pictures_that_texts_name_do_not_use_up_a_run(
     workspace: Workspace, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kb.unused_pictures.AT_ONCE", 2)
+    monkeypatch.setattr("kb.pictures.AT_ONCE", 2)
     restored, kept, *_ = [made(width) for width in (1, 2, 3, 4)]
     create_article(Change(title="Older than its picture", body=body(restored)))
     PictureUse.objects.all().delete()
