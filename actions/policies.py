@@ -1,15 +1,19 @@
 """A workspace's policies: created once with an action's default limits, changed only by a new version."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext, gettext_noop
 
 from actions import audit
+from actions.errors import ActionError
 from actions.models import (
     APPROVE,
     ActionPolicy,
@@ -19,7 +23,7 @@ from actions.models import (
     MerchantConnection,
     name_of,
 )
-from actions.policy import Rules
+from actions.policy import Rules, allows_more
 from actions.registry import code_actions
 from actions.spec import Action
 from supportbot.accounts.models import Membership, User, Workspace
@@ -188,3 +192,29 @@ def versions_in_force() -> dict[str, int]:
     """Return, by action, the version of its rules in force; 0 for an action that is switched off."""
     rows = ActionPolicy.objects.filter(current__isnull=False).values_list("action", "is_enabled", "current__number")
     return {action: number if is_enabled else 0 for action, is_enabled, number in rows.order_by("action")}
+
+
+class Gates(Protocol):
+    """Tries other rules for an action with the cases that must pass, and returns those that would fail."""
+
+    def __call__(self, rules: Rules, action: str) -> list[str]: ...
+
+
+class GatesRefuse(ActionError):
+    """A case that must pass would fail, and the caller asked not to change the rules in that case."""
+
+    code = "gate_refused"
+    status = 409
+    default_message = gettext_noop("The gates refuse these rules.")
+
+    def __init__(self, cases: Sequence[str]) -> None:
+        named = "; ".join(cases[:5])
+        super().__init__(gettext("Gate cases that must pass would fail: {names}.").format(names=named))
+
+
+def refusals(rules: Rules, was: Rules, action: str) -> list[str]:
+    """Return the cases of the gates that would fail under other rules; none for rules that only forbid more."""
+    if not allows_more(rules, was):
+        return []
+    gates: Gates = import_string(settings.ACTIONS_GATES)
+    return gates(rules, action)

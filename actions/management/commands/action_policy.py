@@ -12,10 +12,10 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext, gettext_noop
 
 from actions import audit
-from actions.gates import GatesRefuse, refusals
 from actions.models import MAX_HOLD_MINUTES, ActionPolicy, ActionPolicyUserPermission
 from actions.money import format_amount, is_amount_in
 from actions.policies import (
+    GatesRefuse,
     add_new_actions,
     allow_approval,
     approvers_of,
@@ -23,6 +23,7 @@ from actions.policies import (
     forbid_approval,
     initial_rules,
     policy_of,
+    refusals,
     rules_of,
     switch,
 )
