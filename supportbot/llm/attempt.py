@@ -5,10 +5,11 @@ A deadline never spans a yield: it would cancel whatever the reader of the strea
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import aclosing
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import TypeVar
 
 from supportbot.llm.conf import Limits
 from supportbot.llm.errors import ProviderError, ProviderRefused, ProviderUnclear, Reason
@@ -17,7 +18,55 @@ from supportbot.llm.ports import Provider, ProviderEvent
 from supportbot.llm.record import CallRecord
 from supportbot.llm.tokens import CHARACTERS_PER_TOKEN, estimated_usage
 from supportbot.llm.types import ChatMessage, Finished, ModelRequest, TextDelta, ToolCall, Usage
-from supportbot.llm.waiting import Deadlines
+
+T = TypeVar("T")
+
+
+class Deadlines:
+    """One timer for all waits of a stream. `asyncio.timeout` sets and removes one for each event, which costs as much
+    as reading it; here, a timer that fires early because the deadline has moved is simply set again.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        self._waiting: asyncio.Task[object] | None = None
+        self._is_over = False
+
+    async def wait_for(self, awaited: Awaitable[T], due: float) -> T:
+        """Return what is awaited; raises TimeoutError if that takes until `due`, on the loop's clock."""
+        self._due, self._waiting = due, asyncio.current_task()
+        if self._timer is None or due < self._timer.when():
+            self._set_timer()
+        try:
+            return await awaited
+        except asyncio.CancelledError:
+            task, was_over, self._is_over = self._waiting, self._is_over, False
+            if not was_over or task is None or task.uncancel() > 0:  # someone else has cancelled the task
+                raise
+            raise TimeoutError from None
+        finally:
+            self._waiting = None
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _set_timer(self) -> None:
+        self.close()
+        self._timer = self._loop.call_at(self._due, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._waiting is None:
+            return
+        if self._loop.time() < self._due:
+            self._set_timer()
+        else:
+            self._is_over = True
+            self._waiting.cancel()
 
 
 class Outcome(StrEnum):

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from supportbot.llm.waiting import Deadlines
+from supportbot.llm.attempt import Deadlines
 
 LATE, SOON = 30.0, 0.02
 
