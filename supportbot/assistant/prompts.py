@@ -5,6 +5,7 @@ what a model may do is decided elsewhere.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
@@ -37,6 +38,8 @@ _HAND_OVER: Final = "Also call the tool request_human in these cases: "
 _GUIDELINES: Final = """\
 Follow each of these guidelines whose case is given. Write its mark, such as [G1], at the end of the sentence in which \
 you follow it."""
+_GUIDELINE_MARK: Final = re.compile(r"[ \t]?\[[ \t]?G(\d{1,2})[ \t]?\]")
+_BEGUN_MARK: Final = re.compile(r"[ \t]?(?:\[[ \t]?(?:G(?:\d{1,2}[ \t]?)?)?)?\Z")
 _NO_ORDERS: Final = "You cannot see or change orders."
 _ORDERS: Final = """\
 Use the tools to look up the customer's own orders, and to prepare what they ask for. Preparing only shows them a \
@@ -142,3 +145,39 @@ def as_data(value: Mapping[str, Any]) -> str:
     """Return the result of a tool as JSON without tags, whatever a shop's system or a customer has put into it."""
     written = json.dumps(value, ensure_ascii=False)
     return written.replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+class GuidelineMarks:
+    """Removes the marks by which a model names the guidelines it follows, before any check, from an answer that arrives
+    in pieces.
+    """
+
+    def __init__(self, given: Sequence[Guideline]) -> None:
+        self._given = given
+        self._held = ""  # the end of the text so far, if a mark may begin in it
+        self._named: dict[int, None] = {}
+
+    @property
+    def followed(self) -> tuple[str, ...]:
+        """The guidelines that were named, in the order of their first mark."""
+        named = (self._given[number - 1] for number in self._named if 1 <= number <= len(self._given))
+        return tuple(f"{one.when}: {one.do}" for one in named)
+
+    def without_marks(self, text: str) -> str:
+        """Return the part of the answer so far that cannot contain a mark."""
+        if not self._given:
+            return text
+        text = _GUIDELINE_MARK.sub(self._take, self._held + text)
+        begun = _BEGUN_MARK.search(text)
+        end = begun.start() if begun else len(text)
+        self._held = text[end:]
+        return text[:end]
+
+    def rest(self) -> str:
+        """Return the text held back; the answer is complete."""
+        rest, self._held = self._held, ""
+        return rest
+
+    def _take(self, found: re.Match[str]) -> str:
+        self._named[int(found[1])] = None
+        return ""

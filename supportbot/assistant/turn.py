@@ -27,7 +27,6 @@ from supportbot.assistant.context import TurnContext, build_context
 from supportbot.assistant.delta_buffer import DeltaBuffer
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.given import given
-from supportbot.assistant.guidelines import GuidelineMarks
 from supportbot.assistant.leases import leases
 from supportbot.assistant.limits import (
     MAX_STEPS,
@@ -36,7 +35,7 @@ from supportbot.assistant.limits import (
     STILL_WORKING_AFTER_SECONDS,
 )
 from supportbot.assistant.prefetch import vectors_prefetched
-from supportbot.assistant.prompts import confidential_text, second_try
+from supportbot.assistant.prompts import GuidelineMarks, confidential_text, second_try
 from supportbot.assistant.reporting import TurnReport
 from supportbot.assistant.texts import say
 from supportbot.assistant.tools import Tools, answerable

@@ -4,7 +4,7 @@ import pytest
 
 from supportbot.accounts.models import Channel, Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.assistant.guidelines import GuidelineMarks
+from supportbot.assistant.prompts import GuidelineMarks
 from supportbot.assistant.runner import carry_out
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation, Message
