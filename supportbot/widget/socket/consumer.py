@@ -6,6 +6,8 @@ the log, so nothing is lost between the two.
 
 import asyncio
 import logging
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
@@ -22,7 +24,6 @@ from supportbot.widget.errors import FrameError, OriginRefused, OutOfOrder, Tick
 from supportbot.widget.session.auth import handshake_origin
 from supportbot.widget.session.identities import identify
 from supportbot.widget.session.tickets import Session, redeem_ticket
-from supportbot.widget.socket import rate_limit
 from supportbot.widget.socket.connection_registry import connection_registry
 from supportbot.widget.socket.feed import Feed, Snapshot, snapshot
 from supportbot.widget.socket.handlers import on_behalf, run_command
@@ -48,6 +49,9 @@ from supportbot.widget.socket.writer import Writer
 logger = logging.getLogger(__name__)
 HELLO_SECONDS: Final = 10.0
 MAX_BAD_FRAMES: Final = 3
+FRAME_BURST: Final = 120
+FRAMES_PER_SECOND: Final = 4.0
+TYPING_PER_SECOND: Final = 0.5
 BAD_FRAMES: Final = 4400
 NO_TICKET: Final = 4401
 FLOODING: Final = 4429
@@ -68,7 +72,8 @@ class ChatConsumer(Socket):
         self._task: asyncio.Task[Any] | None = None
         self._is_abandoned = False
         self._bad_frames = 0
-        self._frame_limit, self._typing_limit = rate_limit.frames(), rate_limit.typing()
+        self._frame_limit = TokenBucket(FRAME_BURST, FRAMES_PER_SECOND)
+        self._typing_limit = TokenBucket(1, TYPING_PER_SECOND)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one socket, and clean up however it ends."""
@@ -217,3 +222,25 @@ class ChatConsumer(Socket):
     def _refuse_and_close(self, error: SupportBotError) -> None:
         self.writer.send(error_frame(error))
         self.writer.close(error.close_code or INTERNAL, error.code)
+
+
+class TokenBucket:
+    """Limits the frames of one socket: `burst` at once and `per_second` after that. How fast a customer may write is
+    limited by the chat.
+    """
+
+    __slots__ = ("_at", "_burst", "_clock", "_left", "_per_second")
+
+    def __init__(self, burst: float, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._burst, self._per_second, self._clock = burst, per_second, clock
+        self._left, self._at = burst, clock()
+
+    def allows(self) -> bool:
+        """Count one more, and say whether it is within the limit."""
+        now = self._clock()
+        self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True

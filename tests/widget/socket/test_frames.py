@@ -15,8 +15,7 @@ from supportbot.chat import rate_limit as chat_rate_limit
 from supportbot.chat.models import ConversationEvent, Message
 from supportbot.widget.models import Rating, SocketTicket
 from supportbot.widget.session import auth
-from supportbot.widget.socket import connection_registry, consumer, rate_limit
-from supportbot.widget.socket.rate_limit import TokenBucket
+from supportbot.widget.socket import connection_registry, consumer
 from tests.widget.page import ask_for_ticket, greeted, open_socket, ticket
 from tests.widget.serving import check_sockets, served
 
@@ -247,7 +246,8 @@ async def test_too_many_messages_are_refused_one_by_one(
 
 
 async def test_flooding_closes_the_socket(server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rate_limit, "frames", lambda: TokenBucket(5, 0))
+    monkeypatch.setattr(consumer, "FRAME_BURST", 5)
+    monkeypatch.setattr(consumer, "FRAMES_PER_SECOND", 0)
     async with greeted(server, await db(ticket, channel)) as socket:
         for _ in range(5):
             await socket.say("ping")

@@ -13,8 +13,8 @@ from supportbot.chat.signals import Delta, EventView, NewEvent
 from supportbot.strictjson import BadJson, loads
 from supportbot.widget.errors import FrameError
 from supportbot.widget.socket import protocol
+from supportbot.widget.socket.consumer import TokenBucket
 from supportbot.widget.socket.parsing import FRAMES, parse_client_frame
-from supportbot.widget.socket.rate_limit import TokenBucket
 from supportbot.widget.socket.send_queue import MAX_BYTES, MAX_ITEMS, Close, SendQueue
 from tests.widget.page import CLIENT_FRAMES, SERVER_FRAMES, schema
 
