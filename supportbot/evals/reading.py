@@ -15,7 +15,7 @@ import yaml
 from django.utils.translation import gettext
 
 from actions.definitions.importing.structure import InvalidFile, check_depth, read_structure
-from supportbot.evals import bench_rows, deepeval, promptfoo, questions
+from supportbot.evals import measurements, other_tools
 from supportbot.evals.documents import Case, Suite, case_document, parse_case, parse_suite, suite_document
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.retail import tasks
@@ -53,14 +53,14 @@ def read_suite(data: bytes, *, file: str) -> Suite:
     name = _NOT_IN_NAME.sub("-", Path(file).stem.lower()).strip("-_")[:60] or "suite"
     if tasks.is_tasks(found):
         found = tasks.as_suite(found, name=name, file=file)
-    elif deepeval.is_deepeval(found):
-        found = deepeval.as_suite(found, name=name, file=file)
-    elif promptfoo.is_promptfoo(found):
-        found = promptfoo.as_suite(found, name=name, file=file)
-    elif bench_rows.is_bench_rows(found):
-        found = bench_rows.as_suite(found, name=name, file=file)
-    elif questions.is_questions(found):
-        found = questions.as_suite(found, name=name, file=file)
+    elif other_tools.is_deepeval(found):
+        found = other_tools.suite_of_deepeval(found, name=name, file=file)
+    elif other_tools.is_promptfoo(found):
+        found = other_tools.suite_of_promptfoo(found, name=name, file=file)
+    elif measurements.is_bench_rows(found):
+        found = measurements.suite_of_bench_rows(found, name=name, file=file)
+    elif measurements.is_questions(found):
+        found = measurements.suite_of_questions(found, name=name, file=file)
     elif isinstance(found, list):
         found = _from_lines(found, name)
     return parse_suite(found, file=file)

@@ -19,8 +19,8 @@ from supportbot.accounts.models import Customer, Workspace
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.evals import running, services
+from supportbot.evals.command_output import junit
 from supportbot.evals.documents import case_document, parse_suite
-from supportbot.evals.junit import junit
 from supportbot.evals.labels import agreement_in
 from supportbot.evals.models import Case, Label, Result, Run, Suite
 from supportbot.evals.outcomes import Played, Reply

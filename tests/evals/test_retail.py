@@ -26,7 +26,7 @@ from supportbot.evals.documents import case_document, parse_case
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.models import Result, Run
 from supportbot.evals.reading import read_suite, read_suite_file
-from supportbot.evals.retail.merchant import merchants_from
+from supportbot.evals.retail.shop import merchants_from
 from supportbot.evals.running import play_run
 from supportbot.evals.selectors import suite_named
 from supportbot.evals.services import start_run

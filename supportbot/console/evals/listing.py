@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.evals import labels, pages
+from supportbot.console.evals import pages
 from supportbot.console.evals.rows import result_of, state_tag
 from supportbot.console.words import when
 from supportbot.evals.models import Run, Suite
@@ -142,8 +142,8 @@ class RunAdmin(ScopedAdmin):
     def get_urls(self) -> list[URLPattern]:
         wrap, one = self.admin_site.admin_view, "<uuid:run_id>/"
         return [
-            path("label/", wrap(labels.queue), name="evals_run_labels"),
-            path("label/<uuid:result_id>/", wrap(require_POST(labels.save)), name="evals_result_label"),
+            path("label/", wrap(pages.label_queue), name="evals_run_labels"),
+            path("label/<uuid:result_id>/", wrap(require_POST(pages.save_label)), name="evals_result_label"),
             path(f"{one}cancel/", wrap(require_POST(pages.cancel)), name="evals_run_cancel"),
             path(f"{one}resume/", wrap(require_POST(pages.resume)), name="evals_run_resume"),
             *super().get_urls(),

@@ -1,12 +1,14 @@
 """The pages of suites and runs: create, import, edit and export a suite; start, watch and compare its runs."""
 
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext
 
 from supportbot.chat.models import Conversation
@@ -20,7 +22,8 @@ from supportbot.evals import services
 from supportbot.evals.chats import case_of_chat
 from supportbot.evals.documents import MAX_REPEAT
 from supportbot.evals.labels import agreement_in, agreement_of, to_label
-from supportbot.evals.models import Case, Run, Suite
+from supportbot.evals.models import Case, Label, Result, Run, Suite
+from supportbot.evals.outcomes import played_from
 from supportbot.evals.reading import (
     SHIPPED,
     as_yaml,
@@ -33,6 +36,7 @@ from supportbot.evals.reading import (
 )
 from supportbot.evals.reports import report_from
 from supportbot.evals.selectors import document_of, run_with_id, runs
+from supportbot.evals.services import label_result
 from supportbot.evals.wording import interruption, summary, verdict
 from supportbot.team_formats import number
 
@@ -250,3 +254,49 @@ ask: How long can I return things?
 expect:
   figures: 30 days
 """
+
+
+def label_queue(request: HttpRequest) -> HttpResponse:
+    """Show the next result waiting for this person's label."""
+    needs(request, WRITE)
+    run = request.GET.get("run", "")
+    waiting = to_label(person_of(request).pk, run_id=uuid_of(run) if run else None)
+    result = waiting.select_related("run").first()
+    context: dict[str, Any] = {"left": waiting.count(), "of_run": run, "verdicts": Label.Verdict.choices}
+    if result is not None:
+        document: dict[str, Any] = next((case for case in result.run.cases if case["id"] == result.key), {})
+        context |= {
+            "result": result,
+            "rubric": document.get("expect", {}).get("judge", ""),
+            "history": [(who, text) for row in document.get("history", []) for who, text in row.items()],
+            "simulate": document.get("simulate"),
+            "played": played_from(result.played),
+        }
+    return render_page(request, "label", gettext("Label results"), context)
+
+
+def save_label(request: HttpRequest, result_id: UUID) -> HttpResponse:
+    """Store a label, show the judge's verdict, and continue with the next result."""
+    needs(request, WRITE)
+    result = Result.objects.filter(pk=result_id, judged_good__isnull=False).first()
+    if result is None:
+        raise NotFound()
+    try:
+        label = label_result(
+            result, request.POST.get("verdict", ""), note=request.POST.get("note", ""), person=person_of(request)
+        )
+    except SupportBotError as refusal:
+        messages.error(request, sentence(refusal))
+    else:
+        _tell_of_judge(request, result, label)
+    run = request.POST.get("run", "")
+    return redirect(reverse("admin:evals_run_labels") + (f"?{urlencode({'run': run})}" if run else ""))
+
+
+def _tell_of_judge(request: HttpRequest, result: Result, label: Label) -> None:
+    said = Label.Verdict.PASS if result.judged_good else Label.Verdict.FAIL
+    told = {"verdict": said.label, "why": (result.played.get("judgement") or {}).get("words", "")}
+    if label.verdict == said:
+        messages.success(request, gettext("Saved. The judge agrees: {verdict}. {why}").format(**told))
+    else:
+        messages.warning(request, gettext("Saved. The judge says: {verdict}. {why}").format(**told))

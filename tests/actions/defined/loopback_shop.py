@@ -16,7 +16,7 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from actions.definitions.evaluation import Asked
-from supportbot.evals.retail.records import RetailShop
+from supportbot.evals.retail.shop import RetailShop
 
 # What is answered instead of the shop's own answer, and whether the command is carried out before.
 FAULTS: Final[dict[str, tuple[str, bool]]] = {

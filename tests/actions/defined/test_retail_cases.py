@@ -21,7 +21,7 @@ from actions.registry import action_named
 from actions.services import confirm, propose, run_read
 from actions.testing import run_queued
 from supportbot.accounts.models import Customer, User, Workspace
-from supportbot.evals.retail.records import RetailShop
+from supportbot.evals.retail.shop import RetailShop
 from supportbot.evals.sameness import is_same
 from supportbot.outbound.addresses import LOOPBACK
 from tests.actions.conftest import signed_in_as

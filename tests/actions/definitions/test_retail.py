@@ -25,7 +25,7 @@ from actions.errors import InvalidArguments
 from actions.schema import parse_arguments
 from actions.strictjson import read_arguments
 from supportbot.evals.retail.preparing import DEFINITIONS as RETAIL
-from supportbot.evals.retail.records import RetailShop
+from supportbot.evals.retail.shop import RetailShop
 from supportbot.evals.sameness import is_same
 
 DOCUMENTS = sorted(RETAIL.glob("*.json"))

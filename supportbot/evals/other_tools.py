@@ -1,7 +1,12 @@
-"""Reads promptfoo's configuration: its `tests` with their variables and assertions. Pure.
+"""Reads the files of other evaluation tools as a suite. Pure.
 
-Assertions that need a program or a service (`javascript`, `python`, `webhook`, …) cannot be run here and are refused: a
-test that checks less than its author wrote would pass for the wrong reason.
+Of promptfoo, the `tests` of a configuration with their variables and assertions. Assertions that need a program or a
+service (`javascript`, `python`, `webhook`, …) cannot be run here and are refused: a test that checks less than its
+author wrote would pass for the wrong reason.
+
+Of deepeval, goldens and test cases, single and conversational, as its datasets save them. `expected_output` becomes a
+fact that the answer must state, `expected_tools` the action that must be proposed, and `expected_outcome` of a
+conversation the judge's rubric.
 """
 
 import re
@@ -25,7 +30,7 @@ def is_promptfoo(data: Any) -> bool:
     return isinstance(data, Mapping) and "tests" in data and "suite" not in data
 
 
-def as_suite(data: Mapping[str, Any], *, name: str, file: str) -> dict[str, Any]:
+def suite_of_promptfoo(data: Mapping[str, Any], *, name: str, file: str) -> dict[str, Any]:
     """Return the document of a suite. Raises InvalidSuite."""
     tests = data["tests"]
     if not isinstance(tests, list):  # the name of another file or a program
@@ -153,3 +158,57 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def is_deepeval(data: Any) -> bool:
+    rows = _goldens(data)
+    return bool(rows) and all(isinstance(row, Mapping) and ("input" in row or "scenario" in row) for row in rows)
+
+
+def suite_of_deepeval(data: Any, *, name: str, file: str) -> dict[str, Any]:
+    """Return the document of a suite. Raises InvalidSuite."""
+    cases = [_deepeval_case(row, f"{file}: {place}") for place, row in enumerate(_goldens(data), 1)]
+    return {"suite": name, "cases": cases}
+
+
+def _goldens(data: Any) -> list[Any]:
+    if isinstance(data, Mapping) and "suite" not in data:
+        listed = [data[name] for name in ("goldens", "test_cases", "conversational_goldens") if data.get(name)]
+        data = [row for rows in listed if isinstance(rows, list) for row in rows]
+    return data if isinstance(data, list) else []
+
+
+def _deepeval_case(row: Mapping[str, Any], where: str) -> dict[str, Any]:
+    case: dict[str, Any] = _deepeval_conversation(row) if "scenario" in row else {"ask": row["input"]}
+    note = row.get("comments") or row.get("name")
+    if isinstance(note, str) and note:
+        case["note"] = note
+    expect = _deepeval_expectations(row)
+    if not expect:
+        raise InvalidSuite(
+            f"{where}: " + gettext("the case has no expectation. Add `expected_output` or `expected_tools`.")
+        )
+    return {**case, "expect": expect}
+
+
+def _deepeval_expectations(row: Mapping[str, Any]) -> dict[str, Any]:
+    expect: dict[str, Any] = {}
+    if row.get("expected_output"):
+        expect["says"] = [row["expected_output"]]
+    if row.get("expected_outcome"):
+        expect["judge"] = row["expected_outcome"]
+    tools = row.get("expected_tools")
+    if isinstance(tools, list) and tools and isinstance(tools[0], Mapping):
+        arguments = tools[0].get("input_parameters") or tools[0].get("inputParameters") or {}
+        expect["proposes"] = {"action": tools[0].get("name"), "arguments": arguments}
+    return expect
+
+
+def _deepeval_conversation(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a conversation with the given turns, or one with a customer played by a model."""
+    turns = row.get("turns")
+    said = [turn for turn in turns if isinstance(turn, Mapping)] if isinstance(turns, list) else []
+    steps = [turn.get("content") for turn in said if turn.get("role") == "user"]
+    if steps:
+        return {"steps": steps}
+    return {"simulate": {"goal": row["scenario"], "persona": row.get("user_description") or ""}}

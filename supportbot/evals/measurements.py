@@ -1,0 +1,88 @@
+"""Reads the files of our own measurements as a suite. Pure.
+
+A row of `bench.checks` is an answer with its passages and a label, one of `bench.intents` a message and the action that
+it asks for. Answers that people could not agree about ("between") are left out. Each question of `kb_eval` and
+`kb_calibrate` must find one of its articles; one without articles (`gold`) must get "I could not find this".
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.utils.translation import gettext
+
+from kb.errors import InvalidDocument
+from kb.evaluation.question_files import conversation_of
+from supportbot.evals.errors import InvalidSuite
+from supportbot.evals.given import GIVEN_KEYS
+from supportbot.evals.values import placed
+
+_TOUCHED: Final = {"faithful": False, "unfaithful": True}
+_LEFT_OUT: Final = "between"
+_NOTHING_SAID: Final = "…"
+_ARTICLE_KEYS: Final = ("gold", "gold_docs", "gold_passages")
+_QUESTION_KEYS: Final = frozenset({*_ARTICLE_KEYS, "question", "text", "scenario", "messages"})
+_SUITE_KEYS: Final = frozenset({"ask", "steps", "expect", "simulate", "suite", "input"})
+
+
+def is_bench_rows(data: Any) -> bool:
+    return isinstance(data, list) and bool(data) and all(_is_answer(row) or _is_message(row) for row in data)
+
+
+def _is_answer(row: Any) -> bool:
+    return isinstance(row, Mapping) and {"answer", "passages"} <= row.keys() and "expect" not in row
+
+
+def _is_message(row: Any) -> bool:
+    return isinstance(row, Mapping) and {"text", "want"} <= row.keys()
+
+
+def suite_of_bench_rows(data: list[Mapping[str, Any]], *, name: str, file: str) -> dict[str, Any]:
+    """Return the document of a suite. Raises InvalidSuite."""
+    rows = [(place, row) for place, row in enumerate(data, 1) if row.get("label") != _LEFT_OUT]
+    return {"suite": name, "cases": [_bench_case(row, place, file) for place, row in rows]}
+
+
+def _bench_case(row: Mapping[str, Any], place: int, file: str) -> dict[str, Any]:
+    shared = {"locale": row["locale"]} if isinstance(row.get("locale"), str) else {}
+    if _is_message(row):
+        return {"ask": row["text"], "expect": {"hears": row["want"] or False}, **shared}
+    touched = row.get("touched", _TOUCHED.get(str(row.get("label"))))
+    if touched is None:
+        problem = gettext("the row needs a `label` (faithful, unfaithful or between) or `touched`.")
+        raise InvalidSuite(placed(file, gettext("case {key}").format(key=place), problem))
+    said = row.get("said") or [_NOTHING_SAID]
+    given = {key: row[key] for key in GIVEN_KEYS if row.get(key)}
+    note = {"note": str(row["id"])} if row.get("id") else {}
+    return {"ask": said[-1], "given": given, "expect": {"touched": touched}, **shared, **note}
+
+
+def is_questions(data: Any) -> bool:
+    return isinstance(data, list) and bool(data) and all(map(_is_question, data))
+
+
+def _is_question(row: Any) -> bool:
+    return isinstance(row, Mapping) and not _QUESTION_KEYS.isdisjoint(row) and _SUITE_KEYS.isdisjoint(row)
+
+
+def suite_of_questions(data: list[Mapping[str, Any]], *, name: str, file: str) -> dict[str, Any]:
+    """Return the document of a suite. Raises InvalidSuite."""
+    try:
+        cases = [_question_case(dict(row), f"{file}: {place}") for place, row in enumerate(data, 1)]
+    except InvalidDocument as error:
+        raise InvalidSuite(error.message) from error
+    return {"suite": name, "cases": cases}
+
+
+def _question_case(row: dict[str, Any], where: str) -> dict[str, Any]:
+    *before, last = conversation_of(row, where)
+    articles = next((row[key] for key in _ARTICLE_KEYS if row.get(key)), None)
+    expect: dict[str, Any] = {"finds": articles} if articles else {"abstains": True}
+    if row.get("answers"):  # of `bench.quotes`: the sentences that answer
+        expect["quotes"] = row["answers"]
+    case: dict[str, Any] = {"ask": last.text, "expect": expect}
+    if before:
+        case["history"] = [{"customer" if one.is_customer else "assistant": one.text} for one in before]
+    for ours, theirs in (("locale", "locale"), ("locale", "language")):
+        if isinstance(row.get(theirs), str):
+            case.setdefault(ours, row[theirs])
+    return case
