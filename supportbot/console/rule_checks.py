@@ -1,0 +1,137 @@
+"""What is checked when action rules are saved: whether the gates of a release refuse them, in words and for the audit
+log, and whether enough people may approve what the rules, or the action itself, has people approve.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from django.utils.translation import gettext, ngettext
+
+from actions import audit
+from actions.models import ActionPolicy
+from actions.policies import approvers_of, rules_of
+from actions.policy import Rules, allows_more
+from actions.registry import action_in_force
+from actions.spec import Risk, WriteAction
+from actions.transitions import APPROVAL_LIFE
+from supportbot.accounts.models import Membership, User, Workspace
+from supportbot.accounts.selectors import people_who_may
+from supportbot.console.words import sentence
+from supportbot.evals.rules import MAX_SECONDS, judged
+from supportbot.releases.errors import GateMissing
+from supportbot.releases.selectors import gates
+
+MAX_NAMED: Final = 5  # in a message
+MAX_KEPT: Final = 50  # in the audit log
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the gates do not let rules pass: cases that would fail, cases not judged in time, or no such suite."""
+
+    words: str
+    failed: tuple[str, ...] = ()
+    unjudged: tuple[str, ...] = ()
+
+
+def refused(rules: Rules, was: Rules, action: str, *, workspace_id: UUID) -> Refusal | None:
+    """Return why the gates refuse rules, if they do; what only forbids more is never refused."""
+    if not allows_more(rules, was) or not gates():
+        return None
+    try:
+        found = judged(rules, action, workspace=Workspace.objects.get(pk=workspace_id), seconds=MAX_SECONDS)
+    except GateMissing as missing:
+        return Refusal(sentence(missing))
+    failed = [f"{one.name} ({', '.join(one.reasons)})" for one in found.failures]
+    words = [_failing(failed)] * bool(failed) + [_too_slow(found.unjudged)] * bool(found.unjudged)
+    names = tuple(one.name for one in found.failures)
+    return Refusal(" ".join(words), names, found.unjudged) if words else None
+
+
+def record_override(refusal: Refusal, *, action: str, reason: str, actor: str) -> None:
+    """Write to the audit log that rules were changed although the gates refused, in the transaction of the change."""
+    audit.record(
+        "policy.changed_against_gates",
+        actor=actor,
+        action=action,
+        override=reason,
+        failed="; ".join(refusal.failed[:MAX_KEPT]),
+        not_judged="; ".join(refusal.unjudged[:MAX_KEPT]),
+    )
+
+
+def _failing(cases: Sequence[str]) -> str:
+    return gettext("Gate cases that must pass would fail: {names}.").format(names=_named(cases))
+
+
+def _too_slow(cases: Sequence[str]) -> str:
+    told = gettext(
+        "The gates took longer than {seconds} seconds and did not judge: {names}. Try again when the shop answers "
+        "faster, choose gates with fewer cases about actions, or give a reason for overriding the gates."
+    )
+    return told.format(seconds=f"{MAX_SECONDS:.0f}", names=_named(cases))
+
+
+def _named(cases: Sequence[str]) -> str:
+    more = len(cases) - MAX_NAMED
+    left = [ngettext("{number} more", "{number} more", more).format(number=more)] * (more > 0)
+    return "; ".join([*cases[:MAX_NAMED], *left])
+
+
+def approvers_warning(policy: ActionPolicy) -> str:
+    """Return what is wrong if fewer people may approve than have to, and what to do; "" if all is well."""
+    action = action_in_force(policy.action)
+    spec = action if isinstance(action, WriteAction) else None
+    needed, able = _needed(policy, spec), _able(policy, spec)
+    if len(able) >= needed:
+        return ""
+    return " ".join(filter(None, [_too_few(needed, able), _only_role(spec)]))
+
+
+def _needed(policy: ActionPolicy, spec: WriteAction | None) -> int:
+    """Return how many people have to approve a request that needs the most."""
+    rules = rules_of(policy)
+    by_action = spec.approvals if spec is not None and spec.may_ask_approval else 0
+    if spec is not None and spec.risk is not Risk.MONEY:
+        return by_action  # the rules' thresholds are amounts
+    by_rules = 2 if rules.second_approval_above is not None else int(rules.approval_above is not None)
+    return max(by_action, by_rules)
+
+
+def _able(policy: ActionPolicy, spec: WriteAction | None) -> list[User]:
+    """Return the people with the right on the policy whose role may decide, too."""
+    deciding = people_who_may("actions:approve")
+    if spec is not None and spec.approval_role:
+        members = Membership.objects.filter(workspace_id=policy.workspace_pk)
+        members = members.filter(role__in=(spec.approval_role, Membership.Role.ADMIN))
+        deciding &= set(members.values_list("user_id", flat=True))
+    return [person for person in approvers_of(policy) if person.pk in deciding]
+
+
+def _too_few(needed: int, able: list[User]) -> str:
+    if needed == 1:
+        told = gettext(
+            "Some requests need approval, and nobody may approve them. Select somebody under “Who may approve”."
+        )
+    elif not able:
+        told = gettext(
+            "Some requests need two approvals by different people, and nobody may give one. Select two people under "
+            "“Who may approve”."
+        )
+    else:
+        told = gettext(
+            "Some requests need two approvals by different people, and only {name} may give one. Select another person "
+            "under “Who may approve”."
+        ).format(name=able[0].display_name)
+    until = gettext("Until then, such requests expire after {hours} hours.")
+    return f"{told} {until.format(hours=int(APPROVAL_LIFE.total_seconds() // 3600))}"
+
+
+def _only_role(spec: WriteAction | None) -> str:
+    role = spec.approval_role if spec is not None else ""
+    if role not in Membership.Role.values or role == Membership.Role.ADMIN:
+        return ""
+    told = gettext("For this action, only people with the role {role} and admins count.")
+    return told.format(role=Membership.Role(role).label)
