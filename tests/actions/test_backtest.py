@@ -25,7 +25,7 @@ from supportbot import trying
 from supportbot.accounts.models import Workspace
 from supportbot.ids import uuid7
 from tests.console.conftest import logged_in, person
-from tests.console.test_definitions import fields_of, page_of
+from tests.console.definition_pages import fields_of, page_of
 from tests.pages import visible_text
 
 pytestmark = pytest.mark.django_db

@@ -9,25 +9,18 @@ from django.conf import settings
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from supportbot.accounts.models import User
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.context import TurnContext, build_context
 from supportbot.assistant.drafting import Draft
-from supportbot.assistant.limits import LEAN_PASSAGES
 from supportbot.assistant.runner import carry_out
-from supportbot.assistant.turn import Turn as TurnInHand
 from supportbot.asyncdb import db
 from supportbot.chat.models import Citation, Conversation, Message
 from supportbot.chat.retrieval_trace import RetrievalTrace, traces_of
 from supportbot.chat.services import add_customer_message
-from supportbot.chat.signals import Delta, EventView, Signal, Status, StopRequested
+from supportbot.chat.signals import Delta, EventView, Signal, Status
 from supportbot.chat.stream import signal_broker
-from supportbot.chat.turns import Claim, claim_turn, request_stop, restart_attempt
-from supportbot.handoff.tickets import services as handoff
-from supportbot.llm.errors import ProviderRefused, Reason
+from supportbot.chat.turns import Claim, claim_turn
 from supportbot.llm.testing import Says, ScriptedModel, answering
-from supportbot.llm.types import ToolCall
-from supportbot.widget.services import end_conversation
 from tests.assistant.conftest import payloads, say
 from tests.patience import PATIENCE_SECONDS
 
@@ -58,15 +51,6 @@ class Reader:
 
     def text(self, attempt: int) -> str:
         return "".join(delta.text for delta in self.deltas if delta.attempt == attempt)
-
-
-async def asked(model: ScriptedModel, *, times: int) -> None:
-    """Return once the model has been called this often."""
-    for _ in range(3_000):
-        if len(model.requests) >= times:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"the model was asked {len(model.requests)} times")
 
 
 async def test_an_answer_is_streamed_cited_and_stored(conversation: Conversation, log: Log) -> None:
@@ -191,151 +175,6 @@ async def test_an_answer_that_the_articles_do_not_confirm_is_counted(
     assert await db(counted, "supportbot_unconfirmed_answers_total") == before + 1
 
 
-async def test_stop_ends_with_what_was_shown(conversation: Conversation, log: Log) -> None:
-    claim = await db(say, conversation, "How long can I return something?")
-    reader = await Reader()(conversation)
-    never = asyncio.Event()
-    with answering(
-        ScriptedModel(Says(("The label is free within Germany. [1] ", "And so on")), Says(waits_for=never))
-    ) as model:
-        call = ToolCall("1", "no_such_tool", "{}")
-        model._steps[0] = Says(("The label is free within Germany. [1] ", "And so on"), calls=(call,))
-        running = asyncio.create_task(carry_out(claim))
-        await reader.has_text.wait()
-        await asked(model, times=2)
-        await db(stop, conversation)
-        await running
-
-    [final] = payloads(await db(log), "assistant.final")
-    assert final["stopped"]
-    assert final["text"] == reader.text(1).strip()
-    assert final["text"].startswith("The label is free")
-
-
-def stop(conversation: Conversation) -> None:
-    with workspace_scope(conversation.workspace_id):
-        request_stop(conversation.pk)
-
-
-async def test_nothing_is_added_after_the_end_of_a_conversation(conversation: Conversation, log: Log) -> None:
-    claim = await db(say, conversation, "How long can I return something?")
-    reader = await Reader()(conversation)
-    call = ToolCall("1", "no_such_tool", "{}")
-    script = ScriptedModel(Says("The label is free. [1] ", calls=(call,)), Says(waits_for=asyncio.Event()))
-
-    def end() -> None:
-        with workspace_scope(conversation.workspace_id):
-            end_conversation(conversation.pk)
-
-    with answering(script):
-        running = asyncio.create_task(carry_out(claim))
-        await reader.has_text.wait()
-        await asked(script, times=2)
-        await db(end)
-        await running
-    events = await db(log)
-    assert [event.event for event in events] == ["message", "assistant.started", "assistant.final", "message"]
-    assert (events[-2].payload["stopped"], events[-1].payload["ends"]) == (True, True)
-    assert script.active == 0
-
-
-async def test_a_takeover_silences_the_assistant(conversation: Conversation, bob: User, log: Log) -> None:
-    claim = await db(say, conversation, "How long can I return something?")
-    reader = await Reader()(conversation)
-    never = asyncio.Event()
-    call = ToolCall("1", "no_such_tool", "{}")
-    script = ScriptedModel(Says("The label is free within Germany. [1] ", calls=(call,)), Says(waits_for=never))
-
-    def take_over() -> None:
-        with workspace_scope(conversation.workspace_id):
-            ticket = handoff.request(conversation.pk, reason="customer_asked", by="customer")
-            handoff.claim(ticket.pk, agent=bob)
-
-    with answering(script):
-        running = asyncio.create_task(carry_out(claim))
-        await reader.has_text.wait()
-        await asked(script, times=2)
-        await db(take_over)
-        await running
-
-    events = [event.event for event in await db(log)]
-    assert events[-1] == "handoff.joined"
-    assert "assistant.final" not in events
-    assert "assistant.failed" not in events
-
-
-async def test_a_broken_route_is_replaced_before_any_text_is_shown(conversation: Conversation, log: Log) -> None:
-    claim = await db(say, conversation, "Within how many days can I return unused items?")
-    with answering(ScriptedModel(Says(fails=ProviderRefused(Reason.NOT_AUTHORISED))), with_builtin=True):
-        await carry_out(claim)
-
-    events = await db(log)
-    assert [event.event for event in events] == ["message", "assistant.started", "assistant.final"]
-    assert events[-1].payload["by"] == "builtin"
-    assert QUOTE in events[-1].payload["text"]
-
-
-async def test_a_route_that_breaks_mid_answer_starts_a_new_attempt(conversation: Conversation, log: Log) -> None:
-    claim = await db(say, conversation, "Within how many days can I return unused items?")
-    reader = await Reader()(conversation)
-    broken = Says(
-        "You can return unused items within 60 days. The label ", fails=ProviderRefused(Reason.NOT_AUTHORISED)
-    )
-    with answering(ScriptedModel(broken), with_builtin=True):
-        await carry_out(claim)
-
-    events = await db(log)
-    assert [started["attempt"] for started in payloads(events, "assistant.started")] == [1, 2]
-    [final] = payloads(events, "assistant.final")
-    assert final["by"] == "builtin"
-    assert reader.text(1).startswith("You can return")
-    assert reader.text(2) == final["text"]
-
-
-async def test_a_stop_while_another_route_takes_over_is_a_stop(
-    conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    is_restarting, may_restart = threading.Event(), threading.Event()
-
-    def slow_restart(claim: Claim) -> Claim:
-        is_restarting.set()
-        assert may_restart.wait(timeout=PATIENCE_SECONDS)
-        return restart_attempt(claim)
-
-    monkeypatch.setattr("supportbot.assistant.turn.restart_attempt", slow_restart)
-    turn = TurnInHand(await db(say, conversation, "Within how many days can I return unused items?"))
-    broken = Says(
-        "You can return unused items within 60 days. The label ", fails=ProviderRefused(Reason.NOT_AUTHORISED)
-    )
-    with answering(ScriptedModel(broken), with_builtin=True):
-        running = asyncio.create_task(turn.run())
-        await asyncio.to_thread(is_restarting.wait, 30)
-        turn._on_signal(StopRequested(str(turn.claim.turn_id)))
-        await asyncio.sleep(0)
-        may_restart.set()
-        await running
-    events = await db(log)
-    assert [started["attempt"] for started in payloads(events, "assistant.started")] == [1, 2]
-    assert [final["stopped"] for final in payloads(events, "assistant.final")] == [True]
-
-
-async def test_without_a_route_the_turn_fails_visibly(conversation: Conversation, log: Log) -> None:
-    claim = await db(say, conversation, "How long can I return something?")
-    with answering(ScriptedModel(Says(fails=ProviderRefused(Reason.NOT_AUTHORISED)))):
-        await carry_out(claim)
-
-    [failed] = payloads(await db(log), "assistant.failed")
-    assert failed == {"message": str(claim.message_id), "code": "model_unavailable", "retry": True}
-
-
-async def test_a_truncated_text_ends_with_its_last_complete_sentence(conversation: Conversation, log: Log) -> None:
-    claim = await db(say, conversation, "How long can I return something?")
-    said = Says(f"{QUOTE} [1] You can return unused items", finish_reason="length")
-    with answering(ScriptedModel(said)):
-        await carry_out(claim)
-    assert payloads(await db(log), "assistant.final")[0]["text"] == f"{QUOTE} [1]"
-
-
 async def test_a_large_piece_of_text_does_not_block_other_chats(
     conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -389,30 +228,6 @@ async def test_two_messages_during_an_answer_are_both_answered_next(conversation
     assert [message.role for message in model.requests[1].messages][-3:] == ["assistant", "user", "user"]
 
 
-async def test_a_stop_before_the_first_step_shows_nothing(conversation: Conversation, log: Log) -> None:
-    claim = await db(say, conversation, "How long can I return something?")
-    turn = TurnInHand(claim)
-    turn._on_signal(StopRequested(str(claim.turn_id)))
-    with answering(ScriptedModel()):
-        await turn.run()
-    [final] = payloads(await db(log), "assistant.final")
-    assert (final["text"], final["stopped"]) == ("", True)
-
-
-async def test_an_empty_stopped_answer_is_not_sent_to_the_model(
-    conversation: Conversation,
-) -> None:
-    claim = await db(say, conversation, "How long can I return something?")
-    turn = TurnInHand(claim)
-    turn._on_signal(StopRequested(str(claim.turn_id)))
-    with answering(ScriptedModel()):
-        await turn.run()
-    claim = await db(say, conversation, "And in Austria?")
-    with answering(ScriptedModel(Says(f"{QUOTE} [1]"))) as model:
-        await carry_out(claim)
-    assert [message.role for message in model.requests[0].messages] == ["system", "user", "user"]
-
-
 async def test_a_waiting_customer_sees_the_status(
     conversation: Conversation, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -451,15 +266,3 @@ async def test_the_status_names_the_page_a_slow_model_reads(conversation: Conver
         async with asyncio.timeout(30):
             await carry_out(claim)
     assert told[-1] == "Reading “Returns”"
-
-
-async def test_a_timed_out_request_is_retried_with_fewer_sources(conversation: Conversation, log: Log) -> None:
-    claim = await db(say, conversation, "How long can I return something?")
-    refusal = Says(fails=ProviderRefused(Reason.TOO_LONG))
-    with answering(ScriptedModel(refusal, Says(f"{QUOTE} [1]"))) as model:
-        await carry_out(claim)
-    [final] = payloads(await db(log), "assistant.final")
-    assert (final["text"], final["by"]) == (f"{QUOTE} [1]", "model")
-    whole, short = (request.messages[0].content for request in model.requests)
-    assert short.count("<source number=") <= LEAN_PASSAGES
-    assert short.startswith(whole.partition("<sources>")[0])

@@ -14,7 +14,7 @@ from supportbot.accounts.services import add_member
 from tests.actions.defined.conftest import admin, document, put_in_force, retail
 from tests.assistant.conftest import shop
 from tests.console.conftest import logged_in, person
-from tests.console.test_definitions import fields_of, page_of
+from tests.console.definition_pages import fields_of, page_of
 from tests.pages import visible_text
 
 __all__ = ["admin", "put_in_force", "retail", "shop"]  # fixtures

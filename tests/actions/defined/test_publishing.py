@@ -22,7 +22,7 @@ from supportbot.trying import TooManyTests
 from tests.actions.defined.conftest import CANCEL, document
 from tests.actions.defined.loopback_shop import LoopbackShop
 from tests.console.conftest import logged_in, person
-from tests.console.test_definitions import page_of
+from tests.console.definition_pages import page_of
 from tests.pages import visible_text
 
 pytestmark = pytest.mark.django_db

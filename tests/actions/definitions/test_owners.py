@@ -1,0 +1,106 @@
+"""Definitions say whose a record is: its subject, its owner, and what the call of a write names."""
+
+from typing import Any
+
+import pytest
+
+from actions.definitions.document import check_draft, missing, parse_document
+from actions.definitions.errors import InvalidDefinition
+from tests.actions.definitions.documents import EXCHANGE, changed
+from tests.actions.definitions.test_documents import mistakes
+
+
+@pytest.mark.parametrize("subject", ["arguments.order_id", "variants[0].id", "'A-1'", "order.id + arguments.order_id"])
+def test_a_subject_that_says_nothing_of_its_owner_is_a_mistake(subject: str) -> None:
+    with pytest.raises(InvalidDefinition) as refused:
+        parse_document(changed(EXCHANGE, "subject.id", subject))
+    assert refused.value.fields["subject.id"][0].startswith("Read the id from a record that has an owner")
+
+
+def test_a_subject_may_be_the_customer() -> None:
+    assert parse_document(changed(EXCHANGE, "subject.id", "identity.sub")).subject is not None
+
+
+@pytest.mark.parametrize("owner", ["identity.sub", "arguments.order_id", "variants[0].owner", "'cus_alice'"])
+def test_an_owner_that_is_true_of_any_record_is_a_mistake(owner: str) -> None:
+    lookups = [dict(one) for one in EXCHANGE["lookups"]]
+    lookups[0]["owner"] = owner
+    document = {**EXCHANGE, "lookups": lookups[::-1]}  # what is public comes first
+    with pytest.raises(InvalidDefinition) as refused:
+        check_draft(document)
+    assert refused.value.fields["lookups[1].owner"][0].startswith("This is true of any record.")
+
+
+@pytest.mark.parametrize(
+    ("call", "owner"),
+    [
+        ({"method": "GET", "path": "/customers/{identity.sub}/orders/{arguments.order_id}"}, "identity.sub"),
+        ({"method": "GET", "path": "/orders", "query": {"of": "{arguments.customer_id}"}}, "identity.sub"),
+        ({"method": "GET", "path": "/orders/{arguments.order_id}"}, "identity.sub if order.id != null else null"),
+    ],
+)
+def test_an_owner_may_be_the_one_whom_the_call_names(call: dict[str, Any], owner: str) -> None:
+    first, *others = EXCHANGE["lookups"]
+    check_draft({**EXCHANGE, "lookups": [{**first, "call": call, "owner": owner}, *others]})
+
+
+GUEST_ARGUMENTS: dict[str, Any] = {
+    "guest_id": {"type": "string", "description": "The guest."},
+    "often": {"type": "choice", "description": "How often.", "options": [{"value": "weekly"}]},
+    "day": {"type": "date", "description": "From when on."},
+    "worded": {"type": "string", "from": "server", "value": "arguments.guest_id"},
+    "me": {"type": "string", "from": "identity"},
+}
+GUEST_LOOKUP = EXCHANGE["lookups"][0] | {
+    "name": "guest", "call": {"method": "GET", "path": "/guests/{arguments.guest_id}"}, "owner": "guest.id",
+    "otherwise": {"code": "guest_not_found", "words": {"en": "No.", "de": "Nein."}},
+}  # fmt: skip
+PUBLIC_LOOKUP = {"name": "guest", "call": GUEST_LOOKUP["call"], "public": True}
+
+
+def newsletter(call: dict[str, Any], *lookups: dict[str, Any]) -> dict[str, Any]:
+    """Return a write about the customer's account with this call."""
+    without = {name: one for name, one in EXCHANGE.items() if name not in ("money", "guards", "lookups", "labels")}
+    texts = {"en": "x", "de": "x"}
+    return without | {
+        "risk": "change", "arguments": GUEST_ARGUMENTS, "lookups": list(lookups), "limits": None, "approval": None,
+        "values": {"whoever": "arguments.worded"}, "subject": {"kind": "account", "id": "identity.sub"},
+        "call": {"method": "POST", "key": {"header": "Idempotency-Key"}} | call, "receipt": None, "undo": None,
+        "card": {"title": texts, "summary": texts, "button": texts},
+    }  # fmt: skip
+
+
+ANYBODY = "arguments.guest_id.from"
+
+
+@pytest.mark.parametrize(
+    ("call", "lookups", "lacks"),
+    [
+        ({"path": "/guests/{arguments.guest_id}/newsletter"}, (), [ANYBODY]),
+        ({"path": "/guests/{arguments.guest_id}/x", "body": {"by": "{identity.sub}"}}, (), [ANYBODY]),
+        ({"path": "/guests/{arguments.worded}/newsletter"}, (), [ANYBODY]),
+        ({"path": "/guests/{whoever}/newsletter"}, (), [ANYBODY]),
+        ({"path": "/guests/{arguments.guest_id}/newsletter"}, (GUEST_LOOKUP,), []),
+        ({"path": "/guests/{guest.id}/newsletter"}, (GUEST_LOOKUP,), []),
+        ({"path": "/guests/{arguments.guest_id}/x", "body": {"by": "{identity.sub}"}}, (PUBLIC_LOOKUP,), []),
+        ({"path": "/guests/{arguments.me}/newsletter"}, (), []),
+        ({"path": "/guests/{identity.sub}/notes/{arguments.guest_id}"}, (), []),
+        ({"path": "/newsletters/{arguments.often}/{arguments.day}/{identity.sub}"}, (), []),
+        ({"path": "/newsletter", "body": {"guest": "{arguments.guest_id}"}}, (), ["call.body"]),
+        ({"path": "/newsletter", "query": {"guest": "{arguments.guest_id}"}}, (), ["call.path"]),
+        ({"path": "/newsletter", "body": {"guest": "{arguments.guest_id}"}}, (PUBLIC_LOOKUP,), ["call.body"]),
+        ({"path": "/newsletter", "body": {"guest": "{arguments.guest_id}"}}, (GUEST_LOOKUP,), []),
+        ({"path": "/newsletter", "body": {"text": "{arguments.guest_id}", "me": "{arguments.me}"}}, (), []),
+        ({"path": "/newsletter", "body": {"often": "{arguments.often}"}}, (), []),
+    ],
+)
+def test_what_the_call_of_a_write_names_is_proven_to_be_the_customers(
+    call: dict[str, Any], lookups: tuple[dict[str, Any], ...], lacks: list[str]
+) -> None:
+    document = newsletter(call, *lookups)
+    check_draft(document)  # an import may begin with it
+    assert missing(document) == lacks
+    if lacks:
+        assert "This is required." not in mistakes(document)[lacks[0]]
+    else:
+        parse_document(document)

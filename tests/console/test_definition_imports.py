@@ -1,0 +1,132 @@
+"""Drafts of actions from a file, an OpenAPI file or an MCP server, in the console."""
+
+import json
+from urllib.parse import parse_qs
+
+import pytest
+from django.test import Client
+
+from actions.definitions import services
+from actions.definitions.models import ActionDefinition
+from actions.definitions.services import newest_version, save_draft
+from tests.actions.connections.tool_servers import ToldServer
+from tests.actions.defined.conftest import bilingual, document
+from tests.actions.defined.conftest import retail as retail
+from tests.actions.defined.loopback_shop import LoopbackShop
+from tests.actions.defined.test_tools import told as told
+from tests.console.definition_pages import ACTIONS, NAME, at, fields_of, page_of, problems_of
+from tests.console.definition_pages import browser as browser
+from tests.console.definition_pages import dora as dora
+from tests.pages import visible_text
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_definition_is_imported_from_a_file(browser: Client, retail: LoopbackShop) -> None:
+    browser.post(f"{ACTIONS}add/", {"do": "file", "file-text": json.dumps(document())})
+    assert newest_version(ActionDefinition.objects.get(name=NAME)).document == document()
+    for wrong in ("", "{", json.dumps({**document(), "kind": "dance"}), "[1]"):
+        answer = browser.post(f"{ACTIONS}add/", {"do": "file", "file-text": wrong})
+        assert answer.status_code == 400 and problems_of(answer), wrong
+
+
+OPENAPI = {
+    "openapi": "3.0.3",
+    "info": {"title": "Shop", "version": "1"},
+    "servers": [{"url": "https://shop.example/v1"}],
+    "paths": {
+        f"/things{n}/{{id}}": {"post": {"operationId": f"doThing{n}", "summary": f"Does <b>thing</b> {n}",
+            "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"},
+                            "description": "Which thing"}]}}
+        for n in range(300)
+    },
+}  # fmt: skip
+
+
+def test_operations_of_an_openapi_file_are_searched_selected_and_imported(
+    browser: Client, retail: LoopbackShop
+) -> None:
+    sent = {"do": "file", "file-text": json.dumps(OPENAPI), "file-connection": "retail"}
+    answer = browser.post(f"{ACTIONS}add/", sent, follow=True)
+    address, query = answer.redirect_chain[-1][0].split("?")
+    words = visible_text(page_of(answer), " ")
+    assert "300 operations" in words and "100 of them are not listed" in words and "https://shop.example/v1" in words
+    assert "Address https://shop.example/v1" in " ".join(words.split()) and "base_url" not in words
+    assert "<b>thing</b>" not in page_of(answer).html
+    told = {name: values[0] for name, values in parse_qs(query).items()}
+    found = browser.post(address, {**told, "q": "do_thing299", "pick": ["do_thing7", "do_thing8"], "search": "1"})
+    assert [one.attributes["value"] for one in page_of(found).css("[name=pick]")] == ["do_thing299"]
+    assert page_of(found).css_first("[name=kept]").attributes["value"] == "do_thing7 do_thing8"
+    browser.post(address, {**told, "kept": "do_thing7 do_thing8", "pick": "do_thing299", "import": "1"})
+    made = {one.name for one in ActionDefinition.objects.all()}
+    assert made == {"do_thing7", "do_thing8", "do_thing299"} and retail.asked == []
+
+
+def test_a_draft_says_that_its_customer_is_the_signed_in_one_and_that_can_be_changed(
+    browser: Client, retail: LoopbackShop
+) -> None:
+    parameter = {"name": "customerId", "in": "query", "schema": {"type": "string"}}
+    file = {**OPENAPI, "paths": {"/pauses": {"post": {"operationId": "pause", "parameters": [parameter]}}}}
+    answer = browser.post(f"{ACTIONS}add/", {"do": "file", "file-text": json.dumps(file)}, follow=True)
+    address, query = answer.redirect_chain[-1][0].split("?")
+    told = {name: values[0] for name, values in parse_qs(query).items()}
+    browser.post(address, {**told, "pick": "pause", "import": "1"})
+    draft = ActionDefinition.objects.get()
+    words = visible_text(page_of(browser.get(at(draft))), " ")
+    assert "Check before publishing" in words and "customer_id: always the id of the signed-in customer" in words
+    sent = fields_of(browser.get(at(draft, "part/arguments/")))
+    assert (sent["arguments-0-name"], sent["arguments-0-from"]) == ("customer_id", "identity")
+    browser.post(at(draft, "part/arguments/"), {**sent, "arguments-0-from": "model"})
+    assert newest_version(draft).document["arguments"]["customer_id"] == {"type": "string", "from": "model"}
+
+
+def test_every_operation_can_be_selected_at_once(browser: Client, retail: LoopbackShop) -> None:
+    answer = browser.post(f"{ACTIONS}add/", {"do": "file", "file-text": json.dumps(OPENAPI)}, follow=True)
+    address, query = answer.redirect_chain[-1][0].split("?")
+    told = {name: values[0] for name, values in parse_qs(query).items()}
+    all_of_them = fields_of(browser.post(address, {**told, "all": "1"}))
+    assert len(all_of_them["kept"].split()) == 100
+    none = browser.post(address, {**told, "none": "1"})
+    assert page_of(none).css("[name=pick][checked]") == []
+
+
+def test_an_argument_gets_a_label_in_each_language(browser: Client, retail: LoopbackShop) -> None:
+    made = save_draft(bilingual(document()), actor="operator:test").definition
+    sent = fields_of(browser.get(at(made, "part/arguments/")))
+    row = "arguments-0" if sent["arguments-0-name"] == "reason" else "arguments-1"
+    label = {"en": "Reason", "de": "Grund"}
+    written = {f"{row}-label-{locale}": text for locale, text in label.items()}
+    assert written.keys() <= sent.keys()
+    browser.post(at(made, "part/arguments/"), {**sent, **written})
+    assert newest_version(made).document["arguments"]["reason"]["label"] == label
+    again = fields_of(browser.get(at(made, "part/arguments/")))
+    assert written.items() <= again.items()
+
+
+def test_a_files_texts_are_accepted_where_they_are_selected(browser: Client, retail: LoopbackShop) -> None:
+    save = services.save_draft
+    made = save(
+        {"format": 1, "name": "do_thing", "title": {"en": "Do"}, "arguments": {"id": {"type": "string"}}},
+        actor="t", origin="openapi",
+        imported={"source": "POST /x", "suggestions": {"arguments.id.description": "Which thing"}, "notes": ["A note"]},
+    ).definition  # fmt: skip
+    assert "A note" in visible_text(page_of(browser.get(at(made))), " ")
+    page = browser.get(at(made, "part/arguments/"))
+    assert "Which thing" in visible_text(page_of(page), " ")
+    sent = fields_of(page)
+    assert sent["arguments-0-description"] == ""
+    browser.post(at(made, "part/arguments/"), {**sent, "take": "arguments-0-description"})
+    stored = newest_version(made).document
+    assert stored["arguments"]["id"] == {"type": "string", "description": "Which thing"}
+    again = browser.get(at(made, "part/arguments/"))  # the texts are still available after saving
+    assert "Which thing" in visible_text(page_of(again), " ")
+
+
+def test_the_tools_of_an_mcp_server_become_drafts(browser: Client, told: ToldServer) -> None:
+    page = page_of(browser.get(f"{ACTIONS}add/"))
+    assert "From an MCP server" in visible_text(page, " ")
+    browser.post(f"{ACTIONS}add/", {"do": "tools", "tools-connection": "warehouse"})
+    assert {one.origin for one in ActionDefinition.objects.all()} == {"mcp"}
+    told.results = {"tools/list": {"tools": "none"}}
+    answer = browser.post(f"{ACTIONS}add/", {"do": "tools", "tools-connection": "warehouse"})
+    assert answer.status_code == 400 and problems_of(answer)

@@ -1,0 +1,169 @@
+"""Publishing a definition in the console: its effect on past requests, what prevents it, and who may."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from actions.definitions.models import ActionDefinition, DefinitionCase
+from actions.definitions.services import save_draft
+from actions.models import ActionPolicy, ActionRequest, AuditEntry
+from actions.testing import run_queued
+from supportbot import trying
+from supportbot.accounts.models import Workspace
+from tests.actions.defined.conftest import CANCEL, document, record_a_case
+from tests.actions.defined.conftest import admin as admin
+from tests.actions.defined.conftest import agreed as agreed
+from tests.actions.defined.conftest import ann as ann
+from tests.actions.defined.conftest import ask_for as ask_for
+from tests.actions.defined.conftest import put_in_force as put_in_force
+from tests.actions.defined.conftest import retail as retail
+from tests.actions.defined.loopback_shop import LoopbackShop
+from tests.console.conftest import Enter, logged_in, person
+from tests.console.definition_pages import ACTIONS, ASKED, NAME, at, fields_of, page_of, problems_of
+from tests.console.definition_pages import browser as browser
+from tests.console.definition_pages import dora as dora
+from tests.console.definition_pages import draft as draft
+from tests.pages import visible_text
+
+pytestmark = pytest.mark.django_db
+Agreed = Callable[..., ActionRequest]
+
+
+def test_a_second_person_publishes_an_action_that_writes(
+    browser: Client, retail: LoopbackShop, workspace: Workspace, draft: ActionDefinition
+) -> None:
+    sent = fields_of(browser.get(at(draft, "part/basics/")))
+    browser.post(at(draft, "part/basics/"), {**sent, "description-en": "Another text."})
+    record_a_case(draft.versions.order_by("-number")[0])
+    second = logged_in(person(workspace, "admin", "second.admin"))
+    assert "Another admin has to publish it" in visible_text(page_of(browser.get(at(draft, "publish/"))), " ")
+    refused = browser.post(at(draft, "publish/"), {"number": "2"})
+    assert refused.status_code == 400 and not ActionPolicy.objects.filter(action=NAME).exists()
+    answer = second.post(at(draft, "publish/"), fields_of(second.get(at(draft, "publish/"))))
+    rules = ActionPolicy.objects.get(action=NAME)
+    assert answer.headers["Location"] == f"/admin/actions/actionpolicy/{rules.pk}/change/"
+    draft.refresh_from_db()
+    assert (draft.state, draft.current.number) == ("published", 2)  # type: ignore[union-attr]  # it is published
+    browser.post(at(draft, "off/"))
+    draft.refresh_from_db()
+    assert draft.state == "disabled"
+    assert browser.get(at(draft, "off/")).status_code == 405
+
+
+@pytest.fixture
+def widened(
+    put_in_force: Callable[[dict[str, Any]], None], agreed: Agreed, ask_for: Agreed, retail: LoopbackShop
+) -> tuple[ActionDefinition, dict[str, ActionRequest]]:
+    """A draft that also cancels processed orders, and lets a person decide on one; with three requests by order."""
+    put_in_force(document())
+    done = agreed()
+    run_queued()
+    made = {order: ask_for(NAME, {**CANCEL, "order_id": f"#W000000{order}"}) for order in "23"}
+    guard = {**document()["guards"][0], "require": "order.status in ['pending', 'processed']"}
+    approval = {"when": "order.order_id == '#W0000001'"}
+    draft = save_draft(document(guards=[guard], approval=approval), actor="operator:test").definition
+    return draft, {"1": done, **made}
+
+
+def test_before_publishing_the_effect_on_past_requests_is_shown(
+    browser: Client, retail: LoopbackShop, widened: tuple[ActionDefinition, dict[str, ActionRequest]]
+) -> None:
+    draft, requests = widened
+    performed, kept = list(retail.performed), ActionRequest.objects.count()
+    page = page_of(browser.get(at(draft, "publish/")))
+    text = visible_text(page, " ")
+    assert "2 verdicts would change of 3 in the last 30 days." in text and "could not be judged" not in text
+    assert "1 was refused or needed a person, and would now only need the customer's confirmation." in text
+    assert "1 only needed the customer's confirmation, and would now be refused or need a person." in text
+    assert "The records of 1 have changed since. For it, only the need for a person is compared." in text
+    assert "refused: not_pending → the customer confirms" in text
+    links = [str(one.attributes["href"]) for one in page.css("#h-past ~ ul.rows a")]
+    assert [str(requests[order].pk) in link for order, link in zip("31", links, strict=True)] == [True, True]
+    assert retail.performed == performed and ActionRequest.objects.count() == kept  # only look-ups were sent
+
+
+def test_a_shop_that_does_not_answer_does_not_keep_a_version_from_being_published(
+    browser: Client, retail: LoopbackShop, widened: tuple[ActionDefinition, dict[str, ActionRequest]]
+) -> None:
+    draft, _ = widened
+    retail.is_up = False
+    text = visible_text(page_of(browser.get(at(draft, "publish/"))), " ")
+    assert "0 verdicts would change of 0" in text and "3 more could not be judged." in text
+    assert "Publish version 2" in text
+
+
+def test_the_effect_is_looked_up_for_admins_only_and_not_without_limit(
+    browser: Client,
+    enter: Enter,
+    retail: LoopbackShop,
+    widened: tuple[ActionDefinition, dict[str, ActionRequest]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    draft, _ = widened
+    retail.asked.clear()
+    assert "Effect on past requests" not in enter("supervisor").get(at(draft, "publish/")).content.decode()
+    monkeypatch.setattr(trying, "TESTS_PER_MINUTE", 0)
+    text = visible_text(page_of(browser.get(at(draft, "publish/"))), " ")
+    assert "A workspace can make 20 tests a minute." in text and "Publish version 2" in text and retail.asked == []
+
+
+def test_a_single_admin_publishes_with_a_reason(browser: Client, draft: ActionDefinition) -> None:
+    sent = fields_of(browser.get(at(draft, "part/basics/")))
+    browser.post(at(draft, "part/basics/"), {**sent, "description-en": "Another text."})
+    record_a_case(draft.versions.order_by("-number")[0])
+    refused = browser.post(at(draft, "publish/"), {"number": "2"})
+    assert "This is required." in problems_of(refused) and "Give a reason" in visible_text(page_of(refused), " ")
+    browser.post(at(draft, "publish/"), {"number": "2", "reason": "I am the only one here"})
+    draft.refresh_from_db()
+    assert draft.state == "published"
+    assert AuditEntry.objects.get(event="definition.published").payload["reason"] == "I am the only one here"
+
+
+def test_failing_cases_and_missing_parts_prevent_a_publication(browser: Client, draft: ActionDefinition) -> None:
+    DefinitionCase.objects.create(definition=draft, name="No order", sub="x", expected="allowed")
+    page = browser.get(at(draft, "publish/"))
+    assert "Recorded cases fail." in visible_text(page_of(page), " ") and "Publish version" not in page_of(page).text()
+    browser.post(at(draft, "publish/"), {"number": "1"})
+    draft.refresh_from_db()
+    assert draft.state == "draft"
+
+
+@pytest.mark.parametrize("role", ["editor", "agent", "supervisor"])
+def test_only_admins_change_anything(role: str, enter: Enter, draft: ActionDefinition) -> None:
+    case = DefinitionCase.objects.create(definition=draft, name="One", sub="x", expected="allowed")
+    client, may_look = enter(role), role == "supervisor"
+    for page in ("change/", "part/guards/", "document/", "versions/", "cases/", f"cases/{case.pk}/", "publish/"):
+        assert client.get(at(draft, page)).status_code == (200 if may_look else 403), page
+    for page in ("add/", "operations/", f"{draft.pk}/test/"):
+        assert client.get(f"{ACTIONS}{page}").status_code == 403, page
+    everything = {
+        "text": json.dumps(document(undo="taken")), "number": "1", "name": "taken", "sub": "x", "expected": "x",
+        "do": "empty", "remove": "1", "undo": "taken", **ASKED,
+    }  # fmt: skip
+    for page in (
+        "change/",
+        "part/basics/",
+        "document/",
+        "test/",
+        "cases/add/",
+        f"cases/{case.pk}/",
+        "publish/",
+        "off/",
+    ):
+        assert client.post(at(draft, page), everything).status_code == 403, page
+    assert client.post(f"{ACTIONS}add/", everything).status_code == 403
+    draft.refresh_from_db()
+    assert (draft.state, draft.versions.count(), DefinitionCase.objects.get().name) == ("draft", 1, "One")
+
+
+def test_a_stranger_sees_and_changes_nothing(stranger: Client, draft: ActionDefinition) -> None:
+    case = DefinitionCase.objects.create(definition=draft, name="One", sub="x", expected="allowed")
+    for page in ("change/", "part/basics/", "document/", "versions/", "test/", f"cases/{case.pk}/", "publish/", "off/"):
+        for answer in (stranger.get(at(draft, page)), stranger.post(at(draft, page), {"remove": "1", "number": "1"})):
+            assert answer.status_code in (403, 404, 405), page
+    copied = stranger.post(f"{ACTIONS}add/", {"do": "copy", "copy-source": NAME, "copy-name": "mine"})
+    assert copied.status_code == 400 and ActionDefinition.objects.count() == 1
+    assert DefinitionCase.objects.get().name == "One"

@@ -1,0 +1,182 @@
+"""Test calls and recorded cases of a definition in the console."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from actions.definitions.models import ActionDefinition, DefinitionCase
+from actions.definitions.services import save_draft
+from actions.models import ActionRequest, AuditEntry
+from supportbot.accounts.models import Workspace
+from tests.actions.defined.conftest import admin as admin
+from tests.actions.defined.conftest import agreed as agreed
+from tests.actions.defined.conftest import ann as ann
+from tests.actions.defined.conftest import ask_for as ask_for
+from tests.actions.defined.conftest import document
+from tests.actions.defined.conftest import put_in_force as put_in_force
+from tests.actions.defined.conftest import retail as retail
+from tests.actions.defined.loopback_shop import LoopbackShop
+from tests.console.definition_pages import ASKED, ORDER_LINE, at, fields_of, page_of, problems_of
+from tests.console.definition_pages import browser as browser
+from tests.console.definition_pages import dora as dora
+from tests.console.definition_pages import draft as draft
+from tests.pages import visible_text
+
+pytestmark = pytest.mark.django_db
+Agreed = Callable[..., ActionRequest]
+
+
+def test_a_write_that_anybody_could_be_named_in_is_neither_tested_nor_published(
+    browser: Client, draft: ActionDefinition, retail: LoopbackShop
+) -> None:
+    made = document()
+    made["call"]["path"] = "/orders/{arguments.order_id}/notes/{arguments.whose}"
+    made["arguments"]["whose"] = {"type": "string", "description": "The customer's number."}
+    made["lookups"] = []
+    made["subject"] = {"kind": "account", "id": "identity.sub"}
+    made["guards"], made["risk"] = [], "change"
+    texts = {"en": "Note it"}
+    made["card"] = {"title": texts, "summary": texts, "button": texts}
+    made = {name: one for name, one in made.items() if name not in ("money", "labels", "receipt")}
+    save_draft(made, actor="operator:test")
+    page = page_of(browser.get(at(draft)))
+    assert "whose, Where it comes from" in visible_text(page, " ")
+    assert "it could be somebody else's" in visible_text(page, " ")
+    tested = browser.post(at(draft, "test/"), {**ASKED, "argument-whose": "bob_ray_2"})
+    assert "Add these before a test call" in visible_text(page_of(tested), " ")
+    browser.post(at(draft, "publish/"), {"number": "2", "reason": "x"})
+    draft.refresh_from_db()
+    assert (draft.state, retail.commands) == ("draft", [])
+    sent = fields_of(browser.get(at(draft, "part/arguments/")))
+    rows = {
+        f"arguments-{place}-from": "identity" for place in range(3) if sent.get(f"arguments-{place}-name") != "reason"
+    }
+    browser.post(at(draft, "part/arguments/"), {**sent, **rows})
+    assert "it could be somebody else's" not in visible_text(page_of(browser.get(at(draft))), " ")
+
+
+@pytest.fixture
+def sample_records(retail: LoopbackShop) -> str:
+    return json.dumps({ORDER_LINE: retail.records.records["orders"]["#W0000001"]}, default=str)
+
+
+def test_a_test_call_shows_every_step_and_stores_nothing(
+    browser: Client, draft: ActionDefinition, sample_records: str, retail: LoopbackShop
+) -> None:
+    answer = browser.post(at(draft, "test/"), {**ASKED, "records": sample_records})
+    words = visible_text(page_of(answer), " ")
+    assert "Allowed" in words and "is_pending is true" in words and "Cancel order #W0000001" in words
+    assert "POST /orders/%23W0000001/cancel" in words and "It was not sent." in words
+    assert (retail.asked, retail.commands, DefinitionCase.objects.exists()) == ([], [], False)
+    assert AuditEntry.objects.get(event="definition.tested").payload["environment"] == "sample"
+    live = visible_text(page_of(browser.post(at(draft, "test/"), {**ASKED, "environment": "live"})), " ")
+    assert "The call that would be sent POST /orders/%23W0000001/cancel" in live
+    assert "Allowed" in live and f"{ORDER_LINE} 200" in live and retail.commands == []
+    other = browser.post(at(draft, "test/"), {**ASKED, "environment": "live", "customer": "bob_ray_2"})
+    words = visible_text(page_of(other), " ")
+    assert "order_not_found" in words and "The owner path holds ann_lee_1, the customer is bob_ray_2." in words
+    assert "The call that would be sent" not in words and retail.commands == []
+
+
+def test_a_test_call_says_that_a_person_must_approve_it_and_why(
+    browser: Client,
+    draft: ActionDefinition,
+    sample_records: str,
+    workspace: Workspace,
+    agreed: Agreed,
+    put_in_force: Callable[[dict[str, Any]], None],
+) -> None:
+    def told(limits: dict[str, Any], **changes: Any) -> str:
+        save_draft(document(limits=limits, **changes), actor="operator:test")
+        return visible_text(page_of(browser.post(at(draft, "test/"), {**ASKED, "records": sample_records})), " ")
+
+    assert "Its currency is not that of the rules" in told({"approval_above": "25"})
+    Workspace.objects.filter(pk=workspace.pk).update(currency="USD")
+    plain = told({"approval_above": "25"})
+    assert "Allowed" in plain and "a person must approve it" not in plain
+    above = told({"approval_above": "20"})
+    assert "Allowed; a person must approve it" in above and "$20.10 is above $20.00, the amount above which" in above
+    asked = told({}, approval={"role": "supervisor"})
+    assert "Allowed; a person must approve it" in asked and "The action's own condition asks for it" in asked
+    put_in_force(document(limits={"approval_above": "25"}))
+    agreed()
+    summed = told({"approval_above": "25"})
+    assert "Allowed; a person must approve it" in summed and "it is $40.20: above $25.00" in summed
+
+
+def test_a_test_call_says_no_to_a_question_that_must_be_answered(
+    browser: Client, draft: ActionDefinition, sample_records: str
+) -> None:
+    made = document()
+    made["arguments"]["gift"] = {"type": "flag", "description": "Whether it was a present."}
+    made["call"]["query"] = {"from": "{today}", "gift": "{arguments.gift}"}
+    save_draft(made, actor="operator:test")
+    asked = {**ASKED, "records": sample_records}
+    unanswered = browser.post(at(draft, "test/"), {**asked, "argument-gift": ""})
+    assert unanswered.status_code == 400 and "gift" in problems_of(unanswered)
+    for answer, sent in (("no", False), ("yes", True)):
+        page = page_of(browser.post(at(draft, "test/"), {**asked, "argument-gift": answer}))
+        assert "Allowed" in visible_text(page, " ") and f"gift={str(sent).lower()}" in visible_text(page, "")
+        taken = json.loads(page.css_first("[name=taken]").attributes["value"] or "")
+        assert taken["arguments"]["gift"] is sent
+
+
+def test_a_test_call_shows_each_value_of_a_query_as_it_is_sent(
+    browser: Client, draft: ActionDefinition, retail: LoopbackShop
+) -> None:
+    made = document()
+    made["lookups"][0]["call"]["query"] = {"to": "{today}"}
+    save_draft(made, actor="operator:test")
+    page = page_of(browser.post(at(draft, "test/"), {**ASKED, "environment": "live"}))
+    sent = [one.text() for one in page.css("code") if one.text().startswith("to=")]
+    assert len(sent) == 1 and "[" not in sent[0], sent
+
+
+def test_a_test_call_says_what_to_write_where_a_text_is_calculated_with(
+    browser: Client, draft: ActionDefinition, sample_records: str
+) -> None:
+    guard = {**document()["guards"][0], "require": "order.order_id - order.user_id > 0"}
+    save_draft(document(guards=[guard]), actor="operator:test")
+    words = visible_text(page_of(browser.post(at(draft, "test/"), {**ASKED, "records": sample_records})), " ")
+    assert "- takes no text: order.order_id is text; write number(order.order_id)" in words
+
+
+def test_a_test_call_that_cannot_be_made_says_why(browser: Client, draft: ActionDefinition) -> None:
+    for wrong, why in (
+        ({"argument-order_id": ""}, "order_id"),
+        ({"environment": "sandbox"}, "no sandbox connection named retail"),
+        ({"records": "{"}, "This is not valid JSON."),
+        ({"customer": ""}, "required"),
+    ):
+        answer = browser.post(at(draft, "test/"), {**ASKED, **wrong})
+        assert answer.status_code == 400 and why in problems_of(answer), (wrong, problems_of(answer))
+    missing = browser.post(at(draft, "test/"), ASKED)  # a sample without the requested answer
+    assert "merchant_unavailable" in visible_text(page_of(missing), " ")
+
+
+def test_a_case_is_recorded_from_a_test_call_edited_and_removed(
+    browser: Client, draft: ActionDefinition, sample_records: str
+) -> None:
+    tested = browser.post(at(draft, "test/"), {**ASKED, "records": sample_records})
+    taken = page_of(tested).css_first("[name=taken]").attributes["value"]
+    form = browser.post(at(draft, "cases/add/"), {"taken": taken})
+    browser.post(at(draft, "cases/add/"), {**fields_of(form), "name": "A pending order"})
+    case = DefinitionCase.objects.get()
+    assert (case.sub, case.expected, case.arguments["order_id"]) == ("ann_lee_1", "allowed", "#W0000001")
+    assert "A pending order Expected: allowed Passes" in visible_text(page_of(browser.get(at(draft, "cases/"))), " ")
+    page = at(draft, f"cases/{case.pk}/")
+    browser.post(page, {**fields_of(browser.get(page)), "expected": "not_pending"})
+    listed = visible_text(page_of(browser.get(at(draft, "cases/"))), " ")
+    assert "It expects not_pending, but the definition says allowed." in listed and "Fails" in listed
+    for wrong in ({"name": ""}, {"records": "["}, {"arguments": "[]"}, {"expected": "x" * 61}, {"name": "\x00"}):
+        assert browser.post(page, {**fields_of(browser.get(page)), **wrong}).status_code == 400, wrong
+    same = {**fields_of(browser.get(page)), "name": "A pending order"}
+    assert "Another case has this name." in problems_of(browser.post(at(draft, "cases/add/"), same))
+    browser.post(page, {"remove": "1"})
+    assert not DefinitionCase.objects.exists()
+    assert [one.event for one in AuditEntry.objects.filter(event__startswith="definition.case").order_by("seq")] == [
+        "definition.case_added", "definition.case_changed", "definition.case_removed",
+    ]  # fmt: skip

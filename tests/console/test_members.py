@@ -1,0 +1,199 @@
+"""Members of a workspace in the console: invited, changed, removed, and their passwords."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.cache import cache
+from django.db import connections
+from django.test import Client
+from selectolax.lexbor import LexborHTMLParser
+
+from actions.models import ActionPolicy, AuditEntry
+from actions.policies import allow_approval, ensure_policies, may_approve
+from supportbot.accounts.models import Membership, User, Workspace
+from supportbot.accounts.services import add_member
+from supportbot.console import team
+from tests.console.conftest import Enter, logged_in, person
+
+pytestmark = pytest.mark.django_db
+TEAM = "/admin/accounts/membership/"
+
+
+@pytest.fixture(autouse=True)
+def _no_counts() -> None:
+    cache.clear()  # it survives the test
+
+
+@pytest.fixture
+def admin(enter: Enter) -> Client:
+    return enter("admin")
+
+
+@pytest.mark.parametrize("username", ["zoë m", "<b>", "\U0001f600", "admin.of.wrenfell"])
+def test_an_invalid_user_name_is_reported_at_its_field(admin: Client, username: str) -> None:
+    data = {"username": username, "name": "Noor Aziz", "email": "noor@example.com", "role": "agent"}
+    answer = admin.post(f"{TEAM}add/", data)
+    page = LexborHTMLParser(answer.content.decode())
+    assert (answer.status_code, page.css_first("#id_name").attributes["value"]) == (200, "Noor Aziz")
+    assert page.css_first("#id_username").attributes["aria-invalid"] == "true"
+    assert not User.objects.filter(email="noor@example.com").exists()
+
+
+def test_the_password_form_states_its_rules_and_errors(admin: Client, django_capture_on_commit_callbacks: Any) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        admin.post(f"{TEAM}add/", {"username": "noor", "email": "noor@example.com", "role": "agent"})
+    link = re.search(r"http://127\.0\.0\.1:\d+(/admin/reset/\S+)", str(mail.outbox[0].body))
+    assert link is not None
+    browser = Client()
+    address = browser.get(link.group(1), follow=True).redirect_chain[-1][0]
+    answer = browser.post(address, {"new_password1": "short", "new_password2": "short"})
+    tree = LexborHTMLParser(answer.content.decode())
+    assert "At least 10 characters" in tree.css_first("#id_new_password1_helptext").text()
+    told = tree.css_first("#id_new_password2").attributes["aria-describedby"] or ""
+    assert "too short" in "".join(tree.css_first(f"#{one}").text() for one in told.split())
+    assert "is incomplete" in browser.get(link.group(1)[:-3] + "x/").content.decode()
+
+
+def test_an_invited_person_sets_a_password(
+    admin: Client, workspace: Workspace, django_capture_on_commit_callbacks: Any
+) -> None:
+    data = {"username": "noor", "name": "Noor Aziz", "email": "noor@example.com", "role": "agent"}
+    with django_capture_on_commit_callbacks(execute=True):
+        admin.post(f"{TEAM}add/", data)
+        assert mail.outbox == []  # no mail server is called while rows are locked
+    user = User.objects.get(username="noor")
+    assert Membership.objects.get(user=user).role == "agent"
+    (letter,) = mail.outbox
+    assert letter.to == ["noor@example.com"]
+    link = re.search(r"http://127\.0\.0\.1:\d+(/admin/reset/\S+)", letter.body)
+    assert link is not None
+    browser = Client()
+    form = browser.get(link.group(1), follow=True)
+    chosen = {"new_password1": "a tarn in winter", "new_password2": "a tarn in winter"}
+    browser.post(form.redirect_chain[-1][0], chosen)
+    assert browser.login(username="noor", password="a tarn in winter")
+    assert "already been used" in Client().get(link.group(1), follow=True).content.decode()
+
+
+def test_a_taken_user_name_is_refused(admin: Client, mallory: User) -> None:
+    data = {"username": "mallory", "name": "", "email": "m@example.com", "role": "admin"}
+    answer = admin.post(f"{TEAM}add/", data)
+    assert b"This user name is taken" in answer.content
+    assert not Membership.objects.filter(user=mallory, workspace__slug="wrenfell").exists()
+    assert mail.outbox == []
+
+
+def test_the_last_admin_cannot_be_removed(admin: Client, workspace: Workspace, bob: User) -> None:
+    mine = Membership.objects.get(role="admin")
+    for step, sent in (("change", {"role": "agent"}), ("delete", {"post": "yes"})):
+        said = admin.post(f"{TEAM}{mine.pk}/{step}/", sent, follow=True).content.decode()
+        assert "This is the workspace&#x27;s only admin." in said
+    assert Membership.objects.get(pk=mine.pk).role == "admin"
+    add_member(workspace, bob, "admin")
+    admin.post(f"{TEAM}{mine.pk}/change/", {"role": "agent"})
+    assert Membership.objects.get(pk=mine.pk).role == "agent"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_member_is_added_even_if_the_invitation_cannot_be_mailed(
+    admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object, **more: object) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("supportbot.console.passwords.send_mail", refuse)
+    data = {"username": "noor", "name": "Noor Aziz", "email": "noor@example.com", "role": "agent"}
+    shown = admin.post(f"{TEAM}add/", data, follow=True).content.decode()
+    assert "Saved: Noor Aziz." in shown and "The e-mail could not be sent" in shown
+    assert Membership.objects.get(user__username="noor").role == "agent"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_admins_cannot_demote_each_other(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    admins = [person(workspace, "admin", name) for name in ("ada", "bea")]
+    both_have_looked = Barrier(2)
+
+    def together(*told: Any) -> Membership:
+        with suppress(BrokenBarrierError):  # the other one waits for this change, as intended
+            both_have_looked.wait(timeout=1)
+        return add_member(*told)
+
+    monkeypatch.setattr(team, "add_member", together)
+
+    def demote(pair: tuple[User, User]) -> None:
+        by, whom = pair
+        membership = Membership.objects.get(user=whom)
+        logged_in(by).post(f"{TEAM}{membership.pk}/change/", {"role": "agent"})
+        connections.close_all()
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(demote, [(admins[0], admins[1]), (admins[1], admins[0])]))
+    assert Membership.objects.filter(role="admin").count() == 1
+
+
+def test_an_account_can_be_changed_only_by_its_single_workspace(
+    admin: Client, bob: User, other_workspace: Workspace
+) -> None:
+    page = f"{TEAM}{Membership.objects.get(user=bob).pk}/change/"
+    sent = {"role": "supervisor", "name": "Robert Vogt", "email": "robert@shop.example"}
+    admin.post(page, sent)
+    bob.refresh_from_db()
+    assert (bob.display_name, bob.email, Membership.objects.get(user=bob).role) == (
+        "Robert Vogt",
+        "robert@shop.example",
+        "supervisor",
+    )
+    add_member(other_workspace, bob, "agent")  # from now on, an address set here would give access there
+    assert 'name="email"' not in admin.get(page).content.decode()
+    admin.post(page, {**sent, "role": "agent", "name": "Mallory", "email": "mallory@shop.example"})
+    bob.refresh_from_db()
+    assert (bob.display_name, bob.email) == ("Robert Vogt", "robert@shop.example")
+    assert Membership.objects.exclude(workspace=other_workspace).get(user=bob).role == "agent"
+
+
+def test_a_removed_member_keeps_the_account(admin: Client, bob: User) -> None:
+    membership = Membership.objects.get(user=bob)
+    admin.post(f"{TEAM}{membership.pk}/delete/", {"post": "yes"})
+    assert not Membership.objects.filter(user=bob).exists()
+    change = admin.get(f"{TEAM}{Membership.objects.get().pk}/change/").content.decode()
+    assert ">Remove from the team</a>" in change
+    assert "from the team" in admin.get(f"{TEAM}{Membership.objects.get().pk}/delete/").content.decode()
+    assert User.objects.filter(username="bob").exists()
+
+
+def test_a_removed_member_loses_all_approval_rights(admin: Client, workspace: Workspace, bob: User) -> None:
+    add_member(workspace, bob, "supervisor")
+    for policy in ensure_policies():
+        allow_approval(policy, bob, actor="test")
+    admin.post(f"{TEAM}{Membership.objects.get(user=bob).pk}/delete/", {"post": "yes"})
+    add_member(workspace, bob, "supervisor")
+    assert not any(may_approve(bob, policy) for policy in ActionPolicy.objects.all())
+    removed = AuditEntry.objects.filter(event="policy.approver_removed")
+    assert removed.count() == ActionPolicy.objects.count() > 0
+
+
+def test_the_reset_link_ignores_the_host_header(client: Client, bob: User, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    User.objects.filter(pk=bob.pk).update(email="bob@example.com")
+    for address in ("bob@example.com", "nobody@example.com"):
+        answer = client.post("/admin/password_reset/", {"email": address}, headers={"Host": "evil.example"})
+        assert answer.headers["Location"] == "/admin/password_reset/done/"
+    (letter,) = mail.outbox
+    assert "evil.example" not in letter.body
+    assert settings.BASE_URL in letter.body
+
+
+def test_reset_mails_are_rate_limited(client: Client, bob: User) -> None:
+    answers = [client.post("/admin/password_reset/", {"email": "bob@example.com"}).status_code for _ in range(6)]
+    assert answers == [302] * 5 + [429]
+
+
+def test_a_wrong_e_mail_address_is_answered_in_polite_german(admin: Client) -> None:
+    User.objects.update(language="de")
+    page = admin.post("/admin/accounts/membership/add/", {"username": "zoe", "email": "?", "role": "agent"})
+    assert "Geben Sie eine gültige E-Mail-Adresse ein" in page.content.decode()

@@ -1,0 +1,204 @@
+"""Imports, sources and publications that gates refuse."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError
+
+from kb.documents import Document
+from kb.management.commands import kb_import
+from kb.models import Article, Phrasing, Picture
+from kb.ports import Verdict
+from kb.services import Change, save_draft
+from kb.sources import letting_go, sync
+from kb.sources.models import SourceItem
+from supportbot.accounts.models import Workspace
+from supportbot.evals.models import Suite
+from tests.console.conftest import Enter
+from tests.console.conftest import enter as enter
+from tests.console.test_firststeps import png
+from tests.evals.checked_articles import IN_OTHER_WORDS, RETURNS, checked, curated, imported, words, written
+from tests.evals.checked_articles import folder as folder
+from tests.kb.source_commands import add, again, reasons
+from tests.rest import service
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_gate_refuses_an_import_a_sync_and_a_publication_over_rest(workspace: Workspace, folder: Path) -> None:
+    article = imported(folder, "--gate")
+    with pytest.raises(CommandError, match="promises: window"):
+        imported(written(folder, 14), "--gate")
+    assert "60 days" in words(article) and Article.objects.count() == 1
+    save_draft(article.pk, Change(body=RETURNS.format(days=14)))
+    client = service(workspace, "kb:read", "kb:write")
+    refused = client.post(f"/api/v1/articles/{article.pk}/publish", {"gate": True}, format="json")
+    assert (refused.status_code, refused.json()["code"]) == (409, "gate_refused")
+    assert "promises: window" in refused.json()["message"] and "60 days" in words(article)
+    assert client.post(f"/api/v1/articles/{article.pk}/publish", {"gate": "maybe"}, format="json").status_code == 400
+    assert client.post(f"/api/v1/articles/{article.pk}/publish", {}, format="json").status_code == 200
+    assert "14 days" in words(article)
+
+
+@pytest.mark.parametrize("articles", [1, 7], ids=["alone", "with more than are told apart"])
+def test_an_import_whose_questions_take_the_answer_to_a_case_is_refused(folder: Path, articles: int) -> None:
+    imported(folder, "--gate")
+    for number in range(1, articles):
+        (folder / f"more{number}.md").write_text(f"# Bag {number}\n\nThe bag holds {number} litres.\n")
+    with pytest.raises(CommandError, match="promises: window"):
+        imported(curated(folder, IN_OTHER_WORDS), "--gate")
+    assert Article.objects.count() == 1 and not Phrasing.objects.exists()
+    imported(curated(folder, "When are you open?"), "--gate")
+    assert Article.objects.count() == articles + 1
+    with pytest.raises(CommandError, match="promises: window"):
+        imported(curated(folder, IN_OTHER_WORDS), "--gate")
+    assert [row.text for row in Phrasing.objects.all()] == ["When are you open?"]
+
+
+def test_an_import_that_is_tried_holds_no_pictures_and_leaves_out_what_changes_meanwhile(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "label.png").write_bytes(png())
+    for name in ("label", "box"):
+        (folder / f"{name}.md").write_text(f"# The {name}\n\n![It](label.png)\n")
+    tried = kb_import.try_import
+
+    def slowly(documents: Sequence[Document], **options: Any) -> Verdict:
+        assert [one.pictures for one in documents] == [()] * 3
+        verdict = tried(documents, **options)
+        assert not Picture.objects.exists()
+        (folder / "box.md").write_text("# The box\n\nYou can return unused items within 14 days of delivery.\n")
+        return verdict
+
+    monkeypatch.setattr(kb_import, "try_import", slowly)
+    with pytest.raises(CommandError, match="Failed items: 1"):
+        imported(folder, "--gate")
+    assert set(Article.objects.values_list("external_id", flat=True)) == {"label.md", "returns.md"}
+    assert Picture.objects.count() == 1
+
+
+def test_a_dry_run_asks_the_gates_too(folder: Path) -> None:
+    imported(folder, "--gate")
+    with pytest.raises(CommandError, match="promises: window"):
+        imported(written(folder, 14), "--gate", "--dry-run")
+    assert "60 days" in words(Article.objects.get())
+
+
+def test_a_source_reads_a_file_with_only_other_questions(folder: Path) -> None:
+    add(folder)
+    curated(folder, "When are you open?")
+    assert again()["new"] == 1
+    curated(folder, "When do you close?")
+    assert again()["changed"] == 1
+    assert [row.text for row in Phrasing.objects.all()] == ["When do you close?"]
+    assert again()["unchanged"] == 2
+
+
+def test_a_source_leaves_out_questions_that_take_the_answer_to_a_case(folder: Path) -> None:
+    add(folder)
+    curated(folder, IN_OTHER_WORDS)
+    told = again("--gate")
+    assert (told["new"], told["broken"]) == (0, 1) and "promises: window" in reasons(told)["hours.md"]
+    assert Article.objects.count() == 1 and not Phrasing.objects.exists()
+    curated(folder, "When are you open?")
+    told = again("--gate")
+    assert (told["new"], told["broken"]) == (1, 0)
+    assert [row.text for row in Phrasing.objects.all()] == ["When are you open?"]
+
+
+def test_a_source_keeps_changes_that_the_gates_refuse(folder: Path, enter: Enter) -> None:
+    add(folder)
+    article = Article.objects.get(external_id="returns.md")
+    written(folder, 14)
+    (folder / "hours.md").write_text("# Opening hours\n\nWe are here from nine to five.\n")
+    told = again("--gate")
+    assert (told["new"], told["changed"], told["broken"]) == (1, 0, 1)
+    assert "promises: window" in reasons(told)["returns.md"] and "60 days" in words(article)
+    assert again()["changed"] == 1 and "14 days" in words(article)
+    checked()
+    page = enter("editor").get(f"/admin/kb/source/{article.source_item.source_id}/change/").content.decode()
+    assert "Checked with the gates" in page and "promises: window" in page
+
+
+def vanishing(folder: Path, number: int) -> None:
+    """Read a source; then the article that a case needs is gone from it, and others."""
+    for place in range(4 * number):
+        (folder / f"care{place}.md").write_text(f"# Care {place}\n\nWash garment {place} by hand.\n")
+    add(folder)
+    for name in ("returns.md", *(f"care{place}.md" for place in range(number))):
+        (folder / name).unlink()
+
+
+@pytest.mark.parametrize("is_slow", [False, True], ids=["in one turn", "in a turn for each decision"])
+def test_one_article_that_is_kept_among_many_takes_a_few_trials_and_no_turn_is_long(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, is_slow: bool
+) -> None:
+    vanishing(folder, 12)
+    decide, turns, trials = sync.archive_by_gates, 0, letting_go._verdict
+    tried: list[int] = []
+
+    def count_turn(*given: Any, **named: Any) -> bool:
+        nonlocal turns
+        turns += 1
+        return decide(*given, **named)
+
+    monkeypatch.setattr(sync, "archive_by_gates", count_turn)
+    monkeypatch.setattr(letting_go, "_verdict", lambda items: tried.append(len(items)) or trials(items))
+    if is_slow:
+        monkeypatch.setattr(letting_go, "monotonic", lambda: float("inf"))
+    told = again("--gate")
+    assert (told["state"], told["gone"], told["broken"]) == ("done", 12, 1)
+    assert "promises: window" in reasons(told)["returns.md"]
+    assert Article.objects.filter(state="archived").count() == 12
+    assert Article.objects.get(external_id="returns.md").state == "live"
+    assert len(tried) < 13 if not is_slow else turns > 2
+
+
+def test_a_confirmed_loss_still_asks_the_gates(folder: Path) -> None:
+    vanishing(folder, 3)
+    for place in range(3, 9):
+        (folder / f"care{place}.md").unlink()
+    assert again("--gate")["state"] == "unconfirmed"
+    told = again("--gate", "--archive-lost")
+    assert (told["state"], told["broken"], told["gone"]) == ("done", 1, 9)
+    assert Article.objects.get(external_id="returns.md").state == "live"
+    assert Article.objects.filter(state="archived").count() == 9
+
+
+def test_a_gate_whose_suite_is_gone_ends_a_run_with_its_reason(folder: Path) -> None:
+    vanishing(folder, 3)
+    Suite.objects.all().delete()
+    with pytest.raises(CommandError, match="do not exist: promises"):
+        again("--gate")
+    assert Article.objects.filter(state="archived").count() == 0
+    written(folder, 14)
+    with pytest.raises(CommandError, match="do not exist: promises"):
+        again("--gate")
+    assert "60 days" in words(Article.objects.get(external_id="returns.md"))
+    assert "do not exist" in SourceItem.objects.get(key__endswith="returns.md").reason
+
+
+def test_what_vanishes_from_a_source_is_checked_or_kept(folder: Path) -> None:
+    (folder / "hours.md").write_text("# Opening hours\n\nWe are here from nine to five.\n")
+    for number in range(6):  # so that two of them are no third of the source
+        (folder / f"care{number}.md").write_text(f"# Care {number}\n\nWash garment {number} by hand.\n")
+    add(folder)
+    checked()
+    article = Article.objects.get(external_id="returns.md")
+    for name in ("returns.md", "hours.md"):
+        (folder / name).unlink()
+    told = again("--gate")
+    assert (told["gone"], told["broken"]) == (1, 1)
+    assert "Its articles are kept" in reasons(told)["returns.md"] and "promises: window" in reasons(told)["returns.md"]
+    assert Article.objects.get(pk=article.pk).state == "live"
+    assert Article.objects.get(external_id="hours.md").state == "archived"
+    assert checked().failures == []
+    assert again("--gate")["broken"] == 1  # it asks again
+    assert again()["gone"] == 1
+    [found] = checked().failures
+    assert found["case"] == "promises: window" and "60 days" in found["before"]
+    written(folder, 60)
+    assert again("--gate")["broken"] == 0
+    assert Article.objects.get(pk=article.pk).state == "live"

@@ -1,0 +1,187 @@
+"""How checks of changed articles are played: one after another, in bounds, and given up when they fail."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection, transaction
+from django.utils.timezone import now
+from pytest_django import DjangoAssertNumQueries
+
+from kb.models import Article, Picture, Revision
+from kb.pictures import add_picture, address_of
+from kb.services import Change, create_article, publish
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.evals.articles import checks, former, rehearsal
+from supportbot.evals.models import ArticleCheck
+from tests.console.conftest import Enter
+from tests.console.conftest import enter as enter
+from tests.console.test_firststeps import png
+from tests.evals.checked_articles import RETURNS, again_due, checked, due, imported
+from tests.evals.checked_articles import folder as folder
+from tests.kb.source_commands import add
+from tests.rest import service
+
+pytestmark = pytest.mark.django_db
+
+
+def test_checks_of_a_workspace_are_played_one_after_another(folder: Path) -> None:
+    imported(folder)
+    checked()
+    check = due(folder, 14)
+    running = ArticleCheck.objects.create(state="running", articles=[], lease_until=now() + timedelta(minutes=5))
+    assert checks.due_checks() == []
+    checks.play_check(check.pk)
+    check.refresh_from_db()
+    assert check.state == "waiting"
+    again_due(running)
+    checks.play_check(running.pk)
+    checks.play_check(check.pk)
+    check.refresh_from_db()
+    assert check.state == "done" and len(check.failures) == 1
+
+
+def test_looking_for_due_checks_costs_the_same_for_many(
+    folder: Path, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    late = create_article(Change(title="Late", body="Not indexed yet.", locale="en"))
+    publish(late.pk)
+    for number in range(7):
+        ArticleCheck.objects.create(state="running", articles=[late.pk], lease_until=now())
+        if number in (0, 6):
+            with django_assert_num_queries(2):
+                assert checks.due_checks() == []
+
+
+def test_what_a_check_has_seen_costs_the_same_for_many_articles(
+    folder: Path, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(6):
+        (folder / f"bag{number}.md").write_text(f"---\nphrasings: ['How big is bag {number}?']\n---\n# Bag\n\nBig.\n")
+    imported(folder)
+    for most in (1, 7):
+        articles = list(Article.objects.select_related("live_revision")[:most])
+        with django_assert_num_queries(1):
+            seen = former.facts_of(articles)
+        assert len(seen) == most
+    asked = {tuple(facts["phrasings"]) for facts in seen.values()}
+    assert asked == {(), *((f"How big is bag {number}?",) for number in range(6))}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_waits_for_an_article_or_its_picture_while_its_check_searches(
+    workspace: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f"{RETURNS}\n![The label]({address_of(add_picture(png()))})\n"
+    monkeypatch.setattr("tests.evals.checked_articles.RETURNS", text)
+    checks.play_check(due(folder, 60).pk)
+    check, article = due(folder, 14), Article.objects.get()
+    searched: list[bool] = []
+    seek_for = rehearsal.seek
+
+    def seek(*given: Any, **named: Any) -> Any:
+        with ThreadPoolExecutor(1) as pool:  # another worker, with its own connection
+            pool.submit(lock_at_once, workspace, article.pk).result()
+        searched.append(bool(given[1].without))
+        return seek_for(*given, **named)
+
+    monkeypatch.setattr(rehearsal, "seek", seek)
+    checks.play_check(check.pk)
+    check.refresh_from_db()
+    assert searched == [False, True], "with the new text, and with the former one"
+    [found] = check.failures
+    assert "60 days" in found["before"] and "14 days" in found["after"]
+    assert Article.objects.get().live_revision == article.live_revision and Revision.objects.count() == 2
+
+
+def lock_at_once(workspace: Workspace, article_id: UUID) -> None:
+    try:
+        with workspace_scope(workspace.pk), transaction.atomic():
+            Article.objects.select_for_update(nowait=True).get(pk=article_id)
+            Picture.objects.select_for_update(nowait=True).get()
+    finally:
+        connection.close()
+
+
+def test_a_check_is_bounded_and_says_what_it_left_out(
+    workspace: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch, enter: Enter
+) -> None:
+    monkeypatch.setattr(checks, "MOST_CASES", 0)
+    add(folder)
+    assert (checked().played, ArticleCheck.objects.get().untried) == (0, 1)
+    [listed] = service(workspace, "kb:read").get("/api/v1/article-checks").json()["results"]
+    assert (listed["played"], listed["untried"]) == (0, 1)
+    source = Article.objects.get().source_item.source_id
+    page = enter("editor").get(f"/admin/kb/source/{source}/change/").content.decode()
+    assert "1 gate case was not tried" in page
+    monkeypatch.setattr(checks, "MOST_CASES", 9)
+    monkeypatch.setattr(checks, "SECONDS", 0.0)
+    check = due(folder, 14)
+    checks.play_check(check.pk)
+    check.refresh_from_db()
+    assert (check.played, check.untried, check.failures) == (0, 1, [])
+
+
+def test_a_worker_that_was_silent_for_too_long_overwrites_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check, found = due(folder, 60), checks._found
+
+    def slow(mine: ArticleCheck) -> dict[str, Any]:
+        monkeypatch.setattr(checks, "_found", found)
+        again_due(mine)
+        checks.play_check(mine.pk)  # by another worker
+        return {"played": 99}
+
+    monkeypatch.setattr(checks, "_found", slow)
+    checks.play_check(check.pk)
+    check.refresh_from_db()
+    assert (check.state, check.played, check.attempt) == ("done", 1, 2)
+
+
+def test_a_check_that_fails_is_given_up_and_holds_up_no_other(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    check = due(folder, 60)
+
+    def fails(_check: ArticleCheck) -> dict[str, Any]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(checks, "_found", fails)
+    for attempt in range(1, checks.MOST_ATTEMPTS + 1):
+        checks.play_check(check.pk)
+        check.refresh_from_db()
+        assert check.attempt == attempt and checks.due_checks() == []
+        again_due(check)
+    assert check.state == "done" and "failed several times" in check.problem and check.finished_at
+    assert caplog.text.count("ZeroDivisionError") >= checks.MOST_ATTEMPTS
+
+
+def test_a_check_whose_workers_die_is_given_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check = due(folder, 60)
+
+    def dies(_check: ArticleCheck) -> dict[str, Any]:
+        raise SystemExit
+
+    monkeypatch.setattr(checks, "_found", dies)
+    for _ in range(checks.MOST_ATTEMPTS):
+        with pytest.raises(SystemExit):
+            checks.play_check(check.pk)
+        again_due(check)
+    checks.play_check(check.pk)
+    check.refresh_from_db()
+    assert check.state == "done" and "failed several times" in check.problem
+
+
+def test_checks_that_wait_for_the_index_hold_up_no_other(folder: Path) -> None:
+    check = due(folder, 60)
+    late = create_article(Change(title="Late", body="Not indexed yet.", locale="en"))
+    publish(late.pk)
+    earlier = now() - timedelta(minutes=1)
+    for _ in range(checks.AT_ONCE + 1):
+        ArticleCheck.objects.create(state="running", articles=[late.pk], lease_until=earlier)
+    assert checks.due_checks() == [(check.workspace_pk, check.pk)]
