@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Make `supportbot/language/data/figures.json`: the words with which languages write numbers, units, money and dates.
+"""Make `figures.json` and `days.json` in `supportbot/language/data`.
+
+They hold the words with which languages write numbers, units, money and dates, and those that name a day by its
+distance from today.
 
     pip install babel num2words && python scripts/make_figure_words.py
 
@@ -14,7 +17,7 @@ from pathlib import Path
 from babel import Locale
 from num2words import num2words
 
-FILE = Path(__file__).parent.parent / "supportbot" / "language" / "data" / "figures.json"
+DATA = Path(__file__).parent.parent / "supportbot" / "language" / "data"
 LANGUAGES = (
     "en", "en_GB",
     "de", "fr", "es", "it", "nl", "pl", "pt", "tr", "da", "sv", "nb", "fi", "cs", "sk", "hu", "ro", "ru", "uk",
@@ -40,15 +43,23 @@ CURRENCIES = (
 )  # fmt: skip
 WIDESPREAD = 12  # languages
 PREPOSITIONS = {"in"}
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+# CLDR has no English words for these two.
+MORE_DAYS = {"en": {"day before yesterday": -2, "day after tomorrow": 2}}
 NUMBERS = (*range(101), 200, 300, 400, 500, 600, 700, 800, 900, 1000)
 
 
 def main() -> None:
-    FILE.parent.mkdir(parents=True, exist_ok=True)
+    DATA.mkdir(parents=True, exist_ok=True)
     made = {language: words_of(language) for language in LANGUAGES}
     drop_ambiguous(made)
-    lines = [f"{json.dumps(name)}: {json.dumps(words, ensure_ascii=False)}" for name, words in made.items()]
-    FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    write("figures.json", made)
+    write("days.json", {language: relative_days(language) for language in LANGUAGES if "_" not in language})
+
+
+def write(name: str, made: dict[str, dict[str, object]]) -> None:
+    lines = [f"{json.dumps(language)}: {json.dumps(words, ensure_ascii=False)}" for language, words in made.items()]
+    (DATA / name).write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def drop_ambiguous(made: dict[str, dict[str, dict[str, list[str]]]]) -> None:
@@ -73,6 +84,35 @@ def words_of(language: str) -> dict[str, dict[str, object]]:
         "periods": {name: periods(data, name) for name in ("am", "pm")},
         "numbers": numbers(language),
     }
+
+
+def relative_days(language: str) -> dict[str, object]:
+    """Return a language's words for days near today, for weekdays of this, the last and the next week, and what stands
+    around a span of time that leads to a day: "in 3 days", "3 days ago".
+    """
+    fields = Locale.parse(language)._data["date_fields"]
+    days = {name: steps for steps, name in fields["day"]["relative"].items()}
+    weekdays = {
+        name: [number, week] for number, day in enumerate(WEEKDAYS) for week, name in fields[day]["relative"].items()
+    }
+    around = {
+        tense: sorted(
+            {
+                tuple(word.strip() for word in (pattern.split("{0}")[0], last_word(pattern.split("{0}")[1])))
+                for unit in ("day", "week")
+                for pattern in fields[unit][tense].values()
+                if "{0}" in pattern
+            }
+        )
+        for tense in ("future", "past")
+    }
+    weeks = {name: step for step, name in fields["week"]["relative"].items()}
+    return {"days": days | MORE_DAYS.get(language, {}), "weeks": weeks, "weekdays": weekdays, **around}
+
+
+def last_word(unit_and_more: str) -> str:
+    """Return what follows the unit: "ago" of " days ago"."""
+    return unit_and_more.strip().partition(" ")[2]
 
 
 def forms(patterns: dict[str, object]) -> list[str]:

@@ -2,9 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping
+from datetime import UTC, tzinfo
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
@@ -79,6 +81,14 @@ class Workspace(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def zone(self) -> tzinfo:
+        """The workspace's time zone; UTC if this machine does not know its name."""
+        try:
+            return ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            return UTC
 
 
 class TenantModel(models.Model):

@@ -1,18 +1,20 @@
 """The context of a turn before it asks a model: the episode so far, the passages found, the tools it may use."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Final
 from uuid import UUID
 
 from django.conf import settings
+from django.utils.timezone import now
 
 from kb.ports import Said
 from kb.search import Curated, Passage
 from supportbot.assistant.checks.verdict import Strictness
 from supportbot.assistant.explanations import done_in
 from supportbot.assistant.limits import ANSWER_TOKENS, HISTORY_MESSAGES, LEAN_PASSAGES
-from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
+from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions, moment_in_words
 from supportbot.assistant.retrieval import Found, in_parts, retrieve, with_passages
 from supportbot.assistant.sentence_similarity import with_similarity
 from supportbot.assistant.tools import tools_after_signing_in, tools_for
@@ -42,7 +44,7 @@ class TurnContext:
     request: llm.ModelRequest
     passages: tuple[Passage, ...]
     language: str
-    said: tuple[str, ...]  # the customer's own messages of the episode
+    said: tuple[str, ...]  # the customer's own messages of the episode, and the time they were told
     done: tuple[str, ...] = ()  # our own words for what the shop has carried out in this conversation
     strictness: Strictness = "balanced"
     courtesy: str = ""  # the courtesy that is the whole message, such as "thanks"; then nothing is asked
@@ -89,6 +91,7 @@ def context_of(
         tools_for(conversation, language),
         document,
         document.guidelines_for(is_signed_in=is_signed_in, language=language),
+        moment_in_words(now().astimezone(conversation.workspace.zone)),
     )
     dialogue = (*messages, *waiting)
     request = _request_for(sought, instructions, dialogue, question=question, language=language, turn_id=turn_id)
@@ -96,7 +99,7 @@ def context_of(
         with_similarity(in_parts(request, sought), sought),
         sought.retrieval.passages,
         language,
-        tuple(message.text for message in dialogue if message.source == Source.CUSTOMER),
+        (instructions.now, *(message.text for message in dialogue if message.source == Source.CUSTOMER)),
         done_in(conversation) if is_signed_in else (),
         document.strictness,
         _small_talk(question),
@@ -119,7 +122,7 @@ def _request_for(
     asked = instructions.document.parameters_for("answer")
     return llm.ModelRequest(
         purpose="answer",
-        messages=(instructions.message(found.passages), *map(_as_chat_message, dialogue)),
+        messages=(instructions.message(found.passages), *_as_chat_messages(dialogue, conversation.workspace.zone)),
         lean_instructions=instructions.message(found.passages[:LEAN_PASSAGES]).content,
         tools=instructions.tools,
         tools_signed_in=tools_after_signing_in(conversation, language),
@@ -161,8 +164,10 @@ def _topics_of(messages: Sequence[Message]) -> list[Said]:
     ]
 
 
-def _as_chat_message(message: Message) -> llm.ChatMessage:
-    return llm.ChatMessage(ROLES[Source(message.source)], normalised(message.text))
+def _as_chat_messages(messages: Sequence[Message], zone: tzinfo) -> Iterator[llm.ChatMessage]:
+    for one in messages:
+        written_on = one.created_at.astimezone(zone).date()
+        yield llm.ChatMessage(ROLES[Source(one.source)], normalised(one.text), written_on=written_on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +176,7 @@ class _Instructions:
     tools: tuple[llm.ToolSpec, ...]
     document: Document
     guidelines: tuple[Guideline, ...]
+    now: str
 
     def message(self, passages: Sequence[Passage]) -> llm.ChatMessage:
         text = answer_instructions(
@@ -180,6 +186,7 @@ class _Instructions:
             sees_orders=len(self.tools) > 1,
             document=self.document,
             guidelines=self.guidelines,
+            now=self.now,
         )
         return llm.ChatMessage("system", text)
 

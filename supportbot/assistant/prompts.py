@@ -7,6 +7,7 @@ what a model may do is decided elsewhere.
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from supportbot.language.normalise import visible
 from supportbot.llm.types import Source
 from supportbot.releases.document import Document, Guideline
 
-ANSWER_VERSION: Final = "answer-2"
+ANSWER_VERSION: Final = "answer-3"
 STANDARD: Final = Document()
 
 _IDENTITY: Final = "You are {name}the AI support assistant of {company}. You are a machine and never pretend otherwise."
@@ -58,6 +59,7 @@ _FAULTS: Final[Mapping[str, str]] = {
     "": "not for customers",
 }
 _NOTE: Final = "A colleague gave this conversation back to you with the note: "
+_NOW: Final = "Where the company is, it is now "
 _SOURCES: Final = "<sources>\n"
 _NO_SOURCES: Final = "There are no sources for this message."
 
@@ -70,10 +72,12 @@ def answer_instructions(
     sees_orders: bool,
     document: Document = STANDARD,
     guidelines: Sequence[Guideline] = (),
+    now: str = "",
 ) -> str:
     """Return the system message of an answer by a release.
 
-    `sees_orders` says whether there are tools for the customer's orders; `guidelines` are those that apply.
+    `sees_orders` says whether there are tools for the customer's orders; `guidelines` are those that apply; `now` is
+    the time in words (`moment_in_words`).
     """
     parts = [_rules(company, document, sees_orders=sees_orders)]
     if guidelines:
@@ -82,8 +86,20 @@ def answer_instructions(
     parts.append(_DATA)
     if note:
         parts.append(f"{_NOTE}{fenced(note)}")
+    if now:
+        parts.append(f"{_NOW}{now}.")
     parts.append(sources_block(passages) if passages else _NO_SOURCES)
     return "\n\n".join(parts)
+
+
+def moment_in_words(moment: datetime) -> str:
+    """Return a moment in its time zone, such as "Saturday, 28 November 2026, 15:05 (Europe/Berlin)"."""
+    return f"{moment:%A}, {moment.day} {moment:%B %Y, %H:%M} ({moment.tzinfo})"
+
+
+def time_told_in(instructions: str) -> str:
+    """Return the time in words that the instructions tell; "" if they tell none."""
+    return instructions.partition(_NOW)[2].partition("\n")[0]
 
 
 def product_rules() -> str:
@@ -117,8 +133,8 @@ def second_try(withheld: Sequence[Withheld]) -> str:
 
 
 def confidential_text(instructions: str) -> Confidential:
-    """Return the part of the instructions that no answer may disclose: everything but the sources."""
-    return _confidential(instructions.partition(_SOURCES)[0])
+    """Return the part of the instructions that no answer may disclose: everything but the time and the sources."""
+    return _confidential(instructions.partition(_SOURCES)[0].partition(_NOW)[0])
 
 
 @lru_cache(maxsize=64)  # the same for most turns of a workspace, and it takes some milliseconds to prepare

@@ -4,12 +4,13 @@ The console tries articles with it, and the help pages show it above the results
 """
 
 from django.conf import settings
+from django.utils.timezone import now
 
 from supportbot.accounts.models import Workspace
 from supportbot.assistant.checks.verdict import Author
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.given import given
-from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions
+from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions, moment_in_words, time_told_in
 from supportbot.assistant.retrieval import Found, in_parts
 from supportbot.assistant.sentence_similarity import with_similarity, with_sure_similarity
 from supportbot.assistant.vectors import settle
@@ -44,7 +45,7 @@ def _checked(text: str, request: ModelRequest, retrieved: Found, *, by: Author, 
     draft = Draft(
         retrieved.retrieval.passages,
         request.locale,
-        said=[request.question],
+        said=[request.question, time_told_in(request.messages[0].content)],
         site=settings.BASE_URL,
         strictness=current().document.strictness,
         by=by,
@@ -65,7 +66,12 @@ def _request(question: str, workspace: Workspace, language: str, retrieved: Foun
     found = retrieved.retrieval
     document = current().document
     instructions = answer_instructions(
-        company=workspace.name, passages=found.passages, note="", sees_orders=False, document=document
+        company=workspace.name,
+        passages=found.passages,
+        note="",
+        sees_orders=False,
+        document=document,
+        now=moment_in_words(now().astimezone(workspace.zone)),
     )
     request = ModelRequest(
         purpose="answer",

@@ -4,9 +4,8 @@ Made from the events that the customer sees, in the conversation's language, or 
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from typing import Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from actions.money import Money, format_money, parse_amount
 from supportbot.chat.blocks import shown_blocks
@@ -56,7 +55,7 @@ def transcript_of(conversation: Conversation) -> str:
     """Return the transcript as the customer may read it."""
     language = customer_language(conversation)
     workspace = conversation.workspace
-    zone = _zone(workspace.timezone)
+    zone = workspace.zone
     head = [
         _said(language, "title", workspace=workspace.name),
         _said(language, "id", id=conversation.pk),
@@ -67,14 +66,6 @@ def transcript_of(conversation: Conversation) -> str:
 
 def _said(language: str, name: str, **values: object) -> str:
     return text_in(language, _TEXTS[name], **values)
-
-
-def _zone(name: str) -> tzinfo:
-    """Return a time zone; UTC if the name is unknown."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return UTC
 
 
 def _events(conversation: Conversation) -> Iterator[EventView]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
@@ -91,7 +90,7 @@ def seed(plan: Plan, secrets: Secrets) -> DemoFacts:
             _write_replies()
     with workspace_scope(workspace.pk):
         _import_knowledge(workspace, plan.data_dir)
-        with timezone.override(ZoneInfo(workspace.timezone)):
+        with timezone.override(workspace.zone):
             write_history(channel)
     return {
         "workspace": workspace.slug,

@@ -7,7 +7,6 @@ as customers can still come back; later changes to a conversation count from the
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -107,7 +106,7 @@ def roll_up_all() -> int:
 
 
 def _roll_up_workspace(workspace: Workspace) -> int:
-    with workspace_scope(workspace.pk), timezone.override(ZoneInfo(workspace.timezone)):
+    with workspace_scope(workspace.pk), timezone.override(workspace.zone):
         today = timezone.localdate()
         days = [today - timedelta(days=back) for back in reversed(range(1, ROLLED_UP_DAYS))]
         if not are_many(days):
@@ -124,7 +123,7 @@ def roll_up_todays() -> int:
 
 
 def _roll_up_today(workspace: Workspace) -> bool:
-    with workspace_scope(workspace.pk), timezone.override(ZoneInfo(workspace.timezone)):
+    with workspace_scope(workspace.pk), timezone.override(workspace.zone):
         today = timezone.localdate()
         if not are_many([today - timedelta(days=ROLLED_UP_DAYS - 1), today]):
             return False

@@ -2,7 +2,9 @@
 
 Digits are read in the locale's order: "5/3/2027" is a day of March in Germany and of May in the United States. English
 without a region may be either, so such a date is read only if both orders give the same day. Dots always mean that the
-day comes first. A day without a year is not a date, unless a later day of the same range names the year.
+day comes first. A day without a year is not a date, unless a later day of the same range names the year; if it is known
+on which day the text was written, the days of the last and the next twelve months are possible ones. So are the two
+that "next Friday" may mean. Days such as "tomorrow" are read in `relative_days`.
 """
 
 import re
@@ -15,29 +17,62 @@ from typing import Final
 
 from supportbot.formats import babel_locale
 from supportbot.language.figures import figures_in
+from supportbot.language.relative_days import Written, relative_days_in
 
 _YEAR: Final = re.compile(r"[.,]*\s*(?:(?:de|del|of)\s+)?(?P<year>(?:19|20)\d{2})(?![\w:])")
 _DIGIT: Final = re.compile(r"\d")  # of any script
 _PIVOT: Final = 69  # POSIX: 69 to 99 are of the last century, 00 to 68 of this one
+_BETWEEN: Final = re.compile(r"[\s,.(]*(?:[^\W\d_]{1,3}\s+)?[(]?")  # "Friday, 5 March", "Freitag, den 5. März"
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A written day and where it stands (`text[start:end]`); `day` is None if it is unclear which one is meant."""
+    """A written day and where it stands (`text[start:end]`); `day` is None if it is unclear which of the `possible`
+    days is meant.
+    """
 
     day: date | None
     start: int
     end: int
+    possible: tuple[date, ...] = ()
 
 
-def days_in(text: str, locale: str) -> tuple[Day, ...]:
-    """Return the days that a text names, in order."""
-    found = [*_days_in(_DIGIT.sub(lambda digit: str(unicodedata.digit(digit[0])), text), locale)]
+def days_in(text: str, locale: str, written_on: date | None = None) -> tuple[Day, ...]:
+    """Return the days that a text names, in order; those counted from the day it was written on if that is known."""
+    plain = _DIGIT.sub(lambda digit: str(unicodedata.digit(digit[0])), text)
+    found = [*_days_in(plain, locale)]
     years = [day.year if day else 0 for _, _, day, _ in found]
-    return tuple(
-        Day(day or _in_year_of_next(month_day, years[at + 1 :]), start, end)
+    days = [
+        _of_month(day or _in_year_of_next(month_day, years[at + 1 :]), start, end, month_day, written_on)
         for at, (start, end, day, month_day) in enumerate(found)
-    )
+    ]
+    if written_on is not None:
+        relative = relative_days_in(plain, locale, written_on)
+        days += [_as_day(one) for one in relative if not any(_concerns(plain, one, day) for day in days)]
+    return tuple(sorted(days, key=lambda day: day.start))
+
+
+def _as_day(found: Written) -> Day:
+    only = found.possible[0] if len(found.possible) == 1 else None
+    return Day(only, found.start, found.end, found.possible)
+
+
+def _concerns(text: str, weekday: Written, day: Day) -> bool:
+    """Return whether a relative day is part of a written one, or its weekday: "Friday, 5 March 2027"."""
+    if weekday.start < day.end and day.start < weekday.end:
+        return True
+    first, last = sorted(((weekday.start, weekday.end), (day.start, day.end)))
+    return _BETWEEN.fullmatch(text, first[1], last[0]) is not None
+
+
+def _of_month(day: date | None, start: int, end: int, month_day: str, written_on: date | None) -> Day:
+    if day is not None or not month_day or written_on is None:
+        return Day(day, start, end, (day,) if day else ())
+    years = range(written_on.year - 1, written_on.year + 2)
+    near = [
+        one for one in (_day(f"{year}-{month_day}") for year in years) if one and abs((one - written_on).days) < 366
+    ]
+    return Day(None, start, end, tuple(near))
 
 
 def _days_in(text: str, locale: str) -> Iterator[tuple[int, int, date | None, str]]:

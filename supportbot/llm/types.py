@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Literal
 from uuid import UUID
 
@@ -21,10 +22,13 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
+    """One message of a request. `written_on` is the day a customer wrote it, in the workspace's time zone."""
+
     role: Role
     content: str
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
+    written_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

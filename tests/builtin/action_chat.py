@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from actions.registry import all_actions
@@ -55,13 +56,14 @@ class Chat:
     tools: Sequence[ToolSpec] = field(default_factory=lambda: (HUMAN, *catalogue()))
     orders: Sequence[Mapping[str, Any]] = ORDERS
     locale: str = "en"
+    today: date | None = None
     messages: list[ChatMessage] = field(default_factory=list)
     asked: list[ToolCall] = field(default_factory=list)
     blocks: list[Mapping[str, Any]] = field(default_factory=list)
 
     def send(self, text: str) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
         """Return what is said, and the calls that change something as (name, arguments)."""
-        self.messages.append(ChatMessage("user", text))
+        self.messages.append(ChatMessage("user", text, written_on=self.today))
         turn, self.asked = list(self.messages), []
         for _ in range(4):
             words, calls = asyncio.run(self._step(turn, text))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from supportbot.builtin.phrases import is_offer_of_a_person, say
-from supportbot.formats import format_day
+from supportbot.formats import format_day, format_day_of_year
 from supportbot.llm.types import ToolSpec
 from tests.builtin.action_chat import HUMAN, Chat
 from tests.builtin.test_action_details import assert_is_on_the_wire, block_of
@@ -118,6 +118,27 @@ def test_a_day_is_asked_for_with_a_date_field_and_read_as_written(said: str) -> 
     asked, _ = chat.send(said)
     assert asked == say("date", "en", part="departure", example="31 May 2027")
     assert chat.send("7 March 2027")[1] == [("move_stay", {"arrival": "2027-03-05", "departure": "2027-03-07"})]
+
+
+def test_a_relative_day_counts_from_the_day_it_was_written_whenever_the_chat_goes_on() -> None:
+    chat = move_stay()
+    chat.today = date(2026, 11, 28)
+    chat.send("I want to move my stay, arrival tomorrow")
+    chat.today = date(2026, 11, 30)
+    assert chat.send("in three days")[1] == [("move_stay", {"arrival": "2026-11-29", "departure": "2026-12-03"})]
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "es", "it", "nl", "pl", "pt", "tr", "ar"])
+def test_a_day_without_a_year_is_offered_in_the_years_that_it_may_be_of(language: str) -> None:
+    chat = move_stay()
+    chat.locale, chat.today = language, date(2026, 11, 28)
+    chat.send("I want to move my stay to other days")
+    chat.send(format_day_of_year("2027-03-05", language))
+    assert [option["id"] for option in chat.blocks[0]["options"]] == ["2026-03-05", "2027-03-05"]
+    chat.send(chat.blocks[0]["options"][1]["label"])
+    assert chat.send(format_day(date(2027, 3, 7), language))[1] == [
+        ("move_stay", {"arrival": "2027-03-05", "departure": "2027-03-07"})
+    ]
 
 
 @pytest.mark.parametrize("said", ["5/3/2027", "5 March", "soon", "31.2.2027", "whenever there is a free room"])

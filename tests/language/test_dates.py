@@ -38,3 +38,59 @@ def test_what_we_write_is_read_as_the_same_day(locale: str) -> None:
     for month in range(1, 13):
         day = date(2027, month, 5)
         assert [one.day for one in days_in(format_day(day, locale), locale)] == [day], month
+
+
+TODAY = date(2026, 11, 28)  # a Saturday
+
+
+@pytest.mark.parametrize(
+    ("text", "locale", "day"),
+    [
+        ("Can you deliver it tomorrow?", "en", "2026-11-29"),
+        ("The day after tomorrow, please", "en", "2026-11-30"),
+        ("the day before yesterday", "en", "2026-11-26"),
+        ("on friday", "en", "2026-12-04"),
+        ("Friday, the 4th of December 2026", "en", "2026-12-04"),
+        ("in three days", "en", "2026-12-01"),
+        ("I bought it 2 weeks ago", "en", "2026-11-14"),
+        ("Friday next week", "en", "2026-12-04"),
+        ("next Monday", "en", "2026-11-30"),
+        ("Ich möchte morgen kommen", "de", "2026-11-29"),
+        ("Übermorgen passt es", "de", "2026-11-30"),
+        ("Freitag, den 4. Dezember 2026", "de", "2026-12-04"),
+        ("vor zwei Wochen", "de", "2026-11-14"),
+        ("après-demain", "fr", "2026-11-30"),
+        ("aujourd'hui", "fr", "2026-11-28"),
+        ("vendredi prochain", "fr", "2026-12-04"),
+        ("pasado mañana", "es", "2026-11-30"),
+        ("dopodomani", "it", "2026-11-30"),
+        ("overmorgen", "nl", "2026-11-30"),
+        ("za dwa dni", "pl", "2026-11-30"),
+        ("depois de amanhã", "pt", "2026-11-30"),
+        ("3 gün sonra", "tr", "2026-12-01"),
+        ("غدًا", "ar", "2026-11-29"),
+    ],
+)
+def test_a_day_is_counted_from_the_day_the_text_was_written(text: str, locale: str, day: str) -> None:
+    assert [one.day and one.day.isoformat() for one in days_in(text, locale, TODAY)] == [day]
+    assert day[:4] in text or not days_in(text, locale)
+
+
+@pytest.mark.parametrize(
+    ("text", "locale", "written_on", "possible"),
+    [
+        ("next Friday", "en", date(2026, 11, 25), ["2026-11-27", "2026-12-04"]),
+        ("last Friday", "en", date(2026, 11, 28), ["2026-11-20", "2026-11-27"]),
+        ("5 March", "en", TODAY, ["2026-03-05", "2027-03-05"]),
+    ],
+)
+def test_a_day_that_may_be_two_is_neither(text: str, locale: str, written_on: date, possible: list[str]) -> None:
+    [found] = days_in(text, locale, written_on)
+    assert found.day is None and [one.isoformat() for one in found.possible] == possible
+
+
+@pytest.mark.parametrize(
+    ("text", "locale"), [("Guten Morgen, ich habe eine Frage", "de"), ("within 3 days", "en"), ("3 days", "en")]
+)
+def test_what_names_no_day_is_none(text: str, locale: str) -> None:
+    assert days_in(text, locale, TODAY) == ()

@@ -8,6 +8,7 @@ asked for something) or settled (a card, a refusal).
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from itertools import pairwise
 from typing import Final, Literal
 
@@ -26,7 +27,7 @@ from supportbot.builtin.actions.slots import (
 from supportbot.builtin.phrases import IntentPhrase, denies_order, phrase_in
 from supportbot.language.followups import is_question
 from supportbot.language.ordernumbers import order_numbers_in
-from supportbot.llm.types import ModelRequest, ToolSpec
+from supportbot.llm.types import ChatMessage, ModelRequest, ToolSpec
 
 Outcome = Literal["nothing", "advanced", "ambiguous", "left_alone", "withdrawn", "use_card", "undo"]
 UNDO_TOOL: Final = "undo_last"  # offered once something can be undone
@@ -72,12 +73,14 @@ class DialogueState:
     _last_order: str = ""  # the number named last
     _ambiguous_text: str = ""
     _idle: int = 0
+    _written_on: date | None = None  # the newest message
 
     def tool(self, action: str) -> ToolSpec:
         return next(tool for tool in self.tools if tool.name == action)
 
-    def on_user(self, text: str) -> None:
+    def on_user(self, text: str, written_on: date | None = None) -> None:
         """Take in a customer message."""
+        self._written_on = written_on
         # An order's button repeats its line. Its items and total describe the order, not the request.
         text = (text.partition(":")[0] if _plain(text) in self._offered else text)[: intents.READ_MOST]
         kind, chance = max(intents.classify(text).kinds.items(), key=lambda entry: entry[1])
@@ -153,7 +156,9 @@ class DialogueState:
         for action, text in requests:
             same = [intent for intent in self.open if intent.action == action and len(requests) == 1]
             known = (same or [Intent(action)])[0]
-            intent = known.merged_with(slots_in(self.tool(action), text, locale=self.locale))
+            intent = known.merged_with(
+                slots_in(self.tool(action), text, locale=self.locale, written_on=self._written_on)
+            )
             if intent.order is None and self._last_order and _is_short(text):
                 intent = replace(intent, order=OrderRef(self._last_order))
             begun.append(intent)
@@ -170,7 +175,11 @@ class DialogueState:
         if is_new and not is_answer and not form:
             return False
         sought = asked or self._asked_before(intent)
-        given = Intent(tool.name, values=form) if form else slots_in(tool, text, asked=sought, locale=self.locale)
+        given = (
+            Intent(tool.name, values=form)
+            if form
+            else slots_in(tool, text, asked=sought, locale=self.locale, written_on=self._written_on)
+        )
         if given.is_empty and not (asked and self._is_try(text)):
             return False
         self.open[place] = intent.merged_with(given)
@@ -217,7 +226,7 @@ class DialogueState:
     def _correct(self, text: str) -> bool:
         """Return whether the message corrects the settled intent: another order, amount or address."""
         intent = self.settled[-1]
-        given = slots_in(self.tool(intent.action), text, locale=self.locale)
+        given = slots_in(self.tool(intent.action), text, locale=self.locale, written_on=self._written_on)
         if given.is_empty or given.unclear or len(text.split()) > _CORRECTION_WORDS:
             return False
         self.open, self.settled = [intent.merged_with(given)], []
@@ -248,10 +257,12 @@ def follow_dialogue(request: ModelRequest, tools: Sequence[ToolSpec]) -> Dialogu
     """Return the state of a request's conversation after its newest message."""
     may_undo = UNDO_TOOL in {tool.name for tool in request.tools}
     dialogue = DialogueState(tools, locale=request.locale, is_after_deed=may_undo)
-    texts = [(one.role, one.content) for one in request.messages if one.role in ("user", "assistant") and one.content]
-    for role, text in texts if texts and texts[-1][0] == "user" else [*texts, ("user", request.question)]:
-        if role == "user":
-            dialogue.on_user(text)
+    said = [one for one in request.messages if one.role in ("user", "assistant") and one.content]
+    if not said or said[-1].role != "user":
+        said.append(ChatMessage("user", request.question))
+    for message in said:
+        if message.role == "user":
+            dialogue.on_user(message.content, message.written_on)
         else:
-            dialogue.on_assistant(text)
+            dialogue.on_assistant(message.content)
     return dialogue

@@ -6,7 +6,7 @@ part of an address.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -17,7 +17,7 @@ from supportbot.builtin.intents import DATA
 from supportbot.builtin.phrases import titles_of
 from supportbot.language.addresses import address_in
 from supportbot.language.amounts import amount_in
-from supportbot.language.dates import days_in
+from supportbot.language.dates import Day, days_in
 from supportbot.language.figures import units_of
 from supportbot.language.ordernumbers import WHOLE, order_numbers_in, without_numbers
 from supportbot.language.words import words
@@ -65,7 +65,7 @@ class Intent:
     text: str = ""
     unclear: str = ""  # the field whose value could be misread
     previous: str = ""  # the order number that was corrected
-    days: frozenset[date] = frozenset()  # all that were named, whichever field they are for
+    days: frozenset[date] = frozenset()  # all that may be meant, whichever field they are for
 
     @property
     def is_empty(self) -> bool:
@@ -180,11 +180,12 @@ def _titled(tool: ToolSpec) -> Iterator[tuple[str, tuple[str, str, Shape]]]:
             yield from ((title, (name if parts else "", part, own)) for title in titles_of(part, own))
 
 
-def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "") -> Intent:
+def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "", written_on: date | None = None) -> Intent:
     """Return the values that a text holds for a tool; `asked` is the field that the assistant asked for."""
     order, unclear = None, ""
     fields = fields_of(tool)
-    values = _shared_out(fields, text, asked=asked, locale=locale)
+    named = days_in(text, locale, written_on)
+    values = _shared_out(fields, text, named, asked=asked)
     for name, shape in fields.items():
         kind, is_asked = kind_of(name, shape), name == asked
         if kind == "order":
@@ -197,15 +198,15 @@ def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "") ->
         elif name not in values:
             values[name] = _value(kind, shape, text, labels=tool.option_labels.get(name, {}), is_asked=is_asked)
     given = {name: value for name, value in values.items() if value not in (None, "", {})}
-    days = frozenset(one.day for one in days_in(text, locale) if one.day is not None)
+    days = frozenset(day for one in named for day in one.possible)
     return Intent(tool.name, order, given, text, unclear, days=days)
 
 
-def _shared_out(fields: Mapping[str, Shape], text: str, *, asked: str, locale: str) -> dict[str, Any]:
+def _shared_out(fields: Mapping[str, Shape], text: str, named: Sequence[Day], *, asked: str) -> dict[str, Any]:
     """Return the numbers and days of a text, each for one field at most."""
     numbers = {name: shape for name, shape in fields.items() if kind_of(name, shape) == "number"}
     days = {name: shape for name, shape in fields.items() if kind_of(name, shape) == "date"}
-    return numbers_in(numbers, text, asked=asked) | dates_in(days, text, locale, asked=asked)
+    return numbers_in(numbers, text, asked=asked) | dates_in(days, text, named, asked=asked)
 
 
 def _value(kind: Kind, shape: Shape, text: str, *, labels: Mapping[str, str], is_asked: bool) -> Any:

@@ -14,7 +14,7 @@ from supportbot.builtin import intents
 from supportbot.builtin.phrases import field_title, say_in_all_languages
 from supportbot.language.addresses import without_address
 from supportbot.language.amounts import amount_in
-from supportbot.language.dates import days_in
+from supportbot.language.dates import Day, days_in
 from supportbot.language.figures import figures_in
 from supportbot.language.ordernumbers import without_numbers
 from supportbot.language.words import words
@@ -99,11 +99,10 @@ def _only_named(shapes: Mapping[str, Shape], beside: Collection[str]) -> str:
     return named[0] if len(named) == 1 else ""
 
 
-def dates_in(shapes: Mapping[str, Shape], text: str, locale: str, *, asked: str) -> dict[str, str]:
+def dates_in(shapes: Mapping[str, Shape], text: str, days: Sequence[Day], *, asked: str) -> dict[str, str]:
     """Return the days that a text states for these fields, as in ISO 8601. The order of several says nothing: a field
     has no place among the others.
     """
-    days = days_in(text, locale)
     before = [text[last.end if last else 0 : day.start] for last, day in zip((None, *days), days, strict=False)]
     named = [_only_named(shapes, words(words_before)[-_NEAR:]) for words_before in before]
     found = {name: day for name, day in zip(named, days, strict=True) if name and named.count(name) == 1}

@@ -1,0 +1,54 @@
+"""The day and time that the model is told, in the company's time zone."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+
+import pytest
+
+from supportbot.accounts.models import Workspace
+from supportbot.assistant import context
+from supportbot.assistant.runner import carry_out
+from supportbot.asyncdb import db
+from supportbot.chat.models import Conversation
+from supportbot.chat.signals import EventView
+from supportbot.llm.testing import Says, ScriptedModel, answering
+from tests.assistant.conftest import payloads, say
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NOW = datetime(2026, 11, 28, 23, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def _in_berlin(conversation: Conversation, monkeypatch: pytest.MonkeyPatch) -> None:
+    Workspace.objects.filter(pk=conversation.workspace_id).update(timezone="Europe/Berlin")
+    monkeypatch.setattr(context, "now", lambda: NOW)
+
+
+@pytest.mark.usefixtures("_in_berlin")
+@pytest.mark.parametrize(
+    ("said", "is_shown"),
+    [
+        ("Today is Sunday 29 November 2026.", True),
+        ("Today is Monday 30 November 2026.", False),
+    ],
+)
+async def test_the_model_may_name_the_day_it_was_told_and_no_other(
+    conversation: Conversation, log: Callable[[], list[EventView]], said: str, is_shown: bool
+) -> None:
+    claim = await db(say, conversation, "Which day is it today?")
+    with answering(ScriptedModel(Says((said,)))) as model:
+        await carry_out(claim)
+
+    [final] = payloads(await db(log), "assistant.final")
+    assert (said in final["text"]) is is_shown
+    assert "it is now Sunday, 29 November 2026, 00:30 (Europe/Berlin)." in model.requests[0].messages[0].content
+
+
+@pytest.mark.usefixtures("_in_berlin")
+async def test_each_message_has_the_day_on_which_it_was_written_at_the_company(conversation: Conversation) -> None:
+    claim = await db(say, conversation, "Please deliver it tomorrow")
+    with answering(ScriptedModel(Says(("Let me see.",)))) as model:
+        await carry_out(claim)
+
+    newest = model.requests[0].messages[-1]
+    assert newest.content == "Please deliver it tomorrow" and isinstance(newest.written_on, date)
