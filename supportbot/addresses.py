@@ -1,9 +1,13 @@
-"""The addresses an operator sets: PUBLIC_URL, by which browsers reach the installation, and REDIS_URL."""
+"""The addresses an operator sets: PUBLIC_URL, by which browsers reach the installation, and those of the servers it
+uses, DATABASE_URL, REDIS_URL and EMAIL_URL. Each refusal is an ImproperlyConfigured that shows no password.
+"""
 
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from django.core.exceptions import ImproperlyConfigured
+
+from supportbot.installation.environment import Env
 
 # A server that accepts connections and never answers would block every request forever; a refused connection would not.
 CACHE_SECONDS: Final = 1.0
@@ -55,3 +59,36 @@ def database_at(address: str, offset: int) -> str:
         )
     others = "&".join(option for option in options if not option.startswith("db="))
     return urlunsplit(parts._replace(path=f"/{int(number) + offset}", query=others))
+
+
+def postgres_at(address: str, *, most_connections: int) -> dict[str, Any]:
+    """Return Django's database settings for this address; with a pool if `most_connections` is not 0."""
+    try:
+        is_postgres = urlsplit(address).scheme in ("postgres", "postgresql")
+        found: dict[str, Any] = Env.db_url_config(address) if is_postgres else {}
+    except ValueError as error:  # its message names the port or the bracket, never the password
+        raise ImproperlyConfigured(f"DATABASE_URL is not a valid address: {error}.") from error
+    if not found:
+        raise ImproperlyConfigured(
+            "DATABASE_URL must be a PostgreSQL address, such as postgres://user:secret@host/name."
+        )
+    if not most_connections:
+        return found
+    pool = {"min_size": 0, "max_size": most_connections, "timeout": 10}
+    # After a server restart, the pool holds dead connections, each of which would fail one request without this check.
+    # It costs a round trip per request; the database threads keep their connections and do not need it (`asyncdb`).
+    return {**found, "OPTIONS": {**found.get("OPTIONS", {}), "pool": pool}, "CONN_HEALTH_CHECKS": True}
+
+
+def mail_at(address: str) -> dict[str, Any]:
+    """Return Django's e-mail settings, by name, for this address."""
+    try:
+        found: dict[str, Any] = Env.email_url_config(address)
+    except (ValueError, ImproperlyConfigured):
+        found = {}
+    if not found.get("EMAIL_HOST") and found.get("EMAIL_BACKEND") in (None, Env.EMAIL_SCHEMES["smtp"]):
+        raise ImproperlyConfigured(  # without its message, which may contain the password
+            "EMAIL_URL is not a valid address. Write it like smtp+tls://user:password@mail.example.com:587 and "
+            "percent-encode every character of the password that is not a letter or a digit."
+        )
+    return found

@@ -5,47 +5,21 @@ What the environment does not set comes from the running instance of `make run` 
 
 import logging
 import os
-from base64 import urlsafe_b64decode
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-import environ
-from celery.schedules import crontab
 from django.conf.locale import LANG_INFO
 from django.core.exceptions import ImproperlyConfigured
 
-from supportbot import translation
-from supportbot.addresses import cache_at, database_at, public_address
+from supportbot import background, translation
+from supportbot.addresses import cache_at, database_at, mail_at, postgres_at, public_address
 from supportbot.installation.cores import usable_cores
+from supportbot.installation.environment import Env, is_field_key, unknown_name
 from supportbot.installation.runtime import clear_libpq_environment, load_runtime
-from supportbot.installation.variables import unknown_name
 from supportbot.observing import tracing
 from supportbot.outbound.addresses import private_networks
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-
-
-class Env(environ.Env):
-    """django-environ, but a value of the wrong type raises an error in plain words."""
-
-    BOOLEAN_FALSE_STRINGS = ("false", "off", "n", "no", "0", "")
-    names: set[str] = set()  # of all settings, as they are read
-
-    def get_value(self, var: str, cast: Any = None, **kwargs: Any) -> Any:  # Any: the cast decides the type
-        self.names.add(var)
-        value = os.environ.get(var, "")
-        if cast is bool and value.strip().lower() not in self.BOOLEAN_TRUE_STRINGS + self.BOOLEAN_FALSE_STRINGS:
-            raise ImproperlyConfigured(f"{var}={value} is neither true nor false.")
-        try:
-            if value.startswith("$"):  # a secret may start with one; it does not name another variable
-                return self.parse_value(value, cast)
-            return super().get_value(var, cast=cast, **kwargs)
-        except ValueError as error:
-            kind = {int: "a whole number", float: "a number"}.get(cast, "readable")
-            raise ImproperlyConfigured(f"{var}={os.environ.get(var)} is not {kind}.") from error
-
-
 env = Env()
 
 # Resolved, because one folder under two names would look like two, one of them with nothing running in it.
@@ -56,9 +30,7 @@ HOST = env.str("HOST", default="127.0.0.1")
 PORT = env.int("PORT", default=8000)
 SHOP_PORT = env.int("SHOP_PORT", default=8100)
 # One web process uses one core. Above four, memory and connections to the database are for the operator to decide.
-WEB_PROCESSES = env.int("WEB_PROCESSES", default=min(usable_cores(), 4))
-if WEB_PROCESSES < 1:
-    raise ImproperlyConfigured(f"WEB_PROCESSES={WEB_PROCESSES} is below 1: nothing would be served.")
+WEB_PROCESSES = env.at_least("WEB_PROCESSES", 1, default=min(usable_cores(), 4), why=": nothing would be served.")
 PUBLIC_URL = env.str("PUBLIC_URL", default="")
 if PUBLIC_URL:
     PUBLIC_URL = public_address(PUBLIC_URL)
@@ -73,16 +45,7 @@ if SECRET_KEY_IS_MADE_UP:
     SECRET_KEY = os.urandom(32).hex()
 # Encrypts secrets in the database: the first key encrypts, any of them decrypts (rotation).
 FIELD_KEYS = env.list("FIELD_KEYS", default=[_runtime.secrets.field_key] if _runtime else [])
-
-
-def _is_field_key(text: str) -> bool:
-    try:
-        return len(urlsafe_b64decode(text)) == 32
-    except ValueError:
-        return False
-
-
-if not all(_is_field_key(key) for key in FIELD_KEYS):
+if not all(is_field_key(key) for key in FIELD_KEYS):
     raise ImproperlyConfigured(  # the value is not shown: it may be a secret with a single wrong letter
         "FIELD_KEYS contains an invalid key. Each key is 32 bytes in URL-safe base64; separate keys with commas."
     )
@@ -160,9 +123,7 @@ TEMPLATES = [
 ]
 
 # --- Database. With the pool, a query has 0.3 ms of overhead instead of 7; CONN_MAX_AGE must then be 0.
-DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=16)
-if DATABASE_POOL_SIZE < 0:
-    raise ImproperlyConfigured(f"DATABASE_POOL_SIZE={DATABASE_POOL_SIZE} is below 0. Use 0 to switch the pool off.")
+DATABASE_POOL_SIZE = env.at_least("DATABASE_POOL_SIZE", 0, default=16, why=". Use 0 to switch the pool off.")
 DATABASE_CONNECTIONS = (DATABASE_POOL_SIZE or 16) + 8  # what one process opens at most
 if not os.environ.get("DATABASE_URL"):
     clear_libpq_environment()
@@ -172,24 +133,9 @@ DATABASE_OWNER_URL = env.str("DATABASE_OWNER_URL", default=_runtime.database_own
 if DATABASE_OWNER_URL and urlsplit(DATABASE_OWNER_URL).scheme not in ("postgres", "postgresql"):
     raise ImproperlyConfigured("DATABASE_OWNER_URL must be an address like that of DATABASE_URL, with another role.")
 if DATABASE_URL:
-    try:
-        _is_postgres = urlsplit(DATABASE_URL).scheme in ("postgres", "postgresql")
-        DATABASES = {"default": env.db_url_config(DATABASE_URL)} if _is_postgres else {}
-    except ValueError as _error:  # its message names the port or the bracket, never the password
-        raise ImproperlyConfigured(f"DATABASE_URL is not a valid address: {_error}.") from _error
-    if not DATABASES:
-        raise ImproperlyConfigured(
-            "DATABASE_URL must be a PostgreSQL address, such as postgres://user:secret@host/name."
-        )
-    if DATABASE_POOL_SIZE:
-        DATABASES["default"]["OPTIONS"] = {
-            **DATABASES["default"].get("OPTIONS", {}),
-            "pool": {"min_size": 0, "max_size": DATABASE_CONNECTIONS, "timeout": 10},
-        }
-        # After a server restart, the pool holds dead connections, each of which would fail one request without this
-        # check. It costs a round trip per request; the database threads keep their connections and do not need it
-        # (`asyncdb`).
-        DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    DATABASES = {
+        "default": postgres_at(DATABASE_URL, most_connections=DATABASE_CONNECTIONS if DATABASE_POOL_SIZE else 0)
+    }
     DATABASE_POOL_SIZE = DATABASE_POOL_SIZE or 16
 else:
     DATABASES = {"default": {"ENGINE": "supportbot.embedded.db_unavailable"}}
@@ -221,96 +167,14 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "socket_timeout": 5, "socket_connect_timeout": 2}
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {
-    "kb.tasks.*": {"queue": "ingestion"},
-    "kb.sources.tasks.*": {"queue": "ingestion"},
-    "actions.tasks.*": {"queue": "actions"},
-    "supportbot.handoff.tasks.send_mail": {"queue": "mail"},
-    "supportbot.webhooks.tasks.*": {"queue": "webhooks"},
-    "supportbot.releases.tasks.judge_waiting": {"queue": "ingestion"},  # takes minutes
-    "supportbot.evals.tasks.*": {"queue": "evaluations"},
-}
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "supportbot.celery:TickingScheduler"
-CELERY_BEAT_SCHEDULE = {
-    "worker-heartbeat": {"task": "supportbot.outbox.tasks.heartbeat", "schedule": 10.0, "options": {"expires": 10}},
-    "purge-delivered-announcements": {"task": "supportbot.outbox.tasks.purge", "schedule": 3600.0},
-    # A tick that finds no worker in time is dropped: the next one sees the same rows.
-    "sweep-tickets": {
-        "task": "supportbot.handoff.tasks.sweep_tickets",
-        "schedule": 15.0,
-        "options": {"expires": 15},
-    },
-    "read-sources": {"task": "kb.sources.tasks.serve_due", "schedule": 2.0, "options": {"expires": 2}},
-    "carry-out-plans": {
-        "task": "supportbot.console.tasks.carry_out_plans",
-        "schedule": 15.0,
-        "options": {"expires": 15},
-    },
-    "sweep-index": {"task": "kb.tasks.sweep", "schedule": 60.0, "options": {"expires": 60}},
-    "purge-socket-tickets": {"task": "supportbot.widget.tasks.purge", "schedule": 3600.0},
-    "purge-confirmation-links": {"task": "supportbot.mcp.tasks.purge", "schedule": 3600.0},
-    "sweep-erased": {"task": "supportbot.chat.tasks.sweep_erased", "schedule": 3600.0},
-    "roll-up": {"task": "supportbot.insights.tasks.roll_up", "schedule": 3600.0, "options": {"expires": 3600}},
-    "roll-up-today": {
-        "task": "supportbot.insights.tasks.roll_up_today",
-        "schedule": 180.0,
-        "options": {"expires": 180},
-    },
-    "retain": {"task": "supportbot.chat.tasks.retain", "schedule": crontab(hour=2, minute=40)},
-    "purge-model-bodies": {"task": "supportbot.llm.tasks.purge_bodies", "schedule": 3600.0},
-    "repair-index": {"task": "kb.tasks.repair", "schedule": crontab(hour=3, minute=20)},
-    "purge-pictures": {"task": "kb.tasks.purge_pictures", "schedule": crontab(hour=3, minute=50)},
-    "sweep-actions": {"task": "actions.tasks.sweep", "schedule": 2.0, "options": {"expires": 2}},
-    "judge-actions": {"task": "actions.tasks.judge_waiting", "schedule": 2.0, "options": {"expires": 2}},
-    "expire-actions": {"task": "actions.tasks.expire_waiting", "schedule": 10.0, "options": {"expires": 10}},
-    "checkpoint-audit-chain": {"task": "actions.tasks.checkpoint_audit_chain", "schedule": 3600.0},
-    "check-tools": {"task": "actions.tasks.check_tools", "schedule": 3600.0},
-    "forget-old-secrets": {"task": "actions.tasks.forget_old_secrets", "schedule": 3600.0},
-    "send-mail": {"task": "supportbot.handoff.tasks.send_mail", "schedule": 10.0, "options": {"expires": 10}},
-    "send-webhooks": {"task": "supportbot.webhooks.tasks.send_due", "schedule": 2.0, "options": {"expires": 2}},
-    "notify-of-webhooks": {
-        "task": "supportbot.webhooks.tasks.notify_admins",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "judge-releases": {"task": "supportbot.releases.tasks.judge_waiting", "schedule": 5.0, "options": {"expires": 5}},
-    "start-evaluations": {
-        "task": "supportbot.evals.tasks.start_due",
-        "schedule": 3.0,
-        "options": {"expires": 3},
-    },
-    "purge-evaluations": {"task": "supportbot.evals.tasks.purge", "schedule": crontab(hour=4, minute=10)},
-    "purge-webhooks": {"task": "supportbot.webhooks.tasks.purge", "schedule": 3600.0},
-}
+CELERY_TASK_ROUTES, CELERY_BEAT_SCHEDULE = background.TASK_ROUTES, background.BEAT_SCHEDULE
 
 # --- The outbox: what a package announces to those above it (topic -> idempotent consumers, run inside this scope).
 CHAT_ON_CUSTOMER_MESSAGE = "supportbot.handoff.tickets.customer_messages.on_customer_message"
 OUTBOX_SCOPE = "supportbot.accounts.scope.workspace_scope"
-OUTBOX_CONSUMERS: dict[str, list[str]] = {
-    "article_changed": [
-        "kb.tasks.on_article_changed",
-        "supportbot.evals.receivers.on_article_changed",
-        "supportbot.webhooks.receivers.on_article_changed",
-    ],
-    "action_changed": [
-        "supportbot.assistant.receivers.on_action_changed",
-        "supportbot.webhooks.receivers.on_action_changed",
-    ],
-    "agent_replied": ["supportbot.handoff.mail.delivery.on_agent_replied"],
-    "conversation_changed": ["supportbot.webhooks.receivers.on_conversation_changed"],
-    "conversation_erased": [
-        "supportbot.chat.erasure.on_conversation_erased",
-        "actions.erasure.on_conversation_erased",
-        "supportbot.webhooks.receivers.on_conversation_erased",
-    ],
-    "customer_forgotten": [
-        "actions.erasure.on_customer_forgotten",
-        "supportbot.evals.receivers.on_customer_forgotten",
-        "supportbot.webhooks.receivers.on_customer_forgotten",
-    ],
-    "ticket_changed": ["supportbot.webhooks.receivers.on_ticket_changed"],
-}
+OUTBOX_CONSUMERS = background.OUTBOX_CONSUMERS
 
 # --- Health details and metrics for a scraper on another machine. Worker and beat answer probes on separate ports.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
@@ -388,9 +252,7 @@ if KB_EMBEDDER not in ("packaged", "openai") and "." not in KB_EMBEDDER:
     raise ImproperlyConfigured(f"KB_EMBEDDER={KB_EMBEDDER} is not `packaged`, `openai` or the dotted path of a class.")
 KB_LEXICAL_FALLBACK = env.bool("KB_LEXICAL_FALLBACK", default=True)
 # threads of the packaged model, for articles
-KB_EMBEDDING_THREADS = env.int("KB_EMBEDDING_THREADS", default=usable_cores())
-if KB_EMBEDDING_THREADS < 1:
-    raise ImproperlyConfigured(f"KB_EMBEDDING_THREADS={KB_EMBEDDING_THREADS} is not at least 1.")
+KB_EMBEDDING_THREADS = env.at_least("KB_EMBEDDING_THREADS", 1, default=usable_cores(), why=".")
 KB_ASKING = "supportbot.assistant.retrieval.asked"  # how a customer's message is searched for (kb.ports)
 KB_AUDIT = "actions.audit.record"  # records that somebody added a source (kb.ports)
 KB_GATES = "supportbot.evals.articles.trials.verdict_on"
@@ -450,32 +312,16 @@ LLM_VERIFY_DAILY_BUDGET = env.str("LLM_VERIFY_DAILY_BUDGET", default="")  # the 
 # For evaluations, separate from it; empty means the same as LLM_DAILY_BUDGET.
 LLM_EVALUATION_DAILY_BUDGET = env.str("LLM_EVALUATION_DAILY_BUDGET", default="")
 LLM_VERIFY_DEADLINE_SECONDS = env.float("LLM_VERIFY_DEADLINE_SECONDS", default=3.0)
-LLM_HISTORY_TOKENS = env.int("LLM_HISTORY_TOKENS", default=3_000)  # for the conversation before the newest question
-if LLM_HISTORY_TOKENS < 200:
-    raise ImproperlyConfigured(
-        f"LLM_HISTORY_TOKENS={LLM_HISTORY_TOKENS} is below 200, too few for a follow-up question."
-    )
+# for the conversation before the newest question
+LLM_HISTORY_TOKENS = env.at_least("LLM_HISTORY_TOKENS", 200, default=3_000, why=", too few for a follow-up question.")
 LLM_STORE_BODIES = env.bool("LLM_STORE_BODIES", default=False)
 MODEL_DEADLINE_SECONDS = env.float("SUPPORTBOT_MODEL_DEADLINE_SECONDS", default=30.0)
-TURNS_PER_PROCESS = env.int("SUPPORTBOT_TURNS_PER_PROCESS", default=200)
-if TURNS_PER_PROCESS < 1:
-    raise ImproperlyConfigured(
-        f"SUPPORTBOT_TURNS_PER_PROCESS={TURNS_PER_PROCESS} is below 1: no message would be answered."
-    )
+TURNS_PER_PROCESS = env.at_least("SUPPORTBOT_TURNS_PER_PROCESS", 1, default=200, why=": no message would be answered.")
 
 # --- Mail is written to files until a server is set.
 EMAIL_URL = env.str("EMAIL_URL", default="")
 if EMAIL_URL:
-    try:
-        _mail = env.email_url_config(EMAIL_URL)
-    except (ValueError, ImproperlyConfigured):
-        _mail = {}
-    if not _mail.get("EMAIL_HOST") and _mail.get("EMAIL_BACKEND") in (None, env.EMAIL_SCHEMES["smtp"]):
-        raise ImproperlyConfigured(  # without its message, which may contain the password
-            "EMAIL_URL is not a valid address. Write it like smtp+tls://user:password@mail.example.com:587 and "
-            "percent-encode every character of the password that is not a letter or a digit."
-        )
-    vars().update(_mail)
+    vars().update(mail_at(EMAIL_URL))
 else:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = str(DATA_DIR / "mail")

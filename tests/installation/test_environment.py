@@ -2,7 +2,7 @@
 
 import pytest
 
-from supportbot.installation.variables import unknown_name
+from supportbot.installation.environment import unknown_name
 
 KNOWN = {"DATABASE_URL", "REDIS_URL", "METRICS_TOKEN", "OPENAI_API_KEY", "HOST", "DATA_DIR", "SUPPORTBOT_LOG_LEVEL"}
 

@@ -1,13 +1,55 @@
-"""Misspelt names of environment variables: otherwise, the start would continue without the intended settings."""
+"""Environment variables as settings: their types, and misspelt names, with which the start would otherwise continue
+without the intended settings.
+"""
 
+import os
 import re
+from base64 import urlsafe_b64decode
 from collections.abc import Collection, Mapping
-from typing import Final
+from typing import Any, Final
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
 
 PREFIX: Final = "SUPPORTBOT_"
 SHORTEST: Final = 8  # letters; HOST and PORT are one letter away from other programs' variables
 # Kubernetes sets these for each service of a namespace, named by the service.
 _SERVICE_LINK: Final = re.compile(r".+_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
+
+
+class Env(environ.Env):
+    """django-environ, but a value of the wrong type raises an error in plain words."""
+
+    BOOLEAN_FALSE_STRINGS = ("false", "off", "n", "no", "0", "")
+    names: set[str] = set()  # of all settings, as they are read
+
+    def get_value(self, var: str, cast: Any = None, **kwargs: Any) -> Any:  # Any: the cast decides the type
+        self.names.add(var)
+        value = os.environ.get(var, "")
+        if cast is bool and value.strip().lower() not in self.BOOLEAN_TRUE_STRINGS + self.BOOLEAN_FALSE_STRINGS:
+            raise ImproperlyConfigured(f"{var}={value} is neither true nor false.")
+        try:
+            if value.startswith("$"):  # a secret may start with one; it does not name another variable
+                return self.parse_value(value, cast)
+            return super().get_value(var, cast=cast, **kwargs)
+        except ValueError as error:
+            kind = {int: "a whole number", float: "a number"}.get(cast, "readable")
+            raise ImproperlyConfigured(f"{var}={os.environ.get(var)} is not {kind}.") from error
+
+    def at_least(self, name: str, least: int, *, default: int, why: str) -> int:
+        """Return a whole number; raises ImproperlyConfigured with the reason `why` if it is below `least`."""
+        value = int(self.int(name, default=default))
+        if value < least:
+            raise ImproperlyConfigured(f"{name}={value} is below {least}{why}")
+        return value
+
+
+def is_field_key(text: str) -> bool:
+    """Return whether a text is 32 bytes in URL-safe base64."""
+    try:
+        return len(urlsafe_b64decode(text)) == 32
+    except ValueError:
+        return False
 
 
 def unknown_name(environment: Mapping[str, str], known: Collection[str]) -> str | None:

@@ -1,0 +1,91 @@
+"""What runs in the background: queues of Celery tasks, when beat starts which, and who consumes announcements."""
+
+from typing import Any, Final
+
+from celery.schedules import crontab
+
+TASK_ROUTES: Final = {
+    "kb.tasks.*": {"queue": "ingestion"},
+    "kb.sources.tasks.*": {"queue": "ingestion"},
+    "actions.tasks.*": {"queue": "actions"},
+    "supportbot.handoff.tasks.send_mail": {"queue": "mail"},
+    "supportbot.webhooks.tasks.*": {"queue": "webhooks"},
+    "supportbot.releases.tasks.judge_waiting": {"queue": "ingestion"},  # takes minutes
+    "supportbot.evals.tasks.*": {"queue": "evaluations"},
+}
+BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
+    "worker-heartbeat": {"task": "supportbot.outbox.tasks.heartbeat", "schedule": 10.0, "options": {"expires": 10}},
+    "purge-delivered-announcements": {"task": "supportbot.outbox.tasks.purge", "schedule": 3600.0},
+    # A tick that finds no worker in time is dropped: the next one sees the same rows.
+    "sweep-tickets": {
+        "task": "supportbot.handoff.tasks.sweep_tickets",
+        "schedule": 15.0,
+        "options": {"expires": 15},
+    },
+    "read-sources": {"task": "kb.sources.tasks.serve_due", "schedule": 2.0, "options": {"expires": 2}},
+    "carry-out-plans": {
+        "task": "supportbot.console.tasks.carry_out_plans",
+        "schedule": 15.0,
+        "options": {"expires": 15},
+    },
+    "sweep-index": {"task": "kb.tasks.sweep", "schedule": 60.0, "options": {"expires": 60}},
+    "purge-socket-tickets": {"task": "supportbot.widget.tasks.purge", "schedule": 3600.0},
+    "purge-confirmation-links": {"task": "supportbot.mcp.tasks.purge", "schedule": 3600.0},
+    "sweep-erased": {"task": "supportbot.chat.tasks.sweep_erased", "schedule": 3600.0},
+    "roll-up": {"task": "supportbot.insights.tasks.roll_up", "schedule": 3600.0, "options": {"expires": 3600}},
+    "roll-up-today": {
+        "task": "supportbot.insights.tasks.roll_up_today",
+        "schedule": 180.0,
+        "options": {"expires": 180},
+    },
+    "retain": {"task": "supportbot.chat.tasks.retain", "schedule": crontab(hour=2, minute=40)},
+    "purge-model-bodies": {"task": "supportbot.llm.tasks.purge_bodies", "schedule": 3600.0},
+    "repair-index": {"task": "kb.tasks.repair", "schedule": crontab(hour=3, minute=20)},
+    "purge-pictures": {"task": "kb.tasks.purge_pictures", "schedule": crontab(hour=3, minute=50)},
+    "sweep-actions": {"task": "actions.tasks.sweep", "schedule": 2.0, "options": {"expires": 2}},
+    "judge-actions": {"task": "actions.tasks.judge_waiting", "schedule": 2.0, "options": {"expires": 2}},
+    "expire-actions": {"task": "actions.tasks.expire_waiting", "schedule": 10.0, "options": {"expires": 10}},
+    "checkpoint-audit-chain": {"task": "actions.tasks.checkpoint_audit_chain", "schedule": 3600.0},
+    "check-tools": {"task": "actions.tasks.check_tools", "schedule": 3600.0},
+    "forget-old-secrets": {"task": "actions.tasks.forget_old_secrets", "schedule": 3600.0},
+    "send-mail": {"task": "supportbot.handoff.tasks.send_mail", "schedule": 10.0, "options": {"expires": 10}},
+    "send-webhooks": {"task": "supportbot.webhooks.tasks.send_due", "schedule": 2.0, "options": {"expires": 2}},
+    "notify-of-webhooks": {
+        "task": "supportbot.webhooks.tasks.notify_admins",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "judge-releases": {"task": "supportbot.releases.tasks.judge_waiting", "schedule": 5.0, "options": {"expires": 5}},
+    "start-evaluations": {
+        "task": "supportbot.evals.tasks.start_due",
+        "schedule": 3.0,
+        "options": {"expires": 3},
+    },
+    "purge-evaluations": {"task": "supportbot.evals.tasks.purge", "schedule": crontab(hour=4, minute=10)},
+    "purge-webhooks": {"task": "supportbot.webhooks.tasks.purge", "schedule": 3600.0},
+}
+# The consumers of each topic are idempotent (docs/architecture.md).
+OUTBOX_CONSUMERS: Final[dict[str, list[str]]] = {
+    "article_changed": [
+        "kb.tasks.on_article_changed",
+        "supportbot.evals.receivers.on_article_changed",
+        "supportbot.webhooks.receivers.on_article_changed",
+    ],
+    "action_changed": [
+        "supportbot.assistant.receivers.on_action_changed",
+        "supportbot.webhooks.receivers.on_action_changed",
+    ],
+    "agent_replied": ["supportbot.handoff.mail.delivery.on_agent_replied"],
+    "conversation_changed": ["supportbot.webhooks.receivers.on_conversation_changed"],
+    "conversation_erased": [
+        "supportbot.chat.erasure.on_conversation_erased",
+        "actions.erasure.on_conversation_erased",
+        "supportbot.webhooks.receivers.on_conversation_erased",
+    ],
+    "customer_forgotten": [
+        "actions.erasure.on_customer_forgotten",
+        "supportbot.evals.receivers.on_customer_forgotten",
+        "supportbot.webhooks.receivers.on_customer_forgotten",
+    ],
+    "ticket_changed": ["supportbot.webhooks.receivers.on_ticket_changed"],
+}
