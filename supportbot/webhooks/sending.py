@@ -28,7 +28,6 @@ from supportbot.outbound.errors import NoAnswer, NotSent
 from supportbot.outbound.http import Request, request
 from supportbot.webhooks.kinds import TEST
 from supportbot.webhooks.models import MAX_ANSWER_CHARACTERS, WebhookDelivery, WebhookEndpoint
-from supportbot.webhooks.policy import is_given_up, is_success, next_attempt, rest_until
 from supportbot.webhooks.signing import body_of, headers_of
 
 logger = logging.getLogger(__name__)
@@ -38,6 +37,19 @@ TURN_SECONDS: Final = 20.0  # after that, other endpoints have their turn
 MAX_TURNS: Final = 4  # endpoints at the same time, of the worker's eight threads
 MAX_ANSWER_BYTES: Final = 64 * 1024
 GONE: Final = 410
+# The attempts after the first: over about a day, as Standard Webhooks recommends.
+PAUSES: Final = (
+    timedelta(seconds=5),
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=5),
+    timedelta(hours=8),
+    timedelta(hours=8),
+)
+MAX_REST: Final = timedelta(minutes=5)
+GIVEN_UP_AFTER: Final = timedelta(days=3)
 State = WebhookDelivery.State
 Off = WebhookEndpoint.Off
 
@@ -211,7 +223,7 @@ def _settle_failure(
 
 
 def _switch_off(endpoint: WebhookEndpoint, reason: str) -> None:
-    """Switch a locked endpoint off; `notices` informs the admins."""
+    """Switch a locked endpoint off; `services.notify_admins` informs the admins."""
     endpoint.is_on, endpoint.off_reason, endpoint.notified_at = False, reason, None
     endpoint.save(update_fields=["is_on", "off_reason", "notified_at"])
     park_waiting(endpoint)
@@ -222,3 +234,22 @@ def _switch_off(endpoint: WebhookEndpoint, reason: str) -> None:
 def park_waiting(endpoint: WebhookEndpoint) -> None:
     """Park the waiting deliveries of a locked endpoint that is off; they can be sent again once the endpoint is on."""
     WebhookDelivery.objects.filter(endpoint=endpoint, state=State.WAITING).update(state=State.PARKED)
+
+
+def next_attempt(attempts: int, moment: datetime) -> datetime | None:
+    """Return when a delivery that failed `attempts` times is retried; None if it is given up."""
+    return moment + PAUSES[attempts - 1] if attempts <= len(PAUSES) else None
+
+
+def rest_until(failures: int, moment: datetime) -> datetime:
+    """Return until when nothing is sent to an endpoint after this many failures in a row."""
+    return moment + min(timedelta(seconds=2 ** min(failures, 12)), MAX_REST)
+
+
+def is_given_up(failing_since: datetime, moment: datetime) -> bool:
+    """Return whether an endpoint has failed for so long without a success that it is switched off."""
+    return moment - failing_since >= GIVEN_UP_AFTER
+
+
+def is_success(status: int) -> bool:
+    return 200 <= status < 300

@@ -19,7 +19,7 @@ from supportbot.outbox.services import deliver_due
 from supportbot.webhooks import sending, services, tasks
 from supportbot.webhooks.kinds import KINDS
 from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint
-from supportbot.webhooks.policy import PAUSES
+from supportbot.webhooks.sending import PAUSES
 from tests.actions.raw_server import raw_server, reply
 from tests.webhooks.conftest import Receiver, happen, let_pass, receiver, send_all
 
