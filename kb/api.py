@@ -47,7 +47,7 @@ from kb.services import (
     save_draft,
     try_change,
 )
-from kb.synonym_groups import add_synonyms, remove_synonyms
+from kb.synonyms import add_synonyms, remove_synonyms
 from supportbot.accounts.auth import CallerThrottle
 from supportbot.accounts.models import User
 from supportbot.accounts.permissions import needs

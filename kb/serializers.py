@@ -21,7 +21,7 @@ from kb.phrasings import MAX_PHRASING, MAX_PHRASINGS, phrasings_of
 from kb.properties import PROPERTIES
 from kb.selectors import collection_with_id
 from kb.services import Change
-from kb.synonym_groups import MAX_WORD, MAX_WORDS
+from kb.synonyms import MAX_WORD, MAX_WORDS
 from kb.translations import is_older
 from supportbot.web import ClosedSerializerMixin, TextField, WholeNumberField, example, more_than_spaces
 

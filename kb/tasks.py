@@ -1,8 +1,9 @@
-"""The Celery tasks of the index, on the queue `ingestion`, and the consumer of `article_changed`.
+"""The Celery tasks of the index and of sources, on the queue `ingestion`, and the consumer of `article_changed`.
 
 `sweep` runs every minute for lost messages, `repair` every night for everything else; on a quiet day, both find nothing
 to do. Nothing waits for the broker: one that is down or hangs would block its caller, so one thread per process
-publishes, from a short queue that drops messages when it is full. The sweep finds what was dropped.
+publishes, from a short queue that drops messages when it is full. The sweep finds what was dropped. Likewise,
+only `serve_due_sources` starts the turns of sources: its next run finds what a lost message or a dead worker has left.
 """
 
 import logging
@@ -13,7 +14,7 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
-from celery import shared_task
+from celery import current_app, shared_task
 from kombu.exceptions import OperationalError
 
 from kb.errors import KnowledgeError
@@ -21,13 +22,15 @@ from kb.indexing.index import outdated_articles, repair_index, sync_article, syn
 from kb.indexing.reindex import delete_retired_rows
 from kb.phrasings import embed_phrasings
 from kb.pictures import delete_unused_pictures
-from kb.sources.tasks import serve, serve_due  # noqa: F401  # the worker looks for tasks in this module alone
+from kb.sources import runs, storing, sync
 from supportbot.accounts.models import Workspace
-from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.outbox.models import Announcement
 
 logger = logging.getLogger(__name__)
 QUEUE_SIZE: Final = 1_000
+SERVE_SOURCE: Final = "kb.sources.tasks.serve"  # in messages and schedules, like `serve_due` below
+MESSAGE_LIFE_SECONDS: Final = 30
 
 _Publish = Callable[[], object]
 
@@ -127,3 +130,25 @@ def _each_workspace() -> Iterator[Workspace]:
     for workspace in Workspace.objects.order_by("id"):
         with workspace_scope(workspace.pk):
             yield workspace
+
+
+@shared_task(name="kb.sources.tasks.serve_due")
+def serve_due_sources() -> None:
+    """Start scheduled runs of sources, and a turn for each waiting run."""
+    runs.begin_scheduled()
+    with across_workspaces("items whose vectors came later"):
+        storing.settle_embedded()
+    for workspace_id, run_id in sync.runs_to_serve():
+        current_app.send_task(
+            SERVE_SOURCE,
+            args=(str(workspace_id), str(run_id)),
+            retry=False,
+            ignore_result=True,
+            expires=MESSAGE_LIFE_SECONDS,
+        )
+
+
+@shared_task(name=SERVE_SOURCE)
+def serve_source(workspace_id: str, run_id: str) -> None:
+    """Take one turn at a run of a source."""
+    sync.serve(UUID(workspace_id), UUID(run_id))

@@ -45,7 +45,7 @@ class Scope:
     recipe: Recipe
     viewer: Viewer
     has_curated: bool = False  # whether any question has a curated answer
-    synonyms: str = ""  # all groups as they are stored (`kb.search.synonyms`)
+    synonyms: str = ""  # all groups as they are stored (`kb.synonyms`)
 
     def filter(self) -> tuple[str, list[Any]]:
         """Return the condition on chunk `c` and its parameters: workspace, recipe, and articles the viewer may read.

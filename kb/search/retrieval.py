@@ -40,7 +40,6 @@ from kb.search.candidates import (
 )
 from kb.search.confidence import Calibration, Evidence, abroad_calibration, calibration_set
 from kb.search.curated import curated_answer
-from kb.search.foreign import READ_ABROAD, is_foreign, without_common_part
 from kb.search.fusion import (
     DEFAULT,
     Candidate,
@@ -55,7 +54,8 @@ from kb.search.fusion import (
 )
 from kb.search.lexical_query import idf, known_share, plan_lexical_query
 from kb.search.passages import Retrieval, load_passages
-from kb.search.synonyms import with_synonyms
+from kb.search.questions import READ_ABROAD, is_foreign, without_common_part
+from kb.synonyms import with_synonyms
 from supportbot.language.followups import is_short
 
 logger = logging.getLogger(__name__)

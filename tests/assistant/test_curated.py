@@ -11,9 +11,8 @@ from kb.errors import EmbeddingUnavailable
 from kb.models import Article, Phrasing, Synonyms
 from kb.phrasings import embed_phrasings, phrasings_of, set_phrasings
 from kb.search import search
-from kb.search.synonyms import PATTERNS_KEPT, STATES_KEPT, _groups, _pattern, with_synonyms
 from kb.services import Change, create_article, publish, save_draft
-from kb.synonym_groups import MAX_GROUPS
+from kb.synonyms import MAX_GROUPS, PATTERNS_KEPT, STATES_KEPT, _stored_groups, _word_pattern, with_synonyms
 from kb.tasks import index_article
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
@@ -167,18 +166,20 @@ def test_whole_words_and_phrases_are_replaced() -> None:
 
 
 def test_synonyms_are_read_once_for_each_state_and_nothing_is_kept_for_ever() -> None:
-    _groups.cache_clear(), _pattern.cache_clear()
+    _stored_groups.cache_clear(), _word_pattern.cache_clear()
     many = [[f"word{number}x{at}" for at in range(10)] for number in range(500)]
     stored = json.dumps(many)
     for _ in range(3):
         assert with_synonyms("Is word7x3 here?", stored)[0] == "Is word7x0 here?"
-    assert (_groups.cache_info().misses, _pattern.cache_info().misses) == (1, 1), "one state, one word of 5,000"
+    assert (_stored_groups.cache_info().misses, _word_pattern.cache_info().misses) == (1, 1), (
+        "one state, one word of 5,000"
+    )
     many[7][0] = "another"
     assert with_synonyms("Is word7x3 here?", json.dumps(many))[0] == "Is another here?"
     for number in range(2 * PATTERNS_KEPT):
         with_synonyms(f"w{number}", json.dumps([[f"w{number}", "x"]]))
-    assert _groups.cache_info().currsize == STATES_KEPT
-    assert _pattern.cache_info().currsize == PATTERNS_KEPT
+    assert _stored_groups.cache_info().currsize == STATES_KEPT
+    assert _word_pattern.cache_info().currsize == PATTERNS_KEPT
 
 
 def test_console_and_rest_refuse_the_same_groups(workspace: Workspace) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from kb.access import Viewer
 from kb.importing import confinement
-from kb.importing.confined import limits
+from kb.importing.confined import child
 from kb.models import Article, Chunk
 from kb.pages import Pages
 from kb.search import search
@@ -320,7 +320,7 @@ def test_a_killed_reader_is_one_broken_file(workspace: Workspace, tmp_path: Path
 CONFINED = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
-from kb.importing.confined.limits import confine
+from kb.importing.confined.child import confine
 import os, socket
 confine()
 def is_refused(call):
@@ -330,7 +330,7 @@ def is_refused(call):
         return True
 print(is_refused(socket.socket), is_refused(lambda: open("/etc/passwd")))
 try:
-    bytearray({limits.MEMORY_BYTES})
+    bytearray({child.MEMORY_BYTES})
 except MemoryError:
     print("bounded")
 """

@@ -7,7 +7,7 @@ import pytest
 from kb.access import Viewer
 from kb.embedders.packaged import RECIPE
 from kb.indexing.index import sync_articles
-from kb.search import foreign, search
+from kb.search import questions, search
 from kb.search.confidence import Evidence, abroad_calibration
 from kb.testing import HashEmbedder, hashed_vector
 from supportbot.accounts.models import Workspace
@@ -20,7 +20,7 @@ COMMON = "combien de temps pour"  # words of every question, and of one page tha
 def centre(monkeypatch: pytest.MonkeyPatch) -> Sequence[float]:
     """The mean question of the test's embedder."""
     mean = tuple(hashed_vector(COMMON, HashEmbedder.recipe.dimensions))
-    monkeypatch.setattr(foreign, "_centre", {HashEmbedder.recipe.name: mean}.get)
+    monkeypatch.setattr(questions, "_centre", {HashEmbedder.recipe.name: mean}.get)
     return mean
 
 
@@ -41,11 +41,11 @@ def test_a_page_near_to_all_questions_is_not_the_answer_to_a_foreign_one(
 
 
 def test_a_model_without_a_known_centre_is_left_alone() -> None:
-    assert foreign.without_common_part([0.6, 0.8], "another") == [0.6, 0.8]
+    assert questions.without_common_part([0.6, 0.8], "another") == [0.6, 0.8]
 
 
 def test_the_packaged_model_has_a_centre_of_its_size() -> None:
-    moved = foreign.without_common_part([1.0] + [0.0] * (RECIPE.dimensions - 1), RECIPE.name)
+    moved = questions.without_common_part([1.0] + [0.0] * (RECIPE.dimensions - 1), RECIPE.name)
     assert len(moved) == RECIPE.dimensions
     assert moved[1:] != [0.0] * (RECIPE.dimensions - 1)
 
@@ -65,4 +65,4 @@ def test_a_question_in_another_language_needs_a_near_page_that_stands_out() -> N
      (None, ["en"], False), ("", ["en"], False)],
 )  # fmt: skip
 def test_when_a_question_is_foreign(asked: str | None, locales: list[str], is_foreign: bool) -> None:
-    assert foreign.is_foreign(asked, locales) is is_foreign
+    assert questions.is_foreign(asked, locales) is is_foreign

@@ -1,6 +1,15 @@
-"""The workspace's synonyms, as people and programs change them; search applies them (`kb.search.synonyms`)."""
+"""The workspace's synonyms: how people and programs change them, and how a question is put into the words of articles
+that name the same thing differently.
 
-from collections.abc import Sequence
+Every search asks for them, so what a workspace has stored is read once for each state of it, and an expression is
+compiled only for a word that the question may contain.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import islice
 from typing import Final
 from uuid import UUID
 
@@ -16,6 +25,13 @@ from supportbot.accounts.scope import current_workspace_id
 MAX_GROUPS: Final = 500  # each search reads them all
 MAX_WORDS: Final = 10
 MAX_WORD: Final = 80
+MAX_SEARCHES: Final = 3  # each is a search of its own
+STATES_KEPT: Final = 32  # of all workspaces; the largest has 500 groups of 10 words
+PATTERNS_KEPT: Final = 1_000
+
+Group = tuple[tuple[str, str], ...]  # each word with its folded form
+# What `re.IGNORECASE` takes for the same letter and `casefold` does not: the Turkish i with and without a dot.
+_DOTS: Final = str.maketrans({"\u0307": "", "ı": "i"})
 
 
 def check_words(given: Sequence[str]) -> list[str]:
@@ -63,3 +79,36 @@ def remove_synonyms(group_id: UUID) -> None:
     removed, _ = Synonyms.objects.filter(pk=group_id).delete()
     if not removed:
         raise SynonymsMissing
+
+
+def with_synonyms(query: str, stored: str) -> list[str]:
+    """Return the query with one of its words, or of its phrases, replaced by what means the same; at most three.
+
+    `stored` is a JSON array of the groups; "" stands for none.
+    """
+    return list(islice(dict.fromkeys(_replaced(query, _stored_groups(stored))), MAX_SEARCHES)) if stored else []
+
+
+def _replaced(query: str, groups: tuple[Group, ...]) -> Iterator[str]:
+    folded_query = folded(query)
+    for group in groups:
+        for word, folded_word in group:
+            if folded_word in folded_query and _word_pattern(word).search(query):
+                for other, _ in group:
+                    if other != word:
+                        yield _word_pattern(word).sub(other.replace("\\", r"\\"), query)
+
+
+@lru_cache(maxsize=STATES_KEPT)
+def _stored_groups(stored: str) -> tuple[Group, ...]:
+    return tuple(tuple((word, folded(word)) for word in words) for words in json.loads(stored))
+
+
+@lru_cache(maxsize=PATTERNS_KEPT)
+def _word_pattern(word: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.IGNORECASE)
+
+
+def folded(text: str) -> str:
+    """Return the text so that whatever the expression of a word finds in it, the folded word is in it, too."""
+    return text.casefold().translate(_DOTS)
