@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from kb.errors import InvalidDocument
 from kb.models import Synonyms
-from kb.synonym_groups import check_room, check_words, save_synonyms
+from kb.synonyms import check_room, check_words, save_synonyms
 from supportbot.console.base import ScopedAdmin
 
 _BETWEEN: Final = re.compile(r"[\n\r,;،、，]")  # words, as people list them
