@@ -99,6 +99,20 @@ def test_one_read_gives_one_delta() -> None:
     assert (answer.pieces, answer.is_done) == (2, True)
 
 
+@pytest.mark.parametrize(
+    "pieces",
+    [["Thank", " you"], ["Thank ", "you"], ["\\n\\n", "Th", "ank", " you"], ["Thank you"], ["漢" * 16, "漢" * 16]],
+)
+def test_the_first_word_is_whole_once_a_blank_follows(pieces: list[str]) -> None:
+    answer = Answer(max_output_tokens=100)
+    whole = []
+    for piece in pieces:
+        answer.feed([_said(piece)])
+        whole.append(answer.has_word)
+    at = 0 if pieces[0] == "Thank " else len(pieces) - 1
+    assert whole == [place >= at for place in range(len(pieces))]
+
+
 def test_text_and_a_tool_call_in_one_chunk_are_both_kept() -> None:
     answer = Answer(max_output_tokens=10)
     chunk = b'{"choices":[{"delta":{"content":"a","tool_calls":[{"index":0,"function":{"name":"f"}}]}}]}'

@@ -17,6 +17,7 @@ MAX_ARGUMENTS_CHARACTERS = 64 * 1024
 MAX_CHARACTERS_PER_TOKEN = 16
 DONE = b"[DONE]"
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_WORD: Final = re.compile(r"\S\s|\S{32}")  # or enough of a language that puts no blanks between words
 
 
 class Garbage(ValueError):
@@ -50,6 +51,8 @@ class Answer:
         self.is_done = False
         self.pieces = 0
         self.characters = 0
+        self.has_word = False  # whether a whole word has arrived: readers can show nothing before
+        self._first_word = ""  # what has arrived of it
         self._half = ""  # of a surrogate pair that two chunks share
         self._pieces_most = max_output_tokens + 16  # empty first and last chunks count too
         self._characters_most = max_output_tokens * MAX_CHARACTERS_PER_TOKEN
@@ -113,6 +116,9 @@ class Answer:
             text = text.replace("\0", "")
         self.pieces += len(texts)
         self.characters += len(text)
+        if not self.has_word:
+            self._first_word += text
+            self.has_word = _WORD.search(self._first_word) is not None
         return TextDelta(text)
 
     def _delta_of(self, payload: bytes) -> dict[str, Any] | None:

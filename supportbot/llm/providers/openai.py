@@ -166,7 +166,7 @@ async def _events(
         if answer.finish_reason is not None:
             await _read_tail(chunks, reader, answer)
             return
-        if pause_seconds and answer.characters and len(chunk) < _LONG_READ_BYTES:  # never before the first word
+        if pause_seconds and answer.has_word and len(chunk) < _LONG_READ_BYTES:  # never before the first word
             await asyncio.sleep(pause_seconds)
     answer.feed(reader.finish())
     if answer.finish_reason is None and not answer.is_done:
