@@ -17,9 +17,9 @@ BASE ?=
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
-run: ## install, start everything and print the addresses; Ctrl-C stops it
+run: ## install, start everything and print the addresses; Ctrl-C stops it (DEMO=no: without the demo)
 	@sh scripts/environment.sh requirements.lock
-	@exec .venv/bin/python manage.py up
+	@exec .venv/bin/python manage.py up $(if $(filter no,$(DEMO)),--no-demo)
 
 stop: ## stop what `make run` started
 	@.venv/bin/python manage.py down

@@ -4,6 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
 import yaml
 from django.conf import settings
 
@@ -18,6 +19,12 @@ def test_help_lists_every_target_on_a_line() -> None:
     targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
     assert set(re.findall(r"^  make ([a-z-]+) +\S", listed, re.MULTILINE)) == targets - INNER
     assert listed.startswith("  make help ")
+
+
+@pytest.mark.parametrize(("given", "flags"), [((), ""), (("DEMO=no",), " --no-demo")])
+def test_an_installation_starts_without_the_demo_on_request(given: tuple[str, ...], flags: str) -> None:
+    shown = subprocess.run(["make", "-n", "run", *given], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert shown.splitlines()[-1].rstrip() == f"exec .venv/bin/python manage.py up{flags}"
 
 
 def test_a_commit_is_checked_by_the_linters_of_make_lint() -> None:

@@ -84,6 +84,14 @@ def cancel(source: Source) -> bool:
 
 
 @transaction.atomic
+def end_preview(source: Source, *, person: User | None = None) -> SourceRun:
+    """End a dry run and begin to publish; what it has read so far is not fetched again. Raises SourceBusy."""
+    under_way = SourceRun.objects.filter(source=source, state__in=ACTIVE, mode=Mode.CHECK)
+    under_way.update(state=RunState.CANCELLED, ended_at=now(), lease_until=None)
+    return begin(source, Mode.SYNC, person=person)
+
+
+@transaction.atomic
 def confirm_loss(source: Source) -> int:
     """Archive what is gone, after a person has confirmed it; return the number of articles. A run that asks the gates
     goes on instead, and keeps those that they keep. Raises NothingToConfirm if no run is waiting for it any more.

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.views.decorators.http import require_safe
@@ -36,6 +37,12 @@ def logo_path(workspace: Workspace) -> str:
     """Return the path of a workspace's logo; empty without one."""
     logo = logo_of(workspace)
     return reverse("logo", args=[logo.digest]) if logo else ""
+
+
+def logo_url(workspace: Workspace) -> str:
+    """Return the whole address of a workspace's logo, for pages of other sites; empty without one."""
+    path = logo_path(workspace)
+    return f"{settings.BASE_URL}{path}" if path else ""
 
 
 @require_safe

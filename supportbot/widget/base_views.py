@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from supportbot import strictjson
 from supportbot.accounts.auth import BearerAuthentication
 from supportbot.accounts.branding import personalised_greeting, theme_colours
+from supportbot.accounts.logos import logo_url
 from supportbot.accounts.cors import add_cors_headers
 from supportbot.accounts.embedding import hosted_url
 from supportbot.accounts.models import Channel
@@ -128,6 +129,7 @@ def widget_config(channel: Channel, conversation: Conversation) -> dict[str, Any
         "notice": ai_notice(locale),
         "limits": LIMITS,
         "suggestions": channel.suggestions_in(locale),
+        "logo": logo_url(channel.workspace),
         "look": theme_colours(channel.accent or channel.workspace.accent),
         "privacy_url": channel.privacy_url,
         "confirm_on_hosted_page": channel.confirms_on_hosted_page,

@@ -60,6 +60,7 @@ class WidgetConfigSerializer(serializers.Serializer[Any]):
     notice = serializers.CharField(help_text="Says that an AI answers. Must be shown before the first answer.")
     limits = serializers.DictField(child=serializers.IntegerField())
     suggestions = serializers.ListField(child=serializers.CharField())
+    logo = serializers.CharField(help_text="The address of the workspace's logo. Empty if it has none.")
     look = serializers.DictField(help_text="The accent's colours for light and dark themes. Empty: the defaults.")
     privacy_url = serializers.CharField()
     confirm_on_hosted_page = serializers.BooleanField()

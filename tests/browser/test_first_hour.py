@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import check_for_everybody
 from tests.browser.waiting import follow
+from tests.console.test_firststeps import png
 from tests.embedded.instance import Instance, open_to_postgres
 from tests.patience import PATIENCE_MS
 
@@ -62,6 +63,7 @@ def test_a_newcomer_gets_a_cited_answer_on_their_own_page(browser: Browser, empt
     page.get_by_label("Name").fill("Harbour Books")
     page.get_by_label("Your site").fill(site)
     page.get_by_role("textbox", name="Colour", exact=True).fill("#1f5b45")
+    page.get_by_label("Logo").set_input_files({"name": "logo.png", "mimeType": "image/png", "buffer": png()})
     check_for_everybody(page)
     follow(page.get_by_role("button", name="Create workspace"))
     expect(page.get_by_role("heading", name="First steps")).to_be_visible()
@@ -80,6 +82,7 @@ def test_a_newcomer_gets_a_cited_answer_on_their_own_page(browser: Browser, empt
     OwnPage.tag = page.get_by_label("Paste before").input_value()
     page.goto(f"{site}/")
     page.get_by_role("button", name="Open chat").click()
+    expect(page.locator(".w-head img")).to_be_visible()
     page.get_by_role("textbox").fill(QUESTION)
     page.keyboard.press("Enter")
     expect(page.get_by_text("within 30 days").first).to_be_visible()

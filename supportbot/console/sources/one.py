@@ -95,6 +95,11 @@ def _sync(request: HttpRequest, source: Source) -> str:
     return ""
 
 
+def _end_preview(request: HttpRequest, source: Source) -> str:
+    runs.end_preview(source, person=person_of(request))
+    return ""
+
+
 def _cancel(request: HttpRequest, source: Source) -> str:
     return gettext("Cancelled. What has been read so far is kept.") if runs.cancel(source) else ""
 
@@ -147,6 +152,7 @@ def _delete(request: HttpRequest, source: Source) -> str:
 _DEEDS: Final[dict[str, Callable[[HttpRequest, Source], str]]] = {
     "check": _check,
     "sync": _sync,
+    "end_preview": _end_preview,
     "cancel": _cancel,
     "confirm": _confirm,
     "keep": _keep,

@@ -3,11 +3,16 @@
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.test import Client
 
+from kb.importing.redrawing import redrawn_logo
 from supportbot.accounts.branding import personalised_greeting
+from supportbot.accounts.logos import set_logo
 from supportbot.accounts.models import Channel, Customer
 from supportbot.accounts.services import NewChannel
 from supportbot.chat.models import Conversation, Message
+from tests.console.test_firststeps import png
 from tests.widget.page import ask_for_ticket, ticket
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +51,14 @@ def test_a_configured_channel_uses_the_requested_language(channel: NewChannel) -
     assert german["look"]["light"]["accent-solid"] == "#1f5b45" and german["look"]["dark"]["on-accent"] == "#ffffff"
     assert (german["name"], german["privacy_url"]) == ("Wren", "https://shop.acme.test/privacy")
     assert german["confirm_on_hosted_page"] is True
+
+
+def test_the_workspaces_logo_is_named_by_its_whole_address(channel: NewChannel, client: Client) -> None:
+    assert config(channel)["logo"] == ""
+    logo = set_logo(channel.channel.workspace, redrawn_logo(png()))
+    address = config(channel)["logo"]
+    assert address == f"{settings.BASE_URL}/logo/{logo.digest}.png"
+    assert client.get(address.removeprefix(settings.BASE_URL)).headers["Cross-Origin-Resource-Policy"] == "cross-origin"
 
 
 def test_a_german_conversation_starts_in_german(channel: NewChannel) -> None:
