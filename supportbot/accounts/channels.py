@@ -52,9 +52,15 @@ def note_page(channel: Channel, origin: str) -> None:
 
 def note_loader(origin: str) -> None:
     """Record that a page loaded the widget's script, for all channels that allow it, since the request does not name
-    one.
+    one. If none does, and there is only one that no page has used yet, its tag was probably pasted into that page: a
+    browser never sends the request that would name the channel, because its preflight is refused.
     """
-    if origin not in own_origins():
-        with across_workspaces("look-up by origin"):
-            first = Channel.objects.filter(allowed_origins__contains=[origin], is_live=True, seen_at=None)
-            first.update(seen_at=now(), seen_origin=origin, refused_origin="")
+    if origin in own_origins():
+        return
+    with across_workspaces("look-up by origin"):
+        live = Channel.objects.filter(is_live=True)
+        allowing = live.filter(allowed_origins__contains=[origin])
+        if allowing.exists():
+            allowing.filter(seen_at=None).update(seen_at=now(), seen_origin=origin, refused_origin="")
+        elif live.count() == 1:
+            live.filter(seen_at=None).exclude(refused_origin=origin).update(refused_origin=origin)

@@ -84,6 +84,20 @@ def test_an_origin_that_is_not_allowed_is_shown(workspace: Workspace, enter: Ent
     assert steps(admin)["Put the chat on your site"]
 
 
+def test_a_page_that_the_only_channel_does_not_allow_is_shown(
+    workspace: Workspace, enter: Enter, client: Client
+) -> None:
+    """A browser asks first whether it may ask for a ticket, and is refused: only the script has been loaded."""
+    assets._noted.clear()
+    admin = enter("admin")
+    create_channel(workspace, "Shop", allowed_origins=[SITE])
+    client.get("/widget/v1.js", headers={"Referer": "https://new.example/"})
+    assert "Seen on https://new.example, which this channel does not allow" in admin.get("/admin/").content.decode()
+    create_channel(workspace, "Second shop", allowed_origins=[SITE])
+    client.get("/widget/v1.js", headers={"Referer": "https://other.example/"})
+    assert "https://other.example" not in admin.get("/admin/").content.decode()
+
+
 def test_only_admins_see_and_change_the_first_steps(workspace: Workspace, enter: Enter) -> None:
     for role in ("editor", "agent", "supervisor"):
         other = enter(role)
