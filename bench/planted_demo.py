@@ -34,8 +34,8 @@ from supportbot.evals.running import play_run
 from supportbot.evals.selectors import document_of
 from supportbot.evals.services import save_suite, start_run
 from supportbot.llm import connections, gateway
+from supportbot.llm.budget import evaluating
 from supportbot.llm.connections import BUILTIN
-from supportbot.llm.occasion import evaluating
 from supportbot.releases import services
 from supportbot.releases.document import stored
 from supportbot.releases.models import Release

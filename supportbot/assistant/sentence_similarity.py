@@ -21,8 +21,8 @@ from kb.ports import embedder
 from kb.search.confidence import Grounds, abroad_calibration, answer_calibration
 from supportbot.assistant.retrieval import Found
 from supportbot.builtin.ranking import worth_comparing
+from supportbot.llm.budget import is_evaluating
 from supportbot.llm.conf import is_remote_configured
-from supportbot.llm.occasion import is_evaluating
 from supportbot.llm.types import ModelRequest
 
 # Customers repeat questions, so few pieces are needed; one vector takes 1.5 kB.

@@ -22,7 +22,7 @@ from supportbot.language.figures import all_figures_in
 from supportbot.language.normalise import normalised
 from supportbot.language.sentences import unmarked
 from supportbot.llm import gateway
-from supportbot.llm.occasion import evaluating
+from supportbot.llm.budget import evaluating
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import using
 

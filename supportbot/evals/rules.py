@@ -21,8 +21,8 @@ from supportbot.evals.playing import play
 from supportbot.evals.selectors import gate_cases
 from supportbot.evals.wording import why
 from supportbot.llm import loop_thread
+from supportbot.llm.budget import evaluating
 from supportbot.llm.connections import BUILTIN
-from supportbot.llm.occasion import evaluating
 from supportbot.releases.document import stored
 from supportbot.releases.errors import GateMissing
 from supportbot.releases.models import Release

@@ -36,7 +36,7 @@ from supportbot.evals.selectors import played_keys, run_with_id, tries_of
 from supportbot.evals.services import LEASE, repeats_of
 from supportbot.evals.wording import interruption
 from supportbot.llm import gateway
-from supportbot.llm.occasion import evaluating
+from supportbot.llm.budget import evaluating
 
 logger = logging.getLogger(__name__)
 BEAT_SECONDS: Final = 8.0

@@ -1,26 +1,40 @@
 """A workspace's daily budgets for models: reserved before a call, released or spent after it.
 
-One budget covers all purposes, and a purpose may have its own budget within it; evaluations have a separate one.
-Invariant: one conditional UPDATE per budget decides, so parallel calls cannot overspend. A reservation whose process
-dies stays taken until the end of the day (UTC): too little is spent then, never too much.
+One budget covers all purposes, and a purpose may have its own budget within it. Evaluations have a separate one, so
+that a run never uses up the budget for customers' answers: inside `evaluating`, every call of this context counts as
+an evaluation's, whatever its purpose.
+
+Invariants: one conditional UPDATE per budget decides, so parallel calls cannot overspend. A reservation whose process
+dies stays taken until the end of the day (UTC): too little is spent then, never too much. Each paid
+attempt of a call has its own reservation before it goes out, since the first one may already be charged when the second
+begins.
 """
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from django.conf import settings
+from django.db import Error as AnyDatabaseError
 from django.db import transaction
 from django.db.models import F, QuerySet, Sum
 from django.db.models.functions import Greatest
 
+from supportbot.asyncdb import db
 from supportbot.llm.errors import BudgetExceeded, ModelMisconfigured
 from supportbot.llm.models import Budget, LLMCall
-from supportbot.llm.occasion import EVALUATION
-from supportbot.llm.pricing import Money
+from supportbot.llm.ports import EmbeddingProvider, Provider
+from supportbot.llm.pricing import Money, price_at
+from supportbot.llm.types import Usage
 
 ALL: Final = ""
+EVALUATION: Final = "evaluation"
+_evaluating: ContextVar[bool] = ContextVar("is_evaluating", default=False)
 # The purposes with their own budget, and the setting that names it.
 _SETTINGS: Final = {
     ALL: "LLM_DAILY_BUDGET",
@@ -104,3 +118,54 @@ def settle(reservation: Reservation, *, spent: Decimal) -> None:
     Budget.objects.filter(day=reservation.day, purpose=reservation.purpose).update(
         reserved=Greatest(F("reserved") - reservation.amount, Decimal(0)), spent=F("spent") + spent
     )
+
+
+class Reservations:
+    """The reservations of one call, made or in progress."""
+
+    def __init__(self) -> None:
+        self._taking: list[asyncio.Task[tuple[Reservation, ...]]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._taking)
+
+    async def take(self, provider: Provider | EmbeddingProvider, most: Usage, *, purpose: str) -> None:
+        """Reserve the price of `most` at this provider in the budget of the purpose. Raises BudgetExceeded.
+
+        Shielded: if the caller is cancelled at this moment, the reservation is still known and gets released.
+        """
+        price = None if provider.is_local or not is_limited(purpose) else price_at(provider, provider.model)
+        if price is None:
+            return
+        taking = asyncio.create_task(db(reserve, price.of(most), purpose))
+        self._taking.append(taking)
+        await asyncio.shield(taking)
+
+    async def taken(self) -> list[Reservation]:
+        """Return the reservations to settle, after waiting for those in progress."""
+        taken: list[Reservation] = []
+        for taking in self._taking:
+            try:
+                taken += await taking
+            except (BudgetExceeded, AnyDatabaseError):
+                continue  # nothing was taken
+        return taken
+
+
+@contextmanager
+def evaluating() -> Iterator[None]:
+    """Record the calls of this block, and of the tasks it starts, as an evaluation's."""
+    token = _evaluating.set(True)
+    try:
+        yield
+    finally:
+        _evaluating.reset(token)
+
+
+def is_evaluating() -> bool:
+    return _evaluating.get()
+
+
+def booked_as(purpose: str) -> str:
+    """Return the purpose under which a call is recorded and paid for."""
+    return EVALUATION if is_evaluating() else purpose

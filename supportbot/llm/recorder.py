@@ -13,12 +13,11 @@ from supportbot.accounts.scope import current_workspace_id
 from supportbot.asyncdb import db
 from supportbot.llm import budget, record
 from supportbot.llm.attempt import Attempt
+from supportbot.llm.budget import Reservations, booked_as
 from supportbot.llm.errors import LlmError, ProviderError, Reason
 from supportbot.llm.history import shortest, within_budget
-from supportbot.llm.occasion import booked_as
 from supportbot.llm.placeholders import Placeholders
 from supportbot.llm.ports import Provider
-from supportbot.llm.reservations import Reservations
 from supportbot.llm.tokens import highest_usage
 from supportbot.llm.types import ModelRequest, Restarted, RouteStarted
 from supportbot.observing import genai, tracing

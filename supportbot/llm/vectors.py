@@ -9,6 +9,7 @@ from supportbot.accounts.errors import UnscopedQuery
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.llm.attempt import Outcome
 from supportbot.llm.breaker import breaker_of
+from supportbot.llm.budget import Reservations
 from supportbot.llm.conf import Limits
 from supportbot.llm.errors import (
     DeadlineExceeded,
@@ -21,7 +22,6 @@ from supportbot.llm.errors import (
 from supportbot.llm.ports import Embedded, EmbeddingProvider
 from supportbot.llm.record import CallRecord
 from supportbot.llm.recorder import write
-from supportbot.llm.reservations import Reservations
 from supportbot.llm.retry import pause_after
 from supportbot.llm.tokens import highest_embedding_usage
 from supportbot.llm.types import Usage

@@ -16,10 +16,9 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.evals.outcomes import Reply, signals_of
 from supportbot.evals.rehearsal import Rehearsal, rehearsal_for
 from supportbot.llm import gateway
-from supportbot.llm.budget import reserve
+from supportbot.llm.budget import EVALUATION, evaluating, reserve
 from supportbot.llm.errors import BudgetExceeded, ModelUnavailable, ProviderRefused, Reason
 from supportbot.llm.models import Budget, LLMCall
-from supportbot.llm.occasion import EVALUATION, evaluating
 from supportbot.llm.pricing import Money
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ToolCall
