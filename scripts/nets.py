@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from kb.embedders.packaged import RECIPE, PackagedEmbedder
-from supportbot.language.features import BUCKETS, hashed_features
-from supportbot.language.nets import softmax
+from supportbot.language.classifiers import BUCKETS, hashed_features, softmax
 from supportbot.language.normalise import fold_homoglyphs
 
 VECTORS = Path(tempfile.gettempdir()) / f"supportbot-vectors-{RECIPE.name}.npz"

@@ -29,8 +29,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from scripts import nets
 from supportbot.assistant.checks import deeds, kinds
+from supportbot.language.classifiers import Net, net_in
 from supportbot.language.figures import figures_in, known_figures
-from supportbot.language.nets import Net, net_in
 from supportbot.language.normalise import as_read
 
 OTHERS = 3  # records of other rows that a true sentence is compared with

@@ -18,8 +18,7 @@ import numpy as np
 from kb.embedders.packaged import PackagedEmbedder
 from kb.errors import EmbeddingUnavailable
 from supportbot.builtin.phrases import Courtesy
-from supportbot.language.features import hashed_features
-from supportbot.language.nets import Array, Linear, Net, linear_in, net_in, unit
+from supportbot.language.classifiers import Array, Linear, Net, hashed_features, linear_in, net_in, unit
 from supportbot.language.normalise import fold_homoglyphs
 from supportbot.language.ordernumbers import order_numbers_in
 from supportbot.llm.types import ToolSpec

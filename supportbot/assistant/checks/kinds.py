@@ -19,8 +19,7 @@ from typing import Final
 
 import numpy as np
 
-from supportbot.language.features import hashed_features
-from supportbot.language.nets import Array, Linear, Net, linear_in, net_in
+from supportbot.language.classifiers import Array, Linear, Net, hashed_features, linear_in, net_in
 from supportbot.language.normalise import as_read, fold_homoglyphs
 
 DATA: Final = Path(__file__).parent / "data"

@@ -2,7 +2,7 @@
 
 from zlib import crc32
 
-from supportbot.language.features import BUCKETS, hashed_features
+from supportbot.language.classifiers import BUCKETS, hashed_features
 
 
 def buckets(*pieces: str) -> set[int]:
