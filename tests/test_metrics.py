@@ -19,10 +19,9 @@ from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.handoff.tickets import services
 from supportbot.health import gauges
 from supportbot.health.gauges import QUERIES, Gauges
-from supportbot.observing.context import about, concerning
 from supportbot.observing.events import Event, tell
 from supportbot.observing.http import HEADER, observed_socket
-from supportbot.observing.lines import PlainFormatter
+from supportbot.observing.lines import PlainFormatter, about, concerning
 
 pytestmark = pytest.mark.django_db
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from kb.search import Curated
 from supportbot.assistant.calls import ToolResult
 from supportbot.assistant.checks.verdict import Sentence, Strictness, is_confirmed, mean_support
 from supportbot.assistant.texts import say
@@ -15,6 +16,7 @@ from supportbot.builtin.phrases import (
     names_the_way_to_a_person,
 )
 from supportbot.chat.answers import Answer, CitedSpan, Withheld
+from supportbot.language.plaintext import without_pictures
 from supportbot.language.sentences import LEADS, list_mark, unmarked
 
 MAX_CARDS: Final = 10
@@ -99,3 +101,20 @@ def _shown(sentences: Sequence[Sentence], language: str) -> Iterator[str]:
         elif one.withheld not in ("repeated", "cut_off") and (mark or is_lead):
             blanks = one.raw[len(one.raw.rstrip()) :] or "\n"
             yield f"{mark}{say('left_out', language)}{blanks}"
+
+
+def answer_from_curated(curated: Curated) -> Answer:
+    """Return the curated answer of an article as it is, word for word, citing the article. No model is involved."""
+    text = without_pictures(curated.text.strip()) or curated.title
+    mark = "\n\n[1]" if text.splitlines()[-1].startswith(("|", "```")) else " [1]"
+    cited = CitedSpan(
+        article_id=curated.article_id,
+        external_id=curated.external_id,
+        title=curated.title,
+        url=curated.url,
+        revision=curated.revision,
+        start=0,
+        end=len(curated.text),
+        quote=curated.text,
+    )
+    return Answer(text=text + mark, citations=(cited,), by="builtin", is_confirmed=True)

@@ -8,8 +8,8 @@ from django.utils.timezone import now
 
 from supportbot.accounts.models import Workspace
 from supportbot.assistant.checks.verdict import Author
+from supportbot.assistant.composing import answer_from_curated
 from supportbot.assistant.drafting import Draft
-from supportbot.assistant.given import given
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions, moment_in_words, time_told_in
 from supportbot.assistant.retrieval import Found, in_parts
 from supportbot.assistant.sentence_similarity import with_similarity, with_sure_similarity
@@ -24,7 +24,7 @@ from supportbot.releases.selectors import current
 def answer_once(question: str, *, workspace: Workspace, language: str, retrieved: Found) -> Answer:
     """Return the answer that a chat would give to this first message, given what was found for it."""
     if retrieved.retrieval.curated:
-        return given(retrieved.retrieval.curated)
+        return answer_from_curated(retrieved.retrieval.curated)
     request = with_similarity(_request(question, workspace, language, retrieved), retrieved)
     completion = loop_thread.run(gateway.complete(request))
     by: Author = "builtin" if completion.provider == "builtin" else "model"
@@ -36,7 +36,7 @@ def quote_once(question: str, *, workspace: Workspace, language: str, retrieved:
     from supportbot.builtin.answerer import quotation_for  # slow to load, and commands load this module
 
     if retrieved.retrieval.curated:
-        return given(retrieved.retrieval.curated)
+        return answer_from_curated(retrieved.retrieval.curated)
     request = with_sure_similarity(_request(question, workspace, language, retrieved), retrieved)
     return _checked(quotation_for(request), request, retrieved, by="builtin")
 

@@ -22,11 +22,10 @@ from supportbot.assistant.action_tools import proposed_before
 from supportbot.assistant.admission import Admission
 from supportbot.assistant.calls import Place, ToolResult
 from supportbot.assistant.checks.verdict import Author
-from supportbot.assistant.composing import finalize
+from supportbot.assistant.composing import answer_from_curated, finalize
 from supportbot.assistant.context import TurnContext, build_context
 from supportbot.assistant.delta_buffer import DeltaBuffer
 from supportbot.assistant.drafting import Draft
-from supportbot.assistant.given import given
 from supportbot.assistant.leases import leases
 from supportbot.assistant.limits import (
     MAX_STEPS,
@@ -64,7 +63,7 @@ from supportbot.llm.types import (
     ToolCall,
 )
 from supportbot.observing import genai
-from supportbot.observing.context import concerning
+from supportbot.observing.lines import concerning
 from supportbot.observing.tracing import span
 
 logger = logging.getLogger(__name__)
@@ -172,7 +171,7 @@ class Turn:
                 if earlier:
                     return await self._checked(context.request, earlier)
             if context.curated is not None:
-                return self._given(given(context.curated))
+                return self._given(answer_from_curated(context.curated))
             if context.request.is_answerable and context.passages:
                 self._set_status(say("reading", self._language, title=context.passages[0].title))
             return _as_small_talk(await self._converse(context), context.courtesy)
