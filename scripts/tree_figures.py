@@ -1,20 +1,25 @@
 #!/usr/bin/env python3
 """Print figures about the source tree: the number of modules, their imports, and long functions and lines.
 
-    .venv/bin/python scripts/tree_figures.py [--list]
+    .venv/bin/python scripts/tree_figures.py [--list] [--turn]
 
-`--list` also lists what was counted. Needs the development packages. Each figure is explained at its function.
-Product modules are the .py files of `supportbot`, `kb` and `actions` except migrations, the test doubles in testing.py,
-and files without code.
+`--list` also lists what was counted. `--turn` also runs a turn and counts the modules on the way from a message to its
+answer, which takes ten seconds and a database. Needs the development packages. Each figure is explained at its
+function. Product modules are the .py files of `supportbot`, `kb` and `actions` except migrations, the test doubles in
+testing.py, and files without code.
 """
 
 import argparse
 import ast
+import json
+import os
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import grimp
@@ -23,6 +28,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGES: Final = ("supportbot", "kb", "actions")
 TEMPLATES: Final = ("templates", "examples")
 ANSWERING: Final = "supportbot.assistant.turn"
+TURN_TEST: Final = "tests/assistant/test_turn.py::test_an_answer_is_streamed_cited_and_stored"
 SMALL_MODULE: Final = 70
 LONG_FUNCTION: Final = 40
 LONG_TEMPLATE_LINE: Final = 160
@@ -46,8 +52,10 @@ class Figure:
 def main() -> None:
     arguments = argparse.ArgumentParser(description="Print the figures of the tree.")
     arguments.add_argument("--list", action="store_true", help="also list what was counted")
-    is_listing = arguments.parse_args().list
-    for figure in figures(ROOT):
+    arguments.add_argument("--turn", action="store_true", help="also run a turn and count the modules on its way")
+    options = arguments.parse_args()
+    is_listing = options.list
+    for figure in [*figures(ROOT), *(figures_of_a_turn(ROOT) if options.turn else ())]:
         sys.stdout.write(f"{figure.value:>7}  {figure.label}\n")
         if is_listing:
             sys.stdout.writelines(f"         {name}\n" for name in figure.found)
@@ -106,11 +114,33 @@ def small_modules_with_one_importer(modules: Mapping[str, Module], graph: grimp.
 def reached_from(start: str, modules: Mapping[str, Module], graph: grimp.ImportGraph) -> tuple[str, ...]:
     """Return the product modules that a module imports, directly or indirectly, including itself.
 
-    For the module that answers a turn, this is the path from a message to its answer: everything that may run between
-    the claim of the turn and its final event. It leaves out the socket that receives the message, modules named in
-    settings (the model's provider) and tasks sent by name.
+    For the module that answers a turn, this is everything that may run between the claim of the turn and its final
+    event, for any message. It leaves out the socket that receives the message, modules named in settings (the model's
+    provider) and tasks sent by name. `figures_of_a_turn` counts what does run for one question.
     """
     return tuple(sorted(({start} | graph.find_upstream_modules(start)) & modules.keys()))
+
+
+def figures_of_a_turn(root: Path) -> list[Figure]:
+    """Run one turn, in which a model answers a question from the articles, and return the figures of its way.
+
+    It begins where the message is stored and ends with the final event; the socket, and what only runs after an error,
+    for an action or without a model, is not on it. A module is a stop if its functions call another module: whoever
+    follows the message has to go on from there. The others only return what they are asked for, so their names and
+    docstrings should do.
+    """
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "modules.json"
+        command = [sys.executable, "-m", "pytest", "-p", "scripts.turn_modules", TURN_TEST, "-q"]
+        subprocess.run(
+            command, cwd=root, env={**os.environ, "TURN_MODULES": str(file)}, check=True, capture_output=True
+        )
+        found: dict[str, list[str]] = json.loads(file.read_text(encoding="utf-8"))
+    stops = tuple(name for name, following in found.items() if following)
+    return [
+        Figure("modules that run from a message to its answer", str(len(found)), _by_room(found)),
+        Figure("of them stops, which call another module", str(len(stops)), stops),
+    ]
 
 
 def long_functions(modules: Mapping[str, Module]) -> tuple[str, ...]:

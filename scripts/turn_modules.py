@@ -1,0 +1,73 @@
+"""A pytest plugin that records which product modules run in a test: `-p scripts.turn_modules` with TURN_MODULES=<file>.
+
+The file gets a JSON object: each module in which a function was called, with the modules that its functions called.
+Calls in all threads count; code at the top of a module, which runs when it is imported, does not. The Python that this
+project supports has no `sys.monitoring` yet, so every call is looked at: a test takes several times as long.
+"""
+
+import json
+import os
+import sys
+import threading
+from collections import defaultdict
+from functools import cache
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+PACKAGES: Final = ("supportbot", "kb", "actions")
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.is_on = False
+        self.next_modules: defaultdict[str, set[str]] = defaultdict(set)
+
+    def profile(self, frame: FrameType, event: str, _: Any) -> None:
+        if not self.is_on or event != "call" or frame.f_code.co_name == "<module>":
+            return
+        called = module_of(frame.f_code.co_filename)
+        if called is None:
+            return
+        self.next_modules[called]  # from now on, it is known
+        caller = frame.f_back
+        while caller is not None:
+            name = module_of(caller.f_code.co_filename)
+            if name is not None:
+                if name != called:
+                    self.next_modules[name].add(called)
+                return
+            caller = caller.f_back
+
+
+@cache
+def module_of(file: str) -> str | None:
+    """Return the product module in a file, None for all others and for test doubles."""
+    path = Path(file)
+    if not path.is_relative_to(ROOT):
+        return None
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts) if parts[0] in PACKAGES and parts[-1] != "testing" else None
+
+
+recorder = Recorder()
+
+
+def pytest_configure() -> None:
+    # Before any thread is started: only those that are started later are seen.
+    threading.setprofile(recorder.profile)
+    sys.setprofile(recorder.profile)
+
+
+def pytest_runtest_call() -> None:
+    recorder.is_on = True
+
+
+def pytest_runtest_teardown() -> None:
+    recorder.is_on = False
+
+
+def pytest_sessionfinish() -> None:
+    found = {name: sorted(following) for name, following in sorted(recorder.next_modules.items())}
+    Path(os.environ["TURN_MODULES"]).write_text(json.dumps(found), encoding="utf-8")
