@@ -21,6 +21,14 @@ _LARGEST: Final = 1_000_000
 _LARGEST_WHOLE: Final = 10**15 - 1  # JSON readers keep integers of this size exactly
 
 
+def declared_names(given: Any) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names of all arguments of a document, and of those known before any record is loaded."""
+    given = given if isinstance(given, Mapping) else {}
+    specs = {name: spec for name, spec in given.items() if isinstance(spec, Mapping)}
+    of_server = {name for name, spec in specs.items() if spec.get("from") == Origin.SERVER.value}
+    return frozenset(map(str, given)), frozenset(map(str, given.keys() - of_server))
+
+
 def read_arguments(document: Reading, scope: Scope) -> dict[str, Argument]:
     """Return the declared arguments. A computed one may read records and other arguments, in any order."""
     arguments: dict[str, Argument] = {}

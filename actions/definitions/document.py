@@ -6,21 +6,20 @@ missing parts.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
-from django.utils.translation import gettext, gettext_noop
-
 from actions.definitions import parts
-from actions.definitions.arguments import NAME, read_arguments
-from actions.definitions.binding import Unbound, unbound
+from actions.definitions.arguments import NAME, declared_names, read_arguments
 from actions.definitions.calls import NO_CALL, carries_key, read_call
+from actions.definitions.cards import MAX_ROWS, CardReader
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.expression import Expression, Path
 from actions.definitions.parts import Definition, Kind, Origin, OutcomeKind
 from actions.definitions.reading import CIRCULAR, LOCALE, Findings, Reading, Scope, circular
+from actions.definitions.requirements import compares_owner, require_bound, require_owner, unbound
 from actions.spec import Risk
 
 FORMAT: Final = 1
@@ -28,19 +27,17 @@ MAX_CHARACTERS: Final = 256 * 1024
 MAX_LOOKUPS: Final = 10
 MAX_GUARDS: Final = 50
 MAX_VALUES: Final = 30
-MAX_LABELLED: Final = 20  # paths whose values have labels,
-MAX_LABELS: Final = 50  # and values of one path
-_MAX_ROWS: Final = 30
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _READING: Final = ("GET", "POST")  # some shops search by POST
-_LABELLED: Final = r"[A-Za-z_][A-Za-z0-9_]{0,39}(\.[A-Za-z_][A-Za-z0-9_]{0,60}){1,6}"
 _CODE: Final = r"[a-z][a-z0-9_]{0,59}"
 _CONNECTION: Final = r"[a-z0-9][a-z0-9_-]{0,39}"
-_HOST: Final = r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]"
 _RESERVED: Final = frozenset({"arguments", "identity", "now", "today", "status", "body", "headers", "money", "key"})
 _AMOUNTS: Final = (
     "max_per_subject", "max_per_customer_day", "max_per_customer_year", "max_per_workspace_day", "approval_above",
     "second_approval_above",
+)  # fmt: skip
+_ONLY_OF_WRITES: Final = (
+    "subject", "money", "call", "answer", "outcome", "card", "receipt", "done", "approval", "undo", "limits",
 )  # fmt: skip
 MAX_UNDO_HOURS: Final = 24 * 90  # as long as a receipt's page exists
 DEFAULT_UNDO_HOURS: Final = 24
@@ -100,34 +97,6 @@ def _read(document: Any) -> tuple[Definition | None, Findings]:
     return _Document(Reading(document, "", findings), document).read(), findings
 
 
-def _compares_owner(lookup: parts.Lookup, owner: Expression, own: Set[Path]) -> bool:
-    """Return whether an owner depends on the record or on an earlier record of the customer's (`own`), or whether the
-    call can find only the customer's own records.
-    """
-    read = {path[0] for path in owner.paths()}
-    if read & {lookup.name, *(path[0] for path in own if path[0] not in ("identity", "arguments"))}:
-        return True
-    named = lookup.call.paths() | (lookup.for_each.paths() if lookup.for_each else frozenset())
-    return any(path[:1] in own or path[:2] in own for path in named)
-
-
-_SUBJECT_OF_OTHERS: Final = (
-    "Read the id from a record that has an owner, such as order.id, or write identity.sub. Limits add up for each "
-    "subject, and neither an argument nor a public record says whose it is."
-)
-
-
-_UNBOUND: Final = gettext_noop(
-    "The path of the call names {name}, which is whatever is said in the chat: it could be somebody else's. If it is "
-    "the customer, take it from their signed identity. Otherwise look up the record by it, with its owner, or as "
-    "public if it is nobody's."
-)
-_CONCERNS_NOBODY: Final = gettext_noop(
-    "The call names neither the customer nor a record of theirs, so it could concern anybody. Send the customer's id, "
-    "{identity.sub}, or a field of a record that has an owner."
-)
-
-
 class _Document:
     """Reads the parts in their order; each sees the names of those before it."""
 
@@ -135,6 +104,7 @@ class _Document:
         self._top = top
         self._document = document
         self._locales: Sequence[str] = ()
+        self._cards = CardReader(self._top, document, ())
 
     def read(self) -> Definition | None:
         top = self._top
@@ -145,14 +115,15 @@ class _Document:
         name = top.text("name", pattern=r"[a-z][a-z0-9_]{0,59}", needed=True, example="exchange_item")
         title = top.texts("title", most=80)
         self._locales = tuple(title)
+        self._cards = CardReader(top, self._document, self._locales)
         description = top.texts("description", most=500, locales=self._locales)
         examples = self._examples()
         connection = top.text("connection", pattern=_CONNECTION, needed=True, example="shop")
-        declared, asked = self._declared()
+        declared, asked = declared_names(top.raw("arguments"))
         base = Scope(frozenset({"arguments", "identity", "now", "today"}), asked)
         names = self._lookup_names()
         arguments = read_arguments(top, Scope(base.names | set(names), asked))
-        base = replace(base, labels=self._labels(arguments, names))
+        base = replace(base, labels=self._cards.labels(arguments, names))
         lookups = tuple(self._lookups(base, arguments))
         every = replace(base, names=base.names | {lookup.name for lookup in lookups}, arguments=declared)
         values = self._values(every)
@@ -177,39 +148,28 @@ class _Document:
         call = read_call(top.object("call", needed=True), asked, _METHODS)
         answered = asked.with_names("status", "body", "headers")
         answer = self._answer(answered)
-        receipt = tuple(self._shown(top, "receipt", answered, _MAX_ROWS, named=True))
+        receipt = tuple(self._cards.rows(top, "receipt", answered, MAX_ROWS, named=True))
         done = top.texts("done", most=80, locales=self._locales, needed=top.has("done"))
         outcome = self._outcome(asked, answered, call)
-        self._require_owner(common["lookups"], subject)
+        require_owner(top, common["lookups"], subject)
         if call is not None:
-            self._require_bound(unbound(call, common["arguments"], common["lookups"], common["values"]))
+            found = unbound(call, common["arguments"], common["lookups"], common["values"])
+            require_bound(top, found, self._document)
         if top.raw("result") is not None:
             top.add("result", 'Only a definition with "kind": "read" has a result.')
         return Definition(
             **common, risk=risk, subject=subject, money=money, call=call, answer=answer, outcome=outcome,
-            card=self._card(decided), receipt=receipt, done=done, limits=self._limits(),
+            card=self._cards.card(decided), receipt=receipt, done=done, limits=self._limits(),
             approval=self._approval(decided), undo=self._undo(every.arguments, [row.name for row in receipt]),
         )  # fmt: skip
 
     def _look_up(self, every: Scope, common: dict[str, Any]) -> Definition:
         top = self._top
         top.one_of("risk", [Risk.READ.value])
-        for name in (
-            "subject",
-            "money",
-            "call",
-            "answer",
-            "outcome",
-            "card",
-            "receipt",
-            "done",
-            "approval",
-            "undo",
-            "limits",
-        ):
+        for name in _ONLY_OF_WRITES:
             if top.raw(name) is not None:
                 top.add(name, 'Only a definition with "kind": "write" has this.')
-        return Definition(**common, risk=Risk.READ, limits={}, result=self._result(every))
+        return Definition(**common, risk=Risk.READ, limits={}, result=self._cards.result(every))
 
     def _examples(self) -> dict[str, tuple[str, ...]]:
         value = self._top.raw("examples")
@@ -232,48 +192,10 @@ class _Document:
                 found[str(locale)] = tuple(sentences)
         return found
 
-    def _declared(self) -> tuple[frozenset[str], frozenset[str]]:
-        """Return the names of all arguments, and of those known before any record is loaded."""
-        given = self._top.raw("arguments")
-        given = given if isinstance(given, Mapping) else {}
-        specs = {name: spec for name, spec in given.items() if isinstance(spec, Mapping)}
-        of_server = {name for name, spec in specs.items() if spec.get("from") == Origin.SERVER.value}
-        return frozenset(map(str, given)), frozenset(map(str, given.keys() - of_server))
-
     def _lookup_names(self) -> list[str]:
         given = self._document.get("lookups")
         entries = given if isinstance(given, list) else []
         return [str(entry.get("name")) for entry in entries if isinstance(entry, Mapping)]
-
-    def _labels(self, arguments: Mapping[str, parts.Argument], lookups: Sequence[str]) -> dict[str, Any]:
-        """Return how values are written for people, by path: those of choices, and those that the document names."""
-        labels: dict[str, Any] = {f"arguments.{one.name}": one.labels for one in arguments.values() if one.labels}
-        given = self._top.raw("labels")
-        if given is not None and (not isinstance(given, Mapping) or len(given) > MAX_LABELLED):
-            self._top.add("labels", f"Write an object of at most {MAX_LABELLED} paths, such as order.status.")
-            return labels
-        spec = Reading(given or {}, "labels", self._top.findings)
-        known = {"arguments", "body", *lookups, *self._elements(), *(self._document.get("values") or ())}
-        for path in given or {}:
-            if not re.fullmatch(_LABELLED, str(path), re.ASCII) or str(path).partition(".")[0] not in known:
-                spec.add(str(path)[:60], "Name a field of a record, such as order.status.")
-                continue
-            labels[path] = dict(self._options(spec, path))
-        return labels
-
-    def _options(self, spec: Reading, path: str) -> Iterator[tuple[str, parts.Texts]]:
-        for option in spec.objects(path, MAX_LABELS):
-            value = option.text("value", most=100, needed=True)
-            label = option.texts("label", most=100, locales=self._locales)
-            option.close()
-            yield value, label
-
-    def _elements(self) -> Iterator[str]:
-        """Yield the names of list elements in look-ups and in the result."""
-        given = self._document.get("lookups")
-        for one in (*(given if isinstance(given, list) else ()), self._document.get("result")):
-            if isinstance(one, Mapping) and isinstance(one.get("as"), str):
-                yield one["as"]
 
     def _lookups(self, base: Scope, arguments: Mapping[str, parts.Argument]) -> Iterator[parts.Lookup]:
         scope = base
@@ -283,7 +205,7 @@ class _Document:
             lookup = self._lookup(spec, scope)
             if lookup.name in scope.names:
                 spec.add("name", "Two look-ups have this name.")
-            if lookup.owner is not None and not _compares_owner(lookup, lookup.owner, own):
+            if lookup.owner is not None and not compares_owner(lookup, lookup.owner, own):
                 spec.add(
                     "owner",
                     f"This is true of any record. Read its owner, such as {lookup.name}.customer, or let the call name "
@@ -346,30 +268,6 @@ class _Document:
         identifier = spec.expression("id", scope, needed=True)
         spec.close()
         return parts.Subject(kind, identifier) if identifier else None
-
-    def _require_owner(self, lookups: Sequence[parts.Lookup], subject: parts.Subject | None) -> None:
-        """Require that a write concerns something of the customer's: a record with an owner, or the customer.
-
-        Limits add up per subject, so its id comes from the record: an argument could be spelled in several ways, and a
-        public record has no owner.
-        """
-        roots = {path[0] for path in subject.id.paths()} if subject is not None else set()
-        theirs = {lookup.name for lookup in lookups if not lookup.is_public}
-        if "identity" not in roots and not any(lookup.owner for lookup in lookups):
-            self._top.lacks("lookups[0].owner" if lookups else "lookups")
-        elif subject is not None and (not roots or roots - theirs - {"identity"}):
-            self._top.add("subject.id", _SUBJECT_OF_OTHERS)
-
-    def _require_bound(self, found: Unbound) -> None:
-        """Require that what the call names is proven to be the customer's."""
-        for name in found.arguments:
-            self._top.lacks(f"arguments.{name}.from", gettext(_UNBOUND).format(name=name))
-        if found.concerns_nobody and not found.arguments:
-            self._top.lacks("call.body" if self._call_has("body") else "call.path", gettext(_CONCERNS_NOBODY))
-
-    def _call_has(self, name: str) -> bool:
-        call = self._document.get("call")
-        return isinstance(call, Mapping) and call.get(name) is not None
 
     def _values(self, scope: Scope) -> dict[str, Expression]:
         """Return the named values. They may read each other in any order, since the database does not keep the order of
@@ -450,56 +348,6 @@ class _Document:
             )
         spec.close()
         return outcome
-
-    def _card(self, scope: Scope) -> parts.CardTemplate | None:
-        spec = self._top.object("card", needed=True)
-        if spec is None:
-            return None
-        title = spec.words("title", scope, most=120, locales=self._locales)
-        summary = spec.words("summary", scope, locales=self._locales)
-        button = spec.words("button", scope, most=60, locales=self._locales)
-        rows = tuple(self._shown(spec, "rows", scope, _MAX_ROWS, named=False))
-        spec.close()
-        return parts.CardTemplate(title, summary, button, rows)
-
-    def _shown(self, outer: Reading, name: str, scope: Scope, most: int, *, named: bool) -> Iterator[parts.Shown]:
-        for spec in outer.objects(name, most):
-            key = spec.text("name", pattern=NAME, needed=named, example="reference")
-            label = spec.texts("label", most=100, locales=self._locales)
-            words = spec.words("words", scope, most=300, locales=self._locales, needed=spec.has("words"))
-            value = spec.expression("value", scope, needed=not spec.has("words"))
-            if value and spec.has("words"):
-                spec.add("words", "Write either a value or words, not both.")
-            spec.close()
-            if value or words:
-                yield parts.Shown(key, label, value, words, scope.labels_of(value) if value else {})
-
-    def _result(self, scope: Scope) -> parts.Result | None:
-        spec = self._top.object("result", needed=True)
-        if spec is None:
-            return None
-        each = spec.expression("list", scope)
-        element = spec.text("as", pattern=NAME, needed=each is not None, example="order")
-        inside = scope.with_names(element) if each and element else scope
-        fields = tuple(self._shown(spec, "fields", inside, _MAX_ROWS, named=True))
-        words = spec.words("words", scope, locales=self._locales)
-        at_most = spec.whole("at_most", 1, 100, 20)
-        told = spec.text("hand_over", most=1_000)
-        hand_over = spec.template(told, spec.path("hand_over"), scope) if told else None
-        card = self._record_card(spec.object("card"), inside)
-        spec.close()
-        return parts.Result(fields, words, each, element, at_most, card, hand_over)
-
-    def _record_card(self, spec: Reading | None, scope: Scope) -> parts.RecordCard | None:
-        if spec is None:
-            return None
-        title = spec.words("title", scope, locales=self._locales)
-        link, picture = spec.expression("link", scope), spec.expression("picture", scope)
-        hosts = spec.list_of_texts("hosts", 10, _HOST, "shop.example")
-        if (link or picture) and not hosts:
-            spec.lacks("hosts")
-        spec.close()
-        return parts.RecordCard(title, frozenset(hosts), link, picture)
 
     def _limits(self) -> dict[str, Decimal | int]:
         spec = self._top.object("limits")

@@ -1,18 +1,22 @@
-"""Why a test call was decided as it was, for those who edit a definition: whose a record is that was not found, and why
-a person must approve a request. Nothing is stored, and nothing is sent.
+"""What people who edit a definition are told: why a test call was decided as it was (whose a record is that was not
+found, why a person must approve), and warnings about what a document may say but probably does not mean. Nothing is
+stored, sent or refused.
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from django.utils.timezone import now
+from django.utils.translation import gettext
 
 from actions import ledger
 from actions.definitions.cases import Recorded
 from actions.definitions.defined import NAMES, DefinedRead, DefinedWrite
-from actions.definitions.errors import ExpressionFailed
+from actions.definitions.document import reasons
+from actions.definitions.errors import ExpressionError, ExpressionFailed
+from actions.definitions.expression import compile_expression
 from actions.definitions.values import NoValue, as_text
 from actions.errors import MerchantUnavailable
 from actions.facts import Arguments, Identity, Records
@@ -24,6 +28,9 @@ from actions.spec import Terms
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.ids import uuid7
+
+_SERVER_ERRORS: Final = (500, 502, 503, 504)
+_RULES_READ: Final = ("answer", "outcome")
 
 
 class Why(StrEnum):
@@ -104,3 +111,35 @@ def other_owner(
         if owner != identity.sub:
             return owner
     return ""
+
+
+def advice(document: Mapping[str, Any]) -> list[str]:
+    """Return the warnings about a document, in the language of the page."""
+    server_errors = [
+        gettext(
+            "{path} treats a server error as proof that nothing happened, but a server may fail after doing the work. "
+            "Leave out statuses from 500 on, so that the outcome is checked."
+        ).format(path=f"{part}.did_not")
+        for part in _RULES_READ
+        if _takes_server_errors(document.get(part))
+    ]
+    return [*reasons(document), *server_errors]
+
+
+def _takes_server_errors(rules: Any) -> bool:
+    text = rules.get("did_not") if isinstance(rules, Mapping) else None
+    if not isinstance(text, str):
+        return False
+    try:
+        rule = compile_expression(text)
+    except ExpressionError:  # the editor says so at its field
+        return False
+    return any(_accepts_status(rule, status) for status in _SERVER_ERRORS)
+
+
+def _accepts_status(rule: Any, status: int) -> bool:
+    """Return whether a rule holds for an answer with this status and nothing else."""
+    try:
+        return bool(rule.holds({"status": status, "body": {}, "headers": {}}))
+    except (ExpressionFailed, KeyError):
+        return False

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
-from actions.definitions.advice import advice
+from actions.definitions.explaining import advice
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.selectors import definition_with_id
 from actions.definitions.services import newest_version

@@ -11,8 +11,8 @@ from django.test import Client
 from actions.connections import services as connections
 from actions.connections.models import Connection
 from actions.definitions import services
-from actions.definitions.advice import advice
 from actions.definitions.errors import NeedsCases
+from actions.definitions.explaining import advice
 from actions.definitions.models import DefinitionCase
 from actions.definitions.trial import test_call as make_test_call
 from actions.models import ActionPolicy, name_of

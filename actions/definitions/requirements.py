@@ -1,4 +1,5 @@
-"""Whether the call of a write concerns the customer who asks for it. Pure.
+"""What a definition must prove to be published: that its records and the call of a write concern the customer who asks
+for it. Pure.
 
 Anybody can name somebody else's record in a chat. So what a call names by a value from the chat must be the
 customer's: a look-up with an owner reads it, or the path names the customer before it (`/guests/{identity.sub}/…`).
@@ -7,16 +8,33 @@ A public look-up of it states that it is nobody's. And a call that passes on wha
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+from django.utils.translation import gettext, gettext_noop
 
 from actions.definitions.expression import Expression, Path
-from actions.definitions.parts import Argument, CallTemplate, Lookup, Origin
-from actions.definitions.reading import ARGUMENTS
+from actions.definitions.parts import Argument, CallTemplate, Lookup, Origin, Subject
+from actions.definitions.reading import ARGUMENTS, Reading
 from actions.schema import Amount, Choice, Date, Flag
 
 # Values that cannot name somebody else's record: the definition lists them, or they are no number of a record.
 _NO_IDS: Final = (Amount, Choice, Date, Flag)
 _IDENTITY: Final = "identity"
+_SUBJECT_OF_OTHERS: Final = (
+    "Read the id from a record that has an owner, such as order.id, or write identity.sub. Limits add up for each "
+    "subject, and neither an argument nor a public record says whose it is."
+)
+
+
+_UNBOUND: Final = gettext_noop(
+    "The path of the call names {name}, which is whatever is said in the chat: it could be somebody else's. If it is "
+    "the customer, take it from their signed identity. Otherwise look up the record by it, with its owner, or as "
+    "public if it is nobody's."
+)
+_CONCERNS_NOBODY: Final = gettext_noop(
+    "The call names neither the customer nor a record of theirs, so it could concern anybody. Send the customer's id, "
+    "{identity.sub}, or a field of a record that has an owner."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +67,44 @@ def unbound(
     everything = named.read(call.paths())
     concerns_nobody = bool(everything & named.open_arguments) and not everything & own
     return Unbound([name.removeprefix(f"{ARGUMENTS}.") for name in open_ones], concerns_nobody)
+
+
+def compares_owner(lookup: Lookup, owner: Expression, own: Set[Path]) -> bool:
+    """Return whether an owner depends on the record or on an earlier record of the customer's (`own`), or whether the
+    call can find only the customer's own records.
+    """
+    read = {path[0] for path in owner.paths()}
+    if read & {lookup.name, *(path[0] for path in own if path[0] not in ("identity", "arguments"))}:
+        return True
+    named = lookup.call.paths() | (lookup.for_each.paths() if lookup.for_each else frozenset())
+    return any(path[:1] in own or path[:2] in own for path in named)
+
+
+def require_owner(top: Reading, lookups: Sequence[Lookup], subject: Subject | None) -> None:
+    """Require that a write concerns something of the customer's: a record with an owner, or the customer.
+
+    Limits add up per subject, so its id comes from the record: an argument could be spelled in several ways, and a
+    public record has no owner.
+    """
+    roots = {path[0] for path in subject.id.paths()} if subject is not None else set()
+    theirs = {lookup.name for lookup in lookups if not lookup.is_public}
+    if "identity" not in roots and not any(lookup.owner for lookup in lookups):
+        top.lacks("lookups[0].owner" if lookups else "lookups")
+    elif subject is not None and (not roots or roots - theirs - {"identity"}):
+        top.add("subject.id", _SUBJECT_OF_OTHERS)
+
+
+def require_bound(top: Reading, found: Unbound, document: Mapping[str, Any]) -> None:
+    """Require that what the call names is proven to be the customer's."""
+    for name in found.arguments:
+        top.lacks(f"arguments.{name}.from", gettext(_UNBOUND).format(name=name))
+    if found.concerns_nobody and not found.arguments:
+        top.lacks("call.body" if _call_has(document, "body") else "call.path", gettext(_CONCERNS_NOBODY))
+
+
+def _call_has(document: Mapping[str, Any], name: str) -> bool:
+    call = document.get("call")
+    return isinstance(call, Mapping) and call.get(name) is not None
 
 
 class _Named:
