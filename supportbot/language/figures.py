@@ -193,7 +193,7 @@ def _spelt(text: str, token: re.Match[str], *, with_spelt: bool) -> Figure | Non
     day = _named(_words().weekdays, word, in_any_case=with_spelt)
     if day is not None:
         return Figure("weekday", frozenset({("weekday", str(day))}), start, end)
-    value = _words().numbers.get(word.lower())
+    value = _words().numbers.get(word.casefold())
     if value is None:
         return None
     figure = _counted(text, frozenset({str(value)}), start, end)

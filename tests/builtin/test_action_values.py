@@ -180,6 +180,44 @@ def test_several_options_are_ticked_or_named_by_their_labels(said: str, extras: 
 
 
 @pytest.mark.parametrize(
+    ("least", "options", "said", "chosen"),
+    [
+        (0, 3, "all of them", 3),
+        (0, 3, "Alle bitte", 3),
+        (0, 2, "both", 2),
+        (0, 3, "both", None),
+        (0, 3, "none", 0),
+        (1, 3, "none", None),
+        (0, 3, "not all", None),
+    ],
+)
+def test_all_both_or_none_of_the_options_can_be_said(least: int, options: int, said: str, chosen: int | None) -> None:
+    extras = EXTRAS["items"]["enum"][:options]
+    shape = {"type": "array", "items": {"type": "string", "enum": extras}, "minItems": least}
+    chat = hotel("add_extras", {"extras": shape}, "Please add extras to my booking")
+    chat.send("Please add extras to my booking")
+    expected = [] if chosen is None else [("add_extras", {"extras": extras[:chosen]})]
+    assert chat.send(said)[1] == expected
+
+
+@pytest.mark.parametrize(
+    ("locale", "said", "minute"),
+    [("en", "thirty", 30), ("en", "one", 1), ("en", "twenty-one please", 21), ("de", "dreißig", 30), ("fr", "deux", 2)],
+)
+def test_a_number_in_words_is_read_as_an_answer(locale: str, said: str, minute: int) -> None:
+    chat = wake_up()
+    chat.locale = locale
+    chat.send("Please wake me up tomorrow, hour 6")
+    assert chat.send(said)[1] == [("wake_up", {"hour": 6, "minute": minute})]
+
+
+def test_a_number_in_words_is_read_beside_the_name_of_its_field() -> None:
+    assert wake_up().send("Please wake me up tomorrow, hour six, minute thirty")[1] == [
+        ("wake_up", {"hour": 6, "minute": 30})
+    ]
+
+
+@pytest.mark.parametrize(
     ("said", "value"), [("yes", True), ("Yes", True), ("yes please", True), ("no", False), ("no, thanks", False)]
 )
 def test_a_yes_or_no_is_asked_for_with_buttons_and_read(said: str, value: bool) -> None:

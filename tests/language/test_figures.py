@@ -18,6 +18,7 @@ def holds(source: str, sentence: str) -> bool:
         ("Open from 9 to 18 Uhr.", "Mon-Fri 9:00-18:00"),
         ("It takes two weeks.", "within 14 days"),
         ("Innerhalb von 14 Tagen.", "within two weeks"),
+        ("Innerhalb von 30 Tagen.", "innerhalb von dreißig Tagen"),
         ("Kostet 6,90 €.", "costs €6.90"),
         ("It costs £1,234.50.", "1234,5 GBP"),
         ("Departure: 18:00 EST", "18:00:00"),

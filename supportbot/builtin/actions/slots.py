@@ -144,8 +144,10 @@ def is_option(tool: ToolSpec, name: str, text: str) -> bool:
     """Return whether a text is, word for word, an option of this field, or a plain yes or no where it takes one."""
     shape = fields_of(tool)[name]
     kind = kind_of(name, shape)
-    if kind == "flag" or (kind == "choices" and not shape.get("minItems")):
+    if kind == "flag":
         return yes_or_no(text) is not None
+    if kind == "choices" and _several(shape, text, labels={}, is_asked=True) is not None:
+        return True
     plain = " ".join(text.split()).casefold()
     titles = option_titles(shape.get("enum", ()), tool.option_labels.get(name, {}))
     return any(plain in (value.casefold(), title.casefold()) for value, title in titles.items())
@@ -185,7 +187,7 @@ def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "", wr
     order, unclear = None, ""
     fields = fields_of(tool)
     named = days_in(text, locale, written_on)
-    values = _shared_out(fields, text, named, asked=asked)
+    values = _shared_out(fields, text, named, locale, asked=asked)
     for name, shape in fields.items():
         kind, is_asked = kind_of(name, shape), name == asked
         if kind == "order":
@@ -202,11 +204,13 @@ def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "", wr
     return Intent(tool.name, order, given, text, unclear, days=days)
 
 
-def _shared_out(fields: Mapping[str, Shape], text: str, named: Sequence[Day], *, asked: str) -> dict[str, Any]:
+def _shared_out(
+    fields: Mapping[str, Shape], text: str, named: Sequence[Day], locale: str, *, asked: str
+) -> dict[str, Any]:
     """Return the numbers and days of a text, each for one field at most."""
     numbers = {name: shape for name, shape in fields.items() if kind_of(name, shape) == "number"}
     days = {name: shape for name, shape in fields.items() if kind_of(name, shape) == "date"}
-    return numbers_in(numbers, text, asked=asked) | dates_in(days, text, named, asked=asked)
+    return numbers_in(numbers, text, locale, asked=asked) | dates_in(days, text, named, asked=asked)
 
 
 def _value(kind: Kind, shape: Shape, text: str, *, labels: Mapping[str, str], is_asked: bool) -> Any:
@@ -219,9 +223,7 @@ def _value(kind: Kind, shape: Shape, text: str, *, labels: Mapping[str, str], is
             named = choices_in(shape["enum"], labels, text)
             return named[0] if len(named) == 1 else None
         case "choices":
-            named = choices_in(shape["items"]["enum"], labels, text)
-            is_none = is_asked and not named and not shape.get("minItems") and yes_or_no(text) is False
-            return named if named or is_none else None
+            return _several(shape, text, labels=labels, is_asked=is_asked)
         case "flag" if is_asked:
             return yes_or_no(text)
         case "list" if is_asked and shape.get("items", {}).get("type") == "string":
@@ -233,6 +235,19 @@ def _value(kind: Kind, shape: Shape, text: str, *, labels: Mapping[str, str], is
         case "text" | "reason" if is_asked:
             return " ".join(text.split())[: int(shape.get("maxLength", TEXT_MOST))]
     return None
+
+
+def _several(shape: Shape, text: str, *, labels: Mapping[str, str], is_asked: bool) -> list[str] | None:
+    """Return the options that a text names, all or none of them if it says so, None if it says nothing of them."""
+    options = shape["items"]["enum"]
+    named = choices_in(options, labels, text)
+    if named or not is_asked:
+        return named or None
+    first, known = next(iter(words(text)), ""), _words()
+    if first in known["none"] or yes_or_no(text) is False:
+        return None if shape.get("minItems") else []
+    is_all = first in known["all"] or (first in known["both"] and len(options) == 2)
+    return list(options) if is_all else None
 
 
 def order_reference(text: str, *, is_asked: bool = False) -> OrderRef | None:
@@ -252,6 +267,6 @@ def order_reference(text: str, *, is_asked: bool = False) -> OrderRef | None:
 
 @cache
 def _words() -> Mapping[str, Any]:
-    """Return the words for places in a list, in all languages."""
+    """Return the words for places in a list, and for all or none of it, in all languages."""
     found: Mapping[str, Any] = json.loads((DATA / "words.json").read_text(encoding="utf-8"))
     return found

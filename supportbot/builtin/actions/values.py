@@ -15,7 +15,8 @@ from supportbot.builtin.phrases import field_title, say_in_all_languages
 from supportbot.language.addresses import without_address
 from supportbot.language.amounts import amount_in
 from supportbot.language.dates import Day, days_in
-from supportbot.language.figures import figures_in
+from supportbot.language.detection import base_language
+from supportbot.language.figures import all_figures_in, figures_in, known_figures
 from supportbot.language.ordernumbers import without_numbers
 from supportbot.language.words import words
 
@@ -36,14 +37,17 @@ class _Number:
     after: frozenset[str]
 
 
-def numbers_in(shapes: Mapping[str, Shape], text: str, *, asked: str) -> dict[str, Any]:
-    """Return the numbers that a text states for these fields."""
-    found = _numbers(text)
-    values = _named(shapes, found)
+def numbers_in(shapes: Mapping[str, Shape], text: str, locale: str, *, asked: str) -> dict[str, Any]:
+    """Return the numbers that a text states for these fields. A number in words counts only beside a field's name or as
+    an answer: many are also other words.
+    """
+    found, spelt = _numbers(text), _spelt(text, locale)
+    values = _named(shapes, [*found, *spelt])
     rest = [name for name in shapes if name not in values]
     target = asked if asked in rest else rest[0] if len(shapes) == 1 and not asked else ""
-    if target and not values and len(found) == 1:
-        values[target] = found[0].written
+    fitting = found or (spelt if asked else [])
+    if target and not values and len(fitting) == 1:
+        values[target] = fitting[0].written
     read = {name: read_number(shapes[name], written) for name, written in values.items()}
     if asked in shapes and asked not in read and not found:  # "12 €" for a number of the shop's own
         read[asked] = read_number(shapes[asked], amount_in(text, is_asked=True)[0])
@@ -67,10 +71,28 @@ def _numbers(text: str) -> list[_Number]:
     others = [one for one in figures_in(bare) if one.kind in ("time", "date", "money", "name")]
     spans = [(one.start, one.end) for one in others] + [(one.start, one.end) for one in days_in(bare, "")]
     return [
-        _Number(match.group(), frozenset(words(bare[: match.start()])[-1:]), frozenset(words(bare[match.end() :])[:1]))
+        _number(match.group(), bare, match.start(), match.end())
         for match in _NUMBER.finditer(bare)
         if not any(start < match.end() and match.start() < end for start, end in spans)
     ]
+
+
+def _spelt(text: str, locale: str) -> list[_Number]:
+    """Return the numbers that a text writes as words; "one" only if it is the whole text."""
+    alone = known_figures([text]).numbers if text.strip(" .!").isalpha() else frozenset()
+    if len(alone) == 1:
+        return [_Number(next(iter(alone)), frozenset(), frozenset())]
+    figures = [one for one in all_figures_in(text, base_language(locale)) if one.kind in ("count", "measure")]
+    words_of = [(one, text[one.start : one.end].split()[0]) for one in figures if len(one.numbers) == 1]
+    return [
+        _number(next(iter(one.numbers)), text, one.start, one.start + len(word))
+        for one, word in words_of
+        if word.replace("-", "").isalpha()
+    ]
+
+
+def _number(written: str, text: str, start: int, end: int) -> _Number:
+    return _Number(written, frozenset(words(text[:start])[-1:]), frozenset(words(text[end:])[:1]))
 
 
 def _named(shapes: Mapping[str, Shape], numbers: Sequence[_Number]) -> dict[str, str]:
