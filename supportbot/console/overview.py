@@ -3,6 +3,7 @@
 Each part is shown to those whose role may see it.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -30,7 +31,7 @@ from supportbot.console.rights import may
 from supportbot.handoff.desk.rows import count_pending_approvals, count_waiting_tickets
 from supportbot.insights.clusters import alike_in_letters
 from supportbot.insights.findings import Kind, findings
-from supportbot.llm.selectors import daily_costs
+from supportbot.llm.selectors import DailyCost, daily_costs
 from supportbot.team_formats import active_language, number
 
 MAX_QUESTIONS: Final = 5
@@ -114,10 +115,15 @@ def _requests() -> Figure:
 
 def _cost() -> Figure:
     today = datetime.now(UTC).date()
-    rows = daily_costs(days=1, today=today)
-    spent = sum((row.cost for row in rows), Decimal(0))
+    rows = daily_costs(days=2, today=today)
+    of_today = [row for row in rows if row.day == today]
+    calls = sum(row.calls for row in of_today)
+    counted = ngettext("{number} model call", "{number} model calls", calls).format(number=number(calls))
+    yesterday = _spent([row for row in rows if row.day != today])
+    note = gettext("{calls} since midnight UTC; yesterday {amount}").format(calls=counted, amount=yesterday)
+    return Figure(gettext("Spent today"), _spent(of_today), note, reverse("admin:llm_llmcall_changelist"))
+
+
+def _spent(rows: Sequence[DailyCost]) -> str:
     currency = next((row.currency for row in rows if row.currency), "")
-    calls = sum(row.calls for row in rows)
-    amount = f"{number(spent, decimals=2)} {currency}".strip()
-    note = ngettext("{number} model call", "{number} model calls", calls).format(number=number(calls))
-    return Figure(gettext("Spent today"), amount, note, reverse("admin:llm_llmcall_changelist"))
+    return f"{number(sum((row.cost for row in rows), Decimal(0)), decimals=2)} {currency}".strip()

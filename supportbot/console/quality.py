@@ -1,6 +1,6 @@
 """How conversations went in a period: figures, charts and tables. No trend is shown for fewer than 30 conversations."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -114,10 +114,17 @@ def _figures(span: Span, told: Figures, trend: Trend, *, sees_cost: bool) -> lis
         Figure(gettext("Satisfied"), percent(told.satisfied), _rated(told), f"{listed}&by=agent"),
     ]
     if sees_cost:
-        solved = gettext("{amount} per solved conversation").format(amount=amounts(told.cost_of_each(*ALONE)))
         each = amounts(told.cost_of_each())
-        found.append(Figure(gettext("Cost of a conversation"), each, solved, reverse("admin:llm_llmcall_changelist")))
+        found.append(
+            Figure(gettext("Cost of a conversation"), each, _solved_at(told), reverse("admin:llm_llmcall_changelist"))
+        )
     return found
+
+
+def _solved_at(told: Figures) -> str:
+    if not told.costs:
+        return gettext("no model call had a price")
+    return gettext("{amount} per solved conversation").format(amount=amounts(told.cost_of_each(*ALONE)))
 
 
 def _trend(span: Span, sums: Mapping[date, Sums], told: Figures) -> Trend:
@@ -139,8 +146,9 @@ def _trend(span: Span, sums: Mapping[date, Sums], told: Figures) -> Trend:
 def _alone(told: Figures) -> str:
     if not told.total:
         return gettext("none yet")
+    confirmed, silent = parts_of(round(told.share(*ALONE) or 0), [told.number(one) for one in ALONE])
     return gettext("{confirmed} confirmed, {silent} silent").format(
-        confirmed=percent(told.share(Ending.CONFIRMED)), silent=percent(told.share(Ending.SILENT))
+        confirmed=percent(confirmed), silent=percent(silent)
     )
 
 
@@ -192,6 +200,20 @@ def _rated(told: Figures) -> str:
     return ngettext("4 or 5 out of 5, {number} rating", "4 or 5 out of 5, {number} ratings", told.ratings).format(
         number=number(told.ratings)
     )
+
+
+def parts_of(whole: int, numbers: Sequence[int]) -> list[int]:
+    """Return a whole percentage divided in proportion to these numbers: whole percentages that add up to it, by the
+    method of the largest remainder.
+    """
+    total = sum(numbers)
+    if not total:
+        return [0 for _ in numbers]
+    parts = [whole * one // total for one in numbers]
+    by_remainder = sorted(range(len(numbers)), key=lambda place: -(whole * numbers[place] % total))
+    for place in by_remainder[: whole - sum(parts)]:
+        parts[place] += 1
+    return parts
 
 
 def percent(share: float | None) -> str:

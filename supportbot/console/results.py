@@ -1,7 +1,7 @@
 """Results: how conversations went by channel, language, agent, day or hour, and the export with a row for each."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext, gettext_noop
 
+from supportbot.console.changes import Change, changes_of
 from supportbot.console.durations import in_words
 from supportbot.console.endings import definitions
 from supportbot.console.entry import needs
@@ -46,6 +47,7 @@ class Row:
     total: str
     cells: tuple[str, ...]
     cost: str
+    changes: tuple[Change, ...] = ()
 
 
 def results(request: HttpRequest) -> HttpResponse:
@@ -55,6 +57,7 @@ def results(request: HttpRequest) -> HttpResponse:
     by = one_of("by", request.GET.get("by", "channel"), _TITLES)
     sums = sums_by_day(span.days, _STORED.get(by, by))
     groups = whole_days(sums) if by == "day" else by_value(sums)
+    changes = changes_of(span, person) if by == "day" else {}
     context = {
         **admin.site.each_context(request),
         "title": gettext("Results"),
@@ -63,7 +66,9 @@ def results(request: HttpRequest) -> HttpResponse:
         "by": by,
         "kinds": [(kind, gettext(title)) for kind, title in _TITLES.items()],
         "heading": gettext(_TITLES[by]),
-        "rows": _rows(by, _people(groups) if by == "agent" else _figures(groups)),
+        "rows": _by_day(groups, changes)
+        if by == "day"
+        else _rows(by, _people(groups) if by == "agent" else _figures(groups)),
         "whole": _row(gettext("All"), figures_from(added(groups.values()))),
         "sees_cost": may(person, "costs:read"),
         "definitions": definitions(),
@@ -98,11 +103,19 @@ def _cell(value: Any) -> Any:
 
 
 def _rows(by: str, groups: Mapping[Any, Figures]) -> list[Row]:
-    if by == "day":
-        names = sorted(groups, reverse=True)
-    else:
-        names = sorted(groups, key=int if by == "hour" else lambda name: -groups[name].total)
+    names = sorted(groups, key=int if by == "hour" else lambda name: -groups[name].total)
     return [_row(_name(by, name), groups[name]) for name in names]
+
+
+def _by_day(groups: Mapping[date, Sums], changes: Mapping[date, Sequence[Change]]) -> list[Row]:
+    """Return the days on which there were conversations or changes, newest first."""
+    days = [day for day in sorted(groups, reverse=True) if groups[day].total or changes.get(day)]
+    return [
+        replace(
+            _row(day_in_words(day, with_year=False), figures_from(groups[day])), changes=tuple(changes.get(day, ()))
+        )
+        for day in days
+    ]
 
 
 def _figures(groups: Mapping[Any, Sums]) -> dict[Any, Figures]:
@@ -119,8 +132,6 @@ def _people(groups: Mapping[Any, Sums]) -> dict[Any, Figures]:
 
 
 def _name(by: str, value: Any) -> str:
-    if by == "day":
-        return day_in_words(value, with_year=False)
     if by == "hour":
         return f"{int(value):02}:00"
     if not value:

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,15 +12,19 @@ from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import ActionPolicy, ActionRequest
 from actions.models import LedgerEntry as Entry
+from kb.models import Article
+from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.chat.models import Conversation, Message, Turn
 from supportbot.chat.services import start_conversation
 from supportbot.console.charts import lines
 from supportbot.console.durations import in_words
+from supportbot.console.quality import parts_of
 from supportbot.console.templatetags.console import plain
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services as handoff
 from supportbot.llm.models import LLMCall
+from supportbot.releases.selectors import live_release
 from supportbot.widget.models import Rating
 from supportbot.widget.services import end_conversation, stop_waiting
 from tests.console.conftest import Enter, Sample, logged_in
@@ -352,3 +356,57 @@ def test_the_navigation_counts_only_pending_work(enter: Enter, sample: Sample) -
     assert counts("agent") == ["Desk 1 waiting"]
     assert counts("admin") == ["Desk 1 waiting", "Approvals 1 to decide"]
     assert counts("editor") == []
+
+
+def test_the_parts_of_a_share_add_up_to_it(shown: Any) -> None:
+    talk(*ANSWERED, scores=(5,))
+    talk(*ANSWERED)
+    talk(*ANSWERED, unknown=True)
+    assert figures(shown())["Solved by the assistant"] == ("67%", "34% confirmed, 33% silent")
+
+
+@pytest.mark.parametrize(
+    ("whole", "numbers", "parts"),
+    [
+        (69, [15, 10], [41, 28]),
+        (0, [0, 0], [0, 0]),
+        (100, [1, 1, 1], [34, 33, 33]),
+        (100, [0, 7], [0, 100]),
+        (1, [1, 1], [1, 0]),
+    ],
+)
+def test_parts_are_whole_percentages_by_the_largest_remainder(whole: int, numbers: list[int], parts: list[int]) -> None:
+    assert parts_of(whole, numbers) == parts
+
+
+def test_what_models_cost_yesterday_stands_beside_today(enter: Enter, workspace: Workspace) -> None:
+    midnight = now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    for before, cost in ((timedelta(0), "0.30"), (timedelta(seconds=1), "1.25"), (timedelta(days=1, seconds=1), "9")):
+        LLMCall.objects.create(
+            purpose="answer", provider="scripted", model="m", started_at=midnight - before, duration_ms=1,
+            cost=Decimal(cost), currency="EUR",
+        )  # fmt: skip
+    rows = read(enter("supervisor").get("/admin/")).css("section[aria-labelledby=h-now] li")
+    assert visible_text(rows[-1], " ") == "Spent today 1 model call since midnight UTC; yesterday 1.25 EUR 0.30 EUR"
+
+
+def test_results_by_day_name_what_went_live_that_day(enter: Enter, sample: Sample) -> None:
+    talk(*ANSWERED, began=noon(2))
+    Conversation.objects.filter(pk=sample.conversation.pk).update(created_at=noon(40))
+    Article.objects.update(published_at=noon(1))
+    first = live_release()
+
+    def went_live(role: str) -> list[tuple[str, str]]:
+        rows = read(enter(role).get("/admin/results/?by=day&days=7")).css(".grid-table tbody tr")
+        return [(row.css_first("td").text(), visible_text(row.css("td")[-1], " ")) for row in rows]
+
+    title = sample.article.title
+    assert went_live("supervisor") == [("0", f"Release {first.number}"), ("0", title), ("1", "")]
+
+
+def test_many_articles_of_a_day_are_counted(enter: Enter, workspace: Workspace) -> None:
+    for place in range(4):
+        article = create_article(Change(title=f"Page {place}", body="Text.\n"), external_id=f"page-{place}")
+        publish(article.pk)
+    row = read(enter("supervisor").get("/admin/results/?by=day&days=7")).css_first(".grid-table tbody tr")
+    assert visible_text(row.css("td")[-1], " ") == "4 articles"
