@@ -280,6 +280,7 @@ RELEASES_REFERENCES = {
     "actions": "actions.definitions.selectors.published_versions",
     "knowledge": "kb.selectors.snapshot_mark",
     "suites": "supportbot.evals.selectors.gate_marks",
+    "models": "supportbot.llm.connections.route_marks",
 }
 
 # --- Guarded actions.

@@ -56,8 +56,8 @@ def results(request: HttpRequest) -> HttpResponse:
     span = span_of(asked_span(request))
     by = one_of("by", request.GET.get("by", "channel"), _TITLES)
     sums = sums_by_day(span.days, _STORED.get(by, by))
-    groups = whole_days(sums) if by == "day" else by_value(sums)
-    changes = changes_of(span, person) if by == "day" else {}
+    days = whole_days(sums)
+    groups = by_value(sums)
     context = {
         **admin.site.each_context(request),
         "title": gettext("Results"),
@@ -66,9 +66,7 @@ def results(request: HttpRequest) -> HttpResponse:
         "by": by,
         "kinds": [(kind, gettext(title)) for kind, title in _TITLES.items()],
         "heading": gettext(_TITLES[by]),
-        "rows": _by_day(groups, changes)
-        if by == "day"
-        else _rows(by, _people(groups) if by == "agent" else _figures(groups)),
+        "rows": _by_day(days, changes_of(span, person)) if by == "day" else _rows(by, groups),
         "whole": _row(gettext("All"), figures_from(added(groups.values()))),
         "sees_cost": may(person, "costs:read"),
         "definitions": definitions(),
@@ -102,9 +100,10 @@ def _cell(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
-def _rows(by: str, groups: Mapping[Any, Figures]) -> list[Row]:
-    names = sorted(groups, key=int if by == "hour" else lambda name: -groups[name].total)
-    return [_row(_name(by, name), groups[name]) for name in names]
+def _rows(by: str, groups: Mapping[str, Sums]) -> list[Row]:
+    told = _people(groups) if by == "agent" else _figures(groups)
+    names = sorted(told, key=int if by == "hour" else lambda name: -told[name].total)
+    return [_row(_name(by, name), told[name]) for name in names]
 
 
 def _by_day(groups: Mapping[date, Sums], changes: Mapping[date, Sequence[Change]]) -> list[Row]:

@@ -69,7 +69,7 @@ def _interrupted(run: Run) -> RunInterrupted:
 def _begun(suite: Suite, release: Release) -> Run | None:
     """Return an unfinished run of the same release and cases, begun with the same articles, actions and rules."""
     cases = [case_document(case) for case in document_of(suite).cases]
-    mine = Run.objects.filter(suite=suite, release_digest=release.digest, references_digest=references_digest())
+    mine = Run.objects.filter(suite=suite, release_digest=release.digest, references_digest=references_digest(release))
     open_runs = mine.filter(state__in=OPEN_STATES)
     found = next((run for run in open_runs.order_by("-created_at")[:3] if run.cases == cases), None)
     if found is not None and found.state == Run.State.PAUSED:

@@ -85,7 +85,7 @@ def start_run(
         release_id=answering.pk,
         release_number=answering.number,
         release_digest=answering.digest,
-        references_digest=references_digest(),
+        references_digest=references_digest(answering),
         baseline=baseline or baseline_for(suite, release_to_play(None)),
         total=sum(repeats_of(case, repeat) for case in cases),
         started_by=person,

@@ -3,6 +3,7 @@
 A connection may have any address that the guarded way out allows. The key is sent only to the host it was entered for.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
@@ -20,12 +21,14 @@ from actions import audit
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.errors import InvalidInput, NotFound
+from supportbot.llm.conf import is_remote_configured
 from supportbot.llm.errors import ConnectionInUse
 from supportbot.llm.models import ModelConnection
 from supportbot.llm.pricing import Price, parse_prices
 from supportbot.outbound.targets import address_problem
 from supportbot.releases.document import Document
 from supportbot.releases.models import Release
+from supportbot.releases.selectors import current
 
 ENVIRONMENT: Final = "environment"  # the connection that the environment variables describe
 BUILTIN: Final = "builtin"
@@ -173,6 +176,18 @@ def route_problems(document: Document) -> dict[str, list[str]]:
     known = {str(pk) for pk in ModelConnection.objects.select_for_update(no_key=True).values_list("pk", flat=True)}
     gone = named - known
     return {"routes": [gettext("The connection of a model no longer exists. Choose another.")]} if gone else {}
+
+
+def route_marks() -> dict[str, str]:
+    """Return a mark of each connection in the routes of the current release, which changes with whatever may change its
+    answers or their price. `RELEASES_REFERENCES` names it.
+    """
+    named = {name for route in current().document.routes.values() for name in route}
+    rows = ModelConnection.objects.filter(pk__in=named - {ENVIRONMENT, BUILTIN})
+    marked = {str(row.pk): [str(getattr(row, field)) for field in FIELDS if field != "name"] for row in rows}
+    if is_remote_configured():  # the routes of a release without any lead there
+        marked[ENVIRONMENT] = [settings.OPENAI_BASE_URL, settings.OPENAI_MODEL, settings.OPENAI_VERIFY_MODEL]
+    return {name: hashlib.sha256(repr(facts).encode()).hexdigest()[:16] for name, facts in marked.items()}
 
 
 def _in_use() -> QuerySet[Release]:

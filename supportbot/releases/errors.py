@@ -49,7 +49,7 @@ class VerdictOutdated(ReleaseError):
     code = "verdict_outdated"
     status = 409
     default_message = gettext_noop(
-        "Articles, actions, rules or cases have changed since this draft passed. Evaluate it again, then publish it."
+        "Something that this draft depends on has changed since it passed. Evaluate it again, then publish it."
     )
 
 

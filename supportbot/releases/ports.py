@@ -11,6 +11,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from supportbot.releases.document import Document
+from supportbot.releases.selectors import using
 
 if TYPE_CHECKING:
     from supportbot.accounts.models import Workspace
@@ -51,7 +52,7 @@ class Audit(Protocol):
 
 # Returns a document's errors by field; {} if there are none. `RELEASES_CHECKS` names them.
 Check = Callable[[Document], Mapping[str, list[str]]]
-# Returns what a release refers to at its publication, as JSON. `RELEASES_REFERENCES` names them.
+# Returns what the current release refers to, as JSON. `RELEASES_REFERENCES` names them.
 Reference = Callable[[], Any]
 
 
@@ -80,11 +81,12 @@ def problems_of(document: Document) -> dict[str, list[str]]:
     return found
 
 
-def references() -> dict[str, Any]:
+def references(release: "Release") -> dict[str, Any]:
     """Return the marks of what a release refers to without containing it."""
-    return {name: import_string(path)() for name, path in settings.RELEASES_REFERENCES.items()}
+    with using(release):
+        return {name: import_string(path)() for name, path in settings.RELEASES_REFERENCES.items()}
 
 
-def references_digest() -> str:
+def references_digest(release: "Release") -> str:
     """Return the hex SHA-256 of these marks: it stays the same as long as nothing that they mark changes."""
-    return hashlib.sha256(json.dumps(references(), sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(references(release), sort_keys=True).encode()).hexdigest()

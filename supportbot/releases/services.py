@@ -37,6 +37,7 @@ from supportbot.releases.models import Release, ReleaseGates
 from supportbot.releases.selectors import forget, gates, live_release, next_number, release_with_id
 
 OVERRIDE: Final = "releases:override"
+LIVE: Final = "live"  # among what has changed since a verdict
 MAX_REASON: Final = 300
 JUDGING_LEASE: Final = timedelta(minutes=15)
 
@@ -111,9 +112,14 @@ def evaluate(release_id: UUID) -> Release:
         raise NoGates()
     if not release.is_draft:
         raise NotADraft()
-    seen, references = release.digest, ports.references()
-    found = judge(Workspace.objects.get(pk=release.workspace_pk), release, suites)
-    return _store_verdict(release_id, found, {"suites": suites, "digest": seen, "references": references})
+    about = {
+        "suites": suites,
+        "digest": release.digest,
+        "references": ports.references(release),
+        "compared_with": live_release().digest,
+        "began": timezone.now().isoformat(),
+    }
+    return _store_verdict(release_id, judge(Workspace.objects.get(pk=release.workspace_pk), release, suites), about)
 
 
 @transaction.atomic
@@ -199,10 +205,13 @@ def verdict_on(release: Release) -> Mapping[str, Any] | None:
     return verdict
 
 
-def changed_since(verdict: Mapping[str, Any]) -> list[str]:
-    """Return the names of the references that have changed since a verdict, such as `knowledge`."""
+def changed_since(release: Release, verdict: Mapping[str, Any]) -> list[str]:
+    """Return what has changed since the verdict on a release: the names of its references, such as `knowledge`, and
+    `live` if another release than the one it was compared with is live.
+    """
     before = verdict.get("references", {})
-    return [name for name, mark in ports.references().items() if before.get(name) != mark]
+    changed = [name for name, mark in ports.references(release).items() if before.get(name) != mark]
+    return changed if verdict.get("compared_with") == live_release().digest else [*changed, LIVE]
 
 
 def _pass_gates(draft: Release, person: Staff, override: str) -> str:
@@ -212,7 +221,7 @@ def _pass_gates(draft: Release, person: Staff, override: str) -> str:
         return ""
     missing, verdict = ports.missing_suites(named), verdict_on(draft)
     is_passed = verdict is not None and verdict["passed"]
-    is_outdated = verdict is not None and is_passed and bool(changed_since(verdict))
+    is_outdated = verdict is not None and is_passed and bool(changed_since(draft, verdict))
     if is_passed and not missing and not is_outdated:
         return ""
     if missing and not override.strip():
@@ -242,7 +251,7 @@ def _why(verdict: Mapping[str, Any]) -> str:
 def _go_live(release: Release, live: Release, person: Staff) -> None:
     Release.objects.filter(pk=live.pk).update(state=Release.State.REPLACED, replaced_at=timezone.now())
     release.state, release.published_at = Release.State.LIVE, timezone.now()
-    release.published_by, release.references = person.name, ports.references()
+    release.published_by, release.references = person.name, ports.references(release)
     release.save()
     forget(live.workspace_pk)
     transaction.on_commit(partial(forget, live.workspace_pk))

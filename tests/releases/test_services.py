@@ -17,6 +17,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.errors import InvalidInput, NotAllowed
+from supportbot.llm import connections
 from supportbot.releases import ports, services, tasks
 from supportbot.releases.document import Document, stored
 from supportbot.releases.errors import (
@@ -96,7 +97,13 @@ def test_a_draft_goes_live_and_the_previous_release_never_changes(ada: Staff) ->
     published(new, ada)
     first.refresh_from_db()
     assert (first.state, current().number, current().document.tone) == ("replaced", new.number, "warm")
-    assert set(new.__class__.objects.get(pk=new.pk).references) == {"policies", "actions", "knowledge", "suites"}
+    assert set(new.__class__.objects.get(pk=new.pk).references) == {
+        "policies",
+        "actions",
+        "knowledge",
+        "suites",
+        "models",
+    }
     entry = AuditEntry.objects.get()
     assert (entry.event, entry.payload["reason"], entry.actor) == ("release.published", "because", ada.actor)
     with pytest.raises(NotADraft):
@@ -170,7 +177,7 @@ def test_what_changed_after_the_gates_passed_a_release_demands_a_new_evaluation(
     services.evaluate(row.pk)
     save_draft(article.pk, Change(body="Within 14 days."))  # not read by anybody yet
     create_article(Change(title="Another", body="A draft."), external_id="another")
-    assert services.changed_since(release_with_id(row.pk).verdict or {}) == []
+    assert services.changed_since(release_with_id(row.pk), release_with_id(row.pk).verdict or {}) == []
     match changed:
         case "text":
             publish_article(article.pk)
@@ -283,3 +290,41 @@ def test_a_release_of_another_workspace_does_not_exist(ada: Staff, other_workspa
             act(theirs.pk)
     with pytest.raises(NoSuchRelease):
         services.publish(theirs.pk, person=ada, instead_of=1, reason="mine")
+
+
+def test_a_release_that_was_compared_with_another_one_than_is_live_is_evaluated_again(ada: Staff, gated: Judge) -> None:
+    first, row, other = live_release(), draft(ada, tone="kind"), draft(ada, tone="warm")
+    for one in (row, other):
+        services.evaluate(one.pk)
+    published(other, ada)
+    verdict = release_with_id(row.pk).verdict or {}
+    assert services.changed_since(release_with_id(row.pk), verdict) == ["live"]
+    with pytest.raises(VerdictOutdated):
+        published(row, ada)
+    assert current().number == other.number and release_with_id(row.pk).is_draft
+    services.restore(first.pk, person=ada, instead_of=other.number, reason="back")  # the same content as it was
+    assert services.changed_since(release_with_id(row.pk), verdict) == []
+    assert published(row, ada).state == State.LIVE
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_outdated"),
+    [({"model": "smaller"}, True), ({"temperature": 1.5}, True), ({"name": "Renamed"}, False), ({}, False)],
+)
+def test_a_changed_connection_that_a_release_answers_by_demands_a_new_evaluation(
+    ada: Staff, gated: Judge, changes: dict[str, object], is_outdated: bool
+) -> None:
+    values = {"name": "Reader", "base_url": "https://models.example/v1", "model": "reader"}
+    used, unused = (connections.save({**values, "name": name}, key="k", actor="test") for name in ("Reader", "Another"))
+    row = draft(ada, routes={"answer": [str(used.pk)]})
+    services.evaluate(row.pk)
+    connections.save({**values, "name": "Another", "model": "x"}, key="", actor="test", connection_id=unused.pk)
+    connections.save({**values, **changes}, key="another", actor="test", connection_id=used.pk)
+    assert services.changed_since(release_with_id(row.pk), release_with_id(row.pk).verdict or {}) == (
+        ["models"] if is_outdated else []
+    )
+    if is_outdated:
+        with pytest.raises(VerdictOutdated):
+            published(row, ada)
+    else:
+        assert published(row, ada).state == State.LIVE

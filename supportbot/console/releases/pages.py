@@ -156,7 +156,7 @@ def _shown(request: HttpRequest, release: Release, *, problem: str = "", status:
     before = live if release.is_draft else earlier.order_by("-published_at").first()
     verdict, suites = services.verdict_on(release), gates()
     is_passed = bool(verdict and verdict["passed"])
-    changed = services.changed_since(verdict) if verdict and release.is_draft else []
+    changed = services.changed_since(release, verdict) if verdict and release.is_draft else []
     context = {
         "live": live,
         "before": before,

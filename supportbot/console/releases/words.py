@@ -29,6 +29,8 @@ REFERENCES: Final = {
     "actions": gettext_noop("actions"),
     "policies": gettext_noop("rules for actions"),
     "suites": gettext_noop("cases of the gates"),
+    "models": gettext_noop("model connections"),
+    "live": gettext_noop("the live release"),
 }
 FIELDS: Final = {
     "name": gettext_noop("Name of the assistant"),
