@@ -55,11 +55,11 @@ def _switching_off(name: str) -> Callable[[str], None]:
     return partial(switch_off_changed, name)
 
 
-def asking(sender: Sender) -> Ask:
+def asking(sender: Sender, *, seconds: float = GATHER_SECONDS) -> Ask:
     """Return a function that performs look-ups within one deadline, equal ones only once. It raises
     MerchantUnavailable.
     """
-    ends_at, known = time.monotonic() + GATHER_SECONDS, dict[str, Answer]()
+    ends_at, known = time.monotonic() + seconds, dict[str, Answer]()
 
     def ask(call: Asked) -> Answer:
         key = repr(call)

@@ -17,7 +17,7 @@ from django.utils.timezone import now
 
 from actions import ledger
 from actions.backtest import BY_RULES, Change, Compared
-from actions.definitions.backend import Sender, asking, client_of
+from actions.definitions.backend import GATHER_SECONDS, Sender, asking, client_of
 from actions.definitions.defined import DefinedWrite
 from actions.definitions.evaluation import Ask
 from actions.definitions.parts import Definition
@@ -56,9 +56,7 @@ def judge_past_requests(live: DefinedWrite, new: DefinedWrite) -> PastRequests:
     requests = list(asked[:MAX_REQUESTS])
     for request, who in _with_identity(requests):
         try:
-            if time.monotonic() >= ends_at:
-                raise MerchantUnavailable
-            _judge(found, request, who, live, new)
+            _judge(found, request, who, live, new, seconds=ends_at - time.monotonic())
         except (MerchantUnavailable, NotConnected):  # whatever follows would wait for the same system
             break
         except InvalidArguments:
@@ -75,8 +73,18 @@ def _with_identity(requests: list[ActionRequest]) -> Iterator[tuple[ActionReques
             yield request, Identity(customer.external_id, customer.email)
 
 
-def _judge(found: PastRequests, request: ActionRequest, who: Identity, live: DefinedWrite, new: DefinedWrite) -> None:
-    world = _OneMoment()
+def _judge(
+    found: PastRequests,
+    request: ActionRequest,
+    who: Identity,
+    live: DefinedWrite,
+    new: DefinedWrite,
+    *,
+    seconds: float,
+) -> None:
+    if seconds <= 0:
+        raise MerchantUnavailable
+    world = _OneMoment(seconds)
     published, proposed = (DefinedWrite(one.definition, one.version, world) for one in (live, new))
     before, after = _decide(published, request, who), _decide(proposed, request, who)
     was_refused = request.state == State.REFUSED and request.reason_code not in BY_RULES
@@ -124,7 +132,8 @@ def _confirmed(action: DefinedWrite, arguments: Arguments, records: Records) -> 
 class _OneMoment:
     """The workspace's own connections, whose answers stay the same for both versions."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
+        self._seconds = min(GATHER_SECONDS, seconds)  # for the look-ups of a request
         self._moment = ledger.workspace_time(now())
         self._asks: dict[str, Ask] = {}
 
@@ -133,7 +142,7 @@ class _OneMoment:
 
     def ask(self, definition: Definition) -> Ask:
         if definition.connection not in self._asks:
-            self._asks[definition.connection] = asking(self.sender(definition))
+            self._asks[definition.connection] = asking(self.sender(definition), seconds=self._seconds)
         return self._asks[definition.connection]
 
     def sender(self, definition: Definition) -> Sender:

@@ -11,8 +11,10 @@ has lost its claim. A model call that ends later leaves a body, which the announ
 from collections.abc import Sequence
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef
+from django.utils.module_loading import import_string
 
 from actions.models import ActionRequest
 from actions.states import OPEN
@@ -49,10 +51,14 @@ def erase_all_conversations(caller: CustomerCaller) -> int:
 def forget_customer(customer: Customer) -> int:
     """Erase a customer and all their conversations; return how many. Raises NotSettled if a request is open.
 
-    Announced as `customer_forgotten`. A later merchant token of the same person creates a new customer without history.
+    What other packages know by the merchant's id, which is gone afterwards, is erased by `ERASURE_OF_CUSTOMER`; the rest
+    is announced as `customer_forgotten`. A later merchant token of the same person creates a new customer without
+    history.
     """
     Customer.objects.select_for_update().get(pk=customer.pk)  # from now on they cannot start a conversation
     _check_settled(customer)
+    for take_out in map(import_string, settings.ERASURE_OF_CUSTOMER):
+        take_out(customer)
     mine = Conversation.objects.filter(customer=customer).order_by("pk").select_for_update()
     count = erase(list(mine))
     announce("customer_forgotten", customer.pk, workspace_id=customer.workspace_pk)

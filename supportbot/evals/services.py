@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.timezone import now
 
-from supportbot.accounts.models import User
+from supportbot.accounts.models import Customer, User
 from supportbot.accounts.scope import across_workspaces
 from supportbot.evals import documents
 from supportbot.evals.errors import LabelInvalid, RunEnded
@@ -134,6 +134,30 @@ def purge_runs() -> None:
     """Delete the runs of all workspaces that ended long ago."""
     with across_workspaces("old evaluations"):
         Run.objects.filter(finished_at__lt=now() - KEPT_FOR).delete()
+
+
+@transaction.atomic
+def take_customer_out_of_cases(customer: Customer) -> None:
+    """Remove the merchant's id of a customer from all cases, including those that runs keep. A visitor asks these cases
+    from then on, so they need not pass any more: otherwise, an erasure would close a gate.
+    """
+    if not customer.external_id:
+        return
+    theirs = Case.objects.filter(document__customer=customer.external_id).order_by("pk")
+    for case in theirs.select_for_update(no_key=True):
+        case.document, case.is_must = _without_customer(case.document), False
+        case.save(update_fields=["document", "is_must"])
+        Suite.objects.filter(pk=case.suite_id).update(updated_at=now())
+    kept = Run.objects.filter(cases__contains=[{"customer": customer.external_id}]).order_by("pk")
+    for run in kept.select_for_update(no_key=True):
+        run.cases = [
+            _without_customer(case) if case.get("customer") == customer.external_id else case for case in run.cases
+        ]
+        run.save(update_fields=["cases"])
+
+
+def _without_customer(document: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name not in ("customer", "must")}
 
 
 def forget_customer(customer_id: UUID) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from actions.connections.client import Call, NoAnswer, Response
+from actions.definitions import pastrequests
 from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.services import save_draft
 from actions.models import ActionPolicy, ActionRequest, AuditEntry
@@ -93,6 +95,23 @@ def test_a_shop_that_does_not_answer_does_not_keep_a_version_from_being_publishe
     text = visible_text(page_of(browser.get(at(draft, "publish/"))), " ")
     assert "0 verdicts would change of 0" in text and "3 more could not be judged." in text
     assert "Publish version 2" in text
+
+
+def test_a_single_look_up_waits_no_longer_than_the_page(
+    browser: Client, widened: tuple[ActionDefinition, dict[str, ActionRequest]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft, _ = widened
+    waits = list[float]()
+
+    class Slow:
+        def send(self, call: Call) -> Response:
+            waits.append(call.timeout_seconds)
+            raise NoAnswer("timeout")
+
+    monkeypatch.setattr(pastrequests, "client_of", lambda definition: Slow())
+    monkeypatch.setattr(pastrequests, "SECONDS", 1.5)
+    assert "3 more could not be judged." in visible_text(page_of(browser.get(at(draft, "publish/"))), " ")
+    assert len(waits) == 1 and 0 < waits[0] <= 1.5
 
 
 def test_the_effect_is_looked_up_for_admins_only_and_not_without_limit(

@@ -18,10 +18,11 @@ from kb.models import Article
 from kb.services import Change, publish, save_draft
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import workspace_scope
+from supportbot.chat.erasure import forget_customer
 from supportbot.evals import gates, running, services, tasks
 from supportbot.evals.documents import parse_suite
 from supportbot.evals.errors import InvalidSuite, RunEnded
-from supportbot.evals.models import Result, Run, Suite
+from supportbot.evals.models import Case, Result, Run, Suite
 from supportbot.evals.reading import read_suite
 from supportbot.evals.reports import Tried, report_from, report_of
 from supportbot.llm.errors import ProviderRefused, Reason
@@ -230,6 +231,28 @@ def test_an_erased_customer_leaves_no_result(workspace: Workspace, alice: Custom
     Run.objects.filter(pk=run.pk).update(finished_at=now() - services.KEPT_FOR - timedelta(days=1))
     tasks.purge()
     assert not Run.objects.exists()
+
+
+def test_a_forgotten_customer_is_taken_out_of_cases_and_of_what_runs_keep(
+    workspace: Workspace, other_workspace: Workspace, alice: Customer, returns_article: Article
+) -> None:
+    text = SUITE.replace("id: window", "id: window\n    customer: cus_alice")
+    text = text.replace("id: refund", "id: refund\n    must: true\n    customer: cus_tom")
+    services.save_suite(read_suite(text.encode(), file="s"))
+    run = services.start_run(Suite.objects.get())
+    with workspace_scope(other_workspace.pk):
+        services.save_suite(read_suite(text.encode(), file="s"))
+    forget_customer(alice)
+
+    def asked_by() -> dict[str, object]:
+        rows = Case.objects.exclude(key="unknown")
+        return {one.key: (one.document.get("customer"), one.document.get("must"), one.is_must) for one in rows}
+
+    assert asked_by() == {"window": (None, None, False), "refund": ("cus_tom", True, True)}
+    run.refresh_from_db()
+    assert [one.get("customer") for one in run.cases] == [None, "cus_tom", None]
+    with workspace_scope(other_workspace.pk):
+        assert asked_by()["window"] == ("cus_alice", True, True)
 
 
 def test_an_unknown_customer_fails_only_their_case(workspace: Workspace, returns_article: Article) -> None:
