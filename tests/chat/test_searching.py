@@ -1,14 +1,17 @@
 """Search over conversations: what is found, by which index, and nothing of other workspaces."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils.timezone import now
 
 from actions.models import ActionPolicy, ActionRequest
 from actions.policies import ensure_policies
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.chat import searching
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.searching import CUSTOMER_WORDS, newest_with
 from supportbot.chat.services import add_customer_message, start_conversation
@@ -44,8 +47,14 @@ def asked(workspace: Workspace) -> Conversation:
         "الخيمة", "lindner", "özgür", "mara@mail", "cus_1001", "1001", "ORDER customs mara", "  where   order ",
     ],
 )  # fmt: skip
-def test_a_conversation_is_found_by_its_words(asked: Conversation, query: str) -> None:
-    assert newest_with(query, 10) == [asked.pk]
+@pytest.mark.parametrize("way", ["index", "newest first", "newest first, in vain"])
+def test_a_conversation_is_found_by_its_words(
+    asked: Conversation, query: str, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if way != "index":
+        monkeypatch.setattr(searching, "COMMON", 0)
+    monkeypatch.setattr(searching, "MOST_SCANNED", 1 if "vain" in way else 1_000)
+    assert newest_with(query, 1) == newest_with(query, 10) == [asked.pk]
 
 
 @pytest.mark.parametrize(
@@ -64,6 +73,20 @@ def test_a_conversation_is_found_by_the_number_of_an_order_that_nobody_wrote(ask
     )  # fmt: skip
     assert newest_with("zx-770", 10) == [asked.pk]
     assert newest_with("Zx-77003 customs", 10) == [asked.pk]
+
+
+def test_both_ways_of_searching_find_the_same_in_the_same_order(
+    asked: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [talk(f"Where is parcel {number}?" if number % 3 else "Hello") for number in range(9)]
+    Conversation.objects.filter(pk=made[0].pk).update(last_event_at=now() + timedelta(days=1))
+    monkeypatch.setattr(searching, "SCANNED_AT_ONCE", 2)
+    for query in ("where", "where parcel", "hello", "mara where", "nothing"):
+        for limit in (1, 3, 20):
+            monkeypatch.setattr(searching, "COMMON", 1e12)
+            by_index = newest_with(query, limit)
+            monkeypatch.setattr(searching, "COMMON", 0)
+            assert newest_with(query, limit) == by_index, (query, limit)
 
 
 def test_the_newest_come_first_and_only_those_of_the_workspace(asked: Conversation, other_workspace: Workspace) -> None:
