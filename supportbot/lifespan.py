@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from importlib import import_module
 from typing import Any
 
+from django.conf import settings
 from django.urls import get_resolver
 
 from kb.errors import EmbeddingUnavailable
@@ -33,7 +34,7 @@ async def lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         message = await receive()
         if message["type"] == "lifespan.startup":
             tracing.start("web")
-            relay.start()
+            relay.start(without=settings.OUTBOX_OF_WORKERS)
             runner.start()
             # In its own thread, so that a shutdown does not wait for it.
             threading.Thread(target=prepare, name="warm-up", daemon=True).start()

@@ -51,8 +51,8 @@ def erase_all_conversations(caller: CustomerCaller) -> int:
 def forget_customer(customer: Customer) -> int:
     """Erase a customer and all their conversations; return how many. Raises NotSettled if a request is open.
 
-    What other packages know by the merchant's id, which is gone afterwards, is erased by `ERASURE_OF_CUSTOMER`; the rest
-    is announced as `customer_forgotten`. A later merchant token of the same person creates a new customer without
+    What other packages know by the merchant's id, which is gone afterwards, is erased by `ERASURE_OF_CUSTOMER`; the
+    rest is announced as `customer_forgotten`. A later merchant token of the same person creates a new customer without
     history.
     """
     Customer.objects.select_for_update().get(pk=customer.pk)  # from now on they cannot start a conversation
@@ -81,14 +81,15 @@ def _locked(caller: CustomerCaller, conversation_ids: Sequence[UUID]) -> list[Co
 
 def erase(conversations: Sequence[Conversation]) -> int:
     """Erase conversations that the caller has locked; return how many."""
+    ids = [conversation.pk for conversation in conversations]
     for conversation in conversations:
         supersede_turns(conversation)
-        _forget_bodies(conversation.pk)
         announce("conversation_erased", conversation.pk, workspace_id=conversation.workspace_pk)
         publish_after_commit(conversation.pk, Erased())
         notify_desk(conversation)
-        conversation.delete()
-    return len(conversations)
+    _forget_bodies(*ids)
+    Conversation.objects.filter(pk__in=ids).delete()
+    return len(ids)
 
 
 def on_conversation_erased(announcement: Announcement) -> None:
@@ -96,8 +97,8 @@ def on_conversation_erased(announcement: Announcement) -> None:
     _forget_bodies(announcement.object_id)
 
 
-def _forget_bodies(conversation_id: UUID) -> None:
-    LLMBody.objects.filter(call__conversation_id=conversation_id).delete()
+def _forget_bodies(*conversation_ids: UUID) -> None:
+    LLMBody.objects.filter(call__conversation_id__in=conversation_ids).delete()
 
 
 def sweep_orphaned_bodies() -> int:

@@ -6,6 +6,7 @@ announcement's workspace.
 
 import logging
 import threading
+from collections.abc import Collection
 from typing import Final
 
 from django.db import Error as AnyDatabaseError
@@ -24,8 +25,11 @@ class Relay:
     def __init__(self) -> None:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._without: Collection[str] = ()
 
-    def start(self) -> None:
+    def start(self, *, without: Collection[str] = ()) -> None:
+        """Start delivering, except announcements of the topics `without`."""
+        self._without = without
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run, name="outbox-relay", daemon=True)
         self._thread.start()
@@ -40,7 +44,7 @@ class Relay:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                handled = deliver_due(is_ending=self._stopping.is_set)
+                handled = deliver_due(without=self._without, is_ending=self._stopping.is_set)
             except AnyDatabaseError:
                 logger.warning("outbox: the database is not responding; retrying")
                 handled = 0

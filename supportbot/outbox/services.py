@@ -7,7 +7,7 @@ same: look at this object.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Final
@@ -39,13 +39,16 @@ def announce(topic: str, object_id: UUID, *, workspace_id: UUID) -> None:
     transaction.on_commit(wakeup.notify, robust=True)
 
 
-def deliver_due(limit: int = 100, *, is_ending: Callable[[], bool] = lambda: False) -> int:
-    """Deliver up to `limit` due announcements, oldest first; return the number handled, successfully or not.
+def deliver_due(
+    limit: int = 100, *, without: Collection[str] = (), is_ending: Callable[[], bool] = lambda: False
+) -> int:
+    """Deliver up to `limit` due announcements, except of the topics `without`, oldest first; return the number handled,
+    successfully or not.
 
     Stops before the next one when `is_ending` returns True.
     """
     handled = 0
-    while handled < limit and (due := _due(limit - handled)):
+    while handled < limit and (due := _due(limit - handled, without)):
         before = handled
         for announcement_id in due:
             if is_ending():
@@ -56,7 +59,7 @@ def deliver_due(limit: int = 100, *, is_ending: Callable[[], bool] = lambda: Fal
     return handled
 
 
-def _due(limit: int) -> list[int]:
+def _due(limit: int, without: Collection[str]) -> list[int]:
     """Return the ids of deliverable announcements, oldest first: the next one of each object, if it is due.
 
     With a NOT EXISTS query for older ones, a backlog of ten thousand cost a minute per query: the planner's statistics
@@ -64,7 +67,7 @@ def _due(limit: int) -> list[int]:
     """
     moving = Announcement.objects.filter(delivered_at=None, parked_at=None)
     next_of_each = moving.order_by("object_id", "id").distinct("object_id").values("pk")
-    due = Announcement.objects.filter(pk__in=next_of_each, due_at__lte=Now())
+    due = Announcement.objects.filter(pk__in=next_of_each, due_at__lte=Now()).exclude(topic__in=without)
     return list(due.order_by("pk").values_list("pk", flat=True)[:limit])
 
 

@@ -1,6 +1,7 @@
 """Data past its retention is erased at night, unless something is still owed to somebody."""
 
 import os
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -60,28 +61,82 @@ def test_old_conversations_are_erased_and_others_kept(
     assert left() == {fresh.pk}
 
 
+@dataclass
+class Clock:
+    """The time of a night: pauses take none, and each erasure as long as told."""
+
+    patch: pytest.MonkeyPatch
+    at: float = 0.0
+    paused: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.patch.setattr(retention, "time", self)
+
+    def monotonic(self) -> float:
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.paused.append(seconds)
+
+    def erasing_takes(self, seconds: float) -> None:
+        erase = retention._erase
+
+        def slowly(*args: Any) -> int:
+            self.at += seconds
+            return erase(*args)
+
+        self.patch.setattr(retention, "_erase", slowly)
+
+
 def test_what_takes_too_long_is_left_to_the_next_night(limited: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         silent()
-    moments = iter([0.0, 1.0, *[retention.MOST_SECONDS + 1] * 2])
+    monkeypatch.setattr(retention, "TOGETHER", 1)
     with monkeypatch.context() as patch:
-        patch.setattr("time.monotonic", lambda: next(moments))
+        Clock(patch).erasing_takes(retention.MOST_SECONDS)
         assert erase_expired() == {limited.pk: Report(conversations=1, kept=0, bodies=0, left=2)}
     assert erase_expired() == {limited.pk: Report(conversations=2, kept=0, bodies=0)}
+
+
+def test_a_workspace_with_years_of_conversations_leaves_time_for_the_others(
+    limited: Workspace, other_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Workspace.objects.update(keep_conversations_days=30)
+    for _ in range(4):
+        silent()
+    with workspace_scope(other_workspace.pk):
+        for _ in range(2):
+            silent()
+    for name in ("AT_ONCE", "TOGETHER"):
+        monkeypatch.setattr(retention, name, 1)
+    Clock(monkeypatch).erasing_takes(retention.MOST_SECONDS / 4)
+    erased = {pk: (report.conversations, report.left) for pk, report in erase_expired().items()}
+    assert erased == {limited.pk: (2, 2), other_workspace.pk: (2, 0)}
+
+
+def test_it_pauses_for_as_long_as_it_erased(limited: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(3):
+        silent()
+    monkeypatch.setattr(retention, "TOGETHER", 2)
+    clock = Clock(monkeypatch)
+    clock.erasing_takes(0.3)
+    assert erase_expired()[limited.pk].conversations == 3
+    assert clock.paused == pytest.approx([0.3, 0.3])
 
 
 def test_it_waits_while_erasures_are_being_announced(limited: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         silent()
-    for name in ("LOOKS_EVERY", "MOST_ANNOUNCED"):
+    for name in ("TOGETHER", "MOST_ANNOUNCED"):
         monkeypatch.setattr(retention, name, 1)
-    waiting = list[int]()
+    clock, waiting = Clock(monkeypatch), list[int]()
 
     def deliver(seconds: float) -> None:
-        waiting.append(count_due())
-        deliver_due()
+        if seconds == retention.PAUSE_SECONDS:
+            waiting.append(count_due())
+            deliver_due()
 
-    monkeypatch.setattr("time.sleep", deliver)
+    monkeypatch.setattr(clock, "sleep", deliver)
     deliver_due()  # of their beginning
     assert erase_expired()[limited.pk].conversations == 3
     assert waiting == [2]
@@ -92,9 +147,19 @@ def test_announcements_that_wait_for_another_attempt_do_not_hold_it_up(
 ) -> None:
     silent()
     monkeypatch.setattr(retention, "MOST_ANNOUNCED", 0)
-    monkeypatch.setattr("time.sleep", lambda seconds: pytest.fail("it waits"))
+    clock = Clock(monkeypatch)
     assert Announcement.objects.filter(delivered_at=None).update(due_at=now() + timedelta(hours=1))
     assert erase_expired()[limited.pk].conversations == 1
+    assert retention.PAUSE_SECONDS not in clock.paused
+
+
+def test_only_workers_deliver_the_announcements_of_erasures(limited: Workspace, settings: Any) -> None:
+    silent()
+    erase_expired()
+    deliver_due(without=settings.OUTBOX_OF_WORKERS)
+    waiting = Announcement.objects.filter(delivered_at=None)
+    assert set(waiting.values_list("topic", flat=True)) == {"conversation_erased"}
+    assert deliver_due() == 1 and count_due() == 0
 
 
 def test_conversations_with_something_owed_are_kept(limited: Workspace, bob: User) -> None:
@@ -115,13 +180,17 @@ def test_conversations_with_something_owed_are_kept(limited: Workspace, bob: Use
     assert ActionRequest.objects.count() == 1  # the record of money stays
 
 
-def test_a_message_at_the_last_moment_keeps_a_conversation(limited: Workspace, monkeypatch: Any) -> None:
-    one = silent()
-    due = list(retention._due(now() - timedelta(days=30)))
-    add_customer_message(one.pk, text="Wait", client_id="1")
-    monkeypatch.setattr(retention, "_due", lambda before: due)
-    assert erase_expired()[limited.pk].conversations == 0
-    assert left() == {one.pk}
+def test_a_message_at_the_last_moment_keeps_a_conversation(limited: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = silent(), silent()
+    erase = retention._erase
+
+    def late(ids: Any, before: Any) -> int:
+        add_customer_message(one.pk, text="Wait", client_id="1")
+        return erase(ids, before)
+
+    monkeypatch.setattr(retention, "_erase", late)
+    assert erase_expired()[limited.pk].conversations == 1
+    assert left() == {one.pk} and other.pk not in left()
 
 
 def test_bodies_have_their_own_limit(limited: Workspace) -> None:
