@@ -214,8 +214,13 @@ class Definition:
     document: Mapping[str, Any] = field(default_factory=dict)
 
     def shape(self) -> Shape:
-        """Return the arguments that a customer or a model may pass, without those from the server or the identity."""
+        """Return the arguments that a customer or a model may pass, without those from the server or the identity.
+
+        Those that find a record come first, so that they are asked for first: the database keeps no order of names.
+        """
         open_ones = [one for one in self.arguments.values() if one.origin in (Origin.CUSTOMER, Origin.MODEL)]
+        sought = {path for lookup in self.lookups for path in lookup.call.paths()}
+        open_ones.sort(key=lambda one: ("arguments", one.name) not in {path[:2] for path in sought})
         return Shape(
             required={one.name: one.accepts for one in open_ones if one.is_required},
             optional={one.name: one.accepts for one in open_ones if not one.is_required},

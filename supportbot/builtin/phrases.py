@@ -17,7 +17,7 @@ from supportbot.translation import in_all_languages, msgid, text_in
 
 IntentPhrase = Literal[
     "which_of_these", "order_number", "amount", "address", "other", "choice", "sign_in", "use_card",
-    "left_alone", "meant", "date", "several", "cannot_read",
+    "left_alone", "meant", "date", "several", "entries", "parts", "cannot_read",
 ]  # fmt: skip
 Courtesy = Literal[
     "greeting", "thanks", "farewell", "acknowledgement", "complaint", "unclear", "who", "can_do", "how_are_you"
@@ -25,7 +25,7 @@ Courtesy = Literal[
 Phrase = Literal[
     IntentPhrase, Courtesy, "only_asks", "no_reason", "offer", "not_found", "nothing_on", "foreign_page", "goes_on",
     "to_person", "no_person", "once_signed_in", "wants", "last_said", "answered", "nothing_said", "not_understood",
-    "nothing_to_undo", "unread", "whole_number", "yes", "no",
+    "nothing_to_undo", "unread", "whole_number", "cannot_take", "yes", "no",
 ]  # fmt: skip
 
 _PHRASES: Final[dict[Phrase, str]] = {
@@ -71,7 +71,10 @@ _PHRASES: Final[dict[Phrase, str]] = {
     "choice": msgid("Which of these is it for {part}: {choices}?"),
     "date": msgid("Which date is it for {part}? Please write it with the year, as in {example}."),
     "several": msgid("Which of these should I enter for {part}: {choices}? You can name several."),
+    "entries": msgid("What should I enter for {part}? You can name several, with commas in between."),
+    "parts": msgid("For {part}, I need: {fields}. Please write each on its own line, as in “{example}: …”."),
     "unread": msgid("I could not read that."),
+    "cannot_take": msgid("I cannot take {part} in this chat."),
     "whole_number": msgid("Please write a whole number from {minimum} to {maximum}."),
     "cannot_read": msgid("I still cannot read that as a value for {part}."),
     "yes": msgid("Yes"),

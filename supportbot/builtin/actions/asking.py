@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
-from supportbot.builtin.actions.slots import TEXT_MOST, fields_of, kind_of
+from supportbot.builtin.actions.slots import TEXT_MOST, fields_of, kind_of, parts_of
 from supportbot.builtin.actions.values import Shape, option_titles
 from supportbot.builtin.phrases import field_name, field_title, say
 from supportbot.formats import format_choice, format_day
 from supportbot.llm.types import ToolCall, ToolSpec
 
 _OF_A_FIELD: Final = frozenset({"type", "format", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum"})
+_ENTRIES_MOST: Final = 1_000  # characters of a list
 _PATIENCE: Final = 2  # the question is asked again this often before a person is offered
 # Shows the order of a date's parts, whatever the year: its day cannot be a month.
 _EXAMPLE: Final = date(2027, 5, 31)
@@ -68,6 +69,16 @@ def ask_for(tool: ToolSpec, name: str, language: str, days: Sequence[date] = ())
             return Reply(prompt, blocks=(*buttons, *_form(prompt, {name: shape}, [name], language)), part=part)
         case "address":
             return _ask_for_address(shape, part, language)
+        case "list":
+            prompt = say("entries", language, part=part)
+            written = {"type": "string", "title": field_title(name, shape, language), "maxLength": _ENTRIES_MOST}
+            return Reply(prompt, blocks=_form(prompt, {name: written}, [name], language), part=part)
+        case "object" | "objects" as kind:
+            if shape.get("minItems", 1) > 1:
+                return _cannot_take(part, language)
+            parts = parts_of(kind, shape)
+            labels_by_part = {one: tool.option_labels.get(f"{name}.{one}", {}) for one in parts["properties"]}
+            return _ask_for_parts(parts, part, labels_by_part, language)
     prompt = say("other", language, part=part)
     return Reply(prompt, (), _form(prompt, {name: shape}, [name], language), part, _expected(shape, language))
 
@@ -82,6 +93,35 @@ def _ask_for_address(shape: Shape, part: str, language: str) -> Reply:
     # Customers cannot be expected to know how an optional part has to be written, such as a country code.
     parts = {part: own for part, own in shape["properties"].items() if part in required or "pattern" not in own}
     return Reply(prompt, blocks=_form(prompt, parts, required, language), part=part)
+
+
+def _ask_for_parts(shape: Shape, part: str, labels: Mapping[str, Mapping[str, str]], language: str) -> Reply:
+    """Ask for the fields of an object, with a form that has one for each."""
+    own: Mapping[str, Shape] = shape["properties"]
+    required = shape.get("required", ())
+    asked = {name: _in_words(one, labels.get(name, {}), language) for name, one in own.items()}
+    titles = [field_title(name, one, language) for name, one in own.items() if name in required or not required]
+    example = titles[0] if titles else ""
+    prompt = say("parts", language, part=part, fields=", ".join(titles), example=example)
+    form = _form(prompt, asked, required, language)
+    return Reply(prompt, blocks=form, part=part) if form else _cannot_take(part, language)
+
+
+def _in_words(shape: Shape, labels: Mapping[str, str], language: str) -> Shape:
+    """Return a field of a form whose options are the customer's words."""
+    match kind_of("", shape):
+        case "choice":
+            return {**shape, "enum": [*option_titles(shape["enum"], labels).values()]}
+        case "choices":
+            titles = [*option_titles(shape["items"]["enum"], labels).values()]
+            return {**shape, "items": {"type": "string", "enum": titles}}
+        case "flag":
+            return {**shape, "type": "string", "enum": [say("yes", language), say("no", language)]}
+    return shape
+
+
+def _cannot_take(part: str, language: str) -> Reply:
+    return Reply(f"{say('cannot_take', language, part=part)} {say('offer', language)}", part=part)
 
 
 def _expected(shape: Shape, language: str) -> str:

@@ -41,11 +41,13 @@ _ASKING: Final = frozenset(
         "choice",
         "date",
         "several",
+        "entries",
+        "parts",
         "cannot_read",
         "meant",
     }
 )
-_FOR_A_VALUE: Final = frozenset({"other", "date", "cannot_read"})
+_FOR_A_VALUE: Final = frozenset({"other", "date", "entries", "parts", "cannot_read"})
 _NO_TRY: Final = ("thanks", "greeting")  # said in between, not instead of an answer
 _SHORT_WORDS: Final = 8
 _CORRECTION_WORDS: Final = 24
@@ -171,7 +173,7 @@ class DialogueState:
         place = next((at for at, intent in enumerate(self.open) if self._asked_field(intent)), 0)
         intent = self.open[place]
         tool, asked = self.tool(intent.action), self._asked_field(intent)
-        form = read_form(tool, text)
+        form = read_form(tool, text, asked=asked)
         if is_new and not is_answer and not form:
             return False
         sought = asked or self._asked_before(intent)

@@ -113,7 +113,7 @@ class _Planner:
         """Look up what the customer asks for; of several known orders, return a line for each one meant."""
         order_field = field_of_kind(tool, "order")
         if required_by(tool) or fields_of(tool).keys() - {order_field}:
-            return self._after_look_up(tool) if tool.name in self._called else self._call_step(tool, intent)
+            return self._after_refusal(tool) if tool.name in self._called else self._call_step(tool, intent)
         # "My last refund" is not the refund of the last order, so a place does not count.
         ref = intent.order if intent.order and intent.order.number else None
         of_all = _call(tool.name, {})
@@ -128,8 +128,8 @@ class _Planner:
         is_all = len(found) in (0, len(self._orders)) or not all(order.fits_one_line for order in found)
         return Reply("" if is_all else "\n".join(f"- {order.dated_line(self._language)}" for order in found[:OFFERED]))
 
-    def _after_look_up(self, tool: ToolSpec) -> Reply:
-        """Return the question for a value that the look-up refused; nothing if it is the answer itself."""
+    def _after_refusal(self, tool: ToolSpec) -> Reply:
+        """Return the question for a value that the call refused; nothing if its result is the answer itself."""
         refused = next((name for name in self._called[tool.name] if name in fields_of(tool)), None)
         return ask_for(tool, refused, self._language) if refused else Reply()
 
@@ -137,6 +137,8 @@ class _Planner:
         """Call the action with all its arguments; ask for the first that is missing or unclear."""
         arguments, shapes, language = dict(intent.values), fields_of(tool), self._language
         order_field = field_of_kind(tool, "order")
+        if self._called.get(tool.name):
+            return self._after_refusal(tool)
         if order_field and tool.is_read and order_field not in required_by(tool):
             arguments |= {order_field: intent.order.number} if intent.order and intent.order.number else {}
         elif order_field:

@@ -12,7 +12,15 @@ from datetime import date
 from functools import cache
 from typing import Any, Final, Literal
 
-from supportbot.builtin.actions.values import Shape, choices_in, dates_in, numbers_in, option_titles, yes_or_no
+from supportbot.builtin.actions.values import (
+    Shape,
+    choices_in,
+    dates_in,
+    numbers_in,
+    option_titles,
+    read_number,
+    yes_or_no,
+)
 from supportbot.builtin.intents import DATA
 from supportbot.builtin.phrases import titles_of
 from supportbot.language.addresses import address_in
@@ -31,6 +39,8 @@ Kind = Literal[
     "choice",
     "choices",
     "list",
+    "object",
+    "objects",
     "flag",
     "date",
     "number",
@@ -120,7 +130,9 @@ def _kind_by_schema(shape: Shape) -> Kind | None:
         return "choices"
     if shape.get("format") == "date":
         return "date"
-    kinds: dict[str, Kind] = {"integer": "number", "boolean": "flag", "array": "list"}
+    if "properties" in shape.get("items", {}):
+        return "objects"
+    kinds: dict[str, Kind] = {"integer": "number", "boolean": "flag", "array": "list", "object": "object"}
     return kinds.get(str(shape.get("type")))
 
 
@@ -137,7 +149,11 @@ def missing_in(tool: ToolSpec, values: Mapping[str, Any]) -> list[str]:
 
 
 def _is_whole(shape: Shape, value: Any) -> bool:
-    return value is not None and ("properties" not in shape or set(shape.get("required", ())) <= value.keys())
+    if "properties" in shape:
+        return isinstance(value, Mapping) and set(shape.get("required", ())) <= value.keys()
+    if isinstance(value, list) and "properties" in shape.get("items", {}):
+        return all(_is_whole(shape["items"], entry) for entry in value)
+    return value is not None
 
 
 def is_option(tool: ToolSpec, name: str, text: str) -> bool:
@@ -153,31 +169,59 @@ def is_option(tool: ToolSpec, name: str, text: str) -> bool:
     return any(plain in (value.casefold(), title.casefold()) for value, title in titles.items())
 
 
-def read_form(tool: ToolSpec, text: str) -> dict[str, Any]:
-    """Return the values of a submitted form: "title: value" lines and nothing else; {} for any other text."""
+def read_form(tool: ToolSpec, text: str, *, asked: str = "") -> dict[str, Any]:
+    """Return the values of a submitted form: "title: value" lines and nothing else; {} for any other text. Where two
+    fields have a title, it is that of the field that was asked for.
+    """
     values: dict[str, Any] = {}
-    titled = dict(_titled(tool))
+    titled = dict(sorted(_titled(tool), key=lambda one: asked in one[1][:2]))
     for line in text.splitlines():
         title, _, value = line.partition(": ")
         if not value or title not in titled:
             return {}
         outer, name, shape = titled[title]
-        within = values.setdefault(outer, {}) if outer else values
-        within[name] = _entered(tool, name, shape, value)
+        entered = _entered(shape, tool.option_labels.get(f"{outer}.{name}" if outer else name, {}), value)
+        _within(values, outer, name, fields_of(tool))[name] = entered
     return values
 
 
-def _entered(tool: ToolSpec, name: str, shape: Shape, value: str) -> Any:
+def _within(values: dict[str, Any], outer: str, part: str, fields: Mapping[str, Shape]) -> dict[str, Any]:
+    """Return the object that a line belongs to. A part that is given again begins the next entry of a list."""
+    if not outer:
+        return values
+    if kind_of(outer, fields[outer]) != "objects":
+        own: dict[str, Any] = values.setdefault(outer, {})
+        return own
+    entries: list[dict[str, Any]] = values.setdefault(outer, [{}])
+    if part in entries[-1]:
+        entries.append({})
+    return entries[-1]
+
+
+def _entered(shape: Shape, labels: Mapping[str, str], value: str) -> Any:
     """Return a form's line as the field takes it."""
-    if kind_of(name, shape) == "choices":
-        return choices_in(shape["items"]["enum"], tool.option_labels.get(name, {}), value)
-    return int(value) if shape.get("type") == "integer" and value.isdecimal() else value
+    match kind_of("", shape):
+        case "choices":
+            return choices_in(shape["items"]["enum"], labels, value)
+        case "choice":
+            named = choices_in(shape["enum"], labels, value)
+            return named[0] if len(named) == 1 else value
+        case "flag":
+            return yes_or_no(value)
+        case "list":
+            return _entries(shape["items"], value, is_asked=True)
+    return int(value) if shape.get("type") == "integer" and re.fullmatch(r"-?[0-9]+", value, re.ASCII) else value
+
+
+def parts_of(kind: Kind, shape: Shape) -> Shape:
+    """Return the schema of the object that is asked for part by part, {} for a field of one value."""
+    return shape if kind in ("address", "object") else shape["items"] if kind == "objects" else {}
 
 
 def _titled(tool: ToolSpec) -> Iterator[tuple[str, tuple[str, str, Shape]]]:
-    """Yield (title, (address or "", name, shape)) of the tool's fields, those of an address one by one."""
+    """Yield (title, (object or "", name, shape)) of the tool's fields, those of an object one by one."""
     for name, shape in fields_of(tool).items():
-        parts: Mapping[str, Shape] = shape["properties"] if kind_of(name, shape) == "address" else {}
+        parts: Mapping[str, Shape] = parts_of(kind_of(name, shape), shape).get("properties", {})
         for part, own in (parts or {name: shape}).items():
             yield from ((title, (name if parts else "", part, own)) for title in titles_of(part, own))
 
@@ -226,12 +270,10 @@ def _value(kind: Kind, shape: Shape, text: str, *, labels: Mapping[str, str], is
             return _several(shape, text, labels=labels, is_asked=is_asked)
         case "flag" if is_asked:
             return yes_or_no(text)
-        case "list" if is_asked and shape.get("items", {}).get("type") == "string":
-            return [entry.strip() for entry in re.split(r"[,;\n]", text) if entry.strip()]
+        case "list":
+            return _entries(shape.get("items", {}), text, is_asked=is_asked) or None
         case "pattern":
-            pattern = re.compile(str(shape["pattern"]), re.ASCII)
-            spoken = (word.strip(".!?") for word in re.findall(r"[^\s,;]+", text))
-            return next((word for word in spoken if pattern.fullmatch(word)), None)
+            return next(iter(_matching(str(shape["pattern"]), text)), None)
         case "text" | "reason" if is_asked:
             return " ".join(text.split())[: int(shape.get("maxLength", TEXT_MOST))]
     return None
@@ -248,6 +290,28 @@ def _several(shape: Shape, text: str, *, labels: Mapping[str, str], is_asked: bo
         return None if shape.get("minItems") else []
     is_all = first in known["all"] or (first in known["both"] and len(options) == 2)
     return list(options) if is_all else None
+
+
+def _entries(items: Shape, text: str, *, is_asked: bool) -> list[Any]:
+    """Return the entries that a text names for a list. Numbers of the shop's own form are also read unasked."""
+    if "pattern" in items:
+        found = _matching(str(items["pattern"]), text)
+        return found if is_asked else [word for word in found if any(sign.isdigit() for sign in word)]
+    if not is_asked:
+        return []
+    if items.get("format") == "date":
+        return [one.day.isoformat() for one in days_in(text, "") if one.day is not None]
+    if items.get("type") == "integer":
+        numbers = (read_number(items, written) for written in re.findall(r"-?[0-9]+", text, re.ASCII))
+        return [number for number in numbers if number is not None]
+    is_text = items.get("type") == "string"
+    return [entry.strip() for entry in re.split(r"[,;\n]", text) if entry.strip()] if is_text else []
+
+
+def _matching(pattern: str, text: str) -> list[str]:
+    """Return the words of a text that have this form."""
+    form = re.compile(pattern, re.ASCII)
+    return [word for said in re.findall(r"[^\s,;]+", text) if form.fullmatch(word := said.strip(".!?"))]
 
 
 def order_reference(text: str, *, is_asked: bool = False) -> OrderRef | None:

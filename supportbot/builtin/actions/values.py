@@ -44,7 +44,7 @@ def numbers_in(shapes: Mapping[str, Shape], text: str, locale: str, *, asked: st
     found, spelt = _numbers(text), _spelt(text, locale)
     values = _named(shapes, [*found, *spelt])
     rest = [name for name in shapes if name not in values]
-    target = asked if asked in rest else rest[0] if len(shapes) == 1 and not asked else ""
+    target = asked if asked in rest else rest[0] if rest and len(shapes) == 1 and not asked else ""
     fitting = found or (spelt if asked else [])
     if target and not values and len(fitting) == 1:
         values[target] = fitting[0].written

@@ -92,6 +92,12 @@ def test_arguments_that_do_not_fit_are_refused(name: str, value: str) -> None:
     assert all(field.split(".")[0] == name for field in error.value.fields)  # type: ignore[attr-defined]
 
 
+def test_the_argument_that_finds_the_record_is_the_first_to_be_asked_for() -> None:
+    arguments = EXCHANGE["arguments"]
+    stored = EXCHANGE | {"arguments": {name: arguments[name] for name in sorted(arguments)}}
+    assert next(iter(parse_document(stored).shape().required)) == "order_id"
+
+
 def test_a_computed_value_meets_the_type_of_its_argument() -> None:
     shape = parse_document(EXCHANGE).shape()
     problems: dict[str, list[str]] = {}
