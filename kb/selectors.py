@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from django.core.cache import cache
-from django.db.models import Case, Q, QuerySet, When
+from django.db.models import Case, F, Q, QuerySet, When
 
 from kb.access import Viewer, readable
 from kb.errors import ArticleMissing, CollectionMissing
@@ -89,6 +90,17 @@ def published_revision(article: Article, number: int) -> Revision | None:
     if number not in article.published_revisions:
         return None
     return Revision.objects.filter(article=article, number=number).first()
+
+
+def changed_for_readers(since: datetime) -> QuerySet[Article]:
+    """Return the articles that may have been read differently since a time, newest change first: published, archived,
+    or with other readers or questions; not those that only have a draft.
+    """
+    changed = Article.objects.exclude(state=State.DRAFT).filter(updated_at__gte=since)
+    is_drafted = Q(state=State.LIVE, published_at__lt=since) & ~Q(live_revision=F("latest_revision"))
+    has_other_questions = Q(phrasings_at__gte=since)
+    rows: QuerySet[Article] = changed.exclude(is_drafted & ~has_other_questions)
+    return rows.select_related("latest_revision").order_by("-updated_at", "pk")
 
 
 def snapshot_mark() -> dict[str, object]:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from typing import Final
+from uuid import UUID
 
 from django.utils.translation import gettext
 
@@ -19,8 +20,10 @@ from supportbot.evals.wording import SIGNAL_WORDS, interruption
 from supportbot.releases.errors import GateMissing
 from supportbot.releases.models import Release
 from supportbot.releases.ports import Verdict, references_digest
+from supportbot.releases.services import changed_since
 
 POLL_SECONDS: Final = 1.0
+KNOWLEDGE: Final = "knowledge"  # in `RELEASES_REFERENCES`
 
 
 def judge(workspace: Workspace, release: Release, suites: Sequence[str]) -> Verdict:
@@ -48,7 +51,7 @@ def judge(workspace: Workspace, release: Release, suites: Sequence[str]) -> Verd
 
 
 def _played(suite: Suite, release: Release) -> Run:
-    run = _begun(suite, release) or start_run(suite, release=release)
+    run = _begun(suite, release) or start_run(suite, release=release, keeps_from=_proven(suite, release))
     while run.is_open:
         if run.state == Run.State.PAUSED:
             raise _interrupted(run)
@@ -59,6 +62,16 @@ def _played(suite: Suite, release: Release) -> Run:
     if run.report is None:
         raise _interrupted(run)
     return run
+
+
+def _proven(suite: Suite, release: Release) -> UUID | None:
+    """Return the run of this suite behind the release's verdict if only articles may have changed since."""
+    verdict = release.verdict
+    if verdict is None or verdict["digest"] != release.digest or set(changed_since(release, verdict)) != {KNOWLEDGE}:
+        return None
+    cases = [case_document(case) for case in document_of(suite).cases]
+    runs = Run.objects.filter(pk__in=verdict["run_ids"], suite=suite, state=Run.State.DONE)
+    return next((run.pk for run in runs if run.cases == cases), None)
 
 
 def _interrupted(run: Run) -> RunInterrupted:

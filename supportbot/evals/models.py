@@ -78,6 +78,9 @@ class Run(TenantModel):
     release_digest = models.CharField(max_length=64, blank=True)
     # Of what the release referred to when the run began: articles, actions and their rules, the gates' cases.
     references_digest = models.CharField(max_length=64, blank=True, default="", db_default="")
+    # The run of the same release and cases whose results are kept unless changed articles may have changed them.
+    keeps_from = models.UUIDField(null=True)
+    kept = models.PositiveIntegerField(default=0, db_default=0)  # tries whose results were kept
     baseline = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_constraint=False
     )

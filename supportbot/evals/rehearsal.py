@@ -10,10 +10,12 @@ If a merchant stands in for the real one (`merchants`), the customer may `press`
 out there, and the assistant's next answers know about it.
 """
 
+import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final
+from uuid import UUID
 
 from actions.cards import card_of, reason_of
 from actions.enacting import enact
@@ -46,7 +48,7 @@ from supportbot.asyncdb import db
 from supportbot.chat.answers import Answer
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.turns import Claim
-from supportbot.evals.outcomes import CallEnd, MadeCall, Reply
+from supportbot.evals.outcomes import WITHOUT_MODEL, CallEnd, MadeCall, Reply
 from supportbot.evals.planting import Plant
 from supportbot.ids import uuid7
 from supportbot.language.sentences import marked_sources
@@ -111,9 +113,16 @@ class Rehearsal:
         pressed = "confirm" if confirms else "decline"
         return Reply("", text, calls=tuple(calls), by="builtin", pressed=pressed, took_ms=took_ms)
 
-    def context(self, asked: Message, claim: Claim) -> TurnContext:
+    def found_again(self, reply: Reply) -> TurnContext:
+        """Return the context of a message that was answered before, and continue with its answer."""
+        context = self.context(self._add(Source.CUSTOMER, reply.said), uuid7())
+        written = self._add(Source.ASSISTANT, reply.text)
+        written.by, written.is_abstention = reply.by, reply.is_abstention
+        return context
+
+    def context(self, asked: Message, turn_id: UUID) -> TurnContext:
         before = [message for message in self.messages if message.seq < asked.seq]
-        context = context_of(self.conversation, before, [asked], turn_id=claim.turn_id, also=self.plant.passages)
+        context = context_of(self.conversation, before, [asked], turn_id=turn_id, also=self.plant.passages)
         context = replace(context, done=(*context.done, *self._done))
         tools = (*((WITHDRAW_CARDS,) if self.cards else ()), *((UNDO_LAST,) if self.cards or self._done else ()))
         request = context.request
@@ -147,6 +156,7 @@ class _Turn(Turn):
         self._rehearsal = rehearsal
         self._asked = asked
         self._external_ids: dict[str, str] = {}
+        self.found: TurnContext | None = None
 
     async def rehearse(self) -> Answer:
         return await self._compose()
@@ -173,7 +183,8 @@ class _Turn(Turn):
         return sum(not marked_sources(one.raw) for one in shown)
 
     async def _context(self) -> TurnContext:
-        context = await db(self._rehearsal.context, self._asked, self.claim)
+        context = await db(self._rehearsal.context, self._asked, self.claim.turn_id)
+        self.found = context
         self._external_ids = {str(one.article_id): one.external_id for one in context.passages}
         return context
 
@@ -293,4 +304,24 @@ def _reply(said: str, answer: Answer, turn: _Turn, calls: tuple[MadeCall, ...], 
         support=turn.support,
         took_ms=took_ms,
         unmarked=turn.unmarked,
+        inputs=inputs_of(turn.found, by=answer.by) if turn.found else "",
     )
+
+
+def inputs_of(context: TurnContext, *, by: str) -> str:
+    """Return a digest of everything in a context that its answer depends on, as far as articles can change it. The
+    instructions are left out: they tell the time, and the release and the passages determine the rest of them.
+    """
+    request, curated = context.request, context.curated
+    parts = (request, *request.parts)
+    passages = [(one.external_id, one.title, one.url, one.heading, one.text, one.page) for one in context.passages]
+    facts = (
+        [(one.role, one.content) for one in request.messages if one.role != "system"],
+        [tool.name for tool in request.tools],
+        passages,
+        [(one.question, one.looked_up, one.is_answerable, one.locale) for one in parts],
+        [[(source.number, source.title, source.text) for source in one.sources] for one in parts],
+        [[round(source.weight, 9) for source in one.sources] for one in parts] if by in WITHOUT_MODEL else (),
+        (curated.external_id, curated.title, curated.url, curated.text) if curated else (),
+    )
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]

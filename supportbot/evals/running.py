@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -32,6 +33,7 @@ from supportbot.evals.outcomes import Played
 from supportbot.evals.playing import Away, play
 from supportbot.evals.releases import under
 from supportbot.evals.reports import report_of
+from supportbot.evals.reuse import kept, results_of
 from supportbot.evals.selectors import played_keys, run_with_id, tries_of
 from supportbot.evals.services import LEASE, repeats_of
 from supportbot.evals.wording import interruption
@@ -129,6 +131,7 @@ class _Playing:
         self._runner = runner
         self._workspace = Workspace.objects.get(pk=run.workspace_pk)
         stored = played_keys(run.pk)
+        self._earlier = results_of(run.keeps_from)
         self._left = iter([one for one in _tries(run) if (one[0].key, one[1]) not in stored])
 
     async def play(self) -> None:
@@ -149,9 +152,13 @@ class _Playing:
 
     async def _play_next(self) -> None:
         for case, number in self._left:
-            played, customer_id = await play(self._workspace, case)
-            result = await asyncio.to_thread(_result, self._run, case, number, played, customer_id)
-            await db(_store, self._run, self._runner, result)
+            earlier = self._earlier.get((case.key, number))
+            result = await db(kept, self._run, earlier, case, self._workspace)
+            is_kept = result is not None
+            if result is None:
+                played, customer_id = await play(self._workspace, case)
+                result = await asyncio.to_thread(_result, self._run, case, number, played, customer_id)
+            await db(partial(_store, is_kept=is_kept), self._run, self._runner, result)
 
     async def _beat(self) -> None:
         while True:
@@ -191,9 +198,9 @@ def _held(run: Run, runner: str) -> QuerySet[Run]:
 
 
 @transaction.atomic
-def _store(run: Run, runner: str, result: Result) -> None:
+def _store(run: Run, runner: str, result: Result, *, is_kept: bool) -> None:
     """Store a try, and extend the lease. Raises _Lost."""
-    if not _held(run, runner).update(done=F("done") + 1, lease_until=Now() + LEASE):
+    if not _held(run, runner).update(done=F("done") + 1, kept=F("kept") + int(is_kept), lease_until=Now() + LEASE):
         raise _Lost()
     result.save(force_insert=True)
 

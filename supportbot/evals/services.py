@@ -69,11 +69,13 @@ def start_run(
     baseline: Run | None = None,
     person: User | None = None,
     runner: str = "",
+    keeps_from: UUID | None = None,
 ) -> Run:
     """Start a run; a worker carries it out, or whoever holds it from the beginning as `runner`.
 
     `repeat` applies to cases without their own number. Without a `release`, the live one answers. Without a `baseline`,
-    the run is compared with the newest one of the live release.
+    the run is compared with the newest one of the live release. Of the run `keeps_from`, results that changed articles
+    cannot have changed are kept (`reuse`).
     """
     answering = release_to_play(release)
     cases = [documents.case_document(case) for case in document_of(suite).cases]
@@ -87,6 +89,7 @@ def start_run(
         release_digest=answering.digest,
         references_digest=references_digest(answering),
         baseline=baseline or baseline_for(suite, release_to_play(None)),
+        keeps_from=keeps_from,
         total=sum(repeats_of(case, repeat) for case in cases),
         started_by=person,
         **_in_hand(runner),

@@ -120,10 +120,10 @@ def test_a_run_continues_after_its_worker_was_killed(
     run = services.start_run(suite(), repeat=2)
     stored = running._store
 
-    def die_after_three(run: Run, runner: str, result: Result) -> None:
+    def die_after_three(run: Run, runner: str, result: Result, *, is_kept: bool) -> None:
         if Result.objects.filter(run=run).count() >= 3:
             raise Killed
-        stored(run, runner, result)
+        stored(run, runner, result, is_kept=is_kept)
 
     monkeypatch.setattr(running, "_store", die_after_three)
     with pytest.raises(Killed):
@@ -167,10 +167,10 @@ def test_a_cancelled_run_stops(workspace: Workspace, returns_article: Article, m
     run = services.start_run(suite(), repeat=20)
     stored = running._store
 
-    def cancel_first(run: Run, runner: str, result: Result) -> None:
+    def cancel_first(run: Run, runner: str, result: Result, *, is_kept: bool) -> None:
         with workspace_scope(workspace.pk):
             Run.objects.filter(pk=run.pk, state="running").update(state="cancelled", finished_at=now())
-        stored(run, runner, result)
+        stored(run, runner, result, is_kept=is_kept)
 
     monkeypatch.setattr(running, "_store", cancel_first)
     running.play_run(run.pk)

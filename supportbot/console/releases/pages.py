@@ -1,5 +1,7 @@
 """The pages of a release: what it changes, its form while it is a draft, and the steps to publish or restore it."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -9,6 +11,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext
 
+from kb.models import Article
+from kb.selectors import changed_for_readers
 from supportbot.console.entry import needs, staff
 from supportbot.console.releases.forms import DraftForm, Guidelines, initial_of, rows_of
 from supportbot.console.releases.words import REFERENCES, differences
@@ -23,6 +27,7 @@ from supportbot.releases.selectors import gates, live_release, release_with_id, 
 
 READ: Final = "releases:read"
 WRITE: Final = "releases:write"
+MOST_ARTICLES: Final = 5
 
 
 def title_of(row: Release) -> str:
@@ -165,12 +170,19 @@ def _shown(request: HttpRequest, release: Release, *, problem: str = "", status:
         "suites": suites,
         "verdict": verdict,
         "may_judge": bool(suites) and ports.judge() is not None,
+        "changed_articles": _changed_articles(verdict) if verdict and "knowledge" in changed else [],
+        "keeps_results": changed == ["knowledge"],
         "changed": [gettext(REFERENCES.get(name, name)) for name in changed],
         "is_stopped": bool(suites) and (not is_passed or bool(changed)),
         "may_override": staff(request).may(services.OVERRIDE),
         "told": request.POST,
     }
     return render(request, "console/releases/release.html", _frame(request, release, **context), status=status)
+
+
+def _changed_articles(verdict: Mapping[str, Any]) -> list[Article]:
+    """Return the newest articles that have changed since an evaluation began."""
+    return list(changed_for_readers(datetime.fromisoformat(verdict["began"]))[:MOST_ARTICLES])
 
 
 def _refused(request: HttpRequest, release_id: UUID, refusal: SupportBotError) -> HttpResponse:

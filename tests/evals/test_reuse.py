@@ -1,0 +1,149 @@
+"""A draft that is evaluated again after articles changed: only cases that find something else are run again."""
+
+from collections.abc import AsyncGenerator, Iterator
+
+import pytest
+
+from kb.indexing.index import sync_articles
+from kb.models import Article
+from kb.services import Change, create_article, publish, save_draft
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.principals import Staff
+from supportbot.assistant import context
+from supportbot.evals import services as evals
+from supportbot.evals.models import Result, Run
+from supportbot.evals.reading import read_suite
+from supportbot.llm.ports import ProviderEvent
+from supportbot.llm.testing import ScriptedModel, answering
+from supportbot.llm.types import Finished, ModelRequest, TextDelta, Usage
+from supportbot.releases import services
+from supportbot.releases.errors import GateRefused
+from supportbot.releases.models import Release
+from supportbot.releases.selectors import live_release, release_with_id
+
+pytestmark = pytest.mark.django_db(transaction=True)
+WINDOW, CARD = "How many days do I have to return unused items?", "How long is a gift card valid?"
+SUITE = f"""
+suite: shop
+title: The shop
+defaults: {{must: true}}
+cases:
+  - {{id: window, ask: "{WINDOW}", expect: {{figures: 60 days}}}}
+  - {{id: card, ask: "{CARD}", expect: {{figures: 36 months}}}}
+"""
+
+
+class Reader(ScriptedModel):
+    """Repeats the first source."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
+        self.asked.append(request.question)
+        text = " ".join(request.sources[0].text.split()).rstrip(".") if request.sources else "Hello"
+        yield TextDelta(f"{text} [1].")
+        yield Finished("stop", Usage(10, 5), self.name, self.model)
+
+
+@pytest.fixture
+def ada(workspace: Workspace) -> Staff:
+    return Staff(workspace.pk, None, "Ada", "admin", frozenset({"releases:write"}))
+
+
+@pytest.fixture
+def model() -> Iterator[Reader]:
+    with answering(model := Reader()):
+        yield model
+
+
+@pytest.fixture
+def card(workspace: Workspace, returns_article: Article) -> Article:
+    article = create_article(
+        Change(title="Gift cards", body="A gift card is valid for 36 months.", locale="en"), external_id="gift-cards"
+    )
+    changed(article, "")
+    return article
+
+
+def changed(article: Article, more: str, *, old: str = "", new: str = "") -> None:
+    newest = Article.objects.get(pk=article.pk).latest_revision
+    assert newest is not None
+    save_draft(article.pk, Change(title=newest.title, body=newest.body.replace(old, new) + more, locale="en"))
+    publish(article.pk)
+    sync_articles([article.pk])
+
+
+@pytest.fixture
+def draft(ada: Staff, card: Article, model: Reader) -> Release:
+    """A draft that passed; each answer is made from one passage."""
+    evals.save_suite(read_suite(SUITE.encode(), file="s"))
+    services.name_gates(["shop"], person=ada)
+    draft = services.create_draft(person=ada, document={"passages": 1})
+    evaluated(draft, model)
+    assert sorted(model.asked) == sorted([WINDOW, CARD])
+    return draft
+
+
+def evaluated(draft: Release, model: Reader) -> Run:
+    model.asked.clear()
+    services.evaluate(draft.pk)
+    return Run.objects.order_by("-created_at")[0]
+
+
+def changes_of(draft: Release) -> list[str]:
+    row = release_with_id(draft.pk)
+    return services.changed_since(row, row.verdict or {})
+
+
+def test_only_the_case_that_finds_the_changed_text_is_run_again_and_fails(
+    ada: Staff, draft: Release, card: Article, model: Reader
+) -> None:
+    changed(card, "", old="36 months", new="12 months")
+    assert changes_of(draft) == ["knowledge"]
+    run = evaluated(draft, model)
+    assert (model.asked, run.kept, run.done) == ([CARD], 1, 2)
+    assert {row.key: row.passed for row in Result.objects.filter(run=run)} == {"window": True, "card": False}
+    with pytest.raises(GateRefused, match="shop: card"):
+        services.publish(draft.pk, person=ada, instead_of=live_release().number, reason="x")
+
+
+def test_a_change_that_nobody_finds_runs_nothing_again(
+    ada: Staff, draft: Release, model: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context, "moment_in_words", lambda moment: "another moment")  # the instructions tell the time
+    other = create_article(Change(title="Lost property", body="It is kept in a box.", locale="en"), external_id="lost")
+    changed(other, "")
+    run = evaluated(draft, model)
+    assert (model.asked, run.kept, run.done) == ([], 2, 2) and changes_of(draft) == []
+    assert services.publish(draft.pk, person=ada, instead_of=live_release().number, reason="x").state == "live"
+
+
+def test_a_new_article_that_comes_first_runs_its_case_again(draft: Release, model: Reader) -> None:
+    new = create_article(Change(title=CARD, body=f"{CARD} It is valid for 6 months.", locale="en"), external_id="new")
+    changed(new, "")
+    run = evaluated(draft, model)
+    assert CARD in model.asked and not Result.objects.get(run=run, key="card").passed
+
+
+def test_everything_is_run_again_if_anything_else_changed(
+    ada: Staff, draft: Release, card: Article, model: Reader
+) -> None:
+    changed(card, " Treat it like cash.")
+    evals.save_suite(read_suite(SUITE.replace("36 months", "3 years").encode(), file="s"))
+    assert set(changes_of(draft)) == {"knowledge", "suites"}
+    assert evaluated(draft, model).kept == 0 and len(model.asked) == 2
+    services.change_draft(draft.pk, {"tone": "warm"}, person=ada)
+    assert evaluated(draft, model).kept == 0 and len(model.asked) == 2
+
+
+def test_the_built_in_answerers_weights_count(ada: Staff, card: Article) -> None:
+    """Without a model, a result is kept only if the passages weigh the same."""
+    evals.save_suite(read_suite(SUITE.encode(), file="s"))
+    services.name_gates(["shop"], person=ada)
+    draft = services.create_draft(person=ada)
+    services.evaluate(draft.pk)
+    changed(card, "", old="36 months", new="12 months")
+    services.evaluate(draft.pk)
+    assert (release_with_id(draft.pk).verdict or {})["failed_must"] == ["shop: card"]
