@@ -6,8 +6,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from actions.definitions.bodies import Body
 from actions.definitions.expression import Expression
-from actions.definitions.template import Body, Fields, PathTemplate, Template
+from actions.definitions.template import Fields, PathTemplate, Template
 from actions.schema import Field, Shape
 from actions.spec import Risk
 

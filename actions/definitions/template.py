@@ -1,4 +1,4 @@
-"""Texts with `{expressions}` in them, written into addresses, headers, JSON and sentences.
+"""Texts with `{expressions}` in them, written into addresses, headers and sentences; `bodies.py` writes them into JSON.
 
 Each place has its own rules, so that a value stays a value: it never adds a segment, a query or a step upwards to a
 path, a line to a header, structure to JSON, or an invisible character to a sentence. A value that breaks a rule is
@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 from actions.definitions.errors import ExpressionError, ExpressionFailed
 from actions.definitions.expression import MAX_STEPS, Expression, Path, compile_expression
-from actions.definitions.values import NoValue, Spend, as_json, as_text, json_text, value_of
+from actions.definitions.values import NoValue, Spend, as_json, as_text, value_of
 from actions.money import Money, format_money
 from actions.strictjson import INVISIBLE_CATEGORIES
 from actions.texts import in_locale
@@ -29,13 +29,10 @@ MAX_PATH_VALUE: Final = 500
 MAX_HEADER: Final = 1_000
 _MAX_LISTED: Final = 50
 MAX_WORDS_VALUE: Final = 300
-MAX_BODY: Final = 256 * 1024
-MAX_LEAVES: Final = 500
 _LITERAL_PATH: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]*", re.ASCII)
 _HEADER: Final = re.compile(r"[\x20-\x7e]*", re.ASCII)
 # Shops' servers decode an address before they route it, some of them twice.
 _NEVER_IN_PATH: Final = frozenset("/\\%")
-EACH: Final = frozenset({"for_each", "as", "of"})
 OPTIONAL: Final = "?"
 
 
@@ -295,124 +292,3 @@ def _each(template: Template, names: Mapping[str, Any]) -> list[str]:
         return [_unbroken(value_of(item)) for item in value]
     except NoValue as error:
         raise ExpressionFailed(str(error), place=template.expression.text) from error
-
-
-@dataclass(frozen=True, slots=True)
-class _ForEach:
-    """One entry for each element of a list."""
-
-    over: Expression
-    name: str
-    of: "Body"
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """A JSON structure whose strings are templates. A string that is exactly one `{expression}` keeps its type."""
-
-    shape: Any  # dict and list of shapes, and leaves
-
-    def paths(self) -> frozenset[Path]:
-        return frozenset(_body_paths(self.shape, frozenset()))
-
-    def render(self, names: Mapping[str, Any]) -> Any:
-        """Return JSON types; numbers are int or Decimal. Raises ExpressionFailed."""
-        return _filled(self.shape, names, Spend(MAX_STEPS))
-
-    def text(self, names: Mapping[str, Any]) -> str:
-        """Return the JSON text to send."""
-        text = json_text(self.render(names))
-        if len(text) > MAX_BODY:
-            raise ExpressionFailed(f"a body has at most {MAX_BODY // 1024} KiB", place="body")
-        return text
-
-
-def compile_body(value: Any) -> Body:
-    """Return a compiled body; raises ExpressionError with the field in its message."""
-    return Body(_compiled(value, "body", [MAX_LEAVES], 0))
-
-
-def _compiled(value: Any, at: str, leaves: list[int], depth: int) -> Any:
-    leaves[0] -= 1
-    if depth > 20 or leaves[0] < 0:
-        raise ExpressionError(f"At {at}: A body has at most {MAX_LEAVES} values, nested at most 20 deep.", 0)
-    match value:
-        case dict() if value.keys() == EACH:
-            return _compiled_each(value, at, leaves, depth)
-        case dict():
-            return {key: _compiled(item, f"{at}.{key}", leaves, depth + 1) for key, item in value.items()}
-        case list():
-            return [_compiled(item, f"{at}[{place}]", leaves, depth + 1) for place, item in enumerate(value)]
-        case str():
-            try:
-                return compile_template(value)
-            except ExpressionError as error:
-                raise ExpressionError(f"At {at}: {error.why}", error.position) from error
-    try:
-        return as_json(value)
-    except NoValue as error:
-        raise ExpressionError(f"At {at}: {error}", 0) from error
-
-
-def _compiled_each(value: Mapping[str, Any], at: str, leaves: list[int], depth: int) -> _ForEach:
-    over, name = value["for_each"], value["as"]
-    if not isinstance(over, str) or not isinstance(name, str) or not name.isidentifier():
-        raise ExpressionError(f'At {at}: Write {{"for_each": "path of a list", "as": "name", "of": ...}}.', 0)
-    return _ForEach(compile_expression(over), name, Body(_compiled(value["of"], f"{at}.of", leaves, depth + 1)))
-
-
-def _filled(shape: Any, names: Mapping[str, Any], spend: Spend) -> Any:
-    _count(spend)
-    match shape:
-        case dict():
-            return dict(_filled_fields(shape, names, spend))
-        case list():
-            return [_filled(item, names, spend) for item in shape]
-        case Template():
-            return _leaf(shape, names, spend)
-        case _ForEach():
-            elements = shape.over.evaluate(names, spend)
-            if not isinstance(elements, list | tuple):
-                raise ExpressionFailed("for_each needs a list", place=shape.over.text)
-            return [_filled(shape.of.shape, {**names, shape.name: element}, spend) for element in elements]
-    return shape
-
-
-def _count(spend: Spend) -> None:
-    try:
-        spend(1)
-    except NoValue as error:
-        raise ExpressionFailed(str(error), place="body") from error
-
-
-def _filled_fields(shape: Mapping[str, Any], names: Mapping[str, Any], spend: Spend) -> Iterator[tuple[str, Any]]:
-    for key, item in shape.items():
-        if not key.endswith(OPTIONAL):
-            yield key, _filled(item, names, spend)
-            continue
-        only = item.expression if isinstance(item, Template) else None
-        if only is None or only.evaluate_if_present(names, spend) is not None:
-            yield key.removesuffix(OPTIONAL), _filled(item, names, spend)
-
-
-def _leaf(template: Template, names: Mapping[str, Any], spend: Spend) -> Any:
-    only = template.expression
-    if only is None:
-        return template.plain(names, spend)
-    value = only.evaluate(names, spend)
-    try:
-        return as_json(value)
-    except NoValue as error:
-        raise ExpressionFailed(str(error), place=only.text) from error
-
-
-def _body_paths(shape: Any, bound: frozenset[str]) -> Iterator[Path]:
-    match shape:
-        case dict() | list():
-            for item in shape.values() if isinstance(shape, dict) else shape:
-                yield from _body_paths(item, bound)
-        case Template():
-            yield from (path for path in shape.paths() if path[0] not in bound)
-        case _ForEach():
-            yield from (path for path in shape.over.paths() if path[0] not in bound)
-            yield from _body_paths(shape.of.shape, bound | {shape.name})

@@ -1,0 +1,248 @@
+"""Makes the draft of one operation of an OpenAPI file: its call, arguments, card and result. Pure."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from actions.definitions.errors import ExpressionError
+from actions.definitions.importing.customers import (
+    OF_IDENTITY,
+    check_identity,
+    check_names,
+    names_customer,
+    value_in_body,
+)
+from actions.definitions.importing.drafts import Draft, Names, humanised, printable, snake
+from actions.definitions.importing.shapes import Note, declared, properties_of
+from actions.definitions.template import compile_path
+
+_MAX_ARGUMENTS: Final = 30
+HEADER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}", re.ASCII)
+_OWN_HEADERS: Final = frozenset({
+    "authorization", "accept", "content-type", "cookie", "host", "content-length", "user-agent",
+})  # fmt: skip
+# The later one wins; an operation may have only a summary.
+_SUGGESTED: Final = (("title.en", "summary"), ("description.en", "summary"), ("description.en", "description"))
+_KEY_HEADERS: Final = frozenset({"idempotency-key", "x-idempotency-key", "x-request-id"})
+_PARAMETER: Final = re.compile(r"\{([^{}]*)\}")
+_DID_NOT: Final = "status >= 400 and status < 500 and status not in [408, 409, 425, 429]"
+
+
+class Operation:
+    """Fills the draft of one operation; `resolve` returns what a node of the file refers to."""
+
+    def __init__(
+        self,
+        resolve: Callable[[Any, Note], Any],
+        draft: Draft,
+        path: str,
+        method: str,
+        item: Mapping[str, Any],
+        operation: Mapping[str, Any],
+    ) -> None:
+        self._resolve, self._draft = resolve, draft
+        self._path, self._method = path, method
+        self._item, self._operation = item, operation
+        self._names = Names("money")
+        self._arguments: dict[str, Any] = {}
+
+    def fill(self, connection: str) -> None:
+        draft, document = self._draft, self._draft.document
+        document["kind"] = "read" if self._method == "get" else "write"
+        document["title"] = {"en": humanised(document["name"])[:80]}
+        for path, source in _SUGGESTED:
+            draft.suggest(path, self._operation.get(source))
+        if connection:
+            document["connection"] = connection
+        call, key_header = self._call()
+        document["arguments"] = self._arguments
+        if document["kind"] == "read":
+            document["lookups"] = [{"name": "record", "call": call}]
+            document["result"] = self._result()
+        else:
+            self._write(call, key_header)
+
+    def _call(self) -> tuple[dict[str, Any], str]:
+        places: dict[str, str] = {}
+        call: dict[str, Any] = {"method": self._method.upper()}
+        query: dict[str, str] = {}
+        headers: dict[str, str] = {}
+        key_header = ""
+        for parameter in self._parameters():
+            name, place = str(parameter.get("name", "")), parameter.get("in")
+            if place == "header" and name.lower() in _KEY_HEADERS:
+                key_header = name
+            elif place == "header" and (name.lower() in _OWN_HEADERS or not HEADER.fullmatch(name)):
+                self._draft.note(f"The header {printable(name, 40)} is left out.")
+            elif place == "cookie" or place not in ("path", "query", "header"):
+                self._draft.note(f"{printable(name, 40)}: a parameter in {printable(str(place), 20)} cannot be sent.")
+            else:
+                is_required = place == "path" or parameter.get("required") is True
+                after = self._segment_before(name) if place == "path" else ""
+                argument = self._argument(
+                    name, self._schema_of(parameter), is_required, parameter.get("description"), after=after
+                )
+                if argument and place == "path":
+                    places[name] = argument
+                elif argument:
+                    fields = query if place == "query" else headers
+                    fields[self._key(name, argument)] = f"{{arguments.{argument}}}"
+        call |= self._written_path(places)
+        call |= ({"query": query} if query else {}) | ({"headers": headers} if headers else {}) | self._body()
+        return call, key_header
+
+    def _parameters(self) -> list[Mapping[str, Any]]:
+        found: dict[tuple[str, str], Mapping[str, Any]] = {}
+        for owner in (self._item, self._operation):
+            given = owner.get("parameters")
+            for one in given[:200] if isinstance(given, list) else ():
+                parameter = self._resolve(one, self._draft.note)
+                if isinstance(parameter, Mapping) and isinstance(parameter.get("name"), str):
+                    found[parameter["name"], str(parameter.get("in"))] = parameter
+                elif parameter is not None:
+                    self._draft.note("A parameter without a name is left out.")
+        return list(found.values())
+
+    def _schema_of(self, parameter: Mapping[str, Any]) -> Any:
+        if "schema" in parameter:
+            return parameter["schema"]
+        content = parameter.get("content")
+        first = next(iter(content.values()), None) if isinstance(content, Mapping) else None
+        return first.get("schema", {}) if isinstance(first, Mapping) else {}
+
+    def _segment_before(self, name: str) -> str:
+        """Return the segment of the path before a parameter: orders, of /orders/{id}."""
+        before, found, _ = self._path.partition(f"/{{{name}}}")
+        return before.rpartition("/")[2] if found else ""
+
+    def _key(self, name: str, argument: str) -> str:
+        """Return a field's name in a call: with ? if it may be absent."""
+        return name if self._arguments[argument].get("required", True) else f"{name}?"
+
+    def _argument(self, name: str, schema: Any, is_required: bool, description: Any, *, after: str = "") -> str:
+        """Declare an argument and return its name; "" if there are too many."""
+        if len(self._arguments) == _MAX_ARGUMENTS:
+            self._draft.note(f"There are more than {_MAX_ARGUMENTS} arguments; {printable(name, 40)} is left out.")
+            return ""
+        argument = self._names.free(snake(name, 36) or "argument")
+        if names_customer(name, schema, after=after):
+            self._arguments[argument] = dict(OF_IDENTITY)
+            check_identity(self._draft, argument)
+            return argument
+        spec = declared(schema, argument, self._resolve, self._draft.note)
+        check_names(self._draft, argument, name, spec)
+        self._arguments[argument] = spec if is_required else {**spec, "required": False}
+        inner = schema.get("description") if isinstance(schema, Mapping) else None
+        self._draft.suggest(f"arguments.{argument}.description", description or inner)
+        return argument
+
+    def _written_path(self, places: dict[str, str]) -> dict[str, str]:
+        def placed(match: re.Match[str]) -> str:
+            name = match[1]
+            if name not in places:
+                self._draft.note(
+                    f"The path names {printable(name, 40)}, which the file does not declare: taken as text."
+                )
+                argument = self._argument(name, {"type": "string"}, True, "", after=self._segment_before(name))
+                return f"{{arguments.{argument or name}}}"
+            return f"{{arguments.{places[name]}}}"
+
+        text = _PARAMETER.sub(placed, self._path)
+        try:
+            compile_path(text)
+        except ExpressionError as error:
+            self._draft.note(f"The path {printable(self._path, 120)} cannot be called: {error.why}")
+            return {}
+        return {"path": text}
+
+    def _body(self) -> dict[str, Any]:
+        body = self._resolve(self._operation.get("requestBody"), self._draft.note)
+        if not isinstance(body, Mapping):
+            return {}
+        if self._method in ("get", "delete"):
+            self._draft.note(f"A {self._method.upper()} call has no body here; the one of the file is left out.")
+            return {}
+        schema = self._json_schema(body)
+        if schema is None:
+            self._draft.note("Its body is not JSON and cannot be sent.")
+            return {}
+        properties, required = properties_of(schema, "body", self._resolve, self._draft.note)
+        if not properties:
+            argument = self._argument("body", schema, body.get("required") is True, body.get("description"))
+            return {"body": f"{{arguments.{argument}}}"} if argument else {}
+        return {"body": dict(self._body_fields(properties, required))}
+
+    def _body_fields(self, properties: Mapping[str, Any], required: frozenset[str]) -> Iterator[tuple[str, str]]:
+        for name, schema in properties.items():
+            found = self._resolve(schema, self._draft.note)
+            if isinstance(found, Mapping) and found.get("readOnly") is True:
+                continue
+            argument = self._argument(name, schema, name in required, None)
+            if argument:
+                yield self._key(name, argument), value_in_body(argument, self._arguments[argument], found)
+
+    def _json_schema(self, body: Mapping[str, Any]) -> Any:
+        content = body.get("content")
+        for kind, media in content.items() if isinstance(content, Mapping) else ():
+            is_json = re.fullmatch(r"application/([\w.+-]+\+)?json(;.*)?", str(kind).strip().lower())
+            if is_json and isinstance(media, Mapping):
+                return media.get("schema", {})
+        return None
+
+    def _answered(self) -> tuple[list[int], Any]:
+        """Return the success statuses, and the schema of the first body among them."""
+        responses = self._operation.get("responses")
+        statuses, schema = [], None
+        for status, given in responses.items() if isinstance(responses, Mapping) else ():
+            if not re.fullmatch(r"2[0-9][0-9]", str(status)):
+                continue
+            statuses.append(int(status))
+            response = self._resolve(given, self._draft.note)
+            if schema is None and isinstance(response, Mapping):
+                schema = self._json_schema(response)
+        return sorted(statuses)[:5] or [200], schema
+
+    def _result(self) -> dict[str, Any]:
+        _, schema = self._answered()
+        found = self._resolve(schema, self._draft.note)
+        if isinstance(found, Mapping) and found.get("type") == "array":
+            return {"list": "record", "as": "entry", "fields": self._fields(found.get("items"), "entry")}
+        return {"fields": self._fields(found, "record")}
+
+    def _fields(self, schema: Any, of: str) -> list[dict[str, Any]]:
+        """Return the parts of an answer that can be shown: its plain fields, under their own names."""
+        properties, _ = properties_of(schema, "answer", self._resolve, self._draft.note)
+        names = Names()
+        fields: list[dict[str, Any]] = []
+        for name, given in properties.items():
+            one = self._resolve(given, self._draft.note)
+            kind = one.get("type") if isinstance(one, Mapping) else None
+            kinds = kind if isinstance(kind, list) else [kind]
+            if not {"string", "integer", "number", "boolean"} & {str(one) for one in kinds} or len(fields) == 20:
+                continue
+            plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,60}", name)
+            if not plain:
+                continue
+            label = names.free(snake(name) or "value")
+            fields.append({"name": label, "label": {"en": humanised(label)}, "value": f"{of}.{name}"})
+        return fields
+
+    def _write(self, call: dict[str, Any], key_header: str) -> None:
+        document = self._draft.document
+        statuses, schema = self._answered()
+        if key_header and HEADER.fullmatch(key_header):
+            call["key"] = {"header": key_header}
+            self._draft.note(
+                "It takes a key. If the shop answers a repeated key with its first answer, choose to send an unclear "
+                "call again (replay_safe)."
+            )
+        document["call"] = call
+        document["answer"] = {"happened": f"status in [{', '.join(map(str, statuses))}]", "did_not": _DID_NOT}
+        document["outcome"] = {"kind": "at_most_once"}
+        rows = [
+            {"label": {"en": humanised(name)}, "value": f"arguments.{name}"}
+            for name, spec in self._arguments.items()
+            if spec.get("type") not in ("object", "list", None) and spec.get("from") != "identity"
+        ]
+        document["card"] = {"title": dict(document["title"]), "rows": rows[:20]}
+        document["receipt"] = self._fields(schema, "body")[:5]
