@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from supportbot.console.definitions.fields import Part
 from supportbot.console.definitions.forms import PartForm, closest, field_name, kind_of
-from supportbot.console.definitions.parts import Part, parts_of
+from supportbot.console.definitions.parts import parts_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from actions.definitions.document import expanded
 from actions.definitions.reading import ARGUMENTS
 from actions.definitions.references import uses_of, with_renamed
 from supportbot.accounts.branding import LOCALE
-from supportbot.console.definitions.parts import Box, Kind, Part, Rows
+from supportbot.console.definitions.fields import Box, Kind, Part, Rows
 
 ABSENT: Final = object()
 REMOVE: Final = "remove"

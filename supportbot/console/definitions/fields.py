@@ -1,0 +1,67 @@
+"""What a form of a definition's part consists of: fields, and rows of fields."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise as Text
+
+BOTH: Final = ("read", "write")
+READ: Final = ("read",)
+WRITE: Final = ("write",)
+
+
+class Kind(StrEnum):
+    LINE = "line"
+    LONG = "long"
+    RULE = "rule"  # an expression
+    CHOICE = "choice"
+    FLAG = "flag"
+    WHOLE = "whole"
+    NUMBER = "number"  # an integer, or a number with decimals as text
+    WORDS = "words"  # a text in each language
+    SENTENCES = "sentences"  # a list of texts in each language, one per line
+    JSON = "json"
+    PAIRS = "pairs"  # an object of texts, as "name: text" lines
+    OPTIONS = "options"  # of a choice: "value | label in each language" lines
+    STATUSES = "statuses"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One field; `at` is its path in the document, or in its row. A flag's `default` applies if it is missing."""
+
+    at: str
+    label: "Text"
+    kind: Kind = Kind.LINE
+    help: "Text" = ""
+    choices: "Sequence[tuple[str, Text]]" = ()
+    default: bool = False
+    of: tuple[str, ...] = BOTH
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A list of objects, or, with `is_named`, an object of them whose keys are entered in the field "name". `plain` is
+    the field that represents the whole object if the values are expressions, not objects.
+    """
+
+    at: str
+    one: "Text"
+    boxes: tuple[Box, ...]
+    is_named: bool = False
+    plain: str = ""
+    blank: int = 1  # empty rows on the page
+    of: tuple[str, ...] = BOTH
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    slug: str
+    title: "Text"
+    about: "Text"
+    boxes: tuple[Box, ...] = ()
+    rows: tuple[Rows, ...] = ()
+    of: tuple[str, ...] = BOTH
