@@ -1,11 +1,14 @@
-"""Joins the deltas of an answer into a few frames a second.
+"""What a customer sees of an answer while it is written: its deltas, joined into a few frames a second, and before
+them, if they are slow to come, what the assistant is doing.
 
 The first words go out at once. After that, each frame holds what arrived within its window. Nothing is stored.
 """
 
 import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from supportbot.assistant.limits import WINDOW_SECONDS
+from supportbot.assistant.limits import STATUS_AFTER_SECONDS, STILL_WORKING_AFTER_SECONDS, WINDOW_SECONDS
 from supportbot.chat.signals import Delta, Status
 from supportbot.chat.stream import signal_broker
 from supportbot.chat.turns import Claim
@@ -82,3 +85,40 @@ class DeltaBuffer:
     def _publish(self, index: int, text: str, *, offset: int) -> None:
         delta = Delta(str(self._claim.message_id), self._claim.attempt, index, text, offset)
         self._broker.publish(self._claim.conversation_id, delta)
+
+
+class StatusLine:
+    """What the assistant is doing, shown to a customer whose answer is slow to come, until its first words."""
+
+    def __init__(self, deltas: DeltaBuffer, words: str) -> None:
+        self.words = words
+        self._deltas = deltas
+        self._is_late = False
+
+    @contextmanager
+    def shown(self, still_working: Callable[[], str]) -> Iterator[None]:
+        """Show the status if this block is slow, and the words of `still_working` if it is very slow."""
+        later = asyncio.get_running_loop().call_later
+        timers = [
+            later(STATUS_AFTER_SECONDS, self._begin),
+            later(STILL_WORKING_AFTER_SECONDS, lambda: self.set(still_working())),
+        ]
+        try:
+            yield
+        finally:
+            for timer in timers:
+                timer.cancel()
+
+    def set(self, words: str) -> None:
+        """Change the status; sent at once if the customer is already waiting."""
+        self.words = words
+        if self._is_late:
+            self._send()
+
+    def _begin(self) -> None:
+        self._is_late = True
+        self._send()
+
+    def _send(self) -> None:
+        if not self._deltas.text:
+            self._deltas.status(self.words)

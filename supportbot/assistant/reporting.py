@@ -5,11 +5,18 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from prometheus_client import Counter
+
 from supportbot.chat.answers import Answer
 from supportbot.chat.turns import Claim
 from supportbot.observing import genai, tracing
 from supportbot.observing.events import Event, tell
 from supportbot.observing.series import TURN_SECONDS, TURNS
+
+# Only by code, never by what was said.
+WITHHELD = Counter("supportbot_withheld_total", "Sentences of answers that a check held back", ["code"])
+UNCONFIRMED = Counter("supportbot_unconfirmed_answers_total", "Answers that the articles do not confirm")
+SECOND_TRIES = Counter("supportbot_second_tries_total", "Answers lost to the checks that a model tried once more")
 
 
 class Phases:
@@ -59,6 +66,10 @@ class TurnReport:
     def settle(self, answer: Answer) -> None:
         self.by = answer.by
         self.outcome = "stopped" if answer.is_stopped else "not_found" if answer.is_abstention else "answered"
+        for one in answer.withheld:
+            WITHHELD.labels(one.code).inc()
+        if answer.is_confirmed is False:
+            UNCONFIRMED.inc()
 
     def tell(self, attempt: int) -> None:
         """Count the answer and write its log line."""

@@ -14,7 +14,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from prometheus_client import Counter
 
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant import second_look
@@ -24,18 +23,13 @@ from supportbot.assistant.calls import Place, ToolResult
 from supportbot.assistant.checks.verdict import Author
 from supportbot.assistant.composing import answer_from_curated, finalize
 from supportbot.assistant.context import TurnContext, build_context
-from supportbot.assistant.delta_buffer import DeltaBuffer
+from supportbot.assistant.delta_buffer import DeltaBuffer, StatusLine
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.leases import leases
-from supportbot.assistant.limits import (
-    MAX_STEPS,
-    PIECE_CHARACTERS,
-    STATUS_AFTER_SECONDS,
-    STILL_WORKING_AFTER_SECONDS,
-)
+from supportbot.assistant.limits import MAX_STEPS, PIECE_CHARACTERS
 from supportbot.assistant.prefetch import vectors_prefetched
 from supportbot.assistant.prompts import GuidelineMarks, confidential_text, second_try
-from supportbot.assistant.reporting import TurnReport
+from supportbot.assistant.reporting import SECOND_TRIES, TurnReport
 from supportbot.assistant.texts import say
 from supportbot.assistant.tools import Tools, answerable
 from supportbot.assistant.vectors import vectors_of
@@ -67,10 +61,6 @@ from supportbot.observing.lines import concerning
 from supportbot.observing.tracing import span
 
 logger = logging.getLogger(__name__)
-# Only by code, never by what was said.
-WITHHELD = Counter("supportbot_withheld_total", "Sentences of answers that a check held back", ["code"])
-UNCONFIRMED = Counter("supportbot_unconfirmed_answers_total", "Answers that the articles do not confirm")
-SECOND_TRIES = Counter("supportbot_second_tries_total", "Answers lost to the checks that a model tried once more")
 
 
 class Turn:
@@ -82,8 +72,7 @@ class Turn:
         self._deltas = DeltaBuffer(claim)
         self._draft = Draft((), "en")
         self._language = base_language(claim.locale)  # until the question has been read
-        self._status = say("searching", self._language)
-        self._is_late = False
+        self._status = StatusLine(self._deltas, say("searching", self._language))
         self._trace: RetrievalTrace | None = None
         self._release: UUID | None = None
         self._guidelines = GuidelineMarks(())
@@ -129,7 +118,6 @@ class Turn:
             with self._report.phases.during("store"):
                 await db(finish_turn, self.claim, answer, self._trace_of(answer))
         self._report.settle(answer)
-        _count(answer)
 
     def _trace_of(self, answer: Answer) -> RetrievalTrace | None:
         """Return the answer's sources and what was withheld; None if there is nothing to record."""
@@ -158,8 +146,7 @@ class Turn:
             return self._draft.answer(is_stopped=True)
 
     async def _compose(self) -> Answer:
-        timers = self._announce_work()
-        try:
+        with self._status.shown(lambda: say("still_working", self._language)):
             await self._begin()
             with self._report.phases.during("search"):
                 await vectors_prefetched(self.claim.conversation_id)
@@ -173,23 +160,20 @@ class Turn:
             if context.curated is not None:
                 return self._given(answer_from_curated(context.curated))
             if context.request.is_answerable and context.passages:
-                self._set_status(say("reading", self._language, title=context.passages[0].title))
+                self._status.set(say("reading", self._language, title=context.passages[0].title))
             return _as_small_talk(await self._converse(context), context.courtesy)
-        finally:
-            for timer in timers:
-                timer.cancel()
 
     async def _begin(self) -> None:
         """Wait until the process has room for this turn; a customer who has to wait is told why."""
         if self._admission is None:
             return
-        work = self._status
+        work = self._status.words
         if not self._admission.has_room:
-            self._status = say("busy", self._language)
+            self._status.words = say("busy", self._language)
         with self._report.phases.during("queue"):
             await self._admission.enter()
-        if self._status != work:
-            self._set_status(work)
+        if self._status.words != work:
+            self._status.set(work)
 
     def _given(self, answer: Answer) -> Answer:
         """Show a curated answer at once."""
@@ -361,28 +345,6 @@ class Turn:
             looks_twice=second_look.is_on(),
         )
 
-    def _announce_work(self) -> list[asyncio.TimerHandle]:
-        """Schedule status messages for an answer whose first words are slow to come."""
-        later = asyncio.get_running_loop().call_later
-        return [
-            later(STATUS_AFTER_SECONDS, self._start_status),
-            later(STILL_WORKING_AFTER_SECONDS, lambda: self._set_status(say("still_working", self._language))),
-        ]
-
-    def _start_status(self) -> None:
-        self._is_late = True
-        self._send_status()
-
-    def _set_status(self, words: str) -> None:
-        """Change the status; sent at once if the customer is already waiting."""
-        self._status = words
-        if self._is_late:
-            self._send_status()
-
-    def _send_status(self) -> None:
-        if not self._deltas.text:
-            self._deltas.status(self._status)
-
     def _on_signal(self, signal: Signal) -> None:
         if isinstance(signal, TurnsSuperseded):
             self.claim_lost()
@@ -413,13 +375,6 @@ class Turn:
 def _as_small_talk(answer: Answer, courtesy: str) -> Answer:
     """Return the reply to a courtesy, which asks nothing and so leaves nothing unanswered."""
     return replace(answer, courtesy=courtesy, is_abstention=False) if courtesy else answer
-
-
-def _count(answer: Answer) -> None:
-    for one in answer.withheld:
-        WITHHELD.labels(one.code).inc()
-    if answer.is_confirmed is False:
-        UNCONFIRMED.inc()
 
 
 def _author(provider: str) -> Author:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from supportbot.assistant import turn as turn_module
+from supportbot.assistant import delta_buffer
 from supportbot.assistant.admission import MAX_LAG_SECONDS, TURNS_PER_TICK, Admission
 from supportbot.assistant.runner import carry_out
 from supportbot.asyncdb import db
@@ -99,7 +99,7 @@ async def test_the_loop_is_measured_while_it_runs() -> None:
 async def test_a_waiting_customer_is_informed_and_answered(
     conversation: Conversation, log: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turn_module, "STATUS_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(delta_buffer, "STATUS_AFTER_SECONDS", 0.0)
     told: asyncio.Queue[str] = asyncio.Queue()
 
     def hear(signal: Signal) -> None:
