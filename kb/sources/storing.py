@@ -1,8 +1,12 @@
-"""Storing what was read from an item: its articles and its state, in one transaction."""
+"""Storing what was read from an item: its articles and its state, in one transaction. What a dry run has fetched is
+held for an hour, so that publishing need not fetch it again.
+"""
 
 import hashlib
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -18,7 +22,7 @@ from kb.importing.importer import ImportReport, import_documents, import_drafts,
 from kb.importing.trial import try_import
 from kb.models import Article, State
 from kb.sources.models import Source, SourceItem
-from kb.sources.ports import Read
+from kb.sources.ports import Fetched, Read
 from kb.sources.runs import archive_where
 
 # Increased when reading improves: then everything is read again once, and embedded only if its text has changed.
@@ -27,6 +31,8 @@ COMPARED_BY_ORIGIN: Final = ("content_hash", "etag", "last_modified")
 COMPARED: Final = (*COMPARED_BY_ORIGIN, "text_hash")
 MOST_TOLD: Final = 5  # reasons kept per item
 GATE_SECONDS: Final = 30.0  # for one item; what fails is searched for once more, all within the run's lease
+HELD: Final = timedelta(hours=1)
+MAX_HELD_BYTES: Final = 4_000_000  # of an item; larger ones are fetched again
 ItemState, Outcome = SourceItem.State, SourceItem.Outcome
 
 
@@ -207,3 +213,31 @@ def settle_embedded(source: Source | None = None) -> int:
         indexed_revision=F("live_revision__number")
     )
     return int(rows.exclude(pk__in=behind.values("source_item")).update(state=ItemState.READY, updated_at=now()))
+
+
+def hold(item: SourceItem, fetched: Fetched) -> None:
+    if fetched.file.stat().st_size > MAX_HELD_BYTES:
+        return
+    facts = {
+        "name": fetched.name,
+        "etag": fetched.etag,
+        "last_modified": fetched.last_modified,
+        "facts": fetched.facts,
+        "at": now().isoformat(),
+    }
+    packed = zlib.compress(fetched.file.read_bytes(), 6)
+    SourceItem.objects.filter(pk=item.pk).update(held=packed, held_facts=facts)
+
+
+def held_content(item: SourceItem, folder: Path) -> Fetched | None:
+    """Return the held content of an item, if it is fresh."""
+    facts = item.held_facts
+    if item.held is None or now() - datetime.fromisoformat(facts["at"]) > HELD:
+        return None
+    file = folder / Path(facts["name"]).name
+    file.write_bytes(zlib.decompress(bytes(item.held)))
+    return Fetched(file, facts["name"], facts["etag"], facts["last_modified"], facts["facts"])
+
+
+def drop_held(source: Source) -> None:
+    SourceItem.objects.filter(source=source, held__isnull=False).update(held=None, held_facts={})

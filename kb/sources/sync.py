@@ -26,16 +26,18 @@ from kb.errors import KnowledgeError
 from kb.indexing.index import sync_articles
 from kb.sources import runs
 from kb.sources.errors import SourceUnreadable, TooBusy, Unreachable, Unreadable
-from kb.sources.holding import drop_held, hold, taken
-from kb.sources.kinds import KINDS
+from kb.sources.items import add_items, is_suspicious, kind_of, note_gone, queue_known
 from kb.sources.letting_go import archive_by_gates
 from kb.sources.models import ACTIVE, Source, SourceItem, SourceRun
-from kb.sources.ports import Fetched, Gone, Kind, Known, Later, LeftOut, Origin, Place, Unchanged
+from kb.sources.ports import Fetched, Gone, Kind, Known, Later, LeftOut, Place, Unchanged
 from kb.sources.selectors import counts_of
 from kb.sources.storing import (
     COMPARED,
     COMPARED_BY_ORIGIN,
     digest_of,
+    drop_held,
+    held_content,
+    hold,
     is_of_this_release,
     settle,
     settle_embedded,
@@ -62,11 +64,8 @@ MOST_TURNS: Final = 2  # runs at the same time, of the worker's eight threads
 MOST_TRIES: Final = 4  # attempts per item: a file that kills its worker each time is given up
 MOST_SILENT: Final = 8  # items in a row without an answer: the site is down
 MOST_PATIENCE: Final = timedelta(days=1)  # for a site that never allows reading
-MAX_ITEMS: Final = 10_000
 EMBEDDED_AT_ONCE: Final = 20
 LISTED_AT_ONCE: Final = 500
-FORGOTTEN_AFTER: Final = timedelta(days=30)  # until then, an address that is gone is checked again
-LOST_SHARE: Final = 3  # a third
 
 
 def runs_to_serve() -> list[tuple[UUID, UUID]]:
@@ -187,11 +186,11 @@ class Turn:
         """Queue the listed items and, unless the listing is complete, those already known."""
         try:
             for places in _batches(self._patiently(self.kind.places())):
-                self.add(places)
+                add_items(self.run, places)
         except Unreadable as error:
             raise SourceUnreadable(error.message) from error
         if not self.kind.is_complete:
-            self._queue_known()
+            queue_known(self.run, self.kind)
         self.run.is_listed = True
         SourceRun.objects.filter(pk=self.run.pk).update(is_listed=True)
 
@@ -204,27 +203,6 @@ class Turn:
                 self._extend(LONG_LEASE)
                 extended = time.monotonic()
             yield place
-
-    def _queue_known(self) -> None:
-        forgotten = Q(state=ItemState.GONE, archived_at__lt=now() - FORGOTTEN_AFTER)
-        known = SourceItem.objects.filter(source=self.source).exclude(forgotten)
-        wanted = [pk for pk, key in known.values_list("pk", "key") if self.kind.wants(key)]
-        _queue(known.filter(pk__in=wanted), self.run)
-
-    def add(self, places: Iterable[Place]) -> None:
-        """Queue items that are not in this run yet, up to the source's limit."""
-        most = min(int(self.source.config.get("most", MAX_ITEMS)), MAX_ITEMS)
-        wanted = {place.key: place for place in places if place.key}
-        keys = list(wanted)
-        here = set(self._items().filter(key__in=keys).values_list("key", flat=True))
-        room = most - self._items().count()
-        fresh = [place for key, place in wanted.items() if key not in here][: max(room, 0)]
-        if len(fresh) + len(here) < len(wanted) and not self.run.counts.get("limit"):
-            self.run.counts["limit"] = most
-            SourceRun.objects.filter(pk=self.run.pk).update(counts=self.run.counts)
-        rows = [SourceItem(source=self.source, run=self.run, key=place.key, depth=place.depth) for place in fresh]
-        SourceItem.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
-        _queue(SourceItem.objects.filter(source=self.source, key__in=[place.key for place in fresh]), self.run)
 
     # --- One item
 
@@ -260,7 +238,7 @@ class Turn:
 
     def _read(self, item: SourceItem, folder: Path) -> timedelta | None:
         """Fetch and read an item; return how long its origin asks us to wait, if it does."""
-        kept = taken(item, folder) if self.run.mode == Mode.SYNC else None
+        kept = held_content(item, folder) if self.run.mode == Mode.SYNC else None
         fetched = kept or self.kind.fetch(_known(item), folder)
         match fetched:
             case Later(wait=wait, reason=reason):
@@ -287,7 +265,7 @@ class Turn:
         if isinstance(read, LeftOut):
             self._left_out(item, read)
             return
-        self.add(read.found)
+        add_items(self.run, read.found)
         SourceItem.objects.filter(pk=item.pk).update(state=ItemState.CUTTING)
         facts = dict.fromkeys(COMPARED_BY_ORIGIN, "") if read.is_partial else {**facts, "content_hash": digest}
         asks = self.run.asks_gates
@@ -320,7 +298,7 @@ class Turn:
         )
 
     def _left_out(self, item: SourceItem, left: LeftOut) -> None:
-        self.add(left.found)
+        add_items(self.run, left.found)
         self._gone(item, left.reason)
 
     # --- The end
@@ -345,10 +323,10 @@ class Turn:
         """Decide about what is gone, and end the run; return whether more is left to do now."""
         self._embed()
         if self.run.mode != Mode.RETRY and not self.run.counts.get("limit"):
-            self._note_gone()
+            note_gone(self.run, self.kind, forgotten=self._forgotten)
         self._extend(LONG_LEASE)
         lost = runs.lost_in(self.run)
-        if not self._is_check and self._is_suspicious(lost.count()):
+        if not self._is_check and is_suspicious(self.run, self.kind, lost.count()):
             self.run.counts |= counts_of(self.run)
             mine = SourceRun.objects.filter(pk=self.run.pk, state=RunState.RUNNING)
             mine.update(state=RunState.UNCONFIRMED, counts=self.run.counts, lease_until=None)
@@ -362,51 +340,11 @@ class Turn:
         self._end(RunState.DONE)
         return False
 
-    def _note_gone(self) -> None:
-        """Note the items that this run did not find: no longer listed, or no longer wanted."""
-        others = SourceItem.objects.filter(source=self.source).exclude(run=self.run)
-        if self.kind.is_complete:
-            reason = gettext("It is no longer there.")
-        else:
-            reason = gettext("The settings of the source leave this page out.")
-            others = others.filter(
-                pk__in=[pk for pk, key in others.values_list("pk", "key") if not self.kind.wants(key)]
-            )
-        if not self._is_check:
-            others.filter(imported_at=None).delete()
-        facts = {"state": ItemState.GONE, "outcome": Outcome.GONE, "reason": reason, "updated_at": now()}
-        others.filter(imported_at__isnull=False, archived_at=None).update(run=self.run, **facts, **self._forgotten)
-
-    def _is_suspicious(self, lost: int) -> bool:
-        if not lost or self.kind.is_deliberate or self.run.mode == Mode.RETRY:
-            return False
-        if self.run.counts.get(runs.LOSS_CONFIRMED):
-            return False
-        known = SourceItem.objects.filter(source=self.source, imported_at__isnull=False, archived_at=None).count()
-        return lost * LOST_SHARE >= known
-
 
 def _batches(places: Iterable[Place]) -> Iterator[list[Place]]:
     waiting = iter(places)
     while batch := list(islice(waiting, LISTED_AT_ONCE)):
         yield batch
-
-
-def kind_of(source: Source, *, is_check: bool = False) -> Kind:
-    origin = Origin(
-        source_id=source.pk,
-        address=source.address,
-        config=source.config,
-        memory=source.memory,
-        delay_seconds=source.delay_seconds,
-        allows_private=source.allows_private,
-        is_check=is_check,
-    )
-    return KINDS[source.kind].make(origin)
-
-
-def _queue(items: QuerySet[SourceItem], run: SourceRun) -> None:
-    items.exclude(run=run).update(run=run, state=ItemState.QUEUED, outcome="", reason="", tries=0)
 
 
 def _known(item: SourceItem) -> Known:

@@ -1,0 +1,88 @@
+"""Which items a run of a source has: those listed or found on the way, and those that are gone."""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Final
+
+from django.db.models import Q, QuerySet
+from django.utils.timezone import now
+from django.utils.translation import gettext
+
+from kb.sources import runs
+from kb.sources.kinds import KINDS
+from kb.sources.models import Source, SourceItem, SourceRun
+from kb.sources.ports import Kind, Origin, Place
+
+Mode, ItemState, Outcome = runs.Mode, runs.ItemState, runs.Outcome
+MAX_ITEMS: Final = 10_000
+FORGOTTEN_AFTER: Final = timedelta(days=30)  # until then, an address that is gone is checked again
+LOST_SHARE: Final = 3  # a third
+
+
+def kind_of(source: Source, *, is_check: bool = False) -> Kind:
+    origin = Origin(
+        source_id=source.pk,
+        address=source.address,
+        config=source.config,
+        memory=source.memory,
+        delay_seconds=source.delay_seconds,
+        allows_private=source.allows_private,
+        is_check=is_check,
+    )
+    return KINDS[source.kind].make(origin)
+
+
+def add_items(run: SourceRun, places: Iterable[Place]) -> None:
+    """Queue items that are not in this run yet, up to the source's limit."""
+    source: Source = run.source
+    most = min(int(source.config.get("most", MAX_ITEMS)), MAX_ITEMS)
+    wanted = {place.key: place for place in places if place.key}
+    keys = list(wanted)
+    items = SourceItem.objects.filter(run=run)
+    here = set(items.filter(key__in=keys).values_list("key", flat=True))
+    room = most - items.count()
+    fresh = [place for key, place in wanted.items() if key not in here][: max(room, 0)]
+    if len(fresh) + len(here) < len(wanted) and not run.counts.get("limit"):
+        run.counts["limit"] = most
+        SourceRun.objects.filter(pk=run.pk).update(counts=run.counts)
+    rows = [SourceItem(source=source, run=run, key=place.key, depth=place.depth) for place in fresh]
+    SourceItem.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
+    _queue(SourceItem.objects.filter(source=source, key__in=[place.key for place in fresh]), run)
+
+
+def queue_known(run: SourceRun, kind: Kind) -> None:
+    """Queue the items of earlier runs that are still wanted."""
+    forgotten = Q(state=ItemState.GONE, archived_at__lt=now() - FORGOTTEN_AFTER)
+    known = SourceItem.objects.filter(source=run.source).exclude(forgotten)
+    wanted = [pk for pk, key in known.values_list("pk", "key") if kind.wants(key)]
+    _queue(known.filter(pk__in=wanted), run)
+
+
+def _queue(items: QuerySet[SourceItem], run: SourceRun) -> None:
+    items.exclude(run=run).update(run=run, state=ItemState.QUEUED, outcome="", reason="", tries=0)
+
+
+def note_gone(run: SourceRun, kind: Kind, *, forgotten: Mapping[str, str]) -> None:
+    """Note the items that this run did not find: no longer listed, or no longer wanted. `forgotten` are the fields of
+    their record, so that they count as changed when they return.
+    """
+    others = SourceItem.objects.filter(source=run.source).exclude(run=run)
+    if kind.is_complete:
+        reason = gettext("It is no longer there.")
+    else:
+        reason = gettext("The settings of the source leave this page out.")
+        others = others.filter(pk__in=[pk for pk, key in others.values_list("pk", "key") if not kind.wants(key)])
+    if run.mode != Mode.CHECK:
+        others.filter(imported_at=None).delete()
+    facts = {"state": ItemState.GONE, "outcome": Outcome.GONE, "reason": reason, "updated_at": now()}
+    others.filter(imported_at__isnull=False, archived_at=None).update(run=run, **facts, **forgotten)
+
+
+def is_suspicious(run: SourceRun, kind: Kind, lost: int) -> bool:
+    """Return whether so much is gone that a person has to confirm it."""
+    if not lost or kind.is_deliberate or run.mode == Mode.RETRY:
+        return False
+    if run.counts.get(runs.LOSS_CONFIRMED):
+        return False
+    known = SourceItem.objects.filter(source=run.source, imported_at__isnull=False, archived_at=None).count()
+    return lost * LOST_SHARE >= known
