@@ -85,7 +85,7 @@ class Article(TenantModel):
     category = models.CharField(max_length=120, blank=True)
     # The article's own web address; if empty, its help page is used.
     url = models.CharField(max_length=2000, blank=True)
-    # The name of its help page; empty means the external id. Former ones redirect (`kb.names`).
+    # The name of its help page; empty means the external id. Former ones redirect (`kb.slugs`).
     slug = models.CharField(max_length=200, blank=True, default="", db_default="")
     # The article that this one translates, and the revision of it that was live when this one was last published.
     translation_of = models.ForeignKey(
@@ -110,7 +110,7 @@ class Article(TenantModel):
     # The number of the live revision once all its chunks have vectors; any other value means that work is left.
     indexed_revision = models.PositiveIntegerField(null=True, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
-    # Who is responsible for it (`kb.care`).
+    # Who is responsible for it (`kb.reviews`).
     owner = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, related_name="+", null=True, blank=True)
     reviewer = models.ForeignKey("accounts.User", on_delete=models.SET_NULL, related_name="+", null=True, blank=True)
     review_asked_by = models.ForeignKey(

@@ -23,7 +23,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from kb.access import Surface, Viewer, readable
-from kb.importing.redrawing import redrawn
+from kb.importing.reencoding import reencoded
 from kb.models import Article, Picture, PictureUse, Revision, Unsaved
 from kb.rendering import PICTURE
 from supportbot.accounts.models import Membership, Workspace
@@ -51,7 +51,7 @@ def drawn_from(data: bytes) -> Drawn:
     """
     digest = digest_of(data)
     known = Picture.objects.filter(Q(file_digest=digest) | Q(digest=digest)).order_by("pk").first()
-    return redrawn(data) if known is None else as_drawn(known)
+    return reencoded(data) if known is None else as_drawn(known)
 
 
 def as_drawn(stored: Picture) -> Drawn:

@@ -18,7 +18,6 @@ from kb.errors import ArticleChanged, ArticleExists, ArticleMissing, InvalidDocu
 from kb.importing.importer import ImportReport, import_documents, import_drafts, preview_import
 from kb.indexing.lexical import fill_search_vectors
 from kb.models import Article, Collection, State
-from kb.names import as_id, is_taken
 from kb.phrasings import fill_phrasings, phrasing_vectors, phrasings_of, set_phrasings
 from kb.ports import Touched, Verdict, verdict_on
 from kb.revisions import (
@@ -29,6 +28,7 @@ from kb.revisions import (
     set_metadata,
     write_revisions,
 )
+from kb.slugs import as_id, is_taken
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.ids import uuid7

@@ -18,7 +18,7 @@ from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation import Answer, Ask, Asked, Names, asked, happened, reason_of
 from actions.definitions.evaluation import Happened as Reading
 from actions.definitions.parts import Definition
-from actions.definitions.showing import receipt_of
+from actions.definitions.rendering import receipt_of
 from actions.errors import MerchantUnavailable
 from actions.money import Money
 from actions.outcomes import DidNot, Found, Happened, NeverSeen, Outcome, Unclear, is_finished

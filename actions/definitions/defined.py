@@ -14,7 +14,7 @@ from django.utils.timezone import now
 
 from actions import ledger
 from actions.canonical import canonical
-from actions.definitions import evaluation, showing
+from actions.definitions import evaluation, rendering
 from actions.definitions.backend import (
     MONEY,
     Command,
@@ -200,7 +200,7 @@ class DefinedWrite(_Defined, WriteAction):
                 "rows": [[row.label, row.value] for row in card.rows],
             }
             for locale in self.definition.title
-            for card in [showing.card_of(self.definition, names, locale)]
+            for card in [rendering.card_of(self.definition, names, locale)]
         }  # fmt: skip
 
     def obstacle(self, arguments: Arguments, facts: Facts) -> Reason | None:
@@ -304,7 +304,7 @@ class DefinedRead(_Defined, ReadAction):
         result = self.definition.result
         assert result is not None  # by the format
         try:
-            told = showing.result_of(self.definition, found[0], locale)
+            told = rendering.result_of(self.definition, found[0], locale)
         except ExpressionFailed as error:
             return _failed("result", error)
         rows = [{label: text for _, label, text in row} for row in told.rows]

@@ -22,7 +22,7 @@ from kb.indexing.lexical import fill_search_vectors
 from kb.indexing.recipes import active_recipe, lock_active_recipe
 from kb.indexing.vectors import KnownVectors, Progress, SyncReport, embed_missing, mark_indexed, no_progress
 from kb.models import Article, Chunk, Recipe, Revision, State
-from kb.pages import Pages
+from kb.page_marks import Pages
 
 ARTICLES_PER_COMMIT = 50
 

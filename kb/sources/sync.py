@@ -25,9 +25,9 @@ from django.utils.translation import gettext, override
 from kb.errors import KnowledgeError
 from kb.indexing.index import sync_articles
 from kb.sources import runs
+from kb.sources.archiving import archive_by_gates
 from kb.sources.errors import SourceUnreadable, TooBusy, Unreachable, Unreadable
 from kb.sources.items import add_items, is_suspicious, kind_of, note_gone, queue_known
-from kb.sources.letting_go import archive_by_gates
 from kb.sources.models import ACTIVE, Source, SourceItem, SourceRun
 from kb.sources.ports import Fetched, Gone, Kind, Known, Later, LeftOut, Place, Unchanged
 from kb.sources.selectors import counts_of

@@ -1,4 +1,4 @@
-"""A picture as it is stored. Only `kb.importing.redrawing` makes one, in a process that can do no harm."""
+"""A picture as it is stored. Only `kb.importing.reencoding` makes one, in a process that can do no harm."""
 
 import hashlib
 from dataclasses import dataclass

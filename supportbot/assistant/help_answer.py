@@ -20,7 +20,7 @@ from kb.rendering import render_markdown
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.retrieval import seek
-from supportbot.assistant.single import answer_once
+from supportbot.assistant.single_answer import answer_once
 from supportbot.chat.answers import Answer, CitedSpan
 from supportbot.counting import FailOpenThrottle
 from supportbot.errors import SupportBotError

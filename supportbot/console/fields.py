@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language_info, gettext
 
-from kb.importing.redrawing import redrawn_logo
+from kb.importing.reencoding import redrawn_logo
 from supportbot.accounts.branding import LOCALE
 from supportbot.accounts.pictures import MAX_BYTES, too_large
 from supportbot.accounts.services import clean_origin

@@ -24,7 +24,7 @@ from supportbot.handoff.desk.thread import RATING_REASONS
 from supportbot.insights import contradictions as contradicting
 from supportbot.insights.clusters import Cluster, clusters
 from supportbot.insights.findings import DAYS, Finding, Kind, findings
-from supportbot.insights.recall import recalls
+from supportbot.insights.outdated_answers import recalls
 from supportbot.insights.services import dismiss
 from supportbot.language.personal import without_personal_data
 from supportbot.web import one_of

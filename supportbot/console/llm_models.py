@@ -20,10 +20,10 @@ from supportbot.console.releases.words import PURPOSES
 from supportbot.console.words import when
 from supportbot.llm import connections
 from supportbot.llm.conf import is_remote_configured
+from supportbot.llm.connection_check import Tried, try_connection
 from supportbot.llm.errors import Reason
 from supportbot.llm.models import ModelConnection
 from supportbot.llm.routing import BUILTIN_PURPOSES
-from supportbot.llm.trying import Tried, try_connection
 from supportbot.releases.selectors import live_release
 
 RIGHT: Final = "connections:write"

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from kb.care import count_to_review
+from kb.reviews import count_to_review
 from kb.sources.selectors import count_unconfirmed
 from supportbot.accounts.principals import Staff
 from supportbot.console.rights import may

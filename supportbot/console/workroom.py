@@ -18,7 +18,7 @@ from kb.selectors import article_with_id
 from kb.services import lock_unchanged
 from supportbot.chat.models import Conversation
 from supportbot.chat.retrieval_trace import TracedPassage, traces_of
-from supportbot.console.articles.gating import PUBLISHED, ArticleRefused, pass_gates, settle
+from supportbot.console.articles.gates import PUBLISHED, ArticleRefused, pass_gates, settle
 from supportbot.console.entry import needs, person_of, staff, workspace_here
 from supportbot.console.improve import KINDS, remark_of
 from supportbot.console.rights import may

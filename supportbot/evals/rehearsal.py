@@ -18,12 +18,12 @@ from typing import Any, Final
 from uuid import UUID
 
 from actions.cards import card_of, reason_of
-from actions.enacting import enact
 from actions.errors import ActionError, ReadRefused
 from actions.models import ActionRequest
 from actions.principals import Principal, find_customer, principal_in_conversation
 from actions.registry import action_named
 from actions.services import preview
+from actions.simulated_execution import execute_simulated
 from actions.states import State
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.assistant.action_tools import look_up, outcome_of, result_of
@@ -97,7 +97,7 @@ class Rehearsal:
         texts = []
         for request in self.cards.values():
             if confirms:
-                enact(request, self.principal.identity())
+                execute_simulated(request, self.principal.identity())
                 texts.append(_told(request))
                 if request.state == State.SUCCEEDED:
                     self._done.append(texts[-1])

@@ -32,9 +32,9 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from supportbot.accounts.scope import workspace_scope
 from supportbot.asyncdb import db, outside
 from supportbot.errors import NotFound, SupportBotError
+from supportbot.mcp.action_tools import action_status, resumed, use_action
 from supportbot.mcp.agents import Agent, token_in
 from supportbot.mcp.gate import AGENT, MAX_BODY_BYTES
-from supportbot.mcp.guarded import action_status, resumed, use_action
 from supportbot.mcp.knowledge import ask_assistant, search_pages
 from supportbot.mcp.results import Answer, refused
 from supportbot.mcp.tools import ACTION_STATUS, ASK, INSTRUCTIONS, SEARCH, ToolSpec, tools_for

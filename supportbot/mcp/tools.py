@@ -1,5 +1,5 @@
 """The tools as an agent lists them: names, descriptions and schemas. Their behaviour is in `knowledge` and
-`guarded`.
+`action_tools`.
 """
 
 from collections.abc import Mapping
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from actions.spec import Action
+from supportbot.mcp.action_tools import offered_actions
 from supportbot.mcp.agents import Agent
-from supportbot.mcp.guarded import offered_actions
 from supportbot.mcp.knowledge import MAX_CHARACTERS, MAX_PASSAGES
 
 # Agents are programs, so the texts about tools are in English, like the rest of the API.

@@ -8,8 +8,8 @@ from selectolax.lexbor import LexborHTMLParser
 
 from kb.errors import ArticleExists
 from kb.models import Article
-from kb.names import rename
 from kb.services import Change, archive, create_article, publish, save_draft
+from kb.slugs import rename
 from supportbot.accounts.models import Workspace
 from supportbot.console.articles import addressing
 from tests.console.conftest import Enter

@@ -14,7 +14,7 @@ from kb.phrasings import embed_phrasings, phrasings_of, set_phrasings
 from kb.ports import Verdict
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
-from supportbot.console.articles import gating
+from supportbot.console.articles import gates
 from supportbot.evals.articles import trials
 from supportbot.evals.models import Suite
 from supportbot.evals.reading import read_suite
@@ -275,7 +275,7 @@ def test_what_else_was_changed_while_the_gates_tried_a_text_keeps_it_from_being_
     program = service(workspace, "kb:read", "kb:write")
     refused = program.post(f"/api/v1/articles/{hours.pk}/publish", {"gate": True}, format="json")
     assert (refused.status_code, refused.json()["code"], live_number(hours)) == (409, "article_changed", 1)
-    monkeypatch.setattr(gating, "tried", slowly(gating.tried))
+    monkeypatch.setattr(gates, "tried", slowly(gates.tried))
     editor, ticked = enter("editor"), {"_selected_action": [str(hours.pk)]}
     for action in ("publish_ticked", "archive_ticked"):
         Phrasing.objects.all().delete()
@@ -300,14 +300,14 @@ def test_what_was_changed_while_the_gates_tried_it_is_not_saved(
     enter: Enter, hours: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A colleague names a question while another one is tried."""
-    page, tried = f"/admin/kb/article/{hours.pk}/change/", gating.tried
+    page, tried = f"/admin/kb/article/{hours.pk}/change/", gates.tried
 
     def slowly(*args: Any, **options: Any) -> Any:
         found = tried(*args, **options)
         set_phrasings(hours, ["What are your hours?"])
         return found
 
-    monkeypatch.setattr(gating, "tried", slowly)
+    monkeypatch.setattr(gates, "tried", slowly)
     refused = enter("editor").post(page, form(HOURS, title="Opening hours", do="save", phrasings="When are you open?"))
     assert refused.status_code == 409 and b"while the gates tried it" in refused.content
     assert phrasings_of(hours) == ["What are your hours?"]
@@ -317,14 +317,14 @@ def test_the_list_publishes_only_what_the_gates_tried(
     enter: Enter, returns: Article, hours: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_draft(returns.pk, Change(body=RETURNS.replace("free", "free of charge")))
-    passes = gating.tried
+    passes = gates.tried
 
     def slowly(*args: Any, **options: Any) -> Any:
         found = passes(*args, **options)
         save_draft(returns.pk, Change(body=RETURNS.replace("60", "14")))
         return found
 
-    monkeypatch.setattr(gating, "tried", slowly)
+    monkeypatch.setattr(gates, "tried", slowly)
     ticked = {"action": "publish_ticked", "_selected_action": [str(returns.pk)]}
     told = enter("editor").post("/admin/kb/article/", ticked, follow=True).content.decode()
     assert "somebody else changed them meanwhile: Returns" in told and live_number(returns) == 1

@@ -12,7 +12,7 @@ from kb.management.commands import kb_import
 from kb.models import Article, Phrasing, Picture
 from kb.ports import Verdict
 from kb.services import Change, save_draft
-from kb.sources import letting_go, sync
+from kb.sources import archiving, sync
 from kb.sources.models import SourceItem
 from supportbot.accounts.models import Workspace
 from supportbot.evals.models import Suite
@@ -136,7 +136,7 @@ def test_one_article_that_is_kept_among_many_takes_a_few_trials_and_no_turn_is_l
     folder: Path, monkeypatch: pytest.MonkeyPatch, is_slow: bool
 ) -> None:
     vanishing(folder, 12)
-    decide, turns, trials = sync.archive_by_gates, 0, letting_go._verdict
+    decide, turns, trials = sync.archive_by_gates, 0, archiving._verdict
     tried: list[int] = []
 
     def count_turn(*given: Any, **named: Any) -> bool:
@@ -145,9 +145,9 @@ def test_one_article_that_is_kept_among_many_takes_a_few_trials_and_no_turn_is_l
         return decide(*given, **named)
 
     monkeypatch.setattr(sync, "archive_by_gates", count_turn)
-    monkeypatch.setattr(letting_go, "_verdict", lambda items: tried.append(len(items)) or trials(items))
+    monkeypatch.setattr(archiving, "_verdict", lambda items: tried.append(len(items)) or trials(items))
     if is_slow:
-        monkeypatch.setattr(letting_go, "monotonic", lambda: float("inf"))
+        monkeypatch.setattr(archiving, "monotonic", lambda: float("inf"))
     told = again("--gate")
     assert (told["state"], told["gone"], told["broken"]) == ("done", 12, 1)
     assert "promises: window" in reasons(told)["returns.md"]

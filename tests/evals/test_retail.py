@@ -13,10 +13,10 @@ from pytest_django.fixtures import Settings
 
 from actions.connectors.port import merchant
 from actions.definitions.models import ActionDefinition
-from actions.enacting import enact
 from actions.errors import NotConnected
 from actions.facts import Identity
 from actions.models import ActionRequest
+from actions.simulated_execution import execute_simulated
 from actions.standin import standing_in
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
@@ -140,7 +140,7 @@ def test_elsewhere_a_run_waits_for_the_shop_and_reaches_nothing(dora: User) -> N
         elsewhere.refresh_from_db()
         assert (elsewhere.state, elsewhere.problem, elsewhere.done) == ("paused", "no_merchant", 0)
         with pytest.raises(RuntimeError, match="Nothing stands in"):
-            enact(ActionRequest(), Identity("ann_lee_1"))
+            execute_simulated(ActionRequest(), Identity("ann_lee_1"))
     assert run("--resume", str(elsewhere.pk))["passed"] == 1
 
 

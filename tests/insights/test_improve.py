@@ -25,7 +25,7 @@ from supportbot.insights.contradictions import contradictions
 from supportbot.insights.findings import Kind, findings
 from supportbot.insights.findings_api import GroupThrottle
 from supportbot.insights.models import Handled
-from supportbot.insights.recall import recalls
+from supportbot.insights.outdated_answers import recalls
 from supportbot.llm.models import LLMBody, LLMCall
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.widget.services import rate

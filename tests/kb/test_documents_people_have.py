@@ -14,7 +14,7 @@ from kb.access import Viewer
 from kb.importing import confinement
 from kb.importing.confined import child
 from kb.models import Article, Chunk
-from kb.pages import Pages
+from kb.page_marks import Pages
 from kb.search import search
 from supportbot.accounts.models import Workspace
 from supportbot.assistant.checks.sources import Source

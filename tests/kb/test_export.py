@@ -13,10 +13,10 @@ from pytest_django import DjangoAssertNumQueries
 
 from kb.importing import exporter
 from kb.models import Article, State
-from kb.names import rename
 from kb.phrasings import phrasings_of, set_phrasings
 from kb.pictures import add_picture, address_of
 from kb.services import Change, archive, collection_named, create_article, publish
+from kb.slugs import rename
 from kb.translations import is_older, translate
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope

@@ -7,11 +7,11 @@ import pytest
 from django.db import connection, transaction
 from django.utils.timezone import now
 
+from kb.autosave import forget, keep
 from kb.models import Picture, PictureUse, Unsaved
 from kb.pictures import AT_ONCE, UNUSED_DAYS, add_picture, address_of
 from kb.services import Change, create_article, publish, save_draft
 from kb.tasks import purge_pictures
-from kb.unsaved import forget, keep
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from tests.console.test_firststeps import png

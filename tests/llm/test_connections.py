@@ -19,10 +19,10 @@ from supportbot.accounts.services import add_member
 from supportbot.asyncdb import db
 from supportbot.errors import InvalidInput, NotFound
 from supportbot.llm import connections, gateway
+from supportbot.llm.connection_check import try_connection
 from supportbot.llm.errors import ConnectionInUse
 from supportbot.llm.models import LLMCall, ModelConnection
 from supportbot.llm.providers import guarded as _loaded  # noqa: F401  # before a deadline runs
-from supportbot.llm.trying import try_connection
 from supportbot.llm.types import ModelRequest
 from supportbot.releases import services
 from supportbot.releases.models import Release

@@ -17,7 +17,7 @@ from kb.importing.confinement import facts_of
 from kb.importing.loaders.markdown import document_of
 from kb.importing.loaders.tables import headed, markdown_table, spread
 from kb.importing.pictures import Beside, PicturesTaken
-from kb.pages import page_mark
+from kb.page_marks import page_mark
 from kb.rendering import PICTURE
 from supportbot.team_formats import number
 

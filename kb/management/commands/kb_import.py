@@ -19,7 +19,7 @@ from kb.indexing.vectors import KnownVectors, NoVectors, SyncReport
 from kb.ports import embedder
 from kb.progress import ProgressLine
 from kb.services import import_documents, import_drafts, preview_import
-from kb.sources.following import in_words, is_web_address, read_site
+from kb.sources.foreground import in_words, is_web_address, read_site
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
 

@@ -8,7 +8,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext, gettext_noop
 
 from kb.models import Audience
-from kb.sources.following import follow, in_words, is_web_address
+from kb.sources.foreground import follow, in_words, is_web_address
 from kb.sources.kinds import FOLDER, SITE
 from kb.sources.models import Source
 from kb.sources.runs import Mode, next_due

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
-from kb.sources.following import follow, in_words
+from kb.sources.foreground import follow, in_words
 from kb.sources.models import Source
 from kb.sources.runs import Mode, confirm_loss
 from supportbot.accounts.commands import WorkspaceCommand

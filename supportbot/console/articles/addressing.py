@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 
 from kb.links import broken_links
 from kb.models import Article
-from kb.names import check_free_slug, rename
+from kb.slugs import check_free_slug, rename
 from kb.translations import check_source, is_older, sources_for, translate
 from supportbot.console.entry import needs
 

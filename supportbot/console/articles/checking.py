@@ -18,7 +18,7 @@ from kb.evaluation.contradictions import findings
 from kb.models import Article
 from kb.selectors import article_with_id
 from kb.services import lock_unchanged, publish
-from supportbot.console.articles.gating import PUBLISHED, ArticleRefused, Passed, pass_gates, settle
+from supportbot.console.articles.gates import PUBLISHED, ArticleRefused, Passed, pass_gates, settle
 from supportbot.console.entry import needs, person_of, staff, workspace_here
 from supportbot.evals.articles.comparing import Outcome
 from supportbot.evals.articles.drafts import (

@@ -14,20 +14,20 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
-from kb.care import Care, set_care
+from kb.autosave import forget
 from kb.collections import check_may_write, default_collection
 from kb.documents import MAX_BODY_CHARACTERS, MAX_TITLE_CHARACTERS, SWITCHES
 from kb.errors import CollectionMissing
 from kb.models import Article, Audience, Collection
 from kb.phrasings import answered_elsewhere, check_phrasings, phrasings_of, set_phrasings
+from kb.reviews import Care, set_care
 from kb.selectors import article_with_id, collection_with_id
 from kb.services import Change, archive, create_article, lock_unchanged, publish, save_draft
-from kb.unsaved import forget
-from supportbot.console.articles import addressing, caring, planning
-from supportbot.console.articles.gating import ARCHIVED, settle
-from supportbot.console.articles.keeping import FIELDS, based_on
+from supportbot.console.articles import addressing, planning, reviewing
+from supportbot.console.articles.autosave import FIELDS, based_on
+from supportbot.console.articles.editor_gates import Terms, asked, publishes, reasons_in, settle_terms, terms_of
+from supportbot.console.articles.gates import ARCHIVED, settle
 from supportbot.console.articles.page import Typed, index_state, page, refused, rendered, stored
-from supportbot.console.articles.terms import Terms, asked, publishes, reasons_in, settle_terms, terms_of
 from supportbot.console.entry import needs, person_of
 from supportbot.errors import InvalidInput, SupportBotError
 from supportbot.evals.articles.drafts import begin
@@ -46,7 +46,7 @@ def new_article(request: HttpRequest) -> HttpResponse:
         change = _change(request)
         check_may_write(author, change.collection or default_collection())
         times = planning.wanted(request, is_published=publishes(request))
-        care, phrasings, address = caring.wanted(request), _phrasings(request), addressing.wanted(request, None)
+        care, phrasings, address = reviewing.wanted(request), _phrasings(request), addressing.wanted(request, None)
         terms = terms_of(request, None, change, times, phrasings)
         with transaction.atomic():
             saved = create_article(change, external_id=external_id, author=author)
@@ -73,7 +73,7 @@ def edit_article(request: HttpRequest, article_id: UUID) -> HttpResponse:
         check_may_write(author, change.collection)
         is_published, base = publishes(request), based_on(request)
         times = planning.wanted(request, is_published=is_published)
-        care, phrasings, address = caring.wanted(request), _phrasings(request), addressing.wanted(request, article)
+        care, phrasings, address = reviewing.wanted(request), _phrasings(request), addressing.wanted(request, article)
         terms = terms_of(request, article, change, times, phrasings)
         with transaction.atomic():  # publishes exactly what was just saved, not a colleague's version
             if terms:

@@ -20,16 +20,25 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from kb.care import stale, to_review
 from kb.collections import restricted_collections
 from kb.errors import ArticleChanged
 from kb.models import Article, State
+from kb.reviews import stale, to_review
 from kb.services import archive, lock_unchanged, publish
 from kb.translations import older
 from supportbot import team_formats as formats
 from supportbot.chat.models import Citation
-from supportbot.console.articles import addressing, caring, checking, editor, keeping, planning, revisions, writing
-from supportbot.console.articles.gating import ArticleRefused, pass_gates
+from supportbot.console.articles import (
+    addressing,
+    autosave,
+    checking,
+    editor,
+    editor_requests,
+    planning,
+    reviewing,
+    revisions,
+)
+from supportbot.console.articles.gates import ArticleRefused, pass_gates
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.entry import person_of, staff, workspace_here
 from supportbot.console.words import tag, when
@@ -159,12 +168,12 @@ class ArticleAdmin(ScopedAdmin):
             ("add/", editor.new_article, "kb_article_add"),
             ("preview/", editor.preview, "article-preview"),
             ("links/", addressing.links_page, "article-links"),
-            ("pick/", writing.pick, "article-pick"),
-            ("sources/", writing.sources, "article-sources"),
-            ("picture/", writing.upload, "article-picture"),
-            ("paste/", writing.paste, "article-paste"),
-            ("autosave/", keeping.autosave, "article-autosave-new"),
-            ("<uuid:article_id>/autosave/", keeping.autosave, "article-autosave"),
+            ("pick/", editor_requests.pick, "article-pick"),
+            ("sources/", editor_requests.sources, "article-sources"),
+            ("picture/", editor_requests.upload, "article-picture"),
+            ("paste/", editor_requests.paste, "article-paste"),
+            ("autosave/", autosave.autosave, "article-autosave-new"),
+            ("<uuid:article_id>/autosave/", autosave.autosave, "article-autosave"),
             ("<uuid:article_id>/change/", editor.edit_article, "kb_article_change"),
             ("<uuid:article_id>/searchable/", editor.searchable, "article-searchable"),
             ("<uuid:article_id>/check/", checking.check_page, "article-check"),
@@ -206,7 +215,7 @@ def tags(article: Article) -> SafeString:
         shown.append(("", gettext("Not on the help pages")))
     if not article.for_assistant:
         shown.append(("", gettext("Not for the assistant")))
-    shown += [*caring.shown_care(article), *addressing.shown_age(article)]
+    shown += [*reviewing.shown_care(article), *addressing.shown_age(article)]
     shown += [(plan.kind, plan.words) for plan in planning.shown_plans(article)]
     return format_html_join(" ", "{}", ((tag(kind, words),) for kind, words in shown))
 

@@ -10,7 +10,6 @@ from django.shortcuts import render
 from django.utils.translation import gettext
 
 from kb.addresses import article_address
-from kb.care import writers
 from kb.collections import restricted_collections
 from kb.documents import SWITCHES
 from kb.errors import ArticleChanged
@@ -18,9 +17,10 @@ from kb.helpful import votes_of
 from kb.models import Article, Audience, Chunk, Collection
 from kb.phrasings import phrasings_of, phrasings_waiting
 from kb.rendering import render_article
-from supportbot.console.articles import addressing, caring, planning
-from supportbot.console.articles.gating import OVERRIDE_FIELD, OVERRIDES, ArticleRefused
-from supportbot.console.articles.keeping import FIELDS, kept_for
+from kb.reviews import writers
+from supportbot.console.articles import addressing, planning, reviewing
+from supportbot.console.articles.autosave import FIELDS, kept_for
+from supportbot.console.articles.gates import OVERRIDE_FIELD, OVERRIDES, ArticleRefused
 from supportbot.console.entry import person_of, staff
 from supportbot.console.rights import may
 from supportbot.errors import SupportBotError
@@ -70,7 +70,7 @@ def stored(article: Article) -> Typed:
         "external_id": article.external_id,
         **{name: "on" if getattr(article, name) else "" for name in SWITCHES},
         **planning.times_of(article),
-        **caring.values_of(article),
+        **reviewing.values_of(article),
         **addressing.values_of(article),
         "phrasings": "\n".join(phrasings_of(article)),
     }
@@ -115,7 +115,7 @@ def page(request: HttpRequest, article: Article | None, typed: Typed) -> HttpRes
         "origin_source": article.source_item.source if article and article.source_item else None,
         "index": index_state(article) if article else None,
         "writers": writers(),
-        "care": [*caring.shown_care(article), *addressing.shown_age(article)] if article else (),
+        "care": [*reviewing.shown_care(article), *addressing.shown_age(article)] if article else (),
         "sources": addressing.offered_sources(article),
         "plans": planning.shown_plans(article) if article else (),
         "unsaved": kept_for(request, article, typed.values) if typed.status == 200 else None,

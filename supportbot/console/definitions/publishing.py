@@ -13,10 +13,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from actions.definitions import services
+from actions.definitions.backtest import DAYS, judge_past_requests
 from actions.definitions.defined import DefinedWrite
 from actions.definitions.document import parse_document
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
-from actions.definitions.pastrequests import DAYS, judge_past_requests
 from actions.definitions.published import action_from
 from actions.models import ActionPolicy, ActionRequest
 from supportbot.accounts.models import User

@@ -26,7 +26,7 @@ from kb.search import Passage, search
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
 from supportbot.assistant.retrieval import Found, seek
-from supportbot.assistant.single import answer_once, quote_once
+from supportbot.assistant.single_answer import answer_once, quote_once
 from supportbot.chat.answers import Answer
 from supportbot.language.detection import base_language, detect
 from supportbot.releases.selectors import current

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actions.definitions import evaluation, showing
+from actions.definitions import evaluation, rendering
 from actions.definitions.document import parse_document
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation import Answer, Asked, Happened, Identity, Names, Obstacle
@@ -206,7 +206,7 @@ def test_an_answer_is_read(status: int, body: Any, happened: Happened) -> None:
     if happened is Happened.NO:
         assert evaluation.reason_of(definition.answer, answer, names) == "Sold out ."
     if happened is Happened.YES:
-        assert showing.receipt_of(definition, answer, names, "de") == [("reference", "Zeichen", "7")]
+        assert rendering.receipt_of(definition, answer, names, "de") == [("reference", "Zeichen", "7")]
 
 
 def test_a_status_look_up_is_read() -> None:
@@ -228,7 +228,7 @@ def test_two_readings_of_one_answer_are_no_answer() -> None:
 def test_a_card_is_written_in_the_reader_s_language() -> None:
     definition = parse_document(EXCHANGE)
     names = names_with().with_names({"money": Money(Decimal("7.50"), "EUR")})
-    german, english = (showing.card_of(definition, names, locale) for locale in ("de-DE", "en"))
+    german, english = (rendering.card_of(definition, names, locale) for locale in ("de-DE", "en"))
     assert german.summary == "Artikel aus A-1 umtauschen, 7,50\N{NO-BREAK SPACE}€."
     assert english.summary == "Exchange items of A-1 for €7.50."
     assert [(row.label, row.value) for row in english.rows] == [("Order", "A-1")]
@@ -241,7 +241,7 @@ def test_a_value_that_is_absent_is_not_shown() -> None:
     ]
     definition = parse_document(changed(EXCHANGE, "card.rows", rows))
     names = names_with().with_names({"money": Money(Decimal("7.50"), "EUR")})
-    assert showing.card_of(definition, names, "en").rows == ()
+    assert rendering.card_of(definition, names, "en").rows == ()
 
 
 def test_an_identity_without_a_mail_address_fails_what_needs_it() -> None:
@@ -274,7 +274,7 @@ def test_whatever_a_shop_answers_refuses_or_is_carried_out(field: str, value: An
         evaluation.complete_arguments(definition, PARSED, found)
         evaluation.subject_of(definition, found)
         evaluation.needs_approval(definition, decided)
-        showing.card_of(definition, decided, "en")
+        rendering.card_of(definition, decided, "en")
         assert definition.call
         evaluation.asked(definition.call, decided)
         decided["ratio"]

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from actions.definitions import evaluation, showing
+from actions.definitions import evaluation, rendering
 from actions.definitions.document import missing, parse_document
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation import Happened, Identity, Obstacle
@@ -63,18 +63,18 @@ def _do(shop: RetailShop, customer: str, name: str, arguments: Mapping[str, Any]
         assert obstacle.code == evaluation.FAILED or obstacle.words
         return obstacle.code
     if action.kind is Kind.READ:
-        told = showing.result_of(action, found, "en")
+        told = rendering.result_of(action, found, "en")
         assert told.words
         return "ok"
     money = evaluation.money_of(action, found)
     decided = found.with_names({"money": money, "key": "k-1"})
     complete = evaluation.complete_arguments(action, parsed, found)
     assert complete.keys() >= parsed.keys()
-    assert showing.card_of(action, decided, "en").rows
+    assert rendering.card_of(action, decided, "en").rows
     assert action.call and action.answer
     answer = shop.ask(evaluation.asked(action.call, decided))
     assert evaluation.happened(action.answer, answer, decided) is Happened.YES
-    assert showing.receipt_of(action, answer, decided, "en") == [("reference", "Reference", "r-1")]
+    assert rendering.receipt_of(action, answer, decided, "en") == [("reference", "Reference", "r-1")]
     return "ok"
 
 
@@ -223,7 +223,7 @@ def test_a_second_time_is_refused() -> None:
 def test_a_hand_over_tells_the_person() -> None:
     action = definition("transfer_to_human_agents")
     names = evaluation.names_of(action, {"summary": "She wants a refund."}, Identity("ann_lee_1"), NOW)
-    assert showing.result_of(action, names, "en").hand_over == "She wants a refund."
+    assert rendering.result_of(action, names, "en").hand_over == "She wants a refund."
 
 
 def test_a_price_difference_is_computed_and_sent() -> None:

@@ -12,7 +12,7 @@ from kb.phrasings import phrasings_of
 from kb.plans import Step
 from kb.services import Change
 from supportbot.console.articles import planning
-from supportbot.console.articles.gating import CHANGED, OVERRIDES, PUBLISHED, Passed, pass_gates, settle
+from supportbot.console.articles.gates import CHANGED, OVERRIDES, PUBLISHED, Passed, pass_gates, settle
 from supportbot.console.entry import staff, workspace_here
 from supportbot.evals.articles.trials import Phrasings, Trial, archiving, changing, publishing
 from supportbot.releases.selectors import gates

@@ -13,7 +13,7 @@ from supportbot.errors import InvalidInput
 _SIGNATURE: Final = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8|RIFF.{4}WEBP", re.DOTALL)
 
 
-def redrawn(data: bytes) -> Drawn:
+def reencoded(data: bytes) -> Drawn:
     """Return a PNG, JPEG, WebP or GIF file's first picture, upright and scaled down to a page; raises InvalidInput."""
     return _redrawn("picture", data)
 

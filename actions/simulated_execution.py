@@ -14,7 +14,7 @@ from actions.standin import stand_in
 from actions.states import State
 
 
-def enact(request: ActionRequest, identity: Identity) -> ActionRequest:
+def execute_simulated(request: ActionRequest, identity: Identity) -> ActionRequest:
     """Confirm a previewed request and carry it out at the stand-in; return the row, which stays in memory.
 
     It then has succeeded with its receipt, failed or was cancelled with the reason, or awaits a person's approval.

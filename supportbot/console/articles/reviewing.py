@@ -8,8 +8,8 @@ from django.http import HttpRequest
 from django.utils.timezone import localdate
 from django.utils.translation import gettext
 
-from kb.care import Care, is_stale, writers
 from kb.models import Article
+from kb.reviews import Care, is_stale, writers
 from supportbot import team_formats as formats
 from supportbot.accounts.models import User
 from supportbot.errors import InvalidInput

@@ -8,13 +8,13 @@ from django.http import HttpRequest, JsonResponse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
+from kb.autosave import as_json, forget, keep, kept
 from kb.documents import MAX_BODY_CHARACTERS, MAX_URL_CHARACTERS, SWITCHES, check_storable
 from kb.errors import ArticleMissing
 from kb.models import Article
-from kb.unsaved import as_json, forget, keep, kept
 from supportbot.console.articles.addressing import FIELDS as ADDRESS
-from supportbot.console.articles.caring import FIELDS as CARE
 from supportbot.console.articles.planning import FIELDS as TIMES
+from supportbot.console.articles.reviewing import FIELDS as CARE
 from supportbot.console.entry import needs, person_of
 from supportbot.errors import InvalidInput
 
