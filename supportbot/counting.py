@@ -3,11 +3,12 @@
 If the cache is unavailable, nothing is counted and everybody is served, since service matters more than limits.
 """
 
-from typing import TYPE_CHECKING, Final
+from functools import cache as kept
+from typing import TYPE_CHECKING, Any, Final
 
 import redis
 from django.core.cache import caches
-from django.core.cache.backends.redis import RedisCache
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
@@ -49,7 +50,15 @@ class FailOpenThrottle(SimpleRateThrottle):
 
 
 class CountingRedisCache(RedisCache):
-    """A cache that counts in one round trip, while `add` and `incr` together take three for every customer message."""
+    """A cache that counts in one round trip, while `add` and `incr` together take three for every customer message.
+
+    Django creates a cache object, with a client, for each call of `asyncdb` and for each request. Each of them would
+    open a connection of its own, so the client belongs to the process.
+    """
+
+    @property
+    def _cache(self) -> RedisCacheClient:
+        return _client(tuple(self._servers), **self._options)  # type: ignore[attr-defined]  # the stubs leave them out
 
     def count(self, key: str, *, seconds: int) -> int:
         """Count one more and return the count in the current window, which expires automatically. If the server's clock
@@ -61,3 +70,8 @@ class CountingRedisCache(RedisCache):
         both.incr(name)
         both.expire(name, seconds, lt=True)
         return int(both.execute()[1])
+
+
+@kept
+def _client(servers: tuple[str, ...], **options: Any) -> RedisCacheClient:
+    return RedisCacheClient(list(servers), **options)

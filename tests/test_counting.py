@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from supportbot.addresses import CACHE_SECONDS, cache_at
+from supportbot.asyncdb import db
 from supportbot.counting import FailOpenThrottle, count
 
 
@@ -63,6 +64,15 @@ def test_a_throttle_starts_again_after_the_clock_was_set_back(monkeypatch: pytes
     assert [allowed() for _ in range(3)] == [True, True, False]
     monkeypatch.setattr(Twice, "timer", lambda self: moment - 3_600)
     assert [allowed() for _ in range(3)] == [True, True, False]
+
+
+async def test_calls_to_the_database_share_the_connection(valkey_cache: None, valkey_url: str) -> None:
+    """Each has its own context, and so its own cache object of Django's."""
+    server = redis.Redis.from_url(f"{valkey_url}/2")
+    assert await db(count, "a", seconds=60) == 1
+    before = server.info("stats")["total_connections_received"]
+    assert [await db(count, "a", seconds=60) for _ in range(3)] == [2, 3, 4]
+    assert server.info("stats")["total_connections_received"] == before
 
 
 def test_counting_takes_one_round_trip(valkey_cache: None, monkeypatch: pytest.MonkeyPatch) -> None:
