@@ -2,9 +2,9 @@
 
 The log is the truth. Signals only say that it has grown, and carry what is never logged: deltas, the assistant's
 status, who is typing. Within a process they are delivered directly. Other processes get them through the channel layer,
-if they have joined the conversation's group because one of their readers follows it. Deltas leave the process only
-while another one has asked for them. Every few seconds a signal broker compares the heads of the conversations followed
-here with the database, which makes up for lost signals.
+if they have joined the conversation's group because one of their readers follows it. Deltas and the status leave the
+process only while another one has asked for them. Every few seconds a signal broker compares the heads of the
+conversations followed here with the database, which makes up for lost signals.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ from supportbot.chat.signals import (
     Delta,
     NewEvent,
     Signal,
+    Status,
     TurnWaiting,
     WatchRequested,
     signal_from_wire,
@@ -94,7 +95,7 @@ class SignalBroker:
             self._wake_runner()  # a runner is in this process, so others need not know
             return
         self._deliver(conversation_id, signal)
-        if not isinstance(signal, Delta) or self._is_watched_elsewhere(conversation_id):
+        if not isinstance(signal, Delta | Status) or self._is_watched_elsewhere(conversation_id):
             self._send(_group(conversation_id), conversation_id, signal)
 
     def watch(self, conversation_id: UUID) -> None:

@@ -251,6 +251,31 @@ async def test_a_waiting_customer_sees_the_status(
     assert len(payloads(await db(log), "assistant.final")) == 1
 
 
+async def test_a_reader_who_asks_before_the_first_word_gets_the_status(
+    conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader in another process gets no status before asking."""
+    claim = await db(say, conversation, "Within how many days can I return unused items?")
+    search_may_end, told = threading.Event(), list[str]()
+
+    def hear(signal: Signal) -> None:
+        if isinstance(signal, Status):
+            told.append(signal.text)
+            if len(told) == 1:
+                signal_broker().watch(conversation.pk)
+            else:
+                search_may_end.set()
+
+    def slow_search(claim: Claim) -> TurnContext:
+        assert search_may_end.wait(timeout=PATIENCE_SECONDS), "the status was not repeated"
+        return build_context(claim)
+
+    await signal_broker().listen(conversation.pk, hear)
+    monkeypatch.setattr("supportbot.assistant.turn.build_context", slow_search)
+    await carry_out(claim)
+    assert told[:2] == ["Looking through our help pages"] * 2
+
+
 async def test_the_status_names_the_page_a_slow_model_reads(conversation: Conversation) -> None:
     claim = await db(say, conversation, "Within how many days can I return unused items?")
     may_speak, told = asyncio.Event(), list[str]()

@@ -157,7 +157,7 @@ async def test_the_end_of_an_answer_wakes_the_runner_for_the_next_turn(
         await woken.wait()
 
 
-async def test_deltas_leave_the_process_only_on_request(
+async def test_deltas_and_the_status_leave_the_process_only_on_request(
     broker: SignalBroker, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[dict[str, Any]] = []
@@ -170,9 +170,10 @@ async def test_deltas_leave_the_process_only_on_request(
     broker.publish(conversation.pk, Delta("m", 1, 0, "nobody elsewhere", 0))
     broker.publish(conversation.pk, Status("m", "Reading"))
     broker._watched_elsewhere[conversation.pk] = float("inf")
+    broker.publish(conversation.pk, Status("m", "Still reading"))
     broker.publish(conversation.pk, Delta("m", 1, 1, "somebody elsewhere", 16))
     await asyncio.sleep(0)
-    assert [signal.get("text") for signal in sent] == ["Reading", "somebody elsewhere"]
+    assert [signal.get("text") for signal in sent] == ["Still reading", "somebody elsewhere"]
 
 
 @pytest.mark.parametrize("loss", [redis.ConnectionError(), RuntimeError("the handler is closed")])
