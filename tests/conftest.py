@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -17,7 +18,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member, create_workspace
 from supportbot.addresses import cache_at
 from tests.emptying import empty_quickly
-from tests.migrated import create_database
+from tests.migrated import create_database, migrated_dump
 from tests.patience import PATIENCE_SECONDS
 from tests.pseudo import pseudo_language
 
@@ -44,6 +45,13 @@ def django_db_setup(
     """In place of pytest-django's own, which migrates in each worker."""
     with django_db_blocker.unblock():
         create_database(request.config.cache.mkdir("schema"))
+
+
+@pytest.fixture(scope="session")
+def schema(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Path:
+    """A dump of the migrated schema, for servers that a test starts: they need not migrate."""
+    with django_db_blocker.unblock(), ThreadPoolExecutor(1) as pool:  # Playwright's event loop runs in this thread
+        return pool.submit(migrated_dump, request.config.cache.mkdir("schema")).result()
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
-"""The test database: migrated once per state of the migrations, then loaded from a dump or copied. Migrating takes five
+"""The test database: migrated once per state of the migrations, then loaded from a dump or copied. Migrating takes ten
 seconds of processor time in each worker of each run, a copy a third of a second. The dump is kept in pytest's cache
-under the digest of its migrations; without it, the run's first worker migrates.
+under the digest of its migrations; without it, the run's first worker migrates. Other servers that a test starts load
+the same dump.
 """
 
 import fcntl
@@ -11,7 +12,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 from django.conf import settings
@@ -23,27 +24,48 @@ from supportbot.embedded.binaries import find_binaries
 from tests.patience import PATIENCE_SECONDS
 
 TEMPLATE: Final = "migrated"
+MAINTENANCE: Final = "postgres"
 _IMPORTED: Final = re.compile(r"^(?:from|import) ((?:supportbot|kb|actions)(?:\.\w+)+)", re.MULTILINE)
 
 
 def create_database(cache: Path) -> None:
     """Create this process's migrated database, and use it from now on."""
     name = connection.creation._get_test_db_name()
-    server = connection.settings_dict["NAME"]
-    with _one_at_a_time(), psycopg.connect(_address(server), autocommit=True) as admin:
-        known = admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", (TEMPLATE,)).fetchone()
-        if known is None:
-            admin.execute(f"CREATE DATABASE {TEMPLATE}_part")
-            _fill(f"{TEMPLATE}_part", cache / f"{_digest()}.sql")
-            admin.execute(f"ALTER DATABASE {TEMPLATE}_part RENAME TO {TEMPLATE}")
+    with _one_at_a_time(), _admin() as admin:
+        _ensure_template(admin, cache)
         admin.execute(f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE}')
     _use(name)
 
 
+def migrated_dump(cache: Path) -> Path:
+    """Return the dump of the migrated schema, made if there is none yet."""
+    dump = _dump(cache)
+    if not dump.exists():
+        with _one_at_a_time(), _admin() as admin:
+            _ensure_template(admin, cache)
+    return dump
+
+
+def load_schema(conninfo: str, dump: Path) -> None:
+    """Bring an empty database to the state that `migrate` leaves."""
+    with psycopg.connect(conninfo, autocommit=True) as empty:
+        empty.execute(dump.read_bytes())
+
+
+def _ensure_template(admin: "psycopg.Connection[Any]", cache: Path) -> None:
+    if admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", (TEMPLATE,)).fetchone() is None:
+        admin.execute(f"CREATE DATABASE {TEMPLATE}_part")
+        _fill(f"{TEMPLATE}_part", _dump(cache))
+        admin.execute(f"ALTER DATABASE {TEMPLATE}_part RENAME TO {TEMPLATE}")
+
+
+def _dump(cache: Path) -> Path:
+    return cache / f"{_digest()}.sql"
+
+
 def _fill(database: str, dump: Path) -> None:
     if dump.exists():
-        with psycopg.connect(_address(database), autocommit=True) as empty:
-            empty.execute(dump.read_bytes())
+        load_schema(_address(database), dump)
         return
     before = connection.settings_dict["NAME"]
     _use(database)
@@ -83,6 +105,10 @@ def _use(database: str) -> None:
     connection.close()
     settings.DATABASES["default"]["NAME"] = database
     connection.settings_dict["NAME"] = database
+
+
+def _admin() -> "psycopg.Connection[Any]":
+    return psycopg.connect(_address(MAINTENANCE), autocommit=True)
 
 
 def _address(database: str) -> str:

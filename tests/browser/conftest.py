@@ -6,6 +6,7 @@ database.
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -48,8 +49,9 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> Iterat
 
 
 @pytest.fixture(scope="session")
-def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+def instance(tmp_path_factory: pytest.TempPathFactory, schema: Path) -> Iterator[Instance]:
     made = Instance(open_to_postgres(tmp_path_factory.mktemp("instance")) / "data")
+    made.prepare(schema)
     yield made
     made.end()
 

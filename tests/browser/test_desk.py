@@ -1,6 +1,7 @@
 """The desk in real browsers: a shift by keyboard alone, two agents side by side, and without scripts."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +15,12 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+def instance(tmp_path_factory: pytest.TempPathFactory, schema: Path) -> Iterator[Instance]:
     """A separate instance: a shift starts with an empty queue, and an approval counts against the limits of other
     tests.
     """
     made = Instance(open_to_postgres(tmp_path_factory.mktemp("desk")) / "data")
+    made.prepare(schema)
     yield made
     made.end()
 

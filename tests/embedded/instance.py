@@ -13,10 +13,14 @@ from urllib.request import ProxyHandler, build_opener
 
 from django.conf import settings
 
+from supportbot.embedded.datadir import DataDir
 from supportbot.embedded.os_accounts import server_account
 from supportbot.embedded.ports import free_port
+from supportbot.embedded.postgres import PostgresServer
 from supportbot.embedded.processes import wait_until
 from supportbot.installation.process_identity import ProcessIdentity, is_running
+from supportbot.installation.runtime import ensure_secrets
+from tests.migrated import load_schema
 from tests.patience import PATIENCE_SECONDS
 
 MANAGE = str(settings.BASE_DIR / "manage.py")
@@ -49,6 +53,26 @@ class Instance:
         return subprocess.run(
             command, env=self.environment(**more), capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
         )
+
+    def prepare(self, schema: Path) -> None:
+        """Create the database with this dump of its schema, as if an earlier start had migrated it."""
+        data = DataDir(self.data_dir)
+        data.prepare()
+        secrets = ensure_secrets(self.data_dir)
+        server = PostgresServer(
+            data.postgres_home(),
+            password=secrets.database_password,
+            port=None,
+            log=data.logs / "postgres.log",
+            durable=False,
+            application_password=secrets.application_password,
+        )
+        server.start()
+        try:
+            load_schema(server.conninfo(), schema)
+        finally:
+            server.stop()
+        data.save_servers(postgres_home=server.home, postgres_port=server.port, valkey_port=None)
 
     def start(self, *options: str, **more: str) -> dict[str, Any]:
         """Start the instance with these options; return what `up --json` prints once everything is running."""

@@ -4,6 +4,7 @@ Each web process is stopped at the end of its module, since any running process 
 """
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
@@ -21,8 +22,8 @@ JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with built(open_to_postgres(tmp_path_factory.mktemp("stack"))) as made:
+def stack(tmp_path_factory: pytest.TempPathFactory, schema: Path) -> Iterator[Stack]:
+    with built(open_to_postgres(tmp_path_factory.mktemp("stack")), schema) as made:
         yield made
 
 

@@ -16,9 +16,11 @@ from typing import Any
 from supportbot.embedded.children import ChildProcess, product_children, shop_child, wait_for_page
 from supportbot.embedded.ports import free_port
 from supportbot.embedded.postgres import PostgresServer
+from supportbot.embedded.roles import divide
 from supportbot.embedded.valkey import ValkeyServer
 from supportbot.installation.plan import Plan
 from tests.embedded.instance import MANAGE
+from tests.migrated import load_schema
 from tests.patience import PATIENCE_SECONDS
 
 SHOP_PORT = free_port()  # the storefront is an allowed origin; only the flows with actions let the shop run
@@ -118,8 +120,8 @@ def web(stack: Stack, **more: str) -> Iterator[Web]:
 
 
 @contextmanager
-def built(folder: Path) -> Iterator[Stack]:
-    """Set the servers up and seed the demo workspace."""
+def built(folder: Path, schema: Path) -> Iterator[Stack]:
+    """Set the servers up with this dump of the schema, and seed the demo workspace."""
     (folder / "data").mkdir()
     # As durable as in `make run`: what a killed server had acknowledged must survive.
     home, log = folder / "postgres", folder / "postgres.log"
@@ -129,7 +131,8 @@ def built(folder: Path) -> Iterator[Stack]:
     try:
         postgres.start()
         valkey.start()
-        stack.manage("migrate", "--verbosity", "0")
+        load_schema(postgres.conninfo(), schema)
+        divide(postgres.url(), postgres.application_url())
         stack.demo = json.loads(stack.manage("demo_seed", "--json"))
         yield stack
     finally:
