@@ -184,19 +184,8 @@ async def test_a_stopping_runner_releases_every_claim_in_progress(
         assert gate.wait(timeout=PATIENCE_SECONDS)
         return claim_turn(name, **how)
 
-    def two_wait() -> None:
-        write(conversation)
-        with workspace_scope(conversation.workspace_id):
-            other = start_conversation(conversation.customer_id)
-        write(other)
-
-    def in_hand() -> list[bool]:
-        """For each started turn, whether a runner has it."""
-        with workspace_scope(conversation.workspace_id):
-            return [turn.runner != "" for turn in Turn.objects.filter(state="running")]
-
     monkeypatch.setattr(runner_module, "claim_turn", slow_claim)
-    await db(two_wait)
+    await db(write_in_two, conversation)
     running = Runner()
     running.start()
     await until(has_looked.is_set)
@@ -205,11 +194,25 @@ async def test_a_stopping_runner_releases_every_claim_in_progress(
     await asyncio.to_thread(are_claiming.wait, timeout=PATIENCE_SECONDS)
     stopping = asyncio.create_task(running.stop())
     gates[0].set()
-    await until(lambda: in_hand() == [False], in_thread=True)
+    await until(lambda: in_hand(conversation) == [False], in_thread=True)
     assert not stopping.done()
     gates[1].set()
     await stopping
-    assert not any(await db(in_hand))
+    assert not any(await db(in_hand, conversation))
+
+
+def write_in_two(conversation: Conversation) -> None:
+    """The customer writes here and in another conversation."""
+    write(conversation)
+    with workspace_scope(conversation.workspace_id):
+        other = start_conversation(conversation.customer_id)
+    write(other)
+
+
+def in_hand(conversation: Conversation) -> list[bool]:
+    """For each started turn, whether a runner has it."""
+    with workspace_scope(conversation.workspace_id):
+        return [turn.runner != "" for turn in Turn.objects.filter(state="running")]
 
 
 async def test_a_turn_without_a_wakeup_is_found_among_many_with_one(

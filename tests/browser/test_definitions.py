@@ -134,33 +134,19 @@ def ask(page: Page) -> None:
     follow(page.get_by_role("button", name="Make the test call"))
 
 
-def picture(page: Page, folder: Path, name: str) -> None:
-    """Store screenshots in both sizes with the test's other files."""
-    for width in (390, 1280):
-        page.set_viewport_size({"width": width, "height": 900})
-        page.screenshot(path=folder / f"{name}-{width}.png", full_page=True)
-
-
-def test_an_operation_of_a_foreign_file_becomes_an_action(
-    enter: Callable[[str], Page], depot: Depot, demo: dict[str, Any], tmp_path: Path
-) -> None:
-    page = enter("admin")
-    for environment in ("live", "sandbox"):
-        connect(page, depot.url, environment)
+def import_operation(page: Page, folder: Path) -> None:
+    """Read the file, and import the one operation that is found for a word."""
     page.goto("/admin/")
     follow(page.get_by_role("link", name="Actions", exact=True))
     check(page)
-    picture(page, tmp_path, "list")
     follow(page.get_by_role("link", name="New action").first)
     check(page)
-    picture(page, tmp_path, "new")
-    file = tmp_path / "openapi.json"
+    file = folder / "openapi.json"
     file.write_text(json.dumps(openapi()))
     page.get_by_label("File", exact=True).set_input_files(file)
     page.locator("#id_file-connection").select_option("depot")
     follow(page.get_by_role("button", name="Read the file"))
     expect(page.get_by_text("102 operations")).to_be_visible()
-    picture(page, tmp_path, "operations")
     page.get_by_label("Search operations").fill("gift")
     follow(page.get_by_role("button", name="Search", exact=True))
     page.get_by_role("checkbox").check()
@@ -168,9 +154,10 @@ def test_an_operation_of_a_foreign_file_becomes_an_action(
     follow(page.get_by_role("button", name="Import selected").last)
     expect(page.get_by_role("heading", name="What is missing")).to_be_visible()
     check(page)
-    picture(page, tmp_path, "overview")
 
-    # The missing parts, page by page.
+
+def describe(page: Page) -> None:
+    """Fill in what the action is called, what it needs, and what it is about; the owner has a mistake."""
     follow(page.get_by_role("link", name="Basics, Description"))
     for taken in page.get_by_label("Use this text").all():
         taken.check()
@@ -178,7 +165,6 @@ def test_an_operation_of_a_foreign_file_becomes_an_action(
         "Please wrap my order as a present\nCan you gift-wrap order A-1001?"
     )
     page.get_by_label("Effect").select_option("change")
-    picture(page, tmp_path, "basics")
     save(page)
     part(page, "Arguments")
     row = page.get_by_role("group", name="order_number")
@@ -188,7 +174,6 @@ def test_an_operation_of_a_foreign_file_becomes_an_action(
     row.get_by_label("Maximum length of text").fill("10")
     page.get_by_role("group", name="card_text").get_by_label("Description").fill("What to write on the card.")
     save(page)
-    picture(page, tmp_path, "arguments")
     part(page, "Look-ups and owner")
     page.get_by_label("What the action is about").fill("order")
     page.get_by_label("Record number").fill("order.orderNumber")
@@ -202,8 +187,11 @@ def test_an_operation_of_a_foreign_file_becomes_an_action(
         "There is no such order in your account."
     )
     save(page)
-    picture(page, tmp_path, "lookups")
     check(page)
+
+
+def guard(page: Page) -> None:
+    """Add a guard, whose mistake is named with a suggestion, and the card."""
     part(page, "Guards")
     row = page.get_by_role("group", name="Guard 1")
     row.get_by_label("Name", exact=True).fill("not_packed")
@@ -213,7 +201,6 @@ def test_an_operation_of_a_foreign_file_becomes_an_action(
     follow(page.get_by_role("button", name="Save", exact=True))
     expect(page.locator(".err")).to_contain_text("Do you mean order?")
     check(page)
-    picture(page, tmp_path, "wrong")
     row.get_by_label("Condition").fill("order.state == 'paid'")
     save(page)
     part(page, "Card")
@@ -221,14 +208,16 @@ def test_an_operation_of_a_foreign_file_becomes_an_action(
     page.get_by_label("Summary").fill("Wrap order {order.orderNumber} as a present.")
     page.get_by_label("Button").fill("Wrap it")
     save(page)
-
     tab(page, "Overview")
     expect(page.get_by_role("heading", name="Nothing is missing")).to_be_visible()
+
+
+def try_out(page: Page, depot: Depot) -> None:
+    """Make the test call, correct what it shows, and record it as a case."""
     tab(page, "Test call")
     check(page)
     ask(page)
     expect(page.get_by_text("Where it failed:")).to_contain_text("order.buyr")
-    picture(page, tmp_path, "failed")
     tab(page, "Overview")
     follow(page.get_by_role("link", name="Look-ups and owner"))
     page.get_by_role("group", name="Look-up 1").get_by_label("Owner").fill("order.buyer")
@@ -239,15 +228,16 @@ def test_an_operation_of_a_foreign_file_becomes_an_action(
     assert [path for path, _ in depot.wrapped] == ["/v2/orders/A-1001/gift-wrap"]
     assert "tok-1" not in page.content()
     check(page)
-    picture(page, tmp_path, "tested")
     follow(page.get_by_role("button", name="Record as a case"))
     page.locator("#id_name").fill("A paid order is wrapped")
     check(page)
     follow(page.get_by_role("button", name="Record", exact=True))
     expect(page.get_by_text("Passes")).to_be_visible()
     check(page)
-    picture(page, tmp_path, "cases")
 
+
+def publish_as_second(page: Page, enter: Callable[[str], Page]) -> None:
+    """Make Daniel an admin, who publishes the action."""
     page.goto("/admin/accounts/membership/")
     follow(page.get_by_role("link", name="Daniel Brandt"))
     page.get_by_label("Role").select_option("admin")
@@ -257,11 +247,23 @@ def test_an_operation_of_a_foreign_file_becomes_an_action(
     follow(second.get_by_role("link", name="Gift-wrap an order"))
     tab(second, "Publish")
     check(second)
-    picture(second, tmp_path, "publish")
     expect(second.get_by_label("Begin as a dry run")).to_be_checked()
     second.get_by_label("Begin as a dry run").uncheck()
     follow(second.get_by_role("button", name="Publish version"))
     expect(second.get_by_text("Check its rules next.")).to_be_visible()
+
+
+def test_an_operation_of_a_foreign_file_becomes_an_action(
+    enter: Callable[[str], Page], depot: Depot, demo: dict[str, Any], tmp_path: Path
+) -> None:
+    page = enter("admin")
+    for environment in ("live", "sandbox"):
+        connect(page, depot.url, environment)
+    import_operation(page, tmp_path)
+    describe(page)
+    guard(page)
+    try_out(page, depot)
+    publish_as_second(page, enter)
 
     lea = Customer(demo, "cus_1007")
     lea.say("Please wrap my order A-1001 as a present")

@@ -34,12 +34,23 @@ def test_a_full_shift_by_keyboard_alone(
     demo: dict[str, Any], new_page: Callable[..., Page], log_in: Callable[[Page, str], None]
 ) -> None:
     page = new_page(viewport={"width": 1280, "height": 844})
-    keys = page.keyboard
     log_in(page, "daniel")
     is_live(page)
     check(page)
+    write_a_canned_reply(page)
+    mara = Customer(demo, "cus_1001")
+    card = claim_a_waiting_customer(page, mara)
+    answer_and_note(page, mara)
+    approve(page, card)
+    return_this_one(page)
+    resolve_the_next(page, Customer(demo))
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    check(page)
 
-    # Write a canned reply once.
+
+def write_a_canned_reply(page: Page) -> None:
+    keys = page.keyboard
     press_through(page, "g", "r")
     page.get_by_role("textbox", name="Title").focus()
     keys.type("Pole on its way")
@@ -49,12 +60,13 @@ def test_a_full_shift_by_keyboard_alone(
     expect(page.get_by_role("link", name="Pole on its way")).to_be_visible()
     check(page)
 
-    # A waiting customer appears without a reload, is claimed and answered.
+
+def claim_a_waiting_customer(page: Page, mara: Customer) -> dict[str, Any]:
+    """See her appear without a reload, and take her over; return the card of her refund, which waits for approval."""
     press_through(page, "g", "d")
     is_live(page)
-    mara = Customer(demo, "cus_1001")
     mara.say("I want a refund for WF-20418, the boots do not fit")
-    card = mara.card(page)
+    card: dict[str, Any] = mara.card(page)
     confirm = f"{mara.api}/action-requests/{card['request']}/confirm"
     post(confirm, {"digest": card["digest"]}, mara.credential)
     expect(page.locator(".rail").get_by_role("link", name="Approvals")).to_contain_text("1 to decide")
@@ -70,6 +82,11 @@ def test_a_full_shift_by_keyboard_alone(
     expect(page.get_by_role("button", name="Send reply")).to_be_visible()
     expect(page.locator(".sum")).to_contain_text("waiting for a colleague's approval")
     expect(page.locator("#orders")).to_contain_text("WF-20418")
+    return card
+
+
+def answer_and_note(page: Page, mara: Customer) -> None:
+    keys = page.keyboard
     is_live(page)
     keys.press("/")
     keys.type("way pol")
@@ -92,7 +109,10 @@ def test_a_full_shift_by_keyboard_alone(
     expect(page.locator("#thread .customer .said").last).to_have_text("Thank you!")
     assert mara.hears() == ["Hello Mara, a new pole is on its way. Daniel Brandt"]
 
-    # The approval: letter keys do not decide it, Tab and Enter do.
+
+def approve(page: Page, card: dict[str, Any]) -> None:
+    """Letter keys do not decide it, Tab and Enter do."""
+    keys = page.keyboard
     keys.press("Escape")
     press_through(page, "g", "a")
     expect(page.get_by_role("heading", level=1)).to_have_text("Approvals")
@@ -108,7 +128,9 @@ def test_a_full_shift_by_keyboard_alone(
     expect(approve).to_have_count(0)
     expect(page.locator(".tl")).to_contain_text("Daniel Brandt")
 
-    # Return this one with a note, and resolve the next.
+
+def return_this_one(page: Page) -> None:
+    keys = page.keyboard
     page.get_by_role("link", name="Open the conversation").focus()
     press_through(page, "Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Mara Lindner")
@@ -117,7 +139,10 @@ def test_a_full_shift_by_keyboard_alone(
     keys.type("The refund is on its way.")
     press_through(page, "Tab", "Enter")
     expect(page.locator(".c-h .sub")).to_contain_text("Returned")
-    tom = Customer(demo)
+
+
+def resolve_the_next(page: Page, tom: Customer) -> None:
+    keys = page.keyboard
     tom.ask_for_a_person("A question about poles")
     expect(page.get_by_role("button", name="Take next")).to_be_visible()
     press_through(page, "n")
@@ -128,9 +153,6 @@ def test_a_full_shift_by_keyboard_alone(
     press_through(page, "Control+Shift+Enter")
     expect(page.locator(".c-h .sub")).to_contain_text("Resolved")
     assert tom.hears() == ["All is well."]
-    check(page)
-    keys.press("?")
-    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     check(page)
 
 

@@ -141,17 +141,7 @@ def test_the_panels_around_a_conversation_are_reloaded_in_order_and_not_for_a_re
     expect(head).to_contain_text("snoozed until")
 
     # A late response does not overwrite a newer one.
-    held: list[tuple[Route, APIResponse]] = []
-
-    def answer(route: Route) -> None:
-        if route.request.resource_type != "fetch":
-            route.continue_()
-        elif not held:
-            held.append((route, route.fetch()))
-        else:
-            route.continue_()
-
-    noor.route("**/desk/tickets/*/", answer)
+    held = hold_first_response(noor)
     visitor.say("Hello?")  # a customer who writes is no longer snoozed
     wait_for(noor, lambda: held)
     daniel.reload()
@@ -176,6 +166,20 @@ def test_the_panels_around_a_conversation_are_reloaded_in_order_and_not_for_a_re
     line.say({"type": "event", "event": "read", "payload": {"who": "customer", "seq": 1}, **about})
     noor.wait_for_timeout(800)
     assert asked == []
+
+
+def hold_first_response(page: Page) -> list[tuple[Route, APIResponse]]:
+    """Hold back the first response to a script that reloads a ticket: it will be in the list that is returned."""
+    held: list[tuple[Route, APIResponse]] = []
+
+    def answer(route: Route) -> None:
+        if route.request.resource_type != "fetch" or held:
+            route.continue_()
+        else:
+            held.append((route, route.fetch()))
+
+    page.route("**/desk/tickets/*/", answer)
+    return held
 
 
 def until_quiet(page: Page, asked: list[str]) -> None:

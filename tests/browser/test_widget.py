@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import check_for_everybody
 from tests.browser.shoppage import (
@@ -94,6 +94,13 @@ def test_an_answer_streams_and_shows_its_sources(chat: Shop) -> None:
     check_for_everybody(page)
     page.get_by_role("button", name="2 sources").click()
     expect(quote).to_be_hidden()
+
+
+def test_an_answer_is_rated_with_a_reason(chat: Shop) -> None:
+    page, platform = chat
+    deliver(page, platform, "Can I return boots I wore once outside?")
+    answer = platform.starts(1)
+    platform.ends(answer, "You have 60 days to return them. [1]", citations=SOURCES[:1])
     page.get_by_role("button", name="Good answer").click()
     expect(page.get_by_role("button", name="Good answer")).to_have_attribute("aria-pressed", "true")
     assert platform.hears("rate") == [{"type": "rate", "score": 5, "comment": "", "message": answer}]
@@ -103,7 +110,7 @@ def test_an_answer_streams_and_shows_its_sources(chat: Shop) -> None:
     why.get_by_role("textbox", name="Anything to add").fill("The price")
     check_for_everybody(page)
     why.get_by_role("button", name="Send").click()
-    expect(dialog).to_contain_text("Thank you for your feedback.")
+    expect(page.get_by_role("dialog")).to_contain_text("Thank you for your feedback.")
     given = {"comment": "The price", "message": answer, "reason": "incomplete"}
     assert platform.hears("rate", 3)[1:] == [
         {"type": "rate", "score": 1, "comment": "", "message": answer},
@@ -197,41 +204,42 @@ def test_the_menu_covers_the_customers_own_data(chat: Shop) -> None:
     earlier = {"id": message_id(77), "preview": "Your tent is on its way", "last_event_at": "2026-11-22T10:00:00Z"}
     platform.conversations = [earlier, {**earlier, "id": message_id(78), "preview": ""}]
     dialog = page.get_by_role("dialog")
-
-    def choose(name: str) -> None:
-        page.get_by_role("button", name="Menu").click()
-        page.get_by_role("button", name=name).click()
-
     page.get_by_role("button", name="Menu").click()
     check_for_everybody(page)
     page.set_viewport_size({"width": 1280, "height": 900})
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Menu")).to_be_focused()
     with page.expect_download() as download:
-        choose("Download this chat")
+        choose(page, "Download this chat")
     assert download.value.suggested_filename == "chat.txt"
-    choose("Privacy and AI")
+    choose(page, "Privacy and AI")
     expect(dialog).to_contain_text("Nothing is paid or changed until you confirm.")
-    choose("Earlier conversations")
+    choose(page, "Earlier conversations")
     expect(dialog).to_contain_text("22 Nov")
     check_for_everybody(page)
     page.set_viewport_size({"width": 1280, "height": 900})
     page.get_by_role("button", name="Your tent is on its way").click()
     expect(page.get_by_role("textbox", name="Message")).to_be_visible()
     until(page, "id => SupportBot.state.conversation === id", message_id(77))
-    choose("New conversation")
+    choose(page, "New conversation")
     until(page, "id => SupportBot.state.conversation && SupportBot.state.conversation !== id", message_id(77))
-    choose("Delete my chats")
+    choose(page, "Delete my chats")
     expect(dialog).to_contain_text("This permanently deletes all your chats here, for you and our team.")
     assert not any(method == "DELETE" for method, _, _ in platform.requests)
     page.get_by_role("button", name="Delete my chats").click()
     expect(dialog).to_contain_text("Your chats have been deleted.")
     assert ("DELETE", "conversations", "Bearer vs_1") in platform.requests
     assert "conversation" not in json.loads(page.evaluate("localStorage['supportbot:pk_test']"))
-    choose("Language")
+    choose(page, "Language")
     expect(page.get_by_role("button", name="English")).to_have_attribute("aria-current", "true")
     page.get_by_role("button", name="Deutsch").click()
     expect(page.get_by_role("button", name="Menü")).to_be_visible()
+
+
+def choose(page: Page, name: str) -> None:
+    """Choose an entry of the chat's menu."""
+    page.get_by_role("button", name="Menu").click()
+    page.get_by_role("button", name=name).click()
 
 
 def test_a_file_is_refused_with_a_note_at_the_field(chat: Shop) -> None:

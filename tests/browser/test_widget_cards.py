@@ -21,13 +21,17 @@ from tests.browser.shoppage import (
 pytestmark = pytest.mark.browser
 
 
-def test_a_card_comes_from_the_record_and_shows_each_step(chat: Shop) -> None:
+def test_text_alone_makes_no_card(chat: Shop) -> None:
     page, platform = chat
     deliver(page, platform, "I would like my money back.")
     answer = platform.starts(1)
     platform.ends(answer, "**Refund €999.00** [Refund €999.00](https://shop.test/) is done")
     expect(page.get_by_role("dialog")).to_contain_text("is done")
-    expect(page.get_by_role("group", name="Refund")).to_have_count(0)  # text alone makes no card
+    expect(page.get_by_role("group", name="Refund")).to_have_count(0)
+
+
+def test_a_card_shows_each_step_of_its_request(chat: Shop) -> None:
+    page, platform = chat
     request = platform.proposes()
     card = page.get_by_role("group", name="Refund €69.00")
     expect(card).to_contain_text("Visa ending 4417")
@@ -129,7 +133,7 @@ def test_a_channel_can_require_confirmations_on_the_hosted_page(browser: Browser
         assert platform.heard("confirm") == []
 
 
-def test_an_agent_takes_over_and_hands_back(chat: Shop) -> None:
+def test_a_waiting_customer_reads_the_place_in_line(chat: Shop) -> None:
     page, platform = chat
     dialog = page.get_by_role("dialog")
     page.get_by_role("button", name="Talk to a person").click()
@@ -146,6 +150,14 @@ def test_an_agent_takes_over_and_hands_back(chat: Shop) -> None:
     expect(dialog).to_contain_text("You are next")
     expect(dialog).to_contain_text("Finding someone to help you")
     check_for_everybody(page)
+
+
+def test_an_agent_takes_over_and_hands_back(chat: Shop) -> None:
+    page, platform = chat
+    dialog, ticket = page.get_by_role("dialog"), message_id(700)
+    platform.event("handoff.requested", {"ticket": ticket, "reason": "customer_asked", "place": 1})
+    platform.say({"type": "queue", "ticket": ticket, "place": 1})
+    expect(dialog).to_contain_text("You are next")
     half = platform.starts(1)
     platform.streams(half, "Half a sent")
     platform.event("handoff.joined", {"ticket": ticket, "agent": "Ines Kowalski"})

@@ -112,22 +112,16 @@ def sample(workspace: Workspace) -> Sample:
     ensure_policies()
     policy = ActionPolicy.objects.get(action="refund_order")
     member = person(workspace, "admin", f"{SECRET}.admin")
-    webhook = WebhookEndpoint.objects.create(
-        name=SECRET, url=f"https://10.0.0.8/{SECRET}", secret=new_secret(), kinds={"ticket.opened": now().isoformat()}
-    )
-    title = {"en": f"Wash a {SECRET}"}
-    definition = save_draft({"format": 1, "name": f"wash_{SECRET.lower()}", "title": title}, actor="test").definition
+    webhook = _webhook()
+    definition = _definition()
     case = DefinitionCase.objects.create(definition=definition, name=f"{SECRET} case", sub="9", expected="allowed")
-    cases = f"suite: washing\ntitle: {SECRET} suite\ncases: [{{ask: {SECRET}?, expect: {{abstains: true}}}}]"
-    suite = save_suite(read_suite(cases.encode(), file=""))
+    suite = _suite()
     return Sample(
         article=article,
         collection=collection,
         synonyms=Synonyms.objects.create(words=[SECRET, "jumper"]),
         channel=create_channel(workspace, f"{SECRET} shop").channel,
-        connection=Connection.objects.create(
-            name=SECRET, base_url=f"https://10.0.0.8/{SECRET}", auth="bearer", secret=SECRET
-        ),
+        connection=_connection(),
         definition=definition,
         case=case,
         api_key=issue_api_key(workspace, f"{SECRET} key", scopes=["kb:read"]).row,
@@ -137,9 +131,7 @@ def sample(workspace: Workspace) -> Sample:
         request=_request(policy, customer),
         call=LLMCall.objects.create(purpose="answer", provider="p", model=SECRET, duration_ms=9, outcome="done"),
         webhook=webhook,
-        delivery=WebhookDelivery.objects.create(
-            endpoint=webhook, event_id=uuid7(), kind="ticket.opened", payload={"id": SECRET}, answer=SECRET
-        ),
+        delivery=_delivery(webhook),
         source=_source(collection),
         workspace=workspace,
         membership=Membership.objects.get(user=member),
@@ -147,6 +139,33 @@ def sample(workspace: Workspace) -> Sample:
         model=ModelConnection.objects.create(name=SECRET, base_url=f"https://10.0.0.8/{SECRET}", model=SECRET),
         suite=suite,
         run=start_run(suite),
+    )
+
+
+def _delivery(webhook: WebhookEndpoint) -> WebhookDelivery:
+    return WebhookDelivery.objects.create(
+        endpoint=webhook, event_id=uuid7(), kind="ticket.opened", payload={"id": SECRET}, answer=SECRET
+    )
+
+
+def _suite() -> Suite:
+    cases = f"suite: washing\ntitle: {SECRET} suite\ncases: [{{ask: {SECRET}?, expect: {{abstains: true}}}}]"
+    return save_suite(read_suite(cases.encode(), file=""))
+
+
+def _definition() -> ActionDefinition:
+    title = {"en": f"Wash a {SECRET}"}
+    return save_draft({"format": 1, "name": f"wash_{SECRET.lower()}", "title": title}, actor="test").definition
+
+
+def _connection() -> Connection:
+    return Connection.objects.create(name=SECRET, base_url=f"https://10.0.0.8/{SECRET}", auth="bearer", secret=SECRET)
+
+
+def _webhook() -> WebhookEndpoint:
+    kinds = {"ticket.opened": now().isoformat()}
+    return WebhookEndpoint.objects.create(
+        name=SECRET, url=f"https://10.0.0.8/{SECRET}", secret=new_secret(), kinds=kinds
     )
 
 

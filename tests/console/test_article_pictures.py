@@ -1,5 +1,7 @@
 """Pictures in articles: re-encoded, and shown with the article to its readers only."""
 
+from typing import Any
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -15,11 +17,12 @@ from tests.console.test_firststeps import png
 pytestmark = pytest.mark.django_db
 
 
-def test_a_picture_is_shown_with_its_article_and_to_its_readers_only(
-    enter: Enter, client: Client, stranger: Client, workspace: Workspace
-) -> None:
-    editor, address = enter("editor"), "/admin/kb/article/picture/"
-    upload = lambda who, data: who.post(address, {"picture": SimpleUploadedFile("a.png", data)})  # noqa: E731
+def upload(who: Client, content: bytes) -> Any:
+    return who.post("/admin/kb/article/picture/", {"picture": SimpleUploadedFile("a.png", content)})
+
+
+def test_a_picture_is_re_encoded_stored_once_and_refused_if_it_is_none(enter: Enter) -> None:
+    editor = enter("editor")
     hidden = png() + b"<script>alert(1)</script>"
     path = upload(editor, hidden).json()["address"]
     assert upload(editor, png()).json()["address"] == path, "the same picture is stored once"
@@ -34,6 +37,13 @@ def test_a_picture_is_shown_with_its_article_and_to_its_readers_only(
     assert Picture.objects.count() == 1
     assert upload(enter("agent"), png()).status_code == 403
     assert b"script" not in bytes(Picture.objects.get().content)
+
+
+def test_a_picture_is_shown_with_its_article_and_to_its_readers_only(
+    enter: Enter, client: Client, stranger: Client, workspace: Workspace
+) -> None:
+    editor = enter("editor")
+    path = upload(editor, png()).json()["address"]
 
     def shown(who: Client) -> int:
         return who.get(path).status_code

@@ -153,6 +153,23 @@ def test_what_is_no_harmless_picture_is_refused_as_a_logo(workspace: Workspace, 
     assert not Logo.objects.exists()
 
 
+TYPED = {
+    "name": "Shop",
+    "allowed_origins": SITE,
+    "locale": "en",
+    "accent": "#1f5b45",
+    "position": "start",
+    "greeting": "Ahoy!",
+    "suggestion_lines": "Where is my parcel?",
+    "other_greetings": "de: Moin!",
+    "other_suggestions": "de: Wo ist mein Paket?",
+    "days": ["0", "1", "2", "3", "4"],
+    "opens": "09:00",
+    "closes": "18:00",
+    "is_live": "on",
+}
+
+
 def test_the_preview_shows_typed_values_and_saving_stores_them(
     workspace: Workspace, enter: Enter, client: Client
 ) -> None:
@@ -160,27 +177,12 @@ def test_the_preview_shows_typed_values_and_saving_stores_them(
     admin = enter("admin")
     form = LexborHTMLParser(admin.get("/admin/accounts/channel/add/").content.decode())
     assert form.css_first("#id_allowed_origins").text() == SITE
-    typed = {
-        "name": "Shop",
-        "allowed_origins": SITE,
-        "locale": "en",
-        "accent": "#1f5b45",
-        "position": "start",
-        "greeting": "Ahoy!",
-        "suggestion_lines": "Where is my parcel?",
-        "other_greetings": "de: Moin!",
-        "other_suggestions": "de: Wo ist mein Paket?",
-        "days": ["0", "1", "2", "3", "4"],
-        "opens": "09:00",
-        "closes": "18:00",
-        "is_live": "on",
-    }
-    drawn = admin.post("/admin/accounts/channel/preview/", typed).content.decode()
+    drawn = admin.post("/admin/accounts/channel/preview/", TYPED).content.decode()
     for part in ("Ahoy!", "Where is my parcel?", "at-start", "Monday–Friday, 09:00–18:00", "#1f5b45"):
         assert part in drawn
-    assert admin.post("/admin/accounts/channel/preview/", {**typed, "accent": "red", "opens": "x"}).status_code == 200
+    assert admin.post("/admin/accounts/channel/preview/", {**TYPED, "accent": "red", "opens": "x"}).status_code == 200
     assert not Channel.objects.exists()
-    made = admin.post("/admin/accounts/channel/add/", typed).content.decode()
+    made = admin.post("/admin/accounts/channel/add/", TYPED).content.decode()
     channel = Channel.objects.get()
     assert f"data-channel=&quot;{channel.key}&quot; data-position=&quot;start&quot;" in made
     assert (channel.greeting_in("de"), channel.suggestions_in("de")) == ("Moin!", ["Wo ist mein Paket?"])
@@ -188,10 +190,10 @@ def test_the_preview_shows_typed_values_and_saving_stores_them(
     assert "Our hours: Monday–Friday, 09:00–18:00." in client.get("/help/wrenfell/").content.decode()
     page = f"/admin/accounts/channel/{channel.pk}/change/"
     for wrong, field in (({"days": []}, "days"), ({"closes": "08:00"}, "days"), ({"other_greetings": "Moin"}, "other")):
-        refused = admin.post(page, {**typed, **wrong}).content.decode()
+        refused = admin.post(page, {**TYPED, **wrong}).content.decode()
         assert "Not saved yet" in refused, field
     channel.refresh_from_db()
     assert channel.hours["closes"] == "18:00"
-    admin.post(page, {**typed, "days": [], "opens": "", "closes": "", "other_suggestions": ""})
+    admin.post(page, {**TYPED, "days": [], "opens": "", "closes": "", "other_suggestions": ""})
     channel.refresh_from_db()
     assert (channel.hours, channel.suggestions) == ({}, {"en": ["Where is my parcel?"]})

@@ -134,8 +134,7 @@ def test_a_sitemap_is_a_complete_list(help_site: LocalSite) -> None:
     assert len(live()) == 3
 
 
-def test_a_site_with_traps(help_site: LocalSite, settings: Any) -> None:
-    """Loops, private addresses, endless calendars, huge pages, wrong charsets, session ids, noindex, copies, moves."""
+def set_traps(help_site: LocalSite) -> None:
     pages, html = help_site.pages, {"Content-Type": "text/html"}
     traps = ["loop", "inside", "calendar?month=2026-01", "huge", "latin", "lie", "hidden", "print", "away", "moved"]
     links = "".join(f'<a href="/help/{trap}">{trap}</a> ' for trap in traps)
@@ -156,17 +155,23 @@ def test_a_site_with_traps(help_site: LocalSite, settings: Any) -> None:
     pages["/help/away"] = Reply(b"", 301, {"Location": "https://elsewhere.example/x"})
     pages["/help/moved"] = Reply(b"", 301, {"Location": "/help/felt"})
 
-    def calendar(path: str) -> Reply | None:
-        if not path.startswith("/help/calendar"):
-            return None
-        year, _, month = path.partition("=")[2].partition("-")
-        nexts = [(int(year) + n // 12, n % 12 + 1) for n in range(int(month), int(month) + 30)]
-        links = "".join(f'<a href="/help/calendar?month={y}-{m:02}">next</a>' for y, m in nexts)
-        return Reply(
-            themed(f"Events of {path}", f"<p>{path} has no events. {'Come again. ' * 40}</p>", links=links).encode(),
-            headers=html,
-        )
 
+def calendar(path: str) -> Reply | None:
+    """Return a month's page, with links to the thirty months after it."""
+    if not path.startswith("/help/calendar"):
+        return None
+    year, _, month = path.partition("=")[2].partition("-")
+    nexts = [(int(year) + n // 12, n % 12 + 1) for n in range(int(month), int(month) + 30)]
+    links = "".join(f'<a href="/help/calendar?month={y}-{m:02}">next</a>' for y, m in nexts)
+    return Reply(
+        themed(f"Events of {path}", f"<p>{path} has no events. {'Come again. ' * 40}</p>", links=links).encode(),
+        headers={"Content-Type": "text/html"},
+    )
+
+
+def test_a_site_with_traps(help_site: LocalSite, settings: Any) -> None:
+    """Loops, private addresses, endless calendars, huge pages, wrong charsets, session ids, noindex, copies, moves."""
+    set_traps(help_site)
     help_site.other = calendar
     told = add(f"{help_site.url}/help/")
     why = reasons(told)
