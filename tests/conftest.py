@@ -48,7 +48,7 @@ def django_db_setup(
 
 
 @pytest.fixture(scope="session")
-def schema(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Path:
+def migrated_schema(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Path:
     """A dump of the migrated schema, for servers that a test starts: they need not migrate."""
     with django_db_blocker.unblock(), ThreadPoolExecutor(1) as pool:  # Playwright's event loop runs in this thread
         return pool.submit(migrated_dump, request.config.cache.mkdir("schema")).result()

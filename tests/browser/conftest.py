@@ -49,9 +49,9 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> Iterat
 
 
 @pytest.fixture(scope="session")
-def instance(tmp_path_factory: pytest.TempPathFactory, schema: Path) -> Iterator[Instance]:
+def instance(tmp_path_factory: pytest.TempPathFactory, migrated_schema: Path) -> Iterator[Instance]:
     made = Instance(open_to_postgres(tmp_path_factory.mktemp("instance")) / "data")
-    made.prepare(schema)
+    made.prepare(migrated_schema)
     yield made
     made.end()
 

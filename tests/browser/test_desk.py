@@ -15,12 +15,12 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def instance(tmp_path_factory: pytest.TempPathFactory, schema: Path) -> Iterator[Instance]:
+def instance(tmp_path_factory: pytest.TempPathFactory, migrated_schema: Path) -> Iterator[Instance]:
     """A separate instance: a shift starts with an empty queue, and an approval counts against the limits of other
     tests.
     """
     made = Instance(open_to_postgres(tmp_path_factory.mktemp("desk")) / "data")
-    made.prepare(schema)
+    made.prepare(migrated_schema)
     yield made
     made.end()
 

@@ -25,11 +25,11 @@ def model_port() -> int:
 
 
 @pytest.fixture
-def system(tmp_path_factory: pytest.TempPathFactory, schema: Path, model_port: int) -> Iterator[System]:
+def system(tmp_path_factory: pytest.TempPathFactory, migrated_schema: Path, model_port: int) -> Iterator[System]:
     model = {
         "OPENAI_BASE_URL": f"http://127.0.0.1:{model_port}/v1", "OPENAI_API_KEY": "none", "OPENAI_MODEL": "scripted",
     }  # fmt: skip
-    with built(open_to_postgres(tmp_path_factory.mktemp("chaos")), schema) as stack:
+    with built(open_to_postgres(tmp_path_factory.mktemp("chaos")), migrated_schema) as stack:
         system = System(stack, stack.child("web", **model), stack.child("worker"), stack.child("beat"), stack.shop())
         try:
             system.start()

@@ -21,10 +21,10 @@ from tests.embedded.instance import Instance, open_to_postgres
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, schema: Path) -> Iterator[Instance]:
+def running(tmp_path_factory: pytest.TempPathFactory, migrated_schema: Path) -> Iterator[Instance]:
     """The servers of an installation with one workspace and an encrypted channel secret; no test changes it."""
     made = Instance(open_to_postgres(tmp_path_factory.mktemp("running")) / "data")
-    made.prepare(schema)
+    made.prepare(migrated_schema)
     made.start_servers()
     assert made.command("workspace_create", "Harbour").returncode == 0
     # Whatever PORT the command is given, the snippet contains the address of the running instance.

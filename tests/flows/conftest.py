@@ -22,8 +22,8 @@ JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, schema: Path) -> Iterator[Stack]:
-    with built(open_to_postgres(tmp_path_factory.mktemp("stack")), schema) as made:
+def stack(tmp_path_factory: pytest.TempPathFactory, migrated_schema: Path) -> Iterator[Stack]:
+    with built(open_to_postgres(tmp_path_factory.mktemp("stack")), migrated_schema) as made:
         yield made
 
 

@@ -52,8 +52,8 @@ def clock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clock]:
 
 
 @pytest.fixture(scope="module")
-def stack(clock: Clock, tmp_path_factory: pytest.TempPathFactory, schema: Path) -> Iterator[Stack]:
-    with built(open_to_postgres(tmp_path_factory.mktemp("stack")), schema) as made:
+def stack(clock: Clock, tmp_path_factory: pytest.TempPathFactory, migrated_schema: Path) -> Iterator[Stack]:
+    with built(open_to_postgres(tmp_path_factory.mktemp("stack")), migrated_schema) as made:
         yield made
 
 

@@ -143,7 +143,7 @@ def set_traps(help_site: LocalSite) -> None:
     pages["/help/loop"] = Reply(b"", 302, {"Location": "/help/loop2"})
     pages["/help/loop2"] = Reply(b"", 302, {"Location": "/help/loop"})
     pages["/help/inside"] = Reply(b"", 302, {"Location": "http://169.254.169.254/latest/meta-data"})
-    pages["/help/huge"] = Reply(b"<p>" + b"x" * 100_000_000, headers=html)
+    pages["/help/huge"] = Reply(b"<p>" + b"x" * 21_000_000, headers=html)
     latin = "<title>Größe</title><h1>Größe</h1><p>Die Größe für Füße über 40.</p>"
     pages["/help/latin"] = Reply(latin.encode("cp1252"), headers=html)
     pages["/help/lie"] = Reply(
