@@ -112,6 +112,10 @@ class StatusLine:
     def set(self, words: str) -> None:
         """Change the status; sent at once if the customer is already waiting."""
         self.words = words
+        self.repeat()
+
+    def repeat(self) -> None:
+        """Send the status again for a reader in another process, who got none before asking."""
         if self._is_late:
             self._send()
 

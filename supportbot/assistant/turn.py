@@ -352,8 +352,7 @@ class Turn:
             self.stop_requested()
         elif isinstance(signal, WatchRequested):
             self._deltas.repeat()
-            if self._is_late:  # a reader in another process has not heard what the customer is waiting for
-                self._send_status()
+            self._status.repeat()
 
     def _cancel(self) -> None:
         if self._writing is not None:
