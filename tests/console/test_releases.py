@@ -164,6 +164,10 @@ def test_a_draft_that_passed_with_other_articles_says_so_and_is_evaluated_again(
     assert f"/admin/kb/article/{article.pk}/change/" in shown and "Only the cases that find other texts" in shown
     refused = admin.post(f"{page}publish/", told)
     assert refused.status_code == 409 and "Evaluate it again" in refused.content.decode()
+    verdict = Release.objects.get(pk=row.pk).verdict or {}
+    of_earlier_version = {name: fact for name, fact in verdict.items() if name not in ("began", "compared_with")}
+    Release.objects.filter(pk=row.pk).update(verdict=of_earlier_version)
+    assert "Outdated" in admin.get(f"{page}change/").content.decode()
     assert live_release().number == 1 and "shop: one" in evaluated()
     save_draft(article.pk, Change(body="Within 60 days."))
     publish(article.pk)

@@ -182,7 +182,8 @@ def _shown(request: HttpRequest, release: Release, *, problem: str = "", status:
 
 def _changed_articles(verdict: Mapping[str, Any]) -> list[Article]:
     """Return the newest articles that have changed since an evaluation began."""
-    return list(changed_for_readers(datetime.fromisoformat(verdict["began"]))[:MOST_ARTICLES])
+    began = verdict.get("began")  # missing in those of earlier versions
+    return list(changed_for_readers(datetime.fromisoformat(began))[:MOST_ARTICLES]) if began else []
 
 
 def _refused(request: HttpRequest, release_id: UUID, refusal: SupportBotError) -> HttpResponse:
