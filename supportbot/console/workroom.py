@@ -18,6 +18,7 @@ from kb.selectors import article_with_id
 from kb.services import lock_unchanged
 from supportbot.chat.models import Conversation
 from supportbot.chat.retrieval_trace import TracedPassage, traces_of
+from supportbot.console.articles.diff import Row, compare
 from supportbot.console.articles.gates import PUBLISHED, ArticleRefused, pass_gates, settle
 from supportbot.console.entry import needs, person_of, staff, workspace_here
 from supportbot.console.improve import KINDS, remark_of
@@ -186,6 +187,7 @@ def _page(
         ],
         "passages": passages,
         "edit": edit,
+        "changes": _changes(edit),
         "choices": _choices(passages, edit),
         "replayed": replayed,
         "failures": failures,
@@ -203,6 +205,13 @@ def _passages(found: Cluster) -> tuple[TracedPassage, ...]:
     conversation = Conversation.objects.filter(pk=newest.conversation).first()
     trace = traces_of(conversation).get(newest.answer_id) if conversation and newest.answer_id else None
     return trace.passages[:MOST_REPLAYED] if trace else ()
+
+
+def _changes(edit: Edit) -> list[Row]:
+    """Return what an edit changes in its article; nothing for a new one."""
+    article = Article.objects.filter(pk=edit.article_id).first() if edit.article_id else None
+    newest = article.latest_revision if article else None
+    return compare(newest.body, edit.body) if newest and newest.body != edit.body else []
 
 
 def _choices(passages: Sequence[TracedPassage], edit: Edit) -> list[tuple[str, str, bool]]:

@@ -113,6 +113,22 @@ def test_each_kind_finds_its_conversations_but_no_courtesies(editor: Client, bob
     assert editor.get("/admin/improve/?kind=other").status_code == 400
 
 
+def test_what_the_assistant_said_stands_beside_what_the_team_sent_and_the_edit(editor: Client, bob: User) -> None:
+    washing = article("Washing", "Wash it by hand.")
+    talk = ask("Can I wash it at 60?", cited(washing, "Wash it by hand."))
+    reply(talk, bob, "No, that would harm it: 30 degrees at most. Write to bob@example.com.")
+    page = LexborHTMLParser(workroom(editor, Kind.CORRECTED).content.decode())
+    both = page.css(".ba > section")
+    told = {one.css_first(".lbl").text(): visible_text(one.css_first(".said"), " ") for one in both}
+    assert told == {
+        "The assistant said": "Wash it by hand. [1]",
+        "The team sent": "No, that would harm it: 30 degrees at most. Write to [EMAIL].",
+    }
+    changes = page.css_first(".diff table")
+    assert any(visible_text(one, " ").startswith("No, that would harm it") for one in changes.css("td.add"))
+    assert changes.css("td.del") == [] and page.css_first("#into option[selected]").text().strip() == "Washing"
+
+
 def test_questions_of_the_same_meaning_are_one_group(workspace: Workspace, settings: Any) -> None:
     settings.KB_EMBEDDER = "packaged"
     leaks = [f"My tent leaks, number {number}" for number in (7, 9)]
