@@ -3,7 +3,9 @@
 Sentences that each name something that the other does not ("to Austria", "to Switzerland") are about different things,
 and code is no statement. Measured on the 62 articles of examples/knowledge (483 sentences with figures, which do not
 contradict each other): 1 pair, 2 without this rule; on a help centre of 414 articles, 14 pairs and 20. Of the false
-statements in examples/evaluation/twins.jsonl, the same 17 are found with and without it.
+statements in examples/evaluation/twins.jsonl, the same 17 are found with and without it. These were with sentences that
+share three fifths of their stems; at slightly more (`ALIKE`), no pair is left of the 62 articles, and the 17 are still
+found. At .65 there are 16, at .7 there are 14.
 """
 
 import re
@@ -23,7 +25,7 @@ from supportbot.language.words import content_stems
 KIND: Final = "contradicting"
 MOST_ARTICLES: Final = 400
 MOST: Final = 50
-ALIKE: Final = 0.6  # share of the stems of both sentences, without figures
+ALIKE: Final = 0.62  # share of the stems of both sentences, without figures
 LEAST_STEMS: Final = 3
 CODE: Final = "```"
 _WORD: Final = re.compile(r"\w+")

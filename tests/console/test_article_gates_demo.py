@@ -35,6 +35,7 @@ FAULTS = [
     ("delivery-times-and-costs", "€80", "€60"),
     ("delivery-times-and-costs-de", "12,90", "19,90"),
     ("delivery-times-and-costs-de", "14,90", "24,90"),
+    ("paying-by-invoice-de", "innerhalb von 14 Tagen", "innerhalb von 30 Tagen"),
     ("gift-cards", "60 days", "10 days"),
     ("gift-cards", "31 December", "30 June"),
     ("gift-cards", "€10 to €500", "€25 to €200"),

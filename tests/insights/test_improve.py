@@ -218,6 +218,11 @@ def test_two_contradicting_articles_are_shown_until_dismissed(editor: Client) ->
         ("Delivery to Austria takes 3 to 4 working days.", "Delivery to Switzerland takes 4 to 6 working days.", 0),
         ("Delivery to Austria takes 3 to 4 working days.", "Delivery to Austria takes 5 to 6 working days.", 1),
         ("Delivery to Austria takes 3 to 4 working days.", "To Austria, delivery takes 9 working days.", 1),
+        (
+            "Orders with spare parts only cost €2.90 for delivery within Germany.",
+            "Standard delivery within Germany costs €4.90 and is free for orders above €80.",
+            0,
+        ),
         ("Ein Zelt trocknet innerhalb von 24 Stunden.", "Ein Zelt trocknet innerhalb von 48 Stunden.", 1),
         ("```\nThe whole job stops after 40 minutes.\n```", "```\nThe whole job stops after 50 minutes.\n```", 0),
         ("The whole job stops after 40 minutes.", "The whole job stops after 50 minutes.", 1),
