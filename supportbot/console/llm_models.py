@@ -150,6 +150,7 @@ class ModelConnectionAdmin(ScopedAdmin):
             "row": row,
             "tried": tried,
             "problem": _problem(tried),
+            "suits": _suits(tried),
         }
         return TemplateResponse(request, "console/models/test.html", context)
 
@@ -173,13 +174,26 @@ def _environment() -> dict[str, str] | None:
     }
 
 
-def _routes() -> list[tuple[str, str]]:
-    """Return the live release's models for each purpose, in order."""
+def _routes() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the live release's models for each purpose, in order: their names, and the ids of those to be tested."""
     named, document = connections.names(), live_release().contents
+    own = named.keys() - {connections.ENVIRONMENT, connections.BUILTIN}
     return [
-        (gettext(words), ", ".join(named.get(one, one) for one in document.routes.get(purpose, _standard(purpose))))
+        (
+            gettext(words),
+            [
+                (named.get(one, one), one if one in own else "")
+                for one in document.routes.get(purpose, _standard(purpose))
+            ],
+        )
         for purpose, words in PURPOSES.items()
     ]
+
+
+def _suits(tried: Tried) -> list[str]:
+    """Return the purposes that a tested model can serve."""
+    lacks = {*(() if tried.calls_tools else ("answer",)), *(() if tried.gives_json else ("verify", "judge"))}
+    return [gettext(words) for purpose, words in PURPOSES.items() if purpose not in lacks]
 
 
 def _standard(purpose: str) -> list[str]:

@@ -10,10 +10,13 @@ from selectolax.lexbor import LexborHTMLParser
 
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
+from supportbot.console import llm_models
 from supportbot.console.releases.strictness import STRICTNESS
 from supportbot.evals.models import Suite
 from supportbot.evals.reading import read_suite
 from supportbot.evals.services import save_suite
+from supportbot.llm import connections
+from supportbot.llm.connection_check import Tried
 from supportbot.llm.models import ModelConnection
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import current, gates, live_release
@@ -113,6 +116,26 @@ def test_others_read_and_only_admins_change(enter: Enter, workspace: Workspace) 
     assert Release.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    ("calls_tools", "gives_json", "suited"),
+    [
+        (True, True, "Answers, Second looks, Judging, Summaries, Rewriting, Translation, Drafts for agents"),
+        (True, False, "Answers, Summaries, Rewriting, Translation, Drafts for agents"),
+        (False, True, "Second looks, Judging, Summaries, Rewriting, Translation, Drafts for agents"),
+    ],
+)
+def test_a_tested_model_suits_the_purposes_that_it_can_serve(
+    admin: Client, monkeypatch: pytest.MonkeyPatch, calls_tools: bool, gives_json: bool, suited: str
+) -> None:
+    values = {"name": "ours", "base_url": "https://models.example/v1", "model": "m-1"}
+    row = connections.save(values, key="k", actor="test")
+    tried = Tried(streams=True, calls_tools=calls_tools, gives_json=gives_json, first_seconds=0.2)
+    monkeypatch.setattr(llm_models, "try_connection", lambda pk: tried)
+    page = LexborHTMLParser(admin.post(f"/admin/llm/modelconnection/{row.pk}/test/").content.decode())
+    told = {one.css_first("dt").text(): one.css_first("dd").text(strip=True) for one in page.css("dl.kv > div")}
+    assert told["Suits"] == suited
+
+
 def test_a_model_is_added_tested_and_routed_without_showing_its_key(
     admin: Client, workspace: Workspace, settings: Any, unused_port: int
 ) -> None:
@@ -134,6 +157,9 @@ def test_a_model_is_added_tested_and_routed_without_showing_its_key(
     assert "Answers: ours, Built-in answerer" in admin.get(f"{RELEASES}{release.pk}/change/").content.decode()
     admin.post(f"{RELEASES}{release.pk}/publish/", {"instead_of": 1, "edits": 1, "reason": "ours"})
     assert current().document.routes == {"answer": (str(row.pk), "builtin")}
+    listed = LexborHTMLParser(admin.get("/admin/llm/modelconnection/").content.decode())
+    [answers] = [one for one in listed.css("#h-routes + dl > div") if one.css_first("dt").text() == "Answers"]
+    assert [one.attributes["action"] for one in answers.css("form")] == [f"{page}test/"]
     refused = admin.post(f"{page}delete/", {"post": "yes"})
     assert "These releases use this connection" in refused.content.decode() and ModelConnection.objects.exists()
 
