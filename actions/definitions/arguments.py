@@ -43,6 +43,7 @@ def read_arguments(document: Reading, scope: Scope) -> dict[str, Argument]:
         accepts = _field(spec, labels, describe=is_open, depth=0)
         label = spec.texts("label", most=100, needed=False)
         is_required = spec.flag("required", default=True)
+        names_no_record = spec.flag("names_no_record")
         value = None
         if origin is Origin.SERVER:
             value = spec.expression("value", Scope(scope.names, known), needed=True)
@@ -52,7 +53,7 @@ def read_arguments(document: Reading, scope: Scope) -> dict[str, Argument]:
             spec.add("value", 'Only an argument with "from": "server" or "identity" has a value.')
         spec.raw("value")
         spec.close()
-        arguments[name] = Argument(name, accepts, origin, is_required, value, labels, label)
+        arguments[name] = Argument(name, accepts, origin, is_required, value, labels, label, names_no_record)
     for name in circular({one.name: _read_by(one, known) for one in arguments.values() if one.origin is Origin.SERVER}):
         document.findings.add(f"arguments.{name}.value", CIRCULAR)
     return arguments

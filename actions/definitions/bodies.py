@@ -30,7 +30,11 @@ class Body:
     shape: Any  # dict and list of shapes, and leaves
 
     def paths(self) -> frozenset[Path]:
-        return frozenset(_paths(self.shape, frozenset()))
+        return frozenset(path for _, paths in self.named_paths() for path in paths)
+
+    def named_paths(self) -> Iterator[tuple[str, frozenset[Path]]]:
+        """Yield what each value reads, with the name of the field that it is sent in, "" if it has none."""
+        return _paths(self.shape, "", frozenset())
 
     def render(self, names: Mapping[str, Any]) -> Any:
         """Return JSON types; numbers are int or Decimal. Raises ExpressionFailed."""
@@ -123,13 +127,16 @@ def _leaf(template: Template, names: Mapping[str, Any], spend: Spend) -> Any:
         raise ExpressionFailed(str(error), place=only.text) from error
 
 
-def _paths(shape: Any, bound: frozenset[str]) -> Iterator[Path]:
+def _paths(shape: Any, name: str, bound: frozenset[str]) -> Iterator[tuple[str, frozenset[Path]]]:
     match shape:
-        case dict() | list():
-            for item in shape.values() if isinstance(shape, dict) else shape:
-                yield from _paths(item, bound)
+        case dict():
+            for key, item in shape.items():
+                yield from _paths(item, key.removesuffix(OPTIONAL), bound)
+        case list():
+            for item in shape:
+                yield from _paths(item, name, bound)
         case Template():
-            yield from (path for path in shape.paths() if path[0] not in bound)
+            yield name, frozenset(path for path in shape.paths() if path[0] not in bound)
         case _ForEach():
-            yield from (path for path in shape.over.paths() if path[0] not in bound)
-            yield from _paths(shape.of.shape, bound | {shape.name})
+            yield name, frozenset(path for path in shape.over.paths() if path[0] not in bound)
+            yield from _paths(shape.of.shape, name, bound | {shape.name})

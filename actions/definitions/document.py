@@ -31,7 +31,7 @@ _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _READING: Final = ("GET", "POST")  # some shops search by POST
 _CODE: Final = r"[a-z][a-z0-9_]{0,59}"
 _CONNECTION: Final = r"[a-z0-9][a-z0-9_-]{0,39}"
-_RESERVED: Final = frozenset({"arguments", "identity", "now", "today", "status", "body", "headers", "money", "key"})
+RESERVED: Final = frozenset({"arguments", "identity", "now", "today", "status", "body", "headers", "money", "key"})
 _AMOUNTS: Final = (
     "max_per_subject", "max_per_customer_day", "max_per_customer_year", "max_per_workspace_day", "approval_above",
     "second_approval_above",
@@ -153,7 +153,8 @@ class _Document:
         outcome = self._outcome(asked, answered, call)
         require_owner(top, common["lookups"], subject)
         if call is not None:
-            found = unbound(call, common["arguments"], common["lookups"], common["values"])
+            named = (common[name] for name in ("arguments", "lookups", "values", "guards"))
+            found = unbound(call, *named)
             require_bound(top, found, self._document)
         if top.raw("result") is not None:
             top.add("result", 'Only a definition with "kind": "read" has a result.')
@@ -217,7 +218,7 @@ class _Document:
 
     def _lookup(self, spec: Reading, before: Scope) -> parts.Lookup:
         name = spec.text("name", pattern=NAME, needed=True, example="order")
-        if name in _RESERVED:
+        if name in RESERVED:
             spec.add("name", f"Choose another name: {name} already has a meaning.")
         for_each = spec.expression("for_each", before)
         element = spec.text("as", pattern=NAME, needed=for_each is not None, example="item")
@@ -281,7 +282,7 @@ class _Document:
         values: dict[str, Expression] = {}
         names = [str(name) for name in given or {}]
         for name in given or {}:
-            if not re.fullmatch(NAME, str(name), re.ASCII) or name in _RESERVED or name in scope.names:
+            if not re.fullmatch(NAME, str(name), re.ASCII) or name in RESERVED or name in scope.names:
                 spec.add(str(name)[:60], "Choose another name, in small letters, that nothing else has.")
                 continue
             value = spec.expression(name, scope.with_names(*names), needed=True)

@@ -14,9 +14,10 @@ from django.utils.translation import gettext
 from actions import ledger
 from actions.definitions.cases import Recorded
 from actions.definitions.defined import NAMES, DefinedRead, DefinedWrite
-from actions.definitions.document import reasons
-from actions.definitions.errors import ExpressionError, ExpressionFailed
+from actions.definitions.document import parse_document, reasons
+from actions.definitions.errors import ExpressionError, ExpressionFailed, InvalidDefinition
 from actions.definitions.expression import compile_expression
+from actions.definitions.requirements import unshown
 from actions.definitions.values import NoValue, as_text
 from actions.errors import MerchantUnavailable
 from actions.facts import Arguments, Identity, Records
@@ -123,7 +124,20 @@ def advice(document: Mapping[str, Any]) -> list[str]:
         for part in _RULES_READ
         if _takes_server_errors(document.get(part))
     ]
-    return [*reasons(document), *server_errors]
+    return [*reasons(document), *server_errors, *_unshown(document)]
+
+
+def _unshown(document: Mapping[str, Any]) -> list[str]:
+    """Return a warning if a complete document's card hides what the call sends."""
+    try:
+        hidden = unshown(parse_document(document, as_made=True))
+    except InvalidDefinition:
+        return []
+    text = gettext(
+        "The card does not show {names}, which the call sends: customers would confirm it without seeing it. Add a row "
+        "to the card, or name it in its summary."
+    )
+    return [text.format(names=", ".join(hidden))] if hidden else []
 
 
 def _takes_server_errors(rules: Any) -> bool:

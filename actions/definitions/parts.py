@@ -1,6 +1,6 @@
 """The parts of a definition, parsed and checked. `document.py` creates them from JSON."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -47,6 +47,7 @@ class Argument:
     value: Expression | None = None  # from the server, or from the identity
     labels: Mapping[str, Texts] = field(default_factory=dict)  # of a choice or a list of choices, by option
     label: Texts = field(default_factory=dict)  # what customers read instead of the name
+    names_no_record: bool = False  # its author says so, although its name looks like that of a record's id
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,12 @@ class CallTemplate:
     key_header: str = ""
     tool: str = ""  # of an MCP server, instead of method and path; `body` is its arguments
     schema_hash: str = ""  # what the tool was like when it was reviewed
+
+    def named_paths(self) -> Iterator[tuple[str, frozenset[tuple[str, ...]]]]:
+        """Yield what each value of query, headers and body reads, with the name that it is sent under."""
+        yield from self.query.named_paths()
+        yield from self.headers.named_paths()
+        yield from self.body.named_paths() if self.body else ()
 
     def paths(self) -> frozenset[tuple[str, ...]]:
         body = self.body.paths() if self.body else frozenset()

@@ -4,8 +4,13 @@ for it. Pure.
 Anybody can name somebody else's record in a chat. So what a call names by a value from the chat must be the
 customer's: a look-up with an owner reads it, or the path names the customer before it (`/guests/{identity.sub}/…`).
 A public look-up of it states that it is nobody's. And a call that passes on what was said must say whose it is.
+
+In query, headers and body, a value may also be a note or a figure. There, what has "id" as the last word of its name,
+or of the field that it is sent in, names a record, and a guard that compares it with a record of the customer's proves
+it, too.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,9 +18,9 @@ from typing import Any, Final
 from django.utils.translation import gettext, gettext_noop
 
 from actions.definitions.expression import Expression, Path
-from actions.definitions.parts import Argument, CallTemplate, Lookup, Origin, Subject
+from actions.definitions.parts import Argument, CallTemplate, Definition, Guard, Lookup, Origin, Subject
 from actions.definitions.reading import ARGUMENTS, Reading
-from actions.schema import Amount, Choice, Date, Flag
+from actions.schema import Amount, Choice, Date, Field, Flag, Listing, Shape
 
 # Values that cannot name somebody else's record: the definition lists them, or they are no number of a record.
 _NO_IDS: Final = (Amount, Choice, Date, Flag)
@@ -31,6 +36,11 @@ _UNBOUND: Final = gettext_noop(
     "the customer, take it from their signed identity. Otherwise look up the record by it, with its owner, or as "
     "public if it is nobody's."
 )
+_UNPROVEN_ID: Final = gettext_noop(
+    "The call sends {name}, which looks like the id of a record and is whatever is said in the chat: it could be "
+    "somebody else's. Look the record up by it, with its owner, or compare it with a record of theirs in a guard. If "
+    "it is no record's id, select “It is not the id of a record” at the argument."
+)
 _CONCERNS_NOBODY: Final = gettext_noop(
     "The call names neither the customer nor a record of theirs, so it could concern anybody. Send the customer's id, "
     "{identity.sub}, or a field of a record that has an owner."
@@ -45,6 +55,7 @@ class Unbound:
 
     arguments: Sequence[str] = ()
     concerns_nobody: bool = False
+    ids: Sequence[str] = ()  # arguments beside the path that look like the id of a record
 
 
 def unbound(
@@ -52,6 +63,7 @@ def unbound(
     arguments: Mapping[str, Argument],
     lookups: Sequence[Lookup],
     values: Mapping[str, Expression],
+    guards: Sequence[Guard],
 ) -> Unbound:
     """Return what the call of a write names without proof that it is the customer's."""
     named = _Named(arguments, values)
@@ -66,7 +78,48 @@ def unbound(
         open_ones += sorted(name for name in read - stated if name in named.open_arguments)
     everything = named.read(call.paths())
     concerns_nobody = bool(everything & named.open_arguments) and not everything & own
-    return Unbound([name.removeprefix(f"{ARGUMENTS}.") for name in open_ones], concerns_nobody)
+    ids = _unproven_ids(call, named, own, stated, guards) if not concerns_nobody else frozenset()
+    names = [name.removeprefix(f"{ARGUMENTS}.") for name in open_ones]
+    return Unbound(names, concerns_nobody, sorted(ids - set(names)))
+
+
+def _unproven_ids(
+    call: CallTemplate, named: "_Named", own: Set[str], stated: Set[str], guards: Sequence[Guard]
+) -> frozenset[str]:
+    """Return the arguments beside the path that look like the id of a record and are compared with nothing."""
+    compared = [named.read(guard.require.paths()) for guard in guards]
+    proven = stated | {name for read in compared if read & own for name in read}
+    found: set[str] = set()
+    for field, paths in call.named_paths():
+        read = named.read(paths)
+        if not read & own:
+            found |= {name for name in (read & named.open_arguments) - proven if named.is_id(name, field)}
+    return frozenset(name.removeprefix(f"{ARGUMENTS}.") for name in found)
+
+
+def _ends_with_id(name: str) -> bool:
+    """Return whether the last word of a name is "id" or "ids": item_ids, orderId, ID."""
+    return re.search(r"(^|[_.-])(?i:ids?)$|(?<=[a-z0-9])I[dD]s?$", name, re.ASCII) is not None
+
+
+def unshown(definition: Definition) -> list[str]:
+    """Return the arguments that the call of a write sends and that its card does not show: by their own value, or by
+    that of a record which they find.
+    """
+    call, card = definition.call, definition.card
+    if call is None or card is None:
+        return []
+    named = _Named(definition.arguments, definition.values)
+    words = [card.title, card.summary, card.button, *(row.words for row in card.rows)]
+    read = {path for texts in words for template in texts.values() for path in template.paths()}
+    read |= {path for row in card.rows if row.value for path in row.value.paths()}
+    if ("money",) in {path[:1] for path in read} and definition.money:
+        read |= definition.money.amount.paths()
+    shown = named.read(read)
+    found_by = named.by_calls(lookup for lookup in definition.lookups if lookup.name in shown)
+    sent = named.read(call.paths()) - shown - found_by
+    spoken = [one.name for one in definition.arguments.values() if one.origin is Origin.CUSTOMER]
+    return [name for name in spoken if f"{ARGUMENTS}.{name}" in sent]
 
 
 def compares_owner(lookup: Lookup, owner: Expression, own: Set[Path]) -> bool:
@@ -98,6 +151,8 @@ def require_bound(top: Reading, found: Unbound, document: Mapping[str, Any]) -> 
     """Require that what the call names is proven to be the customer's."""
     for name in found.arguments:
         top.lacks(f"arguments.{name}.from", gettext(_UNBOUND).format(name=name))
+    for name in found.ids:
+        top.lacks(f"arguments.{name}.from", gettext(_UNPROVEN_ID).format(name=name))
     if found.concerns_nobody and not found.arguments:
         top.lacks("call.body" if _call_has(document, "body") else "call.path", gettext(_CONCERNS_NOBODY))
 
@@ -118,6 +173,12 @@ class _Named:
             for one in arguments.values()
             if one.origin in (Origin.CUSTOMER, Origin.MODEL) and not isinstance(one.accepts, _NO_IDS)
         )
+
+    def is_id(self, argument: str, field: str) -> bool:
+        """Return whether an argument looks like the id of a record, by its name or by that of the field it is for."""
+        name = argument.removeprefix(f"{ARGUMENTS}.")
+        has_name = any(map(_ends_with_id, (name, field, *_fields_in(self._arguments[name].accepts))))
+        return has_name and not self._arguments[name].names_no_record
 
     def read(self, paths: Iterable[Path]) -> frozenset[str]:
         return frozenset(self._followed(paths, frozenset()))
@@ -152,3 +213,14 @@ class _Named:
                 yield from self._followed(argument.value.paths(), seen)
             case _:
                 yield f"{ARGUMENTS}.{argument.name}"
+
+
+def _fields_in(accepts: Field) -> Iterator[str]:
+    """Yield the names of the fields inside of an argument."""
+    match accepts:
+        case Listing():
+            yield from _fields_in(accepts.of)
+        case Shape():
+            for name, one in accepts.all_fields.items():
+                yield from () if isinstance(one, _NO_IDS) else (name,)
+                yield from _fields_in(one)

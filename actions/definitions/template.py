@@ -268,6 +268,10 @@ class Fields:
     def paths(self) -> frozenset[Path]:
         return frozenset(path for template in self.templates.values() for path in template.paths())
 
+    def named_paths(self) -> Iterator[tuple[str, frozenset[Path]]]:
+        """Yield what each value reads, with its name."""
+        return ((name.removesuffix(OPTIONAL), template.paths()) for name, template in self.templates.items())
+
     def query(self, names: Mapping[str, Any]) -> str:
         """Return an encoded query without the question mark; a list repeats its name."""
         pairs = [(name, text) for name, template in self._given(names) for text in _each(template, names)]

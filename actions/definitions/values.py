@@ -145,9 +145,21 @@ def less(left: Any, right: Any) -> bool:
     raise NoValue(f"{kind_of(left)} has no order; compare numbers, money, dates or times")
 
 
+# How to make the two kinds of a comparison one.
+_HINTS: Final[Mapping[frozenset[str], str]] = {
+    frozenset({"text", "a date"}): "; write date(…) around the text",
+    frozenset({"text", "a time"}): "; write time(…) around the text",
+    frozenset({"text", "a number"}): "; write number(…) around the text",
+    frozenset({"a date", "a time"}): "; write date(…) around the time",
+    frozenset({"a span of time", "a number"}): "; write days(…) around the number",
+    frozenset({"money", "a number"}): "; write .amount after the money",
+}
+
+
 def require_same_kind(left: Any, right: Any) -> None:
     if kind_of(left) != kind_of(right):
-        raise NoValue(f"{kind_of(left)} cannot be compared with {kind_of(right)}")
+        kinds = frozenset({kind_of(left), kind_of(right)})
+        raise NoValue(f"{kind_of(left)} cannot be compared with {kind_of(right)}{_HINTS.get(kinds, '')}")
     if isinstance(left, Money) and left.currency != right.currency:
         raise NoValue(f"{left.currency} cannot be compared with {right.currency}")
 
@@ -169,7 +181,8 @@ def add(left: Any, right: Any, sign: int) -> Any:
             return _moved(left, sign * right.length)
     if isinstance(left, str) and isinstance(right, str):
         raise NoValue("texts are joined in a template such as {a} {b}, not with +")
-    raise NoValue(f"{kind_of(left)} and {kind_of(right)} cannot be {'added' if sign > 0 else 'subtracted'}")
+    hint = "; write days(28) for a number of days" if isinstance(left, date) and isinstance(right, Decimal) else ""
+    raise NoValue(f"{kind_of(left)} and {kind_of(right)} cannot be {'added' if sign > 0 else 'subtracted'}{hint}")
 
 
 def span(length: timedelta) -> Span:

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from actions.definitions.importing.drafts import Draft, Imported, Names, printable, snake
 from actions.definitions.importing.operation import HEADER, Operation
+from actions.definitions.importing.records import Record, records_of
 from actions.definitions.importing.shapes import Note
 from actions.definitions.importing.structure import InvalidFile, read_structure
 
@@ -68,6 +69,7 @@ class _File:
         self._left = _MAX_STEPS  # of the file
         self._steps = _MAX_STEPS  # of what is being read
         self._notes: list[str] = []
+        self._records: dict[str, Record] = {}
 
     def read(self) -> Imported:
         operations = list(self._operations())
@@ -76,6 +78,7 @@ class _File:
                 f"The file has {len(operations):,} operations; the first {MAX_OPERATIONS:,} are offered. "
                 "Split the file, or remove what you do not need."
             )
+        self._records = records_of(operations[:MAX_OPERATIONS])
         drafts = [self._draft(*one) for one in operations[:MAX_OPERATIONS]]
         info = self._top.get("info")
         title = printable(info.get("title") if isinstance(info, Mapping) else "", 100)
@@ -102,7 +105,7 @@ class _File:
         if operation.get("deprecated") is True:
             draft.note("The file says that this operation is deprecated.")
         self._steps = allowed = min(_STEPS_OF_ONE, self._left)
-        Operation(self.resolve, draft, path, method, item, operation).fill(self._connection)
+        Operation(self.resolve, self._records, draft, path, method, item, operation).fill(self._connection)
         self._left -= allowed - max(0, self._steps)
         if self._steps <= 0:
             draft.note("The file is too intricate: this operation was not read to its end.")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from actions.definitions.document import RESERVED
 from actions.definitions.errors import ExpressionError
 from actions.definitions.importing.customers import (
     OF_IDENTITY,
@@ -13,10 +14,13 @@ from actions.definitions.importing.customers import (
     value_in_body,
 )
 from actions.definitions.importing.drafts import Draft, Names, humanised, printable, snake
+from actions.definitions.importing.records import MAX_ROWS, Record, card_rows
 from actions.definitions.importing.shapes import Note, declared, properties_of
 from actions.definitions.template import compile_path
 
 _MAX_ARGUMENTS: Final = 30
+_MAX_LOOKUPS: Final = 3
+_ACCEPTED: Final = 202
 HEADER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}", re.ASCII)
 _OWN_HEADERS: Final = frozenset({
     "authorization", "accept", "content-type", "cookie", "host", "content-length", "user-agent",
@@ -29,18 +33,21 @@ _DID_NOT: Final = "status >= 400 and status < 500 and status not in [408, 409, 4
 
 
 class Operation:
-    """Fills the draft of one operation; `resolve` returns what a node of the file refers to."""
+    """Fills the draft of one operation; `resolve` returns what a node of the file refers to, `records` the operations
+    that read a record, by the argument that names its id.
+    """
 
     def __init__(
         self,
         resolve: Callable[[Any, Note], Any],
+        records: Mapping[str, Record],
         draft: Draft,
         path: str,
         method: str,
         item: Mapping[str, Any],
         operation: Mapping[str, Any],
     ) -> None:
-        self._resolve, self._draft = resolve, draft
+        self._resolve, self._records, self._draft = resolve, records, draft
         self._path, self._method = path, method
         self._item, self._operation = item, operation
         self._names = Names("money")
@@ -189,9 +196,9 @@ class Operation:
                 return media.get("schema", {})
         return None
 
-    def _answered(self) -> tuple[list[int], Any]:
+    def _answered(self, operation: Mapping[str, Any] | None = None) -> tuple[list[int], Any]:
         """Return the success statuses, and the schema of the first body among them."""
-        responses = self._operation.get("responses")
+        responses = (operation or self._operation).get("responses")
         statuses, schema = [], None
         for status, given in responses.items() if isinstance(responses, Mapping) else ():
             if not re.fullmatch(r"2[0-9][0-9]", str(status)):
@@ -201,6 +208,16 @@ class Operation:
             if schema is None and isinstance(response, Mapping):
                 schema = self._json_schema(response)
         return sorted(statuses)[:5] or [200], schema
+
+    def _done(self, statuses: list[int]) -> list[int]:
+        """Return the statuses that say that it was done: 202 only says that the call was accepted."""
+        if _ACCEPTED not in statuses:
+            return statuses
+        self._draft.check(
+            "The answer 202 says that the call was accepted, not that it was done: its outcome counts as unknown. If "
+            "the shop has done it by then, add it to what happened."
+        )
+        return [status for status in statuses if status != _ACCEPTED]
 
     def _result(self) -> dict[str, Any]:
         _, schema = self._answered()
@@ -237,12 +254,37 @@ class Operation:
                 "call again (replay_safe)."
             )
         document["call"] = call
-        document["answer"] = {"happened": f"status in [{', '.join(map(str, statuses))}]", "did_not": _DID_NOT}
+        document["answer"] = {"did_not": _DID_NOT}
+        if done := self._done(statuses):
+            document["answer"] = {"happened": f"status in [{', '.join(map(str, done))}]"} | document["answer"]
         document["outcome"] = {"kind": "at_most_once"}
-        rows = [
-            {"label": {"en": humanised(name)}, "value": f"arguments.{name}"}
-            for name, spec in self._arguments.items()
-            if spec.get("type") not in ("object", "list", None) and spec.get("from") != "identity"
-        ]
-        document["card"] = {"title": dict(document["title"]), "rows": rows[:20]}
+        open_ones = {name: spec for name, spec in self._arguments.items() if spec.get("from") != "identity"}
+        rows = [row for name, spec in open_ones.items() for row in card_rows(name, spec)]
+        document["card"] = {"title": dict(document["title"]), "rows": rows[:MAX_ROWS]}
         document["receipt"] = self._fields(schema, "body")[:5]
+        self._look_up(open_ones)
+
+    def _look_up(self, arguments: Mapping[str, Any]) -> None:
+        """Read the records whose ids the call names, where the file says how. Whose they are is for a person to say."""
+        lookups: list[dict[str, Any]] = []
+        for argument in arguments:
+            record = self._records.get(argument)
+            if record is None or record.name in (*arguments, *RESERVED) or len(lookups) == _MAX_LOOKUPS:
+                continue
+            at = len(lookups)
+            lookups.append({"name": record.name, "call": {"method": "GET", "path": record.path_with(argument)}})
+            names = self._names_in(record.operation)
+            owner = next((name for name in names if names_customer(name)), "")
+            own_id = next((name for name in names if snake(name) in (argument, "id")), "")
+            if owner:
+                self._draft.suggest(f"lookups[{at}].owner", f"{record.name}.{owner}")
+            if at == 0:
+                self._draft.suggest("subject.kind", record.name)
+                self._draft.suggest("subject.id", f"{record.name}.{own_id}" if own_id else "")
+        if lookups:
+            self._draft.document["lookups"] = lookups
+
+    def _names_in(self, operation: Mapping[str, Any]) -> list[str]:
+        """Return the fields of what an operation answers."""
+        properties, _ = properties_of(self._answered(operation)[1], "answer", self._resolve, self._draft.note)
+        return [name for name in properties if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,60}", name)]

@@ -161,16 +161,17 @@ def _text(schema: Mapping[str, Any], at: str, note: Note) -> dict[str, Any]:
         note(f"{at}: files cannot be sent yet, so its type is open.")
         return {}
     longest = schema.get("maxLength")
-    most = longest if type(longest) is int and 1 <= longest <= 4_000 else 200
+    most = longest if type(longest) is int and 1 <= longest <= 4_000 else 0
+    length: dict[str, Any] = {"type": "string"} | ({"max_length": most} if most else {})
     pattern = schema.get("pattern")
     if not isinstance(pattern, str):
-        return {"type": "string", "max_length": most}
+        return length
     bare = pattern.removeprefix("^").removesuffix("$")
     if patterns.problem_of(bare) or bare == pattern:
         # Unanchored, a pattern in a file means "somewhere in the text".
         note(f"{at}: its pattern is left out. Enter one of your own if the shop needs it.")
-        return {"type": "string", "max_length": most}
-    return {"type": "string", "pattern": bare, "max_length": min(most, patterns.MAX_TEXT)}
+        return length
+    return length | {"pattern": bare} | ({"max_length": min(most, patterns.MAX_TEXT)} if most else {})
 
 
 def _range(schema: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:

@@ -99,6 +99,12 @@ PARTS: Final = (
                     ),
                     Box("description", _("Description"), help=_("What the assistant reads.")),
                     Box("required", _("Required"), Kind.FLAG, default=True),
+                    Box(
+                        "names_no_record",
+                        _("It is not the id of a record"),
+                        Kind.FLAG,
+                        _("For a value whose name only looks like one, such as a tax id."),
+                    ),
                     Box("value", _("Computed value"), Kind.RULE, _("Only if the argument is computed.")),
                     Box("example", _("Example"), help=_("Such as A-1001.")),
                     Box("pattern", _("Pattern for text"), help=_("Such as [A-Z]-[0-9]{4}.")),

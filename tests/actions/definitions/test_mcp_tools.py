@@ -40,7 +40,7 @@ def test_a_tool_becomes_a_write_that_is_called_at_most_once() -> None:
         "tool": "shop.createReturn", "schema_hash": fingerprint(TOOL),
         "body": {"orderId": "{arguments.order_id}", "items": "{arguments.items}", "note?": "{arguments.note}"},
     }  # fmt: skip
-    assert document["arguments"]["items"]["of"]["fields"] == {"sku": {"type": "string", "max_length": 200}}
+    assert document["arguments"]["items"]["of"]["fields"] == {"sku": {"type": "string"}}
     assert document["outcome"] == {"kind": "at_most_once"}
     assert {"risk", "description", "lookups", "subject", "answer.did_not"} <= set(draft.missing)
     assert "readOnlyHint" in draft.notes[0]

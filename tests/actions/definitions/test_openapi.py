@@ -123,8 +123,70 @@ def test_a_post_becomes_a_write_that_is_called_at_most_once() -> None:
     assert document["outcome"] == {"kind": "at_most_once"}
     assert document["answer"]["happened"] == "status in [201]"
     assert document["receipt"][0]["value"] == "body.id"
-    assert set(draft.missing) >= {"risk", "description", "lookups", "subject", "card.summary", "card.button"}
+    assert set(draft.missing) >= {"risk", "description", "lookups[0].owner", "subject", "card.summary", "card.button"}
     assert any("circle" in note for note in draft.notes)
+
+
+RECORDS = """
+openapi: 3.1.0
+info: {title: A library, version: "1"}
+paths:
+  /loans/{loanId}:
+    get:
+      responses:
+        "200": {content: {application/json: {schema: {properties: {loanId: {type: string}, memberId: {type: string}}}}}}
+  /deposits/{id}:
+    get: {responses: {"200": {content: {application/json: {schema: {properties: {id: {type: string}}}}}}}}
+  /loans/{loanId}/renewals:
+    post:
+      operationId: renew
+      parameters: [{name: loanId, in: path, required: true, schema: {type: string}}]
+      responses: {"202": {}}
+  /refunds:
+    post:
+      operationId: refund
+      requestBody:
+        content:
+          application/json:
+            schema:
+              required: [deposit_id, amount, parts, to]
+              properties:
+                deposit_id: {type: string}
+                amount: {type: object, properties: {value: {type: integer}, by: {type: object}}}
+                parts:
+                  type: array
+                  items: {type: object, required: [sku], properties: {sku: {type: string}, note: {type: string}}}
+                to: {type: array, items: {type: string}}
+      responses: {"200": {}, "202": {}}
+"""
+
+
+def test_a_record_that_the_call_names_is_looked_up_and_its_owner_is_left_to_a_person() -> None:
+    draft = drafts(RECORDS)["renew"]
+    assert draft.document["lookups"] == [
+        {"name": "loan", "call": {"method": "GET", "path": "/loans/{arguments.loan_id}"}}
+    ]
+    assert draft.suggestions["lookups[0].owner"] == "loan.memberId"
+    assert (draft.suggestions["subject.kind"], draft.suggestions["subject.id"]) == ("loan", "loan.loanId")
+    assert {"lookups[0].owner", "subject"} <= set(draft.missing)
+    assert drafts(RECORDS)["refund"].document["lookups"][0]["call"]["path"] == "/deposits/{arguments.deposit_id}"
+
+
+def test_a_call_that_was_only_accepted_has_not_happened() -> None:
+    refund, renew = drafts(RECORDS)["refund"], drafts(RECORDS)["renew"]
+    assert refund.document["answer"]["happened"] == "status in [200]"
+    assert "happened" not in renew.document["answer"] and "answer.happened" in renew.missing
+    assert all(any("202" in check for check in draft.checks) for draft in (refund, renew))
+
+
+def test_the_card_shows_the_fields_of_objects_and_the_entries_of_lists() -> None:
+    rows = drafts(RECORDS)["refund"].document["card"]["rows"]
+    assert [(row["label"]["en"], row["value"]) for row in rows] == [
+        ("Deposit id", "arguments.deposit_id"),
+        ("Value", "arguments.amount.value"),
+        ("Sku", "map(arguments.parts, entry, entry.sku)"),
+        ("To", "arguments.to"),
+    ]
 
 
 def test_texts_of_a_stranger_are_never_in_a_document() -> None:
@@ -151,6 +213,7 @@ def test_a_draft_is_no_mistake_and_can_be_completed(name: str) -> None:
         document |= {"risk": "change", "subject": {"kind": "order", "id": "order.id"}}
         document["lookups"] = [{"name": "order", "call": order, "owner": "order.user", "otherwise": otherwise}]
         document["card"] |= {"summary": {"en": "x"}, "button": {"en": "x"}}
+        document["arguments"]["lines"]["names_no_record"] = True  # a line names its order
     assert parse_document(document).name == name
 
 
@@ -208,16 +271,16 @@ SIDE_BY_SIDE = {"type": "object", "fields": {"a": TEXT, "c": FLAG, "b": FLAG}}
     ("schema", "spec"),
     [
         ({"type": "string", "maxLength": 9}, {"type": "string", "max_length": 9}),
-        ({"type": "string", "pattern": "^(a+)+$"}, {"type": "string", "max_length": 200}),
-        ({"type": "string", "pattern": "[a-z]"}, {"type": "string", "max_length": 200}),
+        ({"type": "string", "pattern": "^(a+)+$"}, {"type": "string"}),
+        ({"type": "string", "pattern": "[a-z]"}, {"type": "string"}),
         ({"type": "integer", "minimum": 1, "maximum": 5}, {"type": "integer", "minimum": 1, "maximum": 5}),
         ({"type": "integer", "minimum": 9, "maximum": 5}, {"type": "integer", "maximum": 10**15 - 1}),
         ({"type": "number", "minimum": float("inf")}, {"type": "number"}),
-        ({"oneOf": [{"type": "string"}, {"type": "null"}]}, {"type": "string", "max_length": 200}),
+        ({"oneOf": [{"type": "string"}, {"type": "null"}]}, {"type": "string"}),
         ({"anyOf": [{"const": "a"}, {"enum": ["b"]}]}, {"type": "choice", "options": [{"value": "a"}, {"value": "b"}]}),
         ({"allOf": [{"type": "integer"}, {"maximum": 3}]}, {"type": "integer", "maximum": 3}),
         ({"enum": ["a", 1]}, {"type": "choice"}),
-        ({"oneOf": [{"type": "string"}, {"enum": [""]}]}, {"type": "string", "max_length": 200}),
+        ({"oneOf": [{"type": "string"}, {"enum": [""]}]}, {"type": "string"}),
         ({"oneOf": [{"type": "string"}, {"type": "integer"}]}, {}),
         ({"type": 5}, {}), ({"type": "text"}, {}), ({}, {}), ([], {}), ("string", {}), (None, {}), (True, {}),
         ({"type": "object"}, {"type": "object"}),

@@ -6,6 +6,7 @@ import pytest
 
 from actions.definitions.document import check_draft, missing, parse_document
 from actions.definitions.errors import InvalidDefinition
+from actions.definitions.explaining import advice
 from tests.actions.definitions.documents import EXCHANGE, changed
 from tests.actions.definitions.test_documents import mistakes
 
@@ -50,6 +51,7 @@ GUEST_ARGUMENTS: dict[str, Any] = {
     "day": {"type": "date", "description": "From when on."},
     "worded": {"type": "string", "from": "server", "value": "arguments.guest_id"},
     "me": {"type": "string", "from": "identity"},
+    "note": {"type": "string", "description": "Words."},
 }
 GUEST_LOOKUP = EXCHANGE["lookups"][0] | {
     "name": "guest", "call": {"method": "GET", "path": "/guests/{arguments.guest_id}"}, "owner": "guest.id",
@@ -90,7 +92,17 @@ ANYBODY = "arguments.guest_id.from"
         ({"path": "/newsletter", "query": {"guest": "{arguments.guest_id}"}}, (), ["call.path"]),
         ({"path": "/newsletter", "body": {"guest": "{arguments.guest_id}"}}, (PUBLIC_LOOKUP,), ["call.body"]),
         ({"path": "/newsletter", "body": {"guest": "{arguments.guest_id}"}}, (GUEST_LOOKUP,), []),
-        ({"path": "/newsletter", "body": {"text": "{arguments.guest_id}", "me": "{arguments.me}"}}, (), []),
+        ({"path": "/newsletter", "body": {"text": "{arguments.guest_id}", "me": "{arguments.me}"}}, (), [ANYBODY]),
+        (
+            {"path": "/newsletter", "body": {"text": "{arguments.guest_id}", "me": "{arguments.me}"}},
+            (GUEST_LOOKUP,),
+            [],
+        ),
+        ({"path": "/newsletter", "body": {"by": "{arguments.me}", "of": {"guestId": "{whoever}"}}}, (), [ANYBODY]),
+        ({"path": "/newsletter/{identity.sub}", "query": {"x": "{arguments.guest_id}"}}, (), [ANYBODY]),
+        ({"path": "/newsletter/{identity.sub}", "headers": {"X-Id": "{arguments.note}"}}, (), ["arguments.note.from"]),
+        ({"path": "/newsletter/{identity.sub}", "body": {"paid": "{arguments.note}"}}, (), []),
+        ({"path": "/newsletter/{identity.sub}", "body": {"id": "{arguments.often}"}}, (), []),
         ({"path": "/newsletter", "body": {"often": "{arguments.often}"}}, (), []),
     ],
 )
@@ -104,3 +116,49 @@ def test_what_the_call_of_a_write_names_is_proven_to_be_the_customers(
         assert "This is required." not in mistakes(document)[lacks[0]]
     else:
         parse_document(document)
+
+
+SENT = {"path": "/newsletter/{identity.sub}", "body": {"guest_id": "{arguments.guest_id}"}}
+
+
+def test_a_guard_that_compares_an_id_with_a_record_of_the_customers_proves_it() -> None:
+    guest = GUEST_LOOKUP | {"call": {"method": "GET", "path": "/guests/{identity.sub}"}}
+    words = {"en": "No.", "de": "Nein."}
+    guard = {"name": "of_party", "require": "arguments.guest_id in guest.party", "code": "stranger", "words": words}
+    assert missing(newsletter(SENT, guest)) == [ANYBODY]
+    assert missing(newsletter(SENT, guest) | {"guards": [guard]}) == []
+    nothing = guard | {"require": "arguments.guest_id != ''"}
+    assert missing(newsletter(SENT, guest) | {"guards": [nothing]}) == [ANYBODY]
+
+
+def test_an_author_may_say_that_an_argument_names_no_record() -> None:
+    document = newsletter(SENT)
+    said = document["arguments"]["guest_id"] | {"names_no_record": True}
+    assert missing(document | {"arguments": {**document["arguments"], "guest_id": said}}) == []
+
+
+def test_what_is_in_force_goes_on_although_it_would_not_be_published_today() -> None:
+    assert parse_document(newsletter(SENT), as_made=True).name == "exchange_item"
+    with pytest.raises(InvalidDefinition):
+        parse_document(newsletter(SENT))
+
+
+@pytest.mark.parametrize(
+    ("rows", "is_warned"),
+    [([], True), ([("Day", "arguments.day")], True), ([("Who", "whoever"), ("Day", "arguments.day")], False)],
+)
+def test_a_card_that_hides_what_the_call_sends_is_warned_of(rows: list[tuple[str, str]], is_warned: bool) -> None:
+    document = newsletter({"path": "/n/{identity.sub}", "body": {"a": "{arguments.guest_id}", "b": "{arguments.day}"}})
+    document["arguments"] = {
+        **document["arguments"], "guest_id": document["arguments"]["guest_id"] | {"names_no_record": True}
+    }  # fmt: skip
+    shown = [{"label": {"en": label, "de": label}, "value": value} for label, value in rows]
+    told = advice(document | {"card": document["card"] | {"rows": shown}})
+    assert bool(told) is is_warned
+    assert not is_warned or "guest_id" in told[0]
+
+
+def test_a_record_on_the_card_shows_the_argument_that_found_it() -> None:
+    document = newsletter({"path": "/guests/{guest.id}/x", "body": {"who": "{arguments.guest_id}"}}, GUEST_LOOKUP)
+    rows = [{"label": {"en": "Guest", "de": "Gast"}, "value": "guest.name"}]
+    assert advice(document | {"card": document["card"] | {"rows": rows}}) == []
