@@ -104,7 +104,7 @@ def decide_write(*, rules: Rules, obstacle: Reason | None, money: Money | None, 
         return _refuse("action_disabled")
     if obstacle is not None:
         return Decision(Verdict.REFUSE, obstacle)
-    exceeded = _exceeded(rules, money.amount if money else Decimal(0), used)
+    exceeded = exceeded_limit(rules, money.amount if money else Decimal(0), used)
     if exceeded:
         return _refuse(exceeded)
     if rules.is_shadow:
@@ -113,7 +113,7 @@ def decide_write(*, rules: Rules, obstacle: Reason | None, money: Money | None, 
     return Decision(Verdict.CONFIRM_AND_APPROVE if approvals else Verdict.CONFIRM, approvals=approvals)
 
 
-def _exceeded(rules: Rules, amount: Decimal, used: Used) -> str:
+def exceeded_limit(rules: Rules, amount: Decimal, used: Used) -> str:
     """Return the code of the first limit that this amount would exceed, "" for none."""
     sums = (
         ("limit_order" if used.subject_kind == ORDER else "limit_subject", used.subject, rules.max_per_order),

@@ -5,6 +5,7 @@ stored, sent or refused.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
@@ -24,7 +25,7 @@ from actions.facts import Arguments, Identity, Records
 from actions.models import ActionRequest
 from actions.money import Money
 from actions.policies import policy_of, rules_of
-from actions.policy import Rules, Used, approvals_needed
+from actions.policy import Rules, Used, approvals_needed, exceeded_limit
 from actions.spec import Terms
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import current_workspace_id
@@ -80,13 +81,21 @@ def _rules(action: DefinedWrite) -> Rules:
     return Rules(number=0, currency=currency, **asdict(action.limits))
 
 
+def limit_exceeded(action: DefinedWrite, terms: Terms, records: Records, customer: Customer | None) -> str:
+    """Return the code of the limit that a request would exceed now, "" for none. A switched-off action and a dry run
+    stop nothing here.
+    """
+    amount = terms.money.amount if terms.money else Decimal(0)
+    return exceeded_limit(_rules(action), amount, _used(action, terms, records, customer))
+
+
 def _used(action: DefinedWrite, terms: Terms, records: Records, customer: Customer | None) -> Used:
-    if customer is None or terms.money is None:  # somebody whom we do not know has used nothing
-        return Used()
     subject = action.subject(terms.arguments, records)
+    if customer is None:  # somebody whom we do not know has used nothing
+        return Used(subject_kind=subject.kind)
     request = ActionRequest(
         id=uuid7(), customer_id=customer.pk, action=action.name, subject_kind=subject.kind, subject_id=subject.id,
-        currency=terms.money.currency,
+        currency=terms.money.currency if terms.money else "",
     )  # fmt: skip
     return ledger.used(request, now())
 

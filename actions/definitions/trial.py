@@ -21,7 +21,7 @@ from actions.definitions.defined import NAMES, DefinedRead, DefinedWrite, World
 from actions.definitions.document import parse_document
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation import Answer, Ask, Asked, Names
-from actions.definitions.explaining import Approval, approval_of, other_owner
+from actions.definitions.explaining import Approval, approval_of, limit_exceeded, other_owner
 from actions.definitions.models import ActionDefinitionVersion
 from actions.definitions.parts import Definition
 from actions.definitions.published import action_from
@@ -95,6 +95,7 @@ class TestCall:
     arguments: dict[str, Any] = field(default_factory=dict)
     card: Card | None = None
     approval: Approval | None = None  # by a person, if the request would need one
+    limit: str = ""  # what the customer reads because a limit of the rules refuses what the definition allows
     outcome: str = "not_sent"  # happened, did_not, unclear or not_sent
     receipt: list[Row] = field(default_factory=list)
     answer: dict[str, Any] = field(default_factory=dict)  # of a look-up
@@ -262,7 +263,9 @@ class _Trial:
         result.approval = approval_of(action, terms, records, self._customer)
         shown = action.command(terms.arguments, records, key="the-key-of-the-request")
         result.request = None if isinstance(shown, Reason) else shown.asked
-        if self._sends:
+        if code := limit_exceeded(action, terms, records, self._customer):
+            result.limit = sentence(Reason(code), self._locale)
+        elif self._sends:
             self._send(action, terms.arguments, records)
         return result
 

@@ -138,6 +138,20 @@ def test_a_policy_is_shown_and_changed(approver: User) -> None:
     ]  # fmt: skip
 
 
+def test_looser_rules_that_would_let_past_requests_through_are_set_only_with_a_yes(approver: User) -> None:
+    run("action_policy", "refund_order", "--set", "approval_above=5")
+    assert proposed()["needs_approval"]
+    looser = ("action_policy", "refund_order", "--set", "approval_above=500")
+    changes = AuditEntry.objects.filter(event="policy.changed").count()
+    with pytest.raises(CommandError, match=r"would have let 1 request of the last 30 days through.*--yes"):
+        run(*looser)
+    assert run("action_policy", "refund_order")["version"] == 2
+    assert AuditEntry.objects.filter(event="policy.changed").count() == changes
+    stricter = run("action_policy", "refund_order", "--set", "approval_above=1")
+    assert stricter["version"] == 3
+    assert run(*looser, "--yes")["approval_above"] == "500.00"
+
+
 @pytest.mark.parametrize(
     "rule",
     [

@@ -9,9 +9,10 @@ from typing import Any, Final
 from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext, gettext_noop, ngettext
 
 from actions import audit
+from actions.backtest import back_test
 from actions.models import MAX_HOLD_MINUTES, ActionPolicy, ActionPolicyUserPermission
 from actions.money import format_amount, is_amount_in
 from actions.policies import (
@@ -27,7 +28,7 @@ from actions.policies import (
     rules_of,
     switch,
 )
-from actions.policy import Rules
+from actions.policy import Rules, allows_more
 from actions.registry import action_named
 from actions.spec import Action
 from supportbot.accounts.commands import WorkspaceCommand
@@ -40,6 +41,7 @@ _AMOUNTS: Final = (
 )  # fmt: skip
 # The new names of rules whose columns will be renamed in 0.3.
 _ALIASES: Final = {"max_per_subject": "max_per_order"}
+_LOOK_BACK_DAYS: Final = 30  # as the console
 _NUMBERS: Final = ("max_requests_per_customer_day", "window_days", "hold_minutes")
 
 
@@ -70,6 +72,11 @@ class Command(WorkspaceCommand):
             "--gate", action="store_true", help=gettext("change nothing if a gate case would fail with the new rules")
         )
         parser.add_argument(
+            "--yes",
+            action="store_true",
+            help=gettext("set looser rules although they would have let through what the rules in force stopped"),
+        )
+        parser.add_argument(
             "--allow", action="append", default=[], metavar="USERNAME", help=gettext("let this user approve")
         )
         parser.add_argument(
@@ -94,6 +101,8 @@ class Command(WorkspaceCommand):
         failing = _failing(policy, changes | ({"is_enabled": options["enable"]} if is_switched else {}))
         if failing and options["gate"]:
             raise GatesRefuse(failing)
+        if changes and not options["yes"]:
+            _refuse_unseen_loosening(policy, changes)
         if changes:
             change_rules(policy, actor=actor, **changes)
         if is_switched:
@@ -113,6 +122,25 @@ def _failing(policy: ActionPolicy, changes: dict[str, Any]) -> list[str]:
     """Return the cases of the gates that would fail with these changes."""
     was = rules_of(policy)
     return refusals(replace(was, **changes), was, policy.action) if changes else []
+
+
+def _refuse_unseen_loosening(policy: ActionPolicy, changes: dict[str, Any]) -> None:
+    """Raise CommandError if looser rules would have let past requests through, as the console asks once more."""
+    was = rules_of(policy)
+    proposed = replace(was, **changes)
+    if not allows_more(proposed, was):
+        return
+    found = back_test(policy.action, current=was, proposed=proposed, days=_LOOK_BACK_DAYS)
+    if found.newly_allowed:
+        raise CommandError(
+            ngettext(
+                "Nothing was changed: these rules would have let {number} request of the last {days} days through, "
+                "which the rules in force refused or left to a person. Add --yes to set them anyway.",
+                "Nothing was changed: these rules would have let {number} requests of the last {days} days through, "
+                "which the rules in force refused or left to a person. Add --yes to set them anyway.",
+                found.newly_allowed,
+            ).format(number=found.newly_allowed, days=_LOOK_BACK_DAYS)
+        )
 
 
 def _default_rules(action: Action, workspace: Workspace) -> Rules:

@@ -14,8 +14,9 @@ from django.utils.translation import gettext_lazy as _
 
 from actions.definitions.errors import InvalidDefinition, Outdated
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
+from actions.definitions.renaming import save_renamed
 from actions.definitions.selectors import found_by_import
-from actions.definitions.services import missing_in, obstacles, save_draft
+from actions.definitions.services import missing_in, obstacles
 from actions.definitions.transfer import written
 from actions.models import ActionPolicy
 from supportbot.console.definitions.checklist import Checklist, checklist
@@ -25,6 +26,7 @@ from supportbot.console.definitions.parts import part_named, parts_of
 from supportbot.console.definitions.versions import told_versions
 from supportbot.console.words import sentence
 from supportbot.errors import InvalidInput
+from supportbot.team_formats import listed
 
 MAX_SHOWN = 6
 
@@ -103,7 +105,7 @@ def part_page(request: HttpRequest, definition_id: UUID, slug: str) -> HttpRespo
     if is_sent and form.is_valid() and saving.is_valid():
         document, places = form.written()
         if not form.errors:
-            told = _saved(request, definition, newest, document, saving)
+            told = _saved(request, definition, newest, document, saving, renamed=form.renamed)
             if told is None:
                 parts = parts_of(kind_of(document))
                 following = parts[(parts.index(part) + 1) % len(parts)]
@@ -171,12 +173,18 @@ def _saved(
     newest: ActionDefinitionVersion,
     document: Mapping[str, Any],
     saving: SavingForm,
+    *,
+    renamed: Mapping[str, str] | None = None,
 ) -> Mapping[str, Any] | None:
     """Save a version and say so; return what is wrong, by path, if it was refused."""
     told = saving.cleaned_data
     try:
-        version = save_draft(
-            document, actor=actor_of(request), reason=told["reason"], based_on=told["based_on"] or newest.number
+        version, followed = save_renamed(
+            document,
+            renamed or {},
+            actor=actor_of(request),
+            reason=told["reason"],
+            based_on=told["based_on"] or newest.number,
         )
     except InvalidDefinition as refusal:
         return refusal.fields
@@ -193,6 +201,9 @@ def _saved(
         messages.info(request, gettext("Nothing was changed."))
     else:
         messages.success(request, gettext("Saved as version {number}.").format(number=version.number))
+    if followed:
+        words = gettext("{names} pass these arguments when they are undone: drafts with the new names have been saved.")
+        messages.warning(request, words.format(names=listed(followed)))
     return None
 
 

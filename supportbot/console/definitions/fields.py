@@ -31,7 +31,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One field; `at` is its path in the document, or in its row. A flag's `default` applies if it is missing."""
+    """One field; `at` is its path in the document, or in its row. A flag's `default` applies if it is missing. A row of
+    another type than `types` shows it among further fields.
+    """
 
     at: str
     label: "Text"
@@ -40,6 +42,7 @@ class Box:
     choices: "Sequence[tuple[str, Text]]" = ()
     default: bool = False
     of: tuple[str, ...] = BOTH
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +68,4 @@ class Part:
     boxes: tuple[Box, ...] = ()
     rows: tuple[Rows, ...] = ()
     of: tuple[str, ...] = BOTH
+    examples: "tuple[tuple[str, Text], ...]" = ()  # of expressions, with what they mean

@@ -64,11 +64,22 @@ class Group:
     is_blank: bool = False
     form: "PartForm | None" = None
     row: str = ""
+    further: frozenset[str] = frozenset()  # names of fields that this row hardly needs
 
     def fields(self) -> Iterator[tuple[Any, str]]:
-        """Yield each field with the imported file's suggestion."""
+        """Yield each field that is shown at once, with the imported file's suggestion."""
+        return self._with_suggestions(name for name in self.names if name not in self.further)
+
+    def further_fields(self) -> list[tuple[Any, str]]:
+        return list(self._with_suggestions(name for name in self.names if name in self.further))
+
+    def is_opened(self) -> bool:
+        """Return whether a further field has an error, so that it is shown at once."""
+        return any(field.errors for field, _ in self.further_fields())
+
+    def _with_suggestions(self, names: Iterable[str]) -> Iterator[tuple[Any, str]]:
         assert self.form is not None
-        for name in self.names:
+        for name in names:
             yield self.form[name], self.form.suggestions.get(name, "")
 
     def wrong(self) -> list[Any]:
@@ -117,8 +128,17 @@ class PartForm(forms.Form):
             if self._kind in rows.of:
                 self._add_rows(rows)
 
-    def _group(self, legend: str, names: list[str], remove: str = "", *, is_blank: bool = False, row: str = "") -> None:
-        self.groups.append(Group(legend, names, remove, is_blank, self, row))
+    def _group(
+        self,
+        legend: str,
+        names: list[str],
+        remove: str = "",
+        *,
+        is_blank: bool = False,
+        row: str = "",
+        further: frozenset[str] = frozenset(),
+    ) -> None:
+        self.groups.append(Group(legend, names, remove, is_blank, self, row, further))
 
     def _offer_connections(self) -> None:
         stored = str(self.initial.get("connection", ""))
@@ -154,7 +174,13 @@ class PartForm(forms.Form):
             told = gettext("{kind} {number}").format(kind=rows.one, number=place + 1)
             name = row.stored.get("name", "") if isinstance(row.stored.get("name", ""), str) else ""
             legend = gettext("{row}, new").format(row=told) if is_blank else f"{told}: {name}" if name else told
-            self._group(legend, names, "" if is_blank else remove, is_blank=is_blank, row=told)
+            kind = str(row.stored.get("type") or "string")
+            further = frozenset(
+                f"{row.prefix}-{field_name(box.at)}"
+                for box in rows.boxes
+                if box.types and kind not in box.types and _dig(row.stored, box.at) is ABSENT
+            )
+            self._group(legend, names, "" if is_blank else remove, is_blank=is_blank, row=told, further=further)
 
     def _add(self, boxes: Iterable[Box], prefix: str, stored: Mapping[str, Any]) -> Iterator[str]:
         for box in boxes:
@@ -164,6 +190,9 @@ class PartForm(forms.Form):
                 if locale:
                     value = value.get(locale, ABSENT) if isinstance(value, Mapping) else ABSENT
                 self.fields[name] = _field(box, locale if len(self._locales) > 1 else "", value)
+                if box.kind is Kind.OPTIONS and len(self._locales) > 1:
+                    order = gettext("Order of the languages: {names}.").format(names=", ".join(self._locales))
+                    self.fields[name].help_text = f"{box.help} {order}"
                 self.initial[name] = _shown(box, value, self._locales)
                 yield name
 
@@ -175,6 +204,11 @@ class PartForm(forms.Form):
         if bool(code) != bool(title):
             self.add_error("new_language" if title else "new_title", gettext("Enter both, or neither."))
         return cleaned
+
+    @property
+    def renamed(self) -> Mapping[str, str]:
+        """Return the new names of arguments by their old ones, once `written` has run."""
+        return self._renamed
 
     def written(self) -> tuple[dict[str, Any], dict[str, str]]:
         """Return the document with the entered values, and the form's name for each row's path in it."""

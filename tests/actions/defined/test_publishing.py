@@ -1,6 +1,7 @@
 """What writes is published with a recorded case, and the editor says what hardly can be meant."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,13 @@ from actions.connections.models import Connection
 from actions.definitions import services
 from actions.definitions.errors import NeedsCases
 from actions.definitions.explaining import advice
-from actions.definitions.models import DefinitionCase
+from actions.definitions.models import ActionDefinition, DefinitionCase
+from actions.definitions.trial import TestCall
 from actions.definitions.trial import test_call as make_test_call
 from actions.models import ActionPolicy, name_of
+from actions.principals import Principal
+from actions.reasons import Reason, sentence
+from actions.services import confirm, propose
 from supportbot import trying
 from supportbot.accounts.models import User, Workspace
 from supportbot.trying import TooManyTests
@@ -122,3 +127,25 @@ def test_tests_of_a_workspace_are_counted_together(
     assert "20 tests a minute" in answer.content.decode() and len(retail.asked) == asked
     sample = make_test_call(version, customer="ann_lee_1", arguments=CANCEL, environment="sample", actor="test")
     assert sample.outcome == "not_sent"  # nothing leaves, so nothing is counted
+
+
+def test_a_test_call_says_which_limit_would_refuse_it(
+    retail: LoopbackShop, ann: Principal, put_in_force: Callable[[dict[str, Any]], None]
+) -> None:
+    connections.create(connections.Draft("retail", retail.base_url, environment="sandbox"), actor="test")
+    put_in_force(document(limits={"max_requests_per_customer_day": 1}))
+    version = ActionDefinition.objects.get().current
+    assert version is not None
+
+    def tried(environment: str = "live") -> TestCall:
+        return make_test_call(
+            version, customer="ann_lee_1", arguments=CANCEL, environment=environment, actor="test", locale="en"
+        )
+
+    assert tried().limit == ""
+    card = propose(ann, "cancel_pending_order", CANCEL, proposal_key="turn:1:1")
+    confirm(card.pk, principal=ann, digest=card.digest)
+    sent = len(retail.performed)
+    told = tried("sandbox")
+    assert (told.verdict, told.limit) == ("allowed", sentence(Reason("limit_count_day"), "en"))
+    assert (told.outcome, len(retail.performed)) == ("not_sent", sent)
