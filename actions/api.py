@@ -62,7 +62,7 @@ def _action_entry(action: Action, policy: ActionPolicy | None, locale: str) -> d
         "risk": str(action.risk),
         "title": action.title_in(locale),
         "description": in_locale(action.description, locale),
-        "arguments": action.json_schema(),
+        "arguments": action.labelled_schema(locale),
         "is_enabled": policy is not None and policy.is_enabled,
         "rules": policy.current if policy else None,
     }

@@ -5,7 +5,7 @@ start a new one.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -116,11 +116,15 @@ class Action(ABC):
                 raise OutdatedAction(f"{cls.__module__}: rename {cls.__name__}.{former} to {current}.")
 
     def option_label(self, argument: str, option: str, locale: str) -> str:
-        """Return the label of an option of a choice."""
+        """Return the label of an option of a choice; `argument` is the path of one inside of an object, such as
+        address.kind.
+        """
         return option
 
     def argument_label(self, argument: str, locale: str) -> str:
-        """Return what customers read for the name of an argument; "" if the action does not say."""
+        """Return what customers read for the name of an argument, or of a field inside of one (address.street); "" if
+        the action does not say.
+        """
         return ""
 
     @property
@@ -130,6 +134,21 @@ class Action(ABC):
     def json_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the arguments, closed."""
         return self.arguments.json_schema()
+
+    def labelled_schema(self, locale: str) -> dict[str, Any]:
+        """Return the JSON Schema with the customer's words for each argument and for each field inside as its title."""
+        schema = self.json_schema()
+        for path, own in _properties(schema, ""):
+            if label := self.argument_label(path, locale):
+                own["title"] = label
+        return schema
+
+
+def _properties(schema: Mapping[str, Any], before: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the path and the schema of each field, also of those inside of objects and of lists of objects."""
+    for name, own in schema.get("properties", {}).items():
+        yield f"{before}{name}", own
+        yield from _properties(own.get("items", own), f"{before}{name}.")
 
 
 HAND_OVER: Final = "hand_over"  # in a look-up's answer: the message for the person who gets the conversation

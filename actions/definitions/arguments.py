@@ -1,6 +1,7 @@
 """The arguments of a definition: how each is declared, and its value in expressions."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -39,8 +40,8 @@ def read_arguments(document: Reading, scope: Scope) -> dict[str, Argument]:
             spec.findings.add(spec.at, "Choose another name: money is the amount of the definition.")
         origin = Origin(spec.one_of("from", [one.value for one in Origin], default=Origin.CUSTOMER.value))
         is_open = origin in (Origin.CUSTOMER, Origin.MODEL)
-        labels: dict[str, Texts] = {}
-        accepts = _field(spec, labels, describe=is_open, depth=0)
+        told = _Labels()
+        accepts = _field(spec, told, describe=is_open)
         label = spec.texts("label", most=100, needed=False)
         is_required = spec.flag("required", default=True)
         names_no_record = spec.flag("names_no_record")
@@ -53,7 +54,10 @@ def read_arguments(document: Reading, scope: Scope) -> dict[str, Argument]:
             spec.add("value", 'Only an argument with "from": "server" or "identity" has a value.')
         spec.raw("value")
         spec.close()
-        arguments[name] = Argument(name, accepts, origin, is_required, value, labels, label, names_no_record)
+        arguments[name] = Argument(
+            name, accepts, origin, is_required, value, told.options.pop("", {}), label, names_no_record,
+            told.fields, told.options,
+        )  # fmt: skip
     for name in circular({one.name: _read_by(one, known) for one in arguments.values() if one.origin is Origin.SERVER}):
         document.findings.add(f"arguments.{name}.value", CIRCULAR)
     return arguments
@@ -66,12 +70,20 @@ def _read_by(argument: Argument, known: frozenset[str]) -> frozenset[str]:
     return known if any(len(path) == 1 for path in read) else frozenset(path[1] for path in read)
 
 
-def _field(spec: Reading, labels: dict[str, Texts], *, describe: bool, depth: int) -> Field:
+@dataclass
+class _Labels:
+    """The labels inside of an argument, by the path of the field: those of its fields, and of its options."""
+
+    fields: dict[str, Texts] = field(default_factory=dict)
+    options: dict[str, dict[str, Texts]] = field(default_factory=dict)
+
+
+def _field(spec: Reading, labels: _Labels, *, describe: bool, path: str = "", depth: int = 0) -> Field:
     kind = spec.one_of("type", _TYPES, needed=True, default="string")
     description = spec.text("description", most=500, needed=describe)
     match kind:
         case "choice":
-            return Choice(description, _options(spec, labels))
+            return Choice(description, _options(spec, labels, path))
         case "integer":
             least = spec.whole("minimum", -_LARGEST_WHOLE, _LARGEST_WHOLE, 0)
             return Count(description, spec.whole("maximum", least, _LARGEST_WHOLE, max(least, _LARGEST)), least)
@@ -85,9 +97,9 @@ def _field(spec: Reading, labels: dict[str, Texts], *, describe: bool, depth: in
         case "date":
             return Date(description)
         case "list":
-            return _list(spec, description, depth, labels)
+            return _list(spec, description, labels, path, depth)
         case "object":
-            return _object(spec, description, depth)
+            return _object(spec, description, labels, path, depth)
     return _text(spec, description)
 
 
@@ -110,7 +122,7 @@ def _text(spec: Reading, description: str) -> Text:
     return Text(description, length, pattern, example, spec.flag("may_be_empty"))
 
 
-def _options(spec: Reading, labels: dict[str, Texts]) -> tuple[str, ...]:
+def _options(spec: Reading, labels: _Labels, path: str) -> tuple[str, ...]:
     values: list[str] = []
     for option in spec.objects("options", 50):
         value = option.text("value", most=100, needed=True)
@@ -119,7 +131,7 @@ def _options(spec: Reading, labels: dict[str, Texts]) -> tuple[str, ...]:
         if value:
             values.append(value)
             if label := option.texts("label", most=100, needed=False):
-                labels[value] = label
+                labels.options.setdefault(path, {})[value] = label
         option.close()
     if not values and not spec.has("options"):
         spec.lacks("options")
@@ -128,29 +140,32 @@ def _options(spec: Reading, labels: dict[str, Texts]) -> tuple[str, ...]:
     return tuple(values)
 
 
-def _list(spec: Reading, description: str, depth: int, labels: dict[str, Texts]) -> Listing:
+def _list(spec: Reading, description: str, labels: _Labels, path: str, depth: int) -> Listing:
     least = spec.whole("min_items", 0, 100, 1)
     most = spec.whole("max_items", max(1, least), 100, max(20, least))
     of = spec.object("of", needed=True)
-    return Listing(description, _inner(of, spec, "of", depth, labels) if of else Text(""), most, least)
+    return Listing(description, _inner(of, spec, "of", labels, path, depth) if of else Text(""), most, least)
 
 
-def _object(spec: Reading, description: str, depth: int) -> Shape:
+def _object(spec: Reading, description: str, labels: _Labels, path: str, depth: int) -> Shape:
     required: dict[str, Field] = {}
     optional: dict[str, Field] = {}
     for name, inner in spec.named("fields", MAX_ARGUMENTS, r"[A-Za-z_][A-Za-z0-9_]{0,39}", "postal_code"):
         fields = required if inner.flag("required", default=True) else optional
-        fields[name] = _inner(inner, spec, "fields", depth, {})
+        own = f"{path}.{name}".lstrip(".")
+        if label := inner.texts("label", most=100, needed=False):
+            labels.fields[own] = label
+        fields[name] = _inner(inner, spec, "fields", labels, own, depth)
     if not spec.has("fields"):
         spec.lacks("fields")
     return Shape(required, optional, description)
 
 
-def _inner(inner: Reading, outer: Reading, name: str, depth: int, labels: dict[str, Texts]) -> Field:
+def _inner(inner: Reading, outer: Reading, name: str, labels: _Labels, path: str, depth: int) -> Field:
     if depth + 1 >= _MAX_DEPTH:
         outer.add(name, f"Lists and objects are nested at most {_MAX_DEPTH} deep.")
         return Text("")
-    made = _field(inner, labels, describe=False, depth=depth + 1)
+    made = _field(inner, labels, describe=False, path=path, depth=depth + 1)
     inner.close()
     return made
 

@@ -89,13 +89,17 @@ class _Defined(Action):
         return in_locale(self.definition.title, locale)
 
     def option_label(self, argument: str, option: str, locale: str) -> str:
-        spec = self.definition.arguments.get(argument)
-        labels = spec.labels.get(option) if spec else None
+        name, _, inner = argument.partition(".")
+        spec = self.definition.arguments.get(name)
+        options = (spec.inner_labels.get(inner, {}) if inner else spec.labels) if spec else {}
+        labels = options.get(option)
         return in_locale(labels, locale) if labels else option
 
     def argument_label(self, argument: str, locale: str) -> str:
-        spec = self.definition.arguments.get(argument)
-        return in_locale(spec.label, locale) if spec and spec.label else ""
+        name, _, inner = argument.partition(".")
+        spec = self.definition.arguments.get(name)
+        label = (spec.inner_label.get(inner) if inner else spec.label) if spec else None
+        return in_locale(label, locale) if label else ""
 
     def gathered(self, asked: Arguments, identity: Identity) -> Records | Reason:
         """Return the records as names for expressions. Raises MerchantUnavailable or NotConnected."""

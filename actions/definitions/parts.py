@@ -48,6 +48,9 @@ class Argument:
     labels: Mapping[str, Texts] = field(default_factory=dict)  # of a choice or a list of choices, by option
     label: Texts = field(default_factory=dict)  # what customers read instead of the name
     names_no_record: bool = False  # its author says so, although its name looks like that of a record's id
+    # Of the fields inside of it, by their paths: "street", or "guest.name".
+    inner_label: Mapping[str, Texts] = field(default_factory=dict)
+    inner_labels: Mapping[str, Mapping[str, Texts]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

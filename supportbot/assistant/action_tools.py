@@ -17,7 +17,7 @@ from actions.errors import ActionError, MerchantUnavailable, NotConnected, NotWa
 from actions.models import ActionRequest
 from actions.principals import Principal, principal_in_conversation
 from actions.registry import action_named, all_actions, read_action
-from actions.schema import Choice, Listing
+from actions.schema import Choice, Listing, Shape
 from actions.selectors import enabled_actions as offered_actions
 from actions.services import decline, propose, run_read
 from actions.spec import CARDS, HAND_OVER, Action
@@ -58,7 +58,7 @@ def spec_of(action: Action, language: str) -> ToolSpec:
     return ToolSpec(
         action.name,
         description if action.is_read else f"{description} {_CARD_ONLY}",
-        _labelled(action, language),
+        action.labelled_schema(language),
         title=action.title_in(language),
         examples=tuple(example for examples in action.examples.values() for example in examples),
         is_read=action.is_read,
@@ -66,26 +66,23 @@ def spec_of(action: Action, language: str) -> ToolSpec:
     )
 
 
-def _labelled(action: Action, language: str) -> dict[str, Any]:
-    """Return the JSON Schema of an action's arguments, with the customer's words for each as its title."""
-    schema = action.json_schema()
-    for name, field in schema["properties"].items():
-        if label := action.argument_label(name, language):
-            field["title"] = label
-    return schema
-
-
 def _option_labels(action: Action, language: str) -> dict[str, dict[str, str]]:
-    """Return what customers read for the options of the action's choices and lists of choices."""
-    fields = action.arguments.all_fields
-    choices = {name: one.of if isinstance(one, Listing) else one for name, one in fields.items()}
+    """Return what customers read for the options of the action's choices and lists of choices, by the path of each."""
     return {
-        name: {
-            option: label for option in one.options if (label := action.option_label(name, option, language)) != option
+        path: {
+            option: label for option in one.options if (label := action.option_label(path, option, language)) != option
         }
-        for name, one in choices.items()
-        if isinstance(one, Choice)
+        for path, one in _choices(action.arguments, "")
     }
+
+
+def _choices(shape: Shape, before: str) -> Iterator[tuple[str, Choice]]:
+    for name, field in shape.all_fields.items():
+        one = field.of if isinstance(field, Listing) else field
+        if isinstance(one, Choice):
+            yield f"{before}{name}", one
+        elif isinstance(one, Shape):
+            yield from _choices(one, f"{before}{name}.")
 
 
 def use_action(call: ToolCall, place: Place) -> ToolResult:

@@ -101,4 +101,4 @@ def _spec_of(action: Action) -> ToolSpec:
     described = action.description.get(_LANGUAGE) or next(iter(action.description.values()), action.name)
     parts = [described, _NEEDS_IDENTITY] if action.is_read else [described, _NEEDS_IDENTITY, _IS_PROPOSAL]
     title = action.title_in(_LANGUAGE)
-    return ToolSpec(action.name, title, " ".join(parts), action.json_schema(), reads=action.is_read)
+    return ToolSpec(action.name, title, " ".join(parts), action.labelled_schema(_LANGUAGE), reads=action.is_read)

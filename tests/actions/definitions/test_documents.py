@@ -12,10 +12,12 @@ from actions.definitions.arguments import seen, written
 from actions.definitions.document import check_draft, missing, parse_document
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.parts import Kind, Origin, OutcomeKind
+from actions.definitions.published import action_from
 from actions.schema import parse_arguments
 from actions.spec import Risk
 from actions.strictjson import read_arguments
 from actions.texts import in_locale
+from supportbot.assistant.action_tools import spec_of
 from tests.actions.definitions.documents import EXCHANGE, PRODUCT, changed
 
 
@@ -325,3 +327,23 @@ def test_a_row_has_a_value_or_words(row: dict[str, Any], wrong: str) -> None:
     with pytest.raises(InvalidDefinition) as refused:
         parse_document({**EXCHANGE, "card": {**EXCHANGE["card"], "rows": rows}})
     assert set(refused.value.fields) == {wrong}
+
+
+def test_fields_inside_of_an_argument_have_labels_in_every_schema() -> None:
+    label = {"en": "Street", "de": "Straße"}
+    kinds = [{"value": "home", "label": {"en": "At home", "de": "Zu Hause"}}, {"value": "work"}]
+    fields = {
+        "street": {"type": "string", "label": label},
+        "kind": {"type": "choice", "options": kinds},
+        "floors": {"type": "list", "of": {"type": "object", "fields": {"no": {"type": "integer", "label": label}}}},
+    }
+    address = {"type": "object", "description": "Where to.", "fields": fields}
+    made = action_from(parse_document(changed(EXCHANGE, "arguments.address", address)), 1)
+    parts = made.labelled_schema("de")["properties"]["address"]["properties"]
+    assert parts["street"]["title"] == "Straße" and "title" not in parts["kind"]
+    assert parts["floors"]["items"]["properties"]["no"]["title"] == "Straße"
+    assert (made.option_label("address.kind", "home", "de"), made.option_label("address.kind", "work", "de")) == (
+        "Zu Hause", "work",
+    )  # fmt: skip
+    assert spec_of(made, "de").option_labels["address.kind"] == {"home": "Zu Hause"}
+    assert made.option_label("reason", "other", "en") == "other"
