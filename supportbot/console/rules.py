@@ -20,7 +20,7 @@ from actions.models import MAX_HOLD_MINUTES, ActionPolicy, ActionPolicyVersion, 
 from actions.money import Money, format_amount, format_money, is_amount_in
 from actions.policies import allow_approval, approvers_of, change_rules, forbid_approval, rules_of, switch
 from actions.policy import Rules, allows_more
-from actions.registry import action_in_force
+from actions.registry import action_in_force, code_actions
 from actions.spec import Risk, WriteAction
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Staff
@@ -254,7 +254,7 @@ class ActionPolicyAdmin(ScopedAdmin):
             return [(None, {"fields": READ})]
         return [
             (None, {"fields": ["is_enabled", "is_shadow"]}),
-            (_("Limits"), {"fields": [*AMOUNTS, *NUMBERS], "description": _about_limits(obj)}),
+            (_("Limits"), {"fields": _limits_of(obj), "description": _about_limits(obj)}),
             (_("Approval"), {"fields": ["approvers", *(["override"] if self._may_override(request) else [])]}),
         ]
 
@@ -329,6 +329,12 @@ def _rule_label(code: str) -> str:
 def _exact(amount: Decimal | None, currency: str) -> Decimal | None:
     """Return an amount with its currency's decimals, since the column's three could be mistaken for thousands."""
     return None if amount is None else Decimal(format_amount(amount, currency))
+
+
+def _limits_of(policy: ActionPolicy | None) -> list[str]:
+    """Return the limits that an action can have: the days after delivery are those of the shop's own orders."""
+    has_orders = policy is None or policy.action in code_actions()
+    return [name for name in (*AMOUNTS, *NUMBERS) if has_orders or name != "window_days"]
 
 
 def _about_limits(policy: ActionPolicy | None) -> str:

@@ -221,7 +221,10 @@ def test_records_are_drawn_as_cards_and_leave_buttons_open(chat: Shop) -> None:
         "link": {"url": "https://support.test/receipts/x/", "label": "See how it stands"},
     }  # fmt: skip
     platform.starts(2)
-    platform.ends(message_id(2), "There are three.", by="builtin", blocks=[{"type": "card", "record": record}, receipt])
+    said = "There are three.\n\n- In stock: 3"  # for clients that draw no cards
+    platform.ends(message_id(2), said, by="builtin", blocks=[{"type": "card", "record": record}, receipt])
+    expect(page.locator(".rec").first).to_be_visible()
+    expect(page.locator("ul", has_text="In stock: 3")).to_be_hidden()
     card = page.locator(".rec").first
     expect(card.get_by_role("link", name="Skarn rain jacket")).to_have_attribute("href", "https://shop.test/skarn")
     expect(card).to_contain_text("In stock")

@@ -6,10 +6,12 @@ The same checks apply as for customers: schema, ownership, policy and approval. 
 import getpass
 from typing import Any
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
 from actions.cards import card_of, reason_of
+from actions.connections.client import NoAnswer, NotSent
+from actions.errors import MerchantUnavailable
 from actions.models import ActionRequest
 from actions.principals import Principal, find_customer, operator_for, stored
 from actions.registry import action_named
@@ -44,6 +46,14 @@ class Command(WorkspaceCommand):
         )
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self._carried_out(options)
+        except MerchantUnavailable as error:
+            # The operator may know why: this terminal lacks the PRIVATE_NETWORKS of the running instance, for example.
+            why = error.__cause__.why if isinstance(error.__cause__, NotSent | NoAnswer) else ""
+            raise CommandError(f"{error.message} {why}".strip()) from error
+
+    def _carried_out(self, options: dict[str, Any]) -> dict[str, Any]:
         customer = find_customer(options["customer"])
         if not options["dry_run"]:
             customer = stored(customer)

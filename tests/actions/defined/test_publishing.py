@@ -149,3 +149,24 @@ def test_a_test_call_says_which_limit_would_refuse_it(
     told = tried("sandbox")
     assert (told.verdict, told.limit) == ("allowed", sentence(Reason("limit_count_day"), "en"))
     assert (told.outcome, len(retail.performed)) == ("not_sent", sent)
+
+
+def test_an_operator_reads_why_the_shop_cannot_be_reached(
+    retail: LoopbackShop, ann: Principal, put_in_force: Callable[[dict[str, Any]], None], settings: Any
+) -> None:
+    put_in_force(document())
+    settings.PRIVATE_NETWORKS = ()
+    asked = {"customer": "ann_lee_1", "arguments": json.dumps(CANCEL)}
+    with pytest.raises(CommandError, match=r"nothing was changed.*PRIVATE_NETWORKS"):
+        call_command("action_propose", "cancel_pending_order", **asked)
+    assert retail.asked == []
+
+
+def test_the_rules_of_a_defined_action_have_no_days_after_delivery(
+    retail: LoopbackShop, browser: Client, put_in_force: Callable[[dict[str, Any]], None]
+) -> None:
+    put_in_force(document())
+    policy = ActionPolicy.objects.get()
+    page = page_of(browser.get(f"/admin/actions/actionpolicy/{policy.pk}/change/"))
+    assert page.css_first("[name='max_per_customer_day']") is not None
+    assert page.css_first("[name='window_days']") is None

@@ -23,8 +23,8 @@ export function drawBlocks(node, { key, blocks, seq }, chat) {
   const later = [...log.items.values()].filter((other) => other.seq > seq && other.key !== key);
   const reply = later.find(({ kind, state }) => kind === "me" && state !== "failed");
   const isOver = Boolean(reply) || later.some((other) => other.blocks?.some(asks) || other.ends);
-  // A list that only repeats the buttons is hidden.
-  const labels = blocks.flatMap(({ options = [] }) => options.map(({ label }) => label));
+  // A list that only repeats the buttons or cards is hidden.
+  const labels = blocks.flatMap(({ options = [], record }) => (record ? [record.rows.map(({ label, value }) => `${label}: ${value}`).join(", ")] : options.map(({ label }) => label)));
   for (const list of node.text.querySelectorAll("ul")) list.hidden = [...list.children].every(({ textContent }) => labels.includes(textContent));
   const drawn = JSON.stringify([reply?.text, isOver, chat.i18n.language]);
   if (node.drawn === drawn && node.contains(node.blocks)) return;
