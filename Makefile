@@ -39,7 +39,7 @@ lint-and-browser-tests: lint-in-one-piece
 lint-in-one-piece:
 	@sh scripts/in_one_piece.sh $(MAKE) --no-print-directory lint
 
-# Takes about a minute, `make test` about ten.
+# Takes about a minute, `make test` ten to fifteen on two cores.
 check: ## check what differs from main: lint, types, import contracts, the affected tests
 	@sh scripts/environment.sh requirements-dev.lock
 	@$(MAKE) --no-print-directory -j2 touched-tests lint-in-one-piece

@@ -33,6 +33,7 @@ def upgraded(home: Path) -> Iterator[Instance]:
     made.end()
 
 
+@pytest.mark.long
 def test_an_installation_of_0_1_0_can_be_upgraded(upgraded: Instance) -> None:
     assert run(upgraded, "kb_search", "send something back")["passages"][0]["external_id"] == "returns"
     assert "zwei bis drei Werktage" in run(upgraded, "ask", "Wie lange dauert die Lieferung?")["answer"]
