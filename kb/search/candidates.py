@@ -8,6 +8,7 @@ approximate scan lets the index continue until enough rows have passed the filte
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -230,4 +231,10 @@ def matched_terms(scope: Scope, chunk_ids: Sequence[UUID], terms: Sequence[Term]
 
 
 def _text(vector: Sequence[float]) -> str:
-    return HalfVector(list(vector)).to_text()
+    return _vector_text(tuple(vector))
+
+
+@lru_cache(maxsize=64)  # both indexes are searched with the same vector
+def _vector_text(vector: tuple[float, ...]) -> str:
+    text: str = HalfVector(list(vector)).to_text()
+    return text

@@ -8,7 +8,7 @@ import math
 import re
 import threading
 from collections import Counter
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain
 from typing import Final, Protocol
 
@@ -47,6 +47,7 @@ class _Model(Protocol):
     def rank(self, text: str) -> list[tuple[str, float]]: ...
 
 
+@lru_cache(maxsize=256)  # a search asks for that of every candidate
 def base_language(locale: str) -> str:
     """Return the language of a locale: `de` of `de-AT` and of `de_AT`."""
     return re.split("[-_]", locale, maxsplit=1)[0].lower()
