@@ -20,6 +20,9 @@ OPENING_AT_ONCE: Final = 8
 STARTS_WITHIN_SECONDS: Final = 1.0
 # Writes after the last frame of an answer belong to the turn.
 SETTLE_SECONDS: Final = 0.5
+# What a process without chats uses in a second at most, and how long it may take to load what it needs.
+IDLE_CPU_SECONDS: Final = 0.03
+LOADING_SECONDS: Final = 60
 _VECTOR_SECONDS: Final = re.compile(r"^supportbot_vector_cpu_seconds_total (\S+)", re.MULTILINE)
 OpenChat = Callable[[aiohttp.ClientSession], AbstractAsyncContextManager[Chat]]
 
@@ -87,6 +90,7 @@ def measure(server: Server, open_chat: OpenChat, load: Load) -> Reading:
 async def _measure(server: Server, open_chat: OpenChat, load: Load) -> Reading:
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
+        await _loaded(server)
         chats = await open_all(stack, [open_chat] * load.chats, client)
         plays = [load.of_chat(number) for number in range(load.chats)]
         await asyncio.gather(*(turns_of(chat, play[:1]) for chat, play in zip(chats, plays, strict=True)))
@@ -101,6 +105,15 @@ async def _measure(server: Server, open_chat: OpenChat, load: Load) -> Reading:
         await asyncio.sleep(SETTLE_SECONDS)
         spent = server.cpu_seconds() - before
         return Reading(spent, await server.vector_seconds(client) - vectors_before, turns)
+
+
+async def _loaded(server: Server) -> None:
+    """Wait until a process has loaded everything: on a busy machine, it would go on loading while it is measured."""
+    for _ in range(LOADING_SECONDS):
+        before = server.cpu_seconds()
+        await asyncio.sleep(1)
+        if server.cpu_seconds() - before <= IDLE_CPU_SECONDS:
+            return
 
 
 async def open_all(stack: AsyncExitStack, openers: Sequence[OpenChat], client: aiohttp.ClientSession) -> list[Chat]:
