@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -19,6 +20,7 @@ from supportbot.console.releases.words import REFERENCES, differences
 from supportbot.console.rights import may
 from supportbot.console.words import sentence
 from supportbot.errors import NotFound, SupportBotError
+from supportbot.evals.models import Run
 from supportbot.llm.connections import names
 from supportbot.releases import ports, services
 from supportbot.releases.document import parsed
@@ -171,6 +173,7 @@ def _shown(request: HttpRequest, release: Release, *, problem: str = "", status:
         "verdict": verdict,
         "may_judge": bool(suites) and ports.judge() is not None,
         "changed_articles": _changed_articles(verdict) if verdict and "knowledge" in changed else [],
+        "evaluated": _evaluated(verdict) if verdict else None,
         "keeps_results": changed == ["knowledge"],
         "changed": [gettext(REFERENCES.get(name, name)) for name in changed],
         "is_stopped": bool(suites) and (not is_passed or bool(changed)),
@@ -178,6 +181,13 @@ def _shown(request: HttpRequest, release: Release, *, problem: str = "", status:
         "told": request.POST,
     }
     return render(request, "console/releases/release.html", _frame(request, release, **context), status=status)
+
+
+def _evaluated(verdict: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many results a verdict is based on, and how many of them were kept from an earlier evaluation."""
+    return Run.objects.filter(pk__in=verdict["run_ids"]).aggregate(
+        total=Sum("total", default=0), kept=Sum("kept", default=0)
+    )
 
 
 def _changed_articles(verdict: Mapping[str, Any]) -> list[Article]:
