@@ -27,7 +27,7 @@ class Training:
     hidden: int = 40
     rounds: int = 32
     dropout: float = 0.35
-    numbers: type[np.floating] = np.float64
+    numbers: type[np.floating] = np.float32
 
 
 def vectors_of(texts: Sequence[str]) -> np.ndarray:

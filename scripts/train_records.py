@@ -35,7 +35,9 @@ from supportbot.language.normalise import as_read
 
 OTHERS = 3  # records of other rows that a true sentence is compared with
 TRAINING = nets.Training(rounds=16, dropout=0.2)
-RECORDS_WEIGHT = 2  # the weight of a row with its own records, relative to a constructed pair
+PAIRS_TRAINING = nets.Training(nets=8, rounds=16, dropout=0.2)  # chance weighs more with few inputs
+RECORDS_WEIGHT = 12  # the weight of a row with its own records, relative to a constructed pair
+PAIRS_EACH = 3  # of the constructed pairs one in so many, since rows with their own records are nearer to life
 FOLDS = 2  # a pair is compared by nets that have not seen it, since nets are more certain about rows they know
 # The values of the placeholders; a net cannot distinguish figures, but it can distinguish names.
 FIGURES = (
@@ -148,7 +150,7 @@ def fitted(rows: Sequence[Row], done: Sequence[Row], vectors: Vectors) -> dict[s
         use({**told_apart("deed", others, seen[folds != fold]), **told_apart("outcome", others, seen[folds != fold])})
         for at in np.flatnonzero(folds == fold):
             meanings[at] = deeds.meaning_of(done[at]["plain"], seen[at])
-    pairs = list(pairs_from(done))
+    pairs = list(pairs_from(done))[::PAIRS_EACH]
     inputs = [deeds.pair_of(meanings[said], meanings[noted]) for said, noted, _ in pairs]
     wanted = [is_said for _, _, is_said in pairs]
     use(whole)
@@ -172,7 +174,9 @@ def net(
 ) -> dict[str, np.ndarray]:
     centre, scale = seen.mean(axis=0), seen.std(axis=0) + 1e-3
     inputs, weights = (seen - centre) / scale, np.ones(len(seen)) if shares is None else shares
-    values = nets.averaged(inputs, wanted, weights, classes=classes, training=TRAINING)
+    values = nets.averaged(
+        inputs, wanted, weights, classes=classes, training=PAIRS_TRAINING if name == "pair" else TRAINING
+    )
     return {f"{name}_{field}": value for field, value in {"centre": centre, "scale": scale, **values}.items()}
 
 

@@ -15,7 +15,16 @@ from typing import Final
 import numpy as np
 
 from supportbot.assistant.checks import hard
-from supportbot.assistant.checks.deeds import DEED_FROM, DOUBT_FROM, Records, Vector, is_deed, joint, plainly
+from supportbot.assistant.checks.deeds import (
+    DEED_FROM,
+    DOUBT_FROM,
+    Records,
+    Vector,
+    claiming_clauses,
+    is_deed,
+    joint,
+    plainly,
+)
 from supportbot.assistant.checks.doubt import LOOK_FROM, Doubts
 from supportbot.assistant.checks.evidence import CITED_FROM, FAR_BELOW, Evidence, Support
 from supportbot.assistant.checks.kinds import Kind, by_pieces, by_vector
@@ -91,10 +100,11 @@ class Judge:
         is_regret = kind.regret >= REGRET_FROM and not words.endswith(QUESTIONS)
         if not is_doubtful and (asked >= MAX_VECTORS - KEPT_FOR_DEEDS or not (is_foreign or is_regret)):
             return ()
-        clauses = self._clauses(words, self.evidence.in_their_words(words)) if is_doubtful else []
+        hidden = self._clauses(words, self.evidence.in_their_words(words)) if is_doubtful else []
         records = self._nearest_records(words) if is_doubtful else []
-        compared = [plainly(text) for text in (words, *clauses, *records)] if records else []
-        return self._unasked([as_read(words), *clauses, *compared], with_windows=is_foreign)
+        claiming = claiming_clauses(words, self.evidence.language) if records else []
+        compared = [plainly(text) for text in (words, *records, *claiming, *hidden)] if records else []
+        return self._unasked([as_read(words), *hidden, *compared], with_windows=is_foreign)
 
     def wanted_at_the_end(self, sentences: Sequence[Sentence]) -> tuple[str, ...]:
         """Return the claims of a short answer that words alone do not confirm, since vectors may."""
@@ -114,7 +124,7 @@ class Judge:
         withheld = self._rejection_reason(words, before, support, by=by)
         if not withheld and is_claim and self._is_strict and _is_below(support, FAR_BELOW) and by == "model":
             withheld = "unsupported"
-        is_recorded = withheld == "deed" and self._records.hold(words)
+        is_recorded = withheld == "deed" and self._records.hold(words, self.evidence.language)
         if is_recorded or withheld:
             return Sentence(raw, raw, support, is_recorded=is_recorded, withheld="" if is_recorded else withheld)
         return Sentence(
@@ -213,7 +223,7 @@ class Judge:
             return False
         vector, kind = self._vector(clause), by_pieces(clause)
         surely = joint(kind, by_vector(clause, vector)) if vector is not None else kind.deed
-        return surely >= SURE_FROM and not self._records.hold(clause)
+        return surely >= SURE_FROM and not self._records.hold(clause, self.evidence.language)
 
     def _is_claim(self, words: str, kind: Kind, support: Support) -> bool:
         """Return whether a sentence needs a source: not a question, an introduction, a heading, or talk that no page

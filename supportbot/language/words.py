@@ -33,6 +33,7 @@ _SAME_LIST: Final = {"nn": "nb", "no": "nb"}
 # Longer "words" are addresses, keys and noise: stemming takes longer, and their stems mean nothing.
 _LONGEST_STEMMED: Final = 40
 _SENTENCE_CHARACTERS: Final = 400
+_BEGINNING: Final = 4  # letters: without its ending, and as two languages write it ("transport", "transporte")
 _MIN_SHARED: Final = 4  # letters that two forms of a word must share at one end
 _SURELY_SIMILAR: Final = 5
 
@@ -92,6 +93,16 @@ def _stemmer(algorithm: str) -> _Stemmer:
 def stems(text: str, language: str) -> list[str]:
     """Return the stems of all words of `text`, in their order."""
     return [stem(word, language) for word in words(text)]
+
+
+def beginnings(text: str) -> frozenset[str]:
+    """Return how the longer words of a text begin, without accents, so that they compare across forms and languages."""
+    return frozenset(beginning(word) for word in words(text) if word.isalpha() and len(word) >= _BEGINNING)
+
+
+def beginning(word: str) -> str:
+    plain = "".join(sign for sign in unicodedata.normalize("NFKD", word) if not unicodedata.combining(sign))
+    return plain[:_BEGINNING]
 
 
 def content_stems(text: str, language: str) -> set[str]:

@@ -186,6 +186,27 @@ def test_the_same_order_with_another_deed_or_outcome_is_not_on_record(
     assert finished(drafted(language, source="en", done=[record]), false).is_abstention
 
 
+# The record, a true sentence, and the same with another deed or promise behind it.
+ADDED = [
+    ("en", "Done: Cancel booking LK-4407. No charge.", "I've called off your stay under LK-4407.",
+     "Booking LK-4407 is cancelled, and I've credited your points."),
+    ("de", "Erledigt: Karte mit der Endung 4471 gesperrt.", "Ich habe die Karte 4471 gesperrt.",
+     "Die Karte 4471 ist gesperrt und die Gebühr haben wir Ihnen erlassen."),
+    ("es", "Hecho: Cambiar la cita CT-771 al 14 de mayo.", "He movido la cita al 14 de mayo.",
+     "La cita está cambiada y el informe ya se lo hemos mandado."),
+    ("pl", "Wykonano: Zmiana miejsca na bilecie BL-6610 na rząd 4.", "Zmieniłem miejsce na bilecie BL-6610.",
+     "Miejsce jest zmienione, a opłatę umorzyliśmy."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("language", "record", "true", "added"), ADDED)
+def test_a_record_does_not_confirm_a_second_deed_in_the_same_sentence(
+    language: str, record: str, true: str, added: str
+) -> None:
+    assert finished(drafted(language, source="en", done=[record]), true).text == true
+    assert finished(drafted(language, source="en", done=[record]), added).is_abstention
+
+
 @pytest.mark.parametrize(
     ("line", "code"),
     [

@@ -18,7 +18,8 @@ from supportbot.language.classifiers import Array, Net, net_in, unit
 from supportbot.language.detection import detect
 from supportbot.language.figures import figures_in, known_figures, without_figures
 from supportbot.language.normalise import as_read
-from supportbot.language.words import content_stems
+from supportbot.language.sentences import clauses
+from supportbot.language.words import beginnings, content_stems
 
 # By pieces alone: below the first nothing is a deed, from the second on it is one where no vector can be had.
 DOUBT_FROM: Final = 0.1
@@ -31,11 +32,14 @@ IN_THEIR_WORDS: Final = (0.65, 0.7)
 WITH_THEIR_WORDS: Final = (0.8, 0.6)
 # Low for what was done: of true statements about it hardly one may be lost, and one about another record is far below.
 # A look-up has many facts beside each other, and what it does not say is soon said of the same order.
-DONE_FROM: Final = 0.15
+DONE_FROM: Final = 0.2
 LOOKED_UP_FROM: Final = 0.25
 
 OUTCOMES: Final = ("done", "failed", "looked_up", "refused", "waiting")  # of a deed, in the order of the net
 LONGEST: Final = 40  # words that count for the length of a text
+MANY: Final = 8  # of the words that are compared
+CLAUSE_FROM: Final = 0.5  # by pieces: a clause that is a deed of its own needs a record too
+LEAST_CLAUSE: Final = 3  # words
 
 Vector = Sequence[float]
 
@@ -74,8 +78,14 @@ class Records:
     looked_up: tuple[str, ...]
     vectors: Mapping[str, Vector]
 
-    def hold(self, sentence: str) -> bool:
-        """Return whether a record confirms the sentence: all its figures, and the same deed."""
+    def hold(self, sentence: str, language: str) -> bool:
+        """Return whether records confirm the sentence: all its figures, and the same deed.
+
+        A clause that claims a deed of its own must be confirmed too: "It is cancelled, and your fee is waived".
+        """
+        return all(map(self._hold, (sentence, *claiming_clauses(sentence, language))))
+
+    def _hold(self, sentence: str) -> bool:
         known = known_figures((*self.done, *self.looked_up))
         if not all(known.holds(figure) for figure in figures_in(sentence)):
             return False
@@ -107,19 +117,26 @@ def plainly(text: str) -> str:
     return without_figures(as_read(text))
 
 
+def claiming_clauses(sentence: str, language: str) -> list[str]:
+    """Return the clauses of a sentence that by their words alone look like deeds."""
+    parts = clauses(sentence, language)
+    return [part for part in parts if len(part.split()) >= LEAST_CLAUSE and by_pieces(part).deed >= CLAUSE_FROM]
+
+
 class Meaning(NamedTuple):
-    """Which deed a sentence or a record is about, and what became of it."""
+    """Which deed a sentence or a record is about, and what became of it; `keys` are how its words begin."""
 
     deeds: Array
     outcomes: Array
     unit: Array
     length: float
+    keys: frozenset[str]
 
 
 def meaning_of(text: str, vector: Vector) -> Meaning:
     seen, weights = np.asarray(vector, dtype=np.float32), _record_weights()
-    length = min(len(text.split()), LONGEST) / 10
-    return Meaning(weights["deed"].chances(seen), weights["outcome"].chances(seen), unit(seen), length)
+    which, became = weights["deed"].chances(seen), weights["outcome"].chances(seen)
+    return Meaning(which, became, unit(seen), min(len(text.split()), LONGEST) / 10, beginnings(text))
 
 
 def says_the_same(said: Meaning, noted: Meaning) -> float:
@@ -128,17 +145,20 @@ def says_the_same(said: Meaning, noted: Meaning) -> float:
 
 
 def pair_of(said: Meaning, noted: Meaning) -> Array:
-    """Return the features by which a sentence and a record are compared: how alike their deeds and outcomes are."""
+    """Return the features by which a sentence and a record are compared: how alike deeds, outcomes and words are."""
     deed = float(np.sqrt(said.deeds * noted.deeds).sum())
     outcome = float(np.sqrt(said.outcomes * noted.outcomes).sum())
     became = dict(zip(OUTCOMES, noted.outcomes.tolist(), strict=True))
     claims_done = float(said.outcomes[0])
     sure = float(said.deeds.max()), float(noted.deeds.max())
+    shared, count = len(said.keys & noted.keys), len(said.keys)
     return np.array(
         [
             _soft_odds(deed), *sure, deed * sure[0] * sure[1], _soft_odds(outcome), float(said.unit @ noted.unit) * 10,
             _soft_odds(became["looked_up"]), _soft_odds(became["waiting"]) * claims_done,
             _soft_odds(became["refused"] + became["failed"]) * claims_done, claims_done, said.length, noted.length,
+            2 * shared / max(1, count), 2 * shared / max(1, len(noted.keys)),
+            min(count, MANY) / 4, (count - shared) / 4,
         ],
         dtype=np.float32,
     )  # fmt: skip

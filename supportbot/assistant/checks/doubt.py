@@ -11,7 +11,6 @@ altered sentences (`data/twins.<language>.jsonl`): docs/decisions/second-look.md
 import json
 import math
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
@@ -21,15 +20,13 @@ from supportbot.language.detection import detect
 from supportbot.language.figures import Known, all_figures_in, known_figures
 from supportbot.language.operators import languages_with_operators, operators
 from supportbot.language.sentences import sentences_of, without_list_mark, without_markers
-from supportbot.language.words import stop_words, words
+from supportbot.language.words import beginning, stop_words, words
 
 DATA: Final = Path(__file__).parent / "data"
 # The weights are shifted so that of the true sentences in rows not fitted on a fifth is at or above it.
 LOOK_FROM: Final = 0.5
 _MOST_UNITS: Final = 600
 _MOST_FIGURES: Final = 12
-# Letters of a word that are compared: without its ending, and as two languages write it ("transport", "transporte").
-_KEY: Final = 4
 _HELD: Final = 0.15  # how much the figures that a unit shares speak for it, beside the share of words
 _EACH_KEY: Final = 0.001  # of two that share the same the shorter one is nearer
 DENYING: Final = frozenset({"not", "none", "without", "except"})
@@ -132,11 +129,7 @@ def _unit(text: str, language: str) -> _Unit:
     silent = stop_words(language)
     telling = (word for word in words(text) if word not in silent and word.isalpha() and len(word) > 1)
     known = frozenset(operators(text, language)) if language in languages_with_operators() else None
-    return _Unit(frozenset(_plain(word)[:_KEY] for word in telling), known, known_figures([text]))
-
-
-def _plain(word: str) -> str:
-    return "".join(sign for sign in unicodedata.normalize("NFKD", word) if not unicodedata.combining(sign))
+    return _Unit(frozenset(map(beginning, telling)), known, known_figures([text]))
 
 
 @cache
