@@ -6,7 +6,7 @@
 
 Rows are `{"text", "locale", "intent", "stance"?, "action"?, "author"}` in `data/intents.<language>.jsonl`. Both
 thresholds are set on rows that the head did not see: above the upper one, an action is detected in `CARDS` of the rows
-without a request; above the lower one, it asks back about `ASKED` of them.
+without a request; above the lower one, it asks the customer about `ASKED` of them.
 """
 
 import argparse

@@ -268,7 +268,7 @@ class _Evaluation:
     def _calculated(self, text: Any) -> Decimal:
         """Return the value of a written calculation, such as "(2 + 3) * 4.50"."""
         if not isinstance(text, str) or not _ARITHMETIC.fullmatch(text):
-            raise NoValue("calculate takes digits, + - * / ( ) . and spaces, at most 200")
+            raise NoValue("calculate accepts only digits, spaces and + - * / ( ) . and at most 200 characters")
         try:
             inner = compile_expression(text)
         except ExpressionError as error:

@@ -76,7 +76,9 @@ class Template:
         """Return a header's value: printable ASCII on one line, at most 1,000 characters."""
         value = "".join(self._rendered(names, as_text))
         if not _HEADER.fullmatch(value) or len(value) > MAX_HEADER or value != value.strip():
-            raise ExpressionFailed("a header takes printable ASCII on one line, at most 1,000", place=self.text)
+            raise ExpressionFailed(
+                "a header must be one line of printable ASCII, at most 1,000 characters", place=self.text
+            )
         return value
 
     def plain(self, names: Mapping[str, Any], spend: Spend | None = None) -> str:
@@ -141,7 +143,7 @@ def _end_of(text: str, at: int) -> int:
         elif sign == "}":
             return at
         elif sign == "{":
-            raise ExpressionError("A { stands inside an expression. Write {{ for a brace.", at)
+            raise ExpressionError("There is a { inside an expression. Write {{ for a literal brace.", at)
         at += 1
     raise ExpressionError("This { has no } after it. Write {{ for a brace.", at)
 

@@ -35,6 +35,6 @@ def as_tried(items: Iterable[Document | Failure], tried: Mapping[str, Document])
         if isinstance(item, Document) and item.external_id not in seen:
             seen.add(item.external_id)
             if replace(item, pictures=()) != tried.get(item.external_id):
-                message = gettext("It changed while the gates tried it. Import it again.")
+                message = gettext("The file changed while the gates were running. Import it again.")
                 item = Failure(item.origin, message)
         yield item

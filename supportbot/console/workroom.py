@@ -113,7 +113,7 @@ def _to_list(kind: str) -> HttpResponse:
 
 
 def _cluster(kind: str, subject: UUID) -> Cluster:
-    """Return the group with this finding; raises NotFound if it is dealt with or was erased."""
+    """Return the group with this finding; raises NotFound if it has been dealt with or erased."""
     if kind not in list(Kind):
         raise NotFound()
     return group_with(Kind(kind), subject)

@@ -80,7 +80,7 @@ def test_before_publishing_the_effect_on_past_requests_is_shown(
     assert "2 verdicts would change of 3 in the last 30 days." in text and "could not be judged" not in text
     assert "1 was refused or needed a person, and would now only need the customer's confirmation." in text
     assert "1 only needed the customer's confirmation, and would now be refused or need a person." in text
-    assert "The records of 1 have changed since. For it, only the need for a person is compared." in text
+    assert "The records of 1 request have changed since. Only its need for approval is compared." in text
     assert "refused: not_pending → the customer confirms" in text
     links = [str(one.attributes["href"]) for one in page.css("#h-past ~ ul.rows a")]
     assert [str(requests[order].pk) in link for order, link in zip("31", links, strict=True)] == [True, True]

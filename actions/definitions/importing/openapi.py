@@ -31,11 +31,13 @@ def read_openapi(text: str, connection: str = "") -> Imported:
 
 def _check_version(top: Any) -> None:
     if not isinstance(top, Mapping):
-        raise InvalidFile("The file is no OpenAPI description: it should be one object.")
+        raise InvalidFile("The file is not an OpenAPI description, which is one JSON object.")
     if "swagger" in top:
         raise InvalidFile("This is Swagger 2.0. Convert the file to OpenAPI 3 and import it again.")
     if not re.match(r"3\.[01](\.|$)", str(top.get("openapi", ""))):
-        raise InvalidFile('The file is no OpenAPI description of version 3.0 or 3.1: its "openapi" says so in none.')
+        raise InvalidFile(
+            'The file is not an OpenAPI description of version 3.0 or 3.1. Its "openapi" must name one of these.'
+        )
     if not isinstance(top.get("paths"), Mapping) or not top["paths"]:
         raise InvalidFile('The file has no operations: its "paths" are empty.')
 

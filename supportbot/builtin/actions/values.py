@@ -1,7 +1,7 @@
 """The numbers, days, choices and answers of yes or no that a text states for the fields of an action. Pure but for
 `intents`.
 
-A figure or a day fills one field only: the one that was asked for, the one whose name stands beside it, or the only one
+A figure or a day fills one field only: the one that was asked for, the one whose name is next to it, or the only one
 that takes such a value. Otherwise it fills none, and the customer is asked.
 """
 

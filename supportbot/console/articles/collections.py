@@ -49,7 +49,7 @@ class CollectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
         except InvalidDocument as refusal:
             raise ValidationError(refusal.message) from refusal
         if Collection.objects.filter(name__iexact=name).exclude(pk=self.instance.pk).exists():
-            raise ValidationError(gettext("A collection with this name exists. Choose another name."))
+            raise ValidationError(gettext("A collection with this name already exists. Choose another name."))
         return name
 
 

@@ -164,7 +164,7 @@ def passing(cases: Sequence[tuple[str, Case]], *, workspace: Workspace, seconds:
 
 
 def name_of(suite: str, case: Case) -> str:
-    """Return how people read of a case of a suite."""
+    """Return the name by which people know a case of a suite."""
     return f"{suite}: {case.key}"
 
 
@@ -220,7 +220,7 @@ def _phrasings_of(touched: Mapping[str, Touched]) -> dict[str, tuple[str, ...]]:
 
 
 def _nothing() -> State:
-    raise AssertionError("only its words are looked at")
+    raise AssertionError("only its text is compared, never its state")
 
 
 def playable_cases() -> list[tuple[str, Case]]:

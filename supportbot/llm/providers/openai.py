@@ -202,5 +202,5 @@ def _embedded(body: bytes, *, expected: int) -> Embedded:
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise Garbage("not a list of embeddings") from error
     if len(vectors) != expected or len({len(vector) for vector in vectors}) > 1:
-        raise Garbage("not one vector of one size for each text")
+        raise Garbage("expected one vector per text, all of the same size")
     return Embedded(vectors, usage_of(answer.get("usage") or {}))

@@ -1,6 +1,6 @@
 """`manage.py retail_benchmark TASKS`: the retail tasks of a public benchmark, with the models of a workspace.
 
-TASKS is one of its task files; the shop's records (`db.json`) and its policy (`policy.md`) lie beside it.
+TASKS is one of its task files; the shop's records (`db.json`) and its policy (`policy.md`) are in the same folder.
 """
 
 from itertools import islice
