@@ -183,7 +183,7 @@ class ArticleCheck(TenantModel):
 
     One at most waits in a workspace, and collects what changes until nothing has for a while. `failures` are cases that
     must pass and fail with the new articles but not with the last ones that were tried, `mended` are those that an
-    earlier check reported and that pass again. States of articles (`former`, `seen`) are `former.facts_of`.
+    earlier check reported and that pass again. States of articles (`former`, `seen`) are `earlier_articles.facts_of`.
     """
 
     class State(models.TextChoices):

@@ -11,7 +11,7 @@ from django.utils.timezone import now
 from kb.models import Article
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Workspace
-from supportbot.evals.articles import checks, reported
+from supportbot.evals.articles import checks, reported_failures
 from supportbot.evals.models import ArticleCheck, ChangedArticle, Suite
 from supportbot.evals.reading import read_suite
 from supportbot.evals.services import save_suite
@@ -46,7 +46,7 @@ def test_what_an_import_breaks_is_reported_until_it_is_fixed(workspace: Workspac
     deliver_due()
     ArticleCheck.objects.update(lease_until=now())
     checks.play_check(ArticleCheck.objects.get(state="waiting").pk)
-    assert "do not exist: promises" in reported.checks()[0].problem
+    assert "do not exist: promises" in reported_failures.checks()[0].problem
 
 
 def broken_on(client: Client) -> str:

@@ -16,7 +16,7 @@ from kb.pictures import add_picture, address_of
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.evals.articles import checks, former, rehearsal
+from supportbot.evals.articles import checks, earlier_articles, rehearsal
 from supportbot.evals.models import ArticleCheck
 from tests.console.conftest import Enter
 from tests.console.conftest import enter as enter
@@ -66,7 +66,7 @@ def test_what_a_check_has_seen_costs_the_same_for_many_articles(
     for most in (1, 7):
         articles = list(Article.objects.select_related("live_revision")[:most])
         with django_assert_num_queries(1):
-            seen = former.facts_of(articles)
+            seen = earlier_articles.facts_of(articles)
         assert len(seen) == most
     asked = {tuple(facts["phrasings"]) for facts in seen.values()}
     assert asked == {(), *((f"How big is bag {number}?",) for number in range(6))}

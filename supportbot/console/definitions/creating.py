@@ -32,7 +32,7 @@ from actions.definitions.transfer import ImportResult, import_operations, import
 from actions.errors import NotConnected
 from supportbot.accounts.branding import LOCALE
 from supportbot.accounts.scope import current_workspace_id
-from supportbot.console.definitions.common import WRITE_RIGHT, actor_of, frame
+from supportbot.console.definitions.page_frame import WRITE_RIGHT, actor_of, frame
 from supportbot.console.entry import needs, person_of
 from supportbot.console.words import sentence
 

@@ -20,8 +20,8 @@ from actions.definitions.services import missing_in, obstacles
 from actions.definitions.transfer import written
 from actions.models import ActionPolicy
 from supportbot.console.definitions.checklist import Checklist, checklist
-from supportbot.console.definitions.common import actor_of, frame, kind_words, opened, state_tag
 from supportbot.console.definitions.forms import PartForm, field_name, kind_of
+from supportbot.console.definitions.page_frame import actor_of, frame, kind_words, opened, state_tag
 from supportbot.console.definitions.parts import part_named, parts_of
 from supportbot.console.definitions.versions import told_versions
 from supportbot.console.words import sentence

@@ -22,7 +22,7 @@ from actions.models import ActionPolicy, ActionRequest
 from supportbot.accounts.models import User
 from supportbot.console.definitions.cases import results_of
 from supportbot.console.definitions.checklist import checklist
-from supportbot.console.definitions.common import WRITE_RIGHT, frame, opened
+from supportbot.console.definitions.page_frame import WRITE_RIGHT, frame, opened
 from supportbot.console.definitions.versions import difference
 from supportbot.console.effects import rows_of
 from supportbot.console.entry import person_of, staff

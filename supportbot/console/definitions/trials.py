@@ -24,8 +24,8 @@ from actions.definitions.values import as_json, json_text
 from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected
 from actions.money import format_money
 from supportbot.console.definitions.checklist import checklist
-from supportbot.console.definitions.common import WRITE_RIGHT, actor_of, frame, opened
 from supportbot.console.definitions.forms import ABSENT, JsonText, locales_of
+from supportbot.console.definitions.page_frame import WRITE_RIGHT, actor_of, frame, opened
 from supportbot.console.entry import needs
 from supportbot.console.words import sentence
 from supportbot.errors import InvalidInput

@@ -17,7 +17,7 @@ from kb.sources.models import ACTIVE, Source
 from kb.sources.selectors import listed_sources
 from supportbot import team_formats as formats
 from supportbot.console.base import ScopedAdmin, of_this_workspace
-from supportbot.console.sources import adding, one, states
+from supportbot.console.sources import adding, source_page, states
 from supportbot.console.words import when
 
 
@@ -74,9 +74,9 @@ class SourceAdmin(ScopedAdmin):
         wrap = self.admin_site.admin_view
         own: list[tuple[str, Callable[..., HttpResponse], str]] = [
             ("add/", adding.add_page, "kb_source_add"),
-            ("<uuid:source_id>/change/", one.source_page, "kb_source_change"),
-            ("<uuid:source_id>/progress/", one.progress, "kb_source_progress"),
-            ("<uuid:source_id>/do/", one.act, "kb_source_act"),
+            ("<uuid:source_id>/change/", source_page.source_page, "kb_source_change"),
+            ("<uuid:source_id>/progress/", source_page.progress, "kb_source_progress"),
+            ("<uuid:source_id>/do/", source_page.act, "kb_source_act"),
         ]
         return [*(path(address, wrap(view), name=name) for address, view, name in own), *super().get_urls()]
 
@@ -84,6 +84,6 @@ class SourceAdmin(ScopedAdmin):
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         try:
-            return one.source_page(request, UUID(object_id))
+            return source_page.source_page(request, UUID(object_id))
         except ValueError as error:  # not an id
             raise Http404 from error

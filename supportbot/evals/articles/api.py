@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from supportbot.accounts.permissions import needs
 from supportbot.accounts.views import ScopedAPIView
 from supportbot.evals.articles.checks import checked_articles
-from supportbot.evals.articles.reported import checks
+from supportbot.evals.articles.reported_failures import checks
 from supportbot.evals.models import ArticleCheck, ChangedArticle
 from supportbot.web import NewestFirstPagination, id_of
 

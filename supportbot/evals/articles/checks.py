@@ -25,8 +25,8 @@ from kb.ports import Touched
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, current_workspace_id, workspace_scope
 from supportbot.errors import SupportBotError
-from supportbot.evals.articles.former import Facts, facts_before, facts_of, former_state
-from supportbot.evals.articles.reported import broken_now, seen_last
+from supportbot.evals.articles.earlier_articles import Facts, facts_before, facts_of, former_state
+from supportbot.evals.articles.reported_failures import broken_now, seen_last
 from supportbot.evals.articles.trials import (
     Failure,
     as_it_is,

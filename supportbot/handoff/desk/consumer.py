@@ -35,7 +35,6 @@ from supportbot.chat.signals import AtWork, Typing
 from supportbot.chat.socket import Socket
 from supportbot.chat.stream import signal_broker
 from supportbot.errors import NotAllowed, NotFound, SupportBotError, Unavailable
-from supportbot.handoff.desk.outbound import Outbound, Subscription
 from supportbot.handoff.desk.protocol import (
     PROTOCOL,
     AgentTyping,
@@ -48,6 +47,7 @@ from supportbot.handoff.desk.protocol import (
     parse_client_frame,
 )
 from supportbot.handoff.desk.thread import reader_of
+from supportbot.handoff.desk.writer import Outbound, Subscription
 from supportbot.handoff.errors import BadFrame, NotLoggedIn, OriginRefused, WorkspaceChanged
 from supportbot.handoff.tickets.access import may_use_desk
 from supportbot.handoff.tickets.presence import record_presence

@@ -28,7 +28,7 @@ from supportbot.console.sources.uploads import uploaded
 from supportbot.console.words import sentence
 from supportbot.errors import NotAllowed, NotFound, SupportBotError
 from supportbot.evals.articles.checks import checked_articles
-from supportbot.evals.articles.reported import checks
+from supportbot.evals.articles.reported_failures import checks
 from supportbot.evals.models import ArticleCheck
 
 ITEMS_PER_PAGE: Final = 50

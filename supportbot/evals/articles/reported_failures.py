@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext
 
 from supportbot.errors import InvalidInput, NotFound
-from supportbot.evals.articles.former import Facts
+from supportbot.evals.articles.earlier_articles import Facts
 from supportbot.evals.models import ArticleCheck
 
 MOST_LOOKED_AT: Final = 500  # earlier checks
