@@ -120,7 +120,7 @@ def problems(values: Mapping[str, Any], *, row: ModelConnection | None, key: str
     if url and (why := address_problem(url)):
         wrong["base_url"] = [gettext("This address cannot be called: {why}.").format(why=why)]
     elif row is not None and row.key and not key and _door(row.base_url) != _door(url):
-        wrong["key"] = [gettext("Enter the key again: the address has another host.")]
+        wrong["key"] = [gettext("Enter the key again: the address has a different host.")]
     if (values.get("input_price") is None) != (values.get("output_price") is None):
         wrong["output_price"] = [gettext("Enter both prices or neither.")]
     return wrong

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from actions.connections.client import Call, NoAnswer, Response
-from actions.definitions import pastrequests
+from actions.definitions import backtest
 from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.services import save_draft
 from actions.models import ActionPolicy, ActionRequest, AuditEntry
@@ -108,8 +108,8 @@ def test_a_single_look_up_waits_no_longer_than_the_page(
             waits.append(call.timeout_seconds)
             raise NoAnswer("timeout")
 
-    monkeypatch.setattr(pastrequests, "client_of", lambda definition: Slow())
-    monkeypatch.setattr(pastrequests, "SECONDS", 1.5)
+    monkeypatch.setattr(backtest, "client_of", lambda definition: Slow())
+    monkeypatch.setattr(backtest, "SECONDS", 1.5)
     assert "3 more could not be judged." in visible_text(page_of(browser.get(at(draft, "publish/"))), " ")
     assert len(waits) == 1 and 0 < waits[0] <= 1.5
 

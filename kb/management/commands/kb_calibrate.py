@@ -87,7 +87,7 @@ def _check_names(corpora: Sequence[Corpus], checked: Sequence[Corpus], foreign: 
     strangers = sorted({slug for group in foreign for slug in group.spared} - known)
     if strangers:
         raise CommandError(
-            gettext("--foreign excludes {strangers}, which is none of the corpora {known}.").format(
+            gettext("--foreign excludes {strangers}, which is not among the corpora {known}.").format(
                 strangers=strangers[0], known=", ".join(sorted(known))
             )
         )

@@ -41,7 +41,7 @@ def shown_care(article: Article) -> list[tuple[str, str]]:
     if is_stale(article) and article.check_by:
         is_this_year = article.check_by.year == localdate().year
         day = formats.day(article.check_by, with_year=not is_this_year)
-        shown.append(("warn", gettext("Check again since {day}").format(day=day)))
+        shown.append(("warn", gettext("Due for review since {day}").format(day=day)))
     return shown
 
 
