@@ -1,21 +1,27 @@
-"""Results: how conversations went by channel, language, agent, day or hour, and the export with a row for each."""
+"""Results: how conversations went by channel, language, agent, day or hour, and the export with a row for each. Beside
+the figures of a day is what went live on it: releases and articles.
+"""
 
 import csv
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
 from django.contrib import admin
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext, gettext_noop
+from django.urls import reverse
+from django.utils.timezone import localtime
+from django.utils.translation import gettext, gettext_noop, ngettext
 
-from supportbot.console.changes import Change, changes_of
+from kb.models import Article, State
 from supportbot.console.durations import in_words
 from supportbot.console.endings import definitions
 from supportbot.console.entry import needs
-from supportbot.console.quality import SPANS, amounts, asked_span, outcomes_of, percent, span_of
+from supportbot.console.quality import SPANS, Span, amounts, asked_span, outcomes_of, percent, span_of
 from supportbot.console.rights import may
 from supportbot.formats import language_name
 from supportbot.insights.days import Sums, added, figures_from, satisfied
@@ -23,12 +29,14 @@ from supportbot.insights.export import COLUMNS, row_of
 from supportbot.insights.figures import Figures
 from supportbot.insights.outcomes import ALONE, NOT_SOLVED, Ending
 from supportbot.insights.rollups import by_value, sums_by_day, whole_days
+from supportbot.releases.models import Release
 from supportbot.team_formats import active_language, number, weekday
 from supportbot.team_formats import day as day_in_words
 from supportbot.web import one_of
 
 HOURS: Final = tuple(range(24))
 SHADES: Final = 5
+MOST_NAMED: Final = 3  # articles of one day; an import publishes hundreds
 _STORED: Final = {"day": ""}  # by their own names otherwise
 _TITLES: Final = {
     "channel": gettext_noop("Channel"),
@@ -37,6 +45,14 @@ _TITLES: Final = {
     "day": gettext_noop("Day"),
     "hour": gettext_noop("Hour"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A release or article that went live, with the link to it; without a link, a number of articles."""
+
+    words: str
+    href: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,3 +176,39 @@ def _busy(sums: Mapping[date, Mapping[str, Sums]]) -> list[tuple[str, list[tuple
         (weekday(place), [(counts[place, hour], -(-counts[place, hour] * (SHADES - 1) // most)) for hour in HOURS])
         for place in range(7)
     ]
+
+
+def changes_of(span: Span, person: Any) -> Mapping[date, Sequence[Change]]:
+    """Return what went live on each day, as far as the person may read it. Of an article, only the newest publication
+    is known.
+    """
+    found: defaultdict[date, list[Change]] = defaultdict(list)
+    if may(person, "releases:read"):
+        for release in Release.objects.filter(published_at__gte=span.since, published_at__lt=span.until):
+            href = reverse("admin:releases_release_change", args=[release.pk])
+            found[_day(release.published_at)].append(
+                Change(str(gettext("Release {number}")).format(number=release.number), href)
+            )
+    if may(person, "kb:read"):
+        for day, articles in _articles(span).items():
+            found[day] += _named(articles)
+    return found
+
+
+def _articles(span: Span) -> Mapping[date, Sequence[Article]]:
+    live = Article.objects.filter(state=State.LIVE, published_at__gte=span.since, published_at__lt=span.until)
+    found: defaultdict[date, list[Article]] = defaultdict(list)
+    for article in live.annotate(name=F("live_revision__title")).only("pk", "published_at").order_by("published_at"):
+        found[_day(article.published_at)].append(article)
+    return found
+
+
+def _named(articles: Sequence[Any]) -> list[Change]:
+    if len(articles) > MOST_NAMED:
+        words = ngettext("{number} article", "{number} articles", len(articles))
+        return [Change(words.format(number=number(len(articles))))]
+    return [Change(one.name, reverse("admin:kb_article_change", args=[one.pk])) for one in articles]
+
+
+def _day(at: Any) -> date:
+    return localtime(at).date()

@@ -3,15 +3,20 @@
 Each try is stored once, when it is complete. So if a worker is killed, only its current tries are lost: after the
 lease, the next worker runs those not stored, with the same result. A run whose model is unavailable is paused with its
 results, and continues on request.
+
+A run after a change of articles keeps the results of an earlier run that still hold. An answer depends on articles only
+through what the turn finds for it, so the searches of a stored conversation are repeated, without its answers: if each
+turn would find the same texts, its results cannot have changed. The built-in answerer also weighs them by their scores,
+which any article may shift; a model does not see these.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from django.db import Error as AnyDatabaseError
@@ -29,11 +34,11 @@ from supportbot.evals.documents import Case, parse_case
 from supportbot.evals.errors import RunEnded, RunInterrupted
 from supportbot.evals.graders import grades_of
 from supportbot.evals.models import Result, Run
-from supportbot.evals.outcomes import Played
+from supportbot.evals.outcomes import Played, played_from
 from supportbot.evals.playing import Away, play
+from supportbot.evals.rehearsal import inputs_of, rehearsal_for
 from supportbot.evals.releases import under
 from supportbot.evals.reports import report_of
-from supportbot.evals.reuse import kept, results_of
 from supportbot.evals.selectors import played_keys, run_with_id, tries_of
 from supportbot.evals.services import LEASE, repeats_of
 from supportbot.evals.wording import interruption
@@ -41,6 +46,11 @@ from supportbot.llm import gateway
 from supportbot.llm.budget import evaluating
 
 logger = logging.getLogger(__name__)
+Kept = Mapping[tuple[str, int], Result]
+_COPIED = (
+    "key", "number", "passed", "is_must", "is_deterministic", "grades", "played", "judged_good", "judged_by",
+    "customer_id", "took_ms",
+)  # fmt: skip
 BEAT_SECONDS: Final = 8.0
 POLL_SECONDS: Final = 1.0
 MOST_RUNS: Final = 2  # runs at the same time in the whole installation
@@ -222,3 +232,35 @@ def _finish(run: Run, runner: str) -> None:
     _held(run, runner).update(
         state=Run.State.DONE, report=report.as_json(), runner="", lease_until=None, finished_at=Now()
     )
+
+
+def results_of(run_id: Any) -> Kept:
+    """Return the results of an earlier run by case and try; none without a run."""
+    if run_id is None:
+        return {}
+    return {(row.key, row.number): row for row in Result.objects.filter(run_id=run_id)}
+
+
+def kept(run: Run, earlier: Result | None, case: Case, workspace: Workspace) -> Result | None:
+    """Return an earlier result as one of this run if articles cannot have changed it; None if it must be run again."""
+    if earlier is None or not finds_the_same(played_from(earlier.played), case, workspace):
+        return None
+    return Result(run=run, **{name: getattr(earlier, name) for name in _COPIED})
+
+
+def finds_the_same(played: Played, case: Case, workspace: Workspace) -> bool:
+    """Return whether each turn of a conversation finds now what it found then."""
+    if played.failure or not played.replies or case.given is not None:
+        return False
+    try:
+        rehearsal = rehearsal_for(workspace, case.customer, locale=case.locale, plant=case.plant)
+    except SupportBotError:  # the customer or their shop is gone: a new try says so
+        return False
+    rehearsal.remember(case.history)
+    for reply in played.replies:
+        if reply.pressed or not reply.inputs:
+            return False
+        context = rehearsal.found_again(reply)
+        if inputs_of(context, by=reply.by) != reply.inputs:
+            return False
+    return True

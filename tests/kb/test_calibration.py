@@ -102,7 +102,7 @@ def test_a_corpus_named_twice_is_refused(workspace: Workspace, tmp_path: Path) -
 def test_a_spared_workspace_must_be_one_of_the_corpora(workspace: Workspace, tmp_path: Path) -> None:
     path = question_file(tmp_path / "one.jsonl", PLENTY)
     output = refusal(f"--corpus={workspace.slug}={path}", f"--foreign={path}=nobody")
-    assert output == f"--foreign excludes nobody, which is none of the corpora {workspace.slug}."
+    assert output == f"--foreign excludes nobody, which is not among the corpora {workspace.slug}."
 
 
 @pytest.mark.parametrize("name", ["", "nowhere/calibration.json"])
