@@ -72,7 +72,9 @@ _PHRASES: Final[dict[Phrase, str]] = {
     "date": msgid("Which date is it for {part}? Please write it with the year, as in {example}."),
     "several": msgid("Which of these should I enter for {part}: {choices}? You can name several."),
     "entries": msgid("What should I enter for {part}? You can name several, with commas in between."),
-    "parts": msgid("For {part}, I need: {fields}. Please write each on its own line, as in “{example}: …”."),
+    "parts": msgid(
+        "For {part}, I need: {fields}. Please write each on its own line, beginning with its name and a colon."
+    ),
     "unread": msgid("I could not read that."),
     "cannot_take": msgid("I cannot take {part} in this chat."),
     "whole_number": msgid("Please write a whole number from {minimum} to {maximum}."),

@@ -43,7 +43,7 @@ def test_an_object_is_asked_for_with_a_field_for_each_part() -> None:
     chat = chat_for({"address": ADDRESS}, address__kind={"home": "At home", "work": "At work"})
     asked, calls = chat.send(WISH)
     assert calls == []
-    assert asked == say("parts", "en", part="new address", fields="Street, Postcode, Kind", example="Street")
+    assert asked == say("parts", "en", part="new address", fields="Street, Postcode, Kind")
     form = form_of(chat)
     assert_is_on_the_wire(form)
     assert [(field["title"], field["required"]) for field in form["fields"]] == [

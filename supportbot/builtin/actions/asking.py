@@ -101,8 +101,7 @@ def _ask_for_parts(shape: Shape, part: str, labels: Mapping[str, Mapping[str, st
     required = shape.get("required", ())
     asked = {name: _in_words(one, labels.get(name, {}), language) for name, one in own.items()}
     titles = [field_title(name, one, language) for name, one in own.items() if name in required or not required]
-    example = titles[0] if titles else ""
-    prompt = say("parts", language, part=part, fields=", ".join(titles), example=example)
+    prompt = say("parts", language, part=part, fields=", ".join(titles))
     form = _form(prompt, asked, required, language)
     return Reply(prompt, blocks=form, part=part) if form else _cannot_take(part, language)
 

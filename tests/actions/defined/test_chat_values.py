@@ -135,3 +135,34 @@ async def test_other_options_of_a_list_store_nothing(conversation: Conversation,
     with pytest.raises(InvalidValue):
         await reply(conversation, extras, {"room_extras": value})
     assert await db(Message.objects.filter(conversation=conversation, source="customer").count) == 2
+
+
+def moved() -> dict[str, Any]:
+    """Return an action with an object whose fields have labels."""
+    made = document() | {"examples": {"en": [WISH, "Please change my stay"]}, "title": {"en": "Change a stay"}}
+    fields = {
+        "town": {"type": "string", "label": {"en": "Town"}},
+        "street": {"type": "string", "label": {"en": "Street and number"}},
+        "postcode": {"type": "string", "pattern": "[0-9]{5}", "label": {"en": "Postcode"}},
+    }
+    address = {"type": "object", "description": "Where to.", "label": {"en": "New address"}, "fields": fields}
+    made["arguments"] = {"order_id": made["arguments"]["order_id"], "address": address}
+    made["card"]["rows"] = [{"label": {"en": "Street"}, "value": "arguments.address.street"}]
+    made["call"] = {**made["call"], "body": {"address": {"value": "arguments.address"}}}
+    return made
+
+
+async def test_an_object_is_given_in_a_form_with_a_field_for_each_part(ann: Principal, put_in_force: Put) -> None:
+    def started() -> Conversation:
+        put_in_force(moved())
+        return start_conversation(ann.customer_id)
+
+    conversation = await db(started)
+    parts = await asked(conversation, WISH, "Canal 5, 24106 Kiel")
+    assert parts["text"].startswith(
+        "I could not read that. For new address, I need: Town, Street and number, Postcode."
+    )
+    assert [field["title"] for field in parts["blocks"][0]["fields"]] == ["Town", "Street and number", "Postcode"]
+    await reply(conversation, parts, {"town": "Kiel", "street": "Canal 5", "postcode": "24106"})
+    [card] = payloads(await log_after(conversation), "action.proposed")
+    assert card["arguments"]["address"] == {"town": "Kiel", "street": "Canal 5", "postcode": "24106"}
