@@ -26,6 +26,12 @@ class SynonymsMissing(KnowledgeError):
     default_message = gettext_noop("These synonyms do not exist.")
 
 
+class CategoryMissing(KnowledgeError):
+    code = "category_missing"
+    status = 404
+    default_message = gettext_noop("This category does not exist. It may have been deleted.")
+
+
 class CollectionMissing(KnowledgeError):
     code = "not_found"
     status = 404

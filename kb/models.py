@@ -59,6 +59,28 @@ class Collection(TenantModel):
         return self.name
 
 
+class Category(TenantModel):
+    """A section of the help pages. Articles refer to it by its name (`Article.category`, `kb.categories`)."""
+
+    name = models.CharField(max_length=120)
+    former_names = ArrayField(models.CharField(max_length=120), default=list, blank=True)
+    description = models.CharField(max_length=200, blank=True)
+    icon = models.CharField(max_length=20, blank=True)
+    # Its place on the start page; those without one follow by name.
+    position = models.PositiveIntegerField(null=True, blank=True)
+    # {language: {"name", "description"}} for readers of other languages.
+    translations = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering = [F("position").asc(nulls_last=True), "name", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "name"], name="kb_category_name_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class CollectionUserPermission(UserObjectPermissionBase):
     """A person's right on a collection. A direct table, because guardian's generic ones compare text keys."""
 
@@ -308,6 +330,24 @@ class Helpfulness(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.yes}:{self.no}"
+
+
+class ArticleReads(TenantModel):
+    """How often an article's help page was opened on a day. Readers are not recorded (`kb.reading`)."""
+
+    article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    day = models.DateField()
+    count = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["article", "day"], name="kb_articlereads_once"),
+            SameWorkspace("article", name="kb_articlereads_same_workspace"),
+        ]
+        indexes = [models.Index(fields=["workspace", "day"], name="kb_articlereads_day")]
+
+    def __str__(self) -> str:
+        return f"{self.article_id} {self.day}: {self.count}"
 
 
 class Revision(TenantModel):

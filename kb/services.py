@@ -11,6 +11,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext, gettext_noop
 
 from kb.access import is_wider
+from kb.categories import current_names, note_categories
 from kb.collections import DEFAULT_NAME, collection_named
 from kb.documents import SWITCHES, check_audience, check_category, check_external_id, check_locale, check_url
 from kb.documents import check_article_text as checked
@@ -78,11 +79,19 @@ class Change:
         facts |= {name: value for name in SWITCHES if (value := getattr(self, name)) is not None}
         return facts if self.collection is None else {**facts, "collection": self.collection}
 
+    def in_current_terms(self) -> Facts:
+        """Return the validated metadata, a category by the name that it has today. Raises InvalidDocument."""
+        facts = self.facts()
+        if category := facts.get("category"):
+            facts["category"] = current_names([str(category)]).get(str(category), category)
+            note_categories([str(facts["category"])])
+        return facts
+
 
 @transaction.atomic
 def create_article(change: Change, *, external_id: str = "", author: User | None = None) -> Article:
     """Create an article as a draft. Raises InvalidDocument, or ArticleExists if the external id is taken."""
-    wording, facts = checked(change.title or "", change.body or ""), change.facts()
+    wording, facts = checked(change.title or "", change.body or ""), change.in_current_terms()
     facts.setdefault("locale", check_locale(Workspace.objects.get(pk=current_workspace_id()).locale))
     facts.setdefault("collection", change.collection or collection_named(DEFAULT_NAME))
     if external_id:
@@ -119,7 +128,7 @@ def save_draft(
     title = latest.title if change.title is None else change.title
     wording = checked(title, latest.body if change.body is None else change.body)
     is_text_changed = wording != checked(latest.title, latest.body)  # older versions trimmed less
-    facts = change.facts()
+    facts = change.in_current_terms()
     if is_text_changed and article.is_live and not is_published_at_once and (field := _widened(article, facts)):
         raise InvalidDocument(gettext(_AUDIENCE_WIDENED), fields={field: [gettext(_AUDIENCE_WIDENED)]})
     _change_facts(article, facts, keeps_text=not is_text_changed)

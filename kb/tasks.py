@@ -22,6 +22,7 @@ from kb.indexing.index import outdated_articles, repair_index, sync_article, syn
 from kb.indexing.reindex import delete_retired_rows
 from kb.phrasings import embed_phrasings
 from kb.pictures import delete_unused_pictures
+from kb.reading import forget_old_reads
 from kb.sources import runs, storing, sync
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
@@ -116,6 +117,13 @@ def repair() -> None:
             "kb: repaired %s, %d articles, %d embedded, %d orphans",
             workspace.slug, report.articles, report.embedded, report.orphans,
         )  # fmt: skip
+
+
+@shared_task
+def forget_reads() -> None:
+    """Delete the old counts of readers in every workspace."""
+    for _ in _each_workspace():
+        forget_old_reads()
 
 
 @shared_task

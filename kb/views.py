@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
-from itertools import groupby
 from typing import Concatenate, Final, ParamSpec
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -25,16 +25,19 @@ from django.views.decorators.http import require_POST, require_safe
 
 from kb.access import Surface, Viewer
 from kb.addresses import article_address, help_path, passage_address
+from kb.categories import Shelves
 from kb.errors import ArticleMissing
 from kb.helpful import count_vote
+from kb.home import NEWEST, most_read, newest, sections_of
 from kb.models import Article, Revision
+from kb.reading import count_read
 from kb.rendering import render_article
 from kb.search import Passage, search
 from kb.selectors import help_article, help_articles, help_locales, published_revision, related, translations_of
 from kb.summaries import section_name, summary
 from supportbot.accounts.branding import theme_colours
 from supportbot.accounts.hours import hours_of
-from supportbot.accounts.logos import logo_path
+from supportbot.accounts.logos import logo_path, logo_url
 from supportbot.accounts.models import Channel, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.counting import FailOpenThrottle, count
@@ -96,8 +99,6 @@ MAX_QUERY_CHARACTERS = 300
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAX_PASSAGES = 24
 MAX_HITS = 10
-ON_A_CARD: Final = 4  # titles of a section on the start page
-NEWEST: Final = 5
 _DAY_SECONDS: Final = 86_400
 
 PUBLIC = Viewer(surface=Surface.HELP_PAGES)
@@ -126,18 +127,6 @@ class Hit:
     text: str
     href: str
     language: str
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """The articles under one heading, as (title, address); `shown` are those on its card."""
-
-    name: str
-    articles: tuple[tuple[str, str], ...]
-
-    @property
-    def shown(self) -> tuple[tuple[str, str], ...]:
-        return self.articles if len(self.articles) <= ON_A_CARD + 1 else self.articles[:ON_A_CARD]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,13 +168,20 @@ def help_home(request: HttpRequest, place: Place) -> HttpResponse:
     query = request.GET.get("q", "").replace("\x00", "").strip()[:MAX_QUERY_CHARACTERS]
     if query:
         return _search_page(request, place, query)
-    articles = list(help_articles(PUBLIC, place.language))
-    sections = _sections(articles)
-    wanted = [one for one in sections if one.name == request.GET.get("section")]
-    if wanted:
-        return _shown(request, place, "kb/section.html", {"section": wanted[0]})
-    newest = _newest(articles) if len(articles) > NEWEST else []
-    return _shown(request, place, "kb/home.html", {"sections": sections, "newest": newest})
+    articles, shelves = list(help_articles(PUBLIC, place.language)), Shelves(place.language)
+    sections, asked = sections_of(articles, shelves), request.GET.get("section", "")
+    wanted = next((one for one in sections if one.shelf.name == asked), None)
+    if wanted is None and (renamed := shelves.renamed(asked)):
+        return redirect(f"{request.path}?{urlencode({'lang': place.language, 'section': renamed})}")
+    if wanted is not None:
+        return _shown(request, place, "kb/section.html", {"section": wanted})
+    context: dict[str, object] = {
+        "sections": sections,
+        "often_asked": place.channel.suggestions_in(place.language) if place.channel else (),
+    }
+    if len(articles) > NEWEST:
+        context |= {"newest": newest(articles), "read_most": most_read(articles)}
+    return _shown(request, place, "kb/home.html", context)
 
 
 def _search_page(request: HttpRequest, place: Place, query: str) -> HttpResponse:
@@ -222,11 +218,12 @@ def help_page(request: HttpRequest, place: Place, name: str) -> HttpResponse:
     revision = quoted or live
     passage = (citation.start, citation.end) if citation and quoted else None
     is_current = revision.pk == live.pk
+    _count_read(request, article)
     context = {
         "article": article,
         "canonical": article.url or f"{settings.BASE_URL}{help_path(article)}",
         "description": summary(live.body),
-        "section": section_name(article),
+        "shelf": Shelves(base_language(article.locale)).of(section_name(article)),
         "translations": [_translation(row) for row in translations_of(article, PUBLIC)],
         "related": [(row.title, article_address(row)) for row in related(article, PUBLIC)],
         "thanks": request.GET.get("helped", ""),
@@ -238,6 +235,18 @@ def help_page(request: HttpRequest, place: Place, name: str) -> HttpResponse:
         "day": format_day(revision.created_at.date(), language_of(base_language(article.locale))),
     }
     return _shown(request, replace(place, language=base_language(article.locale)), "kb/article.html", context)
+
+
+def _count_read(request: HttpRequest, article: Article) -> None:
+    """Count a reader, once a day for each address. Browsers name what they load; most crawlers and tools do not."""
+    if request.method != "GET" or request.headers.get("Sec-Fetch-Dest") != "document":
+        return
+    if count(f"read:{article.pk}:{_address_hash(request)}", seconds=_DAY_SECONDS) == 1:
+        count_read(article)
+
+
+def _address_hash(request: HttpRequest) -> str:
+    return hashlib.sha256(HelpSearchThrottle().get_ident(request).encode()).hexdigest()  # type: ignore[arg-type]
 
 
 def _translation(article: Article) -> dict[str, str]:
@@ -256,8 +265,7 @@ def help_vote(request: HttpRequest, place: Place, name: str) -> HttpResponse:
     article, answer = help_article(PUBLIC, name), request.POST.get("helped", "")
     is_ours = request.headers.get("Sec-Fetch-Site", "same-origin") in {"same-origin", "none"}
     if is_ours and answer in {"yes", "no"}:
-        address = hashlib.sha256(HelpSearchThrottle().get_ident(request).encode()).hexdigest()  # type: ignore[arg-type]
-        if count(f"helped:{article.pk}:{address}", seconds=_DAY_SECONDS) <= 1:
+        if count(f"helped:{article.pk}:{_address_hash(request)}", seconds=_DAY_SECONDS) <= 1:
             count_vote(article, is_helpful=answer == "yes")
         return redirect(f"{help_path(article)}?helped={answer}#helped")
     return redirect(help_path(article))
@@ -307,7 +315,7 @@ def _around(place: Place) -> dict[str, object]:
         "channel": place.channel,
         "hours": hours.in_words(language_of(place.language)) if hours else "",
         "logo": logo,
-        "logo_url": f"{settings.BASE_URL}{logo}" if logo else "",
+        "logo_url": logo_url(workspace),
         "home_url": f"{settings.BASE_URL}{reverse('help', args=[workspace.slug])}",
     }
 
@@ -330,29 +338,6 @@ def _hits(passages: Iterable[Passage]) -> list[Hit]:
             passage.article_id, Hit(passage.title, passage.heading, text, href, base_language(passage.locale))
         )
     return list(best.values())[:MAX_HITS]
-
-
-def _sections(articles: Iterable[Article]) -> list[Section]:
-    """Group by category, or by collection without one; sorted here, because the database sorts by bytes."""
-
-    def title(article: Article) -> str:
-        return article.live_revision.title if article.live_revision else ""
-
-    rows = sorted(articles, key=lambda article: (section_name(article).casefold(), title(article).casefold()))
-    return [
-        Section(name, tuple((title(article), article_address(article)) for article in group))
-        for name, group in groupby(rows, key=section_name)
-    ]
-
-
-def _newest(articles: Sequence[Article]) -> list[tuple[str, str]]:
-    """Return the titles and addresses of the most recently changed articles."""
-    changed = sorted(articles, key=lambda article: article.live_revision_id or article.pk, reverse=True)
-    return [
-        (article.live_revision.title, article_address(article))
-        for article in changed[:NEWEST]
-        if article.live_revision is not None
-    ]
 
 
 def _minutes(revision: Revision) -> int:

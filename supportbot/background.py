@@ -41,6 +41,7 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
     "retain": {"task": "supportbot.chat.tasks.retain", "schedule": crontab(hour=2, minute=40)},
     "purge-model-bodies": {"task": "supportbot.llm.tasks.purge_bodies", "schedule": 3600.0},
     "repair-index": {"task": "kb.tasks.repair", "schedule": crontab(hour=3, minute=20)},
+    "forget-reads": {"task": "kb.tasks.forget_reads", "schedule": crontab(hour=3, minute=55)},
     "purge-pictures": {"task": "kb.tasks.purge_pictures", "schedule": crontab(hour=3, minute=50)},
     "sweep-actions": {"task": "actions.tasks.sweep", "schedule": 2.0, "options": {"expires": 2}},
     "judge-actions": {"task": "actions.tasks.judge_waiting", "schedule": 2.0, "options": {"expires": 2}},

@@ -35,6 +35,7 @@ REVIEWED: Final = {
     "kb.0013_care": "An index over articles with a reviewer: no row has one yet.",
     "kb.0015_addresses": "Constraints over columns that are added here and empty.",
     "kb.0021_picture_formats": "Renames a field, not its column; the index is over at most 5,000 rows per workspace.",
+    "kb.0024_categories_of_articles": "Fills a table that the former version does not know.",
     "llm.0002_budget_of_a_purpose": "The former version's budgets have the new column's default, so they stay unique.",
     "releases.0002_immutable": "Rules for a table that the former version does not know.",
 }

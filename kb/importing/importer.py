@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext
 
+from kb.categories import current_names, note_categories
 from kb.collections import DEFAULT_NAME, collection_named
 from kb.documents import ArticleText, Document, Failure, check_article_text, check_locale
 from kb.importing.extras import METADATA, as_draft, differs, link_translations, set_extras
@@ -142,6 +143,8 @@ def _store(
     publishes: Callable[[Document], bool],
 ) -> tuple[list[Document], ImportReport]:
     """Store a batch; return its documents as they were applied, and the report."""
+    group = _in_current_terms(group)
+    note_categories(document.category or "" for document in group)
     names = {name for document in group if (name := collection_name or document.collection)}
     collections = {name: collection_named(name) for name in sorted(names)}
     places = {document.external_id: collections.get(collection_name or document.collection or "") for document in group}
@@ -174,7 +177,7 @@ def _preview(group: Sequence[Document], collection_name: str) -> ImportReport:
         for row in rows.select_related("latest_revision", "live_revision", "collection", "translation_of")
     }
     report = ImportReport()
-    for document in group:
+    for document in _in_current_terms(group):
         article = known.get(document.external_id)
         target = collection_name or document.collection
         moved = article is not None and bool(target) and article.collection.name.casefold() != str(target).casefold()
@@ -192,6 +195,12 @@ def _preview(group: Sequence[Document], collection_name: str) -> ImportReport:
         result = _result(outcome, document)
         report.items.append(replace(result, before=before, after=document.wording) if before else result)
     return report
+
+
+def _in_current_terms(group: Sequence[Document]) -> list[Document]:
+    """Return the documents with the names that their categories have today."""
+    names = current_names(document.category or "" for document in group)
+    return [replace(one, category=names.get(one.category or "", one.category)) for one in group]
 
 
 def _text_before(article: Article, document: Document) -> ArticleText | None:

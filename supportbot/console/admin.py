@@ -20,7 +20,7 @@ from supportbot.console import (  # noqa: F401  # each module registers its admi
     webhooks,
     workspaces,
 )
-from supportbot.console.articles import collections, listing, synonyms  # noqa: F401
+from supportbot.console.articles import categories, collections, listing, synonyms  # noqa: F401
 from supportbot.console.articles.asking import ask_page
 from supportbot.console.articles.importing import import_page, import_state
 from supportbot.console.checklist import decide

@@ -76,6 +76,7 @@ GROUPS: Final[tuple[tuple["Text", tuple[Entry, ...]], ...]] = (
                 wanting=_("to review"),
             ),
             Entry(_("Collections"), "box", "admin:kb_collection_changelist", "kb:read"),
+            Entry(_("Categories"), "tag", "admin:kb_category_changelist", "kb:read"),
             Entry(_("Synonyms"), "swap", "admin:kb_synonyms_changelist", "kb:read"),
             Entry(
                 _("Sources"),

@@ -14,10 +14,11 @@ from supportbot.installation.plan import Plan, is_loopback
 from supportbot.installation.runtime import Secrets
 
 CHANNEL: Final = "Storefront"
+ACCENT: Final = "#1f5b45"
 PRIVACY: Final = "/help/wrenfell/your-data-and-deleting-your-account/"
 BRANDING: Final[dict[str, Any]] = {
     "assistant_name": "Wrenfell",
-    "accent": "#1f5b45",
+    "accent": ACCENT,
     "greeting": "Hello {name}, how can we help?",
     "greetings": {"de": "Hallo {name}, wie können wir helfen?"},
     "suggestions": {

@@ -25,6 +25,7 @@ from kb.importing.loaders import load
 from kb.indexing.index import sync_articles
 from kb.indexing.vectorcache import VectorCache
 from kb.indexing.vectors import KnownVectors, NoVectors, ReadOnlyVectors
+from kb.models import Category
 from kb.ports import embedder
 from kb.services import import_documents
 from supportbot.accounts.errors import InvalidKey, NameTaken
@@ -34,7 +35,7 @@ from supportbot.accounts.principals import ROLE_SCOPES
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_by_api_key
 from supportbot.accounts.services import create_workspace, issue_api_key
-from supportbot.demo.channel import storefront_channel
+from supportbot.demo.channel import ACCENT, storefront_channel
 from supportbot.demo.history import write_history
 from supportbot.handoff.desk.canned_replies import save_reply
 from supportbot.handoff.models import CannedReply
@@ -90,6 +91,7 @@ def seed(plan: Plan, secrets: Secrets) -> DemoFacts:
             _write_replies()
     with workspace_scope(workspace.pk):
         _import_knowledge(workspace, plan.data_dir)
+        _arrange_categories()
         with timezone.override(workspace.zone):
             write_history(channel)
     return {
@@ -109,7 +111,8 @@ def _workspace() -> Workspace:
     made = create_workspace("Wrenfell Outdoor", slug=SLUG, locale="en", currency="EUR")
     made.timezone = "Europe/Berlin"
     made.first_steps = ["hidden"]  # the demo is set up
-    made.save(update_fields=["timezone", "first_steps"])
+    made.accent = ACCENT
+    made.save(update_fields=["timezone", "first_steps", "accent"])
     return made
 
 
@@ -187,6 +190,14 @@ def _import_knowledge(workspace: Workspace, data_dir: Path) -> None:
         article_ids += import_documents(items, collection=_collection_name(items) or folder.name).article_ids
     sync_articles(article_ids, known=_shipped_vectors())
     write_private(state_file, json.dumps({"fingerprint": fingerprint}))
+
+
+def _arrange_categories() -> None:
+    """Give the demo's categories their order, icons and descriptions, until somebody arranges them."""
+    if Category.objects.exclude(position=None).exists():
+        return
+    for place, facts in enumerate(json.loads((KNOWLEDGE / "categories.json").read_text()), start=1):
+        Category.objects.update_or_create(name=facts["name"], defaults={**facts, "position": place})
 
 
 def _collection_name(items: Sequence[Document | Failure]) -> str:

@@ -155,10 +155,10 @@ def test_related_articles_are_similar_public_and_in_the_same_language(client: Cl
     published("Lieferung", "Delivery by parcel takes two working days.", "lieferung", locale="de")
     secrets()
     sweep()
-    shown = page(client, "/help/wrenfell/delivery/").css(".prose .list a")
+    shown = page(client, "/help/wrenfell/delivery/").css(".beside .list a")
     assert [visible_text(link) for link in shown] == ["Delivery abroad"]
     save_draft(Article.objects.get(external_id="abroad").pk, Change(audience="internal"))
-    assert page(client, "/help/wrenfell/delivery/").css(".prose .list a") == []
+    assert page(client, "/help/wrenfell/delivery/").css(".beside .list a") == []
 
 
 @pytest.mark.django_db(transaction=True)  # the call is recorded over another connection

@@ -14,7 +14,7 @@ from kb.collections import restricted_collections
 from kb.documents import SWITCHES
 from kb.errors import ArticleChanged
 from kb.helpful import votes_of
-from kb.models import Article, Audience, Chunk, Collection
+from kb.models import Article, Audience, Category, Chunk, Collection
 from kb.phrasings import phrasings_of, phrasings_waiting
 from kb.rendering import render_article
 from kb.reviews import writers
@@ -121,7 +121,7 @@ def page(request: HttpRequest, article: Article | None, typed: Typed) -> HttpRes
         "unsaved": kept_for(request, article, typed.values) if typed.status == 200 else None,
         "votes": votes_of(article) if article else None,
         "collections": Collection.objects.all(),
-        "categories": Article.objects.exclude(category="").order_by("category").values_list("category").distinct(),
+        "categories": Category.objects.all(),
         "audiences": Audience.choices,
         "preview": rendered(typed.values["title"], typed.values["body"]),
     }

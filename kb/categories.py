@@ -1,0 +1,162 @@
+"""Categories: the sections of the help pages, with their order, icons, descriptions and names in other languages.
+
+An article names its category (`Article.category`), as files, the API and older releases do. A name that nobody has used
+before becomes a row. A former name still leads to its category: on the help pages, in files that are imported again and
+over the API.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, NoReturn
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.timezone import now
+from django.utils.translation import gettext, gettext_noop
+
+from kb.documents import check_category
+from kb.errors import CategoryMissing, InvalidDocument
+from kb.models import Article, Category
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import current_workspace_id
+
+MAX_CATEGORIES: Final = 200  # the start page shows them all
+# Icons of `pages/icons.svg`, and what they show.
+ICONS: Final[dict[str, str]] = {
+    "truck": gettext_noop("Lorry"),
+    "undo": gettext_noop("Arrow back"),
+    "repair": gettext_noop("Spanner"),
+    "ruler": gettext_noop("Ruler"),
+    "gift": gettext_noop("Gift"),
+    "card": gettext_noop("Payment card"),
+    "coin": gettext_noop("Coin"),
+    "lock": gettext_noop("Lock"),
+    "key": gettext_noop("Key"),
+    "person": gettext_noop("Person"),
+    "people": gettext_noop("People"),
+    "bag": gettext_noop("Bag"),
+    "box": gettext_noop("Parcel"),
+    "book": gettext_noop("Book"),
+    "gear": gettext_noop("Gear wheel"),
+    "shield": gettext_noop("Shield"),
+    "mail": gettext_noop("Letter"),
+    "clock": gettext_noop("Clock"),
+    "globe": gettext_noop("Globe"),
+    "peak": gettext_noop("Mountain"),
+    "info": gettext_noop("Information"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A category as readers of one language see it. `name` is its own, which addresses use."""
+
+    name: str
+    title: str
+    description: str = ""
+    icon: str = ""
+    place: tuple[bool, int, str] = (True, 0, "")
+
+
+class Shelves:
+    """The workspace's categories in one language, by their names and former names."""
+
+    def __init__(self, language: str) -> None:
+        rows = list(Category.objects.all())
+        former = {name: row for row in rows for name in row.former_names}
+        self._rows: Mapping[str, Category] = {**former, **{row.name: row for row in rows}}
+        self._language = language
+
+    def of(self, name: str) -> Shelf:
+        """Return the category with a name or former name; one without a row follows the others, by its name."""
+        row = self._rows.get(name)
+        if row is None:
+            return Shelf(name, name, place=(True, 0, name.casefold()))
+        translated = row.translations.get(self._language, {})
+        title = translated.get("name") or row.name
+        place = (row.position is None, row.position or 0, title.casefold())
+        return Shelf(row.name, title, translated.get("description") or row.description, row.icon, place)
+
+    def renamed(self, name: str) -> str:
+        """Return today's name of a category by a former name; "" for any other."""
+        row = self._rows.get(name)
+        return row.name if row is not None and row.name != name else ""
+
+
+def current_names(names: Iterable[str]) -> dict[str, str]:
+    """Return today's names of the former ones among these names."""
+    wanted = sorted({name for name in names if name})
+    if not wanted:
+        return {}
+    today = set(Category.objects.filter(name__in=wanted).values_list("name", flat=True))
+    rows = Category.objects.filter(former_names__overlap=wanted)
+    return {old: row.name for row in rows for old in row.former_names if old in wanted and old not in today}
+
+
+def note_categories(names: Iterable[str]) -> None:
+    """Make rows of the categories that have none yet."""
+    wanted = {name for name in names if name}
+    known = set(Category.objects.filter(name__in=wanted).values_list("name", flat=True))
+    Category.objects.bulk_create([Category(name=name) for name in sorted(wanted - known)], ignore_conflicts=True)
+
+
+def check_category_name(name: str, *, but: UUID | None = None) -> str:
+    """Return a category's name, trimmed. Raises InvalidDocument if it is empty, too long or taken."""
+    trimmed = check_category(name)
+    if not trimmed:
+        _refuse(gettext("Enter a name."))
+    others = Category.objects.filter(name__iexact=trimmed)
+    if (others if but is None else others.exclude(pk=but)).exists():
+        _refuse(gettext("A category with this name exists. Choose another name."))
+    return trimmed
+
+
+@transaction.atomic
+def save_category(row: Category) -> None:
+    """Store a new or changed category; articles follow a new name, and the former one leads to it from now on.
+
+    Raises InvalidDocument.
+    """
+    _lock()
+    known = Category.objects.filter(pk=row.pk).first()
+    if known is None and Category.objects.count() >= MAX_CATEGORIES:
+        _refuse(gettext("There are {number} categories already. Delete one first.").format(number=MAX_CATEGORIES))
+    if known is None or known.name != row.name:
+        row.name = check_category_name(row.name, but=row.pk)
+    if known is not None and known.name != row.name:
+        row.former_names = [name for name in dict.fromkeys([*row.former_names, known.name]) if name != row.name]
+        Article.objects.filter(category=known.name).update(category=row.name, updated_at=now())
+    for other in Category.objects.filter(former_names__contains=[row.name]).exclude(pk=row.pk):
+        other.former_names.remove(row.name)
+        other.save(update_fields=["former_names"])
+    row.save()
+
+
+@transaction.atomic
+def move_category(row_id: UUID, where: Literal["up", "down"]) -> Category:
+    """Exchange a category with the one before or after it; the first does not move up. Raises CategoryMissing."""
+    _lock()
+    rows: list[Category] = list(Category.objects.all())
+    place = next((number for number, row in enumerate(rows) if row.pk == row_id), None)
+    if place is None:
+        raise CategoryMissing
+    other = place + (-1 if where == "up" else 1)
+    if 0 <= other < len(rows):
+        rows[place], rows[other] = rows[other], rows[place]
+    _number(rows)
+    return next(row for row in rows if row.pk == row_id)
+
+
+def _number(rows: Sequence[Category]) -> None:
+    for number, row in enumerate(rows, start=1):
+        row.position = number
+    Category.objects.bulk_update(rows, ["position"])
+
+
+def _lock() -> None:
+    """Let one change of categories run at a time, so that two find different places and names."""
+    list(Workspace.objects.select_for_update(no_key=True).filter(pk=current_workspace_id()))
+
+
+def _refuse(problem: str) -> NoReturn:
+    raise InvalidDocument(problem, fields={"name": [problem]})

@@ -1,0 +1,65 @@
+"""What the start page of the help centre lists: sections, the newest articles, and those read most."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from kb.addresses import article_address
+from kb.categories import Shelf, Shelves
+from kb.models import Article
+from kb.reading import read_most
+from kb.summaries import section_name
+
+ON_A_CARD: Final = 4  # titles of a section on the start page
+NEWEST: Final = 5
+LEAST_READ: Final = 3  # articles in the list of those read most
+
+Entries = Sequence[tuple[str, str]]  # (title, address)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The articles under one heading; `shown` are those on its card, unless it is described."""
+
+    shelf: Shelf
+    articles: Entries
+
+    @property
+    def shown(self) -> Entries:
+        if self.shelf.description:
+            return ()
+        return self.articles if len(self.articles) <= ON_A_CARD + 1 else self.articles[:ON_A_CARD]
+
+
+def sections_of(articles: Iterable[Article], shelves: Shelves) -> list[Section]:
+    """Group by category, or by collection without one; sorted here, because the database sorts by bytes."""
+
+    def title(article: Article) -> str:
+        return article.live_revision.title if article.live_revision else ""
+
+    def shelf(article: Article) -> Shelf:
+        return shelves.of(section_name(article))
+
+    rows = sorted(articles, key=lambda article: (shelf(article).place, shelf(article).name, title(article).casefold()))
+    return [
+        Section(one, tuple((title(article), article_address(article)) for article in group))
+        for one, group in groupby(rows, key=shelf)
+    ]
+
+
+def newest(articles: Sequence[Article]) -> Entries:
+    """Return the most recently changed articles."""
+    changed = sorted(articles, key=lambda article: article.live_revision_id or article.pk, reverse=True)
+    return _entries(changed[:NEWEST])
+
+
+def most_read(articles: Sequence[Article]) -> Entries:
+    """Return what was read most this week; nothing while too little was read for a list."""
+    known = {article.pk: article for article in articles}
+    ids = read_most(known, most=NEWEST)
+    return _entries(known[key] for key in ids) if len(ids) >= LEAST_READ else ()
+
+
+def _entries(articles: Iterable[Article]) -> Entries:
+    return [(row.live_revision.title, article_address(row)) for row in articles if row.live_revision is not None]

@@ -1,0 +1,17 @@
+"""Make rows of the categories that articles have."""
+
+from django.db import migrations
+
+# Categories are few, so one statement does it; run again, it adds what is missing.
+FILL = """
+    INSERT INTO kb_category (id, workspace_id, name, former_names, description, icon, translations)
+    SELECT gen_random_uuid(), workspace_id, category, '{}', '', '', '{}'
+    FROM (SELECT DISTINCT workspace_id, category FROM kb_article WHERE category <> '') AS known
+    ON CONFLICT DO NOTHING
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("kb", "0023_categories")]
+
+    operations = [migrations.RunSQL(FILL, migrations.RunSQL.noop, elidable=True)]
