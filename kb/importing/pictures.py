@@ -3,6 +3,7 @@
 A picture's address is made of its content, so a document is the same whether its pictures are stored already or not.
 """
 
+import binascii
 import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from kb.documents import Document, NamedPicture, check_article_text
 from kb.pictures import address_of, drawn_from, store
-from supportbot.accounts.pictures import MAX_BYTES, Drawn
+from supportbot.accounts.pictures import MAX_BYTES, Drawn, digest_of
 from supportbot.errors import InvalidInput
 
 # The content of the file at a relative address, or the picture in it; None if there is none.
@@ -26,11 +27,16 @@ MAX_TOTAL_BYTES: Final = 10_000_000  # re-encoded
 MAX_TRIED: Final = 200  # files of one document: a refused one has been read and decoded, too
 MAX_READ_BYTES: Final = 200_000_000
 MOST_TOLD: Final = 3
+LEAST_EMBEDDED: Final = 8  # pixels per side: smaller ones keep the place of what a script loads
 
 # Brackets inside are escaped: otherwise each beginning would be followed to the end of its line.
 _SAID: Final = r"!\[(?:[^\[\]\\\n]|\\.){0,1000}\]"
 _TITLE: Final = r"""(?:[ \t]{1,9}["'][^\n]{0,999}?["'])?"""
 _IMAGE: Final = re.compile(rf"({_SAID}\([ \t]{{0,9}}<?)([^\s<>()]{{1,1000}})(>?{_TITLE}[ \t]{{0,9}}\))")
+_EMBEDDED: Final = re.compile(r"data:image/(?:png|jpe?g|webp|gif);base64,", re.IGNORECASE)
+_EMBEDDED_IMAGE: Final = re.compile(
+    rf"({_SAID}\([ \t]{{0,9}}<?)(data:image/[A-Za-z0-9+/=;,]+)(>?{_TITLE}[ \t]{{0,9}}\))"
+)
 _ELSEWHERE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[/#?\\]")
 _MISSING: Final = gettext_noop("It is not in the folder or zip file.")
 _TOO_MANY: Final = gettext_noop("An article can have {number} pictures with {megabytes} MB in total.")
@@ -42,6 +48,17 @@ def name_beside(reference: str) -> str:
     if _ELSEWHERE.match(reference):
         return ""
     return posixpath.normpath(unquote(reference.partition("?")[0].partition("#")[0]))
+
+
+def embedded(reference: str) -> bytes | None:
+    """Return the picture that an address holds itself (`data:`); None for any other address, b"" for a broken one."""
+    head = _EMBEDDED.match(reference)
+    if head is None:
+        return None
+    try:
+        return binascii.a2b_base64(unquote(reference[head.end() :]).encode())
+    except ValueError:  # not ASCII, or not base64
+        return b""
 
 
 class PicturesTaken:
@@ -64,26 +81,29 @@ class PicturesTaken:
 
     def take(self, reference: str, *, is_described: bool = True) -> str:
         """Return the new address of the picture at an address; "" if it is left out."""
-        name = self._name_of(reference)
+        content = embedded(reference)
+        name = self._name_of(reference) if content is None else f"data:{digest_of(content)}"
         if not name:
             return ""
         if name not in self._addresses:
-            self._addresses[name] = self._taken(name, reference)
+            told = reference if content is None else reference.partition(",")[0]
+            self._addresses[name] = self._taken(name, told, content)
         address = self._addresses[name]
         picture = self.pictures.get(address)
-        is_decoration = picture is not None and min(picture.width, picture.height) < self.least_undescribed
-        if not address or (is_decoration and not is_described):
+        least = 0 if is_described else self.least_undescribed
+        least = least if content is None else max(least, LEAST_EMBEDDED)
+        if not address or (picture is not None and min(picture.width, picture.height) < least):
             return ""
         self._given.add(address)
         return address
 
-    def _taken(self, name: str, reference: str) -> str:
+    def _taken(self, name: str, reference: str, content: bytes | None) -> str:
         if len(self._given) >= MAX_PICTURES:
             return self._leave_out(reference, _told(_TOO_MANY))
         if len(self._addresses) >= MAX_TRIED or self._read > MAX_READ_BYTES:
             return self._leave_out(reference, _told(_TOO_MANY_NAMED))
         try:
-            data = None if "\0" in name else self._beside(name)  # no file is called so, and PostgreSQL refuses to look
+            data = self._found(name) if content is None else content
             if data is None:
                 return self._leave_out(reference, _told(_MISSING))
             picture = data if isinstance(data, Drawn) else drawn_from(data)
@@ -96,6 +116,14 @@ class PicturesTaken:
         address = address_of(picture)
         self.pictures[address] = picture
         return address
+
+    def _found(self, name: str) -> bytes | Drawn | None:
+        return None if "\0" in name else self._beside(name)  # no file is called so, and PostgreSQL refuses to look
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """The addresses of the pictures that were left out, with the reasons."""
+        return self._left_out
 
     def _leave_out(self, reference: str, why: str) -> str:
         self._left_out[reference] = why
@@ -136,7 +164,11 @@ def with_pictures(document: Document, beside: Beside) -> Document:
         references.setdefault(address, found.group(2))
         return f"{found.group(1)}{address}{found.group(3)}" if address else found.group()
 
-    body = _IMAGE.sub(named, document.wording.body)
+    def unpacked(found: re.Match[str]) -> str:
+        address = taken.take(found.group(2))
+        return f"{found.group(1)}{address}{found.group(3)}" if address else found.group(1)[2:].rpartition("](")[0]
+
+    body = _IMAGE.sub(named, _EMBEDDED_IMAGE.sub(unpacked, document.wording.body))
     return taken.given_to(replace(document, wording=check_article_text(document.wording.title, body)), references)
 
 

@@ -1,9 +1,14 @@
 """The requests of the editor's script: articles to link to, and pasted pages as Markdown."""
 
-import pytest
+import base64
 
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from kb.models import Picture
 from kb.services import Change, create_article, publish
 from tests.console.conftest import Enter
+from tests.console.test_firststeps import png
 
 pytestmark = pytest.mark.django_db
 PASTED = """<html><body><!--StartFragment--><h2 class="MsoNormal" style="x">Prices</h2><p>See <b>all</b>
@@ -21,5 +26,31 @@ def test_articles_are_found_by_their_titles_and_pasted_pages_become_markdown(ent
     markdown = editor.post("/admin/kb/article/paste/", {"html": PASTED}).json()["markdown"]
     assert "## Prices" in markdown and "**all** [here](https://shop.example/a)" in markdown and "| M |" in markdown
     assert "alert" not in markdown and "Mso" not in markdown
-    assert editor.post("/admin/kb/article/paste/", {"html": "<p></p>"}).json() == {"markdown": ""}
+    assert editor.post("/admin/kb/article/paste/", {"html": "<p></p>"}).json() == {"markdown": "", "left_out": 0}
     assert enter("agent").post("/admin/kb/article/paste/", {"html": PASTED}).status_code == 403
+
+
+def data_url(picture: bytes, kind: str = "png") -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
+
+
+def test_pictures_inside_what_is_pasted_are_stored_and_the_others_are_counted(enter: Enter) -> None:
+    editor = enter("editor")
+    html = (
+        f"<p>Press this <img alt='The button' src='{data_url(png(width=20, height=20))}'> once.</p>"
+        "<p><img alt='From Word' src='file:///C:/clip_image001.png'>"
+        "<img alt='A drawing' src='data:image/svg+xml;base64,PHN2Zz4='>"
+        "<img alt='Torn' src='data:image/png;base64,iVBO'></p>"
+    )
+    file = SimpleUploadedFile("pasted.html", html.encode())
+    answer = editor.post("/admin/kb/article/paste/", {"html": file}).json()
+    picture = Picture.objects.get()
+    assert f"Press this ![The button](/help/wrenfell/pictures/{picture.digest}.png) once." in answer["markdown"]
+    assert answer["left_out"] == 3
+    assert "data:" not in answer["markdown"] and "file:" not in answer["markdown"]
+
+
+def test_an_agent_stores_no_picture_by_pasting(enter: Enter) -> None:
+    html = f"<p>Text <img alt='x' src='{data_url(png(width=20, height=20))}'></p>"
+    assert enter("agent").post("/admin/kb/article/paste/", {"html": html}).status_code == 403
+    assert not Picture.objects.exists()

@@ -1,6 +1,7 @@
 """Pictures that come along with imported files, beside the text or in it."""
 
 import re
+from base64 import b64encode
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,20 @@ def test_pictures_beside_a_text_are_shown_with_it(
     assert client.get(red)["Content-Type"] == "image/png"
     assert f'<img src="{red}" alt="The red button"' in client.get("/help/wrenfell/reset.md/").content.decode()
     assert run(place)["unchanged"] == 2 and Picture.objects.count() == 2
+
+
+def test_pictures_inside_a_text_are_taken_out_of_it(workspace: Workspace, tmp_path: Path) -> None:
+    large, tiny = (b64encode(png(width=size, height=size)).decode() for size in (40, 1))
+    page = f"<h1>P</h1><p>A <img alt='Large' src='data:image/png;base64,{large}'> B</p>"
+    page += f"<img alt='Loads late' src='data:image/png;base64,{tiny}'> <img src='data:image/png;base64,%%%'>"
+    text = f"# M\n\nA ![Large](data:image/png;base64,{large}) and ![Torn](data:image/png;base64,AAAA).\n"
+    written(tmp_path, {"all/page.html": page.encode(), "all/text.md": text.encode()})
+    notes = notes_of(run(tmp_path / "all"))
+    assert [note.partition(". ")[0] for note in notes] == ["Picture left out: data:image/png;base64"] * 2
+    [(said, address)] = ADDRESS.findall(body_of("page.html"))
+    assert (said, "Loads late" in body_of("page.html")) == ("Large", True)
+    assert body_of("text.md") == f"# M\n\nA ![Large]({address}) and Torn.\n"
+    assert Picture.objects.count() == 1
 
 
 def test_what_is_no_harmless_picture_is_left_out_with_a_reason(workspace: Workspace, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from kb.errors import InvalidDocument
 from kb.importing.confinement import facts_of
 from kb.importing.loaders.markdown import document_of
 from kb.importing.loaders.tables import headed, markdown_table, spread
-from kb.importing.pictures import Beside, PicturesTaken
+from kb.importing.pictures import Beside, PicturesTaken, embedded
 from kb.page_marks import page_mark
 from kb.rendering import PICTURE
 from supportbot.team_formats import number
@@ -112,7 +112,7 @@ def _take_pictures(root: LexborNode, taken: PicturesTaken) -> None:
             node.attrs["src"] = address
         elif taken.least_undescribed:
             node.attrs["src"] = ""  # its description stays, and nothing points to the site
-        if address and not is_named and not taken.least_undescribed:
+        if address and not is_named and not taken.least_undescribed and embedded(reference) is None:
             node.attrs["alt"] = _SPACE.sub(" ", PurePosixPath(reference).stem.replace("-", " ").replace("_", " "))
 
 
@@ -122,6 +122,9 @@ def _reference(node: LexborNode) -> str:
         address = (node.attributes.get(name) or "").strip()
         if address and not address.startswith("data:"):
             return address
+    own = (node.attributes.get("src") or "").strip()
+    if own.startswith("data:image/") and "srcset" not in node.attributes and "data-srcset" not in node.attributes:
+        return own
     return (node.attributes.get("srcset") or node.attributes.get("data-srcset") or "").strip().partition(" ")[0]
 
 

@@ -9,11 +9,12 @@ from django.views.decorators.http import require_POST, require_safe
 from kb.addresses import article_address
 from kb.errors import ArticleMissing
 from kb.importing.loaders.html import markdown_of_html
+from kb.importing.pictures import PicturesTaken
 from kb.models import Article, State
-from kb.pictures import add_picture, address_of
+from kb.pictures import add_picture, address_of, store
 from kb.selectors import article_with_id
 from kb.translations import sources_for
-from supportbot.accounts.pictures import MAX_BYTES, too_large
+from supportbot.accounts.pictures import MAX_BYTES, Drawn, too_large
 from supportbot.console.entry import needs
 from supportbot.errors import InvalidInput
 
@@ -60,10 +61,35 @@ def upload(request: HttpRequest) -> JsonResponse:
 
 @require_POST
 def paste(request: HttpRequest) -> JsonResponse:
-    """Return pasted HTML as Markdown, read as an imported page is; empty if it has no text."""
+    """Return pasted HTML as Markdown, read as an imported page is, and store the pictures that it holds itself.
+
+    `left_out` counts the others: a browser gives us neither the files of Word nor what another site shows. The Markdown
+    is empty if there is no text.
+    """
     needs(request, "kb:write")
-    _title, markdown = markdown_of_html(request.POST.get("html", ""))
-    return JsonResponse({"markdown": markdown.strip()})
+    taken = PicturesTaken(lambda _: None, name_of=lambda reference: reference)
+    _title, markdown = markdown_of_html(_pasted(request), taken)
+    left_out = len(taken.left_out)
+    for address, picture in taken.pictures.items():
+        if address in markdown and not _is_stored(picture):
+            markdown, left_out = markdown.replace(address, ""), left_out + 1
+    return JsonResponse({"markdown": markdown.strip(), "left_out": left_out})
+
+
+def _pasted(request: HttpRequest) -> str:
+    """Return the pasted HTML, which comes as a file: with pictures in it, it is larger than a field may be."""
+    file = request.FILES.get("html")
+    if file is None:
+        return request.POST.get("html", "")
+    return file.read(MAX_BYTES).decode("utf-8", errors="replace")
+
+
+def _is_stored(picture: Drawn) -> bool:
+    try:
+        store(picture)
+    except InvalidInput:  # no room
+        return False
+    return True
 
 
 def _id(text: str) -> UUID:

@@ -1,7 +1,7 @@
 // Writing Markdown: the toolbar's markup, links to articles, and text pasted from Word and web pages. Changes go
 // through `insertText`, so that the browser can undo them.
 
-import { gettext } from "../desk/text.js";
+import { gettext, ngettext } from "../desk/text.js";
 import { pickArticles } from "./picker.js";
 import { takePictures } from "./pictures.js";
 
@@ -20,6 +20,12 @@ const KEYS = { b: "bold", i: "italic", k: "link" };
 // Markup that plain text cannot express; without any of these, pasting is left to the browser.
 const STRUCTURE = /<(h[1-6]|li|table|strong|b|em|i|a|pre|blockquote)[\s>]/i;
 
+/** Whether pasted HTML is more than plain text, or more than one picture, can express. */
+function hasStructure(html) {
+  if (STRUCTURE.test(html)) return true;
+  return /<img[\s>]/i.test(html) && new DOMParser().parseFromString(html, "text/html").body.textContent.trim() !== "";
+}
+
 export function writeMarkdown({ body, toolbar, addresses, token, told }) {
   toolbar.hidden = false;
   toolbar.addEventListener("click", (event) => {
@@ -33,9 +39,9 @@ export function writeMarkdown({ body, toolbar, addresses, token, told }) {
     event.preventDefault();
     mark(body, MARKS[name]);
   });
-  body.addEventListener("paste", (event) => paste(event, body, addresses.paste, token));
+  const refuse = takePictures({ body, address: addresses.picture, token, told, insert, hasStructure });
+  body.addEventListener("paste", (event) => paste(event, body, addresses.paste, token, refuse));
   offerArticles(body, addresses.pick);
-  takePictures({ body, address: addresses.picture, token, told, insert, hasStructure: (html) => STRUCTURE.test(html) });
 }
 
 function mark(body, { line, around = "", before = around, after = around, block }) {
@@ -62,19 +68,23 @@ function insert(body, text) {
 
 // ---- pages and articles ----
 
-async function paste(event, body, address, token) {
+async function paste(event, body, address, token, refuse) {
   const html = event.clipboardData.getData("text/html");
-  if (!STRUCTURE.test(html)) return;
+  if (!hasStructure(html)) return;
   event.preventDefault();
   const plain = event.clipboardData.getData("text/plain");
   let markdown = "";
+  let leftOut = 0;
   try {
-    const answer = await fetch(address, { method: "POST", headers: { "X-CSRFToken": token }, body: new URLSearchParams({ html }) });
-    if (answer.ok && !answer.redirected) ({ markdown } = await answer.json());
+    const fields = new FormData();
+    fields.set("html", new Blob([html]), "pasted.html");
+    const answer = await fetch(address, { method: "POST", headers: { "X-CSRFToken": token }, body: fields });
+    if (answer.ok && !answer.redirected) ({ markdown, left_out: leftOut } = await answer.json());
   } catch {
     // no network: only the words
   }
   insert(body, markdown.includes("\n") ? newLine(body) + markdown : markdown || plain);
+  if (leftOut) refuse(ngettext("{number} picture was not pasted. Copy it by itself, or drop its file here.", "{number} pictures were not pasted. Copy each by itself, or drop their files here.", leftOut));
 }
 
 function offerArticles(body, address) {

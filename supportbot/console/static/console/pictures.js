@@ -6,6 +6,7 @@ import { gettext } from "../desk/text.js";
 const PICTURES = ["image/png", "image/jpeg", "image/webp", "image/gif"];
 const MOST_TAKEN_MB = 20; // what the server takes
 
+/** Take pictures into a text; return the function that tells why something was not taken. */
 export function takePictures({ body, address, token, told, insert, hasStructure }) {
   const chooser = document.getElementById("picture-file");
   const notice = document.getElementById("not-taken");
@@ -59,6 +60,7 @@ export function takePictures({ body, address, token, told, insert, hasStructure 
     notice.hidden = true;
     body.focus();
   });
+  return refuse;
 }
 
 /** Return why a file cannot be put into a text; "" if it can. */
