@@ -65,13 +65,19 @@ class PicturesTaken:
     """The pictures of one document, as its reader finds them.
 
     `name_of` returns the name by which `beside` knows the picture at an address. With `least_undescribed`, pictures
-    without a description are taken, too, from this many pixels per side on: smaller ones are decorations.
+    without a description are taken, too, from this many pixels per side on: smaller ones are decorations. Before such
+    a one is read, `is_decoration` says whether it is already known to be one.
     """
 
     def __init__(
-        self, beside: Beside, *, name_of: Callable[[str], str] = name_beside, least_undescribed: int = 0
+        self,
+        beside: Beside,
+        *,
+        name_of: Callable[[str], str] = name_beside,
+        least_undescribed: int = 0,
+        is_decoration: Callable[[str], bool] = lambda name: False,
     ) -> None:
-        self._beside, self._name_of = beside, name_of
+        self._beside, self._name_of, self._is_decoration = beside, name_of, is_decoration
         self.least_undescribed = least_undescribed
         self._addresses: dict[str, str] = {}  # by name: many references may lead to one file
         self._given: set[str] = set()  # addresses in the text: decorations are none, and do not count
@@ -84,6 +90,8 @@ class PicturesTaken:
         content = embedded(reference)
         name = self._name_of(reference) if content is None else f"data:{digest_of(content)}"
         if not name:
+            return ""
+        if name not in self._addresses and content is None and not is_described and self._is_decoration(name):
             return ""
         if name not in self._addresses:
             told = reference if content is None else reference.partition(",")[0]

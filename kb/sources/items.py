@@ -1,6 +1,6 @@
 """Which items a run of a source has: those listed or found on the way, and those that are gone."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -19,7 +19,7 @@ FORGOTTEN_AFTER: Final = timedelta(days=30)  # until then, an address that is go
 LOST_SHARE: Final = 3  # a third
 
 
-def kind_of(source: Source, *, is_check: bool = False) -> Kind:
+def kind_of(source: Source, *, is_check: bool = False, still_working: Callable[[], None] = lambda: None) -> Kind:
     origin = Origin(
         source_id=source.pk,
         address=source.address,
@@ -28,6 +28,7 @@ def kind_of(source: Source, *, is_check: bool = False) -> Kind:
         delay_seconds=source.delay_seconds,
         allows_private=source.allows_private,
         is_check=is_check,
+        still_working=still_working,
     )
     return KINDS[source.kind].make(origin)
 

@@ -207,6 +207,9 @@ class SourcePicture(TenantModel):
     etag = models.CharField(max_length=300, blank=True)
     last_modified = models.CharField(max_length=100, blank=True)
     digest = models.CharField(max_length=40)  # of the stored picture
+    file_digest = models.CharField(max_length=40, default="", db_default="")
+    # A decoration if it is not described; then it is not stored.
+    is_small = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         constraints = [

@@ -4,7 +4,7 @@ A new kind is a class with these three methods, and its line in `kinds.py`. The 
 resuming, comparing, publishing, archiving.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -90,6 +90,7 @@ class Origin:
     delay_seconds: float = 0.0
     allows_private: bool = False
     is_check: bool = False  # a dry run
+    still_working: Callable[[], None] = lambda: None  # called before each step of a long one; raises if it must end
 
 
 class Kind(Protocol):

@@ -110,7 +110,9 @@ class Turn:
     def __init__(self, run: SourceRun) -> None:
         self.run = run
         self.source: Source = run.source
-        self.kind: Kind = kind_of(self.source, is_check=run.mode == Mode.CHECK)
+        self.kind: Kind = kind_of(
+            self.source, is_check=run.mode == Mode.CHECK, still_working=lambda: self._extend(LONG_LEASE)
+        )
         self._to_embed: list[UUID] = []
         self._silent = 0
 

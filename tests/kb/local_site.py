@@ -26,6 +26,7 @@ class LocalSite:
         self.pages: dict[str, Page] = {}
         self.other: Callable[[str], Reply | None] = lambda path: None  # for addresses without end
         self.asked: list[str] = []
+        self.unchanged: list[str] = []  # of these, what was answered with 304
         self.agents: set[str] = set()
 
     def answer(self, path: str, agent: str) -> Reply:
@@ -49,6 +50,7 @@ def local_site() -> Iterator[LocalSite]:
             etag = reply.headers.get("ETag")
             if etag and self.headers.get("If-None-Match") == etag:
                 reply = Reply(status=304, headers=reply.headers)
+                site.unchanged.append(self.path)
             self.send_response(reply.status)
             for name, value in reply.headers.items():
                 self.send_header(name, value.replace("{url}", site.url))

@@ -11,7 +11,10 @@ from django.test import Client
 
 from actions.models import AuditEntry
 from kb.models import Article, Picture, Revision, Source, SourceItem
+from kb.sources import runs, sync
 from kb.sources.services import Wish, change_source
+from kb.sources.web import client as site_client
+from kb.sources.web import pictures
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
 from tests.kb.local_site import LocalSite, Reply, local_site, themed
@@ -308,6 +311,55 @@ def test_pictures_are_fetched_again_only_if_they_have_changed(pictured: LocalSit
     assert counts(again())[1] == 1
     assert body_of("Washing wool") != before and Picture.objects.filter(width=641).exists()
     assert not embedder.embedded, "its words are the same"
+
+
+def test_decorations_are_asked_for_by_etag_and_not_decoded_again(
+    pictured: LocalSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(f"{pictured.url}/help/")
+    page, dot = str(pictured.pages["/help/wool"]), pictured.pages["/img/dot.gif"]
+    assert isinstance(dot, Reply) and not Picture.objects.filter(width__lt=100).exists()
+    drawn: list[bytes] = []
+    draw = pictures.drawn_from
+    monkeypatch.setattr(pictures, "drawn_from", lambda data: drawn.append(data) or draw(data))  # type: ignore[func-returns-value]
+    pictured.pages["/help/wool"] = page.replace("<body>", "<body data-build='7'>")
+    again()
+    assert "/img/dot.gif" in pictured.unchanged and dot.body not in drawn
+    pictured.pages["/img/dot.gif"] = Reply(dot.body, headers={"Content-Type": "image/gif"})  # its site has no ETags
+    pictured.pages["/help/wool"] = page.replace("<body>", "<body data-build='8'>")
+    again()
+    assert dot.body not in drawn
+    large = painted("PNG", width=300, height=200)
+    pictured.pages["/img/dot.gif"] = Reply(large, headers={"Content-Type": "image/png"})
+    pictured.pages["/help/wool"] = page.replace("<body>", "<body data-build='9'>")
+    again()
+    assert drawn.count(large) == 1 and Picture.objects.filter(width=300).exists()
+
+
+def test_a_decoration_that_gets_a_description_is_shown(pictured: LocalSite) -> None:
+    add(f"{pictured.url}/help/")
+    page = str(pictured.pages["/help/wool"])
+    pictured.pages["/help/wool"] = page.replace("<img src='/img/dot.gif'>", "<img src='/img/dot.gif' alt='The dot'>")
+    again()
+    assert [said for said, _ in SHOWN.findall(body_of("Washing wool")) if said == "The dot"] == ["The dot"]
+
+
+def test_a_cancelled_run_asks_for_no_more_pictures(pictured: LocalSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    command("source_add", f"{pictured.url}/help/", "--no-sync")
+    source, get = Source.objects.get(), site_client.Client.get
+
+    def cancelled(client: site_client.Client, url: str, *args: Any) -> Any:
+        if url.endswith("/img/red.jpg"):
+            runs.cancel(source)
+        return get(client, url, *args)
+
+    monkeypatch.setattr(site_client.Client, "get", cancelled)
+    runs.begin(source)
+    while due := sync.runs_to_serve():
+        sync.serve(*due[0])
+    assert pictured.asked.count("/img/red.jpg") == 1
+    assert not [path for path in pictured.asked if path.startswith("/img/") and path != "/img/red.jpg"]
+    assert not Article.objects.filter(live_revision__title="Washing wool").exists()
 
 
 def test_a_picture_that_failed_for_now_is_fetched_by_the_next_run(pictured: LocalSite) -> None:

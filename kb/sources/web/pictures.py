@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urldefrag, urljoin, urlsplit
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext
 
 from kb.documents import Document
@@ -21,10 +22,10 @@ from kb.sources.models import SourcePicture
 from kb.sources.ports import Origin
 from kb.sources.web.client import Answer, Client
 from kb.sources.web.urls import MAX_CHARACTERS
-from supportbot.accounts.pictures import Drawn
+from supportbot.accounts.pictures import Drawn, digest_of
 from supportbot.errors import InvalidInput
 
-SECONDS_PER_PAGE: Final = 120  # a run's lease is three times as long
+SECONDS_PER_PAGE: Final = 120
 LEAST_UNDESCRIBED: Final = 100  # pixels per side: smaller ones without a description are decorations
 _ACCEPTED: Final = {"Accept": "image/webp,image/png,image/jpeg,image/gif;q=0.9"}
 
@@ -40,6 +41,7 @@ class SitePictures:
         self._origin, self._client_for, self._why_not = origin, client_for, why_not
         self._found: dict[str, Drawn | InvalidInput] = {}
         self._failed_for_now: set[str] = set()
+        self._decorations: dict[str, bool] = {}
         self._taken: PicturesTaken | None = None
         self._ends_at = 0.0
         self.is_partial = False
@@ -51,7 +53,10 @@ class SitePictures:
     def of_page(self, base: str) -> PicturesTaken:
         """Return what takes the pictures of a page whose relative addresses begin at `base`."""
         self._taken = PicturesTaken(
-            self._picture, name_of=lambda reference: self._name(reference, base), least_undescribed=LEAST_UNDESCRIBED
+            self._picture,
+            name_of=lambda reference: self._name(reference, base),
+            least_undescribed=LEAST_UNDESCRIBED,
+            is_decoration=self._is_decoration,
         )
         return self._taken
 
@@ -90,24 +95,48 @@ class SitePictures:
         except InvalidInput as refusal:
             return refusal
 
+    def _is_decoration(self, url: str) -> bool:
+        """Return whether a picture was too small when it was fetched last, and has not changed since."""
+        if url not in self._decorations:
+            self._decorations[url] = url not in self._found and self._is_still_small(url)
+        return self._decorations[url]
+
+    def _is_still_small(self, url: str) -> bool:
+        row = self._rows(url).filter(is_small=True).first()
+        if row is None or self._origin.is_check:
+            return row is not None
+        try:
+            answer = self._answer(url, row)
+            if answer.status == 304 or digest_of(answer.body) == row.file_digest:
+                return True
+            self._found[url] = self._drawn(url, answer)
+        except InvalidInput:  # it is as it was for us, too
+            return True
+        return False
+
     def _fetched(self, url: str, known: tuple[SourcePicture, Drawn] | None) -> Drawn:
         if urlsplit(url).path.lower().endswith(".svg"):
             raise _refusal(reason_in_words("picture_svg", {}))
-        if time.monotonic() > self._ends_at:
-            raise _refused_for_now(gettext("The pictures of the page took too long. The next run tries again."))
         answer = self._answer(url, known[0] if known else None)
-        if answer.status == 304 and known is not None:
-            return known[1]
+        return known[1] if answer.status == 304 and known is not None else self._drawn(url, answer)
+
+    def _drawn(self, url: str, answer: Answer) -> Drawn:
+        """Return the picture of an answer, and note what to ask with the next time."""
         drawn = drawn_from(answer.body)
         facts = {
             "etag": answer.headers.get("etag", "")[:300],
             "last_modified": answer.headers.get("last-modified", "")[:100],
             "digest": drawn.digest,
+            "file_digest": drawn.file_digest,
+            "is_small": min(drawn.width, drawn.height) < LEAST_UNDESCRIBED,
         }
         SourcePicture.objects.update_or_create(source_id=self._origin.source_id, url=url, defaults=facts)
         return drawn
 
     def _answer(self, url: str, known: SourcePicture | None) -> Answer:
+        if time.monotonic() > self._ends_at:
+            raise _refused_for_now(gettext("The pictures of the page took too long. The next run tries again."))
+        self._origin.still_working()
         given = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified} if known else {}
         try:
             if why := self._why_not(url):
@@ -122,8 +151,11 @@ class SitePictures:
         told = gettext("The site returned {status}.").format(status=answer.status)
         raise _refused_for_now(told) if answer.status in (429, *range(500, 600)) else _refusal(told)
 
+    def _rows(self, url: str) -> QuerySet[SourcePicture]:
+        return SourcePicture.objects.filter(source_id=self._origin.source_id, url=url)
+
     def _stored(self, url: str) -> tuple[SourcePicture, Drawn] | None:
-        row = SourcePicture.objects.filter(source_id=self._origin.source_id, url=url).first()
+        row = self._rows(url).first()
         picture = Picture.objects.filter(digest=row.digest).first() if row else None
         return None if row is None or picture is None else (row, as_drawn(picture))
 

@@ -81,7 +81,8 @@ def _pasted(request: HttpRequest) -> str:
     file = request.FILES.get("html")
     if file is None:
         return request.POST.get("html", "")
-    return file.read(MAX_BYTES).decode("utf-8", errors="replace")
+    content: bytes = file.read(MAX_BYTES)
+    return content.decode("utf-8", errors="replace")
 
 
 def _is_stored(picture: Drawn) -> bool:
