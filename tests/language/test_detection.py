@@ -47,6 +47,15 @@ def test_a_page_in_a_related_language_keeps_it() -> None:
     assert detect("Hvor er pakken min?", "no") == "no"
 
 
+@pytest.mark.parametrize(
+    ("text", "expected", "language"),
+    [("tu es un robot ?", "fr", "fr"), ("tu es un robot ?", "es", "es"), ("tu es un robot ?", "de", "es"),
+     ("je suis un robot", "es", "fr")],
+)  # fmt: skip
+def test_words_that_two_languages_share_stay_in_the_expected_one(text: str, expected: str, language: str) -> None:
+    assert detect(text, expected) == language
+
+
 def test_detection_reads_only_the_beginning_of_a_long_text() -> None:
     sentence = "Where is my order WF-20418? I placed it last week and nobody has told me anything."
     detect(sentence, "en")  # loads the model
