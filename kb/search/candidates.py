@@ -20,6 +20,7 @@ from kb.indexing.lexical import Term
 from kb.indexing.recipes import active_recipe
 from kb.models import Recipe
 from kb.search.fusion import Candidate
+from kb.search.questions import READ_ABROAD, is_foreign
 from supportbot import rows
 from supportbot.accounts.scope import current_workspace_id
 
@@ -47,6 +48,7 @@ class Scope:
     viewer: Viewer
     has_curated: bool = False  # whether any question has a curated answer
     synonyms: str = ""  # all groups as they are stored (`kb.synonyms`)
+    translated_into: str = ""  # of a page and its translations, only the one in this language is searched, if any
 
     def filter(self) -> tuple[str, list[Any]]:
         """Return the condition on chunk `c` and its parameters: workspace, recipe, and articles the viewer may read.
@@ -56,6 +58,13 @@ class Scope:
         """
         readable, parameters = condition_on_articles(self.workspace_id, self.viewer)
         articles = f"SELECT a.id FROM kb_article a WHERE {readable}"
+        if self.translated_into:
+            page = "coalesce(a.translation_of_id, a.id)"
+            articles += (
+                f" AND (a.locale LIKE %s OR {page} NOT IN"
+                f" (SELECT {page} FROM kb_article a WHERE {readable} AND a.locale LIKE %s))"
+            )
+            parameters = [*parameters, f"{self.translated_into}%", *parameters, f"{self.translated_into}%"]
         condition = f"c.workspace_id = %s AND c.recipe_id = %s AND (c.article_id IN ({articles})) IS TRUE"
         return condition, [self.workspace_id, self.recipe.pk, *parameters]
 
@@ -76,7 +85,9 @@ def open_scope(viewer: Viewer) -> tuple[Scope, list[str]]:
         active_recipe()
         found = rows.fetch(statement, parameters)
     locales, has_curated, groups, *recipe = found[0]
-    return Scope(workspace_id, rows.loaded(Recipe, recipe), viewer, has_curated, groups or ""), locales
+    # In a language without pages, translations of one page would take places of others and say the same.
+    only = READ_ABROAD if is_foreign(viewer.locale, locales) else ""
+    return Scope(workspace_id, rows.loaded(Recipe, recipe), viewer, has_curated, groups or "", only), locales
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ import pytest
 from kb.access import Viewer
 from kb.embedders.packaged import RECIPE
 from kb.indexing.index import sync_articles
+from kb.models import Audience
 from kb.search import questions, search
 from kb.search.confidence import Evidence, abroad_calibration
 from kb.testing import HashEmbedder, hashed_vector
+from kb.translations import translate
 from supportbot.accounts.models import Workspace
 from tests.kb.test_search import names, write
 
@@ -38,6 +40,25 @@ def test_a_page_near_to_all_questions_is_not_the_answer_to_a_foreign_one(
     # The confidence is fitted on cosines to the question as it was asked.
     cosines = [{found.external_id: found.similarity for found in result.passages} for result in (abroad, known)]
     assert cosines[0] == pytest.approx(cosines[1], abs=1e-3)
+
+
+@pytest.mark.django_db
+def test_of_a_page_and_its_translations_a_foreign_question_finds_one(workspace: Workspace) -> None:
+    pages = [write(name, "zelt tent", locale=name[:2]) for name in ("en-tent", "de-tent", "de-only", "it-only")]
+    translate(pages[1], pages[0])
+    sync_articles([page.pk for page in pages])
+    assert sorted(names(search("tent", viewer=Viewer(locale="fr")))) == ["de-only", "en-tent", "it-only"]
+    assert sorted(names(search("tent", viewer=Viewer(locale="de")))) == sorted(page.external_id for page in pages)
+
+
+@pytest.mark.django_db
+def test_a_translation_is_found_where_the_english_page_may_not_be_read(workspace: Workspace) -> None:
+    english = write("en-tent", "zelt tent", locale="en", audience=Audience.SIGNED_IN)
+    german = write("de-tent", "zelt tent", locale="de")
+    translate(german, english)
+    sync_articles([english.pk, german.pk])
+    assert names(search("tent", viewer=Viewer(locale="fr"))) == ["de-tent"]
+    assert names(search("tent", viewer=Viewer(Audience.SIGNED_IN, locale="fr"))) == ["en-tent"]
 
 
 def test_a_model_without_a_known_centre_is_left_alone() -> None:
