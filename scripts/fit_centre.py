@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Write the mean question of the packaged embedder, for questions in other languages (`kb/search/foreign.py`), and how
-confident to be of what is found without it (`kb.search.confidence.abroad_calibration`).
+"""Write the mean question of the packaged embedder, for questions in other languages (`kb/search/questions.py`), and
+how confident to be of what is found without it (`kb.search.confidence.abroad_calibration`).
 
     python scripts/fit_centre.py [--measure]
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Final
 from uuid import UUID
 
 from django.conf import settings
@@ -18,7 +17,7 @@ from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions, mo
 from supportbot.assistant.retrieval import Found, in_parts, retrieve, with_passages
 from supportbot.assistant.sentence_similarity import with_similarity
 from supportbot.assistant.tools import tools_after_signing_in, tools_for
-from supportbot.builtin.intents import courtesy, courtesy_by_words
+from supportbot.builtin.intents import ASK_FOR_HELP, courtesy, courtesy_by_words
 from supportbot.builtin.phrases import only_asks
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage
@@ -32,9 +31,6 @@ from supportbot.llm import types as llm
 from supportbot.llm.sources import numbered
 from supportbot.releases.document import Document, Guideline
 from supportbot.releases.selectors import current
-
-# "That is no use" and "It does not work" have no topic, but they do ask for something.
-ASK_FOR_HELP: Final = ("complaint", "unclear")
 
 
 @dataclass(frozen=True, slots=True)

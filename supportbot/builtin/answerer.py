@@ -40,6 +40,8 @@ def reply_to(request: ModelRequest) -> Reply:
         return Reply(_for_a_visitor(_answer(request, language), language))
     if kind := courtesy(request.question):  # after `next_step`: "the second one" is unclear only if nothing was asked
         return Reply(say(kind, language))
+    if is_surely("negate", request.question):
+        return Reply(say("left_alone", language))
     return Reply(_answer(request, language) or say(_otherwise(request.question), language))
 
 
@@ -81,7 +83,9 @@ def _answer(request: ModelRequest, language: str) -> str:
     shown: list[Piece] = []
     texts: list[str] = []
     missing: list[str] = []
-    found = [(part, to_quote(ranked(part)) if part.is_answerable else []) for part in request.parts or (request,)]
+    found = [
+        (part, to_quote(ranked(part), language) if part.is_answerable else []) for part in request.parts or (request,)
+    ]
     for part, chosen in found:
         fresh = [entry for entry in chosen if entry.piece not in shown]
         shown += [entry.piece for entry in fresh]

@@ -27,6 +27,8 @@ DATA: Final = Path(__file__).parent / "data"
 READ_MOST: Final = 1_000  # characters; nobody states a request only at the end of a long text, and reading takes time
 FEATURE_WORDS_MOST: Final = 120
 QUESTIONS: Final = frozenset({"asks", "question", "hypothetical"})
+# "That is no use" and "It does not work" have no topic, but they do ask for something.
+ASK_FOR_HELP: Final = frozenset({"complaint", "unclear"})
 NO_REQUEST: Final = QUESTIONS | {"undo", "denies", "reports", "person", "contact", "nonsense"} | set(get_args(Courtesy))
 SURE_FROM: Final = 0.6  # of a kind's probability
 # From these probabilities on a message asks to undo something: at all, and once something was done in the conversation,
@@ -142,7 +144,13 @@ def courtesy_by_words(text: str) -> Courtesy | None:
 
 def _sure_courtesy(message: Classification) -> Courtesy | None:
     kinds = message.kinds
-    return next((name for name in get_args(Courtesy) if kinds.get(name, 0.0) >= SURE_FROM), None)
+    chances: dict[Courtesy, float] = {name: kinds.get(name, 0.0) for name in get_args(Courtesy)}
+    if sure := next((name for name, chance in chances.items() if chance >= SURE_FROM), None):
+        return sure
+    # "Perfect, bye" is as much a yes to what was said as a farewell: it is surely one of them.
+    pleasant = {name: chance for name, chance in chances.items() if name not in ASK_FOR_HELP}
+    likeliest = max(pleasant, key=lambda name: pleasant[name])
+    return likeliest if sum(pleasant.values()) >= SURE_FROM else None
 
 
 def wants_undo(text: str, tools: Sequence[ToolSpec] = (), *, is_after_deed: bool = False) -> bool:

@@ -5,7 +5,7 @@ from typing import Final
 
 from supportbot.builtin.phrases import language_name, say
 from supportbot.builtin.pieces import Piece
-from supportbot.builtin.ranking import MAX_QUOTED, Ranked, is_in, language_of, named_lines
+from supportbot.builtin.ranking import MAX_QUOTED, MAX_QUOTED_ACROSS, Ranked, is_in, language_of, named_lines
 from supportbot.language.blocks import Kind
 from supportbot.language.lines import Line
 from supportbot.language.words import words
@@ -16,15 +16,17 @@ MAX_CHARACTERS: Final = 700  # of a piece; a longer one is cut around its best l
 MAX_LINES: Final = 8
 
 
-def to_quote(ranked: Sequence[Ranked]) -> list[Ranked]:
+def to_quote(ranked: Sequence[Ranked], language: str) -> list[Ranked]:
     """Return the best piece and the next that adds something; in reading order if they are of one passage."""
     chosen: list[Ranked] = []
+    is_foreign = bool(ranked) and not is_in(language, ranked[0].piece)
+    most = MAX_QUOTED_ACROSS if is_foreign else MAX_QUOTED
     for entry in ranked:
         if chosen and entry.score < FURTHER_SHARE * chosen[0].score:
             break
         if _adds_something(entry, chosen):
             chosen.append(entry)
-        if len(chosen) == MAX_QUOTED:
+        if len(chosen) == most:
             break
     if len({entry.piece.source.number for entry in chosen}) == 1:
         return sorted(chosen, key=lambda entry: entry.piece.position)

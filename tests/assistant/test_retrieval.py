@@ -17,6 +17,7 @@ from supportbot.assistant.retrieval import seek
 from supportbot.assistant.runner import carry_out
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
+from supportbot.chat.retrieval_trace import traces_of
 from supportbot.chat.signals import EventView
 from supportbot.language.detection import detect
 from supportbot.llm.testing import Says, ScriptedModel, answering
@@ -33,6 +34,20 @@ async def test_a_follow_up_is_searched_with_its_context(conversation: Conversati
         await carry_out(await db(say, conversation, "and is the label free?"))
     roles = [message.role for message in model.requests[1].messages]
     assert roles == ["system", "user", "assistant", "user"]
+    assert model.requests[1].sources
+
+
+async def test_never_mind_is_not_searched_for(conversation: Conversation) -> None:
+    await carry_out(await db(say, conversation, "never mind"))
+    assert not await db(traces_of, conversation)
+    await carry_out(await db(say, conversation, "How long can I return unused items after delivery?"))
+    assert len(await db(traces_of, conversation)) == 1
+
+
+async def test_a_no_to_a_models_question_is_searched_for_with_what_was_asked(conversation: Conversation) -> None:
+    with answering(ScriptedModel(Says("Is it unused?"), Says(f"{QUOTE} [1]"))) as model:
+        await carry_out(await db(say, conversation, "How long can I return items after delivery?"))
+        await carry_out(await db(say, conversation, "no"))
     assert model.requests[1].sources
 
 

@@ -149,6 +149,10 @@ def test_words_alone_recognise_most_courtesies_and_no_question_is_taken_for_one(
     assert not any(map(intents.courtesy_by_words, ["How long do I have to return a tent?", "Wo ist mein Paket?", ""]))
 
 
+def test_a_message_that_is_surely_one_of_two_courtesies_is_one() -> None:
+    assert intents.courtesy("ok perfect, bye") in ("acknowledgement", "farewell")
+
+
 @pytest.mark.parametrize("text", ["Hello, where is my parcel?", "Danke, aber wo ist mein Paket?"])
 def test_a_courtesy_before_a_request_does_not_hide_it(text: str) -> None:
     assert intents.detect_intent(text, catalogue()).action == "order_status"

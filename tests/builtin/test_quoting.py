@@ -134,6 +134,16 @@ def test_without_a_page_in_the_customers_language_one_language_is_quoted_prefera
     assert "[1]" in answer("Puis-je payer avec PayPal sur votre site ?", german, weak, locale="fr")
 
 
+def test_of_pages_in_another_language_up_to_three_pieces_are_quoted() -> None:
+    pieces = [f"We accept {name}." for name in ("PayPal", "Visa", "cheques", "cash")]
+    english = tuple(Source(number, "Payment", piece, "en") for number, piece in enumerate(pieces, start=1))
+    near = dict(zip(pieces, (0.9, 0.89, 0.88, 0.87), strict=True))
+    foreign = answer("Comment puis-je payer sur votre site ?", *english, locale="fr", similarities=near)
+    assert [number for number in range(1, 5) if f"[{number}]" in foreign] == [1, 2, 3]
+    own = answer("How can I pay on your site?", *english, locale="en", similarities=near)
+    assert [number for number in range(1, 5) if f"[{number}]" in own] == [1, 2]
+
+
 def test_a_follow_up_is_answered_by_what_was_searched_for() -> None:
     sources = (
         Source(1, "Delivery", "Delivery to Austria takes 4 days.", "en"),
