@@ -41,7 +41,7 @@ def reply_to(request: ModelRequest) -> Reply:
     if kind := courtesy(request.question):  # after `next_step`: "the second one" is unclear only if nothing was asked
         return Reply(say(kind, language))
     if is_surely("negate", request.question):
-        return Reply(say("left_alone", language))
+        return Reply(say("acknowledgement", language))
     return Reply(_answer(request, language) or say(_otherwise(request.question), language))
 
 

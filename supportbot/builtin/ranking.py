@@ -21,7 +21,7 @@ from supportbot.language.words import content_stems, stem_similarity
 from supportbot.llm.types import ModelRequest
 
 MAX_QUOTED: Final = 2  # pieces
-# Of a page in another language: no words tell its pieces apart, and in one answer of twelve only the third is right.
+# Of a page in another language: no words tell its pieces apart, and in one answer of thirteen only the third is right.
 MAX_QUOTED_ACROSS: Final = 3
 MAX_COMPARED: Final = 6
 CHARACTERS_COMPARED: Final = 400  # as good as the whole, and quicker
