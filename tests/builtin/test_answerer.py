@@ -165,6 +165,13 @@ def test_a_question_about_contact_names_the_button_unless_a_page_answers() -> No
 
 
 @pytest.mark.parametrize(
+    ("question", "language"), [("never mind", "en"), ("nein danke", "de"), ("laisse tomber", "fr")]
+)
+def test_a_no_to_nothing_quotes_nothing(question: str, language: str) -> None:
+    assert ask(question, locale=language).text == say("acknowledgement", language)
+
+
+@pytest.mark.parametrize(
     "sources", [(), (Source(1, "Empty", "", "en"),), (Source(1, "Head", "# Only a heading", "en"),)]
 )
 def test_nothing_to_quote_gets_not_found(sources: tuple[Source, ...]) -> None:
