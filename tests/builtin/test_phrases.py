@@ -1,9 +1,12 @@
 """What the built-in answerer and the assistant say in their own words, in each language."""
 
+from typing import get_args
+
 import pytest
 
 from supportbot.assistant.texts import say as assistant_says
 from supportbot.builtin.phrases import (
+    IntentPhrase,
     asks_back,
     dated,
     field_name,
@@ -14,9 +17,11 @@ from supportbot.builtin.phrases import (
     language_name,
     names_the_way_to_a_person,
     only_asks,
+    phrase_in,
     say,
     titles_of,
 )
+from supportbot.language.normalise import normalised
 from supportbot.translation import LANGUAGES
 
 
@@ -74,3 +79,12 @@ def test_a_date_of_an_order_is_written_as_the_language_does() -> None:
     assert dated("shipped_at", "2026-03-04", "de") == "verschickt am 4. März"
     assert dated("shipped_at", "2026-03-04", "pl") == "wysłane 4 marca"
     assert dated("expected_on", "Saturday", "en") == "expected on Saturday"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("phrase", get_args(IntentPhrase))
+def test_a_question_is_found_again_in_the_history_which_spells_some_signs_differently(
+    phrase: IntentPhrase, language: str
+) -> None:
+    values = dict.fromkeys(("part", "fields", "choices", "example", "title"), "x")
+    assert phrase_in(normalised(say(phrase, language, **values))) is not None
