@@ -11,6 +11,7 @@ from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.services import save_draft
 from actions.models import ActionRequest, AuditEntry
 from supportbot.accounts.models import Workspace
+from supportbot.console.definitions.trials import TestForm
 from tests.actions.defined.conftest import admin as admin
 from tests.actions.defined.conftest import agreed as agreed
 from tests.actions.defined.conftest import ann as ann
@@ -180,3 +181,14 @@ def test_a_case_is_recorded_from_a_test_call_edited_and_removed(
     assert [one.event for one in AuditEntry.objects.filter(event__startswith="definition.case").order_by("seq")] == [
         "definition.case_added", "definition.case_changed", "definition.case_removed",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("entered", ["i-1\n\n i-2 ", '["i-1", "i-2"]'])
+def test_a_list_of_texts_is_entered_line_by_line(entered: str) -> None:
+    made = document()
+    made["arguments"] = {"item_ids": {"type": "list", "description": "Which.", "of": {"type": "string"}}}
+    form = TestForm(
+        made, {"environment": "live", "customer": "ann_lee_1", "locale": "en", "argument-item_ids": entered}
+    )
+    assert form.is_valid() and form.arguments() == {"item_ids": ["i-1", "i-2"]}
+    assert "One per line." in str(form["argument-item_ids"].help_text)

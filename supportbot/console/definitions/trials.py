@@ -34,6 +34,15 @@ from supportbot.trying import TooManyTests
 ARGUMENT: Final = "argument-"
 YES: Final = "yes"
 NO: Final = "no"
+_SINGLE: Final = ("string", "choice", "date", "money", "number")  # types of values that are entered as text
+
+
+class Entries(JsonText):
+    """A list of single values, one per line; JSON is read, too."""
+
+    def clean(self, value: Any) -> Any:
+        lines = [line.strip() for line in str(value or "").splitlines() if line.strip()]
+        return lines if lines and not lines[0].startswith("[") else super().clean(value)
 
 
 class TestForm(forms.Form):
@@ -118,6 +127,10 @@ def _argument_field(name: str, spec: Mapping[str, Any]) -> forms.Field:
         case "flag":
             choices = [("", "–"), (YES, gettext("Yes")), (NO, gettext("No"))]
             return forms.ChoiceField(choices=choices, **{**about, "initial": ""})
+        case "list" if spec.get("of", {}).get("type") in _SINGLE:
+            each = gettext("One per line.")
+            help_text = f"{about['help_text']} {each}".strip()
+            return Entries(widget=forms.Textarea(attrs={"rows": 3}), **{**about, "help_text": help_text})
         case "list" | "object":
             return JsonText(widget=forms.Textarea(attrs={"rows": 3, "class": "mono"}), **about)
     return forms.CharField(**about)
