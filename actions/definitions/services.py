@@ -326,3 +326,38 @@ def _arguments_of(name: str) -> dict[str, bool] | None:
     declared = version.document.get("arguments", {})
     asked = {key: one for key, one in declared.items() if one.get("from") not in _NOT_ASKED}
     return {key: bool(one.get("required", True)) for key, one in asked.items()}
+
+
+@transaction.atomic
+def save_renamed(
+    document: Mapping[str, Any], names: Mapping[str, str], *, actor: str, **given: Any
+) -> tuple[ActionDefinitionVersion, list[str]]:
+    """Save a document whose arguments have been renamed (`names`: the new ones by the old ones), with its recorded
+    cases and a draft of each other action whose undo passes them. Return the version and the names of these actions;
+    raises what `save_draft` raises.
+    """
+    version = save_draft(document, actor=actor, **given)
+    for case in DefinitionCase.objects.filter(definition_id=version.definition_id):
+        arguments = _renamed(case.arguments, names)
+        if arguments != case.arguments:
+            DefinitionCase.objects.filter(pk=case.pk).update(arguments=arguments)
+            audit.record("definition.case_changed", actor=actor, action=version.definition.name, case=str(case.pk))
+    return version, _undone_by(version.definition.name, names, actor)
+
+
+def _undone_by(action: str, names: Mapping[str, str], actor: str) -> list[str]:
+    """Save a draft of each action that this one undoes, with the new names; return their names."""
+    saved: list[str] = []
+    for definition in ActionDefinition.objects.exclude(name=action).order_by("name"):
+        document = newest_version(definition).document
+        undo = document.get("undo")
+        given = undo.get("arguments") if isinstance(undo, Mapping) and undo.get("action") == action else None
+        if isinstance(given, Mapping) and names.keys() & given.keys():
+            changed = {**document, "undo": {**undo, "arguments": _renamed(given, names)}}
+            save_draft(changed, actor=actor, origin=definition.origin)
+            saved.append(definition.name)
+    return saved
+
+
+def _renamed(arguments: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(name, name): value for name, value in arguments.items()}

@@ -14,9 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from actions.definitions.errors import InvalidDefinition, Outdated
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
-from actions.definitions.renaming import save_renamed
 from actions.definitions.selectors import found_by_import
-from actions.definitions.services import missing_in, obstacles
+from actions.definitions.services import missing_in, obstacles, save_renamed
 from actions.definitions.transfer import written
 from actions.models import ActionPolicy
 from supportbot.console.definitions.checklist import Checklist, checklist
