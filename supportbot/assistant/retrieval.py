@@ -14,7 +14,7 @@ from kb.search import Passage, Retrieval, search
 from kb.search.questions import is_long
 from supportbot.assistant.limits import PASSAGES
 from supportbot.builtin.conversation import questions_in, standalone
-from supportbot.builtin.intents import courtesy, is_surely, says_nothing
+from supportbot.builtin.intents import courtesy, is_mere_no, says_nothing
 from supportbot.chat.models import Conversation
 from supportbot.language.detection import detect
 from supportbot.language.followups import is_incomplete, is_question
@@ -58,7 +58,7 @@ def retrieve(
 def _asks_no_more(question: str, said_before: Sequence[Said]) -> bool:
     """Return whether it is a "never mind", or a "no" to nothing; a "no" to a model's question needs its passages."""
     answers = [said.text for said in said_before if not said.is_customer]
-    return is_surely("negate", question) and not (answers and is_question(answers[-1]))
+    return is_mere_no(question) and not (answers and is_question(answers[-1]))
 
 
 def asked(question: str, *, viewer: Viewer, said_before: Sequence[Said], limit: int) -> Retrieval:

@@ -11,7 +11,7 @@ import orjson
 from supportbot.builtin import conversation
 from supportbot.builtin.actions.asking import Reply
 from supportbot.builtin.actions.next_step import needs_account, next_step
-from supportbot.builtin.intents import courtesy, is_surely, wants_person, wants_undo
+from supportbot.builtin.intents import courtesy, is_mere_no, is_surely, wants_person, wants_undo
 from supportbot.builtin.phrases import Phrase, is_offer_of_a_person, say
 from supportbot.builtin.pieces import Piece
 from supportbot.builtin.quoting import lead_to, quoted, to_quote
@@ -40,7 +40,7 @@ def reply_to(request: ModelRequest) -> Reply:
         return Reply(_for_a_visitor(_answer(request, language), language))
     if kind := courtesy(request.question):  # after `next_step`: "the second one" is unclear only if nothing was asked
         return Reply(say(kind, language))
-    if is_surely("negate", request.question):
+    if is_mere_no(request.question):
         return Reply(say("acknowledgement", language))
     return Reply(_answer(request, language) or say(_otherwise(request.question), language))
 

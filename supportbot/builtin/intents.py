@@ -31,6 +31,8 @@ QUESTIONS: Final = frozenset({"asks", "question", "hypothetical"})
 ASK_FOR_HELP: Final = frozenset({"complaint", "unclear"})
 NO_REQUEST: Final = QUESTIONS | {"undo", "denies", "reports", "person", "contact", "nonsense"} | set(get_args(Courtesy))
 SURE_FROM: Final = 0.6  # of a kind's probability
+# From this probability on a "no" asks nothing. From .6 on, "nothing here yet" did not either: 3 of 82 short questions.
+NO_FROM: Final = 0.9
 # From these probabilities on a message asks to undo something: at all, and once something was done in the conversation,
 # which makes it likelier. Without a deed, a message between them starts nothing without a question.
 # docs/decisions/built-in-answerer.md has the figures.
@@ -135,6 +137,11 @@ def courtesy(text: str) -> Courtesy | None:
 def says_nothing(text: str) -> bool:
     """Return whether a message is only a courtesy, "undo that" or no words at all, so that it names no topic."""
     return courtesy(text) is not None or is_surely("nonsense", text) or wants_undo(text)
+
+
+def is_mere_no(text: str) -> bool:
+    """Return whether a message is only a "no" or a "never mind"."""
+    return bool(text.strip()) and classify(text).kinds["negate"] >= NO_FROM
 
 
 def courtesy_by_words(text: str) -> Courtesy | None:

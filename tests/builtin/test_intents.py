@@ -149,6 +149,12 @@ def test_words_alone_recognise_most_courtesies_and_no_question_is_taken_for_one(
     assert not any(map(intents.courtesy_by_words, ["How long do I have to return a tent?", "Wo ist mein Paket?", ""]))
 
 
+@pytest.mark.parametrize("text", ["noch nichts da", "nog niets ontvangen", "never received it", "no parcel yet"])
+def test_a_report_of_something_missing_is_no_mere_no(text: str) -> None:
+    assert not intents.is_mere_no(text)
+    assert intents.is_mere_no("never mind")
+
+
 def test_a_message_that_is_surely_one_of_two_courtesies_is_one() -> None:
     assert intents.courtesy("ok perfect, bye") in ("acknowledgement", "farewell")
 
