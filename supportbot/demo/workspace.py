@@ -194,9 +194,10 @@ def _import_knowledge(workspace: Workspace, data_dir: Path) -> None:
 
 def _arrange_categories() -> None:
     """Give the demo's categories their order, icons and descriptions, until somebody arranges them."""
-    if Category.objects.exclude(position=None).exists():
+    file = KNOWLEDGE / "categories.json"
+    if not file.exists() or Category.objects.exclude(position=None).exists():
         return
-    for place, facts in enumerate(json.loads((KNOWLEDGE / "categories.json").read_text()), start=1):
+    for place, facts in enumerate(json.loads(file.read_text()), start=1):
         Category.objects.update_or_create(name=facts["name"], defaults={**facts, "position": place})
 
 

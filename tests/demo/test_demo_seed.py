@@ -14,7 +14,7 @@ from django.utils.timezone import now
 from actions.models import ActionPolicy, MerchantConnection
 from actions.policies import may_approve
 from actions.registry import all_actions
-from kb.models import Article
+from kb.models import Article, Category
 from supportbot.accounts.models import ApiKey, Channel, Customer, IdentityKey, Membership, User, Workspace
 from supportbot.accounts.principals import CustomerCaller
 from supportbot.accounts.scope import workspace_scope
@@ -201,3 +201,16 @@ def test_the_demo_has_four_weeks_of_history_marked_as_generated(small_knowledge_
         count = len(talks)
         assert seeded() == facts
         assert Conversation.objects.count() == count
+
+
+def test_categories_are_arranged_once_and_then_left_to_the_team() -> None:
+    file = demo_workspace.KNOWLEDGE / "categories.json"
+    file.write_text('[{"name": "Orders & delivery", "icon": "truck", "description": "Tracking"}]')
+    seeded()
+    with workspace_scope(Workspace.objects.get(slug="wrenfell").pk):
+        row = Category.objects.get(name="Orders & delivery")
+        assert (row.icon, row.description, row.position) == ("truck", "Tracking", 1)
+        Category.objects.filter(pk=row.pk).update(icon="gift")
+    seeded()
+    with workspace_scope(Workspace.objects.get(slug="wrenfell").pk):
+        assert Category.objects.get(pk=row.pk).icon == "gift"
