@@ -12,7 +12,7 @@ export function face(name, size = "") {
 /** Show the shop's logo in place of our mark once it has loaded: the page's policy may forbid it. */
 export function showLogo(mark, address) {
   if (!address) return;
-  const logo = h("img.w-logo", { src: address, alt: "", referrerpolicy: "no-referrer", onload: () => mark.replaceWith(logo) });
+  const logo = h("img.w-logo", { src: address, alt: "", onload: () => mark.replaceWith(logo) });
 }
 
 export function firstName(name, { t }) {
