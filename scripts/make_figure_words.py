@@ -46,6 +46,12 @@ PREPOSITIONS = {"in"}
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 # CLDR has no English words for these two.
 MORE_DAYS = {"en": {"day before yesterday": -2, "day after tomorrow": 2}}
+# Where the word for tomorrow also means morning.
+MORNINGS = {
+    "de": ["guten Morgen"],
+    "es": ["por la mañana", "de la mañana", "en la mañana", "a la mañana"],
+    "nl": ["goede morgen", "in de morgen"],
+}
 NUMBERS = (*range(101), 200, 300, 400, 500, 600, 700, 800, 900, 1000)
 
 
@@ -107,7 +113,14 @@ def relative_days(language: str) -> dict[str, object]:
         for tense in ("future", "past")
     }
     weeks = {name: step for step, name in fields["week"]["relative"].items()}
-    return {"days": days | MORE_DAYS.get(language, {}), "weeks": weeks, "weekdays": weekdays, **around}
+    mornings = MORNINGS.get(language, [])
+    return {
+        "days": days | MORE_DAYS.get(language, {}),
+        "mornings": mornings,
+        "weeks": weeks,
+        "weekdays": weekdays,
+        **around,
+    }
 
 
 def last_word(unit_and_more: str) -> str:

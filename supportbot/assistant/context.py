@@ -40,7 +40,8 @@ class TurnContext:
     request: llm.ModelRequest
     passages: tuple[Passage, ...]
     language: str
-    said: tuple[str, ...]  # the customer's own messages of the episode, and the time they were told
+    said: tuple[str, ...]  # the customer's own messages of the episode
+    now: str  # the time that the model is told, in words
     done: tuple[str, ...] = ()  # our own words for what the shop has carried out in this conversation
     strictness: Strictness = "balanced"
     courtesy: str = ""  # the courtesy that is the whole message, such as "thanks"; then nothing is asked
@@ -95,7 +96,8 @@ def context_of(
         with_similarity(in_parts(request, sought), sought),
         sought.retrieval.passages,
         language,
-        (instructions.now, *(message.text for message in dialogue if message.source == Source.CUSTOMER)),
+        tuple(message.text for message in dialogue if message.source == Source.CUSTOMER),
+        instructions.now,
         done_in(conversation) if is_signed_in else (),
         document.strictness,
         _small_talk(question),

@@ -43,7 +43,8 @@ _RISKY: Final = re.compile(
 class Draft:
     """The answer of one attempt.
 
-    `said` is what the customer wrote: its figures may be repeated, its links never. `site` is the address of our help
+    `said` is what the customer wrote: its figures may be repeated, its links never. `now` is the time in words; it may
+    be told together with today's date. `site` is the address of our help
     pages. `confidential` must not be disclosed. `looked_up` is what the shop's system returned in this turn, `done` our
     own words for what was carried out in this conversation. `looks_twice` marks the sentences that deserve a second
     look. The built-in answerer (`by`) only quotes or uses fixed texts.
@@ -53,6 +54,7 @@ class Draft:
     language: str
     said: Sequence[str] = ()
     site: str = ""
+    now: str = ""
     looked_up: Sequence[str] = ()
     done: Sequence[str] = ()
     confidential: Confidential = field(default_factory=Confidential)
@@ -72,7 +74,7 @@ class Draft:
     _is_ended: bool = False
 
     def __post_init__(self) -> None:
-        evidence = Evidence(self.passages, language=self.language, said=self.said, site=self.site)
+        evidence = Evidence(self.passages, language=self.language, said=self.said, site=self.site, now=self.now)
         self._judge = Judge(
             evidence, self.confidential, self.done, is_strict=self.strictness == "strict", looks_twice=self.looks_twice
         )

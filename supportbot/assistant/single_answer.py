@@ -45,8 +45,9 @@ def _checked(text: str, request: ModelRequest, retrieved: Found, *, by: Author, 
     draft = Draft(
         retrieved.retrieval.passages,
         request.locale,
-        said=[request.question, time_told_in(request.messages[0].content)],
+        said=[request.question],
         site=settings.BASE_URL,
+        now=time_told_in(request.messages[0].content),
         strictness=current().document.strictness,
         by=by,
     )

@@ -337,6 +337,7 @@ class Turn:
             context.language,
             context.said,
             site=settings.BASE_URL,
+            now=context.now,
             looked_up=self._looked_up,
             done=context.done,
             confidential=confidential_text(context.request.messages[0].content),

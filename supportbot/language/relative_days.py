@@ -2,7 +2,8 @@
 Pure.
 
 The words are CLDR's (`data/days.json`, made by `scripts/make_figure_words.py`). A weekday alone is the next one. "Next
-Friday" may be the coming one or that of next week, and "last Friday" likewise, so both are possible.
+Friday" may be the coming one or that of next week, "last Friday" likewise, and "this Monday" on a Tuesday the one that
+is over or the one to come, so both are possible.
 """
 
 import json
@@ -20,6 +21,7 @@ from supportbot.language.figures import Figure, all_figures_in
 _DATA: Final = Path(__file__).parent / "data" / "days.json"
 _DAY: Final = 86_400  # seconds
 _WEEK: Final = timedelta(weeks=1)
+_DOTS: Final = str.maketrans({"ı": "i", "\u0307": None})
 _FARTHEST: Final = 3650  # days
 _BEGINNING: Final = re.compile(r"(?:^|[.!?\n])\s*$")
 
@@ -35,10 +37,11 @@ class Written:
 
 @dataclass(frozen=True)
 class _Words:
-    named: re.Pattern[str]  # a day, or a weekday of some week
+    named: re.Pattern[str]  # a day, a weekday of some week, or a morning
     weeks: re.Pattern[str]
     days_off: Mapping[str, int]
     weeks_off: Mapping[str, int]
+    mornings: frozenset[str]
     weekdays: Mapping[str, tuple[int, int]]  # (weekday, weeks from this one)
     future: tuple[tuple[str, str], ...]  # what stands before and after a span of time
     past: tuple[tuple[str, str], ...]
@@ -61,10 +64,10 @@ def relative_days_in(text: str, locale: str, written_on: date) -> list[Written]:
 
 def _named(text: str, words: _Words, today: date) -> Iterator[Written]:
     for match in words.named.finditer(text):
-        # "Guten Morgen": a noun, where the language writes nouns with a capital.
-        if match[0][0].isupper() and not _BEGINNING.search(text[: match.start()]):
+        name = _plain(match[0])
+        # A noun, where the language writes nouns with a capital: "Am Morgen".
+        if name in words.mornings or (match[0][0].isupper() and not _BEGINNING.search(text[: match.start()])):
             continue
-        name = match[0].casefold()
         if name in words.days_off:
             possible: tuple[date, ...] = (today + timedelta(days=words.days_off[name]),)
         else:
@@ -75,9 +78,9 @@ def _named(text: str, words: _Words, today: date) -> Iterator[Written]:
 def _weekday(weekday: int, week: int, today: date) -> tuple[date, ...]:
     """Return the days that a weekday of this week (0), the next (1) or the last (-1) may be."""
     of_week = _of_week(weekday, week, today)
-    if not week:
-        return (of_week,)
     coming = today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)
+    if not week:
+        return (of_week,) if of_week >= today else (of_week, coming)
     past = today - timedelta(days=(today.weekday() - weekday - 1) % 7 + 1)
     return tuple(sorted({of_week, coming if week > 0 else past}))
 
@@ -87,16 +90,16 @@ def _of_week(weekday: int, week: int, today: date) -> date:
 
 
 def _weekdays(text: str, figures: Sequence[Figure], words: _Words, today: date) -> Iterator[Written]:
-    """Yield the weekdays that stand alone, those of "next week" if the text names it."""
-    week = words.weeks.search(text)
+    """Yield the weekdays that stand alone, those of "next week" if the text names it and no other week."""
+    weeks = {words.weeks_off[_plain(match[0])] for match in words.weeks.finditer(text)}
     for figure in figures:
         if figure.kind != "weekday" or figure.start == figure.end:
             continue
         for _, value in figure.readings:
             weekday = int(value)
             coming = today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)
-            day = _of_week(weekday, words.weeks_off[week[0].casefold()], today) if week else coming
-            yield Written(figure.start, figure.end, (day,))
+            possible = {_of_week(weekday, week, today) for week in weeks} or {coming}
+            yield Written(figure.start, figure.end, tuple(sorted(possible)))
 
 
 def _spans(text: str, figures: Sequence[Figure], words: _Words, today: date) -> Iterator[Written]:
@@ -122,17 +125,19 @@ def _words_of(language: str) -> _Words | None:
     if data is None:
         return None
     return _Words(
-        _any_of([*data["days"], *data["weekdays"]]),
+        _any_of([*data["days"], *data["mornings"], *data["weekdays"]]),
         _any_of(data["weeks"]),
         {_plain(name): off for name, off in data["days"].items()},
         {_plain(name): off for name, off in data["weeks"].items()},
+        frozenset(map(_plain, data["mornings"])),
         {_plain(name): (weekday, off) for name, (weekday, off) in data["weekdays"].items()},
         *(tuple((_plain(before), _plain(after)) for before, after in data[tense]) for tense in ("future", "past")),
     )
 
 
 def _plain(words: str) -> str:
-    return words.replace("’", "'").casefold()
+    """Return words as they are compared: without case, and with one "i", dotted or not."""
+    return words.replace("’", "'").casefold().translate(_DOTS)
 
 
 def _any_of(names: Mapping[str, Any] | list[str]) -> re.Pattern[str]:

@@ -30,6 +30,8 @@ def _in_berlin(conversation: Conversation, monkeypatch: pytest.MonkeyPatch) -> N
     [
         ("Today is Sunday 29 November 2026.", True),
         ("Today is Monday 30 November 2026.", False),
+        ("We are open on Sunday.", False),
+        ("The fee is €2026.", False),
     ],
 )
 async def test_the_model_may_name_the_day_it_was_told_and_no_other(

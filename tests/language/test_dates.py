@@ -1,9 +1,12 @@
 """Written days, read by a locale."""
 
+import json
 from datetime import date
+from pathlib import Path
 
 import pytest
 
+from supportbot import language
 from supportbot.formats import format_day
 from supportbot.language.dates import days_in
 
@@ -68,6 +71,9 @@ TODAY = date(2026, 11, 28)  # a Saturday
         ("za dwa dni", "pl", "2026-11-30"),
         ("depois de amanhã", "pt", "2026-11-30"),
         ("3 gün sonra", "tr", "2026-12-01"),
+        ("YARIN gelin", "tr", "2026-11-29"),
+        ("yarin icin masa", "tr", "2026-11-29"),
+        ("Yarın", "tr", "2026-11-29"),
         ("غدًا", "ar", "2026-11-29"),
     ],
 )
@@ -82,6 +88,7 @@ def test_a_day_is_counted_from_the_day_the_text_was_written(text: str, locale: s
         ("next Friday", "en", date(2026, 11, 25), ["2026-11-27", "2026-12-04"]),
         ("last Friday", "en", date(2026, 11, 28), ["2026-11-20", "2026-11-27"]),
         ("5 March", "en", TODAY, ["2026-03-05", "2027-03-05"]),
+        ("this Monday", "en", date(2026, 11, 24), ["2026-11-23", "2026-11-30"]),
     ],
 )
 def test_a_day_that_may_be_two_is_neither(text: str, locale: str, written_on: date, possible: list[str]) -> None:
@@ -89,8 +96,30 @@ def test_a_day_that_may_be_two_is_neither(text: str, locale: str, written_on: da
     assert found.day is None and [one.isoformat() for one in found.possible] == possible
 
 
+def test_every_name_of_a_day_is_read_in_any_case() -> None:
+    data = json.loads((Path(language.__file__).parent / "data" / "days.json").read_text(encoding="utf-8"))
+    for locale, words in data.items():
+        for name in (*words["days"], *words["weekdays"], *words["mornings"]):
+            for written in (name, name.upper(), name.lower(), name.replace("i", "ı"), name.replace("i", "İ")):
+                days_in(written, locale, TODAY)
+            assert days_in(name, locale, TODAY) or name in words["mornings"], (locale, name)
+
+
+def test_weekdays_of_two_weeks_are_unclear() -> None:
+    found = days_in("last week Tuesday did not work, next week Friday would", "en", TODAY)
+    assert [one.day for one in found] == [None, None]
+
+
 @pytest.mark.parametrize(
-    ("text", "locale"), [("Guten Morgen, ich habe eine Frage", "de"), ("within 3 days", "en"), ("3 days", "en")]
+    ("text", "locale"),
+    [
+        ("Guten Morgen, ich habe eine Frage", "de"),
+        ("hallo, guten morgen", "de"),
+        ("goede morgen", "nl"),
+        ("por la mañana", "es"),
+        ("within 3 days", "en"),
+        ("3 days", "en"),
+    ],
 )
 def test_what_names_no_day_is_none(text: str, locale: str) -> None:
     assert days_in(text, locale, TODAY) == ()

@@ -52,10 +52,15 @@ def _links_of_page(text: str) -> frozenset[str]:
 
 
 class Evidence:
-    """Everything an answer may rest on: numbered pages, what the shop's system returned, what the customer wrote."""
+    """Everything an answer may rest on: numbered pages, what the shop's system returned, what the customer wrote, and
+    the time (`now`), which is evidence only for what names today's date.
+    """
 
-    def __init__(self, passages: Sequence[Passage], *, language: str, said: Iterable[str] = (), site: str = "") -> None:
+    def __init__(
+        self, passages: Sequence[Passage], *, language: str, said: Iterable[str] = (), site: str = "", now: str = ""
+    ) -> None:
         self.language = language
+        self.time = known_figures([now])
         self.sources = [Source(passage) for passage in passages]
         self.texts = [f"{passage.title}\n{passage.heading}\n{passage.text}" for passage in passages]
         self._said = tuple(said)

@@ -129,7 +129,7 @@ def dates_in(shapes: Mapping[str, Shape], text: str, days: Sequence[Day], *, ask
     named = [_only_named(shapes, words(words_before)[-_NEAR:]) for words_before in before]
     found = {name: day for name, day in zip(named, days, strict=True) if name and named.count(name) == 1}
     target = asked if asked in shapes else next(iter(shapes)) if len(shapes) == 1 and not asked else ""
-    if target and not found and len(days) == 1:
+    if target and not found and len({day.possible for day in days}) == 1:  # one day, however often
         found[target] = days[0]
     return {name: day.day.isoformat() for name, day in found.items() if day.day is not None}
 
