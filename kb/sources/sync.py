@@ -236,12 +236,14 @@ class Turn:
         return None
 
     def _fail(self, item: SourceItem, reason: str) -> None:
+        self._extend(LEASE)  # the item may belong to the next run already
         settle(item, ItemState.FAILED, Outcome.BROKEN, reason)
 
     def _read(self, item: SourceItem, folder: Path) -> timedelta | None:
         """Fetch and read an item; return how long its origin asks us to wait, if it does."""
         kept = held_content(item, folder) if self.run.mode == Mode.SYNC else None
         fetched = kept or self.kind.fetch(_known(item), folder)
+        self._extend(LONG_LEASE)  # the run may have been cancelled meanwhile
         match fetched:
             case Later(wait=wait, reason=reason):
                 SourceItem.objects.filter(pk=item.pk).update(state=ItemState.QUEUED, reason=reason)
@@ -262,8 +264,8 @@ class Turn:
         if digest == item.content_hash:
             settle(item, ItemState.UNCHANGED, Outcome.UNCHANGED, **({} if self._is_check else facts))
             return
-        self._extend(LONG_LEASE)
         read = self.kind.read(_known(item), fetched)
+        self._extend(LONG_LEASE)  # a run that was cancelled meanwhile must not take items from the next one
         if isinstance(read, LeftOut):
             self._left_out(item, read)
             return

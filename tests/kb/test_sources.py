@@ -1,5 +1,6 @@
 """Sources, as an operator uses them: folders and files that are read, changed, lost and read again."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from django.utils.timezone import now
 from kb.models import Article, Revision, Source, SourceItem, SourceRun
 from kb.services import Change, archive, save_draft
 from kb.sources import runs, storing, sync
+from kb.sources.errors import Unreadable
+from kb.sources.files import Folder
+from kb.sources.ports import Place, Read
 from kb.sources.selectors import listed_sources
 from kb.sources.services import Wish, add_files, add_source, change_source, delete_source, remove_file
 from kb.tasks import sweep
@@ -205,6 +209,30 @@ def test_cancelling_stops_after_the_current_item(papers: Path, monkeypatch: pyte
     assert (run.state, len(live())) == ("cancelled", 1)
     monkeypatch.undo()
     assert counts(again()) == (4, 0, 1, 0, 0, 0)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("step", ["fetch", "read"])
+def test_a_preview_cancelled_while_an_item_is_read_takes_nothing_from_the_next_run(
+    papers: Path, monkeypatch: pytest.MonkeyPatch, step: str, fails: bool
+) -> None:
+    command("source_add", str(papers), "--no-sync")
+    source, done = Source.objects.get(), getattr(Folder, step)
+    preview = runs.begin(source, runs.Mode.CHECK)
+
+    def slow(*args: Any) -> Any:
+        got = done(*args)
+        after = runs.end_preview(source)
+        SourceItem.objects.filter(source=source).update(run=after, state="queued", outcome="", tries=0)
+        if fails:
+            raise Unreadable("Too late.")
+        return replace(got, found=(Place("two.md"),)) if isinstance(got, Read) else got
+
+    monkeypatch.setattr(Folder, step, slow)
+    assert sync.serve(preview.workspace_pk, preview.pk) is False
+    preview.refresh_from_db()
+    assert preview.state == "cancelled" and not SourceItem.objects.filter(run=preview).exists()
+    assert set(SourceItem.objects.values_list("state", "outcome")) == {("queued", "")}
 
 
 def test_changes_by_people_to_an_article_stay(papers: Path) -> None:
