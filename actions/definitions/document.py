@@ -45,12 +45,17 @@ DEFAULT_UNDO_HOURS: Final = 24
 _COUNTS: Final = {"max_requests_per_customer_day": (1, 1_000), "hold_minutes": (0, 10_080)}
 
 
-def parse_document(document: Any, *, as_made: bool = False) -> Definition:
-    """Return a definition; raises InvalidDefinition with each mistake and each missing part by JSON path."""
+def parse_document(document: Any, *, is_published: bool = False, as_made: bool = False) -> Definition:
+    """Return a definition; raises InvalidDefinition with each mistake and each missing part by JSON path.
+
+    A version that `is_published` is excused from what only new versions must prove. `as_made` excuses it from all
+    proofs, to show its requests and look up their outcomes.
+    """
     definition, findings = _read(document)
     wrong = dict(findings.wrong)
+    excused = set(findings.why) if as_made else findings.only_new if is_published else set()
     for path in findings.missing:
-        if not (as_made and path in findings.why):
+        if path not in excused:
             wrong.setdefault(path, []).append(findings.why.get(path, "This is required."))
     if wrong or definition is None:
         raise InvalidDefinition(fields=wrong)

@@ -73,11 +73,11 @@ def _known_version_id(workspace_id: UUID, name: str, number: int) -> UUID:
 def _action(version_id: UUID, *, as_made: bool = False) -> Action | None:
     """Return the action of a version, or None if this release cannot read it; it is then not offered.
 
-    `as_made` ignores what only a new version must prove: earlier requests are still shown and looked up.
+    `as_made` asks for no proofs: earlier requests are still shown and looked up.
     """
     version = ActionDefinitionVersion.objects.get(pk=version_id)
     try:
-        definition = parse_document(version.document, as_made=as_made)
+        definition = parse_document(version.document, is_published=True, as_made=as_made)
     except InvalidDefinition as error:
         logger.error("actions: version %s of a definition is not valid: %s", version_id, sorted(error.fields))
         return None

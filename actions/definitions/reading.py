@@ -68,13 +68,16 @@ class Findings:
     wrong: dict[str, list[str]] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     why: dict[str, str] = field(default_factory=dict)  # of a missing part, where its path does not say it
+    only_new: set[str] = field(default_factory=set)  # missing parts without which a published version goes on
 
     def add(self, at: str, message: str) -> None:
         self.wrong.setdefault(at or "document", []).append(message)
 
-    def lacks(self, at: str, why: str = "") -> None:
+    def lacks(self, at: str, why: str = "", *, only_new: bool = False) -> None:
         if at not in self.missing:
             self.missing.append(at)
+            if only_new:
+                self.only_new.add(at)
         if why:
             self.why[at] = why
 
@@ -101,8 +104,8 @@ class Reading:
     def add(self, name: str, message: str) -> None:
         self.findings.add(self.path(name), message)
 
-    def lacks(self, name: str, why: str = "") -> None:
-        self.findings.lacks(self.path(name), why)
+    def lacks(self, name: str, why: str = "", *, only_new: bool = False) -> None:
+        self.findings.lacks(self.path(name), why, only_new=only_new)
 
     def close(self) -> None:
         for name in self._value:

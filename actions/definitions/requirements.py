@@ -148,11 +148,13 @@ def require_owner(top: Reading, lookups: Sequence[Lookup], subject: Subject | No
 
 
 def require_bound(top: Reading, found: Unbound, document: Mapping[str, Any]) -> None:
-    """Require that what the call names is proven to be the customer's."""
+    """Require that what the call names is proven to be the customer's. Ids beside the path are required of new versions
+    only: what was published before they were goes on.
+    """
     for name in found.arguments:
         top.lacks(f"arguments.{name}.from", gettext(_UNBOUND).format(name=name))
     for name in found.ids:
-        top.lacks(f"arguments.{name}.from", gettext(_UNPROVEN_ID).format(name=name))
+        top.lacks(f"arguments.{name}.from", gettext(_UNPROVEN_ID).format(name=name), only_new=True)
     if found.concerns_nobody and not found.arguments:
         top.lacks("call.body" if _call_has(document, "body") else "call.path", gettext(_CONCERNS_NOBODY))
 

@@ -15,7 +15,7 @@ from actions.models import ActionPolicy, ActionRequest, AuditEntry
 from actions.testing import run_queued
 from supportbot import trying
 from supportbot.accounts.models import Workspace
-from tests.actions.defined.conftest import CANCEL, document, record_a_case
+from tests.actions.defined.conftest import CANCEL, document, record_a_case, stored_as_published, with_voucher
 from tests.actions.defined.conftest import admin as admin
 from tests.actions.defined.conftest import agreed as agreed
 from tests.actions.defined.conftest import ann as ann
@@ -85,6 +85,16 @@ def test_before_publishing_the_effect_on_past_requests_is_shown(
     links = [str(one.attributes["href"]) for one in page.css("#h-past ~ ul.rows a")]
     assert [str(requests[order].pk) in link for order, link in zip("31", links, strict=True)] == [True, True]
     assert retail.performed == performed and ActionRequest.objects.count() == kept  # only look-ups were sent
+
+
+def test_the_effect_is_shown_of_replacing_a_version_that_would_not_be_published_today(
+    browser: Client, retail: LoopbackShop, agreed: Agreed
+) -> None:
+    definition = stored_as_published(with_voucher())
+    agreed(NAME, {**CANCEL, "voucher_id": "V-1"})
+    save_draft(document(), actor="operator:test")
+    text = visible_text(page_of(browser.get(at(definition, "publish/"))), " ")
+    assert "0 verdicts would change of 1 in the last 30 days." in text and "could not be judged" not in text
 
 
 def test_a_shop_that_does_not_answer_does_not_keep_a_version_from_being_published(

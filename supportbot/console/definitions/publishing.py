@@ -102,7 +102,8 @@ def past_requests(definition: ActionDefinition, newest: ActionDefinitionVersion)
     live = definition.current
     if live is None or not ActionRequest.objects.filter(action=definition.name).exists():
         return None
-    was, new = (action_from(parse_document(one.document), one.number) for one in (live, newest))
+    was = action_from(parse_document(live.document, as_made=True), live.number)
+    new = action_from(parse_document(newest.document), newest.number)
     if not isinstance(was, DefinedWrite) or not isinstance(new, DefinedWrite):
         return None
     try:

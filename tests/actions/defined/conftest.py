@@ -11,9 +11,10 @@ from actions.connections import services as connections
 from actions.definitions import services
 from actions.definitions.cases import verdict_of
 from actions.definitions.document import parse_document
-from actions.definitions.models import ActionDefinitionVersion, DefinitionCase
-from actions.definitions.published import action_from
+from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
+from actions.definitions.published import action_from, action_of_version
 from actions.models import ActionRequest
+from actions.policies import ensure_policy
 from actions.principals import Principal
 from actions.services import confirm, propose
 from supportbot.accounts.models import Customer, Membership, User, Workspace
@@ -43,6 +44,26 @@ def bilingual(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     return {**value, "de": value["en"]} if value.keys() == {"en"} else {name: bilingual(value[name]) for name in value}
+
+
+def with_voucher() -> dict[str, Any]:
+    """Return a document whose call sends an id from the chat without proof, as once could be published."""
+    made = document()
+    made["arguments"]["voucher_id"] = {"type": "string", "from": "customer", "description": "The voucher."}
+    made["call"]["body"] |= {"voucher_id": "{arguments.voucher_id}", "customer": "{identity.sub}"}
+    return made
+
+
+def stored_as_published(made: dict[str, Any]) -> ActionDefinition:
+    """Store a document as an earlier release published it, whatever is demanded today."""
+    version = services.save_draft(made, actor="operator:test")
+    definition = version.definition
+    definition.state, definition.current = ActionDefinition.State.PUBLISHED, version
+    definition.save()
+    action = action_of_version(definition.name, version.number)
+    assert action is not None
+    ensure_policy(action, actor="operator:test")
+    return definition
 
 
 def record_a_case(version: ActionDefinitionVersion) -> None:

@@ -1,5 +1,6 @@
 """Saving, publishing and switching off definitions: versions that never change, and two pairs of eyes for writes."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +30,7 @@ from actions.testing import run_queued
 from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member
-from tests.actions.defined.conftest import CANCEL, document, record_a_case
+from tests.actions.defined.conftest import CANCEL, document, record_a_case, stored_as_published, with_voucher
 from tests.actions.defined.loopback_shop import LoopbackShop
 
 pytestmark = pytest.mark.django_db
@@ -222,10 +223,33 @@ def test_a_version_that_a_later_rule_forbids_is_not_offered_but_its_requests_are
     made = document()
     made["arguments"]["who"] = {"type": "string", "from": "customer", "description": "Whose order it is."}
     made["call"]["path"] = "/people/{arguments.who}/cancelled"
-    version = services.save_draft(made, actor="operator:test")
-    definition = version.definition
-    definition.state, definition.current = "published", version
-    definition.save()
+    stored_as_published(made)
     assert "arguments.who.from" in missing(made)
     assert action_in_force(NAME) is None
     assert action_as_made(NAME, 1) is not None
+
+
+def test_what_was_published_before_its_ids_needed_proof_is_still_carried_out(
+    ann: Principal, retail: LoopbackShop
+) -> None:
+    stored_as_published(with_voucher())
+    assert NAME in all_actions()
+    card = propose(ann, NAME, {**CANCEL, "voucher_id": "V-1"}, proposal_key="turn:1:1")
+    confirm(card.pk, principal=ann, digest=card.digest)
+    run_queued()
+    card.refresh_from_db()
+    assert card.state == State.SUCCEEDED
+    assert [json.loads(body)["voucher_id"] for _, body in retail.commands] == ["V-1"]
+
+
+def test_an_id_without_proof_is_not_published_anew(admin: User, retail: LoopbackShop) -> None:
+    definition = stored_as_published(with_voucher())
+    version = services.save_draft(with_voucher() | {"undo": "other"}, actor="operator:test")
+    assert services.missing_in(version.document) == ["arguments.voucher_id.from"]
+    for number in (1, 2):
+        with pytest.raises(InvalidDefinition) as refused:
+            services.publish(NAME, number=number, person=admin, reason="As before")
+        assert list(refused.value.fields) == ["arguments.voucher_id.from"]
+    definition.refresh_from_db()
+    assert definition.current is not None and definition.current.number == 1
+    assert action_named(NAME).version == 1

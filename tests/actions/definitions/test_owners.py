@@ -139,8 +139,22 @@ def test_an_author_may_say_that_an_argument_names_no_record() -> None:
 
 def test_what_is_in_force_goes_on_although_it_would_not_be_published_today() -> None:
     assert parse_document(newsletter(SENT), as_made=True).name == "exchange_item"
+    assert parse_document(newsletter(SENT), is_published=True).name == "exchange_item"
     with pytest.raises(InvalidDefinition):
         parse_document(newsletter(SENT))
+
+
+@pytest.mark.parametrize(
+    ("call", "path"),
+    [
+        ({"path": "/guests/{arguments.guest_id}/newsletter", "body": {"by": "{identity.sub}"}}, ANYBODY),
+        ({"path": "/newsletter", "body": {"guest_id": "{arguments.guest_id}"}}, "call.body"),
+    ],
+)
+def test_a_published_version_still_proves_whom_its_path_and_its_call_concern(call: dict[str, Any], path: str) -> None:
+    with pytest.raises(InvalidDefinition) as refused:
+        parse_document(newsletter(call), is_published=True)
+    assert list(refused.value.fields) == [path]
 
 
 @pytest.mark.parametrize(
