@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, NoReturn
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext, gettext_noop
 
@@ -107,7 +107,7 @@ def check_category_name(name: str, *, but: UUID | None = None) -> str:
         _refuse(gettext("Enter a name."))
     others = Category.objects.filter(name__iexact=trimmed)
     if (others if but is None else others.exclude(pk=but)).exists():
-        _refuse(gettext("A category with this name exists. Choose another name."))
+        _refuse_taken()
     return trimmed
 
 
@@ -129,7 +129,11 @@ def save_category(row: Category) -> None:
     for other in Category.objects.filter(former_names__contains=[row.name]).exclude(pk=row.pk):
         other.former_names.remove(row.name)
         other.save(update_fields=["former_names"])
-    row.save()
+    try:
+        with transaction.atomic():
+            row.save()
+    except IntegrityError:  # an article or an import, which does not wait for the lock, has just named it
+        _refuse_taken()
 
 
 @transaction.atomic
@@ -156,6 +160,10 @@ def _number(rows: Sequence[Category]) -> None:
 def _lock() -> None:
     """Let one change of categories run at a time, so that two find different places and names."""
     list(Workspace.objects.select_for_update(no_key=True).filter(pk=current_workspace_id()))
+
+
+def _refuse_taken() -> NoReturn:
+    _refuse(gettext("A category with this name exists. Choose another name."))
 
 
 def _refuse(problem: str) -> NoReturn:

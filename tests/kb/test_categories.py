@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils.timezone import localdate
 from selectolax.lexbor import LexborHTMLParser
 
+from kb import categories
 from kb.categories import move_category, save_category
 from kb.documents import ArticleText, Document
 from kb.errors import InvalidDocument
@@ -129,6 +130,26 @@ def test_a_name_that_another_category_has_is_refused(workspace: Workspace) -> No
         renamed("Repair", "care")
     assert set(Category.objects.values_list("name", flat=True)) == {"Care", "Repair"}
     assert set(Article.objects.values_list("category", flat=True)) == {"Care", "Repair"}
+
+
+def test_a_name_that_an_article_takes_meanwhile_is_refused(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published("One", "Care")
+    check = categories.check_category_name
+
+    def outrun(name: str, **but: Any) -> str:
+        checked = check(name, **but)
+        categories.note_categories([checked])
+        return checked
+
+    monkeypatch.setattr(categories, "check_category_name", outrun)
+    for save in (lambda: renamed("Care", "Washing"), lambda: save_category(Category(name="Repair"))):
+        with pytest.raises(InvalidDocument, match="A category with this name exists") as refusal:
+            save()
+        assert list(refusal.value.fields) == ["name"]
+    assert Article.objects.get().category == "Care"
+    assert Category.objects.get(name="Care").former_names == []
 
 
 def test_a_new_category_may_take_the_former_name_of_another(client: Client, workspace: Workspace) -> None:
