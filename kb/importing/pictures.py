@@ -81,14 +81,14 @@ class PicturesTaken:
         self.least_undescribed = least_undescribed
         self._addresses: dict[str, str] = {}  # by name: many references may lead to one file
         self._given: set[str] = set()  # addresses in the text: decorations are none, and do not count
-        self._left_out: dict[str, str] = {}
+        self._left_out: dict[str, tuple[str, str]] = {}  # what is told of it and why, by name
         self._read = self._bytes = 0
         self.pictures: dict[str, Drawn] = {}
 
     def take(self, reference: str, *, is_described: bool = True) -> str:
         """Return the new address of the picture at an address; "" if it is left out."""
         content = embedded(reference)
-        name = self._name_of(reference) if content is None else f"data:{digest_of(content)}"
+        name = self._name_of(reference) if content is None else f"data:{digest_of(content or reference.encode())}"
         if not name:
             return ""
         if name not in self._addresses and content is None and not is_described and self._is_decoration(name):
@@ -107,19 +107,19 @@ class PicturesTaken:
 
     def _taken(self, name: str, reference: str, content: bytes | None) -> str:
         if len(self._given) >= MAX_PICTURES:
-            return self._leave_out(reference, _told(_TOO_MANY))
+            return self._leave_out(name, reference, _told(_TOO_MANY))
         if len(self._addresses) >= MAX_TRIED or self._read > MAX_READ_BYTES:
-            return self._leave_out(reference, _told(_TOO_MANY_NAMED))
+            return self._leave_out(name, reference, _told(_TOO_MANY_NAMED))
         try:
             data = self._found(name) if content is None else content
             if data is None:
-                return self._leave_out(reference, _told(_MISSING))
+                return self._leave_out(name, reference, _told(_MISSING))
             picture = data if isinstance(data, Drawn) else drawn_from(data)
         except InvalidInput as refusal:
-            return self._leave_out(reference, " ".join(refusal.fields["picture"]))
+            return self._leave_out(name, reference, _reason(refusal))
         self._read += 0 if isinstance(data, Drawn) else len(data)
         if self._bytes + len(picture.content) > MAX_TOTAL_BYTES:
-            return self._leave_out(reference, _told(_TOO_MANY))
+            return self._leave_out(name, reference, _told(_TOO_MANY))
         self._bytes += len(picture.content)
         address = address_of(picture)
         self.pictures[address] = picture
@@ -129,12 +129,12 @@ class PicturesTaken:
         return None if "\0" in name else self._beside(name)  # no file is called so, and PostgreSQL refuses to look
 
     @property
-    def left_out(self) -> Mapping[str, str]:
-        """The addresses of the pictures that were left out, with the reasons."""
-        return self._left_out
+    def left_out(self) -> Sequence[tuple[str, str]]:
+        """The addresses of the pictures that were left out, with the reasons; of embedded ones only the beginning."""
+        return list(self._left_out.values())
 
-    def _leave_out(self, reference: str, why: str) -> str:
-        self._left_out[reference] = why
+    def _leave_out(self, name: str, reference: str, why: str) -> str:
+        self._left_out[name] = reference, why
         return ""
 
     def given_to(self, document: Document, references: Mapping[str, str] | None = None) -> Document:
@@ -150,10 +150,14 @@ class PicturesTaken:
 
     def _notes(self) -> list[str]:
         told = gettext("Picture left out: {name}. {reason}")
-        shown = list(self._left_out.items())[:MOST_TOLD]
+        shown = self.left_out[:MOST_TOLD]
         notes = [told.format(name=reference[-80:], reason=reason) for reference, reason in shown]
         more = len(self._left_out) - len(shown)
         return [*notes, gettext("More pictures left out: {number}.").format(number=more)] if more else notes
+
+
+def _reason(refusal: InvalidInput) -> str:
+    return " ".join(refusal.fields.get("picture", ())) or refusal.message
 
 
 def _told(why: str) -> str:
@@ -191,7 +195,7 @@ def store_pictures(documents: Sequence[Document]) -> list[Document]:
         try:
             store(drawn[address])
         except InvalidInput as refusal:
-            refused[address] = " ".join(refusal.fields["picture"])
+            refused[address] = _reason(refusal)
     return [_without(document, refused) for document in documents]
 
 

@@ -19,6 +19,7 @@ from kb.models import Article, Picture
 from kb.pictures import address_of
 from kb.sources.services import Wish, add_files, add_source
 from supportbot.accounts.models import Workspace
+from supportbot.errors import InvalidInput
 from tests.console.test_firststeps import chunk, png
 from tests.kb.import_command import run
 from tests.kb.made_files import PICTURE, docx, p, zipped
@@ -95,6 +96,22 @@ def test_pictures_inside_a_text_are_taken_out_of_it(workspace: Workspace, tmp_pa
     assert (said, "Loads late" in body_of("page.html")) == ("Large", True)
     assert body_of("text.md") == f"# M\n\nA ![Large]({address}) and Torn.\n"
     assert Picture.objects.count() == 1
+
+
+def test_each_embedded_picture_that_is_refused_counts(workspace: Workspace) -> None:
+    refused = [b64encode(content).decode() for content in NOT_TAKEN.values()] + ["=", "A", "A"]
+    body = "".join(f"![x](data:image/png;base64,{content})\n" for content in refused)
+    document = with_pictures(Document("a.md", ArticleText("A", body)), lambda name: None)
+    assert [note.partition(". ")[0] for note in document.notes[:3]] == ["Picture left out: data:image/png;base64"] * 3
+    assert document.notes[3:] == (f"More pictures left out: {len(NOT_TAKEN) + 2 - 3}.",), "the same one counts once"
+
+
+def test_a_refusal_that_names_no_field_is_told_by_its_message(workspace: Workspace) -> None:
+    def beside(name: str) -> bytes:
+        raise InvalidInput("The disk is full.")
+
+    document = with_pictures(Document("a.md", ArticleText("A", "![x](x.png)\n")), beside)
+    assert document.notes == ("Picture left out: x.png. The disk is full.",)
 
 
 def test_what_is_no_harmless_picture_is_left_out_with_a_reason(workspace: Workspace, tmp_path: Path) -> None:
