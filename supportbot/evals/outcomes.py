@@ -1,7 +1,7 @@
 """What happened when a case was run: plain values that are stored as JSON and graded. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal
 
 # How a tool call by the model ended. Nothing was carried out, except what a customer confirmed at a merchant that
@@ -47,7 +47,7 @@ class Reply:
     took_ms: float = 0.0
     unmarked: int = 0  # claims whose source we had to find because the model named none
     heard: tuple[str, ...] = ()  # the actions that the built-in answerer hears in the message, or would ask about
-    inputs: str = ""  # a digest of what the turn had found, by which `reuse` tells whether it would find the same
+    inputs: str = ""  # a digest of what the turn had found, by which `running` tells whether it would find the same
     pressed: str = ""  # "confirm" or "decline": the customer decided on a card, and wrote nothing
 
     @property
@@ -110,14 +110,14 @@ def signals_of(replies: Sequence[Reply]) -> tuple[str, ...]:
 
 
 def played_from(stored: Mapping[str, Any]) -> Played:
-    """Return the value stored by `as_json`."""
+    """Return the value stored by `as_json`, without what another release has stored besides."""
     judgement = stored.get("judgement")
     return Played(
         **{
-            **stored,
+            **_known(Played, stored),
             "replies": tuple(map(_reply, stored["replies"])),
             "signals": tuple(stored.get("signals", ())),
-            "judgement": Judgement(**judgement) if judgement else None,
+            "judgement": Judgement(**_known(Judgement, judgement)) if judgement else None,
         }
     )
 
@@ -125,4 +125,10 @@ def played_from(stored: Mapping[str, Any]) -> Played:
 def _reply(stored: Mapping[str, Any]) -> Reply:
     listed = {name: tuple(stored[name]) for name in ("citations", "passages", "withheld")}
     listed["heard"] = tuple(stored.get("heard", ()))
-    return Reply(**{**stored, **listed, "calls": tuple(MadeCall(**call) for call in stored["calls"])})
+    calls = tuple(MadeCall(**_known(MadeCall, call)) for call in stored["calls"])
+    return Reply(**{**_known(Reply, stored), **listed, "calls": calls})
+
+
+def _known(kind: type[Reply | MadeCall | Judgement | Played], stored: Mapping[str, Any]) -> dict[str, Any]:
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in stored.items() if name in names}

@@ -75,7 +75,7 @@ def start_run(
 
     `repeat` applies to cases without their own number. Without a `release`, the live one answers. Without a `baseline`,
     the run is compared with the newest one of the live release. Of the run `keeps_from`, results that changed articles
-    cannot have changed are kept (`reuse`).
+    cannot have changed are kept (`running.kept`).
     """
     answering = release_to_play(release)
     cases = [documents.case_document(case) for case in document_of(suite).cases]

@@ -1,0 +1,21 @@
+"""Stored tries of cases, also those of another release."""
+
+from supportbot.evals.outcomes import Judgement, MadeCall, Played, Reply, played_from
+
+PLAYED = Played(
+    (Reply("Hi", "Hello", calls=(MadeCall("find_order", {"number": "A-17"}, "answered"),), heard=("find_order",)),),
+    judgement=Judgement(is_good=True, words="Fine."),
+)
+
+
+def test_a_stored_try_is_read_again_as_it_was() -> None:
+    assert played_from(PLAYED.as_json()) == PLAYED
+
+
+def test_what_a_newer_release_has_stored_besides_is_ignored() -> None:
+    stored = PLAYED.as_json() | {"later": 1}
+    [reply], judgement = stored["replies"], stored["judgement"]
+    [call] = reply["calls"]
+    for part in (reply, judgement, call):
+        part["later"] = {"more": [1]}
+    assert played_from(stored) == PLAYED
