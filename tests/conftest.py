@@ -9,6 +9,8 @@ import pytest
 from django.conf import settings
 from django.db import connections
 from django.utils import translation
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from pytest_django.fixtures import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -29,6 +31,11 @@ settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  #
 settings.DATABASES["default"]["CONN_MAX_AGE"] = None
 # Each test's client builds the middleware again, which would read all static files to serve one at most.
 settings.WHITENOISE_AUTOREFRESH = True
+
+# A busy machine is slow. The profile that Hypothesis takes in CI says the same, and does not vary its examples.
+hypothesis_settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+if hypothesis_settings.get_current_profile_name() != "ci":
+    hypothesis_settings.load_profile("patient")
 
 EXECUTORS = (asyncdb._executor, asyncdb._outside_executor)
 # A new connection knows no table yet, so its first statements cost ten times as much; all workers share a hundred.

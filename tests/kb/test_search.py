@@ -190,7 +190,7 @@ def test_empty_questions_are_harmless(shop: Workspace, query: str) -> None:
     assert len(found.passages) <= 8
 
 
-@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.text(max_size=200))
 def test_no_question_breaks_the_search(shop: Workspace, query: str) -> None:
     search(query, viewer=PUBLIC)
