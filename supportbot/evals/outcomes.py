@@ -14,6 +14,7 @@ CallEnd = Literal[
 # Signs, which no case expects and customers may not notice, that a model follows its rules less: the checks withheld
 # something, or had to find a claim's source themselves.
 SIGNALS: Final = ("withheld", "unmarked")
+JUDGE_VERSION: Final = "judge-1"  # of the prompt that a judging model gets
 WITHOUT_MODEL: Final = ("builtin", "given")  # by whom a reply may be: "given" is an answer that its case brings along
 
 

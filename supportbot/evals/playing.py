@@ -26,7 +26,7 @@ from supportbot.evals.customers import Played as ByModel
 from supportbot.evals.documents import Case
 from supportbot.evals.given import Given, checked
 from supportbot.evals.merchants import Merchant, MerchantMissing, merchant_of
-from supportbot.evals.outcomes import Judgement, Played, Reply, signals_of
+from supportbot.evals.outcomes import JUDGE_VERSION, Judgement, Played, Reply, signals_of
 from supportbot.evals.rehearsal import Rehearsal, rehearsal_for
 from supportbot.language.detection import base_language, detect
 from supportbot.llm import gateway
@@ -37,7 +37,6 @@ from supportbot.llm.types import ChatMessage, ModelRequest
 from supportbot.releases.selectors import current
 
 MOST_TOKENS: Final = 200_000  # tokens of one simulated conversation, even if prices are unknown
-JUDGE_VERSION: Final = "judge-1"
 _MOST_JUDGED_CHARACTERS: Final = 12_000
 _MOST_WHY_CHARACTERS: Final = 600
 _VERDICT_TOKENS: Final = 300

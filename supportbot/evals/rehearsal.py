@@ -33,6 +33,8 @@ from supportbot.assistant.context import TurnContext, context_of
 from supportbot.assistant.delta_buffer import DeltaBuffer
 from supportbot.assistant.errors import ToolRefused
 from supportbot.assistant.explanations import explanation
+from supportbot.assistant.prompts import ANSWER_VERSION
+from supportbot.assistant.second_look import VERSION as SECOND_LOOK_VERSION
 from supportbot.assistant.texts import say
 from supportbot.assistant.tools import (
     REQUEST_HUMAN,
@@ -48,13 +50,17 @@ from supportbot.asyncdb import db
 from supportbot.chat.answers import Answer
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.turns import Claim
-from supportbot.evals.outcomes import WITHOUT_MODEL, CallEnd, MadeCall, Reply
+from supportbot.evals.customers import VERSION as CUSTOMER_VERSION
+from supportbot.evals.outcomes import JUDGE_VERSION, WITHOUT_MODEL, CallEnd, MadeCall, Reply
 from supportbot.evals.planting import Plant
 from supportbot.ids import uuid7
 from supportbot.language.sentences import marked_sources
 from supportbot.llm.types import ModelRequest, ToolCall
+from supportbot.version import VERSION
 
 ACTOR: Final = "evaluation"  # in the audit log
+# The code and the prompts behind a result: one of an earlier version says nothing about this one.
+MADE_BY: Final = (VERSION, ANSWER_VERSION, SECOND_LOOK_VERSION, CUSTOMER_VERSION, JUDGE_VERSION)
 _SOURCES: Final = {"customer": Source.CUSTOMER, "assistant": Source.ASSISTANT}
 
 
@@ -309,13 +315,15 @@ def _reply(said: str, answer: Answer, turn: _Turn, calls: tuple[MadeCall, ...], 
 
 
 def inputs_of(context: TurnContext, *, by: str) -> str:
-    """Return a digest of everything in a context that its answer depends on, as far as articles can change it. The
-    instructions are left out: they tell the time, and the release and the passages determine the rest of them.
+    """Return a digest of everything in a context that its answer depends on, as far as articles or an upgrade can
+    change it. The instructions are left out, since they tell the time: the release, the passages and the prompts'
+    versions determine the rest of them.
     """
     request, curated = context.request, context.curated
     parts = (request, *request.parts)
     passages = [(one.external_id, one.title, one.url, one.heading, one.text, one.page) for one in context.passages]
     facts = (
+        MADE_BY,
         [(one.role, one.content) for one in request.messages if one.role != "system"],
         [tool.name for tool in request.tools],
         passages,

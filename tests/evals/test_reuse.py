@@ -9,9 +9,12 @@ from kb.models import Article
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import Staff
-from supportbot.assistant import context
+from supportbot.assistant import context, second_look
+from supportbot.assistant.prompts import ANSWER_VERSION
+from supportbot.evals import customers, rehearsal
 from supportbot.evals import services as evals
 from supportbot.evals.models import Result, Run
+from supportbot.evals.outcomes import JUDGE_VERSION
 from supportbot.evals.reading import read_suite
 from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.testing import ScriptedModel, answering
@@ -20,6 +23,7 @@ from supportbot.releases import services
 from supportbot.releases.errors import GateRefused
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import live_release, release_with_id
+from supportbot.version import VERSION
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WINDOW, CARD = "How many days do I have to return unused items?", "How long is a gift card valid?"
@@ -118,6 +122,14 @@ def test_a_change_that_nobody_finds_runs_nothing_again(
     run = evaluated(draft, model)
     assert (model.asked, run.kept, run.done) == ([], 2, 2) and changes_of(draft) == []
     assert services.publish(draft.pk, person=ada, instead_of=live_release().number, reason="x").state == "live"
+
+
+def test_an_upgrade_keeps_no_result(draft: Release, model: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {VERSION, ANSWER_VERSION, JUDGE_VERSION, customers.VERSION, second_look.VERSION} == {*rehearsal.MADE_BY}
+    other = create_article(Change(title="Lost property", body="It is kept in a box.", locale="en"), external_id="lost")
+    changed(other, "")
+    monkeypatch.setattr(rehearsal, "MADE_BY", (*rehearsal.MADE_BY[:-1], "newer"))
+    assert (evaluated(draft, model).kept, sorted(model.asked)) == (0, sorted([WINDOW, CARD]))
 
 
 def test_a_new_article_that_comes_first_runs_its_case_again(draft: Release, model: Reader) -> None:
