@@ -136,7 +136,7 @@ class CategoryAdmin(ScopedAdmin):
     def articles(self, row: Any) -> int:
         return int(row.holds)
 
-    @admin.display(description=_("Order"))
+    @admin.display(description=_("Position"))
     def moves(self, row: Category) -> SafeString:
         button = '<button class="btn sm" formaction="{}" aria-label="{}" title="{}">{}</button>'
         words = {"up": gettext("Move up: {name}"), "down": gettext("Move down: {name}")}

@@ -9,12 +9,6 @@ export function face(name, size = "") {
   return h(`span.avatar${size}`, { "aria-hidden": "true" }, initials.slice(0, 2));
 }
 
-/** Show the shop's logo in place of our mark once it has loaded: the page's policy may forbid it. */
-export function showLogo(mark, address) {
-  if (!address) return;
-  const logo = h("img.w-logo", { src: address, alt: "", onload: () => mark.replaceWith(logo) });
-}
-
 export function firstName(name, { t }) {
   return name ? name.split(" ")[0] : t("somebody");
 }

@@ -8,7 +8,7 @@ import { Composer } from "./composer.js";
 import { btn, h, icon, iconBtn, set } from "./dom.js";
 import { drawItem } from "./items.js";
 import { toggleMenu } from "./menu.js";
-import { face, firstName, showLogo } from "./people.js";
+import { face, firstName } from "./people.js";
 
 const EDGE = 16;
 const NEAR = 60;
@@ -128,7 +128,8 @@ export class View {
     const had = head.contains(this.focused);
     const mark = agent ? face(agent) : h("span.w-mark", chat.element.launcher.firstChild.cloneNode(true));
     if (agent) mark.append(h("span.w-live"));
-    else showLogo(mark, chat.config.logo);
+    // In place of our mark once it has loaded: the page's policy may forbid it.
+    else if (chat.config.logo) h("img", { src: chat.config.logo, alt: "", height: 36, onload() { mark.replaceWith(this); } });
     this.menuButton = iconBtn("", "more", chat.t("menu"), () => toggleMenu(chat));
     set(this.menuButton, "aria-expanded", "false");
     head.replaceChildren(mark, h("div.w-who", h("b", name), h("span", about)), this.menuButton, iconBtn(".w-close", "close", chat.t("close"), () => chat.close()));
