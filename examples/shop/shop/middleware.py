@@ -64,7 +64,7 @@ def content_security_policy(platform: str) -> str:
         "default-src": "'none'",
         "script-src": f"'self' {platform}",
         "style-src": "'self'",
-        "img-src": "'self'",
+        "img-src": f"'self' {platform}",  # the workspace's logo
         "connect-src": f"'self' {platform} {socket}",
         "form-action": "'self'",
         "base-uri": "'none'",

@@ -13,7 +13,7 @@ export function update(chat) {
   const { mode, agent, isEnded } = log;
   const name = chat.title || agent || nameOf(chat);
   const about = t(isEnded ? "ended" : { waiting: log.isTeamAway ? "aiAssistant" : "finding", person: "person" }[mode] || "aiAssistant");
-  drawIfChanged(chat, "head", [name, about, chat.i18n.language], () => view.drawHead(name, about, !chat.title && agent));
+  drawIfChanged(chat, "head", [name, about, chat.i18n.language, config.logo], () => view.drawHead(name, about, !chat.title && agent));
   const greeting = element.option("greeting") || config.greeting || t("hello");
   const suggestions = element.option("suggestions").split("|").filter(Boolean);
   intro(chat, greeting, suggestions.length ? suggestions : config.suggestions || []);
