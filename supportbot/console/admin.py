@@ -8,32 +8,32 @@ from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
 from supportbot.console import (  # noqa: F401  # each module registers its admin classes
+    action_requests,
+    action_rules,
     apikeys,
-    calls,
     channels,
     connections,
     conversations,
     llm_models,
-    requests,
-    rules,
+    model_calls,
     team,
     webhooks,
     workspaces,
 )
 from supportbot.console.articles import categories, collections, listing, synonyms  # noqa: F401
-from supportbot.console.articles.asking import ask_page
+from supportbot.console.articles.ask_as_customer import ask_page
 from supportbot.console.articles.importing import import_page, import_state
-from supportbot.console.checklist import decide
 from supportbot.console.definitions import listing as definitions  # noqa: F401
 from supportbot.console.evals import listing as evals  # noqa: F401
 from supportbot.console.improve import improve, old_page
+from supportbot.console.improve_group import group
 from supportbot.console.overview import overview_page
 from supportbot.console.releases import listing as releases  # noqa: F401
 from supportbot.console.results import results, results_as_csv
+from supportbot.console.setup_checklist import decide
 from supportbot.console.site import ConsoleSite
 from supportbot.console.sources import listing as sources  # noqa: F401
-from supportbot.console.trace import trace
-from supportbot.console.workroom import group
+from supportbot.console.turn_trace import trace
 
 site = cast(ConsoleSite, admin.site)
 site.add_pages(

@@ -20,9 +20,9 @@ from supportbot.accounts.models import ApiKey, Workspace
 from supportbot.accounts.principals import SCOPES
 from supportbot.accounts.services import issue_api_key, revoke_api_key
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.entry import needs, person_of
-from supportbot.console.secrets import remember, remembered, show_once
-from supportbot.console.words import tag, when
+from supportbot.console.display import tag, when
+from supportbot.console.new_secret import remember, remembered, show_once
+from supportbot.console.request_context import needs, person_of
 
 RIGHT = "team:write"
 LONGEST_LIFE: Final = timedelta(days=36_525)  # far below the year 9999, which overflows in some time zones

@@ -22,9 +22,9 @@ from unfold.admin import ModelAdmin
 
 from supportbot.accounts.models import Membership, TenantModel, User, Workspace
 from supportbot.accounts.scope import current_workspace_id
-from supportbot.console.entry import staff_here
-from supportbot.console.rights import may
-from supportbot.console.words import sentence
+from supportbot.console.display import sentence
+from supportbot.console.permissions import may
+from supportbot.console.request_context import staff_here
 from supportbot.errors import InvalidInput, NotAllowed, NotFound, SupportBotError
 
 NOTHING_SELECTED: Final = gettext_noop("Select one or more rows, then choose an action.")

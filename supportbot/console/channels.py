@@ -34,10 +34,10 @@ from supportbot.accounts.models import Channel, IdentityKey, Workspace
 from supportbot.accounts.services import create_channel
 from supportbot.chat.notice import ai_notice
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.entry import needs, workspace_here
+from supportbot.console.display import tag, when
 from supportbot.console.fields import ByLanguage, ColourInput, LanguageCode, Lines, Origins
-from supportbot.console.secrets import remember, remembered, show_once
-from supportbot.console.words import tag, when
+from supportbot.console.new_secret import remember, remembered, show_once
+from supportbot.console.request_context import needs, workspace_here
 from supportbot.formats import text_direction
 from supportbot.handoff.tickets.notices import TEAM_HOURS
 from supportbot.language.detection import base_language

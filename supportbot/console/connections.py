@@ -21,8 +21,8 @@ from actions.connections.models import Connection, Environment
 from actions.connections.selectors import connection_with_id, listed_connections
 from actions.models import name_of
 from supportbot.console.base import ScopedAdmin, of_this_workspace
-from supportbot.console.entry import needs, person_of
-from supportbot.console.words import sentence, tag, when
+from supportbot.console.display import sentence, tag, when
+from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput
 from supportbot.trying import TooManyTests
 

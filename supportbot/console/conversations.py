@@ -24,9 +24,9 @@ from supportbot.chat.searching import newest_with
 from supportbot.chat.selectors import RATED, events_after, rated
 from supportbot.chat.signals import EventView
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.entry import person_of, staff
-from supportbot.console.rights import may
-from supportbot.console.words import tag, when
+from supportbot.console.display import tag, when
+from supportbot.console.permissions import may
+from supportbot.console.request_context import person_of, staff
 from supportbot.handoff.desk.activity import WithheldSentence, confirmation_label, withheld_sentences
 from supportbot.handoff.desk.thread import Reader, line_of, reader_of, requests_of
 from supportbot.handoff.models import Ticket

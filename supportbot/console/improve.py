@@ -16,8 +16,8 @@ from django.urls import reverse
 from django.utils.translation import gettext, gettext_noop
 
 from kb.models import Article
-from supportbot.console.entry import needs, person_of
-from supportbot.console.rights import may
+from supportbot.console.permissions import may
+from supportbot.console.request_context import needs, person_of
 from supportbot.evals.articles.reported_failures import broken_now, dismiss_broken
 from supportbot.evals.models import ArticleCheck
 from supportbot.handoff.desk.thread import RATING_REASONS

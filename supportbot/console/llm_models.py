@@ -15,9 +15,9 @@ from django.views.decorators.http import require_POST
 
 from actions.models import name_of
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.entry import needs, person_of
-from supportbot.console.releases.words import PURPOSES
-from supportbot.console.words import when
+from supportbot.console.display import when
+from supportbot.console.releases.display import PURPOSES
+from supportbot.console.request_context import needs, person_of
 from supportbot.llm import connections
 from supportbot.llm.conf import is_remote_configured
 from supportbot.llm.connection_check import Tried, try_connection

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from kb.reviews import count_to_review
 from kb.sources.selectors import count_unconfirmed
 from supportbot.accounts.principals import Staff
-from supportbot.console.rights import may
+from supportbot.console.permissions import may
 from supportbot.handoff.desk.rows import count_pending_approvals, count_waiting_tickets
 from supportbot.webhooks.selectors import count_switched_off
 

@@ -12,8 +12,8 @@ from django.utils.timezone import get_current_timezone, localtime
 from django.utils.translation import gettext, ngettext
 
 from supportbot.console.charts import legend_of, lines, stacked
+from supportbot.console.conversation_endings import definitions, label_of
 from supportbot.console.durations import in_words
-from supportbot.console.endings import definitions, label_of
 from supportbot.insights.days import Sums, added, figures_from, sums_of
 from supportbot.insights.figures import Figures, Spread
 from supportbot.insights.outcomes import ALONE, NOT_SOLVED, Ending

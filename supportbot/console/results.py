@@ -18,11 +18,11 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext, gettext_noop, ngettext
 
 from kb.models import Article, State
+from supportbot.console.conversation_endings import definitions
 from supportbot.console.durations import in_words
-from supportbot.console.endings import definitions
-from supportbot.console.entry import needs
+from supportbot.console.permissions import may
 from supportbot.console.quality import SPANS, Span, amounts, asked_span, outcomes_of, percent, span_of
-from supportbot.console.rights import may
+from supportbot.console.request_context import needs
 from supportbot.formats import language_name
 from supportbot.insights.days import Sums, added, figures_from, satisfied
 from supportbot.insights.export import COLUMNS, row_of

@@ -28,9 +28,16 @@ from unfold.sites import UnfoldAdminSite
 from supportbot.accounts.relogin import log_in_again
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.setup import has_administrator
-from supportbot.console.entry import enter, needs_workspace, person_of, staff_here, workspace_here, workspaces_of
+from supportbot.console.display import sentence
 from supportbot.console.navigation import navigation
-from supportbot.console.words import sentence
+from supportbot.console.request_context import (
+    enter,
+    needs_workspace,
+    person_of,
+    staff_here,
+    workspace_here,
+    workspaces_of,
+)
 from supportbot.errors import NotAllowed, NotFound, SupportBotError
 
 View = Callable[..., HttpResponse]

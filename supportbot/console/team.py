@@ -18,9 +18,9 @@ from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.people import change_person, create_person, works_only_here
 from supportbot.accounts.services import add_member
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.entry import needs, person_of
+from supportbot.console.display import when
 from supportbot.console.passwords import send_invitation
-from supportbot.console.words import when
+from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput
 
 RIGHT = "team:write"

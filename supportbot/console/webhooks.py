@@ -20,10 +20,10 @@ from django.views.decorators.http import require_POST
 
 from actions.models import name_of
 from supportbot.console.base import ScopedAdmin, of_this_workspace
-from supportbot.console.entry import needs, person_of
+from supportbot.console.display import sentence, tag, when
 from supportbot.console.filters import LabelledFilter
-from supportbot.console.secrets import remember, remembered, show_once
-from supportbot.console.words import sentence, tag, when
+from supportbot.console.new_secret import remember, remembered, show_once
+from supportbot.console.request_context import needs, person_of
 from supportbot.errors import SupportBotError
 from supportbot.trying import TooManyTests
 from supportbot.webhooks import services

@@ -23,8 +23,8 @@ from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.pictures import Drawn
 from supportbot.accounts.services import CURRENCY, add_member, create_workspace
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.entry import enter, needs_workspace, person_of
 from supportbot.console.fields import ColourInput, LanguageCode, Picture, TimeZone
+from supportbot.console.request_context import enter, needs_workspace, person_of
 
 FACTS: Final[tuple[str, ...]] = ("name", "site_url", "locale", "timezone", "accent")
 # Protections: they take effect at once, outside releases, and the audit trail records their changes.

@@ -11,7 +11,7 @@ from kb.models import Article
 from kb.services import Change, archive, create_article, publish, save_draft
 from kb.slugs import rename
 from supportbot.accounts.models import Workspace
-from supportbot.console.articles import addressing
+from supportbot.console.articles import help_page_fields
 from tests.console.conftest import Enter
 
 pytestmark = pytest.mark.django_db
@@ -53,14 +53,14 @@ def test_a_name_that_is_taken_meanwhile_is_refused_in_words(
     enter: Enter, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     returns, other, editor = published("returns"), published("other"), enter("editor")
-    check, page = addressing.check_free_slug, f"/admin/kb/article/{other.pk}/change/"
+    check, page = help_page_fields.check_free_slug, f"/admin/kb/article/{other.pk}/change/"
 
     def overtaken(value: str, *, article: Article | None) -> str:
         slug = check(value, article=article)
         Article.objects.filter(pk=returns.pk).update(slug=slug)
         return slug
 
-    monkeypatch.setattr(addressing, "check_free_slug", overtaken)
+    monkeypatch.setattr(help_page_fields, "check_free_slug", overtaken)
     refused = editor.post(page, form(other, slug="send-back", body="Another text."))
     assert refused.status_code == 400 and b'id="slug-error"' in refused.content
     other.refresh_from_db()

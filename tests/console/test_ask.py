@@ -127,7 +127,7 @@ def test_an_article_of_another_workspace_cannot_be_tried(stranger: Client, wool:
 
 
 def test_questions_per_minute_are_limited(editor: Client, workspace: Workspace, monkeypatch: Any) -> None:
-    monkeypatch.setattr("supportbot.console.articles.asking.MAX_PER_MINUTE", 1)
+    monkeypatch.setattr("supportbot.console.articles.ask_as_customer.MAX_PER_MINUTE", 1)
     ask(editor)
     answer = editor.post(ASK, {"question": QUESTION})
     assert (answer.status_code, "in a minute" in answer.content.decode()) == (400, True)

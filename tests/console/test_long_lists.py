@@ -10,8 +10,8 @@ from django.utils.timezone import now
 from bench.grown import PAGES
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation
-from supportbot.console.calls import LLMCallAdmin
 from supportbot.console.conversations import ConversationAdmin
+from supportbot.console.model_calls import LLMCallAdmin
 from supportbot.llm.models import LLMCall
 from tests.console.conftest import Enter, Sample
 

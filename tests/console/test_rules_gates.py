@@ -15,7 +15,7 @@ from actions.policies import change_rules, rules_of
 from actions.policy import Rules, allows_more
 from actions.testing import FakeShop
 from supportbot.accounts.models import Customer, Workspace
-from supportbot.console import rule_checks
+from supportbot.console import action_rule_checks
 from supportbot.evals.models import Suite
 from supportbot.evals.reading import read_suite
 from supportbot.evals.services import save_suite
@@ -115,7 +115,7 @@ def test_rules_are_not_loosened_past_a_case_in_two_steps(policy: ActionPolicy, s
 def test_cases_not_judged_in_time_are_named_and_the_rules_refused(
     policy: ActionPolicy, saved: Saved, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rule_checks, "MAX_SECONDS", 0.0)
+    monkeypatch.setattr(action_rule_checks, "MAX_SECONDS", 0.0)
     before = rules_of(policy)
     told, now = saved(approval_above="5.10")
     assert "did not judge: rules: a-person-decides; rules: too-late." in told and now == before

@@ -19,7 +19,7 @@ from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.principals import ROLE_SCOPES
 from supportbot.accounts.scope import workspace_scope
 from supportbot.console.base import Scoped
-from supportbot.console.rights import CONSOLE_RIGHTS, RIGHTS
+from supportbot.console.permissions import CONSOLE_RIGHTS, RIGHTS
 from tests.console.conftest import ROLES, SECRET, Enter, Sample
 
 pytestmark = pytest.mark.django_db

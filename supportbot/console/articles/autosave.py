@@ -12,10 +12,10 @@ from kb.autosave import as_json, forget, keep, kept
 from kb.documents import MAX_BODY_CHARACTERS, MAX_URL_CHARACTERS, SWITCHES, check_storable
 from kb.errors import ArticleMissing
 from kb.models import Article
-from supportbot.console.articles.addressing import FIELDS as ADDRESS
-from supportbot.console.articles.planning import FIELDS as TIMES
-from supportbot.console.articles.reviewing import FIELDS as CARE
-from supportbot.console.entry import needs, person_of
+from supportbot.console.articles.help_page_fields import FIELDS as ADDRESS
+from supportbot.console.articles.review_fields import FIELDS as CARE
+from supportbot.console.articles.scheduling import FIELDS as TIMES
+from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput
 
 # The fields of the editor's form.

@@ -25,7 +25,7 @@ from kb.selectors import help_locales
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.entry import needs
+from supportbot.console.request_context import needs
 from supportbot.errors import NotFound
 from supportbot.handoff.templatetags.desk import icon
 from supportbot.language.detection import base_language

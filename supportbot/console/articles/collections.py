@@ -18,7 +18,7 @@ from kb.services import collection_named
 from supportbot.accounts.models import User
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.entry import person_of
+from supportbot.console.request_context import person_of
 
 
 class CollectionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time

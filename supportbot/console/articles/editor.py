@@ -23,12 +23,12 @@ from kb.phrasings import answered_elsewhere, check_phrasings, phrasings_of, set_
 from kb.reviews import Care, set_care
 from kb.selectors import article_with_id, collection_with_id
 from kb.services import Change, archive, create_article, lock_unchanged, publish, save_draft
-from supportbot.console.articles import addressing, planning, reviewing
+from supportbot.console.articles import help_page_fields, review_fields, scheduling
 from supportbot.console.articles.autosave import FIELDS, based_on
 from supportbot.console.articles.editor_gates import Terms, asked, publishes, reasons_in, settle_terms, terms_of
+from supportbot.console.articles.editor_page import Typed, index_state, page, refused, rendered, stored
 from supportbot.console.articles.gates import ARCHIVED, settle
-from supportbot.console.articles.page import Typed, index_state, page, refused, rendered, stored
-from supportbot.console.entry import needs, person_of
+from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput, SupportBotError
 from supportbot.evals.articles.drafts import begin
 from supportbot.evals.articles.trials import archiving
@@ -45,14 +45,15 @@ def new_article(request: HttpRequest) -> HttpResponse:
     try:
         change = _change(request)
         check_may_write(author, change.collection or default_collection())
-        times = planning.wanted(request, is_published=publishes(request))
-        care, phrasings, address = reviewing.wanted(request), _phrasings(request), addressing.wanted(request, None)
+        times = scheduling.wanted(request, is_published=publishes(request))
+        care, phrasings = review_fields.wanted(request), _phrasings(request)
+        address = help_page_fields.wanted(request, None)
         terms = terms_of(request, None, change, times, phrasings)
         with transaction.atomic():
             saved = create_article(change, external_id=external_id, author=author)
             if phrasings is not None:
                 set_phrasings(saved, phrasings)
-            addressing.settle(saved, address)
+            help_page_fields.settle(saved, address)
             return _done(request, saved, terms, times, care)
     except SupportBotError as refusal:
         return page(request, None, refused(request, refusal))
@@ -72,8 +73,9 @@ def edit_article(request: HttpRequest, article_id: UUID) -> HttpResponse:
         change, author = _change(request), person_of(request)
         check_may_write(author, change.collection)
         is_published, base = publishes(request), based_on(request)
-        times = planning.wanted(request, is_published=is_published)
-        care, phrasings, address = reviewing.wanted(request), _phrasings(request), addressing.wanted(request, article)
+        times = scheduling.wanted(request, is_published=is_published)
+        care, phrasings = review_fields.wanted(request), _phrasings(request)
+        address = help_page_fields.wanted(request, article)
         terms = terms_of(request, article, change, times, phrasings)
         with transaction.atomic():  # publishes exactly what was just saved, not a colleague's version
             if terms:
@@ -81,7 +83,7 @@ def edit_article(request: HttpRequest, article_id: UUID) -> HttpResponse:
             saved = save_draft(article.pk, change, author=author, based_on=base, is_published_at_once=is_published)
             if phrasings is not None:
                 set_phrasings(saved, phrasings)
-            addressing.settle(saved, address)
+            help_page_fields.settle(saved, address)
             return _done(request, saved, terms, times, care)
     except SupportBotError as refusal:
         return page(request, article, refused(request, refusal))
@@ -126,7 +128,7 @@ def _phrasings(request: HttpRequest) -> tuple[str, ...] | None:
 
 
 def _done(
-    request: HttpRequest, article: Article, terms: Terms, times: planning.Wanted, care: Care | None
+    request: HttpRequest, article: Article, terms: Terms, times: scheduling.Wanted, care: Care | None
 ) -> HttpResponse:
     for key in (article.pk, None) if not request.POST.get("based_on") else (article.pk,):
         forget(person_of(request), key)
@@ -135,7 +137,7 @@ def _done(
     for other in answered_elsewhere(article, phrasings_of(article)):
         told = gettext("“{question}” is also a question of “{title}”. Remove it there or here.")
         messages.warning(request, told.format(question=other.text, title=other.article.title))
-    planning.set_plans(article, times, person=person_of(request), reasons=reasons_in(terms))
+    scheduling.set_plans(article, times, person=person_of(request), reasons=reasons_in(terms))
     settle_terms(request, terms, article)
     if publishes(request):
         publish(article.pk)

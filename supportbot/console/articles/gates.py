@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import Staff
-from supportbot.console.entry import staff
+from supportbot.console.request_context import staff
 from supportbot.errors import InvalidInput, NotAllowed
 from supportbot.evals.articles.trials import Failure, Trial, tried
 from supportbot.releases import ports

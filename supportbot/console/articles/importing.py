@@ -20,8 +20,8 @@ from kb.models import Article, Collection, State
 from kb.services import import_documents, import_drafts, preview_import
 from supportbot.console.articles.diff import compare
 from supportbot.console.articles.uploads import MAX_BYTES, MAX_ITEMS, Upload, documents_in, writable
-from supportbot.console.entry import needs, person_of
-from supportbot.console.words import sentence
+from supportbot.console.display import sentence
+from supportbot.console.request_context import needs, person_of
 from supportbot.errors import SupportBotError
 
 HOW = {"check": preview_import, "publish": import_documents, "draft": import_drafts}

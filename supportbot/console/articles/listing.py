@@ -29,19 +29,19 @@ from kb.translations import older
 from supportbot import team_formats as formats
 from supportbot.chat.models import Citation
 from supportbot.console.articles import (
-    addressing,
     autosave,
-    checking,
+    draft_checks,
     editor,
     editor_requests,
-    planning,
-    reviewing,
+    help_page_fields,
+    review_fields,
     revisions,
+    scheduling,
 )
 from supportbot.console.articles.gates import ArticleRefused, pass_gates
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.entry import person_of, staff, workspace_here
-from supportbot.console.words import tag, when
+from supportbot.console.display import tag, when
+from supportbot.console.request_context import person_of, staff, workspace_here
 from supportbot.evals.articles.trials import Trial, archiving, publishing_newest
 from supportbot.releases.selectors import gates
 
@@ -167,7 +167,7 @@ class ArticleAdmin(ScopedAdmin):
         own: list[tuple[str, Callable[..., HttpResponse], str]] = [
             ("add/", editor.new_article, "kb_article_add"),
             ("preview/", editor.preview, "article-preview"),
-            ("links/", addressing.links_page, "article-links"),
+            ("links/", help_page_fields.links_page, "article-links"),
             ("pick/", editor_requests.pick, "article-pick"),
             ("sources/", editor_requests.sources, "article-sources"),
             ("picture/", editor_requests.upload, "article-picture"),
@@ -176,8 +176,8 @@ class ArticleAdmin(ScopedAdmin):
             ("<uuid:article_id>/autosave/", autosave.autosave, "article-autosave"),
             ("<uuid:article_id>/change/", editor.edit_article, "kb_article_change"),
             ("<uuid:article_id>/searchable/", editor.searchable, "article-searchable"),
-            ("<uuid:article_id>/check/", checking.check_page, "article-check"),
-            ("<uuid:article_id>/publish/", require_POST(checking.publish_checked), "article-publish"),
+            ("<uuid:article_id>/check/", draft_checks.check_page, "article-check"),
+            ("<uuid:article_id>/publish/", require_POST(draft_checks.publish_checked), "article-publish"),
             ("<uuid:article_id>/revisions/", revisions.history, "article-revisions"),
             ("<uuid:article_id>/revisions/restore/", revisions.restore, "article-restore"),
         ]
@@ -215,8 +215,8 @@ def tags(article: Article) -> SafeString:
         shown.append(("", gettext("Not on the help pages")))
     if not article.for_assistant:
         shown.append(("", gettext("Not for the assistant")))
-    shown += [*reviewing.shown_care(article), *addressing.shown_age(article)]
-    shown += [(plan.kind, plan.words) for plan in planning.shown_plans(article)]
+    shown += [*review_fields.shown_care(article), *help_page_fields.shown_age(article)]
+    shown += [(plan.kind, plan.words) for plan in scheduling.shown_plans(article)]
     return format_html_join(" ", "{}", ((tag(kind, words),) for kind, words in shown))
 
 

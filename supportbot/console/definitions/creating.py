@@ -33,8 +33,8 @@ from actions.errors import NotConnected
 from supportbot.accounts.branding import LOCALE
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.console.definitions.page_frame import WRITE_RIGHT, actor_of, frame
-from supportbot.console.entry import needs, person_of
-from supportbot.console.words import sentence
+from supportbot.console.display import sentence
+from supportbot.console.request_context import needs, person_of
 
 KEPT_SECONDS: Final = 3_600
 MAX_LISTED: Final = 200  # operations on one page; a search shows the others

@@ -23,7 +23,7 @@ from supportbot.console.definitions.forms import PartForm, field_name, kind_of
 from supportbot.console.definitions.page_frame import actor_of, frame, kind_words, opened, state_tag
 from supportbot.console.definitions.parts import part_named, parts_of
 from supportbot.console.definitions.versions import told_versions
-from supportbot.console.words import sentence
+from supportbot.console.display import sentence
 from supportbot.errors import InvalidInput
 from supportbot.team_formats import listed
 

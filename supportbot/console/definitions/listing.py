@@ -24,8 +24,8 @@ from actions.texts import in_locale
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.definitions import cases, creating, editing, publishing, trials, versions
 from supportbot.console.definitions.page_frame import READ_RIGHT, WRITE_RIGHT, kind_words, state_tag
+from supportbot.console.display import tag
 from supportbot.console.filters import LabelledFilter
-from supportbot.console.words import tag
 from supportbot.team_formats import active_language
 
 State = ActionDefinition.State

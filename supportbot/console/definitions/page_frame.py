@@ -14,9 +14,9 @@ from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.selectors import definition_with_id
 from actions.definitions.services import newest_version
 from actions.models import name_of
-from supportbot.console.entry import needs, person_of, staff
-from supportbot.console.rights import may
-from supportbot.console.words import tag
+from supportbot.console.display import tag
+from supportbot.console.permissions import may
+from supportbot.console.request_context import needs, person_of, staff
 
 READ_RIGHT: Final = "definitions:read"
 WRITE_RIGHT: Final = "definitions:write"

@@ -20,14 +20,14 @@ from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.published import action_from
 from actions.models import ActionPolicy, ActionRequest
 from supportbot.accounts.models import User
+from supportbot.console.backtests import rows_of
 from supportbot.console.definitions.cases import results_of
 from supportbot.console.definitions.checklist import checklist
 from supportbot.console.definitions.page_frame import WRITE_RIGHT, frame, opened
 from supportbot.console.definitions.versions import difference
-from supportbot.console.effects import rows_of
-from supportbot.console.entry import person_of, staff
-from supportbot.console.rights import may
-from supportbot.console.words import sentence
+from supportbot.console.display import sentence
+from supportbot.console.permissions import may
+from supportbot.console.request_context import person_of, staff
 from supportbot.errors import SupportBotError
 from supportbot.trying import TooManyTests, count_test
 

@@ -26,8 +26,8 @@ from actions.money import format_money
 from supportbot.console.definitions.checklist import checklist
 from supportbot.console.definitions.forms import ABSENT, JsonText, locales_of
 from supportbot.console.definitions.page_frame import WRITE_RIGHT, actor_of, frame, opened
-from supportbot.console.entry import needs
-from supportbot.console.words import sentence
+from supportbot.console.display import sentence
+from supportbot.console.request_context import needs
 from supportbot.errors import InvalidInput
 from supportbot.trying import TooManyTests
 

@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from supportbot.console.base import ScopedAdmin
+from supportbot.console.display import when
 from supportbot.console.evals import pages
-from supportbot.console.evals.rows import result_of, state_tag
-from supportbot.console.words import when
+from supportbot.console.evals.result_rows import result_of, state_tag
 from supportbot.evals.models import Run, Suite
 from supportbot.evals.selectors import runs
 

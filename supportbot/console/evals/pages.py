@@ -12,11 +12,11 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from supportbot.chat.models import Conversation
-from supportbot.console.entry import needs, person_of
-from supportbot.console.evals.rows import SHOWN, case_rows, compared_runs, rows_of, state_tag
-from supportbot.console.evals.shares import MOST_RUNS, shares_of
-from supportbot.console.rights import may
-from supportbot.console.words import sentence
+from supportbot.console.display import sentence
+from supportbot.console.evals.pass_rate_chart import MOST_RUNS, shares_of
+from supportbot.console.evals.result_rows import SHOWN, case_rows, compared_runs, rows_of, state_tag
+from supportbot.console.permissions import may
+from supportbot.console.request_context import needs, person_of
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.evals import services
 from supportbot.evals.chats import case_of_chat

@@ -9,8 +9,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from supportbot.assistant.prompts import product_rules
+from supportbot.console.releases.display import ASKERS, PURPOSES
 from supportbot.console.releases.strictness import IN_ALL, STRICTNESS
-from supportbot.console.releases.words import ASKERS, PURPOSES
 from supportbot.llm.connections import names
 from supportbot.releases.document import (
     MAX_LINE,

@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from supportbot.console.base import ScopedAdmin
+from supportbot.console.display import tag, when
 from supportbot.console.releases import pages
-from supportbot.console.words import tag, when
 from supportbot.evals.models import Suite
 from supportbot.releases import ports
 from supportbot.releases.models import Release

@@ -14,11 +14,11 @@ from django.utils.translation import gettext
 
 from kb.models import Article
 from kb.selectors import changed_for_readers
-from supportbot.console.entry import needs, staff
+from supportbot.console.display import sentence
+from supportbot.console.permissions import may
+from supportbot.console.releases.display import REFERENCES, differences
 from supportbot.console.releases.forms import DraftForm, Guidelines, initial_of, rows_of
-from supportbot.console.releases.words import REFERENCES, differences
-from supportbot.console.rights import may
-from supportbot.console.words import sentence
+from supportbot.console.request_context import needs, staff
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.evals.models import Run
 from supportbot.llm.connections import names

@@ -14,7 +14,7 @@ from kb.sources.models import Source
 from kb.sources.runs import Mode, begin
 from kb.sources.services import MAX_FILE_BYTES, add_files, add_source, delete_source
 from supportbot.accounts.models import User
-from supportbot.console.entry import needs, person_of
+from supportbot.console.request_context import needs, person_of
 from supportbot.console.sources.forms import FilesForm, PlaceForm, SiteForm, collections
 from supportbot.console.sources.uploads import MOST_FILES, uploaded
 from supportbot.errors import NotAllowed, SupportBotError

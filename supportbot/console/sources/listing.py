@@ -17,8 +17,8 @@ from kb.sources.models import ACTIVE, Source
 from kb.sources.selectors import listed_sources
 from supportbot import team_formats as formats
 from supportbot.console.base import ScopedAdmin, of_this_workspace
+from supportbot.console.display import when
 from supportbot.console.sources import adding, source_page, states
-from supportbot.console.words import when
 
 
 @admin.register(Source)

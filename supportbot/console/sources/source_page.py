@@ -20,12 +20,12 @@ from kb.sources.kinds import SITE, UPLOADS
 from kb.sources.models import Source, SourceItem, SourceRun
 from kb.sources.selectors import articles_of, counts_of_items, items_of, latest_run, progress_of
 from kb.sources.services import add_files, change_source, delete_source, remove_file
-from supportbot.console.entry import needs, person_of, staff
-from supportbot.console.rights import may
+from supportbot.console.display import sentence
+from supportbot.console.permissions import may
+from supportbot.console.request_context import needs, person_of, staff
 from supportbot.console.sources import states
 from supportbot.console.sources.forms import SettingsForm, SiteSettingsForm, collections, settings_of
 from supportbot.console.sources.uploads import uploaded
-from supportbot.console.words import sentence
 from supportbot.errors import NotAllowed, NotFound, SupportBotError
 from supportbot.evals.articles.checks import checked_articles
 from supportbot.evals.articles.reported_failures import checks

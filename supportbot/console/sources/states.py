@@ -6,7 +6,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_noop
 
 from kb.sources.models import SourceItem, SourceRun
-from supportbot.console.words import tag
+from supportbot.console.display import tag
 
 RunState, Mode, ItemState = SourceRun.State, SourceRun.Mode, SourceItem.State
 _RUNS: Final = {

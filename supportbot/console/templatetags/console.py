@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_noop
 
-from supportbot.console.words import tag
+from supportbot.console.display import tag
 from supportbot.evals.wording import CALL_ENDS
 from supportbot.language.plaintext import plain as plain_text
 from supportbot.team_formats import number

@@ -25,7 +25,7 @@ from supportbot.accounts.models import ApiKey, User, Workspace
 from supportbot.accounts.scope import current_workspace_id, workspace_scope
 from supportbot.accounts.selectors import staff_of
 from supportbot.console.articles.gates import ArticleRefused
-from supportbot.console.words import sentence, when
+from supportbot.console.display import sentence, when
 from supportbot.errors import InvalidInput, NotAllowed, SupportBotError
 from supportbot.evals.articles.trials import archiving, publishing_newest, tried
 from supportbot.releases.selectors import gates

@@ -19,8 +19,8 @@ from kb.models import Article, State
 from supportbot.accounts.logos import logo_of
 from supportbot.accounts.models import Channel, Membership, Workspace
 from supportbot.accounts.principals import Staff
-from supportbot.console.entry import needs, workspace_here
-from supportbot.console.rights import may
+from supportbot.console.permissions import may
+from supportbot.console.request_context import needs, workspace_here
 from supportbot.errors import InvalidInput
 from supportbot.llm.conf import is_remote_configured
 from supportbot.llm.models import LLMCall, ModelConnection

@@ -18,11 +18,11 @@ from kb.models import Article, Audience, Category, Chunk, Collection
 from kb.phrasings import phrasings_of, phrasings_waiting
 from kb.rendering import render_article
 from kb.reviews import writers
-from supportbot.console.articles import addressing, planning, reviewing
+from supportbot.console.articles import help_page_fields, review_fields, scheduling
 from supportbot.console.articles.autosave import FIELDS, kept_for
 from supportbot.console.articles.gates import OVERRIDE_FIELD, OVERRIDES, ArticleRefused
-from supportbot.console.entry import person_of, staff
-from supportbot.console.rights import may
+from supportbot.console.permissions import may
+from supportbot.console.request_context import person_of, staff
 from supportbot.errors import SupportBotError
 from supportbot.evals.articles.trials import Failure
 from supportbot.releases.services import OVERRIDE
@@ -69,9 +69,9 @@ def stored(article: Article) -> Typed:
         "url": article.url,
         "external_id": article.external_id,
         **{name: "on" if getattr(article, name) else "" for name in SWITCHES},
-        **planning.times_of(article),
-        **reviewing.values_of(article),
-        **addressing.values_of(article),
+        **scheduling.times_of(article),
+        **review_fields.values_of(article),
+        **help_page_fields.values_of(article),
         "phrasings": "\n".join(phrasings_of(article)),
     }
     return Typed(values, {})
@@ -115,9 +115,9 @@ def page(request: HttpRequest, article: Article | None, typed: Typed) -> HttpRes
         "origin_source": article.source_item.source if article and article.source_item else None,
         "index": index_state(article) if article else None,
         "writers": writers(),
-        "care": [*reviewing.shown_care(article), *addressing.shown_age(article)] if article else (),
-        "sources": addressing.offered_sources(article),
-        "plans": planning.shown_plans(article) if article else (),
+        "care": [*review_fields.shown_care(article), *help_page_fields.shown_age(article)] if article else (),
+        "sources": help_page_fields.offered_sources(article),
+        "plans": scheduling.shown_plans(article) if article else (),
         "unsaved": kept_for(request, article, typed.values) if typed.status == 200 else None,
         "votes": votes_of(article) if article else None,
         "collections": Collection.objects.all(),

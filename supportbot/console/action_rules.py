@@ -25,11 +25,11 @@ from actions.spec import Risk, WriteAction
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.selectors import people_who_may
-from supportbot.console import rule_checks
+from supportbot.console import action_rule_checks
+from supportbot.console.backtests import rows_of
 from supportbot.console.base import ScopedAdmin, of_this_workspace
-from supportbot.console.effects import rows_of
-from supportbot.console.entry import person_of, staff
-from supportbot.console.words import sentence, tag
+from supportbot.console.display import sentence, tag
+from supportbot.console.request_context import person_of, staff
 from supportbot.handoff.desk.activity import actor_names
 from supportbot.releases.selectors import gates
 from supportbot.releases.services import MAX_REASON, OVERRIDE
@@ -104,7 +104,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         help_text=_("Only needed if a gate refuses these rules. Kept in the audit trail."),
     )
     person: Staff  # the person who saves it
-    overridden: rule_checks.Refusal | None = None  # what a reason was given to override
+    overridden: action_rule_checks.Refusal | None = None  # what a reason was given to override
     effect: BackTest | None = None  # of looser rules, to be seen before they are saved
     shown = ""  # which rules these are
 
@@ -183,7 +183,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
     def _pass_gates(self) -> None:
         """Add an error if the gates refuse the rules and nobody with the right gives a reason to override them."""
         was, action, workspace = rules_of(self.instance), self.instance.action, self.person.workspace_id
-        refusal = rule_checks.refused(self.rules(), was, action, workspace_id=workspace)
+        refusal = action_rule_checks.refused(self.rules(), was, action, workspace_id=workspace)
         if refusal is None:
             return
         if not self.cleaned_data["override"].strip():
@@ -275,7 +275,7 @@ class ActionPolicyAdmin(ScopedAdmin):
         actor = name_of(person_of(request))
         if form.overridden is not None:
             reason = form.cleaned_data["override"].strip()
-            rule_checks.record_override(form.overridden, action=obj.action, reason=reason, actor=actor)
+            action_rule_checks.record_override(form.overridden, action=obj.action, reason=reason, actor=actor)
         if changes := form.changed_rules():
             change_rules(obj, actor=actor, **changes)
         if "is_enabled" in form.changed_data:
@@ -286,11 +286,11 @@ class ActionPolicyAdmin(ScopedAdmin):
         for person in present - wanted:
             forbid_approval(obj, person, actor=actor)
         saved = ActionPolicy.objects.select_related("current").get(pk=obj.pk)
-        if "_continue" not in request.POST and (too_few := rule_checks.approvers_warning(saved)):
+        if "_continue" not in request.POST and (too_few := action_rule_checks.approvers_warning(saved)):
             messages.warning(request, too_few)  # the rules' own page shows it by itself
 
     def page_context(self, request: HttpRequest, row: ActionPolicy) -> dict[str, Any]:
-        too_few = rule_checks.approvers_warning(row)
+        too_few = action_rule_checks.approvers_warning(row)
         return {"versions": _versions(row), "spans": SPANS, "span": _span(request.POST), "too_few": too_few}
 
     def render_change_form(

@@ -25,8 +25,8 @@ from actions.undoing import undone_by
 from supportbot.accounts.models import Customer
 from supportbot.chat.models import Conversation
 from supportbot.console.base import ScopedAdmin
+from supportbot.console.display import tag, when
 from supportbot.console.filters import LabelledFilter
-from supportbot.console.words import tag, when
 from supportbot.handoff.approvals.selectors import amount_label
 from supportbot.handoff.desk.activity import STATE_LABELS, actor_names, state_label
 from supportbot.team_formats import active_language

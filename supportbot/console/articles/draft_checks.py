@@ -19,7 +19,7 @@ from kb.models import Article
 from kb.selectors import article_with_id
 from kb.services import lock_unchanged, publish
 from supportbot.console.articles.gates import PUBLISHED, ArticleRefused, Passed, pass_gates, settle
-from supportbot.console.entry import needs, person_of, staff, workspace_here
+from supportbot.console.request_context import needs, person_of, staff, workspace_here
 from supportbot.evals.articles.comparing import Outcome
 from supportbot.evals.articles.drafts import (
     begin,

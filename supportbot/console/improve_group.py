@@ -20,10 +20,10 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.retrieval_trace import TracedPassage, traces_of
 from supportbot.console.articles.diff import Row, compare
 from supportbot.console.articles.gates import PUBLISHED, ArticleRefused, pass_gates, settle
-from supportbot.console.entry import needs, person_of, staff, workspace_here
+from supportbot.console.display import sentence
 from supportbot.console.improve import KINDS, remark_of
-from supportbot.console.rights import may
-from supportbot.console.words import sentence
+from supportbot.console.permissions import may
+from supportbot.console.request_context import needs, person_of, staff, workspace_here
 from supportbot.counting import count
 from supportbot.errors import InvalidInput, NotFound, SupportBotError
 from supportbot.evals.articles.rehearsal import Rehearsal, Text, rehearse, rehearse_with

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_noop
 
-from supportbot.console.words import tag, when
+from supportbot.console.display import tag, when
 from supportbot.evals.models import Case, Result, Run
 from supportbot.evals.outcomes import Played, played_from
 from supportbot.evals.reports import report_from

@@ -14,8 +14,8 @@ from kb.models import Audience
 from kb.selectors import article_with_id
 from kb.services import Change
 from supportbot.accounts.models import Workspace
-from supportbot.console.entry import needs, person_of
-from supportbot.console.words import sentence
+from supportbot.console.display import sentence
+from supportbot.console.request_context import needs, person_of
 from supportbot.counting import count
 from supportbot.errors import InvalidInput, SupportBotError
 from supportbot.evals.articles.rehearsal import Rehearsal, Text, rehearse, rehearse_with

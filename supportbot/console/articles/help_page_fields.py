@@ -11,7 +11,7 @@ from kb.links import broken_links
 from kb.models import Article
 from kb.slugs import check_free_slug, rename
 from kb.translations import check_source, is_older, sources_for, translate
-from supportbot.console.entry import needs
+from supportbot.console.request_context import needs
 
 FIELDS: Final = ("slug", "translation_of")
 

@@ -11,7 +11,7 @@ from supportbot.accounts.auth import WORKSPACE_SESSION_KEY
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.selectors import staff_logged_in, staff_of
-from supportbot.console.rights import may
+from supportbot.console.permissions import may
 from supportbot.errors import NotAllowed, NotFound
 
 

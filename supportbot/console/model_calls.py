@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from supportbot.chat.models import Conversation
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.charts import legend_of, stacked
+from supportbot.console.display import tag, when
 from supportbot.console.filters import LabelledFilter
-from supportbot.console.words import tag, when
 from supportbot.llm.budget import ALL, daily_allowance
 from supportbot.llm.models import Budget, LLMBody, LLMCall
 from supportbot.llm.selectors import DailyCost, daily_costs, model_in_words
