@@ -3,6 +3,8 @@
 Financial records are kept, with the confirmed arguments. Receiving an announcement twice changes nothing.
 """
 
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -20,6 +22,11 @@ def on_conversation_erased(announcement: Announcement) -> None:
     erase_words_about(announcement.object_id)
 
 
+def on_conversations_erased(announcements: Sequence[Announcement]) -> None:
+    """Erase the same from the requests of several erased conversations."""
+    _erase(conversation_id__in=[one.object_id for one in announcements])
+
+
 def erase_words_about(conversation_id: UUID) -> None:
     """Erase the same from a conversation that is already gone, for text written after its erasure."""
     _erase(conversation_id=conversation_id)
@@ -31,12 +38,12 @@ def on_customer_forgotten(announcement: Announcement) -> None:
 
 
 @transaction.atomic
-def _erase(**whose: UUID) -> None:
+def _erase(**whose: Any) -> None:
     _erase_words(**whose)
     _erase_unconfirmed(**whose)
 
 
-def _erase_words(**whose: UUID) -> None:
+def _erase_words(**whose: Any) -> None:
     """Remove the reasons that colleagues gave for rejections, and their notes on outcomes; the audit entry keeps only
     their keyed hash.
     """
@@ -50,7 +57,7 @@ def _erase_words(**whose: UUID) -> None:
         audit.record("words.erased", actor="system", request_id=request.pk)
 
 
-def _erase_unconfirmed(**whose: UUID) -> None:
+def _erase_unconfirmed(**whose: Any) -> None:
     """Remove what a customer requested but never confirmed: their words, perhaps an address. No money has moved."""
     over = ActionRequest.objects.filter(confirmed_by="", state__in=FINAL, **whose).exclude(arguments={}, shown={})
     for request in over.order_by("pk").select_for_update(no_key=True):

@@ -38,7 +38,8 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
         "schedule": 180.0,
         "options": {"expires": 180},
     },
-    "retain": {"task": "supportbot.chat.tasks.retain", "schedule": crontab(hour=2, minute=40)},
+    # Each run ends within the hour and continues where the last one ended.
+    "retain": {"task": "supportbot.chat.tasks.retain", "schedule": crontab(hour="1-6", minute=40)},
     "purge-model-bodies": {"task": "supportbot.llm.tasks.purge_bodies", "schedule": 3600.0},
     "repair-index": {"task": "kb.tasks.repair", "schedule": crontab(hour=3, minute=20)},
     "forget-reads": {"task": "kb.tasks.forget_reads", "schedule": crontab(hour=3, minute=55)},
@@ -79,9 +80,9 @@ OUTBOX_CONSUMERS: Final[dict[str, list[str]]] = {
     "agent_replied": ["supportbot.handoff.mail.delivery.on_agent_replied"],
     "conversation_changed": ["supportbot.webhooks.receivers.on_conversation_changed"],
     "conversation_erased": [
-        "supportbot.chat.erasure.on_conversation_erased",
-        "actions.erasure.on_conversation_erased",
-        "supportbot.webhooks.receivers.on_conversation_erased",
+        "supportbot.chat.erasure.on_conversations_erased",
+        "actions.erasure.on_conversations_erased",
+        "supportbot.webhooks.receivers.on_conversations_erased",
     ],
     "customer_forgotten": [
         "actions.erasure.on_customer_forgotten",

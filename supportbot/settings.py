@@ -175,8 +175,9 @@ CELERY_TASK_ROUTES, CELERY_BEAT_SCHEDULE = background.TASK_ROUTES, background.BE
 CHAT_ON_CUSTOMER_MESSAGE = "supportbot.handoff.tickets.customer_messages.on_customer_message"
 OUTBOX_SCOPE = "supportbot.accounts.scope.workspace_scope"
 OUTBOX_CONSUMERS = background.OUTBOX_CONSUMERS
-# A night's retention announces thousands of these, so only workers deliver them: web processes answer meanwhile.
-OUTBOX_OF_WORKERS = ["conversation_erased"]
+# A night's retention announces thousands of these. So only workers deliver them, since web processes answer meanwhile,
+# and their consumers take many at once.
+OUTBOX_OF_WORKERS = OUTBOX_TOGETHER = ["conversation_erased"]
 # Each is called with a customer who is about to be forgotten, in the same transaction.
 ERASURE_OF_CUSTOMER = ["supportbot.evals.services.take_customer_out_of_cases"]
 

@@ -30,7 +30,7 @@ from supportbot.chat.turns import supersede_turns
 from supportbot.errors import NotFound
 from supportbot.llm.models import LLMBody
 from supportbot.outbox.models import Announcement
-from supportbot.outbox.services import announce
+from supportbot.outbox.services import announce, announce_all
 
 
 @transaction.atomic
@@ -80,24 +80,27 @@ def _locked(caller: CustomerCaller, conversation_ids: Sequence[UUID]) -> list[Co
 
 
 def erase(conversations: Sequence[Conversation]) -> int:
-    """Erase conversations that the caller has locked; return how many."""
+    """Erase conversations of one workspace that the caller has locked; return how many."""
+    if not conversations:
+        return 0
     ids = [conversation.pk for conversation in conversations]
+    supersede_turns(*conversations)
+    announce_all("conversation_erased", ids, workspace_id=conversations[0].workspace_pk)
     for conversation in conversations:
-        supersede_turns(conversation)
-        announce("conversation_erased", conversation.pk, workspace_id=conversation.workspace_pk)
         publish_after_commit(conversation.pk, Erased())
-        notify_desk(conversation)
-    _forget_bodies(*ids)
+        if conversation.mode != Conversation.Mode.ASSISTANT:  # the desk has it in its queue
+            notify_desk(conversation)
+    _forget_bodies(ids)
     Conversation.objects.filter(pk__in=ids).delete()
     return len(ids)
 
 
-def on_conversation_erased(announcement: Announcement) -> None:
+def on_conversations_erased(announcements: Sequence[Announcement]) -> None:
     """Delete the bodies of model calls that ended after the erasure; safe to run twice."""
-    _forget_bodies(announcement.object_id)
+    _forget_bodies([one.object_id for one in announcements])
 
 
-def _forget_bodies(*conversation_ids: UUID) -> None:
+def _forget_bodies(conversation_ids: Sequence[UUID]) -> None:
     LLMBody.objects.filter(call__conversation_id__in=conversation_ids).delete()
 
 

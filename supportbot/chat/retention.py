@@ -1,10 +1,13 @@
 """Erases what a workspace no longer keeps: conversations after a number of days of silence, and bodies of model calls.
 
 Financial records, the audit trail and daily sums are kept. A conversation with open work is kept: a person has it or is
-requested, a turn is waiting, or a request is open. Each is erased under its own lock, as at a customer's request, so
-this can be stopped and run again. The first night with a limit may find years of conversations; what it cannot erase
-in 50 minutes is left to the next nights. Mail in files, which may be anyone's, is kept no longer than the workspace
-with the shortest limit keeps a conversation.
+requested, a turn is waiting, or a request is open. Each is erased under its own lock, as at a customer's request, and
+a batch in one transaction, so this can be stopped and run again. The first night with a limit may find years of
+conversations; what a run cannot erase in 50 minutes is left to the next one. Mail in files, which may be anyone's, is
+kept no longer than the workspace with the shortest limit keeps a conversation.
+
+Chats come first. While an answer is being written anywhere, as much time is left to it as a batch takes; while a
+question waits for its answer to begin, nothing is erased. Otherwise, there is no pause.
 """
 
 import logging
@@ -24,7 +27,7 @@ from django.utils.timezone import now
 from actions.models import ActionRequest
 from actions.states import OPEN
 from supportbot.accounts.models import Workspace
-from supportbot.accounts.scope import workspace_scope
+from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.chat.erasure import erase
 from supportbot.chat.models import Conversation, Turn
 from supportbot.llm.models import LLMBody
@@ -34,15 +37,16 @@ logger = logging.getLogger(__name__)
 AT_ONCE: Final = 500
 # The broker delivers a task again that has not ended within the hour (`visibility_timeout`).
 MOST_SECONDS: Final = 3_000.0
-TOGETHER: Final = 20  # in one transaction: a quarter of the statements of twenty
-MOST_ANNOUNCED: Final = 100
-PAUSE_SECONDS: Final = 1.0
+TOGETHER: Final = 100  # in one transaction
+MOST_ANNOUNCED: Final = 500  # a worker delivers them in a few transactions
+PAUSE_SECONDS: Final = 0.5
 MOST_PAUSE_SECONDS: Final = 2.0
+LATE_SECONDS: Final = 0.3  # a question that waits longer than this for its answer to begin
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of one night in one workspace; `kept` are old conversations with open work, and there was no time for
+    """The result of one run in one workspace; `kept` are old conversations with open work, and there was no time for
     those that are `left`.
     """
 
@@ -131,8 +135,7 @@ class _Night:
             began, some = time.monotonic(), found[first : first + TOGETHER]
             self._erased += _erase(some, self._conversations_before)
             self._after = some[-1]
-            # Chats come first: as long as it took, the database and a processor are theirs.
-            time.sleep(min(MOST_PAUSE_SECONDS, time.monotonic() - began))
+            _let_chats_pass(time.monotonic() - began)
         return len(found) == AT_ONCE
 
 
@@ -147,6 +150,20 @@ def _has_time(until: float) -> bool:
     while count_due() > MOST_ANNOUNCED and time.monotonic() < until:
         time.sleep(PAUSE_SECONDS)
     return time.monotonic() < until
+
+
+def _let_chats_pass(took: float) -> None:
+    """Pause after a batch that took so many seconds."""
+    with across_workspaces("chats of all workspaces share the machine"):
+        if _is_answer_late():
+            time.sleep(MOST_PAUSE_SECONDS)
+        elif Turn.objects.filter(state=Turn.State.RUNNING).exists():
+            time.sleep(min(MOST_PAUSE_SECONDS, took))
+
+
+def _is_answer_late() -> bool:
+    waiting = Turn.objects.filter(state=Turn.State.PENDING)
+    return waiting.filter(created_at__lt=now() - timedelta(seconds=LATE_SECONDS)).exists()
 
 
 def _settled(before: datetime) -> QuerySet[Conversation]:

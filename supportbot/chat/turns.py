@@ -317,11 +317,14 @@ def retry_turn(conversation_id: UUID, message_id: UUID) -> None:
     publish_after_commit(conversation.pk, TurnWaiting())
 
 
-def supersede_turns(conversation: Conversation) -> None:
-    """Void every open turn of a locked conversation (an agent takes over); a higher attempt fences off its runner."""
-    turns = Turn.objects.filter(conversation=conversation, state__in=OPEN)
+def supersede_turns(*conversations: Conversation) -> None:
+    """Void every open turn of locked conversations (an agent takes over, or they are erased); a higher attempt fences
+    off its runner.
+    """
+    turns = list(Turn.objects.filter(conversation__in=conversations, state__in=OPEN))
     for turn in turns:
         Turn.objects.filter(pk=turn.pk).update(
             state=Turn.State.SUPERSEDED, attempt=turn.attempt + 1, finished_at=Now(), partial_text=""
         )
-    publish_after_commit(conversation.pk, TurnsSuperseded())
+    for conversation_id in {turn.conversation_id for turn in turns}:
+        publish_after_commit(conversation_id, TurnsSuperseded())

@@ -3,19 +3,20 @@
 Invariants: an announcement is written in the transaction of the change it announces. It is marked delivered in the
 transaction of its consumers, so if a consumer dies, it is delivered again. While an older announcement of an object is
 undelivered, newer ones wait. Once it is parked, they may pass, and a delivery covers it too, since all of them mean the
-same: look at this object.
+same: look at this object. Consumers of a topic in `OUTBOX_TOGETHER` take all due announcements of a workspace at once;
+if one raises, each is delivered alone, so that only the one at fault is retried.
 """
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -24,7 +25,7 @@ from supportbot.outbox import wakeup
 from supportbot.outbox.models import Announcement
 
 logger = logging.getLogger(__name__)
-Consumer = Callable[[Announcement], None]
+Consumer = Callable[[Any], None]  # of an announcement, or of several: see `OUTBOX_TOGETHER`
 MAX_PAUSE: Final = timedelta(minutes=5)
 # About twenty minutes of retries. A database outage does not count, because no attempt can be recorded then.
 MAX_ATTEMPTS: Final = 12
@@ -33,9 +34,16 @@ KEPT_AFTER_DELIVERY: Final = timedelta(days=7)
 
 def announce(topic: str, object_id: UUID, *, workspace_id: UUID) -> None:
     """Announce a change of an object to higher packages. Call inside the transaction of the change."""
+    announce_all(topic, [object_id], workspace_id=workspace_id)
+
+
+def announce_all(topic: str, object_ids: Iterable[UUID], *, workspace_id: UUID) -> None:
+    """Announce the same change of several objects, with one statement."""
     if topic not in settings.OUTBOX_CONSUMERS:
         raise ValueError(f"The topic {topic} has no consumer. Add it to OUTBOX_CONSUMERS.")
-    Announcement.objects.create(topic=topic, object_id=object_id, workspace_id=workspace_id)
+    Announcement.objects.bulk_create(
+        Announcement(topic=topic, object_id=object_id, workspace_id=workspace_id) for object_id in object_ids
+    )
     transaction.on_commit(wakeup.notify, robust=True)
 
 
@@ -50,17 +58,18 @@ def deliver_due(
     handled = 0
     while handled < limit and (due := _due(limit - handled, without)):
         before = handled
-        for announcement_id in due:
+        for ids in due:
             if is_ending():
                 return handled
-            handled += _deliver_one(announcement_id)
+            handled += _deliver(ids)
         if handled == before:  # other relays have claimed all of them
             break
     return handled
 
 
-def _due(limit: int, without: Collection[str]) -> list[int]:
-    """Return the ids of deliverable announcements, oldest first: the next one of each object, if it is due.
+def _due(limit: int, without: Collection[str]) -> list[list[int]]:
+    """Return the ids of deliverable announcements, oldest first: the next one of each object, if it is due. Those that
+    are delivered together are in one list.
 
     With a NOT EXISTS query for older ones, a backlog of ten thousand cost a minute per query: the planner's statistics
     date from an empty backlog, so it compares every row with every other.
@@ -68,39 +77,49 @@ def _due(limit: int, without: Collection[str]) -> list[int]:
     moving = Announcement.objects.filter(delivered_at=None, parked_at=None)
     next_of_each = moving.order_by("object_id", "id").distinct("object_id").values("pk")
     due = Announcement.objects.filter(pk__in=next_of_each, due_at__lte=Now()).exclude(topic__in=without)
-    return list(due.order_by("pk").values_list("pk", flat=True)[:limit])
+    groups: dict[object, list[int]] = {}
+    for pk, topic, workspace_id in due.order_by("pk").values_list("pk", "topic", "workspace_id")[:limit]:
+        groups.setdefault((topic, workspace_id) if topic in settings.OUTBOX_TOGETHER else pk, []).append(pk)
+    return list(groups.values())
 
 
-def _deliver_one(announcement_id: int) -> bool:
-    """Return whether this process claimed the announcement."""
-    announcement: Announcement | None = None
+def _deliver(ids: Sequence[int]) -> int:
+    """Deliver announcements in one transaction, or each alone if it fails; return how many this process claimed."""
+    claimed: list[Announcement] = []
     try:
         with transaction.atomic():
-            announcement = _claim(announcement_id)
-            if announcement is None:
-                return False
-            for consumer in consumers(announcement.topic):
-                with _scope_of(announcement):
-                    consumer(announcement)
-            _mark_delivered(announcement)
+            claimed = _claim(ids)
+            if claimed:
+                _consume(claimed)
+                _mark_delivered(claimed)
     except Exception as error:
         # The edge of a consumer: whatever it raises, the relay continues and this announcement is retried.
-        if announcement is None:
+        if not claimed:
             raise
-        logger.exception("outbox: %s not delivered", announcement)
-        _postpone(announcement, error)
-    return True
+        if len(claimed) > 1:
+            return sum(_deliver([one.pk]) for one in claimed)
+        logger.exception("outbox: %s not delivered", claimed[0])
+        _postpone(claimed[0], error)
+    return len(claimed)
 
 
-def _claim(announcement_id: int) -> Announcement | None:
+def _claim(ids: Sequence[int]) -> list[Announcement]:
     moving = Announcement.objects.filter(delivered_at=None, parked_at=None, due_at__lte=Now())
-    return moving.select_for_update(skip_locked=True, no_key=True).filter(pk=announcement_id).first()
+    return list(moving.select_for_update(skip_locked=True, no_key=True).filter(pk__in=ids).order_by("pk"))
 
 
-def _mark_delivered(announcement: Announcement) -> None:
-    """Mark it as delivered, with any older parked ones: the consumer has seen the current state."""
-    same = Announcement.objects.filter(object_id=announcement.object_id, topic=announcement.topic)
-    same.filter(delivered_at=None, id__lte=announcement.pk).update(delivered_at=Now(), parked_at=None)
+def _consume(claimed: list[Announcement]) -> None:
+    first = claimed[0]
+    for consumer in consumers(first.topic):
+        with _scope_of(first):
+            consumer(claimed if first.topic in settings.OUTBOX_TOGETHER else first)
+
+
+def _mark_delivered(claimed: Sequence[Announcement]) -> None:
+    """Mark them as delivered, with any older parked ones: the consumer has seen the current state."""
+    same = Announcement.objects.filter(topic=claimed[0].topic, delivered_at=None)
+    parked_ones = Q(object_id__in=[one.object_id for one in claimed], parked_at__isnull=False, id__lt=claimed[-1].pk)
+    same.filter(Q(pk__in=[one.pk for one in claimed]) | parked_ones).update(delivered_at=Now(), parked_at=None)
 
 
 def _postpone(announcement: Announcement, error: Exception) -> None:

@@ -4,7 +4,7 @@ they subscribed, and no facts older than `TOLD_WITHIN`, because the deliveries t
 some time later.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -42,8 +42,8 @@ def on_article_changed(announcement: Announcement) -> None:
     _tell("article.", facts_of_article, announcement.object_id)
 
 
-def on_conversation_erased(announcement: Announcement) -> None:
-    write_deliveries(_listening(), [fact_of_erasure(announcement.object_id, announcement.created_at)])
+def on_conversations_erased(announcements: Sequence[Announcement]) -> None:
+    write_deliveries(_listening(), [fact_of_erasure(one.object_id, one.created_at) for one in announcements])
 
 
 def on_customer_forgotten(announcement: Announcement) -> None:

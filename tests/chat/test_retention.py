@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from actions.models import ActionPolicy, ActionRequest
@@ -14,14 +16,17 @@ from actions.policies import ensure_policies
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat import retention
-from supportbot.chat.models import Conversation, Message
+from supportbot.chat.models import Citation, Conversation, Message, Turn
 from supportbot.chat.retention import Report, erase_expired
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.chat.tasks import retain
+from supportbot.chat.turns import claim_turn
+from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services
 from supportbot.llm.models import LLMBody, LLMCall
 from supportbot.outbox.models import Announcement
 from supportbot.outbox.services import count_due, deliver_due
+from supportbot.widget.models import Rating
 
 pytestmark = pytest.mark.django_db
 OLD = timedelta(days=40)
@@ -114,14 +119,95 @@ def test_a_workspace_with_years_of_conversations_leaves_time_for_the_others(
     assert erased == {limited.pk: (2, 2), other_workspace.pk: (2, 0)}
 
 
-def test_it_pauses_for_as_long_as_it_erased(limited: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_chats_it_does_not_pause(limited: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    silent()
+    clock = Clock(monkeypatch)
+    clock.erasing_takes(0.3)
+    assert erase_expired()[limited.pk].conversations == 1
+    assert clock.paused == []
+
+
+def test_it_pauses_for_as_long_as_it_erased_while_an_answer_is_written_in_any_workspace(
+    limited: Workspace, other_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for _ in range(3):
         silent()
+    with workspace_scope(other_workspace.pk):
+        add_customer_message(start_conversation(Customer.objects.create().pk).pk, text="Hello?", client_id="1")
+        assert claim_turn("runner") is not None
     monkeypatch.setattr(retention, "TOGETHER", 2)
     clock = Clock(monkeypatch)
     clock.erasing_takes(0.3)
     assert erase_expired()[limited.pk].conversations == 3
     assert clock.paused == pytest.approx([0.3, 0.3])
+
+
+@pytest.mark.parametrize(("waiting", "paused"), [(timedelta(minutes=-1), []), (timedelta(minutes=1), [2.0])])
+def test_it_pauses_for_longest_while_a_question_waits(
+    limited: Workspace, waiting: timedelta, paused: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent()
+    add_customer_message(start_conversation(Customer.objects.create().pk).pk, text="Hello?", client_id="1")
+    Turn.objects.update(created_at=now() - waiting)
+    clock = Clock(monkeypatch)
+    assert erase_expired()[limited.pk].conversations == 1
+    assert clock.paused == paused
+
+
+def lived() -> Conversation:
+    """Return an old conversation with something in every table."""
+    made = silent()
+    services.request(made.pk, reason="customer_asked", by="customer")
+    answer = Message.objects.create(conversation=made, seq=10, source="assistant", text="30 days [1]")
+    Citation.objects.create(message=answer, position=1, article_id=made.pk, revision=1, start=0, end=1, quote="30")
+    Rating.objects.create(conversation=made, score=5)
+    call = LLMCall.objects.create(
+        purpose="answer", provider="p", model="m", duration_ms=1, outcome="done", conversation_id=made.pk
+    )
+    LLMBody.objects.create(call=call, request="x", expires_at=now() + timedelta(days=9))
+    Ticket.objects.filter(conversation=made).update(state="resolved", ended_at=now())
+    Conversation.objects.filter(pk=made.pk).update(mode="assistant", last_event_at=now() - OLD)
+    return made
+
+
+def test_many_conversations_take_as_many_statements_as_one(limited: Workspace) -> None:
+    """A batch of them, and the delivery of its announcements."""
+    counts = []
+    deliver_due()
+    for number in (1, 12):
+        for _ in range(number):
+            lived()
+        Announcement.objects.update(delivered_at=now())
+        with CaptureQueriesContext(connection) as erasing:
+            retain()
+        with CaptureQueriesContext(connection) as delivering:
+            assert deliver_due() == number
+        counts.append((len(erasing), len(delivering)))
+    assert counts[0] == counts[1], counts
+    assert left() == set() and not LLMBody.objects.exists() and LLMCall.objects.count() == 13
+
+
+def test_a_run_that_dies_in_a_batch_has_erased_none_of_it_and_the_next_run_continues(
+    limited: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(4):
+        lived()
+    monkeypatch.setattr(retention, "TOGETHER", 2)
+    erase, batches = retention.erase, list[int]()
+
+    def dies(conversations: Any) -> int:
+        batches.append(erase(conversations))
+        if len(batches) == 2:
+            raise SystemExit
+        return batches[-1]
+
+    monkeypatch.setattr(retention, "erase", dies)
+    with pytest.raises(SystemExit):
+        retain()
+    assert len(left()) == Rating.objects.count() == 2
+    assert Announcement.objects.filter(topic="conversation_erased").count() == 2
+    assert erase_expired()[limited.pk] == Report(conversations=2, kept=0, bodies=0)
+    assert left() == set() and batches == [2, 2, 2]
 
 
 def test_it_waits_while_erasures_are_being_announced(limited: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

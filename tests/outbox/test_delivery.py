@@ -14,11 +14,12 @@ from supportbot.accounts.scope import current_workspace_id
 from supportbot.ids import uuid7
 from supportbot.outbox.models import Announcement
 from supportbot.outbox.relay import Relay
-from supportbot.outbox.services import announce, deliver_due, purge_delivered
+from supportbot.outbox.services import announce, announce_all, deliver_due, purge_delivered
 
 pytestmark = pytest.mark.django_db
 heard: list[tuple[str, UUID, UUID]] = []
 deaf_to: set[UUID] = set()
+batches: list[int] = []
 
 
 def consumer(announcement: Announcement) -> None:
@@ -31,6 +32,7 @@ def consumer(announcement: Announcement) -> None:
 def topics(settings: Settings) -> None:
     heard.clear()
     deaf_to.clear()
+    batches.clear()
     settings.OUTBOX_CONSUMERS = {"thing_changed": [f"{__name__}.consumer"], "thing_gone": [f"{__name__}.consumer"]}
 
 
@@ -70,6 +72,46 @@ def test_a_failed_delivery_is_retried_and_delays_only_its_own_object(workspace: 
     make_due()
     deliver_due()
     assert [topic for topic, object_id, _ in heard if object_id == stuck] == ["thing_changed", "thing_gone"]
+
+
+def together(announcements: list[Announcement]) -> None:
+    for announcement in announcements:
+        consumer(announcement)
+    batches.append(len(announcements))
+
+
+def test_a_topic_may_be_delivered_together_for_each_workspace(
+    workspace: Workspace, other_workspace: Workspace, settings: Settings
+) -> None:
+    settings.OUTBOX_CONSUMERS["thing_gone"] = [f"{__name__}.together"]
+    settings.OUTBOX_TOGETHER = ["thing_gone"]
+    mine, foreign, changed = [uuid7(), uuid7(), uuid7()], uuid7(), uuid7()
+    announce_all("thing_gone", mine[:2], workspace_id=workspace.pk)
+    announce("thing_changed", changed, workspace_id=workspace.pk)
+    announce("thing_gone", foreign, workspace_id=other_workspace.pk)
+    announce_all("thing_gone", mine[2:], workspace_id=workspace.pk)
+    assert (deliver_due(), deliver_due()) == (5, 0)
+    assert batches == [3, 1]
+    assert [(thing, where) for _, thing, where in heard] == [
+        *((thing, workspace.pk) for thing in mine), (changed, workspace.pk), (foreign, other_workspace.pk)
+    ]  # fmt: skip
+
+
+def test_one_that_fails_among_several_delays_only_itself(workspace: Workspace, settings: Settings) -> None:
+    settings.OUTBOX_CONSUMERS["thing_gone"] = [f"{__name__}.together"]
+    settings.OUTBOX_TOGETHER = ["thing_gone"]
+    things = [uuid7() for _ in range(3)]
+    deaf_to.add(things[1])
+    announce_all("thing_gone", things, workspace_id=workspace.pk)
+    deliver_due()
+    assert batches == [1, 1]
+    waiting = Announcement.objects.get(delivered_at=None)
+    assert (waiting.object_id, waiting.attempts) == (things[1], 1)
+    assert Announcement.objects.exclude(pk=waiting.pk).filter(attempts=0).count() == 2
+    deaf_to.clear()
+    make_due()
+    assert deliver_due() == 1
+    assert batches == [1, 1, 1] and heard[-1][1] == things[1]
 
 
 def test_many_waiting_announcements_are_not_compared_with_each_other(workspace: Workspace) -> None:
