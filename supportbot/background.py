@@ -82,6 +82,7 @@ OUTBOX_CONSUMERS: Final[dict[str, list[str]]] = {
     "conversation_erased": [
         "supportbot.chat.erasure.on_conversations_erased",
         "actions.erasure.on_conversations_erased",
+        "supportbot.evals.receivers.on_conversations_erased",
         "supportbot.webhooks.receivers.on_conversations_erased",
     ],
     "customer_forgotten": [

@@ -49,3 +49,10 @@ class ReleaseChangedMeanwhile(EvaluationError):
 class LabelInvalid(EvaluationError):
     code = "label_invalid"
     default_message = gettext_noop("Choose pass, fail or unsure.")
+
+
+class ReplayInvalid(EvaluationError):
+    """A replay over a wrong number of days or questions, or of the live release with itself."""
+
+    code = "replay_invalid"
+    default_message = gettext_noop("Choose 1 to 60 days, 1 to 1,000 questions, and a release that is not live.")

@@ -286,3 +286,87 @@ class DraftCheck(TenantModel):
     @property
     def is_open(self) -> bool:
         return self.state in ("waiting", "running")
+
+
+class Replay(TenantModel):
+    """A release tried on customers' questions of the last days, beside the release that was live when it began.
+
+    Its questions are chosen once, when a worker begins (`chosen_at`); each gets both answers in one step. So a replay
+    that was interrupted or cancelled goes on where it was. Releases are plain ids with their number.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("Waiting")
+        RUNNING = "running", _("Running")
+        PAUSED = "paused", _("Interrupted")
+        DONE = "done", _("Done")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    release_id = models.UUIDField()
+    release_number = models.PositiveIntegerField()
+    release_digest = models.CharField(max_length=64)
+    live_id = models.UUIDField()
+    live_number = models.PositiveIntegerField()
+    days = models.PositiveSmallIntegerField()
+    most = models.PositiveSmallIntegerField()  # questions
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    problem = models.CharField(max_length=40, blank=True)  # the code of the error that interrupted it
+    chosen_at = models.DateTimeField(null=True)
+    attempt = models.PositiveIntegerField(default=0)  # only the last one may write
+    lease_until = models.DateTimeField(null=True, default=now)
+    started_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(default=now, editable=False)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["id", "workspace"], name="replay_in_workspace"),
+            models.UniqueConstraint(
+                fields=["workspace", "release_id"], condition=Q(state__in=OPEN_STATES), name="replay_one_open"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["waiting", "running", "paused", "done", "cancelled"]), name="replay_state"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["workspace", "release_id", "-created_at"], name="replay_newest"),
+            models.Index(fields=["lease_until"], condition=Q(state__in=["waiting", "running"]), name="replay_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.release_number} {self.state}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN_STATES
+
+
+class ReplayedQuestion(TenantModel):
+    """A question of a replay. Both answers (`outcomes.Played`) and `kinds`, how they differ, are null until played."""
+
+    replay = models.ForeignKey(Replay, on_delete=models.CASCADE, related_name="questions", db_constraint=False)
+    position = models.PositiveIntegerField()
+    question = models.TextField()
+    locale = models.CharField(max_length=16, blank=True)
+    external_id = models.CharField(max_length=200, blank=True)  # the customer’s, with the merchant
+    customer_id = models.UUIDField()  # plain values: whose words the row holds, and where they were written
+    conversation_id = models.UUIDField()
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    kinds = ArrayField(models.CharField(max_length=20), null=True)
+    is_unplayed = models.BooleanField(default=False)  # one of the releases had no answer
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["replay", "position"], name="replayed_question_once"),
+            SameWorkspace("replay", name="replayed_question_workspace"),
+        ]
+        indexes = [
+            models.Index(fields=["customer_id"], name="replayed_question_customer"),
+            models.Index(fields=["conversation_id"], name="replayed_question_chat"),
+        ]
+
+    def __str__(self) -> str:
+        return self.question[:60]

@@ -1,7 +1,10 @@
 """Handles announcements from lower packages, which may arrive twice."""
 
+from collections.abc import Sequence
+
 from supportbot.evals.articles.checks import note_change
 from supportbot.evals.articles.drafts import forget_questions
+from supportbot.evals.replays import forget_words
 from supportbot.evals.services import forget_customer
 from supportbot.outbox.models import Announcement
 
@@ -9,6 +12,11 @@ from supportbot.outbox.models import Announcement
 def on_customer_forgotten(announcement: Announcement) -> None:
     forget_customer(announcement.object_id)
     forget_questions()
+    forget_words(customer_id=announcement.object_id)
+
+
+def on_conversations_erased(announcements: Sequence[Announcement]) -> None:
+    forget_words(conversation_id__in=[one.object_id for one in announcements])
 
 
 def on_article_changed(announcement: Announcement) -> None:

@@ -1,6 +1,6 @@
 """Shadow replay: what a release would have answered to the customers' questions of the last days, compared with the
 live one. Both releases answer each question as the first in a conversation with the same customer, without side effects
-(`rehearsal`). Differences are ranked by their effect on the customer.
+(`rehearsal`). Differences are ranked by their effect on the customer. `replays` stores them for the console.
 """
 
 import asyncio
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from django.utils.timezone import now
 
@@ -27,6 +28,8 @@ from supportbot.releases.models import Release
 from supportbot.releases.selectors import using
 
 MOST_CHARACTERS: Final = 2_000
+MOST_DAYS: Final = 60
+MOST_QUESTIONS: Final = 1_000
 # What a difference means for the customer, worst first.
 KINDS: Final = ("lost_answer", "action", "handed_over", "figures", "sources", "gained_answer", "words")
 
@@ -42,6 +45,15 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A question that a customer asked, as a case, and whose words it is."""
+
+    case: Case
+    customer_id: UUID
+    conversation_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Replayed:
     """`unplayed` questions could not be answered by one of the two."""
 
@@ -54,35 +66,45 @@ def replay(live: Release, candidate: Release, *, days: int, most: int) -> Replay
     """Return how the candidate's answers differ from those of the live release. Raises Away if a model is
     unavailable.
     """
-    cases = real_questions(days, most)
-    before, after = _played(live, cases), _played(candidate, cases)
-    pairs = list(zip(cases, before, after, strict=True))
+    cases = [one.case for one in real_questions(days, most)]
+    pairs = list(zip(cases, *played_by(live, candidate, cases), strict=True))
     played = [(case, one, other) for case, one, other in pairs if not (one.failure or other.failure)]
     found = [
         Difference(case.asks, kinds, _words(one), _words(other))
         for case, one, other in played
         if (kinds := kinds_of(one, other))
     ]
-    ranked = sorted(found, key=lambda one: KINDS.index(one.kinds[0]))
+    ranked = sorted(found, key=lambda one: rank(one.kinds))
     return Replayed(len(cases), len(pairs) - len(played), tuple(ranked))
 
 
-def real_questions(days: int, most: int) -> list[Case]:
+def rank(kinds: Sequence[str]) -> int:
+    """Return the place of a difference among others: the worst are first, no difference is last."""
+    return KINDS.index(kinds[0]) if kinds else len(KINDS)
+
+
+def real_questions(days: int, most: int) -> list[Asked]:
     """Return the customers' first questions of the last days, each once, newest first."""
     asked = Message.objects.filter(
         source=Source.CUSTOMER, audience=Audience.EVERYONE, courtesy="", created_at__gte=now() - timedelta(days=days)
     )
     first = asked.order_by("conversation_id", "seq").distinct("conversation_id")
     rows = Message.objects.filter(pk__in=first.values("pk")).select_related("conversation__customer")
-    found: dict[tuple[str, str], Case] = {}
+    found: dict[tuple[str, str], Asked] = {}
     for row in rows.order_by("-created_at", "-pk").iterator(chunk_size=200):
         if len(found) >= most:
             break
-        text, customer = normalised(row.text)[:MOST_CHARACTERS].strip(), row.conversation.customer.external_id or ""
+        chat, text = row.conversation, normalised(row.text)[:MOST_CHARACTERS].strip()
+        customer = chat.customer.external_id or ""
         if text and not courtesy(text):
-            case = Case(str(row.pk), (Step(text),), customer=customer, locale=row.conversation.locale)
-            found.setdefault((text.casefold(), customer), case)
+            case = Case(str(row.pk), (Step(text),), customer=customer, locale=chat.locale)
+            found.setdefault((text.casefold(), customer), Asked(case, chat.customer_id, chat.pk))
     return list(found.values())
+
+
+def played_by(live: Release, candidate: Release, cases: Sequence[Case]) -> tuple[list[Played], list[Played]]:
+    """Return the answers of both releases to the same questions. Raises Away if a model is unavailable."""
+    return _played(live, cases), _played(candidate, cases)
 
 
 def _played(release: Release, cases: Sequence[Case]) -> list[Played]:

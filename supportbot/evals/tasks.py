@@ -8,20 +8,22 @@ from uuid import UUID
 from celery import current_app, shared_task
 
 from supportbot.accounts.scope import workspace_scope
-from supportbot.evals import running, services
+from supportbot.evals import replays, running, services
 from supportbot.evals.articles import checks, drafts
 
 PLAY = "supportbot.evals.tasks.play"
 CHECK = "supportbot.evals.tasks.check_articles"
 TRY = "supportbot.evals.tasks.check_draft"
+REPLAY = "supportbot.evals.tasks.replay"
 MESSAGE_LIFE_SECONDS = 30
 
 
 @shared_task
 def start_due() -> None:
-    """Have a worker carry out each run and each check of articles that no worker holds."""
+    """Have a worker carry out each run, check of articles and replay that no worker holds."""
     due = [(PLAY, *ids) for ids in running.due_runs()] + [(CHECK, *ids) for ids in checks.due_checks()]
     due += [(TRY, *ids) for ids in drafts.due_drafts()]
+    due += [(REPLAY, *ids) for ids in replays.due_replays()]
     for name, workspace_id, row_id in due:
         current_app.send_task(
             name, args=(str(workspace_id), str(row_id)), retry=False, ignore_result=True, expires=MESSAGE_LIFE_SECONDS
@@ -46,8 +48,15 @@ def check_draft(workspace_id: str, check_id: str) -> None:
         drafts.play_draft(UUID(check_id))
 
 
+@shared_task(name=REPLAY)
+def replay(workspace_id: str, replay_id: str) -> None:
+    with workspace_scope(UUID(workspace_id)):
+        replays.play_replay(UUID(replay_id))
+
+
 @shared_task
 def purge() -> None:
     services.purge_runs()
     checks.purge_checks()
     drafts.purge_drafts()
+    replays.purge_replays()

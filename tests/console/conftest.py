@@ -21,8 +21,9 @@ from supportbot.accounts.models import ApiKey, Channel, Customer, Membership, Us
 from supportbot.accounts.services import add_member, create_channel, issue_api_key
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message, start_conversation
-from supportbot.evals.models import Run, Suite
+from supportbot.evals.models import Replay, ReplayedQuestion, Run, Suite
 from supportbot.evals.reading import read_suite
+from supportbot.evals.replays import begin
 from supportbot.evals.services import save_suite, start_run
 from supportbot.ids import uuid7
 from supportbot.llm.models import LLMCall, ModelConnection
@@ -94,6 +95,7 @@ class Sample:
     model: ModelConnection
     suite: Suite
     run: Run
+    replay: Replay
 
     def rows(self) -> list[Any]:
         return list(vars(self).values())
@@ -116,6 +118,7 @@ def sample(workspace: Workspace) -> Sample:
     definition = _definition()
     case = DefinitionCase.objects.create(definition=definition, name=f"{SECRET} case", sub="9", expected="allowed")
     suite = _suite()
+    release = Release.objects.create(number=7, document=stored(Document(tone=SECRET)), reason=SECRET)
     return Sample(
         article=article,
         collection=collection,
@@ -135,11 +138,19 @@ def sample(workspace: Workspace) -> Sample:
         source=_source(collection),
         workspace=workspace,
         membership=Membership.objects.get(user=member),
-        release=Release.objects.create(number=7, document=stored(Document(tone=SECRET)), reason=SECRET),
+        release=release,
         model=ModelConnection.objects.create(name=SECRET, base_url=f"https://10.0.0.8/{SECRET}", model=SECRET),
         suite=suite,
         run=start_run(suite),
+        replay=_replay(release, conversation),
     )
+
+
+def _replay(release: Release, conversation: Conversation) -> Replay:
+    replay = begin(release, days=7, most=10)
+    asked = {"customer_id": conversation.customer_id, "conversation_id": conversation.pk}
+    ReplayedQuestion.objects.create(replay=replay, position=1, question=f"A {SECRET}?", kinds=["words"], **asked)
+    return replay
 
 
 def _delivery(webhook: WebhookEndpoint) -> WebhookDelivery:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import tag, when
 from supportbot.console.releases import pages
+from supportbot.console.releases.replays import replay_page
 from supportbot.evals.models import Suite
 from supportbot.releases import ports
 from supportbot.releases.models import Release
@@ -85,6 +86,7 @@ class ReleaseAdmin(ScopedAdmin):
             path("new/", wrap(require_POST(pages.new)), name="release-new"),
             path("gates/", wrap(require_POST(pages.choose_gates)), name="release-gates"),
             path(f"{one}edit/", wrap(pages.edit_page), name="release-edit"),
+            path(f"{one}replay/", wrap(replay_page), name="release-replay"),
             *(path(f"{one}{name}/", wrap(require_POST(view)), name=f"release-{name}") for name, view in posts.items()),
             *super().get_urls(),
         ]

@@ -29,6 +29,7 @@ from supportbot.releases.selectors import gates, live_release, release_with_id, 
 
 READ: Final = "releases:read"
 WRITE: Final = "releases:write"
+REPLAY: Final = (READ, "evals:read", "conversations:read")  # its page shows customers' questions
 MOST_ARTICLES: Final = 5
 
 
@@ -179,6 +180,7 @@ def _shown(request: HttpRequest, release: Release, *, problem: str = "", status:
         "is_stopped": bool(suites) and (not is_passed or bool(changed)),
         "may_override": staff(request).may(services.OVERRIDE),
         "told": request.POST,
+        "may_replay": release.state != Release.State.LIVE and all(may(staff(request), right) for right in REPLAY),
     }
     return render(request, "console/releases/release.html", _frame(request, release, **context), status=status)
 

@@ -5,16 +5,13 @@ the next one begins. So a worker that dies costs one step, a check can be cancel
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
-from threading import Event, Thread
-from time import monotonic
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import Error as AnyDatabaseError
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
 from kb.documents import ArticleText
@@ -22,12 +19,13 @@ from kb.models import Article, Revision
 from kb.phrasings import phrasings_of
 from kb.services import Change
 from supportbot.accounts.models import Workspace
-from supportbot.accounts.scope import across_workspaces, current_workspace_id, workspace_scope
+from supportbot.accounts.scope import across_workspaces, current_workspace_id
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.evals.articles.comparing import Outcome, outcome_of, questions_about
 from supportbot.evals.articles.rehearsal import AS_IT_IS, Asked, Quoted, Text, publication_of, quoted_if
 from supportbot.evals.articles.trials import asked_by, chosen_for, failed_grades, playable_cases, publishing
 from supportbot.evals.documents import case_document, parse_case
+from supportbot.evals.leases import extending
 from supportbot.evals.models import DraftCheck, Suite
 from supportbot.evals.selectors import missing_suites
 from supportbot.evals.wording import stopped, why
@@ -155,27 +153,12 @@ def _play(check: DraftCheck) -> None:
     _update(check, state=State.DONE, lease_until=None, finished_at=now())
 
 
-@contextmanager
-def _held(check: DraftCheck) -> Iterator[None]:
-    """Extend the lease meanwhile, in a thread, for at most `LONGEST_STEP`: a step may take longer than a lease."""
-    is_over, workspace_id, ends = Event(), current_workspace_id(), monotonic() + LONGEST_STEP.total_seconds()
-
-    def beat() -> None:
-        try:
-            with workspace_scope(workspace_id):
-                while not is_over.wait(BEAT_SECONDS) and monotonic() < ends:
-                    with suppress(AnyDatabaseError):  # the next beat may come through
-                        _update(check, lease_until=now() + LEASE)
-        finally:
-            connection.close()
-
-    beating = Thread(target=beat, name=f"check {check.pk}", daemon=True)
-    beating.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        beating.join()
+def _held(check: DraftCheck) -> AbstractContextManager[None]:
+    """Extend the lease meanwhile: a step may take longer than a lease."""
+    name = f"check {check.pk}"
+    return extending(
+        lambda: _update(check, lease_until=now() + LEASE), every=BEAT_SECONDS, longest=LONGEST_STEP, name=name
+    )
 
 
 def _given_up(problem: str) -> dict[str, Any]:

@@ -302,8 +302,11 @@ def check_label(code: str) -> str:
 
 def confirmation_label(reading: RetrievalTrace | None) -> str:
     """Return whether the articles confirm an answer, as text; empty if the answer makes no claim."""
-    if reading is None or reading.is_confirmed is None:
+    return confirmation_of(reading.is_confirmed if reading else None)
+
+
+def confirmation_of(is_confirmed: bool | None) -> str:
+    """Return a verdict of the checks as text; empty if there is none."""
+    if is_confirmed is None:
         return ""
-    if reading.is_confirmed:
-        return gettext("Confirmed by our articles")
-    return gettext("Not confirmed by our articles")
+    return gettext("Confirmed by our articles") if is_confirmed else gettext("Not confirmed by our articles")

@@ -1,7 +1,7 @@
 """`manage.py release_replay --release NUMBER`: what a release would have answered in the last days."""
 
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
@@ -10,11 +10,8 @@ from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
 from supportbot.evals.playing import Away
 from supportbot.evals.releases import release_numbered
-from supportbot.evals.replay import replay
+from supportbot.evals.replay import MOST_DAYS, MOST_QUESTIONS, replay
 from supportbot.releases.selectors import live_release
-
-MOST_DAYS: Final = 60
-MOST_QUESTIONS: Final = 1_000
 
 
 class Command(WorkspaceCommand):

@@ -1,0 +1,166 @@
+"""The page of a release's shadow replay: start it, watch it, and read where customers' questions get other answers."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_noop
+
+from supportbot.chat.answers import Withheld
+from supportbot.console.display import sentence, tag
+from supportbot.console.permissions import may
+from supportbot.console.releases.pages import REPLAY, title_of
+from supportbot.console.request_context import needs, person_of, staff
+from supportbot.errors import SupportBotError
+from supportbot.evals import replays
+from supportbot.evals.models import Replay, ReplayedQuestion
+from supportbot.evals.outcomes import Played, Reply, played_from
+from supportbot.evals.replay import KINDS, MOST_DAYS, MOST_QUESTIONS, rank
+from supportbot.evals.wording import interruption
+from supportbot.handoff.desk.activity import confirmation_of, withheld_sentences
+from supportbot.releases.models import Release
+from supportbot.releases.selectors import live_release, release_with_id
+
+PLAY: Final = "evals:write"
+PER_PAGE: Final = 50
+LOOK_AGAIN_SECONDS: Final = 4
+DAYS, QUESTIONS = 7, 100
+WORDS: Final = {
+    "lost_answer": ("bad", gettext_noop("No answer any more")),
+    "action": ("bad", gettext_noop("Other action")),
+    "handed_over": ("warn", gettext_noop("Hand-over")),
+    "figures": ("warn", gettext_noop("Other figures")),
+    "sources": ("info", gettext_noop("Other sources")),
+    "gained_answer": ("ok", gettext_noop("Answered now")),
+    "words": ("", gettext_noop("Other words")),
+}
+# What else can be shown besides the differences and each of their kinds.
+REST: Final = {"same": gettext_noop("Same"), "unplayed": gettext_noop("Could not be played")}
+
+
+def replay_page(request: HttpRequest, release_id: UUID) -> HttpResponse:
+    """Show the newest replay of a release, as far as it has been played; a post starts, cancels or continues one."""
+    for right in REPLAY:
+        needs(request, right)
+    release = release_with_id(release_id)
+    if request.method != "POST":
+        return _page(request, release)
+    needs(request, PLAY)
+    try:
+        _change(request, release)
+    except SupportBotError as refusal:
+        messages.error(request, sentence(refusal))
+    return redirect("admin:release-replay", release.pk)
+
+
+def _change(request: HttpRequest, release: Release) -> None:
+    newest, do = replays.newest_replay(release), request.POST.get("do", "")
+    if do == "begin":
+        days, most = (_number(request.POST.get(name, "")) for name in ("days", "most"))
+        replays.begin(release, days=days, most=most, person=person_of(request))
+    elif newest is not None and do == "cancel":
+        replays.cancel(newest.pk)
+    elif newest is not None and do == "continue":
+        replays.resume(newest.pk)
+
+
+def _number(text: str) -> int:
+    """Return the number that was typed; 0, which is refused, if it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+
+
+def _page(request: HttpRequest, release: Release) -> HttpResponse:
+    replay, person = replays.newest_replay(release), staff(request)
+    context: dict[str, Any] = {
+        **admin.site.each_context(request),
+        "title": gettext("Replay of customers’ questions"),
+        "release": release,
+        "release_title": title_of(release),
+        "replay": replay,
+        "live": live_release(),
+        "may_play": may(person, PLAY),
+        "may_begin": release.state != Release.State.LIVE and not (replay and replay.is_open),
+        "days": replay.days if replay else DAYS,
+        "most": replay.most if replay else QUESTIONS,
+        "most_days": MOST_DAYS,
+        "most_questions": MOST_QUESTIONS,
+    }
+    if replay is not None:
+        context |= _found(request, replay, release)
+    response = render(request, "console/releases/replay.html", context)
+    if replay is not None and replay.state in (Replay.State.WAITING, Replay.State.RUNNING):
+        response["Refresh"] = str(LOOK_AGAIN_SECONDS)
+    return response
+
+
+def _found(request: HttpRequest, replay: Replay, release: Release) -> dict[str, Any]:
+    facts = ReplayedQuestion.objects.filter(replay=replay).values_list("pk", "kinds", "is_unplayed", named=True)
+    rows = list(facts.order_by("position"))
+    played = [row for row in rows if row.kinds is not None]
+    groups = {"different": sorted((row for row in played if row.kinds), key=lambda row: rank(row.kinds or ()))}
+    groups |= {kind: [row for row in groups["different"] if kind in (row.kinds or ())] for kind in KINDS}
+    groups["same"] = [row for row in played if not row.kinds and not row.is_unplayed]
+    groups["unplayed"] = [row for row in played if row.is_unplayed]
+    shown = request.GET.get("show", "different")
+    chosen = groups.get(shown, [])
+    page = max(1, _number(request.GET.get("page", "1")))
+    part = [row.pk for row in chosen[(page - 1) * PER_PAGE : page * PER_PAGE]]
+    full = ReplayedQuestion.objects.in_bulk(part)
+    return {
+        "total": len(rows),
+        "played": len(played),
+        "different": len(groups["different"]),
+        "unplayed": len(groups["unplayed"]),
+        "is_changed": release.digest != replay.release_digest,
+        "why_stopped": interruption(replay.problem) if replay.problem else "",
+        "filters": _filters({name: len(found) for name, found in groups.items()}),
+        "shown": shown,
+        "rows": [_row(full[pk], replay) for pk in part if pk in full],
+        "page": page,
+        "pages": range(1, (len(chosen) + PER_PAGE - 1) // PER_PAGE + 1) if len(chosen) > PER_PAGE else [],
+    }
+
+
+def _filters(counts: Mapping[str, int]) -> list[tuple[str, str, int]]:
+    """Return what can be shown, with its number; kinds without a row are left out."""
+    named = {"different": gettext("All differences")}
+    named |= {kind: gettext(words) for kind, (_, words) in WORDS.items()}
+    named |= {name: gettext(words) for name, words in REST.items()}
+    return [(name, words, counts[name]) for name, words in named.items() if counts[name] or name == "different"]
+
+
+def _row(row: ReplayedQuestion, replay: Replay) -> dict[str, Any]:
+    released = gettext("Release {number}")
+    before, after = played_from(row.before or {"replies": ()}), played_from(row.after or {"replies": ()})
+    return {
+        "question": row.question,
+        "tags": [_tag(kind) for kind in row.kinds or ()],
+        "answers": [
+            _answer(released.format(number=replay.live_number), before),
+            _answer(released.format(number=replay.release_number), after),
+        ],
+    }
+
+
+def _tag(kind: str) -> SafeString:
+    colour, words = WORDS[kind]
+    return tag(colour, gettext(words))
+
+
+def _answer(label: str, played: Played) -> dict[str, Any]:
+    return {"label": label, "played": played, "checks": [_checks(one) for one in played.replies]}
+
+
+def _checks(reply: Reply) -> dict[str, Any]:
+    """Return what the checks said about an answer."""
+    withheld = [Withheld(one["code"], one["text"], one.get("score")) for one in reply.withheld]
+    return {
+        "verdict": confirmation_of(reply.is_confirmed),
+        "withheld": withheld_sentences(withheld),
+        "support": reply.support,
+        "is_abstention": reply.is_abstention,
+    }

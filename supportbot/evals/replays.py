@@ -1,0 +1,213 @@
+"""Shadow replays that the console starts: a worker plays them, a few questions at a time, under a lease.
+
+Each step is stored before the next one begins: a worker that dies costs one step, and a cancelled or interrupted replay
+goes on where it was. Nothing is written but the replay's own rows.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import Error as AnyDatabaseError
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+from django.utils.timezone import now
+
+from supportbot.accounts.models import User
+from supportbot.accounts.scope import across_workspaces
+from supportbot.errors import SupportBotError
+from supportbot.evals.documents import Case, Step
+from supportbot.evals.errors import ReleaseChangedMeanwhile, ReplayInvalid, RunEnded
+from supportbot.evals.leases import extending
+from supportbot.evals.models import Replay, ReplayedQuestion
+from supportbot.evals.outcomes import Played
+from supportbot.evals.playing import Away
+from supportbot.evals.replay import MOST_DAYS, MOST_QUESTIONS, kinds_of, played_by, real_questions
+from supportbot.evals.services import LEASE
+from supportbot.releases.models import Release
+from supportbot.releases.selectors import live_release, release_with_id
+
+logger = logging.getLogger(__name__)
+AT_ONCE: Final = 4  # questions of a step
+MOST_REPLAYS: Final = 1  # at the same time in the whole installation
+BEAT_SECONDS: Final = 8.0
+LONGEST_STEP: Final = timedelta(minutes=15)  # then the worker counts as dead, although it answers
+KEPT_FOR: Final = timedelta(days=7)  # they hold customers' questions
+State = Replay.State
+# A cancelled replay with a problem compared a draft that has changed since, so it cannot go on.
+STOPPED: Final = Q(state=State.PAUSED) | Q(state=State.CANCELLED, problem="")
+
+
+def begin(release: Release, *, days: int, most: int, person: User | None = None) -> Replay:
+    """Have a worker try a release on the questions of the last days; return the replay under way if there is one.
+
+    Raises ReplayInvalid.
+    """
+    live = live_release()
+    if not (1 <= days <= MOST_DAYS and 1 <= most <= MOST_QUESTIONS) or live.pk == release.pk:
+        raise ReplayInvalid()
+    try:
+        with transaction.atomic():
+            made: Replay = Replay.objects.create(
+                release_id=release.pk,
+                release_number=release.number,
+                release_digest=release.digest,
+                live_id=live.pk,
+                live_number=live.number,
+                days=days,
+                most=most,
+                started_by=person,
+            )
+            return made
+    except IntegrityError:
+        return Replay.objects.get(release_id=release.pk, state__in=("waiting", "running", "paused"))
+
+
+def newest_replay(release: Release) -> Replay | None:
+    found: Replay | None = Replay.objects.filter(release_id=release.pk).order_by("-created_at", "-id").first()
+    return found
+
+
+def cancel(replay_id: UUID) -> None:
+    """Stop a replay; what was played stays. Raises RunEnded."""
+    rows = Replay.objects.filter(pk=replay_id, state__in=("waiting", "running", "paused"))
+    if not rows.update(state=State.CANCELLED, problem="", lease_until=None, finished_at=now()):
+        raise RunEnded()
+
+
+def resume(replay_id: UUID) -> None:
+    """Go on with a cancelled or interrupted replay where it was. Raises RunEnded."""
+    rows = Replay.objects.filter(STOPPED, pk=replay_id)
+    try:
+        with transaction.atomic():
+            is_resumed = rows.update(state=State.WAITING, problem="", lease_until=now(), finished_at=None)
+    except IntegrityError as another:  # of the same release is under way
+        raise RunEnded() from another
+    if not is_resumed:
+        raise RunEnded()
+
+
+def due_replays() -> list[tuple[UUID, UUID]]:
+    """Return workspace and id of the replays to play now, oldest first; one at a time in the installation."""
+    with across_workspaces("replays that are due"):
+        played = Replay.objects.filter(state=State.RUNNING, lease_until__gt=now()).count()
+        rows = Replay.objects.filter(state__in=("waiting", "running"), lease_until__lte=now()).order_by("created_at")
+        return list(rows.values_list("workspace_id", "pk")[: max(0, MOST_REPLAYS - played)])
+
+
+def play_replay(replay_id: UUID) -> None:
+    """Play the rest of a replay; does nothing if another worker holds it. Takes minutes."""
+    replay = _claim(replay_id)
+    if replay is None:
+        return
+    try:
+        _play(replay)
+    except Away as away:
+        _pause(replay, away.code)
+    except SupportBotError as error:  # its release is gone, or has changed by now
+        logger.warning("replay %s ended: %s", replay.pk, error.code)
+        _mine(replay).update(state=State.CANCELLED, problem=error.code[:40], lease_until=None, finished_at=now())
+    except AnyDatabaseError:  # the next worker continues after the lease
+        raise
+    except Exception:  # the edge of a task: otherwise it would be tried forever
+        logger.exception("replay %s failed", replay.pk)
+        _pause(replay, "internal")
+
+
+@transaction.atomic
+def _claim(replay_id: UUID) -> Replay | None:
+    """Return a replay that nobody holds, held by this attempt: earlier ones can write no more."""
+    rows = Replay.objects.select_for_update().filter(pk=replay_id, state__in=("waiting", "running"))
+    replay: Replay | None = rows.filter(lease_until__lte=Now()).first()
+    if replay is not None:
+        replay.state, replay.lease_until, replay.attempt = State.RUNNING, now() + LEASE, replay.attempt + 1
+        replay.save(update_fields=["state", "lease_until", "attempt"])
+    return replay
+
+
+def _play(replay: Replay) -> None:
+    """Play what is left, and finish; stop without a word once another attempt or nobody holds the replay."""
+    if replay.chosen_at is None and not _choose(replay):
+        return
+    while step := list(_left(replay)[:AT_ONCE]):
+        live, candidate = release_with_id(replay.live_id), release_with_id(replay.release_id)
+        if candidate.digest != replay.release_digest:
+            raise ReleaseChangedMeanwhile()
+        beat = partial(_mine(replay).update, lease_until=Now() + LEASE)
+        with extending(beat, every=BEAT_SECONDS, longest=LONGEST_STEP, name=f"replay {replay.pk}"):
+            before, after = played_by(live, candidate, [_case(row) for row in step])
+        if not _store(replay, step, before, after):
+            return
+    _mine(replay).update(state=State.DONE, lease_until=None, finished_at=now())
+
+
+@transaction.atomic
+def _choose(replay: Replay) -> bool:
+    """Store the questions; return False if the replay is no longer held."""
+    if not _mine(replay).update(chosen_at=now(), lease_until=now() + LEASE):
+        return False
+    ReplayedQuestion.objects.bulk_create(
+        ReplayedQuestion(
+            replay=replay,
+            position=place,
+            question=one.case.asks,
+            locale=one.case.locale,
+            external_id=one.case.customer,
+            customer_id=one.customer_id,
+            conversation_id=one.conversation_id,
+        )
+        for place, one in enumerate(real_questions(replay.days, replay.most), 1)
+    )
+    return True
+
+
+@transaction.atomic
+def _store(replay: Replay, step: Sequence[ReplayedQuestion], before: Sequence[Played], after: Sequence[Played]) -> bool:
+    """Store both answers to some questions; return False if the replay is no longer held."""
+    if not _mine(replay).update(lease_until=now() + LEASE):
+        return False
+    for row, was, seen in zip(step, before, after, strict=True):
+        is_unplayed = bool(was.failure or seen.failure)
+        # An update and no save: a row whose customer was forgotten meanwhile stays deleted.
+        ReplayedQuestion.objects.filter(pk=row.pk).update(
+            before=was.as_json(),
+            after=seen.as_json(),
+            is_unplayed=is_unplayed,
+            kinds=[] if is_unplayed else list(kinds_of(was, seen)),
+        )
+    return True
+
+
+def _left(replay: Replay) -> QuerySet[ReplayedQuestion]:
+    rows: QuerySet[ReplayedQuestion] = ReplayedQuestion.objects.filter(replay=replay, kinds=None).order_by("position")
+    return rows
+
+
+def _case(row: ReplayedQuestion) -> Case:
+    return Case(str(row.pk), (Step(row.question),), customer=row.external_id, locale=row.locale)
+
+
+def _mine(replay: Replay) -> QuerySet[Replay]:
+    """Return the row of a replay if this attempt still holds it."""
+    rows: QuerySet[Replay] = Replay.objects.filter(pk=replay.pk, state=State.RUNNING, attempt=replay.attempt)
+    return rows
+
+
+def _pause(replay: Replay, code: str) -> None:
+    logger.warning("replay %s is interrupted: %s", replay.pk, code)
+    _mine(replay).update(state=State.PAUSED, problem=code[:40], lease_until=None)
+
+
+def forget_words(**whose: Any) -> None:
+    """Delete the questions of a customer or a conversation, with their answers."""
+    ReplayedQuestion.objects.filter(**whose).delete()
+
+
+def purge_replays() -> None:
+    """Delete old replays of all workspaces."""
+    with across_workspaces("old replays"):
+        Replay.objects.filter(created_at__lt=now() - KEPT_FOR).delete()
