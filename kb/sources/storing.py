@@ -232,7 +232,8 @@ def hold(item: SourceItem, fetched: Fetched) -> None:
 def held_content(item: SourceItem, folder: Path) -> Fetched | None:
     """Return the held content of an item, if it is fresh."""
     facts = item.held_facts
-    if item.held is None or now() - datetime.fromisoformat(facts["at"]) > HELD:
+    # The facts first: the content is loaded only if there is some.
+    if not facts or item.held is None or now() - datetime.fromisoformat(facts["at"]) > HELD:
         return None
     file = folder / Path(facts["name"]).name
     file.write_bytes(zlib.decompress(bytes(item.held)))

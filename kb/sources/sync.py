@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Final
 from uuid import UUID
@@ -28,6 +29,7 @@ from kb.sources import runs
 from kb.sources.archiving import archive_by_gates
 from kb.sources.errors import SourceUnreadable, TooBusy, Unreachable, Unreadable
 from kb.sources.items import add_items, is_suspicious, kind_of, note_gone, queue_known
+from kb.sources.lease import Lease, LeaseLost
 from kb.sources.models import ACTIVE, Source, SourceItem, SourceRun
 from kb.sources.ports import Fetched, Gone, Kind, Known, Later, LeftOut, Place, Unchanged
 from kb.sources.selectors import counts_of
@@ -48,11 +50,6 @@ from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.releases.errors import GateMissing
 from supportbot.team_language import team_language
 
-
-class LeaseLost(Exception):
-    """The run was cancelled or taken by another worker, so nothing more may be written for it."""
-
-
 logger = logging.getLogger(__name__)
 Mode, RunState, ItemState, Outcome = runs.Mode, runs.RunState, runs.ItemState, runs.Outcome
 IN_WORK: Final = (ItemState.READING, ItemState.CUTTING)
@@ -65,6 +62,7 @@ MOST_TRIES: Final = 4  # attempts per item: a file that kills its worker each ti
 MOST_SILENT: Final = 8  # items in a row without an answer: the site is down
 MOST_PATIENCE: Final = timedelta(days=1)  # for a site that never allows reading
 EMBEDDED_AT_ONCE: Final = 20
+TAKEN_AT_ONCE: Final = 50
 LISTED_AT_ONCE: Final = 500
 
 
@@ -110,8 +108,9 @@ class Turn:
     def __init__(self, run: SourceRun) -> None:
         self.run = run
         self.source: Source = run.source
+        self._lease = Lease(run)
         self.kind: Kind = kind_of(
-            self.source, is_check=run.mode == Mode.CHECK, still_working=lambda: self._extend(LONG_LEASE)
+            self.source, is_check=run.mode == Mode.CHECK, still_working=lambda: self._lease.extend(LONG_LEASE)
         )
         self._to_embed: list[UUID] = []
         self._silent = 0
@@ -135,16 +134,21 @@ class Turn:
         if not self.run.is_listed:
             self._list()
         self._items().filter(state__in=IN_WORK).update(state=ItemState.QUEUED)
-        while time.monotonic() < ends_at:
-            item = self._items().filter(state=ItemState.QUEUED).order_by("depth", "id").first()
-            if item is None:
-                return self._finish(ends_at=ends_at)
-            self._extend(LEASE)
-            if (wait := self._one(item)) is not None:
-                self._embed()
-                return self.release(until=wait)
-        self._embed()
-        return self.release()
+        with TemporaryDirectory(prefix="supportbot-source-") as folder:
+            while items := self._next_items():
+                for item in items:
+                    if time.monotonic() >= ends_at:
+                        self._embed()
+                        return self.release()
+                    if (wait := self._one(item, Path(folder))) is not None:
+                        self._embed()
+                        return self.release(until=wait)
+        return self._finish(ends_at=ends_at)
+
+    def _next_items(self) -> list[SourceItem]:
+        """Return the next items; those found meanwhile are as deep at least, so they come later."""
+        queued = self._items().filter(state=ItemState.QUEUED).order_by("depth", "id")
+        return list(queued.defer("held")[:TAKEN_AT_ONCE])
 
     def stumble(self) -> bool:
         """Pause after an unexpected failure; repeated failures unrelated to an item end the run."""
@@ -171,15 +175,8 @@ class Turn:
     def _items(self) -> QuerySet[SourceItem]:
         return SourceItem.objects.filter(run=self.run)
 
-    def _extend(self, lease: timedelta) -> None:
-        mine = SourceRun.objects.filter(pk=self.run.pk, state=RunState.RUNNING, lease_until=self.run.lease_until)
-        self.run.lease_until = now() + lease
-        if not mine.update(lease_until=self.run.lease_until):
-            raise LeaseLost
-
     def release(self, *, until: timedelta | None = None) -> bool:
-        mine = SourceRun.objects.filter(pk=self.run.pk, state=RunState.RUNNING, lease_until=self.run.lease_until)
-        mine.update(lease_until=None, due_at=now() + until if until else None)
+        self._lease.release(until=until)
         return until is None
 
     # --- Listing
@@ -198,58 +195,60 @@ class Turn:
 
     def _patiently(self, places: Iterable[Place]) -> Iterator[Place]:
         """Yield the places and extend the lease meanwhile, since a site's sitemaps may take minutes."""
-        self._extend(LONG_LEASE)
+        self._lease.extend(LONG_LEASE)
         extended = time.monotonic()
         for place in places:
             if time.monotonic() - extended > TURN_SECONDS:
-                self._extend(LONG_LEASE)
+                self._lease.extend(LONG_LEASE)
                 extended = time.monotonic()
             yield place
 
     # --- One item
 
-    def _one(self, item: SourceItem) -> timedelta | None:
-        """Read one item; return how long its origin asks us to wait, if it does."""
+    def _one(self, item: SourceItem, folder: Path) -> timedelta | None:
+        """Read one item, with an empty folder for it; return how long its origin asks us to wait, if it does."""
+        self._lease.ensure(LEASE)
         if item.tries >= MOST_TRIES:
             self._fail(item, item.reason or gettext("Several attempts failed."))
             return None
         item.tries += 1
-        SourceItem.objects.filter(pk=item.pk).update(state=ItemState.READING, tries=item.tries)
+        self._lease.change(item, state=ItemState.READING, tries=item.tries)
         silent, self._silent = self._silent, 0
-        with TemporaryDirectory(prefix="supportbot-source-") as folder:
-            try:
-                return self._read(item, Path(folder))
-            except SourceUnreadable:
-                raise
-            except Unreachable as error:
-                self._fail(item, error.message)
-                self._silent = silent + 1
-                if self._silent >= MOST_SILENT:
-                    raise SourceUnreadable(error.message) from error
-            except KnowledgeError as error:
-                self._fail(item, error.message)
-            except GateMissing as error:  # nothing else can be tried either
-                self._fail(item, error.message)
+        try:
+            return self._read(item, folder)
+        except SourceUnreadable:
+            raise
+        except Unreachable as error:
+            self._fail(item, error.message)
+            self._silent = silent + 1
+            if self._silent >= MOST_SILENT:
                 raise SourceUnreadable(error.message) from error
-            except OSError as error:  # a full disk, say
-                self._fail(item, gettext("It cannot be stored ({strerror}).").format(strerror=error.strerror))
+        except KnowledgeError as error:
+            self._fail(item, error.message)
+        except GateMissing as error:  # nothing else can be tried either
+            self._fail(item, error.message)
+            raise SourceUnreadable(error.message) from error
+        except OSError as error:  # a full disk, say
+            self._fail(item, gettext("It cannot be stored ({strerror}).").format(strerror=error.strerror))
+        finally:
+            _empty(folder)
         return None
 
     def _fail(self, item: SourceItem, reason: str) -> None:
-        self._extend(LEASE)  # the item may belong to the next run already
+        self._lease.extend(LEASE)  # the item may belong to the next run already
         settle(item, ItemState.FAILED, Outcome.BROKEN, reason)
 
     def _read(self, item: SourceItem, folder: Path) -> timedelta | None:
         """Fetch and read an item; return how long its origin asks us to wait, if it does."""
         kept = held_content(item, folder) if self.run.mode == Mode.SYNC else None
         fetched = kept or self.kind.fetch(_known(item), folder)
-        self._extend(LONG_LEASE)  # the run may have been cancelled meanwhile
+        if self._is_unchanged(item, fetched):
+            return None
+        self._lease.extend(LONG_LEASE)  # the run may have been cancelled meanwhile
         match fetched:
             case Later(wait=wait, reason=reason):
                 SourceItem.objects.filter(pk=item.pk).update(state=ItemState.QUEUED, reason=reason)
                 return wait
-            case Unchanged():
-                settle(item, ItemState.UNCHANGED, Outcome.UNCHANGED)
             case Gone(reason=reason):
                 self._gone(item, reason)
             case LeftOut():
@@ -258,14 +257,23 @@ class Turn:
                 self._take_in(item, fetched)
         return None
 
+    def _is_unchanged(self, item: SourceItem, fetched: Fetched | Unchanged | Gone | LeftOut | Later) -> bool:
+        """Settle an item whose origin or content says that nothing has changed, in one statement."""
+        facts: dict[str, str] = {}
+        match fetched:
+            case Unchanged():
+                pass
+            case Fetched() if digest_of(fetched.file) == item.content_hash:
+                facts = {} if self._is_check else _compared_by_origin(fetched)
+            case _:
+                return False
+        self._lease.change(item, state=ItemState.UNCHANGED, outcome=Outcome.UNCHANGED, reason="", **facts)
+        return True
+
     def _take_in(self, item: SourceItem, fetched: Fetched) -> None:
-        digest = digest_of(fetched.file)
-        facts = {"etag": fetched.etag, "last_modified": fetched.last_modified}
-        if digest == item.content_hash:
-            settle(item, ItemState.UNCHANGED, Outcome.UNCHANGED, **({} if self._is_check else facts))
-            return
+        digest, facts = digest_of(fetched.file), _compared_by_origin(fetched)
         read = self.kind.read(_known(item), fetched)
-        self._extend(LONG_LEASE)  # a run that was cancelled meanwhile must not take items from the next one
+        self._lease.extend(LONG_LEASE)  # a run that was cancelled meanwhile must not take items from the next one
         if isinstance(read, LeftOut):
             self._left_out(item, read)
             return
@@ -313,7 +321,7 @@ class Turn:
         if not ids or self._is_check:
             return
         for begin in range(0, len(ids), EMBEDDED_AT_ONCE):
-            self._extend(LONG_LEASE)
+            self._lease.extend(LONG_LEASE)
             try:
                 report = sync_articles(ids[begin : begin + EMBEDDED_AT_ONCE])
             except KnowledgeError as error:
@@ -328,7 +336,7 @@ class Turn:
         self._embed()
         if self.run.mode != Mode.RETRY and not self.run.counts.get("limit"):
             note_gone(self.run, self.kind, forgotten=self._forgotten)
-        self._extend(LONG_LEASE)
+        self._lease.extend(LONG_LEASE)
         lost = runs.lost_in(self.run)
         if not self._is_check and is_suspicious(self.run, self.kind, lost.count()):
             self.run.counts |= counts_of(self.run)
@@ -338,7 +346,7 @@ class Turn:
         if not self._is_check:
             if not self.run.asks_gates:
                 runs.archive_lost(lost)
-            elif not archive_by_gates(lost, ends_at=ends_at, still_busy=lambda: self._extend(LONG_LEASE)):
+            elif not archive_by_gates(lost, ends_at=ends_at, still_busy=lambda: self._lease.extend(LONG_LEASE)):
                 return self.release()
             drop_held(self.source)
         self._end(RunState.DONE)
@@ -356,3 +364,18 @@ def _known(item: SourceItem) -> Known:
     if not is_of_this_release(item.content_hash):
         return Known(item.key, item.depth)
     return Known(item.key, item.depth, item.etag, item.last_modified)
+
+
+def _compared_by_origin(fetched: Fetched) -> dict[str, str]:
+    return {"etag": fetched.etag, "last_modified": fetched.last_modified}
+
+
+def _empty(folder: Path) -> None:
+    """Delete what reading an item has left. One folder serves a whole turn: making one per page costs as much as asking
+    for the page.
+    """
+    for left in folder.iterdir():
+        if left.is_dir():
+            rmtree(left)
+        else:
+            left.unlink()

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from kb.models import Article, Revision, Source, SourceItem, SourceRun
@@ -233,6 +235,41 @@ def test_a_preview_cancelled_while_an_item_is_read_takes_nothing_from_the_next_r
     preview.refresh_from_db()
     assert preview.state == "cancelled" and not SourceItem.objects.filter(run=preview).exists()
     assert set(SourceItem.objects.values_list("state", "outcome")) == {("queued", "")}
+
+
+def test_an_unchanged_item_of_a_cancelled_run_is_left_to_the_next_one(
+    papers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(papers)
+    source, done = Source.objects.get(), Folder.fetch
+    run = runs.begin(source, runs.Mode.CHECK)
+
+    def slow(*args: Any) -> Any:
+        after = runs.end_preview(source)
+        SourceItem.objects.filter(source=source).update(run=after, state="queued", outcome="", tries=0)
+        return done(*args)
+
+    monkeypatch.setattr(Folder, "fetch", slow)
+    assert sync.serve(run.workspace_pk, run.pk) is False
+    assert set(SourceItem.objects.values_list("state", "outcome")) == {("queued", "")}
+
+
+def test_an_unchanged_item_costs_two_statements(papers: Path) -> None:
+    add(papers)
+    few = _statements_of_a_run()
+    for number in range(20):
+        (papers / f"more{number}.md").write_text(f"# More {number}\n\nWords {number}.\n")
+    again()
+    assert _statements_of_a_run() - few <= 2 * 20
+
+
+def _statements_of_a_run() -> int:
+    run = runs.begin(Source.objects.get())
+    with CaptureQueriesContext(connection) as statements:
+        sync.serve(run.workspace_pk, run.pk)
+    run.refresh_from_db()
+    assert (run.state, set(run.counts)) == ("done", {"unchanged"})
+    return len(statements)
 
 
 def test_changes_by_people_to_an_article_stay(papers: Path) -> None:
