@@ -27,7 +27,7 @@ from bench.retrieval import CACHE
 from bench.scratch import installation
 
 if TYPE_CHECKING:
-    from kb.evaluation.fitting import Example
+    from kb.evaluation.confidence_fitting import Example
     from kb.search.confidence import Calibration
 
 _LABELS: Final = {"ANSWERABLE": "", "UNANSWERABLE": "near_miss"}
@@ -81,13 +81,13 @@ def put(corpus: str, cache: Path) -> list[Asked]:
 def ask(corpus: str, row: dict[str, Any], where: str) -> Asked | None:
     """Search as in a turn and compare the sentences; None for a row with another label."""
     from kb.access import Viewer
-    from kb.evaluation.fitting import Example
+    from kb.evaluation.confidence_fitting import Example
     from kb.evaluation.question_files import conversation_of, locale_of
     from kb.models import Audience
     from supportbot.assistant.retrieval import seek
     from supportbot.assistant.sentence_similarity import grounds, similarities_of
     from supportbot.language.detection import detect
-    from supportbot.llm.sources import numbered
+    from supportbot.llm.passage_sources import numbered
     from supportbot.llm.types import ModelRequest
 
     kind = _LABELS.get(row["label"]) if "label" in row else ("" if row.get("gold") else str(row.get("kind", "none")))
@@ -122,7 +122,7 @@ def fitted(asked: Sequence[Asked]) -> dict[str, Any]:
 
 def calibrated(asked: Sequence[Asked]) -> "Calibration":
     """Return the fit, with the threshold at which grounds and search together come closest to both goals."""
-    from kb.evaluation.fitting import (
+    from kb.evaluation.confidence_fitting import (
         ON_GROUNDS,
         WANTED_OF_NEAR_MISSES,
         confidence,
@@ -181,7 +181,7 @@ def report(asked: Sequence[Asked]) -> None:
 
 
 def print_row(name: str, judged: Sequence[tuple[Any, Asked]]) -> None:
-    from kb.evaluation.fitting import confidence, is_across
+    from kb.evaluation.confidence_fitting import confidence, is_across
 
     kinds: dict[str, list[tuple[float, bool, bool]]] = {}
     for calibration, one in judged:

@@ -17,8 +17,8 @@ from kb.access import Surface, Viewer
 from kb.collections import check_may_write, default_collection, get_or_create_collection
 from kb.models import Article, Audience, Collection, Revision, Synonyms
 from kb.phrasings import check_phrasings, set_phrasings
-from kb.plans import Step, drop_plan, make_plan
 from kb.properties import set_properties
+from kb.scheduling import Step, drop_plan, make_plan
 from kb.search import Retrieval, search
 from kb.selectors import all_articles, article_with_id
 from kb.serializers import (

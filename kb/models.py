@@ -232,7 +232,7 @@ class OldAddress(TenantModel):
 
 
 class Plan(TenantModel):
-    """A publication or archiving at a set time (`kb.plans`)."""
+    """A publication or archiving at a set time (`kb.scheduling`)."""
 
     class Step(models.TextChoices):
         PUBLISH = "publish", _("Publish")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SHORT_NAMES = {
     "packaged": "kb.embedders.packaged.PackagedEmbedder",
-    "openai": "supportbot.llm.embedding.GatewayEmbedder",
+    "openai": "supportbot.llm.gateway_embedder.GatewayEmbedder",
 }
 
 

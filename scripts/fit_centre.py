@@ -29,7 +29,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "supportbot.settings")
 django.setup()
 
 from kb.embedders.packaged import RECIPE, PackagedEmbedder  # noqa: E402
-from kb.evaluation.fitting import Example, confidence, fit  # noqa: E402
+from kb.evaluation.confidence_fitting import Example, confidence, fit  # noqa: E402
 from kb.models import Chunk  # noqa: E402
 from kb.search import questions  # noqa: E402
 from kb.search.confidence import Evidence  # noqa: E402

@@ -24,7 +24,7 @@ from django.urls import path, re_path  # noqa: E402
 from supportbot.chat.socket import Socket  # noqa: E402
 from supportbot.handoff.desk.consumer import DeskConsumer  # noqa: E402
 from supportbot.lifespan import lifespan  # noqa: E402
-from supportbot.mcp.hosting import application as agents  # noqa: E402
+from supportbot.mcp.asgi import application as agents  # noqa: E402
 from supportbot.observing.http import observed_socket  # noqa: E402
 from supportbot.widget.socket.consumer import ChatConsumer  # noqa: E402
 

@@ -20,12 +20,12 @@ from supportbot.handoff import api as handoff_api
 from supportbot.handoff import urls as desk
 from supportbot.insights import api as insights_api
 from supportbot.insights import findings_api
-from supportbot.mcp import pages as confirmation
+from supportbot.mcp import confirmation_page as confirmation
 from supportbot.releases import api as releases_api
 from supportbot.webhooks import api as webhooks_api
 from supportbot.widget import api as widget_api
 from supportbot.widget import assets as widget_assets
-from supportbot.widget import hosted, receipts
+from supportbot.widget import hosted_page, receipt_page
 
 handler400 = pages.bad_request
 handler403 = pages.forbidden
@@ -62,8 +62,8 @@ urlpatterns = [
     *pictures.urls,
     *crawlers.urls,
     *kb_views.urls,
-    *hosted.urls,
+    *hosted_page.urls,
     *confirmation.urls,
-    *receipts.urls,
+    *receipt_page.urls,
     *widget_assets.urls,
 ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from kb.access import Viewer, readable
 from kb.errors import InvalidDocument
-from kb.evaluation.measures import CUTOFF, NAMES, Scores, mean, percentile, score
+from kb.evaluation.metrics import CUTOFF, NAMES, Scores, mean, percentile, score
 from kb.evaluation.question_files import conversation_of, locale_of, rows_of
 from kb.ports import Said, asking
 from kb.search import Mode, Retrieval, search

@@ -18,8 +18,8 @@ from django.utils.translation import gettext
 
 from kb.documents import Document, Failure
 from kb.errors import InvalidDocument
+from kb.importing.gate_check import try_import
 from kb.importing.importer import ImportReport, import_documents, import_drafts, preview_import
-from kb.importing.trial import try_import
 from kb.models import Article, State
 from kb.sources.models import Source, SourceItem
 from kb.sources.ports import Fetched, Read

@@ -28,7 +28,7 @@ from supportbot.language.detection import base_language, detect
 from supportbot.language.normalise import normalised
 from supportbot.language.sentences import marked_sources
 from supportbot.llm import types as llm
-from supportbot.llm.sources import numbered
+from supportbot.llm.passage_sources import numbered
 from supportbot.releases.document import Document, Guideline
 from supportbot.releases.selectors import current
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from supportbot.assistant.prompts import fenced, sources_block
 from supportbot.llm import gateway
 from supportbot.llm.errors import LlmError
-from supportbot.llm.jsontext import json_in
+from supportbot.llm.json_extraction import json_in
 from supportbot.llm.types import ChatMessage, ModelRequest
 
 logger = logging.getLogger(__name__)

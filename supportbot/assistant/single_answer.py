@@ -16,7 +16,7 @@ from supportbot.assistant.sentence_similarity import with_similarity, with_sure_
 from supportbot.assistant.vectors import settle
 from supportbot.chat.answers import Answer
 from supportbot.llm import gateway, loop_thread
-from supportbot.llm.sources import numbered
+from supportbot.llm.passage_sources import numbered
 from supportbot.llm.types import CUT_OFF, ChatMessage, ModelRequest
 from supportbot.releases.selectors import current
 

@@ -30,7 +30,7 @@ from supportbot.evals.articles.rehearsal import Rehearsal, Text, rehearse, rehea
 from supportbot.evals.articles.trials import Failure, publishing
 from supportbot.insights.clusters import Cluster, group_with
 from supportbot.insights.findings import Kind
-from supportbot.insights.proposals import proposed, rewritten, target_of, without_model
+from supportbot.insights.proposed_edits import proposed, rewritten, target_of, without_model
 from supportbot.insights.services import Edit, dismiss, publish_edit
 from supportbot.language.personal import without_personal_data
 from supportbot.releases.services import OVERRIDE

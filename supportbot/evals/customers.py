@@ -12,7 +12,7 @@ from supportbot.evals.documents import Case
 from supportbot.evals.outcomes import Reply
 from supportbot.evals.simulation import Simulation
 from supportbot.llm import gateway
-from supportbot.llm.jsontext import json_in
+from supportbot.llm.json_extraction import json_in
 from supportbot.llm.types import ChatMessage, ModelRequest
 
 VERSION: Final = "customer-2"

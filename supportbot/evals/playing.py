@@ -31,7 +31,7 @@ from supportbot.evals.rehearsal import Rehearsal, rehearsal_for
 from supportbot.language.detection import base_language, detect
 from supportbot.llm import gateway
 from supportbot.llm.errors import BudgetExceeded, LlmError, ModelMisconfigured, ModelUnavailable
-from supportbot.llm.jsontext import json_in
+from supportbot.llm.json_extraction import json_in
 from supportbot.llm.models import LLMCall
 from supportbot.llm.types import ChatMessage, ModelRequest
 from supportbot.releases.selectors import current

@@ -12,10 +12,10 @@ from enum import StrEnum
 from typing import TypeVar
 
 from supportbot.llm.budget import booked_as
+from supportbot.llm.call_record import CallRecord
 from supportbot.llm.conf import Limits
 from supportbot.llm.errors import ProviderError, ProviderRefused, ProviderUnclear, Reason
 from supportbot.llm.ports import Provider, ProviderEvent
-from supportbot.llm.record import CallRecord
 from supportbot.llm.tokens import CHARACTERS_PER_TOKEN, estimated_usage
 from supportbot.llm.types import ChatMessage, Finished, ModelRequest, TextDelta, ToolCall, Usage
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from supportbot.accounts.models import Workspace
-from supportbot.llm import loop_thread, record
+from supportbot.llm import call_record, loop_thread
 from supportbot.llm.attempt import Outcome
 from supportbot.llm.connections import Server, connection_with_id, server_of
 from supportbot.llm.errors import ProviderError, Reason
-from supportbot.llm.jsontext import json_in
+from supportbot.llm.json_extraction import json_in
 from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.pricing import Money
 from supportbot.llm.types import ChatMessage, Finished, ModelRequest, TextDelta, ToolCall, ToolSpec, Usage
@@ -132,7 +132,7 @@ def _sum(one: Usage, other: Usage) -> Usage:
 
 
 def _record(server: Server, usage: Usage, started_at: datetime, seconds: float) -> None:
-    call = record.CallRecord(
+    call = call_record.CallRecord(
         purpose="test",
         provider=server.name,
         model=server.model,
@@ -143,4 +143,4 @@ def _record(server: Server, usage: Usage, started_at: datetime, seconds: float) 
         duration_seconds=seconds,
         price=server.price,
     )
-    record.save_calls([call])
+    call_record.save_calls([call])

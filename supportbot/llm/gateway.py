@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from weakref import WeakKeyDictionary
 
-from supportbot.llm import routing, vectors
+from supportbot.llm import embedding_call, routing
 from supportbot.llm.breaker import Breaker, breaker_of, kind_of
 from supportbot.llm.conf import Limits, limits
 from supportbot.llm.errors import (
@@ -23,9 +23,9 @@ from supportbot.llm.errors import (
     ProviderRefused,
     Reason,
 )
+from supportbot.llm.gateway_call import Call, Recorder
 from supportbot.llm.placeholders import Restoring
 from supportbot.llm.ports import Provider, ProviderEvent, Working
-from supportbot.llm.recorder import Call, Recorder
 from supportbot.llm.retry import pause_after
 from supportbot.llm.routing import Routes
 from supportbot.llm.types import (
@@ -97,7 +97,7 @@ class Gateway:
     async def embed(self, texts: Sequence[str], purpose: str, seconds: float | None) -> list[list[float]]:
         active = limits()
         active = replace(active, deadline_seconds=min(active.deadline_seconds, seconds or active.deadline_seconds))
-        return await vectors.embed(self._routes.embeddings(), texts, purpose, active)
+        return await embedding_call.embed(self._routes.embeddings(), texts, purpose, active)
 
     async def written(self) -> None:
         await self._recorder.drain()

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from supportbot.llm.record import purge_expired_bodies
+from supportbot.llm.call_record import purge_expired_bodies
 
 
 @shared_task

@@ -21,10 +21,10 @@ from supportbot.counting import count
 from supportbot.errors import NotFound
 from supportbot.ids import uuid7
 from supportbot.mcp.agents import Agent, Represented, required_customer
+from supportbot.mcp.confirmation_links import issue_link
 from supportbot.mcp.errors import TooManyProposals
 from supportbot.mcp.knowledge import checked
-from supportbot.mcp.links import issue_link
-from supportbot.mcp.outcomes import outcome
+from supportbot.mcp.request_status import outcome
 from supportbot.mcp.results import Answer, Confirmation
 from supportbot.web import ClosedSerializerMixin
 

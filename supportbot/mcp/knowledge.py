@@ -26,9 +26,9 @@ from supportbot.counting import count
 from supportbot.errors import InvalidInput, Unavailable, flatten_field_errors
 from supportbot.language.detection import detect
 from supportbot.mcp.agents import Agent, Represented, customer_of
+from supportbot.mcp.confirmation_links import issue_link
 from supportbot.mcp.errors import TooManyQuestions
-from supportbot.mcp.links import issue_link
-from supportbot.mcp.outcomes import outcome
+from supportbot.mcp.request_status import outcome
 from supportbot.mcp.results import Answer
 from supportbot.web import ClosedSerializerMixin, TextField, WholeNumberField
 

@@ -34,8 +34,8 @@ from supportbot.asyncdb import db, outside
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.mcp.action_tools import action_status, resumed, use_action
 from supportbot.mcp.agents import Agent, token_in
-from supportbot.mcp.gate import AGENT, MAX_BODY_BYTES
 from supportbot.mcp.knowledge import ask_assistant, search_pages
+from supportbot.mcp.request_checks import AGENT, MAX_BODY_BYTES
 from supportbot.mcp.results import Answer, refused
 from supportbot.mcp.tools import ACTION_STATUS, ASK, INSTRUCTIONS, SEARCH, ToolSpec, tools_for
 

@@ -1,6 +1,6 @@
 from celery import shared_task
 
-from supportbot.mcp.links import purge_links
+from supportbot.mcp.confirmation_links import purge_links
 
 
 @shared_task

@@ -10,8 +10,8 @@ from django.test import Client
 from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
+from kb.contradictions import Rarity, contradict, findings, likeness, statements_of
 from kb.documents import ArticleText
-from kb.evaluation.contradictions import Rarity, contradict, findings, likeness, statements_of
 from kb.indexing.index import sync_articles
 from kb.models import Article, Chunk, Revision
 from kb.services import Change, create_article, publish, save_draft

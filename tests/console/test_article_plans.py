@@ -12,7 +12,7 @@ from actions.models import AuditEntry
 from kb.collections import set_writers
 from kb.models import Article, Plan, State, Unsaved
 from kb.phrasings import set_phrasings
-from kb.plans import note_problem
+from kb.scheduling import note_problem
 from kb.services import Change, publish, save_draft
 from supportbot.accounts.models import ApiKey, Membership, Workspace
 from supportbot.accounts.services import issue_api_key, revoke_api_key

@@ -12,7 +12,7 @@ from supportbot.chat.services import start_conversation
 from supportbot.console.quality import quality, span_of
 from supportbot.handoff.models import Ticket
 from supportbot.insights import rollups
-from supportbot.insights.days import added, figures_from
+from supportbot.insights.daily_figures import added, figures_from
 from supportbot.insights.models import DailySums
 from supportbot.insights.outcomes import Ending
 from supportbot.insights.rollups import GROUPINGS, by_value, sums_by_day, whole_days

@@ -4,7 +4,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from kb.evaluation.measures import difference, mean, percentile, score
+from kb.evaluation.metrics import difference, mean, percentile, score
 from kb.indexing.lexical import Term
 from kb.search.candidates import MAX_RANKED, ScopeStats
 from kb.search.fusion import Candidate, PartCandidates, boost_language, fuse, fuse_by_article, fuse_in_context, ranked

@@ -56,7 +56,7 @@ def stored(transactional_db: None, workspace: Workspace) -> Callable[[], Any]:
 @pytest.fixture
 def unstored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A scope without a database, for tests of the stream alone: emptying all tables takes longer than the tests."""
-    monkeypatch.setattr("supportbot.llm.record.save_calls", lambda records, reservations=(): None)
+    monkeypatch.setattr("supportbot.llm.call_record.save_calls", lambda records, reservations=(): None)
     nowhere = uuid7()
     with workspace_scope(nowhere), answering_by(Document(), workspace_id=nowhere):
         yield

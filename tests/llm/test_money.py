@@ -18,10 +18,10 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.asyncdb import db
 from supportbot.llm import gateway
+from supportbot.llm.call_record import CallRecord, purge_expired_bodies, redact, save_calls
 from supportbot.llm.errors import BudgetExceeded, ModelMisconfigured, ProviderUnclear, Reason
 from supportbot.llm.models import Budget, LLMBody, LLMCall
 from supportbot.llm.pricing import Price, parse_prices
-from supportbot.llm.record import CallRecord, purge_expired_bodies, redact, save_calls
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ChatMessage, Finished, ModelRequest, RouteStarted, TextDelta, ToolCall, Usage
 from tests.llm.conftest import read

@@ -11,7 +11,7 @@ from django.core.checks import run_checks
 from supportbot.asyncdb import db
 from supportbot.llm import gateway
 from supportbot.llm.errors import BudgetExceeded, DeadlineExceeded, ModelUnavailable
-from supportbot.llm.jsontext import json_in
+from supportbot.llm.json_extraction import json_in
 from supportbot.llm.models import Budget
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ChatMessage, ModelRequest, Usage

@@ -13,8 +13,8 @@ from actions.testing import FakeShop
 from supportbot.accounts.models import ApiKey, Customer, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import NewChannel, create_channel, issue_api_key, revoke_api_key
-from supportbot.mcp.gate import MAX_BODY_BYTES, UNKNOWN_CALLERS_PER_MINUTE
 from supportbot.mcp.models import ConfirmationLink
+from supportbot.mcp.request_checks import MAX_BODY_BYTES, UNKNOWN_CALLERS_PER_MINUTE
 from tests.mcp.agent import ConfirmationPage, ForeignAgent, post, token_of
 from tests.patience import PATIENCE_SECONDS
 

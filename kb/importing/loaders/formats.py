@@ -13,11 +13,11 @@ from django.utils.translation import gettext, gettext_noop
 
 from kb.documents import Document, Failure
 from kb.errors import InvalidDocument
+from kb.importing.loaders.csv_files import read_rows
 from kb.importing.loaders.html import read_html
 from kb.importing.loaders.jsonl import read_lines
 from kb.importing.loaders.markdown import read_markdown, read_text
 from kb.importing.loaders.office import read_pdf, read_word
-from kb.importing.loaders.rows import read_rows
 from kb.importing.pictures import Beside, with_pictures
 
 # A body can have two million characters, so at most eight million bytes.

@@ -15,7 +15,7 @@ from kb.documents import MAX_BODY_CHARACTERS, MAX_TITLE_CHARACTERS, Document, ch
 from kb.errors import InvalidDocument
 from kb.importing.confinement import facts_of
 from kb.importing.loaders.markdown import document_of
-from kb.importing.loaders.tables import headed, markdown_table, spread
+from kb.importing.loaders.markdown_tables import headed, markdown_table, spread
 from kb.importing.pictures import Beside, PicturesTaken, embedded
 from kb.page_marks import page_mark
 from kb.rendering import PICTURE

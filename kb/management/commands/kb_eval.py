@@ -6,7 +6,7 @@ from typing import Any, get_args
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
-from kb.evaluation.measures import CUTOFF, NAMES, difference
+from kb.evaluation.metrics import CUTOFF, NAMES, difference
 from kb.evaluation.runs import (
     Question,
     RunScores,

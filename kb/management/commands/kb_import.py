@@ -10,9 +10,9 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
 from kb.documents import Document, Failure, check_name
+from kb.importing.gate_check import as_tried, try_import, without_pictures
 from kb.importing.importer import OUTCOMES, ImportReport
 from kb.importing.loaders import load
-from kb.importing.trial import as_tried, try_import, without_pictures
 from kb.indexing.index import sync_articles
 from kb.indexing.vectorcache import VectorCache
 from kb.indexing.vectors import KnownVectors, NoVectors, SyncReport

@@ -12,9 +12,9 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext, gettext_noop
 
 from kb.collections import check_may_write
+from kb.contradictions import findings
 from kb.documents import ArticleText
 from kb.errors import ArticleChanged
-from kb.evaluation.contradictions import findings
 from kb.models import Article
 from kb.selectors import article_with_id
 from kb.services import lock_unchanged, publish

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from kb.models import Article
 from kb.phrasings import phrasings_of
-from kb.plans import Step
+from kb.scheduling import Step
 from kb.services import Change
 from supportbot.console.articles import scheduling
 from supportbot.console.articles.gates import CHANGED, OVERRIDES, PUBLISHED, Passed, pass_gates, settle

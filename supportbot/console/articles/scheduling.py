@@ -19,7 +19,7 @@ from django.utils.translation import gettext, override
 from kb.collections import check_may_write
 from kb.errors import ArticleChanged
 from kb.models import Article, Plan
-from kb.plans import LAST_YEAR, Step, carry_out, drop_plan, due_plans, field_of, make_plan, note_problem
+from kb.scheduling import LAST_YEAR, Step, carry_out, drop_plan, due_plans, field_of, make_plan, note_problem
 from kb.services import lock_unchanged
 from supportbot.accounts.models import ApiKey, User, Workspace
 from supportbot.accounts.scope import current_workspace_id, workspace_scope

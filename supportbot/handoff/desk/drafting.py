@@ -24,7 +24,7 @@ from supportbot.handoff.ports import Doubt, GeneratedDraft, draft_checks
 from supportbot.language.detection import base_language
 from supportbot.language.normalise import shown_text
 from supportbot.llm import gateway, loop_thread
-from supportbot.llm.sources import numbered
+from supportbot.llm.passage_sources import numbered
 from supportbot.llm.types import CUT_OFF, ChatMessage, ModelRequest
 
 VERSION: Final = "draft-1"

@@ -19,7 +19,7 @@ from supportbot.asyncdb import db
 from supportbot.chat.notice import ai_notice
 from supportbot.chat.socket import Socket
 from supportbot.errors import NotFound, SupportBotError
-from supportbot.widget.audit import record_denied_access
+from supportbot.widget.denied_access import record_denied_access
 from supportbot.widget.errors import FrameError, OriginRefused, OutOfOrder, TicketRefused, Unavailable
 from supportbot.widget.session.auth import handshake_origin
 from supportbot.widget.session.identities import identify

@@ -10,6 +10,7 @@ from supportbot.accounts.scope import current_workspace_id
 from supportbot.llm.attempt import Outcome
 from supportbot.llm.breaker import breaker_of
 from supportbot.llm.budget import Reservations
+from supportbot.llm.call_record import CallRecord
 from supportbot.llm.conf import Limits
 from supportbot.llm.errors import (
     DeadlineExceeded,
@@ -19,9 +20,8 @@ from supportbot.llm.errors import (
     ProviderUnclear,
     Reason,
 )
+from supportbot.llm.gateway_call import write
 from supportbot.llm.ports import Embedded, EmbeddingProvider
-from supportbot.llm.record import CallRecord
-from supportbot.llm.recorder import write
 from supportbot.llm.retry import pause_after
 from supportbot.llm.tokens import highest_embedding_usage
 from supportbot.llm.types import Usage

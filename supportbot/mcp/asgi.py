@@ -4,7 +4,7 @@ import asyncio
 from importlib import import_module
 from typing import Any
 
-from supportbot.mcp.gate import Gate, Receive, Send
+from supportbot.mcp.request_checks import Gate, Receive, Send
 
 
 class Hosted:

@@ -32,9 +32,9 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import channel_by_key
 from supportbot.counting import FailOpenThrottle
 from supportbot.errors import SupportBotError
+from supportbot.mcp.confirmation_links import OpenedLink, open_link, opened_link
 from supportbot.mcp.errors import ForeignPage, LinkRefused
-from supportbot.mcp.links import OpenedLink, open_link, opened_link
-from supportbot.mcp.outcomes import STATUS, message
+from supportbot.mcp.request_status import STATUS, message
 from supportbot.translation import LANGUAGES, SOURCE_LANGUAGE, language_of, msgid, text_in
 from supportbot.web import ClosedSerializerMixin, TextField
 

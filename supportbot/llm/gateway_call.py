@@ -11,7 +11,7 @@ from django.db import Error as AnyDatabaseError
 from supportbot.accounts.errors import UnscopedQuery
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.asyncdb import db
-from supportbot.llm import budget, record
+from supportbot.llm import budget, call_record
 from supportbot.llm.attempt import Attempt
 from supportbot.llm.budget import Reservations, booked_as
 from supportbot.llm.errors import LlmError, ProviderError, Reason
@@ -115,19 +115,19 @@ async def _save(call: Call) -> None:
     await write(records, taken)
 
 
-async def write(records: Sequence[record.CallRecord], taken: Sequence[budget.Reservation] = ()) -> None:
+async def write(records: Sequence[call_record.CallRecord], taken: Sequence[budget.Reservation] = ()) -> None:
     """Count and store call records. An unavailable database or a call outside any workspace is logged, not raised."""
     for one in records:
         _count(one)
     try:
-        await db(record.save_calls, records, taken)
+        await db(call_record.save_calls, records, taken)
     except UnscopedQuery:
         logger.info("llm.call_outside_workspace", extra={"attempts": len(records)})
     except AnyDatabaseError:
         logger.exception("llm.record_lost", extra={"attempts": len(records)})
 
 
-def _count(one: record.CallRecord) -> None:
+def _count(one: call_record.CallRecord) -> None:
     provider = "builtin" if one.is_local else "remote"
     MODEL_CALLS.labels(one.purpose, provider, one.outcome, one.reason).inc()
     MODEL_SECONDS.labels(one.purpose).observe(one.duration_seconds)
@@ -143,7 +143,7 @@ def _count(one: record.CallRecord) -> None:
         reason=one.reason,
     )
     tracing.told(call, began=one.started_at, seconds=one.duration_seconds)
-    cost = record.cost_of(one)
+    cost = call_record.cost_of(one)
     if cost is not None and cost.currency:
         MODEL_COST.labels(cost.currency).inc(float(cost.amount))
     tell(
