@@ -29,7 +29,7 @@ from actions.definitions.models import (  # noqa: F401  # tables of this app
 )
 from actions.states import OPEN, UNDOING, State
 from supportbot.accounts.constraints import SameWorkspace
-from supportbot.accounts.fields import EncryptedTextField
+from supportbot.accounts.encrypted_fields import EncryptedTextField
 from supportbot.accounts.models import TenantModel, User
 
 APPROVE = "approve_action"

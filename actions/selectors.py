@@ -12,7 +12,7 @@ from actions.cards import card_of
 from actions.facts import Unsettled
 from actions.models import ActionPolicy, ActionRequest, AuditEntry
 from actions.states import OPEN, State
-from supportbot import rows
+from supportbot import sql
 from supportbot.accounts.principals import Caller, CustomerCaller
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.errors import NotFound
@@ -76,7 +76,7 @@ def policies_in_force() -> dict[str, ActionPolicy]:
 
 def enabled_actions() -> frozenset[str]:
     """Return the names of the enabled actions, which a model may be told about."""
-    return frozenset(action for (action,) in rows.fetch(_ENABLED, [current_workspace_id()]))
+    return frozenset(action for (action,) in sql.fetch(_ENABLED, [current_workspace_id()]))
 
 
 def unsettled_requests(customer_id: UUID, locale: str) -> list[Unsettled]:

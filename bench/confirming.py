@@ -22,7 +22,7 @@ from actions.sweeping import publish_due
 from bench.starts import nothing, started_within
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope
-from supportbot.embedded.processes import wait_until
+from supportbot.embedded.child_processes import wait_until
 
 SECRET = "whsec_YmVuY2htYXJrcyBvbmx5LCBub3RoaW5n"
 PATIENCE_SECONDS = 300.0

@@ -14,7 +14,7 @@ import orjson
 from django.db import connection
 
 from supportbot import asgi, asyncdb
-from supportbot.chat import layer
+from supportbot.chat import channel_layer
 from supportbot.chat.selectors import heads_of
 from supportbot.widget.socket.connection_registry import check_access, record_presence
 from supportbot.widget.socket.queue_position import queue_frames
@@ -26,7 +26,7 @@ _calls: Counter[str] = Counter()
 _queries: Counter[str] = Counter()
 _running: Final = threading.local()
 _cross: Final = asyncdb._run_in
-_group_send: Final = layer.send
+_group_send: Final = channel_layer.send
 
 
 async def _counted(executor: Any, service: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
@@ -77,4 +77,4 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 vars(asyncdb)["_run_in"] = _counted  # the only crossing to the database
-vars(layer)["send"] = _counted_send
+vars(channel_layer)["send"] = _counted_send

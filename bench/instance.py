@@ -15,10 +15,10 @@ from typing import Any, Final
 import redis
 
 from bench.processes import ROOT, serving
-from supportbot.embedded.children import ChildProcess, product_children
 from supportbot.embedded.os_accounts import server_account
 from supportbot.embedded.ports import LOOPBACK, free_port
 from supportbot.embedded.postgres import PostgresServer
+from supportbot.embedded.product_processes import ChildProcess, product_children
 from supportbot.embedded.valkey import ValkeyServer
 from supportbot.installation.plan import Plan
 

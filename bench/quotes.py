@@ -137,7 +137,7 @@ def answered(rows: Iterable[dict[str, Any]]) -> Iterator[Answered]:
     """Ask each question in its own conversation, as a signed-in customer."""
     from supportbot.accounts.models import Customer, Workspace
     from supportbot.accounts.scope import workspace_scope
-    from supportbot.assistant.asking import ask
+    from supportbot.assistant.awaited_turn import ask
     from supportbot.chat.retrieval_trace import traces_of
     from supportbot.chat.services import start_conversation
 

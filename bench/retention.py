@@ -26,7 +26,7 @@ from bench.chats import ProductChat
 from bench.figures import table
 from bench.instance import Instance, Web, temporary_folder, throw_away_instance
 from bench.measuring import Load, Reading, Server, measure
-from supportbot.embedded.processes import spawn, stop
+from supportbot.embedded.child_processes import spawn, stop
 
 ALONE: Final = "chats alone"
 MEANWHILE: Final = "chats during retention"

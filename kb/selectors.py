@@ -14,8 +14,8 @@ from kb.errors import ArticleMissing, CollectionMissing
 from kb.models import Article, Chunk, Collection, OldAddress, Phrasing, Revision, State, Synonyms
 from kb.search.candidates import EXACT_UP_TO, approximate_neighbours, exact_neighbours, mean_vector, open_scope
 from kb.slugs import as_id
-from supportbot.counting import CACHE_AWAY
 from supportbot.language.detection import base_language
+from supportbot.rate_counters import CACHE_AWAY
 
 MOST_RELATED: Final = 4
 _NEIGHBOURS: Final = 60

@@ -36,14 +36,14 @@ from kb.search import Passage, search
 from kb.selectors import help_article, help_articles, help_locales, published_revision, related, translations_of
 from kb.summaries import section_name, summary
 from supportbot.accounts.branding import theme_colours
-from supportbot.accounts.hours import hours_of
+from supportbot.accounts.business_hours import hours_of
 from supportbot.accounts.logos import logo_path, logo_url
 from supportbot.accounts.models import Channel, Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.counting import FailOpenThrottle, count
 from supportbot.formats import format_day
 from supportbot.language.detection import base_language
 from supportbot.language.plaintext import plain
+from supportbot.rate_counters import FailOpenThrottle, count
 from supportbot.translation import language_of
 from supportbot.web import POLICY, socket_origin
 

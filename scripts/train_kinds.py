@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Train the two models of `supportbot/assistant/checks/kinds.py` on labelled rows, or measure them.
+"""Train the two models of `supportbot/assistant/checks/sentence_kinds.py` on labelled rows, or measure them.
 
     python scripts/train_kinds.py             fits on all rows and writes kinds.npz
     python scripts/train_kinds.py --measure   fits without each author in turn and prints how it does on them
@@ -20,7 +20,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from scripts.nets import averaged, linear, vectors_of
-from supportbot.assistant.checks import deeds, kinds
+from supportbot.assistant.checks import deeds, sentence_kinds
 
 TALK = {"offer", "question", "recap", "courtesy", "heading"}
 REGRET = {"capability", "denial"}
@@ -34,7 +34,7 @@ def main() -> None:
     options.add_argument("--measure", action="store_true")
     options.add_argument("--extra", type=Path, help="rows that are only measured, never trained on")
     chosen = options.parse_args()
-    rows = [json.loads(line) for file in sorted(kinds.DATA.glob("kinds.*.jsonl")) for line in file.open()]
+    rows = [json.loads(line) for file in sorted(sentence_kinds.DATA.glob("kinds.*.jsonl")) for line in file.open()]
     extra = [json.loads(line) | {"author": "extra"} for line in chosen.extra.open()] if chosen.extra else []
     vectors = vectors_of([row["text"] for row in (*rows, *extra)])
     known, unseen = vectors[: len(rows)], vectors[len(rows) :]
@@ -48,7 +48,7 @@ def main() -> None:
     if not chosen.measure and not extra:
         weights = fitted(rows, known)
         small = {name: value.astype(np.float16) for name, value in weights.items()}
-        np.savez_compressed(kinds.DATA / "kinds.npz", **small)
+        np.savez_compressed(sentence_kinds.DATA / "kinds.npz", **small)
 
 
 def classes_of(rows: Sequence[Row]) -> np.ndarray:
@@ -60,26 +60,27 @@ def classes_of(rows: Sequence[Row]) -> np.ndarray:
 
 def fitted(rows: Sequence[Row], vectors: np.ndarray) -> dict[str, np.ndarray]:
     wanted = classes_of(rows)
-    counts = np.bincount(wanted, minlength=len(kinds.KINDS))
-    shares = (len(rows) / (len(kinds.KINDS) * counts))[wanted]
+    counts = np.bincount(wanted, minlength=len(sentence_kinds.KINDS))
+    shares = (len(rows) / (len(sentence_kinds.KINDS) * counts))[wanted]
     centre, scale = vectors.mean(axis=0), vectors.std(axis=0)
-    seen = np.hstack([(vectors - centre) / scale, np.array([kinds.shape_of(row["text"]) for row in rows])])
-    texts, words = [row["text"] for row in rows], kinds.FEATURE_WORDS_MOST
-    pieces, bias = linear(texts, wanted, shares, classes=len(kinds.KINDS), words=words, rounds=FEATURES_ROUNDS)
+    seen = np.hstack([(vectors - centre) / scale, np.array([sentence_kinds.shape_of(row["text"]) for row in rows])])
+    texts, words = [row["text"] for row in rows], sentence_kinds.FEATURE_WORDS_MOST
+    pieces, bias = linear(texts, wanted, shares, classes=len(sentence_kinds.KINDS), words=words, rounds=FEATURES_ROUNDS)
     return {
         "pieces": pieces, "pieces_bias": bias, "centre": centre, "scale": scale,
-        **averaged(seen, wanted, shares, classes=len(kinds.KINDS)),
+        **averaged(seen, wanted, shares, classes=len(sentence_kinds.KINDS)),
     }  # fmt: skip
 
 
 def report(name: str, rows: Sequence[Row], vectors: np.ndarray, weights: dict[str, np.ndarray]) -> None:
     """Print how well deeds are recognised on unseen rows: by features, by vector, by locale and kind."""
-    made = kinds.weights_from({key: value.astype(np.float16) for key, value in weights.items()})
-    kinds.weights_shipped = lambda: made  # type: ignore[assignment]
+    made = sentence_kinds.weights_from({key: value.astype(np.float16) for key, value in weights.items()})
+    sentence_kinds.weights_shipped = lambda: made  # type: ignore[assignment]
     is_deed = classes_of(rows) == 0
-    pieces = [kinds.by_pieces(row["text"]) for row in rows]
+    pieces = [sentence_kinds.by_pieces(row["text"]) for row in rows]
     both = [
-        deeds.joint(one, kinds.by_vector(row["text"], own)) for one, row, own in zip(pieces, rows, vectors, strict=True)
+        deeds.joint(one, sentence_kinds.by_vector(row["text"], own))
+        for one, row, own in zip(pieces, rows, vectors, strict=True)
     ]
     scores = {"both": np.array(both), "pieces": np.array([one.deed for one in pieces])}
     for by, given in scores.items():

@@ -28,7 +28,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from scripts import nets
-from supportbot.assistant.checks import deeds, kinds
+from supportbot.assistant.checks import deeds, sentence_kinds
 from supportbot.language.classifiers import Net, net_in
 from supportbot.language.figures import figures_in, known_figures
 from supportbot.language.normalise import as_read
@@ -71,7 +71,7 @@ def main() -> None:
     vectors = dict(zip(texts, nets.vectors_of(texts), strict=True))
     if not chosen.measure:
         small = {name: value.astype(np.float16) for name, value in fitted(rows, done, vectors).items()}
-        np.savez_compressed(kinds.DATA / "records.npz", **small)
+        np.savez_compressed(sentence_kinds.DATA / "records.npz", **small)
         return
     for author in sorted({row["author"] for row in rows}):
         known = [row for row in rows if row["author"] != author]
@@ -82,7 +82,9 @@ def main() -> None:
 
 def rows_of(kind: str) -> list[Row]:
     found = [
-        json.loads(line) for file in sorted(kinds.DATA.glob(f"{kind}.*.jsonl")) for line in file.open(encoding="utf-8")
+        json.loads(line)
+        for file in sorted(sentence_kinds.DATA.glob(f"{kind}.*.jsonl"))
+        for line in file.open(encoding="utf-8")
     ]
     for number, row in enumerate(found):
         names = dict.fromkeys(PLACES, "0") | FIGURES[number % len(FIGURES)]

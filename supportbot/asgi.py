@@ -21,7 +21,7 @@ require_settings()  # without `manage.py serve`, the error would only appear at 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  # models need Django to be set up
 from django.urls import path, re_path  # noqa: E402
 
-from supportbot.chat.socket import Socket  # noqa: E402
+from supportbot.chat.socket_base import Socket  # noqa: E402
 from supportbot.handoff.desk.consumer import DeskConsumer  # noqa: E402
 from supportbot.lifespan import lifespan  # noqa: E402
 from supportbot.mcp.asgi import application as agents  # noqa: E402

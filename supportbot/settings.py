@@ -12,12 +12,12 @@ from django.conf.locale import LANG_INFO
 from django.core.exceptions import ImproperlyConfigured
 
 from supportbot import background, translation
-from supportbot.addresses import cache_at, database_at, mail_at, postgres_at, public_address
 from supportbot.installation.cores import usable_cores
 from supportbot.installation.environment import Env, is_field_key, unknown_name
 from supportbot.installation.runtime import clear_libpq_environment, load_runtime
 from supportbot.observing import tracing
 from supportbot.outbound.addresses import private_networks
+from supportbot.server_urls import cache_at, database_at, mail_at, postgres_at, public_address
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
@@ -261,7 +261,9 @@ KB_EMBEDDING_THREADS = env.at_least("KB_EMBEDDING_THREADS", 1, default=usable_co
 KB_ASKING = "supportbot.assistant.retrieval.asked"  # how a customer's message is searched for (kb.ports)
 KB_AUDIT = "actions.audit.record"  # records that somebody added a source (kb.ports)
 KB_GATES = "supportbot.evals.articles.trials.verdict_on"
-HANDOFF_DRAFT_CHECKS = "supportbot.assistant.doubts.doubts_of"  # the checks for an agent's draft (handoff.ports)
+HANDOFF_DRAFT_CHECKS = (
+    "supportbot.assistant.agent_draft_checks.doubts_of"  # the checks for an agent's draft (handoff.ports)
+)
 # Off: answers come from the model alone, without sources (for benchmarks; every fact is then withheld).
 KB_RETRIEVAL = env.bool("KB_RETRIEVAL", default=True)
 

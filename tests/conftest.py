@@ -18,7 +18,7 @@ from supportbot import asyncdb
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member, create_workspace
-from supportbot.addresses import cache_at
+from supportbot.server_urls import cache_at
 from tests.emptying import empty_quickly
 from tests.migrated import create_database, migrated_dump
 from tests.patience import PATIENCE_SECONDS

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import OperationalError, connection, connections
 from django.utils.translation import gettext, override
 
-from supportbot import asyncdb, rows
+from supportbot import asyncdb, sql
 from supportbot.asyncdb import db
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,7 +30,7 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def backend() -> int:
     """The server's process behind this thread's connection."""
-    return int(rows.fetch("SELECT pg_backend_pid()", [])[0][0])
+    return int(sql.fetch("SELECT pg_backend_pid()", [])[0][0])
 
 
 def close_from_the_server(*backends: int) -> None:

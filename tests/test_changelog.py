@@ -8,8 +8,8 @@ from django.conf import settings
 from django.db.migrations.loader import MigrationLoader
 
 import supportbot
+from supportbot.embedded.applied_migrations import OWN_PACKAGES
 from supportbot.embedded.datadir import FORMAT
-from supportbot.embedded.schema import OWN_PACKAGES
 
 
 def state_of_the_newest_version() -> str:

@@ -7,7 +7,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from actions.connections.auth import Auth
-from supportbot.accounts.fields import EncryptedTextField
+from supportbot.accounts.encrypted_fields import EncryptedTextField
 from supportbot.accounts.models import TenantModel
 
 

@@ -20,9 +20,9 @@ from actions.connections.kinds import KINDS, clean_settings, secret_problem
 from actions.connections.models import Connection, Environment
 from actions.connections.probing import Report, probe
 from supportbot.accounts.scope import across_workspaces
+from supportbot.connection_test_limit import count_test
 from supportbot.errors import FieldErrors, InvalidInput, NotFound
 from supportbot.outbound.targets import address_problem
-from supportbot.trying import count_test
 
 MAX_ADDRESS: Final = 300
 MAX_KEPT_HOURS: Final = 24 * 30

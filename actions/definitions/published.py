@@ -16,7 +16,7 @@ from actions.definitions.errors import InvalidDefinition
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.parts import Definition, Kind
 from actions.spec import Action
-from supportbot import rows
+from supportbot import sql
 from supportbot.accounts.scope import current_workspace_id
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ def is_name(name: str) -> bool:
 
 def published_actions() -> Mapping[str, Action]:
     """Return the actions that the current workspace has published, by name."""
-    found = {name: _action(version) for name, version in rows.fetch(_PUBLISHED, [current_workspace_id()])}
+    found = {name: _action(version) for name, version in sql.fetch(_PUBLISHED, [current_workspace_id()])}
     return {name: action for name, action in found.items() if action is not None}
 
 

@@ -4,7 +4,7 @@ import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
 import supportbot.accounts.constraints
-import supportbot.accounts.fields
+import supportbot.accounts.encrypted_fields
 import supportbot.accounts.scope
 import supportbot.ids
 from django.conf import settings
@@ -227,7 +227,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=supportbot.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('base_url', models.URLField(max_length=300)),
-                ('secret', supportbot.accounts.fields.EncryptedTextField()),
+                ('secret', supportbot.accounts.encrypted_fields.EncryptedTextField()),
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('workspace', models.ForeignKey(default=supportbot.accounts.scope.current_workspace_id, editable=False, on_delete=django.db.models.deletion.CASCADE, to='accounts.workspace')),
             ],

@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import supportbot.accounts.fields
+import supportbot.accounts.encrypted_fields
 import supportbot.accounts.scope
 import supportbot.ids
 from django.db import migrations, models
@@ -26,8 +26,8 @@ class Migration(migrations.Migration):
                 ('auth', models.CharField(default='none', max_length=24)),
                 ('settings', models.JSONField(default=dict)),
                 ('test_path', models.CharField(default='/', max_length=200)),
-                ('secret', supportbot.accounts.fields.EncryptedTextField(blank=True)),
-                ('previous_secret', supportbot.accounts.fields.EncryptedTextField(blank=True)),
+                ('secret', supportbot.accounts.encrypted_fields.EncryptedTextField(blank=True)),
+                ('previous_secret', supportbot.accounts.encrypted_fields.EncryptedTextField(blank=True)),
                 ('previous_until', models.DateTimeField(null=True)),
                 ('secret_changed_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),

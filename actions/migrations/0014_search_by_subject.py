@@ -2,7 +2,7 @@ from django.contrib.postgres.indexes import OpClass
 from django.db import migrations, models
 from django.db.models.functions import Upper
 
-from supportbot.bigindexes import AddBigIndex
+from supportbot.concurrent_indexes import AddBigIndex
 
 
 class Migration(migrations.Migration):

@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-from supportbot.bigindexes import AddBigUniqueIndex
+from supportbot.concurrent_indexes import AddBigUniqueIndex
 
 _UNDOING = ["awaiting_confirmation", "awaiting_approval", "queued", "executing", "unknown", "succeeded"]
 

@@ -21,7 +21,7 @@ from kb.indexing.recipes import active_recipe
 from kb.models import Recipe
 from kb.search.fusion import Candidate
 from kb.search.questions import READ_ABROAD, is_foreign
-from supportbot import rows
+from supportbot import sql
 from supportbot.accounts.scope import current_workspace_id
 
 # Above this many chunks in scope, the exact scan (about 1 ms per thousand) costs more than the index.
@@ -77,17 +77,17 @@ def open_scope(viewer: Viewer) -> tuple[Scope, list[str]]:
         SELECT ARRAY(SELECT DISTINCT a.locale FROM kb_article a WHERE {readable}),
                EXISTS(SELECT FROM kb_phrasing p WHERE p.workspace_id = %s),
                (SELECT json_agg(s.words ORDER BY s.id)::text FROM kb_synonyms s WHERE s.workspace_id = %s),
-               {rows.columns(Recipe, "r")}
+               {sql.columns(Recipe, "r")}
         FROM kb_recipe r WHERE r.is_active"""
     parameters += [workspace_id, workspace_id]
-    found = rows.fetch(statement, parameters)
+    found = sql.fetch(statement, parameters)
     if not found:  # the first search of a new installation
         active_recipe()
-        found = rows.fetch(statement, parameters)
+        found = sql.fetch(statement, parameters)
     locales, has_curated, groups, *recipe = found[0]
     # In a language without pages, translations of one page would take places of others and say the same.
     only = READ_ABROAD if is_foreign(viewer.locale, locales) else ""
-    return Scope(workspace_id, rows.loaded(Recipe, recipe), viewer, has_curated, groups or "", only), locales
+    return Scope(workspace_id, sql.loaded(Recipe, recipe), viewer, has_curated, groups or "", only), locales
 
 
 @dataclass(frozen=True, slots=True)

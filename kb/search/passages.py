@@ -9,13 +9,13 @@ from kb.access import condition_on_articles
 from kb.addresses import article_address
 from kb.models import Article
 from kb.search.candidates import Scope
-from supportbot import rows
+from supportbot import sql
 from supportbot.accounts.models import Workspace
 
 # A chunk of another revision is about to be replaced.
 _PASSAGES: Final = f"""
 SELECT c.id, c.revision_number, r.title, c.heading_path, c.text, c.start, c."end", c.page,
-       {rows.columns(Article, "a")}, {rows.columns(Workspace, "w")}
+       {sql.columns(Article, "a")}, {sql.columns(Workspace, "w")}
 FROM kb_chunk c
 JOIN kb_article a ON a.id = c.article_id
 JOIN accounts_workspace w ON w.id = a.workspace_id
@@ -81,14 +81,14 @@ def load_passages(
     statement = f"{_PASSAGES} AND {readable}"
     found = [
         _passage(row, scores, similarities)
-        for row in rows.fetch(statement, [list(scores), scope.workspace_id, scope.recipe.pk, *parameters])
+        for row in sql.fetch(statement, [list(scores), scope.workspace_id, scope.recipe.pk, *parameters])
     ]
     return tuple(sorted(found, key=lambda passage: (-passage.score, passage.chunk_id)))
 
 
 def _passage(row: Sequence[Any], scores: Mapping[UUID, float], similarities: Mapping[UUID, float | None]) -> Passage:
     key, number, title, heading, text, start, end, page, *others = row
-    article, article.workspace = rows.loaded_together(others, Article, Workspace)
+    article, article.workspace = sql.loaded_together(others, Article, Workspace)
     return Passage(
         article_id=article.pk,
         external_id=article.external_id,

@@ -10,6 +10,7 @@ from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from supportbot.accounts.api_views import ScopedAPIView
 from supportbot.accounts.channels import change_channel, channel_with_id
 from supportbot.accounts.models import Channel, Customer, Workspace
 from supportbot.accounts.permissions import IsCustomer, needs
@@ -23,7 +24,6 @@ from supportbot.accounts.serializers import (
     NewChannelSerializer,
 )
 from supportbot.accounts.services import create_channel
-from supportbot.accounts.views import ScopedAPIView
 from supportbot.errors import NotFound
 from supportbot.web import NewestFirstPagination
 

@@ -11,7 +11,7 @@ from django.contrib.auth.models import AnonymousUser
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.request import Request
 
-from supportbot.accounts import pagepass
+from supportbot.accounts import page_passes
 from supportbot.accounts.errors import InvalidToken
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Caller, CustomerCaller, Staff
@@ -21,7 +21,7 @@ from supportbot.accounts.selectors import (
     staff_by_api_key,
     staff_logged_in,
 )
-from supportbot.counting import FailOpenThrottle
+from supportbot.rate_counters import FailOpenThrottle
 
 if TYPE_CHECKING:  # DRF's views import this module through the settings
     from rest_framework.views import APIView
@@ -49,8 +49,8 @@ def caller_of_bearer(credential: str) -> tuple[Any, Caller]:
         return user or AnonymousUser(), staff
     if credential.startswith("vs_"):
         return AnonymousUser(), customer_by_visitor_secret(credential)
-    if credential.startswith(pagepass.PREFIX):
-        return AnonymousUser(), pagepass.caller_of_page_pass(credential)
+    if credential.startswith(page_passes.PREFIX):
+        return AnonymousUser(), page_passes.caller_of_page_pass(credential)
     return AnonymousUser(), customer_by_bearer_token(credential, audience_of(credential))
 
 

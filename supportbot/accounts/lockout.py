@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.throttling import BaseThrottle
 from unfold.forms import AuthenticationForm as ConsoleForm
 
-from supportbot.counting import CACHE_AWAY, count
+from supportbot.rate_counters import CACHE_AWAY, count
 
 if TYPE_CHECKING:
     _Form = AuthenticationForm

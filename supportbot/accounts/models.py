@@ -25,9 +25,9 @@ from supportbot.accounts.branding import (
     validate_suggestions,
     web_address_validator,
 )
+from supportbot.accounts.business_hours import validate_hours
 from supportbot.accounts.constraints import SameWorkspace
-from supportbot.accounts.fields import EncryptedTextField
-from supportbot.accounts.hours import validate_hours
+from supportbot.accounts.encrypted_fields import EncryptedTextField
 from supportbot.accounts.scope import TenantManager, current_workspace_id
 from supportbot.ids import uuid7
 from supportbot.language.detection import base_language

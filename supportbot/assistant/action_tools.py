@@ -23,10 +23,10 @@ from actions.services import decline, propose, run_read
 from actions.spec import CARDS, HAND_OVER, Action
 from actions.states import State
 from actions.texts import in_locale
-from supportbot.assistant.calls import Place, ToolResult, key_prefix
 from supportbot.assistant.prompts import as_data
 from supportbot.assistant.receivers import record_action_events
 from supportbot.assistant.texts import Phrase, say
+from supportbot.assistant.tool_calls import Place, ToolResult, key_prefix
 from supportbot.chat.errors import ConversationEnded, LeaseLost
 from supportbot.chat.models import Conversation
 from supportbot.chat.turns import Claim, check_held

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from kb.search import Curated
-from supportbot.assistant.calls import ToolResult
 from supportbot.assistant.checks.verdict import Sentence, Strictness, is_confirmed, mean_support
 from supportbot.assistant.texts import say
+from supportbot.assistant.tool_calls import ToolResult
 from supportbot.builtin.phrases import (
     asks_back,
     is_offer_of_a_person,

@@ -22,10 +22,10 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.retrieval import seek
 from supportbot.assistant.single_answer import answer_once
 from supportbot.chat.answers import Answer, CitedSpan
-from supportbot.counting import FailOpenThrottle
 from supportbot.errors import SupportBotError
 from supportbot.language.detection import base_language, detect
 from supportbot.language.normalise import normalised
+from supportbot.rate_counters import FailOpenThrottle
 from supportbot.releases.selectors import current
 from supportbot.translation import language_of
 

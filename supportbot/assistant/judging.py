@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from supportbot.assistant.checks import hard
+from supportbot.assistant.checks import fabrications
 from supportbot.assistant.checks.deeds import (
     DEED_FROM,
     DOUBT_FROM,
@@ -27,8 +27,8 @@ from supportbot.assistant.checks.deeds import (
 )
 from supportbot.assistant.checks.doubt import LOOK_FROM, Doubts
 from supportbot.assistant.checks.evidence import CITED_FROM, FAR_BELOW, Evidence, Support
-from supportbot.assistant.checks.kinds import Kind, by_pieces, by_vector
 from supportbot.assistant.checks.secrets import Confidential
+from supportbot.assistant.checks.sentence_kinds import Kind, by_pieces, by_vector
 from supportbot.assistant.checks.verdict import Author, Sentence, is_confirmed
 from supportbot.builtin.phrases import is_ours
 from supportbot.language.normalise import as_read
@@ -191,7 +191,7 @@ class Judge:
         """
         if by == "model" and self._is_repeated(words):
             return "repeated"
-        if found := hard.objection(words, before, self.evidence, self._confidential):
+        if found := fabrications.objection(words, before, self.evidence, self._confidential):
             return found
         return "deed" if by == "model" and not support.is_quoted and self._is_deed(words, support) else ""
 

@@ -16,7 +16,7 @@ from actions.reasons import Reason, sentence
 from actions.receipts import receipt_block
 from actions.selectors import Step, steps_of
 from actions.states import State
-from supportbot.assistant.explanations import explanation
+from supportbot.assistant.outcome_messages import explanation
 from supportbot.chat.log import append_event, lock_conversation, notify_desk
 from supportbot.chat.models import Conversation, ConversationEvent
 from supportbot.chat.services import add_system_message

@@ -19,7 +19,6 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant import second_look
 from supportbot.assistant.action_tools import proposed_before
 from supportbot.assistant.admission import Admission
-from supportbot.assistant.calls import Place, ToolResult
 from supportbot.assistant.checks.verdict import Author
 from supportbot.assistant.composing import answer_from_curated, finalize
 from supportbot.assistant.context import TurnContext, build_context
@@ -29,9 +28,10 @@ from supportbot.assistant.leases import leases
 from supportbot.assistant.limits import MAX_STEPS, PIECE_CHARACTERS
 from supportbot.assistant.prefetch import vectors_prefetched
 from supportbot.assistant.prompts import GuidelineMarks, confidential_text, second_try
-from supportbot.assistant.reporting import SECOND_TRIES, TurnReport
 from supportbot.assistant.texts import say
+from supportbot.assistant.tool_calls import Place, ToolResult
 from supportbot.assistant.tools import Tools, answerable
+from supportbot.assistant.turn_telemetry import SECOND_TRIES, TurnReport
 from supportbot.assistant.vectors import vectors_of
 from supportbot.asyncdb import db, outside
 from supportbot.builtin.answerer import quotation_for

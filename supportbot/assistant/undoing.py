@@ -17,9 +17,9 @@ from actions.services import decline
 from actions.states import UNDOING, WITHDRAWABLE, State
 from actions.undoing import propose_undo
 from supportbot.assistant.action_tools import outcome_of, result_of, withdraw_cards
-from supportbot.assistant.calls import Place, ToolResult
 from supportbot.assistant.receivers import record_action_events
 from supportbot.assistant.texts import Phrase, say
+from supportbot.assistant.tool_calls import Place, ToolResult
 from supportbot.chat.models import Conversation, Turn
 from supportbot.chat.turns import check_held
 from supportbot.llm.types import ToolSpec

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.timezone import now
 
-from supportbot import rows
+from supportbot import sql
 from supportbot.chat import statements, stream
 from supportbot.chat.errors import ConversationEnded
 from supportbot.chat.models import Audience, Citation, Conversation, ConversationEvent, Message
@@ -37,7 +37,7 @@ def append_event(
     message: Message | None = None,
     citations: Sequence[Citation] = (),
     answered_through: int = 0,
-    also: rows.Statement | None = None,
+    also: sql.Statement | None = None,
 ) -> ConversationEvent:
     """Append to the log of a locked conversation and notify its readers after the commit.
 
@@ -60,7 +60,7 @@ def append_event(
     if message is not None:
         message.seq = row.seq
     changed = ("last_seq", "last_public_seq", "last_event_at", *(("answered_seq",) if answered_through else ()))
-    rows.save(conversation, *changed, inserting=[row, *([message] if message else []), *citations], also=also)
+    sql.save(conversation, *changed, inserting=[row, *([message] if message else []), *citations], also=also)
     publish_after_commit(conversation.pk, NewEvent(row.seq, event_view(row)))
     if conversation.mode != Conversation.Mode.ASSISTANT:
         notify_desk(conversation)
@@ -81,7 +81,7 @@ def touch(conversation: Conversation, **changes: Any) -> None:
     """Store changed fields of a locked conversation."""
     for field, value in changes.items():
         setattr(conversation, field, value)
-    rows.save(conversation, *changes)
+    sql.save(conversation, *changes)
 
 
 def is_open(conversation: Conversation) -> bool:

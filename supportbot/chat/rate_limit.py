@@ -8,7 +8,7 @@ from supportbot.chat.blocks import BlockRef, Values
 from supportbot.chat.errors import ChatError
 from supportbot.chat.services import Receipt, add_customer_message
 from supportbot.chat.turns import retry_turn
-from supportbot.counting import count
+from supportbot.rate_counters import count
 
 MESSAGES_PER_MINUTE: Final = 20
 

@@ -12,7 +12,7 @@ from django.db.models.functions import Upper
 from actions.models import ActionRequest
 from supportbot.accounts.models import Customer
 from supportbot.chat.models import Conversation, Message
-from supportbot.wide_reads import wide_reads
+from supportbot.query_settings import wide_reads
 from supportbot.wordsearch import HasWord, Words, words_of
 
 CUSTOMER_WORDS = ("name", "email", "external_id")

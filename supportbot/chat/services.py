@@ -15,7 +15,7 @@ from supportbot.chat import statements
 from supportbot.chat.errors import ClientIdReused, NotOwner
 from supportbot.chat.log import append_event, check_open, lock_conversation, touch
 from supportbot.chat.models import Audience, Conversation, Message, Source
-from supportbot.chat.notice import ai_notice
+from supportbot.chat.notices import ai_notice
 from supportbot.chat.selectors import first_unanswered_seq
 from supportbot.chat.texts import clean_client_id, clean_text
 from supportbot.chat.turns import is_turn_pending, mark_answered, start_turn

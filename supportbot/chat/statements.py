@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from supportbot import rows
+from supportbot import sql
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.chat.models import Conversation, Message, Turn
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from supportbot.chat.turns import Claim, Heartbeat
 
 _CONVERSATION: Final = f"""
-SELECT {rows.columns(Conversation, "c")} FROM chat_conversation c WHERE c.id = %s AND c.workspace_id = %s"""
+SELECT {sql.columns(Conversation, "c")} FROM chat_conversation c WHERE c.id = %s AND c.workspace_id = %s"""
 _WITH_ITS_PEOPLE: Final = f"""
-SELECT {rows.columns(Conversation, "c")}, {rows.columns(Customer, "customer")}, {rows.columns(Workspace, "workspace")}
+SELECT {sql.columns(Conversation, "c")}, {sql.columns(Customer, "customer")}, {sql.columns(Workspace, "workspace")}
 FROM chat_conversation c
 JOIN accounts_customer customer ON customer.id = c.customer_id
 JOIN accounts_workspace workspace ON workspace.id = c.workspace_id
 WHERE c.id = %s AND c.workspace_id = %s"""
 _HISTORY: Final = f"""
-SELECT {rows.columns(Message, "m")} FROM chat_message m
+SELECT {sql.columns(Message, "m")} FROM chat_message m
 WHERE m.conversation_id = %s AND m.workspace_id = %s AND m.audience = 'everyone' AND m.seq > %s
 ORDER BY m.seq DESC LIMIT %s"""
 _BY_CLIENT_ID: Final = f"""
-SELECT {rows.columns(Message, "m")} FROM chat_message m
+SELECT {sql.columns(Message, "m")} FROM chat_message m
 WHERE m.conversation_id = %s AND m.workspace_id = %s AND m.source = %s AND m.client_id = %s"""
 # Once locked, PostgreSQL checks the condition again: a turn that another runner took in the meantime does not match.
 _CLAIMABLE: Final = f"""
-SELECT {rows.columns(Turn, "t")}, {rows.columns(Conversation, "c")}
+SELECT {sql.columns(Turn, "t")}, {sql.columns(Conversation, "c")}
 FROM chat_turn t JOIN chat_conversation c ON c.id = t.conversation_id
 WHERE (
     t.state = 'pending' AND NOT EXISTS (
@@ -61,17 +61,17 @@ RETURNING t.id, t.stop_requested"""
 def conversation_in_scope(conversation_id: UUID, *, is_locked: bool = False) -> Conversation | None:
     """Return a conversation of the scope's workspace, optionally locked; None if there is none."""
     statement = f"{_CONVERSATION} FOR NO KEY UPDATE" if is_locked else _CONVERSATION
-    found = rows.fetch(statement, [conversation_id, current_workspace_id()])
-    return rows.loaded(Conversation, found[0]) if found else None
+    found = sql.fetch(statement, [conversation_id, current_workspace_id()])
+    return sql.loaded(Conversation, found[0]) if found else None
 
 
 def conversation_with_people(conversation_id: UUID) -> Conversation | None:
     """Return a conversation with its customer and workspace."""
-    found = rows.fetch(_WITH_ITS_PEOPLE, [conversation_id, current_workspace_id()])
+    found = sql.fetch(_WITH_ITS_PEOPLE, [conversation_id, current_workspace_id()])
     if not found:
         return None
     conversation: Conversation
-    conversation, customer, workspace = rows.loaded_together(found[0], Conversation, Customer, Workspace)
+    conversation, customer, workspace = sql.loaded_together(found[0], Conversation, Customer, Workspace)
     conversation.customer, conversation.workspace = customer, workspace
     return conversation
 
@@ -79,37 +79,37 @@ def conversation_with_people(conversation_id: UUID) -> Conversation | None:
 def newest_messages(conversation: Conversation, *, limit: int) -> list[Message]:
     """Return the newest messages of the episode that customers see, newest first."""
     parameters = [conversation.pk, conversation.workspace_id, conversation.episode_start_seq, limit]
-    return [rows.loaded(Message, row) for row in rows.fetch(_HISTORY, parameters)]
+    return [sql.loaded(Message, row) for row in sql.fetch(_HISTORY, parameters)]
 
 
 def message_by_client_id(conversation: Conversation, source: str, client_id: str) -> Message | None:
-    found = rows.fetch(_BY_CLIENT_ID, [conversation.pk, conversation.workspace_id, source, client_id])
-    return rows.loaded(Message, found[0]) if found else None
+    found = sql.fetch(_BY_CLIENT_ID, [conversation.pk, conversation.workspace_id, source, client_id])
+    return sql.loaded(Message, found[0]) if found else None
 
 
 def lock_claimable(*, only: UUID | None, in_hand: Collection[UUID]) -> Turn | None:
     """Return the oldest claimable turn of any workspace, locked with its conversation; rows locked by others are
     skipped.
     """
-    found = rows.fetch(_CLAIMABLE, {"only": only, "in_hand": list(in_hand)})
+    found = sql.fetch(_CLAIMABLE, {"only": only, "in_hand": list(in_hand)})
     if not found:
         return None
     turn: Turn
-    turn, turn.conversation = rows.loaded_together(found[0], Turn, Conversation)
+    turn, turn.conversation = sql.loaded_together(found[0], Turn, Conversation)
     return turn
 
 
-def beginning_of(claim: "Claim", *, lease: timedelta, losses: int) -> rows.Statement:
+def beginning_of(claim: "Claim", *, lease: timedelta, losses: int) -> sql.Statement:
     """Return the statement that stores a claim in its locked turn."""
     values = [claim.from_seq, claim.through_seq, claim.attempt, claim.runner, losses, lease, claim.turn_id]
-    return rows.Statement(_BEGIN, values)
+    return sql.Statement(_BEGIN, values)
 
 
 def end_turn(claim: "Claim", state: Turn.State) -> bool | None:
     """End a turn if the claim still holds it; return whether another one is waiting in its conversation, or None if the
     claim is lost.
     """
-    found = rows.fetch(_END, {**_named(claim), "state": str(state)})
+    found = sql.fetch(_END, {**_named(claim), "state": str(state)})
     return bool(found[0][0]) if found else None
 
 
@@ -124,7 +124,7 @@ def extend_leases(beats: Sequence["Heartbeat"], *, lease: timedelta) -> Mapping[
         [beat.text for beat in beats],
         [beat.index for beat in beats],
     ]
-    return dict(rows.fetch(_EXTEND, parameters))
+    return dict(sql.fetch(_EXTEND, parameters))
 
 
 def _named(claim: "Claim") -> dict[str, Any]:

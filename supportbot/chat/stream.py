@@ -20,7 +20,7 @@ from uuid import UUID, uuid4
 from django.db import Error as AnyDatabaseError
 
 from supportbot.asyncdb import db
-from supportbot.chat import layer
+from supportbot.chat import channel_layer
 from supportbot.chat.selectors import heads_of
 from supportbot.chat.signals import (
     Delta,
@@ -125,7 +125,7 @@ class SignalBroker:
             listener(signal)
 
     def _send(self, group: str, conversation_id: UUID, signal: Signal) -> None:
-        self._spawn(layer.send(group, _message(conversation_id, signal)))
+        self._spawn(channel_layer.send(group, _message(conversation_id, signal)))
 
     def _is_watched_elsewhere(self, conversation_id: UUID) -> bool:
         return self._watched_elsewhere.get(conversation_id, 0.0) > time.monotonic()
@@ -142,12 +142,12 @@ class SignalBroker:
             self._spawn(self._poll_heads())
 
     async def _open_channel(self) -> None:
-        self._channel = await layer.new_channel()
+        self._channel = await channel_layer.new_channel()
         if self._channel:
             await self._join_failed_groups()
 
     async def _join(self, group: str) -> bool:
-        is_joined = bool(self._channel) and await layer.join(group, self._channel)
+        is_joined = bool(self._channel) and await channel_layer.join(group, self._channel)
         if not is_joined:
             self._unjoined.add(group)
         return is_joined
@@ -155,12 +155,12 @@ class SignalBroker:
     async def _leave(self, conversation_id: UUID) -> None:
         # otherwise, a reader returned in the meantime and has already joined
         if conversation_id not in self._listeners:
-            await layer.leave(_group(conversation_id), self._channel)
+            await channel_layer.leave(_group(conversation_id), self._channel)
 
     async def _join_failed_groups(self) -> None:
         """Retry the groups that could not be joined; if one fails again, the layer is down for the others, too."""
         for group in list(self._unjoined):
-            if not await layer.join(group, self._channel):
+            if not await channel_layer.join(group, self._channel):
                 return
             self._unjoined.discard(group)
 
@@ -176,16 +176,16 @@ class SignalBroker:
 
     async def _receive(self) -> None:
         while not self._channel:
-            await asyncio.sleep(layer.RECEIVE_PAUSE_SECONDS)
+            await asyncio.sleep(channel_layer.RECEIVE_PAUSE_SECONDS)
             await self._open_channel()
         while True:
-            message = await layer.receive(self._channel)
+            message = await channel_layer.receive(self._channel)
             if message.get("process") == PROCESS:
                 continue
             try:
                 self._take(UUID(message["conversation"]), signal_from_wire(message["signal"]))
             except (KeyError, TypeError, ValueError):  # from a newer version; its event, if any, is in the log
-                layer.LOST.labels("unknown").inc()
+                channel_layer.LOST.labels("unknown").inc()
 
     def _take(self, conversation_id: UUID, signal: Signal) -> None:
         """Deliver a signal from another process."""
@@ -231,7 +231,7 @@ def publish(conversation_id: UUID, signal: Signal) -> None:
             loop.call_soon_threadsafe(broker.publish, conversation_id, signal)
     if not brokers:
         group = TURNS_GROUP if isinstance(signal, TurnWaiting) else _group(conversation_id)
-        layer.send_from_outside(group, _message(conversation_id, signal))
+        channel_layer.send_from_outside(group, _message(conversation_id, signal))
 
 
 def _running_brokers() -> list[tuple[SignalBroker, asyncio.AbstractEventLoop]]:

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
-from supportbot import rows
+from supportbot import sql
 from supportbot.accounts.scope import across_workspaces, current_workspace_id, workspace_scope
 from supportbot.chat import statements
 from supportbot.chat.answers import Answer, final_payload, message_of
@@ -64,7 +64,7 @@ def start_turn(conversation: Conversation) -> None:
     """Ensure that a locked conversation has a pending turn; an existing one also covers messages added since."""
     # A retry has a fixed end: without this, messages sent before it starts would never be answered.
     waiting = "ON CONFLICT (conversation_id) WHERE state = 'pending' DO UPDATE SET through_seq = NULL"
-    rows.insert(Turn(conversation=conversation), on_conflict=waiting)
+    sql.insert(Turn(conversation=conversation), on_conflict=waiting)
     publish_after_commit(conversation.pk, TurnWaiting())
 
 

@@ -25,6 +25,7 @@ from actions.spec import Risk, WriteAction
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.selectors import people_who_may
+from supportbot.connection_test_limit import TooManyTests, count_test
 from supportbot.console import action_rule_checks
 from supportbot.console.backtests import rows_of
 from supportbot.console.base import ScopedAdmin, of_this_workspace
@@ -34,7 +35,6 @@ from supportbot.handoff.desk.activity import actor_names
 from supportbot.releases.selectors import gates
 from supportbot.releases.services import MAX_REASON, OVERRIDE
 from supportbot.team_formats import active_language
-from supportbot.trying import TooManyTests, count_test
 
 AMOUNTS = {
     "max_per_order": gettext_noop("Limit per order or other record"),

@@ -25,14 +25,14 @@ from supportbot.accounts.branding import (
     validate_greetings,
     validate_suggestions,
 )
+from supportbot.accounts.business_hours import DAYS, hours_of, validate_hours
 from supportbot.accounts.channels import change_channel, channel_with_id
 from supportbot.accounts.embedding import snippet
-from supportbot.accounts.hours import DAYS, hours_of, validate_hours
 from supportbot.accounts.identitykeys import add_identity_key, revoke_identity_key
 from supportbot.accounts.logos import logo_path
 from supportbot.accounts.models import Channel, IdentityKey, Workspace
 from supportbot.accounts.services import create_channel
-from supportbot.chat.notice import ai_notice
+from supportbot.chat.notices import ai_notice
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import tag, when
 from supportbot.console.fields import ByLanguage, ColourInput, LanguageCode, Lines, Origins

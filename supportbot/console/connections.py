@@ -20,11 +20,11 @@ from actions.connections.kinds import KINDS, Kind, Setting
 from actions.connections.models import Connection, Environment
 from actions.connections.selectors import connection_with_id, listed_connections
 from actions.models import name_of
+from supportbot.connection_test_limit import TooManyTests
 from supportbot.console.base import ScopedAdmin, of_this_workspace
 from supportbot.console.display import sentence, tag, when
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput
-from supportbot.trying import TooManyTests
 
 RIGHT: Final = "connections:write"
 SETTING: Final = "set_"  # before a setting's name, so that none looks like a column

@@ -24,7 +24,6 @@ from supportbot.console.display import sentence
 from supportbot.console.improve import KINDS, remark_of
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of, staff, workspace_here
-from supportbot.counting import count
 from supportbot.errors import InvalidInput, NotFound, SupportBotError
 from supportbot.evals.articles.rehearsal import Rehearsal, Text, rehearse, rehearse_with
 from supportbot.evals.articles.trials import Failure, publishing
@@ -33,6 +32,7 @@ from supportbot.insights.findings import Kind
 from supportbot.insights.proposed_edits import proposed, rewritten, target_of, without_model
 from supportbot.insights.services import Edit, dismiss, publish_edit
 from supportbot.language.personal import without_personal_data
+from supportbot.rate_counters import count
 from supportbot.releases.services import OVERRIDE
 
 MOST_REPLAYED: Final = 6

@@ -13,7 +13,7 @@ from kb.reviews import count_to_review
 from kb.sources.selectors import count_unconfirmed
 from supportbot.accounts.principals import Staff
 from supportbot.console.permissions import may
-from supportbot.handoff.desk.rows import count_pending_approvals, count_waiting_tickets
+from supportbot.handoff.desk.queue_rows import count_pending_approvals, count_waiting_tickets
 from supportbot.webhooks.selectors import count_switched_off
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from django.utils.translation import get_language, gettext, override
 from rest_framework.throttling import BaseThrottle
 
 from supportbot.accounts.models import User, Workspace
-from supportbot.counting import count
+from supportbot.rate_counters import count
 
 MAX_MAILS: Final = 5
 WINDOW_SECONDS: Final = 15 * 60

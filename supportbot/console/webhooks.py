@@ -19,13 +19,13 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from actions.models import name_of
+from supportbot.connection_test_limit import TooManyTests
 from supportbot.console.base import ScopedAdmin, of_this_workspace
 from supportbot.console.display import sentence, tag, when
 from supportbot.console.filters import LabelledFilter
 from supportbot.console.new_secret import remember, remembered, show_once
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import SupportBotError
-from supportbot.trying import TooManyTests
 from supportbot.webhooks import services
 from supportbot.webhooks.errors import EndpointOff
 from supportbot.webhooks.kinds import KINDS, TEST

@@ -23,11 +23,11 @@ from typing import Any
 from django.utils.translation import gettext
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from supportbot.embedded import external
+from supportbot.embedded import external_servers
+from supportbot.embedded.applied_migrations import applied_migrations, refuse_newer
 from supportbot.embedded.binaries import find_binaries
 from supportbot.embedded.datadir import DataDir, remove
 from supportbot.embedded.postgres import PostgresServer
-from supportbot.embedded.schema import applied_migrations, refuse_newer
 from supportbot.installation.errors import InstallationError
 from supportbot.installation.plan import Plan
 from supportbot.installation.runtime import ensure_secrets, read_json
@@ -199,7 +199,7 @@ def _check_digests(file: Path, folder: Path, digests: dict[str, str]) -> None:
 
 
 def _load_into_given(database_url: str, data: DataDir, folder: Path, manifest: Manifest) -> None:
-    external.probe_database(database_url)
+    external_servers.probe_database(database_url)
     if applied_migrations(database_url):
         raise InstallationError(
             gettext(
@@ -238,7 +238,7 @@ def _check_same_key(data: DataDir, folder: Path) -> None:
 
 
 def _load_dump(database_url: str, folder: Path) -> None:
-    external.create_extensions(database_url)
+    external_servers.create_extensions(database_url)
     load_database(database_url, folder / DUMP)
 
 

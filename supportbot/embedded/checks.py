@@ -15,14 +15,14 @@ from django.utils.translation import gettext
 
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
-from supportbot.embedded import external
+from supportbot.embedded import external_servers
+from supportbot.embedded.applied_migrations import refuse_newer_schema
 from supportbot.embedded.binaries import find_binaries
+from supportbot.embedded.database_roles import weaknesses
 from supportbot.embedded.datadir import DataDir
-from supportbot.embedded.external import connect
+from supportbot.embedded.external_servers import connect
 from supportbot.embedded.ports import LOOPBACK, is_taken
 from supportbot.embedded.postgres import check_cluster
-from supportbot.embedded.roles import weaknesses
-from supportbot.embedded.schema import refuse_newer_schema
 from supportbot.embedded.setting_checks import require_settings
 from supportbot.embedded.valkey import find_program
 from supportbot.installation.errors import InstallationError, StartRefused
@@ -212,7 +212,7 @@ def check_embedded_database(plan: Plan) -> str:
 
 def check_given_database(plan: Plan) -> str:
     assert plan.database_url is not None
-    return external.probe_database(plan.database_url)
+    return external_servers.probe_database(plan.database_url)
 
 
 def check_schema(plan: Plan) -> str:
@@ -248,12 +248,12 @@ def check_embedded_valkey(plan: Plan) -> str:
 
 def check_given_redis(plan: Plan) -> str:
     assert plan.redis_url is not None
-    return external.probe_redis(plan.redis_url)
+    return external_servers.probe_redis(plan.redis_url)
 
 
 def check_given_broker(plan: Plan) -> str:
     assert plan.broker_url is not None
-    return external.probe_broker(plan.broker_url)
+    return external_servers.probe_broker(plan.broker_url)
 
 
 def check_index(plan: Plan) -> str:

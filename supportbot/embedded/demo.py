@@ -19,9 +19,9 @@ from django.utils.translation import gettext
 from psycopg import sql
 
 from actions.registry import all_actions
-from supportbot.embedded import external
-from supportbot.embedded.children import CommandRunner
-from supportbot.embedded.schema import applied_migrations
+from supportbot.embedded import external_servers
+from supportbot.embedded.applied_migrations import applied_migrations
+from supportbot.embedded.product_processes import CommandRunner
 from supportbot.installation.demo_facts import DemoFacts
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.plan import Plan
@@ -83,7 +83,7 @@ class Demo:
         names = [user["username"] for user in facts["users"]]
         if not applied_migrations(self.database_url):  # seed.json is about another database
             return NOT_CREATED_YET
-        with external.connect(self.database_url) as connection:
+        with external_servers.connect(self.database_url) as connection:
             rows = connection.execute(query, (names,)).fetchall()
         stored = {str(name): str(password) for name, password in rows}
         return sorted(name for name in stored if check_password(self.secrets.demo_password(name), stored[name]))

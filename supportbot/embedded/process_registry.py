@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from supportbot.embedded.processes import terminate
+from supportbot.embedded.child_processes import terminate
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.process_identity import ProcessIdentity, identify, is_running
 from supportbot.installation.runtime import read_json, write_private

@@ -10,9 +10,9 @@ from pathlib import Path
 import redis
 from django.utils.translation import gettext
 
-from supportbot.embedded.localserver import LocalServer
+from supportbot.embedded.child_processes import spawn, stop, wait_until
+from supportbot.embedded.embedded_server import LocalServer
 from supportbot.embedded.ports import LOOPBACK, is_taken
-from supportbot.embedded.processes import spawn, stop, wait_until
 from supportbot.installation.errors import StartRefused
 
 PATIENCE_SECONDS = 30.0

@@ -11,8 +11,8 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from supportbot.accounts.api_views import ScopedAPIView
 from supportbot.accounts.permissions import needs
-from supportbot.accounts.views import ScopedAPIView
 from supportbot.evals import services
 from supportbot.evals.models import Result, Run, Suite
 from supportbot.evals.releases import release_numbered

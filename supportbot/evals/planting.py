@@ -10,8 +10,8 @@ from uuid import UUID
 from django.utils.translation import gettext
 
 from kb.search import Passage
-from supportbot.assistant.calls import ToolResult
 from supportbot.assistant.prompts import as_data
+from supportbot.assistant.tool_calls import ToolResult
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.values import mapping_of, only, placed, text_of
 

@@ -27,15 +27,15 @@ from actions.simulated_execution import execute_simulated
 from actions.states import State
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.assistant.action_tools import look_up, outcome_of, result_of
-from supportbot.assistant.calls import Place, ToolResult
 from supportbot.assistant.checks.verdict import mean_support
 from supportbot.assistant.context import TurnContext, context_of
 from supportbot.assistant.delta_buffer import DeltaBuffer
 from supportbot.assistant.errors import ToolRefused
-from supportbot.assistant.explanations import explanation
+from supportbot.assistant.outcome_messages import explanation
 from supportbot.assistant.prompts import ANSWER_VERSION
 from supportbot.assistant.second_look import VERSION as SECOND_LOOK_VERSION
 from supportbot.assistant.texts import say
+from supportbot.assistant.tool_calls import Place, ToolResult
 from supportbot.assistant.tools import (
     REQUEST_HUMAN,
     WITHDRAW_CARDS,

@@ -7,7 +7,7 @@ from supportbot.accounts.lockout import DeskLogIn
 from supportbot.accounts.setup import has_administrator
 from supportbot.handoff.approvals import views as approval_views
 from supportbot.handoff.desk import canned_reply_views, views
-from supportbot.handoff.proposals import record_views
+from supportbot.handoff.proposals import record_card_views
 from supportbot.handoff.proposals import views as proposal_views
 
 urls = [
@@ -35,7 +35,7 @@ urls = [
     path("tickets/<uuid:ticket_id>/activity/", views.activity, name="desk-activity"),
     path("tickets/<uuid:ticket_id>/trail/", views.activity),  # the former address, until 0.3
     path("tickets/<uuid:ticket_id>/ask/<slug:name>/", proposal_views.proposal, name="desk-proposal"),
-    path("tickets/<uuid:ticket_id>/records/", record_views.records, name="desk-records"),
+    path("tickets/<uuid:ticket_id>/records/", record_card_views.records, name="desk-records"),
     path("tickets/<uuid:ticket_id>/undo/<uuid:request_id>/", proposal_views.undo, name="desk-undo"),
     path("tickets/<uuid:ticket_id>/orders.json", views.orders, name="desk-orders"),
     path("tickets/<uuid:ticket_id>/canned.json", canned_reply_views.suggestions, name="desk-canned"),

@@ -19,7 +19,7 @@ from kombu.exceptions import OperationalError
 from kb.errors import EmbeddingUnavailable
 from kb.models import Recipe
 from kb.ports import embedder
-from supportbot.chat.layer import LAYER_ERRORS, PATIENCE_SECONDS
+from supportbot.chat.channel_layer import LAYER_ERRORS, PATIENCE_SECONDS
 from supportbot.health import loop
 from supportbot.outbox.services import parked
 from supportbot.outbox.tasks import HEARTBEAT_KEY

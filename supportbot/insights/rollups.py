@@ -18,7 +18,7 @@ from supportbot.insights.daily_figures import Sums, sums_of
 from supportbot.insights.models import DailySums
 from supportbot.insights.outcomes import CAME_BACK_WITHIN
 from supportbot.insights.selectors import ConversationOutcome, begun_in, outcomes
-from supportbot.wide_reads import wide_reads
+from supportbot.query_settings import wide_reads
 
 LIVE_UP_TO: Final = 2_000  # conversations that a page reads itself
 SUMMED_AT_ONCE: Final = 2  # days, while somebody is waiting for the page

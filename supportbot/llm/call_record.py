@@ -16,7 +16,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from supportbot import rows
+from supportbot import sql
 from supportbot.accounts.scope import across_workspaces
 from supportbot.language.personal import Kind, personal_data_in, replaced
 from supportbot.llm import budget
@@ -59,14 +59,14 @@ def save_calls(records: Sequence[CallRecord], reservations: Sequence[budget.Rese
     if reservations or settings.LLM_STORE_BODIES:
         _save_with_costs(calls, records, reservations)
     else:  # a single statement needs no transaction, which would take two more round trips
-        rows.insert(*calls)
+        sql.insert(*calls)
 
 
 @transaction.atomic
 def _save_with_costs(
     calls: Sequence[LLMCall], records: Sequence[CallRecord], reservations: Sequence[budget.Reservation]
 ) -> None:
-    rows.insert(*calls)
+    sql.insert(*calls)
     if settings.LLM_STORE_BODIES:
         LLMBody.objects.bulk_create([_body(call, record) for call, record in zip(calls, records, strict=True)])
     spent = sum((call.cost for call in calls if call.cost is not None), Decimal(0))

@@ -9,7 +9,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from supportbot.accounts.constraints import SameWorkspace
-from supportbot.accounts.fields import EncryptedTextField
+from supportbot.accounts.encrypted_fields import EncryptedTextField
 from supportbot.accounts.models import TenantModel
 
 

@@ -17,7 +17,6 @@ from actions.selectors import enabled_actions, request_for
 from actions.services import propose, run_read
 from actions.spec import Action
 from actions.states import State
-from supportbot.counting import count
 from supportbot.errors import NotFound
 from supportbot.ids import uuid7
 from supportbot.mcp.agents import Agent, Represented, required_customer
@@ -26,6 +25,7 @@ from supportbot.mcp.errors import TooManyProposals
 from supportbot.mcp.knowledge import checked
 from supportbot.mcp.request_status import outcome
 from supportbot.mcp.results import Answer, Confirmation
+from supportbot.rate_counters import count
 from supportbot.web import ClosedSerializerMixin
 
 

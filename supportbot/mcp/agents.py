@@ -13,12 +13,12 @@ from actions.principals import Principal, asked_by
 from supportbot.accounts.auth import audience_of
 from supportbot.accounts.errors import InvalidToken
 from supportbot.accounts.models import Channel
-from supportbot.accounts.pagepass import PREFIX as PAGE_PASS
+from supportbot.accounts.page_passes import PREFIX as PAGE_PASS
 from supportbot.accounts.principals import CustomerCaller
 from supportbot.accounts.selectors import channel_by_key, customer_by_token, staff_and_key
-from supportbot.counting import count
 from supportbot.errors import SupportBotError
 from supportbot.mcp.errors import IdentityMissing, NotForCustomers, ScopeMissing, TwoIdentities
+from supportbot.rate_counters import count
 
 USE: Final = "mcp:use"
 FOR_CUSTOMERS: Final = "mcp:customers"

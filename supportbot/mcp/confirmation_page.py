@@ -25,16 +25,16 @@ from actions.cards import card_of, receipt_rows
 from actions.models import ActionRequest
 from actions.principals import principal_of
 from actions.states import WITHDRAWABLE, State
-from supportbot.accounts.confirming import check_may_confirm_here
+from supportbot.accounts.confirmation_rules import check_may_confirm_here
 from supportbot.accounts.models import Channel
 from supportbot.accounts.origins import own_origins, read_origin
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import channel_by_key
-from supportbot.counting import FailOpenThrottle
 from supportbot.errors import SupportBotError
 from supportbot.mcp.confirmation_links import OpenedLink, open_link, opened_link
 from supportbot.mcp.errors import ForeignPage, LinkRefused
 from supportbot.mcp.request_status import STATUS, message
+from supportbot.rate_counters import FailOpenThrottle
 from supportbot.translation import LANGUAGES, SOURCE_LANGUAGE, language_of, msgid, text_in
 from supportbot.web import ClosedSerializerMixin, TextField
 

@@ -18,11 +18,10 @@ from kb.models import Audience
 from kb.search import search
 from kb.serializers import LocaleField
 from supportbot.accounts.models import Customer, Workspace
-from supportbot.assistant.asking import AskResult, ask_runner
+from supportbot.assistant.awaited_turn import AskResult, ask_runner
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation
-from supportbot.counting import count
 from supportbot.errors import InvalidInput, Unavailable, flatten_field_errors
 from supportbot.language.detection import detect
 from supportbot.mcp.agents import Agent, Represented, customer_of
@@ -30,6 +29,7 @@ from supportbot.mcp.confirmation_links import issue_link
 from supportbot.mcp.errors import TooManyQuestions
 from supportbot.mcp.request_status import outcome
 from supportbot.mcp.results import Answer
+from supportbot.rate_counters import count
 from supportbot.web import ClosedSerializerMixin, TextField, WholeNumberField
 
 MAX_CHARACTERS: Final = 4_000

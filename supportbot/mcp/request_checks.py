@@ -16,7 +16,6 @@ from supportbot import strictjson
 from supportbot.accounts.errors import InvalidKey
 from supportbot.accounts.origins import own_origins, read_origin
 from supportbot.asyncdb import db
-from supportbot.counting import count
 from supportbot.errors import SupportBotError
 from supportbot.mcp.agents import Agent, agent_by_key
 from supportbot.mcp.errors import (
@@ -30,6 +29,7 @@ from supportbot.mcp.errors import (
     UnreadableBody,
     UnusableRequest,
 )
+from supportbot.rate_counters import count
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]

@@ -5,7 +5,7 @@ from typing import Any, Final
 from actions.cards import card_of, reason_of, receipt_rows
 from actions.models import ActionRequest
 from actions.states import State
-from supportbot.assistant.explanations import explanation
+from supportbot.assistant.outcome_messages import explanation
 from supportbot.translation import text_in
 
 STATUS: Final[dict[State, str]] = {

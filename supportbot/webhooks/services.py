@@ -27,11 +27,11 @@ from django.utils.translation import override
 from actions import audit
 from supportbot.accounts.models import Membership, User
 from supportbot.accounts.scope import across_workspaces, current_workspace_id, workspace_scope
+from supportbot.connection_test_limit import count_test
 from supportbot.errors import FieldErrors, InvalidInput, NotFound
 from supportbot.ids import uuid7
 from supportbot.outbound.targets import address_problem
 from supportbot.team_language import team_language
-from supportbot.trying import count_test
 from supportbot.webhooks.errors import EndpointOff, TooManyEndpoints
 from supportbot.webhooks.facts import Fact
 from supportbot.webhooks.kinds import KINDS, TEST

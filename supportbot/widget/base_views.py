@@ -24,7 +24,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import channel_by_key
 from supportbot.chat.log import is_open
 from supportbot.chat.models import Conversation
-from supportbot.chat.notice import ai_notice
+from supportbot.chat.notices import ai_notice
 from supportbot.errors import SupportBotError
 from supportbot.releases.selectors import current
 from supportbot.web import socket_origin

@@ -6,8 +6,8 @@ from uuid import UUID
 from actions.audit import record_refusal
 from supportbot.accounts.errors import AccountsError
 from supportbot.accounts.scope import workspace_scope
-from supportbot.counting import count
 from supportbot.errors import NotFound, SupportBotError
+from supportbot.rate_counters import count
 from supportbot.widget.errors import OriginRefused, SubjectMismatch
 
 # Anybody can send requests, so only the first ones of a minute are recorded: a flood must not fill the audit trail.

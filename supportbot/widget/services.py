@@ -13,12 +13,12 @@ from django.utils.timezone import now
 from actions import services as actions
 from actions.principals import principal_of
 from actions.undoing import propose_undo
-from supportbot.accounts.confirming import check_may_confirm_here
+from supportbot.accounts.confirmation_rules import check_may_confirm_here
 from supportbot.accounts.principals import CustomerCaller
 from supportbot.chat.language import customer_language
 from supportbot.chat.log import append_event, is_open, lock_conversation, touch
 from supportbot.chat.models import Audience, Message, Source
-from supportbot.chat.notice import end_notice
+from supportbot.chat.notices import end_notice
 from supportbot.chat.services import add_system_message
 from supportbot.chat.turns import mark_answered, stop_now
 from supportbot.errors import NotFound

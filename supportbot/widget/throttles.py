@@ -10,7 +10,7 @@ from uuid import UUID
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from supportbot.counting import FailOpenThrottle, count
+from supportbot.rate_counters import FailOpenThrottle, count
 from supportbot.widget.errors import TooManyTickets
 
 NEW_VISITORS_PER_MINUTE: Final = 6_000  # per channel, from all addresses together

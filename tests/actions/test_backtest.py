@@ -21,7 +21,7 @@ from actions.policies import change_rules, policy_of, rules_of
 from actions.principals import Principal
 from actions.services import confirm, propose
 from actions.testing import FakeShop, run_queued
-from supportbot import trying
+from supportbot import connection_test_limit
 from supportbot.accounts.models import Workspace
 from supportbot.ids import uuid7
 from tests.console.conftest import logged_in, person
@@ -235,7 +235,7 @@ def test_an_empty_period_is_reported_and_tries_are_limited(
     assert (
         "Nothing to try. The only request in the last 7 days was refused for a reason that no rule decides." in tried()
     )
-    monkeypatch.setattr(trying, "TESTS_PER_MINUTE", 0)
+    monkeypatch.setattr(connection_test_limit, "TESTS_PER_MINUTE", 0)
     page = page_of(browser.post(address, sent))
     text = visible_text(page, " ")
     assert "A workspace can make 20 tests a minute." in text and "Nothing to try" not in text

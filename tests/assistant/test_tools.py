@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from supportbot.accounts.scope import workspace_scope
-from supportbot.assistant.calls import Place
 from supportbot.assistant.runner import carry_out
+from supportbot.assistant.tool_calls import Place
 from supportbot.assistant.tools import REQUEST_HUMAN, Tools
 from supportbot.asyncdb import db
 from supportbot.chat.errors import LeaseLost

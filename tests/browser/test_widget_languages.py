@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from actions.registry import action_named
 from actions.spec import WriteAction
-from supportbot.chat.notice import ai_notice
+from supportbot.chat.notices import ai_notice
 from tests.browser.conftest import EVERY_LANGUAGE, check_for_everybody
 from tests.browser.shoppage import SOURCES, Platform, message_id, script_tag, visit
 from tests.browser.waiting import measure, wait_for

@@ -12,7 +12,7 @@ from typing import Final
 import psycopg
 from kombu.exceptions import OperationalError as BrokerDown
 
-from supportbot.embedded.children import ChildProcess
+from supportbot.embedded.product_processes import ChildProcess
 from tests.chaos.system import System
 
 # How often each is chosen. Parts that handle money are hit most.

@@ -12,7 +12,7 @@ from kombu import Connection
 from psycopg.rows import dict_row
 
 from supportbot.celery import app
-from supportbot.embedded.children import ChildProcess, wait_for_page
+from supportbot.embedded.product_processes import ChildProcess, wait_for_page
 from tests.flows.people import call
 from tests.flows.stack import STOREFRONT, Stack
 from tests.patience import PATIENCE_SECONDS

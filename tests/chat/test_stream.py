@@ -11,7 +11,7 @@ import redis
 
 from supportbot.accounts.scope import workspace_scope
 from supportbot.asyncdb import db
-from supportbot.chat import layer, stream
+from supportbot.chat import channel_layer, stream
 from supportbot.chat.answers import Answer
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message
@@ -60,7 +60,7 @@ async def broker() -> AsyncIterator[SignalBroker]:
 async def from_elsewhere(conversation_id: UUID, signal: Signal, *, group: str = "") -> None:
     """Send a signal as another process would."""
     message = stream._message(conversation_id, signal) | {"process": "another"}
-    await layer.send(group or stream._group(conversation_id), message)
+    await channel_layer.send(group or stream._group(conversation_id), message)
 
 
 def write(conversation: Conversation, number: int) -> None:
@@ -166,7 +166,7 @@ async def test_deltas_and_the_status_leave_the_process_only_on_request(
         sent.append(message["signal"])
 
     await broker.listen(conversation.pk, Listener())
-    monkeypatch.setattr(layer, "send", keep)
+    monkeypatch.setattr(channel_layer, "send", keep)
     broker.publish(conversation.pk, Delta("m", 1, 0, "nobody elsewhere", 0))
     broker.publish(conversation.pk, Status("m", "Reading"))
     broker._watched_elsewhere[conversation.pk] = float("inf")
@@ -191,7 +191,7 @@ async def test_a_dead_layer_fails_no_caller_and_the_poll_makes_up_for_lost_signa
 
     listener = Listener()
     await broker.listen(conversation.pk, listener)
-    monkeypatch.setattr(layer, "_layer", Dead)
+    monkeypatch.setattr(channel_layer, "_layer", Dead)
     await broker.listen(uuid7(), listener)
     monkeypatch.setattr(stream, "publish", lambda *args: None)  # as if the signal were lost
     await db(write, conversation, 1)
@@ -203,7 +203,7 @@ async def test_a_dead_layer_fails_no_caller_and_the_poll_makes_up_for_lost_signa
 async def test_a_layer_that_does_not_respond_delays_no_caller(
     broker: SignalBroker, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(layer, "PATIENCE_SECONDS", 0.02)
+    monkeypatch.setattr(channel_layer, "PATIENCE_SECONDS", 0.02)
     monkeypatch.setattr(stream, "HEAD_POLL_SECONDS", 0.05)
 
     class Mute:
@@ -215,13 +215,13 @@ async def test_a_layer_that_does_not_respond_delays_no_caller(
 
     early, late = Listener(), Listener()
     await broker.listen(uuid7(), early)  # while it still answered
-    monkeypatch.setattr(layer, "_layer", Mute)
+    monkeypatch.setattr(channel_layer, "_layer", Mute)
     async with asyncio.timeout(10):
         await broker.listen(conversation.pk, late)
         await late.next()  # a poll got as far as the heads
-        assert await layer.new_channel() == ""
-        await layer.send("any", {})
-        await layer.leave("any", "")
+        assert await channel_layer.new_channel() == ""
+        await channel_layer.send("any", {})
+        await channel_layer.leave("any", "")
     monkeypatch.undo()
 
 
@@ -229,7 +229,7 @@ async def test_a_layer_that_comes_up_late_is_joined_then(
     broker: SignalBroker, conversation: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     is_back = asyncio.Event()
-    working = layer._layer()
+    working = channel_layer._layer()
 
     class Late:
         def __getattr__(self, name: str) -> Any:
@@ -241,8 +241,8 @@ async def test_a_layer_that_comes_up_late_is_joined_then(
 
             return fail
 
-    monkeypatch.setattr(layer, "RECEIVE_PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr(layer, "_layer", Late)
+    monkeypatch.setattr(channel_layer, "RECEIVE_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(channel_layer, "_layer", Late)
     listener, woken = Listener(), asyncio.Event()
     await broker.listen(conversation.pk, listener)
     await broker.listen_for_turns(woken.set)
@@ -264,7 +264,7 @@ async def test_a_signal_of_a_newer_version_is_skipped(broker: SignalBroker, conv
     await from_elsewhere(conversation.pk, NewEvent(7, None))
     await listener.next()
     unknown = stream._message(conversation.pk, NewEvent(8, None)) | {"process": "another", "signal": {"kind": "Smell"}}
-    await layer.send(stream._group(conversation.pk), unknown)
+    await channel_layer.send(stream._group(conversation.pk), unknown)
     await from_elsewhere(conversation.pk, NewEvent(9, None))
     assert await listener.next(2) == [NewEvent(7, None), NewEvent(9, None)]
 

@@ -13,7 +13,7 @@ from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.services import save_draft
 from actions.models import ActionPolicy, ActionRequest, AuditEntry
 from actions.testing import run_queued
-from supportbot import trying
+from supportbot import connection_test_limit
 from supportbot.accounts.models import Workspace
 from tests.actions.defined.conftest import CANCEL, document, record_a_case, stored_as_published, with_voucher
 from tests.actions.defined.conftest import admin as admin
@@ -134,7 +134,7 @@ def test_the_effect_is_looked_up_for_admins_only_and_not_without_limit(
     draft, _ = widened
     retail.asked.clear()
     assert "Effect on past requests" not in enter("supervisor").get(at(draft, "publish/")).content.decode()
-    monkeypatch.setattr(trying, "TESTS_PER_MINUTE", 0)
+    monkeypatch.setattr(connection_test_limit, "TESTS_PER_MINUTE", 0)
     text = visible_text(page_of(browser.get(at(draft, "publish/"))), " ")
     assert "A workspace can make 20 tests a minute." in text and "Publish version 2" in text and retail.asked == []
 

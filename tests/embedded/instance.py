@@ -13,11 +13,11 @@ from urllib.request import ProxyHandler, build_opener
 
 from django.conf import settings
 
+from supportbot.embedded.child_processes import wait_until
 from supportbot.embedded.datadir import DataDir
 from supportbot.embedded.os_accounts import server_account
 from supportbot.embedded.ports import free_port
 from supportbot.embedded.postgres import PostgresServer
-from supportbot.embedded.processes import wait_until
 from supportbot.installation.process_identity import ProcessIdentity, is_running
 from supportbot.installation.runtime import ensure_secrets
 from tests.migrated import load_schema

@@ -14,7 +14,7 @@ from psycopg.conninfo import make_conninfo
 
 from kb.indexing.recipes import active_recipe
 from kb.models import Recipe
-from supportbot.embedded import checks, external, ports
+from supportbot.embedded import checks, external_servers, ports
 from supportbot.embedded.checks import check_index
 from supportbot.embedded.ports import free_port
 from supportbot.installation.errors import StartRefused
@@ -153,34 +153,34 @@ def database_url(**other: object) -> str:
 
 def test_an_unreachable_server_is_reported_without_the_password() -> None:
     with pytest.raises(StartRefused, match="Connection refused") as refusal:
-        external.probe_database(f"postgresql://someone:hidden@127.0.0.1:{free_port()}/name")
+        external_servers.probe_database(f"postgresql://someone:hidden@127.0.0.1:{free_port()}/name")
     assert "hidden" not in str(refusal.value)
 
 
 @pytest.mark.django_db
 def test_a_wrong_password_is_reported() -> None:
     with pytest.raises(StartRefused, match="password authentication failed"):
-        external.probe_database(database_url(password="wrong"))
+        external_servers.probe_database(database_url(password="wrong"))
 
 
 @pytest.mark.django_db
 def test_a_suitable_server_is_reported_with_its_versions() -> None:
-    assert external.probe_database(database_url()).startswith("PostgreSQL 18 with pgvector 0.8")
+    assert external_servers.probe_database(database_url()).startswith("PostgreSQL 18 with pgvector 0.8")
 
 
 @pytest.mark.django_db
 def test_a_server_without_pgvector_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     # The test server has pgvector, so the test asks for an extension that no server has.
-    monkeypatch.setattr(external, "EXTENSIONS", ("no_such_extension",))
+    monkeypatch.setattr(external_servers, "EXTENSIONS", ("no_such_extension",))
     with pytest.raises(StartRefused, match=r"does not have the extension no_such_extension\. Install it there"):
-        external.probe_database(database_url())
+        external_servers.probe_database(database_url())
 
 
 @pytest.mark.django_db
 def test_an_old_server_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(external, "OLDEST_POSTGRES", 99)
+    monkeypatch.setattr(external_servers, "OLDEST_POSTGRES", 99)
     with pytest.raises(StartRefused, match="points to PostgreSQL 18, but at least 99 is required"):
-        external.probe_database(database_url())
+        external_servers.probe_database(database_url())
 
 
 @pytest.fixture
@@ -200,17 +200,17 @@ def test_a_role_without_permission_gets_the_sql_for_an_administrator(plain_role:
     with pytest.raises(
         StartRefused, match=r"Ask an administrator to run this in the database plain: CREATE EXTENSION .*vector;"
     ):
-        external.create_extensions(plain_role)
+        external_servers.create_extensions(plain_role)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_an_old_pgvector_in_the_database_is_reported_with_the_statement(plain_role: str) -> None:
     inside = database_url(name="plain")
-    external.create_extensions(inside)
+    external_servers.create_extensions(inside)
     with psycopg.connect(inside, autocommit=True) as administrator:
         administrator.execute("UPDATE pg_extension SET extversion = '0.7.4' WHERE extname = 'vector'")
     with pytest.raises(StartRefused, match=r"still uses pgvector 0\.7\.4\. .* in the database plain: ALTER EXTENSION"):
-        external.probe_database(inside)
+        external_servers.probe_database(inside)
 
 
 NEWER = "INSERT INTO django_migrations (app, name, applied) VALUES (%s, '9999_from_the_future', now())"
@@ -258,11 +258,11 @@ def test_an_index_is_empty_before_the_first_migration(plan: Plan, migrated: str)
 
 def test_the_sql_for_the_administrator_is_sufficient(plain_role: str) -> None:
     with pytest.raises(StartRefused) as refusal:
-        external.create_extensions(plain_role)
+        external_servers.create_extensions(plain_role)
     line = str(refusal.value).partition("plain: ")[2]
     with psycopg.connect(make_conninfo(database_url(), dbname="plain"), autocommit=True) as administrator:
         administrator.execute(line)
-    external.create_extensions(plain_role)
+    external_servers.create_extensions(plain_role)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_the_sql_for_the_administrator_is_sufficient(plain_role: str) -> None:
 )
 def test_an_unreachable_redis_is_reported(url: str) -> None:
     with pytest.raises(StartRefused, match=r"REDIS_URL .* does not respond") as refusal:
-        external.probe_redis(url)
+        external_servers.probe_redis(url)
     assert "hidden" not in str(refusal.value)
 
 
@@ -297,7 +297,7 @@ def test_an_unreachable_redis_is_reported(url: str) -> None:
 )
 def test_an_unreachable_broker_is_reported(url: str) -> None:
     with pytest.raises(StartRefused, match=r"CELERY_BROKER_URL .* does not respond") as refusal:
-        external.probe_broker(url)
+        external_servers.probe_broker(url)
     assert "hidden" not in str(refusal.value)
 
 
@@ -313,15 +313,17 @@ def test_an_unreachable_broker_is_reported(url: str) -> None:
     ],
 )
 def test_secrets_in_a_url_are_masked(url: str) -> None:
-    assert "hidden" not in external.without_secrets(url)
+    assert "hidden" not in external_servers.without_secrets(url)
 
 
 def test_the_rest_of_a_url_is_shown() -> None:
-    shown = external.without_secrets("postgres://someone:hidden@host:5/name?sslmode=require_all&password=hidden")
+    shown = external_servers.without_secrets(
+        "postgres://someone:hidden@host:5/name?sslmode=require_all&password=hidden"
+    )
     assert shown == "postgres://someone:…@host:5/name?sslmode=require_all&password=…"
-    assert external.without_secrets("amqp://someone@host//") == "amqp://someone@host//"
+    assert external_servers.without_secrets("amqp://someone@host//") == "amqp://someone@host//"
 
 
 def test_a_real_valkey_passes_both_probes(valkey_url: str) -> None:
-    assert external.probe_redis(valkey_url).startswith("version ")
-    assert external.probe_broker(f"{valkey_url}/0") == "responds"
+    assert external_servers.probe_redis(valkey_url).startswith("version ")
+    assert external_servers.probe_broker(f"{valkey_url}/0") == "responds"

@@ -10,8 +10,8 @@ from django.db import connection
 
 from actions.registry import all_actions
 from supportbot.accounts.models import User
-from supportbot.embedded.children import shop_child
 from supportbot.embedded.demo import Demo, check_demo, refuse_exposed_passwords
+from supportbot.embedded.product_processes import shop_child
 from supportbot.installation.demo_facts import DemoFacts
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.plan import Plan, is_loopback

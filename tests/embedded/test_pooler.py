@@ -11,10 +11,10 @@ from django.core.management import call_command
 from django.db import connection
 from pytest_django.fixtures import Settings
 
-from supportbot.embedded import external
+from supportbot.embedded import external_servers
+from supportbot.embedded.child_processes import wait_until
 from supportbot.embedded.os_accounts import server_account
 from supportbot.embedded.ports import free_port
-from supportbot.embedded.processes import wait_until
 from supportbot.installation.errors import StartRefused
 from tests.embedded.test_checks import database_url
 from tests.patience import PATIENCE_SECONDS
@@ -68,10 +68,10 @@ def _answers(address: str) -> bool:
 def test_a_pooler_works_in_session_mode_and_is_refused_in_transaction_mode(
     pooled: Callable[[str], str], settings: Settings
 ) -> None:
-    assert external.probe_database(pooled("session")).startswith("PostgreSQL 18")
+    assert external_servers.probe_database(pooled("session")).startswith("PostgreSQL 18")
     settings.DATABASE_URL = pooled("transaction")
     with pytest.raises(StartRefused, match="session mode"):
-        external.probe_database(settings.DATABASE_URL)
+        external_servers.probe_database(settings.DATABASE_URL)
     with pytest.raises(StartRefused, match="session mode"):
         call_command("migrate", verbosity=0)
 
@@ -79,4 +79,4 @@ def test_a_pooler_works_in_session_mode_and_is_refused_in_transaction_mode(
 def test_a_read_only_database_is_refused() -> None:
     address = f"{database_url()}?options=-c%20default_transaction_read_only%3Don"
     with pytest.raises(StartRefused, match="read-only"):
-        external.probe_database(address)
+        external_servers.probe_database(address)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from supportbot.embedded.children import ChildProcess
-from supportbot.embedded.processes import wait_until
+from supportbot.embedded.child_processes import wait_until
+from supportbot.embedded.product_processes import ChildProcess
 from supportbot.embedded.supervisor import Supervisor, stop_signals
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.process_identity import identify, is_running

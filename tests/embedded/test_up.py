@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from supportbot.embedded.processes import wait_until
+from supportbot.embedded.child_processes import wait_until
 from tests.embedded.instance import Instance, still_running
 from tests.patience import PATIENCE_SECONDS
 

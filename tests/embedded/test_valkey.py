@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from supportbot.embedded import valkey
-from supportbot.embedded.processes import wait_until
+from supportbot.embedded.child_processes import wait_until
 from supportbot.embedded.valkey import ValkeyServer
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.process_identity import identify, is_running

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from supportbot.embedded import parts
+from supportbot.embedded import separate_processes
 
 
 class Connection:
@@ -18,9 +18,11 @@ class Connection:
         self.server.server_state.connections.discard(self)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("count", "pause"), [(30, parts.BETWEEN_SECONDS), (400, parts.SPREAD_SECONDS / 400)])
+@pytest.mark.parametrize(
+    ("count", "pause"), [(30, separate_processes.BETWEEN_SECONDS), (400, separate_processes.SPREAD_SECONDS / 400)]
+)
 async def test_sockets_are_closed_apart(count: int, pause: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = parts.WebServer(uvicorn.Config("tests.embedded.test_parts:application", lifespan="off"))
+    server = separate_processes.WebServer(uvicorn.Config("tests.embedded.test_parts:application", lifespan="off"))
     server.servers = []
     told: list[Any] = []
     connections = [Connection(server, told) for _ in range(count)]
@@ -29,7 +31,7 @@ async def test_sockets_are_closed_apart(count: int, pause: float, monkeypatch: p
     async def note(seconds: float) -> None:
         told.append(seconds)
 
-    monkeypatch.setattr(parts.asyncio, "sleep", note)
+    monkeypatch.setattr(separate_processes.asyncio, "sleep", note)
     monkeypatch.setattr(uvicorn.Server, "shutdown", _nothing)
     await server.shutdown()
     assert set(told[::2]) == set(connections) and told[::2] != connections

@@ -10,8 +10,8 @@ from urllib.request import ProxyHandler, Request, build_opener
 import pytest
 import redis
 
-from supportbot.embedded.children import wait_for_page
 from supportbot.embedded.ports import free_port
+from supportbot.embedded.product_processes import wait_for_page
 from tests.embedded.instance import open_to_postgres
 from tests.flows.people import Visitor
 from tests.flows.stack import STOREFRONT, Stack, Web, built, web

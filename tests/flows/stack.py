@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from supportbot.embedded.children import ChildProcess, product_children, shop_child, wait_for_page
+from supportbot.embedded.database_roles import divide
 from supportbot.embedded.ports import free_port
 from supportbot.embedded.postgres import PostgresServer
-from supportbot.embedded.roles import divide
+from supportbot.embedded.product_processes import ChildProcess, product_children, shop_child, wait_for_page
 from supportbot.embedded.valkey import ValkeyServer
 from supportbot.installation.plan import Plan
 from tests.embedded.instance import MANAGE

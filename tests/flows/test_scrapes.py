@@ -6,8 +6,8 @@ from http.client import HTTPConnection, HTTPException
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from supportbot.embedded.child_processes import wait_until
 from supportbot.embedded.ports import free_port
-from supportbot.embedded.processes import wait_until
 from tests.flows.stack import Stack
 from tests.patience import PATIENCE_SECONDS
 

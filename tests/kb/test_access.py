@@ -11,7 +11,7 @@ from kb.access import Surface, Viewer, condition_on_articles, may_read, readable
 from kb.models import Article, Audience, State
 from kb.search import search
 from kb.services import Change, archive, create_article, publish
-from supportbot import rows
+from supportbot import sql
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from tests.rest import service
@@ -50,7 +50,7 @@ def test_predicate_and_query_agree(workspace: Workspace, other_workspace: Worksp
 
 def by_statement(workspace: Workspace, viewer: Viewer) -> set[Any]:
     condition, parameters = condition_on_articles(workspace.pk, viewer)
-    return {key for (key,) in rows.fetch(f"SELECT a.id FROM kb_article a WHERE {condition}", parameters)}
+    return {key for (key,) in sql.fetch(f"SELECT a.id FROM kb_article a WHERE {condition}", parameters)}
 
 
 def test_an_audience_reads_its_own_and_those_before_it(workspace: Workspace) -> None:

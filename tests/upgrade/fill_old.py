@@ -10,7 +10,7 @@ from django.utils.timezone import now
 
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.assistant.asking import ask, conversation_to_ask_in
+from supportbot.assistant.awaited_turn import ask, conversation_to_ask_in
 from supportbot.chat.models import Conversation, ConversationEvent, Message, Turn
 from supportbot.chat.services import add_agent_message, add_customer_message
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from django.conf import settings
 
-from supportbot.embedded.processes import wait_until
+from supportbot.embedded.child_processes import wait_until
 from tests.deploy.conftest import database_url
 from tests.patience import PATIENCE_SECONDS
 

@@ -10,7 +10,7 @@ from django.core.checks import run_checks
 from django.test import Client
 
 from supportbot.accounts.branding import greeting_in
-from supportbot.chat.notice import ai_notice, end_notice
+from supportbot.chat.notices import ai_notice, end_notice
 from supportbot.translation import LANGUAGES, text_in
 from supportbot.widget import assets
 from supportbot.widget.assets import DIST, edition

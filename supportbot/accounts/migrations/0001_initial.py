@@ -6,7 +6,7 @@ import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.utils.timezone
 import supportbot.accounts.constraints
-import supportbot.accounts.fields
+import supportbot.accounts.encrypted_fields
 import supportbot.accounts.scope
 import supportbot.ids
 from django.conf import settings
@@ -116,7 +116,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=supportbot.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('kid', models.CharField(max_length=40)),
                 ('algorithm', models.CharField(choices=[('HS256', 'Hs256'), ('ES256', 'Es256')], max_length=5)),
-                ('secret', supportbot.accounts.fields.EncryptedTextField(blank=True)),
+                ('secret', supportbot.accounts.encrypted_fields.EncryptedTextField(blank=True)),
                 ('public_key', models.TextField(blank=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('revoked_at', models.DateTimeField(blank=True, null=True)),

@@ -1,7 +1,7 @@
 from django.contrib.postgres.indexes import GinIndex
 from django.db import migrations
 
-from supportbot.bigindexes import AddBigIndex
+from supportbot.concurrent_indexes import AddBigIndex
 from supportbot.wordsearch import Words
 
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from supportbot.assistant.checks.kinds import DATA, Kind, by_pieces, by_vector
+from supportbot.assistant.checks.sentence_kinds import DATA, Kind, by_pieces, by_vector
 from supportbot.language.classifiers import Array, Net, net_in, unit
 from supportbot.language.detection import detect
 from supportbot.language.figures import figures_in, known_figures, without_figures

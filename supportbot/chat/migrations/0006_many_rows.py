@@ -2,7 +2,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import migrations, models
 from django.db.models import Q
 
-from supportbot.bigindexes import AddBigIndex
+from supportbot.concurrent_indexes import AddBigIndex
 from supportbot.wordsearch import Words
 
 

@@ -16,10 +16,10 @@ from kb.services import Change
 from supportbot.accounts.models import Workspace
 from supportbot.console.display import sentence
 from supportbot.console.request_context import needs, person_of
-from supportbot.counting import count
 from supportbot.errors import InvalidInput, SupportBotError
 from supportbot.evals.articles.rehearsal import Rehearsal, Text, rehearse, rehearse_with
 from supportbot.language.normalise import normalised
+from supportbot.rate_counters import count
 
 MAX_PER_MINUTE: Final = 30
 ASKERS: Final = ((Audience.PUBLIC, _("A visitor")), (Audience.SIGNED_IN, _("A signed-in customer")))

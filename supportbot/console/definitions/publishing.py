@@ -20,6 +20,7 @@ from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.published import action_from
 from actions.models import ActionPolicy, ActionRequest
 from supportbot.accounts.models import User
+from supportbot.connection_test_limit import TooManyTests, count_test
 from supportbot.console.backtests import rows_of
 from supportbot.console.definitions.cases import results_of
 from supportbot.console.definitions.checklist import checklist
@@ -29,7 +30,6 @@ from supportbot.console.display import sentence
 from supportbot.console.permissions import may
 from supportbot.console.request_context import person_of, staff
 from supportbot.errors import SupportBotError
-from supportbot.trying import TooManyTests, count_test
 
 
 class PublishForm(forms.Form):

@@ -23,13 +23,13 @@ from actions.definitions.trial import SAMPLE, TestCall, test_call
 from actions.definitions.values import as_json, json_text
 from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected
 from actions.money import format_money
+from supportbot.connection_test_limit import TooManyTests
 from supportbot.console.definitions.checklist import checklist
 from supportbot.console.definitions.forms import ABSENT, JsonText, locales_of
 from supportbot.console.definitions.page_frame import WRITE_RIGHT, actor_of, frame, opened
 from supportbot.console.display import sentence
 from supportbot.console.request_context import needs
 from supportbot.errors import InvalidInput
-from supportbot.trying import TooManyTests
 
 ARGUMENT: Final = "argument-"
 YES: Final = "yes"

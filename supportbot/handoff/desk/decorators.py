@@ -13,14 +13,14 @@ from django.utils.timezone import override
 from django.views.decorators.cache import never_cache
 
 from supportbot.accounts.auth import WORKSPACE_SESSION_KEY
+from supportbot.accounts.login_redirect import log_in_again
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import Staff
-from supportbot.accounts.relogin import log_in_again
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_logged_in
 from supportbot.errors import NotFound
 from supportbot.handoff.desk.labels import avatar_hue, initials
-from supportbot.handoff.desk.rows import queue_counts
+from supportbot.handoff.desk.queue_rows import queue_counts
 from supportbot.handoff.tickets.access import may_use_desk, user_of
 from supportbot.handoff.tickets.presence import is_away
 

@@ -26,7 +26,7 @@ from supportbot.handoff.desk.available_actions import AVAILABLE_ACTIONS, Submiss
 from supportbot.handoff.desk.decorators import agent_required, render_page
 from supportbot.handoff.desk.drafting import draft_reply
 from supportbot.handoff.desk.labels import avatar_hue, initials, reason_label, requester_label
-from supportbot.handoff.desk.rows import SHOWN, group_of, groups_for, search_rows
+from supportbot.handoff.desk.queue_rows import SHOWN, group_of, groups_for, search_rows
 from supportbot.handoff.desk.summary import build_summary
 from supportbot.handoff.desk.thread import MAX_LINES, lines_of, reader_of
 from supportbot.handoff.models import HELD, State, Ticket

@@ -22,7 +22,7 @@ from supportbot.asyncdb import db
 from supportbot.chat.signals import AtWork, DeskNotified, NewEvent, Signal, Typing
 from supportbot.chat.stream import signal_broker
 from supportbot.handoff.desk.protocol import encode
-from supportbot.handoff.desk.rows import groups_for, queue_counts, rows_for
+from supportbot.handoff.desk.queue_rows import groups_for, queue_counts, rows_for
 from supportbot.handoff.desk.thread import Reader, lines_after
 from supportbot.team_language import ENGLISH
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.core.cache import cache
 
-from supportbot.counting import CACHE_AWAY
+from supportbot.rate_counters import CACHE_AWAY
 
 PRESENT_FOR_SECONDS: Final = 90
 

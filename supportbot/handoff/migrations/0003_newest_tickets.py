@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-from supportbot.bigindexes import AddBigIndex
+from supportbot.concurrent_indexes import AddBigIndex
 
 
 class Migration(migrations.Migration):

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from supportbot import rows
+from supportbot import sql
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.handoff.models import OPEN, State, Ticket
 from supportbot.handoff.tickets.contact_addresses import deliverable, volunteered_addresses_in
@@ -14,7 +14,7 @@ from supportbot.handoff.tickets.queue import WaitingTicket, position_of
 PAGE_SIZE: Final = 50
 # Written out, because it runs for every customer message, and most customers never had a ticket.
 _NEWEST: Final = f"""
-SELECT {rows.columns(Ticket, "t")} FROM handoff_ticket t
+SELECT {sql.columns(Ticket, "t")} FROM handoff_ticket t
 WHERE t.conversation_id = %s AND t.workspace_id = %s ORDER BY t.id DESC LIMIT 1"""
 
 
@@ -53,8 +53,8 @@ def last_volunteered_address(conversation: Conversation) -> str:
 
 def newest_ticket(conversation: Conversation) -> Ticket | None:
     """Return the conversation's newest ticket, in whatever state it is."""
-    found = rows.fetch(_NEWEST, [conversation.pk, conversation.workspace_id])
-    return rows.loaded(Ticket, found[0]) if found else None
+    found = sql.fetch(_NEWEST, [conversation.pk, conversation.workspace_id])
+    return sql.loaded(Ticket, found[0]) if found else None
 
 
 def open_ticket_for(conversation_id: UUID) -> Ticket | None:

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext
 
-from supportbot.accounts.hours import hours_of
+from supportbot.accounts.business_hours import hours_of
 from supportbot.accounts.models import User
 from supportbot.chat.language import customer_language
 from supportbot.chat.log import append_event, check_open, lock_conversation, notify_desk

@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import supportbot.accounts.fields
+import supportbot.accounts.encrypted_fields
 import supportbot.accounts.scope
 import supportbot.ids
 from django.db import migrations, models
@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=40)),
                 ('base_url', models.CharField(max_length=300)),
                 ('model', models.CharField(max_length=200)),
-                ('key', supportbot.accounts.fields.EncryptedTextField(blank=True)),
+                ('key', supportbot.accounts.encrypted_fields.EncryptedTextField(blank=True)),
                 ('temperature', models.FloatField(blank=True, null=True)),
                 ('max_output_tokens', models.PositiveIntegerField(blank=True, null=True)),
                 ('input_price', models.DecimalField(blank=True, decimal_places=6, max_digits=12, null=True)),

@@ -3,7 +3,7 @@
 import django.db.models.deletion
 import django.utils.timezone
 import supportbot.accounts.constraints
-import supportbot.accounts.fields
+import supportbot.accounts.encrypted_fields
 import supportbot.accounts.scope
 import supportbot.ids
 from django.db import migrations, models
@@ -29,8 +29,8 @@ class Migration(migrations.Migration):
                 ('is_on', models.BooleanField(default=True)),
                 ('off_reason', models.CharField(blank=True, choices=[('failing', 'It failed for days.'), ('gone', 'It answered 410 Gone.')], max_length=10)),
                 ('notified_at', models.DateTimeField(null=True)),
-                ('secret', supportbot.accounts.fields.EncryptedTextField()),
-                ('previous_secret', supportbot.accounts.fields.EncryptedTextField(blank=True)),
+                ('secret', supportbot.accounts.encrypted_fields.EncryptedTextField()),
+                ('previous_secret', supportbot.accounts.encrypted_fields.EncryptedTextField(blank=True)),
                 ('previous_until', models.DateTimeField(null=True)),
                 ('secret_changed_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('failures', models.PositiveIntegerField(default=0)),

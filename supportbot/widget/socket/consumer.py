@@ -16,8 +16,8 @@ from django.db import Error as AnyDatabaseError
 
 from supportbot.accounts.scope import workspace_scope
 from supportbot.asyncdb import db
-from supportbot.chat.notice import ai_notice
-from supportbot.chat.socket import Socket
+from supportbot.chat.notices import ai_notice
+from supportbot.chat.socket_base import Socket
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.widget.denied_access import record_denied_access
 from supportbot.widget.errors import FrameError, OriginRefused, OutOfOrder, TicketRefused, Unavailable

@@ -21,9 +21,9 @@ from actions.models import ActionPolicy, name_of
 from actions.principals import Principal
 from actions.reasons import Reason, sentence
 from actions.services import confirm, propose
-from supportbot import trying
+from supportbot import connection_test_limit
 from supportbot.accounts.models import User, Workspace
-from supportbot.trying import TooManyTests
+from supportbot.connection_test_limit import TooManyTests
 from tests.actions.defined.conftest import CANCEL, document
 from tests.actions.defined.loopback_shop import LoopbackShop
 from tests.console.conftest import logged_in, person
@@ -115,7 +115,7 @@ def test_a_server_error_is_no_proof(did_not: str, is_warned: bool) -> None:
 def test_tests_of_a_workspace_are_counted_together(
     retail: LoopbackShop, browser: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trying, "TESTS_PER_MINUTE", 2)
+    monkeypatch.setattr(connection_test_limit, "TESTS_PER_MINUTE", 2)
     version = services.save_draft(document(), actor="operator:test")
     found = Connection.objects.get()
     connections.test(found, actor="test")

@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
 from supportbot.commands import TranslatedCommand
-from supportbot.embedded.parts import beat
+from supportbot.embedded.separate_processes import beat
 from supportbot.embedded.setting_checks import require_part_settings
 
 

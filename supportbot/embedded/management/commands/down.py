@@ -9,9 +9,9 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
 from supportbot.commands import TranslatedCommand
+from supportbot.embedded.child_processes import terminate
 from supportbot.embedded.datadir import DataDir, purge
 from supportbot.embedded.process_registry import ProcessRegistry
-from supportbot.embedded.processes import terminate
 from supportbot.installation.errors import InstallationError
 
 # Running turns are drained first, then each process has its own time-out.

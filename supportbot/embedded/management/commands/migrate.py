@@ -9,8 +9,8 @@ from django.db import connections
 from environ import Env
 from psycopg import Error
 
-from supportbot.embedded.external import create_extensions_in, refuse_read_only, refuse_transaction_pooling
-from supportbot.embedded.roles import divide
+from supportbot.embedded.database_roles import divide
+from supportbot.embedded.external_servers import create_extensions_in, refuse_read_only, refuse_transaction_pooling
 from supportbot.embedded.setting_checks import require_settings
 
 LOCK = 0x6D696772  # the letters "migr"

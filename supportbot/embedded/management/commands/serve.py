@@ -9,8 +9,8 @@ from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
 from supportbot.commands import TranslatedCommand
-from supportbot.embedded.children import APPLICATION
-from supportbot.embedded.parts import serve_here, serve_with_several
+from supportbot.embedded.product_processes import APPLICATION
+from supportbot.embedded.separate_processes import serve_here, serve_with_several
 from supportbot.embedded.setting_checks import require_part_settings
 from supportbot.installation.plan import plan_from_environment
 

@@ -8,8 +8,8 @@ from django.utils.translation import gettext, gettext_noop
 
 from supportbot.commands import TranslatedCommand
 from supportbot.embedded.checks import disk_full, means_disk_full
-from supportbot.embedded.composition import Composition, Ready
 from supportbot.embedded.demo import page_urls
+from supportbot.embedded.startup import Composition, Ready
 from supportbot.installation.errors import InstallationError
 from supportbot.installation.plan import plan_from_environment
 

@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
 from supportbot.commands import TranslatedCommand
-from supportbot.embedded.parts import work
+from supportbot.embedded.separate_processes import work
 from supportbot.embedded.setting_checks import require_part_settings
 
 

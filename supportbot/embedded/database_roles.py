@@ -11,7 +11,7 @@ import psycopg
 from django.utils.translation import gettext
 from psycopg import sql
 
-from supportbot.embedded.external import connect
+from supportbot.embedded.external_servers import connect
 
 APPEND_ONLY: Final = ("actions_auditentry",)
 READ_ONLY: Final = ("django_migrations",)

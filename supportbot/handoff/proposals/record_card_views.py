@@ -15,7 +15,7 @@ from supportbot.accounts.principals import Staff
 from supportbot.errors import FieldErrors, NotAllowed, NotFound, SupportBotError
 from supportbot.handoff.desk.decorators import agent_required, render_page
 from supportbot.handoff.models import Ticket
-from supportbot.handoff.proposals.records import (
+from supportbot.handoff.proposals.record_cards import (
     found_records,
     look_up_named,
     look_ups,

@@ -16,9 +16,9 @@ from django.conf import settings
 from django.utils.translation import gettext
 
 from supportbot.celery import app
-from supportbot.embedded.children import ChildProcess, counting_together, product_environment, web_command
-from supportbot.embedded.counters import SharedCounters
 from supportbot.embedded.ports import address_of, is_taken
+from supportbot.embedded.product_processes import ChildProcess, counting_together, product_environment, web_command
+from supportbot.embedded.shared_counters import SharedCounters
 from supportbot.embedded.supervisor import Supervisor, stop_signals
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.plan import Plan

@@ -13,9 +13,9 @@ from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation
 from supportbot.errors import InvalidInput
-from supportbot.handoff.desk import rows
+from supportbot.handoff.desk import queue_rows
 from supportbot.handoff.desk.available_actions import snooze_until
-from supportbot.handoff.desk.rows import groups_for, queue_counts, rows_for, search_rows
+from supportbot.handoff.desk.queue_rows import groups_for, queue_counts, rows_for, search_rows
 from supportbot.handoff.models import Presence, Ticket
 from supportbot.handoff.templatetags import desk
 from supportbot.handoff.templatetags.desk import capped, language
@@ -33,7 +33,7 @@ def waiting(name: str, *, summary: str = "", minutes: int = 0, **customer: Any) 
     return ticket
 
 
-def names(groups: list[rows.Group]) -> dict[str, list[str]]:
+def names(groups: list[queue_rows.Group]) -> dict[str, list[str]]:
     return {group.name: [row.who for row in group.rows] for group in groups}
 
 
@@ -102,7 +102,7 @@ def test_a_wait_counts_from_the_first_unanswered_message(bob: User) -> None:
 
 
 def test_a_long_list_is_paginated(bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "ROWS_PER_PAGE", 2)
+    monkeypatch.setattr(queue_rows, "ROWS_PER_PAGE", 2)
     for number in range(5):
         waiting(f"C{number}", minutes=10 - number)
     pages = [groups_for(bob, now(), shown="waiting", page=page)[0] for page in (1, 2, 3)]
@@ -118,7 +118,7 @@ def test_search_finds_by_name_address_id_and_summary(bob: User, asked: str) -> N
 
 
 def test_search_results_are_paginated(bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "ROWS_PER_PAGE", 2)
+    monkeypatch.setattr(queue_rows, "ROWS_PER_PAGE", 2)
     for number in range(3):
         waiting(f"Lee & Co {number}")
     client, shown = browser(bob), []

@@ -15,7 +15,7 @@ from urllib.request import ProxyHandler, build_opener
 
 from django.conf import settings
 
-from supportbot.embedded.processes import spawn, stop
+from supportbot.embedded.child_processes import spawn, stop
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.plan import Plan
 

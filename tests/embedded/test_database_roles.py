@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import connection
 from psycopg import errors
 
-from supportbot.embedded.roles import APPEND_ONLY, create_application_role, divide, weaknesses
+from supportbot.embedded.database_roles import APPEND_ONLY, create_application_role, divide, weaknesses
 
 NAME, PASSWORD = "roles_app", "test"
 

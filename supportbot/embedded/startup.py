@@ -14,11 +14,17 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext
 
-from supportbot.addresses import database_at
 from supportbot.embedded import demo as demo_workspace
-from supportbot.embedded import external
+from supportbot.embedded import external_servers
+from supportbot.embedded.applied_migrations import pending_migrations, refuse_newer_schema
 from supportbot.embedded.checks import check_ports_free, machine_checks, require_all
-from supportbot.embedded.children import (
+from supportbot.embedded.database_roles import divide
+from supportbot.embedded.datadir import DataDir
+from supportbot.embedded.demo import Demo, DemoFile
+from supportbot.embedded.external_servers import connect
+from supportbot.embedded.postgres import PostgresServer
+from supportbot.embedded.process_registry import ProcessRegistry
+from supportbot.embedded.product_processes import (
     ChildProcess,
     CommandRunner,
     counters_of,
@@ -28,20 +34,14 @@ from supportbot.embedded.children import (
     shop_child,
     wait_for_page,
 )
-from supportbot.embedded.counters import SharedCounters
-from supportbot.embedded.datadir import DataDir
-from supportbot.embedded.demo import Demo, DemoFile
-from supportbot.embedded.external import connect
-from supportbot.embedded.postgres import PostgresServer
-from supportbot.embedded.process_registry import ProcessRegistry
-from supportbot.embedded.roles import divide
-from supportbot.embedded.schema import pending_migrations, refuse_newer_schema
+from supportbot.embedded.shared_counters import SharedCounters
 from supportbot.embedded.supervisor import STOP_SIGNALS, Supervisor, limit_logs, stop_signals
 from supportbot.embedded.valkey import ValkeyServer
 from supportbot.installation.demo_facts import DemoFacts
 from supportbot.installation.plan import Plan
 from supportbot.installation.process_identity import identify
 from supportbot.installation.runtime import Addresses, Secrets, ensure_secrets, save_runtime
+from supportbot.server_urls import database_at
 
 COMMAND_CONNECTIONS = 30
 
@@ -206,7 +206,7 @@ class Composition:
     def _prepare_database(self, servers: Servers, runner: CommandRunner) -> bool:
         """Migrate the schema; True if there was something to migrate."""
         refuse_newer_schema(servers.owner_url)
-        external.create_extensions(servers.owner_url)
+        external_servers.create_extensions(servers.owner_url)
         is_behind = bool(pending_migrations(servers.owner_url))
         if is_behind:
             self._report(gettext("Preparing the database ..."))

@@ -10,8 +10,8 @@ from django.conf import settings
 
 from supportbot.assistant.checks.verdict import Sentence
 from supportbot.assistant.drafting import Draft
-from supportbot.assistant.explanations import done_in
 from supportbot.assistant.judging import LITTLE_SUPPORT
+from supportbot.assistant.outcome_messages import done_in
 from supportbot.assistant.prompts import confidential_text
 from supportbot.assistant.vectors import settle
 from supportbot.chat.models import Conversation

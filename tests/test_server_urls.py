@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from supportbot.addresses import database_at, public_address
-from supportbot.embedded.composition import Servers
 from supportbot.embedded.datadir import DataDir
+from supportbot.embedded.startup import Servers
 from supportbot.installation.plan import Plan
+from supportbot.server_urls import database_at, public_address
 
 
 @pytest.mark.parametrize(

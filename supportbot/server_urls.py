@@ -39,7 +39,7 @@ def _split(value: str) -> SplitResult | None:
 def cache_at(address: str) -> dict[str, Any]:
     """Return Django's cache settings for this address."""
     timeouts = {"socket_timeout": CACHE_SECONDS, "socket_connect_timeout": CACHE_SECONDS}
-    return {"BACKEND": "supportbot.counting.CountingRedisCache", "LOCATION": address, "OPTIONS": timeouts}
+    return {"BACKEND": "supportbot.rate_counters.CountingRedisCache", "LOCATION": address, "OPTIONS": timeouts}
 
 
 def database_at(address: str, offset: int) -> str:

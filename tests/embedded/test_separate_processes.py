@@ -14,9 +14,9 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 from django.conf import settings
 
-from supportbot.embedded.parts import serve_with_several
+from supportbot.embedded.child_processes import wait_until
 from supportbot.embedded.ports import free_port
-from supportbot.embedded.processes import wait_until
+from supportbot.embedded.separate_processes import serve_with_several
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.plan import plan_from_environment
 from supportbot.installation.process_identity import ProcessIdentity, identify, is_running

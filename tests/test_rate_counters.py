@@ -13,9 +13,9 @@ from redis.connection import Connection
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from supportbot.addresses import CACHE_SECONDS, cache_at
 from supportbot.asyncdb import db
-from supportbot.counting import FailOpenThrottle, count
+from supportbot.rate_counters import FailOpenThrottle, count
+from supportbot.server_urls import CACHE_SECONDS, cache_at
 
 
 @pytest.fixture

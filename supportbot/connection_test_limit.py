@@ -7,8 +7,8 @@ from uuid import UUID
 
 from django.utils.translation import gettext_noop
 
-from supportbot.counting import count
 from supportbot.errors import SupportBotError
+from supportbot.rate_counters import count
 
 TESTS_PER_MINUTE: Final = 20  # per workspace, of all kinds together
 

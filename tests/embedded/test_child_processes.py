@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from supportbot.embedded.child_processes import spawn, stop, terminate, wait_until
 from supportbot.embedded.process_registry import ProcessRegistry
-from supportbot.embedded.processes import spawn, stop, terminate, wait_until
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.process_identity import ProcessIdentity, identify, is_running
 from tests.patience import PATIENCE_SECONDS
@@ -27,7 +27,7 @@ PARENT = """
 import sys, time
 from pathlib import Path
 from supportbot.installation.errors import StartRefused
-from supportbot.embedded.processes import spawn
+from supportbot.embedded.child_processes import spawn
 with open(sys.argv[1], "wb") as output:
     print(spawn([sys.executable, "-c", "import time; time.sleep(600)"], output=output).pid, flush=True)
 time.sleep(600)

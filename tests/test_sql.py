@@ -7,7 +7,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model
 from django.utils.timezone import now
 
-from supportbot import rows
+from supportbot import sql
 from supportbot.accounts.models import Channel, Customer, Workspace
 from supportbot.chat.models import Conversation, ConversationEvent, Message
 
@@ -28,8 +28,8 @@ def test_an_inserted_row_is_stored_with_every_field(conversation: Conversation) 
     event = ConversationEvent(conversation=conversation, seq=1, prev_seq=0, event="message", payload=payload)
     origins = ["https://a.example", "https://b.example"]
     channel = Channel(name="Shop", allowed_origins=origins, greetings={"de": "Hallo"})
-    rows.insert(event)
-    rows.insert(channel)
+    sql.insert(event)
+    sql.insert(channel)
     assert fields(ConversationEvent.objects.get()) == fields(event)
     assert fields(Channel.objects.get()) == fields(channel)
     assert not event._state.adding
@@ -40,15 +40,15 @@ def test_an_inserted_row_is_stored_with_every_field(conversation: Conversation) 
 def test_several_rows_are_inserted_at_once(workspace: Workspace, django_assert_num_queries: Any) -> None:
     customers = [Customer(name=name) for name in ("Ann", "Ben")]
     with django_assert_num_queries(1):
-        rows.insert(*customers)
-        rows.insert()
+        sql.insert(*customers)
+        sql.insert()
     assert set(Customer.objects.all()) == set(customers)
 
 
 def test_only_the_named_fields_are_saved(conversation: Conversation, alice: Customer) -> None:
     other = Customer.objects.create(name="Ben")
     conversation.locale, conversation.last_seq, conversation.customer = "de", 7, other
-    rows.save(conversation, "last_seq", "customer")
+    sql.save(conversation, "last_seq", "customer")
     kept = Conversation.objects.get()
     assert (kept.locale, kept.last_seq, kept.customer_id) == ("en", 7, other.pk)
 
@@ -58,7 +58,7 @@ def test_new_rows_are_inserted_with_what_is_saved(conversation: Conversation, dj
     message = Message(conversation=conversation, seq=1, source="customer", text="Hi")
     conversation.last_seq = 1
     with django_assert_num_queries(1):
-        rows.save(conversation, "last_seq", inserting=[event, message])
+        sql.save(conversation, "last_seq", inserting=[event, message])
     assert Conversation.objects.get().last_seq == 1
     assert fields(ConversationEvent.objects.get()) == fields(event)
     assert fields(Message.objects.get()) == fields(message)
@@ -68,18 +68,18 @@ def test_new_rows_are_inserted_with_what_is_saved(conversation: Conversation, dj
 def test_a_row_that_is_gone_is_not_saved(conversation: Conversation) -> None:
     Conversation.objects.all().delete()
     with pytest.raises(ObjectDoesNotExist):
-        rows.save(conversation, "last_seq")
+        sql.save(conversation, "last_seq")
 
 
 def test_a_loaded_row_is_the_model(conversation: Conversation, alice: Customer) -> None:
     conversation.ended_at = now()
     conversation.save()
     statement = (
-        f"SELECT {rows.columns(Conversation, 'c')}, {rows.columns(Customer, 'p')} "
+        f"SELECT {sql.columns(Conversation, 'c')}, {sql.columns(Customer, 'p')} "
         "FROM chat_conversation c JOIN accounts_customer p ON p.id = c.customer_id WHERE c.id = %s"
     )
-    (found,) = rows.fetch(statement, [conversation.pk])
-    loaded, customer = rows.loaded_together(found, Conversation, Customer)
+    (found,) = sql.fetch(statement, [conversation.pk])
+    loaded, customer = sql.loaded_together(found, Conversation, Customer)
     assert (loaded, customer) == (conversation, alice)
     assert fields(loaded) == fields(conversation)
-    assert rows.run("UPDATE chat_conversation SET locale = 'fr' WHERE id = %s", [conversation.pk]) == 1
+    assert sql.run("UPDATE chat_conversation SET locale = 'fr' WHERE id = %s", [conversation.pk]) == 1
