@@ -62,6 +62,11 @@ def parse_document(document: Any, *, is_published: bool = False, as_made: bool =
     return definition
 
 
+def drafted(document: Any) -> Definition | None:
+    """Return a draft as far as it can be read, whatever is missing or wrong in it; None if that is nothing."""
+    return _read(document)[0]
+
+
 def check_draft(document: Any) -> None:
     """Raise InvalidDefinition for mistakes in a draft; missing parts are allowed."""
     _, findings = _read(document)

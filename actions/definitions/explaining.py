@@ -13,9 +13,10 @@ from django.utils.timezone import now
 from django.utils.translation import gettext
 
 from actions import ledger
+from actions.definitions.askable import unaskable
 from actions.definitions.cases import Recorded
 from actions.definitions.defined import NAMES, DefinedRead, DefinedWrite
-from actions.definitions.document import parse_document, reasons
+from actions.definitions.document import drafted, parse_document, reasons
 from actions.definitions.errors import ExpressionError, ExpressionFailed, InvalidDefinition
 from actions.definitions.expression import compile_expression
 from actions.definitions.requirements import unshown
@@ -133,7 +134,19 @@ def advice(document: Mapping[str, Any]) -> list[str]:
         for part in _RULES_READ
         if _takes_server_errors(document.get(part))
     ]
-    return [*reasons(document), *server_errors, *_unshown(document)]
+    return [*reasons(document), *server_errors, *_unshown(document), *_unaskable(document)]
+
+
+def _unaskable(document: Mapping[str, Any]) -> list[str]:
+    """Return a warning if customers cannot be asked for some arguments without a model."""
+    draft = drafted(document)
+    names = unaskable(draft.arguments) if draft else []
+    text = gettext(
+        "Without a model, the chat cannot ask for {names} and offers a person instead. Models, REST and MCP can still "
+        "fill it in. The chat can ask for at most 20 fields, and for a list of objects only if it is the argument "
+        "itself."
+    )
+    return [text.format(names=", ".join(names))] if names else []
 
 
 def _unshown(document: Mapping[str, Any]) -> list[str]:

@@ -25,7 +25,7 @@ Courtesy = Literal[
 Phrase = Literal[
     IntentPhrase, Courtesy, "only_asks", "no_reason", "offer", "not_found", "nothing_on", "foreign_page", "goes_on",
     "to_person", "no_person", "once_signed_in", "wants", "last_said", "answered", "nothing_said", "not_understood",
-    "nothing_to_undo", "unread", "whole_number", "cannot_take", "yes", "no",
+    "nothing_to_undo", "unread", "whole_number", "cannot_take", "yes", "no", "several_parts", "add", "remove",
 ]  # fmt: skip
 
 _PHRASES: Final[dict[Phrase, str]] = {
@@ -67,18 +67,22 @@ _PHRASES: Final[dict[Phrase, str]] = {
     "order_number": msgid("What is the order number?"),
     "amount": msgid("Which amount do you mean? Please write it in digits."),
     "address": msgid("What is the new address? Please include street and house number, postal code and city."),
-    "other": msgid("What should I enter for {part}?"),
-    "choice": msgid("Which of these is it for {part}: {choices}?"),
-    "date": msgid("Which date is it for {part}? Please write it with the year, as in {example}."),
-    "several": msgid("Which of these should I enter for {part}: {choices}? You can name several."),
-    "entries": msgid("What should I enter for {part}? You can name several, with commas in between."),
+    "other": msgid("Please enter: {part}."),
+    "choice": msgid("Please choose: {part}. The options are: {choices}."),
+    "date": msgid("Please enter a date: {part}. Write it with the year, as in {example}."),
+    "several": msgid("Please choose one or more: {part}. The options are: {choices}."),
+    "entries": msgid("Please enter one or more, with commas in between: {part}."),
     "parts": msgid(
-        "For {part}, I need: {fields}. Please write each on its own line, beginning with its name and a colon."
+        "Please enter these details: {part}. I need: {fields}. Write each on its own line, beginning with its name and "
+        "a colon."
     ),
+    "several_parts": msgid("You can enter from {minimum} to {maximum} of these, with an empty line in between."),
+    "add": msgid("Add another"),
+    "remove": msgid("Remove"),
     "unread": msgid("I could not read that."),
-    "cannot_take": msgid("I cannot take {part} in this chat."),
+    "cannot_take": msgid("I cannot take this in the chat: {part}."),
     "whole_number": msgid("Please write a whole number from {minimum} to {maximum}."),
-    "cannot_read": msgid("I still cannot read that as a value for {part}."),
+    "cannot_read": msgid("I still cannot read the answer to this: {part}."),
     "yes": msgid("Yes"),
     "no": msgid("No"),
     "sign_in": msgid("Could you sign in to your account first and then ask me again?"),
@@ -89,17 +93,7 @@ _PHRASES: Final[dict[Phrase, str]] = {
     "only_asks": msgid("I only want to know how it works"),
     "no_reason": msgid("No reason given"),
 }
-# The names of the fields of actions, in questions.
-_FIELDS: Final[dict[str, str]] = {
-    # Translators: these stand in a question, as in "What should I enter for {part}?"
-    "line1": msgid("street and house number"),
-    "line2": msgid("second line"),
-    "postal_code": msgid("postal code"),
-    "city": msgid("city"),
-    "name": msgid("name"),
-    "country": msgid("country"),
-}
-# The labels of form fields.
+# What customers read for the parts of an address, in forms and in questions.
 _TITLES: Final[dict[str, str]] = {
     "line1": msgid("Street and house number"),
     "line2": msgid("Second line"),
@@ -114,7 +108,7 @@ _DATES: Final[dict[str, str]] = {
     "delivered_at": msgid("delivered on {day}"),
     "expected_on": msgid("expected on {day}"),
 }
-_MAX_VALUE: Final = 300
+_MAX_VALUE: Final = 1_000
 _SHORT_WORDS: Final = 6  # of a description that names a field
 # What the shop's look-up says, in the words of `actions.reasons`.
 _NO_SUCH_ORDER: Final = msgid("There is no order {order} in your account.")
@@ -130,17 +124,8 @@ def language_name(of: str, language: str) -> str:
     return name_of_language(of, language) or text_in(language, "another language")
 
 
-def field_name(name: str, shape: Mapping[str, Any], language: str) -> str:
-    """Return what a customer reads for an action's field in a question."""
-    if name in _FIELDS and "title" not in shape:
-        return text_in(language, _FIELDS[name])
-    words = _field_words(name, shape)
-    # Only German writes nouns with a capital; "IBAN" keeps its own.
-    return words if language == "de" or words[1:2].isupper() else f"{words[:1].lower()}{words[1:]}"
-
-
 def field_title(name: str, shape: Mapping[str, Any], language: str) -> str:
-    """Return the label of a form field."""
+    """Return the label of a field. In a question it stands after a colon, since it fits into no sentence as it is."""
     if name in _TITLES and "title" not in shape:
         return text_in(language, _TITLES[name])
     words = _field_words(name, shape)

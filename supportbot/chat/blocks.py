@@ -6,7 +6,7 @@ what a client sends, it repeats only values that the form's schema accepts.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -28,6 +28,7 @@ _FINAL: Final = "assistant.final"
 _WORDS_OF_MANY_LINES: Final = re.compile(r"\s+")
 Value = str | int | list[str]
 Values = Mapping[str, Value]
+Filled = Values | Sequence[Values]  # the entries of a form that takes several
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,13 @@ def choose(conversation_id: UUID, *, block: BlockRef, option: str, client_id: st
 
 
 @transaction.atomic
-def submit(conversation_id: UUID, *, block: BlockRef, values: Values, client_id: str) -> Receipt:
-    """Send a filled-in form as the customer's message, one line per field in the order of the form.
+def submit(conversation_id: UUID, *, block: BlockRef, values: Filled, client_id: str) -> Receipt:
+    """Send a filled-in form as the customer's message, one line per field in the order of the form, with an empty line
+    between entries.
 
     Raises UnknownBlock, InvalidValue, BlockClosed, and the errors of `add_customer_message`.
     """
-    return _answer(conversation_id, block, "form", client_id, lambda found: _lines(found, values))
+    return _answer(conversation_id, block, "form", client_id, lambda found: _entries(found, values))
 
 
 def _answer(
@@ -101,16 +103,34 @@ def _label(block: Mapping[str, Any], option: str) -> str:
     return label
 
 
-def _lines(block: Mapping[str, Any], values: Values) -> str:
+def _entries(block: Mapping[str, Any], filled: Filled) -> str:
+    """Return the entries of a form; one that takes a single one, or has one, takes its values alone, too."""
+    bounds: Mapping[str, Any] = block.get("entries", {})
+    if isinstance(filled, Mapping):
+        if bounds.get("minItems", 1) > 1:
+            raise InvalidValue("", f"Enter at least {bounds['minItems']} entries.")
+        return _lines(block, filled, "")
+    if not bounds:
+        raise InvalidValue("", "The form takes one entry.")
+    if not bounds["minItems"] <= len(filled) <= bounds["maxItems"]:
+        raise InvalidValue("", f"Enter from {bounds['minItems']} to {bounds['maxItems']} entries.")
+    return "\n\n".join(_lines(block, values, f"{place}.") for place, values in enumerate(filled))
+
+
+def _lines(block: Mapping[str, Any], values: Values, before: str) -> str:
+    """Return an entry's lines; `before` is its place in the names of what is wrong."""
     fields: dict[str, Mapping[str, Any]] = {field["name"]: field for field in block["fields"]}
     for name in values:
         if name not in fields:
-            raise InvalidValue(name, "The form has no such field.")
-    answers = [(field["title"], _checked(name, field, values.get(name, ""))) for name, field in fields.items()]
-    lines = [f"{title}: {value}" for title, value in answers if value]
+            raise InvalidValue(f"{before}{name}", "The form has no such field.")
+    answers = {name: _checked(f"{before}{name}", field, values.get(name, "")) for name, field in fields.items()}
+    for name, field in fields.items():
+        if not answers[name] and any(answers[other] for other in field.get("requiredWith", ())):
+            raise InvalidValue(f"{before}{name}", "This field is required.")
+    lines = [f"{field['title']}: {answers[name]}" for name, field in fields.items() if answers[name]]
     if not lines:
         first = next(iter(fields))
-        raise InvalidValue(first, "Fill in at least one field.")
+        raise InvalidValue(f"{before}{first}", "Fill in at least one field.")
     return "\n".join(lines)
 
 

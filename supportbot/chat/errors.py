@@ -85,12 +85,14 @@ class UnknownOption(ChatError):
 
 
 class InvalidValue(ChatError):
-    """A field of a form is missing, unknown or invalid by its schema; its name in `fields` is `values.<name>`."""
+    """A field of a form is missing, unknown or invalid by its schema; its name in `fields` is `values.<name>`, in an
+    entry `values.<place>.<name>`. Without a name, the number of entries is wrong.
+    """
 
     code = "invalid_value"
 
     def __init__(self, name: str, message: str) -> None:
-        super().__init__(message, fields={f"values.{name}": [message]})
+        super().__init__(message, fields={f"values.{name}".rstrip("."): [message]})
 
 
 class ConversationEnded(ChatError):

@@ -4,7 +4,7 @@ from typing import Final
 from uuid import UUID
 
 from supportbot.chat import blocks
-from supportbot.chat.blocks import BlockRef, Values
+from supportbot.chat.blocks import BlockRef, Filled
 from supportbot.chat.errors import ChatError
 from supportbot.chat.services import Receipt, add_customer_message
 from supportbot.chat.turns import retry_turn
@@ -31,7 +31,7 @@ def choose(conversation_id: UUID, *, block: BlockRef, option: str, client_id: st
     return blocks.choose(conversation_id, block=block, option=option, client_id=client_id)
 
 
-def submit(conversation_id: UUID, *, block: BlockRef, values: Values, client_id: str) -> Receipt:
+def submit(conversation_id: UUID, *, block: BlockRef, values: Filled, client_id: str) -> Receipt:
     """Store what the customer filled in; raises TooFast, and what `blocks.submit` refuses."""
     _check_rate(conversation_id)
     return blocks.submit(conversation_id, block=block, values=values, client_id=client_id)

@@ -49,6 +49,12 @@ def message_id(number: int) -> str:
     return f"0199c0de-0000-7000-8000-{number:012d}"
 
 
+def _lines(block: dict[str, Any], values: dict[str, Any]) -> str:
+    filled = [(field["title"], values.get(field["name"])) for field in block["fields"]]
+    lines = [(title, ", ".join(value) if isinstance(value, list) else value) for title, value in filled if value]
+    return "\n".join(f"{title}: {value}" for title, value in lines)
+
+
 @dataclass
 class Platform:
     """Answers ticket requests and REST, speaks on the socket, and records what it receives."""
@@ -246,9 +252,8 @@ class Platform:
         block = final["blocks"][int(place)]
         if frame["type"] == "choose":
             return str(next(option["label"] for option in block["options"] if option["id"] == frame["option"]))
-        filled = [(field["title"], frame["values"].get(field["name"])) for field in block["fields"]]
-        lines = [(title, ", ".join(value) if isinstance(value, list) else value) for title, value in filled if value]
-        return "\n".join(f"{title}: {value}" for title, value in lines)
+        values = frame["values"]
+        return "\n\n".join(_lines(block, one) for one in (values if isinstance(values, list) else [values]))
 
     # --- Scenarios shared by tests.
 

@@ -164,6 +164,59 @@ def test_a_day_and_boxes_to_tick_are_sent_once_and_stay_filled_in(chat: Shop) ->
     check_for_everybody(page)
 
 
+WHO = "Who is coming?"
+GUESTS = {
+    "type": "form",
+    "prompt": WHO,
+    "fields": [
+        {"name": "name", "title": "Name", "type": "string", "required": True, "maxLength": 80},
+        {"name": "home.city", "title": "Home – City", "type": "string", "required": False, "maxLength": 80,
+         "requiredWith": ["home.street"]},
+        {"name": "home.street", "title": "Home – Street", "type": "string", "required": False, "maxLength": 80},
+    ],
+    "entries": {"minItems": 1, "maxItems": 3, "title": "Guest", "add": "Add another", "remove": "Remove"},
+}  # fmt: skip
+
+
+def test_entries_are_added_removed_sent_once_and_stay_filled_in(chat: Shop) -> None:
+    page, platform = chat
+    deliver(page, platform, "Book for us.")
+    message = platform.starts(9)
+    platform.ends(message, WHO, by="builtin", blocks=[GUESTS])
+    form = page.get_by_role("form", name=WHO)
+    entry = [form.get_by_role("group", name=f"Guest {place}") for place in (1, 2, 3)]
+    add = form.get_by_role("button", name="Add another")
+    expect(entry[0].get_by_label("Name")).to_be_visible()
+    expect(form.get_by_role("button", name="Remove")).to_have_count(0)  # one is needed
+    entry[0].get_by_label("Name").fill("Ann")
+    add.click()
+    expect(entry[1].get_by_label("Name")).to_be_focused()
+    add.click()
+    expect(add).to_be_hidden()
+    check_for_everybody(page)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    entry[1].get_by_label("Name").fill("Mallory")
+    entry[2].get_by_label("Name").fill("Ben")
+    entry[1].get_by_role("button", name="Remove").click()
+    expect(entry[2]).to_have_count(0)
+    expect(entry[1].get_by_label("Name")).to_have_value("Ben")
+    expect(entry[1].get_by_label("Name")).to_be_focused()
+    entry[1].get_by_label("Home – Street").fill("Talstraße 8")
+    form.get_by_role("button", name="Send").click()  # a street without its city
+    expect(entry[1].get_by_label("Home – City")).to_be_focused()
+    assert platform.heard("submit") == []
+    entry[1].get_by_label("Home – City").fill("Bonn")
+    form.get_by_role("button", name="Send").click()
+    [frame] = platform.hears("submit")
+    assert frame["values"] == [{"name": "Ann"}, {"name": "Ben", "home.city": "Bonn", "home.street": "Talstraße 8"}]
+    for _ in range(2):
+        expect(entry[1].get_by_label("Home – City")).to_have_value("Bonn")
+        expect(entry[1].get_by_label("Home – City")).to_be_disabled()
+        expect(form.get_by_role("button")).to_have_count(0)
+        page.reload()
+    check_for_everybody(page)
+
+
 def test_an_unknown_block_shows_only_the_text(chat: Shop) -> None:
     page, platform = chat
     platform.ends(platform.starts(6), "What colour?", by="builtin", blocks=[{"type": "palette", "colours": ["red"]}])

@@ -323,10 +323,10 @@ def test_a_form_sent_back_with_a_part_left_out_is_asked_for_again() -> None:
 
 def test_fields_of_every_kind_are_asked_for_and_read() -> None:
     chat = Chat(tools=(SKIP,))
-    assert chat.send("Please skip my next box")[0] == "What should I enter for weeks?"
-    assert chat.send("2")[0] == "Which of these is it for size: small box or large box?"
-    assert chat.send("the large box")[0] == "What should I enter for contract?"
-    assert chat.send("It is C1234.")[0] == "What should I enter for note?"
+    assert chat.send("Please skip my next box")[0] == "Please enter: Weeks."
+    assert chat.send("2")[0] == "Please choose: Size. The options are: small box or large box."
+    assert chat.send("the large box")[0] == "Please enter: Contract."
+    assert chat.send("It is C1234.")[0] == "Please enter: Note."
     _, [(name, arguments)] = chat.send("on holiday")
     assert (name, arguments) == (
         "skip_next_box",

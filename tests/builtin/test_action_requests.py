@@ -196,7 +196,7 @@ def test_a_new_action_is_detected_by_its_examples_alone() -> None:
     words, calls = chat.send("Please pause my box")
     if words == say("meant", "en", title="Skip a box"):  # similar to its examples, but not enough to start at once
         words, calls = chat.send("yes please")
-    assert (words, calls) == ("What should I enter for weeks?", [])
+    assert (words, calls) == ("Please enter: Weeks.", [])
     assert Chat(tools=(HUMAN, *catalogue())).send("Could you skip the next box for me?")[1] == []
     assert Chat(tools=(SKIP,)).send("What does it cost to skip a box?")[1] == []
 

@@ -54,13 +54,13 @@ def newsletter() -> Chat:
 def test_one_figure_does_not_fill_two_fields() -> None:
     chat = wake_up()
     asked, calls = chat.send("Please wake me up tomorrow at 6:30")
-    assert (asked, calls) == (say("other", "en", part="hour"), [])
+    assert (asked, calls) == (say("other", "en", part="Hour"), [])
     chat.send("6")
     assert chat.send("30")[1] == [("wake_up", {"hour": 6, "minute": 30})]
 
 
 def test_a_lone_figure_is_asked_about_where_it_may_belong_to_either_field() -> None:
-    assert wake_up().send("Please wake me up tomorrow at 6") == (say("other", "en", part="hour"), [])
+    assert wake_up().send("Please wake me up tomorrow at 6") == (say("other", "en", part="Hour"), [])
 
 
 def test_figures_beside_the_names_of_fields_are_theirs() -> None:
@@ -113,10 +113,10 @@ def test_a_day_is_asked_for_with_a_date_field_and_read_as_written(said: str) -> 
     chat = move_stay()
     block = block_of(chat, "I want to move my stay to other days")
     assert block["fields"][0]["format"] == "date" and block["prompt"] == say(
-        "date", "en", part="arrival", example="31 May 2027"
+        "date", "en", part="Arrival", example="31 May 2027"
     )
     asked, _ = chat.send(said)
-    assert asked == say("date", "en", part="departure", example="31 May 2027")
+    assert asked == say("date", "en", part="Departure", example="31 May 2027")
     assert chat.send("7 March 2027")[1] == [("move_stay", {"arrival": "2027-03-05", "departure": "2027-03-07"})]
 
 
@@ -145,13 +145,13 @@ def test_a_day_without_a_year_is_offered_in_the_years_that_it_may_be_of(language
 def test_a_day_that_is_unclear_is_asked_for_again_then_a_person_is_offered(said: str) -> None:
     chat = move_stay()
     chat.send("I want to move my stay to other days")
-    question = say("date", "en", part="arrival", example="31 May 2027")
+    question = say("date", "en", part="Arrival", example="31 May 2027")
     for _ in range(2):
         assert chat.send(said) == (f"{say('unread', 'en')} {question}", [])
         assert chat.blocks[0]["type"] == "form"
     words, calls = chat.send(said)
     assert is_offer_of_a_person(words) and calls == []
-    assert chat.send("5 March 2027")[0] == say("date", "en", part="departure", example="31 May 2027")
+    assert chat.send("5 March 2027")[0] == say("date", "en", part="Departure", example="31 May 2027")
 
 
 def test_another_question_and_a_withdrawal_are_not_answers() -> None:
@@ -238,7 +238,7 @@ def test_options_have_their_labels_in_the_question_and_on_the_buttons() -> None:
     wish = {"type": "string", "enum": ["subscribe", "unsubscribe"]}
     chat = hotel("set_newsletter", {"wish": wish}, "I want to change my newsletter settings", labels)
     asked, _ = chat.send("I want to change my newsletter settings")
-    assert asked == say("choice", "en", part="wish", choices="Subscribe me or Take me off the list")
+    assert asked == say("choice", "en", part="Wish", choices="Subscribe me or Take me off the list")
     [block] = chat.blocks
     assert_is_on_the_wire(dict(block))
     assert block["options"][0] == {"id": "subscribe", "label": "Subscribe me"}
@@ -256,7 +256,7 @@ def test_a_bare_figure_or_day_is_still_for_what_was_asked_before_something_else(
     chat = move_stay()
     chat.send("I want to move my stay to other days")
     chat.send(in_between)
-    assert chat.send("5 March 2027")[0] == say("date", "en", part="departure", example="31 May 2027")
+    assert chat.send("5 March 2027")[0] == say("date", "en", part="Departure", example="31 May 2027")
 
 
 def test_a_time_is_no_whole_number_and_is_asked_about_again() -> None:
@@ -270,7 +270,7 @@ def test_two_days_in_an_answer_are_offered_rather_than_called_unreadable() -> No
     chat = move_stay()
     chat.send("I want to move my stay to other days")
     asked, _ = chat.send("from 5 March 2027 to 7 March 2027")
-    assert asked == say("date", "en", part="arrival", example="31 May 2027")
+    assert asked == say("date", "en", part="Arrival", example="31 May 2027")
     assert [option["id"] for option in chat.blocks[0]["options"]] == ["2027-03-05", "2027-03-07"]
 
 

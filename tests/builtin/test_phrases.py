@@ -9,7 +9,6 @@ from supportbot.builtin.phrases import (
     IntentPhrase,
     asks_back,
     dated,
-    field_name,
     field_title,
     is_offer_of_a_person,
     is_ours,
@@ -35,7 +34,7 @@ def test_own_phrases_are_recognised(language: str) -> None:
     assert not names_the_way_to_a_person(f"{say('no_person', language)} Yes.")
     assert only_asks(say("only_asks", language))
     assert asks_back(say("order_number", language))
-    assert asks_back(say("other", language, part=field_name("city", {}, language)))
+    assert asks_back(say("other", language, part=field_title("city", {}, language)))
     assert not asks_back(say("not_found", language))
     assert all(
         is_small_talk(say(courtesy, language)) for courtesy in ("greeting", "thanks", "unclear", "not_understood")
@@ -66,13 +65,11 @@ def test_labels_of_fields_are_known_in_every_language() -> None:
 
 def test_a_field_is_named_by_its_label_or_a_short_description_before_its_name() -> None:
     described = {"description": "The booking number."}
-    assert field_name("id", described, "en") == "the booking number"
-    assert field_name("id", described | {"title": "Booking number"}, "en") == "booking number"
-    assert field_name("id", {"title": "Buchungsnummer"}, "de") == "Buchungsnummer"
-    assert field_name("id", {"title": "IBAN of the account"}, "en") == "IBAN of the account"
     assert field_title("id", described, "en") == "The booking number"
+    assert field_title("id", described | {"title": "Booking number"}, "en") == "Booking number"
+    assert field_title("id", {"title": "IBAN of the account"}, "en") == "IBAN of the account"
     long = {"description": "What the customer wants to have done with the booking."}
-    assert field_name("booking_id", long, "en") == "booking id"
+    assert field_title("booking_id", long, "en") == "Booking id"
 
 
 def test_a_date_of_an_order_is_written_as_the_language_does() -> None:

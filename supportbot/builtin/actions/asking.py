@@ -5,14 +5,18 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
-from supportbot.builtin.actions.slots import TEXT_MOST, fields_of, kind_of, parts_of
-from supportbot.builtin.actions.values import Shape, option_titles
-from supportbot.builtin.phrases import field_name, field_title, say
+from supportbot.builtin.actions.parts import LISTED, Part, Shape, parts_in
+from supportbot.builtin.actions.slots import OF_OBJECTS, TEXT_MOST, Kind, fields_of, kind_of, parts_of
+from supportbot.builtin.actions.values import option_titles
+from supportbot.builtin.phrases import field_title, say
 from supportbot.formats import format_choice, format_day
 from supportbot.llm.types import ToolCall, ToolSpec
 
 _OF_A_FIELD: Final = frozenset({"type", "format", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum"})
 _ENTRIES_MOST: Final = 1_000  # characters of a list
+_OBJECTS_MOST: Final = 20  # entries of a form
+_BUTTONS_MOST: Final = 20
+_NAMED_MOST: Final = 900  # characters of the titles in a question
 _PATIENCE: Final = 2  # the question is asked again this often before a person is offered
 # Shows the order of a date's parts, whatever the year: its day cannot be a month.
 _EXAMPLE: Final = date(2027, 5, 31)
@@ -51,8 +55,10 @@ def ask_for(tool: ToolSpec, name: str, language: str, days: Sequence[date] = ())
     `days` are those that the customer has named already, of which one may be meant.
     """
     shape, labels = fields_of(tool)[name], tool.option_labels.get(name, {})
-    part = field_name(name, shape, language)
+    part = _asked(name, shape, language)
     match kind_of(name, shape):
+        case "choice" if len(shape["enum"]) > _BUTTONS_MOST:
+            return _ask_to_select(name, shape, [*option_titles(shape["enum"], labels).values()], part, language)
         case "choice":
             return _ask_to_choose(part, option_titles(shape["enum"], labels), language)
         case "flag":
@@ -63,29 +69,43 @@ def ask_for(tool: ToolSpec, name: str, language: str, days: Sequence[date] = ())
             titled = {**shape, "items": {"type": "string", "enum": titles}}
             return Reply(prompt, blocks=_form(prompt, {name: titled}, [name], language), part=part)
         case "date":
-            prompt = say("date", language, part=part, example=format_day(_EXAMPLE, language))
-            named = {day.isoformat(): format_day(day, language) for day in days}
-            buttons = (choices_block(prompt, named),) if named else ()
-            return Reply(prompt, blocks=(*buttons, *_form(prompt, {name: shape}, [name], language)), part=part)
+            return _ask_for_date(name, shape, part, language, days)
         case "address":
             return _ask_for_address(shape, part, language)
+        case "list" if shape.get("items", {}).get("type") not in LISTED:
+            return _cannot_take(part, language)
         case "list":
             prompt = say("entries", language, part=part)
             written = {"type": "string", "title": field_title(name, shape, language), "maxLength": _ENTRIES_MOST}
             return Reply(prompt, blocks=_form(prompt, {name: written}, [name], language), part=part)
-        case "object" | "objects" as kind:
-            if shape.get("minItems", 1) > 1:
-                return _cannot_take(part, language)
-            parts = parts_of(kind, shape)
-            labels_by_part = {one: tool.option_labels.get(f"{name}.{one}", {}) for one in parts["properties"]}
-            return _ask_for_parts(parts, part, labels_by_part, language)
+        case "object" | "objects" | "items" as kind:
+            return _ask_for_parts(tool, name, kind, language)
     prompt = say("other", language, part=part)
     return Reply(prompt, (), _form(prompt, {name: shape}, [name], language), part, _expected(shape, language))
+
+
+def _asked(name: str, shape: Shape, language: str) -> str:
+    """Return a field's label for the end of a sentence."""
+    title = field_title(name, shape, language)
+    return title.rstrip(" .:?!") or title
 
 
 def _ask_to_choose(part: str, options: Mapping[str, str], language: str) -> Reply:
     prompt = say("choice", language, part=part, choices=format_choice([*options.values()], language))
     return Reply(prompt, blocks=(choices_block(prompt, options),), part=part)
+
+
+def _ask_to_select(name: str, shape: Shape, titles: Sequence[str], part: str, language: str) -> Reply:
+    """Ask for one of more options than there can be buttons."""
+    prompt = say("choice", language, part=part, choices=_named(titles))
+    return Reply(prompt, blocks=_form(prompt, {name: {**shape, "enum": titles}}, [name], language), part=part)
+
+
+def _ask_for_date(name: str, shape: Shape, part: str, language: str, days: Sequence[date]) -> Reply:
+    prompt = say("date", language, part=part, example=format_day(_EXAMPLE, language))
+    named = {day.isoformat(): format_day(day, language) for day in days}
+    buttons = (choices_block(prompt, named),) if named else ()
+    return Reply(prompt, blocks=(*buttons, *_form(prompt, {name: shape}, [name], language)), part=part)
 
 
 def _ask_for_address(shape: Shape, part: str, language: str) -> Reply:
@@ -95,15 +115,41 @@ def _ask_for_address(shape: Shape, part: str, language: str) -> Reply:
     return Reply(prompt, blocks=_form(prompt, parts, required, language), part=part)
 
 
-def _ask_for_parts(shape: Shape, part: str, labels: Mapping[str, Mapping[str, str]], language: str) -> Reply:
-    """Ask for the fields of an object, with a form that has one for each."""
-    own: Mapping[str, Shape] = shape["properties"]
-    required = shape.get("required", ())
-    asked = {name: _in_words(one, labels.get(name, {}), language) for name, one in own.items()}
-    titles = [field_title(name, one, language) for name, one in own.items() if name in required or not required]
-    prompt = say("parts", language, part=part, fields=", ".join(titles))
-    form = _form(prompt, asked, required, language)
-    return Reply(prompt, blocks=form, part=part) if form else _cannot_take(part, language)
+def _ask_for_parts(tool: ToolSpec, name: str, kind: Kind, language: str) -> Reply:
+    """Ask for the fields of an object, with a form that has one for each; a list of objects by several of them."""
+    shape = fields_of(tool)[name]
+    part = _asked(name, shape, language)
+    parts = parts_in(parts_of(kind, shape))
+    least = max(shape.get("minItems", 1), 1) if kind in OF_OBJECTS else 1
+    if not parts or least > _OBJECTS_MOST:
+        return _cannot_take(part, language)
+    titles = [one.title(language) for one in parts if one.is_required] or [one.title(language) for one in parts]
+    prompt = say("parts", language, part=part, fields=_named(titles))
+    fields = [_part_field(one, tool.option_labels.get(f"{name}.{one.name}", {}), language) for one in parts]
+    form: dict[str, Any] = {"type": "form", "prompt": prompt, "fields": fields}
+    most = min(shape.get("maxItems", _OBJECTS_MOST), _OBJECTS_MOST) if kind in OF_OBJECTS else 1
+    if most == 1:
+        return Reply(prompt, blocks=(form,), part=part)
+    told = say("several_parts", language, minimum=str(least), maximum=str(most))
+    words = {
+        "title": field_title(name, shape, language),
+        "add": say("add", language),
+        "remove": say("remove", language),
+    }
+    entries = {"minItems": least, "maxItems": most, **words}
+    return Reply(f"{prompt} {told}", blocks=({**form, "entries": entries},), part=part)
+
+
+def _named(titles: Sequence[str]) -> str:
+    """Return as many titles as a question has room for; a form has all of them."""
+    joined = ", ".join(titles)
+    return joined if len(joined) <= _NAMED_MOST else f"{joined[:_NAMED_MOST].rpartition(', ')[0]}, …"
+
+
+def _part_field(part: Part, labels: Mapping[str, str], language: str) -> dict[str, Any]:
+    field = _field(part.name, _in_words(part.shape, labels, language), part.is_required, language)
+    others = [".".join(path) for path in part.required_with]
+    return {**field, "title": part.title(language)} | ({"requiredWith": others} if others else {})
 
 
 def _in_words(shape: Shape, labels: Mapping[str, str], language: str) -> Shape:
@@ -116,6 +162,8 @@ def _in_words(shape: Shape, labels: Mapping[str, str], language: str) -> Shape:
             return {**shape, "items": {"type": "string", "enum": titles}}
         case "flag":
             return {**shape, "type": "string", "enum": [say("yes", language), say("no", language)]}
+        case "list":
+            return {"type": "string", "maxLength": _ENTRIES_MOST}
     return shape
 
 

@@ -76,13 +76,14 @@ class DialogueState:
     _ambiguous_text: str = ""
     _idle: int = 0
     _written_on: date | None = None  # the newest message
+    _whole: str = ""  # its text: that of a form may be longer than what is read of other texts
 
     def tool(self, action: str) -> ToolSpec:
         return next(tool for tool in self.tools if tool.name == action)
 
     def on_user(self, text: str, written_on: date | None = None) -> None:
         """Take in a customer message."""
-        self._written_on = written_on
+        self._written_on, self._whole = written_on, text
         # An order's button repeats its line. Its items and total describe the order, not the request.
         text = (text.partition(":")[0] if _plain(text) in self._offered else text)[: intents.READ_MOST]
         kind, chance = max(intents.classify(text).kinds.items(), key=lambda entry: entry[1])
@@ -173,7 +174,7 @@ class DialogueState:
         place = next((at for at, intent in enumerate(self.open) if self._asked_field(intent)), 0)
         intent = self.open[place]
         tool, asked = self.tool(intent.action), self._asked_field(intent)
-        form = read_form(tool, text, asked=asked)
+        form = read_form(tool, self._whole, asked=asked)
         if is_new and not is_answer and not form:
             return False
         sought = asked or self._asked_before(intent)

@@ -12,8 +12,8 @@ from datetime import date
 from functools import cache
 from typing import Any, Final, Literal
 
+from supportbot.builtin.actions.parts import Part, Shape, parts_in
 from supportbot.builtin.actions.values import (
-    Shape,
     choices_in,
     dates_in,
     numbers_in,
@@ -22,7 +22,6 @@ from supportbot.builtin.actions.values import (
     yes_or_no,
 )
 from supportbot.builtin.intents import DATA
-from supportbot.builtin.phrases import titles_of
 from supportbot.language.addresses import address_in
 from supportbot.language.amounts import amount_in
 from supportbot.language.dates import Day, days_in
@@ -49,6 +48,7 @@ Kind = Literal[
     "text",
 ]
 TEXT_MOST: Final = 200
+OF_OBJECTS: Final = ("items", "objects")  # kinds of lists
 _DECIMALS: Final = ("1", "2.5")  # whatever takes both is a number, however its pattern is written
 
 
@@ -150,10 +150,16 @@ def missing_in(tool: ToolSpec, values: Mapping[str, Any]) -> list[str]:
 
 def _is_whole(shape: Shape, value: Any) -> bool:
     if "properties" in shape:
-        return isinstance(value, Mapping) and set(shape.get("required", ())) <= value.keys()
+        return isinstance(value, Mapping) and _has_whole_parts(shape, value)
     if isinstance(value, list) and "properties" in shape.get("items", {}):
-        return all(_is_whole(shape["items"], entry) for entry in value)
+        return len(value) >= shape.get("minItems", 0) and all(_is_whole(shape["items"], entry) for entry in value)
     return value is not None
+
+
+def _has_whole_parts(shape: Shape, value: Mapping[str, Any]) -> bool:
+    required = shape.get("required", ())
+    needed = (name for name in shape["properties"] if name in required or name in value)
+    return all(_is_whole(shape["properties"][name], value.get(name)) for name in needed)
 
 
 def is_option(tool: ToolSpec, name: str, text: str) -> bool:
@@ -172,30 +178,51 @@ def is_option(tool: ToolSpec, name: str, text: str) -> bool:
 def read_form(tool: ToolSpec, text: str, *, asked: str = "") -> dict[str, Any]:
     """Return the values of a submitted form: "title: value" lines and nothing else; {} for any other text. Where two
     fields have a title, it is that of the field that was asked for.
+
+    The next entry of a list of objects begins after an empty line, or with a part that is given again.
     """
     values: dict[str, Any] = {}
-    titled = dict(sorted(_titled(tool), key=lambda one: asked in one[1][:2]))
+    titled = dict(sorted(_titled(tool), key=lambda one: asked in (one[1][0], one[1][1].name)))
+    is_next = False
     for line in text.splitlines():
-        title, _, value = line.partition(": ")
-        if not value or title not in titled:
+        title = max((one for one in titled if line.startswith(f"{one}: ")), key=len, default="")
+        value = line[len(title) + 2 :].strip()
+        if not line.strip():
+            is_next = True
+            continue
+        if not title or not value:
             return {}
-        outer, name, shape = titled[title]
-        entered = _entered(shape, tool.option_labels.get(f"{outer}.{name}" if outer else name, {}), value)
-        _within(values, outer, name, fields_of(tool))[name] = entered
+        outer, part = titled[title]
+        entered = _entered(part.shape, tool.option_labels.get(f"{outer}.{part.name}".lstrip("."), {}), value)
+        _put(_object_for(values, outer, part, fields_of(tool), is_next=is_next), part.path, entered)
+        is_next = False
     return values
 
 
-def _within(values: dict[str, Any], outer: str, part: str, fields: Mapping[str, Shape]) -> dict[str, Any]:
-    """Return the object that a line belongs to. A part that is given again begins the next entry of a list."""
+def _object_for(
+    values: dict[str, Any], outer: str, part: Part, fields: Mapping[str, Shape], *, is_next: bool
+) -> dict[str, Any]:
+    """Return the object that a line belongs to."""
     if not outer:
         return values
-    if kind_of(outer, fields[outer]) != "objects":
+    if kind_of(outer, fields[outer]) not in OF_OBJECTS:
         own: dict[str, Any] = values.setdefault(outer, {})
         return own
     entries: list[dict[str, Any]] = values.setdefault(outer, [{}])
-    if part in entries[-1]:
+    if entries[-1] and (is_next or _has(entries[-1], part.path)):
         entries.append({})
     return entries[-1]
+
+
+def _has(entry: Mapping[str, Any], path: tuple[str, ...]) -> bool:
+    inner = entry.get(path[0])
+    return inner is not None and (len(path) == 1 or _has(inner, path[1:]))
+
+
+def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    for name in path[:-1]:
+        values = values.setdefault(name, {})
+    values[path[-1]] = value
 
 
 def _entered(shape: Shape, labels: Mapping[str, str], value: str) -> Any:
@@ -215,15 +242,15 @@ def _entered(shape: Shape, labels: Mapping[str, str], value: str) -> Any:
 
 def parts_of(kind: Kind, shape: Shape) -> Shape:
     """Return the schema of the object that is asked for part by part, {} for a field of one value."""
-    return shape if kind in ("address", "object") else shape["items"] if kind == "objects" else {}
+    return shape if kind in ("address", "object") else shape["items"] if kind in OF_OBJECTS else {}
 
 
-def _titled(tool: ToolSpec) -> Iterator[tuple[str, tuple[str, str, Shape]]]:
-    """Yield (title, (object or "", name, shape)) of the tool's fields, those of an object one by one."""
+def _titled(tool: ToolSpec) -> Iterator[tuple[str, tuple[str, Part]]]:
+    """Yield (title, (object or "", part)) of the tool's fields, those of an object one by one."""
     for name, shape in fields_of(tool).items():
-        parts: Mapping[str, Shape] = parts_of(kind_of(name, shape), shape).get("properties", {})
-        for part, own in (parts or {name: shape}).items():
-            yield from ((title, (name if parts else "", part, own)) for title in titles_of(part, own))
+        parts = parts_in(parts_of(kind_of(name, shape), shape))
+        for part in parts or (Part((name,), (shape,)),):
+            yield from ((title, (name if parts else "", part)) for title in part.titles())
 
 
 def slots_in(tool: ToolSpec, text: str, *, asked: str = "", locale: str = "", written_on: date | None = None) -> Intent:

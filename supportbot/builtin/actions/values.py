@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from supportbot.builtin import intents
+from supportbot.builtin.actions.parts import Shape
 from supportbot.builtin.phrases import field_title, say_in_all_languages
 from supportbot.language.addresses import without_address
 from supportbot.language.amounts import amount_in
@@ -20,7 +21,6 @@ from supportbot.language.figures import all_figures_in, figures_in, known_figure
 from supportbot.language.ordernumbers import without_numbers
 from supportbot.language.words import words
 
-Shape = Mapping[str, Any]  # of a field, in JSON Schema
 _NUMBER: Final = re.compile(
     r"(?<![\w.,:/€$£-])-?(?<!\d-)[0-9]{1,9}(?:[.,][0-9]{1,6})?(?![\w€$£%]|[.,:/][0-9])", re.ASCII
 )

@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from supportbot import strictjson
-from supportbot.chat.blocks import BlockRef, Values
+from supportbot.chat.blocks import BlockRef, Filled, Values
 from supportbot.chat.texts import UNREADABLE
 from supportbot.widget.errors import FrameError, FrameTooBig, UnknownFrame
 from supportbot.widget.models import Reason
@@ -38,8 +38,9 @@ from supportbot.widget.socket.protocol import (
 MAX_SEQ: Final = 2**53 - 1  # the largest integer JavaScript represents exactly
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 MAX_VALUES: Final = 20
+MAX_ENTRIES: Final = 20
 MAX_CHOSEN: Final = 50
-MAX_NAME_CHARACTERS: Final = 100
+MAX_NAME_CHARACTERS: Final = 200
 MAX_VALUE_CHARACTERS: Final = 1_000
 _BLOCK: Final = re.compile(rf"(?P<message>{_UUID.pattern}):(?P<place>[0-9]{{1,2}})")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -115,30 +116,39 @@ class Fields:
         assert found is not None
         return BlockRef(UUID(found["message"]), int(found["place"]))
 
-    def values(self, name: str) -> Values:
-        """Return a form's values by field name: strings, integers and lists of strings."""
+    def filled(self, name: str) -> Filled:
+        """Return a form's values by field name, or those of each of its entries."""
         if name not in self._left:
             raise FrameError(f"The field `{name}` is required.", fields={name: ["Required."]})
-        values = self._left.pop(name)
-        if not isinstance(values, dict) or len(values) > MAX_VALUES:
-            raise _wrong(name, f"must be an object with at most {MAX_VALUES} values")
-        for field, value in values.items():
-            if len(field) > MAX_NAME_CHARACTERS or UNREADABLE.search(field):
-                raise _wrong(name, "has an invalid field name")
-            texts = value if isinstance(value, list) else [value] if isinstance(value, str) else []
-            if not isinstance(value, str | list) and type(value) is not int:
-                raise _wrong(f"{name}.{field}", "must be a string, an integer or a list of strings")
-            if len(texts) > MAX_CHOSEN or not all(isinstance(text, str) for text in texts):
-                raise _wrong(f"{name}.{field}", f"must be a list of at most {MAX_CHOSEN} strings")
-            if any(len(text) > MAX_VALUE_CHARACTERS or UNREADABLE.search(text) for text in texts):
-                raise _wrong(f"{name}.{field}", "is too long or contains characters that cannot be stored")
-        return values
+        filled = self._left.pop(name)
+        if not isinstance(filled, list):
+            return _values(name, filled)
+        if not 1 <= len(filled) <= MAX_ENTRIES:
+            raise _wrong(name, f"must have 1 to {MAX_ENTRIES} entries")
+        return [_values(f"{name}.{place}", values) for place, values in enumerate(filled)]
 
     def close(self) -> None:
         if self._left:
             names = sorted(self._left)
             message = f"Unknown field in this frame: {_shown(names)}."
             raise FrameError(message, fields={_shown(names[:1], quote=""): [message]})
+
+
+def _values(name: str, values: Any) -> Values:
+    """Return values by field name: strings, integers and lists of strings."""
+    if not isinstance(values, dict) or len(values) > MAX_VALUES:
+        raise _wrong(name, f"must be an object with at most {MAX_VALUES} values")
+    for field, value in values.items():
+        if len(field) > MAX_NAME_CHARACTERS or UNREADABLE.search(field):
+            raise _wrong(name, "has an invalid field name")
+        texts = value if isinstance(value, list) else [value] if isinstance(value, str) else []
+        if not isinstance(value, str | list) and type(value) is not int:
+            raise _wrong(f"{name}.{field}", "must be a string, an integer or a list of strings")
+        if len(texts) > MAX_CHOSEN or not all(isinstance(text, str) for text in texts):
+            raise _wrong(f"{name}.{field}", f"must be a list of at most {MAX_CHOSEN} strings")
+        if any(len(text) > MAX_VALUE_CHARACTERS or UNREADABLE.search(text) for text in texts):
+            raise _wrong(f"{name}.{field}", "is too long or contains characters that cannot be stored")
+    return values
 
 
 def _wrong(name: str, what: str) -> FrameError:
@@ -163,7 +173,7 @@ FRAMES: Final[dict[str, Callable[[Fields], ClientFrame]]] = {
         fields.text("client_id", MAX_FRAME_BYTES, is_checked=False), fields.block("block"), fields.text("option", 200)
     ),
     "submit": lambda fields: Submit(
-        fields.text("client_id", MAX_FRAME_BYTES, is_checked=False), fields.block("block"), fields.values("values")
+        fields.text("client_id", MAX_FRAME_BYTES, is_checked=False), fields.block("block"), fields.filled("values")
     ),
     "stop": lambda _: Stop(),
     "confirm": lambda fields: Confirm(

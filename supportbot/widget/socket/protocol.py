@@ -11,7 +11,7 @@ from uuid import UUID
 
 import orjson
 
-from supportbot.chat.blocks import BlockRef, Values
+from supportbot.chat.blocks import BlockRef, Filled
 from supportbot.chat.errors import InvalidClientId
 from supportbot.chat.rate_limit import MESSAGES_PER_MINUTE
 from supportbot.chat.texts import MAX_MESSAGE_CHARACTERS, clean_client_id
@@ -57,7 +57,7 @@ class Submit:
 
     client_id: str
     block: BlockRef
-    values: Values
+    values: Filled
 
 
 @dataclass(frozen=True, slots=True)

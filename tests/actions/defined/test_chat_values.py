@@ -116,7 +116,7 @@ async def test_the_same_is_read_from_words(conversation: Conversation) -> None:
 
 async def test_an_answer_that_cannot_be_read_is_asked_for_again(conversation: Conversation) -> None:
     told = await asked(conversation, WISH, "some day in spring")
-    assert told["text"].startswith("I could not read that. Which date is it") and not told["abstained"]
+    assert told["text"].startswith("I could not read that. Please enter a date") and not told["abstained"]
     told = await asked(conversation, "well in spring", "in spring I said")
     assert told["offers_human"] and not payloads(await log_after(conversation), "action.proposed")
 
@@ -160,7 +160,7 @@ async def test_an_object_is_given_in_a_form_with_a_field_for_each_part(ann: Prin
     conversation = await db(started)
     parts = await asked(conversation, WISH, "Canal 5, 24106 Kiel")
     assert parts["text"].startswith(
-        "I could not read that. For new address, I need: Town, Street and number, Postcode."
+        "I could not read that. Please enter these details: New address. I need: Town, Street and number, Postcode."
     )
     assert [field["title"] for field in parts["blocks"][0]["fields"]] == ["Town", "Street and number", "Postcode"]
     await reply(conversation, parts, {"town": "Kiel", "street": "Canal 5", "postcode": "24106"})

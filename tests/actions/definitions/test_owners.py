@@ -172,6 +172,28 @@ def test_a_card_that_hides_what_the_call_sends_is_warned_of(rows: list[tuple[str
     assert not is_warned or "guest_id" in told[0]
 
 
+NESTED = {"type": "list", "of": {"type": "object", "fields": {"sku": {"type": "string"}}}}
+
+
+@pytest.mark.parametrize(
+    ("argument", "is_warned"),
+    [
+        ({**NESTED, "min_items": 3}, False),
+        ({"type": "object", "fields": {"to": {"type": "object", "fields": {"city": {"type": "string"}}}}}, False),
+        ({"type": "object", "fields": {"items": NESTED}}, True),
+        ({"type": "object", "fields": {"items": NESTED}, "required": False}, False),
+        ({"type": "object", "fields": {"items": NESTED}, "from": "server", "value": "1"}, False),
+        ({**NESTED, "min_items": 21, "max_items": 30, "from": "model"}, True),
+        ({"type": "list", "of": {"type": "list", "of": {"type": "string"}}}, True),
+    ],
+)
+def test_an_argument_that_the_chat_cannot_ask_for_is_warned_of(argument: dict[str, Any], is_warned: bool) -> None:
+    draft = {"format": 1, "name": "x", "arguments": {"lines": {"description": "What to order.", **argument}}}
+    check_draft(draft)
+    told = [one for one in advice(draft) if "the chat cannot ask for lines" in one]
+    assert bool(told) is is_warned
+
+
 def test_a_record_on_the_card_shows_the_argument_that_found_it() -> None:
     document = newsletter({"path": "/guests/{guest.id}/x", "body": {"who": "{arguments.guest_id}"}}, GUEST_LOOKUP)
     rows = [{"label": {"en": "Guest", "de": "Gast"}, "value": "guest.name"}]

@@ -126,6 +126,68 @@ async def test_an_invalid_form_value(
         await socket.until("ack")
 
 
+GUESTS: dict[str, Any] = {
+    "type": "form",
+    "prompt": "Who is coming?",
+    "fields": [
+        {"name": "name", "title": "Name", "type": "string", "required": True, "maxLength": 20},
+        {"name": "home.city", "title": "Home – City", "type": "string", "required": False, "maxLength": 20,
+         "requiredWith": ["home.street"]},
+        {"name": "home.street", "title": "Home – Street", "type": "string", "required": False, "maxLength": 20},
+    ],
+    "entries": {"minItems": 2, "maxItems": 3, "title": "Guests", "add": "Add another", "remove": "Remove"},
+}  # fmt: skip
+ANN, BEN = {"name": "Ann", "home.city": "Bonn"}, {"name": "Ben"}
+
+
+async def test_the_entries_of_a_form_are_stored_with_an_empty_line_in_between(
+    server: str, channel: NewChannel, workspace: Workspace
+) -> None:
+    granted = await db(ticket, channel)
+    async with greeted(server, granted) as socket:
+        message = await db(asked, granted["conversation"], GUESTS)
+        await socket.say("submit", client_id="s-1", block=f"{message}:0", values=[ANN, BEN])
+        await socket.until("ack")
+    assert await db(customer_messages, workspace) == ["Money back", "Name: Ann\nHome – City: Bonn\n\nName: Ben"]
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ([ANN], "values"),
+        (ANN, "values"),
+        ([ANN, BEN, BEN, BEN], "values"),
+        ([ANN, {}], "values.1.name"),
+        ([ANN, {"name": "x" * 21}], "values.1.name"),
+        ([ANN, BEN | {"home.street": "Weg 1"}], "values.1.home.city"),
+        ([ANN, BEN | {"card": "4111"}], "values.1.card"),
+    ],
+)
+async def test_entries_that_the_form_does_not_take(
+    server: str, channel: NewChannel, workspace: Workspace, values: Any, field: str
+) -> None:
+    granted = await db(ticket, channel)
+    async with greeted(server, granted) as socket:
+        message = await db(asked, granted["conversation"], GUESTS)
+        block = {"client_id": "s-1", "block": f"{message}:0"}
+        assert await refused(socket, "submit", **block, values=values) == ("invalid_value", field, "s-1")
+        assert await db(customer_messages, workspace) == ["Money back"]
+
+
+async def test_a_client_that_knows_no_entries_sends_one_if_one_is_enough(
+    server: str, channel: NewChannel, workspace: Workspace
+) -> None:
+    granted = await db(ticket, channel)
+    several = {**GUESTS, "entries": {**GUESTS["entries"], "minItems": 1}}
+    async with greeted(server, granted) as socket:
+        message = await db(asked, granted["conversation"], several, FORM)
+        block = {"client_id": "s-1", "block": f"{message}:1"}
+        assert await refused(socket, "submit", **block, values=[ADDRESS]) == ("invalid_value", "values", "s-1")
+        await socket.say("submit", client_id="s-1", block=f"{message}:0", values=ANN)
+        await socket.until("ack")
+    assert await db(customer_messages, workspace) == ["Money back", "Name: Ann\nHome – City: Bonn"]
+
+
 async def test_an_unknown_block(server: str, channel: NewChannel, workspace: Workspace) -> None:
     granted, stranger = await db(ticket, channel), await db(ticket, channel)
     async with greeted(server, granted) as socket:

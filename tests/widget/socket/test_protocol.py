@@ -25,6 +25,7 @@ GOOD: list[dict[str, Any]] = [
     {"type": "message", "client_id": "m-1", "text": "Hello", "attachments": []},
     {"type": "choose", "client_id": "m-1", "block": f"{ID}:0", "option": "A-1"},
     {"type": "submit", "client_id": "m-1", "block": f"{ID}:12", "values": {"city": "Ulm", "floor": 3}},
+    {"type": "submit", "client_id": "m-1", "block": f"{ID}:12", "values": [{"city": "Ulm"}, {"city": "Bonn"}]},
     {"type": "stop"},
     {"type": "confirm", "request": ID, "digest": "0" * 64},
     {"type": "decline", "request": ID},

@@ -51,25 +51,40 @@ function choices({ prompt, options }, { answer, reply, isOver }) {
   return h("div.choices", { role: "group", "aria-label": prompt }, options.map(({ id, label }) => btn("", () => answer(label, { type: "choose", option: id }), { disabled: isOver, dir: "auto", "aria-pressed": isOver && String(label === reply?.text) }, label)));
 }
 
-function form({ prompt, fields }, { answer, reply, isOver, chat, id }) {
-  const { t } = chat;
-  const lines = reply ? reply.text.split("\n") : [];
+function form(block, context) {
+  if (block.entries) {
+    const node = h("div");
+    import("./entries.js").then((its) => its.draw(node, block, context, { group, frame, insert }));
+    return node;
+  }
+  const { reply, id, chat } = context;
+  const own = group(block.fields, id, reply?.text, chat);
+  const send = () => own.isRight() && context.answer(own.text(), { type: "submit", values: own.values() });
+  return frame(block, context, send, own.rows);
+}
+
+/** A form around its fields; once answered, what was sent. */
+const frame = ({ prompt }, { isOver, chat: { t } }, send, ...parts) => h("form", { onsubmit: (event) => (event.preventDefault(), send()), "aria-label": prompt }, h("fieldset", { disabled: isOver }, parts, !isOver && h("div.act-b", h("button.btn.primary.lg", { type: "submit" }, t("send")))));
+
+/** The fields of a form, or of one of its entries, filled in as in these lines. */
+function group(fields, id, text, { t }) {
+  const lines = text ? text.split("\n") : [];
   const inputs = fields.map((field) => input(field, `${id}-${field.name}`, lines.find((line) => line.startsWith(`${field.title}: `))?.slice(field.title.length + 2)));
   const rows = fields.map(({ title, type, required }, index) => h("div.row", h(type === "array" ? "span" : "label", type === "array" ? { id: `${inputs[index].id}-l` } : { for: inputs[index].id }, title, !required && h("span", ` ${t("optional")}`)), inputs[index]));
-  const send = (event) => {
-    event.preventDefault();
-    const wrong = fields.findIndex((field, index) => !isValid(field, valueOf(inputs[index])));
-    if (wrong >= 0) {
-      const node = inputs[wrong].querySelector?.("input") || inputs[wrong];
-      node.setCustomValidity(t("invalid_value"));
-      node.reportValidity();
-      return;
-    }
-    const filled = fields.map((field, index) => ({ ...field, value: valueOf(inputs[index]), chosen: ticked(inputs[index]) })).filter(({ value }) => value);
-    const values = Object.fromEntries(filled.map(({ name, type, value, chosen }) => [name, type === "array" ? chosen : type === "integer" ? Number(value) : value]));
-    answer(filled.map(({ title, value }) => `${title}: ${value}`).join("\n"), { type: "submit", values });
+  const filled = () => fields.map((field, index) => ({ ...field, value: valueOf(inputs[index]), chosen: ticked(inputs[index]) })).filter(({ value }) => value);
+  return {
+    rows,
+    text: () => filled().map(({ title, value }) => `${title}: ${value}`).join("\n"),
+    values: () => Object.fromEntries(filled().map(({ name, type, value, chosen }) => [name, type === "array" ? chosen : type === "integer" ? Number(value) : value])),
+    isRight() {
+      const names = filled().map(({ name }) => name);
+      const wrong = fields.findIndex((field, index) => !isValid(field, valueOf(inputs[index]), names));
+      const node = inputs[wrong]?.querySelector?.("input") || inputs[wrong];
+      node?.setCustomValidity(t("invalid_value"));
+      node?.reportValidity();
+      return !node;
+    },
   };
-  return h("form", { onsubmit: send, "aria-label": prompt }, h("fieldset", { disabled: isOver }, rows, !isOver && h("div.act-b", h("button.btn.primary.lg", { type: "submit" }, t("send")))));
 }
 
 function input({ name, type, format, required, maxLength, minimum, maximum, enum: choice, items }, id, value) {
@@ -93,8 +108,8 @@ const ticked = (node) => [...node.querySelectorAll("input:checked")].map(({ valu
 const valueOf = (node) => (node.matches(".boxes") ? ticked(node).join(", ") : node.value.trim().replace(/\s+/g, " "));
 
 /** Whether the server will accept a value. Browsers check the rest; they read `pattern` differently than the server. */
-function isValid({ required, pattern }, value) {
-  return value ? !pattern || new RegExp(pattern).test(value) : !required;
+function isValid({ required, requiredWith, pattern }, value, filled) {
+  return value ? !pattern || new RegExp(pattern).test(value) : !required && !requiredWith?.some((name) => filled.includes(name));
 }
 
 /** Ask once for a rating. */
