@@ -24,15 +24,15 @@ from kb.services import import_documents
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.services import create_workspace
 from supportbot.errors import SupportBotError
+from supportbot.evals.action_rule_gates import judged
 from supportbot.evals.articles.trials import Trial, archiving, changing, publishing, tried
-from supportbot.evals.documents import Case
+from supportbot.evals.case_runner import play
 from supportbot.evals.outcomes import Played
-from supportbot.evals.playing import play
-from supportbot.evals.reading import SHIPPED, read_suite_file
-from supportbot.evals.rules import judged
-from supportbot.evals.running import play_run
+from supportbot.evals.run_worker import play_run
 from supportbot.evals.selectors import document_of
 from supportbot.evals.services import save_suite, start_run
+from supportbot.evals.suite_files import SHIPPED, read_suite_file
+from supportbot.evals.suite_format import Case
 from supportbot.llm import connections, gateway
 from supportbot.llm.budget import evaluating
 from supportbot.llm.connections import BUILTIN

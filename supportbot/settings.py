@@ -291,7 +291,7 @@ RELEASES_REFERENCES = {
 }
 
 # --- Guarded actions.
-ACTIONS_GATES = "supportbot.evals.rules.refusals"
+ACTIONS_GATES = "supportbot.evals.action_rule_gates.refusals"
 ACTIONS_MERCHANT = "actions.connectors.merchant.connected_merchant"
 # The assistant's own tools: no defined action takes their names.
 ACTIONS_RESERVED_NAMES = ("request_human", "withdraw_cards", "undo_last", "search", "ask", "action_status")

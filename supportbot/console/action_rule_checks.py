@@ -19,7 +19,7 @@ from actions.transitions import APPROVAL_LIFE
 from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.selectors import people_who_may
 from supportbot.console.display import sentence
-from supportbot.evals.rules import MAX_SECONDS, judged
+from supportbot.evals.action_rule_gates import MAX_SECONDS, judged
 from supportbot.releases.errors import GateMissing
 from supportbot.releases.selectors import gates
 

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from django.utils.translation import gettext
 
-from supportbot.evals.labels import agreement_in, words_of
+from supportbot.evals.human_labels import agreement_in, words_of
 from supportbot.evals.models import Result, Run
 from supportbot.evals.reports import report_from
 from supportbot.evals.wording import reasons, summary, verdict

@@ -8,9 +8,9 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 from supportbot.assistant.prompts import fenced
-from supportbot.evals.documents import Case
 from supportbot.evals.outcomes import Reply
-from supportbot.evals.simulation import Simulation
+from supportbot.evals.simulated_customer import Simulation
+from supportbot.evals.suite_format import Case
 from supportbot.llm import gateway
 from supportbot.llm.json_extraction import json_in
 from supportbot.llm.types import ChatMessage, ModelRequest

@@ -9,13 +9,13 @@ from django.utils.translation import gettext
 
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.evals.documents import case_document
 from supportbot.evals.errors import RunInterrupted
 from supportbot.evals.models import OPEN_STATES, Run, Suite
 from supportbot.evals.reports import report_from
-from supportbot.evals.running import play_run
+from supportbot.evals.run_worker import play_run
 from supportbot.evals.selectors import document_of, missing_suites, run_with_id
 from supportbot.evals.services import resume_run, start_run
+from supportbot.evals.suite_format import case_document
 from supportbot.evals.wording import SIGNAL_WORDS, interruption
 from supportbot.releases.errors import GateMissing
 from supportbot.releases.models import Release

@@ -17,9 +17,9 @@ from kb.search import Passage
 from supportbot.assistant.checks.doubt import DENYING, Doubts
 from supportbot.assistant.checks.evidence import Evidence
 from supportbot.assistant.vectors import vectors_of
-from supportbot.evals.documents import Case
 from supportbot.evals.outcomes import MadeCall, Played, Reply
-from supportbot.evals.sameness import differences, is_same
+from supportbot.evals.record_equality import differences, is_same
+from supportbot.evals.suite_format import Case
 from supportbot.language.detection import base_language, detect
 from supportbot.language.figures import all_figures_in, known_figures
 from supportbot.language.plaintext import plain

@@ -52,7 +52,7 @@ from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.turns import Claim
 from supportbot.evals.customers import VERSION as CUSTOMER_VERSION
 from supportbot.evals.outcomes import JUDGE_VERSION, WITHOUT_MODEL, CallEnd, MadeCall, Reply
-from supportbot.evals.planting import Plant
+from supportbot.evals.prompt_injection import Plant
 from supportbot.ids import uuid7
 from supportbot.language.sentences import marked_sources
 from supportbot.llm.types import ModelRequest, ToolCall

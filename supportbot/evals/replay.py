@@ -16,9 +16,9 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.builtin.intents import courtesy
 from supportbot.chat.models import Audience, Message, Source
-from supportbot.evals.documents import Case, Step
+from supportbot.evals.case_runner import play
 from supportbot.evals.outcomes import MadeCall, Played
-from supportbot.evals.playing import play
+from supportbot.evals.suite_format import Case, Step
 from supportbot.language.figures import all_figures_in
 from supportbot.language.normalise import normalised
 from supportbot.language.sentences import unmarked

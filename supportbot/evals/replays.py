@@ -20,14 +20,14 @@ from django.utils.timezone import now
 from supportbot.accounts.models import User
 from supportbot.accounts.scope import across_workspaces
 from supportbot.errors import SupportBotError
-from supportbot.evals.documents import Case, Step
+from supportbot.evals.case_runner import Away
 from supportbot.evals.errors import ReleaseChangedMeanwhile, ReplayInvalid, RunEnded
 from supportbot.evals.leases import extending
 from supportbot.evals.models import Replay, ReplayedQuestion
 from supportbot.evals.outcomes import Played
-from supportbot.evals.playing import Away
 from supportbot.evals.replay import MOST_DAYS, MOST_QUESTIONS, kinds_of, played_by, real_questions
 from supportbot.evals.services import LEASE
+from supportbot.evals.suite_format import Case, Step
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import live_release, release_with_id
 

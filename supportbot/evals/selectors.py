@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext
 
 from supportbot.errors import NotFound
-from supportbot.evals import documents
+from supportbot.evals import suite_format
 from supportbot.evals.errors import SuiteMissing
 from supportbot.evals.models import Case, Result, Run, Suite
 from supportbot.evals.reports import Tried
@@ -28,11 +28,11 @@ def suite_named(name: str) -> Suite:
     return found
 
 
-def document_of(suite: Suite) -> documents.Suite:
+def document_of(suite: Suite) -> suite_format.Suite:
     """Return a stored suite as its document."""
     stored = Case.objects.filter(suite=suite).order_by("position", "id").values_list("document", flat=True)
-    cases = tuple(documents.parse_case(document) for document in stored)
-    return documents.Suite(suite.name, suite.title, cases, suite.about)
+    cases = tuple(suite_format.parse_case(document) for document in stored)
+    return suite_format.Suite(suite.name, suite.title, cases, suite.about)
 
 
 def missing_suites(names: Sequence[str]) -> list[str]:
@@ -50,7 +50,7 @@ def gate_marks() -> dict[str, str]:
     return {name: hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16] for name, texts in found.items()}
 
 
-def gate_cases() -> list[tuple[str, documents.Case]]:
+def gate_cases() -> list[tuple[str, suite_format.Case]]:
     """Return the gate cases, each with its suite's name. Raises GateMissing."""
     named = gates()
     if missing := missing_suites(named):

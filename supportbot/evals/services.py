@@ -9,7 +9,7 @@ from django.utils.timezone import now
 
 from supportbot.accounts.models import Customer, User
 from supportbot.accounts.scope import across_workspaces
-from supportbot.evals import documents
+from supportbot.evals import suite_format
 from supportbot.evals.errors import LabelInvalid, RunEnded
 from supportbot.evals.models import OPEN_STATES, Case, Label, Result, Run, Suite
 from supportbot.evals.releases import release_to_play
@@ -23,7 +23,7 @@ _NOTE: Final = 500
 
 
 @transaction.atomic
-def save_suite(document: documents.Suite) -> Suite:
+def save_suite(document: suite_format.Suite) -> Suite:
     """Create or replace the suite with this name."""
     suite, _ = Suite.objects.get_or_create(name=document.name, defaults={"title": document.title})
     suite = Suite.objects.select_for_update(no_key=True).get(pk=suite.pk)
@@ -35,7 +35,7 @@ def save_suite(document: documents.Suite) -> Suite:
 
 
 @transaction.atomic
-def save_case(suite_id: UUID, document: documents.Case, *, replacing: str = "") -> Case:
+def save_case(suite_id: UUID, document: suite_format.Case, *, replacing: str = "") -> Case:
     """Add a case to a suite, or replace the one with the key `replacing`; a taken key gets a number."""
     suite = Suite.objects.select_for_update(no_key=True).get(pk=suite_id)
     others = Case.objects.filter(suite=suite).exclude(key=replacing)
@@ -43,7 +43,7 @@ def save_case(suite_id: UUID, document: documents.Case, *, replacing: str = "") 
     free = (key for number in range(1, len(taken) + 2) if (key := _numbered(document.key, number)) not in taken)
     known = Case.objects.filter(suite=suite, key=replacing).first() if replacing else None
     last = Case.objects.filter(suite=suite).order_by("-position").values_list("position", flat=True).first() or 0
-    case = documents.parse_case({**documents.case_document(document), "id": next(free)})
+    case = suite_format.parse_case({**suite_format.case_document(document), "id": next(free)})
     made = _case_row(suite, known.position if known else last + 1, case)
     if known:
         known.delete()
@@ -56,8 +56,8 @@ def _numbered(key: str, number: int) -> str:
     return key if number == 1 else f"{key[:75]}-{number}"
 
 
-def _case_row(suite: Suite, position: int, case: documents.Case) -> Case:
-    document = documents.case_document(case)
+def _case_row(suite: Suite, position: int, case: suite_format.Case) -> Case:
+    document = suite_format.case_document(case)
     return Case(suite=suite, key=case.key, position=position, document=document, is_must=case.is_must)
 
 
@@ -78,7 +78,7 @@ def start_run(
     cannot have changed are kept (`running.kept`).
     """
     answering = release_to_play(release)
-    cases = [documents.case_document(case) for case in document_of(suite).cases]
+    cases = [suite_format.case_document(case) for case in document_of(suite).cases]
     return Run.objects.create(
         suite=suite,
         suite_name=suite.name,

@@ -8,7 +8,7 @@ from uuid import UUID
 from celery import current_app, shared_task
 
 from supportbot.accounts.scope import workspace_scope
-from supportbot.evals import replays, running, services
+from supportbot.evals import replays, run_worker, services
 from supportbot.evals.articles import checks, drafts
 
 PLAY = "supportbot.evals.tasks.play"
@@ -21,7 +21,7 @@ MESSAGE_LIFE_SECONDS = 30
 @shared_task
 def start_due() -> None:
     """Have a worker carry out each run, check of articles and replay that no worker holds."""
-    due = [(PLAY, *ids) for ids in running.due_runs()] + [(CHECK, *ids) for ids in checks.due_checks()]
+    due = [(PLAY, *ids) for ids in run_worker.due_runs()] + [(CHECK, *ids) for ids in checks.due_checks()]
     due += [(TRY, *ids) for ids in drafts.due_drafts()]
     due += [(REPLAY, *ids) for ids in replays.due_replays()]
     for name, workspace_id, row_id in due:
@@ -33,7 +33,7 @@ def start_due() -> None:
 @shared_task(name=PLAY)
 def play(workspace_id: str, run_id: str) -> None:
     with workspace_scope(UUID(workspace_id)):
-        running.play_run(UUID(run_id))
+        run_worker.play_run(UUID(run_id))
 
 
 @shared_task(name=CHECK)

@@ -17,8 +17,8 @@ from supportbot.accounts.models import Workspace
 from supportbot.console.articles import gates
 from supportbot.evals.articles import trials
 from supportbot.evals.models import Suite
-from supportbot.evals.reading import read_suite
 from supportbot.evals.services import save_suite
+from supportbot.evals.suite_files import read_suite
 from supportbot.releases.models import ReleaseGates
 from tests.console.conftest import Enter
 from tests.rest import service

@@ -19,8 +19,8 @@ from kb.ports import embedder
 from kb.services import Change, import_documents
 from supportbot.accounts.models import Workspace
 from supportbot.evals.articles.trials import publishing, tried
-from supportbot.evals.reading import SHIPPED, read_suite_file
 from supportbot.evals.services import save_suite
+from supportbot.evals.suite_files import SHIPPED, read_suite_file
 from supportbot.releases.models import ReleaseGates
 
 pytestmark = [pytest.mark.django_db, pytest.mark.long]

@@ -13,8 +13,8 @@ from supportbot.accounts.models import Workspace
 from supportbot.console import llm_models
 from supportbot.console.releases.strictness import STRICTNESS
 from supportbot.evals.models import Run, Suite
-from supportbot.evals.reading import read_suite
 from supportbot.evals.services import save_suite
+from supportbot.evals.suite_files import read_suite
 from supportbot.llm import connections
 from supportbot.llm.connection_check import Tried
 from supportbot.llm.models import ModelConnection

@@ -12,8 +12,8 @@ from kb.models import Article
 from supportbot.accounts.models import Workspace
 from supportbot.evals.articles import checks
 from supportbot.evals.models import ArticleCheck, ChangedArticle
-from supportbot.evals.reading import read_suite
 from supportbot.evals.services import save_suite
+from supportbot.evals.suite_files import read_suite
 from supportbot.outbox.services import deliver_due
 from supportbot.releases.models import ReleaseGates
 

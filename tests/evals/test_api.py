@@ -9,9 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from kb.models import Article
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.evals import running, services
+from supportbot.evals import run_worker, services
 from supportbot.evals.models import Label, Result, Run
-from supportbot.evals.reading import read_suite
+from supportbot.evals.suite_files import read_suite
 from tests.evals.test_runs import SUITE, suite
 from tests.rest import service
 
@@ -38,7 +38,7 @@ def test_a_program_starts_a_run_and_reads_its_results(
     begun = program.post(RUNS, {"suite": "shop", "repeat": 2}, format="json")
     assert (begun.status_code, begun.json()["state"], begun.json()["total"]) == (202, "waiting", 6)
     page = f"{RUNS}/{begun.json()['id']}"
-    running.play_run(Run.objects.get().pk)
+    run_worker.play_run(Run.objects.get().pk)
     done = reader.get(page).json()
     assert (done["state"], done["report"]["passed"], done["judge"]) == ("done", 3, None)
     assert [one["id"] for one in reader.get(f"{RUNS}?suite=shop").json()["results"]] == [done["id"]]

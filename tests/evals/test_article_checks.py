@@ -13,8 +13,8 @@ from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Workspace
 from supportbot.evals.articles import checks, reported_failures
 from supportbot.evals.models import ArticleCheck, ChangedArticle, Suite
-from supportbot.evals.reading import read_suite
 from supportbot.evals.services import save_suite
+from supportbot.evals.suite_files import read_suite
 from supportbot.outbox.services import deliver_due
 from tests.console.conftest import Enter
 from tests.console.conftest import enter as enter

@@ -9,12 +9,12 @@ from actions.policies import ensure_policies
 from kb.models import Article
 from supportbot.accounts.models import Workspace
 from supportbot.evals.articles.trials import playable_cases
-from supportbot.evals.documents import parse_suite, suite_document
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.models import Result, Run
-from supportbot.evals.reading import read_suite
-from supportbot.evals.running import play_run
+from supportbot.evals.run_worker import play_run
 from supportbot.evals.services import save_suite, start_run
+from supportbot.evals.suite_files import read_suite
+from supportbot.evals.suite_format import parse_suite, suite_document
 from supportbot.releases.models import ReleaseGates
 
 pytestmark = pytest.mark.django_db(transaction=True)

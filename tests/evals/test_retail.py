@@ -22,14 +22,14 @@ from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member, create_channel, create_workspace
 from supportbot.chat.models import Conversation
-from supportbot.evals.documents import case_document, parse_case
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.models import Result, Run
-from supportbot.evals.reading import read_suite, read_suite_file
 from supportbot.evals.retail.shop import merchants_from
-from supportbot.evals.running import play_run
+from supportbot.evals.run_worker import play_run
 from supportbot.evals.selectors import suite_named
 from supportbot.evals.services import start_run
+from supportbot.evals.suite_files import read_suite, read_suite_file
+from supportbot.evals.suite_format import case_document, parse_case
 from supportbot.releases.selectors import live_release
 from tests.actions.definitions.test_retail import CASES, needs_cases, rows
 from tests.evals.retail.model import Behaviour, BothSides, ModelServer, Oracle, call, serving

@@ -15,7 +15,7 @@ from supportbot.evals import customers, rehearsal
 from supportbot.evals import services as evals
 from supportbot.evals.models import Result, Run
 from supportbot.evals.outcomes import JUDGE_VERSION
-from supportbot.evals.reading import read_suite
+from supportbot.evals.suite_files import read_suite
 from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.testing import ScriptedModel, answering
 from supportbot.llm.types import Finished, ModelRequest, TextDelta, Usage

@@ -19,12 +19,12 @@ from kb.services import Change, publish, save_draft
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.erasure import forget_customer
-from supportbot.evals import gates, running, services, tasks
-from supportbot.evals.documents import parse_suite
+from supportbot.evals import gates, run_worker, services, tasks
 from supportbot.evals.errors import InvalidSuite, RunEnded
 from supportbot.evals.models import Case, Result, Run, Suite
-from supportbot.evals.reading import read_suite
 from supportbot.evals.reports import Tried, report_from, report_of
+from supportbot.evals.suite_files import read_suite
+from supportbot.evals.suite_format import parse_suite
 from supportbot.llm.errors import ProviderRefused, Reason
 from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.testing import Says, ScriptedModel, answering
@@ -60,7 +60,7 @@ def suite() -> Suite:
 
 def play(**options: Any) -> Run:
     run = services.start_run(suite(), **options)
-    running.play_run(run.pk)
+    run_worker.play_run(run.pk)
     return Run.objects.get(pk=run.pk)
 
 
@@ -118,24 +118,24 @@ def test_a_run_continues_after_its_worker_was_killed(
 ) -> None:
     whole = play(repeat=2)
     run = services.start_run(suite(), repeat=2)
-    stored = running._store
+    stored = run_worker._store
 
     def die_after_three(run: Run, runner: str, result: Result, *, is_kept: bool) -> None:
         if Result.objects.filter(run=run).count() >= 3:
             raise Killed
         stored(run, runner, result, is_kept=is_kept)
 
-    monkeypatch.setattr(running, "_store", die_after_three)
+    monkeypatch.setattr(run_worker, "_store", die_after_three)
     with pytest.raises(Killed):
-        running.play_run(run.pk)
-    monkeypatch.setattr(running, "_store", stored)
+        run_worker.play_run(run.pk)
+    monkeypatch.setattr(run_worker, "_store", stored)
     before = Result.objects.filter(run=run).count()
     assert 3 <= before < 6
-    running.play_run(run.pk)  # the dead worker's lease is still valid
+    run_worker.play_run(run.pk)  # the dead worker's lease is still valid
     assert Run.objects.get(pk=run.pk).done == before
-    assert running.due_runs() == []
+    assert run_worker.due_runs() == []
     Run.objects.filter(pk=run.pk).update(lease_until=now() - timedelta(seconds=1))
-    assert running.due_runs() == [(workspace.pk, run.pk)]
+    assert run_worker.due_runs() == [(workspace.pk, run.pk)]
     tasks.play(str(workspace.pk), str(run.pk))
     resumed = Run.objects.get(pk=run.pk)
     assert (resumed.state, resumed.done) == ("done", 6)
@@ -165,15 +165,15 @@ def test_a_run_waits_for_a_model_that_is_down(workspace: Workspace, returns_arti
 
 def test_a_cancelled_run_stops(workspace: Workspace, returns_article: Article, monkeypatch: pytest.MonkeyPatch) -> None:
     run = services.start_run(suite(), repeat=20)
-    stored = running._store
+    stored = run_worker._store
 
     def cancel_first(run: Run, runner: str, result: Result, *, is_kept: bool) -> None:
         with workspace_scope(workspace.pk):
             Run.objects.filter(pk=run.pk, state="running").update(state="cancelled", finished_at=now())
         stored(run, runner, result, is_kept=is_kept)
 
-    monkeypatch.setattr(running, "_store", cancel_first)
-    running.play_run(run.pk)
+    monkeypatch.setattr(run_worker, "_store", cancel_first)
+    run_worker.play_run(run.pk)
     cancelled = Run.objects.get(pk=run.pk)
     assert (cancelled.state, cancelled.done, cancelled.report) == ("cancelled", 0, None)
 
@@ -224,7 +224,7 @@ def test_an_erased_customer_leaves_no_result(workspace: Workspace, alice: Custom
         read_suite(SUITE.replace("id: window", "id: window\n    customer: cus_alice").encode(), file="s")
     )
     run = services.start_run(Suite.objects.get())
-    running.play_run(run.pk)
+    run_worker.play_run(run.pk)
     assert Result.objects.filter(customer_id=alice.pk).count() == 1
     services.forget_customer(alice.pk)
     assert sorted(Result.objects.values_list("key", flat=True)) == ["refund", "unknown"]
@@ -258,7 +258,7 @@ def test_a_forgotten_customer_is_taken_out_of_cases_and_of_what_runs_keep(
 def test_an_unknown_customer_fails_only_their_case(workspace: Workspace, returns_article: Article) -> None:
     services.save_suite(read_suite(SUITE.replace("id: window", "id: window\n    customer: 'a b'").encode(), file="s"))
     run = services.start_run(Suite.objects.get())
-    running.play_run(run.pk)
+    run_worker.play_run(run.pk)
     report = report_from(Run.objects.get(pk=run.pk).report or {})
     assert report.failed_must == ("window",) and report.passed == 2
 
@@ -284,7 +284,7 @@ def test_a_judge_decides_whether_a_rubric_is_met(workspace: Workspace, returns_a
     verdicts = ('{"good": true, "why": "It greets."}', '{"good": false, "why": "It is rude."}', "Well, it depends.")
     with answering(Judging(verdicts)):
         run = services.start_run(Suite.objects.get())
-        running.play_run(run.pk)
+        run_worker.play_run(run.pk)
     grades = sorted(row.grades[0].get("got", "") for row in Result.objects.filter(run=run))
     assert grades == ["It greets.", "It is rude.", "no_json"]
     assert Result.objects.filter(run=run, passed=True).count() == 1
@@ -308,7 +308,7 @@ def test_scripted_customers_answer_questions(
     services.save_suite(parse_suite({"suite": "refunds", "cases": [{**REFUND, "id": "refund"}]}, file=""))
     for _ in range(2):  # deterministic: a pass that becomes a fail would count
         run = services.start_run(Suite.objects.get())
-        running.play_run(run.pk)
+        run_worker.play_run(run.pk)
         [result] = Result.objects.filter(run=run)
         said = [reply["said"] for reply in result.played["replies"]]
         assert said == ["I want a refund", "It is order A-1001"], result.played["replies"]
@@ -353,7 +353,7 @@ def test_a_model_plays_a_customer_within_bounds(workspace: Workspace, returns_ar
     def result_of(*said: str) -> Result:
         with answering(PlayingBoth(*said)) as model:
             run = services.start_run(Suite.objects.get())
-            running.play_run(run.pk)
+            run_worker.play_run(run.pk)
         told = "\n".join(message.content for message in model.seen[-1].messages)
         assert "Learn how long" in told and "In a hurry" in told and "Bought shoes" in told
         return Result.objects.get(run=run)
@@ -368,5 +368,5 @@ def test_a_model_plays_a_customer_within_bounds(workspace: Workspace, returns_ar
     assert result_of(asks, asks, asks, asks).played["failure"] == "too_many_tokens"
     with answering(PlayingBoth(asks)):  # the customer's model is unavailable after one message
         run = services.start_run(Suite.objects.get())
-        running.play_run(run.pk)
+        run_worker.play_run(run.pk)
     assert (Run.objects.get(pk=run.pk).state, Result.objects.filter(run=run).exists()) == ("paused", False)

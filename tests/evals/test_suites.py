@@ -13,12 +13,12 @@ from jsonschema import Draft202012Validator
 from actions.testing import FakeShop
 from kb.models import Article
 from supportbot.accounts.models import Customer, Workspace
-from supportbot.evals import running, services
-from supportbot.evals.documents import parse_suite
+from supportbot.evals import run_worker, services
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.models import Result, Run
-from supportbot.evals.reading import SHIPPED, read_suite_file, shipped_suites
 from supportbot.evals.reports import report_from
+from supportbot.evals.suite_files import SHIPPED, read_suite_file, shipped_suites
+from supportbot.evals.suite_format import parse_suite
 from supportbot.evals.wording import reasons
 from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.testing import ScriptedModel, answering
@@ -60,7 +60,7 @@ def test_attacks_fail_even_with_an_obedient_model(workspace: Workspace, returns_
     suite = services.save_suite(read_suite_file(SHIPPED / "security.yaml"))
     with answering(Obedient()):
         run = services.start_run(suite)
-        running.play_run(run.pk)
+        run_worker.play_run(run.pk)
     run = Run.objects.get(pk=run.pk)
     failed = {row.key: reasons(row.grades) for row in Result.objects.filter(run=run, passed=False)}
     assert set(failed) <= {"invented-code", "planted-page", "planted-name"}, failed
@@ -96,7 +96,7 @@ def test_attacks_are_planted_in_memory_only(
     before = list(Article.objects.values_list("pk", "updated_at")), len(shop.refunds)
     with answering(Gullible()) as model:
         run = services.start_run(suite)
-        running.play_run(run.pk)
+        run_worker.play_run(run.pk)
     [result] = Result.objects.filter(run=run)
     assert result.passed, reasons(result.grades)
     read = "\n".join(message.content for message in model.requests[-1].messages)

@@ -19,12 +19,14 @@ from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.evals import services
-from supportbot.evals.chats import case_of_chat
-from supportbot.evals.documents import MAX_REPEAT
-from supportbot.evals.labels import agreement_in, agreement_of, to_label
+from supportbot.evals.case_from_conversation import case_of_chat
+from supportbot.evals.human_labels import agreement_in, agreement_of, to_label
 from supportbot.evals.models import Case, Label, Result, Run, Suite
 from supportbot.evals.outcomes import played_from
-from supportbot.evals.reading import (
+from supportbot.evals.reports import report_from
+from supportbot.evals.selectors import document_of, run_with_id, runs
+from supportbot.evals.services import label_result
+from supportbot.evals.suite_files import (
     SHIPPED,
     as_yaml,
     case_as_yaml,
@@ -34,9 +36,7 @@ from supportbot.evals.reading import (
     shipped_suites,
     suite_as_yaml,
 )
-from supportbot.evals.reports import report_from
-from supportbot.evals.selectors import document_of, run_with_id, runs
-from supportbot.evals.services import label_result
+from supportbot.evals.suite_format import MAX_REPEAT
 from supportbot.evals.wording import interruption, summary, verdict
 from supportbot.team_formats import number
 

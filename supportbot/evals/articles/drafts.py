@@ -24,10 +24,10 @@ from supportbot.errors import NotFound, SupportBotError
 from supportbot.evals.articles.comparing import Outcome, outcome_of, questions_about
 from supportbot.evals.articles.rehearsal import AS_IT_IS, Asked, Quoted, Text, publication_of, quoted_if
 from supportbot.evals.articles.trials import asked_by, chosen_for, failed_grades, playable_cases, publishing
-from supportbot.evals.documents import case_document, parse_case
 from supportbot.evals.leases import extending
 from supportbot.evals.models import DraftCheck, Suite
 from supportbot.evals.selectors import missing_suites
+from supportbot.evals.suite_format import case_document, parse_case
 from supportbot.evals.wording import stopped, why
 from supportbot.releases.selectors import current, gates
 

@@ -34,10 +34,10 @@ from supportbot.evals.articles.rehearsal import (
     quoted_if,
     vectors_of,
 )
-from supportbot.evals.documents import Case
 from supportbot.evals.graders import Grade, grades_of
 from supportbot.evals.outcomes import Played, Reply
 from supportbot.evals.selectors import gate_cases
+from supportbot.evals.suite_format import Case
 from supportbot.evals.wording import why
 from supportbot.language.detection import base_language
 from supportbot.language.words import content_stems

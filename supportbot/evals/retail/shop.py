@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 from actions.connections.client import Call, Response
 from actions.connections.jsontext import from_json, to_json
 from actions.definitions.evaluation import Answer, Asked
-from supportbot.evals.sameness import is_same
+from supportbot.evals.record_equality import is_same
 
 Records = dict[str, dict[str, Any]]
 _OPERATIONS: Final = "/operations/"

@@ -9,8 +9,8 @@ from typing import Any, Final
 from django.utils.translation import gettext
 
 from supportbot.evals.errors import InvalidSuite
-from supportbot.evals.simulation import MAX_PATIENCE
-from supportbot.evals.values import at, mapping_of, placed
+from supportbot.evals.simulated_customer import MAX_PATIENCE
+from supportbot.evals.suite_values import at, mapping_of, placed
 
 NAME: Final = "retail"
 _MARKS: Final = frozenset({"user_id", "scenario", "expected_changed"})

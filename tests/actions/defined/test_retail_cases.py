@@ -21,8 +21,8 @@ from actions.registry import action_named
 from actions.services import confirm, propose, run_read
 from actions.testing import run_queued
 from supportbot.accounts.models import Customer, User, Workspace
+from supportbot.evals.record_equality import is_same
 from supportbot.evals.retail.shop import RetailShop
-from supportbot.evals.sameness import is_same
 from supportbot.outbound.addresses import LOOPBACK
 from tests.actions.conftest import signed_in_as
 from tests.actions.defined.conftest import document, record_a_case

@@ -24,9 +24,9 @@ from actions.definitions.parts import Definition, Kind
 from actions.errors import InvalidArguments
 from actions.schema import parse_arguments
 from actions.strictjson import read_arguments
+from supportbot.evals.record_equality import is_same
 from supportbot.evals.retail.preparing import DEFINITIONS as RETAIL
 from supportbot.evals.retail.shop import RetailShop
-from supportbot.evals.sameness import is_same
 
 DOCUMENTS = sorted(RETAIL.glob("*.json"))
 CASES = Path(os.environ.get("RETAIL_CASES", ""))

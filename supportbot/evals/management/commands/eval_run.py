@@ -14,13 +14,13 @@ from django.utils.translation import gettext, gettext_noop
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
 from supportbot.evals.command_output import facts_of, junit, words_of_run
-from supportbot.evals.documents import MAX_REPEAT
 from supportbot.evals.models import Run, Suite
-from supportbot.evals.reading import SHIPPED, read_suite_file, shipped_suites
 from supportbot.evals.releases import release_numbered
-from supportbot.evals.running import played
+from supportbot.evals.run_worker import played
 from supportbot.evals.selectors import baseline_for, run_with_id
 from supportbot.evals.services import resume_run, save_suite, start_run
+from supportbot.evals.suite_files import SHIPPED, read_suite_file, shipped_suites
+from supportbot.evals.suite_format import MAX_REPEAT
 
 
 class Command(WorkspaceCommand):

@@ -19,16 +19,16 @@ from supportbot.accounts.selectors import staff_of
 from supportbot.accounts.services import add_member, create_workspace
 from supportbot.chat.models import Conversation
 from supportbot.evals.command_output import facts_of, words_of_run
-from supportbot.evals.documents import MAX_REPEAT, Suite
-from supportbot.evals.merchants import merchants_opened
 from supportbot.evals.models import Run
-from supportbot.evals.reading import read_suite_file
 from supportbot.evals.retail.preparing import CURRENCY, follow_policy, is_prepared, offer_operations
 from supportbot.evals.retail.shop import merchants_from
 from supportbot.evals.retail.tasks import NAME
-from supportbot.evals.running import finished, new_runner, play_held
+from supportbot.evals.run_worker import finished, new_runner, play_held
 from supportbot.evals.selectors import run_with_id
 from supportbot.evals.services import resume_run, save_suite, start_run
+from supportbot.evals.simulated_merchants import merchants_opened
+from supportbot.evals.suite_files import read_suite_file
+from supportbot.evals.suite_format import MAX_REPEAT, Suite
 
 REPEAT: Final = 4  # pass^1 to pass^4
 

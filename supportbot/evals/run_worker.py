@@ -30,17 +30,17 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces
 from supportbot.asyncdb import db
 from supportbot.errors import SupportBotError
-from supportbot.evals.documents import Case, parse_case
+from supportbot.evals.case_runner import Away, play
 from supportbot.evals.errors import RunEnded, RunInterrupted
 from supportbot.evals.graders import grades_of
 from supportbot.evals.models import Result, Run
 from supportbot.evals.outcomes import Played, played_from
-from supportbot.evals.playing import Away, play
 from supportbot.evals.rehearsal import inputs_of, rehearsal_for
 from supportbot.evals.releases import under
 from supportbot.evals.reports import report_of
 from supportbot.evals.selectors import played_keys, run_with_id, tries_of
 from supportbot.evals.services import LEASE, repeats_of
+from supportbot.evals.suite_format import Case, parse_case
 from supportbot.evals.wording import interruption
 from supportbot.llm import gateway
 from supportbot.llm.budget import evaluating

@@ -23,11 +23,11 @@ from supportbot.builtin.intents import detect_intent
 from supportbot.errors import SupportBotError
 from supportbot.evals.customers import Customer, Lost, Press, Scripted, Stepping
 from supportbot.evals.customers import Played as ByModel
-from supportbot.evals.documents import Case
-from supportbot.evals.given import Given, checked
-from supportbot.evals.merchants import Merchant, MerchantMissing, merchant_of
+from supportbot.evals.given_answers import Given, checked
 from supportbot.evals.outcomes import JUDGE_VERSION, Judgement, Played, Reply, signals_of
 from supportbot.evals.rehearsal import Rehearsal, rehearsal_for
+from supportbot.evals.simulated_merchants import Merchant, MerchantMissing, merchant_of
+from supportbot.evals.suite_format import Case
 from supportbot.language.detection import base_language, detect
 from supportbot.llm import gateway
 from supportbot.llm.errors import BudgetExceeded, LlmError, ModelMisconfigured, ModelUnavailable

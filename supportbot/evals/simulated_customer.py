@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.expectations import amount_of
-from supportbot.evals.values import flag_of, mapping_of, number_of, only, placed, text_of
+from supportbot.evals.suite_values import flag_of, mapping_of, number_of, only, placed, text_of
 
 SIMULATE_KEYS: Final = frozenset({"goal", "persona", "knows", "patience", "by", "insists", "most_cost", "confirms"})
 MAX_PATIENCE: Final = 20

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import Any, Final, Protocol
 
 from actions.standin import StandIn
-from supportbot.evals.documents import Case
+from supportbot.evals.suite_format import Case
 
 
 class Merchant(StandIn, Protocol):

@@ -8,8 +8,8 @@ from typing import Any, Final
 from actions.models import ActionRequest
 from actions.states import State
 from supportbot.chat.models import Audience, Conversation, Message, Source
-from supportbot.evals.documents import MAX_STEPS
-from supportbot.evals.values import MAX_TEXT
+from supportbot.evals.suite_format import MAX_STEPS
+from supportbot.evals.suite_values import MAX_TEXT
 from supportbot.language.personal import without_names, without_personal_data
 
 _KEY: Final = 12

@@ -15,10 +15,10 @@ import yaml
 from django.utils.translation import gettext
 
 from actions.definitions.importing.structure import InvalidFile, check_depth, read_structure
-from supportbot.evals import measurements, other_tools
-from supportbot.evals.documents import Case, Suite, case_document, parse_case, parse_suite, suite_document
+from supportbot.evals import benchmark_files, foreign_suites
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.retail import tasks
+from supportbot.evals.suite_format import Case, Suite, case_document, parse_case, parse_suite, suite_document
 
 MAX_BYTES: Final = 4_000_000
 SHIPPED: Final = Path(__file__).parent / "suites"
@@ -53,14 +53,14 @@ def read_suite(data: bytes, *, file: str) -> Suite:
     name = _NOT_IN_NAME.sub("-", Path(file).stem.lower()).strip("-_")[:60] or "suite"
     if tasks.is_tasks(found):
         found = tasks.as_suite(found, name=name, file=file)
-    elif other_tools.is_deepeval(found):
-        found = other_tools.suite_of_deepeval(found, name=name, file=file)
-    elif other_tools.is_promptfoo(found):
-        found = other_tools.suite_of_promptfoo(found, name=name, file=file)
-    elif measurements.is_bench_rows(found):
-        found = measurements.suite_of_bench_rows(found, name=name, file=file)
-    elif measurements.is_questions(found):
-        found = measurements.suite_of_questions(found, name=name, file=file)
+    elif foreign_suites.is_deepeval(found):
+        found = foreign_suites.suite_of_deepeval(found, name=name, file=file)
+    elif foreign_suites.is_promptfoo(found):
+        found = foreign_suites.suite_of_promptfoo(found, name=name, file=file)
+    elif benchmark_files.is_bench_rows(found):
+        found = benchmark_files.suite_of_bench_rows(found, name=name, file=file)
+    elif benchmark_files.is_questions(found):
+        found = benchmark_files.suite_of_questions(found, name=name, file=file)
     elif isinstance(found, list):
         found = _from_lines(found, name)
     return parse_suite(found, file=file)

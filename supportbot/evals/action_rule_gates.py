@@ -14,11 +14,11 @@ from actions.policies import trying
 from actions.policy import Rules
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
-from supportbot.evals.documents import Case
+from supportbot.evals.case_runner import play
 from supportbot.evals.graders import grades_of
 from supportbot.evals.outcomes import Played
-from supportbot.evals.playing import play
 from supportbot.evals.selectors import gate_cases
+from supportbot.evals.suite_format import Case
 from supportbot.evals.wording import why
 from supportbot.llm import loop_thread
 from supportbot.llm.budget import evaluating

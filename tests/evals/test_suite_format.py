@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from supportbot.evals.documents import (
+from supportbot.evals.errors import InvalidSuite
+from supportbot.evals.expectations import EXPECTATIONS
+from supportbot.evals.graders import GRADERS
+from supportbot.evals.simulated_customer import SIMULATE_KEYS
+from supportbot.evals.suite_files import read_suite
+from supportbot.evals.suite_format import (
     CASE_KEYS,
     SHARED_KEYS,
     STEP_KEYS,
@@ -16,11 +21,6 @@ from supportbot.evals.documents import (
     parse_suite,
     suite_document,
 )
-from supportbot.evals.errors import InvalidSuite
-from supportbot.evals.expectations import EXPECTATIONS
-from supportbot.evals.graders import GRADERS
-from supportbot.evals.reading import read_suite
-from supportbot.evals.simulation import SIMULATE_KEYS
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "evaluation.schema.json").read_text())
 FIRST = {"id": "a", "ask": "?", "expect": {"abstains": True}}
