@@ -18,7 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.utils.timezone import now
 
-from actions.canonical import canonical
+from actions.canonical_json import canonical
 from actions.models import AuditEntry, AuditHead
 from supportbot.errors import SupportBotError
 

@@ -15,10 +15,10 @@ from typing import Final
 from django.db.models import Count, QuerySet, Sum
 from django.utils.timezone import now
 
+from actions.decisions import Decision, Rules, Used, Verdict, decide_write
 from actions.ledger import YEAR, Status, workspace_time
 from actions.models import ActionPolicyVersion, ActionRequest, LedgerEntry
 from actions.policies import RULE_FIELDS
-from actions.policy import Decision, Rules, Used, Verdict, decide_write
 from actions.proposing import money_in
 from actions.states import State
 

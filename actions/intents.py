@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from actions.audit import record_refusal
-from actions.canonical import asked_digest_of
+from actions.canonical_json import asked_digest_of
 from actions.errors import ActionError
 from actions.facts import Identity
 from actions.principals import Principal

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from actions import audit
-from actions.connections.kinds import is_webhook_secret
+from actions.connections.auth_kinds import is_webhook_secret
 from actions.models import MerchantConnection
 from actions.policies import add_new_actions, ensure_policies
 from supportbot.errors import InvalidInput

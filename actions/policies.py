@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext, gettext_noop
 
 from actions import audit
+from actions.decisions import Rules, allows_more
 from actions.errors import ActionError
 from actions.models import (
     APPROVE,
@@ -23,7 +24,6 @@ from actions.models import (
     MerchantConnection,
     name_of,
 )
-from actions.policy import Rules, allows_more
 from actions.registry import code_actions
 from actions.spec import Action
 from supportbot.accounts.models import Membership, User, Workspace

@@ -13,14 +13,14 @@ from django.utils.timezone import now
 
 from actions import audit, ledger
 from actions.audit import record_refusal
-from actions.canonical import digest_of
+from actions.canonical_json import digest_of
+from actions.decisions import Decision, Rules, Verdict, decide_write
 from actions.errors import CannotUndo, InvalidArguments, KeyReused, UnknownAction
 from actions.facts import ORDER, Facts, Identity, Records, Subject
 from actions.intents import Intent, parse_intent
 from actions.models import MAX_ORDER_ID, ActionPolicy, ActionRequest
 from actions.money import Money
 from actions.policies import policy_of, rules_of
-from actions.policy import Decision, Rules, Verdict, decide_write
 from actions.principals import Principal
 from actions.reasons import Reason
 from actions.registry import write_action

@@ -15,7 +15,8 @@ from django.utils.timezone import now
 
 from actions import audit, ledger
 from actions.audit import record_refusal
-from actions.canonical import is_same_digest
+from actions.canonical_json import is_same_digest
+from actions.decisions import decide_read
 from actions.errors import (
     AlreadySent,
     DigestMismatch,
@@ -32,14 +33,13 @@ from actions.errors import (
 from actions.execution import forget_command, may_have_moved, outcome_kind
 from actions.facts import Records
 from actions.intents import parse_intent
-from actions.judging import is_judged, judge_anew
 from actions.models import ActionRequest, name_of
 from actions.outcomes import OutcomeKind
 from actions.policies import may_approve, policy_of, rules_of
-from actions.policy import decide_read
 from actions.principals import Principal
 from actions.proposing import Preview, gather_again, lapse_reason, money_in, preview, propose, reevaluate
 from actions.reasons import Reason, place_of, rejection, sentence, settlement
+from actions.reevaluation import is_judged, judge_anew
 from actions.registry import action_as_made, read_action
 from actions.selectors import unsettled_requests
 from actions.spec import WriteAction

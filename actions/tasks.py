@@ -4,11 +4,11 @@ from uuid import UUID
 
 from celery import shared_task
 
-from actions import sweeping
+from actions import maintenance
 from actions.connections import services as connections
 from actions.definitions import tools
+from actions.dispatcher import RUN_REQUEST
 from actions.execution import execute
-from actions.publisher import RUN_REQUEST
 from supportbot.accounts.scope import workspace_scope
 
 
@@ -21,23 +21,23 @@ def run_request(workspace_id: str, request_id: str) -> None:
 @shared_task
 def sweep() -> None:
     """Recover lost requests and check unknown outcomes."""
-    sweeping.sweep()
+    maintenance.sweep()
 
 
 @shared_task
 def judge_waiting() -> None:
     """Judge waiting requests that were made under other rules."""
-    sweeping.judge_waiting()
+    maintenance.judge_waiting()
 
 
 @shared_task
 def expire_waiting() -> None:
-    sweeping.expire_waiting()
+    maintenance.expire_waiting()
 
 
 @shared_task
 def checkpoint_audit_chain() -> None:
-    sweeping.checkpoint_audit_chain()
+    maintenance.checkpoint_audit_chain()
 
 
 @shared_task
@@ -54,4 +54,4 @@ def check_tools() -> None:
 @shared_task(name="actions.tasks.write_down_heads")
 def write_down_heads() -> None:
     """The former name of `checkpoint_audit_chain`, for messages that an older beat has sent; until 0.3."""
-    sweeping.checkpoint_audit_chain()
+    maintenance.checkpoint_audit_chain()

@@ -10,10 +10,10 @@ from django.utils.crypto import salted_hmac
 from django.utils.timezone import now
 
 from actions import audit, ledger
-from actions.canonical import canonical
+from actions.canonical_json import canonical
+from actions.dispatcher import publisher
 from actions.errors import NotWaiting
 from actions.models import ActionRequest
-from actions.publisher import publisher
 from actions.reasons import Reason, place_of
 from actions.states import WAITING, State
 from supportbot.errors import NotFound

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from django.utils.timezone import now
 
+from actions.decisions import Rules
 from actions.models import ActionRequest
 from actions.policies import policy_of, rules_of
-from actions.policy import Rules
 from actions.registry import action_as_made
 from actions.spec import WriteAction
 from actions.states import WAITING, State

@@ -11,14 +11,14 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils.timezone import now
 
+from actions.dispatcher import publisher
+from actions.maintenance import publish_due
 from actions.merchants import connect_merchant
 from actions.models import ActionRequest
 from actions.policies import change_rules, policy_of
 from actions.principals import Principal
-from actions.publisher import publisher
 from actions.services import confirm, propose
 from actions.states import State
-from actions.sweeping import publish_due
 from bench.starts import nothing, started_within
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope

@@ -20,9 +20,9 @@ from urllib.parse import unquote, urlencode
 from django.utils.translation import gettext as _
 
 from actions.connections.auth import Auth, Message, auth_headers, bearer
-from actions.connections.jsontext import from_json, to_json
+from actions.connections.decimal_json import from_json, to_json
 from actions.connections.models import Connection
-from actions.connections.tokens import Grant, fetch_token, forget_token, kept_token
+from actions.connections.oauth_tokens import Grant, fetch_token, forget_token, kept_token
 from supportbot.ids import uuid7
 from supportbot.outbound.certificates import ClientCertificate
 from supportbot.outbound.errors import NoAnswer, NotSent

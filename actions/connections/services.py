@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from actions import audit
 from actions.connections.auth import Auth
-from actions.connections.kinds import KINDS, clean_settings, secret_problem
+from actions.connections.auth_kinds import KINDS, clean_settings, secret_problem
 from actions.connections.models import Connection, Environment
 from actions.connections.probing import Report, probe
 from supportbot.accounts.scope import across_workspaces

@@ -10,9 +10,9 @@ from typing import Any, Final, Protocol
 from urllib.parse import parse_qs
 
 from actions.connections.client import Call, Client, NoAnswer, NotSent, Response
-from actions.connections.jsontext import from_json
+from actions.connections.decimal_json import from_json
+from actions.connections.mcp_tools import ToolClient
 from actions.connections.selectors import connection_named
-from actions.connections.toolserver import ToolClient
 from actions.definitions.arguments import seen
 from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation import Answer, Ask, Asked, Names, asked, happened, reason_of

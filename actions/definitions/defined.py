@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 from django.utils.timezone import now
 
 from actions import ledger
-from actions.canonical import canonical
+from actions.canonical_json import canonical
 from actions.definitions import evaluation, rendering
 from actions.definitions.backend import (
     MONEY,

@@ -13,6 +13,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext
 
 from actions import ledger
+from actions.decisions import Rules, Used, approvals_needed, exceeded_limit
 from actions.definitions.askable import unaskable
 from actions.definitions.cases import Recorded
 from actions.definitions.defined import NAMES, DefinedRead, DefinedWrite
@@ -26,7 +27,6 @@ from actions.facts import Arguments, Identity, Records
 from actions.models import ActionRequest
 from actions.money import Money
 from actions.policies import policy_of, rules_of
-from actions.policy import Rules, Used, approvals_needed, exceeded_limit
 from actions.spec import Terms
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import current_workspace_id

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from actions.connections.client import Client, NotSent
+from actions.connections.mcp_tools import list_tools
 from actions.connections.selectors import connection_named
-from actions.connections.toolserver import list_tools
 from actions.definitions.importing.mcp import changed_tools
 from actions.definitions.models import ActionDefinition
 from actions.definitions.switching import take_out_of_force

@@ -12,9 +12,9 @@ from django.db import transaction
 from django.utils.translation import gettext
 
 from actions.connections.client import Client, NotSent
+from actions.connections.mcp_tools import list_tools
 from actions.connections.models import Environment
 from actions.connections.selectors import connection_named
-from actions.connections.toolserver import list_tools
 from actions.definitions.document import missing
 from actions.definitions.errors import ServerUnreadable
 from actions.definitions.importing.drafts import Draft

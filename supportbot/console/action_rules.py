@@ -16,10 +16,10 @@ from django.utils.translation import gettext_lazy as _
 
 from actions.backtest import BackTest, back_test
 from actions.cards import title_of
+from actions.decisions import Rules, allows_more
 from actions.models import MAX_HOLD_MINUTES, ActionPolicy, ActionPolicyVersion, name_of
 from actions.money import Money, format_amount, format_money, is_amount_in
 from actions.policies import allow_approval, approvers_of, change_rules, forbid_approval, rules_of, switch
-from actions.policy import Rules, allows_more
 from actions.registry import action_in_force, code_actions
 from actions.spec import Risk, WriteAction
 from supportbot.accounts.models import User

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 
 from actions.connections import services
 from actions.connections.auth import Auth
-from actions.connections.kinds import KINDS, Kind, Setting
+from actions.connections.auth_kinds import KINDS, Kind, Setting
 from actions.connections.models import Connection, Environment
 from actions.connections.selectors import connection_with_id, listed_connections
 from actions.models import name_of

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from django.db import DatabaseError, InterfaceError, connection
 
-from actions import execution, services, sweeping
+from actions import execution, maintenance, services
 from actions.audit import verify
 from actions.errors import NotWaiting
 from actions.execution import MAX_ATTEMPTS
@@ -108,7 +108,7 @@ class RefundFlow:
         execution.execute(self.request.pk)
         for _ in range(MAX_ATTEMPTS):
             make_due()
-            sweeping.sweep()
+            maintenance.sweep()
             run_queued()
 
     def deliver(self) -> None:

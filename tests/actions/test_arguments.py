@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.canonical import canonical, digest_of, is_same_digest
+from actions.canonical_json import canonical, digest_of, is_same_digest
 from actions.errors import InvalidArguments, UnknownAction
 from actions.money import Money, format_amount, format_money, is_amount_in, parse_amount
 from actions.reasons import CODES, Reason, sentence

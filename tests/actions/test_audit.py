@@ -12,9 +12,9 @@ from django.db import IntegrityError, connection, transaction
 
 from actions import audit
 from actions.audit import Head, record, verify
+from actions.maintenance import checkpoint_audit_chain
 from actions.models import ActionPolicyVersion, ActionRequest, AuditEntry, AuditHead
 from actions.states import TRANSITIONS, State, may_become
-from actions.sweeping import checkpoint_audit_chain
 from supportbot.accounts.models import Workspace
 
 pytestmark = pytest.mark.django_db

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from django.utils.timezone import now
 
-from actions import sweeping
+from actions import maintenance
 from actions.audit import verify
 from actions.errors import Expired, MerchantUnavailable
 from actions.models import ActionRequest, AuditEntry, LedgerEntry
@@ -31,7 +31,7 @@ def state_of(request: ActionRequest) -> tuple[str, str]:
 
 
 def test_new_rules_expire_cards_before_anyone_clicks(card: ActionRequest, waiting: ActionRequest) -> None:
-    sweeping.judge_waiting()
+    maintenance.judge_waiting()
     assert state_of(card) == (State.EXPIRED, "policy_changed")  # `waiting` comes with its own rules
     assert state_of(waiting) == (State.AWAITING_APPROVAL, "")
 
@@ -41,10 +41,10 @@ def test_an_approval_that_the_new_rules_allow_stays(
     rules: dict[str, Decimal | None], waiting: ActionRequest, approver: User, shop: FakeShop
 ) -> None:
     limit("refund_order", **rules)
-    sweeping.judge_waiting()
+    maintenance.judge_waiting()
     assert state_of(waiting) == (State.AWAITING_APPROVAL, "")
     assert AuditEntry.objects.get(event="approval.judged").payload["policy"] == waiting.judged_by
-    sweeping.judge_waiting()  # once is enough
+    maintenance.judge_waiting()  # once is enough
     assert AuditEntry.objects.filter(event="approval.judged").count() == 1
     approve(waiting.pk, approver=approver, digest=waiting.digest)
     run_queued()
@@ -71,7 +71,7 @@ def test_an_approval_that_the_new_rules_refuse_ends_and_both_sides_are_informed(
     )  # fmt: skip
     waiting = confirm(card.pk, principal=principal, digest=card.digest)
     limit("refund_order", **rules)
-    sweeping.judge_waiting()
+    maintenance.judge_waiting()
     assert state_of(waiting) == (State.EXPIRED, code)
     assert LedgerEntry.objects.get().status == LedgerEntry.Status.RELEASED
     deliver_due()
@@ -94,15 +94,15 @@ def test_records_that_cannot_be_read_are_requested_again(
 ) -> None:
     limit("refund_order", window_days=9)
     shop.is_reachable = False
-    sweeping.judge_waiting()
+    maintenance.judge_waiting()
     with pytest.raises(MerchantUnavailable):
         approve(waiting.pk, approver=approver, digest=waiting.digest)
     assert state_of(waiting) == (State.AWAITING_APPROVAL, "")
     shop.is_reachable = True
-    sweeping.judge_waiting()  # not yet: a shop that is down is not called every two seconds
+    maintenance.judge_waiting()  # not yet: a shop that is down is not called every two seconds
     assert state_of(waiting) == (State.AWAITING_APPROVAL, "")
     ActionRequest.objects.filter(pk=waiting.pk).update(due_at=now() - timedelta(seconds=1))
-    sweeping.judge_waiting()
+    maintenance.judge_waiting()
     assert state_of(waiting) == (State.EXPIRED, "outside_window")
 
 
@@ -111,10 +111,10 @@ def test_a_disabled_policy_is_applied_once_it_is_enabled_again(waiting: ActionRe
     assert policy is not None
     switch(policy, is_enabled=False, actor="test")
     limit("refund_order", max_per_order=Decimal(100))
-    sweeping.judge_waiting()
+    maintenance.judge_waiting()
     assert state_of(waiting) == (State.AWAITING_APPROVAL, "")
     switch(policy, is_enabled=True, actor="test")
-    sweeping.judge_waiting()
+    maintenance.judge_waiting()
     assert state_of(waiting) == (State.EXPIRED, "limit_order")
 
 
@@ -133,7 +133,7 @@ def three_waiting(shop: FakeShop, principal: Principal) -> Iterator[list[ActionR
 
 def test_the_longest_waiting_keep_their_place(three_waiting: list[ActionRequest]) -> None:
     limit("refund_order", max_per_workspace_day=Decimal(60))
-    sweeping.judge_waiting()
+    maintenance.judge_waiting()
     assert [state_of(one)[0] for one in three_waiting] == [
         State.AWAITING_APPROVAL, State.AWAITING_APPROVAL, State.EXPIRED,
     ]  # fmt: skip
@@ -144,11 +144,11 @@ def test_a_sweep_that_dies_leaves_the_rest_to_the_next_one(
 ) -> None:
     limit("refund_order", max_per_order=Decimal(10))
     with monkeypatch.context() as dying:
-        dying.setattr("actions.sweeping._for_each", _dies_after_the_first(sweeping._for_each))
+        dying.setattr("actions.maintenance._for_each", _dies_after_the_first(maintenance._for_each))
         with pytest.raises(KeyboardInterrupt):
-            sweeping.judge_waiting()
+            maintenance.judge_waiting()
     assert [state_of(one)[0] for one in three_waiting].count(State.EXPIRED) == 1
-    sweeping.judge_waiting()
+    maintenance.judge_waiting()
     assert {state_of(one) for one in three_waiting} == {(State.EXPIRED, "limit_order")}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from actions import errors
-from actions.canonical import digest_of
+from actions.canonical_json import digest_of
 from actions.cards import proposed_payload
 from actions.connectors.orders import InvalidOrder, parse_order
 from actions.models import ActionPolicyVersion, ActionRequest, AuditEntry, LedgerEntry

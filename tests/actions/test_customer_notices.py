@@ -8,11 +8,11 @@ import pytest
 from django.db.models import F
 
 from actions.execution import MAX_ATTEMPTS
+from actions.maintenance import expire_waiting, sweep
 from actions.models import ActionRequest, Attempt, LedgerEntry
 from actions.principals import Principal
 from actions.services import approve, confirm, propose
 from actions.states import State
-from actions.sweeping import expire_waiting, sweep
 from actions.testing import FakeShop, make_due, run_queued
 from supportbot.accounts.models import Customer, User
 from supportbot.chat.models import Conversation, Message
@@ -32,7 +32,7 @@ A_DAY = timedelta(hours=25)
 
 @pytest.fixture(autouse=True)
 def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actions.sweeping.publish", lambda workspace_id, request_id: None)
+    monkeypatch.setattr("actions.maintenance.publish", lambda workspace_id, request_id: None)
 
 
 @pytest.fixture

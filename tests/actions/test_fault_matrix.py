@@ -15,14 +15,14 @@ from kombu.exceptions import OperationalError as BrokerDown
 from pytest_django.fixtures import Settings
 
 from actions import services
+from actions.dispatcher import Publisher
 from actions.errors import NotWaiting
 from actions.execution import claim, execute
+from actions.maintenance import sweep
 from actions.models import ActionRequest, Attempt, LedgerEntry
 from actions.policies import policy_of, switch
 from actions.principals import Principal
-from actions.publisher import Publisher
 from actions.states import State
-from actions.sweeping import sweep
 from actions.testing import FakeShop, ProcessDied, make_due, run_queued
 from supportbot.assistant.receivers import record_action_events
 from supportbot.chat.models import Conversation
@@ -38,8 +38,8 @@ BEFORE_PROPOSAL, BEFORE_CONFIRMATION = "before the proposal is committed", "befo
 def messages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The messages that reach the broker; none is delivered by itself."""
     sent: list[str] = []
-    monkeypatch.setattr("actions.sweeping.publish", lambda workspace_id, request_id: sent.append(str(request_id)))
-    monkeypatch.setattr("actions.publisher.Publisher.wake", lambda self, workspace_id, request_id: None)
+    monkeypatch.setattr("actions.maintenance.publish", lambda workspace_id, request_id: sent.append(str(request_id)))
+    monkeypatch.setattr("actions.dispatcher.Publisher.wake", lambda self, workspace_id, request_id: None)
     return sent
 
 
@@ -122,15 +122,17 @@ def test_a_proposal_needs_no_broker_and_a_confirmation_waits_for_it(
         raise BrokerDown("no broker")
 
     monkeypatch.undo()  # the real publisher
-    monkeypatch.setattr("actions.publisher.publish", down)
-    monkeypatch.setattr("actions.sweeping.publish", down)
+    monkeypatch.setattr("actions.dispatcher.publish", down)
+    monkeypatch.setattr("actions.maintenance.publish", down)
     flow.propose()
     flow.confirm()
     Publisher().wake(flow.request.workspace_pk, flow.request.pk)
     ActionRequest.objects.update(changed_at="2000-01-01T00:00:00Z")
     sweep()
     assert flow.request.state == State.QUEUED
-    monkeypatch.setattr("actions.sweeping.publish", lambda workspace_id, request_id: messages.append(str(request_id)))
+    monkeypatch.setattr(
+        "actions.maintenance.publish", lambda workspace_id, request_id: messages.append(str(request_id))
+    )
     sweep()
     assert messages == [str(flow.request.pk)]
     flow.process()

@@ -14,13 +14,13 @@ from pytest_django.fixtures import Settings
 
 from actions.connectors.merchant import MAX_RESPONSE_BYTES
 from actions.execution import MAX_ATTEMPTS
+from actions.maintenance import SETTLED_AFTER, sweep
 from actions.merchants import connect_merchant
 from actions.models import ActionRequest, Attempt, LedgerEntry, MerchantConnection
 from actions.policies import ensure_policies
 from actions.principals import Principal
 from actions.services import confirm, propose
 from actions.states import State
-from actions.sweeping import SETTLED_AFTER, sweep
 from actions.testing import make_due, run_queued
 from supportbot.accounts.models import Workspace
 from supportbot.chat.models import Conversation, ConversationEvent
@@ -74,8 +74,8 @@ def merchant(workspace: Workspace, settings: Settings, monkeypatch: pytest.Monke
             under_way.remove(sock)
 
     monkeypatch.setattr("supportbot.outbound.http._shut_down_at", cut_by_the_merchant)
-    monkeypatch.setattr("actions.sweeping.CHECK_SECONDS", 60.0)
-    monkeypatch.setattr("actions.sweeping.publish", lambda workspace_id, request_id: None)
+    monkeypatch.setattr("actions.maintenance.CHECK_SECONDS", 60.0)
+    monkeypatch.setattr("actions.maintenance.publish", lambda workspace_id, request_id: None)
     with fake_merchant() as made:
         made.cut_off = lambda: under_way[-1].shutdown(socket.SHUT_RDWR)
         settings.PRIVATE_NETWORKS = LOOPBACK

@@ -9,12 +9,12 @@ from django.utils.timezone import now
 
 from actions.cards import state_payload
 from actions.execution import execute
+from actions.maintenance import publish_due
 from actions.models import ActionRequest, LedgerEntry
 from actions.policies import policy_of, switch
 from actions.principals import Principal
 from actions.services import approve, confirm, decline, propose
 from actions.states import State
-from actions.sweeping import publish_due
 from actions.testing import FakeShop, run_queued
 from supportbot.accounts.models import Customer, User
 from supportbot.chat.models import ConversationEvent

@@ -10,9 +10,9 @@ import pytest
 from django.db import connection
 from django.db.models import Sum
 
+from actions.decisions import Rules, Used, Verdict, decide_read, decide_write
 from actions.models import ActionRequest, LedgerEntry
 from actions.money import Money
-from actions.policy import Rules, Used, Verdict, decide_read, decide_write
 from actions.principals import Principal
 from actions.reasons import Reason
 from actions.services import confirm

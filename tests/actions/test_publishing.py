@@ -10,13 +10,13 @@ from django.utils.timezone import now
 from kombu.exceptions import OperationalError
 
 from actions.connectors.port import Found
+from actions.dispatcher import Publisher, publish
 from actions.execution import MAX_ATTEMPTS, claim
+from actions.maintenance import publish_due, sweep
 from actions.models import ActionRequest
 from actions.principals import Principal
-from actions.publisher import Publisher, publish
 from actions.services import confirm
 from actions.states import State
-from actions.sweeping import publish_due, sweep
 from actions.tasks import (
     check_tools,
     checkpoint_audit_chain,
@@ -40,7 +40,7 @@ def test_an_error_in_one_request_does_not_stop_the_others(
 
     assert claim(queued.pk) is not None
     make_due()
-    monkeypatch.setattr("actions.sweeping.recover", stumble)
+    monkeypatch.setattr("actions.maintenance.recover", stumble)
     sweep()
     assert "the sweep failed for request" in caplog.text
 
@@ -65,7 +65,7 @@ def test_a_hanging_merchant_delays_a_sweep_by_one_check_at_most(
     proposals: Callable[..., ActionRequest], principal: Principal, shop: FakeShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unknown_ones(proposals, principal, shop)
-    monkeypatch.setattr("actions.sweeping.monotonic", lambda: 4.0 * shop.calls.count("find"))  # each check takes 4 s
+    monkeypatch.setattr("actions.maintenance.monotonic", lambda: 4.0 * shop.calls.count("find"))  # each check takes 4 s
     for looks in (1, 2, 3):
         sweep()
         assert shop.calls.count("find") == looks
@@ -104,7 +104,7 @@ def test_the_publisher_never_blocks_its_caller(monkeypatch: pytest.MonkeyPatch, 
         hangs.set()
         let_go.wait(10)
 
-    monkeypatch.setattr("actions.publisher.publish", hang)
+    monkeypatch.setattr("actions.dispatcher.publish", hang)
     publisher = Publisher()
     for _ in range(1_200):  # more than the queue holds: the rest is dropped without waiting
         publisher.wake(queued.workspace_pk, queued.pk)
@@ -120,7 +120,7 @@ def test_the_publisher_survives_a_broker_that_is_down(monkeypatch: pytest.Monkey
             raise answers.pop()
         published.set()
 
-    monkeypatch.setattr("actions.publisher.publish", publish)
+    monkeypatch.setattr("actions.dispatcher.publish", publish)
     publisher = Publisher()
     for _ in range(3):
         publisher.wake(queued.workspace_pk, queued.pk)

@@ -9,11 +9,11 @@ import pytest
 from actions.audit import verify
 from actions.connectors.port import Unclear
 from actions.execution import claim, execute, settle
+from actions.maintenance import sweep
 from actions.models import ActionRequest, Attempt, LedgerEntry
 from actions.principals import Principal
 from actions.services import confirm, propose
 from actions.states import FINAL, State
-from actions.sweeping import sweep
 from actions.testing import FakeShop, ProcessDied, make_due
 from tests.actions.conftest import REFUND, limit
 
@@ -24,7 +24,7 @@ REQUESTS = 25
 
 @pytest.fixture(autouse=True)
 def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actions.sweeping.publish", lambda workspace_id, request_id: None)
+    monkeypatch.setattr("actions.maintenance.publish", lambda workspace_id, request_id: None)
 
 
 def deliver(request: ActionRequest, chance: random.Random) -> None:

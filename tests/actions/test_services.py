@@ -11,12 +11,12 @@ from django.db import connection
 from django.utils.timezone import now
 
 from actions import errors
+from actions.maintenance import expire_waiting
 from actions.models import ActionRequest, AuditEntry, LedgerEntry
 from actions.policies import policy_of, switch
 from actions.principals import Principal
 from actions.services import cancel, confirm, decline, preview, propose, run_read
 from actions.states import State
-from actions.sweeping import expire_waiting
 from actions.testing import FakeShop, Refund, run_queued
 from supportbot.accounts.models import Customer, User
 from supportbot.accounts.scope import workspace_scope

@@ -7,14 +7,14 @@ import pytest
 
 from actions import errors
 from actions.audit import verify
+from actions.decisions import Rules, Used, Verdict, decide_write
+from actions.maintenance import judge_waiting
 from actions.models import ActionRequest, AuditEntry, name_of
 from actions.money import Money
 from actions.policies import allow_approval, forbid_approval, policy_of
-from actions.policy import Rules, Used, Verdict, decide_write
 from actions.principals import Principal, operator_for
 from actions.services import approve, confirm, propose, reject
 from actions.states import State
-from actions.sweeping import judge_waiting
 from actions.testing import FakeShop, run_queued
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.services import add_member

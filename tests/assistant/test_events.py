@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from django.utils.timezone import now, timedelta
 
+from actions.maintenance import expire_waiting
 from actions.models import ActionRequest
 from actions.principals import Principal
 from actions.services import confirm, decline, propose, reject
-from actions.sweeping import expire_waiting
 from actions.testing import FakeShop, make_due, run_queued
 from supportbot.accounts.models import Customer, User
 from supportbot.chat.answers import Answer, CitedSpan

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from actions.maintenance import reconcile
 from actions.models import ActionRequest
 from actions.principals import Principal
 from actions.services import approve, confirm, decline, propose, reject
 from actions.states import State
-from actions.sweeping import reconcile
 from actions.testing import FakeShop, make_due, run_queued
 from supportbot.accounts.models import Customer, User
 from supportbot.assistant.receivers import on_action_changed, record_action_events

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import pytest
 
+from actions.connections import mcp_session
 from actions.connections import services as connections
-from actions.connections import toolsession
-from actions.connections.fingerprints import fingerprint
+from actions.connections.tool_fingerprints import fingerprint
 from actions.definitions import services
 from actions.models import ActionRequest, name_of
 from actions.states import State
@@ -172,7 +172,7 @@ def documents() -> list[dict[str, Any]]:
 def new_warehouse(new_scenario: Callable[..., Any], settings: Any) -> Iterator[Callable[..., Any]]:
     """Return a coroutine that sets the scene: the server, a look-up and an action in force, a note with a secret."""
     settings.PRIVATE_NETWORKS = LOOPBACK
-    toolsession._begins_with_handshake.clear()
+    mcp_session._begins_with_handshake.clear()
     row, server = rows("hostile_model")[0].values[0], ToldServer()
     with fake_api() as api:
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from actions.connections.fingerprints import fingerprint
+from actions.connections.tool_fingerprints import fingerprint
 from actions.definitions.importing.customers import (
     OF_IDENTITY,
     check_identity,

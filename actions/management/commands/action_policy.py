@@ -13,6 +13,7 @@ from django.utils.translation import gettext, gettext_noop, ngettext
 
 from actions import audit
 from actions.backtest import back_test
+from actions.decisions import Rules, allows_more
 from actions.models import MAX_HOLD_MINUTES, ActionPolicy, ActionPolicyUserPermission
 from actions.money import format_amount, is_amount_in
 from actions.policies import (
@@ -28,7 +29,6 @@ from actions.policies import (
     rules_of,
     switch,
 )
-from actions.policy import Rules, allows_more
 from actions.registry import action_named
 from actions.spec import Action
 from supportbot.accounts.commands import WorkspaceCommand

@@ -10,7 +10,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from actions.connections import services
 from actions.connections.auth import Auth
-from actions.connections.kinds import KINDS
+from actions.connections.auth_kinds import KINDS
 from actions.connections.models import Environment
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace

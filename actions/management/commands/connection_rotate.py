@@ -8,7 +8,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from actions.connections import services
 from actions.connections.auth import Auth
-from actions.connections.kinds import KINDS
+from actions.connections.auth_kinds import KINDS
 from actions.connections.models import Environment
 from actions.connections.selectors import connection_named
 from actions.management.commands.connection_add import read_secret

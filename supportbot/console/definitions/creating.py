@@ -20,7 +20,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from actions.connections.auth import Auth
-from actions.connections.kinds import KINDS
+from actions.connections.auth_kinds import KINDS
 from actions.connections.selectors import listed_connections
 from actions.definitions.errors import InvalidDefinition, NoSuchDefinition, Outdated, ServerUnreadable
 from actions.definitions.importing.drafts import Draft

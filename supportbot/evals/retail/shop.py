@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlencode
 
 from actions.connections.client import Call, Response
-from actions.connections.jsontext import from_json, to_json
+from actions.connections.decimal_json import from_json, to_json
 from actions.definitions.evaluation import Answer, Asked
 from supportbot.evals.record_equality import is_same
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from actions import schema
-from actions.canonical import canonical
+from actions.canonical_json import canonical
 from actions.cards import card_of, receipt_title
 from actions.models import ActionRequest
 from actions.receipts import receipt_block

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from actions.connections import services, tokens
+from actions.connections import oauth_tokens, services
 from actions.connections.client import Call, Client, NoAnswer, NotSent, Response
 from actions.connections.models import Connection
 from tests.actions.connections.conftest import WEBHOOK_SECRET
@@ -203,11 +203,11 @@ def test_a_rotated_secret_gets_a_token_of_its_own(connect: Connect, api: FakeApi
 
 def test_kept_tokens_are_bounded(connect: Connect, api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
     api.answer = Tokens()
-    monkeypatch.setattr(tokens, "_kept", {})
-    monkeypatch.setattr(tokens, "MAX_TOKENS", 2)
+    monkeypatch.setattr(oauth_tokens, "_kept", {})
+    monkeypatch.setattr(oauth_tokens, "MAX_TOKENS", 2)
     for number in range(4):
         Client(connect("oauth_client_credentials", f"shop{number}")).send(POST)
-    assert len(tokens._kept) <= 2
+    assert len(oauth_tokens._kept) <= 2
 
 
 @pytest.mark.parametrize(

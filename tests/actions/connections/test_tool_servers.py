@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from actions.connections import toolsession
+from actions.connections import mcp_session
 from actions.connections.client import Call, Client, NoAnswer, NotSent
-from actions.connections.fingerprints import fingerprint
+from actions.connections.mcp_tools import MAX_PAGES, ToolChanged, ToolClient, list_tools
 from actions.connections.models import Connection
-from actions.connections.toolserver import MAX_PAGES, ToolChanged, ToolClient, list_tools
+from actions.connections.tool_fingerprints import fingerprint
 from tests.actions.connections.fake_api import FakeApi, json_reply
 from tests.actions.connections.tool_servers import TOOL, ToldServer, as_events, sdk_server, streamed
 from tests.actions.raw_server import reply
@@ -24,7 +24,7 @@ Connect = Callable[..., Connection]
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> None:
-    toolsession._begins_with_handshake.clear()
+    mcp_session._begins_with_handshake.clear()
 
 
 @pytest.fixture

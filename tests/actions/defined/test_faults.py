@@ -9,11 +9,11 @@ import pytest
 from actions.audit import verify
 from actions.connections.client import Call, Client, Response
 from actions.execution import MAX_ATTEMPTS, recover
+from actions.maintenance import sweep
 from actions.models import ActionRequest, LedgerEntry
 from actions.policies import allow_approval, policy_of
 from actions.services import settle_by_hand
 from actions.states import State
-from actions.sweeping import sweep
 from actions.testing import ProcessDied, make_due, run_queued
 from supportbot.accounts.models import User
 from tests.actions.defined.conftest import document

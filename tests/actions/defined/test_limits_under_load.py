@@ -28,7 +28,7 @@ CONNECTIONS = 20
 
 @pytest.fixture(autouse=True)
 def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actions.publisher.Publisher.wake", lambda self, workspace_id, request_id: None)
+    monkeypatch.setattr("actions.dispatcher.Publisher.wake", lambda self, workspace_id, request_id: None)
 
 
 @pytest.mark.parametrize("count", [24, pytest.param(100, marks=pytest.mark.long)])

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
+from actions.connections import mcp_session
 from actions.connections import services as connections
-from actions.connections import toolsession
-from actions.connections.fingerprints import fingerprint
+from actions.connections.tool_fingerprints import fingerprint
 from actions.definitions import services, tools
 from actions.definitions.errors import InvalidDefinition, ServerUnreadable
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
@@ -37,7 +37,7 @@ NAME = "create_return"
 def told(workspace: Workspace, settings: Any) -> Iterator[ToldServer]:
     """A warehouse's server with two tools, and Ann's order."""
     settings.PRIVATE_NETWORKS = LOOPBACK
-    toolsession._begins_with_handshake.clear()
+    mcp_session._begins_with_handshake.clear()
     server = ToldServer()
     server.results = {"tools/list": {"tools": [ORDER_TOOL, TOOL]}, "tools/call": lambda message: answer_to(message)}
     with fake_api() as api:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from actions.connections.fingerprints import fingerprint
+from actions.connections.tool_fingerprints import fingerprint
 from actions.definitions.document import check_draft, parse_document
 from actions.definitions.importing.mcp import changed_tools, read_tools
 from actions.definitions.importing.structure import InvalidFile

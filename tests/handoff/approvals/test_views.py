@@ -12,13 +12,13 @@ from django.utils.timezone import now, timedelta
 from selectolax.lexbor import LexborHTMLParser
 
 from actions.catalogue.refund_order import RefundOrder
+from actions.maintenance import judge_waiting
 from actions.models import ActionRequest, AuditEntry
 from actions.outcomes import OutcomeKind
 from actions.policies import allow_approval, change_rules, ensure_policies, policy_of
 from actions.principals import Principal
 from actions.registry import all_actions
 from actions.services import approve, confirm, propose
-from actions.sweeping import judge_waiting
 from actions.testing import FakeShop, connected, run_queued
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.chat.models import Conversation

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from actions.connections.auth import basic_client
-from actions.connections.jsontext import from_json
+from actions.connections.decimal_json import from_json
 from supportbot.outbound.errors import NoAnswer, NotSent
 from supportbot.outbound.http import Request, request
 

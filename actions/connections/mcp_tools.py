@@ -14,8 +14,8 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 
 from actions.connections.client import Call, Client, NoAnswer, NotSent, Response
-from actions.connections.fingerprints import fingerprint
-from actions.connections.toolsession import Refused, Result, Session, forget, opened, plain_json
+from actions.connections.mcp_session import Refused, Result, Session, forget, opened, plain_json
+from actions.connections.tool_fingerprints import fingerprint
 
 MAX_PAGES: Final = 20
 MAX_TOOLS: Final = 500

@@ -17,7 +17,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from actions.connections.client import Call, Client, NoAnswer, NotSent
-from actions.connections.jsontext import from_json
+from actions.connections.decimal_json import from_json
 from supportbot.ids import uuid7
 
 VERSION: Final = "2026-07-28"

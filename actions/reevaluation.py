@@ -13,12 +13,12 @@ from django.db.models import Exists, OuterRef, Q, Subquery
 from django.utils.timezone import now
 
 from actions import audit, ledger
+from actions.decisions import Rules
 from actions.definitions.models import ActionDefinition
 from actions.errors import MerchantUnavailable, NotConnected
 from actions.facts import Identity, Records
 from actions.models import ActionPolicy, ActionPolicyVersion, ActionRequest
 from actions.policies import policy_of, rules_of
-from actions.policy import Rules
 from actions.proposing import decide_by_rules, gather_again, lapse_reason, reevaluate, spec_of
 from actions.reasons import Reason
 from actions.registry import code_actions
