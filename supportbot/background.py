@@ -77,7 +77,10 @@ OUTBOX_CONSUMERS: Final[dict[str, list[str]]] = {
         "supportbot.assistant.receivers.on_action_changed",
         "supportbot.webhooks.receivers.on_action_changed",
     ],
-    "agent_replied": ["supportbot.handoff.mail.delivery.on_agent_replied"],
+    "agent_replied": [
+        "supportbot.handoff.mail.delivery.on_agent_replied",
+        "supportbot.handoff.desk.offered_drafts.on_agent_replied",
+    ],
     "conversation_changed": ["supportbot.webhooks.receivers.on_conversation_changed"],
     "conversation_erased": [
         "supportbot.chat.erasure.on_conversations_erased",

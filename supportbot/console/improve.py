@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils.translation import gettext, gettext_noop
 
 from kb.models import Article
+from supportbot.console.draft_shares import rows_by_release
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of
 from supportbot.evals.articles.reported_failures import broken_now, dismiss_broken
@@ -38,7 +39,10 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     Kind.WITHHELD: (gettext_noop("Withheld"), gettext_noop("The checks withheld these answers entirely.")),
     Kind.CORRECTED: (
         gettext_noop("Corrected"),
-        gettext_noop("The assistant answered from an article, and then a person answered the same question."),
+        gettext_noop(
+            "A person answered a question that the assistant had answered from an article, or sent something else than "
+            "its draft."
+        ),
     ),
     Kind.HANDED_OVER: (
         gettext_noop("Handed over"),
@@ -91,6 +95,7 @@ def improve(request: HttpRequest) -> HttpResponse:
         "pairs": contradicting.contradictions() if kind == contradicting.KIND else [],
         "recalls": recalls() if kind == RECALL else [],
         "checks": _broken() if kind == BROKEN else [],
+        "drafts": rows_by_release() if kind == Kind.CORRECTED else [],
     }
     return render(request, "console/improve/list.html", context)
 

@@ -19,6 +19,7 @@ from django.utils.translation import gettext, gettext_noop, ngettext
 
 from kb.models import Article, State
 from supportbot.console.conversation_endings import definitions
+from supportbot.console.draft_shares import rows_by_person
 from supportbot.console.durations import in_words
 from supportbot.console.permissions import may
 from supportbot.console.quality import SPANS, Span, amounts, asked_span, outcomes_of, percent, span_of
@@ -88,6 +89,7 @@ def results(request: HttpRequest) -> HttpResponse:
         "definitions": definitions(),
         "busy": _busy(sums) if by == "hour" and any(sums.values()) else (),
         "hours": HOURS,
+        "drafts": rows_by_person(span) if by == "agent" else (),
     }
     return render(request, "console/results.html", context)
 

@@ -6,6 +6,7 @@ conversation's row is locked before its ticket's.
 
 from typing import Final
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.timezone import now
@@ -150,6 +151,38 @@ class CannedReply(TenantModel):
 
     def __str__(self) -> str:
         return self.title
+
+
+class OfferedDraft(TenantModel):
+    """A draft that the assistant offered to an agent, and how much of it was sent.
+
+    `sent` compares it with the reply that kept most of it, of those that this agent wrote before the customer's next
+    message; empty: nothing was sent. `kept` is the share of its words in that reply.
+    """
+
+    class Sent(models.TextChoices):
+        AS_IS = "as_is", _("Sent as it was")
+        EDITED = "edited", _("Edited")
+        REPLACED = "replaced", _("Replaced")
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    person = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    release_id = models.UUIDField(null=True)
+    text = models.TextField()
+    articles = ArrayField(models.UUIDField(), default=list)  # those it was written from
+    sent = models.CharField(max_length=8, choices=Sent.choices, blank=True, default="")
+    kept = models.FloatField(null=True)
+    is_correction = models.BooleanField(default=False)
+    message_id = models.UUIDField(null=True)  # the reply it was compared with
+    created_at = models.DateTimeField(default=now)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [SameWorkspace("conversation", name="offered_draft_workspace")]
+        indexes = [models.Index(fields=["workspace", "-created_at"], name="offered_draft_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.created_at:%F %T} {self.sent}"
 
 
 class OutgoingMail(TenantModel):

@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 from django.utils.timezone import now
 
 from supportbot.chat.models import Audience, Citation, Message, Source
-from supportbot.handoff.models import Requester, Ticket
+from supportbot.handoff.models import OfferedDraft, Requester, Ticket
 from supportbot.insights.models import Handled
 from supportbot.insights.outcomes import UNHAPPY
 from supportbot.widget.models import Rating
@@ -47,6 +47,7 @@ class Finding:
     reason: str = ""  # characters of a rating's comment
     comment: str = ""
     replies: tuple[str, ...] = ()  # what people of the team answered
+    articles: tuple[UUID, ...] = ()  # those that a draft was written from
 
 
 def findings(kind: Kind) -> list[Finding]:
@@ -107,7 +108,14 @@ def _withheld() -> list[Finding]:
 
 
 def _corrected() -> list[Finding]:
-    """Return answers from articles after which a person answered the same question."""
+    """Return answers from articles after which a person answered the same question, and drafts that were corrected."""
+    answers = _answered_again()
+    known = {(one.conversation, one.question) for one in answers}
+    drafts = [one for one in _corrected_drafts() if (one.conversation, one.question) not in known]
+    return sorted([*answers, *drafts], key=lambda one: one.at, reverse=True)[:MOST]
+
+
+def _answered_again() -> list[Finding]:
     later_question = Message.objects.filter(
         conversation=OuterRef("conversation"), source=Source.CUSTOMER, courtesy="", seq__gt=OuterRef("seq")
     )
@@ -117,6 +125,28 @@ def _corrected() -> list[Finding]:
     cites = Citation.objects.filter(message=OuterRef("pk"))
     rows = _answers().filter(Exists(replied), Exists(cites), ~Exists(later_question), is_abstention=False)
     return [_of_answer(Kind.CORRECTED, row) for row in rows[:MOST]]
+
+
+def _corrected_drafts() -> list[Finding]:
+    """Return drafts of which an agent sent something else."""
+    asked = Message.objects.filter(
+        conversation=OuterRef("conversation"),
+        source=Source.CUSTOMER,
+        courtesy="",
+        created_at__lte=OuterRef("created_at"),
+    )
+    sent = Message.objects.filter(pk=OuterRef("message_id"))
+    rows = _recent(OfferedDraft.objects.filter(is_correction=True)).annotate(
+        asked=Subquery(asked.order_by("-seq").values("text")[:1]), reply=Subquery(sent.values("text")[:1])
+    )
+    return [
+        Finding(
+            Kind.CORRECTED, row.pk, row.conversation_id, row.asked or "", row.text, None, row.created_at,
+            articles=tuple(row.articles),
+        )
+        for row in rows[:MOST]
+        if len(row.reply or "") >= LEAST_REPLY
+    ]  # fmt: skip
 
 
 def _handed_over() -> list[Finding]:

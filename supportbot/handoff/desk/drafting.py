@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 from django.utils.translation import gettext
 
@@ -51,6 +52,7 @@ class Draft:
     sources: tuple[tuple[str, str], ...]
     by: str
     doubts: tuple[Doubt, ...] = ()
+    articles: tuple[UUID, ...] = ()  # of the sources
 
     def as_json(self) -> dict[str, Any]:
         sources = [{"title": title, "url": url} for title, url in self.sources]
@@ -91,7 +93,8 @@ def draft_reply(conversation: Conversation) -> Draft:
     written = GeneratedDraft(text, request, found.passages, answer.provider, is_cut_off=answer.finish_reason in CUT_OFF)
     doubts = draft_checks()(conversation, written)
     sources = tuple(dict.fromkeys((one.title, one.url) for one in passages))
-    return Draft(text, sources, answer.provider, tuple(doubts))
+    articles = tuple(dict.fromkeys(one.article_id for one in passages))
+    return Draft(text, sources, answer.provider, tuple(doubts), articles)
 
 
 def _viewer_of(conversation: Conversation, language: str) -> Viewer:

@@ -26,6 +26,7 @@ from supportbot.handoff.desk.available_actions import AVAILABLE_ACTIONS, Submiss
 from supportbot.handoff.desk.decorators import agent_required, render_page
 from supportbot.handoff.desk.drafting import draft_reply
 from supportbot.handoff.desk.labels import avatar_hue, initials, reason_label, requester_label
+from supportbot.handoff.desk.offered_drafts import remember
 from supportbot.handoff.desk.queue_rows import SHOWN, group_of, groups_for, search_rows
 from supportbot.handoff.desk.summary import build_summary
 from supportbot.handoff.desk.thread import MAX_LINES, lines_of, reader_of
@@ -159,7 +160,9 @@ def draft(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse:
     try:
         if not staff.may("conversations:write"):
             raise NotAllowed()
-        return JsonResponse(draft_reply(conversation).as_json())
+        drafted = draft_reply(conversation)
+        remember(conversation, drafted, person_id=staff.user_id)
+        return JsonResponse(drafted.as_json())
     except SupportBotError as error:
         return _refused(error)
 

@@ -1,0 +1,38 @@
+"""What became of drafts at the desk, as rows of a table: by release or by person."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils.timezone import now
+from django.utils.translation import gettext
+
+from supportbot.accounts.models import User
+from supportbot.console.quality import Span, percent
+from supportbot.insights.draft_shares import Shares, shares_by_person, shares_by_release
+from supportbot.insights.findings import DAYS
+from supportbot.team_formats import number
+
+
+def rows_by_release() -> list[dict[str, Any]]:
+    """Return the releases whose drafts were offered within the days that Improve looks at."""
+    until: datetime = now()
+    found = shares_by_release(until - timedelta(days=DAYS), until)
+    words = gettext("Release {number}")
+    return [_row(words.format(number=release) if release else "–", shares) for release, shares in found]
+
+
+def rows_by_person(span: Span) -> list[dict[str, Any]]:
+    """Return the people who were offered drafts, those with most drafts first."""
+    found = shares_by_person(span.since, span.until)
+    people = User.objects.in_bulk([pk for pk in found if pk])
+    rows = [(people[pk].display_name if pk in people else "–", shares) for pk, shares in found.items()]
+    return [_row(name, shares) for name, shares in sorted(rows, key=lambda row: (-row[1].offered, row[0]))]
+
+
+def _row(name: str, shares: Shares) -> dict[str, Any]:
+    numbers = (shares.as_is, shares.edited, shares.replaced, shares.unused)
+    return {
+        "name": name,
+        "offered": number(shares.offered),
+        "cells": [percent(shares.share(one)) for one in numbers],
+    }

@@ -1,0 +1,126 @@
+"""What agents do with drafts: sent as they were, edited, replaced or not used; and where it is shown."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils.timezone import now
+from selectolax.lexbor import LexborHTMLParser
+
+from supportbot.accounts.models import User, Workspace
+from supportbot.chat.models import Conversation, Message
+from supportbot.chat.services import add_agent_message, add_customer_message
+from supportbot.handoff.desk.draft_use import use_of
+from supportbot.handoff.models import OfferedDraft, Ticket
+from supportbot.handoff.tickets import services
+from supportbot.insights.findings import Kind, findings
+from supportbot.llm.testing import Says, ScriptedModel, answering
+from supportbot.outbox.services import deliver_due
+from supportbot.releases.selectors import live_release
+from tests.console.conftest import logged_in, person
+from tests.handoff.desk.test_drafting import ask_for_draft, knowledge
+
+__all__ = ["knowledge"]  # a fixture
+CASES = [json.loads(line) for line in (Path(__file__).parent / "draft_cases.jsonl").read_text().splitlines()]
+DRAFT = "You can return unused items within 60 days of delivery. The label is free within Germany."
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["sent"][:40])
+def test_what_became_of_a_draft(case: dict[str, Any]) -> None:
+    use = use_of(case["draft"], case["sent"], language="en")
+    assert (use.sent, use.is_correction) == (case["outcome"], case["corrects"]), use
+
+
+@pytest.fixture
+def talk(knowledge: None, ticket: Ticket, bob: User) -> Conversation:
+    services.claim(ticket.pk, agent=bob)
+    add_customer_message(ticket.conversation_id, text="How long can I return unused items?", client_id="q1")
+    return ticket.conversation
+
+
+def offer(ticket: Ticket, agent: User, text: str = DRAFT) -> OfferedDraft:
+    with answering(ScriptedModel(Says(f"{text} [1]"))):
+        assert ask_for_draft(agent, ticket).status_code == 200
+    return OfferedDraft.objects.latest("created_at")
+
+
+def reply(talk: Conversation, agent: User, text: str) -> None:
+    add_agent_message(talk.pk, text=text, author=agent, client_id=f"a{Message.objects.count()}")
+    deliver_due()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("texts", "sent", "corrects"),
+    [
+        ((DRAFT,), "as_is", False),
+        (("Hi Alice! " + DRAFT,), "edited", False),
+        ((DRAFT.replace("60", "30"),), "edited", True),
+        (("Sorry, sale items cannot be returned at all.",), "replaced", True),
+        (("One moment, please.", DRAFT), "as_is", False),
+        ((DRAFT, "Is there anything else I can do for you?"), "as_is", False),
+        ((), "", False),
+    ],
+)
+def test_a_reply_is_compared_with_the_draft(
+    talk: Conversation, ticket: Ticket, bob: User, texts: tuple[str, ...], sent: str, corrects: bool
+) -> None:
+    offer(ticket, bob)
+    for text in texts:
+        reply(talk, bob, text)
+    draft = OfferedDraft.objects.get()
+    assert (draft.sent, draft.is_correction, draft.person) == (sent, corrects, bob)
+    assert draft.release_id == live_release().pk and len(draft.articles) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_later_questions_and_other_people_have_nothing_to_do_with_a_draft(
+    talk: Conversation, ticket: Ticket, bob: User, noor: User
+) -> None:
+    offer(ticket, bob)
+    services.transfer(ticket.pk, agent=bob, to=noor)
+    reply(talk, noor, "Bob is away, I will look into it for you.")
+    services.transfer(ticket.pk, agent=noor, to=bob)
+    assert OfferedDraft.objects.get().sent == ""
+    reply(talk, bob, "No, sale items cannot be returned.")
+    add_customer_message(talk.pk, text="And how long can I return unused items?", client_id="q2")
+    reply(talk, bob, DRAFT)
+    assert OfferedDraft.objects.get().sent == "replaced"
+    second = offer(ticket, bob)
+    reply(talk, bob, DRAFT + " Bye!")
+    second.refresh_from_db()
+    assert second.sent == "edited"
+    OfferedDraft.objects.update(created_at=now() - timedelta(days=2), sent="", kept=None, message_id=None)
+    reply(talk, bob, DRAFT + " As I said.")
+    assert not OfferedDraft.objects.exclude(sent="").exists()  # too late to have been made from one
+
+
+@pytest.mark.django_db(transaction=True)
+def test_shares_are_shown_by_release_and_person_and_corrections_in_improve(
+    talk: Conversation, ticket: Ticket, bob: User, workspace: Workspace
+) -> None:
+    for text in (DRAFT, DRAFT.replace("60", "30"), ""):
+        offer(ticket, bob)
+        if text:
+            reply(talk, bob, text)
+    OfferedDraft.objects.filter(sent="").update(created_at=now() - timedelta(hours=25))
+    offer(ticket, bob)  # may still be sent
+    supervisor = logged_in(person(workspace, "supervisor"))
+
+    def row(address: str) -> list[str]:
+        page = LexborHTMLParser(supervisor.get(address).content.decode())
+        [found] = page.css("section[aria-labelledby=h-drafts] tbody tr")
+        return [cell.text(strip=True) for cell in found.css("th, td")]
+
+    shares = ["3", "33%", "33%", "0%", "33%"]
+    assert row("/admin/improve/?kind=corrected") == ["Release 1", *shares]
+    assert row("/admin/results/?by=agent") == [bob.display_name, *shares]
+    assert b"h-drafts" not in supervisor.get("/admin/results/?by=channel").content
+    [finding] = findings(Kind.CORRECTED)
+    assert finding.answer == DRAFT and DRAFT.replace("60", "30") in finding.replies
+    group = supervisor.get(f"/admin/improve/corrected/{finding.subject}/").content.decode()
+    assert "Returns" in group and "within 30 days" in group  # the article that the draft was written from
+    talk.delete()
+    assert not OfferedDraft.objects.exists()
