@@ -5,8 +5,11 @@ save work: two processes that embed the same chunk write the same vector. They a
 are not tied to a transaction.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
@@ -19,8 +22,12 @@ from kb.indexing.chunking import ChunkText, embedding_text
 from kb.indexing.recipes import embedder_of
 from kb.models import Article, Chunk, Recipe, Revision, State
 
-# What a killed process must embed again, and how long others may wait (about ten seconds with the packaged model).
 CHUNKS_PER_COMMIT = 32
+# Commits whose vectors are computed at the same time: threads that have finished one begin the next, and none waits
+# while vectors are stored. A killed process must embed this many again.
+COMMITS_AHEAD = 2
+# How long others may wait for an article: about half a minute with the packaged model.
+CHUNKS_PER_LOCK = 128
 # PostgreSQL's own hash makes the 64-bit key; the seed separates these keys from other advisory locks.
 _KEY = "hashtextextended({}::text, 27490)"
 
@@ -107,6 +114,16 @@ def mark_indexed(article_ids: Sequence[UUID], recipe: Recipe) -> None:
     done.update(indexed_revision=Subquery(live_number))
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """The rows of one commit, with their known vectors, and the missing ones, which are being computed."""
+
+    rows: Sequence[Chunk]
+    found: Mapping[str, Sequence[float] | None]
+    missing: Sequence[str]
+    computed: Future[list[list[float]]] | None
+
+
 @dataclass(slots=True)
 class _EmbeddingRun:
     recipe: Recipe
@@ -117,26 +134,45 @@ class _EmbeddingRun:
 
     def embed(self, article_ids: Sequence[UUID]) -> None:
         """Embed and store in small commits. Rows that a publication has replaced meanwhile simply no longer exist."""
-        while rows := list(_without_vector(article_ids, self.recipe)[:CHUNKS_PER_COMMIT]):
-            vectors = self._vectors(rows)
-            touched = sorted({row.article_id for row in rows})
-            with transaction.atomic():
-                # Lock first: otherwise a publication could slip in, and the wrong revision would be marked below.
-                list(Article.objects.filter(pk__in=touched).select_for_update(no_key=True).order_by("id").values("id"))
-                _store(rows, vectors)
-                mark_indexed(touched, self.recipe)
-            self.progress(min(self.report.chunks, self.total), self.total)
+        begun = deque[_Batch]()
+        with ThreadPoolExecutor(COMMITS_AHEAD, "vectors") as threads:
+            while (batch := self._next(article_ids, begun, threads)) or begun:
+                if batch is not None:
+                    begun.append(batch)
+                if batch is None or len(begun) == COMMITS_AHEAD:
+                    self._finish(begun.popleft())
 
-    def _vectors(self, rows: Sequence[Chunk]) -> list[Sequence[float]]:
+    def _next(self, article_ids: Sequence[UUID], begun: Iterable[_Batch], threads: ThreadPoolExecutor) -> _Batch | None:
+        """Begin with rows that no batch has yet; return None if there are none."""
+        taken = [row.pk for batch in begun for row in batch.rows]
+        rows = list(_without_vector(article_ids, self.recipe).exclude(pk__in=taken)[:CHUNKS_PER_COMMIT])
+        if not rows:
+            return None
         found = {row.content_hash: self.known.get(row.content_hash) for row in rows}
         missing = _texts([row for row in rows if found[row.content_hash] is None])
-        if missing:
-            new = list(zip(missing, embedder_of(self.recipe).passages(list(missing.values())), strict=True))
+        if not missing:
+            return _Batch(rows, found, (), None)
+        # The context names the workspace, which a gateway's record of its calls needs.
+        embed, texts = embedder_of(self.recipe).passages, list(missing.values())
+        return _Batch(rows, found, list(missing), threads.submit(copy_context().run, embed, texts))
+
+    def _finish(self, batch: _Batch) -> None:
+        """Store the vectors of a batch, once they are computed."""
+        new = [] if batch.computed is None else list(zip(batch.missing, batch.computed.result(), strict=True))
+        if new:
             self.known.add(new)
-            found.update(new)
-        self.report.embedded += sum(row.content_hash in missing for row in rows)
-        self.report.reused += sum(row.content_hash not in missing for row in rows)
-        return [vector for row in rows if (vector := found[row.content_hash]) is not None]
+        found = {**batch.found, **dict(new)}
+        vectors = [vector for row in batch.rows if (vector := found[row.content_hash]) is not None]
+        touched = sorted({row.article_id for row in batch.rows})
+        with transaction.atomic():
+            # Lock first: otherwise a publication could slip in, and the wrong revision would be marked below.
+            list(Article.objects.filter(pk__in=touched).select_for_update(no_key=True).order_by("id").values("id"))
+            _store(batch.rows, vectors)
+            mark_indexed(touched, self.recipe)
+        embedded = sum(row.content_hash in batch.missing for row in batch.rows)
+        self.report.embedded += embedded
+        self.report.reused += len(batch.rows) - embedded
+        self.progress(min(self.report.chunks, self.total), self.total)
 
 
 def _without_vector(article_ids: Sequence[UUID], recipe: Recipe) -> QuerySet[Chunk]:
@@ -170,14 +206,14 @@ def _store(rows: Sequence[Chunk], vectors: Sequence[Sequence[float]]) -> None:
 
 
 def _groups(article_ids: Sequence[UUID], recipe: Recipe) -> Iterator[list[UUID]]:
-    """Yield groups of articles with missing vectors, each about the size of one commit."""
+    """Yield groups of articles with missing vectors, each with about as many chunks as one lock covers."""
     counts = _without_vector(article_ids, recipe).values("article").annotate(left=Count("id")).order_by("article")
     group: list[UUID] = []
     size = 0
     for article_id, left in counts.values_list("article", "left"):
         group.append(article_id)
         size += left
-        if size >= CHUNKS_PER_COMMIT:
+        if size >= CHUNKS_PER_LOCK:
             yield group
             group, size = [], 0
     if group:

@@ -1,6 +1,8 @@
 """The index stays in sync with the articles, whatever fails."""
 
 from collections.abc import Sequence
+from itertools import count
+from threading import Barrier
 from uuid import UUID
 
 import pytest
@@ -12,7 +14,7 @@ from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing.index import outdated_articles, repair_index, sync_article, sync_articles
 from kb.indexing.recipes import active_recipe
 from kb.indexing.reindex import KEPT_AFTER_FLIP, delete_retired_rows, reindex
-from kb.indexing.vectors import embed_missing, lock_free_articles
+from kb.indexing.vectors import CHUNKS_PER_COMMIT, embed_missing, lock_free_articles
 from kb.models import Article, Chunk, Recipe
 from kb.ports import RecipeSpec
 from kb.services import Change, archive, create_article, publish, save_draft
@@ -20,6 +22,7 @@ from kb.tasks import index_article, repair, sweep
 from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db
 
@@ -116,24 +119,39 @@ def test_known_vectors_spare_the_model(workspace: Workspace, embedder: HashEmbed
     assert (report.embedded, report.reused, embedder.embedded) == (0, len(book.vectors), [])
 
 
-def test_a_publication_during_embedding_is_not_marked_as_indexed(
-    workspace: Workspace, embedder: HashEmbedder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_publication_during_embedding_is_not_marked_as_indexed(workspace: Workspace, embedder: HashEmbedder) -> None:
     row = published()
-    passages = embedder.passages
 
-    def publishing(texts: list[str]) -> list[list[float]]:
-        monkeypatch.setattr(embedder, "passages", passages)
-        save_draft(row.pk, Change(body=f"Another text altogether. {FILLER}"))
-        publish(row.pk)
-        embedder.fail_after(len(texts))
-        return passages(texts)
+    class Publishing(VectorBook):
+        """Publishes another text when rows have been read and their vectors have not been computed yet."""
 
-    monkeypatch.setattr(embedder, "passages", publishing)
+        def get(self, content_hash: str, /) -> Sequence[float] | None:
+            if embedder._left is None:
+                embedder.fail_after(without_vector())
+                save_draft(row.pk, Change(body=f"Another text altogether. {FILLER}"))
+                publish(row.pk)
+            return super().get(content_hash)
+
     with pytest.raises(EmbeddingUnavailable):
-        sync_article(row.pk)
+        sync_articles([row.pk], known=Publishing())
     assert indexed(row.pk) is None
     assert set(Chunk.objects.values_list("revision_number", flat=True)) == {2}
+
+
+def test_the_model_begins_the_next_passages_before_the_last_ones_are_stored(
+    workspace: Workspace, embedder: HashEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [published(title=f"Delivery {number}") for number in range(2 * CHUNKS_PER_COMMIT)]
+    passages, both, calls = embedder.passages, Barrier(2), count()
+
+    def waiting_for_each_other(texts: list[str]) -> list[list[float]]:
+        if next(calls) < 2:
+            both.wait(PATIENCE_SECONDS)
+        return passages(texts)
+
+    monkeypatch.setattr(embedder, "passages", waiting_for_each_other)
+    assert sync_articles([row.pk for row in rows]).embedded == len(embedder.embedded)
+    assert (without_vector(), outdated_articles()) == (0, [])
 
 
 def test_a_row_of_an_older_revision_is_embedded_with_its_own_title(
