@@ -194,6 +194,11 @@ class ActionRequest(TenantModel):
             models.Index(fields=["workspace", "state", "-id"], name="action_request_by_state"),
             models.Index(fields=["workspace", "customer_id", "-id"], name="action_request_by_customer"),
             models.Index(
+                fields=["conversation_id"],
+                condition=Q(conversation_id__isnull=False),
+                name="action_request_by_conversation",
+            ),
+            models.Index(
                 "workspace", OpClass(Upper("subject_id"), "text_pattern_ops"), name="action_request_by_subject"
             ),
             models.Index(

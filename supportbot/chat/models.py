@@ -71,6 +71,7 @@ class Conversation(TenantModel):
         indexes = [
             models.Index(fields=["workspace", "-last_event_at"], name="conversation_newest"),
             models.Index(fields=["workspace", "created_at"], name="conversation_begun"),
+            models.Index(fields=["workspace", "locale"], name="conversation_locale"),
         ]
 
     def __str__(self) -> str:

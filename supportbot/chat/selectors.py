@@ -16,6 +16,7 @@ from supportbot.chat.signals import EventView, TurnView
 from supportbot.errors import NotFound
 
 MAX_EVENTS = 500
+MAX_LOCALES: Final = 50
 RATED: Final[Mapping[str, Sequence[int]]] = {"good": (4, 5), "bad": (1, 2)}  # of five
 
 
@@ -98,6 +99,20 @@ def answer_to(conversation_id: UUID, seq: int) -> UUID | None:
     """Return the id of the message that answers or will answer the one at `seq`; None before a claim."""
     turn = Turn.objects.filter(conversation_id=conversation_id, from_seq__lt=seq, through_seq__gte=seq)
     return turn.order_by("-created_at", "-id").values_list("message_id", flat=True).first()
+
+
+def locales_in_use() -> list[str]:
+    """Return the languages of pages with chats, at most `MAX_LOCALES`: one look into the index for each, however many
+    conversations there are.
+    """
+    found: list[str] = []
+    rows = Conversation.objects.order_by("locale").values_list("locale", flat=True)
+    while len(found) < MAX_LOCALES:
+        following = rows.filter(locale__gt=found[-1]) if found else rows
+        if (locale := following.first()) is None:
+            break
+        found.append(locale)
+    return found
 
 
 def rated(conversations: QuerySet[Conversation], how: str) -> QuerySet[Conversation]:

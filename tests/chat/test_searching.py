@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from actions.models import ActionPolicy, ActionRequest
@@ -53,7 +54,7 @@ def test_a_conversation_is_found_by_its_words(
 ) -> None:
     if way != "index":
         monkeypatch.setattr(searching, "COMMON", 0)
-    monkeypatch.setattr(searching, "MOST_SCANNED", 1 if "vain" in way else 1_000)
+    monkeypatch.setattr(searching, "MOST_CHECKED", 1 if "vain" in way else 1_000)
     assert newest_with(query, 1) == newest_with(query, 10) == [asked.pk]
 
 
@@ -75,18 +76,34 @@ def test_a_conversation_is_found_by_the_number_of_an_order_that_nobody_wrote(ask
     assert newest_with("Zx-77003 customs", 10) == [asked.pk]
 
 
-def test_both_ways_of_searching_find_the_same_in_the_same_order(
-    asked: Conversation, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("common", ["where", "parcel is", "where parcel hello mara 4 is nothing"])
+@pytest.mark.parametrize(("at_once", "most"), [(2, 4), (2, 100), (100, 100)])
+def test_every_way_of_searching_finds_the_same_in_the_same_order(
+    asked: Conversation, common: str, at_once: int, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = [talk(f"Where is parcel {number}?" if number % 3 else "Hello") for number in range(9)]
     Conversation.objects.filter(pk=made[0].pk).update(last_event_at=now() + timedelta(days=1))
-    monkeypatch.setattr(searching, "SCANNED_AT_ONCE", 2)
-    for query in ("where", "where parcel", "hello", "mara where", "nothing"):
-        for limit in (1, 3, 20):
-            monkeypatch.setattr(searching, "COMMON", 1e12)
-            by_index = newest_with(query, limit)
-            monkeypatch.setattr(searching, "COMMON", 0)
-            assert newest_with(query, limit) == by_index, (query, limit)
+    queries = ("where", "where parcel", "parcel where", "hello", "mara where", "where 4 is", "nothing where")
+    limits = (1, 3, 20)
+    monkeypatch.setattr(searching, "_estimated_matches", lambda word: 0)
+    by_index = [newest_with(query, limit) for query in queries for limit in limits]
+    monkeypatch.setattr(searching, "_estimated_matches", lambda word: searching.COMMON if word in common else 0)
+    monkeypatch.setattr(searching, "CHECKED_AT_ONCE", at_once)
+    monkeypatch.setattr(searching, "MOST_CHECKED", most)
+    assert [newest_with(query, limit) for query in queries for limit in limits] == by_index
+
+
+def test_a_common_word_is_looked_for_in_the_newest_conversations_only(
+    asked: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [talk(f"Where is parcel {number}?") for number in range(6)]
+    monkeypatch.setattr(searching, "COMMON", 0)
+    monkeypatch.setattr(searching, "CHECKED_AT_ONCE", 2)
+    with CaptureQueriesContext(connection) as queries:
+        assert newest_with("where", 2) == [made[5].pk, made[4].pk]
+    searches = [one["sql"] for one in queries if "@@" in one["sql"] and not one["sql"].startswith("EXPLAIN")]
+    assert len(searches) == 1 and "ANY(" in searches[0]
+    assert made[4].pk.hex in searches[0] and made[3].pk.hex not in searches[0]
 
 
 def test_the_newest_come_first_and_only_those_of_the_workspace(asked: Conversation, other_workspace: Workspace) -> None:
@@ -112,8 +129,11 @@ def test_at_most_six_words_are_searched() -> None:
     assert words_of("- a . b") == ["a", "b"]
 
 
-def test_bob_finds_a_note_in_the_list_and_at_the_desk(asked: Conversation, bob: User) -> None:
-
+@pytest.mark.parametrize("common", [0, searching.COMMON])
+def test_bob_finds_a_note_in_the_list_and_at_the_desk(
+    asked: Conversation, bob: User, common: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "COMMON", common)
     services.request(asked.pk, reason="no_answer", by="assistant")
     assert "Mara Lindner" in browser(bob).get("/desk/?q=customs").text
     assert "Mara Lindner" not in browser(bob).get("/desk/?q=customs+unknown").text

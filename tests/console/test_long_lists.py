@@ -4,10 +4,14 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.timezone import now
 
 from bench.grown import PAGES
+from supportbot.accounts.models import Customer, Workspace
+from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation
 from supportbot.console.conversations import ConversationAdmin
@@ -37,6 +41,24 @@ def test_calls_are_filtered_by_existing_providers(enter: Enter, sample: Sample) 
     assert choices.lookup_choices == [("other", "other"), ("p", "p")]
     shown = client.get(listed, {"provider": "other"})
     assert [call.model for call in shown.context["cl"].result_list] == ["Zebra"]
+
+
+def test_conversations_are_filtered_by_the_languages_of_pages_one_look_for_each(
+    enter: Enter, sample: Sample, other_workspace: Workspace
+) -> None:
+    for locale in ("fr", "de", "fr"):
+        Conversation.objects.filter(pk=start_conversation(sample.customer.pk).pk).update(locale=locale)
+    with workspace_scope(other_workspace.pk):
+        start_conversation(Customer.objects.create().pk, locale="it")
+    client, listed = enter("admin"), reverse("admin:chat_conversation_changelist")
+    with CaptureQueriesContext(connection) as queries:
+        answer = client.get(listed)
+    [choices] = [one for one in answer.context["cl"].filter_specs if one.title == "page's language"]
+    assert list(choices.lookup_choices) == ["de", "en", "fr"]
+    looks = [one["sql"] for one in queries if one["sql"].startswith('SELECT "chat_conversation"."locale"')]
+    assert len(looks) == 4 and all("LIMIT 1" in sql for sql in looks)
+    shown = client.get(listed, {"locale": "de"})
+    assert [row.locale for row in shown.context["cl"].result_list] == ["de"]
 
 
 def test_a_list_with_many_pages_links_to_a_few_of_them(

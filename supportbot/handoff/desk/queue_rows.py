@@ -18,7 +18,7 @@ from actions.states import State as ActionState
 from supportbot.accounts.models import User
 from supportbot.chat.language import detected_language
 from supportbot.chat.models import Conversation, Message, Source
-from supportbot.chat.searching import conversations_with
+from supportbot.chat.searching import first_with
 from supportbot.handoff.desk.labels import REASON_ICONS, avatar_hue, duration_label, first_name, initials, reason_label
 from supportbot.handoff.models import HELD, OPEN, Priority, Reason, State, Ticket
 from supportbot.handoff.tickets.queue import is_late, is_nearly_late
@@ -35,7 +35,6 @@ GROUPS: Final = {
 }
 SHOWN: Final = (*GROUPS, "all")
 MAX_PREVIEW_CHARACTERS: Final = 300
-MAX_FOUND: Final = 1_000  # by content
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +136,10 @@ def _found(query: str, page: int) -> list[Ticket]:
     by_ticket = Q()
     for word in words:
         by_ticket &= Q(summary__icontains=word) | Q(contact_email__icontains=word)
-    newest = ("-created_at", "-id")
+    newest, listed = ("-created_at", "-id"), page * ROWS_PER_PAGE + 1
+    by_talk = first_with(query, Ticket.objects.order_by(*newest), conversation="conversation", limit=listed)
     with wide_reads():
-        by_talk = Ticket.objects.filter(conversation__in=conversations_with(query)).order_by(*newest)
-        ids = list(by_talk.values_list("pk", flat=True)[:MAX_FOUND])
-        return _paged(ticket_queryset().filter(by_ticket | Q(pk__in=ids)).order_by(*newest), page)
+        return _paged(ticket_queryset().filter(by_ticket | Q(pk__in=by_talk)).order_by(*newest), page)
 
 
 def rows_for(conversation_ids: Iterable[UUID], person: User, now: datetime) -> list[Row]:
