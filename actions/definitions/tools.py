@@ -1,5 +1,5 @@
 """Checks whether the MCP tools that actions call are still as reviewed. Every call checks this too
-(`connections.toolserver`); the hourly check here makes sure that nothing is offered that the next call would refuse. If
+(`connections.mcp_tools`); the hourly check here makes sure that nothing is offered that the next call would refuse. If
 a server does not answer, nothing changes.
 """
 
