@@ -8,7 +8,7 @@ from typing import Final
 from kb.addresses import article_address
 from kb.categories import Shelf, Shelves
 from kb.models import Article
-from kb.reading import read_most
+from kb.reader_statistics import read_most
 from kb.summaries import section_name
 
 ON_A_CARD: Final = 4  # titles of a section on the start page

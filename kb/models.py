@@ -333,7 +333,7 @@ class Helpfulness(TenantModel):
 
 
 class ArticleReads(TenantModel):
-    """How often an article's help page was opened on a day. Readers are not recorded (`kb.reading`)."""
+    """How often an article's help page was opened on a day. Readers are not recorded (`kb.reader_statistics`)."""
 
     article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     day = models.DateField()

@@ -22,7 +22,7 @@ from kb.indexing.index import outdated_articles, repair_index, sync_article, syn
 from kb.indexing.reindex import delete_retired_rows
 from kb.phrasings import embed_phrasings
 from kb.pictures import delete_unused_pictures
-from kb.reading import forget_old_reads
+from kb.reader_statistics import forget_old_reads
 from kb.sources import runs, storing, sync
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope

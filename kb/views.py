@@ -27,10 +27,9 @@ from kb.access import Surface, Viewer
 from kb.addresses import article_address, help_path, passage_address
 from kb.categories import Shelves
 from kb.errors import ArticleMissing
-from kb.helpful import count_vote
 from kb.home import NEWEST, most_read, newest, sections_of
 from kb.models import Article, Revision
-from kb.reading import count_read
+from kb.reader_statistics import count_read, count_vote
 from kb.rendering import render_article
 from kb.search import Passage, search
 from kb.selectors import help_article, help_articles, help_locales, published_revision, related, translations_of

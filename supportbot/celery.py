@@ -57,14 +57,14 @@ class TickingScheduler(PersistentScheduler):
 @task_prerun.connect
 def begin_task(task_id: str, task: Any, **_: Any) -> None:
     """Add the task's id to every log line of its thread."""
-    from supportbot.observing.lines import concern
+    from supportbot.observing.logs import concern
 
     concern(task=task_id, name=task.name)
 
 
 @task_postrun.connect
 def end_task(task: Any, state: str | None = None, **_: Any) -> None:
-    from supportbot.observing.lines import concern
+    from supportbot.observing.logs import concern
     from supportbot.observing.series import TASKS
 
     concern()

@@ -372,8 +372,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "plain": {"()": "supportbot.observing.lines.PlainFormatter"},
-        "json": {"()": "supportbot.observing.lines.JsonFormatter"},
+        "plain": {"()": "supportbot.observing.logs.PlainFormatter"},
+        "json": {"()": "supportbot.observing.logs.JsonFormatter"},
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},

@@ -19,9 +19,8 @@ from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.handoff.tickets import services
 from supportbot.health import gauges
 from supportbot.health.gauges import QUERIES, Gauges
-from supportbot.observing.events import Event, tell
 from supportbot.observing.http import HEADER, observed_socket
-from supportbot.observing.lines import PlainFormatter, about, concerning
+from supportbot.observing.logs import Event, PlainFormatter, about, concerning, tell
 
 pytestmark = pytest.mark.django_db
 

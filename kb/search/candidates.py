@@ -3,9 +3,13 @@ chosen here, never by the planner, which would use the approximate index and fil
 workspace's neighbours. So an exact scan computes the distances in a materialised step that no index can serve, and an
 approximate scan lets the index continue until enough rows have passed the filter. Statements are planned each time
 (Django does not prepare them on the server), so a plan never outlives the settings it was made under.
+
+Ranking every passage with a common word makes full text slow, so only rare words fetch passages; the common ones still
+help to order them.
 """
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -28,6 +32,8 @@ from supportbot.accounts.scope import current_workspace_id
 EXACT_UP_TO = 5_000
 # At most this many rows are ranked by their words; more common words only help to order them.
 MAX_RANKED = 2_000
+# Common words are only looked up in combination; hardly any passage contains more than this many together.
+_MAX_COMBINED = 3
 # How far the approximate index scans if only a small share of a large table qualifies, and how broadly it searches.
 _MAX_SCANNED = 200_000
 _EF_SEARCH = 200
@@ -249,3 +255,55 @@ def _text(vector: Sequence[float]) -> str:
 def _vector_text(vector: tuple[float, ...]) -> str:
     text: str = HalfVector(list(vector)).to_text()
     return text
+
+
+@dataclass(frozen=True, slots=True)
+class LexicalQuery:
+    """`queries` are tried in turn until one finds enough; `weights` rank the matches."""
+
+    queries: tuple[str, ...]
+    weights: tuple[tuple[str, float], ...]
+
+
+def idf(count: int, chunks: int) -> float:
+    """Return BM25's inverse document frequency of a word that occurs in `count` of `chunks` passages."""
+    return math.log(1 + (max(chunks, count) - count + 0.5) / (count + 0.5))
+
+
+def known_share(terms: Sequence[Term], stats: ScopeStats) -> float:
+    """Return the share of `terms`, weighted by rarity, that occurs anywhere in scope; 0 without terms."""
+    weights = [(idf(stats.counts[term.word], stats.chunks), stats.counts[term.word] > 0) for term in terms]
+    total = sum(weight for weight, _ in weights)
+    return sum(weight for weight, is_known in weights if is_known) / total if total else 0.0
+
+
+def plan_lexical_query(terms: Sequence[Term], stats: ScopeStats) -> LexicalQuery | None:
+    """Return the query for `terms`; None if none of them occurs in scope."""
+    known = sorted((term for term in terms if stats.counts[term.word]), key=lambda term: stats.counts[term.word])
+    if not known:
+        return None
+    weights = tuple((term.tsquery, idf(stats.counts[term.word], stats.chunks)) for term in known)
+    fetching = _selective_terms(known, stats)
+    if fetching:
+        return LexicalQuery((_any_of(fetching),), weights)
+    common = known[:_MAX_COMBINED]
+    return LexicalQuery((_all_of(common), _any_of(common)), weights)
+
+
+def _selective_terms(known: Sequence[Term], stats: ScopeStats) -> list[Term]:
+    """Return the rarest terms that together match at most MAX_RANKED passages."""
+    chosen, rows = [], 0
+    for term in known:
+        rows += stats.counts[term.word]
+        if rows > MAX_RANKED:
+            break
+        chosen.append(term)
+    return chosen
+
+
+def _any_of(terms: Sequence[Term]) -> str:
+    return " | ".join(term.tsquery for term in terms)
+
+
+def _all_of(terms: Sequence[Term]) -> str:
+    return " & ".join(f"({term.tsquery})" for term in terms)

@@ -31,10 +31,13 @@ from kb.search.candidates import (
     ScopeStats,
     approximate_neighbours,
     exact_neighbours,
+    idf,
+    known_share,
     lexical_matches,
     matched_terms,
     mean_vector,
     open_scope,
+    plan_lexical_query,
     scope_stats,
     with_similarity,
 )
@@ -52,7 +55,6 @@ from kb.search.fusion import (
     nearest,
     ranked,
 )
-from kb.search.lexical_query import idf, known_share, plan_lexical_query
 from kb.search.passages import Retrieval, load_passages
 from kb.search.questions import READ_ABROAD, is_foreign, without_common_part
 from kb.synonyms import with_synonyms

@@ -1,8 +1,9 @@
-"""Reading and changing existing channels."""
+"""Existing channels: reading and changing them, and where their chat is shown."""
 
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.utils.timezone import now
 
@@ -64,3 +65,14 @@ def note_loader(origin: str) -> None:
             allowing.filter(seen_at=None).update(seen_at=now(), seen_origin=origin, refused_origin="")
         elif live.count() == 1:
             live.filter(seen_at=None).exclude(refused_origin=origin).update(refused_origin=origin)
+
+
+def snippet(channel: Channel) -> str:
+    """Return the script tag that embeds a channel's chat."""
+    place = ' data-position="start"' if channel.position == Channel.Position.START else ""
+    return f'<script async src="{settings.BASE_URL}/widget/v1.js" data-channel="{channel.key}"{place}></script>'
+
+
+def hosted_url(channel_key: str) -> str:
+    """Return the address of the channel's hosted chat page."""
+    return f"{settings.BASE_URL}/chat/{channel_key}/"

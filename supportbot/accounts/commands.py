@@ -12,7 +12,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.commands import TranslatedCommand
 from supportbot.errors import SupportBotError
-from supportbot.observing.events import untold
+from supportbot.observing.logs import untold
 
 DAYS_MOST: Final = 3660
 

@@ -12,7 +12,7 @@ from supportbot.accounts.branding import (
     MAX_SUGGESTION_CHARACTERS,
     MAX_SUGGESTIONS,
 )
-from supportbot.accounts.embedding import hosted_url, snippet
+from supportbot.accounts.channels import hosted_url, snippet
 from supportbot.accounts.models import Channel, Customer
 from supportbot.web import ClosedSerializerMixin, FlagField, PatternField, TextField, example, more_than_spaces
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from django.conf import settings
 
-from supportbot.assistant.checks.verdict import Sentence
+from supportbot.assistant.checks.evidence import Sentence
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.judging import LITTLE_SUPPORT
 from supportbot.assistant.outcome_messages import done_in

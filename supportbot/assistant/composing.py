@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from kb.search import Curated
-from supportbot.assistant.checks.verdict import Sentence, Strictness, is_confirmed, mean_support
+from supportbot.assistant.checks.evidence import Sentence, Strictness, is_confirmed, mean_support
 from supportbot.assistant.texts import say
 from supportbot.assistant.tool_calls import ToolResult
 from supportbot.builtin.phrases import (

@@ -10,7 +10,7 @@ from django.utils.timezone import now
 
 from kb.ports import Said
 from kb.search import Curated, Passage
-from supportbot.assistant.checks.verdict import Strictness
+from supportbot.assistant.checks.evidence import Strictness
 from supportbot.assistant.limits import ANSWER_TOKENS, HISTORY_MESSAGES, LEAN_PASSAGES
 from supportbot.assistant.outcome_messages import done_in
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions, moment_in_words

@@ -18,10 +18,9 @@ from typing import Final
 
 from kb.search import Passage
 from supportbot.assistant.checks.deeds import Vector
-from supportbot.assistant.checks.evidence import Evidence, Support
+from supportbot.assistant.checks.evidence import Author, Evidence, Sentence, Strictness, Support
 from supportbot.assistant.checks.secrets import RUN_OF_RULES, Confidential, bare
 from supportbot.assistant.checks.sentence_kinds import Opening
-from supportbot.assistant.checks.verdict import Author, Sentence, Strictness
 from supportbot.assistant.citing import Citations
 from supportbot.assistant.composing import compose
 from supportbot.assistant.judging import Judge

@@ -26,10 +26,17 @@ from supportbot.assistant.checks.deeds import (
     plainly,
 )
 from supportbot.assistant.checks.doubt import LOOK_FROM, Doubts
-from supportbot.assistant.checks.evidence import CITED_FROM, FAR_BELOW, Evidence, Support
+from supportbot.assistant.checks.evidence import (
+    CITED_FROM,
+    FAR_BELOW,
+    Author,
+    Evidence,
+    Sentence,
+    Support,
+    is_confirmed,
+)
 from supportbot.assistant.checks.secrets import Confidential
 from supportbot.assistant.checks.sentence_kinds import Kind, by_pieces, by_vector
-from supportbot.assistant.checks.verdict import Author, Sentence, is_confirmed
 from supportbot.builtin.phrases import is_ours
 from supportbot.language.normalise import as_read
 from supportbot.language.sentences import LEADS, QUESTIONS, list_mark, unmarked, without_markers

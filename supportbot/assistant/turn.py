@@ -19,7 +19,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant import second_look
 from supportbot.assistant.action_tools import proposed_before
 from supportbot.assistant.admission import Admission
-from supportbot.assistant.checks.verdict import Author
+from supportbot.assistant.checks.evidence import Author
 from supportbot.assistant.composing import answer_from_curated, finalize
 from supportbot.assistant.context import TurnContext, build_context
 from supportbot.assistant.delta_buffer import DeltaBuffer, StatusLine
@@ -57,7 +57,7 @@ from supportbot.llm.types import (
     ToolCall,
 )
 from supportbot.observing import genai
-from supportbot.observing.lines import concerning
+from supportbot.observing.logs import concerning
 from supportbot.observing.tracing import span
 
 logger = logging.getLogger(__name__)

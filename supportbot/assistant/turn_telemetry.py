@@ -10,7 +10,7 @@ from prometheus_client import Counter
 from supportbot.chat.answers import Answer
 from supportbot.chat.turns import Claim
 from supportbot.observing import genai, tracing
-from supportbot.observing.events import Event, tell
+from supportbot.observing.logs import Event, tell
 from supportbot.observing.series import TURN_SECONDS, TURNS
 
 # Only by code, never by what was said.

@@ -1,18 +1,23 @@
-"""How states, times and errors are displayed. A state is readable without its colour."""
+"""How states, times, durations and errors are displayed. A state is readable without its colour."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from supportbot.errors import SupportBotError
 from supportbot.handoff.templatetags.desk import icon
-from supportbot.team_formats import date_time
+from supportbot.team_formats import date_time, number
 
 ICONS: Final = {"ok": "check", "warn": "clock", "bad": "x-circle", "info": "info", "accent": "edit"}
+_UNITS: Final = (
+    (86400, 3600, gettext_noop("{many} d"), gettext_noop("{many} d {rest} h")),
+    (3600, 60, gettext_noop("{many} h"), gettext_noop("{many} h {rest} min")),
+    (60, 1, gettext_noop("{many} min"), gettext_noop("{many} min {rest} s")),
+)
 
 
 def tag(kind: str, words: str) -> SafeString:
@@ -36,3 +41,18 @@ def sentence(refusal: SupportBotError) -> str:
     """Return an error's field messages, or its own message if there are none."""
     messages = [text for texts in refusal.fields.values() for text in texts]
     return " ".join(messages) or refusal.message
+
+
+def in_words(took: timedelta | None) -> str:
+    """Return "1.3 s", "52 s", "1 min 52 s", "2 h 5 min" or "3 d 4 h"; "–" for None."""
+    if took is None:
+        return "–"
+    seconds = max(took.total_seconds(), 0.0)
+    if seconds < 10:
+        return gettext("{number} s").format(number=number(seconds, decimals=1))
+    whole = round(seconds)
+    for size, small_size, even, with_rest in _UNITS:
+        if whole >= size:
+            many, rest = whole // size, whole % size // small_size
+            return gettext(with_rest if rest else even).format(many=many, rest=rest)
+    return gettext("{number} s").format(number=whole)

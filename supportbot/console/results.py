@@ -19,8 +19,8 @@ from django.utils.translation import gettext, gettext_noop, ngettext
 
 from kb.models import Article, State
 from supportbot.console.conversation_endings import definitions
+from supportbot.console.display import in_words
 from supportbot.console.draft_shares import rows_by_person
-from supportbot.console.durations import in_words
 from supportbot.console.permissions import may
 from supportbot.console.quality import SPANS, Span, amounts, asked_span, outcomes_of, percent, span_of
 from supportbot.console.request_context import needs

@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 from django.utils.translation import gettext
 
 from kb.search import Passage
-from supportbot.assistant.checks.verdict import Strictness, mean_support
+from supportbot.assistant.checks.evidence import Strictness, mean_support
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.vectors import vectors_of
 from supportbot.evals.errors import InvalidSuite

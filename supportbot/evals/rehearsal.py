@@ -27,7 +27,7 @@ from actions.simulated_execution import execute_simulated
 from actions.states import State
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.assistant.action_tools import look_up, outcome_of, result_of
-from supportbot.assistant.checks.verdict import mean_support
+from supportbot.assistant.checks.evidence import mean_support
 from supportbot.assistant.context import TurnContext, context_of
 from supportbot.assistant.delta_buffer import DeltaBuffer
 from supportbot.assistant.errors import ToolRefused

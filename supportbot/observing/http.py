@@ -12,7 +12,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_and_async_middleware
 
-from supportbot.observing.lines import concerning
+from supportbot.observing.logs import concerning
 from supportbot.observing.series import HTTP_SECONDS, SOCKET_CLOSES, SOCKETS
 
 HEADER: Final = "X-Request-ID"

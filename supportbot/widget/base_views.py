@@ -15,8 +15,8 @@ from rest_framework.views import APIView
 from supportbot import strictjson
 from supportbot.accounts.auth import BearerAuthentication
 from supportbot.accounts.branding import personalised_greeting, theme_colours
+from supportbot.accounts.channels import hosted_url
 from supportbot.accounts.cors import add_cors_headers
-from supportbot.accounts.embedding import hosted_url
 from supportbot.accounts.logos import logo_url
 from supportbot.accounts.models import Channel
 from supportbot.accounts.origins import is_known, read_origin

@@ -5,8 +5,7 @@ from uuid import uuid4
 import pytest
 
 from kb.search import Passage
-from supportbot.assistant.checks.evidence import MAX_WINDOWS, WINDOW_CHARACTERS
-from supportbot.assistant.checks.verdict import Author
+from supportbot.assistant.checks.evidence import MAX_WINDOWS, WINDOW_CHARACTERS, Author
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.vectors import settle
 from supportbot.builtin.phrases import say

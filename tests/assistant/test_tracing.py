@@ -26,7 +26,7 @@ from supportbot.llm import gateway
 from supportbot.llm.errors import ProviderRefused, Reason
 from supportbot.llm.testing import Says
 from supportbot.observing import tracing
-from supportbot.observing.lines import about
+from supportbot.observing.logs import about
 from tests.actions.conftest import signed_in_as
 from tests.assistant.conftest import payloads
 from tests.assistant.test_actions import REFUND, Log, turn

@@ -11,8 +11,7 @@ from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
 from supportbot.llm.errors import ProviderRefused, Reason
 from supportbot.llm.testing import Says, ScriptedModel, answering
-from supportbot.observing.events import Event, tell, untold
-from supportbot.observing.lines import JsonFormatter
+from supportbot.observing.logs import Event, JsonFormatter, tell, untold
 from tests.assistant.conftest import say
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -18,7 +18,7 @@ from selectolax.lexbor import LexborHTMLParser
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.services import issue_api_key
 from supportbot.chat.models import Message
-from supportbot.console.durations import in_words
+from supportbot.console.display import in_words
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services as handoff
 from supportbot.insights.outcomes import Ending, Facts, PersonRequest, Said, Score, ending_of, outcome_of

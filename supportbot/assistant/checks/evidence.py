@@ -1,4 +1,5 @@
-"""The evidence for the sentences of an answer: how far the sources together support each of them. Pure.
+"""The evidence for the sentences of an answer: how far the sources together support each of them, and
+whether they support the answer as a whole. Pure.
 
 Support is the share of a sentence's content words that the sources have, all of them together. On real models' answers
 it tells faithful from unfaithful as well as a judging model does (docs/decisions/checks-by-harm.md). If sentence and
@@ -10,14 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain, islice, pairwise
-from typing import Final
+from typing import Final, Literal
 
 from kb.search import Passage
 from supportbot.assistant.checks.sources import Source, key_of
 from supportbot.language.detection import detect
 from supportbot.language.figures import Known, known_figures
 from supportbot.language.links import comparable, links_in, mail_addresses_in
-from supportbot.language.sentences import sentences_of
+from supportbot.language.sentences import sentences_of, without_markers
 from supportbot.language.words import stem, stems, stop_words, words
 
 CITED_FROM: Final = 0.45  # of a sentence's telling words in one passage, for that passage to be its source
@@ -31,6 +32,13 @@ MIN_QUOTED: Final = 3  # words: "Yes" in a table is not a source for "Yes."
 _HALF_NEAR: Final = 0.88
 _HALF_NEAR_ABROAD: Final = 0.835
 _STEEP: Final = 60.0
+Author = Literal["model", "builtin"]
+Strictness = Literal["strict", "balanced", "open"]
+STRICTNESS: Final[tuple[Strictness, ...]] = ("strict", "balanced", "open")
+# Mean support of the claims, weighted by their telling words. On 97 faithful and 29 unfaithful answers of two models
+# (docs/decisions/checks-by-harm.md) this leaves one in twelve of the first and catches six in seven of the others.
+CONFIRMED_FROM: Final = 0.7
+MAX_WEIGHT: Final = 30  # one endless sentence does not outweigh the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,3 +187,46 @@ def _windows(source: Source) -> Iterator[str]:
     said = [sentence.strip() for sentence in sentences_of(source.passage.text) if sentence.strip()]
     for at in range(0, len(said), 2):
         yield f"{source.passage.title}: {' '.join(said[at : at + 2])}"[:WINDOW_CHARACTERS]
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One checked sentence: the text to show, with renumbered markers and trailing blanks, or why it is withheld."""
+
+    raw: str  # as the model wrote it
+    shown: str
+    support: Support
+    is_claim: bool = True
+    is_recorded: bool = False  # the ledger or a look-up says so
+    is_regret: bool = False  # says that something is not known, cannot be done or was not
+    withheld: str = ""
+    cited: tuple[int, ...] = ()
+    needs_second_look: bool = False
+
+    @property
+    def words(self) -> str:
+        return without_markers(self.raw)
+
+    @property
+    def needs_ground(self) -> bool:
+        """Whether it is shown and only the sources can support it."""
+        return self.is_claim and not self.is_recorded and not self.withheld
+
+
+def is_confirmed(sentences: Sequence[Sentence]) -> bool | None:
+    """Return whether the sources support the claims of an answer taken together; None for an answer without claims.
+
+    What the ledger or a look-up says counts as confirmed.
+    """
+    mean = mean_support(sentences)
+    if mean is None:
+        return True if any(one.is_recorded for one in sentences) else None
+    return mean >= CONFIRMED_FROM
+
+
+def mean_support(sentences: Sequence[Sentence]) -> float | None:
+    """Return the mean support of the claims, weighted by content words, without those that could not be compared."""
+    claims = [one.support for one in sentences if one.needs_ground]
+    weighed = [(claim.score, min(claim.weight, MAX_WEIGHT)) for claim in claims if claim.score is not None]
+    total = sum(weight for _, weight in weighed)
+    return sum(score * weight for score, weight in weighed) / total if total else None

@@ -13,9 +13,9 @@ from kb.addresses import article_address
 from kb.collections import restricted_collections
 from kb.documents import SWITCHES
 from kb.errors import ArticleChanged
-from kb.helpful import votes_of
 from kb.models import Article, Audience, Category, Chunk, Collection
 from kb.phrasings import phrasings_of, phrasings_waiting
+from kb.reader_statistics import votes_of
 from kb.rendering import render_article
 from kb.reviews import writers
 from supportbot.console.articles import help_page_fields, review_fields, scheduling

@@ -15,7 +15,7 @@ from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
 from supportbot.accounts import page_passes
-from supportbot.accounts.embedding import hosted_url
+from supportbot.accounts.channels import hosted_url
 from supportbot.accounts.errors import InvalidToken
 from supportbot.accounts.models import Channel, hash_secret
 from supportbot.accounts.page_passes import PagePass, make_page_pass

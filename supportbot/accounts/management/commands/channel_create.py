@@ -5,8 +5,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext, gettext_noop
 
+from supportbot.accounts.channels import snippet
 from supportbot.accounts.commands import WorkspaceCommand
-from supportbot.accounts.embedding import snippet
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.services import create_channel
 

@@ -1,14 +1,16 @@
-"""Which articles are read most: a count per article and day, nothing about the readers."""
+"""How often articles are read and whether they helped. Only counts are kept, nothing about the readers."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import F, Sum
 from django.utils.timezone import localdate
 
-from kb.models import Article, ArticleReads
+from kb.models import Article, ArticleReads, Helpfulness
 
 DAYS: Final = 7
 KEPT_DAYS: Final = 30
@@ -32,3 +34,31 @@ def read_most(among: Collection[UUID], *, most: int) -> Sequence[UUID]:
 
 def forget_old_reads() -> None:
     ArticleReads.objects.filter(day__lt=localdate() - timedelta(days=KEPT_DAYS)).delete()
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """How many readers an article helped, and how many it did not."""
+
+    yes: int
+    no: int
+
+    @property
+    def all(self) -> int:
+        return self.yes + self.no
+
+
+@transaction.atomic
+def count_vote(article: Article, *, is_helpful: bool) -> None:
+    """Count one reader's answer for the article's live revision."""
+    assert article.live_revision is not None, "a readable article is live"
+    number = article.live_revision.number
+    Helpfulness.objects.get_or_create(article=article, revision=number)
+    column = "yes" if is_helpful else "no"
+    Helpfulness.objects.filter(article=article, revision=number).update(**{column: F(column) + 1})
+
+
+def votes_of(article: Article) -> Votes:
+    """Return the votes for all revisions of an article."""
+    sums = Helpfulness.objects.filter(article=article).aggregate(yes=Sum("yes", default=0), no=Sum("no", default=0))
+    return Votes(**sums)
