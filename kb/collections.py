@@ -34,7 +34,7 @@ def collection_named(name: str) -> Collection:
 
 
 def get_or_create_collection(name: str) -> tuple[Collection, bool]:
-    """Return the collection with this name, and whether it was created just now. Raises InvalidDocument."""
+    """Return the collection with this name, and whether it was just created. Raises InvalidDocument."""
     name = check_name(name)
     found = Collection.objects.filter(name__iexact=name).order_by("id").first()
     return (found, False) if found else _create(name)

@@ -68,7 +68,7 @@ def drop_plan(article_id: UUID, *steps: Step) -> None:
 
 
 def due_plans() -> list[tuple[UUID, UUID]]:
-    """Return (workspace, plan) of the plans whose time has come, the earliest first."""
+    """Return (workspace, plan) of the plans that are due, earliest first."""
     with across_workspaces("plans that are due"):
         rows = Plan.objects.filter(at__lte=now(), problem="").order_by("at", "id")
         return list(rows.values_list("workspace_id", "pk")[:DUE_AT_ONCE])

@@ -28,7 +28,7 @@ _running: dict[UUID, asyncio.Future[None]] = {}
 
 
 def prefetch_vectors(conversation_id: UUID, text: str) -> None:
-    """Begin to compute the vectors that the turn of a newly stored message will need."""
+    """Start computing the vectors that the turn of a newly stored message will need."""
     if not settings.KB_RETRIEVAL or conversation_id in _running or len(_running) >= MAX_RUNNING:
         return
     computing = asyncio.get_running_loop().run_in_executor(_threads, _compute, text)

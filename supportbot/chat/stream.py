@@ -131,7 +131,7 @@ class SignalBroker:
         return self._watched_elsewhere.get(conversation_id, 0.0) > time.monotonic()
 
     async def _ensure_started(self) -> None:
-        """Start to receive from other processes. Signals within the process do not need the layer to be up."""
+        """Start receiving from other processes. Signals within the process do not need the layer to be up."""
         async with self._starting:
             if self._is_started:
                 return

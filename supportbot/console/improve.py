@@ -1,4 +1,4 @@
-"""Improve: one list of what may need improving, and a workroom for each group in it.
+"""Improve: one list of what may need improving, and a page for each group in it.
 
 Texts of customers are shown without personal data, because editors may not read chats.
 """

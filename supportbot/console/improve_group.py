@@ -1,4 +1,4 @@
-"""The workroom of one group of findings: its chats, its passages, the proposed edit, its replay, and the actions."""
+"""The page of one group of findings: its chats, its passages, the proposed edit, its replay, and the actions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -7,5 +7,5 @@ from supportbot.console.articles.scheduling import carry_out_due
 
 @shared_task
 def carry_out_plans() -> None:
-    """Publish and archive the articles whose time has come."""
+    """Carry out the plans that are due: publish or archive their articles."""
     carry_out_due()

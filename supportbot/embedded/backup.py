@@ -81,7 +81,7 @@ def back_up(database_url: str, data_dir: Path, file: Path, *, with_secrets: bool
 
 
 def restore(file: Path, plan: Plan) -> Manifest:
-    """Restore a backup into a new data directory, or into the empty database of DATABASE_URL.
+    """Restore a backup into a new data directory, or into the empty database in DATABASE_URL.
 
     Starts nothing. Raises InstallationError if the restore is refused or fails; nothing has changed then.
     """
@@ -203,7 +203,7 @@ def _load_into_given(database_url: str, data: DataDir, folder: Path, manifest: M
     if applied_migrations(database_url):
         raise InstallationError(
             gettext(
-                "The database of DATABASE_URL already contains an installation. Use an empty database, or empty this "
+                "The database in DATABASE_URL already contains an installation. Use an empty database, or empty this "
                 "one first."
             )
         )

@@ -216,7 +216,7 @@ def check_given_database(plan: Plan) -> str:
 
 
 def check_schema(plan: Plan) -> str:
-    """Check the database of DATABASE_URL, or the embedded one while it runs."""
+    """Check the database in DATABASE_URL, or the embedded one while it runs."""
     runtime = load_runtime(plan.data_dir)
     url = plan.database_url or (runtime.database_url if runtime else None)
     if url is None:
@@ -236,7 +236,7 @@ def check_roles(plan: Plan) -> str:
     if not found:
         return gettext("the application's role can only read and write rows")
     return gettext(
-        "weaker than it could be: the role of DATABASE_URL may do more than read and write rows ({found}). Give "
+        "weaker than it could be: the role in DATABASE_URL may do more than read and write rows ({found}). Give "
         "the application its own role, and set DATABASE_OWNER_URL for migrate, backup and restore."
     ).format(found=found)
 

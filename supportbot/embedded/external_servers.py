@@ -37,7 +37,7 @@ def probe_database(url: str) -> str:
             )
         if connection.info.parameter_status("server_encoding") != "UTF8":
             raise StartRefused(
-                gettext("The database of DATABASE_URL does not use UTF8. Create one with ENCODING 'UTF8'.")
+                gettext("The database in DATABASE_URL does not use UTF8. Create one with ENCODING 'UTF8'.")
             )
         refuse_read_only(connection)
         pgvector = _require_extensions(connection)
@@ -49,7 +49,7 @@ def refuse_read_only(connection: "psycopg.Connection[Any]") -> None:
     """Raise StartRefused if nothing can be written here: a standby, or a database or role set to read only."""
     if connection.execute("SHOW transaction_read_only").fetchone() == ("on",):
         raise StartRefused(
-            gettext("The database of DATABASE_URL is read-only. Use the address of a server that accepts writes.")
+            gettext("The database in DATABASE_URL is read-only. Use the address of a server that accepts writes.")
         )
 
 
@@ -63,8 +63,8 @@ def refuse_transaction_pooling(url: str) -> None:
             if _backend(one) == _backend(other):
                 raise StartRefused(
                     gettext(
-                        "The database of DATABASE_URL is behind a connection pooler in transaction mode. Set the "
-                        "pooler to session mode, or use the address of PostgreSQL itself."
+                        "DATABASE_URL points to a connection pooler in transaction mode. Switch it to session mode, or "
+                        "use PostgreSQL's own address."
                     )
                 )
 
@@ -90,7 +90,7 @@ def create_extensions_in(connection: "psycopg.Connection[Any]") -> None:
         line = " ".join(f"CREATE EXTENSION IF NOT EXISTS {name};" for name in missing)
         raise StartRefused(
             gettext(
-                "The role of DATABASE_URL may not create extensions. Ask an administrator to run this in the "
+                "The role in DATABASE_URL may not create extensions. Ask an administrator to run this in the "
                 "database {dbname}: {line}"
             ).format(dbname=connection.info.dbname, line=line)
         ) from error
@@ -177,14 +177,14 @@ def _require_extensions(connection: "psycopg.Connection[tuple[object, ...]]") ->
     if missing:
         raise StartRefused(
             gettext(
-                "The server of DATABASE_URL does not have the extension {missing}. Install it there (on Debian "
+                "The server in DATABASE_URL does not have the extension {missing}. Install it there (on Debian "
                 "postgresql-NN-pgvector), or unset DATABASE_URL to use the embedded PostgreSQL."
             ).format(missing=missing[0])
         )
     version = offered["vector"]
     if _first_two(version) < OLDEST_PGVECTOR:
         raise StartRefused(
-            gettext("The server of DATABASE_URL has pgvector {version}. Install 0.8 or newer there.").format(
+            gettext("The server in DATABASE_URL has pgvector {version}. Install 0.8 or newer there.").format(
                 version=version
             )
         )
@@ -200,7 +200,7 @@ def _require_installed_pgvector(connection: "psycopg.Connection[tuple[object, ..
     if _first_two(version) < OLDEST_PGVECTOR:
         raise StartRefused(
             gettext(
-                "The database of DATABASE_URL still uses pgvector {version}. Ask an administrator to run this in the "
+                "The database in DATABASE_URL still uses pgvector {version}. Ask an administrator to run this in the "
                 "database {dbname}: ALTER EXTENSION vector UPDATE;"
             ).format(version=version, dbname=connection.info.dbname)
         )

@@ -28,7 +28,7 @@ from supportbot.language.sentences import sentences_of, unmarked
 _LINE_CHARACTERS: Final = 500
 _SHOWN_JSON: Final = 300  # characters of a record in a grade
 FOUND_WITHIN: Final = 5  # passages: `kb_eval` reports the same share as hit@5
-SAID_FROM: Final = 0.7  # support from which the checks count a claim as confirmed (`checks.verdict.CONFIRMED_FROM`)
+SAID_FROM: Final = 0.7  # support from which the checks count a claim as confirmed (`checks.evidence.CONFIRMED_FROM`)
 _NOBODY: Final = UUID(int=0)
 _DIFFERENT: Final = frozenset({"figure", "denied"}) | {f"{sign}{name}" for sign in "+-" for name in DENYING}
 

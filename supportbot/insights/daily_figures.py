@@ -105,7 +105,7 @@ def added(parts: Iterable[Sums]) -> Sums:
 
 
 def figures_from(sums: Sums) -> Figures:
-    """Return the figures for the added-up sums."""
+    """Return the figures of several days from their sums."""
     scores = sums.assistant_scores + sums.person_scores
     return Figures(
         endings=sums.endings,

@@ -119,7 +119,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class RouteStarted:
-    """The first event of every stream: which route starts to answer."""
+    """The first event of every stream: which route will answer."""
 
     provider: str
     model: str

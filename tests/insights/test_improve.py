@@ -87,7 +87,7 @@ def listed(client: Client, kind: str) -> list[list[str]]:
     return [[visible_text(cell) for cell in row.css("td")[:2]] for row in page.css("tbody tr")]
 
 
-def workroom(client: Client, kind: Kind, **data: str) -> Any:
+def group_page(client: Client, kind: Kind, **data: str) -> Any:
     address = reverse("admin:improve-group", args=[kind, findings(kind)[0].subject])
     return client.post(address, data, follow=True) if data else client.get(address)
 
@@ -117,7 +117,7 @@ def test_what_the_assistant_said_stands_beside_what_the_team_sent_and_the_edit(e
     washing = article("Washing", "Wash it by hand.")
     talk = ask("Can I wash it at 60?", cited(washing, "Wash it by hand."))
     reply(talk, bob, "No, that would harm it: 30 degrees at most. Write to bob@example.com.")
-    page = LexborHTMLParser(workroom(editor, Kind.CORRECTED).content.decode())
+    page = LexborHTMLParser(group_page(editor, Kind.CORRECTED).content.decode())
     both = page.css(".ba > section")
     told = {one.css_first(".lbl").text(): visible_text(one.css_first(".said"), " ") for one in both}
     assert told == {
@@ -145,16 +145,16 @@ def test_an_agents_reply_becomes_an_article_and_the_questions_are_done(editor: C
     talk = ask("Can I rent a tent?", UNKNOWN)
     ask("can I rent a tent", UNKNOWN)
     reply(talk, bob, "Yes, you can rent a tent in Freiburg, write to bob@example.com.")
-    form = LexborHTMLParser(workroom(editor, Kind.UNANSWERED).content.decode())
+    form = LexborHTMLParser(group_page(editor, Kind.UNANSWERED).content.decode())
     body = form.css_first("#body").text()
     assert "you can rent a tent in Freiburg, write to [EMAIL]." in body
     draft = {"article": "new", "title": "Renting a tent", "body": "You can rent a tent in Freiburg."}
-    replayed = workroom(editor, Kind.UNANSWERED, do="replay", **draft)
+    replayed = group_page(editor, Kind.UNANSWERED, do="replay", **draft)
     shown = LexborHTMLParser(replayed.content.decode())
     assert not Article.objects.exists()
     assert [tag.text(strip=True) for tag in shown.css(".form-main .sheet p .tag")] == ["Better", "Better"]
     assert shown.css_first("#body").text().strip() == draft["body"]
-    published = workroom(editor, Kind.UNANSWERED, do="publish", **draft)
+    published = group_page(editor, Kind.UNANSWERED, do="publish", **draft)
     assert published.redirect_chain
     made = Article.objects.get()
     assert (made.title, made.is_live) == ("Renting a tent", True)
@@ -166,26 +166,26 @@ def test_an_edit_changes_the_cited_article_but_not_a_colleagues_draft(editor: Cl
     washing = article("Washing", "Wash it by hand.")
     bad = ask("How warm?", cited(washing, "Wash it by hand."))
     rate(bad.pk, score=2, comment="", message_id=answer_of(bad).pk)
-    form = LexborHTMLParser(workroom(editor, Kind.RATED_BAD).content.decode())
+    form = LexborHTMLParser(group_page(editor, Kind.RATED_BAD).content.decode())
     assert form.css_first("#body").text().startswith("Wash it by hand.\n\n## How warm?")
     save_draft(washing.pk, Change(body="Wash it by machine."))
     text = {"article": str(washing.pk), "title": "Washing", "body": "Wash it at 30 degrees."}
-    late = workroom(editor, Kind.RATED_BAD, do="publish", based_on="1", **text)
+    late = group_page(editor, Kind.RATED_BAD, do="publish", based_on="1", **text)
     assert "Revision 2 has been saved in the meantime" in late.content.decode()
     assert "Wash it at 30 degrees." in late.content.decode()  # what was typed is kept
     assert not Handled.objects.exists()
-    workroom(editor, Kind.RATED_BAD, do="publish", based_on="2", **text)
+    group_page(editor, Kind.RATED_BAD, do="publish", based_on="2", **text)
     washing.refresh_from_db()
     assert washing.live_revision is not None and washing.live_revision.body.strip() == "Wash it at 30 degrees."
 
 
 def test_a_dismissal_needs_a_reason_and_a_right(editor: Client, workspace: Workspace) -> None:
     ask("Who won the cup?", UNKNOWN)
-    assert "Explain briefly" in workroom(editor, Kind.UNANSWERED, do="dismiss", reason=" ").content.decode()
+    assert "Explain briefly" in group_page(editor, Kind.UNANSWERED, do="dismiss", reason=" ").content.decode()
     agent = logged_in(person(workspace, "agent"))
-    assert workroom(agent, Kind.UNANSWERED, do="dismiss", reason="No").status_code == 403
+    assert group_page(agent, Kind.UNANSWERED, do="dismiss", reason="No").status_code == 403
     assert not Handled.objects.exists()
-    workroom(editor, Kind.UNANSWERED, do="dismiss", reason="Not about us")
+    group_page(editor, Kind.UNANSWERED, do="dismiss", reason="Not about us")
     assert Handled.objects.values_list("outcome", "reason").get() == ("dismissed", "Not about us")
     assert listed(editor, "unanswered") == []
 
@@ -193,10 +193,10 @@ def test_a_dismissal_needs_a_reason_and_a_right(editor: Client, workspace: Works
 @pytest.mark.django_db(transaction=True)  # the model is called in another thread
 def test_a_connected_model_rewrites_the_replies(editor: Client, bob: User) -> None:
     reply(ask("Can I rent a tent?", UNKNOWN), bob, "Hi Alice, yes, for 25 euros a weekend.")
-    without = workroom(editor, Kind.UNANSWERED, do="rewrite")
+    without = group_page(editor, Kind.UNANSWERED, do="rewrite")
     assert "No model is connected" in without.content.decode()
     with answering(ScriptedModel(Says("A tent costs 25 euros a weekend."))):
-        page = LexborHTMLParser(workroom(editor, Kind.UNANSWERED, do="rewrite").content.decode())
+        page = LexborHTMLParser(group_page(editor, Kind.UNANSWERED, do="rewrite").content.decode())
     assert page.css_first("#body").text().strip() == "A tent costs 25 euros a weekend."
 
 
@@ -287,9 +287,9 @@ def test_overview_improve_and_rest_count_the_same_questions(editor: Client, work
     for question in ("Do you ski?", "do you ski??", "Do you rent tents?"):
         ask(question, UNKNOWN)
     overview = visible_text(LexborHTMLParser(editor.get("/admin/").content.decode()).css_first("main"), " ")
-    workroom = visible_text(LexborHTMLParser(editor.get("/admin/improve/").content.decode()).css_first("main"), " ")
+    group_page = visible_text(LexborHTMLParser(editor.get("/admin/improve/").content.decode()).css_first("main"), " ")
     kinds = service(workspace, "kb:read").get("/api/v1/improve").json()["results"]
-    assert "All 3" in overview and "Questions: 3. Groups with the same meaning: 2." in workroom
+    assert "All 3" in overview and "Questions: 3. Groups with the same meaning: 2." in group_page
     assert [one["findings"] for one in kinds if one["kind"] == "unanswered"] == [3]
 
 

@@ -1,6 +1,6 @@
 """Publishing and archiving at a set time: two fields of the editor, and what carries the plans out.
 
-The gates are asked twice: when something is planned, as for publishing, and when its time has come.
+The gates are asked twice: when something is planned, as for publishing, and when it is due.
 """
 
 import logging
@@ -105,7 +105,7 @@ def _in_words(plan: Plan) -> tuple[str, str]:
 
 
 def carry_out_due() -> None:
-    """Carry out each plan whose time has come; one that is refused keeps the reason for the editor.
+    """Carry out each plan that is due; one that is refused keeps the reason for the editor.
 
     Asking the gates takes longer than the time between two ticks, so a plan is with one worker at a time.
     """

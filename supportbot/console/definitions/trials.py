@@ -238,8 +238,8 @@ APPROVALS: Final = {
     Why.CURRENCY: gettext_noop("Its currency is not that of the rules, so their amounts cannot be compared."),
     Why.AMOUNT: gettext_noop("{total} is above {above}, the amount above which the rules require approval."),
     Why.SUM: gettext_noop(
-        "With what this customer or record has already used, it is {total}: above {above}, the amount above which the "
-        "rules require approval."
+        "Together with what this customer or record has already used, the total of {total} is above {above}, the "
+        "amount above which the rules require approval."
     ),
 }
 OUTCOMES: Final = {

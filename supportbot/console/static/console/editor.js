@@ -232,7 +232,7 @@ async function follow() {
     isSearchable = state.is_searchable;
     if (isSearchable) saved.textContent = gettext("Searchable");
     if (isSearchable && !state.phrasings) return;
-    if (!isSearchable) saved.textContent = gettext("Getting ready for search, {done} of {total} passages", { done: state.done, total: state.passages });
+    if (!isSearchable) saved.textContent = gettext("Preparing for search: {done} of {total} passages", { done: state.done, total: state.passages });
     await new Promise((next) => setTimeout(next, LOOK_EVERY_MS));
   }
   if (!isSearchable) saved.textContent = gettext("Found by its words; by its meaning once it has been indexed");

@@ -14,7 +14,7 @@ from supportbot.installation.plan import plan_from_environment
 
 class Command(ProductCommand):
     help = gettext_noop(
-        "Restore a backup into a new DATA_DIR, or into the empty database of DATABASE_URL, while nothing runs there."
+        "Restore a backup into a new DATA_DIR, or into the empty database in DATABASE_URL, while nothing runs there."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
