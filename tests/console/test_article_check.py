@@ -10,11 +10,12 @@ from django.test import Client
 from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
-from kb.contradictions import Rarity, contradict, findings, likeness, statements_of
+from kb.contradictions import Rarity, contradict, findings, likeness
 from kb.documents import ArticleText
 from kb.indexing.index import sync_articles
 from kb.models import Article, Chunk, Revision
 from kb.services import Change, create_article, publish, save_draft
+from kb.statements import statements_of
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.chat.answers import Answer, CitedSpan
 from supportbot.chat.models import Message, Source
