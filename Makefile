@@ -60,9 +60,12 @@ lint: ## check style, types, import contracts, translations and the widget's bun
 	.venv/bin/python scripts/messages.py check
 	@sh scripts/widget_bundle.sh check
 
+# Plugins that only browser journeys use would cost every other test a millisecond.
+NO_BROWSER = -p no:playwright -p no:base_url -p no:rerunfailures -p no:anyio
+
 database-tests: ## run the tests that need no browser
 	@sh scripts/environment.sh requirements-dev.lock
-	.venv/bin/python -m pytest tests --ignore tests/browser $(PARALLEL)
+	.venv/bin/python -m pytest tests --ignore tests/browser $(NO_BROWSER) $(PARALLEL)
 
 # Repeats a test once after an error of the browser's driver, and reports it; no failed expectation and no wait that
 # ended (CONTRIBUTING.md). Errors are matched as "class: message".
