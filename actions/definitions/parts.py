@@ -47,7 +47,7 @@ class Argument:
     value: Expression | None = None  # from the server, or from the identity
     labels: Mapping[str, Texts] = field(default_factory=dict)  # of a choice or a list of choices, by option
     label: Texts = field(default_factory=dict)  # what customers read instead of the name
-    names_no_record: bool = False  # its author says so, although its name looks like that of a record's id
+    names_no_record: bool = False  # its author says that it is only the customer's own words
     # Of the fields inside of it, by their paths: "street", or "guest.name".
     inner_label: Mapping[str, Texts] = field(default_factory=dict)
     inner_labels: Mapping[str, Mapping[str, Texts]] = field(default_factory=dict)

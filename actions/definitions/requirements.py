@@ -5,9 +5,10 @@ Anybody can name somebody else's record in a chat. So what a call names by a val
 customer's: a look-up with an owner reads it, or the path names the customer before it (`/guests/{identity.sub}/…`).
 A public look-up of it states that it is nobody's. And a call that passes on what was said must say whose it is.
 
-In query, headers and body, a value may also be a note or a figure. There, what has "id" as the last word of its name,
-or of the field that it is sent in, names a record, and a guard that compares it with a record of the customer's proves
-it, too.
+In query, headers and body, a value may also be a note or a figure, and no name tells them from a record's id: a loan
+may be sent as `loan_id`, `loan` or `number`. So a text of up to 200 characters counts as one until its author says that
+it is none, and a number if "id" is the last word of its name or of the field that it is sent in. There, a guard that
+compares it with a record of the customer's proves it, too.
 """
 
 import re
@@ -20,10 +21,11 @@ from django.utils.translation import gettext, gettext_noop
 from actions.definitions.expression import Expression, Path
 from actions.definitions.parts import Argument, CallTemplate, Definition, Guard, Lookup, Origin, Subject
 from actions.definitions.reading import ARGUMENTS, Reading
-from actions.schema import Amount, Choice, Date, Field, Flag, Listing, Shape
+from actions.schema import Amount, Choice, Date, Field, Flag, Listing, Shape, Text
 
 # Values that cannot name somebody else's record: the definition lists them, or they are no number of a record.
 _NO_IDS: Final = (Amount, Choice, Date, Flag)
+_LONGEST_ID: Final = 200  # as long as a text is if its author says nothing
 _IDENTITY: Final = "identity"
 _SUBJECT_OF_OTHERS: Final = (
     "Read the id from a record that has an owner, such as order.id, or write identity.sub. Limits add up for each "
@@ -36,10 +38,15 @@ _UNBOUND: Final = gettext_noop(
     "the customer, take it from their signed identity. Otherwise look up the record by it, with its owner, or as "
     "public if it is nobody's."
 )
+_UNPROVEN_TEXT: Final = gettext_noop(
+    "The call sends {name}, which is whatever is said in the chat. If it can name a record, such as an order, an "
+    "account or a person, look the record up by it, with its owner, or compare it with a record of theirs in a guard. "
+    "If it is only the customer's own words, select “It does not name a record” at the argument."
+)
 _UNPROVEN_ID: Final = gettext_noop(
     "The call sends {name}, which looks like the id of a record and is whatever is said in the chat: it could be "
     "somebody else's. Look the record up by it, with its owner, or compare it with a record of theirs in a guard. If "
-    "it is no record's id, select “It is not the id of a record” at the argument."
+    "it is no record's id, select “It does not name a record” at the argument."
 )
 _CONCERNS_NOBODY: Final = gettext_noop(
     "The call names neither the customer nor a record of theirs, so it could concern anybody. Send the customer's id, "
@@ -56,6 +63,7 @@ class Unbound:
     arguments: Sequence[str] = ()
     concerns_nobody: bool = False
     ids: Sequence[str] = ()  # arguments beside the path that look like the id of a record
+    texts: Sequence[str] = ()  # further ones that may be one
 
 
 def unbound(
@@ -78,23 +86,29 @@ def unbound(
         open_ones += sorted(name for name in read - stated if name in named.open_arguments)
     everything = named.read(call.paths())
     concerns_nobody = bool(everything & named.open_arguments) and not everything & own
-    ids = _unproven_ids(call, named, own, stated, guards) if not concerns_nobody else frozenset()
+    unproven = _unproven(call, named, own, stated, guards) if not concerns_nobody else {}
     names = [name.removeprefix(f"{ARGUMENTS}.") for name in open_ones]
-    return Unbound(names, concerns_nobody, sorted(ids - set(names)))
+    rest = sorted(unproven.keys() - set(names))
+    ids = [name for name in rest if unproven[name]]
+    return Unbound(names, concerns_nobody, ids, [name for name in rest if name not in ids])
 
 
-def _unproven_ids(
+def _unproven(
     call: CallTemplate, named: "_Named", own: Set[str], stated: Set[str], guards: Sequence[Guard]
-) -> frozenset[str]:
-    """Return the arguments beside the path that look like the id of a record and are compared with nothing."""
+) -> dict[str, bool]:
+    """Return the arguments beside the path that may be the id of a record and are compared with nothing, with whether a
+    name says that they are one.
+    """
     compared = [named.read(guard.require.paths()) for guard in guards]
     proven = stated | {name for read in compared if read & own for name in read}
-    found: set[str] = set()
+    found: dict[str, bool] = {}
     for field, paths in call.named_paths():
         read = named.read(paths)
-        if not read & own:
-            found |= {name for name in (read & named.open_arguments) - proven if named.is_id(name, field)}
-    return frozenset(name.removeprefix(f"{ARGUMENTS}.") for name in found)
+        for one in (read & named.open_arguments) - proven if not read & own else ():
+            name = one.removeprefix(f"{ARGUMENTS}.")
+            if named.may_be_id(name, field):
+                found[name] = found.get(name, False) or named.is_named_id(name, field)
+    return found
 
 
 def _ends_with_id(name: str) -> bool:
@@ -155,6 +169,8 @@ def require_bound(top: Reading, found: Unbound, document: Mapping[str, Any]) -> 
         top.lacks(f"arguments.{name}.from", gettext(_UNBOUND).format(name=name))
     for name in found.ids:
         top.lacks(f"arguments.{name}.from", gettext(_UNPROVEN_ID).format(name=name), only_new=True)
+    for name in found.texts:
+        top.lacks(f"arguments.{name}.names_no_record", gettext(_UNPROVEN_TEXT).format(name=name), only_new=True)
     if found.concerns_nobody and not found.arguments:
         top.lacks("call.body" if _call_has(document, "body") else "call.path", gettext(_CONCERNS_NOBODY))
 
@@ -176,11 +192,14 @@ class _Named:
             if one.origin in (Origin.CUSTOMER, Origin.MODEL) and not isinstance(one.accepts, _NO_IDS)
         )
 
-    def is_id(self, argument: str, field: str) -> bool:
-        """Return whether an argument looks like the id of a record, by its name or by that of the field it is for."""
-        name = argument.removeprefix(f"{ARGUMENTS}.")
-        has_name = any(map(_ends_with_id, (name, field, *_fields_in(self._arguments[name].accepts))))
-        return has_name and not self._arguments[name].names_no_record
+    def may_be_id(self, name: str, field: str) -> bool:
+        """Return whether an argument may be the id of a record, as far as its author says."""
+        argument = self._arguments[name]
+        return not argument.names_no_record and (_has_text(argument.accepts) or self.is_named_id(name, field))
+
+    def is_named_id(self, name: str, field: str) -> bool:
+        """Return whether the name of an argument, or of the field that it is for, is that of an id."""
+        return any(map(_ends_with_id, (name, field, *_fields_in(self._arguments[name].accepts))))
 
     def read(self, paths: Iterable[Path]) -> frozenset[str]:
         return frozenset(self._followed(paths, frozenset()))
@@ -215,6 +234,16 @@ class _Named:
                 yield from self._followed(argument.value.paths(), seen)
             case _:
                 yield f"{ARGUMENTS}.{argument.name}"
+
+
+def _has_text(accepts: Field) -> bool:
+    """Return whether a value has a text that is short enough for an id."""
+    match accepts:
+        case Listing():
+            return _has_text(accepts.of)
+        case Shape():
+            return any(map(_has_text, accepts.all_fields.values()))
+    return isinstance(accepts, Text) and accepts.max_length <= _LONGEST_ID
 
 
 def _fields_in(accepts: Field) -> Iterator[str]:

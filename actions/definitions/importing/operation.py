@@ -283,6 +283,18 @@ class Operation:
                 self._draft.suggest("subject.id", f"{record.name}.{own_id}" if own_id else "")
         if lookups:
             self._draft.document["lookups"] = lookups
+        self._check_nouns(arguments)
+
+    def _check_nouns(self, arguments: Mapping[str, Any]) -> None:
+        """Ask a person to check arguments that have the name of a record, and not of its id."""
+        nouns = {record.name: record for record in self._records.values()}
+        for argument, spec in arguments.items():
+            record = nouns.get(argument)
+            if record is not None and spec.get("type") in ("string", "integer"):
+                self._draft.check(
+                    f"{argument}: this may name a record, since GET {printable(record.path, 80)} reads one of this "
+                    "name. If it does, look the record up by it, with its owner."
+                )
 
     def _names_in(self, operation: Mapping[str, Any]) -> list[str]:
         """Return the fields of what an operation answers."""

@@ -101,9 +101,9 @@ PARTS: Final = (
                     Box("required", _("Required"), Kind.FLAG, default=True),
                     Box(
                         "names_no_record",
-                        _("It is not the id of a record"),
+                        _("It does not name a record"),
                         Kind.FLAG,
-                        _("For a value whose name only looks like one, such as a tax id."),
+                        _("Only the customer's own words, such as a note: nothing in it says whose it is."),
                         types=("string", "integer", "list", "object"),
                     ),
                     Box("value", _("Computed value"), Kind.RULE, _("Only if the argument is computed.")),

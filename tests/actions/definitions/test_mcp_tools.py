@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from actions.connections.tool_fingerprints import fingerprint
-from actions.definitions.document import check_draft, parse_document
+from actions.definitions.document import check_draft, missing, parse_document
 from actions.definitions.importing.mcp import changed_tools, read_tools
 from actions.definitions.importing.structure import InvalidFile
 
@@ -61,6 +61,10 @@ def test_a_draft_of_a_tool_can_be_completed() -> None:
     }  # fmt: skip
     document["answer"]["did_not"] = "has(body.isError) and body.isError"
     document["card"] |= {"summary": {"en": "x"}, "button": {"en": "x"}}
+    texts = [path.split(".") for path in missing(document)]
+    assert {path[2] for path in texts} == {"names_no_record"}
+    for _, argument, mark in texts:
+        document["arguments"][argument][mark] = True
     definition = parse_document(document)
     assert definition.call
     assert (definition.call.tool, definition.call.schema_hash) == ("shop.createReturn", fingerprint(TOOL))

@@ -172,6 +172,15 @@ def test_a_record_that_the_call_names_is_looked_up_and_its_owner_is_left_to_a_pe
     assert drafts(RECORDS)["refund"].document["lookups"][0]["call"]["path"] == "/deposits/{arguments.deposit_id}"
 
 
+def test_a_field_with_the_name_of_a_record_is_left_to_a_person_to_check() -> None:
+    text = RECORDS.replace(
+        "deposit_id: {type: string}", "deposit_id: {type: string}\n                loan: {type: integer}"
+    )
+    [check] = [one for one in drafts(text)["refund"].checks if one.startswith("loan: ")]
+    assert "GET /loans/{loanId}" in check
+    assert not any("loan: " in check for check in drafts(RECORDS)["renew"].checks)
+
+
 def test_a_call_that_was_only_accepted_has_not_happened() -> None:
     refund, renew = drafts(RECORDS)["refund"], drafts(RECORDS)["renew"]
     assert refund.document["answer"]["happened"] == "status in [200]"

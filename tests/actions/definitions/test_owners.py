@@ -52,6 +52,13 @@ GUEST_ARGUMENTS: dict[str, Any] = {
     "worded": {"type": "string", "from": "server", "value": "arguments.guest_id"},
     "me": {"type": "string", "from": "identity"},
     "note": {"type": "string", "description": "Words."},
+    "story": {"type": "string", "description": "Many words.", "max_length": 201},
+    "count": {"type": "integer", "description": "How many."},
+    "people": {
+        "type": "list",
+        "description": "Who.",
+        "of": {"type": "object", "fields": {"name": {"type": "string"}, "age": {"type": "integer"}}},
+    },
 }
 GUEST_LOOKUP = EXCHANGE["lookups"][0] | {
     "name": "guest", "call": {"method": "GET", "path": "/guests/{arguments.guest_id}"}, "owner": "guest.id",
@@ -73,6 +80,7 @@ def newsletter(call: dict[str, Any], *lookups: dict[str, Any]) -> dict[str, Any]
 
 
 ANYBODY = "arguments.guest_id.from"
+WORDS = "arguments.note.names_no_record"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +109,18 @@ ANYBODY = "arguments.guest_id.from"
         ({"path": "/newsletter", "body": {"by": "{arguments.me}", "of": {"guestId": "{whoever}"}}}, (), [ANYBODY]),
         ({"path": "/newsletter/{identity.sub}", "query": {"x": "{arguments.guest_id}"}}, (), [ANYBODY]),
         ({"path": "/newsletter/{identity.sub}", "headers": {"X-Id": "{arguments.note}"}}, (), ["arguments.note.from"]),
-        ({"path": "/newsletter/{identity.sub}", "body": {"paid": "{arguments.note}"}}, (), []),
+        ({"path": "/newsletter/{identity.sub}", "body": {"paid": "{arguments.note}"}}, (), [WORDS]),
+        ({"path": "/newsletter/{identity.sub}", "query": {"paid?": "{arguments.note}"}}, (), [WORDS]),
+        ({"path": "/newsletter/{identity.sub}", "headers": {"X-Loan": "of {arguments.note}"}}, (), [WORDS]),
+        ({"path": "/newsletter/{identity.sub}", "body": {"loan": "{arguments.note} of {identity.sub}"}}, (), []),
+        (
+            {"path": "/newsletter/{identity.sub}", "body": {"x": ["{arguments.people}"]}},
+            (),
+            ["arguments.people.names_no_record"],
+        ),
+        ({"path": "/newsletter/{identity.sub}", "body": {"text": "{arguments.story}"}}, (), []),
+        ({"path": "/newsletter/{identity.sub}", "body": {"count": "{arguments.count}"}}, (), []),
+        ({"path": "/newsletter/{identity.sub}", "body": {"loanId": "{arguments.count}"}}, (), ["arguments.count.from"]),
         ({"path": "/newsletter/{identity.sub}", "body": {"id": "{arguments.often}"}}, (), []),
         ({"path": "/newsletter", "body": {"often": "{arguments.often}"}}, (), []),
     ],
@@ -129,6 +148,27 @@ def test_a_guard_that_compares_an_id_with_a_record_of_the_customers_proves_it() 
     assert missing(newsletter(SENT, guest) | {"guards": [guard]}) == []
     nothing = guard | {"require": "arguments.guest_id != ''"}
     assert missing(newsletter(SENT, guest) | {"guards": [nothing]}) == [ANYBODY]
+
+
+def test_a_guard_proves_a_text_whatever_its_name() -> None:
+    guest = GUEST_LOOKUP | {"call": {"method": "GET", "path": "/guests/{identity.sub}"}}
+    sent = {"path": "/loans/{identity.sub}", "body": {"loan": "{arguments.note}"}}
+    words = {"en": "No.", "de": "Nein."}
+    guard = {"name": "theirs", "require": "arguments.note in guest.loans", "code": "stranger", "words": words}
+    assert missing(newsletter(sent, guest)) == [WORDS]
+    assert "own words" in mistakes(newsletter(sent, guest))[WORDS][0]
+    assert missing(newsletter(sent, guest) | {"guards": [guard]}) == []
+    found_by = guest | {"call": {"method": "GET", "path": "/loans/{arguments.note}"}}
+    assert missing(newsletter(sent, found_by)) == []
+
+
+@pytest.mark.parametrize("argument", ["note", "people"])
+def test_an_author_may_say_that_a_text_is_only_the_customers_own_words(argument: str) -> None:
+    document = newsletter({"path": "/n/{identity.sub}", "body": {"loan": f"{{arguments.{argument}}}"}})
+    said = document["arguments"][argument] | {"names_no_record": True}
+    assert missing(document) == [f"arguments.{argument}.names_no_record"]
+    assert parse_document(document, is_published=True).name == "exchange_item"
+    assert missing(document | {"arguments": {**document["arguments"], argument: said}}) == []
 
 
 def test_an_author_may_say_that_an_argument_names_no_record() -> None:
