@@ -14,8 +14,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from kb.access import Surface, Viewer
+from kb.categories import category_with_id, delete_category, order_categories, save_category
 from kb.collections import check_may_write, default_collection, get_or_create_collection
-from kb.models import Article, Audience, Collection, Revision, Synonyms
+from kb.models import Article, Audience, Category, Collection, Revision, Synonyms
 from kb.phrasings import check_phrasings, set_phrasings
 from kb.properties import set_properties
 from kb.scheduling import Step, drop_plan, make_plan
@@ -26,8 +27,13 @@ from kb.serializers import (
     ArticleDetailSerializer,
     ArticleQuerySerializer,
     ArticleSerializer,
+    CategoryChangeSerializer,
+    CategoryListSerializer,
+    CategoryOrderSerializer,
+    CategorySerializer,
     CollectionSerializer,
     NewArticleSerializer,
+    NewCategorySerializer,
     NewCollectionSerializer,
     NewPlanSerializer,
     NewSynonymsSerializer,
@@ -221,6 +227,54 @@ class CollectionList(KnowledgeView, ListAPIView[Collection]):
         return Response(CollectionSerializer(collection).data, status=201 if is_new else 200)
 
 
+class CategoryList(KnowledgeView):
+    @extend_schema(operation_id="categories_list", responses=CategoryListSerializer)
+    def get(self, request: Request) -> Response:
+        """The categories of the help pages, in their order; at most 200."""
+        return Response(_categories())
+
+    @extend_schema(request=NewCategorySerializer, responses={201: CategorySerializer})
+    def post(self, request: Request) -> Response:
+        """Create a category. An article that names one which does not exist creates it, too."""
+        data = NewCategorySerializer(data=request.data)
+        data.is_valid(raise_exception=True)
+        row = data.applied_to(Category())
+        save_category(row)
+        return Response(CategorySerializer(row).data, status=201)
+
+
+class CategoryDetail(KnowledgeView):
+    @extend_schema(responses=CategorySerializer)
+    def get(self, request: Request, category_id: UUID) -> Response:
+        """One category."""
+        return Response(CategorySerializer(category_with_id(category_id)).data)
+
+    @extend_schema(request=CategoryChangeSerializer, responses=CategorySerializer)
+    def patch(self, request: Request, category_id: UUID) -> Response:
+        """Change a category. Its articles follow a new name, and the former one leads to it."""
+        data = CategoryChangeSerializer(data=request.data)
+        data.is_valid(raise_exception=True)
+        row = data.applied_to(category_with_id(category_id))
+        save_category(row)
+        return Response(CategorySerializer(row).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, category_id: UUID) -> Response:
+        """Delete a category that no article is in (otherwise 409 `category_in_use`)."""
+        delete_category(category_id)
+        return Response(status=204)
+
+
+class CategoryOrder(KnowledgeView):
+    @extend_schema(request=CategoryOrderSerializer, responses=CategoryListSerializer)
+    def put(self, request: Request) -> Response:
+        """Put the categories of the help pages in another order."""
+        data = CategoryOrderSerializer(data=request.data)
+        data.is_valid(raise_exception=True)
+        order_categories(data.validated_data["order"])
+        return Response(_categories())
+
+
 class Search(KnowledgeView):
     throttle_classes = [SearchThrottle]
     filters = None
@@ -234,6 +288,10 @@ class Search(KnowledgeView):
         viewer = Viewer(Audience.INTERNAL, asked.get("locale"), Surface(asked["surface"]))
         found = search(asked["q"], viewer=viewer, limit=asked["limit"], mode=asked["mode"])
         return Response(SearchResultSerializer({"query": asked["q"], **_fields(found)}).data)
+
+
+def _categories() -> Any:
+    return CategoryListSerializer({"results": Category.objects.all(), "next": None}).data
 
 
 def _fields(found: Retrieval) -> dict[str, Any]:
@@ -298,6 +356,9 @@ urls = [
     path("articles/<uuid:article_id>/plans/<str:step>", Planned.as_view()),
     path("articles/<uuid:article_id>/revisions", RevisionList.as_view()),
     path("collections", CollectionList.as_view()),
+    path("categories", CategoryList.as_view()),
+    path("categories/order", CategoryOrder.as_view()),
+    path("categories/<uuid:category_id>", CategoryDetail.as_view()),
     path("synonyms", SynonymsList.as_view()),
     path("synonyms/<uuid:group_id>", SynonymsDetail.as_view()),
     path("search", Search.as_view()),

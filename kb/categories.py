@@ -14,12 +14,15 @@ from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext, gettext_noop
 
-from kb.documents import check_category
-from kb.errors import CategoryMissing, InvalidDocument
+from kb.documents import check_category, check_locale, check_storable
+from kb.errors import CategoryInUse, CategoryMissing, InvalidDocument
 from kb.models import Article, Category
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
+from supportbot.language.detection import base_language
 
+MAX_DESCRIPTION: Final = 200
+MAX_TRANSLATIONS: Final = 40
 MAX_CATEGORIES: Final = 200  # the start page shows them all
 # Icons of `pages/icons.svg`, and what they show.
 ICONS: Final[dict[str, str]] = {
@@ -111,12 +114,51 @@ def check_category_name(name: str, *, but: UUID | None = None) -> str:
     return trimmed
 
 
+def category_with_id(row_id: UUID) -> Category:
+    """Return a category. Raises CategoryMissing."""
+    row: Category | None = Category.objects.filter(pk=row_id).first()
+    if row is None:
+        raise CategoryMissing
+    return row
+
+
+def check_look(row: Category) -> None:
+    """Trim and check what a category shows besides its name. Raises InvalidDocument."""
+    row.description = _line("description", row.description)
+    if row.icon and row.icon not in ICONS:
+        _refuse(gettext("Choose one of these icons: {names}.").format(names=", ".join(ICONS)), "icon")
+    if len(row.translations) > MAX_TRANSLATIONS:
+        _refuse(gettext("There are more than {number} languages.").format(number=MAX_TRANSLATIONS), "translations")
+    row.translations = {
+        _language(language): {
+            "name": check_category(told.get("name", "")),
+            "description": _line("translations", told.get("description", "")),
+        }
+        for language, told in row.translations.items()
+    }
+
+
+def _language(given: str) -> str:
+    try:
+        return base_language(check_locale(given))
+    except InvalidDocument as error:
+        _refuse(error.message, "translations")
+
+
+def _line(field: str, text: str) -> str:
+    line = " ".join(check_storable(field, text).split())
+    if len(line) > MAX_DESCRIPTION:
+        _refuse(gettext("The description is longer than {limit} characters.").format(limit=MAX_DESCRIPTION), field)
+    return line
+
+
 @transaction.atomic
 def save_category(row: Category) -> None:
     """Store a new or changed category; articles follow a new name, and the former one leads to it from now on.
 
     Raises InvalidDocument.
     """
+    check_look(row)
     _lock()
     known = Category.objects.filter(pk=row.pk).first()
     if known is None and Category.objects.count() >= MAX_CATEGORIES:
@@ -151,6 +193,26 @@ def move_category(row_id: UUID, where: Literal["up", "down"]) -> Category:
     return next(row for row in rows if row.pk == row_id)
 
 
+@transaction.atomic
+def order_categories(ids: Sequence[UUID]) -> None:
+    """Put these categories first, in this order; the others follow in theirs. Raises CategoryMissing."""
+    _lock()
+    rows = {row.pk: row for row in Category.objects.all()}
+    if any(row_id not in rows for row_id in ids):
+        raise CategoryMissing
+    _number([rows[row_id] for row_id in dict.fromkeys([*ids, *rows])])
+
+
+@transaction.atomic
+def delete_category(row_id: UUID) -> None:
+    """Delete a category that no article is in. Raises CategoryMissing or CategoryInUse."""
+    _lock()
+    row = category_with_id(row_id)
+    if Article.objects.filter(category=row.name).exists():
+        raise CategoryInUse
+    row.delete()
+
+
 def _number(rows: Sequence[Category]) -> None:
     for number, row in enumerate(rows, start=1):
         row.position = number
@@ -166,5 +228,5 @@ def _refuse_taken() -> NoReturn:
     _refuse(gettext("A category with this name exists. Choose another name."))
 
 
-def _refuse(problem: str) -> NoReturn:
-    raise InvalidDocument(problem, fields={"name": [problem]})
+def _refuse(problem: str, field: str = "name") -> NoReturn:
+    raise InvalidDocument(problem, fields={field: [problem]})

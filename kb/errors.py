@@ -32,6 +32,14 @@ class CategoryMissing(KnowledgeError):
     default_message = gettext_noop("This category does not exist. It may have been deleted.")
 
 
+class CategoryInUse(KnowledgeError):
+    """Articles name the category, so the next change to one of them would bring it back."""
+
+    code = "category_in_use"
+    status = 409
+    default_message = gettext_noop("Articles are in this category. Move them to another one first.")
+
+
 class CollectionMissing(KnowledgeError):
     code = "not_found"
     status = 404

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from kb.access import Surface
 from kb.addresses import article_address
+from kb.categories import ICONS, MAX_CATEGORIES, MAX_DESCRIPTION
 from kb.documents import (
     MAX_BODY_CHARACTERS,
     MAX_CATEGORY_CHARACTERS,
@@ -15,7 +16,7 @@ from kb.documents import (
     MAX_URL_CHARACTERS,
     check_locale,
 )
-from kb.models import Article, Audience, Collection, Plan, Revision, State, Synonyms
+from kb.models import Article, Audience, Category, Collection, Plan, Revision, State, Synonyms
 from kb.phrasings import MAX_PHRASING, MAX_PHRASINGS, phrasings_of
 from kb.properties import PROPERTIES
 from kb.selectors import collection_with_id
@@ -56,6 +57,68 @@ class PublishSerializer(ClosedSerializerMixin, serializers.Serializer[Article]):
 @example(name="Help centre")
 class NewCollectionSerializer(ClosedSerializerMixin, serializers.Serializer[Collection]):
     name = TextField(max_length=MAX_NAME_CHARACTERS)
+
+
+class CategorySerializer(serializers.ModelSerializer[Category]):
+    """A section of the help pages."""
+
+    former_names: Any = serializers.ListField(
+        child=serializers.CharField(),
+        read_only=True,
+        help_text="Links, files and calls with one mean this category.",
+    )
+    translations: Any = serializers.DictField(
+        child=serializers.DictField(child=serializers.CharField(allow_blank=True)), read_only=True
+    )
+
+    class Meta:
+        model = Category
+        fields = ["id", "name", "former_names", "description", "icon", "translations"]
+
+
+class CategoryListSerializer(serializers.Serializer[Any]):
+    """All categories, in the order of the help pages; there is no further page."""
+
+    results = CategorySerializer(many=True)
+    next = serializers.URLField(allow_null=True)
+
+
+class CategoryWordsSerializer(ClosedSerializerMixin, serializers.Serializer[Any]):
+    """What readers of another language see; "" stands for the category's own."""
+
+    name = TextField(required=False, allow_blank=True, max_length=MAX_CATEGORY_CHARACTERS)
+    description = TextField(required=False, allow_blank=True, max_length=MAX_DESCRIPTION)
+
+
+@example(name="Returns & refunds", icon="undo", translations={"de": {"name": "Rückgabe & Erstattung"}})
+class CategoryChangeSerializer(ClosedSerializerMixin, serializers.Serializer[Category]):
+    """Changes to a category; omitted fields are unchanged."""
+
+    name = TextField(required=False, max_length=MAX_CATEGORY_CHARACTERS)
+    description = TextField(required=False, allow_blank=True, max_length=MAX_DESCRIPTION)
+    icon = serializers.ChoiceField(choices=["", *ICONS], required=False)
+    translations = serializers.DictField(
+        child=CategoryWordsSerializer(), required=False, help_text="By language, such as `de`; replaces those stored."
+    )
+
+    def applied_to(self, row: Category) -> Category:
+        """Return the row with the validated fields; nothing is stored."""
+        for name, value in self.validated_data.items():
+            setattr(row, name, value)
+        return row
+
+
+class NewCategorySerializer(CategoryChangeSerializer):
+    """A new category, which follows those that have a place."""
+
+    name = TextField(max_length=MAX_CATEGORY_CHARACTERS)
+
+
+@example(order=["01a21034-bcd1-7ad8-b61b-198f911c3582"])
+class CategoryOrderSerializer(ClosedSerializerMixin, serializers.Serializer[Any]):
+    """The ids of categories in their new order; those that are not named follow in their present one."""
+
+    order = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=MAX_CATEGORIES)
 
 
 class SynonymsSerializer(serializers.ModelSerializer[Synonyms]):

@@ -1,5 +1,6 @@
-"""Exporting articles as Markdown files, one folder per collection. An import reads them back unchanged: text, metadata,
-collection and state."""
+"""Exporting articles as Markdown files, one folder per collection, and the categories. An import reads them back
+unchanged: text, metadata, collection and state.
+"""
 
 import hashlib
 import re
@@ -15,6 +16,7 @@ from django.utils.translation import gettext_noop
 
 from kb.documents import SWITCHES
 from kb.errors import KnowledgeError
+from kb.importing.categories import FILE, written_categories
 from kb.models import Article, Picture, Revision, State
 from kb.phrasings import phrasings_by_article
 from kb.pictures import digests_in, file_name
@@ -46,6 +48,8 @@ def _export(folder: Path, articles: QuerySet[Article]) -> int:
     waiting, count = rows.order_by("external_id").iterator(ROWS_AT_ONCE), 0
     while batch := list(islice(waiting, ROWS_AT_ONCE)):
         count += _export_batch(folder, batch)
+    if categories := written_categories():
+        _write(folder / FILE, categories.encode())
     return count
 
 

@@ -301,3 +301,75 @@ def test_another_workspace_can_neither_see_nor_plan_nor_link(
         assert stranger.delete(f"articles/{made['id']}/plans/{step}").status_code == 404
     refused = stranger.patch(f"articles/{own['id']}", {"translation_of": made["id"]})
     assert refused.status_code == 400 and editor.get(f"articles/{made['id']}").json() == made
+
+
+def test_categories_are_made_arranged_renamed_and_deleted(editor: Program, client: Client) -> None:
+    returns = editor.post("categories", {"name": " Returns ", "icon": "undo"})
+    assert (returns.status_code, returns.json()["name"], returns.json()["icon"]) == (201, "Returns", "undo")
+    path = f"categories/{returns.json()['id']}"
+    editor.post("articles", {**ARTICLE, "category": "Delivery"})
+    listed = editor.get("categories").json()
+    assert ([row["name"] for row in listed["results"]], listed["next"]) == (["Delivery", "Returns"], None)
+    ordered = editor.put("categories/order", {"order": [returns.json()["id"]]})
+    assert [row["name"] for row in ordered.json()["results"]] == ["Returns", "Delivery"]
+
+    words = {"de": {"name": "Rückgabe"}}
+    changed = editor.patch(path, {"name": "Returns & refunds", "description": "Send it back", "translations": words})
+    assert (changed.status_code, changed.json()) == (200, editor.get(path).json())
+    assert changed.json() == {
+        "id": returns.json()["id"], "name": "Returns & refunds", "former_names": ["Returns"],
+        "description": "Send it back", "icon": "undo",
+        "translations": {"de": {"name": "Rückgabe", "description": ""}},
+    }  # fmt: skip
+    assert editor.delete(path).status_code == 204
+    assert editor.get(path).status_code == 404
+
+
+def test_a_category_with_articles_is_not_deleted_and_its_articles_follow_its_name(editor: Program) -> None:
+    article = editor.post("articles", {**ARTICLE, "category": "Delivery"}).json()
+    [row] = editor.get("categories").json()["results"]
+    refused = editor.delete(f"categories/{row['id']}")
+    assert (refused.status_code, refused.json()["code"]) == (409, "category_in_use")
+    assert editor.get("categories").json()["results"] == [row]
+    editor.patch(f"categories/{row['id']}", {"name": "Shipping"})
+    assert editor.get(f"articles/{article['id']}").json()["category"] == "Shipping"
+
+
+def test_invalid_categories_are_refused_and_change_nothing(editor: Program, workspace: Workspace) -> None:
+    row = editor.post("categories", {"name": "Returns"}).json()
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"name": "returns"}, "name"),
+        ({"name": ""}, "name"),
+        ({"name": "x" * 121}, "name"),
+        ({"name": "A", "icon": "rocket"}, "icon"),
+        ({"name": "A", "description": "x" * 201}, "description"),
+        ({"name": "A", "position": 1}, "position"),
+        ({"name": "A", "translations": {"de": {"title": "B"}}}, "translations.de.title"),
+        ({"name": "A", "translations": {"in German": {"name": "B"}}}, "translations"),
+    ]
+    for data, field in cases:
+        answer = editor.post("categories", data)
+        assert (answer.status_code, list(answer.json()["fields"])) == (400, [field]), data
+    for order in ([], ["x"], [row["id"], "01a21034-bcd1-7ad8-b61b-198f911c3582"]):
+        assert editor.put("categories/order", {"order": order}).status_code in (400, 404)
+    assert editor.get("categories").json()["results"] == [row]
+
+
+def test_categories_need_the_right_and_stay_in_their_workspace(
+    editor: Program, workspace: Workspace, other_workspace: Workspace
+) -> None:
+    row = editor.post("categories", {"name": "Returns"}).json()
+    path, reader, stranger = f"categories/{row['id']}", program(workspace, "kb:read"), program(other_workspace)
+    assert reader.get("categories").json()["results"] == [reader.get(path).json()] == [row]
+    for refused in (
+        reader.post("categories", {"name": "A"}), reader.patch(path, {"name": "A"}), reader.delete(path),
+        reader.put("categories/order", {"order": [row["id"]]}),
+    ):  # fmt: skip
+        assert refused.status_code == 403
+    assert stranger.get("categories").json()["results"] == []
+    for missing in (
+        stranger.get(path), stranger.patch(path, {"name": "A"}), stranger.delete(path),
+        stranger.put("categories/order", {"order": [row["id"]]}),
+    ):  # fmt: skip
+        assert missing.status_code == 404
+    assert editor.get("categories").json()["results"] == [row]

@@ -11,8 +11,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
+from kb.categories import note_categories, order_categories, save_category
 from kb.importing import exporter
-from kb.models import Article, State
+from kb.models import Article, Category, State
 from kb.phrasings import phrasings_of, set_phrasings
 from kb.pictures import add_picture, address_of
 from kb.services import Change, archive, collection_named, create_article, publish
@@ -21,7 +22,7 @@ from kb.translations import is_older, translate
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from tests.console.test_firststeps import png
-from tests.kb.import_command import counts, run
+from tests.kb.import_command import counts, failures, run
 
 pytestmark = pytest.mark.django_db
 
@@ -139,3 +140,61 @@ def test_what_is_wrong_with_an_address_or_a_source_is_told_and_the_text_is_impor
         "page_address hats: Another article has this address, or had it before. Choose another.",
         "translation_of nowhere: Choose another article.",
     ]
+
+
+def test_categories_are_the_same_in_another_installation(
+    workspace: Workspace, other_workspace: Workspace, tmp_path: Path
+) -> None:
+    for name in ("Delivery", "Returns", "Care"):
+        publish(create_article(Change(title=f"About {name}", body="Text.", category=name)).pk)
+    arranged = Category.objects.get(name="Returns")
+    arranged.name, arranged.icon, arranged.description = "Returns & refunds", "undo", "Send it back"
+    arranged.translations = {"de": {"name": "Rückgabe", "description": ""}}
+    save_category(arranged)
+    order_categories([arranged.pk, Category.objects.get(name="Delivery").pk])
+    before = looks()
+    assert [look[0] for look in before] == ["Returns & refunds", "Delivery", "Care"]
+    export(tmp_path, "--workspace", "wrenfell")
+    with workspace_scope(other_workspace.pk):
+        note_categories(["Care", "Theirs"])
+    assert run(tmp_path, "--workspace", "another", "--dry-run")["categories"] == 3
+    with workspace_scope(other_workspace.pk):
+        assert [look[0] for look in looks()] == ["Care", "Theirs"]
+    for _ in range(2):
+        assert run(tmp_path, "--workspace", "another")["categories"] == 3
+        with workspace_scope(other_workspace.pk):
+            assert looks() == [*before, ("Theirs", [], "", "", {})]
+    run(tmp_path, "--workspace", "wrenfell")
+    assert looks() == before
+
+
+def test_a_file_of_categories_that_cannot_be_read_is_told_and_stores_nothing(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    (tmp_path / "hat.md").write_text("# Hats\n\nBy hand.\n")
+    for written in (
+        "[",
+        "{}",
+        '[{"name": 1}]',
+        '[{"name": "A", "icon": "rocket"}]',
+        '[{"name": "A", "colour": "red"}]',
+    ):
+        (tmp_path / "categories.json").write_text(written)
+        report = run(tmp_path)
+        assert (report["failed"], report.get("categories"), looks()) == (1, None, []), written
+    assert Article.objects.get().is_live
+    (tmp_path / "categories.json").write_text('[{"name": "A", "description": "' + "x" * 201 + '"}, {"name": "B"}]')
+    report = run(tmp_path)
+    assert (report["failed"], report["categories"], [look[0] for look in looks()]) == (1, 1, ["B"])
+    assert "longer than 200 characters" in next(iter(failures(report).values()))
+
+
+def test_drafts_arrange_no_help_page(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "categories.json").write_text('[{"name": "A"}]')
+    (tmp_path / "hat.md").write_text("# Hats\n\nBy hand.\n")
+    assert "categories" not in run(tmp_path, "--draft")
+    assert looks() == []
+
+
+def looks() -> list[tuple[object, ...]]:
+    return list(Category.objects.values_list("name", "former_names", "description", "icon", "translations"))

@@ -10,8 +10,9 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
 from kb.documents import Document, Failure, check_name
+from kb.importing.categories import import_categories, preview_categories
 from kb.importing.gate_check import as_tried, try_import, without_pictures
-from kb.importing.importer import OUTCOMES, ImportReport
+from kb.importing.importer import OUTCOMES, ImportReport, ItemResult
 from kb.importing.loaders import load
 from kb.indexing.index import sync_articles
 from kb.indexing.vectorcache import VectorCache
@@ -72,8 +73,11 @@ class Command(WorkspaceCommand):
         sites = [path for path in options["paths"] if is_web_address(path)]
         read = [read_site(site, options, self.stderr) for site in sites]
         report = self._import(options)
+        categories = self._arrange(options, report)
         self.failed = report.count("failed")
         facts: dict[str, Any] = _facts(report)
+        if categories:
+            facts["categories"] = categories
         if sites:
             facts["sites"] = read
             self.failed += sum(site["broken"] or site["state"] == "failed" for site in read)
@@ -91,6 +95,15 @@ class Command(WorkspaceCommand):
         if options["draft"]:
             return import_drafts(items, collection=collection)
         return import_documents(items, collection=collection)
+
+    def _arrange(self, options: dict[str, Any], report: ImportReport) -> int:
+        """Import the categories of exported folders; return how many there are. Drafts change no help page."""
+        if options["draft"]:
+            return 0
+        read = preview_categories if options["dry_run"] else import_categories
+        count, problems = read([path for path in options["paths"] if not is_web_address(path)])
+        report.items += [ItemResult("failed", problem.origin, message=problem.message) for problem in problems]
+        return count
 
     def _tried(self, paths: list[str], collection: str) -> Iterator[Document | Failure]:
         """Return what is in the files if the gates agree to it; it is read twice. Raises GatesRefuse."""

@@ -1,6 +1,6 @@
 """Categories: the sections of the help pages, with their order, icons, descriptions and names in other languages."""
 
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from kb.access import Surface, Viewer
-from kb.categories import ICONS, check_category_name, move_category, save_category
+from kb.categories import ICONS, MAX_DESCRIPTION, check_category_name, move_category, save_category
 from kb.errors import InvalidDocument
 from kb.models import Article, Category
 from kb.selectors import help_locales
@@ -29,8 +29,6 @@ from supportbot.console.request_context import needs
 from supportbot.errors import NotFound
 from supportbot.handoff.templatetags.desk import icon
 from supportbot.language.detection import base_language
-
-MAX_DESCRIPTION: Final = 200
 
 
 class CategoryForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
