@@ -9,7 +9,15 @@ import pytest
 from django.test import Client
 from PIL import Image
 from pypdf import PdfReader, PdfWriter
-from pypdf.generic import DictionaryObject, NameObject, NumberObject, StreamObject
+from pypdf.generic import (
+    ArrayObject,
+    DictionaryObject,
+    NameObject,
+    NullObject,
+    NumberObject,
+    StreamObject,
+    TextStringObject,
+)
 
 from kb.importing import confinement
 from kb.models import Article, Picture
@@ -110,6 +118,44 @@ def test_decorations_logos_and_backgrounds_are_left_out(workspace: Workspace, tm
     run(tmp_path)
     assert len(SHOWN.findall(body_of("a.pdf"))) == 1
     assert Picture.objects.get().width == 301
+
+
+def tagged(plain: bytes, told: list[tuple[str, Any]]) -> bytes:
+    """Return a PDF whose structure tree describes marks of its first page: figures with a description and content."""
+    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(plain)))
+    page = writer.pages[0].indirect_reference
+
+    def element(kind: str, **facts: Any) -> Any:
+        named = {NameObject(f"/{name}"): value for name, value in facts.items()}
+        return writer._add_object(DictionaryObject({NameObject("/S"): NameObject(f"/{kind}"), **named}))
+
+    figures = ArrayObject()
+    for words, content in told:
+        figures.append(element("Figure", Alt=TextStringObject(words), Pg=page, K=content))
+    document = element("Document", K=figures)
+    figures.append(document)  # a loop
+    figures.append(element("Figure", Alt=TextStringObject("Of no page"), K=NumberObject(0)))
+    figures.append(element("Figure", Alt=NumberObject(7), K=NullObject()))
+    writer._root_object[NameObject("/StructTreeRoot")] = element("StructTreeRoot", K=ArrayObject([document]))
+    target = io.BytesIO()
+    writer.write(target)
+    return target.getvalue()
+
+
+def test_descriptions_of_pictures_come_along(workspace: Workspace, tmp_path: Path) -> None:
+    def marked(properties: str, name: str, bottom: int) -> str:
+        return f"/Figure <<{properties}>> BDC {put(name, 60, bottom, 150, 100)} EMC"
+
+    page = [Text(60, 800, "Open the lid."), marked("/MCID 0", "A", 650), marked("/MCID 1", "B", 500)]
+    page += [marked("/Alt (At the mark)", "C", 350), marked("/MCID 9", "D", 200)]
+    names = {name: jpeg(photo(300 + place, 200)) for place, name in enumerate("ABCD")}
+    mark = DictionaryObject({NameObject("/Type"): NameObject("/MCR"), NameObject("/MCID"): NumberObject(1)})
+    told = [('The "lid" [open]\nfrom above', NumberObject(0)), ("The knob", ArrayObject([mark]))]
+    (tmp_path / "a.pdf").write_bytes(tagged(with_pictures(pdf(page), names), told))
+    run(tmp_path)
+    body = body_of("a.pdf")
+    found = re.findall(r"!\[((?:[^\]\\]|\\.)*)\]\(/help", body)
+    assert found == ['The "lid" \\[open\\] from above', "The knob", "At the mark", ""], body
 
 
 def test_a_broken_picture_leaves_the_text_and_is_told(workspace: Workspace, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 from pypdf.generic import Destination
 
+from kb.importing.confined.pdf_descriptions import Descriptions, descriptions_of
 from kb.importing.confined.pdf_layout import Layout
 from kb.importing.confined.pdf_lines import plain_text
 from kb.importing.confined.pdf_pictures import Pictures, pictures_of
@@ -17,6 +18,7 @@ MAX_PAGES: Final = 1_000
 # An article can have two million characters, including marks and markup.
 MAX_CHARACTERS: Final = 1_900_000
 MAX_OUTLINE_DEPTH: Final = 6
+_Find = Callable[[Sequence[PageText], Descriptions], Pictures]
 _FILE_ENDINGS: Final = (".pdf", ".doc", ".docx", ".odt", ".rtf", ".indd", ".qxd", ".xls", ".xlsx", ".ppt", ".pptx")
 
 
@@ -30,10 +32,12 @@ def read_pdf(source: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
 
 def read_pdf_text(source: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
     """Return the same without pictures, which are only counted."""
-    return _read(source, lambda pages: Pictures([], [], sum(len(page.drawings) for page in pages)))
+    return _read(source, lambda pages, _: Pictures([], [], sum(len(page.drawings) for page in pages)))
 
 
-def _read(source: BinaryIO, find: Callable[[Sequence[PageText]], Pictures]) -> tuple[dict[str, Any], list[bytes]]:
+def _read(
+    source: BinaryIO, find: Callable[[Sequence[PageText], Descriptions], Pictures]
+) -> tuple[dict[str, Any], list[bytes]]:
     notes = Notes()
     reader = _opened(source)
     total = len(reader.pages)
@@ -46,7 +50,8 @@ def _read(source: BinaryIO, find: Callable[[Sequence[PageText]], Pictures]) -> t
     silent = [page.number for page in pages if page.pictures and not page.runs]
     if silent:
         notes.tell("pages_without_text", pages=_ranges(silent))
-    pictures = find(pages)
+    has_marked = any(one.mark is not None for page in pages for one in page.drawings)
+    pictures = find(pages, descriptions_of(reader) if has_marked else {})
     if left_out := pictures.left_out + sum(page.pictures - len(page.drawings) for page in pages):
         notes.tell("pictures", number=left_out)
     if hidden:

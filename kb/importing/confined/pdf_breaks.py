@@ -19,13 +19,14 @@ class Block:
     """`kind` is p, ul, ol, table or h1 to h6; a table has `rows`, others `text`, a numbered item `number`.
 
     `flow` counts the document's columns and pages; `is_small` says that it is set like a footnote. A picture is an
-    `img` whose text is its name. `left`, `right` and `bottom` are in points.
+    `img` whose text is its name, with a description. `left`, `right` and `bottom` are in points.
     """
 
     kind: str
     text: str
     page: int
     number: str = ""
+    description: str = ""
     rows: Cells = ()
     flow: int = 0
     is_small: bool = False

@@ -133,7 +133,7 @@ def _with_pictures(blocks: Sequence[Block], pictures: Sequence[Placed]) -> list[
     for picture in sorted(pictures, key=lambda one: (one.page, -one.box[3])):
         left, bottom, right, _ = picture.box
         block = Block("img", picture.name, picture.page, left=left, right=right, bottom=bottom)
-        found.insert(_place(found, picture), block)
+        found.insert(_place(found, picture), replace(block, description=picture.description))
     return found
 
 
@@ -169,7 +169,7 @@ def _as_html(blocks: Sequence[Block]) -> str:
         elif block.kind == "table":
             pieces.append(_table(block.rows))
         elif block.kind == "img":
-            pieces.append(f'<p><img src="{block.text}"></p>')
+            pieces.append(f'<p><img src="{block.text}" alt="{escape(block.description)}"></p>')
         elif block.text:
             pieces.append(f"<{block.kind}>{escape(block.text)}</{block.kind}>")
     pieces.append(f"</{open_list}>" if open_list else "")

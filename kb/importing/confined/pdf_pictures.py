@@ -10,6 +10,7 @@ from typing import Final, cast
 
 from pypdf.generic import ArrayObject, StreamObject
 
+from kb.importing.confined.pdf_descriptions import Descriptions
 from kb.importing.confined.pdf_text import Box, Drawing, PageText
 from kb.importing.confined.picture import MAX_EDGE, MAX_PIXELS
 
@@ -33,6 +34,7 @@ class Placed:
     page: int
     box: Box
     name: str
+    description: str = ""
 
 
 @dataclass(slots=True)
@@ -42,7 +44,7 @@ class Pictures:
     left_out: int = 0
 
 
-def pictures_of(pages: Sequence[PageText]) -> Pictures:
+def pictures_of(pages: Sequence[PageText], described: Descriptions) -> Pictures:
     """Return the pictures worth showing, each stored once; those that cannot be decoded are counted."""
     found = Pictures([], [])
     wanted = [(page.number, one) for page in pages for one in page.drawings if _shows_something(one, page)]
@@ -56,7 +58,8 @@ def pictures_of(pages: Sequence[PageText]) -> Pictures:
         if key not in names:
             names[key] = _stored(one.stream, found)
         if names[key]:
-            found.placed.append(Placed(number, one.box, names[key]))
+            told = one.description or ("" if one.mark is None else described.get((number, one.mark), ""))
+            found.placed.append(Placed(number, one.box, names[key], told))
         else:
             found.left_out += 1
     return found

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
 from pypdf import PageObject
-from pypdf.generic import ArrayObject, ContentStream, DictionaryObject, StreamObject
+from pypdf.generic import ArrayObject, ContentStream, DictionaryObject, NameObject, StreamObject
 from pypdf.generic._font import Font  # pypdf's own text extraction uses it; it has no public name
+
+from kb.importing.confined.pdf_descriptions import description_in
 
 Matrix = tuple[float, float, float, float, float, float]
 Box = tuple[float, float, float, float]
@@ -49,6 +51,8 @@ class Drawing:
 
     box: Box
     stream: StreamObject
+    description: str = ""  # at its own mark
+    mark: int | None = None  # the number of the marked content that it is in
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,14 @@ class _State:
     rise: float = 0
     mode: int = 0
     is_white: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """Marked content: its number on the page, and its description."""
+
+    number: int | None = None
+    description: str = ""
 
 
 @dataclass(slots=True)
@@ -154,8 +166,9 @@ def text_of(page: PageObject, number: int) -> PageText:
 class _Interpreter:
     """Runs the operators of one content stream that concern text, colour and position."""
 
-    def __init__(self, canvas: _Canvas, pdf: Any, resources: Any, depth: int = 0) -> None:
+    def __init__(self, canvas: _Canvas, pdf: Any, resources: Any, depth: int = 0, marks: Sequence[_Mark] = ()) -> None:
         self._canvas, self._pdf, self._depth = canvas, pdf, depth
+        self._marks = list(marks)
         self._resources = resources if isinstance(resources, DictionaryObject) else DictionaryObject()
         self._fonts: dict[str, tuple[Font, bool] | None] = {}
         self._tm: Matrix = IDENTITY
@@ -207,6 +220,10 @@ class _Interpreter:
                 self._show_parts(operands[0])
             case b"Do":
                 self._draw(str(operands[0]))
+            case b"BDC" | b"BMC":
+                self._marks.append(self._mark(operands))
+            case b"EMC":
+                del self._marks[-1:]
             case _:
                 self._paint(operator, operands)
 
@@ -277,13 +294,29 @@ class _Interpreter:
         if drawn.get("/Subtype") == "/Image":
             self._image()
             if len(self._canvas.drawings) < MAX_DRAWINGS:
-                self._canvas.drawings.append(Drawing(_placed((0, 0, 1, 1), self._state.ctm), drawn))
+                self._canvas.drawings.append(self._drawing(drawn))
         elif drawn.get("/Subtype") == "/Form" and self._depth < MAX_FORM_DEPTH:
             matrix = _matrix(cast("ArrayObject", drawn["/Matrix"])) if "/Matrix" in drawn else IDENTITY
             inner = replace(self._state, ctm=_times(matrix, self._state.ctm))
             resources = drawn.get("/Resources", self._resources).get_object()
-            interpreter = _Interpreter(self._canvas, self._pdf, resources, self._depth + 1)
+            interpreter = _Interpreter(self._canvas, self._pdf, resources, self._depth + 1, self._marks)
             interpreter.run(ContentStream(drawn, self._pdf, "bytes"), inner)
+
+    def _drawing(self, stream: StreamObject) -> Drawing:
+        own = next((mark.description for mark in reversed(self._marks) if mark.description), "")
+        number = next((mark.number for mark in reversed(self._marks) if mark.number is not None), None)
+        return Drawing(_placed((0, 0, 1, 1), self._state.ctm), stream, own, number)
+
+    def _mark(self, operands: Sequence[Any]) -> _Mark:
+        """Return what marked content says about itself; the numbers in a form belong to the form."""
+        properties = operands[1] if len(operands) > 1 else None
+        if isinstance(properties, NameObject):
+            named = self._resources.get("/Properties", DictionaryObject()).get_object()
+            properties = named.get(properties, DictionaryObject()).get_object()
+        if not isinstance(properties, DictionaryObject):
+            return _Mark()
+        number = properties.get("/MCID") if self._depth == 0 else None
+        return _Mark(int(number) if isinstance(number, int) else None, description_in(properties))
 
     def _font(self, name: str) -> tuple[Font, bool] | None:
         if name not in self._fonts:

@@ -21,7 +21,7 @@ def read_pdf(file: Path, name: str) -> Document:
         facts, contents = facts_and_contents("pdf", file)
     except ReaderEnded:  # perhaps one of its pictures is to blame
         facts, contents = facts_and_contents("pdf_text", file)
-    taken = _taken(contents, least_undescribed=1)  # its pictures have no descriptions
+    taken = _taken(contents, least_undescribed=1)  # few have a description, and decorations are left out already
     heading, body = markdown_of_html(facts["html"], taken)
     return taken.given_to(_document(facts, facts["title"] or heading, body, name))
 

@@ -1,0 +1,70 @@
+"""The descriptions of a PDF's pictures, for people who cannot see them: `/Alt` in its structure tree, or at the marks
+of a page's content.
+"""
+
+import time
+from typing import Any, Final
+
+from pypdf import PdfReader
+from pypdf.errors import PyPdfError
+from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject
+
+from kb.importing.confined.refusal import shortened
+
+MAX_ELEMENTS: Final = 100_000
+CPU_SECONDS: Final = 30  # of the process: the text is worth more
+
+# By the page's and the mark's number.
+Descriptions = dict[tuple[int, int], str]
+_Waiting = list[tuple[Any, int, str]]  # an element, its page, and the description of what it is in
+
+
+def descriptions_of(reader: PdfReader) -> Descriptions:
+    """Return what the structure tree says about marked content; what is broken in it is skipped."""
+    found: Descriptions = {}
+    try:
+        numbers = {
+            page.indirect_reference.idnum: number
+            for number, page in enumerate(reader.pages, start=1)
+            if page.indirect_reference
+        }
+        root = reader.root_object.get("/StructTreeRoot")
+        waiting: _Waiting = [(root.get_object()["/K"], 0, "")] if root is not None else []
+    except (PyPdfError, RecursionError, ValueError, TypeError, KeyError, AttributeError):
+        return found
+    seen = set[int]()
+    while waiting and len(seen) < MAX_ELEMENTS and time.process_time() < CPU_SECONDS:
+        element, page, told = waiting.pop()
+        try:
+            if isinstance(element, IndirectObject):
+                if element.idnum in seen:
+                    continue
+                seen.add(element.idnum)
+                element = element.get_object()
+            _read(element, page, told, numbers, waiting, found)
+        except (PyPdfError, RecursionError, ValueError, TypeError, KeyError, AttributeError):
+            continue
+    return found
+
+
+def description_in(properties: Any) -> str:
+    """Return the description that a dictionary has, in one line."""
+    text = properties.get("/Alt")
+    return shortened(str(text.get_object())) if text is not None else ""
+
+
+def _read(element: Any, page: int, told: str, numbers: dict[int, int], waiting: _Waiting, found: Descriptions) -> None:
+    """Note a mark's description, or add what an element contains to the waiting ones."""
+    if isinstance(element, ArrayObject):
+        waiting += [(part, page, told) for part in element]
+    elif isinstance(element, int):
+        if told and page:
+            found[page, element] = told
+    elif isinstance(element, DictionaryObject):
+        if "/Pg" in element:
+            page = numbers.get(element.raw_get("/Pg").idnum, 0)
+        # A mark in a form has the form's own numbers, which mean nothing on its page.
+        if "/MCID" in element and "/Stm" not in element:
+            waiting.append((element.raw_get("/MCID"), page, told))
+        elif "/K" in element:
+            waiting.append((element.raw_get("/K"), page, description_in(element) or told))
