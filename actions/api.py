@@ -29,7 +29,6 @@ from actions.serializers import (
 )
 from actions.spec import Action
 from actions.states import State
-from actions.texts import in_locale
 from actions.undoing import propose_undo
 from supportbot.accounts.api_views import ScopedAPIView
 from supportbot.accounts.confirmation_rules import check_may_confirm_here
@@ -37,6 +36,7 @@ from supportbot.accounts.models import User
 from supportbot.accounts.permissions import IsCustomer, needs
 from supportbot.accounts.principals import Caller, CustomerCaller, Staff
 from supportbot.errors import NotAllowed
+from supportbot.translation import in_locale
 from supportbot.web import EmptyInput, NewestFirstPagination, id_of, one_of
 
 

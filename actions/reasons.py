@@ -8,11 +8,10 @@ from typing import Final
 from django.utils.translation import gettext
 
 from actions.money import Money, format_money, parse_amount
-from actions.texts import in_locale
 from supportbot.errors import InvalidInput
 from supportbot.formats import country_name
 from supportbot.language.normalise import visible
-from supportbot.translation import msgid, nmsgid, ntext_in, text_in
+from supportbot.translation import in_locale, msgid, nmsgid, ntext_in, text_in
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from supportbot.embedded.ports import LOOPBACK, free_port
 from supportbot.embedded.postgres import PostgresServer
 from supportbot.embedded.product_processes import ChildProcess, product_children
 from supportbot.embedded.valkey import ValkeyServer
-from supportbot.installation.plan import Plan
+from supportbot.installation.start_plan import Plan
 
 KNOWLEDGE: Final = ROOT / "examples" / "knowledge"
 PASSWORD: Final = "bench"

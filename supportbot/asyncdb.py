@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils.translation import get_language, override
 
-from supportbot.observing.series import DATABASE_WAIT
+from supportbot.observing.metrics import DATABASE_WAIT
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -65,7 +65,7 @@ def begin_task(task_id: str, task: Any, **_: Any) -> None:
 @task_postrun.connect
 def end_task(task: Any, state: str | None = None, **_: Any) -> None:
     from supportbot.observing.logs import concern
-    from supportbot.observing.series import TASKS
+    from supportbot.observing.metrics import TASKS
 
     concern()
     TASKS.labels(task.name, str(state or "unknown").lower()).inc()

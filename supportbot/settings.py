@@ -258,7 +258,7 @@ if KB_EMBEDDER not in ("packaged", "openai") and "." not in KB_EMBEDDER:
 KB_LEXICAL_FALLBACK = env.bool("KB_LEXICAL_FALLBACK", default=True)
 # threads of the packaged model, for articles
 KB_EMBEDDING_THREADS = env.at_least("KB_EMBEDDING_THREADS", 1, default=usable_cores(), why=".")
-KB_ASKING = "supportbot.assistant.retrieval.asked"  # how a customer's message is searched for (kb.ports)
+KB_ASKING = "supportbot.assistant.turn_search.asked"  # how a customer's message is searched for (kb.ports)
 KB_AUDIT = "actions.audit.record"  # records that somebody added a source (kb.ports)
 KB_GATES = "supportbot.evals.articles.trials.verdict_on"
 HANDOFF_DRAFT_CHECKS = (

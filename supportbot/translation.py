@@ -8,9 +8,10 @@ Placeholders are named, as in `{order}`. A locale without a catalogue gets its b
 """
 
 import gettext
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from supportbot.formats import format_number
 
@@ -21,6 +22,8 @@ LANGUAGES: Final = (
     SOURCE_LANGUAGE,
     *sorted(path.parents[1].name.replace("_", "-").lower() for path in CATALOGUES.glob("*/LC_MESSAGES/django.mo")),
 )
+
+T = TypeVar("T")
 
 
 def msgid(message: str) -> str:
@@ -61,6 +64,14 @@ def language_of(locale: str) -> str:
     """Return the language whose catalogue serves a locale: `de` for `de-AT`, `en` for `xx`."""
     tag = locale.replace("_", "-").lower()
     return next((known for known in (tag, tag.split("-")[0]) if known in LANGUAGES), SOURCE_LANGUAGE)
+
+
+def in_locale(texts: Mapping[str, T], locale: str) -> T:
+    """Return the text of a locale, else of its language, else the English one, else the first."""
+    for name in (locale, locale.partition("-")[0], "en"):
+        if name in texts:
+            return texts[name]
+    return next(iter(texts.values()))
 
 
 def _catalogue(locale: str) -> gettext.NullTranslations:

@@ -7,7 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from supportbot.embedded.datadir import DataDir
 from supportbot.embedded.startup import Servers
-from supportbot.installation.plan import Plan
+from supportbot.installation.start_plan import Plan
 from supportbot.server_urls import database_at, public_address
 
 

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_noop
 
 from actions.facts import Arguments, Facts, Order
 from actions.money import format_amount
-from actions.orders import OrderAction
+from actions.order_actions import OrderAction
 from actions.reasons import Reason
 from actions.schema import OrderId, Shape, Text
 from actions.spec import Call, Card, Limits, Risk, Row, Terms, formatted_amount, money_of, short

@@ -5,7 +5,7 @@ from typing import Any
 
 from actions.facts import ORDER, Order, Unsettled
 from actions.money import Money, format_money
-from actions.orders import OrderRead
+from actions.order_actions import OrderRead
 from actions.registry import applicable_actions
 from actions.schema import OrderId, Shape
 from actions.spec import CARDS

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from standardwebhooks import Webhook
 
-from actions.connectors.orders import InvalidOrder, parse_order
+from actions.connectors.order_parsing import InvalidOrder, parse_order
 from actions.connectors.port import DidNot, Found, Happened, NeverSeen, Outcome, Unclear
 from actions.errors import MerchantUnavailable, NotConnected
 from actions.facts import Order

@@ -36,7 +36,7 @@ from actions.money import Money, format_amount
 from actions.outcomes import OutcomeKind
 from actions.reasons import FAILED, WORDS, Reason
 from actions.spec import CARDS, HAND_OVER, Action, Card, Limits, ReadAction, Row, Terms, Undo, WriteAction
-from actions.texts import in_locale
+from supportbot.translation import in_locale
 
 NAMES: Final = "names"
 # In `shown`: a hash of the call that the card stands for, and the time that this call names.

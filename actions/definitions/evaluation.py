@@ -31,7 +31,7 @@ from actions.definitions.values import NoValue, as_text, money
 from actions.errors import MerchantUnavailable
 from actions.money import Money, format_amount, is_amount_in
 from actions.schema import Problems
-from actions.texts import in_locale
+from supportbot.translation import in_locale
 
 FAILED: Final = "definition_failed"
 _OK: Final = range(200, 300)

@@ -14,7 +14,7 @@ from actions.definitions.parts import Definition, Shown
 from actions.definitions.template import labelled, readable
 from actions.definitions.values import NoValue
 from actions.spec import Card, Row
-from actions.texts import in_locale
+from supportbot.translation import in_locale
 
 MAX_CARDS: Final = 10
 _ADDRESS: Final = re.compile(r"https://[A-Za-z0-9._~:/?#@!$&'()*+,;=%\[\]-]{1,1900}", re.ASCII)

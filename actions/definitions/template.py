@@ -18,9 +18,9 @@ from actions.definitions.expression import MAX_STEPS, Expression, Path, compile_
 from actions.definitions.values import NoValue, Spend, as_json, as_text, value_of
 from actions.money import Money, format_money
 from actions.strictjson import INVISIBLE_CATEGORIES
-from actions.texts import in_locale
 from supportbot.formats import format_day, format_moment
 from supportbot.language.normalise import visible
+from supportbot.translation import in_locale
 
 Texts = Mapping[str, str]  # by locale
 Labels = Mapping[str, Mapping[str, Texts]]

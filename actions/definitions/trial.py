@@ -33,10 +33,10 @@ from actions.reasons import Reason, sentence
 from actions.schema import parse_arguments
 from actions.spec import Card, Row
 from actions.strictjson import read_arguments
-from actions.texts import in_locale
 from supportbot.accounts.models import Customer
 from supportbot.connection_test_limit import count_test
 from supportbot.ids import uuid7
+from supportbot.translation import in_locale
 
 SAMPLE: Final = "sample"  # an environment of given answers
 _OK: Final = 200

@@ -22,7 +22,6 @@ from actions.selectors import enabled_actions as offered_actions
 from actions.services import decline, propose, run_read
 from actions.spec import CARDS, HAND_OVER, Action
 from actions.states import State
-from actions.texts import in_locale
 from supportbot.assistant.prompts import as_data
 from supportbot.assistant.receivers import record_action_events
 from supportbot.assistant.texts import Phrase, say
@@ -33,6 +32,7 @@ from supportbot.chat.turns import Claim, check_held
 from supportbot.handoff.tickets import services as handoff
 from supportbot.language.links import undisguised
 from supportbot.llm.types import ToolCall, ToolSpec
+from supportbot.translation import in_locale
 
 # An equal request that is still open is reused, and it may be further along than a fresh card.
 _CLOSINGS: Final[dict[str, Phrase]] = {

@@ -8,7 +8,7 @@ from collections import deque
 from contextlib import suppress
 from typing import Final
 
-from supportbot.observing.series import LOOP_LAG
+from supportbot.observing.metrics import LOOP_LAG
 
 TICK_SECONDS: Final = 0.1
 MAX_LAG_SECONDS: Final = 0.5

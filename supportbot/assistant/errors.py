@@ -1,6 +1,6 @@
 """Reasons why a model's tool call is refused; the message goes back to the model, the code into the audit log."""
 
-from supportbot.assistant.limits import MAX_CALLS, MAX_STEPS
+from supportbot.assistant.turn_limits import MAX_CALLS, MAX_STEPS
 from supportbot.errors import SupportBotError
 
 

@@ -19,8 +19,8 @@ from kb.access import Surface, Viewer
 from kb.rendering import render_markdown
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.assistant.retrieval import seek
 from supportbot.assistant.single_answer import answer_once
+from supportbot.assistant.turn_search import seek
 from supportbot.chat.answers import Answer, CitedSpan
 from supportbot.errors import SupportBotError
 from supportbot.language.detection import base_language, detect

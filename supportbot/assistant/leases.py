@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db import Error as AnyDatabaseError
 from django.db import connections
 
-from supportbot.assistant.limits import SAVE_EVERY_SECONDS
+from supportbot.assistant.turn_limits import SAVE_EVERY_SECONDS
 from supportbot.chat.turns import Heartbeat, extend_leases
 
 logger = logging.getLogger(__name__)

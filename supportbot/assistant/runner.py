@@ -15,8 +15,8 @@ from django.db import InterfaceError, OperationalError
 
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant.admission import Admission
-from supportbot.assistant.limits import DRAIN_SECONDS, POLL_SECONDS
 from supportbot.assistant.turn import Turn
+from supportbot.assistant.turn_limits import DRAIN_SECONDS, POLL_SECONDS
 from supportbot.asyncdb import db
 from supportbot.chat.errors import LeaseLost
 from supportbot.chat.stream import signal_broker

@@ -19,7 +19,7 @@ from typing import Final
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
 from kb.search.confidence import Grounds, abroad_calibration, answer_calibration
-from supportbot.assistant.retrieval import Found
+from supportbot.assistant.turn_search import Found
 from supportbot.builtin.ranking import worth_comparing
 from supportbot.llm.budget import is_evaluating
 from supportbot.llm.conf import is_remote_configured

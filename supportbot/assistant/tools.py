@@ -8,9 +8,9 @@ from typing import Any, Final
 from actions.audit import record_refusal
 from supportbot.assistant.action_tools import action_specs, open_cards, use_action, withdraw_cards
 from supportbot.assistant.errors import BadArguments, NoSuchTool, RepeatedCall, ToolRefused, TooManyCalls, TooManySteps
-from supportbot.assistant.limits import MAX_CALLS
 from supportbot.assistant.texts import say
 from supportbot.assistant.tool_calls import Place, ToolResult
+from supportbot.assistant.turn_limits import MAX_CALLS
 from supportbot.assistant.undoing import UNDO_LAST, may_be_undone, undo_last
 from supportbot.chat.errors import ConversationEnded, LeaseLost
 from supportbot.chat.models import Conversation

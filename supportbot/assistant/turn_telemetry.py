@@ -11,7 +11,7 @@ from supportbot.chat.answers import Answer
 from supportbot.chat.turns import Claim
 from supportbot.observing import genai, tracing
 from supportbot.observing.logs import Event, tell
-from supportbot.observing.series import TURN_SECONDS, TURNS
+from supportbot.observing.metrics import TURN_SECONDS, TURNS
 
 # Only by code, never by what was said.
 WITHHELD = Counter("supportbot_withheld_total", "Sentences of answers that a check held back", ["code"])

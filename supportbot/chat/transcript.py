@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from actions.money import Money, format_money, parse_amount
 from supportbot.chat.blocks import shown_blocks
-from supportbot.chat.language import customer_language
+from supportbot.chat.customer_language import customer_language
 from supportbot.chat.models import Conversation
 from supportbot.chat.selectors import events_after
 from supportbot.chat.signals import EventView

@@ -26,7 +26,7 @@ from supportbot.chat.models import Conversation, Message, Source, Turn
 from supportbot.chat.retrieval_trace import RetrievalTrace, with_trace
 from supportbot.chat.signals import StopRequested, TurnsSuperseded, TurnWaiting
 from supportbot.errors import NotFound
-from supportbot.observing.series import LEASES_LOST, TURNS
+from supportbot.observing.metrics import LEASES_LOST, TURNS
 
 LEASE: Final = timedelta(seconds=5)
 MAX_LOSSES: Final = 1

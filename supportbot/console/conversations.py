@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from actions.models import ActionRequest
 from supportbot.accounts.models import Customer, User
-from supportbot.chat.language import detected_language
+from supportbot.chat.customer_language import detected_language
 from supportbot.chat.models import Conversation, Message, Source, Turn
 from supportbot.chat.retrieval_trace import trace_in
 from supportbot.chat.searching import newest_with

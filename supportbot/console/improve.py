@@ -27,7 +27,7 @@ from supportbot.insights.clusters import Cluster, clusters
 from supportbot.insights.findings import DAYS, Finding, Kind, findings
 from supportbot.insights.outdated_answers import recalls
 from supportbot.insights.services import dismiss
-from supportbot.language.personal import without_personal_data
+from supportbot.language.personal_data import without_personal_data
 from supportbot.web import one_of
 
 RECALL: Final = "recall"

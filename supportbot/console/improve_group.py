@@ -31,7 +31,7 @@ from supportbot.insights.clusters import Cluster, group_with
 from supportbot.insights.findings import Kind
 from supportbot.insights.proposed_edits import proposed, rewritten, target_of, without_model
 from supportbot.insights.services import Edit, dismiss, publish_edit
-from supportbot.language.personal import without_personal_data
+from supportbot.language.personal_data import without_personal_data
 from supportbot.rate_counters import count
 from supportbot.releases.services import OVERRIDE
 

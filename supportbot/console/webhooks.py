@@ -28,7 +28,7 @@ from supportbot.console.request_context import needs, person_of
 from supportbot.errors import SupportBotError
 from supportbot.webhooks import services
 from supportbot.webhooks.errors import EndpointOff
-from supportbot.webhooks.kinds import KINDS, TEST
+from supportbot.webhooks.event_types import KINDS, TEST
 from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint
 from supportbot.webhooks.selectors import endpoint_with_id, listed_endpoints
 

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from supportbot.accounts.channels import change_channel
 from supportbot.accounts.models import Channel, IdentityKey, Workspace
 from supportbot.accounts.services import clean_origin, create_channel
-from supportbot.installation.plan import Plan, is_loopback
 from supportbot.installation.runtime import Secrets
+from supportbot.installation.start_plan import Plan, is_loopback
 
 CHANNEL: Final = "Storefront"
 ACCENT: Final = "#1f5b45"

@@ -40,8 +40,8 @@ from supportbot.demo.history import write_history
 from supportbot.handoff.desk.canned_replies import save_reply
 from supportbot.handoff.models import CannedReply
 from supportbot.installation.demo_facts import DemoFacts, DemoUser
-from supportbot.installation.plan import Plan, is_loopback
 from supportbot.installation.runtime import Secrets, read_json, write_private
+from supportbot.installation.start_plan import Plan, is_loopback
 
 SLUG: Final = "wrenfell"
 KNOWLEDGE: Final = settings.BASE_DIR / "examples" / "knowledge"

@@ -29,8 +29,8 @@ from supportbot.embedded.binaries import find_binaries
 from supportbot.embedded.datadir import DataDir, remove
 from supportbot.embedded.postgres import PostgresServer
 from supportbot.installation.errors import InstallationError
-from supportbot.installation.plan import Plan
 from supportbot.installation.runtime import ensure_secrets, read_json
+from supportbot.installation.start_plan import Plan
 from supportbot.version import VERSION
 
 FORMAT = 2  # format 1 has no digests; versions that only read format 1 report the backup as newer

@@ -26,8 +26,8 @@ from supportbot.embedded.postgres import check_cluster
 from supportbot.embedded.setting_checks import require_settings
 from supportbot.embedded.valkey import find_program
 from supportbot.installation.errors import InstallationError, StartRefused
-from supportbot.installation.plan import Plan
 from supportbot.installation.runtime import load_runtime
+from supportbot.installation.start_plan import Plan
 from supportbot.llm.conf import is_remote_configured
 
 # A fresh cluster with its first write-ahead log, static files and room for the demo's rows.

@@ -24,8 +24,8 @@ from supportbot.embedded.applied_migrations import applied_migrations
 from supportbot.embedded.product_processes import CommandRunner
 from supportbot.installation.demo_facts import DemoFacts
 from supportbot.installation.errors import StartRefused
-from supportbot.installation.plan import Plan
 from supportbot.installation.runtime import Secrets, ensure_secrets, load_runtime, read_json, write_private
+from supportbot.installation.start_plan import Plan
 
 NOT_CREATED_YET = ["the demo users (not created yet)"]
 

@@ -17,7 +17,7 @@ from django.conf import settings
 
 from supportbot.embedded.child_processes import spawn, stop
 from supportbot.installation.errors import StartRefused
-from supportbot.installation.plan import Plan
+from supportbot.installation.start_plan import Plan
 
 APPLICATION = "supportbot.asgi:application"
 DRAIN_SECONDS = 15.0  # seconds; running turns get ten of these

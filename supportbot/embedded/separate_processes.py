@@ -21,7 +21,7 @@ from supportbot.embedded.product_processes import ChildProcess, counting_togethe
 from supportbot.embedded.shared_counters import SharedCounters
 from supportbot.embedded.supervisor import Supervisor, stop_signals
 from supportbot.installation.errors import StartRefused
-from supportbot.installation.plan import Plan
+from supportbot.installation.start_plan import Plan
 
 WORKER_THREADS = 8
 # The server closes with 1009 above this size; the application sends an error frame from 16 KiB on.

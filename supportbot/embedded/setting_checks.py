@@ -7,7 +7,7 @@ from django.core.checks import Error, run_checks
 from django.utils.translation import gettext
 
 from supportbot.installation.errors import StartRefused
-from supportbot.installation.plan import Plan
+from supportbot.installation.start_plan import Plan
 
 TAG: Final = "settings"  # tags of the system checks that only look at values of settings
 # What every part of an installation needs; under `make run` it comes from DATA_DIR.

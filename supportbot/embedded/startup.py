@@ -38,9 +38,9 @@ from supportbot.embedded.shared_counters import SharedCounters
 from supportbot.embedded.supervisor import STOP_SIGNALS, Supervisor, limit_logs, stop_signals
 from supportbot.embedded.valkey import ValkeyServer
 from supportbot.installation.demo_facts import DemoFacts
-from supportbot.installation.plan import Plan
 from supportbot.installation.process_identity import identify
 from supportbot.installation.runtime import Addresses, Secrets, ensure_secrets, save_runtime
+from supportbot.installation.start_plan import Plan
 from supportbot.server_urls import database_at
 
 COMMAND_CONNECTIONS = 30

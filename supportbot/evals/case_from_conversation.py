@@ -10,7 +10,7 @@ from actions.states import State
 from supportbot.chat.models import Audience, Conversation, Message, Source
 from supportbot.evals.suite_format import MAX_STEPS
 from supportbot.evals.suite_values import MAX_TEXT
-from supportbot.language.personal import without_names, without_personal_data
+from supportbot.language.personal_data import without_names, without_personal_data
 
 _KEY: Final = 12
 

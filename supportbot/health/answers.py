@@ -27,8 +27,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from supportbot.health.checks import CHECKS, outcomes, parked_announcements
 from supportbot.health.gauges import gauges
-from supportbot.installation.plan import is_loopback
-from supportbot.observing.series import BUILD
+from supportbot.installation.start_plan import is_loopback
+from supportbot.observing.metrics import BUILD
 from supportbot.version import VERSION
 
 BUILD.labels(VERSION).set(1)

@@ -26,7 +26,7 @@ from supportbot.insights import contradictions as contradicting
 from supportbot.insights.clusters import Cluster, clusters, group_with
 from supportbot.insights.findings import Kind, findings
 from supportbot.insights.services import MAX_REASON, dismiss
-from supportbot.language.personal import without_personal_data
+from supportbot.language.personal_data import without_personal_data
 from supportbot.web import ClosedSerializerMixin, TextField, example
 
 KINDS = (*(str(kind) for kind in Kind), contradicting.KIND)

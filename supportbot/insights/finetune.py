@@ -18,12 +18,12 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 
 from supportbot.accounts.models import Workspace
-from supportbot.chat.language import detected_language
+from supportbot.chat.customer_language import detected_language
 from supportbot.chat.models import Audience, Conversation, Message, Source
 from supportbot.errors import InvalidInput
 from supportbot.insights.findings import LEAST_REPLY
 from supportbot.insights.outcomes import HAPPY, UNHAPPY
-from supportbot.language.personal import without_names
+from supportbot.language.personal_data import without_names
 from supportbot.language.sentences import unmarked
 from supportbot.llm.call_record import redact
 from supportbot.widget.models import Rating

@@ -12,7 +12,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.chat.models import Citation
 from supportbot.insights.clusters import Cluster
 from supportbot.insights.services import Edit
-from supportbot.language.personal import without_personal_data
+from supportbot.language.personal_data import without_personal_data
 from supportbot.llm import gateway, loop_thread
 from supportbot.llm.errors import LlmError
 from supportbot.llm.types import ChatMessage, ModelRequest

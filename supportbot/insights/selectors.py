@@ -14,7 +14,7 @@ from django.db.models.functions import Cast, Left
 from django.utils.timezone import localtime
 
 from supportbot.accounts.models import Channel
-from supportbot.chat.language import detected_language
+from supportbot.chat.customer_language import detected_language
 from supportbot.chat.models import Audience, Conversation, ConversationEvent, Message, Source, Turn
 from supportbot.handoff.models import Ticket
 from supportbot.insights.outcomes import Facts, Outcome, PersonRequest, Said, Score, outcome_of

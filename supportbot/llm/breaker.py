@@ -9,7 +9,7 @@ from typing import Literal
 from supportbot.llm.conf import Limits
 from supportbot.llm.ports import EmbeddingProvider, Provider
 from supportbot.llm.types import Purpose
-from supportbot.observing.series import BREAKERS_OPEN
+from supportbot.observing.metrics import BREAKERS_OPEN
 
 
 class Breaker:

@@ -1,6 +1,6 @@
 """Records calls to models: a row per attempt, and redacted bodies only if the operator asked for them.
 
-Stored bodies are masked more strictly than what a model reads (`language.personal`), including long numbers and
+Stored bodies are masked more strictly than what a model reads (`language.personal_data`), including long numbers and
 anything like an account number, since no answers are based on them. Personal data is found by its form; names have
 none.
 """
@@ -18,7 +18,7 @@ from django.db import transaction
 
 from supportbot import sql
 from supportbot.accounts.scope import across_workspaces
-from supportbot.language.personal import Kind, personal_data_in, replaced
+from supportbot.language.personal_data import Kind, personal_data_in, replaced
 from supportbot.llm import budget
 from supportbot.llm.models import LLMBody, LLMCall
 from supportbot.llm.pricing import Money, Price, price_of

@@ -22,7 +22,7 @@ from supportbot.llm.tokens import highest_usage
 from supportbot.llm.types import ModelRequest, Restarted, RouteStarted
 from supportbot.observing import genai, tracing
 from supportbot.observing.logs import Event, tell
-from supportbot.observing.series import MODEL_CALLS, MODEL_COST, MODEL_SECONDS, MODEL_TOKENS
+from supportbot.observing.metrics import MODEL_CALLS, MODEL_COST, MODEL_SECONDS, MODEL_TOKENS
 
 logger = logging.getLogger(__name__)
 

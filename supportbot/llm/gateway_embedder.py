@@ -8,7 +8,7 @@ from django.conf import settings
 
 from kb.errors import EmbeddingUnavailable
 from kb.ports import RecipeSpec
-from supportbot.language.personal import without_personal_data
+from supportbot.language.personal_data import without_personal_data
 from supportbot.llm import gateway, loop_thread
 from supportbot.llm.errors import LlmError
 

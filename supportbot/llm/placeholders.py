@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Final
 
-from supportbot.language.personal import Kind, Personal, personal_data_in, replaced
+from supportbot.language.personal_data import Kind, Personal, personal_data_in, replaced
 from supportbot.llm.types import ChatMessage, ModelEvent, ModelRequest, TextDelta, ToolCall
 
 _NOTE: Final = (

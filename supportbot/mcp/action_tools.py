@@ -19,12 +19,12 @@ from actions.spec import Action
 from actions.states import State
 from supportbot.errors import NotFound
 from supportbot.ids import uuid7
-from supportbot.mcp.agents import Agent, Represented, required_customer
+from supportbot.mcp.callers import Agent, Represented, required_customer
 from supportbot.mcp.confirmation_links import issue_link
 from supportbot.mcp.errors import TooManyProposals
-from supportbot.mcp.knowledge import checked
+from supportbot.mcp.knowledge_tools import checked
 from supportbot.mcp.request_status import outcome
-from supportbot.mcp.results import Answer, Confirmation
+from supportbot.mcp.tool_results import Answer, Confirmation
 from supportbot.rate_counters import count
 from supportbot.web import ClosedSerializerMixin
 

@@ -18,7 +18,7 @@ from actions.models import ActionRequest
 from supportbot.accounts.models import ApiKey, Channel, hash_secret
 from supportbot.accounts.principals import CustomerCaller
 from supportbot.accounts.scope import across_workspaces
-from supportbot.mcp.agents import Represented
+from supportbot.mcp.callers import Represented
 from supportbot.mcp.errors import LinkRefused
 from supportbot.mcp.models import ConfirmationLink
 

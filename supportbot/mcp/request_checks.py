@@ -17,7 +17,7 @@ from supportbot.accounts.errors import InvalidKey
 from supportbot.accounts.origins import own_origins, read_origin
 from supportbot.asyncdb import db
 from supportbot.errors import SupportBotError
-from supportbot.mcp.agents import Agent, agent_by_key
+from supportbot.mcp.callers import Agent, agent_by_key
 from supportbot.mcp.errors import (
     BodyTooLong,
     BodyTooSlow,

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from actions.spec import Action
 from supportbot.mcp.action_tools import offered_actions
-from supportbot.mcp.agents import Agent
-from supportbot.mcp.knowledge import MAX_CHARACTERS, MAX_PASSAGES
+from supportbot.mcp.callers import Agent
+from supportbot.mcp.knowledge_tools import MAX_CHARACTERS, MAX_PASSAGES
 
 # Agents are programs, so the texts about tools are in English, like the rest of the API.
 _LANGUAGE: Final = "en"

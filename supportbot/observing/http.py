@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_and_async_middleware
 
 from supportbot.observing.logs import concerning
-from supportbot.observing.series import HTTP_SECONDS, SOCKET_CLOSES, SOCKETS
+from supportbot.observing.metrics import HTTP_SECONDS, SOCKET_CLOSES, SOCKETS
 
 HEADER: Final = "X-Request-ID"
 ABNORMAL: Final = 1006

@@ -17,7 +17,7 @@ from supportbot.accounts.permissions import needs
 from supportbot.accounts.principals import Staff
 from supportbot.web import EmptyInput, NewestFirstPagination, one_of
 from supportbot.webhooks import services
-from supportbot.webhooks.kinds import KINDS, TEST
+from supportbot.webhooks.event_types import KINDS, TEST
 from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint
 from supportbot.webhooks.selectors import deliveries_of, delivery_of, endpoint_with_id, listed_endpoints
 from supportbot.webhooks.serializers import (

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.utils.timezone import now
 
 from supportbot.outbox.models import Announcement
-from supportbot.webhooks.facts import (
+from supportbot.webhooks.event_facts import (
     Fact,
     fact_of_erasure,
     fact_of_forgetting,

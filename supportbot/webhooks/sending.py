@@ -26,7 +26,7 @@ from supportbot.accounts.models import Customer
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.outbound.errors import NoAnswer, NotSent
 from supportbot.outbound.http import Request, request
-from supportbot.webhooks.kinds import TEST
+from supportbot.webhooks.event_types import TEST
 from supportbot.webhooks.models import MAX_ANSWER_CHARACTERS, WebhookDelivery, WebhookEndpoint
 from supportbot.webhooks.signing import body_of, headers_of
 

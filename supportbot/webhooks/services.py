@@ -33,8 +33,8 @@ from supportbot.ids import uuid7
 from supportbot.outbound.targets import address_problem
 from supportbot.team_language import team_language
 from supportbot.webhooks.errors import EndpointOff, TooManyEndpoints
-from supportbot.webhooks.facts import Fact
-from supportbot.webhooks.kinds import KINDS, TEST
+from supportbot.webhooks.event_facts import Fact
+from supportbot.webhooks.event_types import KINDS, TEST
 from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint
 from supportbot.webhooks.receivers import payload_of
 from supportbot.webhooks.sending import attempt, park_waiting

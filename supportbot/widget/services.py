@@ -15,7 +15,7 @@ from actions.principals import principal_of
 from actions.undoing import propose_undo
 from supportbot.accounts.confirmation_rules import check_may_confirm_here
 from supportbot.accounts.principals import CustomerCaller
-from supportbot.chat.language import customer_language
+from supportbot.chat.customer_language import customer_language
 from supportbot.chat.log import append_event, is_open, lock_conversation, touch
 from supportbot.chat.models import Audience, Message, Source
 from supportbot.chat.notices import end_notice

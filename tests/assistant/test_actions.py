@@ -16,10 +16,10 @@ from actions.testing import FakeShop, Refund, run_queued
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import create_channel, new_visitor
-from supportbot.assistant.limits import MAX_STEPS
 from supportbot.assistant.runner import carry_out
 from supportbot.assistant.tool_calls import Place
 from supportbot.assistant.tools import Tools, tools_for
+from supportbot.assistant.turn_limits import MAX_STEPS
 from supportbot.asyncdb import db
 from supportbot.chat.errors import LeaseLost
 from supportbot.chat.log import lock_conversation

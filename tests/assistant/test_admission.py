@@ -13,7 +13,7 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.signals import Signal, Status
 from supportbot.chat.stream import signal_broker
 from supportbot.llm.testing import Says, ScriptedModel, answering
-from supportbot.observing.series import LOOP_LAG
+from supportbot.observing.metrics import LOOP_LAG
 from tests.assistant.conftest import payloads, say
 
 BUSY = "Many customers are asking right now. Your answer will come in a moment."

@@ -14,9 +14,9 @@ from kb.testing import HashEmbedder
 from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant import sentence_similarity
 from supportbot.assistant.context import build_context
-from supportbot.assistant.retrieval import Found
 from supportbot.assistant.runner import carry_out
 from supportbot.assistant.sentence_similarity import similarities_of, with_similarity
+from supportbot.assistant.turn_search import Found
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message

@@ -5,9 +5,9 @@ import threading
 
 import pytest
 
-from supportbot.assistant.limits import LEAN_PASSAGES
 from supportbot.assistant.runner import carry_out
 from supportbot.assistant.turn import Turn as TurnInHand
+from supportbot.assistant.turn_limits import LEAN_PASSAGES
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.signals import StopRequested

@@ -13,7 +13,7 @@ from supportbot.accounts.models import Customer, Workspace
 from supportbot.chat.services import start_conversation
 from supportbot.outbound.addresses import LOOPBACK
 from supportbot.webhooks import services
-from supportbot.webhooks.kinds import KINDS
+from supportbot.webhooks.event_types import KINDS
 from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint
 from tests.console.conftest import Enter
 from tests.webhooks.conftest import Receiver, receiver, send_all

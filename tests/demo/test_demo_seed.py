@@ -25,8 +25,8 @@ from supportbot.demo.history import LABEL
 from supportbot.handoff.models import Ticket
 from supportbot.insights.findings import Kind, findings
 from supportbot.insights.selectors import outcomes
-from supportbot.installation.plan import plan_from_environment
 from supportbot.installation.runtime import ensure_secrets
+from supportbot.installation.start_plan import plan_from_environment
 from supportbot.translation import text_in
 from tests.events import check_event
 from tests.rest import identity_token

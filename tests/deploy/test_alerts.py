@@ -13,7 +13,7 @@ from django.conf import settings
 from prometheus_client import REGISTRY
 
 from supportbot.health.gauges import QUERIES
-from supportbot.observing import series
+from supportbot.observing import metrics
 from tests.patience import PATIENCE_SECONDS
 
 DEPLOY = Path(settings.BASE_DIR) / "deploy"
@@ -43,7 +43,7 @@ def queries() -> list[str]:
 
 
 def known_series() -> set[str]:
-    assert series.BUILD is not None  # all counters are registered
+    assert metrics.BUILD is not None  # all counters are registered
     counted = {name for names in REGISTRY._collector_to_names.values() for name in names}
     asked = {f"supportbot_{name}" for name, _, _, _ in QUERIES}
     return counted | asked | {"supportbot_gauges_up", "supportbot_celery_queue_length"}

@@ -16,7 +16,7 @@ import pytest
 from supportbot.embedded import backup
 from supportbot.embedded.backup import back_up, restore
 from supportbot.installation.errors import InstallationError
-from supportbot.installation.plan import Plan, plan_from_environment
+from supportbot.installation.start_plan import Plan, plan_from_environment
 from tests.embedded.instance import Instance, open_to_postgres
 
 

@@ -18,7 +18,7 @@ from supportbot.embedded import checks, external_servers, ports
 from supportbot.embedded.checks import check_index
 from supportbot.embedded.ports import free_port
 from supportbot.installation.errors import StartRefused
-from supportbot.installation.plan import Plan
+from supportbot.installation.start_plan import Plan
 
 Usage = namedtuple("Usage", "total used free")
 

@@ -14,8 +14,8 @@ from supportbot.embedded.demo import Demo, check_demo, refuse_exposed_passwords
 from supportbot.embedded.product_processes import shop_child
 from supportbot.installation.demo_facts import DemoFacts
 from supportbot.installation.errors import StartRefused
-from supportbot.installation.plan import Plan, is_loopback
 from supportbot.installation.runtime import ensure_secrets
+from supportbot.installation.start_plan import Plan, is_loopback
 
 FACTS: DemoFacts = {
     "workspace": "wrenfell",

@@ -18,8 +18,8 @@ from supportbot.embedded.child_processes import wait_until
 from supportbot.embedded.ports import free_port
 from supportbot.embedded.separate_processes import serve_with_several
 from supportbot.installation.errors import StartRefused
-from supportbot.installation.plan import plan_from_environment
 from supportbot.installation.process_identity import ProcessIdentity, identify, is_running
+from supportbot.installation.start_plan import plan_from_environment
 from tests.embedded.instance import MANAGE
 from tests.patience import PATIENCE_SECONDS
 

@@ -18,7 +18,7 @@ from supportbot.embedded.ports import free_port
 from supportbot.embedded.postgres import PostgresServer
 from supportbot.embedded.product_processes import ChildProcess, product_children, shop_child, wait_for_page
 from supportbot.embedded.valkey import ValkeyServer
-from supportbot.installation.plan import Plan
+from supportbot.installation.start_plan import Plan
 from tests.embedded.instance import MANAGE
 from tests.migrated import load_schema
 from tests.patience import PATIENCE_SECONDS

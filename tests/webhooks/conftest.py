@@ -18,7 +18,7 @@ from supportbot.chat.services import start_conversation
 from supportbot.outbound.addresses import LOOPBACK
 from supportbot.outbox.services import deliver_due
 from supportbot.webhooks import services
-from supportbot.webhooks.kinds import KINDS
+from supportbot.webhooks.event_types import KINDS
 from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint
 from supportbot.webhooks.sending import endpoints_to_serve, serve
 from tests.actions.connections.fake_api import Asked, FakeApi, fake_api

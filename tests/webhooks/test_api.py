@@ -13,7 +13,7 @@ from supportbot.chat.services import start_conversation
 from supportbot.ids import uuid7
 from supportbot.webhooks import services
 from supportbot.webhooks.api import ProbeThrottle
-from supportbot.webhooks.kinds import KINDS
+from supportbot.webhooks.event_types import KINDS
 from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint
 from tests.rest import person, service, signed_in
 from tests.webhooks.conftest import Receiver, send_all

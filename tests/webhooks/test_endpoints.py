@@ -14,7 +14,7 @@ from supportbot.outbound.http import Request
 from supportbot.outbox.services import deliver_due
 from supportbot.webhooks import sending, services
 from supportbot.webhooks.errors import EndpointOff, TooManyEndpoints
-from supportbot.webhooks.kinds import KINDS
+from supportbot.webhooks.event_types import KINDS
 from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint
 from tests.webhooks.conftest import Receiver, happen, let_pass, send_all
 

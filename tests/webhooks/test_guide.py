@@ -13,7 +13,7 @@ from django.conf import settings
 from supportbot.accounts.models import Customer
 from supportbot.chat.services import start_conversation
 from supportbot.webhooks import services
-from supportbot.webhooks.kinds import KINDS, TEST
+from supportbot.webhooks.event_types import KINDS, TEST
 from supportbot.webhooks.models import WebhookEndpoint
 from tests.actions.connections.fake_api import Asked
 from tests.patience import PATIENCE_SECONDS

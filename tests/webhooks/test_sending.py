@@ -17,7 +17,7 @@ from supportbot.accounts.models import Customer, Workspace
 from supportbot.errors import InvalidInput
 from supportbot.outbox.services import deliver_due
 from supportbot.webhooks import sending, services, tasks
-from supportbot.webhooks.kinds import KINDS
+from supportbot.webhooks.event_types import KINDS
 from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint
 from supportbot.webhooks.sending import PAUSES
 from tests.actions.raw_server import raw_server, reply

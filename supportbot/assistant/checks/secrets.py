@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Final
 
 from supportbot.language.normalise import fold_homoglyphs
-from supportbot.language.personal import passes_luhn
+from supportbot.language.personal_data import passes_luhn
 
 # In bare letters. Long enough that a courtesy which also occurs in the rules does not count.
 RUN_OF_RULES: Final = 40

@@ -20,13 +20,13 @@ from actions.definitions.services import missing_in
 from actions.models import ActionPolicy
 from actions.registry import code_actions
 from actions.spec import Action, WriteAction
-from actions.texts import in_locale
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.definitions import cases, creating, editing, publishing, trials, versions
 from supportbot.console.definitions.page_frame import READ_RIGHT, WRITE_RIGHT, kind_words, state_tag
 from supportbot.console.display import tag
 from supportbot.console.filters import LabelledFilter
 from supportbot.team_formats import active_language
+from supportbot.translation import in_locale
 
 State = ActionDefinition.State
 STATES: Final = {

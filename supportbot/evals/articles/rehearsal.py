@@ -25,8 +25,8 @@ from kb.phrasings import fill_phrasings, phrasing_vectors, set_phrasings
 from kb.search import Passage, search
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
-from supportbot.assistant.retrieval import Found, seek
 from supportbot.assistant.single_answer import answer_once, quote_once
+from supportbot.assistant.turn_search import Found, seek
 from supportbot.chat.answers import Answer
 from supportbot.language.detection import base_language, detect
 from supportbot.releases.selectors import current

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext
 
 from supportbot.accounts.models import User
-from supportbot.chat.language import customer_language
+from supportbot.chat.customer_language import customer_language
 from supportbot.chat.models import Conversation
 from supportbot.chat.texts import MAX_MESSAGE_CHARACTERS, UNREADABLE
 from supportbot.errors import InvalidInput, NotFound

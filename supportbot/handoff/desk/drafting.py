@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from kb.access import Viewer
 from kb.models import Audience
 from kb.search import Passage, search
-from supportbot.chat.language import customer_language
+from supportbot.chat.customer_language import customer_language
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.roles import ROLES
 from supportbot.chat.selectors import history

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from supportbot.chat.language import customer_language
+from supportbot.chat.customer_language import customer_language
 from supportbot.chat.models import Audience, Conversation, Message, Source
 from supportbot.handoff.desk.draft_use import use_of
 from supportbot.handoff.desk.drafting import Draft

@@ -17,7 +17,7 @@ from actions.services import run_read
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Staff
 from supportbot.chat.access import conversation_for
-from supportbot.chat.language import customer_language
+from supportbot.chat.customer_language import customer_language
 from supportbot.chat.models import Conversation
 from supportbot.chat.texts import MAX_MESSAGE_CHARACTERS
 from supportbot.errors import NotAllowed, NotFound, SupportBotError, error_body

@@ -19,7 +19,7 @@ from django.db.models import F
 from django.utils.timezone import now
 
 from supportbot.accounts.scope import across_workspaces, workspace_scope
-from supportbot.chat.language import customer_language
+from supportbot.chat.customer_language import customer_language
 from supportbot.chat.models import Message
 from supportbot.handoff.mail.customer_presence import is_customer_present
 from supportbot.handoff.models import OutgoingMail, Ticket

@@ -20,7 +20,7 @@ from actions.services import run_read
 from actions.spec import CARDS, ReadAction
 from actions.states import State
 from supportbot.accounts.models import User
-from supportbot.chat.language import customer_language
+from supportbot.chat.customer_language import customer_language
 from supportbot.chat.services import add_agent_message
 from supportbot.errors import NotFound
 from supportbot.handoff.errors import ActionNotOffered, NotTicketOwner

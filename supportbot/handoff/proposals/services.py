@@ -25,7 +25,7 @@ from actions.spec import Action, Card, Risk, WriteAction
 from actions.states import State
 from actions.undoing import offers_of, preview_undo, propose_undo
 from supportbot.accounts.models import User
-from supportbot.chat.language import customer_language
+from supportbot.chat.customer_language import customer_language
 from supportbot.handoff.errors import ActionNotOffered, NotTicketOwner
 from supportbot.handoff.models import HELD, Ticket
 from supportbot.team_formats import active_language

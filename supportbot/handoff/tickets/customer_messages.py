@@ -2,7 +2,7 @@
 
 from django.utils.timezone import now
 
-from supportbot.chat.language import customer_language
+from supportbot.chat.customer_language import customer_language
 from supportbot.chat.models import Conversation, ConversationEvent, Message, Source
 from supportbot.chat.services import add_system_message
 from supportbot.handoff.models import State, Ticket

@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 
 from supportbot.accounts.business_hours import hours_of
 from supportbot.accounts.models import User
-from supportbot.chat.language import customer_language
+from supportbot.chat.customer_language import customer_language
 from supportbot.chat.log import append_event, check_open, lock_conversation, notify_desk
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_system_message, give_back, hand_over

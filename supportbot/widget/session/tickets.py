@@ -26,7 +26,7 @@ from supportbot.errors import NotFound
 from supportbot.widget.denied_access import record_denied_access
 from supportbot.widget.errors import OriginRefused, TicketRefused
 from supportbot.widget.models import SocketTicket
-from supportbot.widget.session.identities import bind
+from supportbot.widget.session.sign_in import bind
 from supportbot.widget.throttles import count_new_visitor, count_ticket
 
 LIFETIME: Final = timedelta(seconds=60)

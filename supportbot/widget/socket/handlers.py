@@ -5,7 +5,7 @@ from typing import Concatenate, ParamSpec, TypeVar, assert_never
 from uuid import UUID
 
 from supportbot.accounts.scope import workspace_scope
-from supportbot.assistant.prefetch import prefetch_vectors
+from supportbot.assistant.vector_prefetch import prefetch_vectors
 from supportbot.asyncdb import db, outside
 from supportbot.chat.access import conversation_for
 from supportbot.chat.rate_limit import choose, retry, send_message, submit

@@ -6,8 +6,8 @@ from django.utils.translation import gettext_noop
 
 from supportbot.accounts.commands import ProductCommand
 from supportbot.demo.workspace import seed
-from supportbot.installation.plan import plan_from_environment
 from supportbot.installation.runtime import ensure_secrets
+from supportbot.installation.start_plan import plan_from_environment
 
 
 class Command(ProductCommand):

@@ -12,7 +12,7 @@ from supportbot.embedded.checks import check_index, check_model_answers, check_p
 from supportbot.embedded.datadir import DataDir
 from supportbot.embedded.demo import check_demo
 from supportbot.embedded.process_registry import ProcessRegistry
-from supportbot.installation.plan import Plan, plan_from_environment
+from supportbot.installation.start_plan import Plan, plan_from_environment
 
 # The names of the checks in `machine_checks` and this command; JSON has them in English.
 NAMES: Final = (

@@ -9,7 +9,7 @@ from django.utils.translation import gettext, gettext_noop
 from supportbot.accounts.commands import ProductCommand
 from supportbot.embedded.backup import restore
 from supportbot.installation.errors import InstallationError
-from supportbot.installation.plan import plan_from_environment
+from supportbot.installation.start_plan import plan_from_environment
 
 
 class Command(ProductCommand):

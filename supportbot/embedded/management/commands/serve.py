@@ -12,7 +12,7 @@ from supportbot.commands import TranslatedCommand
 from supportbot.embedded.product_processes import APPLICATION
 from supportbot.embedded.separate_processes import serve_here, serve_with_several
 from supportbot.embedded.setting_checks import require_part_settings
-from supportbot.installation.plan import plan_from_environment
+from supportbot.installation.start_plan import plan_from_environment
 
 
 class Command(TranslatedCommand):

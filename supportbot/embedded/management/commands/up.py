@@ -11,7 +11,7 @@ from supportbot.embedded.checks import disk_full, means_disk_full
 from supportbot.embedded.demo import page_urls
 from supportbot.embedded.startup import Composition, Ready
 from supportbot.installation.errors import InstallationError
-from supportbot.installation.plan import plan_from_environment
+from supportbot.installation.start_plan import plan_from_environment
 
 PAGES: Final = ("base", "console", "desk", "docs")  # without the demo
 

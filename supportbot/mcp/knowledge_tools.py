@@ -24,11 +24,11 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.services import start_conversation
 from supportbot.errors import InvalidInput, Unavailable, flatten_field_errors
 from supportbot.language.detection import detect
-from supportbot.mcp.agents import Agent, Represented, customer_of
+from supportbot.mcp.callers import Agent, Represented, customer_of
 from supportbot.mcp.confirmation_links import issue_link
 from supportbot.mcp.errors import TooManyQuestions
 from supportbot.mcp.request_status import outcome
-from supportbot.mcp.results import Answer
+from supportbot.mcp.tool_results import Answer
 from supportbot.rate_counters import count
 from supportbot.web import ClosedSerializerMixin, TextField, WholeNumberField
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from supportbot.language.personal import personal_data_in
+from supportbot.language.personal_data import personal_data_in
 from tests.pace import bounded
 
 

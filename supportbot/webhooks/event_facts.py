@@ -14,7 +14,7 @@ from kb.models import Article
 from kb.models import State as ArticleState
 from supportbot.chat.models import Conversation, ConversationEvent
 from supportbot.handoff.models import Ticket
-from supportbot.webhooks.kinds import ACTION_STATES
+from supportbot.webhooks.event_types import ACTION_STATES
 
 _NAMESPACE: Final = UUID("6f0b1a55-3f0e-4bb2-9a35-0f6a4c6c2d11")
 

@@ -10,8 +10,8 @@ from pytest_django.fixtures import Settings
 from kb import ports
 from kb.embedders import packaged
 from kb.testing import hashed_vector
-from supportbot.assistant import prefetch
-from supportbot.assistant.prefetch import prefetch_vectors, vectors_prefetched
+from supportbot.assistant import vector_prefetch
+from supportbot.assistant.vector_prefetch import prefetch_vectors, vectors_prefetched
 from supportbot.builtin import intents
 from supportbot.ids import uuid7
 from tests.patience import PATIENCE_SECONDS
@@ -61,7 +61,7 @@ async def test_a_failed_prefetch_does_not_prevent_an_answer(engine: Engine, monk
     def fail(text: str) -> None:
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(prefetch, "courtesy", fail)
+    monkeypatch.setattr(vector_prefetch, "courtesy", fail)
     conversation = uuid7()
     prefetch_vectors(conversation, "How long?")
     await vectors_prefetched(conversation)
@@ -70,4 +70,4 @@ async def test_a_failed_prefetch_does_not_prevent_an_answer(engine: Engine, monk
 async def test_without_a_search_no_vector_is_computed(engine: Engine, settings: Settings) -> None:
     settings.KB_RETRIEVAL = False
     prefetch_vectors(uuid7(), "How long?")
-    assert not prefetch._running
+    assert not vector_prefetch._running

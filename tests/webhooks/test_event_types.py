@@ -21,7 +21,7 @@ from supportbot.handoff.tickets import services as tickets
 from supportbot.handoff.tickets.sweep import expire_abandoned
 from supportbot.outbox.models import Announcement
 from supportbot.webhooks import services
-from supportbot.webhooks.kinds import ACTION_STATES, KINDS, TEST
+from supportbot.webhooks.event_types import ACTION_STATES, KINDS, TEST
 from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint
 from supportbot.widget.services import end_conversation
 from tests.actions.conftest import REFUND, policies, shop, signed_in_as

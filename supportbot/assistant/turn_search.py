@@ -12,7 +12,7 @@ from kb.models import Audience
 from kb.ports import Said
 from kb.search import Passage, Retrieval, search
 from kb.search.questions import is_long
-from supportbot.assistant.limits import PASSAGES
+from supportbot.assistant.turn_limits import PASSAGES
 from supportbot.builtin.conversation import questions_in, standalone
 from supportbot.builtin.intents import courtesy, is_mere_no, says_nothing
 from supportbot.chat.models import Conversation

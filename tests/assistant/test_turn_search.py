@@ -11,10 +11,10 @@ from kb.ports import Said
 from kb.search import Retrieval
 from kb.search.questions import MAX_PARTS
 from kb.testing import HashEmbedder, hashed_vector
-from supportbot.assistant import retrieval
+from supportbot.assistant import turn_search
 from supportbot.assistant.judging import MAX_VECTORS
-from supportbot.assistant.retrieval import seek
 from supportbot.assistant.runner import carry_out
+from supportbot.assistant.turn_search import seek
 from supportbot.asyncdb import db
 from supportbot.chat.models import Conversation
 from supportbot.chat.retrieval_trace import traces_of
@@ -64,7 +64,7 @@ def test_a_whole_question_in_another_language_is_searched_alone(
         searched.append((text, context))
         return Retrieval(passages=(), confidence=0.5, is_answerable=False, took_ms=0.0)
 
-    monkeypatch.setattr(retrieval, "search", search)
+    monkeypatch.setattr(turn_search, "search", search)
     said = [
         Said("Wie wasche ich den Schlafsack?", is_customer=True),
         Said("Bei 30 Grad.", is_customer=False),
@@ -86,7 +86,7 @@ def test_an_earlier_question_answers_no_other(
         confidence = alone if text == question else 0.9
         return Retrieval(passages=(), confidence=confidence, is_answerable=confidence > 0.5, took_ms=0.0)
 
-    monkeypatch.setattr(retrieval, "search", search)
+    monkeypatch.setattr(turn_search, "search", search)
     said = [Said("How long can I return things?", is_customer=True)]
     found = seek(question, Viewer(Audience.PUBLIC, "en"), said_before=said)
     assert found.retrieval.is_answerable is is_answerable
