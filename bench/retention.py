@@ -1,20 +1,23 @@
 """What a night's retention costs those who chat meanwhile, in a database with months of conversations.
 
-    python -m bench.retention [--conversations 20000] [--chats 10] [--turns 3] [--rounds 2] [--json]
+    python -m bench.retention [--conversations 40000] [--chats 10] [--turns 3] [--rounds 2] [--json]
 
-It fills a temporary instance, measures chats with the paced model server, then has a process erase the older half of
-the conversations, as the worker does at night, and measures the same chats meanwhile. A real worker delivers the
-announcements. `ratio` compares the two: what is added to the first words and to the whole answer, and processor time.
+It fills a temporary instance, and has a process erase the older half of the conversations, as the worker does at night,
+while chats with the paced model server are measured. In between, the same chats are measured while that process is
+stopped, so that both see the same machine. A real worker delivers the announcements. `ratio` compares the two: what is
+added to the first words and to the whole answer, and processor time.
 """
 
 import argparse
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -47,14 +50,52 @@ def main() -> None:
         instance.import_knowledge(options.vectors)
         with instance.web() as web, _running(instance.child("worker").command, folder / "worker.log"):
             measured = partial(_measured, instance, web, load)
-            alone = [(ALONE, measured()) for _ in range(options.rounds)]
-            with _running([sys.executable, "-c", _NIGHT], folder / "night.log") as night:
-                began, before = time.monotonic(), count()
-                meanwhile = [(MEANWHILE, measured()) for _ in range(options.rounds)]
-                rate = (before - count()) / (time.monotonic() - began)
-                is_over = night.poll() is not None
+            alone, meanwhile = list[tuple[str, Reading]](), list[tuple[str, Reading]]()
+            with _running([sys.executable, "-c", _NIGHT], folder / "night.log") as process:
+                night = _Night(process, count)
+                for _ in range(options.rounds):
+                    night.pause()
+                    alone.append((ALONE, measured()))
+                    night.go_on()
+                    meanwhile.append((MEANWHILE, measured()))
+                rate = night.rate()
     rows = [best_of(ALONE, alone), best_of(MEANWHILE, meanwhile)]
-    _show(rows, rate, is_over=is_over, as_json=options.json)
+    _show(rows, rate, is_over=night.is_over, as_json=options.json)
+
+
+class _Night:
+    """A process that erases, with pauses, and how fast it does."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", count: Callable[[], int]) -> None:
+        self._process, self._count = process, count
+        self._before, self._began = count(), time.monotonic()
+        self._seconds = 0.0  # of its work before the last pause
+        self._ended: float | None = None
+        threading.Thread(target=self._wait, daemon=True).start()
+
+    @property
+    def is_over(self) -> bool:
+        return self._ended is not None
+
+    def pause(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+        self._seconds = self._worked()
+        self._began = math.inf
+
+    def go_on(self) -> None:
+        self._began = time.monotonic()
+        self._process.send_signal(signal.SIGCONT)
+
+    def rate(self) -> float:
+        """Return the number of conversations that it has erased a second."""
+        return (self._before - self._count()) / self._worked()
+
+    def _worked(self) -> float:
+        return self._seconds + max(0.0, (self._ended or time.monotonic()) - self._began)
+
+    def _wait(self) -> None:
+        self._process.wait()
+        self._ended = time.monotonic()
 
 
 def _filled(conversations: int) -> Any:
@@ -108,14 +149,14 @@ def _show(rows: list[dict[str, Any]], rate: float, *, is_over: bool, as_json: bo
         figures = [
             {"": key, **{row["name"]: row.get(key, "") for row in (*rows, ratio)}} for key in alone if key != "name"
         ]
-        over = ", and was over before the chats" if is_over else ""
+        over = ", and was over before the chats: choose more conversations" if is_over else ""
         text = f"{table(figures)}\n\nRetention erased {rate:.1f} conversations a second{over}."
     sys.stdout.write(text + "\n")
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--conversations", type=int, default=20_000)
+    parser.add_argument("--conversations", type=int, default=40_000)
     parser.add_argument("--chats", type=int, default=10, help="at once")
     parser.add_argument("--turns", type=int, default=3, help="measured in each chat, after one to warm up")
     parser.add_argument("--rounds", type=int, default=2, help="repeats; the least of each figure is shown")

@@ -5,9 +5,6 @@ requested, a turn is waiting, or a request is open. Each is erased under its own
 a batch in one transaction, so this can be stopped and run again. The first night with a limit may find years of
 conversations; what a run cannot erase in 50 minutes is left to the next one. Mail in files, which may be anyone's, is
 kept no longer than the workspace with the shortest limit keeps a conversation.
-
-Chats come first. While an answer is being written anywhere, as much time is left to it as a batch takes; while a
-question waits for its answer to begin, nothing is erased. Otherwise, there is no pause.
 """
 
 import logging
@@ -27,9 +24,10 @@ from django.utils.timezone import now
 from actions.models import ActionRequest
 from actions.states import OPEN
 from supportbot.accounts.models import Workspace
-from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.erasure import erase
 from supportbot.chat.models import Conversation, Turn
+from supportbot.chat.pacing import Pace
 from supportbot.llm.models import LLMBody
 from supportbot.outbox.services import count_due
 
@@ -37,11 +35,8 @@ logger = logging.getLogger(__name__)
 AT_ONCE: Final = 500
 # The broker delivers a task again that has not ended within the hour (`visibility_timeout`).
 MOST_SECONDS: Final = 3_000.0
-TOGETHER: Final = 100  # in one transaction
 MOST_ANNOUNCED: Final = 500  # a worker delivers them in a few transactions
 PAUSE_SECONDS: Final = 0.5
-MOST_PAUSE_SECONDS: Final = 2.0
-LATE_SECONDS: Final = 0.3  # a question that waits longer than this for its answer to begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +57,8 @@ def erase_expired() -> dict[UUID, Report]:
     They take turns, a batch each, so that one with years of conversations leaves time for the others.
     """
     limited = Workspace.objects.exclude(keep_conversations_days=None, keep_bodies_days=None).order_by("pk")
-    nights, until = [_Night(workspace) for workspace in limited], time.monotonic() + MOST_SECONDS
+    pace, until = Pace(), time.monotonic() + MOST_SECONDS
+    nights = [_Night(workspace, pace) for workspace in limited]
     unfinished = nights
     while unfinished and time.monotonic() < until:
         unfinished = [night for night in unfinished if night.takes_a_turn(until)]
@@ -93,8 +89,9 @@ def erase_mail_files(before: datetime) -> int:
 class _Night:
     """The work of one night in one workspace."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, pace: Pace) -> None:
         self.workspace = workspace
+        self._pace = pace
         self._conversations_before = _before(workspace.keep_conversations_days)
         self._bodies_before = _before(workspace.keep_bodies_days)
         self._after: UUID | None = None  # the last conversation that was looked at
@@ -129,14 +126,15 @@ class _Night:
         rows = _settled(self._conversations_before).order_by("pk")
         rows = rows.filter(pk__gt=self._after) if self._after else rows
         found = list(rows.values_list("pk", flat=True)[:AT_ONCE])
-        for first in range(0, len(found), TOGETHER):
+        is_more = len(found) == AT_ONCE
+        while found:
             if not _has_time(until):
                 return True
-            began, some = time.monotonic(), found[first : first + TOGETHER]
+            began, some, found = time.monotonic(), found[: self._pace.batch], found[self._pace.batch :]
             self._erased += _erase(some, self._conversations_before)
             self._after = some[-1]
-            _let_chats_pass(time.monotonic() - began)
-        return len(found) == AT_ONCE
+            self._pace.pause(len(some), time.monotonic() - began)
+        return is_more
 
 
 def _before(days: int | None) -> datetime | None:
@@ -150,20 +148,6 @@ def _has_time(until: float) -> bool:
     while count_due() > MOST_ANNOUNCED and time.monotonic() < until:
         time.sleep(PAUSE_SECONDS)
     return time.monotonic() < until
-
-
-def _let_chats_pass(took: float) -> None:
-    """Pause after a batch that took so many seconds."""
-    with across_workspaces("chats of all workspaces share the machine"):
-        if _is_answer_late():
-            time.sleep(MOST_PAUSE_SECONDS)
-        elif Turn.objects.filter(state=Turn.State.RUNNING).exists():
-            time.sleep(min(MOST_PAUSE_SECONDS, took))
-
-
-def _is_answer_late() -> bool:
-    waiting = Turn.objects.filter(state=Turn.State.PENDING)
-    return waiting.filter(created_at__lt=now() - timedelta(seconds=LATE_SECONDS)).exists()
 
 
 def _settled(before: datetime) -> QuerySet[Conversation]:

@@ -6,13 +6,13 @@ from functools import reduce
 from typing import Any, Final
 from uuid import UUID
 
-from django.contrib.postgres.fields import ArrayField
-from django.db.models import BooleanField, Func, QuerySet, UUIDField, Value
+from django.db.models import QuerySet
 from django.db.models.functions import Upper
 
 from actions.models import ActionRequest
 from supportbot.accounts.models import Customer
 from supportbot.chat.models import Conversation, Message
+from supportbot.many_ids import Among
 from supportbot.query_settings import wide_reads
 from supportbot.wordsearch import HasWord, Words, words_of
 
@@ -97,19 +97,8 @@ def _ids_with(word: str, among: Sequence[UUID] | None = None) -> QuerySet[Any, A
     theirs = Conversation.objects.filter(customer__in=Customer.objects.filter(_is_of(word))).order_by()
     requests = _requests_about(word).order_by()
     if among is not None:
-        messages, theirs = messages.filter(_Among("conversation_id", among)), theirs.filter(_Among("id", among))
-        requests = requests.filter(_Among("conversation_id", among))
+        messages, theirs = messages.filter(Among("conversation_id", among)), theirs.filter(Among("id", among))
+        requests = requests.filter(Among("conversation_id", among))
     return messages.values_list("conversation_id").union(
         theirs.values_list("pk"), requests.values_list("conversation_id")
     )
-
-
-class _Among(Func):
-    """True for rows whose column is one of many ids, which are one parameter: Django takes long for a thousand."""
-
-    arg_joiner = " = ANY"
-    template = "(%(expressions)s)"
-    output_field = BooleanField()
-
-    def __init__(self, column: str, ids: Sequence[UUID]) -> None:
-        super().__init__(column, Func(Value(ids, output_field=ArrayField(UUIDField())), template="(%(expressions)s)"))

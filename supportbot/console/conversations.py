@@ -31,6 +31,7 @@ from supportbot.handoff.desk.activity import WithheldSentence, confirmation_labe
 from supportbot.handoff.desk.thread import Reader, line_of, reader_of, requests_of
 from supportbot.handoff.models import Ticket
 from supportbot.llm.models import LLMCall
+from supportbot.many_ids import Among
 from supportbot.releases.selectors import releases
 from supportbot.team_formats import number
 from supportbot.widget.models import Rating
@@ -131,7 +132,7 @@ class ConversationAdmin(ScopedAdmin):
         if len(found) == MAX_FOUND:
             text = gettext("Only the newest {number} are listed. Add a word to find older ones.")
             messages.info(request, text.format(number=number(MAX_FOUND)))
-        return queryset.filter(pk__in=found), False
+        return queryset.filter(Among("id", found)), False
 
     @admin.display(description=_("First message"))
     def opening(self, conversation: Any) -> str:

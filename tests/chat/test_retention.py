@@ -15,7 +15,7 @@ from actions.models import ActionPolicy, ActionRequest
 from actions.policies import ensure_policies
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.chat import retention
+from supportbot.chat import pacing, retention
 from supportbot.chat.models import Citation, Conversation, Message, Turn
 from supportbot.chat.retention import Report, erase_expired
 from supportbot.chat.services import add_customer_message, start_conversation
@@ -43,6 +43,11 @@ def silent(age: timedelta = OLD) -> Conversation:
 def limited(workspace: Workspace) -> Workspace:
     Workspace.objects.filter(pk=workspace.pk).update(keep_conversations_days=30, keep_bodies_days=5)
     return workspace
+
+
+def in_batches_of(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MANY", "FEW"):
+        monkeypatch.setattr(pacing, name, count)
 
 
 def left() -> set[Any]:
@@ -75,7 +80,8 @@ class Clock:
     paused: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.patch.setattr(retention, "time", self)
+        for module in (retention, pacing):
+            self.patch.setattr(module, "time", self)
 
     def monotonic(self) -> float:
         return self.at
@@ -83,11 +89,12 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         self.paused.append(seconds)
 
-    def erasing_takes(self, seconds: float) -> None:
-        erase = retention._erase
+    def erasing_takes(self, *seconds: float) -> None:
+        """Let batches take this long; the last one stands for all that follow."""
+        erase, waits = retention._erase, list(seconds)
 
         def slowly(*args: Any) -> int:
-            self.at += seconds
+            self.at += waits.pop(0) if len(waits) > 1 else waits[0]
             return erase(*args)
 
         self.patch.setattr(retention, "_erase", slowly)
@@ -96,7 +103,7 @@ class Clock:
 def test_what_takes_too_long_is_left_to_the_next_night(limited: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         silent()
-    monkeypatch.setattr(retention, "TOGETHER", 1)
+    in_batches_of(1, monkeypatch)
     with monkeypatch.context() as patch:
         Clock(patch).erasing_takes(retention.MOST_SECONDS)
         assert erase_expired() == {limited.pk: Report(conversations=1, kept=0, bodies=0, left=2)}
@@ -112,8 +119,8 @@ def test_a_workspace_with_years_of_conversations_leaves_time_for_the_others(
     with workspace_scope(other_workspace.pk):
         for _ in range(2):
             silent()
-    for name in ("AT_ONCE", "TOGETHER"):
-        monkeypatch.setattr(retention, name, 1)
+    in_batches_of(1, monkeypatch)
+    monkeypatch.setattr(retention, "AT_ONCE", 1)
     Clock(monkeypatch).erasing_takes(retention.MOST_SECONDS / 4)
     erased = {pk: (report.conversations, report.left) for pk, report in erase_expired().items()}
     assert erased == {limited.pk: (2, 2), other_workspace.pk: (2, 0)}
@@ -127,19 +134,20 @@ def test_without_chats_it_does_not_pause(limited: Workspace, monkeypatch: pytest
     assert clock.paused == []
 
 
-def test_it_pauses_for_as_long_as_it_erased_while_an_answer_is_written_in_any_workspace(
+def test_while_an_answer_is_written_in_any_workspace_batches_are_small_and_slow_ones_followed_by_long_pauses(
     limited: Workspace, other_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for _ in range(3):
+    for _ in range(7):
         silent()
     with workspace_scope(other_workspace.pk):
         add_customer_message(start_conversation(Customer.objects.create().pk).pk, text="Hello?", client_id="1")
         assert claim_turn("runner") is not None
-    monkeypatch.setattr(retention, "TOGETHER", 2)
+    monkeypatch.setattr(pacing, "MANY", 4)
+    monkeypatch.setattr(pacing, "FEW", 1)
     clock = Clock(monkeypatch)
-    clock.erasing_takes(0.3)
-    assert erase_expired()[limited.pk].conversations == 3
-    assert clock.paused == pytest.approx([0.3, 0.3])
+    clock.erasing_takes(0.4, 0.1, 0.3, 0.9)
+    assert erase_expired()[limited.pk].conversations == 7
+    assert clock.paused == pytest.approx([0.4, 0.1, 0.9, pacing.MOST_PAUSE_SECONDS])
 
 
 @pytest.mark.parametrize(("waiting", "paused"), [(timedelta(minutes=-1), []), (timedelta(minutes=1), [2.0])])
@@ -192,7 +200,7 @@ def test_a_run_that_dies_in_a_batch_has_erased_none_of_it_and_the_next_run_conti
 ) -> None:
     for _ in range(4):
         lived()
-    monkeypatch.setattr(retention, "TOGETHER", 2)
+    in_batches_of(2, monkeypatch)
     erase, batches = retention.erase, list[int]()
 
     def dies(conversations: Any) -> int:
@@ -213,8 +221,8 @@ def test_a_run_that_dies_in_a_batch_has_erased_none_of_it_and_the_next_run_conti
 def test_it_waits_while_erasures_are_being_announced(limited: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         silent()
-    for name in ("TOGETHER", "MOST_ANNOUNCED"):
-        monkeypatch.setattr(retention, name, 1)
+    in_batches_of(1, monkeypatch)
+    monkeypatch.setattr(retention, "MOST_ANNOUNCED", 1)
     clock, waiting = Clock(monkeypatch), list[int]()
 
     def deliver(seconds: float) -> None:
