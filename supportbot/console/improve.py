@@ -80,21 +80,30 @@ def improve(request: HttpRequest) -> HttpResponse:
     kind = one_of("kind", request.GET.get("kind", Kind.UNANSWERED), KINDS)
     if request.method == "POST":
         return _dismissed(request, kind)
-    rows = [row_of(one) for one in clusters(findings(Kind(kind)))] if kind in list(Kind) else []
+    found = {one: findings(one) for one in Kind}
+    pairs = contradicting.contradictions() if kind == contradicting.KIND else contradicting.contradictions_if_quick()
+    outdated, broken = recalls(), _broken()
+    numbers: dict[str, int | None] = {str(one): len(some) for one, some in found.items()}
+    numbers |= {
+        contradicting.KIND: None if pairs is None else len(pairs),
+        BROKEN: sum(len(failures) for _, _, failures in broken),
+        RECALL: sum(len(one.sentences) for one in outdated),
+    }
+    rows = [row_of(one) for one in clusters(found[Kind(kind)])] if kind in list(Kind) else []
     context = {
         **admin.site.each_context(request),
         "title": gettext("Improve"),
         "kind": kind,
-        "kinds": [(name, gettext(label)) for name, (label, _) in KINDS.items()],
+        "kinds": [(name, gettext(label), numbers[name]) for name, (label, _) in KINDS.items()],
         "explained": gettext(KINDS[kind][1]),
         "days": DAYS,
         "may_write": may(person, "kb:write"),
         "reads_conversations": may(person, "conversations:read"),
         "rows": rows,
         "asked_in_all": sum(row.times for row in rows),
-        "pairs": contradicting.contradictions() if kind == contradicting.KIND else [],
-        "recalls": recalls() if kind == RECALL else [],
-        "checks": _broken() if kind == BROKEN else [],
+        "pairs": pairs if kind == contradicting.KIND else [],
+        "recalls": outdated if kind == RECALL else [],
+        "checks": broken if kind == BROKEN else [],
         "drafts": rows_by_release() if kind == Kind.CORRECTED else [],
     }
     return render(request, "console/improve/list.html", context)

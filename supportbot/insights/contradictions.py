@@ -12,10 +12,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import NAMESPACE_OID, UUID, uuid5
 
+from django.db.models import Count, Max, QuerySet
+
 from kb.models import Article, Audience, State
+from supportbot.accounts.scope import current_workspace_id
 from supportbot.insights.models import Handled
 from supportbot.language.detection import base_language
 from supportbot.language.figures import Figure, figures_in, units_of, without_figures
@@ -28,6 +31,8 @@ MOST: Final = 50
 ALIKE: Final = 0.62  # share of the stems of both sentences, without figures
 LEAST_STEMS: Final = 3
 CODE: Final = "```"
+FEW_ARTICLES: Final = 100  # compared within about a second
+MOST_KNOWN: Final = 50  # workspaces whose pairs a process keeps
 _WORD: Final = re.compile(r"\w+")
 
 
@@ -52,15 +57,50 @@ class Contradiction:
     other: Statement
 
 
+_known: dict[UUID, tuple[tuple[Any, ...], list[Contradiction]]] = {}  # by workspace: the articles' mark, their pairs
+
+
 def contradictions() -> list[Contradiction]:
     """Return pairs of sentences of different live articles that nobody has dismissed, most similar first."""
     handled = set(Handled.objects.filter(kind=KIND).values_list("subject", flat=True))
-    rows = Article.objects.filter(state=State.LIVE).exclude(audience=Audience.INTERNAL)
+    return [pair for pair in _found() if pair.subject not in handled][:MOST]
+
+
+def contradictions_if_quick() -> list[Contradiction] | None:
+    """Return the same; None if this process would have to compare many articles first, which takes seconds."""
+    is_quick = _is_known(_articles()) or _articles().count() <= FEW_ARTICLES
+    return contradictions() if is_quick else None
+
+
+def _articles() -> QuerySet[Article]:
+    rows: QuerySet[Article] = Article.objects.filter(state=State.LIVE).exclude(audience=Audience.INTERNAL)
+    return rows
+
+
+def _mark(articles: QuerySet[Article]) -> tuple[Any, ...]:
+    """Return what changes with every change of the articles."""
+    return tuple(articles.aggregate(number=Count("pk"), newest=Max("updated_at")).values())
+
+
+def _is_known(articles: QuerySet[Article]) -> bool:
+    held = _known.get(current_workspace_id())
+    return held is not None and held[0] == _mark(articles)
+
+
+def _found() -> list[Contradiction]:
+    """Return all pairs, compared again by each process after a change of the articles."""
+    articles, workspace_id = _articles(), current_workspace_id()
+    mark, held = _mark(articles), _known.get(workspace_id)
+    if held is not None and held[0] == mark:
+        return held[1]
     by_language: defaultdict[str, list[Statement]] = defaultdict(list)
-    for article in rows.select_related("live_revision").order_by("pk")[:MOST_ARTICLES]:
+    for article in articles.select_related("live_revision").order_by("pk")[:MOST_ARTICLES]:
         by_language[base_language(article.locale)] += _statements(article)
     found = [pair for statements in by_language.values() for pair in pairs(statements)]
-    return [pair for pair in found if pair.subject not in handled][:MOST]
+    while len(_known) >= MOST_KNOWN:
+        _known.pop(next(iter(_known)), None)
+    _known[workspace_id] = (mark, found)
+    return found
 
 
 def _statements(article: Article) -> Iterator[Statement]:

@@ -38,6 +38,16 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence that is outdated, and everybody who was told it, newest first."""
+
+    told: str
+    now_says: str
+    figures: tuple[str, ...]
+    people: tuple[Told, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Recall:
     """One changed article, and the customers who were told its former text."""
 
@@ -45,6 +55,15 @@ class Recall:
     title: str
     changed_at: datetime
     told: tuple[Told, ...]
+
+    @property
+    def sentences(self) -> list[Sentence]:
+        """Each sentence once, those told most often first."""
+        groups: dict[tuple[str, str, tuple[str, ...]], list[Told]] = {}
+        for one in self.told:
+            groups.setdefault((" ".join(one.told.split()), one.now_says, one.figures), []).append(one)
+        found = [Sentence(*key, tuple(people)) for key, people in groups.items()]
+        return sorted(found, key=lambda one: -len(one.people))
 
 
 def recalls() -> list[Recall]:

@@ -107,7 +107,7 @@ def test_a_check_can_be_cancelled_continues_and_survives_its_worker(
     drafts.play_draft(check.pk)
     check.refresh_from_db()
     assert (check.state, len(check.rows), len(check.items)) == ("cancelled", 1, 3)
-    assert b"1 / 3" in editor.get(page).content
+    assert b"1 of 3 checked" in editor.get(page).content
     editor.post(page, {"do": "continue"})
     with pytest.raises(SystemExit):
         drafts.play_draft(check.pk)

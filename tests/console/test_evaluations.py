@@ -67,7 +67,7 @@ def test_a_suite_is_imported_edited_run_and_exported(enter: Enter, returns_artic
     assert client.post(reverse("admin:evals_suite_run", args=[suite.pk]), {"repeat": "2"}).status_code == 302
     run = Run.objects.get()
     waiting = client.get(reverse("admin:evals_run_change", args=[run.pk]))
-    assert waiting["Refresh"] and "0 / 4" in waiting.content.decode()
+    assert waiting["Refresh"] and "0 of 4 played" in waiting.content.decode()
     run_worker.play_run(run.pk)
     done = client.get(reverse("admin:evals_run_change", args=[run.pk]))
     assert "Refresh" not in done and "2 of 2 cases passed" in done.content.decode()
@@ -94,7 +94,7 @@ def test_two_runs_are_compared_with_both_answers(enter: Enter, returns_article: 
     assert client.get(address, {"against": "nonsense"}).status_code == 404
     assert client.get(reverse("admin:evals_run_changelist")).status_code == 200
     chart = client.get(reverse("admin:evals_suite_change", args=[suite.pk])).content.decode()
-    assert chart.count("<circle") == 2 and "1 / 2 (9% – 91%)" in chart and "0 / 2 (0% – 66%)" in chart
+    assert chart.count("<circle") == 2 and "1 of 2 passed (9% – 91%)" in chart and "0 of 2 passed (0% – 66%)" in chart
     assert client.get(reverse("admin:evals_suite_changelist")).status_code == 200
 
 
@@ -226,7 +226,7 @@ def test_pages_ask_the_same_number_of_queries_for_many_rows(enter: Enter, worksp
     many = compared("many", 12)
     assert queries_of(client, many) == queries_of(client, few)
     assert (queries_of(client, suites), queries_of(client, reverse("admin:evals_run_changelist"))) == before
-    assert client.get(suites).content.decode().count("0 / 12") == 1
+    assert client.get(suites).content.decode().count("0 of 12 passed") == 1
 
 
 def test_a_run_shows_what_was_planted_and_who_was_simulated(

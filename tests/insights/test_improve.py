@@ -20,6 +20,7 @@ from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage
 from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation
 from supportbot.chat.turns import claim_turn, finish_turn
 from supportbot.handoff.tickets import services as handoff
+from supportbot.insights import contradictions as comparing
 from supportbot.insights.clusters import clusters
 from supportbot.insights.contradictions import contradictions
 from supportbot.insights.findings import Kind, findings
@@ -249,6 +250,46 @@ def test_customers_who_were_told_a_changed_figure_are_listed(editor: Client, wor
     supervisor = logged_in(person(workspace, "supervisor"))
     assert str(told.pk) in supervisor.get("/admin/improve/?kind=recall").content.decode()
     assert str(told.pk) not in editor.get("/admin/improve/?kind=recall").content.decode()  # may not read chats
+
+
+def test_an_outdated_sentence_is_shown_once_with_everybody_who_was_told_it(
+    workspace: Workspace, editor: Client
+) -> None:
+    returns = article("Returns", "You can send items back within 14 days. The label costs 3 euros.")
+    for quote in ("You can send items back within 14 days.",) * 3 + ("The label costs 3 euros.",):
+        ask("How long?", cited(returns, quote))
+    save_draft(returns.pk, Change(body="You can send items back within 60 days. The label costs 5 euros."))
+    publish(returns.pk)
+    supervisor = logged_in(person(workspace, "supervisor"))
+    page = LexborHTMLParser(supervisor.get("/admin/improve/?kind=recall").content.decode())
+    assert [one.text() for one in page.css("del")] == [
+        "You can send items back within 14 days.",
+        "The label costs 3 euros.",
+    ]
+    [first, second] = page.css("main .rows > li")
+    assert "3 customers were told this" in visible_text(first) and len(first.css("ul a")) == 3
+    assert "1 customer was told this" in visible_text(second)
+    assert not LexborHTMLParser(editor.get("/admin/improve/?kind=recall").content.decode()).css("main .rows ul")
+
+
+def test_each_tab_tells_how_many_there_are(
+    workspace: Workspace, editor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tabs() -> dict[str, str]:
+        page = LexborHTMLParser(editor.get("/admin/improve/").content.decode())
+        found = [visible_text(one).split() for one in page.css("nav.seg a")]
+        return {" ".join(words[:-1]): words[-1] for words in found if words[-1].isdigit()}
+
+    assert set(tabs().values()) == {"0"} and len(tabs()) == 8
+    ask("Do you ski?", UNKNOWN)
+    article("Returns", "You can send unused items back within 60 days of delivery.")
+    article("Gifts", "Unused items can be sent back within 14 days of delivery.")
+    assert (tabs()["Unanswered"], tabs()["Contradictory"], tabs()["Withheld"]) == ("1", "1", "0")
+    monkeypatch.setattr(comparing, "FEW_ARTICLES", 1)
+    article("Boots", "Worn boots can be exchanged once within 30 days.")
+    assert "Contradictory" not in tabs()  # would take seconds
+    assert "within 14 days" in editor.get("/admin/improve/?kind=contradicting").content.decode()
+    assert tabs()["Contradictory"] == "1"
 
 
 def test_one_page_shows_a_turn(workspace: Workspace, editor: Client) -> None:

@@ -55,7 +55,7 @@ class SuiteAdmin(ScopedAdmin):
     def last_run(self, suite: Any) -> SafeString | str:
         return state_tag(suite.last) if suite.last else "–"
 
-    @admin.display(description=_("Passed"))
+    @admin.display(description=_("Result"))
     def last_result(self, suite: Any) -> str:
         return result_of(suite.last) if suite.last else "–"
 
@@ -115,7 +115,7 @@ class RunAdmin(ScopedAdmin):
     def state_of(self, run: Run) -> SafeString:
         return state_tag(run)
 
-    @admin.display(description=_("Passed"))
+    @admin.display(description=_("Result"))
     def result(self, run: Run) -> str:
         return result_of(run)
 

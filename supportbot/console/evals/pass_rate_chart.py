@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from supportbot.console.charts import BOTTOM, HEIGHT, LEFT, ROOM, WIDTH, Tick
+from supportbot.console.evals.result_rows import passed_of
 from supportbot.evals.models import Run
 from supportbot.evals.reports import report_from
 from supportbot.team_formats import clock_time, day
@@ -73,7 +74,7 @@ def _point(run: Run, x: float, counted: tuple[int, int], *, is_one_day: bool) ->
         height=round(max(_y(low) - _y(high), 1), 1),
         label="" if from_last % every else at,
         rank=from_last // every % RANKS,
-        words=f"{at}: {report.passed} / {report.cases} ({low:.0%} – {high:.0%})",
+        words=f"{at}: {passed_of(report)} ({low:.0%} – {high:.0%})",
     )
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext, gettext_noop
 from supportbot.console.display import tag, when
 from supportbot.evals.models import Case, Result, Run
 from supportbot.evals.outcomes import Played, played_from
-from supportbot.evals.reports import report_from
+from supportbot.evals.reports import Report, report_from
 from supportbot.evals.wording import reasons
 
 SHOWN: Final = {
@@ -161,6 +161,9 @@ def state_tag(run: Run) -> SafeString:
 def result_of(run: Run) -> str:
     """Return how many cases passed, or a run's progress."""
     if run.report is not None:
-        report = report_from(run.report)
-        return f"{report.passed} / {report.cases}"
-    return f"{run.done} / {run.total}"
+        return passed_of(report_from(run.report))
+    return gettext("{number} of {total} played").format(number=run.done, total=run.total)
+
+
+def passed_of(report: Report) -> str:
+    return gettext("{number} of {total} passed").format(number=report.passed, total=report.cases)
