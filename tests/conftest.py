@@ -19,6 +19,7 @@ from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member, create_workspace
 from supportbot.server_urls import cache_at
+from tests.connections import pass_connections_on
 from tests.emptying import empty_quickly
 from tests.migrated import create_database, migrated_dump
 from tests.patience import PATIENCE_SECONDS
@@ -26,6 +27,7 @@ from tests.pseudo import pseudo_language
 
 __all__ = ["pseudo_language"]  # a fixture
 empty_quickly()
+pass_connections_on()
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow on purpose
 # Without a pool, each hop to a thread would open a new connection.
 settings.DATABASES["default"]["CONN_MAX_AGE"] = None
