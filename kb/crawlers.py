@@ -17,9 +17,9 @@ from django.views.decorators.http import require_safe
 
 from kb.access import Surface, Viewer, readable
 from kb.addresses import help_path
+from kb.listings import section_name, summary
 from kb.models import Article
 from kb.selectors import help_article
-from kb.summaries import section_name, summary
 from kb.views import Place, in_workspace
 from supportbot.accounts.models import Workspace
 

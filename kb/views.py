@@ -27,13 +27,12 @@ from kb.access import Surface, Viewer
 from kb.addresses import article_address, help_path, passage_address
 from kb.categories import Shelves
 from kb.errors import ArticleMissing
-from kb.home import NEWEST, most_read, newest, sections_of
+from kb.listings import NEWEST, most_read, newest, section_name, sections_of, summary
 from kb.models import Article, Revision
 from kb.reader_statistics import count_read, count_vote
 from kb.rendering import render_article
 from kb.search import Passage, search
 from kb.selectors import help_article, help_articles, help_locales, published_revision, related, translations_of
-from kb.summaries import section_name, summary
 from supportbot.accounts.branding import theme_colours
 from supportbot.accounts.business_hours import hours_of
 from supportbot.accounts.logos import logo_path, logo_url

@@ -81,8 +81,7 @@ def context_of(
     release, is_signed_in = current(), not conversation.customer.is_anonymous
     document = release.document
     sought = retrieve(conversation, question, _topics_of(messages), language, limit=document.passages)
-    if also:
-        sought = with_passages(sought, also, limit=document.passages)
+    sought = with_passages(sought, also, limit=document.passages) if also else sought
     instructions = _Instructions(
         conversation,
         tools_for(conversation, language),

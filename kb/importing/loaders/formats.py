@@ -3,22 +3,22 @@
 """
 
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from django.utils.translation import gettext, gettext_noop
 
-from kb.documents import Document, Failure
+from kb.documents import MAX_TITLE_CHARACTERS, Document, Failure
 from kb.errors import InvalidDocument
+from kb.importing.confinement import ReaderEnded, facts_and_contents, notes_in_words
 from kb.importing.loaders.csv_files import read_rows
-from kb.importing.loaders.html import read_html
+from kb.importing.loaders.html import markdown_of_html, read_html
 from kb.importing.loaders.jsonl import read_lines
-from kb.importing.loaders.markdown import read_markdown, read_text
-from kb.importing.loaders.office import read_pdf, read_word
-from kb.importing.pictures import Beside, with_pictures
+from kb.importing.loaders.markdown import document_of, read_markdown, read_text
+from kb.importing.pictures import Beside, PicturesTaken, with_pictures
 
 # A body can have two million characters, so at most eight million bytes.
 MAX_FILE_BYTES: Final = 8_000_000
@@ -103,6 +103,30 @@ def read(
     told = _told(found, name)
     for item in _items(file, found, name, origin, beside):
         yield replace(item, notes=(*told, *item.notes)) if isinstance(item, Document) and told else item
+
+
+def read_pdf(file: Path, name: str) -> Document:
+    """Return the document of a PDF, with a mark where each page begins; its title comes from the metadata.
+
+    Raises InvalidDocument.
+    """
+    try:
+        facts, contents = facts_and_contents("pdf", file)
+    except ReaderEnded:  # perhaps one of its pictures is to blame
+        facts, contents = facts_and_contents("pdf_text", file)
+    taken = _taken(contents, least_undescribed=1)  # few have a description, and decorations are left out already
+    heading, body = markdown_of_html(facts["html"], taken)
+    return taken.given_to(_document(facts, facts["title"] or heading, body, name))
+
+
+def read_word(file: Path, name: str) -> Document:
+    """Return the document of a .docx file; its title is its first heading, otherwise the metadata's title, because Word
+    files often have the metadata of the file they were copied from. Raises InvalidDocument.
+    """
+    facts, contents = facts_and_contents("word", file)
+    taken = _taken(contents)
+    heading, body = markdown_of_html(facts["html"], taken)
+    return taken.given_to(_document(facts, heading or facts["title"], body, name))
 
 
 def _items(file: Path, found: Format, name: str, origin: str, beside: Beside | None) -> Iterator[Document | Failure]:
@@ -222,3 +246,13 @@ def _foreign(begin: bytes) -> str:
 
 def _unopened(error: OSError) -> str:
     return gettext("The file cannot be opened ({strerror}). Check its permissions.").format(strerror=error.strerror)
+
+
+def _taken(contents: Sequence[bytes], *, least_undescribed: int = 0) -> PicturesTaken:
+    named = {f"picture-{place}": content for place, content in enumerate(contents, start=1)}
+    return PicturesTaken(named.get, least_undescribed=least_undescribed)
+
+
+def _document(facts: Mapping[str, Any], title: str, body: str, name: str) -> Document:
+    named = {"title": title[:MAX_TITLE_CHARACTERS].strip()} if title.strip() else {}
+    return replace(document_of(named, body, name), notes=notes_in_words(facts["notes"]))

@@ -12,7 +12,7 @@ from selectolax.lexbor import LexborHTMLParser
 from supportbot.accounts.models import User, Workspace
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import add_agent_message, add_customer_message
-from supportbot.handoff.desk.draft_use import use_of
+from supportbot.handoff.desk.offered_drafts import use_of
 from supportbot.handoff.models import OfferedDraft, Ticket
 from supportbot.handoff.tickets import services
 from supportbot.insights.findings import Kind, findings

@@ -1,19 +1,23 @@
-"""What the start page of the help centre lists: sections, the newest articles, and those read most."""
+"""How the help centre lists articles: by section, the newest, those read most, each with a summary."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
+from django.utils.text import Truncator
+
 from kb.addresses import article_address
 from kb.categories import Shelf, Shelves
 from kb.models import Article
 from kb.reader_statistics import read_most
-from kb.summaries import section_name
+from supportbot.language.plaintext import plain
 
 ON_A_CARD: Final = 4  # titles of a section on the start page
 NEWEST: Final = 5
 LEAST_READ: Final = 3  # articles in the list of those read most
+DESCRIPTION_CHARACTERS: Final = 155  # what search engines show
+_READ: Final = 1_000
 
 Entries = Sequence[tuple[str, str]]  # (title, address)
 
@@ -63,3 +67,13 @@ def most_read(articles: Sequence[Article]) -> Entries:
 
 def _entries(articles: Iterable[Article]) -> Entries:
     return [(row.live_revision.title, article_address(row)) for row in articles if row.live_revision is not None]
+
+
+def summary(body: str) -> str:
+    """Return the beginning of an article's text for search engines and previews of links."""
+    return Truncator(" ".join(plain(body[:_READ]).split())).chars(DESCRIPTION_CHARACTERS)
+
+
+def section_name(article: Article) -> str:
+    """Return the heading under which an article is listed."""
+    return article.category or article.collection.name
