@@ -54,6 +54,12 @@ class JsonText(forms.CharField):
             raise ValidationError(gettext("This is not valid JSON. Check line {line}.").format(line=line)) from error
 
 
+class RuleField(forms.CharField):
+    """An expression; its page explains how to write one."""
+
+    is_expression = True
+
+
 @dataclass(slots=True)
 class Group:
     """Fields shown together. `remove` is the name of the checkbox that removes a row, `row` its kind and number."""
@@ -369,6 +375,8 @@ def _field(box: Box, locale: str, stored: Any) -> forms.Field:
     mono = {"class": "mono", "spellcheck": "false"} if box.kind not in (Kind.LINE, Kind.WORDS, Kind.SENTENCES) else {}
     if box.kind in _TALL:
         about["widget"] = forms.Textarea(attrs={"rows": _TALL[box.kind], **mono})
+    if box.kind is Kind.RULE:
+        return RuleField(**about)
     return JsonText(**about) if box.kind is Kind.JSON else forms.CharField(**about)
 
 
