@@ -4,10 +4,10 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connections
 from django.utils import translation
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -19,7 +19,7 @@ from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member, create_workspace
 from supportbot.server_urls import cache_at
-from tests.connections import pass_connections_on
+from tests.connections import leave_connection, pass_connections_on
 from tests.emptying import empty_quickly
 from tests.migrated import create_database, migrated_dump
 from tests.patience import PATIENCE_SECONDS
@@ -40,8 +40,7 @@ if hypothesis_settings.get_current_profile_name() != "ci":
     hypothesis_settings.load_profile("patient")
 
 EXECUTORS = (asyncdb._executor, asyncdb._outside_executor)
-# A new connection knows no table yet, so its first statements cost ten times as much; all workers share a hundred.
-KEPT_CONNECTIONS = 4
+_used: set[ThreadPoolExecutor] = set()  # by the present test
 
 
 @pytest.fixture(scope="session")
@@ -71,38 +70,38 @@ def default_language() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def database_threads_at_rest(request: pytest.FixtureRequest, _django_db_marker: None) -> Iterator[None]:
+def database_threads_at_rest(_django_db_marker: None) -> Iterator[None]:
     """Set up after the test's database and therefore torn down before it: everything a test left to a database thread
     is done by then. A record still being written would lock tables that the end of a transactional test empties.
     """
-    if not uses_database(request):  # an existing connection would be checked, which such a test must not do
-        for executor in EXECUTORS:
-            rest(executor, is_closing=True)
     yield
     for executor in EXECUTORS:
-        rest(executor, is_closing=len(executor._threads) > KEPT_CONNECTIONS)
+        if executor in _used:
+            rest(executor)
 
 
-def uses_database(request: pytest.FixtureRequest) -> bool:
-    is_marked = request.node.get_closest_marker("django_db") is not None
-    return is_marked or not {"db", "transactional_db"}.isdisjoint(request.fixturenames)
+def note_use(executor: ThreadPoolExecutor) -> None:
+    submit = executor.submit
+
+    def noted(*args: Any, **more: Any) -> Any:
+        _used.add(executor)
+        return submit(*args, **more)
+
+    executor.submit = noted  # type: ignore[method-assign]  # on this object only
 
 
-def rest(executor: ThreadPoolExecutor, *, is_closing: bool) -> None:
-    """Return once every thread of the executor has finished its work, and has returned its connection if it is
-    closing.
-    """
+def rest(executor: ThreadPoolExecutor) -> None:
+    """Return once every thread of the executor has finished its work and left its connection to the next test."""
     everyone = len(executor._threads)
-    meeting = threading.Barrier(everyone) if everyone else None
+    meeting = threading.Barrier(everyone)
 
     def meet() -> None:
-        if is_closing:
-            connections.close_all()
-        if meeting is not None:
-            meeting.wait(timeout=PATIENCE_SECONDS)
+        leave_connection()
+        meeting.wait(timeout=PATIENCE_SECONDS)
 
     for done in [executor.submit(meet) for _ in range(everyone)]:
         done.result()
+    _used.discard(executor)
 
 
 @pytest.fixture
@@ -144,3 +143,7 @@ def mallory(other_workspace: Workspace) -> User:
     user = User.objects.create_user("mallory", password="correct horse battery")
     add_member(other_workspace, user, Membership.Role.ADMIN)
     return user
+
+
+for each in EXECUTORS:
+    note_use(each)

@@ -1,45 +1,61 @@
-"""Let a request's thread pass its database connection on.
+"""Let a thread pass its database connection on.
 
-A served application handles each request in a thread of its own, whose connection would end with it. A new connection
-costs as much as a whole request: PostgreSQL starts a process, which knows no table yet.
+A served application handles each request in a thread of its own, and a test may use many database threads. Their
+connections would end with the request or the test, and a new one costs as much as a whole request: PostgreSQL starts a
+process, which knows no table yet.
 """
 
+import select
 import threading
 from collections import deque
 from typing import Any, Final
 
 from django.core.signals import request_finished
-from django.db import connection
+from django.db import connection, connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
 from psycopg.pq import TransactionStatus
 
-KEPT: Final = 4  # as many as the database threads keep: all workers share a hundred
+KEPT: Final = 4  # all workers share a hundred
 
 _free: "deque[tuple[dict[str, Any], Any]]" = deque()
 _open = DatabaseWrapper.get_new_connection
 
 
 def pass_connections_on() -> None:
-    request_finished.connect(_leave)
+    request_finished.connect(_finish_request)
     DatabaseWrapper.get_new_connection = _take
 
 
-def _leave(**_: Any) -> None:
-    """Leave the connection of this thread's request to another thread, if no statement or transaction is pending."""
+def leave_connection() -> None:
+    """Leave this thread's connection to another one; close it if enough are left or something is pending."""
     raw = connection.connection
-    is_a_tests_own = threading.current_thread() is threading.main_thread() or connection.in_atomic_block
-    if is_a_tests_own or raw is None or raw.info.transaction_status != TransactionStatus.IDLE or len(_free) >= KEPT:
-        return
-    connection.connection = None
-    _free.append((connection.get_connection_params(), raw))
+    is_clean = raw is not None and not connection.in_atomic_block and connection.autocommit
+    if is_clean and raw.info.transaction_status == TransactionStatus.IDLE and len(_free) < KEPT:
+        connection.connection = None
+        _free.append((connection.get_connection_params(), raw))
+    connections.close_all()
+
+
+def _finish_request(**_: Any) -> None:
+    if threading.current_thread() is not threading.main_thread() and not connection.in_atomic_block:
+        leave_connection()
 
 
 def _take(self: DatabaseWrapper, conn_params: dict[str, Any]) -> Any:
     while _free:
         params, raw = _free.pop()
-        if params == conn_params and not raw.closed:
+        if params == conn_params and _is_open(raw):
             self.isolation_level = IsolationLevel.READ_COMMITTED
             return raw
         raw.close()
     return _open(self, conn_params)
+
+
+def _is_open(raw: Any) -> bool:
+    """Return whether the server has sent nothing unrequested, as it does before closing."""
+    if raw.closed:
+        return False
+    poll = select.poll()
+    poll.register(raw.pgconn.socket, select.POLLIN)
+    return not poll.poll(0)
