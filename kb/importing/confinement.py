@@ -61,7 +61,7 @@ REASONS: Final[Mapping[str, str]] = {
     "damaged": gettext_noop("The file is damaged or does not follow its format. Export it again."),
 }
 NOTES: Final[Mapping[str, str]] = {
-    "pictures": gettext_noop("Pictures left out: {number}."),
+    "pictures": gettext_noop("Pictures left out (format not read, damaged or too large): {number}."),
     "hidden": gettext_noop("Hidden text left out: “{text}”"),
     "pages_cut": gettext_noop("Only the first {read} of {total} pages were read. Split the file."),
     "pages_without_text": gettext_noop("Pages without text, only pictures: {pages}."),

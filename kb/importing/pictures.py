@@ -38,9 +38,9 @@ _EMBEDDED_IMAGE: Final = re.compile(
     rf"({_SAID}\([ \t]{{0,9}}<?)(data:image/[A-Za-z0-9+/=;,]+)(>?{_TITLE}[ \t]{{0,9}}\))"
 )
 _ELSEWHERE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[/#?\\]")
-_MISSING: Final = gettext_noop("It is not in the folder or zip file.")
-_TOO_MANY: Final = gettext_noop("An article can have {number} pictures with {megabytes} MB in total.")
-_TOO_MANY_NAMED: Final = gettext_noop("An article can name {tried} different files with {read} MB in total.")
+_MISSING: Final = gettext_noop("The file is not in the folder or zip file. Add it, then import again.")
+_TOO_MANY: Final = gettext_noop("The limit for an article is {number} pictures and {megabytes} MB.")
+_TOO_MANY_NAMED: Final = gettext_noop("The limit for an article is {tried} different files and {read} MB.")
 
 
 def name_beside(reference: str) -> str:

@@ -63,6 +63,13 @@ class Workspace(models.Model):
         max_length=300, blank=True, default="", db_default="", validators=[web_address_validator]
     )
     accent = models.CharField(max_length=7, blank=True, default="", db_default="", validators=[colour_validator])
+    # Linked from the help pages and the chat's own page.
+    imprint_url = models.CharField(
+        max_length=300, blank=True, default="", db_default="", validators=[web_address_validator]
+    )
+    privacy_url = models.CharField(
+        max_length=300, blank=True, default="", db_default="", validators=[web_address_validator]
+    )
     # The team's choices in the list of first steps: skipped steps, or hiding the list.
     first_steps = ArrayField(models.CharField(max_length=20), blank=True, default=list, db_default=[])
     # Only from remote models: what the built-in answerer reads stays in this installation.

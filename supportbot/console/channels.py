@@ -138,7 +138,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
             "confirms_on_hosted_page": _(
                 "Actions are confirmed only on the hosted chat page, never on the shop's page."
             ),
-            "privacy_url": _("Linked from the chat's menu."),
+            "privacy_url": _("Linked from the chat's menu. Leave empty for the workspace's."),
             "greeting": _(
                 "The first line of a chat; {name} is the customer's first name. Leave empty for the default greeting."
             ),
@@ -295,7 +295,8 @@ class ChannelAdmin(ScopedAdmin):
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     def response_add(self, request: HttpRequest, obj: Channel, post_url_continue: str | None = None) -> HttpResponse:
-        return self._shown_once(request, obj, "1", remembered(request))
+        title = gettext("The channel {channel} is ready").format(channel=obj.name)
+        return self._shown_once(request, obj, title, remembered(request))
 
     def page_context(self, request: HttpRequest, row: Channel) -> dict[str, Any]:
         keys = list(IdentityKey.objects.filter(channel=row).defer("secret").order_by("created_at", "pk"))
@@ -307,7 +308,8 @@ class ChannelAdmin(ScopedAdmin):
         needs(request, RIGHT)
         channel = channel_with_id(channel_id)
         new = add_identity_key(channel)
-        return self._shown_once(request, channel, new.kid, new.secret)
+        title = gettext("Key {key} of {channel}").format(key=new.kid, channel=channel.name)
+        return self._shown_once(request, channel, title, new.secret)
 
     def revoke_key(self, request: HttpRequest, channel_id: UUID, kid: str) -> HttpResponse:
         needs(request, RIGHT)
@@ -316,11 +318,11 @@ class ChannelAdmin(ScopedAdmin):
         messages.success(request, gettext("Key {kid} is revoked. Tokens signed with it are refused.").format(kid=kid))
         return redirect("admin:accounts_channel_change", channel.pk)
 
-    def _shown_once(self, request: HttpRequest, channel: Channel, kid: str, secret: str) -> TemplateResponse:
+    def _shown_once(self, request: HttpRequest, channel: Channel, title: str, secret: str) -> TemplateResponse:
         return show_once(
             self.admin_site,
             request,
-            title=gettext("Key {key} of {channel}").format(key=kid, channel=channel.name),
+            title=title,
             secret=secret,
             purpose=gettext(
                 "Your server signs customers' identities with it (docs/identity.md). Never put it in a page."

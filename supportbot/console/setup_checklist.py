@@ -158,7 +158,10 @@ def _tag(workspace: Workspace) -> Step:
     if seen:
         about = gettext("Installed: seen on {origin}.").format(origin=seen.seen_origin)
     elif channel and channel.refused_origin:
-        about = gettext("Seen on {origin}, which this channel does not allow. Add it to the channel's allowed pages.")
+        about = gettext(
+            "Seen on {origin}, which this channel does not allow. Only if this page is yours, add it to the channel's "
+            "allowed pages."
+        )
         about = about.format(origin=channel.refused_origin)
     links = (Link(gettext("Copy the tag"), f"{_channel_page(channel)}#h-snippet"),) if channel else ()
     return Step("tag", gettext("Put the chat on your site"), about, links, is_done=seen is not None)

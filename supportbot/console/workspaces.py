@@ -29,6 +29,7 @@ from supportbot.console.request_context import enter, needs_workspace, person_of
 FACTS: Final[tuple[str, ...]] = ("name", "site_url", "locale", "timezone", "accent")
 # Protections: they take effect at once, outside releases, and the audit trail records their changes.
 SETTINGS: Final = ("hides_personal_data",)
+LEGAL: Final = ("imprint_url", "privacy_url")
 RETENTION: Final = ("keep_conversations_days", "keep_bodies_days")
 
 
@@ -73,9 +74,28 @@ class FactsForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
             self.initial["logo"] = logo_path(self.instance)
 
 
+def _page_of(label: Any, help_text: Any) -> forms.URLField:
+    return forms.URLField(
+        max_length=300,
+        required=False,
+        assume_scheme="https",
+        label=label,
+        help_text=help_text,
+        widget=forms.TextInput(attrs={"class": "field", "inputmode": "url"}),
+        error_messages={"invalid": _("Enter an address such as https://shop.example.")},
+    )
+
+
 class WorkspaceForm(FactsForm):
+    imprint_url = _page_of(
+        _("Imprint"), _("The page that says who you are. Linked from the help pages and the chat's own page.")
+    )
+    privacy_url = _page_of(
+        _("Privacy page"), _("Linked from the same places, and from the menu of chats whose channel names no other.")
+    )
+
     class Meta(FactsForm.Meta):
-        fields = (*FACTS, *SETTINGS, *RETENTION)
+        fields = (*FACTS, *LEGAL, *SETTINGS, *RETENTION)
         labels = {
             "hides_personal_data": _("Hide personal data from the model"),
             "keep_conversations_days": _("Days to keep conversations"),
@@ -148,6 +168,7 @@ class WorkspaceAdmin(ScopedAdmin):
             return [(None, {"fields": [*FACTS, "logo", "currency"]})]
         return [
             (None, {"fields": ["name", "slug", *FACTS[1:], "logo", "currency"]}),
+            (_("Legal pages"), {"fields": list(LEGAL)}),
             (_("Answers"), {"fields": list(SETTINGS)}),
             (_("Retention"), {"fields": list(RETENTION)}),
         ]
@@ -161,7 +182,7 @@ class WorkspaceAdmin(ScopedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Workspace, form: FactsForm, change: bool) -> None:
         if change:
-            obj.save(update_fields=[*FACTS, *SETTINGS, *RETENTION])
+            obj.save(update_fields=[*FACTS, *LEGAL, *SETTINGS, *RETENTION])
             change_logo(obj, form.cleaned_data["logo"])
             _record_changes(request, obj, form)
             return

@@ -29,8 +29,10 @@ from kb.models import Category
 from kb.ports import embedder
 from kb.services import import_documents
 from supportbot.accounts.errors import InvalidKey, NameTaken
+from supportbot.accounts.logos import set_logo
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.people import create_person
+from supportbot.accounts.pictures import Drawn
 from supportbot.accounts.principals import ROLE_SCOPES
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_by_api_key
@@ -63,6 +65,8 @@ TEAM: Final = (
     Person("admin", "Admin", "admin"),
 )
 LEAD: Final = "daniel"
+LOGO: Final = Path(__file__).parent / "data/logo.png"  # the shop's mark
+LOGO_PIXELS: Final = 128
 REPLIES: Final = (
     (
         "Return label sent",
@@ -113,6 +117,7 @@ def _workspace() -> Workspace:
     made.first_steps = ["hidden"]  # the demo is set up
     made.accent = ACCENT
     made.save(update_fields=["timezone", "first_steps", "accent"])
+    set_logo(made, Drawn(LOGO.read_bytes(), "image/png", LOGO_PIXELS, LOGO_PIXELS))
     return made
 
 

@@ -131,7 +131,7 @@ def widget_config(channel: Channel, conversation: Conversation) -> dict[str, Any
         "suggestions": channel.suggestions_in(locale),
         "logo": logo_url(channel.workspace),
         "look": theme_colours(channel.accent or channel.workspace.accent),
-        "privacy_url": channel.privacy_url,
+        "privacy_url": channel.privacy_url or channel.workspace.privacy_url,
         "confirm_on_hosted_page": channel.confirms_on_hosted_page,
         "hosted_url": hosted_url(channel.key),
         "is_ended": not is_open(conversation),

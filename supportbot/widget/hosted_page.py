@@ -33,7 +33,8 @@ def chat_page(request: HttpRequest, key: str) -> HttpResponse:
     if channel is None:
         return _page(request, "widget/no_chat.html", {"language": language}, status=404)
     name = channel.assistant_name or channel.name
-    context = {"language": language, "channel": channel, "title": text_in(language, "Chat with {name}", name=name)}
+    title = text_in(language, "Chat with {name}", name=name)
+    context = {"language": language, "channel": channel, "workspace": channel.workspace, "title": title}
     # A channel that requires confirmations on this page does not trust clicks in the shop's page, so that page must not
     # be able to put itself on top of this one.
     frames = [] if channel.confirms_on_hosted_page else channel.allowed_origins

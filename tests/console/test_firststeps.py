@@ -76,7 +76,8 @@ def test_an_origin_that_is_not_allowed_is_shown(workspace: Workspace, enter: Ent
     body = {"channel": key}
     ask = {"content_type": "application/json", "headers": {"Origin": "https://new.example"}}
     assert client.post("/api/v1/widget/tickets", body, **ask).status_code == 403
-    assert "Seen on https://new.example, which this channel does not allow" in admin.get("/admin/").content.decode()
+    shown = admin.get("/admin/").content.decode()
+    assert "Seen on https://new.example, which this channel does not allow. Only if this page is yours" in shown
     Channel.objects.update(allowed_origins=["https://new.example"])
     # In a context of its own, as in production: the scope of the test must not be what makes it work.
     opened = Context().run(lambda: client.post("/api/v1/widget/tickets", body, **ask))
@@ -134,6 +135,19 @@ def test_a_logo_is_re_encoded_and_served_safely(workspace: Workspace, enter: Ent
     assert not Logo.objects.exists()
 
 
+def test_legal_pages_are_set_in_the_console_and_wrong_addresses_are_not(workspace: Workspace, enter: Enter) -> None:
+    page, admin = f"/admin/accounts/workspace/{workspace.pk}/change/", enter("admin")
+    admin.post(page, {**FACTS, "imprint_url": "shop.example/imprint", "privacy_url": "https://shop.example/privacy"})
+    workspace.refresh_from_db()
+    assert (workspace.imprint_url, workspace.privacy_url) == (
+        "https://shop.example/imprint", "https://shop.example/privacy",
+    )  # fmt: skip
+    for wrong in ("javascript:alert(1)", "no address"):
+        assert "Not saved yet" in admin.post(page, {**FACTS, "imprint_url": wrong}).content.decode()
+    workspace.refresh_from_db()
+    assert workspace.imprint_url == "https://shop.example/imprint"
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -184,6 +198,7 @@ def test_the_preview_shows_typed_values_and_saving_stores_them(
     assert not Channel.objects.exists()
     made = admin.post("/admin/accounts/channel/add/", TYPED).content.decode()
     channel = Channel.objects.get()
+    assert visible_text(LexborHTMLParser(made).css_first("h1")) == "The channel Shop is ready"
     assert f"data-channel=&quot;{channel.key}&quot; data-position=&quot;start&quot;" in made
     assert (channel.greeting_in("de"), channel.suggestions_in("de")) == ("Moin!", ["Wo ist mein Paket?"])
     assert channel.hours == {"days": [0, 1, 2, 3, 4], "opens": "09:00", "closes": "18:00"}

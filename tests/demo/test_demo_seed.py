@@ -15,6 +15,7 @@ from actions.models import ActionPolicy, MerchantConnection
 from actions.policies import may_approve
 from actions.registry import all_actions
 from kb.models import Article, Category
+from supportbot.accounts.logos import logo_path
 from supportbot.accounts.models import ApiKey, Channel, Customer, IdentityKey, Membership, User, Workspace
 from supportbot.accounts.principals import CustomerCaller
 from supportbot.accounts.scope import workspace_scope
@@ -61,6 +62,7 @@ def test_seeding_creates_everything_a_start_needs() -> None:
     facts = seeded()
     workspace = Workspace.objects.get(slug="wrenfell")
     assert (workspace.name, workspace.currency, workspace.timezone) == ("Wrenfell Outdoor", "EUR", "Europe/Berlin")
+    assert logo_path(workspace).endswith(".png")
     roles = {member.user.username: member.role for member in Membership.objects.select_related("user")}
     assert roles == {user["username"]: user["role"] for user in facts["users"]}
     admin = User.objects.get(username="admin")

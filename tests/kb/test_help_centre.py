@@ -100,6 +100,15 @@ def test_the_start_page_has_a_card_for_each_section_and_the_newest_articles(
     assert [visible_text(item) for item in listed.css(".list li")] == [f"Delivery {number}" for number in range(7)]
 
 
+def test_every_page_links_the_workspaces_imprint_and_privacy_page(client: Client, workspace: Workspace) -> None:
+    assert b"Imprint" not in client.get("/help/wrenfell/").content
+    Workspace.objects.update(imprint_url="https://shop.example/imprint", privacy_url="https://shop.example/privacy")
+    for page in ("/help/wrenfell/", "/help/wrenfell/?q=hat", "/help/wrenfell/no-such-page/"):
+        footer = LexborHTMLParser(client.get(page).content.decode()).css_first("footer")
+        links = {link.text(strip=True): link.attributes["href"] for link in footer.css("a")}
+        assert links == {"Imprint": "https://shop.example/imprint", "Privacy": "https://shop.example/privacy"}, page
+
+
 def test_an_empty_start_page_is_one_column(client: Client, workspace: Workspace) -> None:
     tree = page(client, "/help/wrenfell/")
     assert "No articles yet" in visible_text(tree.css_first(".empty"))

@@ -75,7 +75,9 @@ def test_pictures_beside_a_text_are_shown_with_it(
         written(place, FILES)
     assert not run(place, "--dry-run")["failed"] and not Picture.objects.exists(), "a dry run stores nothing"
     report = run(place)
-    assert notes_of(report) == ["Picture left out: no.png. It is not in the folder or zip file."]
+    assert notes_of(report) == [
+        "Picture left out: no.png. The file is not in the folder or zip file. Add it, then import again."
+    ]
     [(said, red), (_, same)] = ADDRESS.findall(body_of("reset.md"))
     assert (said, same) == ("The red button", red)
     assert [said for said, _ in ADDRESS.findall(body_of("page.html"))] == ["blue"], "called as its file"
@@ -246,7 +248,7 @@ def test_an_uploaded_text_with_an_impossible_name_is_imported_without_that_pictu
     assert add_files(source, [("all.zip", zipped({"a.md": text, "b.png": png(width=4), "long.png": long}))]) == []
     told = again("Drawer")
     assert len(ADDRESS.findall(body_of("a.md"))) == 1 and "![x](a%00.png) ![y](long.png)" in body_of("a.md")
-    assert "a%00.png. It is not in the folder or zip file." in reasons(told)["a.md"]
+    assert "a%00.png. The file is not in the folder or zip file." in reasons(told)["a.md"]
     assert "long.png. The picture is larger than" in reasons(told)["a.md"]
 
 

@@ -171,7 +171,9 @@ def test_a_broken_picture_leaves_the_text_and_is_told(workspace: Workspace, tmp_
     drawn = {"Torn": torn, "Huge": huge, "Good": jpeg(photo(90, 90)), "Other": other, "False": false}
     (tmp_path / "a.pdf").write_bytes(with_pictures(pdf(page), drawn))
     report = run(tmp_path)
-    assert [item["notes"] for item in report["items"]] == [["Pictures left out: 4."]]
+    assert [item["notes"] for item in report["items"]] == [
+        ["Pictures left out (format not read, damaged or too large): 4."]
+    ]
     assert "Fine words." in body_of("a.pdf") and len(SHOWN.findall(body_of("a.pdf"))) == 1
 
 
@@ -193,5 +195,7 @@ def test_if_a_picture_ends_the_process_the_text_is_read_without_pictures(
 
     monkeypatch.setattr(confinement, "_run", fail_with_pictures)
     report = run(tmp_path)
-    assert [item["notes"] for item in report["items"]] == [["Pictures left out: 1."]]
+    assert [item["notes"] for item in report["items"]] == [
+        ["Pictures left out (format not read, damaged or too large): 1."]
+    ]
     assert "Fine words." in body_of("a.pdf") and not Picture.objects.exists()

@@ -409,7 +409,7 @@ def test_decorations_do_not_count_as_pictures_of_a_page(pictured: LocalSite, mon
     pictured.pages["/help/dye"] = page.replace("<img src='/img/red.jpg'>", images)
     told = add(f"{pictured.url}/help/")
     assert len(SHOWN.findall(body_of("Dyeing yarn"))) == 2
-    assert "late.png. An article can have 2 pictures" in reasons(told)["dye"]
+    assert "late.png. The limit for an article is 2 pictures" in reasons(told)["dye"]
 
 
 def test_a_dry_run_fetches_no_pictures_and_pictures_of_private_hosts_are_never_fetched(

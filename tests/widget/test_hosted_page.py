@@ -7,7 +7,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
-from supportbot.accounts.models import Channel
+from supportbot.accounts.models import Channel, Workspace
 from supportbot.accounts.services import NewChannel
 from tests.widget.page import PAGE_ORIGIN
 
@@ -118,3 +118,28 @@ def test_the_page_of_a_closed_channel_is_not_found(channel: NewChannel) -> None:
 def test_only_get_is_allowed(channel: NewChannel, method: str) -> None:
     answer: Any = getattr(Client(), method)(f"/chat/{channel.channel.key}/")
     assert answer.status_code == 405
+
+
+def test_the_page_links_the_workspaces_imprint_and_privacy_page(channel: NewChannel) -> None:
+    assert "Imprint" not in page(channel.channel.key).content.decode()
+    Workspace.objects.update(imprint_url="https://shop.example/imprint", privacy_url="https://shop.example/privacy")
+    german = page(channel.channel.key, "?lang=de").content.decode()
+    assert '<a href="https://shop.example/imprint">Impressum</a>' in german
+    assert '<a href="https://shop.example/privacy">Datenschutz</a>' in german
+
+
+def test_a_chat_without_its_own_privacy_page_has_the_workspaces(channel: NewChannel) -> None:
+    def linked() -> str:
+        opened = Client().post(
+            "/api/v1/widget/tickets",
+            {"channel": channel.channel.key},
+            "application/json",
+            headers={"Origin": PAGE_ORIGIN},
+        )
+        return str(opened.json()["config"]["privacy_url"])
+
+    assert linked() == ""
+    Workspace.objects.update(privacy_url="https://shop.example/privacy")
+    assert linked() == "https://shop.example/privacy"
+    Channel.objects.update(privacy_url="https://shop.example/chat-privacy")
+    assert linked() == "https://shop.example/chat-privacy"
