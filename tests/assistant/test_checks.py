@@ -290,6 +290,13 @@ def test_common_citation_styles_are_understood(marker: str) -> None:
     assert len(answer.citations) == 1
 
 
+def test_the_numbers_of_steps_that_follow_in_one_line_are_not_amounts() -> None:
+    steps = "1. Use the label in Your orders 2.[1] Open the shipping address 3.[1] Cancel before dispatch 4.[1] Return"
+    answer = answered(steps)
+    assert not answer.withheld
+    assert answered(steps.replace(" 3.", " 7.")).withheld
+
+
 @pytest.mark.parametrize("mark", ["1. ", "2) ", "Step 1: ", "a) ", "- "])
 def test_the_number_of_a_step_is_not_an_amount(mark: str) -> None:
     assert "Use the label" in answered(f"{mark}Use the label in Your orders. [1]").text

@@ -8,7 +8,7 @@ from supportbot.assistant.checks.secrets import Confidential, holds_secret
 from supportbot.language.figures import figures_in, units_of
 from supportbot.language.links import links_in
 from supportbot.language.normalise import fold_homoglyphs, mixes_scripts
-from supportbot.language.sentences import LEADS, fenced_part, without_list_mark
+from supportbot.language.sentences import LEADS, fenced_part, unmarked, without_list_mark
 
 Code = Literal["figure", "code", "link", "secret", "disguise", "listing"]
 _LISTED_FROM: Final = 0.6  # support of a code listing: nobody should run code that no page has
@@ -74,9 +74,14 @@ def _is_initialism(word: re.Match[str], text: str) -> bool:
     return word.group() in "".join(_INITIALS.findall(text[: word.start()])).upper()
 
 
+def _counts_on(number: int, text: str) -> bool:
+    """Return whether a text numbers the item before this number."""
+    return re.search(rf"(?:^|\s){number - 1}\.\s", text) is not None
+
+
 def _has_unknown_figure(sentence: str, before: str, evidence: Evidence) -> bool:
     words = without_list_mark(sentence)
-    if (number := _NUMBER_AT_END.search(words)) and re.search(rf"(?:^|\s){int(number[1]) - 1}\.\s", before + sentence):
+    if (number := _NUMBER_AT_END.search(words)) and _counts_on(int(number[1]), f"{unmarked(before)}{sentence}"):
         words = words[: number.start()]  # "1. Drugs 2. Infection 3. Age" runs on in one line
     is_lead = words.rstrip().endswith(LEADS)
     figures = figures_in(words)
