@@ -178,6 +178,8 @@ OUTBOX_CONSUMERS = background.OUTBOX_CONSUMERS
 # A night's retention announces thousands of these. So only workers deliver them, since web processes answer meanwhile,
 # and their consumers take many at once.
 OUTBOX_OF_WORKERS = OUTBOX_TOGETHER = ["conversation_erased"]
+# Each is called with a workspace before its old conversations are erased.
+BEFORE_RETENTION = ["supportbot.insights.rollups.roll_up_workspace"]
 # Each is called with a customer who is about to be forgotten, in the same transaction.
 ERASURE_OF_CUSTOMER = ["supportbot.evals.services.take_customer_out_of_cases"]
 

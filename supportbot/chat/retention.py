@@ -19,6 +19,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
+from django.utils.module_loading import import_string
 from django.utils.timezone import now
 
 from actions.models import ActionRequest
@@ -59,6 +60,9 @@ def erase_expired() -> dict[UUID, Report]:
     limited = Workspace.objects.exclude(keep_conversations_days=None, keep_bodies_days=None).order_by("pk")
     pace, until = Pace(), time.monotonic() + MOST_SECONDS
     nights = [_Night(workspace, pace) for workspace in limited]
+    for prepare in map(import_string, settings.BEFORE_RETENTION):
+        for workspace in limited:
+            prepare(workspace)
     unfinished = nights
     while unfinished and time.monotonic() < until:
         unfinished = [night for night in unfinished if night.takes_a_turn(until)]

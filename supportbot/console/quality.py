@@ -130,16 +130,18 @@ def _solved_at(told: Figures) -> str:
 def _trend(span: Span, sums: Mapping[date, Sums], told: Figures) -> Trend:
     """Compare with the preceding period up to this time of day, because today is not over yet.
 
-    For many conversations, only complete days are compared, and only their numbers, since more customers of earlier
-    days have come back by now.
+    If there are many conversations, or some have been erased, only complete days are compared, and only their numbers,
+    since more customers of earlier days have come back by now.
     """
     before = span.before()
+    whole = Trend(sum(sums[day].total for day in span.days[:-1]), stored_total(before.days[:-1]), None)
     if are_many((*before.days, *span.days)):
-        over = sum(sums[day].total for day in span.days[:-1])
-        return Trend(over, stored_total(before.days[:-1]), None)
+        return whole
     until = localtime() - timedelta(days=len(span.days))
     rows = outcomes(begun_in(before.since, until), until)
     former_figures = figures_from(added(sums_of(rows, lambda row: None).values()))
+    if whole.before > former_figures.total:  # some have been erased since
+        return whole
     return Trend(told.total, former_figures.total, former_figures.share(*NOT_SOLVED))
 
 

@@ -2,6 +2,8 @@
 busy workspace, today's sums, which a worker computes, are a few minutes old. If no worker has done this for a while, a
 page does, which takes seconds on a day with thousands of conversations. Earlier days are as of the last night, as long
 as customers can still come back; later changes to a conversation count from the following night.
+
+Sums outlive conversations: those of a past day that has lost some are not computed again, and are read as stored.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -52,7 +54,14 @@ def sums_by_day(days: Sequence[date], by: str = "") -> dict[date, dict[str, Sums
     rows = outcomes(begun_in(_midnight(days[0]), end), end)
     for (day, name), sums in sums_of(rows, lambda row: (row.began_at.date(), key(row))).items():
         found[day][name] = sums
-    return found
+    return found | _sums_of_erased(found, by)
+
+
+def _sums_of_erased(live: Mapping[date, Mapping[str, Sums]], by: str) -> dict[date, dict[str, Sums]]:
+    """Return the stored sums of the days that had more conversations when they were summed."""
+    rows = {row.day: row for row in _stored(list(live)).filter(by=by)}
+    totals = {day: sum(sums.total for sums in groups.values()) for day, groups in live.items()}
+    return {day: _read(row) for day, row in rows.items() if day in totals and row.total > totals[day]}
 
 
 def stored_sums(days: Sequence[date], by: str = "") -> dict[date, dict[str, Sums]]:
@@ -78,9 +87,11 @@ def _read(row: DailySums) -> dict[str, Sums]:
 
 
 def roll_up(day: date) -> list[DailySums]:
-    """Compute and store the sums of one day of the active time zone."""
+    """Compute and store the sums of one day of the active time zone; keep them if conversations have been erased."""
     with wide_reads():
         rows = outcomes(begun_in(_midnight(day), _end(day)), timezone.now())
+    if day < timezone.localdate() and _stored([day]).filter(total__gt=len(rows)).update(computed_at=timezone.now()):
+        return list(_stored([day]))
     made = [
         DailySums(
             day=day,
@@ -101,20 +112,27 @@ def roll_up(day: date) -> list[DailySums]:
 
 
 def roll_up_all() -> int:
-    """Compute missing and changed days for every busy workspace; return their number."""
-    return sum(_roll_up_workspace(workspace) for workspace in Workspace.objects.order_by("pk"))
+    """Compute missing and changed days for every busy or limited workspace; return their number."""
+    return sum(roll_up_workspace(workspace) for workspace in Workspace.objects.order_by("pk"))
 
 
-def _roll_up_workspace(workspace: Workspace) -> int:
+def roll_up_workspace(workspace: Workspace) -> int:
+    """Compute missing and changed days if there are many conversations, or some will be erased; return their number."""
     with workspace_scope(workspace.pk), timezone.override(workspace.zone):
         today = timezone.localdate()
         days = [today - timedelta(days=back) for back in reversed(range(1, ROLLED_UP_DAYS))]
-        if not are_many(days):
-            return 0
+        if not are_many(days):  # pages need no stored sums, except of days whose conversations will be erased
+            days = [] if workspace.keep_conversations_days is None else _since_the_first(days)
         stale = list(_stale(days))
         for day in stale:
             roll_up(day)
         return len(stale)
+
+
+def _since_the_first(days: Sequence[date]) -> list[date]:
+    """Return the days from that of the first conversation on."""
+    oldest = Conversation.objects.order_by("created_at").values_list("created_at", flat=True).first()
+    return [] if oldest is None else [day for day in days if _end(day) > oldest]
 
 
 def roll_up_todays() -> int:
@@ -153,6 +171,8 @@ def _has_changed(day: date, since: datetime) -> bool:
 
 
 def _stored(days: Sequence[date]) -> QuerySet[DailySums]:
+    if not days:
+        return DailySums.objects.none()
     zone = timezone.get_current_timezone_name()
     return DailySums.objects.filter(timezone=zone, day__gte=days[0], day__lte=days[-1])
 

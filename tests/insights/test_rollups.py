@@ -9,13 +9,14 @@ from django.utils.timezone import localtime, now
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import start_conversation
-from supportbot.console.quality import quality, span_of
+from supportbot.chat.tasks import retain
+from supportbot.console.quality import Trend, _trend, quality, span_of
 from supportbot.handoff.models import Ticket
 from supportbot.insights import rollups
 from supportbot.insights.daily_figures import added, figures_from
 from supportbot.insights.models import DailySums
 from supportbot.insights.outcomes import Ending
-from supportbot.insights.rollups import GROUPINGS, by_value, sums_by_day, whole_days
+from supportbot.insights.rollups import GROUPINGS, by_value, stored_total, sums_by_day, whole_days
 from supportbot.insights.tasks import roll_up, roll_up_today
 from supportbot.llm.models import LLMCall
 from supportbot.widget.models import Rating
@@ -137,6 +138,41 @@ def test_a_small_workspace_stores_nothing(talks: list[Conversation]) -> None:
     roll_up()
     quality(28, sees_cost=False)
     assert not DailySums.objects.exists()
+
+
+def shown_total(by: str = "") -> int:
+    return added(by_value(sums_by_day(span_of(28).days, by)).values()).total
+
+
+@pytest.mark.parametrize("live_up_to", [0, 2_000])
+def test_figures_outlive_the_conversations_that_retention_erases(
+    talks: list[Conversation], workspace: Workspace, live_up_to: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = quality(28, sees_cost=True)["figures"]
+    monkeypatch.setattr(rollups, "LIVE_UP_TO", live_up_to)
+    Workspace.objects.filter(pk=workspace.pk).update(keep_conversations_days=2)
+    back = talks[3]  # begun 15 days ago, and used again today
+    Conversation.objects.filter(pk=back.pk).update(last_event_at=now())
+    retain()
+    assert Conversation.objects.count() <= 5 and Conversation.objects.filter(pk=back.pk).exists()
+    for _ in range(2):
+        after = quality(28, sees_cost=True)
+        assert [one.value for one in after["figures"]] == [one.value for one in before]
+        assert [shown_total(by) for by in GROUPINGS] == [len(talks)] * len(GROUPINGS)
+        DailySums.objects.update(computed_at=now() - timedelta(hours=21))
+        roll_up()
+
+
+def test_a_past_period_that_retention_erased_is_still_compared_with(talks: list[Conversation]) -> None:
+    roll_up()
+    Workspace.objects.update(keep_conversations_days=9)
+    roll_up()
+    span = span_of(14)
+    assert stored_total(span.before().days[:-1]) == 3
+    retain()
+    assert stored_total(span.before().days[:-1]) == 3
+    sums = whole_days(sums_by_day(span.days))
+    assert _trend(span, sums, figures_from(added(sums.values()))) == Trend(len(talks) - 3, 3, None)
 
 
 def test_days_of_another_time_zone_are_not_read(talks: list[Conversation], busy: None, settings: Any) -> None:
