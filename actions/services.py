@@ -156,7 +156,7 @@ def _confirm(request_id: UUID, principal: Principal, digest: str, records: Recor
 
 
 def _queue(request: ActionRequest, *, actor: str, **fields: Any) -> ActionRequest:
-    """Queue a request: at once, or for when the hold in the current rules is over."""
+    """Queue a request: at once, or once the hold in the current rules is over."""
     minutes = rules_of(policy_of(request.action)).hold_minutes
     due_at = now() + timedelta(minutes=minutes) if minutes else None
     return transition(request, State.QUEUED, actor=actor, expires_at=None, due_at=due_at, **fields)

@@ -105,7 +105,7 @@ def _offered(request: ActionRequest) -> Offer:
 
 
 def _offers(requests: Iterable[ActionRequest], *, unless: tuple[State, ...]) -> dict[UUID, Offer]:
-    """Return the offers of those requests that none in these states takes back."""
+    """Return the offers to take back these requests, except those that a request in these states takes back."""
     windows = {request.pk: window for request in requests if (window := window_of(request)) and now() < window.until}
     if not windows:
         return {}

@@ -16,7 +16,7 @@ from babel.lists import format_list
 from babel.numbers import NumberPattern, format_decimal, get_currency_symbol, parse_pattern
 
 _FALLBACK: Final = "en"
-# Languages whose data without a region belong to another region than their texts.
+# Languages whose data without a region belong to a different region from their texts.
 _REGIONS: Final = {"pt": "pt_PT"}
 # The separators of the locale's own digits. Babel does not convert the digits themselves: see `_in_own_digits`.
 _SEPARATORS: Final = "default"

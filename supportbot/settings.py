@@ -276,7 +276,7 @@ except ValueError as _error:
     raise ImproperlyConfigured(f"PRIVATE_NETWORKS: {_error}") from _error
 ACTIONS_LOOPBACK = env.bool("ACTIONS_LOOPBACK", default=False)  # until 0.3: adds 127.0.0.0/8 and ::1 to the networks
 OUTBOUND_OWN_ADDRESSES = [f"127.0.0.1:{SHOP_PORT}"]
-if _runtime and _runtime.shop_url:  # the running shop may use another port than SHOP_PORT
+if _runtime and _runtime.shop_url:  # the running shop may use a port other than SHOP_PORT
     OUTBOUND_OWN_ADDRESSES.append(urlsplit(_runtime.shop_url).netloc)
 
 # --- Releases: what judges them (nothing until there are suites), records them, checks them, and what they refer to.

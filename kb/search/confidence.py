@@ -28,7 +28,7 @@ class Evidence:
     known_share: float = 0.0  # found anywhere in what the viewer may read
     overlap: float = 0.0  # share of the ten nearest passages that are also among the first ten by words
     length: float = 0.0  # logarithm of the number of query terms: a share of one word means little
-    across: float = 0.0  # 1 if the passages are in another language than the question, so that no words can match
+    across: float = 0.0  # 1 if the passages are in a different language from the question, so that no words can match
     # For a question in a language without articles: cosine and lead without the part common to all questions.
     centred: float = 0.0
     centred_lead: float = 0.0
@@ -40,7 +40,7 @@ class Grounds:
 
     nearest: float = 0.0  # cosine of the nearest paragraph, list or table to the question
     share: float = 0.0  # of the question's words, weighted by rarity, that one of the first passages contains
-    across: float = 0.0  # 1 if the passages are in another language than the question
+    across: float = 0.0  # 1 if the passages are in a different language from the question
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Approved conversations as training data: chat JSON lines, masked, split by customer, with a data card.
 
-Approved are answers that a customer rated 4 or 5, and answers by the team in the assistant's place. Abstentions are
-left out with their questions, and so is everything in an unhappy customer's chat.
+Approved answers are those that a customer rated 4 or 5, and answers by the team in the assistant's place. Abstentions
+are left out with their questions, and so is everything in an unhappy customer's chat.
 """
 
 import hashlib

@@ -191,7 +191,7 @@ def _end(day: date) -> datetime:
 
 
 def whole_days(by_day: Mapping[date, Mapping[str, Sums]]) -> dict[date, Sums]:
-    """Return the sums of each day as read without a property."""
+    """Return the sums of each day that were read without grouping by a property."""
     return {day: groups.get("", Sums()) for day, groups in by_day.items()}
 
 

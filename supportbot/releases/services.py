@@ -207,7 +207,7 @@ def verdict_on(release: Release) -> Mapping[str, Any] | None:
 
 def changed_since(release: Release, verdict: Mapping[str, Any]) -> list[str]:
     """Return what has changed since the verdict on a release: the names of its references, such as `knowledge`, and
-    `live` if another release than the one it was compared with is live.
+    `live` if the live release is no longer the one it was compared with.
     """
     before = verdict.get("references", {})
     changed = [name for name, mark in ports.references(release).items() if before.get(name) != mark]

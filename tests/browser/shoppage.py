@@ -1,6 +1,6 @@
 """A shop's page with the widget, and a scripted platform: no server, no database.
 
-The page has another origin than the widget and a strict content security policy. The platform records
+The page has a different origin from the widget and a strict content security policy. The platform records
 what it receives.
 """
 

@@ -75,7 +75,7 @@ def set_plans(article: Article, times: Wanted, *, person: User, reasons: Mapping
 
 
 def is_new(article: Article | None, times: Wanted, step: Step) -> bool:
-    """Return whether the form plans this step at another time than before."""
+    """Return whether the form plans this step for a different time."""
     at = times.get(step)
     if at is None or article is None:
         return at is not None

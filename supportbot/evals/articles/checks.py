@@ -2,10 +2,10 @@
 
 A change is noted in the transaction of its announcement and waits until nothing has changed for a while and the texts
 are indexed, so that an import is checked once. A worker that dies leaves its check to the next one; playing it again
-gives the same. Checked is what customers read now; a case that fails is played once more with the articles as the last
-check saw them, and reported if it passes with them. Whatever was reported is played again by each later check, until it
-passes or is dismissed. So nothing is lost when a check is about several changes, or is made of what is broken already.
-No row is locked while it searches.
+gives the same. The check covers what customers read now; a case that fails is played once more with the articles as the
+last check saw them, and reported if it passes with them. Whatever was reported is played again by each later check,
+until it passes or is dismissed. So nothing is lost when a check is about several changes, or is made of what is broken
+already. No row is locked while it searches.
 """
 
 import logging

@@ -1,6 +1,6 @@
 """A change of an article, tried with the cases of the gates: one that must pass, passes today and would fail.
 
-Played are the questions of the gate suites that expect this article as their source, and the nearest others in meaning.
+It plays the questions of the gate suites that expect this article as their source, and the nearest others in meaning.
 The built-in answerer answers them, once with the change and, where that fails, once without: nothing is stored, no
 model is asked and no action is taken. What needs more than one question, or a judge, is left to the evaluation of a
 release.

@@ -180,7 +180,7 @@ def issue_to(
 def redeem_ticket(secret: str, *, origin: str) -> Session:
     """Use up a ticket and return its session; raises TicketRefused, or OriginRefused for a ticket of another origin.
 
-    A ticket sent from another origin than it was issued to has been stolen, so it is used up as well.
+    A ticket sent from an origin other than the one it was issued to has been stolen, so it is used up as well.
     """
     with across_workspaces("look-up by ticket"):
         tickets = SocketTicket.objects.filter(secret_hash=hash_secret(secret))
