@@ -6,6 +6,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
+from django.utils.translation import gettext, gettext_noop
+
 from actions.definitions import patterns
 from actions.definitions.parts import Argument, Origin, Texts
 from actions.definitions.reading import ARGUMENTS, CIRCULAR, Reading, Scope, circular
@@ -16,6 +18,9 @@ from actions.strictjson import Number
 MAX_ARGUMENTS: Final = 30
 NAME: Final = r"[a-z][a-z0-9_]{0,39}"
 _EXAMPLE: Final = "order_id"
+_AWAITED: Final = gettext_noop(
+    "It reads {names}, which no look-up has found yet. Add the look-up, or correct the name."
+)
 _TYPES: Final = ("string", "choice", "integer", "number", "money", "flag", "date", "list", "object")
 _MAX_DEPTH: Final = 4
 _LARGEST: Final = 1_000_000
@@ -47,7 +52,7 @@ def read_arguments(document: Reading, scope: Scope) -> dict[str, Argument]:
         names_no_record = spec.flag("names_no_record")
         value = None
         if origin is Origin.SERVER:
-            value = spec.expression("value", Scope(scope.names, known), needed=True)
+            value = spec.expression("value", Scope(scope.names, known), needed=True, awaits=gettext(_AWAITED))
         elif origin is Origin.IDENTITY:
             value = spec.expression("value", Scope(frozenset({"identity"}), frozenset()))
         elif spec.has("value"):

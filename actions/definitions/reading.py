@@ -37,6 +37,10 @@ class Scope:
         """Return the texts of an expression that only reads such a path."""
         return self.labels.get(expression.text.strip(), {})
 
+    def may_come(self, name: str) -> bool:
+        """Return whether a name is neither known nor like one that is."""
+        return name not in self.names and not difflib.get_close_matches(name, self.names, n=1)
+
     def problem_of(self, path: Path) -> str:
         """Return why a path cannot be read here, or ""."""
         name = path[0]
@@ -255,7 +259,10 @@ class Reading:
             if not given.get(locale):
                 self.lacks(f"{name}.{locale}")
 
-    def expression(self, name: str, scope: Scope, *, needed: bool = False) -> Expression | None:
+    def expression(self, name: str, scope: Scope, *, needed: bool = False, awaits: str = "") -> Expression | None:
+        """Return a compiled expression. With `awaits`, names that are like none of those known are missing, not wrong:
+        a draft may read what it has yet to look up.
+        """
         value = self.raw(name)
         if value is None or value == "":
             if needed:
@@ -269,7 +276,10 @@ class Reading:
         except ExpressionError as error:
             self.add(name, str(error))
             return None
-        self.check(compiled.paths(), self.path(name), scope)
+        unknown = sorted({path[0] for path in compiled.paths() if scope.may_come(path[0])}) if awaits else []
+        if unknown:
+            self.lacks(name, awaits.format(names=", ".join(unknown)))
+        self.check(frozenset(path for path in compiled.paths() if path[0] not in unknown), self.path(name), scope)
         return compiled
 
     def template(self, text: str, at: str, scope: Scope) -> Template | None:

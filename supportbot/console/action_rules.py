@@ -45,6 +45,7 @@ AMOUNTS = {
     "second_approval_above": gettext_noop("Approval by two people above"),
 }
 READ = ["title", "state", "limits", "version", "approver_names"]  # shown to people without the right to change them
+_OF_WRITES = ("limits", "approver_names")
 NUMBERS = {
     "max_requests_per_customer_day": gettext_noop("Requests per customer and day"),
     "window_days": gettext_noop("Days after delivery"),
@@ -251,7 +252,9 @@ class ActionPolicyAdmin(ScopedAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if not self.has_change_permission(request, obj):
-            return [(None, {"fields": READ})]
+            return [(None, {"fields": [name for name in READ if not _is_look_up(obj) or name not in _OF_WRITES]})]
+        if _is_look_up(obj):  # nothing is requested, so there is nothing to limit or approve
+            return [(None, {"fields": ["is_enabled", *(["override"] if self._may_override(request) else [])]})]
         return [
             (None, {"fields": ["is_enabled", "is_shadow"]}),
             (_("Limits"), {"fields": _limits_of(obj), "description": _about_limits(obj)}),
@@ -290,8 +293,14 @@ class ActionPolicyAdmin(ScopedAdmin):
             messages.warning(request, too_few)  # the rules' own page shows it by itself
 
     def page_context(self, request: HttpRequest, row: ActionPolicy) -> dict[str, Any]:
-        too_few = action_rule_checks.approvers_warning(row)
-        return {"versions": _versions(row), "spans": SPANS, "span": _span(request.POST), "too_few": too_few}
+        too_few = action_rule_checks.approvers_warning(row) if not _is_look_up(row) else ""
+        return {
+            "is_look_up": _is_look_up(row),
+            "versions": _versions(row),
+            "spans": SPANS,
+            "span": _span(request.POST),
+            "too_few": too_few,
+        }
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -329,6 +338,11 @@ def _rule_label(code: str) -> str:
 def _exact(amount: Decimal | None, currency: str) -> Decimal | None:
     """Return an amount with its currency's decimals, since the column's three could be mistaken for thousands."""
     return None if amount is None else Decimal(format_amount(amount, currency))
+
+
+def _is_look_up(policy: ActionPolicy | None) -> bool:
+    action = action_in_force(policy.action) if policy else None
+    return action is not None and action.is_read
 
 
 def _limits_of(policy: ActionPolicy | None) -> list[str]:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from supportbot.builtin.actions.next_step import next_step
 from supportbot.builtin.phrases import say
-from supportbot.llm.types import ChatMessage
+from supportbot.llm.types import ChatMessage, ModelRequest, ToolCall
 from tests.builtin.action_chat import HUMAN, ORDERS, SKIP, Chat, catalogue
 from tests.pace import bounded
 
@@ -169,6 +170,27 @@ def test_several_requests_are_called_together() -> None:
         ("refund_order", "WF-20404"),
         ("cancel_order", "WF-20444"),
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Cancel WF-20444. And send WF-20404 to another address.",
+        "Please send WF-20404 to a new address and cancel WF-20444",
+    ],
+)
+def test_a_refused_call_does_not_hide_the_question_of_another_request(text: str) -> None:
+    cancel = ToolCall("b", "cancel_order", json.dumps({"order_id": "WF-20444"}))
+    refused = json.dumps({"refused": "No.", "fields": {"arguments": ["No."]}})
+    messages = (
+        ChatMessage("user", text),
+        ChatMessage("assistant", "", (ToolCall("a", "order_status", "{}"), cancel)),
+        ChatMessage("tool", json.dumps({"orders": ORDERS}), tool_call_id="a"),
+        ChatMessage("tool", refused, tool_call_id="b"),
+    )
+    tools = (HUMAN, *catalogue())
+    step = next_step(ModelRequest("answer", messages, tools, question=text, locale="en", is_answerable=False), "en")
+    assert step is not None and step.text == say("address", "en")
 
 
 def test_one_request_for_two_orders_makes_two_calls() -> None:

@@ -48,6 +48,21 @@ def test_changing_a_rule_creates_a_new_version(enter: Enter, refunds: ActionPoli
     assert len(read(admin.get(page(refunds).replace("change", "history"))).css("tbody tr")) == 1
 
 
+def test_a_look_up_has_no_limits_and_nobody_approves_it(enter: Enter, workspace: Workspace) -> None:
+    ensure_policies()
+    look_up = ActionPolicy.objects.get(action="order_status")
+    admin = enter("admin")
+    shown = read(admin.get(page(look_up)))
+    names = {one.attributes.get("name") for one in shown.css("main input, main select")}
+    assert "is_enabled" in names
+    assert not names & {"max_per_order", "approval_above", "hold_minutes", "is_shadow", "approvers", "days"}
+    admin.post(page(look_up), {})
+    look_up.refresh_from_db()
+    assert not look_up.is_enabled
+    assert ActionPolicyVersion.objects.filter(policy=look_up).count() == 1
+    assert "no limit" not in read(enter("supervisor").get(page(look_up))).css_first("main").text()
+
+
 def test_the_authors_of_all_versions_take_one_query(enter: Enter, refunds: ActionPolicy) -> None:
     admin = enter("admin")
     counted = []

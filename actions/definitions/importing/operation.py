@@ -28,7 +28,11 @@ _OWN_HEADERS: Final = frozenset({
 # The later one wins; an operation may have only a summary.
 _SUGGESTED: Final = (("title.en", "summary"), ("description.en", "summary"), ("description.en", "description"))
 _KEY_HEADERS: Final = frozenset({"idempotency-key", "x-idempotency-key", "x-request-id"})
+_IDEMPOTENCY: Final = "idempotency"  # as in Idempotency-Key of the IETF's draft, and in fields named after it
 _PARAMETER: Final = re.compile(r"\{([^{}]*)\}")
+_TAKES_KEY: Final = (
+    "If the shop answers a repeated key with its first answer, choose to send an unclear call again (replay_safe)."
+)
 _DID_NOT: Final = "status >= 400 and status < 500 and status not in [408, 409, 425, 429]"
 
 
@@ -77,8 +81,10 @@ class Operation:
         key_header = ""
         for parameter in self._parameters():
             name, place = str(parameter.get("name", "")), parameter.get("in")
-            if place == "header" and name.lower() in _KEY_HEADERS:
+            if place == "header" and (name.lower() in _KEY_HEADERS or _IDEMPOTENCY in snake(name).split("_")):
                 key_header = name
+            elif place == "query" and self._is_key(name, self._resolve(self._schema_of(parameter), self._draft.note)):
+                query[name] = "{key}"
             elif place == "header" and (name.lower() in _OWN_HEADERS or not HEADER.fullmatch(name)):
                 self._draft.note(f"The header {printable(name, 40)} is left out.")
             elif place == "cookie" or place not in ("path", "query", "header"):
@@ -184,9 +190,22 @@ class Operation:
             found = self._resolve(schema, self._draft.note)
             if isinstance(found, Mapping) and found.get("readOnly") is True:
                 continue
+            if self._is_key(name, found):
+                yield name, "{key}"
+                continue
             argument = self._argument(name, schema, name in required, None)
             if argument:
                 yield self._key(name, argument), value_in_body(argument, self._arguments[argument], found)
+
+    def _is_key(self, name: str, schema: Any) -> bool:
+        """Return whether a field takes the request's key, which is new for each request and the same when it is sent
+        again.
+        """
+        is_text = isinstance(schema, Mapping) and "string" in (schema.get("type"), *_listed(schema.get("type")))
+        is_key = self._method != "get" and is_text and _IDEMPOTENCY in snake(name).split("_")
+        if is_key:
+            self._draft.note(f"{printable(name, 40)} carries the request's key. {_TAKES_KEY}")
+        return is_key
 
     def _json_schema(self, body: Mapping[str, Any]) -> Any:
         content = body.get("content")
@@ -249,10 +268,7 @@ class Operation:
         statuses, schema = self._answered()
         if key_header and HEADER.fullmatch(key_header):
             call["key"] = {"header": key_header}
-            self._draft.note(
-                "It takes a key. If the shop answers a repeated key with its first answer, choose to send an unclear "
-                "call again (replay_safe)."
-            )
+            self._draft.note(f"It takes a key. {_TAKES_KEY}")
         document["call"] = call
         document["answer"] = {"did_not": _DID_NOT}
         if done := self._done(statuses):
@@ -300,3 +316,8 @@ class Operation:
         """Return the fields of what an operation answers."""
         properties, _ = properties_of(self._answered(operation)[1], "answer", self._resolve, self._draft.note)
         return [name for name in properties if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,60}", name)]
+
+
+def _listed(types: Any) -> list[Any]:
+    """Return the types of a schema that names several, as in 3.1: ["string", "null"]."""
+    return types if isinstance(types, list) else []

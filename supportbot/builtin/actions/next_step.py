@@ -99,12 +99,14 @@ class _Planner:
         self._may_look_up = self._orders is None and look_up is not None and look_up.name not in self._called
 
     def combine(self, steps: Sequence[Reply]) -> Reply:
-        """Return the look-up if one of the intents needs it, else the first open question, else all calls."""
+        """Return the look-up if one of the intents needs it, else the first open question, else all calls. A step
+        without any says that a look-up is the answer itself, and must not hide what another one asks or does.
+        """
         if self._look_up is not None and self._look_up in steps:
             return self._look_up
         calls = [call for step in steps for call in step.calls]
         together = Reply(calls=tuple(replace(call, id=f"builtin-{at}") for at, call in enumerate(calls, 1)))
-        return next((step for step in steps if not step.calls), together)
+        return next((step for step in steps if step.text), together if calls else Reply())
 
     def step(self, tool: ToolSpec, intent: Intent) -> Reply:
         return self._look_up_step(tool, intent) if tool.is_read else self._call_step(tool, intent)

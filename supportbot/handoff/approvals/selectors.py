@@ -87,6 +87,11 @@ class ApprovalCase:
     waiting_for: str
 
     @property
+    def amount_beside_rows(self) -> str:
+        """Return the amount, "" if a row of the card shows it."""
+        return "" if self.amount in {row.value for row in self.rows} else self.amount
+
+    @property
     def digest_in_groups(self) -> str:
         """Return the start of the digest in groups that are easy to compare."""
         return " ".join(self.request.digest[start : start + 4] for start in range(0, 16, 4))

@@ -347,3 +347,18 @@ def test_fields_inside_of_an_argument_have_labels_in_every_schema() -> None:
     )  # fmt: skip
     assert spec_of(made, "de").option_labels["address.kind"] == {"home": "Zu Hause"}
     assert made.option_label("reason", "other", "en") == "other"
+
+
+def test_a_computed_argument_may_be_written_before_what_it_reads_is_looked_up() -> None:
+    computed = {"type": "string", "from": "server", "value": "parcel.carrier"}
+    draft = {**EXCHANGE, "arguments": {**EXCHANGE["arguments"], "carrier": computed}}
+    check_draft(draft)
+    assert missing(draft) == ["arguments.carrier.value"]
+    assert "parcel" in mistakes(draft)["arguments.carrier.value"][0]
+    misspelt = {**EXCHANGE, "arguments": {**EXCHANGE["arguments"], "carrier": {**computed, "value": "ordr.carrier"}}}
+    with pytest.raises(InvalidDefinition) as refused:
+        check_draft(misspelt)
+    assert "Do you mean order?" in refused.value.fields["arguments.carrier.value"][0]
+    unknown = {**computed, "value": "parcel.carrier + arguments.colour"}
+    with pytest.raises(InvalidDefinition):
+        check_draft({**EXCHANGE, "arguments": {**EXCHANGE["arguments"], "carrier": unknown}})

@@ -172,6 +172,21 @@ def test_a_record_that_the_call_names_is_looked_up_and_its_owner_is_left_to_a_pe
     assert drafts(RECORDS)["refund"].document["lookups"][0]["call"]["path"] == "/deposits/{arguments.deposit_id}"
 
 
+@pytest.mark.parametrize("name", ["idempotencyKey", "idempotency_key", "X-Idempotency-Token"])
+def test_a_field_for_the_idempotency_key_is_filled_by_the_server(name: str) -> None:
+    field = f"{name}: {{type: [string, 'null'], maxLength: 64}}"
+    draft = drafts(
+        RECORDS.replace("deposit_id: {type: string}", f"deposit_id: {{type: string}}\n                {field}")
+    )["refund"]
+    assert draft.document["call"]["body"][name] == "{key}"
+    assert not any("idempotency" in argument for argument in draft.document["arguments"])
+    assert any("replay_safe" in note for note in draft.notes)
+    number = RECORDS.replace(
+        "deposit_id: {type: string}", f"deposit_id: {{type: string}}\n                {name}: {{type: integer}}"
+    )
+    assert "{key}" not in str(drafts(number)["refund"].document["call"])
+
+
 def test_a_field_with_the_name_of_a_record_is_left_to_a_person_to_check() -> None:
     text = RECORDS.replace(
         "deposit_id: {type: string}", "deposit_id: {type: string}\n                loan: {type: integer}"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -11,6 +12,7 @@ from django.test import Client
 from django.utils.timezone import now, timedelta
 from selectolax.lexbor import LexborHTMLParser
 
+from actions.cards import card_of
 from actions.catalogue.refund_order import RefundOrder
 from actions.maintenance import judge_waiting
 from actions.models import ActionRequest, AuditEntry
@@ -19,10 +21,12 @@ from actions.policies import allow_approval, change_rules, ensure_policies, poli
 from actions.principals import Principal
 from actions.registry import all_actions
 from actions.services import approve, confirm, propose
+from actions.spec import Row
 from actions.testing import FakeShop, connected, run_queued
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message
+from supportbot.handoff.approvals import selectors
 from supportbot.handoff.approvals.selectors import rules_checked
 from tests.handoff.browsing import browser
 from tests.pages import visible_text
@@ -92,6 +96,18 @@ def test_the_page_shows_arguments_rules_and_messages(waiting: ActionRequest, app
     assert facts["Amount"] == "€189.00"
     assert tree.css_first(".dg").text().replace(" ", "") == f"sha256{waiting.digest[:16]}"
     assert tree.css_first("input[name=digest]").attributes["value"] == waiting.digest
+    assert [button.text().strip() for button in tree.css(".decide button.primary")] == ["Approve €189.00"]
+
+
+def test_an_amount_that_the_card_shows_is_shown_once(
+    shop: FakeShop, waiting: ActionRequest, approver: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = card_of(waiting, "en")
+    rows = (*shown.rows, Row("Refund", "€189.00"))
+    monkeypatch.setattr(selectors, "card_of", lambda *_: replace(shown, rows=rows))
+    tree = page(browser(approver), waiting)
+    facts = {row.css_first("th").text(): row.css_first("td").text() for row in tree.css(".args tr")}
+    assert facts["Refund"] == "€189.00" and "Amount" not in facts
     assert [button.text().strip() for button in tree.css(".decide button.primary")] == ["Approve €189.00"]
 
 
