@@ -13,8 +13,8 @@ from kb.ports import Said
 from kb.search import Passage, Retrieval, search
 from kb.search.questions import is_long
 from supportbot.assistant.turn_limits import PASSAGES
-from supportbot.builtin.conversation import questions_in, standalone
 from supportbot.builtin.intents import courtesy, is_mere_no, says_nothing
+from supportbot.builtin.question_rewriting import questions_in, standalone
 from supportbot.chat.models import Conversation
 from supportbot.language.detection import detect
 from supportbot.language.followups import is_incomplete, is_question

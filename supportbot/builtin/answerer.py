@@ -8,7 +8,7 @@ from typing import Final
 
 import orjson
 
-from supportbot.builtin import conversation
+from supportbot.builtin import question_rewriting
 from supportbot.builtin.actions.asking import Reply
 from supportbot.builtin.actions.next_step import needs_account, next_step
 from supportbot.builtin.intents import courtesy, is_mere_no, is_surely, wants_person, wants_undo
@@ -28,9 +28,9 @@ MAX_NAMED: Final = 120  # characters of a repeated question
 def reply_to(request: ModelRequest) -> Reply:
     """Return the answer, for every purpose."""
     if request.purpose == "rewrite":
-        return Reply(conversation.standalone(request.question, request.messages))
+        return Reply(question_rewriting.standalone(request.question, request.messages))
     if request.purpose == "summarise":
-        return Reply(conversation.summary(request.messages, base_language(request.locale)))
+        return Reply(question_rewriting.summary(request.messages, base_language(request.locale)))
     language = detect(request.question, base_language(request.locale))
     if _asks_for_a_person(request):
         return _to_a_person(request, language)

@@ -42,7 +42,7 @@ ELSEWHERE = {
     "adm_kb_xss": "test_markdown, and the browser's journeys for the pages",
     "adm_login_brute": "tests/accounts/test_lockout",
     "widget_postmessage": "the widget listens to no message of a window: tests/browser/test_attacks",
-    "widget_click": "tests/widget/test_hosted_page: the hosted page cannot be framed where confirmations are required on it",
+    "widget_click": "tests/widget/test_hosted_page: the hosted page cannot be framed where it must confirm",
     "erase_then_read": "tests of chat's erasure",
 }
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from supportbot.builtin.conversation import questions_in
+from supportbot.builtin.question_rewriting import questions_in
 from supportbot.llm.types import ModelRequest, Source
 from tests.builtin.test_answerer import DELIVERY, RETURNS, ask
 

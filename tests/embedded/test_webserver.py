@@ -22,7 +22,9 @@ class Connection:
     ("count", "pause"), [(30, separate_processes.BETWEEN_SECONDS), (400, separate_processes.SPREAD_SECONDS / 400)]
 )
 async def test_sockets_are_closed_apart(count: int, pause: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = separate_processes.WebServer(uvicorn.Config("tests.embedded.test_separate_processes:application", lifespan="off"))
+    server = separate_processes.WebServer(
+        uvicorn.Config("tests.embedded.test_separate_processes:application", lifespan="off")
+    )
     server.servers = []
     told: list[Any] = []
     connections = [Connection(server, told) for _ in range(count)]
