@@ -290,6 +290,7 @@ RELEASES_REFERENCES = {
     "knowledge": "kb.selectors.snapshot_mark",
     "suites": "supportbot.evals.selectors.gate_marks",
     "models": "supportbot.llm.connections.route_marks",
+    "product": "supportbot.evals.product_mark.product_mark",
 }
 
 # --- Guarded actions.

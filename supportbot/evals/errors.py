@@ -46,6 +46,14 @@ class ReleaseChangedMeanwhile(EvaluationError):
     default_message = gettext_noop("The draft was changed while it was evaluated. Evaluate it again.")
 
 
+class ProductChangedMeanwhile(EvaluationError):
+    """The product was updated during a run, and one run cannot cover two builds."""
+
+    code = "product_changed"
+    status = 409
+    default_message = gettext_noop("The product was updated during the run. Start another one.")
+
+
 class LabelInvalid(EvaluationError):
     code = "label_invalid"
     default_message = gettext_noop("Choose pass, fail or unsure.")

@@ -78,6 +78,7 @@ class Run(TenantModel):
     release_digest = models.CharField(max_length=64, blank=True)
     # Of what the release referred to when the run began: articles, actions and their rules, the gates' cases.
     references_digest = models.CharField(max_length=64, blank=True, default="", db_default="")
+    product = models.CharField(max_length=16, blank=True, default="", db_default="")  # the build (`product_mark`)
     # The run of the same release and cases whose results are kept unless changed articles may have changed them.
     keeps_from = models.UUIDField(null=True)
     kept = models.PositiveIntegerField(default=0, db_default=0)  # tries whose results were kept

@@ -32,8 +32,6 @@ from supportbot.assistant.context import TurnContext, context_of
 from supportbot.assistant.delta_buffer import DeltaBuffer
 from supportbot.assistant.errors import ToolRefused
 from supportbot.assistant.outcome_messages import explanation
-from supportbot.assistant.prompts import ANSWER_VERSION
-from supportbot.assistant.second_look import VERSION as SECOND_LOOK_VERSION
 from supportbot.assistant.texts import say
 from supportbot.assistant.tool_calls import Place, ToolResult
 from supportbot.assistant.tools import (
@@ -50,17 +48,14 @@ from supportbot.asyncdb import db
 from supportbot.chat.answers import Answer
 from supportbot.chat.models import Conversation, Message, Source
 from supportbot.chat.turns import Claim
-from supportbot.evals.customers import VERSION as CUSTOMER_VERSION
-from supportbot.evals.outcomes import JUDGE_VERSION, WITHOUT_MODEL, CallEnd, MadeCall, Reply
+from supportbot.evals.outcomes import WITHOUT_MODEL, CallEnd, MadeCall, Reply
+from supportbot.evals.product_mark import product_mark
 from supportbot.evals.prompt_injection import Plant
 from supportbot.ids import uuid7
 from supportbot.language.sentences import marked_sources
 from supportbot.llm.types import ModelRequest, ToolCall
-from supportbot.version import VERSION
 
 ACTOR: Final = "evaluation"  # in the audit log
-# The code and the prompts behind a result: one of an earlier version says nothing about this one.
-MADE_BY: Final = (VERSION, ANSWER_VERSION, SECOND_LOOK_VERSION, CUSTOMER_VERSION, JUDGE_VERSION)
 _SOURCES: Final = {"customer": Source.CUSTOMER, "assistant": Source.ASSISTANT}
 
 
@@ -316,14 +311,14 @@ def _reply(said: str, answer: Answer, turn: _Turn, calls: tuple[MadeCall, ...], 
 
 def inputs_of(context: TurnContext, *, by: str) -> str:
     """Return a digest of everything in a context that its answer depends on, as far as articles or an upgrade can
-    change it. The instructions are left out, since they tell the time: the release, the passages and the prompts'
-    versions determine the rest of them.
+    change it. The instructions are left out, since they tell the time: the release, the passages and the build
+    determine the rest of them.
     """
     request, curated = context.request, context.curated
     parts = (request, *request.parts)
     passages = [(one.external_id, one.title, one.url, one.heading, one.text, one.page) for one in context.passages]
     facts = (
-        MADE_BY,
+        product_mark(),
         [(one.role, one.content) for one in request.messages if one.role != "system"],
         [tool.name for tool in request.tools],
         passages,

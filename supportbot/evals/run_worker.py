@@ -31,10 +31,11 @@ from supportbot.accounts.scope import across_workspaces
 from supportbot.asyncdb import db
 from supportbot.errors import SupportBotError
 from supportbot.evals.case_runner import Away, play
-from supportbot.evals.errors import RunEnded, RunInterrupted
+from supportbot.evals.errors import ProductChangedMeanwhile, RunEnded, RunInterrupted
 from supportbot.evals.graders import grades_of
 from supportbot.evals.models import Result, Run
 from supportbot.evals.outcomes import Played, played_from
+from supportbot.evals.product_mark import product_mark
 from supportbot.evals.rehearsal import inputs_of, rehearsal_for
 from supportbot.evals.releases import under
 from supportbot.evals.reports import report_of
@@ -111,6 +112,8 @@ def play_held(run_id: UUID, runner: str) -> None:
     """Run the cases that are left of a run that this runner holds already."""
     run = Run.objects.get(pk=run_id)
     try:
+        if run.product not in ("", product_mark()):  # "": of an earlier version, which did not note it
+            raise ProductChangedMeanwhile()
         with under(run.release_id, run.release_digest), evaluating():
             asyncio.run(_Playing(run, runner).play())
     except Away as away:

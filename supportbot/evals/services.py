@@ -12,6 +12,7 @@ from supportbot.accounts.scope import across_workspaces
 from supportbot.evals import suite_format
 from supportbot.evals.errors import LabelInvalid, RunEnded
 from supportbot.evals.models import OPEN_STATES, Case, Label, Result, Run, Suite
+from supportbot.evals.product_mark import product_mark
 from supportbot.evals.releases import release_to_play
 from supportbot.evals.selectors import baseline_for, document_of, run_with_id
 from supportbot.releases.models import Release
@@ -88,6 +89,7 @@ def start_run(
         release_number=answering.number,
         release_digest=answering.digest,
         references_digest=references_digest(answering),
+        product=product_mark(),
         baseline=baseline or baseline_for(suite, release_to_play(None)),
         keeps_from=keeps_from,
         total=sum(repeats_of(case, repeat) for case in cases),

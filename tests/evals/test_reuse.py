@@ -1,29 +1,28 @@
 """A draft that is evaluated again after articles changed: only cases that find something else are run again."""
 
 from collections.abc import AsyncGenerator, Iterator
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from kb.indexing.index import sync_articles
 from kb.models import Article
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import Staff
-from supportbot.assistant import context, second_look
-from supportbot.assistant.prompts import ANSWER_VERSION
-from supportbot.evals import customers, rehearsal
+from supportbot.assistant import context
+from supportbot.evals import product_mark, rehearsal, run_worker
 from supportbot.evals import services as evals
-from supportbot.evals.models import Result, Run
-from supportbot.evals.outcomes import JUDGE_VERSION
+from supportbot.evals.models import Result, Run, Suite
 from supportbot.evals.suite_files import read_suite
 from supportbot.llm.ports import ProviderEvent
 from supportbot.llm.testing import ScriptedModel, answering
 from supportbot.llm.types import Finished, ModelRequest, TextDelta, Usage
 from supportbot.releases import services
-from supportbot.releases.errors import GateRefused
+from supportbot.releases.errors import GateRefused, VerdictOutdated
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import live_release, release_with_id
-from supportbot.version import VERSION
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WINDOW, CARD = "How many days do I have to return unused items?", "How long is a gift card valid?"
@@ -124,12 +123,43 @@ def test_a_change_that_nobody_finds_runs_nothing_again(
     assert services.publish(draft.pk, person=ada, instead_of=live_release().number, reason="x").state == "live"
 
 
-def test_an_upgrade_keeps_no_result(draft: Release, model: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert {VERSION, ANSWER_VERSION, JUDGE_VERSION, customers.VERSION, second_look.VERSION} == {*rehearsal.MADE_BY}
+def test_another_build_keeps_no_result(draft: Release, model: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     other = create_article(Change(title="Lost property", body="It is kept in a box.", locale="en"), external_id="lost")
     changed(other, "")
-    monkeypatch.setattr(rehearsal, "MADE_BY", (*rehearsal.MADE_BY[:-1], "newer"))
+    monkeypatch.setattr(rehearsal, "product_mark", lambda: "newer")
     assert (evaluated(draft, model).kept, sorted(model.asked)) == (0, sorted([WINDOW, CARD]))
+
+
+def test_another_build_makes_a_verdict_outdated_and_continues_no_run(
+    ada: Staff, draft: Release, model: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unfinished = evals.start_run(Suite.objects.get(), release=release_with_id(draft.pk))
+    monkeypatch.setattr(product_mark, "product_mark", lambda: "newer")
+    monkeypatch.setattr(run_worker, "product_mark", lambda: "newer")
+    monkeypatch.setattr(evals, "product_mark", lambda: "newer")
+    assert changes_of(draft) == ["product"]
+    with pytest.raises(VerdictOutdated):
+        services.publish(draft.pk, person=ada, instead_of=live_release().number, reason="x")
+    run_worker.play_run(unfinished.pk)
+    unfinished.refresh_from_db()
+    assert (unfinished.state, unfinished.problem, unfinished.done) == ("paused", "product_changed", 0)
+    again = evaluated(draft, model)
+    assert again.pk != unfinished.pk and (again.kept, again.state, changes_of(draft)) == (0, "done", [])
+
+
+def test_the_mark_of_a_build_changes_with_what_decides_an_answer(tmp_path: Path) -> None:
+    (tmp_path / "kb" / "migrations").mkdir(parents=True)
+    prompt, migration = tmp_path / "kb" / "prompt.py", tmp_path / "kb" / "migrations" / "0001.py"
+    prompt.write_text("RULES = 1")
+    first = product_mark.mark_of(tmp_path, ["kb"])
+    migration.write_text("x = 1")
+    assert product_mark.mark_of(tmp_path, ["kb"]) == first
+    prompt.write_text("RULES = 2")
+    assert product_mark.mark_of(tmp_path, ["kb"]) != first
+    prompt.write_text("RULES = 1")
+    prompt.rename(tmp_path / "kb" / "rules.py")
+    assert product_mark.mark_of(tmp_path, ["kb"]) != first
+    assert all((Path(settings.BASE_DIR) / folder).is_dir() for folder in product_mark.FOLDERS)
 
 
 def test_a_new_article_that_comes_first_runs_its_case_again(draft: Release, model: Reader) -> None:

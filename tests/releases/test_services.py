@@ -103,6 +103,7 @@ def test_a_draft_goes_live_and_the_previous_release_never_changes(ada: Staff) ->
         "knowledge",
         "suites",
         "models",
+        "product",
     }
     entry = AuditEntry.objects.get()
     assert (entry.event, entry.payload["reason"], entry.actor) == ("release.published", "because", ada.actor)

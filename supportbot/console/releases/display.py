@@ -30,6 +30,7 @@ REFERENCES: Final = {
     "policies": gettext_noop("rules for actions"),
     "suites": gettext_noop("cases of the gates"),
     "models": gettext_noop("model connections"),
+    "product": gettext_noop("the product itself"),
     "live": gettext_noop("the live release"),
 }
 FIELDS: Final = {

@@ -26,6 +26,7 @@ from supportbot.evals.articles.rehearsal import AS_IT_IS, Asked, Quoted, Text, p
 from supportbot.evals.articles.trials import asked_by, chosen_for, failed_grades, playable_cases, publishing
 from supportbot.evals.leases import extending
 from supportbot.evals.models import DraftCheck, Suite
+from supportbot.evals.product_mark import product_mark
 from supportbot.evals.selectors import missing_suites
 from supportbot.evals.suite_format import case_document, parse_case
 from supportbot.evals.wording import stopped, why
@@ -67,6 +68,7 @@ def _facts(article: Article) -> dict[str, Any]:
         "on_help_pages": article.on_help_pages,
         "phrasings": sorted(phrasings_of(article)),
         "release": str(current().id),
+        "product": product_mark(),
     }
 
 
