@@ -58,9 +58,11 @@ def main() -> None:
                     alone.append((ALONE, measured()))
                     night.go_on()
                     meanwhile.append((MEANWHILE, measured()))
-                rate = night.rate()
+                rate, is_over = night.rate(), night.is_over
+            if process.returncode not in (0, -signal.SIGTERM):
+                raise SystemExit(f"The night's process failed: {(folder / 'night.log').read_text()[-800:]}")
     rows = [best_of(ALONE, alone), best_of(MEANWHILE, meanwhile)]
-    _show(rows, rate, is_over=night.is_over, as_json=options.json)
+    _show(rows, rate, is_over=is_over, as_json=options.json)
 
 
 class _Night:
