@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -43,8 +44,10 @@ def site() -> Iterator[str]:
 
 
 @pytest.fixture
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+def empty(tmp_path_factory: pytest.TempPathFactory, migrated_schema: Path) -> Iterator[Instance]:
+    """An installation without a row. `tests/embedded/test_up.py` starts one that has to migrate, too."""
     made = Instance(open_to_postgres(tmp_path_factory.mktemp("empty")) / "data")
+    made.prepare(migrated_schema)
     yield made
     made.end()
 

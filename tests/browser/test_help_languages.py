@@ -37,7 +37,7 @@ def languages_workspace(instance: Instance, demo: dict[str, Any], tmp_path_facto
     folder = tmp_path_factory.mktemp("articles")
     for language in LANGUAGES:
         head = f"---\nid: about-{language}\ntitle: Wrenfell {language}\nlocale: {language}\naudience: public\n---\n\n"
-        sections = "".join(f"## {FOUND} {number}\n\n{'Wrenfell Outdoor. ' * 40}\n\n" for number in range(3))
+        sections = "".join(f"## {FOUND} {number}\n\n{'Wrenfell Outdoor. ' * 10}\n\n" for number in range(3))
         (Path(folder) / f"about-{language}.md").write_text(head + sections)
     for command in (["workspace_create", "Languages"], ["kb_import", "--workspace", "languages", str(folder)]):
         done = instance.command(*command)
