@@ -60,6 +60,16 @@ def test_a_site_is_read_without_its_frame(help_site: LocalSite, embedder: HashEm
     assert (embedder.embedded, Revision.objects.count()) == ([], 4)
 
 
+def test_the_frame_is_learnt_behind_a_start_page_that_links_to_one_section(help_site: LocalSite) -> None:
+    help_site.pages["/help/topics"] = str(help_site.pages["/help/"])
+    help_site.pages["/help/"] = themed("Fern help", "", links='<a href="/help/topics">All our topics</a>')
+    assert counts(add(f"{help_site.url}/help/")) == (4, 0, 0, 0, 0, 2)
+    bodies = " ".join(Revision.objects.values_list("body", flat=True))
+    assert "washing wool by hand" in bodies
+    assert not [word for word in ("cookies", "Sign in", "rights reserved", "helpful", "Basket") if word in bodies]
+    assert len(help_site.asked) == len(set(help_site.asked)), "no page is asked for twice"
+
+
 def test_a_redesign_changes_no_article(help_site: LocalSite, embedder: HashEmbedder) -> None:
     add(f"{help_site.url}/help/")
     embedder.embedded.clear()

@@ -1,6 +1,7 @@
 """A web site as a source: from its start address or sitemap, page by page, as its robots.txt allows."""
 
 import hashlib
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from supportbot.outbound.targets import address_problem
 MAX_DEPTH: Final = 10
 MAX_LISTED: Final = 100_000  # addresses of one source, more than it ever reads
 SAMPLE: Final = 8  # pages used to learn the frame
+MOST_SAMPLED: Final = 40  # addresses tried for them
 MAX_HTML_BYTES: Final = 8_000_000
 _ENDINGS: Final = {
     "application/pdf": ".pdf",
@@ -159,19 +161,24 @@ class Site:
         return answer if answer.status == 200 else None
 
     def _learn_frame(self, urls: Iterable[str]) -> None:
-        """Read some pages to learn what they have in common; they are kept, so that they are not fetched again."""
+        """Read some pages to learn what they have in common; they are kept, so that they are not fetched again. If
+        there are too few, those that they link to are read, too.
+        """
         pages: list[tuple[str, str]] = []
-        for url in dict.fromkeys(urls):
-            if len(pages) >= SAMPLE:
-                break
-            if not (self._scope.holds(url) and self._rules().allows(url)):
+        waiting = deque(urls)
+        seen = set[str]()
+        while waiting and len(pages) < SAMPLE and len(seen) < MOST_SAMPLED:
+            url = waiting.popleft()
+            if url in seen or not (self._scope.holds(url) and self._rules().allows(url)):
                 continue
+            seen.add(url)
             try:
                 answer = self._at_hand.get(url) or self._client.get(url)
                 if answer.status == 200 and _is_html(answer):
                     self._at_hand[url] = answer
                     page = _page(answer)
                     pages.append((page.title, page.body))
+                    waiting += page.links if page.is_followed and not self.is_complete else ()
             except InvalidDocument:
                 continue
         if len(pages) >= ENOUGH_PAGES:
