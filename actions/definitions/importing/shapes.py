@@ -17,6 +17,7 @@ _MAX_DEPTH: Final = 4
 _MAX_FIELDS: Final = 30
 _LARGEST: Final = 1_000_000_000
 _ENTRIES: Final = 100
+_UUID: Final = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 _MAX_COMBINED: Final = 8
 
 
@@ -164,6 +165,8 @@ def _text(schema: Mapping[str, Any], at: str, note: Note) -> dict[str, Any]:
     most = longest if type(longest) is int and 1 <= longest <= 4_000 else 0
     length: dict[str, Any] = {"type": "string"} | ({"max_length": most} if most else {})
     pattern = schema.get("pattern")
+    if schema.get("format") == "uuid" and not isinstance(pattern, str):
+        return {"type": "string", "pattern": _UUID}
     if not isinstance(pattern, str):
         return length
     bare = pattern.removeprefix("^").removesuffix("$")

@@ -1,6 +1,7 @@
 """Drafts from OpenAPI files, kind and hostile."""
 
 import json
+import re
 import socket
 from typing import Any
 
@@ -443,3 +444,11 @@ def test_names_are_snake_case() -> None:
         "",
         "",
     ]
+
+
+def test_a_uuid_is_a_text_of_its_form() -> None:
+    text = RECORDS.replace("deposit_id: {type: string}", "deposit_id: {type: string, format: uuid}")
+    spec = drafts(text)["refund"].document["arguments"]["deposit_id"]
+    assert re.fullmatch(spec["pattern"], "01a22532-fb15-7ba3-b543-9ba13977392b")
+    assert not re.fullmatch(spec["pattern"], "WF-20404")
+    check_draft(drafts(text)["refund"].document)

@@ -9,7 +9,7 @@ export function draw(node, block, context, { group, frame, insert }) {
   const { answer, reply, isOver, chat, id } = context;
   const sheets = chat.element.shadowRoot.adoptedStyleSheets;
   if (!sheets.includes(sheet)) sheets.push(sheet);
-  const texts = reply ? reply.text.split("\n\n") : Array(minItems).fill();
+  const texts = reply ? reply.text.split("\n\n").slice(0, maxItems) : Array(minItems).fill();
   let made = 0;
   let groups = [];
   const list = h("div.entries");
