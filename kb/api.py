@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from kb.access import Surface, Viewer
-from kb.categories import category_with_id, delete_category, order_categories, save_category
+from kb.categories import category_with_id, change_category, delete_category, order_categories, save_category
 from kb.collections import check_may_write, default_collection, get_or_create_collection
 from kb.models import Article, Audience, Category, Collection, Revision, Synonyms
 from kb.phrasings import check_phrasings, set_phrasings
@@ -238,7 +238,7 @@ class CategoryList(KnowledgeView):
         """Create a category. An article that names one which does not exist creates it, too."""
         data = NewCategorySerializer(data=request.data)
         data.is_valid(raise_exception=True)
-        row = data.applied_to(Category())
+        row = Category(**data.validated_data)
         save_category(row)
         return Response(CategorySerializer(row).data, status=201)
 
@@ -254,9 +254,7 @@ class CategoryDetail(KnowledgeView):
         """Change a category. Its articles follow a new name, and the former one leads to it."""
         data = CategoryChangeSerializer(data=request.data)
         data.is_valid(raise_exception=True)
-        row = data.applied_to(category_with_id(category_id))
-        save_category(row)
-        return Response(CategorySerializer(row).data)
+        return Response(CategorySerializer(change_category(category_id, **data.validated_data)).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, category_id: UUID) -> Response:

@@ -7,7 +7,7 @@ over the API.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, NoReturn
+from typing import Any, Final, Literal, NoReturn
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -176,6 +176,20 @@ def save_category(row: Category) -> None:
             row.save()
     except IntegrityError:  # an article or an import, which does not wait for the lock, has just named it
         _refuse_taken()
+
+
+@transaction.atomic
+def change_category(row_id: UUID, **facts: Any) -> Category:
+    """Change some facts of a category and leave the others as they are now, whatever was changed at the same time.
+
+    Raises CategoryMissing or InvalidDocument.
+    """
+    _lock()
+    row = category_with_id(row_id)
+    for name, value in facts.items():
+        setattr(row, name, value)
+    save_category(row)
+    return row
 
 
 @transaction.atomic

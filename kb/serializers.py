@@ -101,12 +101,6 @@ class CategoryChangeSerializer(ClosedSerializerMixin, serializers.Serializer[Cat
         child=CategoryWordsSerializer(), required=False, help_text="By language, such as `de`; replaces those stored."
     )
 
-    def applied_to(self, row: Category) -> Category:
-        """Return the row with the validated fields; nothing is stored."""
-        for name, value in self.validated_data.items():
-            setattr(row, name, value)
-        return row
-
 
 class NewCategorySerializer(CategoryChangeSerializer):
     """A new category, which follows those that have a place."""

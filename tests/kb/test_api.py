@@ -8,6 +8,7 @@ from django.test import Client
 from django.utils.timezone import now
 from openapi_spec_validator import validate
 
+from kb import categories
 from kb.models import Article, Plan, Revision, State
 from kb.tasks import sweep
 from supportbot.accounts.models import User, Workspace
@@ -332,6 +333,25 @@ def test_a_category_with_articles_is_not_deleted_and_its_articles_follow_its_nam
     assert (refused.status_code, refused.json()["code"]) == (409, "category_in_use")
     assert editor.get("categories").json()["results"] == [row]
     editor.patch(f"categories/{row['id']}", {"name": "Shipping"})
+    assert editor.get(f"articles/{article['id']}").json()["category"] == "Shipping"
+
+
+def test_a_change_of_a_category_keeps_what_another_one_has_just_changed(
+    editor: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    article = editor.post("articles", {**ARTICLE, "category": "Delivery"}).json()
+    [row] = editor.get("categories").json()["results"]
+    path, lock = f"categories/{row['id']}", categories._lock
+
+    def renamed_meanwhile() -> None:
+        monkeypatch.setattr(categories, "_lock", lock)
+        assert editor.patch(path, {"name": "Shipping"}).status_code == 200
+        lock()
+
+    monkeypatch.setattr(categories, "_lock", renamed_meanwhile)
+    changed = editor.patch(path, {"description": "By post"}).json()
+    assert (changed["name"], changed["former_names"], changed["description"]) == ("Shipping", ["Delivery"], "By post")
+    assert editor.get(path).json() == changed
     assert editor.get(f"articles/{article['id']}").json()["category"] == "Shipping"
 
 
