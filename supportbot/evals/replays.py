@@ -13,12 +13,13 @@ from uuid import UUID
 
 from django.db import Error as AnyDatabaseError
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.timezone import now
 
 from supportbot.accounts.models import User
 from supportbot.accounts.scope import across_workspaces
+from supportbot.chat.models import Conversation
 from supportbot.errors import SupportBotError
 from supportbot.evals.case_runner import Away
 from supportbot.evals.errors import ReleaseChangedMeanwhile, ReplayInvalid, RunEnded
@@ -133,6 +134,7 @@ def _play(replay: Replay) -> None:
     """Play what is left, and finish; stop without a word once another attempt or nobody holds the replay."""
     if replay.chosen_at is None and not _choose(replay):
         return
+    _leave_out_erased(replay)
     while step := list(_left(replay)[:AT_ONCE]):
         live, candidate = release_with_id(replay.live_id), release_with_id(replay.release_id)
         if candidate.digest != replay.release_digest:
@@ -163,6 +165,15 @@ def _choose(replay: Replay) -> bool:
         for place, one in enumerate(real_questions(replay.days, replay.most), 1)
     )
     return True
+
+
+def _leave_out_erased(replay: Replay) -> None:
+    """Delete the questions of conversations that are gone.
+
+    An erasure while questions are chosen may be announced before they are stored; a later one finds them.
+    """
+    there = Conversation.objects.filter(pk=OuterRef("conversation_id"))
+    ReplayedQuestion.objects.filter(~Exists(there), replay=replay).delete()
 
 
 @transaction.atomic

@@ -216,3 +216,24 @@ def test_words_of_the_forgotten_leave_a_replay(
     Replay.objects.update(created_at=now() - timedelta(days=8))
     tasks.purge()
     assert not Replay.objects.exists()
+
+
+def test_a_conversation_that_is_erased_while_questions_are_chosen_leaves_none(
+    asked: list[Conversation], draft: Release, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose = replays.real_questions
+
+    def erased_meanwhile(days: int, most: int) -> Any:
+        found = choose(days, most)
+        Conversation.objects.get(pk=asked[0].pk).delete()
+        gone = Announcement(topic="conversation_erased", object_id=asked[0].pk, workspace_id=workspace.pk)
+        receivers.on_conversations_erased([gone])
+        return found
+
+    monkeypatch.setattr(replays, "real_questions", erased_meanwhile)
+    replay = replays.begin(draft, days=7, most=100)
+    with answering(Obedient()):
+        replays.play_replay(replay.pk)
+    replay.refresh_from_db()
+    assert replay.state == "done" and ReplayedQuestion.objects.count() == len(QUESTIONS) - 1
+    assert not ReplayedQuestion.objects.filter(question=QUESTIONS[0]).exists()
