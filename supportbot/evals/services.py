@@ -76,7 +76,7 @@ def start_run(
 
     `repeat` applies to cases without their own number. Without a `release`, the live one answers. Without a `baseline`,
     the run is compared with the newest one of the live release. Of the run `keeps_from`, results that changed articles
-    cannot have changed are kept (`running.kept`).
+    cannot have changed are kept (`run_worker.kept`).
     """
     answering = release_to_play(release)
     cases = [suite_format.case_document(case) for case in document_of(suite).cases]

@@ -78,7 +78,7 @@ class ModelRequest:
     `lean_instructions` replace the system message if the request was too long for a model (`history`).
     `hides_personal_data` gives a remote model placeholders in its messages (`placeholders`); callers pass on the
     workspace's setting. `answer_schema` asks for JSON of that JSON Schema instead of prose. A server without that
-    feature gets the request without it, so also ask in words, and read the text with `jsontext.json_in`.
+    feature gets the request without it, so also ask in words, and read the text with `json_extraction.json_in`.
     """
 
     purpose: Purpose

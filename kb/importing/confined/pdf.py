@@ -35,9 +35,7 @@ def read_pdf_text(source: BinaryIO) -> tuple[dict[str, Any], list[bytes]]:
     return _read(source, lambda pages, _: Pictures([], [], sum(len(page.drawings) for page in pages)))
 
 
-def _read(
-    source: BinaryIO, find: Callable[[Sequence[PageText], Descriptions], Pictures]
-) -> tuple[dict[str, Any], list[bytes]]:
+def _read(source: BinaryIO, find: _Find) -> tuple[dict[str, Any], list[bytes]]:
     notes = Notes()
     reader = _opened(source)
     total = len(reader.pages)
