@@ -39,7 +39,7 @@ lint-and-browser-tests: lint-in-one-piece
 lint-in-one-piece:
 	@sh scripts/in_one_piece.sh $(MAKE) --no-print-directory lint
 
-# Takes about a minute, `make test` ten to fifteen on two cores.
+# Takes about a minute, `make test` about eleven on two cores.
 check: ## check what differs from main: lint, types, import contracts, the affected tests
 	@sh scripts/environment.sh requirements-dev.lock
 	@$(MAKE) --no-print-directory -j2 touched-tests lint-in-one-piece
@@ -75,9 +75,9 @@ BROWSER_TESTS = .venv/bin/python -m pytest tests/browser -p no:asyncio --reruns 
 # By hand, and for hours: pytest -m "long and chaos".
 long-tests: ## run what takes minutes: the image, the parts of a deployment, old versions, all languages
 	@sh scripts/environment.sh requirements-dev.lock
-	timeout 2700 .venv/bin/python -m pytest tests --ignore tests/browser -m "long and not chaos" -rs --durations 10
+	timeout 1440 .venv/bin/python -m pytest tests --ignore tests/browser -m "long and not chaos" -rs --durations 10
 	@if sh scripts/chromium.sh; then \
-	  timeout 900 $(BROWSER_TESTS) -m long; \
+	  timeout 360 $(BROWSER_TESTS) -m long; \
 	elif [ -n "$$CI" ]; then exit 1; fi
 
 # A separate run: the browser's fixtures leave an event loop behind that breaks async tests.

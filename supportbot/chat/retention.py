@@ -60,10 +60,7 @@ def erase_expired() -> dict[UUID, Report]:
     limited = Workspace.objects.exclude(keep_conversations_days=None, keep_bodies_days=None).order_by("pk")
     pace, until = Pace(), time.monotonic() + MOST_SECONDS
     nights = [_Night(workspace, pace) for workspace in limited]
-    for prepare in map(import_string, settings.BEFORE_RETENTION):
-        for workspace in limited:
-            prepare(workspace)
-    unfinished = nights
+    unfinished = [night for night in nights if night.is_prepared()]
     while unfinished and time.monotonic() < until:
         unfinished = [night for night in unfinished if night.takes_a_turn(until)]
     reports = {night.workspace.pk: night.report() for night in nights}
@@ -100,6 +97,17 @@ class _Night:
         self._bodies_before = _before(workspace.keep_bodies_days)
         self._after: UUID | None = None  # the last conversation that was looked at
         self._erased = self._bodies = 0
+
+    def is_prepared(self) -> bool:
+        """Prepare the erasures, as `BEFORE_RETENTION` names it; return whether nothing failed."""
+        try:
+            for prepare in map(import_string, settings.BEFORE_RETENTION):
+                prepare(self.workspace)
+        except Exception:
+            # The boundary of a workspace's night: without its sums nothing of it may go, but the others' nights go on.
+            logger.exception("retention: workspace %s is left to the next night", self.workspace.pk)
+            return False
+        return True
 
     def takes_a_turn(self, until: float) -> bool:
         """Erase one batch of bodies and of conversations; return whether there may be more."""

@@ -126,6 +126,24 @@ def test_a_workspace_with_years_of_conversations_leaves_time_for_the_others(
     assert erased == {limited.pk: (2, 2), other_workspace.pk: (2, 0)}
 
 
+def test_a_workspace_whose_sums_cannot_be_stored_keeps_its_conversations_and_holds_up_nobody(
+    limited: Workspace, other_workspace: Workspace, settings: Any
+) -> None:
+    Workspace.objects.update(keep_conversations_days=30)
+    kept = silent()
+    with workspace_scope(other_workspace.pk):
+        silent()
+    settings.BEFORE_RETENTION = [f"{__name__}.{refuse_wrenfell.__name__}"]
+    erased = {pk: report.conversations for pk, report in erase_expired().items()}
+    assert erased == {limited.pk: 0, other_workspace.pk: 1}
+    assert left() == {kept.pk}
+
+
+def refuse_wrenfell(workspace: Workspace) -> None:
+    if workspace.slug == "wrenfell":
+        raise ArithmeticError
+
+
 def test_without_chats_it_does_not_pause(limited: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     silent()
     clock = Clock(monkeypatch)
