@@ -9,7 +9,10 @@ from difflib import SequenceMatcher
 from typing import Final
 from uuid import UUID
 
+from django.db import transaction
+
 from supportbot.chat.customer_language import customer_language
+from supportbot.chat.log import lock_conversation
 from supportbot.chat.models import Audience, Conversation, Message, Source
 from supportbot.handoff.desk.drafting import Draft
 from supportbot.handoff.models import OfferedDraft
@@ -39,8 +42,10 @@ class Use:
     is_correction: bool
 
 
+@transaction.atomic
 def remember(conversation: Conversation, draft: Draft, *, person_id: UUID | None) -> OfferedDraft:
-    """Store a draft that is shown to a person."""
+    """Store a draft that is shown to a person; raises NotFound if its conversation was erased while it was written."""
+    lock_conversation(conversation.pk)
     made: OfferedDraft = OfferedDraft.objects.create(
         conversation=conversation,
         person_id=person_id,

@@ -10,10 +10,13 @@ from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
 from supportbot.accounts.models import User, Workspace
+from supportbot.accounts.principals import CustomerCaller
+from supportbot.chat.erasure import erase_all_conversations
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import add_agent_message, add_customer_message
 from supportbot.handoff.desk.offered_drafts import use_of
 from supportbot.handoff.models import OfferedDraft, Ticket
+from supportbot.handoff.ports import Doubt, GeneratedDraft
 from supportbot.handoff.tickets import services
 from supportbot.insights.findings import Kind, findings
 from supportbot.llm.testing import Says, ScriptedModel, answering
@@ -123,4 +126,22 @@ def test_shares_are_shown_by_release_and_person_and_corrections_in_improve(
     group = supervisor.get(f"/admin/improve/corrected/{finding.subject}/").content.decode()
     assert "Returns" in group and "within 30 days" in group  # the article that the draft was written from
     talk.delete()
+    assert not OfferedDraft.objects.exists()
+
+
+def erases(conversation: Conversation, draft: GeneratedDraft) -> list[Doubt]:
+    """A check of a draft, during which its customer erases the conversation."""
+    customer = conversation.customer
+    assert erase_all_conversations(CustomerCaller(customer.workspace_pk, customer.pk, is_verified=True)) == 1
+    return []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_draft_of_a_conversation_that_is_erased_meanwhile_is_not_found(
+    talk: Conversation, ticket: Ticket, bob: User, settings: Any
+) -> None:
+    settings.HANDOFF_DRAFT_CHECKS = f"{__name__}.erases"
+    with answering(ScriptedModel(Says(f"{DRAFT} [1]"))):
+        answer = ask_for_draft(bob, ticket)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     assert not OfferedDraft.objects.exists()
