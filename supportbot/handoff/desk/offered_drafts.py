@@ -3,6 +3,7 @@
 The comparison is pure: it uses no model and no vectors.
 """
 
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import SequenceMatcher
@@ -22,6 +23,7 @@ from supportbot.language.words import words
 from supportbot.outbox.models import Announcement
 from supportbot.releases.selectors import current
 
+logger = logging.getLogger(__name__)
 LONGEST: Final = 4_000  # characters that are compared
 SENT_WITHIN: Final = timedelta(days=1)  # a later reply was not made from the draft
 # Chosen on `tests/handoff/desk/draft_cases.jsonl`, which holds both sides of each.
@@ -57,12 +59,21 @@ def remember(conversation: Conversation, draft: Draft, *, person_id: UUID | None
 
 
 def on_agent_replied(announcement: Announcement) -> None:
-    """Compare a reply with the newest draft that its author was offered for it.
+    """Compare a reply with the newest draft that its author was offered for it; a failure is logged and not retried.
 
     Of several replies, the one that kept most of the draft counts: "One moment, please" replaces nothing. Safe to run
     twice.
     """
-    message = Message.objects.select_related("conversation").filter(pk=announcement.object_id).first()
+    try:
+        with transaction.atomic():
+            _compare(announcement.object_id)
+    except Exception:
+        # The reply is mailed in the same transaction. Whatever fails in these statistics must not hold the mail back.
+        logger.exception("handoff: reply %s not compared with its draft", announcement.object_id)
+
+
+def _compare(message_id: UUID) -> None:
+    message = Message.objects.select_related("conversation").filter(pk=message_id).first()
     if message is None or message.audience != Audience.EVERYONE:
         return
     draft = _draft_for(message)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core import mail
 from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
@@ -14,12 +15,15 @@ from supportbot.accounts.principals import CustomerCaller
 from supportbot.chat.erasure import erase_all_conversations
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import add_agent_message, add_customer_message
-from supportbot.handoff.desk.offered_drafts import use_of
+from supportbot.handoff.desk import offered_drafts
+from supportbot.handoff.desk.offered_drafts import Use, use_of
 from supportbot.handoff.models import OfferedDraft, Ticket
 from supportbot.handoff.ports import Doubt, GeneratedDraft
+from supportbot.handoff.tasks import send_mail
 from supportbot.handoff.tickets import services
 from supportbot.insights.findings import Kind, findings
 from supportbot.llm.testing import Says, ScriptedModel, answering
+from supportbot.outbox.models import Announcement
 from supportbot.outbox.services import deliver_due
 from supportbot.releases.selectors import live_release
 from tests.console.conftest import logged_in, person
@@ -127,6 +131,21 @@ def test_shares_are_shown_by_release_and_person_and_corrections_in_improve(
     assert "Returns" in group and "within 30 days" in group  # the article that the draft was written from
     talk.delete()
     assert not OfferedDraft.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_reply_is_mailed_though_its_comparison_fails(
+    talk: Conversation, ticket: Ticket, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.set_contact_email(ticket.pk, email="alice@example.com")
+    offer(ticket, bob)
+    # The database refuses it, and with it whatever else the same transaction would store.
+    monkeypatch.setattr(offered_drafts, "use_of", lambda *_, **__: Use("longer than its column", 1.0, False))
+    reply(talk, bob, DRAFT)
+    send_mail()
+    assert [letter.to for letter in mail.outbox] == [["alice@example.com"]]
+    assert not Announcement.objects.filter(topic="agent_replied", delivered_at=None).exists()
+    assert OfferedDraft.objects.get().sent == ""
 
 
 def erases(conversation: Conversation, draft: GeneratedDraft) -> list[Doubt]:
