@@ -180,6 +180,8 @@ OUTBOX_CONSUMERS = background.OUTBOX_CONSUMERS
 OUTBOX_OF_WORKERS = OUTBOX_TOGETHER = ["conversation_erased"]
 # Each is called with a workspace before its old conversations are erased.
 BEFORE_RETENTION = ["supportbot.insights.rollups.roll_up_workspace"]
+# Each is called every night and empties texts that are kept for less time than their conversations.
+RETENTION_OF_TEXTS = ["supportbot.handoff.desk.offered_drafts.forget_texts"]
 # Each is called with a customer who is about to be forgotten, in the same transaction.
 ERASURE_OF_CUSTOMER = ["supportbot.evals.services.take_customer_out_of_cases"]
 

@@ -74,8 +74,8 @@ class Workspace(models.Model):
     first_steps = ArrayField(models.CharField(max_length=20), blank=True, default=list, db_default=[])
     # Only from remote models: what the built-in answerer reads stays in this installation.
     hides_personal_data = models.BooleanField(default=True, db_default=True)
-    # After how many days without an event a conversation is erased, and after how many a model call's stored body;
-    # empty means never, and 30 days.
+    # After how many days without an event a conversation is erased, and after how many a model call's stored body
+    # and a draft's text; empty means never, and 30 days.
     keep_conversations_days = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     keep_bodies_days = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     answer_strictness = models.CharField(

@@ -1,4 +1,5 @@
-"""Erases what a workspace no longer keeps: conversations after a number of days of silence, and bodies of model calls.
+"""Erases what a workspace no longer keeps: conversations after a number of days of silence, bodies of model calls,
+and the texts of drafts for agents.
 
 Financial records, the audit trail and daily sums are kept. A conversation with open work is kept: a person has it or is
 requested, a turn is waiting, or a request is open. Each is erased under its own lock, as at a customer's request, and
@@ -57,6 +58,8 @@ def erase_expired() -> dict[UUID, Report]:
 
     They take turns, a batch each, so that one with years of conversations leaves time for the others.
     """
+    for forget_texts in map(import_string, settings.RETENTION_OF_TEXTS):
+        forget_texts()
     limited = Workspace.objects.exclude(keep_conversations_days=None, keep_bodies_days=None).order_by("pk")
     pace, until = Pace(), time.monotonic() + MOST_SECONDS
     nights = [_Night(workspace, pace) for workspace in limited]

@@ -111,7 +111,9 @@ class WorkspaceForm(FactsForm):
                 "Conversations without a message for longer are permanently deleted each night, with their mails. "
                 "Requests, amounts, the audit trail and the figures are kept. Leave empty to keep conversations."
             ),
-            "keep_bodies_days": _("Applies only if they are stored; never longer than 30 days."),
+            "keep_bodies_days": _(
+                "Applies to drafts for agents, and to other texts if they are stored; never longer than 30 days."
+            ),
         }
 
 

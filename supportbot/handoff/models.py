@@ -168,7 +168,7 @@ class OfferedDraft(TenantModel):
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     person = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     release_id = models.UUIDField(null=True)
-    text = models.TextField()
+    text = models.TextField()  # emptied after some days (`offered_drafts.forget_texts`)
     articles = ArrayField(models.UUIDField(), default=list)  # those it was written from
     sent = models.CharField(max_length=8, choices=Sent.choices, blank=True, default="")
     kept = models.FloatField(null=True)

@@ -136,7 +136,8 @@ def _corrected_drafts() -> list[Finding]:
         created_at__lte=OuterRef("created_at"),
     )
     sent = Message.objects.filter(pk=OuterRef("message_id"))
-    rows = _recent(OfferedDraft.objects.filter(is_correction=True)).annotate(
+    drafts = OfferedDraft.objects.filter(is_correction=True).exclude(text="")  # its text is gone
+    rows = _recent(drafts).annotate(
         asked=Subquery(asked.order_by("-seq").values("text")[:1]), reply=Subquery(sent.values("text")[:1])
     )
     return [

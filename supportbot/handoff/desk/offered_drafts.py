@@ -1,6 +1,7 @@
 """Remembers the drafts that agents were offered, and compares them with what they then sent.
 
-The comparison is pure: it uses no model and no vectors.
+The comparison is pure: it uses no model and no vectors. A draft's text is emptied after some days; what became of the
+draft is kept.
 """
 
 import logging
@@ -11,7 +12,10 @@ from typing import Final
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.timezone import now
 
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.customer_language import customer_language
 from supportbot.chat.log import lock_conversation
 from supportbot.chat.models import Audience, Conversation, Message, Source
@@ -26,6 +30,7 @@ from supportbot.releases.selectors import current
 logger = logging.getLogger(__name__)
 LONGEST: Final = 4_000  # characters that are compared
 SENT_WITHIN: Final = timedelta(days=1)  # a later reply was not made from the draft
+TEXT_DAYS: Final = 30  # *Improve* shows corrected drafts for so long
 # Chosen on `tests/handoff/desk/draft_cases.jsonl`, which holds both sides of each.
 LEAST_RUN: Final = 2  # words in a row; any two texts of a language share single ones
 REPLACED_BELOW: Final = 0.5  # share of the draft's words that was kept
@@ -72,12 +77,25 @@ def on_agent_replied(announcement: Announcement) -> None:
         logger.exception("handoff: reply %s not compared with its draft", announcement.object_id)
 
 
+def forget_texts() -> int:
+    """Empty the texts of old drafts in every workspace; return how many. Safe to run twice.
+
+    They are kept for 30 days, or as long as the workspace keeps the texts of model calls, if that is shorter.
+    """
+    count = 0
+    for workspace in Workspace.objects.order_by("pk"):
+        before = now() - timedelta(days=min(TEXT_DAYS, workspace.keep_bodies_days or TEXT_DAYS))
+        with workspace_scope(workspace.pk):
+            count += OfferedDraft.objects.filter(created_at__lt=before).exclude(text="").update(text="")
+    return count
+
+
 def _compare(message_id: UUID) -> None:
     message = Message.objects.select_related("conversation").filter(pk=message_id).first()
     if message is None or message.audience != Audience.EVERYONE:
         return
     draft = _draft_for(message)
-    if draft is None:
+    if draft is None or not draft.text:  # an old draft's text is gone
         return
     language = base_language(customer_language(message.conversation))
     use = use_of(draft.text[:LONGEST], message.text[:LONGEST], language=language)

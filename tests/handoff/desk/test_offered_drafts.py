@@ -10,11 +10,13 @@ from django.core import mail
 from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
-from supportbot.accounts.models import User, Workspace
+from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.principals import CustomerCaller
+from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.erasure import erase_all_conversations
 from supportbot.chat.models import Conversation, Message
-from supportbot.chat.services import add_agent_message, add_customer_message
+from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation
+from supportbot.chat.tasks import retain
 from supportbot.handoff.desk import offered_drafts
 from supportbot.handoff.desk.offered_drafts import Use, use_of
 from supportbot.handoff.models import OfferedDraft, Ticket
@@ -146,6 +148,50 @@ def test_a_reply_is_mailed_though_its_comparison_fails(
     assert [letter.to for letter in mail.outbox] == [["alice@example.com"]]
     assert not Announcement.objects.filter(topic="agent_replied", delivered_at=None).exists()
     assert OfferedDraft.objects.get().sent == ""
+
+
+def drafted(days: int) -> OfferedDraft:
+    """Return a draft of so many days ago that was corrected."""
+    made: OfferedDraft = OfferedDraft.objects.create(
+        conversation=start_conversation(Customer.objects.create().pk), text=DRAFT, sent="edited", kept=0.6,
+        is_correction=True, created_at=now() - timedelta(days=days),
+    )  # fmt: skip
+    return made
+
+
+@pytest.mark.django_db
+def test_texts_of_old_drafts_are_emptied_at_night_and_their_figures_kept(
+    workspace: Workspace, other_workspace: Workspace
+) -> None:
+    Workspace.objects.filter(pk=other_workspace.pk).update(keep_bodies_days=5)
+    ages = {workspace: (29, 31), other_workspace: (4, 6)}
+    for where, days in ages.items():
+        with workspace_scope(where.pk):
+            for age in days:
+                drafted(age)
+    retain()
+    for where in ages:
+        with workspace_scope(where.pk):
+            young, old = OfferedDraft.objects.all()
+            assert (young.text, old.text) == (DRAFT, "")
+            assert (old.sent, old.kept, old.is_correction) == ("edited", 0.6, True)
+    Workspace.objects.filter(pk=workspace.pk).update(keep_bodies_days=300)
+    with workspace_scope(workspace.pk):
+        drafted(31)
+        retain()
+        assert OfferedDraft.objects.filter(text=DRAFT).count() == 1  # never longer than 30 days
+
+
+@pytest.mark.django_db
+def test_improve_lists_no_draft_whose_text_is_gone(talk: Conversation, bob: User) -> None:
+    add_agent_message(talk.pk, text="No, sale items cannot be returned.", author=bob, client_id="a1")
+    sent = Message.objects.get(source="agent")
+    OfferedDraft.objects.create(
+        conversation=talk, text=DRAFT, sent="replaced", kept=0.1, is_correction=True, message_id=sent.pk
+    )
+    assert len(findings(Kind.CORRECTED)) == 1
+    OfferedDraft.objects.update(text="")
+    assert findings(Kind.CORRECTED) == []
 
 
 def erases(conversation: Conversation, draft: GeneratedDraft) -> list[Doubt]:
