@@ -58,8 +58,7 @@ def erase_expired() -> dict[UUID, Report]:
 
     They take turns, a batch each, so that one with years of conversations leaves time for the others.
     """
-    for forget_texts in map(import_string, settings.RETENTION_OF_TEXTS):
-        forget_texts()
+    _forget_texts()
     limited = Workspace.objects.exclude(keep_conversations_days=None, keep_bodies_days=None).order_by("pk")
     pace, until = Pace(), time.monotonic() + MOST_SECONDS
     nights = [_Night(workspace, pace) for workspace in limited]
@@ -76,6 +75,15 @@ def erase_expired() -> dict[UUID, Report]:
     if limits:
         erase_mail_files(now() - timedelta(days=min(limits)))
     return reports
+
+
+def _forget_texts() -> None:
+    for forget_texts in map(import_string, settings.RETENTION_OF_TEXTS):
+        try:
+            forget_texts()
+        except Exception:
+            # The boundary of one kind of text: conversations are erased all the same, and it is tried again in an hour.
+            logger.exception("retention: texts are left to the next run")
 
 
 def erase_mail_files(before: datetime) -> int:

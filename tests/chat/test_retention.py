@@ -139,6 +139,16 @@ def test_a_workspace_whose_sums_cannot_be_stored_keeps_its_conversations_and_hol
     assert left() == {kept.pk}
 
 
+def test_texts_that_cannot_be_emptied_hold_up_no_erasure(limited: Workspace, settings: Any) -> None:
+    silent()
+    settings.RETENTION_OF_TEXTS = [f"{__name__}.{refuse_texts.__name__}"]
+    assert erase_expired()[limited.pk].conversations == 1
+
+
+def refuse_texts() -> None:
+    raise ArithmeticError
+
+
 def refuse_wrenfell(workspace: Workspace) -> None:
     if workspace.slug == "wrenfell":
         raise ArithmeticError
