@@ -26,6 +26,8 @@ NOT_READ: Final = (
     "textarea",
     "option[lang]",
     "div[lang]",  # of a text with a language of its own
+    "article[lang]",
+    "a[lang]",
     "kbd",
     "[aria-hidden=true]",
     "[name=timezone]",
