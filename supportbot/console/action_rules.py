@@ -117,10 +117,16 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for name in _hidden_fields(self.instance):
+            del self.fields[name]
         version = self.instance.current
         if version is not None:
             self.initial.update({name: getattr(version, name) for name in (*NUMBERS, "is_shadow")})
             self.initial.update({name: _exact(getattr(version, name), version.currency) for name in AMOUNTS})
+        if "approvers" in self.fields:
+            self._offer_approvers()
+
+    def _offer_approvers(self) -> None:
         selected, deciding = approvers_of(self.instance), people_who_may("actions:approve")
         members = of_this_workspace(User.objects.filter(is_active=True)).order_by("username")
         approvers: Any = self.fields["approvers"]
@@ -283,7 +289,8 @@ class ActionPolicyAdmin(ScopedAdmin):
             change_rules(obj, actor=actor, **changes)
         if "is_enabled" in form.changed_data:
             switch(obj, is_enabled=obj.is_enabled, actor=actor)
-        wanted, present = set(form.cleaned_data["approvers"]), set(approvers_of(obj))
+        present = set(approvers_of(obj))
+        wanted = set(form.cleaned_data.get("approvers", present))
         for person in wanted - present:
             allow_approval(obj, person, actor=actor)
         for person in present - wanted:
@@ -349,6 +356,13 @@ def _limits_of(policy: ActionPolicy | None) -> list[str]:
     """Return the limits that an action can have: the days after delivery are those of the shop's own orders."""
     has_orders = policy is None or policy.action in code_actions()
     return [name for name in (*AMOUNTS, *NUMBERS) if has_orders or name != "window_days"]
+
+
+def _hidden_fields(policy: ActionPolicy) -> set[str]:
+    """Return the rules that an action's page leaves out: never posted, they would clear what is stored."""
+    if _is_look_up(policy):
+        return {*AMOUNTS, *NUMBERS, "is_shadow", "approvers"}
+    return {*AMOUNTS, *NUMBERS} - set(_limits_of(policy))
 
 
 def _about_limits(policy: ActionPolicy | None) -> str:

@@ -8,7 +8,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from actions.models import ActionPolicy, ActionPolicyVersion, AuditEntry
-from actions.policies import allow_approval, approvers_of, ensure_policies
+from actions.policies import allow_approval, approvers_of, change_rules, ensure_policies
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.services import add_member
 from tests.console.conftest import Enter, person
@@ -61,6 +61,23 @@ def test_a_look_up_has_no_limits_and_nobody_approves_it(enter: Enter, workspace:
     assert not look_up.is_enabled
     assert ActionPolicyVersion.objects.filter(policy=look_up).count() == 1
     assert "no limit" not in read(enter("supervisor").get(page(look_up))).css_first("main").text()
+
+
+def test_switching_a_look_up_keeps_its_stored_rules_and_approvers(enter: Enter, workspace: Workspace) -> None:
+    ensure_policies()
+    look_up = ActionPolicy.objects.select_related("current").get(action="order_status")
+    lead = person(workspace, "supervisor")
+    change_rules(look_up, actor="test", max_per_order=Decimal(20), max_requests_per_customer_day=5, is_shadow=True)
+    allow_approval(look_up, lead, actor="test")
+    admin = enter("admin")
+    for posted in ({}, {"is_enabled": "on"}):
+        admin.post(page(look_up), posted)
+        saved = ActionPolicy.objects.select_related("current").get(pk=look_up.pk)
+        assert saved.is_enabled is bool(posted)
+        assert saved.current is not None
+        kept = saved.current
+        assert (kept.max_per_order, kept.max_requests_per_customer_day, kept.is_shadow) == (Decimal(20), 5, True)
+        assert approvers_of(saved) == [lead]
 
 
 def test_the_authors_of_all_versions_take_one_query(enter: Enter, refunds: ActionPolicy) -> None:
