@@ -1,13 +1,14 @@
 """The hosted chat page in a real browser: the identity is carried over once, and the policy holds."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.template.loader import render_to_string
 from playwright.sync_api import APIRequestContext, Browser, Error, Frame, Page, Response, expect
 
 from tests.browser.conftest import check_for_everybody
@@ -100,4 +101,24 @@ def test_a_strangers_page_cannot_frame_it(browser: Browser, demo: dict[str, Any]
 def test_the_page_of_a_missing_chat_is_accessible(page: Page) -> None:
     page.goto("/chat/pk_nothing/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Chat not found")
+    check_for_everybody(page)
+
+
+@pytest.mark.parametrize("high", [844, 390])
+def test_imprint_and_privacy_are_under_the_chat_on_a_narrow_screen(
+    new_page: Callable[..., Page], demo: dict[str, Any], high: int
+) -> None:
+    address = f"/chat/{demo['channel']}/"
+    shown = {"channel": {"key": demo["channel"]}, "workspace": {"imprint_url": "https://shop.example/imprint"}}
+    html = render_to_string("widget/chat.html", {**shown, "language": "en", "direction": "ltr", "title": "Chat"})
+    page = new_page(viewport={"width": 390, "height": high})
+    page.route(f"**{address}", lambda route: route.fulfill(response=route.fetch(), body=html))
+    page.goto(address)
+    expect(page.get_by_role("textbox")).to_be_in_viewport(ratio=1)
+    link = page.get_by_role("link", name="Imprint")
+    link.click(trial=True)  # nothing covers it
+    chat, line = page.locator("dialog").bounding_box(), link.bounding_box()
+    assert chat is not None and line is not None
+    assert chat["height"] > high * 0.9 and chat["y"] + chat["height"] <= line["y"]
+    assert line["y"] + line["height"] <= high
     check_for_everybody(page)
