@@ -28,6 +28,7 @@ from supportbot.query_settings import wide_reads
 from supportbot.wordsearch import MAX_CHARACTERS, words_of
 
 ROWS_PER_PAGE: Final = 50
+MAX_SEARCH_PAGES: Final = 20  # the ids of all pages up to the shown one are read
 GROUPS: Final = {
     "open": ("mine", "waiting", "aside", "colleagues"),
     "mine": ("mine", "aside"),
@@ -123,10 +124,15 @@ def _open_groups(person: User) -> list[tuple[str, str, QuerySet[Ticket]]]:
 
 
 def search_rows(query: str, person: User, now: datetime, *, page: int = 1) -> Group:
-    """Return tickets, including ended ones, whose conversation, summary or contact contains all words, newest first."""
+    """Return tickets, including ended ones, whose conversation, summary or contact contains all words, newest first.
+
+    A page beyond `MAX_SEARCH_PAGES` is the last one, after which there are no more.
+    """
+    page = min(page, MAX_SEARCH_PAGES)
     query = query.replace("\x00", "").strip()[:MAX_CHARACTERS]
     title = gettext("Results for “{query}”").format(query=query)
-    return _group("found", title, _found(query, page), person, now)
+    found = _found(query, page)
+    return _group("found", title, found if page < MAX_SEARCH_PAGES else found[:ROWS_PER_PAGE], person, now)
 
 
 def _found(query: str, page: int) -> list[Ticket]:

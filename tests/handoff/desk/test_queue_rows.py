@@ -131,6 +131,17 @@ def test_search_results_are_paginated(bob: User, monkeypatch: pytest.MonkeyPatch
     assert sorted(shown) == ["Lee & Co 0", "Lee & Co 1", "Lee & Co 2"]
 
 
+def test_a_search_ends_at_its_last_page_whatever_page_is_asked_for(bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue_rows, "ROWS_PER_PAGE", 1)
+    monkeypatch.setattr(queue_rows, "MAX_SEARCH_PAGES", 2)
+    for number in range(4):
+        waiting(f"Lee {number}")
+    for page in ("2", "9999"):
+        tree = LexborHTMLParser(browser(bob).get("/desk/", {"q": "Lee", "page": page}).content.decode())
+        assert [name.text() for name in tree.css("#queue .q b")] == ["Lee 2"]
+        assert tree.css_first(".more a") is None
+
+
 @pytest.mark.parametrize("asked", ["%", "_", "\0", "   ", "x" * 5_000, "'; DROP TABLE"])
 def test_search_takes_special_characters_literally(queue: dict[str, Ticket], bob: User, asked: str) -> None:
     answer = browser(bob).get("/desk/", {"q": asked})
