@@ -129,13 +129,17 @@ def check_look(row: Category) -> None:
         _refuse(gettext("Choose one of these icons: {names}.").format(names=", ".join(ICONS)), "icon")
     if len(row.translations) > MAX_TRANSLATIONS:
         _refuse(gettext("There are more than {number} languages.").format(number=MAX_TRANSLATIONS), "translations")
-    row.translations = {
-        _language(language): {
+    translations = dict[str, dict[str, str]]()
+    for given, told in row.translations.items():
+        language = _language(given)
+        if language in translations:
+            twice = gettext("There is already a translation for “{language}”. Leave out “{given}”.")
+            _refuse(twice.format(language=language, given=given), "translations")
+        translations[language] = {
             "name": check_category(told.get("name", "")),
             "description": _line("translations", told.get("description", "")),
         }
-        for language, told in row.translations.items()
-    }
+    row.translations = translations
 
 
 def _language(given: str) -> str:

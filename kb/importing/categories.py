@@ -4,7 +4,7 @@ names in other languages. Reading it twice changes nothing.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from json import JSONDecodeError
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,25 +28,41 @@ def written_categories() -> str:
     return json.dumps(rows, ensure_ascii=False, indent=1) + "\n" if rows else ""
 
 
-def import_categories(paths: Sequence[str]) -> tuple[int, list[Failure]]:
-    """Store the categories of these exported folders; return how many there are, and what was refused."""
-    count, problems = 0, list[Failure]()
+class ForeignFile(Exception):
+    """A file of the same name that another program wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryImport:
+    """How many categories were stored, what was refused, and the files that are not of an export."""
+
+    count: int
+    problems: list[Failure]
+    foreign: list[str]
+
+
+def import_categories(paths: Sequence[str]) -> CategoryImport:
+    """Store the categories of these exported folders."""
+    count, problems, foreign = 0, list[Failure](), list[str]()
     for file in _files(paths):
         order = []
-        for row in _rows(file, problems):
-            try:
-                save_category(row)
-            except InvalidDocument as error:
-                problems.append(Failure(f"{file}: {row.name}", error.message))
-            else:
-                order.append(row.pk)
+        try:
+            for row in _rows(file, problems):
+                try:
+                    save_category(row)
+                except InvalidDocument as error:
+                    problems.append(Failure(f"{file}: {row.name}", error.message))
+                else:
+                    order.append(row.pk)
+        except ForeignFile:
+            foreign.append(str(file))
         if order:
             order_categories(order)
         count += len(order)
-    return count, problems
+    return CategoryImport(count, problems, foreign)
 
 
-def preview_categories(paths: Sequence[str]) -> tuple[int, list[Failure]]:
+def preview_categories(paths: Sequence[str]) -> CategoryImport:
     """Return what `import_categories` would, and store nothing."""
     with transaction.atomic():
         found = import_categories(paths)
@@ -61,7 +77,10 @@ def _files(paths: Sequence[str]) -> Iterator[Path]:
 
 
 def _rows(file: Path, problems: list[Failure]) -> Iterator[Category]:
-    """Yield the categories of a file as they will be stored, and add what cannot be read to the problems."""
+    """Yield the categories of a file as they will be stored, and add what cannot be read to the problems.
+
+    Raises ForeignFile.
+    """
     try:
         given = _read(file)
     except InvalidDocument as error:
@@ -79,9 +98,15 @@ def _read(file: Path) -> list[Any]:
         if file.stat().st_size > MAX_BYTES:
             raise InvalidDocument(gettext("The file is larger than {most} MB.").format(most=MAX_BYTES // 1_000_000))
         given = json.loads(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, JSONDecodeError, RecursionError) as error:
+    except (
+        OSError,
+        ValueError,
+        RecursionError,
+    ) as error:  # ValueError: no UTF-8, no JSON, or a number too long to read
         raise InvalidDocument(gettext("This is not a list of categories as kb_export writes it.")) from error
-    if not isinstance(given, list) or len(given) > MAX_CATEGORIES:
+    if not isinstance(given, list) or (given and not any(map(_has_our_fields, given))):
+        raise ForeignFile
+    if len(given) > MAX_CATEGORIES:
         raise InvalidDocument(gettext("This is not a list of categories as kb_export writes it."))
     return given
 
@@ -101,8 +126,12 @@ def _row(facts: Any) -> Category:
     return row
 
 
+def _has_our_fields(facts: Any) -> bool:
+    return isinstance(facts, Mapping) and "name" in facts and set(facts) <= set(_FIELDS)
+
+
 def _is_category(facts: Any) -> bool:
-    if not isinstance(facts, Mapping) or not set(facts) <= set(_FIELDS) or "name" not in facts:
+    if not _has_our_fields(facts):
         return False
     former, translations = facts.get("former_names", []), facts.get("translations", {})
     if not isinstance(former, list) or not isinstance(translations, dict):

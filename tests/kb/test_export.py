@@ -174,19 +174,30 @@ def test_a_file_of_categories_that_cannot_be_read_is_told_and_stores_nothing(
     (tmp_path / "hat.md").write_text("# Hats\n\nBy hand.\n")
     for written in (
         "[",
-        "{}",
+        "[" + "9" * 4_301 + "]",
         '[{"name": 1}]',
         '[{"name": "A", "icon": "rocket"}]',
-        '[{"name": "A", "colour": "red"}]',
+        '[{"name": "A", "translations": {"de": {"name": "B"}, "de-AT": {"name": "C"}}}]',
     ):
         (tmp_path / "categories.json").write_text(written)
         report = run(tmp_path)
         assert (report["failed"], report.get("categories"), looks()) == (1, None, []), written
+    assert "Leave out “de-AT”" in next(iter(failures(report).values()))
     assert Article.objects.get().is_live
     (tmp_path / "categories.json").write_text('[{"name": "A", "description": "' + "x" * 201 + '"}, {"name": "B"}]')
     report = run(tmp_path)
     assert (report["failed"], report["categories"], [look[0] for look in looks()]) == (1, 1, ["B"])
     assert "longer than 200 characters" in next(iter(failures(report).values()))
+
+
+@pytest.mark.parametrize("written", ["{}", '[{"id": 7, "name": "Boots"}]', "[1, 2]"])
+def test_a_file_of_the_same_name_from_elsewhere_is_ignored(workspace: Workspace, tmp_path: Path, written: str) -> None:
+    (tmp_path / "hat.md").write_text("# Hats\n\nBy hand.\n")
+    (tmp_path / "categories.json").write_text(written)
+    errors = io.StringIO()
+    call_command("kb_import", str(tmp_path), stdout=io.StringIO(), stderr=errors)  # raises CommandError if items fail
+    assert f"{tmp_path / 'categories.json'}: ignored, because kb_export did not write it." in errors.getvalue()
+    assert Article.objects.get().is_live and looks() == []
 
 
 def test_drafts_arrange_no_help_page(workspace: Workspace, tmp_path: Path) -> None:

@@ -101,9 +101,11 @@ class Command(WorkspaceCommand):
         if options["draft"]:
             return 0
         read = preview_categories if options["dry_run"] else import_categories
-        count, problems = read([path for path in options["paths"] if not is_web_address(path)])
-        report.items += [ItemResult("failed", problem.origin, message=problem.message) for problem in problems]
-        return count
+        found = read([path for path in options["paths"] if not is_web_address(path)])
+        for file in found.foreign:
+            self.stderr.write(gettext("{file}: ignored, because kb_export did not write it.").format(file=file))
+        report.items += [ItemResult("failed", problem.origin, message=problem.message) for problem in found.problems]
+        return found.count
 
     def _tried(self, paths: list[str], collection: str) -> Iterator[Document | Failure]:
         """Return what is in the files if the gates agree to it; it is read twice. Raises GatesRefuse."""
