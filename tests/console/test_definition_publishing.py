@@ -12,6 +12,7 @@ from actions.definitions import backtest
 from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.services import save_draft
 from actions.models import ActionPolicy, ActionRequest, AuditEntry
+from actions.policies import change_rules
 from actions.testing import run_queued
 from supportbot import connection_test_limit
 from supportbot.accounts.models import Workspace
@@ -47,6 +48,12 @@ def test_a_second_person_publishes_an_action_that_writes(
     answer = second.post(at(draft, "publish/"), fields_of(second.get(at(draft, "publish/"))))
     rules = ActionPolicy.objects.get(action=NAME)
     assert answer.headers["Location"] == f"/admin/actions/actionpolicy/{rules.pk}/change/"
+    change_rules(rules, actor="test", window_days=30)  # the page does not show it
+    rules_page = answer.headers["Location"]
+    second.post(rules_page, {**fields_of(second.get(rules_page)), "max_requests_per_customer_day": "3"})
+    rules = ActionPolicy.objects.select_related("current").get(action=NAME)
+    assert rules.current is not None
+    assert (rules.current.max_requests_per_customer_day, rules.current.window_days) == (3, 30)
     draft.refresh_from_db()
     assert (draft.state, draft.current.number) == ("published", 2)  # type: ignore[union-attr]  # it is published
     browser.post(at(draft, "off/"))
