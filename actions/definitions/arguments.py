@@ -38,7 +38,8 @@ def declared_names(given: Any) -> tuple[frozenset[str], frozenset[str]]:
 def read_arguments(document: Reading, scope: Scope) -> dict[str, Argument]:
     """Return the declared arguments. A computed one may read records and other arguments, in any order."""
     arguments: dict[str, Argument] = {}
-    declared = document.raw("arguments")
+    declared, values = document.raw("arguments"), document.raw("values")
+    later = frozenset(map(str, values)) if isinstance(values, Mapping) else frozenset()
     known = scope.arguments | (frozenset(map(str, declared)) if isinstance(declared, Mapping) else frozenset())
     for name, spec in document.named("arguments", MAX_ARGUMENTS, NAME, _EXAMPLE):
         if name == "money":  # a request has its amount under this name
@@ -52,7 +53,8 @@ def read_arguments(document: Reading, scope: Scope) -> dict[str, Argument]:
         names_no_record = spec.flag("names_no_record")
         value = None
         if origin is Origin.SERVER:
-            value = spec.expression("value", Scope(scope.names, known), needed=True, awaits=gettext(_AWAITED))
+            reads = Scope(scope.names, known, later=later)
+            value = spec.expression("value", reads, needed=True, awaits=gettext(_AWAITED))
         elif origin is Origin.IDENTITY:
             value = spec.expression("value", Scope(frozenset({"identity"}), frozenset()))
         elif spec.has("value"):

@@ -22,13 +22,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The names that an expression at this place may read, the arguments among them, and how values of some paths are
-    written for people (`arguments.reason`: texts by value and locale).
+    """The names that an expression at this place may read, the arguments among them, how values of some paths are
+    written for people (`arguments.reason`: texts by value and locale), and names that only later places may read.
     """
 
     names: frozenset[str]
     arguments: frozenset[str]
     labels: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    later: frozenset[str] = frozenset()
 
     def with_names(self, *names: str) -> "Scope":
         return replace(self, names=self.names | set(names))
@@ -38,8 +39,8 @@ class Scope:
         return self.labels.get(expression.text.strip(), {})
 
     def may_come(self, name: str) -> bool:
-        """Return whether a name is neither known nor like one that is."""
-        return name not in self.names and not difflib.get_close_matches(name, self.names, n=1)
+        """Return whether a name is neither known anywhere nor like one that is known here."""
+        return name not in self.names | self.later and not difflib.get_close_matches(name, self.names, n=1)
 
     def problem_of(self, path: Path) -> str:
         """Return why a path cannot be read here, or ""."""

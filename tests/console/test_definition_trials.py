@@ -105,7 +105,7 @@ def test_a_test_call_says_that_a_person_must_approve_it_and_why(
     put_in_force(document(limits={"approval_above": "25"}))
     agreed()
     summed = told({"approval_above": "25"})
-    assert "Allowed; a person must approve it" in summed and "it is $40.20: above $25.00" in summed
+    assert "Allowed; a person must approve it" in summed and "the total of $40.20 is above $25.00" in summed
 
 
 def test_a_test_call_says_no_to_a_question_that_must_be_answered(

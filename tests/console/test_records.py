@@ -198,7 +198,7 @@ def test_the_reserved_part_of_a_budget_is_shown_beside_the_spent_one(
     today = Budget.objects.create(day=datetime.now(UTC).date(), amount=1, currency="EUR", spent="0.7", reserved="0.25")
     admin, page_of_calls = enter("admin"), "/admin/llm/llmcall/"
     told = visible_text(read(admin.get(page_of_calls)).css_first(".notice"))
-    assert told == "0.7 of 1 EUR of today's budget is used. 0.25 more is reserved for calls under way."
+    assert told == "0.7 of 1 EUR of today's budget (UTC) is used. 0.25 more is reserved for calls under way."
     Budget.objects.filter(pk=today.pk).update(reserved=0)
     assert "held" not in read(admin.get(page_of_calls)).css_first(".notice").text()
 

@@ -189,7 +189,7 @@ def test_a_draft_that_passed_with_other_articles_says_so_and_is_evaluated_again(
     publish(article.pk)
     shown = admin.get(f"{page}change/").content.decode()
     assert "Outdated" in shown and "Changed since it passed: articles." in shown
-    assert f"/admin/kb/article/{article.pk}/change/" in shown and "Only the cases that find other texts" in shown
+    assert f"/admin/kb/article/{article.pk}/change/" in shown and "the cases that now find different" in shown
     refused = admin.post(f"{page}publish/", told)
     assert refused.status_code == 409 and "Evaluate it again" in refused.content.decode()
     verdict = Release.objects.get(pk=row.pk).verdict or {}

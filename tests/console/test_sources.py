@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,11 +77,11 @@ def test_a_preview_can_be_ended_by_publishing(site: LocalSite, enter: Enter, mon
     Source.objects.update(delay_seconds=0)
     read_one = sync.Turn._one
 
-    def interrupted(turn: sync.Turn, item: SourceItem) -> Any:
+    def interrupted(turn: sync.Turn, item: SourceItem, folder: Path) -> Any:
         if item.key.endswith("/silk") and turn.run.mode == "check":
             assert "Publish without the rest of the preview" in client.get(progress).content.decode()
             do(client, "end_preview")
-        return read_one(turn, item)
+        return read_one(turn, item, folder)
 
     monkeypatch.setattr(sync.Turn, "_one", interrupted)
     work()
