@@ -9,6 +9,7 @@ import gc
 import os
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from supportbot.embedded.os_accounts import server_account
 from supportbot.embedded.ports import free_port
@@ -29,6 +31,7 @@ OUTSIDE_WORLD = ("OPENAI_", "OTEL_", "KB_", "LLM_", "EMAIL_", "SUPPORTBOT_", "SH
 OUTSIDE_NAMES = {"PUBLIC_URL", "HOST", "PORT", "ALLOWED_HOSTS"}
 # objects created before garbage collection; Python's default of 700 would collect constantly
 GARBAGE_THRESHOLD = 20_000
+FLOWS = "tests/flows"
 
 _servers: "TestServers | None" = None
 
@@ -78,6 +81,12 @@ class TestServers:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def _write_bytecode() -> None:
+    """Write bytecode whatever the environment says: hundreds of processes would compile the product otherwise."""
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 def remove_forgotten() -> None:
     """Remove what killed runs have left; their servers died with them."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
@@ -90,6 +99,7 @@ def remove_forgotten() -> None:
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, Any, Any]:
     """A wrapper runs ahead of pytest-django's own hook, whatever the order of registration."""
     global _servers
+    _write_bytecode()
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker is not None:
         own = Path(os.environ["DATA_DIR"]).with_name(f"data-{worker}")
@@ -126,6 +136,18 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are cores, since a test waits for processes and sockets about as long as it computes."""
     return len(os.sched_getaffinity(0)) + 1
+
+
+class OneWorkerPerStack(LoadFileScheduling):
+    """As `--dist loadfile`, and one worker runs all flows: each worker would start the whole product for its share."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return FLOWS if nodeid.startswith(f"{FLOWS}/") else str(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneWorkerPerStack | None:
+    return OneWorkerPerStack(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
-"""One stack for all flows; web processes with the built-in answerer, and with a scripted model.
+"""One stack for all flows, which run in one worker (`tests/plugin.py`).
 
-Each web process is stopped at the end of its module, since any running process may take any turn.
+Flows that share a web process are in one folder: it is stopped at the folder's end, since any running process may take
+any turn.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -13,8 +14,7 @@ import redis
 from supportbot.embedded.ports import free_port
 from supportbot.embedded.product_processes import wait_for_page
 from tests.embedded.instance import open_to_postgres
-from tests.flows.people import Visitor
-from tests.flows.stack import STOREFRONT, Stack, Web, built, web
+from tests.flows.stack import STOREFRONT, Stack, built
 from tests.modelserver import ModelServer
 from tests.patience import PATIENCE_SECONDS
 
@@ -56,21 +56,9 @@ def model_settings(model_port: int) -> dict[str, str]:
     return {"OPENAI_BASE_URL": address, "OPENAI_API_KEY": "none", "OPENAI_MODEL": "scripted"}
 
 
-@pytest.fixture(scope="module")
-def builtin_web(stack: Stack) -> Iterator[Web]:
-    with web(stack) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def model_web(stack: Stack, model_settings: dict[str, str]) -> Iterator[Web]:
-    with web(stack, **model_settings) as made:
-        yield made
-
-
 @pytest.fixture
 async def model(model_port: int) -> AsyncIterator[ModelServer]:
-    """The model of `model_web`; a test fails if it leaves part of the script unused."""
+    """The model of the web processes with `model_settings`; a test fails if it leaves part of the script unused."""
     async with ModelServer(port=model_port) as server:
         yield server
         assert server.left_over == 0
@@ -81,13 +69,3 @@ def _no_counts(stack: Stack) -> None:
     """Throttles count by address, which all visitors share here."""
     with redis.Redis.from_url(f"{stack.valkey.url()}/2") as cache:
         cache.flushdb()
-
-
-@pytest.fixture
-def visitor(stack: Stack, builtin_web: Web) -> Visitor:
-    return Visitor(stack, builtin_web.address)
-
-
-@pytest.fixture
-def models_visitor(stack: Stack, model_web: Web) -> Visitor:
-    return Visitor(stack, model_web.address)
