@@ -117,9 +117,9 @@ class _Token:
 EACH: Final = frozenset({"sum", "count", "all", "any", "filter", "map", "first"})
 ARITY: Final[dict[str, tuple[int, int]]] = {
     "sum": (1, 1), "count": (1, 1), "distinct": (1, 1), "min": (1, 9), "max": (1, 9), "len": (1, 1), "lower": (1, 1),
-    "round": (1, 2), "abs": (1, 1), "days_between": (2, 2), "date": (1, 1), "time": (1, 2), "days": (1, 1),
-    "hours": (1, 1), "has": (1, 1), "money": (2, 2), "number": (1, 1), "text": (1, 1), "keys": (1, 1), "values": (1, 1),
-    "calculate": (1, 1),
+    "round": (1, 2), "abs": (1, 1), "days_between": (2, 2), "years_between": (2, 2), "date": (1, 1), "time": (1, 2),
+    "days": (1, 1), "hours": (1, 1), "has": (1, 1), "money": (2, 2), "number": (1, 1), "text": (1, 1), "keys": (1, 1),
+    "values": (1, 1), "calculate": (1, 1),
 }  # fmt: skip
 FUNCTIONS: Final = EACH | ARITY.keys()
 

@@ -13,6 +13,7 @@ from actions.definitions.values import (
     as_text,
     date_of,
     equal,
+    full_years,
     kind_of,
     less,
     money,
@@ -50,10 +51,15 @@ def call(function: str, arguments: Sequence[Any], *, now: Callable[[], datetime]
         case "days_between":
             start, end = (date_of(value, now()) for value in arguments)
             return Decimal((end - start).days)
+        case "years_between":
+            start, end = (date_of(value, now()) for value in arguments)
+            return Decimal(full_years(start, end))
         case "date":
             return date_of(first, now())
         case "time":
-            return time_of(first, *rest)
+            moment = time_of(first, *rest)
+            # UTC says nothing about whose clock is meant; any other offset is the place's own.
+            return moment if rest or moment.utcoffset() else moment.astimezone(now().tzinfo)
         case "days" | "hours":
             return span(timedelta(**{function: _whole(first, _DAYS)}))
         case "money":

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import models
 from django.utils.timezone import now
 
+from actions.definitions.entered_order import in_entered_order
 from supportbot.accounts.constraints import SameWorkspace
 from supportbot.accounts.models import TenantModel
 
@@ -63,7 +64,7 @@ class ActionDefinitionVersion(TenantModel):
     )
     number = models.PositiveIntegerField()
     document = models.JSONField()
-    # The arguments' names with commas, as they were entered: the database does not keep the order of keys.
+    # The names of arguments and their fields, as `entered_order` writes them: the database does not keep their order.
     argument_order = models.TextField(blank=True, default="", db_default="")
     imported = models.JSONField(default=dict)  # further results of an import: its source, suggestions and notes
     created_by = models.CharField(max_length=120)
@@ -82,13 +83,12 @@ class ActionDefinitionVersion(TenantModel):
         return f"version {self.number}"
 
     def in_entered_order(self) -> dict[str, Any]:
-        """Return the document with its arguments in the order in which they were entered."""
+        """Return the document with its arguments and their fields in the order in which they were entered."""
         document: dict[str, Any] = self.document
         given = document.get("arguments")
         if not isinstance(given, dict) or not self.argument_order:
             return document
-        names = [name for name in self.argument_order.split(",") if name in given]
-        ordered = {name: given[name] for name in (*names, *given)}
+        ordered = in_entered_order(given, self.argument_order)
         return {name: ordered if name == "arguments" else value for name, value in document.items()}
 
 

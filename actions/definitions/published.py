@@ -77,7 +77,7 @@ def _action(version_id: UUID, *, as_made: bool = False) -> Action | None:
     """
     version = ActionDefinitionVersion.objects.get(pk=version_id)
     try:
-        definition = parse_document(version.document, is_published=True, as_made=as_made)
+        definition = parse_document(version.in_entered_order(), is_published=True, as_made=as_made)
     except InvalidDefinition as error:
         logger.error("actions: version %s of a definition is not valid: %s", version_id, sorted(error.fields))
         return None

@@ -16,6 +16,7 @@ from actions import audit
 from actions.connections.models import Connection, Environment
 from actions.definitions.cases import failures_of
 from actions.definitions.document import check_draft, missing, parse_document
+from actions.definitions.entered_order import entered_order
 from actions.definitions.errors import (
     CasesFailed,
     InvalidDefinition,
@@ -94,7 +95,7 @@ def save_draft(
         newest = definition.versions.order_by("-number").first()
         if based_on is not None and based_on != (newest.number if newest else 0):
             raise Outdated(name, newest.number if newest else 0)
-        equal = newest if newest is not None and newest.document == document else None
+        equal = newest if newest is not None and _is_same(newest, document) else None
         if imported is not None and equal is None:  # importing the same file again adds nothing
             equal = definition.versions.filter(document=dict(document)).first()
         if equal is not None:
@@ -103,7 +104,7 @@ def save_draft(
             definition=definition,
             number=newest.number + 1 if newest else 1,
             document=dict(document),
-            argument_order=_names_in_order(document),
+            argument_order=entered_order(document.get("arguments")),
             imported=dict(imported or {}),
             created_by=actor,
         )
@@ -113,9 +114,10 @@ def save_draft(
     return version
 
 
-def _names_in_order(document: Mapping[str, Any]) -> str:
-    given = document.get("arguments")
-    return ",".join(map(str, given)) if isinstance(given, Mapping) else ""
+def _is_same(version: ActionDefinitionVersion, document: Mapping[str, Any]) -> bool:
+    """Return whether a document is that of a version: another order of arguments is another order of questions."""
+    orders = (entered_order(one.get("arguments")) for one in (version.in_entered_order(), document))
+    return bool(version.document == document) and len(set(orders)) == 1
 
 
 def _name_in(document: Mapping[str, Any]) -> str:

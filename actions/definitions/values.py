@@ -245,6 +245,15 @@ def date_of(value: Any, now: datetime) -> date:
     raise NoValue(f"{kind_of(value)} is not a date")
 
 
+def full_years(start: date, end: date) -> int:
+    """Return how many years have passed, as of somebody's age; below zero if `end` is before `start`. Whoever is born
+    on 29 February is a year older on 1 March of a common year.
+    """
+    if end < start:
+        return -full_years(end, start)
+    return end.year - start.year - ((end.month, end.day) < (start.month, start.day))
+
+
 def _naive(text: str) -> bool:
     try:
         return datetime.fromisoformat(text).tzinfo is None
@@ -260,8 +269,8 @@ def _iso_date(text: str) -> date:
 
 
 def time_of(value: Any, zone: Any = None) -> datetime:
-    """Return an aware time from a time or an ISO text; `zone` applies to a text without an offset: "-05:00" or a name
-    from the tz database.
+    """Return an aware time from a time or an ISO text; `zone` applies to a text in UTC or without an offset: "-05:00"
+    or a name from the tz database.
     """
     if isinstance(value, datetime):
         return value
@@ -272,7 +281,7 @@ def time_of(value: Any, zone: Any = None) -> datetime:
     except ValueError as error:
         raise NoValue("a time is written like 2026-05-31T10:00:00+02:00") from error
     if moment.tzinfo is not None:
-        return moment
+        return moment if zone is None or moment.utcoffset() else moment.astimezone(_zone(zone))
     if zone is None:
         raise NoValue('a time needs its offset, such as +02:00 or Z; else write time(..., "Europe/Berlin")')
     return moment.replace(tzinfo=_zone(zone))

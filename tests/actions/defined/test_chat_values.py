@@ -28,7 +28,7 @@ WISH = "I want to change order #W0000001 to another stay"
 def stay() -> dict[str, Any]:
     """Return an action with a day, a list of choices and a flag, whose options have labels."""
     made = document() | {"examples": {"en": [WISH, "Please change my stay"]}, "title": {"en": "Change a stay"}}
-    made["arguments"] = {  # they are asked for by the length of their names, as PostgreSQL stores them
+    made["arguments"] = {
         "order_id": made["arguments"]["order_id"],
         "arrival": {"type": "date", "description": "The first night."},
         "room_extras": {
@@ -51,6 +51,23 @@ def stay() -> dict[str, Any]:
 @pytest.fixture
 def conversation(ann: Principal, put_in_force: Put) -> Conversation:
     put_in_force(stay())
+    return start_conversation(ann.customer_id)
+
+
+@pytest.fixture
+def with_guest(ann: Principal, put_in_force: Put) -> Conversation:
+    """A conversation about a stay whose guest is asked for before the day."""
+    made = stay()
+    fields = {"surname": {"type": "string"}, "first": {"type": "string"}, "born": {"type": "date"}}
+    guest = {"type": "object", "description": "The guest.", "fields": fields, "names_no_record": True}
+    of_stay = made["arguments"]
+    made["arguments"] = {
+        "order_id": of_stay["order_id"],
+        "accompanying_guest": guest,
+        "arrival": of_stay["arrival"],
+    }
+    made["card"]["rows"] = []
+    put_in_force(made)
     return start_conversation(ann.customer_id)
 
 
@@ -105,6 +122,13 @@ async def test_fields_for_a_day_and_a_list_and_buttons_for_a_yes_lead_to_the_car
     }  # fmt: skip
     assert [row["value"] for row in card["rows"][-2:]] == ["5 March 2027", "Breakfast, Parking"]
     assert retail.performed == []
+
+
+async def test_questions_and_fields_come_in_the_order_in_which_they_were_entered(with_guest: Conversation) -> None:
+    guest = await asked(with_guest, WISH)
+    assert [one["name"] for one in guest["blocks"][0]["fields"]] == ["surname", "first", "born"]
+    await reply(with_guest, guest, {"surname": "Lee", "first": "Bo", "born": "1990-01-31"})
+    assert [one["name"] for one in (await asked(with_guest))["blocks"][0]["fields"]] == ["arrival"]
 
 
 async def test_the_same_is_read_from_words(conversation: Conversation) -> None:

@@ -7,6 +7,7 @@ import pytest
 from actions.definitions import services
 from actions.definitions.document import check_draft, missing
 from actions.definitions.errors import InvalidDefinition
+from actions.definitions.models import ActionDefinitionVersion
 from tests.actions.defined.conftest import document
 from tests.actions.defined.loopback_shop import LoopbackShop
 
@@ -43,3 +44,33 @@ def test_what_reads_itself_is_refused(values: dict[str, str], arguments: dict[st
     with pytest.raises(InvalidDefinition) as refused:
         check_draft(made)
     assert path in refused.value.fields, refused.value.fields
+
+
+def test_another_order_of_the_arguments_is_a_new_version(retail: LoopbackShop) -> None:
+    made = document()
+    made["arguments"] = {**made["arguments"], "note": {"type": "string", "required": False, "description": "A note."}}
+    first = services.save_draft(made, actor="operator:test")
+    assert services.save_draft(made, actor="operator:test").number == first.number
+    turned = {**made, "arguments": dict(reversed(made["arguments"].items()))}
+    assert services.save_draft(turned, actor="operator:test").number == first.number + 1
+    stored = services.newest_version(first.definition).document["arguments"]
+    assert list(stored) == list(turned["arguments"])
+
+
+def test_a_version_saved_without_the_order_of_fields_is_the_same_document(retail: LoopbackShop) -> None:
+    made = document()
+    fields = {"long_name": {"type": "string"}, "b": {"type": "string"}}
+    made["arguments"] |= {
+        "guests": {"type": "list", "description": "Who comes.", "of": {"type": "object", "fields": fields}}
+    }
+    saved = services.save_draft(made, actor="operator:test")
+    assert list(services.newest_version(saved.definition).document["arguments"]["guests"]["of"]["fields"]) == [
+        "long_name", "b",
+    ]  # fmt: skip
+    older = ActionDefinitionVersion(
+        definition=saved.definition, number=saved.number + 1, document=made, created_by="operator:test",
+        argument_order=",".join(made["arguments"]),
+    )  # fmt: skip
+    older.save()
+    newest = services.newest_version(saved.definition)
+    assert services.save_draft(newest.document, actor="operator:test").number == older.number

@@ -2,10 +2,11 @@
 
 import json
 import unicodedata
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -176,6 +177,23 @@ def test_words_show_amounts_and_numbers_as_people_read_them() -> None:
     assert template.words(names, "en") == "{A-1}: €1,234.50, 2.5 x, y"
     assert template.words(names, "de") == "{A-1}: 1.234,50\N{NO-BREAK SPACE}€, 2.5 x, y"
     assert len(compile_template("{t}").words({"t": "x" * 5_000}, "en")) == 300
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("{time('2026-12-09T05:00:00Z')}", "9 Dec 2026 06:00"),  # UTC: in the workspace's zone
+        ("{time('2026-12-09T05:00:00-05:00')}", "9 Dec 2026 05:00"),  # the place's own clock
+        ("{time('2026-12-09T05:00:00Z', 'America/New_York')}", "9 Dec 2026 00:00"),
+        ("{time('2026-12-09T05:00:00', 'Europe/London')}", "9 Dec 2026 05:00"),
+        ("{time(at)}", "9 Dec 2026 06:00"),
+        ("{now}", "31 May 2026 12:00"),
+    ],
+)
+def test_words_show_times_by_the_clock_that_the_customer_reads(text: str, shown: str) -> None:
+    berlin = datetime(2026, 5, 31, 12, tzinfo=ZoneInfo("Europe/Berlin"))
+    names = {"now": berlin, "today": berlin.date(), "at": "2026-12-09T05:00:00+00:00"}
+    assert compile_template(text).words(names, "en") == shown
 
 
 @given(HOSTILE)
