@@ -237,3 +237,35 @@ def test_a_conversation_of_long_messages_is_read_quickly(wall: str) -> None:
     walls = [ChatMessage("user", wall), ChatMessage("assistant", "I did not find that.")] * 20
     with bounded(7):  # twelve seconds for the tabs, eight for the amounts
         Chat(messages=walls).send("and my refund?")
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        (),
+        ("3",),
+        ("3", "large box"),
+        ("3", "large box", "C1234"),
+    ],  # asked for: a number, a choice, a form, words
+)
+def test_another_request_instead_of_an_answer_begins_that_one(answers: tuple[str, ...]) -> None:
+    chat = Chat(tools=(HUMAN, SKIP, *catalogue()))
+    for text in ("Please skip my next box", *answers):
+        chat.send(text)
+    _, [(action, arguments)] = chat.send("Please refund order WF-20404, it arrived broken")
+    assert (action, arguments["order_id"]) == ("refund_order", "WF-20404")
+
+
+@pytest.mark.parametrize("words", ["please cancel the rest", "I want my money back"])
+def test_any_words_are_the_answer_where_any_words_are_asked_for(words: str) -> None:
+    chat = Chat(tools=(HUMAN, SKIP, *catalogue()))
+    for text in ("Please skip my next box", "3", "large box", "C1234"):
+        chat.send(text)
+    _, [(action, arguments)] = chat.send(words)
+    assert (action, arguments["note"]) == ("skip_next_box", words[:20])
+
+
+def test_words_alone_begin_another_action_where_a_number_is_asked_for() -> None:
+    chat = Chat(tools=(HUMAN, SKIP, *catalogue()))
+    chat.send("Please skip my next box")
+    assert chat.send("I need another delivery address")[0].startswith(say("which_of_these", "en"))

@@ -49,6 +49,7 @@ _ASKING: Final = frozenset(
 )
 _FOR_A_VALUE: Final = frozenset({"other", "date", "entries", "parts", "cannot_read"})
 _NO_TRY: Final = ("thanks", "greeting")  # said in between, not instead of an answer
+_OF_WORDS: Final = ("text", "list", "address", "object", "objects", "items")  # kinds that any words may be part of
 _SHORT_WORDS: Final = 8
 _CORRECTION_WORDS: Final = 24
 _SURE: Final = 0.5  # of a yes or a no
@@ -129,7 +130,7 @@ class DialogueState:
     def _detect(self, text: str, kind: str) -> Outcome:
         detected = intents.detect_intent(text, self.tools)
         is_answer = self._asked is not None and _is_short(text) and "?" not in text
-        if self.open and self._continue(text, is_answer=is_answer, is_new=bool(detected.action)):
+        if self.open and self._continue(text, is_answer=is_answer, new=detected.action):
             return "advanced"
         if detected.action:
             return self._begin(self._parts(text, detected.action))
@@ -169,13 +170,15 @@ class DialogueState:
         self._idle, self.unread, self._has_asked = 0, 0, False
         return "advanced"
 
-    def _continue(self, text: str, *, is_answer: bool, is_new: bool) -> bool:
-        """Return whether the message concerns an open intent: it adds a value or answers the assistant's question."""
+    def _continue(self, text: str, *, is_answer: bool, new: str) -> bool:
+        """Return whether the message concerns an open intent: it adds a value or answers the assistant's question.
+        `new` is the action that it requests, if any.
+        """
         place = next((at for at, intent in enumerate(self.open) if self._asked_field(intent)), 0)
         intent = self.open[place]
         tool, asked = self.tool(intent.action), self._asked_field(intent)
         form = read_form(tool, self._whole, asked=asked)
-        if is_new and not is_answer and not form:
+        if new and not is_answer and not form:
             return False
         sought = asked or self._asked_before(intent)
         given = (
@@ -185,10 +188,26 @@ class DialogueState:
         )
         if given.is_empty and not (asked and self._is_try(text)):
             return False
+        if new and not form and self._is_another(new, text, asked, given):
+            return False
         self.open[place] = intent.merged_with(given)
         self.unread = self.unread + 1 if given.is_empty and not given.days else 0
         self._idle = 0
         return True
+
+    def _is_another(self, new: str, text: str, asked: str, given: Intent) -> bool:
+        """Return whether a short message requests another action instead of answering: it has not the value that was
+        asked for, and it names a record for that action. Digits without one are a mistyped answer; words alone are
+        enough where they cannot be part of the answer.
+        """
+        if not asked or any(intent.action == new for intent in self.open) or self._is_option(text):
+            return False
+        fields = fields_of(self.tool(given.action))
+        kind = kind_of(asked, fields[asked]) if asked in fields else "text"
+        is_answered = given.order is not None if kind == "order" else asked in given.values
+        if _names_record(self.tool(new), text):
+            return kind in _OF_WORDS or not is_answered
+        return kind not in _OF_WORDS and not is_answered and not any(sign.isdigit() for sign in text)
 
     def _is_try(self, text: str) -> bool:
         """Return whether a message without a readable value is still meant as an answer: the question is then asked
@@ -234,6 +253,14 @@ class DialogueState:
             return False
         self.open, self.settled = [intent.merged_with(given)], []
         return True
+
+
+def _names_record(tool: ToolSpec, text: str) -> bool:
+    """Return whether a text has a number in the form of one that the action needs."""
+    found = slots_in(tool, text)
+    numbers = (name for name, shape in fields_of(tool).items() if kind_of(name, shape) == "pattern")
+    is_whole = found.order is not None and found.order.is_whole
+    return is_whole or any(sign.isdigit() for name in numbers for sign in str(found.values.get(name, "")))
 
 
 def _is_short(text: str) -> bool:
