@@ -46,9 +46,11 @@ def check_identity(draft: Draft, argument: str) -> None:
 
 
 def value_in_body(argument: str, spec: Mapping[str, Any], schema: Any) -> str:
-    """Return an argument's value in a body. An identity is text, which a body may need as a number."""
+    """Return an argument's value in a body. An identity or a record's number is text, which a body may need as a
+    number.
+    """
     kind = schema.get("type") if isinstance(schema, Mapping) else None
-    is_number = spec.get("from") == "identity" and kind in ("integer", "number")
+    is_number = spec.get("type") == "string" and kind in ("integer", "number")
     return f"{{number(arguments.{argument})}}" if is_number else f"{{arguments.{argument}}}"
 
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from actions.definitions.importing.drafts import Draft, Imported, Names, printable, snake
 from actions.definitions.importing.operation import HEADER, Operation
-from actions.definitions.importing.records import Record, records_of
+from actions.definitions.importing.records import Records, records_of
 from actions.definitions.importing.shapes import Note
 from actions.definitions.importing.structure import InvalidFile, read_structure
 
@@ -71,7 +71,7 @@ class _File:
         self._left = _MAX_STEPS  # of the file
         self._steps = _MAX_STEPS  # of what is being read
         self._notes: list[str] = []
-        self._records: dict[str, Record] = {}
+        self._records = Records()
 
     def read(self) -> Imported:
         operations = list(self._operations())

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from actions.definitions.document import RESERVED
 from actions.definitions.errors import ExpressionError
+from actions.definitions.importing.answers import Answer, json_schema
 from actions.definitions.importing.customers import (
     OF_IDENTITY,
     check_identity,
@@ -14,8 +15,8 @@ from actions.definitions.importing.customers import (
     value_in_body,
 )
 from actions.definitions.importing.drafts import Draft, Names, humanised, printable, snake
-from actions.definitions.importing.records import MAX_ROWS, Record, card_rows
-from actions.definitions.importing.shapes import Note, declared, properties_of
+from actions.definitions.importing.records import MAX_ROWS, Record, Records, card_rows, fields_in, id_in, owner_in
+from actions.definitions.importing.shapes import Note, declared, listed_types, properties_of
 from actions.definitions.template import compile_path
 
 _MAX_ARGUMENTS: Final = 30
@@ -29,6 +30,8 @@ _OWN_HEADERS: Final = frozenset({
 _SUGGESTED: Final = (("title.en", "summary"), ("description.en", "summary"), ("description.en", "description"))
 _KEY_HEADERS: Final = frozenset({"idempotency-key", "x-idempotency-key", "x-request-id"})
 _IDEMPOTENCY: Final = "idempotency"  # as in Idempotency-Key of the IETF's draft, and in fields named after it
+# Whoever publishes it must prove whose record it is, or say that it names none, as of every text.
+_NUMBER_OF_A_RECORD: Final = {"type": "string", "pattern": "[0-9]{1,15}"}
 _PARAMETER: Final = re.compile(r"\{([^{}]*)\}")
 _TAKES_KEY: Final = (
     "If the shop answers a repeated key with its first answer, choose to send an unclear call again (replay_safe)."
@@ -37,14 +40,12 @@ _DID_NOT: Final = "status >= 400 and status < 500 and status not in [408, 409, 4
 
 
 class Operation:
-    """Fills the draft of one operation; `resolve` returns what a node of the file refers to, `records` the operations
-    that read a record, by the argument that names its id.
-    """
+    """Fills the draft of one operation; `resolve` returns what a node of the file refers to."""
 
     def __init__(
         self,
         resolve: Callable[[Any, Note], Any],
-        records: Mapping[str, Record],
+        records: Records,
         draft: Draft,
         path: str,
         method: str,
@@ -54,8 +55,10 @@ class Operation:
         self._resolve, self._records, self._draft = resolve, records, draft
         self._path, self._method = path, method
         self._item, self._operation = item, operation
+        self._answer = Answer(operation, resolve, draft.note)
         self._names = Names("money")
         self._arguments: dict[str, Any] = {}
+        self._places: dict[str, str] = {}  # the argument of each parameter of the path
 
     def fill(self, connection: str) -> None:
         draft, document = self._draft, self._draft.document
@@ -69,12 +72,11 @@ class Operation:
         document["arguments"] = self._arguments
         if document["kind"] == "read":
             document["lookups"] = [{"name": "record", "call": call}]
-            document["result"] = self._result()
+            document["result"] = self._answer.result()
         else:
             self._write(call, key_header)
 
     def _call(self) -> tuple[dict[str, Any], str]:
-        places: dict[str, str] = {}
         call: dict[str, Any] = {"method": self._method.upper()}
         query: dict[str, str] = {}
         headers: dict[str, str] = {}
@@ -96,11 +98,11 @@ class Operation:
                     name, self._schema_of(parameter), is_required, parameter.get("description"), after=after
                 )
                 if argument and place == "path":
-                    places[name] = argument
+                    self._places[name] = argument
                 elif argument:
                     fields = query if place == "query" else headers
                     fields[self._key(name, argument)] = f"{{arguments.{argument}}}"
-        call |= self._written_path(places)
+        call |= self._written_path()
         call |= ({"query": query} if query else {}) | ({"headers": headers} if headers else {}) | self._body()
         return call, key_header
 
@@ -143,22 +145,24 @@ class Operation:
             check_identity(self._draft, argument)
             return argument
         spec = declared(schema, argument, self._resolve, self._draft.note)
+        if spec.get("type") == "integer" and argument in self._records.by_noun:
+            spec = dict(_NUMBER_OF_A_RECORD)
         check_names(self._draft, argument, name, spec)
         self._arguments[argument] = spec if is_required else {**spec, "required": False}
         inner = schema.get("description") if isinstance(schema, Mapping) else None
         self._draft.suggest(f"arguments.{argument}.description", description or inner)
         return argument
 
-    def _written_path(self, places: dict[str, str]) -> dict[str, str]:
+    def _written_path(self) -> dict[str, str]:
         def placed(match: re.Match[str]) -> str:
             name = match[1]
-            if name not in places:
+            if name not in self._places:
                 self._draft.note(
                     f"The path names {printable(name, 40)}, which the file does not declare: taken as text."
                 )
                 argument = self._argument(name, {"type": "string"}, True, "", after=self._segment_before(name))
-                return f"{{arguments.{argument or name}}}"
-            return f"{{arguments.{places[name]}}}"
+                self._places[name] = argument or name
+            return f"{{arguments.{self._places[name]}}}"
 
         text = _PARAMETER.sub(placed, self._path)
         try:
@@ -175,7 +179,7 @@ class Operation:
         if self._method in ("get", "delete"):
             self._draft.note(f"A {self._method.upper()} call has no body here; the one of the file is left out.")
             return {}
-        schema = self._json_schema(body)
+        schema = json_schema(body)
         if schema is None:
             self._draft.note("Its body is not JSON and cannot be sent.")
             return {}
@@ -201,32 +205,11 @@ class Operation:
         """Return whether a field takes the request's key, which is new for each request and the same when it is sent
         again.
         """
-        is_text = isinstance(schema, Mapping) and "string" in (schema.get("type"), *_listed(schema.get("type")))
+        is_text = isinstance(schema, Mapping) and "string" in (schema.get("type"), *listed_types(schema.get("type")))
         is_key = self._method != "get" and is_text and _IDEMPOTENCY in snake(name).split("_")
         if is_key:
             self._draft.note(f"{printable(name, 40)} carries the request's key. {_TAKES_KEY}")
         return is_key
-
-    def _json_schema(self, body: Mapping[str, Any]) -> Any:
-        content = body.get("content")
-        for kind, media in content.items() if isinstance(content, Mapping) else ():
-            is_json = re.fullmatch(r"application/([\w.+-]+\+)?json(;.*)?", str(kind).strip().lower())
-            if is_json and isinstance(media, Mapping):
-                return media.get("schema", {})
-        return None
-
-    def _answered(self, operation: Mapping[str, Any] | None = None) -> tuple[list[int], Any]:
-        """Return the success statuses, and the schema of the first body among them."""
-        responses = (operation or self._operation).get("responses")
-        statuses, schema = [], None
-        for status, given in responses.items() if isinstance(responses, Mapping) else ():
-            if not re.fullmatch(r"2[0-9][0-9]", str(status)):
-                continue
-            statuses.append(int(status))
-            response = self._resolve(given, self._draft.note)
-            if schema is None and isinstance(response, Mapping):
-                schema = self._json_schema(response)
-        return sorted(statuses)[:5] or [200], schema
 
     def _done(self, statuses: list[int]) -> list[int]:
         """Return the statuses that say that it was done: 202 only says that the call was accepted."""
@@ -238,72 +221,60 @@ class Operation:
         )
         return [status for status in statuses if status != _ACCEPTED]
 
-    def _result(self) -> dict[str, Any]:
-        _, schema = self._answered()
-        found = self._resolve(schema, self._draft.note)
-        if isinstance(found, Mapping) and found.get("type") == "array":
-            return {"list": "record", "as": "entry", "fields": self._fields(found.get("items"), "entry")}
-        return {"fields": self._fields(found, "record")}
-
-    def _fields(self, schema: Any, of: str) -> list[dict[str, Any]]:
-        """Return the parts of an answer that can be shown: its plain fields, under their own names."""
-        properties, _ = properties_of(schema, "answer", self._resolve, self._draft.note)
-        names = Names()
-        fields: list[dict[str, Any]] = []
-        for name, given in properties.items():
-            one = self._resolve(given, self._draft.note)
-            kind = one.get("type") if isinstance(one, Mapping) else None
-            kinds = kind if isinstance(kind, list) else [kind]
-            if not {"string", "integer", "number", "boolean"} & {str(one) for one in kinds} or len(fields) == 20:
-                continue
-            plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,60}", name)
-            if not plain:
-                continue
-            label = names.free(snake(name) or "value")
-            fields.append({"name": label, "label": {"en": humanised(label)}, "value": f"{of}.{name}"})
-        return fields
-
     def _write(self, call: dict[str, Any], key_header: str) -> None:
         document = self._draft.document
-        statuses, schema = self._answered()
         if key_header and HEADER.fullmatch(key_header):
             call["key"] = {"header": key_header}
             self._draft.note(f"It takes a key. {_TAKES_KEY}")
         document["call"] = call
         document["answer"] = {"did_not": _DID_NOT}
-        if done := self._done(statuses):
+        if done := self._done(self._answer.statuses()):
             document["answer"] = {"happened": f"status in [{', '.join(map(str, done))}]"} | document["answer"]
         document["outcome"] = {"kind": "at_most_once"}
         open_ones = {name: spec for name, spec in self._arguments.items() if spec.get("from") != "identity"}
         rows = [row for name, spec in open_ones.items() for row in card_rows(name, spec)]
         document["card"] = {"title": dict(document["title"]), "rows": rows[:MAX_ROWS]}
-        document["receipt"] = self._fields(schema, "body")[:5]
+        document["receipt"] = self._answer.receipt()
+        if self._answer.explains_problems():
+            self._draft.suggest("answer.reason", "body.detail")
         self._look_up(open_ones)
 
     def _look_up(self, arguments: Mapping[str, Any]) -> None:
-        """Read the records whose ids the call names, where the file says how. Whose they are is for a person to say."""
+        """Read the records that the call names, where the file says how. Whose they are is for a person to say."""
         lookups: list[dict[str, Any]] = []
-        for argument in arguments:
-            record = self._records.get(argument)
-            if record is None or record.name in (*arguments, *RESERVED) or len(lookups) == _MAX_LOOKUPS:
+        for record, places in self._named(arguments):
+            names = {one["name"] for one in lookups} | {*arguments, *RESERVED}
+            if record.name in names or len(lookups) == _MAX_LOOKUPS:
                 continue
             at = len(lookups)
-            lookups.append({"name": record.name, "call": {"method": "GET", "path": record.path_with(argument)}})
-            names = self._names_in(record.operation)
-            owner = next((name for name in names if names_customer(name)), "")
-            own_id = next((name for name in names if snake(name) in (argument, "id")), "")
-            if owner:
+            lookups.append({"name": record.name, "call": {"method": "GET", "path": record.path_with(places)}})
+            answer = Answer(record.operation, self._resolve, self._draft.note)
+            fields = fields_in(answer.schema(), answer.properties)
+            if owner := owner_in(fields):
                 self._draft.suggest(f"lookups[{at}].owner", f"{record.name}.{owner}")
             if at == 0:
+                own_id = id_in(fields, [*places.values(), *map(snake, places)])
                 self._draft.suggest("subject.kind", record.name)
                 self._draft.suggest("subject.id", f"{record.name}.{own_id}" if own_id else "")
         if lookups:
             self._draft.document["lookups"] = lookups
         self._check_nouns(arguments)
 
+    def _named(self, arguments: Mapping[str, Any]) -> Iterator[tuple[Record, Mapping[str, str]]]:
+        """Yield the records that the call names, with the argument of each parameter of their path: the one that its
+        path leads to, and those whose ids are among its arguments.
+        """
+        above = self._records.of_path(self._path)
+        if above is not None and self._places.get(above.parameters[-1]) in arguments:
+            yield above, self._places
+        for argument in arguments:
+            record = self._records.by_argument.get(argument)
+            if record is not None and (above is None or record.path != above.path):
+                yield record, {record.parameters[-1]: argument}
+
     def _check_nouns(self, arguments: Mapping[str, Any]) -> None:
         """Ask a person to check arguments that have the name of a record, and not of its id."""
-        nouns = {record.name: record for record in self._records.values()}
+        nouns = self._records.by_noun
         for argument, spec in arguments.items():
             record = nouns.get(argument)
             if record is not None and spec.get("type") in ("string", "integer"):
@@ -311,13 +282,3 @@ class Operation:
                     f"{argument}: this may name a record, since GET {printable(record.path, 80)} reads one of this "
                     "name. If it does, look the record up by it, with its owner."
                 )
-
-    def _names_in(self, operation: Mapping[str, Any]) -> list[str]:
-        """Return the fields of what an operation answers."""
-        properties, _ = properties_of(self._answered(operation)[1], "answer", self._resolve, self._draft.note)
-        return [name for name in properties if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,60}", name)]
-
-
-def _listed(types: Any) -> list[Any]:
-    """Return the types of a schema that names several, as in 3.1: ["string", "null"]."""
-    return types if isinstance(types, list) else []

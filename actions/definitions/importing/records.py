@@ -1,17 +1,27 @@
-"""What a file says about records: which operation reads the one with a certain id, and how a card shows arguments.
-Pure.
+"""What a file says about records: which operation reads the one that a call names, which of its fields name the owner
+and the id, and how a card shows arguments. Pure.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from actions.definitions.importing.customers import names_customer
 from actions.definitions.importing.drafts import humanised, snake
 
 MAX_ROWS: Final = 20
 _NESTED: Final = ("object", "list", None)
-_ONE_PARAMETER: Final = re.compile(r"([^{}]*/)?([^{}/]+)/\{([^{}]+)\}", re.ASCII)
+_LAST_PARAMETER: Final = re.compile(r"(?:.*/)?([^{}/]+)/\{([^{}/]+)\}", re.ASCII)
+_PARAMETER: Final = re.compile(r"\{([^{}]*)\}")
+_MAX_SEGMENTS: Final = 30
+_MAX_FIELDS: Final = 100  # of an answer
+_MAX_DEPTH: Final = 4
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,60}", re.ASCII)
+Properties = Callable[[Any], Mapping[str, Any]]
+Field = tuple[tuple[str, ...], Any]  # path, schema
+FileOperation = tuple[str, str, Mapping[str, Any], Mapping[str, Any]]  # path, method, item, operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,28 +30,80 @@ class Record:
 
     name: str
     path: str
-    parameter: str
     operation: Mapping[str, Any]
 
-    def path_with(self, argument: str) -> str:
-        return self.path.replace(f"{{{self.parameter}}}", f"{{arguments.{argument}}}")
+    def path_with(self, arguments: Mapping[str, str]) -> str:
+        """Return its path, with the argument for each of its parameters."""
+        return _PARAMETER.sub(lambda match: f"{{arguments.{arguments[match[1]]}}}", self.path)
+
+    @property
+    def parameters(self) -> list[str]:
+        return _PARAMETER.findall(self.path)
 
 
-def records_of(operations: Iterable[tuple[str, str, Mapping[str, Any], Mapping[str, Any]]]) -> dict[str, Record]:
-    """Return the operations that read a record, by the argument that names its id: order_id for `/orders/{orderId}`
-    and `/orders/{id}`.
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The operations that read a record: by their path, and by the argument that names its id, order_id for
+    `/orders/{orderId}` and `/orders/{id}`.
     """
-    found: dict[str, Record] = {}
+
+    by_path: Mapping[str, Record] = field(default_factory=dict)
+    by_argument: Mapping[str, Record] = field(default_factory=dict)
+    by_noun: Mapping[str, Record] = field(default_factory=dict)  # those of by_argument
+
+    def of_path(self, path: str) -> Record | None:
+        """Return the record that a call is about: that of `/orders/{number}` for `/orders/{number}/returns`."""
+        segments = path.split("/")[:_MAX_SEGMENTS]
+        above = ("/".join(segments[:length]) for length in range(len(segments), 0, -1))
+        return next((self.by_path[one] for one in above if one in self.by_path), None)
+
+
+def records_of(operations: Iterable[FileOperation]) -> Records:
+    """Return the operations that read one record by its id."""
+    by_path: dict[str, Record] = {}
+    by_argument: dict[str, Record] = {}
     for path, method, _, operation in operations:
-        match = _ONE_PARAMETER.fullmatch(path) if method == "get" else None
-        if match is None:
+        match = _LAST_PARAMETER.fullmatch(path) if method == "get" else None
+        noun = re.sub("s$", "", snake(match[1])) if match else ""
+        if match is None or not noun:
             continue
-        noun, parameter = re.sub("s$", "", snake(match[2])), match[3]
-        argument = f"{noun}_id" if snake(parameter) == "id" else snake(parameter)
+        record = Record(noun[:40], path, operation)
+        by_path.setdefault(path, record)
+        argument = f"{noun}_id" if snake(match[2]) == "id" else snake(match[2])
         name = argument.removesuffix("_id")
-        if name and name != argument:
-            found.setdefault(argument, Record(name[:40], path, parameter, operation))
+        if name and name != argument and len(record.parameters) == 1:
+            by_argument.setdefault(argument, Record(name[:40], path, operation))
+    return Records(by_path, by_argument, {record.name: record for record in by_argument.values()})
+
+
+def fields_in(schema: Any, properties: Properties) -> list[Field]:
+    """Return the path and the schema of each field of an answer and of the objects inside it, the outer ones first."""
+    found: list[Field] = []
+    waiting: deque[Field] = deque([((), schema)])
+    while waiting:
+        before, given = waiting.popleft()
+        for name, own in properties(given).items() if len(before) < _MAX_DEPTH else ():
+            if _NAME.fullmatch(name) and len(found) < _MAX_FIELDS:
+                found.append(((*before, name), own))
+                waiting.append(found[-1])
     return found
+
+
+def owner_in(fields: Iterable[Field]) -> str:
+    """Return the path of a record's field that may name its owner, "" if there is none."""
+    named = (path for path, own in fields if names_customer(path[-1], own, after="".join(path[-2:-1])))
+    return next((".".join(path) for path in named), "")
+
+
+def id_in(fields: Sequence[Field], names: Iterable[str]) -> str:
+    """Return the path of a record's own id, named like the parameter that names it or `id`: not that of something
+    inside the record, `vehicle.id`.
+    """
+    around = {path[:-1] for path, _ in fields}
+    plain = [path for path, _ in fields if path not in around]
+    least = min(map(len, plain), default=0)  # 2 in {"data": {"id": …}}
+    wanted = {*names, "id"}
+    return next((".".join(path) for path in plain if len(path) == least and snake(path[-1]) in wanted), "")
 
 
 def card_rows(name: str, spec: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

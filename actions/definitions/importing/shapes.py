@@ -63,6 +63,11 @@ def properties_of(schema: Any, at: str, resolve: Resolve, note: Note) -> tuple[M
     return (properties if isinstance(properties, Mapping) else {}), names
 
 
+def listed_types(types: Any) -> list[Any]:
+    """Return the types of a schema that names several, as in 3.1: ["string", "null"]."""
+    return types if isinstance(types, list) else []
+
+
 def _type(schema: Mapping[str, Any]) -> str:
     given = schema.get("type")
     if isinstance(given, list):  # 3.1: ["string", "null"]

@@ -173,6 +173,73 @@ def test_a_record_that_the_call_names_is_looked_up_and_its_owner_is_left_to_a_pe
     assert drafts(RECORDS)["refund"].document["lookups"][0]["call"]["path"] == "/deposits/{arguments.deposit_id}"
 
 
+WRAPPED = """
+openapi: 3.1.0
+info: {title: A garage, version: "1"}
+components:
+  responses:
+    Problem: {content: {application/problem+json: {schema: {type: object}}}}
+    Visit:
+      content:
+        application/json:
+          schema:
+            type: object
+            properties:
+              meta: {type: object, properties: {traceId: {type: string}}}
+              data: {$ref: "#/components/schemas/Visit"}
+  schemas:
+    CustomerId: {type: string}
+    Visit:
+      type: object
+      properties:
+        car: {type: object, properties: {id: {type: string}, plate: {type: string}}}
+        holder: {type: object, properties: {ref: {$ref: "#/components/schemas/CustomerId"}}}
+        code: {type: string}
+        day: {type: [string, "null"]}
+paths:
+  /branches/{branch}/visits/{code}:
+    get: {operationId: visit, responses: {"200": {$ref: "#/components/responses/Visit"}}}
+  /visits:
+    get:
+      operationId: visits
+      responses:
+        "200": {content: {application/json: {schema: {properties: {data: {type: array, items: {$ref: "#/components/schemas/Visit"}}}}}}}
+  /branches/{branch}/visits/{code}/moves:
+    post:
+      operationId: move
+      parameters:
+        - {name: branch, in: path, required: true, schema: {type: string}}
+        - {name: code, in: path, required: true, schema: {type: string}}
+      responses: {"200": {$ref: "#/components/responses/Visit"}, default: {$ref: "#/components/responses/Problem"}}
+"""  # noqa: E501 -- a file
+
+
+def test_the_record_above_a_call_is_looked_up_whatever_its_number_is_called() -> None:
+    draft = drafts(WRAPPED)["move"]
+    path = "/branches/{arguments.branch}/visits/{arguments.code}"
+    assert draft.document["lookups"] == [{"name": "visit", "call": {"method": "GET", "path": path}}]
+    assert draft.suggestions["lookups[0].owner"] == "visit.data.holder.ref"
+    assert draft.suggestions["subject.id"] == "visit.data.code"
+    assert {"lookups[0].owner", "subject"} <= set(draft.missing)
+
+
+def test_what_is_wrapped_in_an_object_is_shown() -> None:
+    found = drafts(WRAPPED)
+    assert [one["value"] for one in found["visit"].document["result"]["fields"]] == [
+        "record.data.code",
+        "record.data.day",
+    ]
+    listed = found["visits"].document["result"]
+    assert (listed["list"], [one["value"] for one in listed["fields"]]) == ("record.data", ["entry.code", "entry.day"])
+    assert [one["value"] for one in found["move"].document["receipt"]] == ["body.data.code", "body.data.day"]
+
+
+def test_the_words_of_a_problem_document_are_suggested_as_the_reason() -> None:
+    found = drafts(WRAPPED)
+    assert found["move"].suggestions["answer.reason"] == "body.detail"
+    assert "answer.reason" not in found["visit"].suggestions | drafts(SHOP)["create_return"].suggestions
+
+
 @pytest.mark.parametrize("name", ["idempotencyKey", "idempotency_key", "X-Idempotency-Token"])
 def test_a_field_for_the_idempotency_key_is_filled_by_the_server(name: str) -> None:
     field = f"{name}: {{type: [string, 'null'], maxLength: 64}}"
@@ -192,8 +259,14 @@ def test_a_field_with_the_name_of_a_record_is_left_to_a_person_to_check() -> Non
     text = RECORDS.replace(
         "deposit_id: {type: string}", "deposit_id: {type: string}\n                loan: {type: integer}"
     )
-    [check] = [one for one in drafts(text)["refund"].checks if one.startswith("loan: ")]
+    draft = drafts(text)["refund"]
+    [check] = [one for one in draft.checks if one.startswith("loan: ")]
     assert "GET /loans/{loanId}" in check
+    # A whole number is asked for like a text, which cannot be published without a proof of whose it is.
+    assert draft.document["arguments"]["loan"]["type"] == "string"
+    assert draft.document["call"]["body"]["loan?"] == "{number(arguments.loan)}"
+    draft.document["call"]["body"]["by"] = "{identity.sub}"
+    assert "arguments.loan.names_no_record" in draft.missing
     assert not any("loan: " in check for check in drafts(RECORDS)["renew"].checks)
 
 

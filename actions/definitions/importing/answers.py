@@ -1,0 +1,114 @@
+"""What an operation of an OpenAPI file answers: its statuses, and the fields that can be shown. Pure."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from actions.definitions.importing.drafts import Names, humanised, snake
+from actions.definitions.importing.shapes import Note, listed_types, properties_of
+
+_SHOWN: Final = frozenset({"string", "integer", "number", "boolean"})
+_MAX_SHOWN: Final = 20
+_MAX_KEPT: Final = 5  # on a receipt
+_MAX_WRAPS: Final = 2
+_MAX_STATUSES: Final = 5
+_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,60}", re.ASCII)
+_JSON: Final = re.compile(r"application/([\w.+-]+\+)?json(;.*)?")
+_PROBLEM: Final = "application/problem+json"
+
+
+def json_schema(content: Mapping[str, Any]) -> Any:
+    """Return the schema of a body in JSON, None if there is none."""
+    media_types = content.get("content")
+    for kind, media in media_types.items() if isinstance(media_types, Mapping) else ():
+        if _JSON.fullmatch(str(kind).strip().lower()) and isinstance(media, Mapping):
+            return media.get("schema", {})
+    return None
+
+
+class Answer:
+    """The answers of one operation; `resolve` returns what a node of the file refers to."""
+
+    def __init__(self, operation: Mapping[str, Any], resolve: Callable[[Any, Note], Any], note: Note) -> None:
+        responses = operation.get("responses")
+        self._responses = responses if isinstance(responses, Mapping) else {}
+        self._resolve, self._note = resolve, note
+
+    def statuses(self) -> list[int]:
+        """Return the statuses of success."""
+        named = [int(status) for status in self._responses if _is_success(status)]
+        return sorted(named)[:_MAX_STATUSES] or [200]
+
+    def schema(self) -> Any:
+        """Return the schema of the first body that a success has."""
+        for status, given in self._responses.items():
+            response = self._resolved(given) if _is_success(status) else None
+            schema = json_schema(response) if isinstance(response, Mapping) else None
+            if schema is not None:
+                return schema
+        return None
+
+    def explains_problems(self) -> bool:
+        """Return whether failures are answered in the form of RFC 9457, whose `detail` explains them to people."""
+        for status, given in self._responses.items():
+            response = None if _is_success(status) else self._resolved(given)
+            content = response.get("content") if isinstance(response, Mapping) else None
+            kinds = content if isinstance(content, Mapping) else ()
+            if any(str(kind).partition(";")[0].strip() == _PROBLEM for kind in kinds):
+                return True
+        return False
+
+    def result(self) -> dict[str, Any]:
+        """Return the result of a look-up: the fields of the record, or of each entry of a list."""
+        where, schema = self._unwrapped("record")
+        if _kinds(schema) == {"array"}:
+            return {"list": where, "as": "entry", "fields": self._fields(schema.get("items"), "entry")}
+        return {"fields": self._fields(schema, where)}
+
+    def receipt(self) -> list[dict[str, Any]]:
+        where, schema = self._unwrapped("body")
+        return self._fields(schema, where)[:_MAX_KEPT]
+
+    def properties(self, schema: Any) -> Mapping[str, Any]:
+        return properties_of(schema, "answer", self._resolve, self._note)[0]
+
+    def _unwrapped(self, where: str) -> tuple[str, Any]:
+        """Return what is answered, and where it is: of an object without a plain field of its own, such as `{"data": …,
+        "meta": …}`, the object or list inside it that has most of them.
+        """
+        schema = self._resolved(self.schema())
+        for _ in range(_MAX_WRAPS):
+            inside = {name: one for name, one in self.properties(schema).items() if _PLAIN.fullmatch(name)}
+            if not inside or self._fields(schema, where):
+                break
+            name = max(inside, key=lambda one: len(self._fields(self._entry(inside[one]), one)))
+            where, schema = f"{where}.{name}", self._resolved(inside[name])
+        return where, schema
+
+    def _entry(self, schema: Any) -> Any:
+        """Return the schema of a list's entries; of anything else, the schema itself."""
+        found = self._resolved(schema)
+        return found.get("items") if _kinds(found) == {"array"} else found
+
+    def _fields(self, schema: Any, of: str) -> list[dict[str, Any]]:
+        """Return the parts that can be shown: the plain fields, under their own names."""
+        names = Names()
+        fields: list[dict[str, Any]] = []
+        for name, given in self.properties(schema).items():
+            is_shown = _SHOWN & _kinds(self._resolved(given)) and _PLAIN.fullmatch(name)
+            if is_shown and len(fields) < _MAX_SHOWN:
+                label = names.free(snake(name) or "value")
+                fields.append({"name": label, "label": {"en": humanised(label)}, "value": f"{of}.{name}"})
+        return fields
+
+    def _resolved(self, node: Any) -> Any:
+        return self._resolve(node, self._note)
+
+
+def _is_success(status: Any) -> bool:
+    return re.fullmatch(r"2[0-9][0-9]", str(status)) is not None
+
+
+def _kinds(schema: Any) -> set[str]:
+    kind = schema.get("type") if isinstance(schema, Mapping) else None
+    return {str(one) for one in listed_types(kind) or [kind]} - {"null"}
