@@ -38,6 +38,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_by_api_key
 from supportbot.accounts.services import create_workspace, issue_api_key
 from supportbot.demo.channel import ACCENT, storefront_channel
+from supportbot.demo.gates import set_gates
 from supportbot.demo.history import write_history
 from supportbot.handoff.desk.canned_replies import save_reply
 from supportbot.handoff.models import CannedReply
@@ -96,6 +97,7 @@ def seed(plan: Plan, secrets: Secrets) -> DemoFacts:
     with workspace_scope(workspace.pk):
         _import_knowledge(workspace, plan.data_dir)
         _arrange_categories()
+        set_gates(workspace)
         with timezone.override(workspace.zone):
             write_history(channel)
     return {

@@ -78,6 +78,7 @@ class ReleaseGates(TenantModel):
     """
 
     suites = ArrayField(models.CharField(max_length=120), default=list)
+    chosen_at = models.DateTimeField(null=True)  # when there was first a gate; null: by an earlier version
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace"], name="release_gates_once")]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
 from time import monotonic
 from typing import Final
 from uuid import UUID
@@ -109,6 +110,12 @@ def gates() -> list[str]:
     """Return the suites that a release must pass."""
     found = ReleaseGates.objects.values_list("suites", flat=True).first()
     return list(found or [])
+
+
+def had_gates_at(moment: datetime) -> bool:
+    """Return whether the workspace has gates that were chosen before this moment."""
+    row: ReleaseGates | None = ReleaseGates.objects.first()
+    return row is not None and bool(row.suites) and (row.chosen_at is None or row.chosen_at <= moment)
 
 
 def next_number() -> int:

@@ -190,7 +190,8 @@ def name_gates(suites: Sequence[str], *, person: Staff) -> list[str]:
         problem = gettext("These suites do not exist: {names}. Create or import them under Evaluations first.")
         raise InvalidInput(fields={"suites": [problem.format(names=", ".join(missing))]})
     before = gates()
-    ReleaseGates.objects.update_or_create(workspace_id=current_workspace_id(), defaults={"suites": chosen})
+    begun = {} if before else {"chosen_at": timezone.now()}
+    ReleaseGates.objects.update_or_create(workspace_id=current_workspace_id(), defaults={"suites": chosen, **begun})
     if chosen != before:
         facts = {"before": ", ".join(before), "after": ", ".join(chosen)}
         ports.audit()("release.gates_changed", actor=person.actor, **facts)

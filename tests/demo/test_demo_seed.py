@@ -15,19 +15,25 @@ from actions.models import ActionPolicy, MerchantConnection
 from actions.policies import may_approve
 from actions.registry import all_actions
 from kb.models import Article, Category
+from kb.services import Change, publish, save_draft
 from supportbot.accounts.logos import logo_path
 from supportbot.accounts.models import ApiKey, Channel, Customer, IdentityKey, Membership, User, Workspace
-from supportbot.accounts.principals import CustomerCaller
+from supportbot.accounts.principals import CustomerCaller, Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import customer_by_bearer_token, staff_by_api_key
 from supportbot.chat.models import Citation, Conversation, ConversationEvent, Turn
 from supportbot.demo import workspace as demo_workspace
 from supportbot.demo.history import LABEL
+from supportbot.evals.models import ArticleCheck
+from supportbot.evals.selectors import missing_suites
 from supportbot.handoff.models import Ticket
 from supportbot.insights.findings import Kind, findings
 from supportbot.insights.selectors import outcomes
 from supportbot.installation.runtime import ensure_secrets
 from supportbot.installation.start_plan import plan_from_environment
+from supportbot.outbox.services import deliver_due
+from supportbot.releases.selectors import gates
+from supportbot.releases.services import name_gates
 from supportbot.translation import text_in
 from tests.events import check_event
 from tests.rest import identity_token
@@ -216,3 +222,20 @@ def test_categories_are_arranged_once_and_then_left_to_the_team() -> None:
     seeded()
     with workspace_scope(Workspace.objects.get(slug="wrenfell").pk):
         assert Category.objects.get(pk=row.pk).icon == "gift"
+
+
+def test_the_shipped_suites_are_gates_and_nothing_that_was_seeded_is_checked() -> None:
+    seeded()
+    with workspace_scope(Workspace.objects.get().pk):
+        assert gates() == ["demo", "shop", "security", "languages"] and missing_suites(gates()) == []
+        deliver_due()
+        assert not ArticleCheck.objects.exists()  # the import came before the gates
+        article = Article.objects.order_by("pk")[0]
+        save_draft(article.pk, Change(body="Other words."))
+        publish(article.pk)
+        deliver_due()
+        assert ArticleCheck.objects.count() == 1
+        name_gates([], person=Staff(article.workspace_pk, None, "Ada", "admin", frozenset()))
+    seeded()
+    with workspace_scope(Workspace.objects.get().pk):
+        assert gates() == []  # what people chose is kept

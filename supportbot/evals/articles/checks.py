@@ -39,7 +39,7 @@ from supportbot.evals.articles.trials import (
 )
 from supportbot.evals.models import ArticleCheck, ChangedArticle
 from supportbot.evals.wording import stopped
-from supportbot.releases.selectors import gates
+from supportbot.releases.selectors import had_gates_at
 
 logger = logging.getLogger(__name__)
 QUIET: Final = timedelta(seconds=15)
@@ -56,8 +56,10 @@ CheckState = ArticleCheck.State
 
 
 def note_change(article_id: UUID, at: datetime) -> None:
-    """Have an article checked that has changed at this time; without gates, nothing is. Safe to call twice."""
-    if not gates():
+    """Have an article checked that has changed at this time; nothing is that changed before there were gates. Safe to
+    call twice.
+    """
+    if not had_gates_at(at):
         return
     waiting = _waiting(at)
     if not ChangedArticle.objects.filter(article_id=article_id).exists():
