@@ -98,8 +98,9 @@ class Demo:
                 found = judged(replace(now, **rules), action, workspace=self.workspace)
                 return [one.name for one in found.failures]
             case _:
-                failures, untried = tried(_trial(change), workspace=self.workspace)
-                return [one.name for one in failures] + [f"{untried} not tried"] * bool(failures and untried)
+                found = tried(_trial(change), workspace=self.workspace)
+                untried = [f"{found.untried} not tried"] * bool(found.failures and found.untried)
+                return [one.name for one in found.failures] + untried
 
     def _of_release(self, document: Any) -> list[str]:
         draft = self._draft(document)

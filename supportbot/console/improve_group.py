@@ -19,7 +19,7 @@ from kb.services import lock_unchanged
 from supportbot.chat.models import Conversation
 from supportbot.chat.retrieval_trace import TracedPassage, traces_of
 from supportbot.console.articles.diff import Row, compare
-from supportbot.console.articles.gates import PUBLISHED, ArticleRefused, pass_gates, settle
+from supportbot.console.articles.gates import PUBLISHED, ArticleRefused, Passed, pass_gates, published, settle
 from supportbot.console.display import sentence
 from supportbot.console.improve import KINDS, remark_of
 from supportbot.console.permissions import may
@@ -83,16 +83,16 @@ def group(request: HttpRequest, kind: str, subject: UUID) -> HttpResponse:
         edit = _typed(request)
         if do == "replay":
             return _page(request, found, edit, replayed=_replay(request, found, edit))
-        _publish(request, found, edit)
+        passed = _publish(request, found, edit)
     except SupportBotError as refusal:
         messages.error(request, sentence(refusal))
         failures = refusal.failures if isinstance(refusal, ArticleRefused) else ()
         return _page(request, found, edit or _proposed(request, found), failures=failures)
-    messages.success(request, gettext("Published. Customers can read it now."))
+    messages.success(request, published(passed))
     return _to_list(kind)
 
 
-def _publish(request: HttpRequest, found: Cluster, edit: Edit) -> None:
+def _publish(request: HttpRequest, found: Cluster, edit: Edit) -> Passed:
     article = article_with_id(edit.article_id) if edit.article_id else None
     passed = pass_gates(
         publishing(article, edit.change),
@@ -104,8 +104,9 @@ def _publish(request: HttpRequest, found: Cluster, edit: Edit) -> None:
         if article is not None:
             lock_unchanged(article)
         subjects = [one.subject for one in found.findings]
-        published = publish_edit(found.newest.kind, subjects, edit, author=person_of(request))
-        settle(request, passed, published.pk, event=PUBLISHED)
+        edited = publish_edit(found.newest.kind, subjects, edit, author=person_of(request))
+        settle(request, passed, edited.pk, event=PUBLISHED)
+    return passed
 
 
 def _to_list(kind: str) -> HttpResponse:

@@ -5,16 +5,17 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
+from django.db.models import Q
 from django.utils.translation import gettext
 
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.evals.errors import RunInterrupted
-from supportbot.evals.models import OPEN_STATES, Run, Suite
+from supportbot.evals.models import OPEN_STATES, Case, Run, Suite
 from supportbot.evals.reports import report_from
 from supportbot.evals.run_worker import play_run
 from supportbot.evals.selectors import document_of, missing_suites, run_with_id
-from supportbot.evals.services import resume_run, start_run
+from supportbot.evals.services import repeats_of, resume_run, start_run
 from supportbot.evals.suite_format import case_document
 from supportbot.evals.wording import SIGNAL_WORDS, interruption
 from supportbot.releases.errors import GateMissing
@@ -48,6 +49,18 @@ def judge(workspace: Workspace, release: Release, suites: Sequence[str]) -> Verd
             shown = gettext("{lost} points fewer passes").format(lost=round(-100 * report.difference))
             worse.append(f"{run.suite_name}: {shown}")
     return Verdict(not (failed or worse), tuple(failed), tuple(worse), tuple(run.pk for run in runs))
+
+
+def progress(release: Release, suites: Sequence[str]) -> tuple[int, int]:
+    """Return how many tries of the gates' cases are done in a draft's evaluation, and how many there are."""
+    mine = Run.objects.filter(release_digest=release.digest, suite__name__in=suites).order_by("-created_at")
+    mine = mine.filter(Q(state__in=OPEN_STATES) | Q(finished_at__gte=release.judging_since))
+    begun: dict[str, Run] = {}
+    for run in mine.defer("cases", "report"):
+        begun.setdefault(run.suite_name, run)
+    waiting = Case.objects.filter(suite__name__in=[name for name in suites if name not in begun])
+    left = sum(repeats_of(document, 1) for document in waiting.values_list("document", flat=True))
+    return sum(run.done for run in begun.values()), left + sum(run.total for run in begun.values())
 
 
 def _played(suite: Suite, release: Release) -> Run:

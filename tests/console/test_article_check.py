@@ -62,7 +62,8 @@ def test_real_questions_are_answered_before_and_after(
     assert editor.post(f"{page}change/", form).headers["Location"] == f"{page}check/"
     before = (Revision.objects.count(), Chunk.objects.count(), Message.objects.count())
     [(_, check_id)] = drafts.due_drafts()
-    assert b'http-equiv="refresh"' in editor.get(f"{page}check/").content
+    waiting = editor.get(f"{page}check/").content
+    assert b'http-equiv="refresh"' in waiting and b"Waiting to begin" in waiting and b"<progress" not in waiting
     drafts.play_draft(check_id)
     assert drafts.due_drafts() == []
     shown = LexborHTMLParser(editor.get(f"{page}check/").content.decode())

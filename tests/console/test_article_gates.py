@@ -67,13 +67,15 @@ def live_number(article: Article) -> int:
 def test_publishing_a_wrong_figure_is_refused_unless_overridden_with_a_reason(enter: Enter, returns: Article) -> None:
     save_suite(read_suite(CASES, file="cases.yaml"))
     editor, page = enter("editor"), f"/admin/kb/article/{returns.pk}/"
-    assert editor.post(f"{page}change/", form(RETURNS.replace("60", "50"))).status_code == 302  # no gate is named
+    plain = editor.post(f"{page}change/", form(RETURNS.replace("60", "50")), follow=True)  # no gate is named
+    assert b"Customers can read it now.</" in plain.content and b"data-waiting=" not in plain.content
     assert editor.post(f"{page}change/", form(RETURNS)).status_code == 302
     sync_articles([returns.pk])
     name_gates("promises")
     harmless, wrong = RETURNS.replace("is free", "costs nothing"), RETURNS.replace("60", "14")
-    assert editor.post(f"{page}change/", form(harmless)).status_code == 302
-    assert live_number(returns) == 4
+    proven = editor.post(f"{page}change/", form(harmless), follow=True)
+    assert b"2 gate cases were tried first, and none breaks." in proven.content
+    assert b"data-waiting=" in proven.content and live_number(returns) == 4
     refused = editor.post(f"{page}change/", form(wrong))
     shown = LexborHTMLParser(refused.content.decode())
     told = [row.text() for row in shown.css("details.trail")]

@@ -68,8 +68,8 @@ def broken(workspace: Workspace, name: str, old: str, new: str) -> tuple[list[st
     article = Article.objects.get(external_id=name)
     assert article.live_revision is not None and old in article.live_revision.body, (name, old)
     change = Change(title=article.title, body=article.live_revision.body.replace(old, new))
-    failures, untried = tried(publishing(article, change), workspace=workspace)
-    return [one.name for one in failures], untried
+    found = tried(publishing(article, change), workspace=workspace)
+    return [one.name for one in found.failures], found.untried
 
 
 def test_a_changed_figure_is_refused_and_changed_words_are_not(demo: Workspace) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
 from kb.services import Change, create_article, publish, save_draft
@@ -13,7 +14,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.console import llm_models
 from supportbot.console.releases.strictness import STRICTNESS
 from supportbot.evals.models import Run, Suite
-from supportbot.evals.services import save_suite
+from supportbot.evals.services import save_suite, start_run
 from supportbot.evals.suite_files import read_suite
 from supportbot.llm import connections
 from supportbot.llm.connection_check import Tried
@@ -201,6 +202,40 @@ def test_a_draft_that_passed_with_other_articles_says_so_and_is_evaluated_again(
     publish(article.pk)
     assert "Passed" in evaluated() and admin.post(f"{page}publish/", told).status_code == 302
     assert live_release().number == row.number
+
+
+def test_a_draft_under_evaluation_says_how_far_it_is(admin: Client, workspace: Workspace) -> None:
+    cases = b"""
+suite: shop
+cases:
+  - {id: one, ask: "Returns?", expect: {figures: 60 days}}
+  - {id: two, ask: "Hours?", repeat: 3, expect: {figures: 9}}
+"""
+    suite = save_suite(read_suite(cases, file="shop.yaml"))
+    other = b"suite: other\ncases: [{id: one, ask: Returns?, expect: {figures: 60 days}}]"
+    save_suite(read_suite(other, file="other.yaml"))
+    admin.post(f"{RELEASES}gates/", {"suites": ["shop", "other"]})
+    row = draft(admin)
+    page = f"{RELEASES}{row.pk}/"
+    earlier = start_run(suite, release=row)
+    Run.objects.update(state="done", done=4, finished_at=now())
+
+    def progress() -> str:
+        shown = LexborHTMLParser(admin.get(f"{page}change/").content.decode())
+        assert shown.css("script[src*=reload]") and not shown.css(f"form[action='{page}evaluate/']")
+        return shown.css_first("[aria-labelledby=h-gates] [role=status]").text().strip()
+
+    assert "reload" not in admin.get(f"{page}change/").content.decode()
+    admin.post(f"{page}evaluate/")
+    assert progress() == "0 of 5 cases played"  # what was played before does not count
+    run = start_run(suite, release=row)
+    Run.objects.filter(pk=run.pk).update(done=3)
+    assert earlier.pk != run.pk and progress() == "3 of 5 cases played"
+    Run.objects.filter(pk=run.pk).update(state="done", done=4, finished_at=now())
+    assert progress() == "4 of 5 cases played"
+    refused = admin.post(f"{page}publish/", {"instead_of": 1, "edits": 0, "reason": "warmer"})
+    assert refused.status_code == 409 and "reload" not in refused.content.decode()  # it would be sent again
+    assert live_release().number == 1
 
 
 def test_gates_are_ticked_among_the_suites(admin: Client, workspace: Workspace) -> None:

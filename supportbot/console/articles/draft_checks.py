@@ -18,7 +18,7 @@ from kb.errors import ArticleChanged
 from kb.models import Article
 from kb.selectors import article_with_id
 from kb.services import lock_unchanged, publish
-from supportbot.console.articles.gates import PUBLISHED, ArticleRefused, Passed, pass_gates, settle
+from supportbot.console.articles.gates import PUBLISHED, ArticleRefused, Passed, pass_gates, published, settle
 from supportbot.console.request_context import needs, person_of, staff, workspace_here
 from supportbot.evals.articles.comparing import Outcome
 from supportbot.evals.articles.drafts import (
@@ -32,6 +32,7 @@ from supportbot.evals.articles.drafts import (
 )
 from supportbot.evals.articles.trials import publishing_newest
 from supportbot.language.detection import base_language
+from supportbot.releases.selectors import gates
 from supportbot.releases.services import OVERRIDE
 
 OUTCOMES: Final[Mapping[str, tuple[str, str]]] = {
@@ -74,10 +75,11 @@ def _page(request: HttpRequest, article: Article, refusal: ArticleRefused | None
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": gettext("Check before publishing"),
+        "has_gates": bool(gates()),
         "article": article,
         "check": check,
         "played": len(check.rows) if check else 0,
-        "total": len(check.items or ()) if check else 0,
+        "total": len(check.items) if check and check.items is not None else None,
         "broken": broken_in(check) if check and refusal is None else [],
         "rows": [{"row": row, "kind": OUTCOMES[row["outcome"]][0], "words": _words(row["outcome"])} for row in rows],
         "counts": [(kind, _words(outcome), counts[outcome]) for outcome, (kind, _) in OUTCOMES.items()],
@@ -103,7 +105,7 @@ def publish_checked(request: HttpRequest, article_id: UUID) -> HttpResponse:
     except ArticleRefused as refusal:
         return _page(request, article, refusal)
     _publish(request, article, passed)
-    messages.success(request, gettext("Published. Customers can read it now."))
+    messages.success(request, published(passed))
     return redirect("admin:kb_article_change", article.pk)
 
 

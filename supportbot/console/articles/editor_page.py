@@ -25,6 +25,7 @@ from supportbot.console.permissions import may
 from supportbot.console.request_context import person_of, staff
 from supportbot.errors import SupportBotError
 from supportbot.evals.articles.trials import Failure
+from supportbot.releases.selectors import gates
 from supportbot.releases.services import OVERRIDE
 
 # Longer texts would make the live preview slow; the article's page shows all of it.
@@ -108,6 +109,7 @@ def page(request: HttpRequest, article: Article | None, typed: Typed) -> HttpRes
         "article": article,
         "typed": typed,
         "may_write": may_write_here(request, article),
+        "has_gates": bool(gates()),
         "may_override": staff(request).may(OVERRIDE),
         "based_on": _based_on_what(request, article, typed),
         "address": article_address(article) if article else "",

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import Staff
@@ -42,6 +42,7 @@ class Passed:
     """The gates agree, or are overridden for a reason; `untried` cases could not be played in time."""
 
     override: str = ""
+    played: int = 0
     untried: int = 0
 
 
@@ -56,16 +57,29 @@ def pass_gates(
         return Passed()
     reason = " ".join(override.split())
     if not reason:
-        failures, untried = tried(trial, workspace=workspace)
-        if failures:
-            raise ArticleRefused(failures, field)
-        return Passed(untried=untried)
+        found = tried(trial, workspace=workspace)
+        if found.failures:
+            raise ArticleRefused(found.failures, field)
+        return Passed(played=found.played, untried=found.untried)
     if not person.may(OVERRIDE):
         raise NotAllowed(gettext("Your role does not allow publishing against the gates."))
     if len(reason) > MAX_REASON:
         problem = gettext("Use at most {limit} characters.").format(limit=MAX_REASON)
         raise InvalidInput(fields={field: [problem]})
     return Passed(reason)
+
+
+def published(passed: Passed | None) -> str:
+    """Return what a person is told who has published an article."""
+    told = gettext("Published. Customers can read it now.")
+    if passed is None or not passed.played:
+        return told
+    proven = ngettext(
+        "{number} gate case was tried first, and it does not break.",
+        "{number} gate cases were tried first, and none breaks.",
+        passed.played,
+    )
+    return f"{told} {proven.format(number=passed.played)}"
 
 
 def settle(request: HttpRequest, passed: Passed, article_id: UUID, *, event: str) -> None:

@@ -168,9 +168,9 @@ def _ask_gates(plan: Plan) -> Article:
     """Return the article as the gates have tried it. Raises ArticleRefused."""
     article = Article.objects.select_related("live_revision", "latest_revision").get(pk=plan.article_id)
     trial = publishing_newest(article) if plan.step == Step.PUBLISH else archiving(article)
-    failures, _untried = tried(trial, workspace=Workspace.objects.get(pk=current_workspace_id()))
-    if failures:
-        raise ArticleRefused(failures)
+    found = tried(trial, workspace=Workspace.objects.get(pk=current_workspace_id()))
+    if found.failures:
+        raise ArticleRefused(found.failures)
     return article
 
 

@@ -20,6 +20,7 @@ from supportbot.console.releases.display import REFERENCES, differences
 from supportbot.console.releases.forms import DraftForm, Guidelines, initial_of, rows_of
 from supportbot.console.request_context import needs, staff
 from supportbot.errors import NotFound, SupportBotError
+from supportbot.evals.gates import progress
 from supportbot.evals.models import Run
 from supportbot.llm.connections import names
 from supportbot.releases import ports, services
@@ -112,7 +113,7 @@ def evaluate(request: HttpRequest, release_id: UUID) -> HttpResponse:
         services.request_evaluation(release_id)
     except SupportBotError as refusal:
         return _refused(request, release_id, refusal)
-    messages.success(request, gettext("The gates are evaluating this draft. This takes a few minutes."))
+    messages.success(request, gettext("The gates are evaluating this draft. You can leave this page meanwhile."))
     return redirect("admin:releases_release_change", release_id)
 
 
@@ -182,6 +183,9 @@ def _shown(request: HttpRequest, release: Release, *, problem: str = "", status:
         "told": request.POST,
         "may_replay": release.state != Release.State.LIVE and all(may(staff(request), right) for right in REPLAY),
     }
+    if release.judging_since:
+        context["done"], context["total"] = progress(release, suites)
+        context["is_reloaded"] = request.method == "GET"
     return render(request, "console/releases/release.html", _frame(request, release, **context), status=status)
 
 

@@ -62,6 +62,15 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class TrialResult:
+    """The cases that a change would break, how many were played, and how many there was no time for."""
+
+    failures: tuple[Failure, ...]
+    played: int
+    untried: int
+
+
+@dataclass(frozen=True, slots=True)
 class Trial:
     """A change of an article that is tried: the words it is about, and what would carry it out."""
 
@@ -117,13 +126,11 @@ def _both(article: Article | None, phrasings: Phrasings = None) -> tuple[str, ..
     return tuple(dict.fromkeys([*(phrasings_of(article) if article else ()), *(phrasings or ())]))
 
 
-def tried(trial: Trial, *, workspace: Workspace) -> tuple[list[Failure], int]:
-    """Return the cases of the gates that a change would break, and how many were not played in time.
-
-    Raises GateMissing, and whatever the change raises.
-    """
+def tried(trial: Trial, *, workspace: Workspace) -> TrialResult:
+    """Return what the cases of the gates say to a change. Raises GateMissing, and whatever the change raises."""
     cases = chosen_for(playable_cases(), trial)
-    return broken(cases, trial.prepared, as_it_is, workspace=workspace, seconds=MAX_SECONDS)
+    failures, untried = broken(cases, trial.prepared, as_it_is, workspace=workspace, seconds=MAX_SECONDS)
+    return TrialResult(tuple(failures), len(cases) - untried, untried)
 
 
 def broken(

@@ -50,9 +50,9 @@ const keep = later(() => {
   try {
     if (isChanged()) localStorage.setItem(place, JSON.stringify({ title: title.value, body: body.value, on: page.dataset.revision, at: Date.now() }));
     else localStorage.removeItem(place);
-    saved.textContent = isChanged() ? gettext("Not saved yet, kept in this browser") : "";
+    tell(isChanged() ? gettext("Not saved yet, kept in this browser") : "");
   } catch {
-    saved.textContent = gettext("Not saved yet"); // no storage here, but on the server
+    tell(gettext("Not saved yet")); // no storage here, but on the server
   }
 }, KEEP_AFTER_MS);
 
@@ -65,12 +65,17 @@ const send = later(async () => {
   try {
     const headers = { "X-CSRFToken": token };
     const answer = await fetch(page.dataset.autosave, { method: "POST", headers, body: new URLSearchParams(told), signal: sending.signal });
-    if (answer.ok && !answer.redirected && isChanged()) saved.textContent = gettext("Not saved yet, kept on the server");
-    if (answer.status === 404) saved.textContent = (await answer.json()).message; // the article has gone; `keep` has the words
+    if (answer.ok && !answer.redirected && isChanged()) tell(gettext("Not saved yet, kept on the server"));
+    if (answer.status === 404) tell((await answer.json()).message); // the article has gone; `keep` has the words
   } catch {
     // no network: this browser keeps the text until the next change is sent
   }
 }, SEND_AFTER_MS);
+
+// While the form is being sent, `waiting.js` says what the server is doing.
+function tell(words) {
+  if (!isSending) saved.textContent = words;
+}
 
 function isChanged() {
   return title.value !== began.title || body.value !== began.body;
@@ -152,6 +157,9 @@ form.addEventListener("submit", () => {
     // no storage: nothing was kept
   }
 });
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) isSending = false; // back from the page that the form led to
+});
 window.addEventListener("beforeunload", (event) => {
   if (isChanged() && !isSending) event.preventDefault();
 });
@@ -230,12 +238,12 @@ async function follow() {
     if (!state || state.state !== "live") return;
     if (state.phrasings === 0) document.getElementById("phrasings-waiting")?.remove();
     isSearchable = state.is_searchable;
-    if (isSearchable) saved.textContent = gettext("Searchable");
+    if (isSearchable) tell(gettext("Searchable"));
     if (isSearchable && !state.phrasings) return;
-    if (!isSearchable) saved.textContent = gettext("Preparing for search: {done} of {total} passages", { done: state.done, total: state.passages });
+    if (!isSearchable) tell(gettext("Preparing for search: {done} of {total} passages", { done: state.done, total: state.passages }));
     await new Promise((next) => setTimeout(next, LOOK_EVERY_MS));
   }
-  if (!isSearchable) saved.textContent = gettext("Found by its words; by its meaning once it has been indexed");
+  if (!isSearchable) tell(gettext("Found by its words; by its meaning once it has been indexed"));
 }
 
 async function look() {
