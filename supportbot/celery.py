@@ -72,6 +72,14 @@ def end_task(task: Any, state: str | None = None, **_: Any) -> None:
 
 
 @worker_init.connect
+def note_build(**_: Any) -> None:
+    """Read which build this is before an update can replace its files."""
+    from supportbot.evals.product_mark import build  # needs the apps, which load later
+
+    build()
+
+
+@worker_init.connect
 def answer_probes_of_worker(**_: Any) -> None:
     from supportbot.health.server import start_probes  # needs the apps, which load later
     from supportbot.observing import tracing

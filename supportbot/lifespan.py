@@ -14,6 +14,7 @@ from django.urls import get_resolver
 from kb.errors import EmbeddingUnavailable
 from kb.ports import embedder
 from supportbot.assistant.runner import runner
+from supportbot.evals.product_mark import build
 from supportbot.language.detection import detect
 from supportbot.language.normalise import fold_homoglyphs
 from supportbot.language.words import stem
@@ -47,7 +48,8 @@ async def lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
 
 
 def prepare() -> None:
-    """Load what the first turn needs, and exclude all of it from garbage collection."""
+    """Note which build this is, load what the first turn needs, and exclude all of it from garbage collection."""
+    build()
     warm_up()
     # What has been loaded so far lives as long as the process. Without this, every full collection would scan all of it
     # and stop every chat for a tenth of a second.

@@ -310,6 +310,7 @@ class Replay(TenantModel):
     live_number = models.PositiveIntegerField()
     days = models.PositiveSmallIntegerField()
     most = models.PositiveSmallIntegerField()  # questions
+    product = models.CharField(max_length=16, blank=True, default="", db_default="")  # the build (`product_mark`)
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
     problem = models.CharField(max_length=40, blank=True)  # the code of the error that interrupted it
     chosen_at = models.DateTimeField(null=True)
@@ -353,6 +354,7 @@ class ReplayedQuestion(TenantModel):
     external_id = models.CharField(max_length=200, blank=True)  # the customer’s, with the merchant
     customer_id = models.UUIDField()  # plain values: whose words the row holds, and where they were written
     conversation_id = models.UUIDField()
+    times = models.PositiveIntegerField(default=1, db_default=1)  # how often it was asked
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
     kinds = ArrayField(models.CharField(max_length=20), null=True)

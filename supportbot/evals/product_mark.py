@@ -1,14 +1,21 @@
 """A mark of this build: of the code, prompts, thresholds and trained data that decide what is answered and how it is
 graded. The version number is the same for all builds between two releases, so it cannot tell them apart.
+
+While an installation is updated, processes of two builds run side by side. What one build has begun is continued by its
+own processes only.
 """
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from django.conf import settings
+from django.db.models import Q
+from django.utils.timezone import now
 
 FOLDERS: Final = (
     "actions",
@@ -23,12 +30,36 @@ FOLDERS: Final = (
 )
 # Parts that decide no answer. The shipped suites are marked as the cases of the gates.
 LEFT_OUT: Final = frozenset({"__pycache__", "management", "migrations", "static", "suites", "templates"})
+# How long a process leaves work to the newer build that has begun it, whose worker may not have started yet.
+LEFT_FOR: Final = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    mark: str
+    since: datetime  # when this process read it
 
 
 @cache
+def build() -> Build:
+    """Return the running build. Its files, about 10 MB, are read once per process: web processes and workers do so when
+    they start, since an update may replace the files before it restarts the processes.
+    """
+    return Build(mark_of(Path(settings.BASE_DIR), FOLDERS), now())
+
+
 def product_mark() -> str:
-    """Return the mark of the running build; the files, about 10 MB, are read once per process."""
-    return mark_of(Path(settings.BASE_DIR), FOLDERS)
+    return build().mark
+
+
+def for_this_build() -> Q:
+    """Return which runs and replays this process may take: those of its own build, and those that no other one will.
+
+    Taken by another build than their own, they end with that reason. A newer build's are left to its own worker: they
+    were begun after this process started. After some minutes, there seems to be none.
+    """
+    is_newer = Q(created_at__gt=build().since, lease_until__gt=now() - LEFT_FOR)
+    return Q(product__in=("", product_mark())) | ~is_newer
 
 
 def mark_of(root: Path, folders: Iterable[str]) -> str:

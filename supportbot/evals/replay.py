@@ -5,7 +5,7 @@ live one. Both releases answer each question as the first in a conversation with
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -30,6 +30,7 @@ from supportbot.releases.selectors import using
 MOST_CHARACTERS: Final = 2_000
 MOST_DAYS: Final = 60
 MOST_QUESTIONS: Final = 1_000
+MOST_READ: Final = 20_000  # conversations, to count how often a question was asked
 # What a difference means for the customer, worst first.
 KINDS: Final = ("lost_answer", "action", "handed_over", "figures", "sources", "gained_answer", "words")
 
@@ -46,11 +47,12 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question that a customer asked, as a case, and whose words it is."""
+    """A question that customers asked, as a case, whose words it is (the last one's), and how often it was asked."""
 
     case: Case
     customer_id: UUID
     conversation_id: UUID
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +86,25 @@ def rank(kinds: Sequence[str]) -> int:
 
 
 def real_questions(days: int, most: int) -> list[Asked]:
-    """Return the customers' first questions of the last days, each once, newest first."""
+    """Return the customers' first questions of the last days, newest first, each once: the last customer asks it.
+
+    A signed-in customer may be told more than a visitor, so what both have asked is two questions.
+    """
     asked = Message.objects.filter(
         source=Source.CUSTOMER, audience=Audience.EVERYONE, courtesy="", created_at__gte=now() - timedelta(days=days)
     )
     first = asked.order_by("conversation_id", "seq").distinct("conversation_id")
     rows = Message.objects.filter(pk__in=first.values("pk")).select_related("conversation__customer")
-    found: dict[tuple[str, str], Asked] = {}
-    for row in rows.order_by("-created_at", "-pk").iterator(chunk_size=200):
-        if len(found) >= most:
-            break
+    found: dict[tuple[str, bool], Asked] = {}
+    for row in rows.order_by("-created_at", "-pk")[:MOST_READ].iterator(chunk_size=200):
         chat, text = row.conversation, normalised(row.text)[:MOST_CHARACTERS].strip()
         customer = chat.customer.external_id or ""
-        if text and not courtesy(text):
+        key = text.casefold(), bool(customer)
+        if key in found:
+            found[key] = replace(found[key], times=found[key].times + 1)
+        elif text and len(found) < most and not courtesy(text):
             case = Case(str(row.pk), (Step(text),), customer=customer, locale=chat.locale)
-            found.setdefault((text.casefold(), customer), Asked(case, chat.customer_id, chat.pk))
+            found[key] = Asked(case, chat.customer_id, chat.pk)
     return list(found.values())
 
 

@@ -22,10 +22,11 @@ from supportbot.accounts.scope import across_workspaces
 from supportbot.chat.models import Conversation
 from supportbot.errors import SupportBotError
 from supportbot.evals.case_runner import Away
-from supportbot.evals.errors import ReleaseChangedMeanwhile, ReplayInvalid, RunEnded
+from supportbot.evals.errors import ProductChangedMeanwhile, ReleaseChangedMeanwhile, ReplayInvalid, RunEnded
 from supportbot.evals.leases import extending
 from supportbot.evals.models import Replay, ReplayedQuestion
 from supportbot.evals.outcomes import Played
+from supportbot.evals.product_mark import for_this_build, product_mark
 from supportbot.evals.replay import MOST_DAYS, MOST_QUESTIONS, kinds_of, played_by, real_questions
 from supportbot.evals.services import LEASE
 from supportbot.evals.suite_format import Case, Step
@@ -39,7 +40,7 @@ BEAT_SECONDS: Final = 8.0
 LONGEST_STEP: Final = timedelta(minutes=15)  # then the worker counts as dead, although it answers
 KEPT_FOR: Final = timedelta(days=7)  # they hold customers' questions
 State = Replay.State
-# A cancelled replay with a problem compared a draft that has changed since, so it cannot go on.
+# A cancelled replay with a problem cannot go on: its draft or the product has changed since.
 STOPPED: Final = Q(state=State.PAUSED) | Q(state=State.CANCELLED, problem="")
 
 
@@ -61,6 +62,7 @@ def begin(release: Release, *, days: int, most: int, person: User | None = None)
                 live_number=live.number,
                 days=days,
                 most=most,
+                product=product_mark(),
                 started_by=person,
             )
             return made
@@ -96,12 +98,12 @@ def due_replays() -> list[tuple[UUID, UUID]]:
     """Return workspace and id of the replays to play now, oldest first; one at a time in the installation."""
     with across_workspaces("replays that are due"):
         played = Replay.objects.filter(state=State.RUNNING, lease_until__gt=now()).count()
-        rows = Replay.objects.filter(state__in=("waiting", "running"), lease_until__lte=now()).order_by("created_at")
-        return list(rows.values_list("workspace_id", "pk")[: max(0, MOST_REPLAYS - played)])
+        rows = Replay.objects.filter(for_this_build(), state__in=("waiting", "running"), lease_until__lte=now())
+        return list(rows.order_by("created_at").values_list("workspace_id", "pk")[: max(0, MOST_REPLAYS - played)])
 
 
 def play_replay(replay_id: UUID) -> None:
-    """Play the rest of a replay; does nothing if another worker holds it. Takes minutes."""
+    """Play the rest of a replay; does nothing if another worker holds it, or is to have it. Takes minutes."""
     replay = _claim(replay_id)
     if replay is None:
         return
@@ -109,7 +111,7 @@ def play_replay(replay_id: UUID) -> None:
         _play(replay)
     except Away as away:
         _pause(replay, away.code)
-    except SupportBotError as error:  # its release is gone, or has changed by now
+    except SupportBotError as error:  # its release is gone, or it or the product has changed by now
         logger.warning("replay %s ended: %s", replay.pk, error.code)
         _mine(replay).update(state=State.CANCELLED, problem=error.code[:40], lease_until=None, finished_at=now())
     except AnyDatabaseError:  # the next worker continues after the lease
@@ -122,7 +124,7 @@ def play_replay(replay_id: UUID) -> None:
 @transaction.atomic
 def _claim(replay_id: UUID) -> Replay | None:
     """Return a replay that nobody holds, held by this attempt: earlier ones can write no more."""
-    rows = Replay.objects.select_for_update().filter(pk=replay_id, state__in=("waiting", "running"))
+    rows = Replay.objects.select_for_update().filter(for_this_build(), pk=replay_id, state__in=("waiting", "running"))
     replay: Replay | None = rows.filter(lease_until__lte=Now()).first()
     if replay is not None:
         replay.state, replay.lease_until, replay.attempt = State.RUNNING, now() + LEASE, replay.attempt + 1
@@ -131,7 +133,11 @@ def _claim(replay_id: UUID) -> Replay | None:
 
 
 def _play(replay: Replay) -> None:
-    """Play what is left, and finish; stop without a word once another attempt or nobody holds the replay."""
+    """Play what is left, and finish; stop without a word once another attempt or nobody holds the replay. Raises
+    ProductChangedMeanwhile, since answers of two builds differ whatever the releases say; ReleaseChangedMeanwhile.
+    """
+    if replay.product not in ("", product_mark()):  # "": of an earlier version, which did not note it
+        raise ProductChangedMeanwhile()
     if replay.chosen_at is None and not _choose(replay):
         return
     _leave_out_erased(replay)
@@ -161,6 +167,7 @@ def _choose(replay: Replay) -> bool:
             external_id=one.case.customer,
             customer_id=one.customer_id,
             conversation_id=one.conversation_id,
+            times=one.times,
         )
         for place, one in enumerate(real_questions(replay.days, replay.most), 1)
     )

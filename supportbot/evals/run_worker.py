@@ -35,7 +35,7 @@ from supportbot.evals.errors import ProductChangedMeanwhile, RunEnded, RunInterr
 from supportbot.evals.graders import grades_of
 from supportbot.evals.models import Result, Run
 from supportbot.evals.outcomes import Played, played_from
-from supportbot.evals.product_mark import product_mark
+from supportbot.evals.product_mark import for_this_build, product_mark
 from supportbot.evals.rehearsal import inputs_of, rehearsal_for
 from supportbot.evals.releases import under
 from supportbot.evals.reports import report_of
@@ -65,17 +65,17 @@ def due_runs() -> list[tuple[UUID, UUID]]:
     """
     with across_workspaces("evaluations that are due"):
         played = Run.objects.filter(state=Run.State.RUNNING, lease_until__gt=now()).count()
-        waiting = Run.objects.filter(state__in=("waiting", "running"), lease_until__lte=now()).order_by("created_at")
-        return [
-            (workspace_id, pk)
-            for workspace_id, pk in waiting.values_list("workspace_id", "pk")[: max(0, MOST_RUNS - played)]
-        ]
+        waiting = Run.objects.filter(for_this_build(), state__in=("waiting", "running"), lease_until__lte=now())
+        ids = waiting.order_by("created_at").values_list("workspace_id", "pk")
+        return list(ids[: max(0, MOST_RUNS - played)])
 
 
 def play_run(run_id: UUID) -> None:
-    """Run the remaining cases of a run and finish it; does nothing if another worker holds it. Takes minutes."""
+    """Run the remaining cases of a run and finish it; does nothing if another worker holds it, or is to have it. Takes
+    minutes.
+    """
     runner = new_runner()
-    free = Run.objects.filter(pk=run_id, state__in=("waiting", "running"), lease_until__lte=Now())
+    free = Run.objects.filter(for_this_build(), pk=run_id, state__in=("waiting", "running"), lease_until__lte=Now())
     if free.update(state=Run.State.RUNNING, runner=runner, lease_until=Now() + LEASE):
         play_held(run_id, runner)
 

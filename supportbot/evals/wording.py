@@ -23,7 +23,7 @@ INTERRUPTIONS: Final = {
         "Its customers confirm cards, so it needs the benchmark's shop: run it with `manage.py retail_benchmark`."
     ),
     "release_changed": gettext_noop("The draft was changed while it was evaluated."),
-    "product_changed": gettext_noop("The product was updated in the meantime: start another run."),
+    "product_changed": gettext_noop("The product was updated in the meantime. Start again."),
     "not_found": gettext_noop("Its release is gone."),
 }
 

@@ -15,7 +15,7 @@ from kb.models import Article
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import add_customer_message, start_conversation
-from supportbot.evals import receivers, replays, tasks
+from supportbot.evals import product_mark, receivers, replays, tasks
 from supportbot.evals.errors import ReplayInvalid
 from supportbot.evals.models import Replay, ReplayedQuestion
 from supportbot.handoff.models import Ticket
@@ -97,6 +97,7 @@ def test_differences_are_ranked_and_nothing_else_happens(
     replay = begin(supervisor, draft)
     waiting = supervisor.get(address(draft))
     assert waiting["Refresh"] and b"Start replay" not in waiting.content
+    assert b"Waiting to begin" in waiting.content and b"<progress" not in waiting.content
     assert [pk for _, pk in replays.due_replays()] == [replay.pk]
     with answering(Obedient()):
         tasks.replay(str(replay.workspace_id), str(replay.pk))
@@ -182,6 +183,42 @@ def test_a_changed_draft_ends_its_replay(enter: Enter, asked: list[Conversation]
     assert replay.state == "cancelled"
     supervisor.post(address(draft), {"do": "begin", "days": "7", "most": "5"})
     assert Replay.objects.count() == 2
+
+
+def test_another_build_does_not_continue_a_replay(
+    enter: Enter, asked: list[Conversation], draft: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor = enter("supervisor")
+    replay = begin(supervisor, draft)
+    replays.cancel(replay.pk)
+    newer = product_mark.Build("newer", now())
+    monkeypatch.setattr(product_mark, "build", lambda: newer)
+    supervisor.post(address(draft), {"do": "continue"})
+    replays.play_replay(replay.pk)
+    replay.refresh_from_db()
+    assert (replay.state, replay.problem) == ("cancelled", "product_changed")
+    page = supervisor.get(address(draft)).content.decode()
+    assert "The product was updated in the meantime. Start again." in page and 'value="continue"' not in page
+    again = replays.begin(draft, days=7, most=5)
+    monkeypatch.undo()
+    assert replays.due_replays() == []  # the old build's worker leaves it to the new one's
+    replays.play_replay(again.pk)
+    again.refresh_from_db()
+    assert (again.state, again.product) == ("waiting", "newer") and not ReplayedQuestion.objects.exists()
+
+
+def test_a_question_of_several_customers_says_how_often_it_was_asked(
+    enter: Enter, asked: list[Conversation], draft: Release
+) -> None:
+    carol = Customer.objects.create(external_id="cus_2")
+    add_customer_message(start_conversation(carol.pk).pk, text="Is the label free?", client_id="c1")
+    supervisor = enter("supervisor")
+    replay = begin(supervisor, draft)
+    with answering(Obedient()):
+        replays.play_replay(replay.pk)
+    shown = LexborHTMLParser(supervisor.get(address(draft)).content.decode())
+    rows = {row.css_first("b").text(): visible_text(row.css_first(".by"), " ") for row in shown.css("ol.log > li")}
+    assert "asked 2 times" in rows["Is the label free?"] and "asked" not in rows["Who pays for the label?"]
 
 
 def test_only_those_who_may_evaluate_start_one(enter: Enter, asked: list[Conversation], draft: Release) -> None:

@@ -16,7 +16,7 @@ from supportbot.accounts.models import Customer, Workspace
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.evals.outcomes import MadeCall, Played, Reply
-from supportbot.evals.replay import kinds_of
+from supportbot.evals.replay import kinds_of, real_questions
 from supportbot.releases.document import stored
 from supportbot.releases.models import Release
 from supportbot.releases.selectors import live_release, next_number
@@ -52,6 +52,23 @@ def test_a_release_over_the_last_days(
         replayed(99)
     with pytest.raises(CommandError, match="--days"):
         replayed(draft.number, "--days", "0")
+
+
+def test_what_several_have_asked_is_played_once_for_visitors_and_once_for_customers(
+    workspace: Workspace, alice: Customer, returns_article: Article
+) -> None:
+    carol, *visitors = [Customer.objects.create(external_id=one) for one in ("cus_2", None, None)]
+    for who in (alice, *visitors, carol):
+        add_customer_message(start_conversation(who.pk).pk, text="Is the label free?", client_id="c1")
+    add_customer_message(start_conversation(alice.pk).pk, text="IS THE LABEL FREE?", client_id="c1")
+    add_customer_message(start_conversation(alice.pk).pk, text="When is my refund paid?", client_id="c1")
+    found = [(one.case.asks, one.customer_id, one.times) for one in real_questions(7, 100)]
+    assert found == [
+        ("When is my refund paid?", alice.pk, 1),
+        ("IS THE LABEL FREE?", alice.pk, 3),
+        ("Is the label free?", visitors[1].pk, 2),
+    ]
+    assert [one.times for one in real_questions(7, 2)] == [1, 3]
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.utils.timezone import now
 
 from kb.indexing.index import sync_articles
 from kb.models import Article
 from kb.services import Change, create_article, publish, save_draft
+from supportbot import celery, lifespan
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import Staff
 from supportbot.assistant import context
-from supportbot.evals import product_mark, rehearsal, run_worker
+from supportbot.evals import product_mark, run_worker
 from supportbot.evals import services as evals
 from supportbot.evals.models import Result, Run, Suite
 from supportbot.evals.suite_files import read_suite
@@ -123,10 +125,16 @@ def test_a_change_that_nobody_finds_runs_nothing_again(
     assert services.publish(draft.pk, person=ada, instead_of=live_release().number, reason="x").state == "live"
 
 
+def update(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be a process of a newer build from now on."""
+    newer = product_mark.Build("newer", now())
+    monkeypatch.setattr(product_mark, "build", lambda: newer)
+
+
 def test_another_build_keeps_no_result(draft: Release, model: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     other = create_article(Change(title="Lost property", body="It is kept in a box.", locale="en"), external_id="lost")
     changed(other, "")
-    monkeypatch.setattr(rehearsal, "product_mark", lambda: "newer")
+    update(monkeypatch)
     assert (evaluated(draft, model).kept, sorted(model.asked)) == (0, sorted([WINDOW, CARD]))
 
 
@@ -134,9 +142,7 @@ def test_another_build_makes_a_verdict_outdated_and_continues_no_run(
     ada: Staff, draft: Release, model: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unfinished = evals.start_run(Suite.objects.get(), release=release_with_id(draft.pk))
-    monkeypatch.setattr(product_mark, "product_mark", lambda: "newer")
-    monkeypatch.setattr(run_worker, "product_mark", lambda: "newer")
-    monkeypatch.setattr(evals, "product_mark", lambda: "newer")
+    update(monkeypatch)
     assert changes_of(draft) == ["product"]
     with pytest.raises(VerdictOutdated):
         services.publish(draft.pk, person=ada, instead_of=live_release().number, reason="x")
@@ -145,6 +151,53 @@ def test_another_build_makes_a_verdict_outdated_and_continues_no_run(
     assert (unfinished.state, unfinished.problem, unfinished.done) == ("paused", "product_changed", 0)
     again = evaluated(draft, model)
     assert again.pk != unfinished.pk and (again.kept, again.state, changes_of(draft)) == (0, "done", [])
+
+
+def test_an_old_worker_leaves_a_run_of_a_newer_build_to_its_worker(
+    draft: Release, model: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rolling restart: the web process is new already, one worker is still old, another one is new."""
+    with monkeypatch.context() as new:
+        update(new)
+        run = evals.start_run(Suite.objects.get())
+    model.asked.clear()
+    for _ in range(2):  # the old worker
+        assert run_worker.due_runs() == []
+        run_worker.play_run(run.pk)
+        run.refresh_from_db()
+        assert (run.state, run.done, run.runner, model.asked) == ("waiting", 0, "", [])
+    with monkeypatch.context() as new:
+        update(new)
+        assert run_worker.due_runs() == [(run.workspace_id, run.pk)]
+        run_worker.play_run(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.done) == ("done", 2)
+
+
+def test_a_run_of_a_newer_build_that_no_worker_takes_says_so(
+    draft: Release, model: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as new:
+        update(new)
+        run = evals.start_run(Suite.objects.get())
+    Run.objects.filter(pk=run.pk).update(lease_until=now() - product_mark.LEFT_FOR)
+    run_worker.play_run(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.problem, run.done) == ("paused", "product_changed", 0)
+
+
+def test_an_update_before_the_restart_does_not_change_the_build_of_a_process(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def replaced(*_: object) -> str:
+        raise AssertionError("the files are read after the start")
+
+    for start in (lifespan.prepare, celery.note_build):
+        product_mark.build.cache_clear()
+        start()
+        with monkeypatch.context() as update:
+            update.setattr(product_mark, "mark_of", replaced)
+            assert product_mark.product_mark() == product_mark.build().mark
 
 
 def test_the_mark_of_a_build_changes_with_what_decides_an_answer(tmp_path: Path) -> None:

@@ -138,6 +138,7 @@ def _row(row: ReplayedQuestion, replay: Replay) -> dict[str, Any]:
     before, after = played_from(row.before or {"replies": ()}), played_from(row.after or {"replies": ()})
     return {
         "question": row.question,
+        "times": row.times,
         "tags": [_tag(kind) for kind in row.kinds or ()],
         "answers": [
             _answer(released.format(number=replay.live_number), before),
