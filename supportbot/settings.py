@@ -250,6 +250,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ArticleState": "kb.models.State",
         "FindingKind": "supportbot.insights.findings_api.KINDS",
+        "RunStateEnum": "supportbot.evals.models.Run.State",  # and of replays
         "TicketState": "supportbot.handoff.models.State",
     },
 }

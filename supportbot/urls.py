@@ -15,6 +15,7 @@ from supportbot.assistant import help_answer
 from supportbot.chat import api as chat_api
 from supportbot.console import passwords, workspaces
 from supportbot.evals import api as evals_api
+from supportbot.evals import replay_api
 from supportbot.evals.articles import api as article_checks_api
 from supportbot.handoff import api as handoff_api
 from supportbot.handoff import urls as desk
@@ -42,6 +43,7 @@ apis = [
     webhooks_api,
     widget_api,
     evals_api,
+    replay_api,
     insights_api,
     findings_api,
     article_checks_api,

@@ -7,16 +7,20 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from kb.models import Article
-from supportbot.accounts.models import User, Workspace
+from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.evals import run_worker, services
-from supportbot.evals.models import Label, Result, Run
+from supportbot.chat.services import add_customer_message, start_conversation
+from supportbot.evals import replays, run_worker, services
+from supportbot.evals.models import Label, Replay, ReplayedQuestion, Result, Run
 from supportbot.evals.suite_files import read_suite
+from supportbot.releases.document import Document, stored
+from supportbot.releases.models import Release
+from supportbot.releases.selectors import live_release
 from tests.evals.test_runs import SUITE, suite
 from tests.rest import service
 
 pytestmark = pytest.mark.django_db(transaction=True)
-RUNS = "/api/v1/evaluations/runs"
+RUNS, REPLAYS = "/api/v1/evaluations/runs", "/api/v1/evaluations/replays"
 
 
 def test_a_program_starts_a_run_and_reads_its_results(
@@ -50,6 +54,58 @@ def test_a_program_starts_a_run_and_reads_its_results(
     assert program.post(f"{page}/resume", {}, format="json").status_code == 409
     for address in (f"{RUNS}/{theirs.pk}", f"{RUNS}/{theirs.pk}/results"):
         assert reader.get(address).status_code == 404
+
+
+def test_a_program_replays_customers_questions(
+    workspace: Workspace, other_workspace: Workspace, returns_article: Article, alice: Customer
+) -> None:
+    for text in ("How many days do I have to return unused items?", "Is the label free?"):
+        add_customer_message(start_conversation(alice.pk).pk, text=text, client_id="c1")
+    live = live_release()
+    Release.objects.create(number=2, document=stored(Document(greetings={"en": "Hi"})))
+    with workspace_scope(other_workspace.pk):
+        live_release()
+        theirs = replays.begin(Release.objects.create(number=2, document=stored(Document())), days=7, most=5)
+    scopes = ("evals:read", "releases:read", "conversations:read")
+    program, reader = service(workspace, *scopes, "evals:write"), service(workspace, *scopes)
+    for missing in scopes:
+        partly = service(workspace, *({*scopes, "evals:write"} - {missing}))
+        assert partly.get(REPLAYS).status_code == 403
+        assert partly.post(REPLAYS, {"release": 2}, format="json").status_code == 403
+    assert reader.post(REPLAYS, {"release": 2}, format="json").status_code == 403
+    for wrong, status in (
+        ({}, 400), ({"release": 77}, 404), ({"release": live.number}, 400), ({"release": 2, "days": 61}, 400),
+        ({"release": 2, "most": 0}, 400), ({"release": 2, "x": 1}, 400),
+    ):  # fmt: skip
+        assert program.post(REPLAYS, wrong, format="json").status_code == status, wrong
+    assert Replay.objects.count() == 0
+    begun = program.post(REPLAYS, {"release": 2, "days": 3}, format="json")
+    page = f"{REPLAYS}/{begun.json()['id']}"
+    assert (begun.status_code, begun.json()["state"], begun.json()["days"]) == (202, "waiting", 3)
+    assert program.post(REPLAYS, {"release": 2}, format="json").json()["id"] == begun.json()["id"]
+    assert program.post(f"{page}/cancel", {}, format="json").json()["state"] == "cancelled"
+    assert program.post(f"{page}/cancel", {}, format="json").json()["code"] == "run_ended"
+    assert program.post(f"{page}/resume", {}, format="json").status_code == 202
+    replays.play_replay(Replay.objects.get().pk)
+    done = reader.get(page).json()
+    counted = {name: done[name] for name in ("state", "release", "live", "total", "played", "different", "unplayed")}
+    assert list(counted.values()) == ["done", 2, 1, 2, 2, 0, 0] and done["chosen_at"]
+    assert [one["id"] for one in reader.get(f"{REPLAYS}?release=2").json()["results"]] == [done["id"]]
+    asked = reader.get(f"{page}/questions").json()["results"]
+    assert [(one["question"], one["times"], one["kinds"]) for one in asked] == [
+        ("Is the label free?", 1, []), ("How many days do I have to return unused items?", 1, []),
+    ]  # fmt: skip
+    assert "60 days" in asked[1]["before"]["replies"][0]["text"] and asked[1]["after"]
+    ReplayedQuestion.objects.filter(pk=asked[0]["id"]).update(kinds=["figures", "words"])
+    shown = {
+        show: len(reader.get(f"{page}/questions?show={show}").json()["results"])
+        for show in ("different", "figures", "words", "sources", "same", "unplayed")
+    }
+    assert list(shown.values()) == [1, 1, 1, 0, 1, 0] and reader.get(page).json()["different"] == 1
+    assert reader.get(f"{page}/questions?show=worse").status_code == 400
+    for address in (f"{REPLAYS}/{theirs.pk}", f"{REPLAYS}/{theirs.pk}/questions"):
+        assert reader.get(address).status_code == 404
+    assert program.post(f"{REPLAYS}/{theirs.pk}/cancel", {}, format="json").status_code == 404
 
 
 def test_a_page_of_runs_takes_as_many_queries_as_one_run(

@@ -166,7 +166,7 @@ def _shown(request: HttpRequest, release: Release, *, problem: str = "", status:
     verdict, suites = services.verdict_on(release), gates()
     is_passed = bool(verdict and verdict["passed"])
     changed = services.changed_since(release, verdict) if verdict and release.is_draft else []
-    context = {
+    context: dict[str, Any] = {
         "live": live,
         "before": before,
         "differences": differences(before.contents, release.contents, names()) if before else [],
