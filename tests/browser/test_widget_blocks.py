@@ -164,6 +164,30 @@ def test_a_day_and_boxes_to_tick_are_sent_once_and_stay_filled_in(chat: Shop) ->
     check_for_everybody(page)
 
 
+STORY = "What happened?"
+STORY_FORM = {
+    "type": "form",
+    "prompt": STORY,
+    "fields": [{"name": "story", "title": "Story", "type": "string", "required": True, "maxLength": 1000}],
+}  # fmt: skip
+
+
+def test_a_long_text_is_written_on_several_lines_and_sent_as_one(chat: Shop) -> None:
+    page, platform = chat
+    deliver(page, platform, "I need to report damage.")
+    platform.ends(platform.starts(8), STORY, by="builtin", blocks=[STORY_FORM])
+    form = page.get_by_role("form", name=STORY)
+    box = form.get_by_label("Story")
+    assert box.evaluate("node => [node.tagName, node.maxLength]") == ["TEXTAREA", 1000]
+    check_for_everybody(page)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    box.fill("A dent in the door.\nAnd a scratch.")
+    form.get_by_role("button", name="Send").click()
+    expect(page.locator(".me").last).to_contain_text("Story: A dent in the door. And a scratch.")
+    [frame] = platform.hears("submit")
+    assert frame["values"] == {"story": "A dent in the door. And a scratch."}
+
+
 WHO = "Who is coming?"
 GUESTS = {
     "type": "form",

@@ -8,7 +8,7 @@ import pytest
 
 from supportbot.builtin.phrases import is_offer_of_a_person, say
 from supportbot.formats import format_day, format_day_of_year
-from supportbot.llm.types import ToolSpec
+from supportbot.llm.types import ChatMessage, ToolSpec
 from tests.builtin.action_chat import HUMAN, Chat
 from tests.builtin.test_action_details import assert_is_on_the_wire, block_of
 
@@ -282,3 +282,36 @@ def test_an_order_that_cannot_be_read_ends_with_the_offer_of_a_person_too() -> N
     words, _ = chat.send("the nice one there")
     assert is_offer_of_a_person(words) and say("which_of_these", "en") in words
     assert [call[1]["order_id"] for call in chat.send("WF-20404")[1]] == ["WF-20404"]
+
+
+STORY = "There was a large dent in the front left door when I came back to the car, and nobody had left a note. "
+
+
+def damage() -> Chat:
+    text = {"type": "string", "maxLength": 2_000, "title": "What happened"}
+    return hotel("report_damage", {"story": text}, "I need to report damage to the car")
+
+
+@pytest.mark.parametrize("answer", [STORY * 15, "I need to report damage to the car. " + STORY, f"{STORY}\n\n{STORY}"])
+def test_a_long_text_is_taken_whole_as_it_was_written(answer: str) -> None:
+    chat = damage()
+    block = block_of(chat, "I need to report damage to the car")
+    assert_is_on_the_wire(block)
+    assert block["fields"][0]["maxLength"] == 1_000  # of a form; a message may be longer
+    _, [(_, arguments)] = chat.send(answer)
+    assert arguments == {"story": " ".join(answer.split())}
+
+
+def test_a_text_is_cut_where_the_action_takes_no_more() -> None:
+    chat = damage()
+    chat.send("I need to report damage to the car")
+    _, [(_, arguments)] = chat.send(STORY * 30)
+    assert arguments["story"] == (STORY * 30)[:2_000]
+
+
+def test_a_day_said_when_asked_which_action_is_meant_corrects_nothing() -> None:
+    chat = hotel("book_table", {"day": DAY}, "Please book a table for me")
+    chat.send("Please book a table for me")
+    assert chat.send("5 March 2027")[1] == [("book_table", {"day": "2027-03-05"})]
+    chat.messages.append(ChatMessage("assistant", say("meant", "en", title="Find a table")))
+    assert chat.send("make it 6 March 2027 please")[1] == []

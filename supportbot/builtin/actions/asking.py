@@ -14,6 +14,7 @@ from supportbot.llm.types import ToolCall, ToolSpec
 
 _OF_A_FIELD: Final = frozenset({"type", "format", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum"})
 _ENTRIES_MOST: Final = 1_000  # characters of a list
+_FORM_TEXT_MOST: Final = 1_000  # characters that a form takes; a message may be longer
 _OBJECTS_MOST: Final = 20  # entries of a form
 _BUTTONS_MOST: Final = 20
 _NAMED_MOST: Final = 900  # characters of the titles in a question
@@ -199,7 +200,7 @@ def _fits_a_form(shape: Shape) -> bool:
 def _field(name: str, shape: Shape, is_required: bool, language: str) -> dict[str, Any]:
     kept = {key: value for key, value in shape.items() if key in _OF_A_FIELD}
     if shape["type"] == "string":
-        kept.setdefault("maxLength", TEXT_MOST)
+        kept["maxLength"] = min(shape.get("maxLength", TEXT_MOST), _FORM_TEXT_MOST)
     if shape["type"] == "array":
         kept |= {"items": shape["items"], "maxItems": shape.get("maxItems", len(shape["items"]["enum"]))}
         kept["minItems"] = shape.get("minItems", 0)

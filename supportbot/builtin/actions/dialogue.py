@@ -23,6 +23,7 @@ from supportbot.builtin.actions.slots import (
     missing_in,
     read_form,
     slots_in,
+    whole_text,
 )
 from supportbot.builtin.phrases import IntentPhrase, denies_order, phrase_in
 from supportbot.language.followups import is_question
@@ -129,12 +130,12 @@ class DialogueState:
 
     def _detect(self, text: str, kind: str) -> Outcome:
         detected = intents.detect_intent(text, self.tools)
-        is_answer = self._asked is not None and _is_short(text) and "?" not in text
+        is_answer = self._asked is not None and (_is_short(text) or self._asks_for_words()) and "?" not in text
         if self.open and self._continue(text, is_answer=is_answer, new=detected.action):
             return "advanced"
         if detected.action:
             return self._begin(self._parts(text, detected.action))
-        if self.settled and kind not in intents.QUESTIONS and self._correct(text):
+        if self.settled and self._asked != "meant" and kind not in intents.QUESTIONS and self._correct(text):
             return "advanced"
         self.candidates, self._ambiguous_text = list(detected.candidates), text
         self._idle += 1
@@ -181,11 +182,7 @@ class DialogueState:
         if new and not is_answer and not form:
             return False
         sought = asked or self._asked_before(intent)
-        given = (
-            Intent(tool.name, values=form)
-            if form
-            else slots_in(tool, text, asked=sought, locale=self.locale, written_on=self._written_on)
-        )
+        given = Intent(tool.name, values=form) if form else self._given(tool, text, sought)
         if given.is_empty and not (asked and self._is_try(text)):
             return False
         if new and not form and self._is_another(new, text, asked, given):
@@ -194,6 +191,20 @@ class DialogueState:
         self.unread = self.unread + 1 if given.is_empty and not given.days else 0
         self._idle = 0
         return True
+
+    def _given(self, tool: ToolSpec, text: str, asked: str) -> Intent:
+        """Return what a message says for an intent. Where any words are asked for, they may be more than what is read
+        of a message otherwise.
+        """
+        given = slots_in(tool, text, asked=asked, locale=self.locale, written_on=self._written_on)
+        if asked not in given.values or kind_of(asked, fields_of(tool)[asked]) != "text":
+            return given
+        return replace(given, values=given.values | {asked: whole_text(fields_of(tool)[asked], self._whole)})
+
+    def _asks_for_words(self) -> bool:
+        """Return whether the assistant asked for any words, of which there may be many."""
+        asked = ((self.tool(intent.action), self._asked_field(intent)) for intent in self.open)
+        return any(name in fields_of(tool) and kind_of(name, fields_of(tool)[name]) == "text" for tool, name in asked)
 
     def _is_another(self, new: str, text: str, asked: str, given: Intent) -> bool:
         """Return whether a short message requests another action instead of answering: it has not the value that was

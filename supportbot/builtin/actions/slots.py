@@ -302,8 +302,13 @@ def _value(kind: Kind, shape: Shape, text: str, *, labels: Mapping[str, str], is
         case "pattern":
             return next(iter(_matching(str(shape["pattern"]), text)), None)
         case "text" | "reason" if is_asked:
-            return " ".join(text.split())[: int(shape.get("maxLength", TEXT_MOST))]
+            return whole_text(shape, text)
     return None
+
+
+def whole_text(shape: Shape, text: str) -> str:
+    """Return a text on one line, as long as the field takes it."""
+    return " ".join(text.split())[: int(shape.get("maxLength", TEXT_MOST))]
 
 
 def _several(shape: Shape, text: str, *, labels: Mapping[str, str], is_asked: bool) -> list[str] | None:
