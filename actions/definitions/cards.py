@@ -76,6 +76,8 @@ class CardReader:
     def labels(self, arguments: Mapping[str, parts.Argument], lookups: Sequence[str]) -> dict[str, Any]:
         """Return how values are written for people, by path: those of choices, and those that the document names."""
         labels: dict[str, Any] = {f"arguments.{one.name}": one.labels for one in arguments.values() if one.labels}
+        for one in arguments.values():
+            labels |= {f"arguments.{one.name}.{path}": inner for path, inner in one.inner_labels.items()}
         given = self._top.raw("labels")
         if given is not None and (not isinstance(given, Mapping) or len(given) > MAX_LABELLED):
             self._top.add("labels", f"Write an object of at most {MAX_LABELLED} paths, such as order.status.")

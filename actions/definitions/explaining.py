@@ -134,10 +134,10 @@ def advice(document: Mapping[str, Any]) -> list[str]:
         for part in _RULES_READ
         if _takes_server_errors(document.get(part))
     ]
-    return [*reasons(document), *server_errors, *_unshown(document), *_unaskable(document)]
+    return [*reasons(document), *server_errors, *_unshown(document), *beyond_the_chat(document)]
 
 
-def _unaskable(document: Mapping[str, Any]) -> list[str]:
+def beyond_the_chat(document: Mapping[str, Any]) -> list[str]:
     """Return a warning if customers cannot be asked for some arguments without a model."""
     draft = drafted(document)
     names = unaskable(draft.arguments) if draft else []

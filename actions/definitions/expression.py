@@ -66,6 +66,12 @@ class Expression:
         """Return the paths that it reads, as written: `order.items[0].price` is ("order", "items", "0", "price")."""
         return frozenset(_paths(self._tree, frozenset()))
 
+    def field(self) -> str:
+        """Return the field that it only reads, "" if it computes anything: order.status, also of each entry of a list,
+        `map(order.items, i, i.kind)` or `order.items[0].kind`, which both read order.items.kind.
+        """
+        return ".".join(_field(self._tree))
+
     def places_of(self, path: tuple[str, str]) -> Iterator[tuple[int, int]]:
         """Yield where the text names a part of a name, with its dot or brackets: of ("order", "id") in `order.id`, the
         place of `.id`.
@@ -289,6 +295,20 @@ class _Evaluation:
     def _place(self, node: tree.Node, end: int = 0) -> str:
         text = " ".join(self._text[node.start : end or node.end].split())
         return text if len(text) <= _PLACE else f"{text[: _PLACE - 1]}…"
+
+
+def _field(node: tree.Node) -> tuple[str, ...]:
+    match node:
+        case tree.Name():
+            return (node.name,)
+        case tree.Path() if inside := _field(node.of):
+            keys = [key.value for key in node.keys if isinstance(key, tree.Literal)]
+            names = [key for key in keys if isinstance(key, str)]
+            return (*inside, *names) if len(keys) == len(node.keys) else ()
+        case tree.EachOf(function="map") if inside := _field(node.over):
+            first, *rest = _field(node.body) or ("",)
+            return (*inside, *rest) if first == node.name else ()
+    return ()
 
 
 class _Bound(Mapping[str, Any]):

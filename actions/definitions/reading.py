@@ -35,8 +35,8 @@ class Scope:
         return replace(self, names=self.names | set(names))
 
     def labels_of(self, expression: Expression) -> Mapping[str, Mapping[str, str]]:
-        """Return the texts of an expression that only reads such a path."""
-        return self.labels.get(expression.text.strip(), {})
+        """Return the texts of an expression that only reads such a path, also that of each entry of a list."""
+        return self.labels.get(expression.text.strip()) or self.labels.get(expression.field(), {})
 
     def may_come(self, name: str) -> bool:
         """Return whether a name is neither known anywhere nor like one that is known here."""

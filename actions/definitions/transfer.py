@@ -17,6 +17,7 @@ from actions.connections.models import Environment
 from actions.connections.selectors import connection_named
 from actions.definitions.document import missing
 from actions.definitions.errors import ServerUnreadable
+from actions.definitions.explaining import beyond_the_chat
 from actions.definitions.importing.drafts import Draft
 from actions.definitions.importing.mcp import read_tools
 from actions.definitions.importing.openapi import read_openapi
@@ -120,7 +121,8 @@ def _free_name(name: str, taken: set[str]) -> str:
 
 
 def _saved(version: ActionDefinitionVersion, checks: list[str]) -> Saved:
-    return Saved(version.definition.name, version.number, missing(version.document), list(checks))
+    document = version.document
+    return Saved(version.definition.name, version.number, missing(document), [*checks, *beyond_the_chat(document)])
 
 
 def as_json(result: ImportResult) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 
 from supportbot.builtin.actions.next_step import next_step
 from supportbot.builtin.phrases import say
-from supportbot.llm.types import ChatMessage, ModelRequest, ToolCall
+from supportbot.llm.types import ChatMessage, ModelRequest, ToolCall, ToolSpec
 from tests.builtin.action_chat import HUMAN, ORDERS, SKIP, Chat, catalogue
 from tests.pace import bounded
 
@@ -269,3 +269,17 @@ def test_words_alone_begin_another_action_where_a_number_is_asked_for() -> None:
     chat = Chat(tools=(HUMAN, SKIP, *catalogue()))
     chat.send("Please skip my next box")
     assert chat.send("I need another delivery address")[0].startswith(say("which_of_these", "en"))
+
+
+def test_what_may_be_another_request_is_asked_about_before_it_becomes_a_value() -> None:
+    deposit = ToolSpec(
+        "release_deposit", "?",
+        {"type": "object", "properties": {"booking": {"type": "string", "pattern": "^[A-Z0-9]{6}$"}},
+         "required": ["booking"]},
+        title="Get the deposit back", examples=("Where is my deposit?", "I want my deposit back"),
+    )  # fmt: skip
+    chat = Chat(tools=(HUMAN, SKIP, deposit))
+    for text in ("Please skip my next box", "3", "large box", "C1234"):
+        chat.send(text)
+    assert chat.send("QQ11RR deposit not here yet") == (say("meant", "en", title=deposit.title), [])
+    assert chat.send(deposit.title)[1] == [("release_deposit", {"booking": "QQ11RR"})]

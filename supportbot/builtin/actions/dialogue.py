@@ -25,6 +25,7 @@ from supportbot.builtin.actions.slots import (
     slots_in,
     whole_text,
 )
+from supportbot.builtin.intents import DetectedIntent
 from supportbot.builtin.phrases import IntentPhrase, denies_order, phrase_in
 from supportbot.language.followups import is_question
 from supportbot.language.ordernumbers import order_numbers_in
@@ -131,7 +132,7 @@ class DialogueState:
     def _detect(self, text: str, kind: str) -> Outcome:
         detected = intents.detect_intent(text, self.tools)
         is_answer = self._asked is not None and (_is_short(text) or self._asks_for_words()) and "?" not in text
-        if self.open and self._continue(text, is_answer=is_answer, new=detected.action):
+        if self.open and self._continue(text, is_answer=is_answer, detected=detected):
             return "advanced"
         if detected.action:
             return self._begin(self._parts(text, detected.action))
@@ -171,10 +172,9 @@ class DialogueState:
         self._idle, self.unread, self._has_asked = 0, 0, False
         return "advanced"
 
-    def _continue(self, text: str, *, is_answer: bool, new: str) -> bool:
-        """Return whether the message concerns an open intent: it adds a value or answers the assistant's question.
-        `new` is the action that it requests, if any.
-        """
+    def _continue(self, text: str, *, is_answer: bool, detected: DetectedIntent) -> bool:
+        """Return whether the message concerns an open intent: it adds a value or answers the assistant's question."""
+        new = detected.action
         place = next((at for at, intent in enumerate(self.open) if self._asked_field(intent)), 0)
         intent = self.open[place]
         tool, asked = self.tool(intent.action), self._asked_field(intent)
@@ -185,7 +185,7 @@ class DialogueState:
         given = Intent(tool.name, values=form) if form else self._given(tool, text, sought)
         if given.is_empty and not (asked and self._is_try(text)):
             return False
-        if new and not form and self._is_another(new, text, asked, given):
+        if asked and not form and self._is_another(detected, text, asked, given):
             return False
         self.open[place] = intent.merged_with(given)
         self.unread = self.unread + 1 if given.is_empty and not given.days else 0
@@ -206,19 +206,21 @@ class DialogueState:
         asked = ((self.tool(intent.action), self._asked_field(intent)) for intent in self.open)
         return any(name in fields_of(tool) and kind_of(name, fields_of(tool)[name]) == "text" for tool, name in asked)
 
-    def _is_another(self, new: str, text: str, asked: str, given: Intent) -> bool:
-        """Return whether a short message requests another action instead of answering: it has not the value that was
-        asked for, and it names a record for that action. Digits without one are a mistyped answer; words alone are
-        enough where they cannot be part of the answer.
+    def _is_another(self, detected: DetectedIntent, text: str, asked: str, given: Intent) -> bool:
+        """Return whether a message requests another action, or may do so, instead of answering: it has not the value
+        that was asked for, and it names a record for that action. Digits without one are a mistyped answer; words alone
+        are enough where it surely is a request and they cannot be part of the answer.
         """
-        if not asked or any(intent.action == new for intent in self.open) or self._is_option(text):
+        other = next(iter([detected.action] if detected.action else detected.candidates), "")
+        if not other or any(intent.action == other for intent in self.open) or self._is_option(text):
             return False
         fields = fields_of(self.tool(given.action))
         kind = kind_of(asked, fields[asked]) if asked in fields else "text"
         is_answered = given.order is not None if kind == "order" else asked in given.values
-        if _names_record(self.tool(new), text):
+        if _names_record(self.tool(other), text):
             return kind in _OF_WORDS or not is_answered
-        return kind not in _OF_WORDS and not is_answered and not any(sign.isdigit() for sign in text)
+        has_digits = any(sign.isdigit() for sign in text)
+        return bool(detected.action) and kind not in _OF_WORDS and not is_answered and not has_digits
 
     def _is_try(self, text: str) -> bool:
         """Return whether a message without a readable value is still meant as an answer: the question is then asked

@@ -90,6 +90,18 @@ def test_operations_of_an_openapi_file_become_drafts(retail: LoopbackShop, tmp_p
     assert ActionDefinitionVersion.objects.count() == 2
 
 
+def test_what_the_chat_cannot_ask_for_is_to_be_checked(retail: LoopbackShop, tmp_path: Path) -> None:
+    made = document()
+    lists = {"type": "list", "of": {"type": "list", "of": {"type": "integer"}}, "description": "Pairs of seats."}
+    made["arguments"]["seats"] = lists
+    file = tmp_path / "seats.json"
+    file.write_text(json.dumps(made))
+    (told,) = run("action_import", str(file))["definitions"]
+    assert told["missing"] == [] and [one.partition(" and offers")[0] for one in told["check"]] == [
+        "Without a model, the chat cannot ask for seats"
+    ]
+
+
 def test_an_imported_parameter_of_the_customer_cannot_be_chosen_in_a_chat(
     retail: LoopbackShop, admin: User, ann: Principal, tmp_path: Path
 ) -> None:

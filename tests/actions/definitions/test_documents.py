@@ -13,6 +13,7 @@ from actions.definitions.document import check_draft, missing, parse_document
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.parts import Kind, Origin, OutcomeKind
 from actions.definitions.published import action_from
+from actions.definitions.template import labelled
 from actions.schema import parse_arguments
 from actions.spec import Risk
 from actions.strictjson import read_arguments
@@ -347,6 +348,32 @@ def test_fields_inside_of_an_argument_have_labels_in_every_schema() -> None:
     )  # fmt: skip
     assert spec_of(made, "de").option_labels["address.kind"] == {"home": "Zu Hause"}
     assert made.option_label("reason", "other", "en") == "other"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("arguments.address.kind", "Zu Hause"),
+        ("map(arguments.stays, stay, stay.kind)", ["Zu Hause", "work"]),
+        ("arguments.stays[0].kind", "Zu Hause"),
+        ("map(filter(arguments.stays, s, s.kind == 'home'), s, s.kind)", ["home"]),
+        ("text(arguments.address.kind)", "home"),
+    ],
+)
+def test_choices_inside_of_an_argument_are_shown_by_their_labels(value: str, shown: Any) -> None:
+    kinds = [{"value": "home", "label": {"en": "At home", "de": "Zu Hause"}}, {"value": "work"}]
+    address = {"type": "object", "description": "Where to.", "fields": {"kind": {"type": "choice", "options": kinds}}}
+    stays = {"type": "list", "description": "The stays.", "of": {**address}}
+    made = {**EXCHANGE, "arguments": {**EXCHANGE["arguments"], "address": address, "stays": stays}}
+    made["card"] = {**EXCHANGE["card"], "rows": [{"label": {"en": "Kind", "de": "Art"}, "value": value}]}
+    definition = parse_document(made)
+    assert definition.card is not None
+    [row] = definition.card.rows
+    assert row.value is not None
+    found = row.value.evaluate(
+        {"arguments": {"address": {"kind": "home"}, "stays": [{"kind": "home"}, {"kind": "work"}]}}
+    )
+    assert labelled(found, row.labels, "de") == shown
 
 
 def test_a_computed_argument_may_be_written_before_what_it_reads_is_looked_up() -> None:
