@@ -23,6 +23,7 @@ from supportbot.chat.models import ConversationEvent
 from supportbot.outbox.models import Announcement
 from supportbot.outbox.services import deliver_due
 from tests.actions.conftest import REFUND
+from tests.actions.rounds import rounds
 
 # In the order of the flow: what is called, and on which side of the call the fault happens. If the call runs inside a
 # transaction, "after" means that its work is done but not committed.
@@ -106,7 +107,7 @@ class RefundFlow:
     def process(self) -> None:
         """Let a worker take the message, and the sweep do the rest as time passes."""
         execution.execute(self.request.pk)
-        for _ in range(MAX_ATTEMPTS):
+        for _ in rounds(MAX_ATTEMPTS):
             make_due()
             maintenance.sweep()
             run_queued()

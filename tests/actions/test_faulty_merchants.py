@@ -29,6 +29,7 @@ from supportbot.outbound.addresses import LOOPBACK
 from supportbot.outbox.services import deliver_due
 from tests.actions.fake_merchant import SECRET, FakeMerchant, Fault, fake_merchant
 from tests.actions.raw_server import reply
+from tests.actions.rounds import rounds
 
 pytestmark = pytest.mark.django_db
 SILENCE = b"(silence)"
@@ -93,7 +94,7 @@ def queued(merchant: FakeMerchant, principal: Principal) -> ActionRequest:
 
 
 def pass_time() -> None:
-    for _ in range(MAX_ATTEMPTS):
+    for _ in rounds(MAX_ATTEMPTS):
         make_due()
         sweep()
         run_queued()

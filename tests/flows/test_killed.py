@@ -11,9 +11,9 @@ from tests.modelserver import ModelServer
 from tests.patience import PATIENCE_SECONDS
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def mortal(stack: Stack, model_settings: dict[str, str]) -> Iterator[Web]:
-    """A web process that a test kills and restarts on the same port."""
+    """A web process that each test kills and restarts on the same port."""
     with web(stack, **model_settings) as made:
         yield made
 

@@ -18,6 +18,7 @@ from actions.testing import ProcessDied, make_due, run_queued
 from supportbot.accounts.models import User
 from tests.actions.defined.conftest import document
 from tests.actions.defined.loopback_shop import FAULTS, LoopbackShop
+from tests.actions.rounds import rounds
 
 pytestmark = pytest.mark.django_db
 Put = Callable[[dict[str, Any]], None]
@@ -32,7 +33,7 @@ def in_a_hurry(monkeypatch: pytest.MonkeyPatch, messages: list[str]) -> None:
 
 def work(request: ActionRequest) -> ActionRequest:
     """Let workers and sweeps do what they can, with all the time they need."""
-    for _ in range(MAX_ATTEMPTS + 3):
+    for _ in rounds(MAX_ATTEMPTS + 3):
         with suppress(ProcessDied):
             run_queued()
         make_due()

@@ -1,0 +1,15 @@
+"""Rounds of workers and sweeps."""
+
+from collections.abc import Iterator
+
+from actions.models import ActionRequest
+from actions.states import FINAL
+
+
+def rounds(most: int) -> Iterator[int]:
+    """Count rounds up to `most`. Once all requests are final, one more round shows that they stay as they are."""
+    for number in range(most):
+        is_last = not ActionRequest.objects.exclude(state__in=FINAL).exists()
+        yield number
+        if is_last:
+            return
