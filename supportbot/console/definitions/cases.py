@@ -18,7 +18,7 @@ from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.published import action_from
 from actions.definitions.selectors import case_with_id
 from actions.definitions.services import missing_in
-from supportbot.console.definitions.forms import ABSENT, JsonText
+from supportbot.console.definitions.box_values import ABSENT, JsonText
 from supportbot.console.definitions.page_frame import actor_of, frame, opened
 from supportbot.console.definitions.trials import pretty
 from supportbot.errors import InvalidInput

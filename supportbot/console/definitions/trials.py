@@ -24,8 +24,9 @@ from actions.definitions.values import as_json, json_text
 from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected
 from actions.money import format_money
 from supportbot.connection_test_limit import TooManyTests
+from supportbot.console.definitions.box_values import ABSENT, JsonText
 from supportbot.console.definitions.checklist import checklist
-from supportbot.console.definitions.forms import ABSENT, JsonText, locales_of
+from supportbot.console.definitions.forms import locales_of
 from supportbot.console.definitions.page_frame import WRITE_RIGHT, actor_of, frame, opened
 from supportbot.console.display import sentence
 from supportbot.console.request_context import needs

@@ -1,0 +1,213 @@
+"""The form of an action's rules: what it offers, and what must be passed or seen before the rules are saved."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_lazy as _
+
+from actions.backtest import BackTest, back_test
+from actions.decisions import Rules, allows_more
+from actions.models import MAX_HOLD_MINUTES, ActionPolicy, ActionPolicyVersion
+from actions.money import format_amount, is_amount_in
+from actions.policies import approvers_of, rules_of
+from actions.registry import action_in_force, code_actions
+from supportbot.accounts.models import User
+from supportbot.accounts.principals import Staff
+from supportbot.accounts.selectors import people_who_may
+from supportbot.connection_test_limit import TooManyTests, count_test
+from supportbot.console import action_rule_checks
+from supportbot.console.base import of_this_workspace
+from supportbot.console.display import sentence
+from supportbot.releases.services import MAX_REASON, OVERRIDE
+
+AMOUNTS = {
+    "max_per_order": gettext_noop("Limit per order or other record"),
+    "max_per_customer_day": gettext_noop("Limit per customer and day"),
+    "max_per_customer_year": gettext_noop("Limit per customer and year"),
+    "max_per_workspace_day": gettext_noop("Limit per day in total"),
+    "approval_above": gettext_noop("Approval required above"),
+    "second_approval_above": gettext_noop("Approval by two people above"),
+}
+NUMBERS = {
+    "max_requests_per_customer_day": gettext_noop("Requests per customer and day"),
+    "window_days": gettext_noop("Days after delivery"),
+    "hold_minutes": gettext_noop("Minutes to withdraw a request before it is sent"),
+}
+TRY = "_try"  # the button that judges past requests by the entered rules without saving them
+SEEN = "_seen"  # the rules whose effect the person has just been shown
+SPANS = (7, 30, 90, 365)  # days to look back
+MAX_COUNTED = 100_000  # requests or days: more than anybody needs, and far below the column's limit
+
+
+def _rule(name: str) -> Any:
+    """Return the form field for an amount, with as many digits as its column."""
+    label = _({**AMOUNTS, **NUMBERS}[name])
+    column: Any = ActionPolicyVersion._meta.get_field(name)
+    most = MAX_HOLD_MINUTES if name == "hold_minutes" else MAX_COUNTED
+    bounds = {"min_value": 0, "max_value": most} if name in NUMBERS else {"min_value": 0}
+    return column.formfield(label=label, required=False, **bounds)
+
+
+class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    """The current rules as form fields. An empty limit means no limit."""
+
+    max_per_order = _rule("max_per_order")
+    max_per_customer_day = _rule("max_per_customer_day")
+    max_per_customer_year = _rule("max_per_customer_year")
+    max_per_workspace_day = _rule("max_per_workspace_day")
+    approval_above = _rule("approval_above")
+    second_approval_above = _rule("second_approval_above")
+    max_requests_per_customer_day = _rule("max_requests_per_customer_day")
+    window_days = _rule("window_days")
+    hold_minutes = _rule("hold_minutes")
+    is_shadow = forms.BooleanField(
+        label=_("Dry run"), required=False, help_text=_("Requests are judged, but nothing is carried out.")
+    )
+    approvers = forms.ModelMultipleChoiceField(
+        queryset=User.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label=_("Who may approve"),
+        help_text=_("Only supervisors and admins can be selected; no other role may approve."),
+    )
+
+    override = forms.CharField(
+        label=_("Reason for overriding the gates"),
+        required=False,
+        max_length=MAX_REASON,
+        help_text=_("Only needed if a gate refuses these rules. Kept in the audit trail."),
+    )
+    person: Staff  # the person who saves it
+    overridden: action_rule_checks.Refusal | None = None  # what a reason was given to override
+    effect: BackTest | None = None  # of looser rules, to be seen before they are saved
+    shown = ""  # which rules these are
+
+    class Meta:
+        model = ActionPolicy
+        fields = ["is_enabled"]
+        labels = {"is_enabled": _("Enabled")}
+        help_texts = {"is_enabled": _("Off stops it at once, including confirmed requests that have not been sent.")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in _hidden_fields(self.instance):
+            del self.fields[name]
+        version = self.instance.current
+        if version is not None:
+            self.initial.update({name: getattr(version, name) for name in (*NUMBERS, "is_shadow")})
+            self.initial.update({name: _exact(getattr(version, name), version.currency) for name in AMOUNTS})
+        if "approvers" in self.fields:
+            self._offer_approvers()
+
+    def _offer_approvers(self) -> None:
+        selected, deciding = approvers_of(self.instance), people_who_may("actions:approve")
+        members = of_this_workspace(User.objects.filter(is_active=True)).order_by("username")
+        approvers: Any = self.fields["approvers"]
+        # People selected under an earlier role stay visible, so that they can be deselected.
+        approvers.queryset = members.filter(pk__in=[*deciding, *(user.pk for user in selected)])
+        approvers.label_from_instance = lambda user: (
+            user.display_name
+            if user.pk in deciding
+            else gettext("{name} (role cannot approve)").format(name=user.display_name)
+        )
+        self.initial["approvers"] = selected
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        currency = self.instance.current.currency if self.instance.current else ""
+        for name in AMOUNTS:
+            if cleaned.get(name) is not None and not is_amount_in(self.data[name].strip(), currency):
+                self.add_error(
+                    name,
+                    gettext("Enter an amount such as {amount}, in {currency}.").format(
+                        amount=format_amount(Decimal(1000), currency), currency=currency
+                    ),
+                )
+        if not self.errors:
+            self._count_trial() if self.is_trial else self._pass_gates()
+        if not self.errors and not self.is_trial:
+            self._show_loosening()
+        return cleaned
+
+    @property
+    def is_trial(self) -> bool:
+        return self.is_bound and TRY in self.data
+
+    def is_valid(self) -> bool:
+        """Return whether to save the rules; rules that are only tried, or allow more than expected, are shown again."""
+        return super().is_valid() and not self.is_trial and self.effect is None
+
+    def rules(self) -> Rules:
+        """Return the rules as they would be saved."""
+        return replace(rules_of(self.instance), is_enabled=self.cleaned_data["is_enabled"], **self.changed_rules())
+
+    def _count_trial(self) -> None:
+        try:
+            count_test(self.person.workspace_id)
+        except TooManyTests as refusal:
+            self.add_error(None, sentence(refusal))
+
+    def seen(self) -> str:
+        """Return a hash of the rules as they would be saved, and of those in force."""
+        return hashlib.sha256(repr((rules_of(self.instance), self.rules())).encode()).hexdigest()
+
+    def _show_loosening(self) -> None:
+        """Keep the effect of rules that would let past requests through, unless the person has just seen it."""
+        was, rules = rules_of(self.instance), self.rules()
+        self.shown = self.seen()
+        if not allows_more(rules, was) or self.data.get(SEEN) == self.shown:
+            return
+        found = back_test(self.instance.action, current=was, proposed=rules, days=span_of(self.data))
+        self.effect = found if found.newly_allowed else None
+
+    def _pass_gates(self) -> None:
+        """Add an error if the gates refuse the rules and nobody with the right gives a reason to override them."""
+        was, action, workspace = rules_of(self.instance), self.instance.action, self.person.workspace_id
+        refusal = action_rule_checks.refused(self.rules(), was, action, workspace_id=workspace)
+        if refusal is None:
+            return
+        if not self.cleaned_data["override"].strip():
+            self.add_error(None, gettext("Nothing was saved.") + f" {refusal.words}")
+            if self.person.may(OVERRIDE):
+                self.add_error("override", gettext("Change the rules, or give a reason for saving them anyway."))
+        elif not self.person.may(OVERRIDE):
+            self.add_error("override", gettext("Your role does not allow overriding the gates."))
+        else:
+            self.overridden = refusal
+
+    def changed_rules(self) -> dict[str, Any]:
+        names = {*AMOUNTS, *NUMBERS, "is_shadow"}
+        return {name: self.cleaned_data[name] for name in self.changed_data if name in names}
+
+
+def span_of(posted: Mapping[str, Any]) -> int:
+    given = posted.get("days", "")
+    return int(given) if given in map(str, SPANS) else SPANS[1]
+
+
+def _exact(amount: Decimal | None, currency: str) -> Decimal | None:
+    """Return an amount with its currency's decimals, since the column's three could be mistaken for thousands."""
+    return None if amount is None else Decimal(format_amount(amount, currency))
+
+
+def is_look_up(policy: ActionPolicy | None) -> bool:
+    action = action_in_force(policy.action) if policy else None
+    return action is not None and action.is_read
+
+
+def limits_of(policy: ActionPolicy | None) -> list[str]:
+    """Return the limits that an action can have: the days after delivery are those of the shop's own orders."""
+    has_orders = policy is None or policy.action in code_actions()
+    return [name for name in (*AMOUNTS, *NUMBERS) if has_orders or name != "window_days"]
+
+
+def _hidden_fields(policy: ActionPolicy) -> set[str]:
+    """Return the rules that an action's page leaves out: never posted, they would clear what is stored."""
+    if is_look_up(policy):
+        return {*AMOUNTS, *NUMBERS, "is_shadow", "approvers"}
+    return {*AMOUNTS, *NUMBERS} - set(limits_of(policy))

@@ -1,0 +1,116 @@
+"""A box of a definition's form: its field, how a stored value is shown in it, and how an entered one is read."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
+
+from supportbot.console.definitions.fields import Box, Kind
+
+ABSENT: Final = object()
+_TALL: Final = {Kind.JSON: 4, Kind.PAIRS: 2, Kind.OPTIONS: 3, Kind.SENTENCES: 3, Kind.RULE: 2, Kind.LONG: 3}
+
+
+class JsonText(forms.CharField):
+    """JSON as text; an empty one is absent."""
+
+    def clean(self, value: Any) -> Any:
+        text = str(super().clean(value) or "").strip()
+        if not text:
+            return ABSENT
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError) as error:
+            line = getattr(error, "lineno", 1)
+            raise ValidationError(gettext("This is not valid JSON. Check line {line}.").format(line=line)) from error
+
+
+class RuleField(forms.CharField):
+    """An expression; its page explains how to write one."""
+
+    is_expression = True
+
+
+def form_field(box: Box, locale: str, stored: Any) -> forms.Field:
+    label = gettext("{label}, {locale}").format(label=box.label, locale=locale) if locale else str(box.label)
+    about: dict[str, Any] = {"label": label, "help_text": str(box.help), "required": False}
+    match box.kind:
+        case Kind.CHOICE:
+            named = dict(box.choices)
+            others = [(stored, stored)] if isinstance(stored, str) and stored not in named else []
+            return forms.ChoiceField(choices=[("", "–"), *box.choices, *others], **about)
+        case Kind.FLAG:
+            return forms.BooleanField(**about)
+        case Kind.WHOLE:
+            return forms.IntegerField(**about)
+    mono = {"class": "mono", "spellcheck": "false"} if box.kind not in (Kind.LINE, Kind.WORDS, Kind.SENTENCES) else {}
+    if box.kind in _TALL:
+        about["widget"] = forms.Textarea(attrs={"rows": _TALL[box.kind], **mono})
+    if box.kind is Kind.RULE:
+        return RuleField(**about)
+    return JsonText(**about) if box.kind is Kind.JSON else forms.CharField(**about)
+
+
+def shown(box: Box, value: Any, locales: list[str]) -> Any:
+    """Return a stored value as the field shows it."""
+    if value is ABSENT or value is None:
+        return box.default if box.kind is Kind.FLAG else ""
+    match box.kind:
+        case Kind.JSON:
+            return json.dumps(value, indent=2, ensure_ascii=False)
+        case Kind.PAIRS if isinstance(value, Mapping):
+            return "\n".join(f"{name}: {text}" for name, text in value.items())
+        case Kind.SENTENCES if isinstance(value, list):
+            return "\n".join(map(str, value))
+        case Kind.STATUSES if isinstance(value, list):
+            return ", ".join(map(str, value))
+        case Kind.OPTIONS if isinstance(value, list):
+            return "\n".join(_option_line(one, locales) for one in value)
+    return value
+
+
+def _option_line(option: Any, locales: list[str]) -> str:
+    if not isinstance(option, Mapping):
+        return str(option)
+    label = option.get("label")
+    labels = [str(label.get(locale, "")) for locale in locales] if isinstance(label, Mapping) else []
+    return " | ".join([str(option.get("value", "")), *labels])
+
+
+def value_of(box: Box, typed: Any, locales: list[str]) -> Any:
+    """Return a field's value for the document, or ABSENT."""
+    match box.kind:
+        case Kind.JSON:
+            return typed if typed != "" else ABSENT
+        case Kind.FLAG:
+            return ABSENT if bool(typed) == box.default else bool(typed)
+        case Kind.WHOLE:
+            return ABSENT if typed in (None, "") else typed
+    text = str(typed).strip()
+    if not text:
+        return ABSENT
+    if box.kind is Kind.NUMBER:
+        return int(text) if re.fullmatch(r"-?[0-9]{1,15}", text, re.ASCII) else text
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    match box.kind:
+        case Kind.PAIRS:
+            return {name.strip(): rest.strip() for name, _, rest in (line.partition(":") for line in lines)}
+        case Kind.SENTENCES:
+            return lines
+        case Kind.STATUSES:
+            return [int(one) if one.isascii() and one.isdigit() else one for one in re.split(r"[\s,]+", text)]
+        case Kind.OPTIONS:
+            return [_option(line, locales) for line in lines]
+        case Kind.RULE | Kind.WORDS:
+            return " ".join(lines)
+    return text
+
+
+def _option(line: str, locales: list[str]) -> dict[str, Any]:
+    value, *labels = (one.strip() for one in line.split("|"))
+    label = {locale: text for locale, text in zip(locales, labels, strict=False) if text}
+    return {"value": value, **({"label": label} if label else {})}
