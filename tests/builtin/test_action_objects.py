@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.definitions.askable import is_askable
+from actions.definitions.explaining import is_askable
 from actions.schema import Amount, Choice, Count, Date, Field, Flag, Listing, Shape, Text
 from supportbot.builtin.actions.asking import ask_for
 from supportbot.builtin.actions.slots import read_form

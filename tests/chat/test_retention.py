@@ -15,7 +15,7 @@ from actions.models import ActionPolicy, ActionRequest
 from actions.policies import ensure_policies
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.chat import pacing, retention
+from supportbot.chat import retention
 from supportbot.chat.models import Citation, Conversation, Message, Turn
 from supportbot.chat.retention import Report, erase_expired
 from supportbot.chat.services import add_customer_message, start_conversation
@@ -47,7 +47,7 @@ def limited(workspace: Workspace) -> Workspace:
 
 def in_batches_of(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MANY", "FEW"):
-        monkeypatch.setattr(pacing, name, count)
+        monkeypatch.setattr(retention, name, count)
 
 
 def left() -> set[Any]:
@@ -80,8 +80,7 @@ class Clock:
     paused: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        for module in (retention, pacing):
-            self.patch.setattr(module, "time", self)
+        self.patch.setattr(retention, "time", self)
 
     def monotonic(self) -> float:
         return self.at
@@ -170,12 +169,12 @@ def test_while_an_answer_is_written_in_any_workspace_batches_are_small_and_slow_
     with workspace_scope(other_workspace.pk):
         add_customer_message(start_conversation(Customer.objects.create().pk).pk, text="Hello?", client_id="1")
         assert claim_turn("runner") is not None
-    monkeypatch.setattr(pacing, "MANY", 4)
-    monkeypatch.setattr(pacing, "FEW", 1)
+    monkeypatch.setattr(retention, "MANY", 4)
+    monkeypatch.setattr(retention, "FEW", 1)
     clock = Clock(monkeypatch)
     clock.erasing_takes(0.4, 0.1, 0.3, 0.9)
     assert erase_expired()[limited.pk].conversations == 7
-    assert clock.paused == pytest.approx([0.4, 0.1, 0.9, pacing.MOST_PAUSE_SECONDS])
+    assert clock.paused == pytest.approx([0.4, 0.1, 0.9, retention.MOST_PAUSE_SECONDS])
 
 
 @pytest.mark.parametrize(("waiting", "paused"), [(timedelta(minutes=-1), []), (timedelta(minutes=1), [2.0])])

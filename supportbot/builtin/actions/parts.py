@@ -1,7 +1,7 @@
 """The fields of a form for an object, with those of objects inside it. Pure.
 
-`actions.definitions.askable` says the same of a definition's arguments, so that its author learns what the chat cannot
-ask.
+`actions.definitions.explaining` says the same of a definition's arguments, so that its author learns what the chat
+cannot ask.
 """
 
 from collections.abc import Mapping
