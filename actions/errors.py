@@ -94,7 +94,7 @@ class MerchantUnavailable(ActionError):
 
     code = "merchant_unavailable"
     status = 503
-    default_message = gettext_noop("The shop's system is not responding, so nothing was changed. Please try again.")
+    default_message = gettext_noop("Our system is not responding, so nothing was changed. Please try again.")
 
 
 class NotConnected(ActionError):

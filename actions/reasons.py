@@ -56,16 +56,15 @@ _SENTENCES: Final[dict[str, str]] = {
     "undo_too_late": msgid("It is too late to undo this. Nothing was done."),
     "rejected": msgid("A colleague reviewed it and declined. Nothing was done."),
     "rejected_with_words": msgid("A colleague reviewed it and declined: {words} Nothing was done."),
-    "merchant_refused": msgid("The shop's system refused it: {message} Nothing was done."),
-    "not_carried_out": msgid("The shop's system could not be reached. Nothing was done."),
+    "merchant_refused": msgid("Our system refused it: {message} Nothing was done."),
+    "not_carried_out": msgid("Our system could not be reached. Nothing was done."),
     "outcome_unknown": msgid(
-        "The shop's system did not answer in time. We are checking whether it went through. It cannot happen twice."
+        "Our system did not answer in time. We are checking whether it went through. It cannot happen twice."
     ),
     "approval_needed": msgid("This now needs a colleague's approval, so nothing was done. Please ask again."),
     "limit_subject": msgid("The limit for this has been reached. A colleague can look into it."),
     "outcome_with_person": msgid(
-        "The shop's system did not respond. A colleague will find out whether it went through. It "
-        "will not be sent again."
+        "Our system did not respond. A colleague will find out whether it went through. It will not be sent again."
     ),
     "record_not_found": msgid("There is no such record in your account."),
     "record_changed": msgid("This has changed since you saw it, so nothing was done."),

@@ -11,7 +11,7 @@ from actions.definitions.errors import ExpressionFailed
 from actions.definitions.evaluation import Answer, Names
 from actions.definitions.expression import Expression
 from actions.definitions.parts import Definition, Shown
-from actions.definitions.template import labelled, readable
+from actions.definitions.template import MAX_ROW_VALUE, MAX_WORDS_VALUE, labelled, readable
 from actions.definitions.values import NoValue
 from actions.spec import Card, Row
 from supportbot.translation import in_locale
@@ -26,7 +26,7 @@ def card_of(definition: Definition, names: Names, locale: str) -> Card:
     assert card is not None  # a write has one
     texts = (card.title, card.summary, card.button)
     title, summary, button = (in_locale(words, locale).words(names, locale) for words in texts)
-    rows = [Row(label, text) for _, label, text in shown(card.rows, names, locale)]
+    rows = [Row(label, text) for _, label, text in shown(card.rows, names, locale, MAX_ROW_VALUE)]
     return Card(title=title, summary=summary, button=button, rows=tuple(rows))
 
 
@@ -44,20 +44,22 @@ def receipt_of(definition: Definition, answer: Answer, names: Names, locale: str
     return kept
 
 
-def shown(values: Sequence[Shown], names: Mapping[str, Any], locale: str) -> list[tuple[str, str, str]]:
-    """Return (name, label, text) of each existing value; raises ExpressionFailed."""
+def shown(
+    values: Sequence[Shown], names: Mapping[str, Any], locale: str, most: int = MAX_WORDS_VALUE
+) -> list[tuple[str, str, str]]:
+    """Return (name, label, text) of each existing value, in at most so many characters; raises ExpressionFailed."""
     found: list[tuple[str, str, str]] = []
     for one in values:
-        text = _value_of(one, one.value, names, locale) if one.value else _words_of(one, names, locale)
+        text = _value_of(one, one.value, names, locale, most) if one.value else _words_of(one, names, locale)
         if text:
             found.append((one.name, in_locale(one.label, locale), text))
     return found
 
 
-def _value_of(one: Shown, rule: Expression, names: Mapping[str, Any], locale: str) -> str:
+def _value_of(one: Shown, rule: Expression, names: Mapping[str, Any], locale: str, most: int) -> str:
     value = rule.evaluate_if_present(names)
     try:
-        return readable(labelled(value, one.labels, locale), locale)
+        return readable(labelled(value, one.labels, locale), locale, most)
     except NoValue as error:
         raise ExpressionFailed(str(error), place=rule.text) from error
 

@@ -29,6 +29,7 @@ MAX_PATH_VALUE: Final = 500
 MAX_HEADER: Final = 1_000
 _MAX_LISTED: Final = 50
 MAX_WORDS_VALUE: Final = 300
+MAX_ROW_VALUE: Final = 4_000  # of a card, as long as an argument may be: nobody confirms what is not shown
 _LITERAL_PATH: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]*", re.ASCII)
 _HEADER: Final = re.compile(r"[\x20-\x7e]*", re.ASCII)
 # Shops' servers decode an address before they route it, some of them twice.
@@ -180,8 +181,8 @@ def labelled(value: Any, labels: Mapping[str, Texts], locale: str) -> Any:
     return value
 
 
-def readable(value: Any, locale: str) -> str:
-    """Return a value in readable form, on one line; raises NoValue for an object."""
+def readable(value: Any, locale: str, most: int = MAX_WORDS_VALUE) -> str:
+    """Return a value in readable form, on one line of at most so many characters; raises NoValue for an object."""
     match value:
         case None:
             return ""
@@ -193,12 +194,12 @@ def readable(value: Any, locale: str) -> str:
             return format_day(value, locale)
         case list() | tuple():
             items = as_json(value)
-            listed = ", ".join(readable(item, locale) for item in items[:_MAX_LISTED])
+            listed = ", ".join(readable(item, locale, most) for item in items[:_MAX_LISTED])
             # A card asks for consent, so the number of omitted entries is shown.
             return listed if len(items) <= _MAX_LISTED else f"{listed}, … (+{len(items) - _MAX_LISTED})"
     text = " ".join(visible(as_text(value)).split())
     printed = "".join(sign for sign in text if unicodedata.category(sign) not in INVISIBLE_CATEGORIES - {"Cf"})
-    return printed if len(printed) <= MAX_WORDS_VALUE else f"{printed[: MAX_WORDS_VALUE - 1]}…"
+    return printed if len(printed) <= most else f"{printed[: most - 1]}…"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ _TEXTS: Final[dict[Phrase, str]] = {
     "awaits_approval": msgid("A colleague still has to decide on this. Nothing happens before then."),
     "under_way": msgid("This request is already under way, so nothing new was started."),
     "shop_silent": msgid(
-        "The shop's system is not responding at the moment, so I cannot look anything up or prepare anything. "
+        "Our system is not responding at the moment, so I cannot look anything up or prepare anything. "
         "Please try again in a few minutes."
     ),
     "unconfirmed": msgid("Our help pages do not confirm this answer. A person can check it for you."),

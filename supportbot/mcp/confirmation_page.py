@@ -48,7 +48,7 @@ _PROBLEMS: Final = {
     "digest_mismatch": _CHANGED,
     "not_waiting": _CHANGED,
     "expired": _CHANGED,
-    "merchant_unavailable": msgid("The shop's system is not responding, so nothing was changed. Please try again."),
+    "merchant_unavailable": msgid("Our system is not responding, so nothing was changed. Please try again."),
     "not_connected": msgid("This is not available at the moment."),
     "action_disabled": msgid("This is not available at the moment."),
 }

@@ -32,8 +32,8 @@ _STATES: Final[dict[State, str]] = {
     State.EXPIRED: msgid("Expired"),
     State.REJECTED: msgid("Not approved"),
     State.UNKNOWN: msgid("Checking the result"),
-    State.EXECUTING: msgid("Contacting the shop’s system"),
-    State.QUEUED: msgid("Contacting the shop’s system"),
+    State.EXECUTING: msgid("Contacting our system"),
+    State.QUEUED: msgid("Contacting our system"),
 }
 # Of a built-in action's receipt. Not the address: the page needs no login.
 _RECEIPT: Final = {"to": msgid("Refunded to"), "reference": msgid("Reference")}

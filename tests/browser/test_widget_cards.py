@@ -44,7 +44,7 @@ def test_a_card_shows_each_step_of_its_request(chat: Shop) -> None:
     expect(card.get_by_role("button")).to_have_count(0)
     assert platform.hears("confirm") == [{"type": "confirm", "request": request, "digest": "d" * 64}]
     platform.say({"type": "error", "code": "merchant_unavailable", "message": "x", "request": request})
-    expect(card).to_contain_text("The shop’s system is not responding. Nothing was done.")
+    expect(card).to_contain_text("Our system is not responding. Nothing was done.")
     card.get_by_role("button", name="Refund €69.00").click()
     platform.step("awaiting_approval", request)
     expect(card).to_contain_text("In review")
@@ -53,7 +53,7 @@ def test_a_card_shows_each_step_of_its_request(chat: Shop) -> None:
     page.set_viewport_size({"width": 1280, "height": 900})
     card.get_by_role("button", name="Withdraw request").click()
     platform.step("queued", request)
-    expect(card).to_contain_text("Contacting the shop’s system")
+    expect(card).to_contain_text("Contacting our system")
     expect(card).not_to_contain_text("Done")
     platform.step("unknown", request, reason={"code": "outcome_unknown", "text": "It cannot happen twice."})
     expect(card).to_contain_text("It cannot happen twice.")

@@ -60,7 +60,7 @@ def test_a_click_on_a_broken_connection_is_resent_and_reported_once(chat: Shop) 
     expect(card).to_contain_text("Sending")
     platform.step("queued", request)
     platform.say({**refused, "code": "expired"})
-    expect(card).to_contain_text("Contacting the shop’s system")
+    expect(card).to_contain_text("Contacting our system")
     platform.catch_up()
     expect(card).not_to_contain_text("The time is over.")
 

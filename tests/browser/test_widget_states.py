@@ -38,7 +38,7 @@ def test_answers_from_the_first_status_to_the_end(chat: Shop) -> None:
 
 def test_cards_from_the_click_to_the_outcome(chat: Shop) -> None:
     page, platform = chat
-    reason = {"code": "x", "text": "The shop’s system did not answer in time. It cannot happen twice."}
+    reason = {"code": "x", "text": "Our system did not answer in time. It cannot happen twice."}
     sent, given_back = (platform.proposes(number, title=f"Refund €{number}.00") for number in (501, 502))
     for number, states in enumerate((["queued"], ["unknown"], ["cancelled"], ["rejected"]), start=503):
         request = platform.proposes(number, title=f"Refund €{number}.00")
@@ -50,7 +50,7 @@ def test_cards_from_the_click_to_the_outcome(chat: Shop) -> None:
         expect(card).to_contain_text("Sending")
     platform.say({"type": "error", "code": "digest_mismatch", "message": "x", "request": given_back})
     expect(page.get_by_role("group", name="Refund €502.00")).to_contain_text("The details have changed.")
-    expect(page.get_by_role("group", name="Refund €503.00")).to_contain_text("Contacting the shop’s system")
+    expect(page.get_by_role("group", name="Refund €503.00")).to_contain_text("Contacting our system")
     check(page)
 
 

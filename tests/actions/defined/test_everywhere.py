@@ -219,6 +219,17 @@ def labelled_document(**changes: Any) -> dict[str, Any]:
     return {**made, "guards": [{**made["guards"][0], "words": refused}], **changes}
 
 
+def test_a_card_shows_a_long_text_whole(put_in_force: Put, ask_for: Callable[..., ActionRequest]) -> None:
+    story = "It arrived with a dent in the door. " * 100
+    made = document()
+    made["arguments"]["story"] = {
+        "type": "string", "description": "What happened.", "max_length": 4_000, "names_no_record": True,
+    }  # fmt: skip
+    made["card"]["rows"] = [{"label": {"en": "Story"}, "value": "arguments.story"}]
+    put_in_force(made)
+    assert [row.value for row in card_of(ask_for(NAME, {**CANCEL, "story": story}), "en").rows] == [story.strip()]
+
+
 def test_values_are_shown_in_the_words_of_each_language(
     put_in_force: Put, ask_for: Callable[..., ActionRequest], ann: Principal, retail: LoopbackShop
 ) -> None:
