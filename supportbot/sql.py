@@ -24,15 +24,17 @@ class Statement(NamedTuple):
     values: Sequence[Any]
 
 
-def columns(model: type[Model], table: str) -> str:
-    """Return a model's columns for selecting them from `table`, in the order that `loaded` reads."""
-    return ", ".join(f'{table}."{field.column}"' for field in _fields(model))
+def columns(model: type[Model], table: str, *names: str) -> str:
+    """Return a model's columns, all or the named ones, for selecting them from `table` in the order that `loaded`
+    reads.
+    """
+    return ", ".join(f'{table}."{field.column}"' for field in _fields(model, *names))
 
 
-def loaded(model: type[Row], values: Sequence[Any]) -> Row:
-    """Return the model instance of a row selected with `columns`."""
-    fields = _fields(model)
-    if convert := _conversions(model):
+def loaded(model: type[Row], values: Sequence[Any], *names: str) -> Row:
+    """Return the model instance of a row selected with `columns`; reading a field left out there takes a query."""
+    fields = _fields(model, *names)
+    if convert := _conversions(model, *names):
         values = list(values)
         for place, from_database in convert:
             values[place] = from_database(values[place], None, connection)
@@ -106,17 +108,17 @@ def _stored(row: Model, fields: "Sequence[Field[Any, Any]]") -> list[Any]:
 
 
 @cache
-def _conversions(model: type[Model]) -> "Sequence[tuple[int, Callable[..., Any]]]":
+def _conversions(model: type[Model], *names: str) -> "Sequence[tuple[int, Callable[..., Any]]]":
     """Return the functions that turn columns into field values, for example for JSON, which arrives as text; most
     fields need none.
     """
-    found = ((place, getattr(field, "from_db_value", None)) for place, field in enumerate(_fields(model)))
+    found = ((place, getattr(field, "from_db_value", None)) for place, field in enumerate(_fields(model, *names)))
     return tuple((place, convert) for place, convert in found if convert is not None)
 
 
 @cache
-def _fields(model: type[Model]) -> "Sequence[Field[Any, Any]]":
-    return tuple(model._meta.concrete_fields)
+def _fields(model: type[Model], *names: str) -> "Sequence[Field[Any, Any]]":
+    return tuple(field for field in model._meta.concrete_fields if not names or field.attname in names)
 
 
 @cache

@@ -83,3 +83,18 @@ def test_a_loaded_row_is_the_model(conversation: Conversation, alice: Customer) 
     assert (loaded, customer) == (conversation, alice)
     assert fields(loaded) == fields(conversation)
     assert sql.run("UPDATE chat_conversation SET locale = 'fr' WHERE id = %s", [conversation.pk]) == 1
+
+
+def test_a_row_loaded_with_some_columns_has_those_and_no_others(conversation: Conversation) -> None:
+    names = ("id", "workspace_id", "locale")
+    statement = f"SELECT {sql.columns(Conversation, 'c', *names)} FROM chat_conversation c WHERE c.id = %s"
+    (found,) = sql.fetch(statement, [conversation.pk])
+
+    loaded = sql.loaded(Conversation, found, *names)
+
+    assert (loaded.pk, loaded.workspace_id, loaded.locale) == (
+        conversation.pk,
+        conversation.workspace_id,
+        conversation.locale,
+    )
+    assert loaded.get_deferred_fields() == {field.attname for field in Conversation._meta.concrete_fields} - {*names}

@@ -12,10 +12,12 @@ from kb.search.candidates import Scope
 from supportbot import sql
 from supportbot.accounts.models import Workspace
 
+# What an article's address is made of: whole rows of articles and workspaces would take longer to read than to find.
+_OF_ARTICLE: Final = ("id", "workspace_id", "external_id", "locale", "audience", "on_help_pages", "url", "slug")
 # A chunk of another revision is about to be replaced.
 _PASSAGES: Final = f"""
-SELECT c.id, c.revision_number, r.title, c.heading_path, c.text, c.start, c."end", c.page,
-       {sql.columns(Article, "a")}, {sql.columns(Workspace, "w")}
+SELECT c.id, c.revision_number, r.title, c.heading_path, c.text, c.start, c."end", c.page, w.slug,
+       {sql.columns(Article, "a", *_OF_ARTICLE)}
 FROM kb_chunk c
 JOIN kb_article a ON a.id = c.article_id
 JOIN accounts_workspace w ON w.id = a.workspace_id
@@ -87,8 +89,9 @@ def load_passages(
 
 
 def _passage(row: Sequence[Any], scores: Mapping[UUID, float], similarities: Mapping[UUID, float | None]) -> Passage:
-    key, number, title, heading, text, start, end, page, *others = row
-    article, article.workspace = sql.loaded_together(others, Article, Workspace)
+    key, number, title, heading, text, start, end, page, workspace_slug, *others = row
+    article = sql.loaded(Article, others, *_OF_ARTICLE)
+    article.workspace = Workspace(pk=article.workspace_id, slug=workspace_slug)
     return Passage(
         article_id=article.pk,
         external_id=article.external_id,

@@ -79,9 +79,11 @@ def seek(question: str, viewer: Viewer, *, said_before: Sequence[Said] = (), lim
 
 def _may_follow_on(question: str, said_before: Sequence[Said], language: str | None) -> bool:
     """Return whether a question may refer to what was said; a whole one in another language begins a new topic."""
-    said = [one.text for one in said_before if one.is_customer and not is_incomplete(one.text)]
-    topic = next((text for text in reversed(said) if not says_nothing(text)), "")
-    return is_incomplete(question) or not (language and topic) or detect(topic, language) == language
+    if is_incomplete(question) or not language:
+        return True
+    said = (one.text for one in reversed(said_before) if one.is_customer)
+    topic = next((text for text in said if not is_incomplete(text) and not says_nothing(text)), "")
+    return not topic or detect(topic, language) == language
 
 
 def with_passages(sought: Found, also: Sequence[Passage], *, limit: int) -> Found:

@@ -9,7 +9,7 @@ resembles none, the distance to the examples decides.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -72,7 +72,7 @@ class Classification:
     vector: Array
     chances: Array
 
-    @property
+    @cached_property  # each message of a conversation is looked at in every turn
     def kinds(self) -> Mapping[str, float]:
         """The probability of each stance towards an action, and of each other kind."""
         found: dict[str, float] = {}

@@ -28,8 +28,10 @@ MAX_QUOTE: Final = 300
 
 def standalone(question: str, messages: Sequence[ChatMessage]) -> str:
     """Return a question that can be understood alone: a follow-up gets the customer's previous question in front."""
+    if not may_be_follow_up(question) or says_nothing(question):
+        return question
     earlier = [text for text in _said_by_customer(messages) if text.strip() != question.strip()]
-    if not earlier or not may_be_follow_up(question) or says_nothing(question):
+    if not earlier:
         return question
     return reduce(join_follow_up, [*(text[:MAX_QUOTE] for text in _topic(earlier)), question])
 

@@ -56,6 +56,7 @@ def base_language(locale: str) -> str:
     return re.split("[-_]", locale, maxsplit=1)[0].lower()
 
 
+@lru_cache(maxsize=512)  # a turn asks several times for the languages of its question and of the messages before it
 def detect(text: str, default: str) -> str:
     """Return the ISO 639-1 code of the language of `text`; `default` if its words are inconclusive.
 
