@@ -67,7 +67,7 @@ def mean_question() -> "np.ndarray[Any, Any]":
     """Return the mean of the vectors of messages in all languages of the intents."""
     chance, embedder = random.Random(3), PackagedEmbedder()
     means = []
-    for file in sorted(DATA.glob("intents.*.jsonl")):
+    for file in sorted(DATA.glob("intents.??.jsonl")):  # without `any`, which holds no language
         texts = [json.loads(line)["text"] for line in file.open()]
         vectors = [embedder.query(text) for text in chance.sample(texts, PER_LANGUAGE)]
         means.append(np.mean(vectors, axis=0))

@@ -4,7 +4,8 @@ Search has decided whether there is an answer at all (`is_answerable`). An actio
 quotation; its tool is called as a model would call it.
 """
 
-from typing import Final
+from dataclasses import replace
+from typing import Final, get_args
 
 import orjson
 
@@ -12,16 +13,20 @@ from supportbot.builtin import question_rewriting
 from supportbot.builtin.actions.asking import Reply
 from supportbot.builtin.actions.next_step import needs_account, next_step
 from supportbot.builtin.intents import courtesy, is_mere_no, is_surely, wants_person, wants_undo
-from supportbot.builtin.phrases import Phrase, is_offer_of_a_person, say
+from supportbot.builtin.phrases import Courtesy, Phrase, is_offer_of_a_person, say
 from supportbot.builtin.pieces import Piece
 from supportbot.builtin.quoting import lead_to, quoted, to_quote
 from supportbot.builtin.ranking import ranked
+from supportbot.builtin.trouble import tells_of_trouble
 from supportbot.language.detection import base_language, detect
 from supportbot.language.followups import is_question
 from supportbot.llm.types import ModelRequest, ToolCall
 
 HUMAN_TOOL: Final = "request_human"
 MAX_REASON: Final = 200
+SAID_ALONE: Final[tuple[Phrase, ...]] = (
+    *get_args(Courtesy), "not_found", "not_understood", "nothing_to_undo", "no_person", "left_alone", "use_card",
+)  # fmt: skip
 MAX_NAMED: Final = 120  # characters of a repeated question
 
 
@@ -32,6 +37,20 @@ def reply_to(request: ModelRequest) -> Reply:
     if request.purpose == "summarise":
         return Reply(question_rewriting.summary(request.messages, base_language(request.locale)))
     language = detect(request.question, base_language(request.locale))
+    return _with_regret(_reply(request, language), request.question, language)
+
+
+def _with_regret(reply: Reply, question: str, language: str) -> Reply:
+    """Return the reply, beginning with regret where the customer tells what went wrong. A call tells its own outcome,
+    and what is said instead of an answer stays as it is.
+    """
+    is_instead = any(reply.text == say(phrase, language) for phrase in SAID_ALONE)
+    if not reply.text or reply.calls or is_instead or not tells_of_trouble(question):
+        return reply
+    return replace(reply, text=f"{say('regret', language)}\n\n{reply.text}")
+
+
+def _reply(request: ModelRequest, language: str) -> Reply:
     if _asks_for_a_person(request):
         return _to_a_person(request, language)
     if (step := next_step(request, language)) is not None:

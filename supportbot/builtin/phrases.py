@@ -25,7 +25,7 @@ Courtesy = Literal[
 Phrase = Literal[
     IntentPhrase, Courtesy, "only_asks", "no_reason", "offer", "not_found", "nothing_on", "foreign_page", "goes_on",
     "to_person", "no_person", "once_signed_in", "wants", "last_said", "answered", "nothing_said", "not_understood",
-    "nothing_to_undo", "unread", "whole_number", "cannot_take", "yes", "no", "several_parts", "add", "remove",
+    "nothing_to_undo", "regret", "unread", "whole_number", "cannot_take", "yes", "no", "several_parts", "add", "remove",
 ]  # fmt: skip
 
 _PHRASES: Final[dict[Phrase, str]] = {
@@ -57,6 +57,7 @@ _PHRASES: Final[dict[Phrase, str]] = {
     "how_are_you": msgid(
         "I am an AI assistant, ready to look things up in our help pages. What would you like to know?"
     ),
+    "regret": msgid("I am sorry about that."),
     "complaint": msgid("I am sorry about that. Would you like to talk to a person?"),
     "unclear": msgid("I am sorry to hear that. What exactly is it about, and what happens when you try?"),
     "wants": msgid("Wants"),

@@ -237,14 +237,26 @@ async def test_only_orders_that_allow_it_are_offered(conversation: Conversation,
     assert {line[2:8] for line in final(events)["text"].splitlines()[1:]} == {"A-1007", "A-1008"}
 
 
-async def test_a_visitor_is_asked_to_sign_in(alice: Customer, conversation: Conversation, shop: FakeShop) -> None:
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("I want a refund for A-1001", "Could you sign in to your account first and then ask me again?"),
+        (
+            "My order A-1001 is late again and I am really angry, where is it?",
+            "I am sorry about that.\n\nCould you sign in to your account first and then ask me again?",
+        ),
+    ],
+)
+async def test_a_visitor_is_asked_to_sign_in(
+    alice: Customer, conversation: Conversation, shop: FakeShop, text: str, answer: str
+) -> None:
     def as_visitor() -> Conversation:
         with workspace_scope(conversation.workspace_id):
             channel = create_channel(conversation.workspace, "Shop", allowed_origins=[]).channel
             return start_conversation(new_visitor(channel, locale="en").customer.pk)
 
-    events = await turns(await db(as_visitor), "I want a refund for A-1001")
-    assert final(events)["text"] == "Could you sign in to your account first and then ask me again?"
+    events = await turns(await db(as_visitor), text)
+    assert final(events)["text"] == answer
     assert shop.calls == []
 
 

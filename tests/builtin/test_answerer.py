@@ -224,6 +224,36 @@ def test_a_message_that_says_more_is_not_a_courtesy(text: str) -> None:
     assert courtesy(text) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("The boots you sent have a hole. How do I return them?", "en"),
+        ("My boots arrived broken, how do I return them?", "en"),
+        ("Schon wieder zu spät. Wie lange dauert die Lieferung?", "de"),
+    ],
+)
+def test_an_answer_begins_with_regret_where_something_went_wrong(text: str, language: str) -> None:
+    answer = ask(text).text
+    regret, _, quoted = answer.partition("\n\n")
+    assert regret == say("regret", language)
+    assert "[1]" in quoted or "[2]" in quoted or "[3]" in quoted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How long does delivery take?", "What do I do if a parcel arrives broken?", "Can I return worn boots?",
+        "Wie lange dauert die Lieferung?", "I no longer need the boots. How do I return them?",
+    ],
+)  # fmt: skip
+def test_a_plain_question_and_a_change_of_mind_get_no_regret(text: str) -> None:
+    assert not ask(text).text.startswith((say("regret", "en"), say("regret", "de")))
+
+
+def test_what_is_said_instead_of_an_answer_gets_no_regret() -> None:
+    assert ask("Your lamp broke on the first night.", sources=(), is_answerable=False).text == say("not_found", "en")
+
+
 def test_a_yes_after_a_complaint_requests_a_person() -> None:
     said = (ChatMessage("user", "you are useless"), ChatMessage("assistant", say("complaint", "en")))
     assert ask("yes", messages=said, tools=(HUMAN,)).calls

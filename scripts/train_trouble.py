@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""Train `supportbot/builtin/trouble.py` on labelled rows, or measure it on languages it has not seen.
+
+    python scripts/train_trouble.py             fits on all rows and writes trouble.npz
+    python scripts/train_trouble.py --measure   leaves out each language in turn and prints hits and false alarms
+
+Rows are `{"text", "locale", "trouble"}` in `data/trouble.jsonl`. Complaints of the intents count as trouble, and their
+courtesies and questions as none; both count half, since nobody labelled them for this.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from scripts.nets import Training, averaged, linear, vectors_of
+from supportbot.builtin import intents, trouble
+
+TRAINING: Final = Training(nets=3, hidden=24, rounds=30, dropout=0.5)
+FEATURES_ROUNDS: Final = 150
+PLAIN: Final = frozenset({"asks", "hypothetical", "question", "greeting", "thanks", "farewell", "acknowledgement",
+                          "person", "contact", "who", "can_do", "how_are_you", "affirm", "negate"})  # fmt: skip
+BORROWED: Final = 0.5
+LEVELS: Final = (0.5, 0.6, 0.7, 0.9)
+
+Row = dict[str, Any]
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    options.add_argument("--measure", action="store_true")
+    rows = [*labelled(), *borrowed()]
+    vectors = vectors_of([intents.normalised(row["text"]) for row in rows])
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    if options.parse_args().measure:
+        report(rows, vectors)
+        return
+    stored = {name: np.asarray(value, dtype=np.float16) for name, value in fitted(rows, vectors).items()}
+    np.savez_compressed(intents.DATA / "trouble.npz", **stored)
+
+
+def labelled() -> list[Row]:
+    return [json.loads(line) | {"share": 1.0} for line in (intents.DATA / "trouble.jsonl").open()]
+
+
+def borrowed() -> list[Row]:
+    """Return the intents' complaints, and their courtesies and questions."""
+    found = []
+    for row in (json.loads(line) for file in sorted(intents.DATA.glob("intents.*.jsonl")) for line in file.open()):
+        kind = row.get("stance", row["intent"])
+        if kind == "complaint" or kind in PLAIN:
+            found.append(row | {"trouble": kind == "complaint", "share": BORROWED})
+    return found
+
+
+def fitted(rows: Sequence[Row], vectors: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the arrays of the net and of the linear model; both sides weigh the same."""
+    texts = [intents.normalised(row["text"]) for row in rows]
+    wanted = np.array([int(row["trouble"]) for row in rows])
+    shares = np.array([row["share"] for row in rows])
+    sides = np.array([shares[wanted == side].sum() for side in (0, 1)])
+    shares = shares * (shares.sum() / 2 / sides)[wanted]
+    centre, scale = vectors.mean(axis=0), vectors.std(axis=0)
+    inputs = np.hstack([(vectors - centre) / scale, np.array([intents.shape_of(text) for text in texts])])
+    net = averaged(inputs, wanted, shares, classes=2, training=TRAINING)
+    pieces, bias = linear(texts, wanted, shares, classes=2, words=intents.FEATURE_WORDS_MOST, rounds=FEATURES_ROUNDS)
+    return {"centre": centre, "scale": scale, **net, "pieces": pieces, "pieces_bias": bias}
+
+
+def report(rows: Sequence[Row], vectors: np.ndarray) -> None:
+    """Print, for each level, the share of trouble that reaches it and of other messages that do, by kind of row."""
+    chances = np.zeros(len(rows))
+    locales = np.array([row["locale"] for row in rows])
+    for language in sorted(set(locales)):
+        inside, outside = np.flatnonzero(locales != language), np.flatnonzero(locales == language)
+        weights = trouble.weights_from(fitted([rows[at] for at in inside], vectors[inside]))
+        chances[outside] = [trouble.trouble_in(rows[at]["text"], vectors[at], weights) for at in outside]
+    for name, share in (("own rows", 1.0), ("intents", BORROWED)):
+        for is_trouble in (True, False):
+            seen = [row["share"] == share and row["trouble"] == is_trouble for row in rows]
+            reached = {str(level): round(float((chances[seen] >= level).mean()), 3) for level in LEVELS}
+            sys.stdout.write(json.dumps({"on": name, "trouble": is_trouble, "rows": sum(seen), **reached}) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Whether a message says that something went wrong for its customer: late, broken, missing, charged twice.
+
+An answer to such a message begins with regret. Asking how such cases are handled is no trouble, nor is a change of
+mind. `scripts/train_trouble.py` trains the model on the rows in `data/trouble.jsonl`, and on the complaints and the
+plain questions of the intents.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+
+from supportbot.builtin.intents import DATA, FEATURE_WORDS_MOST, VECTOR_SHARE, classify, normalised, shape_of
+from supportbot.language.classifiers import Array, Linear, Net, hashed_features, linear_in, net_in
+from supportbot.language.normalise import fold_homoglyphs
+
+# Regret where nothing went wrong is odder than none where something did: docs/decisions/built-in-answerer.md has both.
+TROUBLE_FROM: Final = 0.6
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A small net over vector and shape, and a linear model over hashed features; class 1 is trouble."""
+
+    linear: Linear
+    net: Net
+
+
+def tells_of_trouble(text: str) -> bool:
+    """Return whether a message says that something went wrong."""
+    return bool(text.strip()) and trouble_in(text, classify(text).vector, weights_shipped()) >= TROUBLE_FROM
+
+
+def trouble_in(text: str, vector: Array, weights: Weights) -> float:
+    """Return the probability that something went wrong; `vector` is the unit vector of the classified message."""
+    plain = normalised(text)
+    by_words = weights.linear.chances(hashed_features(fold_homoglyphs(plain), most=FEATURE_WORDS_MOST))
+    both = weights.net.chances(vector, shape_of(plain)) ** VECTOR_SHARE * by_words ** (1 - VECTOR_SHARE)
+    return float(both[1] / both.sum())
+
+
+@cache
+def weights_shipped() -> Weights:
+    """Return the weights; read once a process."""
+    with np.load(DATA / "trouble.npz") as stored:
+        return weights_from(stored)
+
+
+def weights_from(stored: Mapping[str, Any]) -> Weights:
+    return Weights(linear_in(stored), net_in(stored))
