@@ -5,17 +5,20 @@ the few existing rows are deleted, and rows written by migrations stay. The conn
 to load every table's metadata first, which costs ten times as much as emptying.
 """
 
+from typing import Final
+
 from django.db import connection
 from django.test import TransactionTestCase
 
+KEPT: Final = ("auth_permission", "django_content_type", "django_migrations")  # migrations fill them
 # As a replica, the session runs no triggers: foreign keys are not checked, and protected rows can be deleted.
-EMPTY = """
+EMPTY = f"""
 DO $$
 DECLARE name text;
 BEGIN
     SET LOCAL session_replication_role = replica;
     FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public'
-        AND tablename NOT IN ('auth_permission', 'django_content_type', 'django_migrations')
+        AND tablename NOT IN {KEPT}
     LOOP
         EXECUTE format('DELETE FROM %I', name);
     END LOOP;

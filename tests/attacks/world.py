@@ -1,5 +1,7 @@
 """The world of the attacks: two companies, their customers, orders at one shop, and strings that nobody may see."""
 
+import copy
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +18,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import NewChannel, add_member, create_channel, create_workspace, new_visitor
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message, start_conversation
+from tests.stored_rows import StoredRows
 
 RETURNS = """## Returning things
 
@@ -73,19 +76,34 @@ class World:
             yield
 
 
+_placed: dict[str, tuple[StoredRows, dict[str, Tenant], dict[str, Customer]]] = {}
+
+
 def place(facts: dict[str, Any], shop: FakeShop) -> World:
-    """Put a world into the database and into the shop."""
+    """Put a world into the shop and into the database, which has no rows yet."""
+    assert not Workspace.objects.exists()
+    name = json.dumps(facts, sort_keys=True)
+    if name in _placed:
+        _placed[name][0].write()
+    else:
+        made = _place(facts)
+        _placed[name] = (StoredRows.read(), *made)
+    tenants, customers = copy.deepcopy(_placed[name][1:])
+    for row in facts["orders"]:
+        _order(row, facts, shop)
+    return World(facts, tenants, customers, shop)
+
+
+def _place(facts: dict[str, Any]) -> tuple[dict[str, Tenant], dict[str, Customer]]:
     tenants = {row["id"]: _tenant(row, facts["policy"]["currency"]) for row in facts["tenants"]}
     customers: dict[str, Customer] = {}
     for row in facts["customers"]:
         with workspace_scope(tenants[row["tenant"]].workspace.pk):
             customers[row["id"]] = _customer(row)
-    for row in facts["orders"]:
-        _order(row, facts, shop)
     for tenant in tenants.values():
         with workspace_scope(tenant.workspace.pk):
             _rules(facts["policy"])
-    return World(facts, tenants, customers, shop)
+    return tenants, customers
 
 
 def _tenant(row: dict[str, Any], currency: str) -> Tenant:
