@@ -192,3 +192,18 @@ def test_a_list_of_texts_is_entered_line_by_line(entered: str) -> None:
     )
     assert form.is_valid() and form.arguments() == {"item_ids": ["i-1", "i-2"]}
     assert "One per line." in str(form["argument-item_ids"].help_text)
+
+
+def test_the_form_speaks_the_page_s_language_and_shows_how_objects_are_written() -> None:
+    made = document()
+    made["title"] = {"de": "Fahrer", "en": "Driver"}
+    country = {"type": "choice", "options": [{"value": "DE"}, {"value": "FR"}]}
+    driver = {"type": "object", "fields": {"name": {"type": "string"}, "born": {"type": "date"}, "country": country}}
+    made["arguments"] = {"drivers": {"type": "list", "description": "Who.", "of": driver}}
+    form = TestForm(made)
+    assert form["locale"].value() == "en"
+    told = str(form["argument-drivers"].help_text)
+    assert told == 'Who. As JSON, such as [{"name": "…", "born": "2026-05-31", "country": "DE"}]'
+    example = told.partition("such as ")[2]
+    sent = {"environment": "live", "customer": "c", "locale": "de", "argument-drivers": example}
+    assert TestForm(made, sent).is_valid()

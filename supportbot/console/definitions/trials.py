@@ -36,6 +36,7 @@ ARGUMENT: Final = "argument-"
 YES: Final = "yes"
 NO: Final = "no"
 _SINGLE: Final = ("string", "choice", "date", "money", "number")  # types of values that are entered as text
+_SAMPLES: Final = {"integer": 1, "number": "2.5", "money": "12.50", "flag": True, "date": "2026-05-31"}
 
 
 class Entries(JsonText):
@@ -79,6 +80,7 @@ class TestForm(forms.Form):
         self._specs = _open_arguments(document)
         locale: Any = self.fields["locale"]
         locale.choices = [(one, one) for one in locales_of(document)]
+        locale.initial = get_language()  # the first one if the action does not speak it
         for name, spec in self._specs.items():
             self.fields[ARGUMENT + name] = _argument_field(name, spec)
 
@@ -133,8 +135,29 @@ def _argument_field(name: str, spec: Mapping[str, Any]) -> forms.Field:
             help_text = f"{about['help_text']} {each}".strip()
             return Entries(widget=forms.Textarea(attrs={"rows": 3}), **{**about, "help_text": help_text})
         case "list" | "object":
-            return JsonText(widget=forms.Textarea(attrs={"rows": 3, "class": "mono"}), **about)
+            form = gettext("As JSON, such as {example}").format(example=json.dumps(_sample(spec), ensure_ascii=False))
+            help_text = f"{about['help_text']} {form}".strip()
+            return JsonText(
+                widget=forms.Textarea(attrs={"rows": 3, "class": "mono"}), **{**about, "help_text": help_text}
+            )
     return forms.CharField(**about)
+
+
+def _sample(spec: Mapping[str, Any]) -> Any:
+    """Return a value of an argument's form."""
+    match spec.get("type"):
+        case "object":
+            fields = spec.get("fields")
+            given = fields.items() if isinstance(fields, Mapping) else ()
+            return {name: _sample(one) for name, one in given if isinstance(one, Mapping)}
+        case "list":
+            return [_sample(spec["of"])] if isinstance(spec.get("of"), Mapping) else []
+        case "choice":
+            options = [one.get("value", "") for one in spec.get("options", ()) if isinstance(one, Mapping)]
+            return next(iter(options), "")
+        case "integer" | "number" | "money" | "flag" | "date" as kind:
+            return _SAMPLES[kind]
+    return str(spec.get("example") or "…")
 
 
 def test_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
