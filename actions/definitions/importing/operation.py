@@ -73,6 +73,7 @@ class Operation:
         if document["kind"] == "read":
             document["lookups"] = [{"name": "record", "call": call}]
             document["result"] = self._answer.result()
+            self._draft.suggest("lookups[0].owner", self._owner_of_answer())
         else:
             self._write(call, key_header)
 
@@ -238,6 +239,13 @@ class Operation:
         if self._answer.explains_problems():
             self._draft.suggest("answer.reason", "body.detail")
         self._look_up(open_ones)
+
+    def _owner_of_answer(self) -> str:
+        """Return what may say whose the record of a look-up is: its own field, or that the call names the customer."""
+        if owner := owner_in(fields_in(self._answer.schema(), self._answer.properties)):
+            return f"record.{owner}"
+        is_by_identity = any(spec.get("from") == "identity" for spec in self._arguments.values())
+        return "identity.sub" if is_by_identity else ""
 
     def _look_up(self, arguments: Mapping[str, Any]) -> None:
         """Read the records that the call names, where the file says how. Whose they are is for a person to say."""

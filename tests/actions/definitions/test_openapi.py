@@ -234,6 +234,16 @@ def test_what_is_wrapped_in_an_object_is_shown() -> None:
     assert [one["value"] for one in found["move"].document["receipt"]] == ["body.data.code", "body.data.day"]
 
 
+def test_the_owner_of_a_look_up_is_suggested() -> None:
+    found = drafts(WRAPPED)
+    assert found["visit"].suggestions["lookups[0].owner"] == "record.data.holder.ref"
+    assert "lookups[0].owner" not in found["visits"].suggestions
+    named = "operationId: visits\n      parameters: [{name: customerId, in: query, schema: {type: string}}]"
+    of_customer = WRAPPED.replace("operationId: visits", named)
+    assert drafts(of_customer)["visits"].suggestions["lookups[0].owner"] == "identity.sub"
+    assert "lookups[0].owner" in drafts(of_customer)["visits"].missing
+
+
 def test_the_words_of_a_problem_document_are_suggested_as_the_reason() -> None:
     found = drafts(WRAPPED)
     assert found["move"].suggestions["answer.reason"] == "body.detail"
