@@ -72,6 +72,10 @@ class Expression:
         """
         return ".".join(_field(self._tree))
 
+    def fields(self) -> frozenset[str]:
+        """Return the fields that it reads, those of each entry of a list as fields of the list: order.items.kind."""
+        return frozenset(_fields(self._tree, {}))
+
     def places_of(self, path: tuple[str, str]) -> Iterator[tuple[int, int]]:
         """Yield where the text names a part of a name, with its dot or brackets: of ("order", "id") in `order.id`, the
         place of `.id`.
@@ -295,6 +299,25 @@ class _Evaluation:
     def _place(self, node: tree.Node, end: int = 0) -> str:
         text = " ".join(self._text[node.start : end or node.end].split())
         return text if len(text) <= _PLACE else f"{text[: _PLACE - 1]}…"
+
+
+def _fields(node: tree.Node, bound: Mapping[str, str]) -> Iterator[str]:
+    """Yield the fields of a tree; `bound` are the names of entries, with the list that they are of."""
+    match node:
+        case tree.Name():
+            yield bound.get(node.name, node.name)
+        case tree.Path(of=tree.Name(name=name), keys=keys):
+            names = [key.value for key in keys if isinstance(key, tree.Literal)]
+            yield ".".join([bound.get(name, name), *(one for one in names if isinstance(one, str))])
+            for key in keys:
+                yield from _fields(key, bound)
+        case tree.EachOf():
+            over = [*_fields(node.over, bound)]
+            yield from over
+            yield from _fields(node.body, {**bound, node.name: over[0] if over else "", node.position: ""})
+        case _:
+            for child in _children(node):
+                yield from _fields(child, bound)
 
 
 def _field(node: tree.Node) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from typing import Any, Final
 from django.utils.translation import gettext, gettext_noop
 
 from actions.definitions.expression import Expression, Path
-from actions.definitions.parts import Argument, CallTemplate, Definition, Guard, Lookup, Origin, Subject
+from actions.definitions.parts import Argument, CallTemplate, CardTemplate, Definition, Guard, Lookup, Origin, Subject
 from actions.definitions.reading import ARGUMENTS, Reading
 from actions.schema import Amount, Choice, Date, Field, Flag, Listing, Shape, Text
 
@@ -118,22 +118,54 @@ def _ends_with_id(name: str) -> bool:
 
 def unshown(definition: Definition) -> list[str]:
     """Return the arguments that the call of a write sends and that its card does not show: by their own value, or by
-    that of a record which they find.
+    that of a record which they find; and of those with fields inside, the required ones that it does not show.
     """
     call, card = definition.call, definition.card
     if call is None or card is None:
         return []
     named = _Named(definition.arguments, definition.values)
-    words = [card.title, card.summary, card.button, *(row.words for row in card.rows)]
-    read = {path for texts in words for template in texts.values() for path in template.paths()}
-    read |= {path for row in card.rows if row.value for path in row.value.paths()}
+    told = _expressions_of(card)
+    read = {path for expression in told for path in expression.paths()}
     if ("money",) in {path[:1] for path in read} and definition.money:
         read |= definition.money.amount.paths()
     shown = named.read(read)
     found_by = named.by_calls(lookup for lookup in definition.lookups if lookup.name in shown)
-    sent = named.read(call.paths()) - shown - found_by
-    spoken = [one.name for one in definition.arguments.values() if one.origin is Origin.CUSTOMER]
-    return [name for name in spoken if f"{ARGUMENTS}.{name}" in sent]
+    sent = named.read(call.paths())
+    computed = named.read(path for path in read if path[0] in definition.values)
+    inside = {field for expression in told for field in expression.fields()}
+    hidden: list[str] = []
+    for one in definition.arguments.values():
+        name = f"{ARGUMENTS}.{one.name}"
+        if one.origin is not Origin.CUSTOMER or name not in sent or name in found_by:
+            continue
+        if name not in shown:
+            hidden.append(one.name)
+        elif name not in computed:
+            leaves = (f"{one.name}{leaf}" for leaf in _required_in(one.accepts) if leaf)
+            hidden += [leaf for leaf in leaves if f"{ARGUMENTS}.{leaf}" not in inside]
+    return hidden
+
+
+def _expressions_of(card: CardTemplate) -> list[Expression]:
+    """Return what a card reads."""
+    words = [card.title, card.summary, card.button, *(row.words for row in card.rows)]
+    templates = [template for texts in words for template in texts.values()]
+    return [
+        *(expression for template in templates for expression in template.expressions()),
+        *(row.value for row in card.rows if row.value),
+    ]
+
+
+def _required_in(accepts: Field) -> Iterator[str]:
+    """Yield the paths of the required single values inside of a field: ".city"; of a single value, "" itself."""
+    match accepts:
+        case Shape():
+            for name, inner in accepts.required.items():
+                yield from (f".{name}{path}" for path in _required_in(inner))
+        case Listing(of=Shape() as entry):
+            yield from _required_in(entry)
+        case _:
+            yield ""
 
 
 def compares_owner(lookup: Lookup, owner: Expression, own: Set[Path]) -> bool:

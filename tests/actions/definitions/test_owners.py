@@ -238,3 +238,29 @@ def test_a_record_on_the_card_shows_the_argument_that_found_it() -> None:
     document = newsletter({"path": "/guests/{guest.id}/x", "body": {"who": "{arguments.guest_id}"}}, GUEST_LOOKUP)
     rows = [{"label": {"en": "Guest", "de": "Gast"}, "value": "guest.name"}]
     assert advice(document | {"card": document["card"] | {"rows": rows}}) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "hidden"),
+    [
+        ([], "goods"),
+        (["map(arguments.goods, g, g.sku)"], "goods.size.unit"),
+        (["map(arguments.goods, g, g.sku)", "map(filter(arguments.goods, x, x.sku != ''), g, g.size.unit)"], ""),
+        (["count(arguments.goods)"], "goods.sku, goods.size.unit"),
+        (["whatever"], ""),  # a value computes what is shown
+    ],
+)
+def test_a_card_that_hides_a_field_that_the_call_sends_is_warned_of(values: list[str], hidden: str) -> None:
+    size = {"type": "object", "fields": {"unit": {"type": "string"}}}
+    fields = {"sku": {"type": "string"}, "size": size, "note": {"type": "string", "required": False}}
+    goods = {
+        "type": "list",
+        "description": "What.",
+        "of": {"type": "object", "fields": fields},
+        "names_no_record": True,
+    }
+    document = newsletter({"path": "/n/{identity.sub}", "body": {"goods": "{arguments.goods}"}})
+    document |= {"arguments": {"goods": goods}, "values": {"whatever": "map(arguments.goods, g, g.sku + g.size.unit)"}}
+    rows = [{"label": {"en": "Goods", "de": "Ware"}, "value": value} for value in values]
+    told = advice(document | {"card": document["card"] | {"rows": rows}})
+    assert [one.partition("does not show ")[2].partition(", which")[0] for one in told] == ([hidden] if hidden else [])
