@@ -230,7 +230,11 @@ KINDS: Final[Mapping[Auth, Kind]] = {
                 Setting("scope", _("Scope"), _("Separated by spaces. Leave empty for the default."), check=_printable),
                 Setting("audience", _("Audience"), _("Only if the API requires it."), check=_printable),
                 Setting(
-                    "client_auth", _("Where the client ID and secret go"), default="basic", choices=("basic", "body")
+                    "client_auth",
+                    _("Where the client ID and secret go"),
+                    _("basic: in the Authorization header. body: in the body of the request."),
+                    default="basic",
+                    choices=("basic", "body"),
                 ),
             ),
             secret_label=_("Client secret"),
