@@ -1,11 +1,14 @@
 """What a model may say about deeds, figures and links, and how many true sentences the checks withhold."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from kb.search import Passage
 from supportbot.assistant.checks.evidence import MAX_WINDOWS
+from supportbot.assistant.checks.sentence_kinds import DATA
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.judging import MAX_VECTORS
 from supportbot.chat.answers import Answer
@@ -423,3 +426,13 @@ def test_many_regrets_leave_vectors_for_a_deed_after_them(deed: str) -> None:
     draft = Draft([], "en")
     finished(draft, f"{regrets}{deed}")
     assert draft.sentences[-1].withheld == "deed"
+
+
+def test_nothing_is_trained_on_the_sentences_that_measure_it() -> None:
+    def texts(folder: Path, pattern: str) -> set[str]:
+        rows = [json.loads(line) for file in folder.glob(pattern) for line in file.open(encoding="utf-8")]
+        return {str(row.get("answer") or row["text"]).strip().casefold() for row in rows}
+
+    measured = texts(Path(__file__).parents[2] / "bench" / "deeds", "*.jsonl")
+    assert len(measured) > 1_500
+    assert not measured & (texts(DATA, "kinds.*.jsonl") | texts(DATA, "records.*.jsonl"))
