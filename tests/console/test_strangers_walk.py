@@ -193,16 +193,19 @@ def test_filters_and_orders_cannot_query_hidden_fields(stranger: Client, enter: 
     assert SECRET not in listed.content.decode()
 
 
-@pytest.mark.parametrize("role", ROLES)
-def test_a_role_opens_the_pages_of_its_rights_and_each_is_complete(enter: Enter, sample: Sample, role: str) -> None:
-    """One walk for both, since it takes seconds."""
-    client = enter(role)
-    answers = {address: client.get(address) for address in addresses(sample)}
-    assert_pages_of_rights(role, sample, {address: answer.status_code for address, answer in answers.items()})
-    titles = [title for address, answer in answers.items() if (title := complete(address, answer)) is not None]
-    assert len(titles) > (60 if role == "admin" else 5)
-    wrong = [title for title in titles if FRAMEWORK.search(title) or title.startswith(("|", "None", ":"))]
-    assert wrong == []
+def test_each_role_opens_the_pages_of_its_rights_and_each_is_complete(enter: Enter, sample: Sample) -> None:
+    """One walk for both, since it takes seconds. Where an admin finds no page, the other roles do not look."""
+    seen = addresses(sample)
+    for role in sorted(ROLES, key=lambda role: role != "admin"):
+        client = enter(role)
+        answers = {address: client.get(address) for address in seen}
+        assert_pages_of_rights(role, sample, {address: answer.status_code for address, answer in answers.items()})
+        titles = [title for address, answer in answers.items() if (title := complete(address, answer)) is not None]
+        assert len(titles) > (60 if role == "admin" else 5), role
+        wrong = [title for title in titles if FRAMEWORK.search(title) or title.startswith(("|", "None", ":"))]
+        assert wrong == [], role
+        if role == "admin":
+            seen = [address for address, answer in answers.items() if answer.status_code not in (404, 405)]
 
 
 def assert_pages_of_rights(role: str, sample: Sample, statuses: dict[str, int]) -> None:
