@@ -58,7 +58,7 @@ def prepare() -> None:
     gc.collect()
     gc.freeze()
     # Most of what a turn creates has no cycles, so looking for them seven times as rarely costs little memory; by
-    # default, one twentieth of the processor time goes into it.
+    # default, that takes half a millisecond of a turn, and more than a whole one of a turn with a search.
     gc.set_threshold(COLLECT_AFTER)
 
 
