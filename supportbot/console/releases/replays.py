@@ -98,10 +98,10 @@ def _page(request: HttpRequest, release: Release) -> HttpResponse:
 
 
 def _found(request: HttpRequest, replay: Replay, release: Release) -> dict[str, Any]:
-    facts = ReplayedQuestion.objects.filter(replay=replay).values_list("pk", "kinds", "is_unplayed", named=True)
-    rows = list(facts.order_by("position"))
+    questions = ReplayedQuestion.objects.filter(replay=replay).order_by("position")
+    rows = list(questions.values_list("pk", "kinds", "is_unplayed", "times", named=True))
     played = [row for row in rows if row.kinds is not None]
-    groups = {"different": sorted((row for row in played if row.kinds), key=lambda row: rank(row.kinds or ()))}
+    groups = {"different": sorted((row for row in played if row.kinds), key=_weight)}
     groups |= {kind: [row for row in groups["different"] if kind in (row.kinds or ())] for kind in KINDS}
     groups["same"] = [row for row in played if not row.kinds and not row.is_unplayed]
     groups["unplayed"] = [row for row in played if row.is_unplayed]
@@ -123,6 +123,11 @@ def _found(request: HttpRequest, replay: Replay, release: Release) -> dict[str, 
         "page": page,
         "pages": range(1, (len(chosen) + PER_PAGE - 1) // PER_PAGE + 1) if len(chosen) > PER_PAGE else [],
     }
+
+
+def _weight(row: Any) -> tuple[int, int]:
+    """Return the place of a difference: the worst first, and of the same kind, what was asked most often."""
+    return rank(row.kinds or ()), -row.times
 
 
 def _filters(counts: Mapping[str, int]) -> list[tuple[str, str, int]]:

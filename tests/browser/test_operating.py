@@ -1,0 +1,97 @@
+"""What an operator does in the morning, from nothing but the pages: what it cost, what customers disliked, why the
+assistant said it, mending and proving it, and who was told the wrong thing. And a release on customers' questions.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import check_for_everybody
+from tests.browser.waiting import follow
+
+pytestmark = pytest.mark.browser
+DISLIKED = "Is a broken tent pole covered?"  # in the demo's history, rated badly
+KINDS = [
+    "No answer any more",
+    "Other action",
+    "Hand-over",
+    "Other figures",
+    "Other sources",
+    "Answered now",
+    "Other words",
+]
+
+
+@pytest.fixture
+def admin(demo: dict[str, Any], new_page: Callable[..., Page]) -> Page:
+    page = new_page(viewport={"width": 1280, "height": 900})
+    page.goto("/admin/")
+    page.get_by_label("User name").fill("admin")
+    page.get_by_label("Password").fill(next(one["password"] for one in demo["users"] if one["username"] == "admin"))
+    follow(page.get_by_role("button", name="Log in"))
+    return page
+
+
+def test_one_operators_morning(admin: Page) -> None:
+    page = admin
+    expect(page.get_by_role("main")).to_contain_text("Cost of a conversation")  # what did it cost
+    follow(page.get_by_role("link", name="Spent today"))
+    expect(page.get_by_role("main")).to_contain_text("None of them had a cost.")
+
+    follow(page.get_by_role("link", name="Improve", exact=True))  # what got worse
+    follow(page.get_by_role("link", name="Rated badly"))
+    row = page.get_by_role("row").filter(has_text=DISLIKED)
+    expect(row).to_contain_text("How do I send it in?")
+    follow(row.get_by_role("link", name="Review"))
+
+    follow(page.get_by_role("link", name="Trace").first)  # why did it say that
+    expect(page.get_by_role("main")).to_contain_text("Rated 2 out of 5: How do I send it in?")
+    expect(page.get_by_role("row").filter(has_text="Repairing a tent pole")).to_be_visible()
+    expect(page.get_by_text("Confirmed by our articles.")).to_be_visible()
+    page.go_back()
+
+    text = page.get_by_label("Text", exact=True)  # mend it
+    mended = text.input_value().replace("three years", "five years")
+    text.fill(f"{mended}\n\nTo send a broken pole in, choose *Repair* below *Your orders* and print the label.\n")
+    follow(page.get_by_role("button", name="Replay the questions"))  # prove it
+    replayed = page.get_by_role("region", name=DISLIKED)
+    expect(replayed.get_by_role("region", name="Live")).to_contain_text("three years")
+    expect(replayed.get_by_role("region", name="With this text")).to_contain_text("choose Repair")
+    follow(page.get_by_role("button", name="Publish"))  # publish it
+    expect(page.get_by_text("gate cases were tried first, and none breaks")).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text=DISLIKED)).to_have_count(0)
+
+    follow(page.get_by_role("link", name="Outdated answers"))  # who was told the wrong thing
+    told = page.get_by_role("main")
+    expect(told).to_contain_text("free of charge for three years")
+    expect(told).to_contain_text("3 customers were told this")
+    follow(told.get_by_role("link", name="Quinn Harper"))
+    expect(page.get_by_role("main")).to_contain_text("three years")
+
+
+def test_a_release_is_tried_on_customers_questions(admin: Page) -> None:
+    page = admin
+    follow(page.get_by_role("link", name="Releases"))
+    follow(page.get_by_role("button", name="New draft"))
+    page.get_by_label("Passages per answer").fill("1")
+    follow(page.get_by_role("button", name="Save draft"))
+    follow(page.get_by_role("link", name="Replay questions"))
+    page.get_by_label("Days back").fill("30")
+    page.get_by_label("Questions at most").fill("8")
+    follow(page.get_by_role("button", name="Start replay"))
+    under_way = re.compile(r"^(Waiting to begin\. You can leave this page\.|\d of 8 questions)$")
+    expect(page.get_by_role("status")).to_have_text(under_way)
+    expect(page.get_by_text(re.compile(r"\d of 8 questions get another answer from release"))).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Done")
+    differences = page.get_by_role("main").locator("ol.log > li")
+    expect(differences).not_to_have_count(0)
+    worst = [KINDS.index(one) for one in differences.locator(".by .tag:first-child").all_inner_texts()]
+    assert worst == sorted(worst)
+    differences.first.get_by_text("Answers").click()
+    expect(differences.first.get_by_role("heading", level=3)).to_have_text([re.compile("Release")] * 2)
+    check_for_everybody(page)
+    follow(page.get_by_role("navigation", name="Path").get_by_role("link").last)
+    follow(page.get_by_role("button", name="Delete draft"))
