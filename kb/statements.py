@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from supportbot.language.figures import Figure, figures_in, without_figures
+from supportbot.language.figures import Figure, figures_in, figures_read_in, without_figures
 from supportbot.language.plaintext import plain
 from supportbot.language.sentences import sentences_of
 from supportbot.language.words import content_stems, words
@@ -79,7 +79,7 @@ def _each_has_more(one: frozenset[str], other: frozenset[str]) -> bool:
 def _sentences(text: str, locale: str) -> Iterator[Statement]:
     for paragraph in plain(text).splitlines():
         for sentence in sentences_of(paragraph):
-            found = figures_in(sentence)
+            found = figures_read_in(sentence, locale)
             if values := values_of(found):
                 known = _forms(sentence, locale)
                 names = _names_in(sentence) | _numbers(sentence, found)
@@ -111,7 +111,7 @@ def _cells(rows: Sequence[str], locale: str) -> Iterator[Statement]:
         for place, cell in enumerate(cells, start=1):
             title = header[place] if place < len(header) else ""
             # "2 to 3" below "Working days"
-            values = values_of(figures_in(cell)) or values_of(figures_in(f"{cell} {title}"))
+            values = values_of(figures_read_in(cell, locale)) or values_of(figures_read_in(f"{cell} {title}", locale))
             if values and name:
                 text = f"{name}, {title}: {cell}" if title else f"{name}: {cell}"
                 known, names, column = _forms(text, locale), _forms(name, locale), topic(title, locale)

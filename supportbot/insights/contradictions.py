@@ -21,7 +21,7 @@ from kb.models import Article, Audience, State
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.insights.models import Handled
 from supportbot.language.detection import base_language
-from supportbot.language.figures import Figure, figures_in, units_of, without_figures
+from supportbot.language.figures import Figure, figures_read_in, units_of, without_figures
 from supportbot.language.sentences import sentences_of
 from supportbot.language.words import content_stems
 
@@ -107,16 +107,16 @@ def _statements(article: Article) -> Iterator[Statement]:
     live, language = article.live_revision, base_language(article.locale)
     for sentence in sentences_of(live.body) if live else ():
         text = " ".join(sentence.split())
-        if not text.startswith(CODE) and (figures := figures_in(text)):
+        if not text.startswith(CODE) and (figures := figures_read_in(text, language)):
             stems = frozenset(content_stems(without_figures(text), language))
             if len(stems) >= LEAST_STEMS:
-                yield Statement(article.pk, live.title if live else "", text, stems, _names_in(text), figures)
+                yield Statement(article.pk, live.title if live else "", text, stems, _names_in(text, language), figures)
 
 
-def _names_in(text: str) -> frozenset[str]:
+def _names_in(text: str, language: str) -> frozenset[str]:
     """Return the capitalised words after the first, without units: names, and in German all nouns."""
     capitalised = [word for word in _WORD.findall(text)[1:] if word[:1].isupper() and not word.isupper()]
-    return frozenset(word.casefold() for word in capitalised if not units_of(word) and not units_of(word.casefold()))
+    return frozenset(name for word in capitalised if not units_of(name := word.casefold(), language))
 
 
 def pairs(statements: Sequence[Statement]) -> Iterator[Contradiction]:

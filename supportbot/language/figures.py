@@ -32,6 +32,7 @@ _MOST_DIGITS: Final = 24
 _LEAST_STEM: Final = 3  # letters that a unit's word must have without its ending
 _JOINING: Final = ("de", "nl", "da", "sv", "nb", "fi", "hu")  # languages that write "working days" as one word
 _MOST_ENDING: Final = 2
+_LONGEST: Final = 40  # letters; an endless word would cost the square of its length
 _DIGITS: Final = r"\d+(?:[.,'’\u00a0\u202f ](?=\d{3}(?!\d))\d{3})*(?:[.,]\d+)?"
 # A day and month without a year, in forms that mean nothing else: 31-03, 30/06, 10/31, "31.10.".
 _DAY: Final = r"(?:0?[1-9]|[12]\d|3[01])"
@@ -67,6 +68,7 @@ _RANGE: Final = re.compile(
 # From the beginning of a run without blanks, and never back: an endless word would cost the square of its length.
 _ANY: Final = re.compile(r"(?<![\w.,:/-])(?:[^\W\d]|[.,:/-])*+\d[\w.,:/-]*(?<![.,:])")
 _CODE: Final = re.compile(r"-(?=[^-]*\d)(?=[^-]*[^\W\d_])[^-]{4,}$")  # RF-3A9F, however few digits it has
+_LETTERS: Final = re.compile(r"[^\W\d_]+")
 _MOST_IN_A_NAME: Final = 2  # digits in well-known names: MP3, A4, COVID-19
 
 
@@ -130,6 +132,21 @@ def _casefolded(text: str) -> str:
 def figures_in(text: str) -> tuple[Figure, ...]:
     """Return the figures of a text, in order; a number in words counts only before a unit."""
     return _figures(text, False)
+
+
+def figures_read_in(text: str, language: str) -> tuple[Figure, ...]:
+    """Return the figures of a text in a known language, in order; a word that only another language inflects into a
+    unit leaves a bare number: "size 42 fits".
+    """
+    plain = fold_homoglyphs(text)
+
+    def read(figure: Figure) -> Figure:
+        behind = _LETTERS.findall(plain[figure.start : figure.end].lower())
+        if figure.kind not in ("measure", "money") or not behind or any(units_of(one, language) for one in behind):
+            return figure
+        return Figure("count", frozenset(("", one) for one in figure.numbers), figure.start, figure.end, figure.numbers)
+
+    return tuple(map(read, figures_in(text)))
 
 
 def all_figures_in(text: str, language: str) -> tuple[Figure, ...]:
@@ -340,31 +357,51 @@ class _Words:
     periods: dict[str, int]  # hours to add to 12-hour time
     numbers: dict[str, int]
     last_parts: dict[str, frozenset[str]]  # units as the ends of compounds
+    languages: dict[str, frozenset[str]]  # those in which a form stands for a unit
 
 
 @lru_cache(maxsize=4_096)
-def units_of(word: str) -> frozenset[str]:
-    """Return the units that a word or sign may stand for, in any language, inflected or as the end of a compound."""
+def units_of(word: str, language: str = "") -> frozenset[str]:
+    """Return the units that a word or sign may stand for, in any language, inflected or as the end of a compound.
+
+    In a text of a known language, only words of that language are inflected or joined: "fits" is not the Turkish "fit",
+    a foot, and "Germany" does not end with the Swedish "mån", a month.
+    """
     word = word.rstrip(".")
     known = _words().units
     if found := known.get(word) or _words().money.get(word):
         return found
+    if len(word) > _LONGEST:
+        return frozenset()
     if not word.isalpha():
-        return units_of(word.partition("-")[0]) if "-" in word else frozenset()
+        return units_of(word.partition("-")[0], language) if "-" in word else frozenset()
     for cut in range(1, _MOST_ENDING + 1):
-        if len(word) - cut >= _LEAST_STEM and (found := known.get(word[:-cut]) or _words().money.get(word[:-cut])):
+        base = word[:-cut]
+        if (
+            len(base) >= _LEAST_STEM
+            and _is_of(language, base)
+            and (found := known.get(base) or _words().money.get(base))
+        ):
             return found
+    if language and language not in _JOINING:
+        return frozenset()
     for first in range(2, len(word) - _LEAST_STEM + 1):
-        if found := _words().last_parts.get(word[first:]) or _words().last_parts.get(word[first:-1]):
-            return found
+        for part in (word[first:], word[first:-1]):
+            if _is_of(language, part) and (found := _words().last_parts.get(part)):
+                return found
     return frozenset()
+
+
+def _is_of(language: str, form: str) -> bool:
+    """Return whether a form stands for a unit in this language; "" is any."""
+    return not language or language in _words().languages.get(form, ())
 
 
 @cache
 def _words() -> _Words:
     """Return the words of all languages in the form of `fold_homoglyphs`, since texts are read without accents."""
     data = json.loads(_DATA.read_text())
-    words = _Words({}, {}, {}, {}, {}, {}, {})
+    words = _Words({}, {}, {}, {}, {}, {}, {}, {})
     for name, language in data.items():
         if name in _JOINING:
             for unit, forms in language["units"].items():
@@ -375,6 +412,7 @@ def _words() -> _Words:
             for unit, forms in table.items():
                 for form in map(fold_homoglyphs, forms):
                     target[form] = target.get(form, frozenset()) | {unit}
+                    words.languages[form] = words.languages.get(form, frozenset()) | {name.partition("_")[0]}
         for table, numbered in ((language["months"], words.months), (language["weekdays"], words.weekdays)):
             for number, names in table.items():
                 for form in map(fold_homoglyphs, names):

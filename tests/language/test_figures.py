@@ -2,7 +2,7 @@
 
 import pytest
 
-from supportbot.language.figures import all_figures_in, figures_in, known_figures
+from supportbot.language.figures import all_figures_in, figures_in, figures_read_in, known_figures, units_of
 
 
 def holds(source: str, sentence: str) -> bool:
@@ -101,6 +101,29 @@ def test_a_decimal_at_the_end_of_a_sentence_is_not_a_date() -> None:
     assert known_figures(["costs €31.10."]).holds(figures_in("It costs €31.10.")[0])
     assert not known_figures(["on 31 October"]).holds(figures_in("It costs €31.10.")[0])
     assert not known_figures(["per 31-03"]).holds(figures_in("on 30 March")[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "unit"),
+    [
+        ("Size 42 fits.", "en", ""),
+        ("42 programs, 3 buttons, 3 times", "en", ""),
+        ("3 times om dagen", "da", "second"),
+        ("5 Werktagen", "de", "second"),
+        ("5 Werktagen", "en", ""),
+        ("14 napos", "hu", "second"),
+        ("w 14 dniach", "pl", "second"),
+        ("42 feet, 42 ft, €42, 42 euros", "en", "millimetre EUR foot"),
+    ],
+)
+def test_a_units_word_is_inflected_only_in_the_language_of_the_text(text: str, language: str, unit: str) -> None:
+    read = {unit for figure in figures_read_in(text, language) for unit, _ in figure.readings if unit != "time"}
+    assert read <= set(unit.split(" ")) and read
+    assert [one.numbers for one in figures_read_in(text, language)] == [one.numbers for one in figures_in(text)]
+
+
+def test_an_endless_word_is_no_unit() -> None:
+    assert units_of("x" * 1_000_000 + "days") == frozenset() and units_of("days") == {"day"}
 
 
 def test_a_word_of_the_texts_own_language_is_not_a_number_of_another() -> None:
