@@ -20,12 +20,14 @@ def facts_of(run: Run) -> dict[str, Any]:
     """Return the report of a run with what it is about. `cost_per_case` is that of one try; "" without prices."""
     report, agreement = report_from(run.report or {}), agreement_in(run)
     failed = Result.objects.filter(run=run, passed=False).order_by("id")
+    took = (run.finished_at - run.created_at).total_seconds() if run.finished_at else None
     return {
         "suite": run.suite_name,
         "run": str(run.pk),
         "release": run.release_number,
         "baseline": str(run.baseline_id) if run.baseline_id else None,
-        "took_seconds": round((run.finished_at - run.created_at).total_seconds(), 1) if run.finished_at else None,
+        "took_seconds": round(took, 1) if took else None,
+        "tries_per_minute": round(60 * run.total / took) if took else None,
         **report.as_json(),
         "cost_per_case": f"{Decimal(report.cost) / run.total:.4f}" if report.cost and run.total else "",
         "judge": agreement.as_json() if agreement else None,
@@ -44,7 +46,16 @@ def words_of_run(facts: dict[str, Any]) -> str:
     costs = [
         gettext("Cost of a case: {cost} {currency}.").format(cost=facts["cost_per_case"], currency=facts["currency"])
     ]
-    told = [*failures, facts["summary"], *hats, *(costs if facts["cost_per_case"] else []), *judge]
+    pace = gettext("Took {seconds} s: {number} tries a minute.")
+    paces = [pace.format(seconds=facts["took_seconds"], number=facts["tries_per_minute"])]
+    told = [
+        *failures,
+        facts["summary"],
+        *(paces if facts["took_seconds"] else []),
+        *hats,
+        *(costs if facts["cost_per_case"] else []),
+        *judge,
+    ]
     return "\n".join([*told, *(facts["problems"] or [good])])
 
 

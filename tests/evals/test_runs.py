@@ -20,6 +20,7 @@ from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.erasure import forget_customer
 from supportbot.evals import gates, run_worker, services, tasks
+from supportbot.evals.command_output import facts_of, words_of_run
 from supportbot.evals.errors import InvalidSuite, RunEnded
 from supportbot.evals.models import Case, Result, Run, Suite
 from supportbot.evals.reports import Tried, report_from, report_of
@@ -111,6 +112,14 @@ def test_two_equal_runs_do_not_differ(workspace: Workspace, returns_article: Art
     assert (report.regressions, report.improved, report.is_worse, report.is_good) == ((), (), False, True)
     assert report.pass_hat == (1.0, 1.0)
     assert Result.objects.filter(run=second, is_deterministic=True).count() == 6
+
+
+def test_the_command_says_how_fast_it_was(workspace: Workspace, returns_article: Article) -> None:
+    run = play(repeat=2)
+    Run.objects.filter(pk=run.pk).update(finished_at=run.created_at + timedelta(seconds=4))
+    facts = facts_of(Run.objects.get(pk=run.pk))
+    assert (facts["took_seconds"], facts["tries_per_minute"]) == (4.0, 90)
+    assert "Took 4.0 s: 90 tries a minute." in words_of_run(facts).splitlines()
 
 
 def test_a_run_continues_after_its_worker_was_killed(

@@ -98,8 +98,9 @@ def _page(request: HttpRequest, release: Release) -> HttpResponse:
 
 
 def _found(request: HttpRequest, replay: Replay, release: Release) -> dict[str, Any]:
-    questions = ReplayedQuestion.objects.filter(replay=replay).order_by("position")
-    rows = list(questions.values_list("pk", "kinds", "is_unplayed", "times", named=True))
+    questions = ReplayedQuestion.objects.filter(replay=replay)
+    facts = questions.values_list("pk", "kinds", "is_unplayed", "times", named=True)
+    rows = list(facts.order_by("position"))
     played = [row for row in rows if row.kinds is not None]
     groups = {"different": sorted((row for row in played if row.kinds), key=_weight)}
     groups |= {kind: [row for row in groups["different"] if kind in (row.kinds or ())] for kind in KINDS}
