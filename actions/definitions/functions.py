@@ -48,18 +48,13 @@ def call(function: str, arguments: Sequence[Any], *, now: Callable[[], datetime]
             return _rounded(first, rest[0] if rest else Decimal(0))
         case "abs":
             return _absolute(first)
-        case "days_between":
+        case "days_between" | "years_between":
             start, end = (date_of(value, now()) for value in arguments)
-            return Decimal((end - start).days)
-        case "years_between":
-            start, end = (date_of(value, now()) for value in arguments)
-            return Decimal(full_years(start, end))
+            return Decimal((end - start).days if function == "days_between" else full_years(start, end))
         case "date":
             return date_of(first, now())
         case "time":
-            moment = time_of(first, *rest)
-            # UTC says nothing about whose clock is meant; any other offset is the place's own.
-            return moment if rest or moment.utcoffset() else moment.astimezone(now().tzinfo)
+            return _time(first, rest, now)
         case "days" | "hours":
             return span(timedelta(**{function: _whole(first, _DAYS)}))
         case "money":
@@ -73,6 +68,13 @@ def call(function: str, arguments: Sequence[Any], *, now: Callable[[], datetime]
         case "values":
             return list(_an_object(first).values())
     raise NoValue(f"there is no function {function}")
+
+
+def _time(value: Any, zone: Sequence[Any], now: Callable[[], datetime]) -> datetime:
+    """Return a moment; in UTC and without a zone, by the clock of `now`."""
+    moment = time_of(value, *zone)
+    # UTC says nothing about whose clock is meant; any other offset is the place's own.
+    return moment if zone or moment.utcoffset() else moment.astimezone(now().tzinfo)
 
 
 def a_list(value: Any) -> Sequence[Any]:
