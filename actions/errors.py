@@ -61,7 +61,7 @@ class AlreadySent(NotWaiting):
     """The shop may have carried it out. That is still being checked, so it cannot be reported as not done."""
 
     default_message = gettext_noop(
-        "This has already been sent to the shop and can no longer be withdrawn. We are checking its outcome."
+        "This has already been sent and can no longer be withdrawn. We are checking its outcome."
     )
 
 
@@ -100,7 +100,7 @@ class MerchantUnavailable(ActionError):
 class NotConnected(ActionError):
     code = "not_connected"
     status = 503
-    default_message = gettext_noop("No shop system is connected to this workspace.")
+    default_message = gettext_noop("No system is connected to this workspace.")
 
 
 class SwitchedOff(ActionError):

@@ -68,8 +68,8 @@ def _failing(cases: Sequence[str]) -> str:
 
 def _too_slow(cases: Sequence[str]) -> str:
     told = gettext(
-        "The gates took longer than {seconds} seconds and did not judge: {names}. Try again when the shop answers "
-        "faster, choose gates with fewer cases about actions, or give a reason for overriding the gates."
+        "The gates took longer than {seconds} seconds and did not judge: {names}. Try again when the connected "
+        "system answers faster, choose gates with fewer cases about actions, or give a reason for overriding the gates."
     )
     return told.format(seconds=f"{MAX_SECONDS:.0f}", names=_named(cases))
 

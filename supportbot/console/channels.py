@@ -136,7 +136,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         help_texts = {
             "assistant_name": _("What the assistant is called in the chat."),
             "confirms_on_hosted_page": _(
-                "Actions are confirmed only on the hosted chat page, never on the shop's page."
+                "Actions are confirmed only on the hosted chat page, never on your own pages."
             ),
             "privacy_url": _("Linked from the chat's menu. Leave empty for the workspace's."),
             "greeting": _(

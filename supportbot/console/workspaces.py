@@ -40,7 +40,7 @@ class FactsForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         required=False,
         assume_scheme="https",
         label=_("Your site"),
-        help_text=_("The address of your shop, such as shop.example. The help pages link to it."),
+        help_text=_("The address of your website, such as shop.example. The help pages link to it."),
         widget=forms.TextInput(attrs={"class": "field", "inputmode": "url"}),
         error_messages={"invalid": _("Enter an address such as https://shop.example.")},
     )

@@ -181,7 +181,7 @@ def test_a_request_that_may_have_moved_cannot_be_withdrawn(
     run_queued()
     assert state_of(queued)[0] == State.QUEUED
     for withdraw in (partial(decline, principal=principal), partial(cancel, canceller=approver)):
-        with pytest.raises(NotWaiting, match="sent to the shop"):
+        with pytest.raises(NotWaiting, match="already been sent"):
             withdraw(queued.pk)
     shop.can_be_found = True
     pass_time()

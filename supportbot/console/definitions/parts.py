@@ -235,7 +235,7 @@ PARTS: Final = (
         examples=(
             ("order.status in ['paid', 'waiting']", _("The status is one of these.")),
             ("not order.wrapped and has(order.address)", _("A flag is not set, and a field is there.")),
-            ("number(order.total) <= 50", _("A number that the shop writes as text is at most 50.")),
+            ("number(order.total) <= 50", _("A number that the system writes as text is at most 50.")),
             ("arguments.until <= today + days(28)", _("A day is within four weeks from now.")),
             ("days_between(order.placed, today) <= 14", _("At most 14 days have passed.")),
             ("order.due_cents / 100 < 20", _("An amount in cents is below 20.")),
@@ -279,14 +279,14 @@ PARTS: Final = (
             Box("call.query", _("Query"), Kind.PAIRS, _("One per line, such as full: yes.")),
             Box("call.headers", _("Headers"), Kind.PAIRS, _("One per line.")),
             Box("call.body", _("Body"), Kind.JSON, _('JSON, such as {"note?": "{arguments.note}"}.')),
-            Box("call.key.header", _("Idempotency key header"), help=_("Lets the shop recognise a repeated call.")),
+            Box("call.key.header", _("Idempotency key header"), help=_("Lets the system recognise a repeated call.")),
         ),
         of=WRITE,
     ),
     Part(
         "answer",
         _("Answer and outcome"),
-        _("How the shop's answer is read. If neither of the first two conditions holds, the outcome is unknown."),
+        _("How the system's answer is read. If neither of the first two conditions holds, the outcome is unknown."),
         (
             Box("answer.happened", _("It happened if"), Kind.RULE, _("For example status == 200.")),
             Box(
@@ -295,15 +295,15 @@ PARTS: Final = (
                 Kind.RULE,
                 _("For example status >= 400 and status < 500 and status not in [408, 409, 425, 429]."),
             ),
-            Box("answer.reason", _("The shop's own words"), Kind.RULE, _("Such as body.message.")),
+            Box("answer.reason", _("The system's own words"), Kind.RULE, _("Such as body.message.")),
             Box(
                 "outcome.kind",
                 _("If the outcome is unknown"),
                 Kind.CHOICE,
-                _("Ask the shop's operator what happens if it receives the same call twice with the same key."),
+                _("Ask the system's operator what happens if it receives the same call twice with the same key."),
                 (
                     ("status_lookup", _("Look up the outcome by the key")),
-                    ("replay_safe", _("Send it again; the shop carries it out only once")),
+                    ("replay_safe", _("Send it again; the system carries it out only once")),
                     ("at_most_once", _("A person decides; the call is never repeated")),
                 ),
             ),
@@ -311,7 +311,7 @@ PARTS: Final = (
             Box("outcome.call.path", _("Outcome look-up: path"), help=_("Such as /operations/{key}.")),
             Box("outcome.happened", _("Outcome look-up: it happened if"), Kind.RULE),
             Box("outcome.did_not", _("Outcome look-up: it did not happen if"), Kind.RULE),
-            Box("outcome.never_seen", _("Outcome look-up: the shop never received the call if"), Kind.RULE),
+            Box("outcome.never_seen", _("Outcome look-up: the system never received the call if"), Kind.RULE),
         ),
         of=WRITE,
     ),
@@ -330,7 +330,7 @@ PARTS: Final = (
     Part(
         "receipt",
         _("Receipt"),
-        _("What is kept of the shop's answer and shown to the customer."),
+        _("What is kept of the system's answer and shown to the customer."),
         boxes=(
             Box("done", _("Title"), Kind.WORDS, _("What was done, such as: Order gift-wrapped.")),
         ),
