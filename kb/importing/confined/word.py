@@ -1,6 +1,7 @@
 """Word files (.docx) as HTML: headings, lists, tables, notes; with pictures and without hidden text.
 
-mammoth is given a copy with only the XML parts and pictures: no document types, no hidden runs.
+mammoth is given a copy with only the XML parts and pictures: no document types, no hidden runs, and no elements whose
+text it would skip.
 """
 
 import io
@@ -13,11 +14,10 @@ import mammoth
 
 from kb.importing.confined.archive import open_archive, read_entry
 from kb.importing.confined.refusal import Notes, Refused, shortened
+from kb.importing.confined.word_parts import readable
 
-_W: Final = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _PARTS: Final = (".xml", ".rels")
 _DOCTYPE: Final = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
-_OFF: Final = ("0", "false", "off")
 _REFERENCE: Final = re.compile(r'<sup><a href="#(?:foot|end)note-\d+" id="[^"]*">\[(\d+)\]</a></sup>')
 _RETURN: Final = re.compile(r'\s*<a href="#(?:foot|end)note-ref-\d+">[^<]*</a>')
 _BOLD_LINE: Final = re.compile(r"<p><strong>([^<]{1,160})</strong></p>")
@@ -94,8 +94,8 @@ def _harmless_copy(source: BinaryIO, notes: Notes) -> tuple[io.BytesIO, str]:
             part = read_entry(archive, entry)
             if _DOCTYPE.search(part):
                 raise Refused("word_doctype")
-            if entry.filename.startswith("word/") and b"anish" in part and entry.filename.endswith(".xml"):
-                part, text = _without_hidden(part)
+            if entry.filename.startswith("word/") and entry.filename.endswith(".xml"):
+                part, text = readable(part)
                 hidden += text
             if entry.filename == "docProps/core.xml":
                 title = _core_title(part)
@@ -104,22 +104,6 @@ def _harmless_copy(source: BinaryIO, notes: Notes) -> tuple[io.BytesIO, str]:
         notes.tell("hidden", text=shortened(hidden))
     copy.seek(0)
     return copy, title
-
-
-def _without_hidden(part: bytes) -> tuple[bytes, str]:
-    """Return a part without its hidden runs, and their text."""
-    root = ElementTree.fromstring(part)
-    hidden = []
-    for parent in list(root.iter()):
-        for run in [child for child in parent if child.tag == f"{_W}r" and _is_hidden(child)]:
-            hidden.append("".join(text.text or "" for text in run.iter(f"{_W}t")))
-            parent.remove(run)
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True), " ".join(hidden)
-
-
-def _is_hidden(run: ElementTree.Element) -> bool:
-    marks = [run.find(f"{_W}rPr/{_W}{name}") for name in ("vanish", "webHidden")]
-    return any(mark is not None and mark.get(f"{_W}val", "1").lower() not in _OFF for mark in marks)
 
 
 def _core_title(part: bytes) -> str:

@@ -1,0 +1,69 @@
+"""One XML part of a Word file, changed so that mammoth reads all its text except what is hidden. Pure.
+
+mammoth skips elements that it does not know, with all text in them.
+"""
+
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from typing import Final
+from xml.etree.ElementTree import Element
+
+_MAIN: Final = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+_STRICT: Final = b"http://purl.oclc.org/ooxml/wordprocessingml/main"  # "Strict Open XML" among Word's file types
+_W: Final = f"{{{_MAIN}}}"
+_MC: Final = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
+_OFF: Final = ("0", "false", "off")
+_WRAPPERS: Final = (f"{_W}fldSimple", f"{_W}bdo", f"{_W}dir")  # a field's value, and text with a set direction
+_TOUCHED: Final = (b"anish", b"webHidden", b"fldSimple", b":bdo", b":dir", b"txbxContent", b"AlternateContent")
+
+
+def readable(part: bytes) -> tuple[bytes, str]:
+    """Return a part whose visible text mammoth reads, and its hidden text."""
+    part = part.replace(_STRICT, _MAIN.encode())
+    if not any(name in part for name in _TOUCHED):
+        return part, ""
+    root = ElementTree.fromstring(part)
+    hidden = _without_hidden(root)
+    for parent in list(root.iter()):
+        parent[:] = [shown for child in parent for shown in _shown(child)]
+    for element in root.iter():
+        if element.tag in _WRAPPERS:
+            element.tag = f"{_W}smartTag"  # whose text is read
+    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True), hidden
+
+
+def _without_hidden(root: Element) -> str:
+    hidden = []
+    for parent in list(root.iter()):
+        for run in [child for child in parent if child.tag == f"{_W}r" and _is_hidden(child)]:
+            hidden.append("".join(text.text or "" for text in run.iter(f"{_W}t")))
+            parent.remove(run)
+    return " ".join(hidden)
+
+
+def _is_hidden(run: Element) -> bool:
+    marks = [run.find(f"{_W}rPr/{_W}{name}") for name in ("vanish", "webHidden")]
+    return any(mark is not None and mark.get(f"{_W}val", "1").lower() not in _OFF for mark in marks)
+
+
+def _shown(element: Element) -> Iterator[Element]:
+    """Yield what stands for an element: text boxes only have text in older files, or as the fallback for them."""
+    if element.tag == f"{_MC}AlternateContent" and element.find(f"{_MC}Fallback") is None:
+        for child in element.find(f"{_MC}Choice") or ():
+            yield from _shown(child)
+        return
+    yield element
+    boxes = list(_boxes(element)) if element.tag == f"{_W}drawing" else []
+    if boxes:
+        older = Element(f"{_W}pict")
+        older.extend(boxes)
+        yield older
+
+
+def _boxes(element: Element) -> Iterator[Element]:
+    """Yield the outermost text boxes in a drawing."""
+    for child in element:
+        if child.tag == f"{_W}txbxContent":
+            yield child
+        else:
+            yield from _boxes(child)
