@@ -200,3 +200,18 @@ def test_the_name_of_a_group_of_rows_does_not_split_a_table(workspace: Workspace
     body = body_of(pdf(texts), tmp_path)
     assert "| Country | Standard | Express |\n|---|---|---|\n| Inside the European Union |  |  |\n| Austria |" in body
     assert "| Elsewhere on the continent |  |  |\n| Norway | 6.39 | 32.67 |" in body
+
+
+def test_sideways_text_is_read_and_a_watermark_is_left_out(workspace: Workspace, tmp_path: Path) -> None:
+    # A landscape page on a portrait sheet: the text runs upwards, and the page's own rotation is 0.
+    parts = paragraph(60, 400, ["Parts are kept for", "19 years."])
+    sideways = ["q 0 1 -1 0 595 0 cm", *grid(PRICES, 500), *parts, "Q"]
+    watermark = "BT /B 90 Tf .8 .6 -.6 .8 100 200 Tm (DRAFT) Tj ET"
+    margin = "BT /R 8 Tf 0 1 -1 0 30 300 Tm (Printed in Leith) Tj ET"
+    repairs = paragraph(60, 700, ["Repairs of the Umber pump take 24 days, and", "longer in winter."])
+    body = body_of(pdf(sideways, [*repairs, watermark, margin]), tmp_path)
+    assert "| Article | Colour | Price |\n|---|---|---|\n| Peg 7 | red | 1.20 |" in body
+    assert "Parts are kept for 19 years." in body
+    assert "Repairs of the Umber pump take 24 days, and longer in winter." in body
+    assert "DRAFT" not in body
+    assert "Leith" not in body

@@ -5,6 +5,7 @@ tables.
 
 import math
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
@@ -26,6 +27,7 @@ MIN_RULE_POINTS: Final = 15
 MIN_UPRIGHT_POINTS: Final = 6
 AGAIN: Final = 0.12  # of the letters' size; even two narrow letters are farther apart
 MOST_COMPARED: Final = 200
+MOST_TILT: Final = 15  # degrees; scanned pages are slightly askew, watermarks are drawn across the page
 SMALLEST_POINTS: Final = 1.5  # nobody reads smaller letters
 _INVISIBLE_MODES: Final = (3, 7)
 _PAINTS: Final = (b"f", b"F", b"f*", b"B", b"B*", b"b", b"b*")
@@ -106,6 +108,11 @@ class _Canvas:
     drawings: list[Drawing] = field(default_factory=list)
     bars: set[tuple[float, float, float]] = field(default_factory=set)
     uprights: set[tuple[float, float, float]] = field(default_factory=set)
+    letters: Counter[int] = field(default_factory=Counter)  # how many are drawn in each direction
+
+    def direction(self) -> int:
+        """Return the direction of most letters in degrees, counter-clockwise: wide tables are often set sideways."""
+        return max(self.letters, key=lambda degrees: self.letters[degrees]) if self.letters else 0
 
     def rule(self, boxes: Sequence[Box]) -> None:
         """Keep the edges of what was drawn: they may belong to a table."""
@@ -142,13 +149,9 @@ class _Canvas:
 
 def text_of(page: PageObject, number: int) -> PageText:
     """Return the text of a page with its positions; raises what pypdf raises for a broken page."""
-    box = page.mediabox
-    turned = _turned(page.rotation % 360)
-    canvas = _Canvas(_placed((float(box.left), float(box.bottom), float(box.right), float(box.top)), turned))
-    contents = page.get("/Contents")
-    if contents is not None and (stream := contents.get_object()) is not None:
-        resources = page.get("/Resources", DictionaryObject()).get_object()
-        _Interpreter(canvas, page.pdf, resources).run(ContentStream(stream, page.pdf, "bytes"), _State(turned))
+    canvas = _drawn(page, page.rotation % 360)
+    if direction := canvas.direction():
+        canvas = _drawn(page, (page.rotation + direction) % 360)
     return PageText(
         number=number,
         bottom=canvas.page[1],
@@ -161,6 +164,18 @@ def text_of(page: PageObject, number: int) -> PageText:
         bars=sorted(canvas.bars),
         uprights=sorted(canvas.uprights),
     )
+
+
+def _drawn(page: PageObject, degrees: int) -> _Canvas:
+    """Return what is on a page that is turned clockwise by so many degrees."""
+    box = page.mediabox
+    turned = _turned(degrees)
+    canvas = _Canvas(_placed((float(box.left), float(box.bottom), float(box.right), float(box.top)), turned))
+    contents = page.get("/Contents")
+    if contents is not None and (stream := contents.get_object()) is not None:
+        resources = page.get("/Resources", DictionaryObject()).get_object()
+        _Interpreter(canvas, page.pdf, resources).run(ContentStream(stream, page.pdf, "bytes"), _State(turned))
+    return canvas
 
 
 class _Interpreter:
@@ -346,8 +361,12 @@ class _Interpreter:
         self._advance(width)
         end = _times(self._tm, state.ctm)
         size = state.size * math.hypot(begin[2], begin[3])
-        is_upright = abs(begin[1]) <= abs(begin[0]) and begin[0] > 0
-        if is_upright:  # text along an edge is a printer's mark or a watermark
+        degrees = math.degrees(math.atan2(begin[1], begin[0]))
+        quarter = round(degrees / 90) * 90
+        if abs(degrees - quarter) > MOST_TILT:
+            return
+        self._canvas.letters[quarter % 360] += len(text)
+        if quarter == 0:  # text along an edge is a printer's mark
             clean = "".join(sign for sign in text if sign >= " " and not "\ud800" <= sign <= "\udfff")
             self._canvas.show(Run(clean, begin[4], max(end[4], begin[4]), begin[5], abs(size), state.is_bold), state)
 
