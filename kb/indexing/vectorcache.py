@@ -51,6 +51,11 @@ class VectorCache:
         packed = self._vectors.get(bytes.fromhex(content_hash))
         return None if packed is None else list(self._packing.unpack(packed))
 
+    def items(self) -> Iterator[tuple[str, list[float]]]:
+        """Yield each content hash with its vector."""
+        for key, packed in self._vectors.items():
+            yield key.hex(), list(self._packing.unpack(packed))
+
     def add(self, vectors: Sequence[tuple[str, Sequence[float]]]) -> None:
         """Append the vectors with an unknown hash."""
         new = {bytes.fromhex(key): self._packing.pack(*vector) for key, vector in vectors if key not in self}

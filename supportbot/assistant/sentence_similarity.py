@@ -10,13 +10,12 @@ reads the passages itself, and the built-in answerer, as its fallback, uses word
 
 import math
 import threading
-from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import Final
 
 from kb.errors import EmbeddingUnavailable
+from kb.indexing.shared_vectors import passage_vectors
 from kb.ports import embedder
 from kb.search.confidence import Grounds, abroad_calibration, answer_calibration
 from supportbot.assistant.turn_search import Found
@@ -25,8 +24,6 @@ from supportbot.llm.budget import is_evaluating
 from supportbot.llm.conf import is_remote_configured
 from supportbot.llm.types import ModelRequest
 
-# Customers repeat questions, so few pieces are needed; one vector takes 1.5 kB.
-_CACHE_SIZE: Final = 4_096
 _MAX_AT_ONCE: Final = 2
 _slots = threading.BoundedSemaphore(_MAX_AT_ONCE)
 
@@ -101,13 +98,8 @@ def _measure(request: ModelRequest) -> Mapping[str, float]:
 
 
 def _cosines(asked: Sequence[float], texts: Mapping[str, str]) -> dict[str, float]:
-    return {said: _cosine(asked, _vector(embedder().recipe.name, text)) for said, text in texts.items()}
-
-
-@lru_cache(maxsize=_CACHE_SIZE)
-def _vector(_recipe: str, text: str) -> Sequence[float]:
-    (vector,) = embedder().passages([text])
-    return array("f", vector)
+    vectors = passage_vectors(texts.values())
+    return {said: _cosine(asked, vectors[text]) for said, text in texts.items()}
 
 
 def _cosine(one: Sequence[float], other: Sequence[float]) -> float:

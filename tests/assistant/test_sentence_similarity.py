@@ -5,8 +5,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from django.core.cache import cache
 from pytest_django.fixtures import Settings
 
+from kb.indexing.shared_vectors import forget
 from kb.ports import embedder
 from kb.search import Retrieval
 from kb.search.confidence import Calibration, answer_calibration
@@ -39,7 +41,8 @@ def by(bias: float = 0.0, **weights: float) -> Callable[[str], Calibration]:
 
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> None:
-    sentence_similarity._vector.cache_clear()
+    forget()
+    cache.clear()
 
 
 def book() -> list[str]:

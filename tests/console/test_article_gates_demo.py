@@ -3,6 +3,7 @@
 With the packaged embedding model, as an installation has it.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,15 +11,19 @@ from pytest_django.fixtures import Settings
 
 from kb import ports
 from kb.documents import Document
+from kb.embedders.packaged import PackagedEmbedder
 from kb.importing.loaders import load
 from kb.indexing.index import sync_articles
+from kb.indexing.shared_vectors import forget, question_vectors, share
 from kb.indexing.vectorcache import VectorCache
 from kb.indexing.vectors import ReadOnlyVectors
 from kb.models import Article
 from kb.ports import embedder
 from kb.services import Change, import_documents
 from supportbot.accounts.models import Workspace
-from supportbot.evals.articles.trials import publishing, tried
+from supportbot.demo.gates import SUITES
+from supportbot.demo.workspace import COMPARED
+from supportbot.evals.articles.trials import playable_cases, publishing, tried
 from supportbot.evals.services import save_suite
 from supportbot.evals.suite_files import SHIPPED, read_suite_file
 from supportbot.releases.models import ReleaseGates
@@ -59,8 +64,12 @@ def demo(workspace: Workspace, settings: Settings) -> Workspace:
     import_documents(documents)
     vectors = VectorCache(KNOWLEDGE / "vectors.e5", embedder().recipe)
     sync_articles(list(Article.objects.values_list("pk", flat=True)), known=ReadOnlyVectors(vectors))
-    save_suite(read_suite_file(SHIPPED / "demo.yaml"))
-    ReleaseGates.objects.create(suites=["demo"])
+    roomy = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}}
+    settings.CACHES = {"default": roomy}
+    share(VectorCache(COMPARED, embedder().recipe))
+    for name in SUITES:
+        save_suite(read_suite_file(SHIPPED / f"{name}.yaml"))
+    ReleaseGates.objects.create(suites=list(SUITES))
     return workspace
 
 
@@ -77,3 +86,25 @@ def test_a_changed_figure_is_refused_and_changed_words_are_not(demo: Workspace) 
     refused = {edit: names for edit in HARMLESS if (names := broken(demo, *edit)[0])}
     assert (missed, refused) == ([], {})
     assert broken(demo, *FAULTS[0])[1] == 0
+
+
+def test_the_first_publication_makes_only_the_vectors_of_what_changed(
+    demo: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forget()
+    made, embed = [], PackagedEmbedder.passages
+
+    def passages(self: PackagedEmbedder, texts: Sequence[str]) -> list[list[float]]:
+        made.extend(texts)
+        return embed(self, texts)
+
+    monkeypatch.setattr(PackagedEmbedder, "passages", passages)
+    for name in ("returns-and-refunds", "gift-cards", "delivery-times-and-costs-de"):
+        article = Article.objects.get(external_id=name)
+        assert article.live_revision is not None
+        change = Change(title=article.title, body=f"{article.live_revision.body}\nWe like ptarmigans.\n")
+        assert tried(publishing(article, change), workspace=demo).played
+    assert made and [text for text in made if "ptarmigans" not in text] == []
+    monkeypatch.setattr(PackagedEmbedder, "query", lambda self, text: pytest.fail(f"not shipped: {text}"))
+    forget()
+    assert question_vectors(case.asks for _, case in playable_cases())

@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.utils.timezone import now
 
 from actions.models import ActionPolicy, MerchantConnection
 from actions.policies import may_approve
 from actions.registry import all_actions
+from kb.indexing.shared_vectors import forget, passage_vectors, recent
+from kb.indexing.vectorcache import VectorCache
 from kb.models import Article, Category
+from kb.ports import embedder
 from kb.services import Change, publish, save_draft
+from kb.testing import HashEmbedder
 from supportbot.accounts.logos import logo_path
 from supportbot.accounts.models import ApiKey, Channel, Customer, IdentityKey, Membership, User, Workspace
 from supportbot.accounts.principals import CustomerCaller, Staff
@@ -78,6 +83,21 @@ def test_seeding_creates_everything_a_start_needs() -> None:
     with workspace_scope(workspace.pk):
         article = Article.objects.get(external_id="page-1")
         assert (article.state, article.collection.name, article.indexed_revision) == ("live", "Orders & delivery", 1)
+
+
+def test_what_gate_cases_compare_comes_with_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    forget()
+    cache.clear()
+    passage_vectors(["A new zip costs 25 euros."])
+    VectorCache(tmp_path / "compared.e5", HashEmbedder.recipe).add(list(recent().items()))
+    forget()
+    cache.clear()
+    monkeypatch.setattr(demo_workspace, "COMPARED", tmp_path / "compared.e5")
+    seeded()
+    used = embedder()
+    assert isinstance(used, HashEmbedder)
+    used.embedded.clear()
+    assert passage_vectors(["A new zip costs 25 euros."]) and used.embedded == []
 
 
 def test_the_key_acts_as_the_lead_and_the_shop_can_sign() -> None:

@@ -4,34 +4,36 @@ The questions are those whose answers quoted the article, and those of the last 
 meaning. Both answers are the built-in answerer's, so a check costs nothing and gives the same result twice.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
+import numpy as np
 from django.db.models import OuterRef, Subquery
 from django.utils.timezone import now
 
 from kb.documents import ArticleText
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
-from kb.indexing.chunking import chunk
 from kb.indexing.recipes import active_recipe, embedder_of
+from kb.indexing.shared_vectors import passage_vectors
+from kb.ports import embedder
 from supportbot.builtin.intents import courtesy
 from supportbot.chat.answers import Answer
 from supportbot.chat.models import Audience, Citation, Message, Source
-from supportbot.evals.articles.rehearsal import Quoted
+from supportbot.evals.articles.rehearsal import Quoted, vectors_of
 from supportbot.language.figures import figures_in
 from supportbot.language.normalise import normalised
 from supportbot.language.sentences import unmarked
 
+Vectors = Callable[[Sequence[str]], Mapping[str, Sequence[float]]]
 DAYS: Final = 60
 MAX_READ: Final = 150  # questions that are compared in meaning
 MAX_QUOTING: Final = 12
 MAX_NEAREST: Final = 24
 MAX_CHARACTERS: Final = 400
-MAX_PASSAGES: Final = 12
 CLEARLY: Final = 0.1  # a difference in confidence that counts
 
 
@@ -100,26 +102,33 @@ def _distinct(texts: Iterable[str | None], most: int) -> list[str]:
     return list(dict.fromkeys(text for text in cleaned if text))[:most]
 
 
-def nearest(questions: Sequence[str], wording: ArticleText) -> list[str]:
-    """Return the 24 questions nearest to a text in meaning; none without an embedding model."""
-    try:
-        recipe = active_recipe()
-        passages = [piece.text for piece in chunk(wording.title, wording.body)[:MAX_PASSAGES]]
-        about = [tuple(vector) for vector in embedder_of(recipe).passages([wording.title, *passages])]
-        vectors = {question: _vector(recipe.name, question) for question in questions}
-    except (EmbeddingUnavailable, RecipeMismatch):
-        return []
-    near = {question: max(_similarity(vector, one) for one in about) for question, vector in vectors.items()}
-    return sorted(near, key=lambda question: -near[question])[:MAX_NEAREST]
+def _of_customers(questions: Sequence[str]) -> dict[str, Sequence[float]]:
+    """Return the vectors of what customers wrote, which only this process keeps."""
+    recipe = active_recipe().name
+    return {question: _vector(recipe, question) for question in questions}
 
 
 @lru_cache(maxsize=1_024)
-def _vector(_recipe: str, question: str) -> tuple[float, ...]:
-    return tuple(embedder_of(active_recipe()).query(question))
+def _vector(_recipe: str, question: str) -> Sequence[float]:
+    return tuple(embedder().query(question))
 
 
-def _similarity(one: Sequence[float], other: Sequence[float]) -> float:
-    return sum(x * y for x, y in zip(one, other, strict=True))
+def nearest(questions: Sequence[str], wording: ArticleText, vectors: Vectors = _of_customers) -> list[str]:
+    """Return the 24 questions nearest to a text in meaning; none without an embedding model.
+
+    The text's passages are compared by the vectors that trying it needs anyway.
+    """
+    if not questions:
+        return []
+    try:
+        embedder_of(active_recipe())
+        about = [*passage_vectors([wording.title]).values(), *vectors_of(wording).values()]
+        asked = vectors(questions)
+    except (EmbeddingUnavailable, RecipeMismatch):
+        return []
+    cosines = np.array([asked[question] for question in questions]) @ np.array(about).T
+    near = dict(zip(questions, cosines.max(axis=1).tolist(), strict=True))
+    return sorted(near, key=lambda question: -near[question])[:MAX_NEAREST]
 
 
 def _words(answer: Answer) -> str:

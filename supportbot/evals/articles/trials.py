@@ -13,6 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from kb.documents import ArticleText, check_article_text
+from kb.indexing.shared_vectors import question_vectors
 from kb.models import Article, Audience, Phrasing
 from kb.phrasings import fill_phrasings, phrasing_vectors, phrasings_of, set_phrasings
 from kb.ports import Touched, Verdict
@@ -252,9 +253,9 @@ def chosen_for(cases: Sequence[tuple[str, Case]], trial: Trial) -> list[tuple[st
     words = {asks: content_stems(asks, language) for asks in others}
     phrased = _phrased(words, trial, language)
     about = content_stems(f"{trial.wording.title}\n{trial.wording.body}", language)
-    # Vectors are slow, so only the questions that share the most words are compared by their meaning.
+    # A first vector is slow to make, so only the questions that share the most words are compared by their meaning.
     shared = sorted((asks for asks in words if asks not in phrased), key=lambda asks: -len(about & words[asks]))
-    chosen = nearest(shared[:MAX_READ], trial.wording) or shared[:MAX_NEAREST]
+    chosen = nearest(shared[:MAX_READ], trial.wording, question_vectors) or shared[:MAX_NEAREST]
     return [*naming, *(one for asks in (*phrased, *chosen) for one in others[asks])]
 
 

@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""Write the vectors that the first publication in the demo would wait for: of its gate cases' questions, and of the
+titles and pieces of its articles that they are compared with.
+
+    python scripts/demo_vectors.py
+
+Needs a running instance with the demo workspace as it was seeded. Writes `examples/knowledge/compared.e5` anew.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "supportbot.settings")
+django.setup()
+
+from kb.embedders.packaged import RECIPE  # noqa: E402
+from kb.indexing.shared_vectors import passage_vectors, question_vectors, recent  # noqa: E402
+from kb.indexing.vectorcache import VectorCache  # noqa: E402
+from kb.models import Article  # noqa: E402
+from supportbot.accounts.models import Workspace  # noqa: E402
+from supportbot.accounts.scope import workspace_scope  # noqa: E402
+from supportbot.demo.workspace import COMPARED, SLUG  # noqa: E402
+from supportbot.evals.articles.rehearsal import AS_IT_IS, quoted_if  # noqa: E402
+from supportbot.evals.articles.trials import asked_by, playable_cases  # noqa: E402
+
+
+def main() -> None:
+    workspace = Workspace.objects.get(slug=SLUG)
+    with workspace_scope(workspace.pk):
+        cases = [case for _, case in playable_cases()]
+        question_vectors(case.asks for case in cases)
+        passage_vectors(article.title for article in Article.objects.select_related("live_revision", "latest_revision"))
+        quoted_if(AS_IT_IS, [asked_by(case, workspace) for case in cases], workspace=workspace)
+    COMPARED.unlink(missing_ok=True)
+    VectorCache(COMPARED, RECIPE).add(sorted(recent().items()))
+    sys.stdout.write(f"{COMPARED.name}: {len(recent())} vectors\n")
+
+
+if __name__ == "__main__":
+    main()
