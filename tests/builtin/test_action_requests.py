@@ -271,15 +271,48 @@ def test_words_alone_begin_another_action_where_a_number_is_asked_for() -> None:
     assert chat.send("I need another delivery address")[0].startswith(say("which_of_these", "en"))
 
 
+DEPOSIT = ToolSpec(
+    "release_deposit", "?",
+    {"type": "object", "properties": {"booking": {"type": "string", "pattern": "^[A-Z0-9]{6}$"}},
+     "required": ["booking"]},
+    title="Get the deposit back", examples=("Where is my deposit?", "I want my deposit back"),
+)  # fmt: skip
+
+
 def test_what_may_be_another_request_is_asked_about_before_it_becomes_a_value() -> None:
-    deposit = ToolSpec(
-        "release_deposit", "?",
-        {"type": "object", "properties": {"booking": {"type": "string", "pattern": "^[A-Z0-9]{6}$"}},
-         "required": ["booking"]},
-        title="Get the deposit back", examples=("Where is my deposit?", "I want my deposit back"),
-    )  # fmt: skip
-    chat = Chat(tools=(HUMAN, SKIP, deposit))
+    chat = Chat(tools=(HUMAN, SKIP, DEPOSIT))
     for text in ("Please skip my next box", "3", "large box", "C1234"):
         chat.send(text)
-    assert chat.send("QQ11RR deposit not here yet") == (say("meant", "en", title=deposit.title), [])
-    assert chat.send(deposit.title)[1] == [("release_deposit", {"booking": "QQ11RR"})]
+    assert chat.send("QQ11RR deposit not here yet") == (say("meant", "en", title=DEPOSIT.title), [])
+    assert chat.send(DEPOSIT.title)[1] == [("release_deposit", {"booking": "QQ11RR"})]
+
+
+REPORT = ToolSpec(
+    "report_damage", "?",
+    {"type": "object", "properties": {"story": {"type": "string", "title": "What happened"}}, "required": ["story"]},
+    title="Report damage", examples=("I need to report damage", "Something I bought is damaged"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        "My order WF-20404 was damaged",
+        "The stove in WF-20404 is dented, and the lid of it does not close any more",
+        "I opened WF-20404 and half of the pegs were missing",
+    ],
+)
+def test_what_happened_is_told_with_an_order_number_too(story: str) -> None:
+    chat = Chat(tools=(HUMAN, REPORT, *catalogue()))
+    chat.send("I need to report damage")
+    assert chat.send(story) == ("", [("report_damage", {"story": story})])
+
+
+def test_a_no_to_an_offer_in_the_middle_of_a_question_asks_it_again() -> None:
+    chat = Chat(tools=(HUMAN, SKIP, DEPOSIT))
+    for text in ("Please skip my next box", "3", "large box", "C1234"):
+        asked, _ = chat.send(text)
+    assert chat.send("QQ11RR deposit not here yet") == (say("meant", "en", title=DEPOSIT.title), [])
+    assert chat.send("No") == (asked, [])
+    _, [(action, arguments)] = chat.send("Leave it at the door")
+    assert (action, arguments["note"]) == ("skip_next_box", "Leave it at the door")

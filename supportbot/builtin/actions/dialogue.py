@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Final, Literal
 
 from supportbot.builtin import intents
+from supportbot.builtin.actions.parts import Shape
 from supportbot.builtin.actions.slots import (
     Intent,
     OrderRef,
@@ -104,7 +105,7 @@ class DialogueState:
         elif self._asked == "meant" and is_plain and chosen:
             self.outcome = self._begin([(chosen[0], self._ambiguous_text)])
         elif kind == "negate" and is_plain and self._asked == "meant":
-            self.outcome = "left_alone"
+            self.outcome = "advanced" if self.open else "left_alone"  # the open question is asked again
         elif kind == "negate" and is_plain and (self.open or self.settled):
             self.outcome = "left_alone" if self.open else "withdrawn"
             self.open, self.settled = [], []
@@ -209,7 +210,8 @@ class DialogueState:
     def _is_another(self, detected: DetectedIntent, text: str, asked: str, given: Intent) -> bool:
         """Return whether a message requests another action, or may do so, instead of answering: it has not the value
         that was asked for, and it names a record for that action. Digits without one are a mistyped answer; words alone
-        are enough where it surely is a request and they cannot be part of the answer.
+        are enough where it surely is a request and they cannot be part of the answer. An answer in free text may name a
+        record, too: only a sure request ends it, or a few words for which the field is too short.
         """
         other = next(iter([detected.action] if detected.action else detected.candidates), "")
         if not other or any(intent.action == other for intent in self.open) or self._is_option(text):
@@ -218,7 +220,8 @@ class DialogueState:
         kind = kind_of(asked, fields[asked]) if asked in fields else "text"
         is_answered = given.order is not None if kind == "order" else asked in given.values
         if _names_record(self.tool(other), text):
-            return kind in _OF_WORDS or not is_answered
+            is_sure = bool(detected.action) or (_is_short(text) and not _fits(fields.get(asked, {}), text))
+            return is_sure if kind in _OF_WORDS else not is_answered
         has_digits = any(sign.isdigit() for sign in text)
         return bool(detected.action) and kind not in _OF_WORDS and not is_answered and not has_digits
 
@@ -274,6 +277,11 @@ def _names_record(tool: ToolSpec, text: str) -> bool:
     numbers = (name for name, shape in fields_of(tool).items() if kind_of(name, shape) == "pattern")
     is_whole = found.order is not None and found.order.is_whole
     return is_whole or any(sign.isdigit() for name in numbers for sign in str(found.values.get(name, "")))
+
+
+def _fits(shape: Shape, text: str) -> bool:
+    """Return whether a field of text takes the whole text; other fields take any words."""
+    return kind_of("", shape) != "text" or whole_text(shape, text) == _plain(text)
 
 
 def _is_short(text: str) -> bool:
