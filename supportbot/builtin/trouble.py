@@ -1,8 +1,8 @@
 """Whether a message says that something went wrong for its customer: late, broken, missing, charged twice.
 
 An answer to such a message begins with regret. Asking how such cases are handled is no trouble, nor is a change of
-mind. `scripts/train_trouble.py` trains the model on the rows in `data/trouble.jsonl`, and on the complaints and the
-plain questions of the intents.
+mind. `scripts/train_trouble.py` trains the model on the rows in `data/trouble.jsonl`, which are our own, and on the
+complaints and the plain questions of the intents.
 """
 
 from collections.abc import Mapping

@@ -58,7 +58,9 @@ def test_the_page_follows_the_request(card: ActionRequest, principal: Principal,
     url = receipt_url(card)
     confirm(card.pk, principal=principal, digest=card.digest)
     text = page_of(url, client).content.decode()
-    assert "Your request: Refund an order" in text and "Contacting the shop" in text and 'http-equiv="refresh"' in text
+    assert (
+        "Your request: Refund an order" in text and "Contacting our system" in text and 'http-equiv="refresh"' in text
+    )
     ActionRequest.objects.filter(pk=card.pk).update(locale="de")
     run_queued()
     text = page_of(url, client).content.decode()

@@ -101,6 +101,10 @@ class Web:
         self.child.start()
         wait_for_page(f"{self.address}/livez", self.child)
 
+    @property
+    def is_running(self) -> bool:
+        return self.child.process is not None and self.child.process.poll() is None
+
     def kill(self) -> None:
         """End it as a crash would, without notice."""
         assert self.child.process is not None

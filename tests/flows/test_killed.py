@@ -18,6 +18,14 @@ def mortal(stack: Stack, model_settings: dict[str, str]) -> Iterator[Web]:
         yield made
 
 
+@pytest.fixture(autouse=True)
+def _started_again(mortal: Web) -> Iterator[None]:
+    """Leave a running process to the next test, wherever this one failed."""
+    yield
+    if not mortal.is_running:
+        mortal.start()
+
+
 async def ask_and_kill(visitor: Visitor, mortal: Web) -> int:
     """Kill the process in the middle of its answer; return the last event that the reader received."""
     async with visitor.chat(last_seq=0) as socket:
