@@ -215,3 +215,34 @@ def test_sideways_text_is_read_and_a_watermark_is_left_out(workspace: Workspace,
     assert "Repairs of the Umber pump take 24 days, and longer in winter." in body
     assert "DRAFT" not in body
     assert "Leith" not in body
+
+
+PROSE = [
+    "The cover of the Umber pump stays closed",
+    "while it runs. Never put a hand into the",
+    "inlet, and keep long hair away from it.",
+    "Children may not use it without an adult.",
+    "Its cable is checked once a year by a",
+    "person who was trained to do so, and who",
+    "writes down the date and the result.",
+    "Keep this handbook close to the pump.",
+]
+
+
+def test_a_table_in_a_column_stays_apart_from_the_text_beside_it(workspace: Workspace, tmp_path: Path) -> None:
+    wide = [*paragraph(50, 700, PROSE, 10), *paragraph(320, 700, PROSE[::-1], 10)]
+    table = [Text(50 + 80 * x, 700 - 16 * y, cell, 10) for y, row in enumerate(PRICES) for x, cell in enumerate(row)]
+    body = body_of(pdf(wide, wide, [*table, *paragraph(320, 700, PROSE, 10)]), tmp_path)
+    page = body.partition("#page=3")[2]
+    assert "| Article | Colour | Price |\n|---|---|---|\n| Peg 7 | red | 1.20 |" in page
+    assert "Never put a hand into the inlet, and keep long hair away from it. Children may not use it" in page
+
+
+def test_columns_whose_paragraphs_begin_together_by_chance_are_prose(workspace: Workspace, tmp_path: Path) -> None:
+    texts = [Text(x, 740, name, 14, is_bold=True) for x, name in ((50, "Safety"), (320, "Upkeep"))]
+    for y in (715, 590):
+        texts += [*paragraph(50, y, PROSE, 10), *paragraph(320, y, [*PROSE[4:], *PROSE[:4]], 10)]
+    body = body_of(pdf(texts), tmp_path)
+    assert "Never put a hand into the inlet, and keep long hair away from it. Children may not use it" in body
+    assert "who was trained to do so, and who writes down the date and the result." in body
+    assert "|" not in body

@@ -17,8 +17,11 @@ MOST_PLACES: Final = 200
 SLACK: Final = 2.0  # points by which a line may extend into a gutter
 MIN_TOGETHER: Final = 3
 TOGETHER: Final = 0.8
+SHORT: Final = 4  # lines of a cell, on average
 PARAGRAPH: Final = 1.2  # of the usual step between lines
 MOST_BARS: Final = 1  # horizontal lines across a gutter; more belong to a table
+BOTH: Final = 2
+MOST_SAMPLED: Final = 50  # pages
 MOST_LEVELS: Final = 6  # nesting of columns within columns, and number of bands below each other
 
 Rows = Sequence[Sequence[Line]]
@@ -34,22 +37,46 @@ class _Gutter:
     top: float
 
 
-def in_columns(rows: Rows, bars: Sequence[Bar], level: int = 0) -> Iterator[list[list[Line]]]:
+def usual_gutters(pages: Sequence[tuple[Rows, Sequence[Bar]]]) -> list[float]:
+    """Return the places of gutters that several pages have: a page with a table in one of its columns has them, too."""
+    sampled = pages[:: max(1, len(pages) // MOST_SAMPLED)]
+    found = sorted((x, number) for number, page in enumerate(sampled) for x in _gutters(*page))
+    usual: list[list[tuple[float, int]]] = []
+    for x, number in found:
+        if usual and x - usual[-1][-1][0] <= 2 * STEP:
+            usual[-1].append((x, number))
+        else:
+            usual.append([(x, number)])
+    return [median(x for x, _ in group) for group in usual if len({number for _, number in group}) > 1]
+
+
+def in_columns(
+    rows: Rows, bars: Sequence[Bar], usual: Sequence[float] = (), level: int = 0
+) -> Iterator[list[list[Line]]]:
     """Yield the parts of a page: columns one after the other, and separately what is above and below them."""
-    gutter = _gutter([line for row in rows for line in row], bars) if level < MOST_LEVELS else None
+    gutter = _gutter([line for row in rows for line in row], bars, usual) if level < MOST_LEVELS else None
     if gutter is None:
         yield [list(row) for row in rows]
         return
+    for part in _parts(rows, gutter):
+        yield from in_columns(part, bars, usual, level + 1)
+
+
+def _gutters(rows: Rows, bars: Sequence[Bar], level: int = 0) -> Iterator[float]:
+    gutter = _gutter([line for row in rows for line in row], bars) if level < MOST_LEVELS else None
+    if gutter is not None:
+        yield gutter.x
+        for part in _parts(rows, gutter):
+            yield from _gutters(part, bars, level + 1)
+
+
+def _parts(rows: Rows, gutter: _Gutter) -> Iterator[Rows]:
+    """Yield what is above a gutter, its two sides in reading order, and what is below, without empty parts."""
     above, beside, below = _cut(rows, gutter)
-    if above:
-        yield from in_columns(above, bars, level + 1)
     left = _part(beside, lambda line: line.x1 <= gutter.x + SLACK)
     right = _part(beside, lambda line: line.x1 > gutter.x + SLACK)
     turned = is_right_to_left("".join(line.text for row in beside for line in row))
-    for column in (right, left) if turned else (left, right):
-        yield from in_columns(column, bars, level + 1)
-    if below:
-        yield from in_columns(below, bars, level + 1)
+    yield from (part for part in (above, *((right, left) if turned else (left, right)), below) if part)
 
 
 def is_prose(lines: Sequence[Line]) -> bool:
@@ -62,19 +89,36 @@ def is_prose(lines: Sequence[Line]) -> bool:
 
 
 def start_together(left: Sequence[Line], right: Sequence[Line]) -> bool:
-    """Return whether most paragraphs of two columns begin at the same height, like the cells of a table."""
-    begins, others = _begins(left), _begins(right)
-    fewer = min(len(begins), len(others))
-    together = sum(any(abs(one - other) < SLACK for other in others) for one in begins)
-    return fewer >= MIN_TOGETHER and together >= TOGETHER * fewer
+    """Return whether most paragraphs of two columns begin at the same height, like the cells of a table.
+
+    Long paragraphs may do so by chance if all above are as long as those beside them; cells of different lengths do not
+    need that.
+    """
+    heights, others = _heights(left), _heights(right)
+    begins, other_begins = _begins(heights), _begins(others)
+    together = [one for one in begins if any(abs(one - other) < SLACK for other in other_begins)]
+    fewer = min(len(begins), len(other_begins))
+    if fewer < MIN_TOGETHER or len(together) < TOGETHER * fewer:
+        return False
+    are_short = min(len(heights), len(others)) <= SHORT * fewer
+    return are_short or any(abs(_above(heights, one) - _above(others, one)) > SLACK for one in together[1:])
 
 
-def _begins(lines: Sequence[Line]) -> list[float]:
+def _heights(lines: Sequence[Line]) -> list[float]:
+    return sorted({line.y for line in lines}, reverse=True)
+
+
+def _begins(heights: Sequence[float]) -> list[float]:
     """Return the heights of the first line and of all lines farther below the line above than usual."""
-    heights = sorted({line.y for line in lines}, reverse=True)
     steps = [above - below for above, below in pairwise(heights)]
     usual = median(steps) if steps else 0.0
-    return heights[:1] + [below for step, below in zip(steps, heights[1:], strict=True) if step > PARAGRAPH * usual]
+    begins = [below for step, below in zip(steps, heights[1:], strict=True) if step > PARAGRAPH * usual]
+    return [*heights[:1], *begins]
+
+
+def _above(heights: Sequence[float], height: float) -> float:
+    """Return the height of the next line above."""
+    return min((one for one in heights if one > height + SLACK), default=height)
 
 
 def _part(rows: Rows, belongs: Callable[[Line], bool]) -> list[list[Line]]:
@@ -88,16 +132,19 @@ def _cut(rows: Rows, gutter: _Gutter) -> tuple[Rows, Rows, Rows]:
     return above, beside, _part(rows, lambda line: line.y <= gutter.bottom)
 
 
-def _gutter(lines: Sequence[Line], bars: Sequence[Bar]) -> _Gutter | None:
-    """Return the gutter with the most lines beside it, at the middle of its width."""
+def _gutter(lines: Sequence[Line], bars: Sequence[Bar], usual: Sequence[float] = ()) -> _Gutter | None:
+    """Return the document's gutter, or the one with the most lines beside it, at the middle of its width."""
     if len(lines) < 2 * MIN_LINES:
         return None
     begin, end = min(line.x0 for line in lines), max(line.x1 for line in lines)
+    known = [band for x in usual if begin < x < end for band in _bands(lines, x, bars) if band.fits_layout]
+    if known:
+        return max(known, key=lambda band: band.size).gutter
     step = max(STEP, (end - begin) / MOST_PLACES)
     places = [begin + step * number for number in range(1, int((end - begin) / step))]
     bands = [band for x in places for band in _bands(lines, x, bars)]
-    tables = [band for band in bands if band.are_cells]
-    prose = [band for band in bands if not any(band.overlaps(table) for table in tables)]
+    tables = [band for band in bands if band.are_cells or (band.is_ruled and band.prose == BOTH)]
+    prose = [band for band in bands if band.prose == BOTH and not any(band.overlaps(table) for table in tables)]
     most = max((band.size for band in prose), default=0)
     best = [band for band in prose if band.size == most]
     widest = list(takewhile(lambda band: band.gutter.x - best[0].gutter.x <= step * len(best), best))
@@ -106,28 +153,38 @@ def _gutter(lines: Sequence[Line], bars: Sequence[Bar]) -> _Gutter | None:
 
 @dataclass(frozen=True, slots=True)
 class _Band:
-    """Lines on both sides of a gutter: their number, heights, and whether they are cells of a table."""
+    """Lines on both sides of a gutter: their number and heights, how many sides are prose, whether both begin their
+    paragraphs together like cells, and whether horizontal lines cross the gutter.
+    """
 
     gutter: _Gutter
     size: int
     low: float
     high: float
+    prose: int
     are_cells: bool
+    is_ruled: bool
+
+    @property
+    def fits_layout(self) -> bool:
+        """Return whether this may be the document's gutter: with prose on one side at least."""
+        return not self.is_ruled and (self.prose == BOTH or (self.prose > 0 and not self.are_cells))
 
     def overlaps(self, other: "_Band") -> bool:
         return self.low <= other.high and other.low <= self.high
 
 
 def _bands(lines: Sequence[Line], x: float, bars: Sequence[Bar]) -> Iterator[_Band]:
-    """Yield the bands in which no line crosses a place, with prose or cells on both sides."""
+    """Yield the bands in which no line crosses a place, with prose or cells beside it."""
     crossing = sorted(line.y for line in lines if line.x0 < x - SLACK and line.x1 > x + SLACK)
     for bottom, top in pairwise([float("-inf"), *crossing, float("inf")]):
         beside = [line for line in lines if bottom < line.y < top]
         left = [line for line in beside if line.x1 <= x + SLACK]
         right = [line for line in beside if line.x1 > x + SLACK]
-        are_cells = min(len(left), len(right)) >= MIN_LINES and start_together(left, right)
-        if not are_cells and not (is_prose(left) and is_prose(right)):
+        if min(len(left), len(right)) < MIN_LINES:
             continue
-        low, high = min(line.y for line in beside), max(line.y for line in beside)
-        ruled = sum(low < y < high and begin < x < end for y, begin, end in bars) > MOST_BARS
-        yield _Band(_Gutter(x, bottom, top), len(beside), low, high, ruled or are_cells)
+        are_cells, prose = start_together(left, right), is_prose(left) + is_prose(right)
+        if are_cells or prose:
+            low, high = min(line.y for line in beside), max(line.y for line in beside)
+            ruled = sum(low < y < high and begin < x < end for y, begin, end in bars) > MOST_BARS
+            yield _Band(_Gutter(x, bottom, top), len(beside), low, high, prose, are_cells, ruled)

@@ -13,7 +13,7 @@ from statistics import median
 from typing import Final
 
 from kb.importing.confined.pdf_breaks import SENTENCE_END, Block, joined, over_breaks, words_in
-from kb.importing.confined.pdf_columns import in_columns
+from kb.importing.confined.pdf_columns import in_columns, usual_gutters
 from kb.importing.confined.pdf_lines import Line, rows_of, without_repeated
 from kb.importing.confined.pdf_pictures import Placed
 from kb.importing.confined.pdf_tables import Cells, Grid, flows_and_grids
@@ -49,7 +49,9 @@ class Layout:
         self._levels = {size: min(level, 3) for level, size in enumerate(sorted(large, reverse=True), start=1)}
 
     def html(self) -> str:
-        flows = (flow for page in self._pages if page for flow in in_columns(page, self._bars[page[0][0].page]))
+        ruled = [(page, self._bars[page[0][0].page]) for page in self._pages if page]
+        usual = usual_gutters(ruled)
+        flows = (flow for page, bars in ruled for flow in in_columns(page, bars, usual))
         blocks = [replace(block, flow=number) for number, flow in enumerate(flows) for block in self._blocks(flow)]
         return _as_html(_with_pictures(over_breaks(blocks, self._known), self._pictures))
 
