@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from pypdf.generic import DictionaryObject, NameObject
+from pypdf.generic._font import Font
 
 from kb.importing.confined.pdf_direction import logical
 from kb.models import Article, Chunk
@@ -217,6 +219,13 @@ def test_sideways_text_is_read_and_a_watermark_is_left_out(workspace: Workspace,
     assert "Leith" not in body
 
 
+HELVETICA = DictionaryObject(
+    {
+        NameObject("/Type"): NameObject("/Font"),
+        NameObject("/Subtype"): NameObject("/Type1"),
+        NameObject("/BaseFont"): NameObject("/Helvetica"),
+    }
+)
 PROSE = [
     "The cover of the Umber pump stays closed",
     "while it runs. Never put a hand into the",
@@ -246,3 +255,29 @@ def test_columns_whose_paragraphs_begin_together_by_chance_are_prose(workspace: 
     assert "Never put a hand into the inlet, and keep long hair away from it. Children may not use it" in body
     assert "who was trained to do so, and who writes down the date and the result." in body
     assert "|" not in body
+
+
+def test_spaced_letters_are_words(workspace: Workspace, tmp_path: Path) -> None:
+    texts = [*_spaced("Safety and care", 60, 740, 16), *paragraph(60, 700, ["Parts are kept for 19 years."])]
+    texts += [Text(60, 660, "Never", 11), *_spaced("touch the red seal.", 95, 660, 11)]
+    body = body_of(pdf(texts), tmp_path)
+    assert "# Safety and care\n" in body
+    assert "Never touch the red seal." in body
+
+
+def _spaced(words: str, x: float, y: float, size: float) -> list[Text]:
+    """Return the letters one by one, with a third of their size between them."""
+    face = Font.from_font_resource(HELVETICA)
+    found = []
+    for sign in words:
+        found += [Text(x, y, sign, size)] if sign != " " else []
+        x += (face.get_text_width(sign) / 1000 + 1 / 3) * size
+    return found
+
+
+def test_a_large_sentence_is_text_and_a_large_question_is_a_heading(workspace: Workspace, tmp_path: Path) -> None:
+    warning = "Never open the Umber pump while it is still running."
+    texts = [Text(60, 760, "How do I clean it?", 18), Text(60, 720, warning, 18)]
+    body = body_of(pdf([*texts, *paragraph(60, 680, PROSE)]), tmp_path)
+    assert "# How do I clean it?\n" in body
+    assert f"\n{warning}\n" in body

@@ -22,6 +22,7 @@ from kb.importing.confined.pdf_text import PageText
 WIDEST_LEADING: Final = 1.75  # a larger step starts a paragraph
 HEADING_SIZE: Final = 1.12
 HEADING_WORDS: Final = 16
+SENTENCE_WORDS: Final = 8
 FOOTNOTE_SIZE: Final = 0.9
 _BULLET: Final = re.compile(r"([•‣▪▫◦●○∙·■□➢➤✓\uf0b7\uf0a7\uf0d8–—*-])(?:\s+|$)")
 _NUMBER: Final = re.compile(r"\(?(\d{1,3})[.)](?:\s+|$)")
@@ -91,10 +92,17 @@ class Layout:
                 ends = min(block.left, line.x0), max(block.right, line.x1)
                 block = replace(block, text=text, left=ends[0], right=ends[1], bottom=line.y)
             else:
-                yield block
+                yield self._unless_sentence(block)
                 block = own
             last = line
-        yield block
+        yield self._unless_sentence(block)
+
+    def _unless_sentence(self, block: Block) -> Block:
+        """Return a block; a whole sentence in large letters is text, such as a warning, and no heading."""
+        is_sentence = block.text[-1:] in (".", "。") and len(block.text.split()) >= SENTENCE_WORDS
+        if not block.kind.startswith("h") or not is_sentence or (block.page, _key(block.text)) in self._outline:
+            return block
+        return replace(block, kind="p")
 
     def _block(self, line: Line) -> Block:
         """Return the block that this line would start."""

@@ -4,8 +4,9 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from statistics import median
 from typing import Final
 
 from kb.importing.confined.pdf_direction import logical
@@ -14,6 +15,7 @@ from kb.importing.confined.pdf_text import PageText, Run, as_seen
 SAME_LINE: Final = 0.45  # of the letters' size; raised and lowered characters stay on their line
 WORD_GAP: Final = 0.18
 CELL_GAP: Final = 0.9
+MIN_SPACED: Final = 4  # letters; fewer may be cells or words
 MIN_EVEN_GAPS: Final = 3
 EVEN: Final = 1.1
 WIDEST_SPACE: Final = 2.5
@@ -56,7 +58,39 @@ def rows_of(runs: Sequence[Run], page: int, uprights: Sequence[Upright] = ()) ->
             near[-1].append(run)
         else:
             rows.append([run])
-    return [_cut(sorted(row, key=lambda run: run.x0), page, uprights) for row in rows]
+    return [_cut(_closed_up(sorted(row, key=lambda run: run.x0)), page, uprights) for row in rows]
+
+
+def _closed_up(runs: Sequence[Run]) -> list[Run]:
+    """Return runs with the space between the letters of spaced words counted as part of each letter."""
+    found: list[Run] = []
+    for letters in _spaced(runs):
+        spacing = median(_gaps(letters)) if len(letters) >= MIN_SPACED else 0
+        if 0 < spacing < CELL_GAP * letters[0].size:
+            letters = [*(replace(run, x1=run.x1 + spacing) for run in letters[:-1]), letters[-1]]
+        found += letters
+    return found
+
+
+def _spaced(runs: Sequence[Run]) -> Iterator[list[Run]]:
+    """Yield successive letters that have space between them, and other runs one by one."""
+    letters: list[Run] = []
+    for last, run in zip([None, *runs], runs, strict=False):
+        is_apart = last is None or run.x0 - last.x1 > WORD_GAP * run.size
+        is_letter = is_apart and len(run.text.strip()) == 1
+        if letters and not is_letter:
+            yield letters
+            letters = []
+        if is_letter:
+            letters.append(run)
+        else:
+            yield [run]
+    if letters:
+        yield letters
+
+
+def _gaps(runs: Sequence[Run]) -> list[float]:
+    return [run.x0 - last.x1 for last, run in pairwise(runs)]
 
 
 def _cut(runs: Sequence[Run], page: int, uprights: Sequence[Upright]) -> list[Line]:
