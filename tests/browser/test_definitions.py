@@ -177,15 +177,15 @@ def describe(page: Page) -> None:
     words.get_by_label("It does not name a record").check()
     save(page)
     part(page, "Look-ups and owner")
-    page.get_by_label("What the action is about").fill("order")
-    page.get_by_label("Record number").fill("order.orderNumber")
+    page.get_by_role("textbox", name="What the action is about").fill("order")
+    page.get_by_role("textbox", name="Record number").fill("order.orderNumber")
     row = page.get_by_role("group", name="Look-up 1")
-    row.get_by_label("Name", exact=True).fill("order")
+    row.get_by_role("textbox", name="Name", exact=True).fill("order")
     row.get_by_label("Method").select_option("GET")
-    row.get_by_label("Path").fill("/orders/{arguments.order_number}")
-    row.get_by_label("Owner").fill("order.buyr")
-    row.get_by_label("Code if the record does not exist").fill("order_not_found")
-    row.get_by_label("What the customer reads if the record does not exist").fill(
+    row.get_by_role("textbox", name="Path").fill("/orders/{arguments.order_number}")
+    row.get_by_role("textbox", name="Owner").fill("order.buyr")
+    row.get_by_role("textbox", name="Code if the record does not exist").fill("order_not_found")
+    row.get_by_role("textbox", name="What the customer reads if the record does not exist").fill(
         "There is no such order in your account."
     )
     save(page)
