@@ -47,11 +47,14 @@ def check_identity(draft: Draft, argument: str) -> None:
 
 def value_in_body(argument: str, spec: Mapping[str, Any], schema: Any) -> str:
     """Return an argument's value in a body. An identity or a record's number is text, which a body may need as a
-    number.
+    number; without a value, an optional one stays null, so that its field is left out.
     """
     kind = schema.get("type") if isinstance(schema, Mapping) else None
     is_number = spec.get("type") == "string" and kind in ("integer", "number")
-    return f"{{number(arguments.{argument})}}" if is_number else f"{{arguments.{argument}}}"
+    value = f"arguments.{argument}"
+    if not is_number:
+        return f"{{{value}}}"
+    return f"{{number({value})}}" if spec.get("required", True) else f"{{number({value}) if has({value}) else null}}"
 
 
 def _inner(spec: Mapping[str, Any], path: str) -> Iterator[str]:
