@@ -24,8 +24,8 @@ def card_of(definition: Definition, names: Names, locale: str) -> Card:
     """Return the card's texts; raises ExpressionFailed."""
     card = definition.card
     assert card is not None  # a write has one
-    texts = (card.title, card.summary, card.button)
-    title, summary, button = (in_locale(words, locale).words(names, locale) for words in texts)
+    title, button = (in_locale(words, locale).words(names, locale) for words in (card.title, card.button))
+    summary = in_locale(card.summary, locale).words(names, locale, MAX_ROW_VALUE)
     rows = [Row(label, text) for _, label, text in shown(card.rows, names, locale, MAX_ROW_VALUE)]
     return Card(title=title, summary=summary, button=button, rows=tuple(rows))
 
@@ -50,7 +50,7 @@ def shown(
     """Return (name, label, text) of each existing value, in at most so many characters; raises ExpressionFailed."""
     found: list[tuple[str, str, str]] = []
     for one in values:
-        text = _value_of(one, one.value, names, locale, most) if one.value else _words_of(one, names, locale)
+        text = _value_of(one, one.value, names, locale, most) if one.value else _words_of(one, names, locale, most)
         if text:
             found.append((one.name, in_locale(one.label, locale), text))
     return found
@@ -64,12 +64,12 @@ def _value_of(one: Shown, rule: Expression, names: Mapping[str, Any], locale: st
         raise ExpressionFailed(str(error), place=rule.text) from error
 
 
-def _words_of(one: Shown, names: Mapping[str, Any], locale: str) -> str:
+def _words_of(one: Shown, names: Mapping[str, Any], locale: str, most: int) -> str:
     """Return a row's words, or "" if a value in them is null or absent."""
     words = in_locale(one.words, locale)
     if any(part.evaluate_if_present(names) is None for part in words.expressions()):
         return ""
-    return words.words(names, locale)
+    return words.words(names, locale, most)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ refused, not repaired: a repaired value would mean something else.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from itertools import accumulate
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -61,17 +62,19 @@ class Template:
         """Return the paths that its expressions read."""
         return frozenset(path for part in self.expressions() for path in part.paths())
 
-    def words(self, names: Mapping[str, Any], locale: str) -> str:
-        """Return a sentence for people. Numbers, amounts and lists are formatted; raises ExpressionFailed."""
+    def words(self, names: Mapping[str, Any], locale: str, most: int = MAX_WORDS_VALUE) -> str:
+        """Return a sentence for people, with values of at most so many characters. Numbers, amounts and lists are
+        formatted; raises ExpressionFailed.
+        """
         spend = Spend(MAX_STEPS)
         return "".join(
-            part if isinstance(part, str) else _written(part, names, self._worded(part, locale), spend)
+            part if isinstance(part, str) else _written(part, names, self._worded(part, locale, most), spend)
             for part in self.parts
         )
 
-    def _worded(self, part: Expression, locale: str) -> Callable[[Any], str]:
+    def _worded(self, part: Expression, locale: str, most: int) -> Callable[[Any], str]:
         labels = self.labels.get(part.text, {})
-        return lambda value: readable(labelled(value, labels, locale), locale)
+        return lambda value: readable(labelled(value, labels, locale), locale, most)
 
     def header(self, names: Mapping[str, Any]) -> str:
         """Return a header's value: printable ASCII on one line, at most 1,000 characters."""
@@ -182,7 +185,9 @@ def labelled(value: Any, labels: Mapping[str, Texts], locale: str) -> Any:
 
 
 def readable(value: Any, locale: str, most: int = MAX_WORDS_VALUE) -> str:
-    """Return a value in readable form, on one line of at most so many characters; raises NoValue for an object."""
+    """Return a value in readable form, on one line; raises NoValue for an object. A text, and each entry of a list, has
+    at most so many characters; a whole list has at most MAX_ROW_VALUE and the number of omitted entries.
+    """
     match value:
         case None:
             return ""
@@ -194,12 +199,20 @@ def readable(value: Any, locale: str, most: int = MAX_WORDS_VALUE) -> str:
             return format_day(value, locale)
         case list() | tuple():
             items = as_json(value)
-            listed = ", ".join(readable(item, locale, most) for item in items[:_MAX_LISTED])
+            entries = _as_many_as_fit([readable(item, locale, most) for item in items[:_MAX_LISTED]])
+            listed, omitted = ", ".join(entries), len(items) - len(entries)
             # A card asks for consent, so the number of omitted entries is shown.
-            return listed if len(items) <= _MAX_LISTED else f"{listed}, … (+{len(items) - _MAX_LISTED})"
+            return f"{listed}, … (+{omitted})" if omitted else listed
     text = " ".join(visible(as_text(value)).split())
     printed = "".join(sign for sign in text if unicodedata.category(sign) not in INVISIBLE_CATEGORIES - {"Cf"})
     return printed if len(printed) <= most else f"{printed[: most - 1]}…"
+
+
+def _as_many_as_fit(entries: Sequence[str]) -> Sequence[str]:
+    """Return the first entries that fit into a row together, at least one."""
+    ends = accumulate(len(entry) + len(", ") for entry in entries)
+    fitting = sum(end <= MAX_ROW_VALUE for end in ends)
+    return entries[: max(fitting, 1)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,6 +244,29 @@ def test_a_value_that_is_absent_is_not_shown() -> None:
     assert rendering.card_of(definition, names, "en").rows == ()
 
 
+def test_a_long_list_on_a_card_ends_with_the_number_of_entries_left_out() -> None:
+    rows = [{"label": {"en": "Notes", "de": "Notizen"}, "value": "order.notes"}]
+    definition = parse_document(changed(EXCHANGE, "card.rows", rows))
+    names = names_with().with_names({"money": Money(Decimal("7.50"), "EUR")})
+    shown = {}
+    for length in (8, 100, 1_000, 5_000):
+        order = {**ORDER, "notes": [str(length).ljust(length, "x")] * 50}
+        [row] = rendering.card_of(definition, names.with_names({"order": order}), "en").rows
+        shown[length] = (row.value.count(str(length)), row.value.partition("…")[2])
+        assert len(row.value) < 4_020
+    assert shown == {8: (50, ""), 100: (39, " (+11)"), 1_000: (3, " (+47)"), 5_000: (1, ", … (+49)")}
+
+
+@pytest.mark.parametrize("place", ["summary", "rows"])
+def test_words_on_a_card_show_a_long_value_whole(place: str) -> None:
+    words = {"en": "You wrote: {order.note}", "de": "Notiz: {order.note}"}
+    row = {"label": {"en": "Note", "de": "Notiz"}, "words": words}
+    definition = parse_document(changed(EXCHANGE, f"card.{place}", words if place == "summary" else [row]))
+    names = names_with().with_names({"money": Money(Decimal("7.50"), "EUR"), "order": {**ORDER, "note": "x" * 3_000}})
+    card = rendering.card_of(definition, names, "en")
+    assert (card.summary if place == "summary" else card.rows[0].value) == f"You wrote: {'x' * 3_000}"
+
+
 def test_an_identity_without_a_mail_address_fails_what_needs_it() -> None:
     definition = parse_document(changed(EXCHANGE, "arguments.customer_id.value", "identity.email"))
     with pytest.raises(ExpressionFailed):
