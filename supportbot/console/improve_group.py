@@ -19,7 +19,8 @@ from kb.services import lock_unchanged
 from supportbot.chat.models import Conversation
 from supportbot.chat.retrieval_trace import TracedPassage, traces_of
 from supportbot.console.articles.diff import Row, compare
-from supportbot.console.articles.gates import PUBLISHED, ArticleRefused, Passed, pass_gates, published, settle
+from supportbot.console.articles.gates import PUBLISHED, ArticleRefused, pass_gates, settle
+from supportbot.console.articles.published import tell_published
 from supportbot.console.display import sentence
 from supportbot.console.improve import KINDS, remark_of
 from supportbot.console.permissions import may
@@ -83,16 +84,15 @@ def group(request: HttpRequest, kind: str, subject: UUID) -> HttpResponse:
         edit = _typed(request)
         if do == "replay":
             return _page(request, found, edit, replayed=_replay(request, found, edit))
-        passed = _publish(request, found, edit)
+        _publish(request, found, edit)
     except SupportBotError as refusal:
         messages.error(request, sentence(refusal))
         failures = refusal.failures if isinstance(refusal, ArticleRefused) else ()
         return _page(request, found, edit or _proposed(request, found), failures=failures)
-    messages.success(request, published(passed))
     return _to_list(kind)
 
 
-def _publish(request: HttpRequest, found: Cluster, edit: Edit) -> Passed:
+def _publish(request: HttpRequest, found: Cluster, edit: Edit) -> None:
     article = article_with_id(edit.article_id) if edit.article_id else None
     passed = pass_gates(
         publishing(article, edit.change),
@@ -106,7 +106,7 @@ def _publish(request: HttpRequest, found: Cluster, edit: Edit) -> Passed:
         subjects = [one.subject for one in found.findings]
         edited = publish_edit(found.newest.kind, subjects, edit, author=person_of(request))
         settle(request, passed, edited.pk, event=PUBLISHED)
-    return passed
+    tell_published(request, article or edited, passed)
 
 
 def _to_list(kind: str) -> HttpResponse:

@@ -99,6 +99,36 @@ def test_publishing_a_wrong_figure_is_refused_unless_overridden_with_a_reason(en
     assert live_number(returns) == 5 and entry.payload["override"] == "It is so now"
 
 
+def test_the_list_says_which_articles_the_gates_refuse_and_why_and_publishes_the_rest(
+    enter: Enter, hours: Article, returns: Article
+) -> None:
+    editor, page = enter("editor"), "/admin/kb/article/"
+    waits = LexborHTMLParser(editor.get(page).content.decode()).css("button[data-waiting]")
+    assert [button.text(strip=True) for button in waits] == ["Apply"]
+    for article, body in ((returns, RETURNS.replace("60", "14")), (hours, HOURS.replace("five", "six"))):
+        save_draft(article.pk, Change(body=body))
+    ticked = {"action": "publish_ticked", "_selected_action": [str(returns.pk), str(hours.pk)]}
+    shown = LexborHTMLParser(editor.post(page, ticked, follow=True).content.decode())
+    told = [" ".join(one.text().split()) for one in shown.css(".told .notice")]
+    assert told == [
+        "Not changed: Returns. Gate cases that must pass would fail: promises: window.",
+        "Published: 1 article.",
+    ]
+    assert shown.css_first(".told a").attributes["href"] == f"{page}{returns.pk}/change/"
+    assert (live_number(returns), live_number(hours)) == (1, 2)
+
+
+def test_the_list_leaves_alone_what_it_has_no_time_to_try(
+    enter: Enter, hours: Article, returns: Article, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("supportbot.console.articles.listing.GATES_SECONDS", 0.0)
+    save_draft(hours.pk, Change(body=HOURS.replace("five", "six")))
+    ticked = {"action": "publish_ticked", "_selected_action": [str(hours.pk)]}
+    told = enter("editor").post("/admin/kb/article/", ticked, follow=True).content.decode()
+    assert "took too long: Opening hours. Select these again." in told and "Published:" not in told
+    assert live_number(hours) == 1
+
+
 def test_another_audience_is_a_change_for_customers(enter: Enter, returns: Article) -> None:
     save_suite(read_suite(CASES, file="cases.yaml"))
     name_gates("promises")

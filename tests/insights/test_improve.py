@@ -254,6 +254,24 @@ def test_customers_who_were_told_a_changed_figure_are_listed(editor: Client, wor
     assert str(told.pk) not in editor.get("/admin/improve/?kind=recall").content.decode()  # may not read chats
 
 
+def test_who_publishes_another_figure_is_told_how_many_customers_were_told_the_former_one(
+    editor: Client, workspace: Workspace
+) -> None:
+    returns = article("Returns", "You can send items back within 14 days. We are in Freiburg.")
+    for _ in range(2):
+        ask("How long?", cited(returns, "You can send items back within 14 days."))
+    page, told = f"/admin/kb/article/{returns.pk}/change/", "In 2 conversations, customers were told figures"
+    typed = {"title": "Returns", "locale": "en", "audience": "public", "do": "publish"}
+    moved = editor.post(page, typed | {"body": "You can send items back within 14 days. We are in Kiel."}, follow=True)
+    assert b"Customers can read it now." in moved.content and told not in moved.content.decode()
+    mended = editor.post(page, typed | {"body": "You can send items back within 60 days. We are in Kiel."}, follow=True)
+    assert told in mended.content.decode()
+    [link] = LexborHTMLParser(mended.content.decode()).css(".told a")
+    assert link.text() == "Outdated answers" and "Returns" in editor.get(link.attributes["href"]).content.decode()
+    again = editor.post(page, typed | {"body": "You can send items back within 60 days. We are in Bonn."}, follow=True)
+    assert told not in again.content.decode()
+
+
 def test_an_outdated_sentence_is_shown_once_with_everybody_who_was_told_it(
     workspace: Workspace, editor: Client
 ) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -18,7 +18,8 @@ from kb.errors import ArticleChanged
 from kb.models import Article
 from kb.selectors import article_with_id
 from kb.services import lock_unchanged, publish
-from supportbot.console.articles.gates import PUBLISHED, ArticleRefused, Passed, pass_gates, published, settle
+from supportbot.console.articles.gates import PUBLISHED, ArticleRefused, Passed, pass_gates, settle
+from supportbot.console.articles.published import tell_published
 from supportbot.console.request_context import needs, person_of, staff, workspace_here
 from supportbot.evals.articles.comparing import Outcome
 from supportbot.evals.articles.drafts import (
@@ -105,7 +106,7 @@ def publish_checked(request: HttpRequest, article_id: UUID) -> HttpResponse:
     except ArticleRefused as refusal:
         return _page(request, article, refusal)
     _publish(request, article, passed)
-    messages.success(request, published(passed))
+    tell_published(request, article, passed)
     return redirect("admin:kb_article_change", article.pk)
 
 

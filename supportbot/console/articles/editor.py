@@ -27,7 +27,8 @@ from supportbot.console.articles import help_page_fields, review_fields, schedul
 from supportbot.console.articles.autosave import FIELDS, based_on
 from supportbot.console.articles.editor_gates import Terms, asked, publishes, reasons_in, settle_terms, terms_of
 from supportbot.console.articles.editor_page import Typed, index_state, page, refused, rendered, stored
-from supportbot.console.articles.gates import ARCHIVED, OVERRIDE_FIELD, published, settle
+from supportbot.console.articles.gates import ARCHIVED, OVERRIDE_FIELD, settle
+from supportbot.console.articles.published import tell_published
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput, SupportBotError
 from supportbot.evals.articles.drafts import begin
@@ -141,7 +142,7 @@ def _done(
     settle_terms(request, terms, article)
     if publishes(request):
         publish(article.pk)
-        messages.success(request, published(terms.get(OVERRIDE_FIELD)))
+        tell_published(request, article, terms.get(OVERRIDE_FIELD))
     else:
         if article.is_live:
             told = gettext("Saved as a draft. Customers read the old text until you publish.")

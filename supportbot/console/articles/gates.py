@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.principals import Staff
@@ -67,19 +67,6 @@ def pass_gates(
         problem = gettext("Use at most {limit} characters.").format(limit=MAX_REASON)
         raise InvalidInput(fields={field: [problem]})
     return Passed(reason)
-
-
-def published(passed: Passed | None) -> str:
-    """Return what a person is told who has published an article."""
-    told = gettext("Published. Customers can read it now.")
-    if passed is None or not passed.played:
-        return told
-    proven = ngettext(
-        "{number} gate case was tried first, and it does not break.",
-        "{number} gate cases were tried first, and none breaks.",
-        passed.played,
-    )
-    return f"{told} {proven.format(number=passed.played)}"
 
 
 def settle(request: HttpRequest, passed: Passed, article_id: UUID, *, event: str) -> None:

@@ -39,6 +39,7 @@ from supportbot.console.articles import (
     scheduling,
 )
 from supportbot.console.articles.gates import ArticleRefused, pass_gates
+from supportbot.console.articles.published import tell_outdated
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import tag, when
 from supportbot.console.request_context import person_of, staff, workspace_here
@@ -47,6 +48,7 @@ from supportbot.releases.selectors import gates
 
 DAYS: Final = 30
 GATES_SECONDS: Final = 40.0  # for all articles of one click
+MOST_EXPLAINED: Final = 10
 STATES = (
     ("live", _("Published"), Q(state=State.LIVE)),
     ("open", _("Draft open"), Q(state=State.LIVE) & ~Q(live_revision=F("latest_revision"))),
@@ -106,6 +108,9 @@ class ArticleAdmin(ScopedAdmin):
         rows: QuerySet[Any] = super().get_queryset(request).annotate(answers=_answers())
         bodies = ("live_revision__body", "latest_revision__body", "translation_of__live_revision__body")
         return rows.defer(*bodies).prefetch_related("plans")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {**(extra_context or {}), "has_gates": bool(gates())})
 
     def next_steps(self, request: HttpRequest) -> list[tuple[str, Any]]:
         steps = super().next_steps(request)
@@ -229,19 +234,36 @@ def _each(
 ) -> None:
     closed, chosen = restricted_collections(person_of(request)), list(rows)
     allowed = [article for article in chosen if article.collection_id not in closed]
-    stopped = _stopped(request, allowed, trial) if gates() else []
-    tried = [article for article in allowed if article not in stopped]
+    refused, untried = _stopped(request, allowed, trial) if gates() else ({}, [])
+    tried = [article for article in allowed if article not in refused and article not in untried]
     late = [article for article in tried if not do(article)]
     if len(allowed) < len(chosen):
         messages.warning(request, gettext("Articles in collections you may not write in were not changed."))
-    if stopped:
+    for article, refusal in list(refused.items())[:MOST_EXPLAINED]:
+        messages.warning(request, _why(article, refusal))
+    if more := list(refused)[MOST_EXPLAINED:]:
         problem = gettext("Not changed because of the gates: {titles}. Open each one to see why or to try again.")
-        messages.warning(request, problem.format(titles=", ".join(article.title for article in stopped)))
+        messages.warning(request, problem.format(titles=_titles(more)))
+    if untried:
+        problem = gettext("Not changed because trying the others took too long: {titles}. Select these again.")
+        messages.warning(request, problem.format(titles=_titles(untried)))
     if late:
         problem = gettext("Not changed because somebody else changed them meanwhile: {titles}.")
-        messages.warning(request, problem.format(titles=", ".join(article.title for article in late)))
+        messages.warning(request, problem.format(titles=_titles(late)))
     count = len(tried) - len(late)
-    messages.success(request, told(count).format(number=count))
+    if count:
+        messages.success(request, told(count).format(number=count))
+        tell_outdated(request, [article for article in tried if article not in late])
+
+
+def _titles(articles: Iterable[Article]) -> str:
+    return ", ".join(article.title for article in articles)
+
+
+def _why(article: Article, refusal: ArticleRefused) -> SafeString:
+    """Return why the gates refuse to change an article, with a link to it: there, the answers are shown."""
+    link = format_html('<a href="{}" dir="auto">{}</a>', reverse("admin:kb_article_change", args=[article.pk]), article)
+    return format_html("{} {}", format_html(gettext("Not changed: {article}."), article=link), refusal.message)
 
 
 def _publish(article: Article) -> bool:
@@ -263,16 +285,18 @@ def _unchanged(article: Article, do: Callable[[UUID], Article]) -> bool:
     return True
 
 
-def _stopped(request: HttpRequest, rows: Sequence[Article], trial: Callable[[Article], Trial]) -> list[Article]:
+def _stopped(
+    request: HttpRequest, rows: Sequence[Article], trial: Callable[[Article], Trial]
+) -> tuple[dict[Article, ArticleRefused], list[Article]]:
     """Return the articles that the gates refuse, and those that there is no time to try."""
     workspace, person, ends = workspace_here(request), staff(request), perf_counter() + GATES_SECONDS
-    stopped = []
+    refused, untried = {}, []
     for article in rows:
+        if perf_counter() > ends:
+            untried.append(article)
+            continue
         try:
-            if perf_counter() > ends:
-                stopped.append(article)
-            else:
-                pass_gates(trial(article), workspace=workspace, person=person)
-        except ArticleRefused:
-            stopped.append(article)
-    return stopped
+            pass_gates(trial(article), workspace=workspace, person=person)
+        except ArticleRefused as refusal:
+            refused[article] = refusal
+    return refused, untried

@@ -1,0 +1,55 @@
+"""What a person is told who has published articles: what was tried first, and how many were told the former figures."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
+
+from kb.models import Article
+from supportbot import team_formats as formats
+from supportbot.console.articles.gates import Passed
+from supportbot.console.improve import RECALL
+from supportbot.insights.outdated_answers import told_before
+
+
+def tell_published(request: HttpRequest, former: Article, passed: Passed | None) -> None:
+    """Tell that an article is published, given as it was before: after how many gate cases, and who was told what it no
+    longer says.
+    """
+    told = gettext("Published. Customers can read it now.")
+    if passed is not None and passed.played:
+        proven = ngettext(
+            "{number} gate case was tried first, and it does not break.",
+            "{number} gate cases were tried first, and none breaks.",
+            passed.played,
+        )
+        told = f"{told} {proven.format(number=passed.played)}"
+    messages.success(request, told)
+    tell_outdated(request, [former])
+
+
+def tell_outdated(request: HttpRequest, former: Iterable[Article]) -> None:
+    """Tell in how many conversations somebody was told a figure that a publication has changed.
+
+    The articles are as they were before it, so that nobody is counted because of an earlier publication.
+    """
+    known = {article.pk: _told(article) for article in former}
+    articles = Article.objects.filter(pk__in=list(known)).select_related("live_revision")
+    number = len({conversation for article in articles for conversation, _ in _told(article) - known[article.pk]})
+    if not number:
+        return
+    words = ngettext(
+        "In {number} conversation, the customer was told a figure that has changed.",
+        "In {number} conversations, customers were told figures that have changed.",
+        number,
+    )
+    link = format_html('<a href="{}?kind={}">{}</a>', reverse("admin:improve"), RECALL, gettext("Outdated answers"))
+    messages.warning(request, format_html("{} {}", words.format(number=formats.number(number)), link))
+
+
+def _told(article: Article) -> set[tuple[UUID, str]]:
+    return {(one.conversation, one.told) for one in told_before(article)}
