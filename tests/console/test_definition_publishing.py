@@ -167,6 +167,16 @@ def test_failing_cases_and_missing_parts_prevent_a_publication(browser: Client, 
     assert draft.state == "draft"
 
 
+def test_only_what_was_changed_differs_from_the_published_version(browser: Client, draft: ActionDefinition) -> None:
+    record_a_case(draft.versions.get())
+    browser.post(at(draft, "publish/"), {"number": "1", "reason": "I am the only one here"})
+    sent = fields_of(browser.get(at(draft, "part/basics/")))
+    browser.post(at(draft, "part/basics/"), {**sent, "description-en": "Another text."})
+    page = page_of(browser.get(at(draft, "publish/")))
+    changed = [" ".join(one.text().split()) for one in page.css("td.add") if one.text().strip()]
+    assert len(changed) == 1 and "Another text." in changed[0]
+
+
 @pytest.mark.parametrize("role", ["editor", "agent", "supervisor"])
 def test_only_admins_change_anything(role: str, enter: Enter, draft: ActionDefinition) -> None:
     case = DefinitionCase.objects.create(definition=draft, name="One", sub="x", expected="allowed")

@@ -88,6 +88,17 @@ def test_parts_are_edited_and_each_save_is_a_version(browser: Client, draft: Act
     assert newest_version(draft).document == document()
 
 
+def test_another_order_of_the_arguments_is_a_difference_of_two_versions(
+    browser: Client, draft: ActionDefinition
+) -> None:
+    made = document()
+    turned = {**made, "arguments": dict(reversed(made["arguments"].items()))}
+    browser.post(at(draft, "document/"), {**fields_of(browser.get(at(draft, "document/"))), "text": json.dumps(turned)})
+    assert newest_version(draft).number == 2
+    differing = page_of(browser.get(at(draft, "versions/")))
+    assert any("order_id" in one.text() or "reason" in one.text() for one in differing.css("td.add"))
+
+
 def test_errors_are_shown_at_their_fields_and_the_input_is_kept(browser: Client, draft: ActionDefinition) -> None:
     sent = fields_of(browser.get(at(draft, "part/guards/")))
     answer = browser.post(at(draft, "part/guards/"), {**sent, "guards-0-require": "ordr.status == 'x'"})

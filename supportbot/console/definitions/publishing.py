@@ -73,7 +73,7 @@ def publish_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
         "can_publish": can_publish,
         "begins": begins,
         "lacks_cases": lacks_cases,
-        "rows": difference(live.document if live else None, newest.document),
+        "rows": difference(live, newest),
         "past": past_requests(definition, newest) if is_ready and may(staff(request), WRITE_RIGHT) else None,
         "days": DAYS,
         "is_live": definition.state == ActionDefinition.State.PUBLISHED,

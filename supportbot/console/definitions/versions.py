@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext
 
-from actions.definitions.models import ActionDefinition
+from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.selectors import reasons_for_saving, versions_of
 from actions.definitions.services import version_of
 from actions.definitions.transfer import written
@@ -43,7 +43,7 @@ def versions_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
         "versions": told_versions(definition),
         "chosen": chosen,
         "before": before,
-        "rows": difference(before.document if before else None, chosen.document),
+        "rows": difference(before, chosen),
     }
     return render(
         request,
@@ -52,7 +52,7 @@ def versions_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
     )
 
 
-def difference(before: Any, after: Any) -> list[Row] | None:
-    """Return the rows of a comparison of two documents; None if they are too long."""
-    old, new = written(before) if before is not None else "", written(after)
+def difference(before: ActionDefinitionVersion | None, after: ActionDefinitionVersion) -> list[Row] | None:
+    """Return the rows of a comparison of two versions as they were entered; None if they are too long."""
+    old, new = written(before.in_entered_order()) if before else "", written(after.in_entered_order())
     return None if max(len(old), len(new)) > MAX_COMPARED else compare(old, new)
