@@ -29,6 +29,7 @@ from actions.money import Money
 
 MAX_STEPS: Final = 10_000
 _ARITHMETIC: Final = re.compile(r"[0-9+\-*/(). ]{1,200}", re.ASCII)
+_OF_A_CONDITION: Final = frozenset({"all", "any", "count", "filter", "first"})  # functions over a list
 _PLACE: Final = 120  # characters shown of a place
 _ARITHMETIC_NODES: Final = (tree.Chain, tree.Negative, tree.Literal)
 Path = tuple[str, ...]
@@ -73,7 +74,7 @@ class Expression:
         return ".".join(_field(self._tree))
 
     def fields(self) -> frozenset[str]:
-        """Return the fields that it reads, those of each entry of a list as fields of the list: order.items.kind."""
+        """Return the fields whose values it shows, those of list entries as fields of the list: order.items.kind."""
         return frozenset(_fields(self._tree, {}))
 
     def places_of(self, path: tuple[str, str]) -> Iterator[tuple[int, int]]:
@@ -302,22 +303,40 @@ class _Evaluation:
 
 
 def _fields(node: tree.Node, bound: Mapping[str, str]) -> Iterator[str]:
-    """Yield the fields of a tree; `bound` are the names of entries, with the list that they are of."""
+    """Yield the fields whose values a tree returns or computes with; `bound` are the names of entries, with the list
+    that they are of. The condition for an entry only chooses it.
+    """
     match node:
-        case tree.Name():
-            yield bound.get(node.name, node.name)
-        case tree.Path(of=tree.Name(name=name), keys=keys):
-            names = [key.value for key in keys if isinstance(key, tree.Literal)]
-            yield ".".join([bound.get(name, name), *(one for one in names if isinstance(one, str))])
-            for key in keys:
+        case tree.Name() | tree.Path() if field := _field_read(node, bound):
+            yield field
+            for key in node.keys if isinstance(node, tree.Path) else ():
                 yield from _fields(key, bound)
         case tree.EachOf():
-            over = [*_fields(node.over, bound)]
-            yield from over
-            yield from _fields(node.body, {**bound, node.name: over[0] if over else "", node.position: ""})
+            yield from _fields(node.over, bound)
+            if node.function not in _OF_A_CONDITION:
+                yield from _fields(node.body, _with_entry(node, bound))
         case _:
             for child in _children(node):
                 yield from _fields(child, bound)
+
+
+def _field_read(node: tree.Node, bound: Mapping[str, str]) -> str:
+    """Return the field that a tree only reads, whichever entries of a list it chooses; "" if it computes a value."""
+    match node:
+        case tree.Name():
+            return bound.get(node.name, node.name)
+        case tree.Path() if inside := _field_read(node.of, bound):
+            names = [key.value for key in node.keys if isinstance(key, tree.Literal)]
+            return ".".join([inside, *(one for one in names if isinstance(one, str))])
+        case tree.EachOf(function="filter" | "first"):
+            return _field_read(node.over, bound)
+        case tree.EachOf(function="map"):
+            return _field_read(node.body, _with_entry(node, bound))
+    return ""
+
+
+def _with_entry(node: tree.EachOf, bound: Mapping[str, str]) -> Mapping[str, str]:
+    return {**bound, node.name: _field_read(node.over, bound), node.position: ""}
 
 
 def _field(node: tree.Node) -> tuple[str, ...]:

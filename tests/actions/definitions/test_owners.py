@@ -246,6 +246,10 @@ def test_a_record_on_the_card_shows_the_argument_that_found_it() -> None:
         ([], "goods"),
         (["map(arguments.goods, g, g.sku)"], "goods.size.unit"),
         (["map(arguments.goods, g, g.sku)", "map(filter(arguments.goods, x, x.sku != ''), g, g.size.unit)"], ""),
+        (["first(arguments.goods, g, g.sku == 'x').size.unit", "arguments.goods[0].sku"], ""),
+        (["filter(arguments.goods, g, true)[0].sku", "map(map(arguments.goods, g, g.size), s, s.unit)"], ""),
+        (["map(filter(arguments.goods, x, x.size.unit == 'kg'), g, g.sku)"], "goods.size.unit"),
+        (["count(arguments.goods, g, g.sku == g.size.unit)"], "goods.sku, goods.size.unit"),
         (["count(arguments.goods)"], "goods.sku, goods.size.unit"),
         (["whatever"], ""),  # a value computes what is shown
     ],
