@@ -269,11 +269,11 @@ def _iso_date(text: str) -> date:
 
 
 def time_of(value: Any, zone: Any = None) -> datetime:
-    """Return an aware time from a time or an ISO text; `zone` applies to a text in UTC or without an offset: "-05:00"
-    or a name from the tz database.
+    """Return an aware time from a time or an ISO text. `zone` ("-05:00", or a name from the tz database) applies to a
+    time, and to a text in UTC or without an offset.
     """
     if isinstance(value, datetime):
-        return value
+        return value if zone is None else value.astimezone(_zone(zone))
     if not isinstance(value, str):
         raise NoValue(f"{kind_of(value)} is not a time")
     try:

@@ -187,6 +187,10 @@ def test_words_show_amounts_and_numbers_as_people_read_them() -> None:
         ("{time('2026-12-09T05:00:00Z', 'America/New_York')}", "9 Dec 2026 00:00"),
         ("{time('2026-12-09T05:00:00', 'Europe/London')}", "9 Dec 2026 05:00"),
         ("{time(at)}", "9 Dec 2026 06:00"),
+        ("{time(at, 'Europe/London')}", "9 Dec 2026 05:00"),
+        ("{time('2026-07-09T05:00:00+01:00', 'Europe/London')}", "9 Jul 2026 05:00"),
+        ("{time(time(at), 'America/New_York')}", "9 Dec 2026 00:00"),
+        ("{time(now, 'America/New_York')}", "31 May 2026 06:00"),
         ("{now}", "31 May 2026 12:00"),
     ],
 )
