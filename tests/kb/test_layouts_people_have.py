@@ -207,7 +207,7 @@ def test_the_name_of_a_group_of_rows_does_not_split_a_table(workspace: Workspace
 def test_sideways_text_is_read_and_a_watermark_is_left_out(workspace: Workspace, tmp_path: Path) -> None:
     # A landscape page on a portrait sheet: the text runs upwards, and the page's own rotation is 0.
     parts = paragraph(60, 400, ["Parts are kept for", "19 years."])
-    sideways = ["q 0 1 -1 0 595 0 cm", *grid(PRICES, 500), *parts, "Q"]
+    sideways: list[Text | str] = ["q 0 1 -1 0 595 0 cm", *grid(PRICES, 500), *parts, "Q"]
     watermark = "BT /B 90 Tf .8 .6 -.6 .8 100 200 Tm (DRAFT) Tj ET"
     margin = "BT /R 8 Tf 0 1 -1 0 30 300 Tm (Printed in Leith) Tj ET"
     repairs = paragraph(60, 700, ["Repairs of the Umber pump take 24 days, and", "longer in winter."])
@@ -281,3 +281,25 @@ def test_a_large_sentence_is_text_and_a_large_question_is_a_heading(workspace: W
     body = body_of(pdf([*texts, *paragraph(60, 680, PROSE)]), tmp_path)
     assert "# How do I clean it?\n" in body
     assert f"\n{warning}\n" in body
+
+
+def test_a_framed_note_beside_a_paragraph_does_not_cut_it(workspace: Workspace, tmp_path: Path) -> None:
+    frame = "310 600 220 60 re S"
+    note = paragraph(320, 640, ["A collected pump is repaired", "within 26 working days."], 9)
+    text = [
+        *paragraph(50, 650, PROSE[:4], 10),
+        *paragraph(50, 580, ["It stands on a level and dry surface all day."], 10),
+    ]
+    body = body_of(pdf([Text(50, 740, "Rules", 16), *text, *note, frame]), tmp_path)
+    assert "\n\nA collected pump is repaired within 26 working days.\n\n" in body
+    assert "Never put a hand into the inlet, and keep long hair away from it. Children may not use it" in body
+
+
+def test_framed_cells_stay_in_their_row(workspace: Workspace, tmp_path: Path) -> None:
+    rules = " ".join(f"55 {y} 400 .5 re f" for y in (712, 694, 676, 658, 640, 602))
+    shade = ".9 g 195 604 120 34 re f 0 g"
+    dark = [Text(200, 625, "a very dark"), Text(200, 612, "shade of green")]
+    texts = [*grid(PRICES, 700), Text(60, 619, "Peg 10"), *dark, Text(340, 619, "5.30")]
+    body = body_of(pdf([shade, rules, *texts], [shade, *texts]), tmp_path)
+    assert "| Peg 9 | grey | 4.10 |\n| Peg 10 | a very dark shade of green | 5.30 |" in body
+    assert body.count("| Peg 10 | a very dark shade of green | 5.30 |") == 2

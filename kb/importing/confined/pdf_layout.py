@@ -12,12 +12,13 @@ from itertools import pairwise
 from statistics import median
 from typing import Final
 
+from kb.importing.confined.pdf_boxes import boxed
 from kb.importing.confined.pdf_breaks import SENTENCE_END, Block, joined, over_breaks, words_in
 from kb.importing.confined.pdf_columns import in_columns, usual_gutters
 from kb.importing.confined.pdf_lines import Line, rows_of, without_repeated
 from kb.importing.confined.pdf_pictures import Placed
 from kb.importing.confined.pdf_tables import Cells, Grid, flows_and_grids
-from kb.importing.confined.pdf_text import PageText
+from kb.importing.confined.pdf_text import Box, PageText
 
 WIDEST_LEADING: Final = 1.75  # a larger step starts a paragraph
 HEADING_SIZE: Final = 1.12
@@ -38,9 +39,12 @@ class Layout:
         self._pictures = pictures
         rows = [rows_of(page.runs, page.number, page.uprights) for page in pages]
         self._bars = {page.number: page.bars for page in pages}
-        self._pages = without_repeated(rows, pages)
+        parts = [boxed(lines, page) for lines, page in zip(without_repeated(rows, pages), pages, strict=True)]
+        self._pages = [rest for rest, _ in parts]
+        self._boxed = [box for _, boxes in parts for box in boxes]
         self._outline = outline
-        lines = [line for page in self._pages for row in page for line in row]
+        texts = [*self._pages, *(box.rows for box in self._boxed)]
+        lines = [line for text in texts for row in text for line in row]
         letters = Counter[float]()
         for line in lines:
             letters[round(line.size, 1)] += len(line.text)
@@ -54,7 +58,11 @@ class Layout:
         usual = usual_gutters(ruled)
         flows = (flow for page, bars in ruled for flow in in_columns(page, bars, usual))
         blocks = [replace(block, flow=number) for number, flow in enumerate(flows) for block in self._blocks(flow)]
-        return _as_html(_with_pictures(over_breaks(blocks, self._known), self._pictures))
+        found = over_breaks(blocks, self._known)
+        for box in sorted(self._boxed, key=lambda one: (one.page, -one.box[3])):
+            place = _place(found, box.page, box.box)
+            found[place:place] = self._blocks(box.rows)
+        return _as_html(_with_pictures(found, self._pictures))
 
     def _is_large(self, line: Line) -> bool:
         return line.size >= self._body * HEADING_SIZE
@@ -143,18 +151,19 @@ def _with_pictures(blocks: Sequence[Block], pictures: Sequence[Placed]) -> list[
     for picture in sorted(pictures, key=lambda one: (one.page, -one.box[3])):
         left, bottom, right, _ = picture.box
         block = Block("img", picture.name, picture.page, left=left, right=right, bottom=bottom)
-        found.insert(_place(found, picture), replace(block, description=picture.description))
+        found.insert(_place(found, picture.page, picture.box), replace(block, description=picture.description))
     return found
 
 
-def _place(blocks: Sequence[Block], picture: Placed) -> int:
-    left, bottom, right, top = picture.box
-    here = [(place, block) for place, block in enumerate(blocks) if block.page == picture.page]
+def _place(blocks: Sequence[Block], page: int, box: Box) -> int:
+    """Return the place after the text that is right above a box, or at the beginning of its page."""
+    left, bottom, right, top = box
+    here = [(place, block) for place, block in enumerate(blocks) if block.page == page]
     beside = [(block.bottom, -place) for place, block in here if block.left < right and block.right > left]
     above = [one for one in beside if one[0] >= (top + bottom) / 2]
     if above:
         return 1 - min(above)[1]
-    return next((place for place, block in enumerate(blocks) if block.page >= picture.page), len(blocks))
+    return next((place for place, block in enumerate(blocks) if block.page >= page), len(blocks))
 
 
 def _usual_step(lines: Sequence[Line]) -> float:
