@@ -40,7 +40,7 @@ def check_names(draft: Draft, argument: str, name: str, spec: Mapping[str, Any])
 def check_identity(draft: Draft, argument: str) -> None:
     """Ask a person to check a field that is sent from the identity."""
     draft.check(
-        f"{argument}: always the id of the signed-in customer; nobody can choose it in a chat. Check that the shop "
+        f"{argument}: always the id of the signed-in customer; nobody can choose it in a chat. Check that the system "
         "knows its customers by this id."
     )
 

@@ -162,7 +162,9 @@ class _File:
             if found:
                 return found
         if schemes:
-            self._notes.append("The file signs in by a way that no connection has. Ask the shop for a key or a token.")
+            self._notes.append(
+                "The file signs in by a way that no connection has. Ask the system's operator for a key or a token."
+            )
         return {}
 
 

@@ -34,7 +34,7 @@ _IDEMPOTENCY: Final = "idempotency"  # as in Idempotency-Key of the IETF's draft
 _NUMBER_OF_A_RECORD: Final = {"type": "string", "pattern": "[0-9]{1,15}"}
 _PARAMETER: Final = re.compile(r"\{([^{}]*)\}")
 _TAKES_KEY: Final = (
-    "If the shop answers a repeated key with its first answer, choose to send an unclear call again (replay_safe)."
+    "If the system answers a repeated key with its first answer, choose to send an unclear call again (replay_safe)."
 )
 _DID_NOT: Final = "status >= 400 and status < 500 and status not in [408, 409, 425, 429]"
 
@@ -218,7 +218,7 @@ class Operation:
             return statuses
         self._draft.check(
             "The answer 202 says that the call was accepted, not that it was done: its outcome counts as unknown. If "
-            "the shop has done it by then, add it to what happened."
+            "the system has done it by then, add it to what happened."
         )
         return [status for status in statuses if status != _ACCEPTED]
 

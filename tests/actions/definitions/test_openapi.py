@@ -283,6 +283,13 @@ def test_a_field_with_the_name_of_a_record_is_left_to_a_person_to_check() -> Non
     assert not any("loan: " in check for check in drafts(RECORDS)["renew"].checks)
 
 
+def test_notes_and_checks_speak_of_a_system_of_any_company() -> None:
+    found = [*drafts(SHOP).values(), *drafts(RECORDS).values(), *drafts(WRAPPED).values()]
+    told = " ".join(text for draft in found for text in (*draft.notes, *draft.checks))
+    assert "If the system answers a repeated key" in told and "the system has done it" in told
+    assert "the shop" not in told
+
+
 def test_a_call_that_was_only_accepted_has_not_happened() -> None:
     refund, renew = drafts(RECORDS)["refund"], drafts(RECORDS)["renew"]
     assert refund.document["answer"]["happened"] == "status in [200]"
