@@ -2,7 +2,7 @@
 
 An answer to such a message begins with regret. Asking how such cases are handled is no trouble, nor is a change of
 mind. `scripts/train_trouble.py` trains the model on the rows in `data/trouble.jsonl`, which are our own, and on the
-complaints and the plain questions of the intents.
+complaints, questions and requests of the intents.
 """
 
 from collections.abc import Mapping
