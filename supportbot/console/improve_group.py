@@ -34,6 +34,7 @@ from supportbot.insights.proposed_edits import proposed, rewritten, target_of, w
 from supportbot.insights.services import Edit, dismiss, publish_edit
 from supportbot.language.personal_data import without_personal_data
 from supportbot.rate_counters import count
+from supportbot.releases.selectors import gates
 from supportbot.releases.services import OVERRIDE
 
 MOST_REPLAYED: Final = 6
@@ -192,6 +193,7 @@ def _page(
         "choices": _choices(passages, edit),
         "replayed": replayed,
         "failures": failures,
+        "has_gates": bool(gates()),
         "may_override": person.may(OVERRIDE),
         "may_write": may(person, "kb:write"),
         "reads_conversations": may(person, "conversations:read"),

@@ -29,6 +29,7 @@ from supportbot.insights.models import Handled
 from supportbot.insights.outdated_answers import recalls
 from supportbot.llm.models import LLMBody, LLMCall
 from supportbot.llm.testing import Says, ScriptedModel, answering
+from supportbot.releases.models import ReleaseGates
 from supportbot.widget.services import rate
 from tests.console.conftest import logged_in, person
 from tests.pages import visible_text
@@ -178,6 +179,15 @@ def test_an_edit_changes_the_cited_article_but_not_a_colleagues_draft(editor: Cl
     group_page(editor, Kind.RATED_BAD, do="publish", based_on="2", **text)
     washing.refresh_from_db()
     assert washing.live_revision is not None and washing.live_revision.body.strip() == "Wash it at 30 degrees."
+
+
+def test_the_page_says_what_publishing_waits_for_if_there_are_gates(editor: Client) -> None:
+    ask("How do I descale the kettle?", UNKNOWN)
+    assert b"data-waiting=" not in group_page(editor, Kind.UNANSWERED).content
+    ReleaseGates.objects.create(suites=["promises"])
+    shown = LexborHTMLParser(group_page(editor, Kind.UNANSWERED).content.decode())
+    [button] = shown.css("button[data-waiting]")
+    assert button.attributes["value"] == "publish" and shown.css("[data-waiting-here][role=status]")
 
 
 def test_a_dismissal_needs_a_reason_and_a_right(editor: Client, workspace: Workspace) -> None:
