@@ -67,9 +67,11 @@ def _vectors(texts: Iterable[str], kind: str, compute: Callable[[str], Sequence[
     keys = {text: content_hash(recipe, f"{kind}: {text}") for text in texts}
     with _changing:
         found = {key: _recent[key] for key in keys.values() if key in _recent}
-    found |= _read([key for key in keys.values() if key not in found])
+    shared = _read([key for key in keys.values() if key not in found])
+    found |= shared or {}
     new = {key: _packed(compute(text)) for text, key in keys.items() if key not in found}
-    _write(new)
+    if shared is not None:  # a cache that does not respond is waited for once
+        _write(new)
     found |= new
     _keep(found)
     return {text: _unpacked(found[key]) for text, key in keys.items()}
@@ -84,13 +86,14 @@ def _keep(found: Mapping[str, bytes]) -> None:
             _recent.popitem(last=False)
 
 
-def _read(keys: Sequence[str]) -> dict[str, bytes]:
+def _read(keys: Sequence[str]) -> dict[str, bytes] | None:
+    """Return what the shared cache has; None if it is unavailable."""
     if not keys:
         return {}
     try:
         return {name.removeprefix("vector:"): found for name, found in cache.get_many(map(_name, keys)).items()}
     except CACHE_AWAY:
-        return {}
+        return None
 
 
 def _write(vectors: Mapping[str, bytes]) -> None:

@@ -23,7 +23,6 @@ from kb.documents import Document, Failure
 from kb.errors import RecipeMismatch
 from kb.importing.loaders import load
 from kb.indexing.index import sync_articles
-from kb.indexing.shared_vectors import share
 from kb.indexing.vectorcache import VectorCache
 from kb.indexing.vectors import KnownVectors, NoVectors, ReadOnlyVectors
 from kb.models import Category
@@ -39,7 +38,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_by_api_key
 from supportbot.accounts.services import create_workspace, issue_api_key
 from supportbot.demo.channel import ACCENT, storefront_channel
-from supportbot.demo.gates import set_gates
+from supportbot.demo.gates import set_gates, share_vectors
 from supportbot.demo.history import write_history
 from supportbot.handoff.desk.canned_replies import save_reply
 from supportbot.handoff.models import CannedReply
@@ -49,7 +48,6 @@ from supportbot.installation.start_plan import Plan, is_loopback
 
 SLUG: Final = "wrenfell"
 KNOWLEDGE: Final = settings.BASE_DIR / "examples" / "knowledge"
-COMPARED: Final = KNOWLEDGE / "compared.e5"  # vectors of what gate cases compare, from scripts/demo_vectors.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +98,7 @@ def seed(plan: Plan, secrets: Secrets) -> DemoFacts:
         _import_knowledge(workspace, plan.data_dir)
         _arrange_categories()
         set_gates(workspace)
-        _share_vectors()
+        share_vectors()
         with timezone.override(workspace.zone):
             write_history(channel)
     return {
@@ -225,14 +223,6 @@ def _shipped_vectors() -> KnownVectors:
         except RecipeMismatch:  # these belong to another embedding model
             continue
     return NoVectors()
-
-
-def _share_vectors() -> None:
-    """Put the shipped vectors of what gate cases compare into the cache: the first publication need not make them."""
-    try:
-        share(VectorCache(COMPARED, embedder().recipe))
-    except RecipeMismatch:  # these belong to another embedding model
-        return
 
 
 def _fingerprint(workspace_id: UUID) -> str:
