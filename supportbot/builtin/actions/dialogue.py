@@ -135,11 +135,14 @@ class DialogueState:
         is_answer = self._asked is not None and (_is_short(text) or self._asks_for_words()) and "?" not in text
         if self.open and self._continue(text, is_answer=is_answer, detected=detected):
             return "advanced"
-        if detected.action:
+        # A long answer in free text may only sound like a request: begun at once, that would end the open one.
+        is_story = is_answer and not _is_short(text)
+        if detected.action and not is_story:
             return self._begin(self._parts(text, detected.action))
         if self.settled and self._asked != "meant" and kind not in intents.QUESTIONS and self._correct(text):
             return "advanced"
-        self.candidates, self._ambiguous_text = list(detected.candidates), text
+        self.candidates = [detected.action] if detected.action else list(detected.candidates)
+        self._ambiguous_text = text
         self._idle += 1
         self.open = [] if self._idle >= _PATIENCE else self.open
         return "ambiguous" if self.candidates else "nothing"
