@@ -43,7 +43,7 @@ def old_box(text: str) -> str:
     return f"<w:pict {NAMES}><v:shape><v:textbox>{content}</v:textbox></v:shape></w:pict>"
 
 
-def test_values_of_fields_and_text_with_a_set_direction_are_read(workspace: Workspace, tmp_path: Path) -> None:
+def test_values_of_fields_and_text_with_a_direction_or_a_reading_are_read(workspace: Workspace, tmp_path: Path) -> None:
     field = f'<w:p>{of_text("Repairs take ")}<w:fldSimple w:instr=" REF d ">{of_text("19 days")}</w:fldSimple></w:p>'
     turned = "".join(
         f'<w:p><w:{name} w:val="ltr">{of_text(f"Set by {name}.")}</w:{name}></w:p>' for name in ("bdo", "dir")

@@ -68,17 +68,26 @@ def _touch(one: Box, other: Box) -> bool:
 def _is_closed(frame: Box, drawn: Sequence[Box]) -> bool:
     """Return whether lines are drawn along all four sides."""
     left, bottom, right, top = frame
-    sides = (
-        (left, bottom, left, top),
-        (right, bottom, right, top),
-        (left, bottom, right, bottom),
-        (left, top, right, top),
+    return all(
+        _is_drawn(side, drawn)
+        for side in (
+            (left, bottom, left, top),
+            (right, bottom, right, top),
+            (left, bottom, right, bottom),
+            (left, top, right, top),
+        )
     )
-    return all(any(_covers(line, side) for line in drawn) for side in sides)
 
 
-def _covers(line: Box, side: Box) -> bool:
-    return all(abs(one - other) <= TOUCH for one, other in zip(line, side, strict=True))
+def _is_drawn(side: Box, drawn: Sequence[Box]) -> bool:
+    """Return whether lines cover a side, possibly piece by piece."""
+    along, across = (1, 0) if side[0] == side[2] else (0, 1)
+    end = side[along]
+    for line in sorted(drawn, key=lambda one: one[along]):
+        is_on_side = all(abs(line[at] - side[across]) <= TOUCH for at in (across, across + 2))
+        if is_on_side and line[along] <= end + TOUCH:
+            end = max(end, line[along + 2])
+    return end >= side[along + 2] - TOUCH
 
 
 def _part(rows: Sequence[list[Line]], frame: Box, is_inside: bool) -> Rows:

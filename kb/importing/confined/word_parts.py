@@ -13,8 +13,11 @@ _STRICT: Final = b"http://purl.oclc.org/ooxml/wordprocessingml/main"  # "Strict 
 _W: Final = f"{{{_MAIN}}}"
 _MC: Final = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _OFF: Final = ("0", "false", "off")
-_WRAPPERS: Final = (f"{_W}fldSimple", f"{_W}bdo", f"{_W}dir")  # a field's value, and text with a set direction
-_TOUCHED: Final = (b"anish", b"webHidden", b"fldSimple", b":bdo", b":dir", b"txbxContent", b"AlternateContent")
+# A field's value, text with a set direction, and the text below readings (furigana).
+_WRAPPERS: Final = tuple(f"{_W}{name}" for name in ("fldSimple", "bdo", "dir", "ruby", "rubyBase"))
+_TOUCHED: Final = (
+    b"anish", b"webHidden", b"fldSimple", b":bdo", b":dir", b":ruby", b"txbxContent", b"AlternateContent"
+)  # fmt: skip
 
 
 def readable(part: bytes) -> tuple[bytes, str]:
