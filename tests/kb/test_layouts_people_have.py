@@ -303,3 +303,19 @@ def test_framed_cells_stay_in_their_row(workspace: Workspace, tmp_path: Path) ->
     body = body_of(pdf([shade, rules, *texts], [shade, *texts]), tmp_path)
     assert "| Peg 9 | grey | 4.10 |\n| Peg 10 | a very dark shade of green | 5.30 |" in body
     assert body.count("| Peg 10 | a very dark shade of green | 5.30 |") == 2
+
+
+def test_rows_below_a_line_under_the_column_names_stay_apart(workspace: Workspace, tmp_path: Path) -> None:
+    rules = " ".join(f"55 {y} 400 .5 re f" for y in (714, 694, 640))
+    pairs = [[row[0], row[2]] for row in PRICES]
+    body = body_of(pdf([rules, *grid(PRICES, 700)], [rules, *grid(pairs, 700)]), tmp_path)
+    assert "| Peg 7 | red | 1.20 |\n| Peg 8 | blue | 1.30 |\n| Peg 9 | grey | 4.10 |" in body
+    assert "| Peg 7 | 1.20 |\n| Peg 8 | 1.30 |\n| Peg 9 | 4.10 |" in body
+
+
+def test_cells_of_several_lines_between_lines_are_one_row(workspace: Workspace, tmp_path: Path) -> None:
+    rules = " ".join(f"55 {y} 400 .5 re f" for y in (714, 694, 658, 622))
+    cells = [["Article", "Colour", "Price"], ["Peg 7", "red, also", "1.20"], ["with a hook", "", "each"]]
+    cells += [["Peg 8", "blue", "1.30"], ["with an eye", "or green", ""]]
+    body = body_of(pdf([rules, *[text for text in grid(cells, 700) if text.words]]), tmp_path)
+    assert "| Peg 7 with a hook | red, also | 1.20 each |\n| Peg 8 with an eye | blue or green | 1.30 |" in body

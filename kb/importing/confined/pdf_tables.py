@@ -14,6 +14,8 @@ ROW_STEP: Final = 4.0  # rows of a table may have space between them
 HEAD_STEP: Final = 2.5  # names that span several columns are close above the columns' own
 LEADING: Final = 1.5  # between lines of one paragraph
 FLUSH: Final = 1.5  # points
+MIN_ROWS: Final = 3
+FULL: Final = 0.8  # of the rows between two lines have all cells
 MOST_EDGES: Final = 6  # of the lines above a table, which come in pairs
 
 Cell = tuple[str, int]  # its text, and the number of columns it spans
@@ -49,29 +51,49 @@ class Grid:
         """
         top, bottom = self.rows[0][0].y, self.rows[-1][0].y
         inner = [y for y in self.heights(bars) if bottom < y < top]
-        if inner:
-            return self._in_bands(inner)
+        return self._in_reading_order(self._in_bands(inner) if inner else self._one_by_one(self.rows))
+
+    def _one_by_one(self, rows: Sequence[Sequence[Line]]) -> list[list[Line]]:
         table: list[list[Line]] = []
         last_y = 0.0
-        for row in self.rows:
+        for row in rows:
             goes_on = table and all(self._column(line) for line in row) and last_y - row[0].y <= row[0].size * 1.5
             if goes_on:
                 table[-1].extend(row)
             else:
                 table.append(list(row))
             last_y = row[0].y
-        return self._in_reading_order(table)
+        return table
 
     def heights(self, bars: Sequence[Bar]) -> list[float]:
         """Return the heights of the horizontal lines that cross these columns."""
         begin, end = min(line.x0 for line in self.lines), max(line.x1 for line in self.lines)
         return sorted({y for y, left, right in bars if left < end and right > begin})
 
-    def _in_bands(self, heights: Sequence[float]) -> Cells:
-        bands: dict[int, list[Line]] = {}
-        for line in self.lines:
-            bands.setdefault(sum(height > line.y for height in heights), []).append(line)
-        return self._in_reading_order([bands[band] for band in sorted(bands)])
+    def _in_bands(self, heights: Sequence[float]) -> list[list[Line]]:
+        """Return a row for what is between two lines, or its rows if only some of the table's rows are separated."""
+        bands: dict[int, list[list[Line]]] = {}
+        for row in self.rows:
+            places = [sum(height > line.y for height in heights) for line in row]
+            for band in set(places):
+                part = [line for line, place in zip(row, places, strict=True) if place == band]
+                bands.setdefault(band, []).append(part)
+        table: list[list[Line]] = []
+        for band in sorted(bands):
+            if self._are_rows(bands[band], len(bands)):
+                table += self._one_by_one(bands[band])
+            else:
+                table.append([line for row in bands[band] for line in row])
+        return table
+
+    def _are_rows(self, rows: Sequence[Sequence[Line]], bands: int) -> bool:
+        """Return whether lines in one of the bands are rows: cells seldom all have the same number of lines."""
+        count = len(self.gaps) + 1
+        full = sum(len({self._column(line) for line in row}) == count for row in rows)
+        if count == 2:  # two cells often have: then only with a line below the column names alone
+            is_text = any(is_prose([line for row in rows for line in row if self._column(line) == at]) for at in (0, 1))
+            return bands == 2 and full == len(rows) >= MIN_ROWS and not is_text
+        return len(rows) > 1 and full >= FULL * len(rows)
 
     def _in_reading_order(self, table: Sequence[Sequence[Line]]) -> Cells:
         turned = is_right_to_left("".join(line.text for line in self.lines))
