@@ -17,7 +17,7 @@ from kb.errors import InvalidDocument
 from kb.models import Category
 
 FILE: Final = "categories.json"
-MAX_BYTES: Final = 1_000_000
+MAX_BYTES: Final = 1_000_000  # an export's file is smaller
 _TEXTS: Final = ("name", "description", "icon")
 _FIELDS: Final = (*_TEXTS, "former_names", "translations")
 
@@ -94,16 +94,15 @@ def _rows(file: Path, problems: list[Failure]) -> Iterator[Category]:
 
 
 def _read(file: Path) -> list[Any]:
+    """Return what is in a file. Raises ForeignFile, and InvalidDocument if it cannot be opened or has too many rows."""
     try:
         if file.stat().st_size > MAX_BYTES:
-            raise InvalidDocument(gettext("The file is larger than {most} MB.").format(most=MAX_BYTES // 1_000_000))
+            raise ForeignFile
         given = json.loads(file.read_text("utf-8"))
-    except (
-        OSError,
-        ValueError,
-        RecursionError,
-    ) as error:  # ValueError: no UTF-8, no JSON, or a number too long to read
+    except OSError as error:
         raise InvalidDocument(gettext("This is not a list of categories as kb_export writes it.")) from error
+    except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, or a number too long to read
+        raise ForeignFile from error
     if not isinstance(given, list) or (given and not any(map(_has_our_fields, given))):
         raise ForeignFile
     if len(given) > MAX_CATEGORIES:
