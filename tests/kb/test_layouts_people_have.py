@@ -316,6 +316,7 @@ def test_rows_below_a_line_under_the_column_names_stay_apart(workspace: Workspac
 def test_cells_of_several_lines_between_lines_are_one_row(workspace: Workspace, tmp_path: Path) -> None:
     rules = " ".join(f"55 {y} 400 .5 re f" for y in (714, 694, 658, 622))
     cells = [["Article", "Colour", "Price"], ["Peg 7", "red, also", "1.20"], ["with a hook", "", "each"]]
-    cells += [["Peg 8", "blue", "1.30"], ["with an eye", "or green", ""]]
-    body = body_of(pdf([rules, *[text for text in grid(cells, 700) if text.words]]), tmp_path)
-    assert "| Peg 7 with a hook | red, also | 1.20 each |\n| Peg 8 with an eye | blue or green | 1.30 |" in body
+    cells += [["Peg 8", "blue", "1.30"]]
+    rest = [Text(60, 632, "with an eye"), Text(60, 608, "Pegs are sent within 3 days.")]
+    body = body_of(pdf([rules, *[text for text in grid(cells, 700) if text.words], *rest]), tmp_path)
+    assert "| Peg 7 with a hook | red, also | 1.20 each |\n| Peg 8 with an eye | blue | 1.30 |\n\nPegs are" in body

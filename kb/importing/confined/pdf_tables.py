@@ -131,6 +131,7 @@ def flows_and_grids(rows: Sequence[list[Line]], bars: Sequence[Bar]) -> Iterator
             flow.append(_whole(rows[at]))
             at += 1
             continue
+        grid = replace(grid, rows=[*grid.rows, *_rest_of_row(rows[at + len(grid.rows) :], grid, bars)])
         above = _above(flow, grid) or _band_above(flow, grid, grid.heights(bars))
         grid = replace(grid, rows=[*([line] for line in above), *grid.rows])
         yield flow[: len(flow) - len(above)]
@@ -141,6 +142,21 @@ def flows_and_grids(rows: Sequence[list[Line]], bars: Sequence[Bar]) -> Iterator
         else:
             yield grid
     yield flow
+
+
+def _rest_of_row(rows: Sequence[list[Line]], grid: Grid, bars: Sequence[Bar]) -> list[list[Line]]:
+    """Return what continues the last row of a table down to its last horizontal line."""
+    taken: list[list[Line]] = []
+    last, heights = grid.rows[-1], grid.heights(bars)
+    for row in rows if len(heights) > 1 else ():
+        is_close = last[0].y - row[0].y <= LEADING * row[0].size
+        is_cut = any(row[0].y < height < last[0].y for height in heights)
+        if not is_close or is_cut or len(_narrowed(grid.gaps, row)) < len(grid.gaps):
+            break
+        taken.append(row)
+        last = row
+    below = next((row[0].y for row in rows[len(taken) :]), float("-inf"))
+    return taken if any(below < height < last[0].y for height in heights) else []
 
 
 def _is_justified(rows: Sequence[list[Line]], at: int, count: int) -> bool:
