@@ -105,10 +105,12 @@ def test_a_check_can_be_cancelled_continues_and_survives_its_worker(
     for _ in range(2):  # pressed twice, but only one check
         editor.post(page, {"do": "begin"})
     check = DraftCheck.objects.get()
+    assert b"console/reload." in editor.get(page).content
     drafts.play_draft(check.pk)
     check.refresh_from_db()
     assert (check.state, len(check.rows), len(check.items)) == ("cancelled", 1, 3)
-    assert b"1 of 3 checked" in editor.get(page).content
+    shown = editor.get(page).content
+    assert b"1 of 3 checked" in shown and b"console/reload." not in shown
     editor.post(page, {"do": "continue"})
     with pytest.raises(SystemExit):
         drafts.play_draft(check.pk)

@@ -79,6 +79,7 @@ def _page(request: HttpRequest, article: Article, refusal: ArticleRefused | None
         "has_gates": bool(gates()),
         "article": article,
         "check": check,
+        "is_reloaded": check is not None and check.is_open and refusal is None,
         "played": len(check.rows) if check else 0,
         "total": len(check.items) if check and check.items is not None else None,
         "broken": broken_in(check) if check and refusal is None else [],
