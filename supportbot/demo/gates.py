@@ -5,6 +5,7 @@ vectors of what their cases compare come with it, too.
 from typing import Final
 
 from django.conf import settings
+from django.db import transaction
 
 from kb.errors import RecipeMismatch
 from kb.indexing.shared_vectors import share
@@ -22,6 +23,7 @@ SUITES: Final = ("demo", "shop", "security", "languages")
 COMPARED: Final = settings.BASE_DIR / "examples" / "knowledge" / "compared.e5"  # from scripts/demo_vectors.py
 
 
+@transaction.atomic  # a suite left behind without gates would pass for somebody's own
 def set_gates(workspace: Workspace) -> None:
     """Store the suites and choose them as gates, unless somebody has already evaluated anything here."""
     if Suite.objects.exists() or ReleaseGates.objects.exists():

@@ -20,6 +20,7 @@ def facts_of(run: Run) -> dict[str, Any]:
     """Return the report of a run with what it is about. `cost_per_case` is that of one try; "" without prices."""
     report, agreement = report_from(run.report or {}), agreement_in(run)
     failed = Result.objects.filter(run=run, passed=False).order_by("id")
+    tried = run.done - run.kept
     took = (run.finished_at - run.created_at).total_seconds() if run.finished_at else None
     return {
         "suite": run.suite_name,
@@ -27,7 +28,7 @@ def facts_of(run: Run) -> dict[str, Any]:
         "release": run.release_number,
         "baseline": str(run.baseline_id) if run.baseline_id else None,
         "took_seconds": round(took, 1) if took else None,
-        "tries_per_minute": round(60 * run.total / took) if took else None,
+        "tries_per_minute": round(60 * tried / took) if took else None,
         **report.as_json(),
         "cost_per_case": f"{Decimal(report.cost) / run.total:.4f}" if report.cost and run.total else "",
         "judge": agreement.as_json() if agreement else None,

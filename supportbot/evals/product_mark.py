@@ -55,8 +55,8 @@ def product_mark() -> str:
 def for_this_build() -> Q:
     """Return which runs and replays this process may take: those of its own build, and those that no other one will.
 
-    Taken by another build than their own, they end with that reason. A newer build's are left to its own worker: they
-    were begun after this process started. After some minutes, there seems to be none.
+    Taken by another build than their own, they end with that reason. What another build began after this process
+    started is left to that build's worker for some minutes: that build is probably the newer one.
     """
     is_newer = Q(created_at__gt=build().since, lease_until__gt=now() - LEFT_FOR)
     return Q(product__in=("", product_mark())) | ~is_newer

@@ -61,7 +61,7 @@ def test_one_operators_morning(admin: Page) -> None:
     expect(replayed.get_by_role("region", name="Live")).to_contain_text("three years")
     expect(replayed.get_by_role("region", name="With this text")).to_contain_text("choose Repair")
     follow(page.get_by_role("button", name="Publish"))  # publish it
-    expect(page.get_by_text("gate cases were tried first, and none breaks")).to_be_visible()
+    expect(page.get_by_text("gate cases were tried first, and none of them fails")).to_be_visible()
     expect(page.get_by_role("row").filter(has_text=DISLIKED)).to_have_count(0)
 
     follow(page.get_by_role("link", name="Outdated answers"))  # who was told the wrong thing
@@ -82,8 +82,6 @@ def test_a_release_is_tried_on_customers_questions(admin: Page) -> None:
     page.get_by_label("Days back").fill("30")
     page.get_by_label("Questions at most").fill("8")
     follow(page.get_by_role("button", name="Start replay"))
-    under_way = re.compile(r"^(Waiting to begin\. You can leave this page\.|\d of 8 questions)$")
-    expect(page.get_by_role("status")).to_have_text(under_way)
     expect(page.get_by_text(re.compile(r"\d of 8 questions get another answer from release"))).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Done")
     differences = page.get_by_role("main").locator("ol.log > li")

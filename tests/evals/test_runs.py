@@ -120,6 +120,8 @@ def test_the_command_says_how_fast_it_was(workspace: Workspace, returns_article:
     facts = facts_of(Run.objects.get(pk=run.pk))
     assert (facts["took_seconds"], facts["tries_per_minute"]) == (4.0, 90)
     assert "Took 4.0 s: 90 tries a minute." in words_of_run(facts).splitlines()
+    Run.objects.filter(pk=run.pk).update(kept=4)  # of an earlier run, not tried again
+    assert facts_of(Run.objects.get(pk=run.pk))["tries_per_minute"] == 30
 
 
 def test_a_run_continues_after_its_worker_was_killed(

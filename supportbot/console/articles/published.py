@@ -23,8 +23,8 @@ def tell_published(request: HttpRequest, former: Article, passed: Passed | None)
     told = gettext("Published. Customers can read it now.")
     if passed is not None and passed.played:
         proven = ngettext(
-            "{number} gate case was tried first, and it does not break.",
-            "{number} gate cases were tried first, and none breaks.",
+            "{number} gate case was tried first, and it does not fail.",
+            "{number} gate cases were tried first, and none of them fails.",
             passed.played,
         )
         told = f"{told} {proven.format(number=passed.played)}"

@@ -56,8 +56,8 @@ CheckState = ArticleCheck.State
 
 
 def note_change(article_id: UUID, at: datetime) -> None:
-    """Have an article checked that has changed at this time; nothing is that changed before there were gates. Safe to
-    call twice.
+    """Have an article checked that has changed at this time; a change from before there were gates is not checked.
+    Safe to call twice.
     """
     if not had_gates_at(at):
         return

@@ -1,0 +1,25 @@
+"""The demo's gates are set completely or not at all."""
+
+import pytest
+
+from supportbot.accounts.models import Workspace
+from supportbot.demo import gates as demo_gates
+from supportbot.evals.models import Suite
+from supportbot.releases.selectors import gates
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_start_that_breaks_off_is_made_up_for_by_the_next(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken_off(*args: object, **options: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr(demo_gates, "name_gates", broken_off)
+        with pytest.raises(SystemExit):
+            demo_gates.set_gates(workspace)
+    assert not Suite.objects.exists() and gates() == []
+    demo_gates.set_gates(workspace)
+    assert gates() == list(demo_gates.SUITES)
