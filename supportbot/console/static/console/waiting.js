@@ -1,8 +1,8 @@
 // Says what the server is doing after a button that takes seconds (`data-waiting`), where the page has room for it
 // (`data-waiting-here`). Until the server has answered, nothing is submitted twice.
 
-// A request that the browser was told to stop never answers, and the page is not told of it.
-const LONGEST_MS = 60_000;
+// A request that the person has stopped is never answered, and the page is not told. Gates take up to a minute.
+const LONGEST_MS = 90_000;
 
 let isWaiting = false;
 let longest;
