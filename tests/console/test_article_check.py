@@ -63,7 +63,7 @@ def test_real_questions_are_answered_before_and_after(
     before = (Revision.objects.count(), Chunk.objects.count(), Message.objects.count())
     [(_, check_id)] = drafts.due_drafts()
     waiting = editor.get(f"{page}check/").content
-    assert b'http-equiv="refresh"' in waiting and b"Waiting to begin" in waiting and b"<progress" not in waiting
+    assert b"console/reload." in waiting and b"Waiting to begin" in waiting and b"<progress" not in waiting
     drafts.play_draft(check_id)
     assert drafts.due_drafts() == []
     shown = LexborHTMLParser(editor.get(f"{page}check/").content.decode())
