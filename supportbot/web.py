@@ -82,6 +82,7 @@ class NewestFirstPagination(CursorPagination):
     page_size_query_param = "limit"
     max_page_size = 200
     ordering = "-id"
+    invalid_cursor = "Invalid cursor. Leave it out to start with the newest."
 
     def decode_cursor(self, request: Request) -> Cursor | None:
         """Return where the page begins; raises NotFound for an invalid cursor."""
@@ -90,8 +91,7 @@ class NewestFirstPagination(CursorPagination):
             if cursor is not None and cursor.position is not None:
                 UUID(str(cursor.position))
         except (UnknownCursor, ValueError) as error:
-            problem = "Invalid cursor. Leave it out to start with the newest."
-            raise NotFound(fields={self.cursor_query_param: [problem]}) from error
+            raise NotFound(fields={self.cursor_query_param: [self.invalid_cursor]}) from error
         return cursor
 
     def get_page_size(self, request: Request) -> int:

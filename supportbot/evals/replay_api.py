@@ -80,6 +80,7 @@ class InOrderPagination(NewestFirstPagination):
     """Questions as they are played: the newest was stored first."""
 
     ordering = "id"
+    invalid_cursor = "Invalid cursor. Leave it out to start with the first question."
 
 
 class ReplayView(ScopedAPIView):

@@ -103,6 +103,8 @@ def test_a_program_replays_customers_questions(
     }
     assert list(shown.values()) == [1, 1, 1, 0, 1, 0] and reader.get(page).json()["different"] == 1
     assert reader.get(f"{page}/questions?show=worse").status_code == 400
+    lost = reader.get(f"{page}/questions?cursor=nonsense")
+    assert lost.status_code == 404 and "start with the first question" in lost.content.decode()
     for address in (f"{REPLAYS}/{theirs.pk}", f"{REPLAYS}/{theirs.pk}/questions"):
         assert reader.get(address).status_code == 404
     assert program.post(f"{REPLAYS}/{theirs.pk}/cancel", {}, format="json").status_code == 404
