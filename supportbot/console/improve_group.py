@@ -29,7 +29,7 @@ from supportbot.errors import InvalidInput, NotFound, SupportBotError
 from supportbot.evals.articles.rehearsal import Rehearsal, Text, rehearse, rehearse_with
 from supportbot.evals.articles.trials import Failure, publishing
 from supportbot.insights.clusters import Cluster, group_with
-from supportbot.insights.findings import Kind
+from supportbot.insights.findings import Finding, Kind
 from supportbot.insights.proposed_edits import proposed, rewritten, target_of, without_model
 from supportbot.insights.services import Edit, dismiss, publish_edit
 from supportbot.language.personal_data import without_personal_data
@@ -175,18 +175,7 @@ def _page(
         "kind": newest.kind,
         "kind_label": gettext(KINDS[newest.kind][0]),
         "times": len(found.findings),
-        "shown": [
-            {
-                "conversation": one.conversation,
-                "answer_id": one.answer_id,
-                "at": one.at,
-                "question": without_personal_data(one.question),
-                "answer": without_personal_data(one.answer),
-                "remark": remark_of(one),
-                "replies": [without_personal_data(reply) for reply in one.replies],
-            }
-            for one in found.findings[:MOST_SHOWN]
-        ],
+        "shown": [_row(one) for one in found.findings[:MOST_SHOWN]],
         "passages": passages,
         "edit": edit,
         "changes": _changes(edit),
@@ -200,6 +189,19 @@ def _page(
         "may_rewrite": bool(found.replies),
     }
     return render(request, "console/improve/group.html", context)
+
+
+def _row(finding: Finding) -> dict[str, Any]:
+    """Return what the page shows of a finding, without personal data."""
+    return {
+        "conversation": finding.conversation,
+        "answer_id": finding.answer_id,
+        "at": finding.at,
+        "question": without_personal_data(finding.question),
+        "answer": without_personal_data(finding.answer),
+        "remark": remark_of(finding),
+        "replies": [without_personal_data(reply) for reply in finding.replies],
+    }
 
 
 def _passages(found: Cluster) -> tuple[TracedPassage, ...]:
