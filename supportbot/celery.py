@@ -1,15 +1,17 @@
 """The Celery application. Tasks are thin wrappers around services; there is a queue for each kind of work."""
 
 import os
+import signal
 from typing import Any
 
 from celery import Celery, bootsteps
-from celery.beat import PersistentScheduler
+from celery.beat import PersistentScheduler, Service
 from celery.signals import beat_init, task_postrun, task_prerun, worker_init, worker_ready, worker_shutdown
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "supportbot.settings")
 
 TICK_SECONDS = 5.0
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 app = Celery("supportbot")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -45,6 +47,14 @@ class TickingScheduler(PersistentScheduler):
         self._forget_runs_in_the_future()
         seconds: float = super().tick(*arguments, **options)
         return seconds
+
+    def sync(self) -> None:
+        """Write the schedule. A stop signal waits for it, since half of it must not be left behind."""
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        try:
+            super().sync()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
     def _forget_runs_in_the_future(self) -> None:
         ahead = [one for one in self.schedule.values() if one.last_run_at and one.last_run_at > one.default_now()]
@@ -93,6 +103,20 @@ def answer_probes_of_beat(**_: Any) -> None:
     from supportbot.health.server import start_probes
 
     start_probes("beat")
+
+
+@beat_init.connect
+def stop_beat_in_order(sender: Service, **_: Any) -> None:
+    """Save the schedule only after the loop has ended. Celery's own handler saves and closes it within whatever the
+    signal interrupts; if an `except` there swallows its SystemExit, the next tick fails on the closed file.
+    """
+
+    def stop(number: int, frame: Any) -> None:
+        sender.stop()  # in case the exception is swallowed
+        raise SystemExit
+
+    for number in STOP_SIGNALS:
+        signal.signal(number, stop)
 
 
 @worker_ready.connect

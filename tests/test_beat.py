@@ -1,11 +1,15 @@
 """Every task of the beat, called as beat's worker calls it: with no arguments and outside any workspace."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from celery import current_app
+from celery.beat import Service
 from django.conf import settings as product
 from django.db import transaction
 from django.utils.timezone import now
@@ -20,7 +24,7 @@ from supportbot.accounts.errors import UnscopedQuery
 from supportbot.accounts.models import Customer, Membership, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member, create_workspace
-from supportbot.celery import TickingScheduler, app
+from supportbot.celery import STOP_SIGNALS, TickingScheduler, app
 from supportbot.chat.models import Conversation
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.handoff.models import Ticket
@@ -132,3 +136,31 @@ def test_ticks_continue_after_the_clock_has_jumped(
     pauses = [entry["schedule"] for entry in product.CELERY_BEAT_SCHEDULE.values()]
     assert 0 <= scheduler.tick() <= min(pause for pause in pauses if isinstance(pause, float))
     assert all(entry.last_run_at and entry.last_run_at <= app.now() for entry in scheduler.schedule.values())
+
+
+@pytest.fixture
+def own_signals() -> Iterator[None]:
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", STOP_SIGNALS)
+def test_a_stop_that_an_except_swallows_ends_the_beat(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_signals: None
+) -> None:
+    sent = list[str]()
+
+    def send(scheduler: TickingScheduler, entry: Any, **_: Any) -> None:
+        sent.append(entry.name)
+        with suppress(SystemExit):
+            signal.raise_signal(number)
+
+    monkeypatch.setattr(TickingScheduler, "apply_async", send)
+    monkeypatch.setattr("supportbot.health.server.start_probes", lambda part: None)
+    service = Service(app=app, schedule_filename=str(tmp_path / "schedule"), scheduler_cls=TickingScheduler)
+    service.start()
+    assert len(sent) == 1
+    again = TickingScheduler(app=app, schedule_filename=str(tmp_path / "schedule"))
+    assert [name for name, entry in again.schedule.items() if entry.total_run_count] == sent
