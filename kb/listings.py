@@ -14,6 +14,7 @@ from kb.reader_statistics import read_most
 from supportbot.language.plaintext import plain
 
 ON_A_CARD: Final = 4  # titles of a section on the start page
+ON_A_PAGE: Final = 24  # titles of a section that is the only one
 NEWEST: Final = 5
 LEAST_READ: Final = 3  # articles in the list of those read most
 DESCRIPTION_CHARACTERS: Final = 155  # what search engines show
@@ -34,6 +35,11 @@ class Section:
         if self.shelf.description:
             return ()
         return self.articles if len(self.articles) <= ON_A_CARD + 1 else self.articles[:ON_A_CARD]
+
+    @property
+    def shown_alone(self) -> Entries:
+        """Return the titles on the start page of a help centre without other sections."""
+        return self.articles[:ON_A_PAGE]
 
 
 def sections_of(articles: Iterable[Article], shelves: Shelves) -> list[Section]:

@@ -173,12 +173,16 @@ def help_home(request: HttpRequest, place: Place) -> HttpResponse:
         return redirect(f"{request.path}?{urlencode({'lang': place.language, 'section': renamed})}")
     if wanted is not None:
         return _shown(request, place, "kb/section.html", {"section": wanted})
+    only = sections[0] if len(sections) == 1 else None
     context: dict[str, object] = {
         "sections": sections,
+        "only": only,
         "often_asked": place.channel.suggestions_in(place.language) if place.channel else (),
     }
     if len(articles) > NEWEST:
-        context |= {"newest": newest(articles), "read_most": most_read(articles)}
+        context["read_most"] = most_read(articles)
+    if len(articles) > (len(only.shown_alone) if only else NEWEST):
+        context["newest"] = newest(articles)
     return _shown(request, place, "kb/home.html", context)
 
 

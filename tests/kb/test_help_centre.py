@@ -100,6 +100,20 @@ def test_the_start_page_has_a_card_for_each_section_and_the_newest_articles(
     assert [visible_text(item) for item in listed.css(".list li")] == [f"Delivery {number}" for number in range(7)]
 
 
+def test_the_only_section_has_its_titles_on_the_start_page(client: Client, workspace: Workspace) -> None:
+    for number in range(24):
+        published(f"Delivery {number:02}", external_id=f"d{number}", category="Delivery")
+    tree = page(client, "/help/wrenfell/")
+    assert tree.css(".cats, .lists, .more") == []  # nothing is listed twice
+    assert [visible_text(row) for row in tree.css(".only li")] == [f"Delivery {number:02}" for number in range(24)]
+    published("Delivery 24", external_id="d24", category="Delivery")
+    tree = page(client, "/help/wrenfell/")
+    assert (len(tree.css(".only li")), visible_text(tree.css_first(".only .more"))) == (24, "All 25")
+    assert visible_text(tree.css_first(".lists li")) == "Delivery 24"
+    published("Return", external_id="r", category="Returns")
+    assert len(page(client, "/help/wrenfell/").css(".cats .shelf")) == 2
+
+
 def test_every_page_links_the_workspaces_imprint_and_privacy_page(client: Client, workspace: Workspace) -> None:
     assert b"Imprint" not in client.get("/help/wrenfell/").content
     Workspace.objects.update(imprint_url="https://shop.example/imprint", privacy_url="https://shop.example/privacy")

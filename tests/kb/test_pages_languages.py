@@ -34,7 +34,7 @@ def articles(workspace: Workspace) -> list[Article]:
 
 
 def titles(tree: LexborHTMLParser) -> list[str]:
-    return [link.text() for link in tree.css(".shelf li a")]
+    return [link.text() for link in tree.css(":is(.shelf li a, .only li a span)")]
 
 
 def read(client: Client, address: str, **headers: str) -> LexborHTMLParser:
