@@ -1,4 +1,4 @@
-"""REST views of channels, customers and the caller."""
+"""REST views of the workspace, its channels and customers, and the caller."""
 
 from typing import Any, cast
 from uuid import UUID
@@ -22,8 +22,10 @@ from supportbot.accounts.serializers import (
     CustomerSerializer,
     MeSerializer,
     NewChannelSerializer,
+    WorkspaceChangeInput,
+    WorkspaceSerializer,
 )
-from supportbot.accounts.services import create_channel
+from supportbot.accounts.services import change_workspace, create_channel
 from supportbot.errors import NotFound
 from supportbot.web import NewestFirstPagination
 
@@ -63,6 +65,23 @@ class ChannelDetail(ScopedAPIView):
         data = ChannelChangeInput(data=request.data, partial=True)
         data.is_valid(raise_exception=True)
         return Response(ChannelSerializer(change_channel(channel_id, **data.validated_data)).data)
+
+
+class WorkspaceDetail(ScopedAPIView):
+    permission_classes = [needs("channels:write")]
+
+    @extend_schema(responses=WorkspaceSerializer)
+    def get(self, request: Request) -> Response:
+        """Show the credential's workspace."""
+        return Response(WorkspaceSerializer(Workspace.objects.get(pk=caller_of(request).workspace_id)).data)
+
+    @extend_schema(request=WorkspaceChangeInput, responses=WorkspaceSerializer)
+    def patch(self, request: Request) -> Response:
+        """Change the given fields. Help pages and chats show them at once."""
+        data = WorkspaceChangeInput(data=request.data, partial=True)
+        data.is_valid(raise_exception=True)
+        changed = change_workspace(caller_of(request).workspace_id, **data.validated_data)
+        return Response(WorkspaceSerializer(changed).data)
 
 
 class CustomerList(ScopedAPIView, ListAPIView[Customer]):
@@ -157,4 +176,5 @@ urls = [
     path("customers", CustomerList.as_view()),
     path("customers/<uuid:customer_id>", CustomerDetail.as_view()),
     path("me", Me.as_view()),
+    path("workspace", WorkspaceDetail.as_view()),
 ]

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -13,7 +14,7 @@ from supportbot.accounts.branding import (
     MAX_SUGGESTIONS,
 )
 from supportbot.accounts.channels import hosted_url, snippet
-from supportbot.accounts.models import Channel, Customer
+from supportbot.accounts.models import Channel, Customer, Workspace
 from supportbot.web import ClosedSerializerMixin, FlagField, PatternField, TextField, example, more_than_spaces
 
 MAX_ORIGINS = 50
@@ -118,6 +119,44 @@ class ChannelChangeInput(ChannelInput):
     """Changes to a channel; its key stays."""
 
     is_live = FlagField(required=False)
+
+
+class WorkspaceSerializer(serializers.ModelSerializer[Workspace]):
+    """The company or brand, and what its help pages and chats show of it."""
+
+    help_url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Workspace
+        fields = [
+            "id",
+            "slug",
+            "name",
+            "locale",
+            "timezone",
+            "currency",
+            "site_url",
+            "accent",
+            "imprint_url",
+            "privacy_url",
+            "help_url",
+        ]
+        read_only_fields = fields
+
+    def get_help_url(self, workspace: Workspace) -> str:
+        return f"{settings.BASE_URL}/help/{workspace.slug}/"
+
+
+@example(imprint_url="https://shop.example.com/imprint", privacy_url="https://shop.example.com/privacy")
+class WorkspaceChangeInput(ClosedSerializerMixin, serializers.Serializer[Any]):
+    """Changes to the workspace. Its slug, time zone and currency stay."""
+
+    name = TextField(max_length=120, required=False)
+    locale = PatternField(LOCALE.pattern, max_length=12, required=False, help_text="Of new articles and channels.")
+    site_url = TextField(max_length=300, allow_blank=True, required=False, schema=_WEB_ADDRESS)
+    accent = TextField(max_length=7, allow_blank=True, required=False, schema=_ACCENT, help_text="Such as #1f5b45.")
+    imprint_url = TextField(max_length=300, allow_blank=True, required=False, schema=_WEB_ADDRESS)
+    privacy_url = TextField(max_length=300, allow_blank=True, required=False, schema=_WEB_ADDRESS)
 
 
 class CustomerSerializer(serializers.ModelSerializer[Customer]):

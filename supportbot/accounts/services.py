@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv6Address
 from typing import Any, Final
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -90,6 +91,19 @@ def create_workspace(name: str, *, slug: str = "", locale: str = "en", currency:
             gettext("The workspace {slug} already exists.").format(slug=slug),
             fields={"slug": [gettext("Already taken.")]},
         ) from error
+    return workspace
+
+
+@transaction.atomic
+def change_workspace(workspace_id: UUID, **changes: str) -> Workspace:
+    """Change a workspace's name, language, colour or links; raises InvalidInput naming the field."""
+    workspace = Workspace.objects.select_for_update(no_key=True).get(pk=workspace_id)
+    if "locale" in changes:
+        check_locale(changes["locale"])
+    for field, value in changes.items():
+        setattr(workspace, field, value)
+    check_fields(workspace)
+    workspace.save(update_fields=list(changes))
     return workspace
 
 

@@ -16,6 +16,7 @@ from tests.rest import caller, person, service, signed_in
 
 pytestmark = pytest.mark.django_db
 CHANNELS, CUSTOMERS, ME = "/api/v1/channels", "/api/v1/customers", "/api/v1/me"
+WORKSPACE = "/api/v1/workspace"
 
 
 @pytest.fixture
@@ -104,6 +105,55 @@ def test_pages_follow_each_other_by_the_cursor_given(admins: APIClient, workspac
     assert rest["next"] is None
 
 
+LINKS = {"imprint_url": "https://shop.example/imprint", "privacy_url": "https://shop.example/privacy?of=me"}
+
+
+def test_the_workspaces_links_change_and_its_help_pages_show_them(
+    admins: APIClient, workspace: Workspace, other_workspace: Workspace
+) -> None:
+    told = admins.get(WORKSPACE).json()
+    assert (told["slug"], told["imprint_url"], told["privacy_url"]) == ("wrenfell", "", "")
+    answer = admins.patch(WORKSPACE, {**LINKS, "name": "Wrenfell & Co"}, format="json")
+    assert (answer.status_code, answer.json()) == (200, {**told, **LINKS, "name": "Wrenfell & Co"})
+    shown = APIClient().get("/help/wrenfell/").content.decode()
+    assert all(address in shown for address in LINKS.values())
+    other_workspace.refresh_from_db()
+    assert other_workspace.imprint_url == ""
+    assert admins.patch(WORKSPACE, {"imprint_url": ""}, format="json").json()["imprint_url"] == ""
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("imprint_url", "shop.example/imprint"),
+        ("privacy_url", "javascript:alert(1)"),
+        ("privacy_url", "https://shop.example/" + "x" * 300),
+        ("accent", "green"),
+        ("locale", "no such"),
+        ("name", " "),
+        ("currency", "USD"),
+        ("slug", "mine"),
+        ("hides_personal_data", False),
+    ],
+)
+def test_a_wrong_fact_of_the_workspace_is_refused_by_name(
+    admins: APIClient, workspace: Workspace, field: str, value: Any
+) -> None:
+    before = admins.get(WORKSPACE).json()
+    answer = admins.patch(WORKSPACE, {**LINKS, field: value}, format="json")
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, [field])
+    assert admins.get(WORKSPACE).json() == before
+
+
+@pytest.mark.parametrize("role", ["agent", "supervisor", "editor"])
+def test_only_an_admin_changes_the_workspace(workspace: Workspace, bob: User, role: str) -> None:
+    add_member(workspace, bob, role)
+    client = person(workspace, bob, role="admin")  # the key asks for more than its person may
+    assert [client.get(WORKSPACE).status_code, client.patch(WORKSPACE, LINKS, format="json").status_code] == [403, 403]
+    workspace.refresh_from_db()
+    assert workspace.imprint_url == ""
+
+
 @pytest.mark.parametrize("role", ["agent", "supervisor", "editor"])
 def test_only_an_admin_sees_or_creates_channels(workspace: Workspace, bob: User, role: str) -> None:
     add_member(workspace, bob, role)
@@ -177,7 +227,7 @@ def test_keys_of_the_same_name_in_two_workspaces_are_throttled_separately(
     assert [client.get(ME).status_code for client in (ours, ours, theirs)] == [200, 429, 200]
 
 
-LISTS = "action-requests actions articles channels collections conversations customers search tickets me"
+LISTS = "action-requests actions articles channels collections conversations customers search tickets me workspace"
 
 
 @pytest.mark.parametrize("path", LISTS.split())
