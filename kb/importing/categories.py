@@ -1,11 +1,14 @@
 """The categories of an export: one file beside the collections' folders, with their order, icons, descriptions and
-names in other languages. Reading it twice changes nothing.
+names in other languages. Reading it twice changes nothing. An export may be a folder, a zip of its contents or of the
+folder itself, or files of a source.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from django.db import transaction
@@ -14,6 +17,8 @@ from django.utils.translation import gettext
 from kb.categories import MAX_CATEGORIES, check_look, current_names, order_categories, save_category
 from kb.documents import Failure, check_category
 from kb.errors import InvalidDocument
+from kb.importing.confinement import unpacked
+from kb.importing.loaders.formats import Format, format_of
 from kb.models import Category
 
 FILE: Final = "categories.json"
@@ -26,6 +31,14 @@ def written_categories() -> str:
     """Return the workspace's categories as the file has them; "" if there are none."""
     rows = [{name: value for name in _FIELDS if (value := getattr(row, name))} for row in Category.objects.all()]
     return json.dumps(rows, ensure_ascii=False, indent=1) + "\n" if rows else ""
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryFile:
+    """A file of an export that may have categories: its place for people, and its content."""
+
+    origin: str
+    content: bytes
 
 
 class ForeignFile(Exception):
@@ -41,66 +54,94 @@ class CategoryImport:
     foreign: list[str]
 
 
-def import_categories(paths: Sequence[str]) -> CategoryImport:
-    """Store the categories of these exported folders."""
+def is_category_file(name: str) -> bool:
+    """Return whether a path in an export is that of its categories: at its top, or in the exported folder."""
+    folder, _, last = name.rpartition("/")
+    return last == FILE and "/" not in folder
+
+
+def category_files(paths: Sequence[str]) -> Iterator[CategoryFile]:
+    """Yield the categories of exported folders, and of zip files of them."""
+    for path in paths:
+        place = Path(path)
+        if (file := place / FILE).is_file():
+            with suppress(OSError):
+                yield CategoryFile(str(file), _begin(file))
+        elif place.is_file():
+            with suppress(InvalidDocument):  # the import of its articles tells what is wrong with it
+                yield from _in_archive(place)
+
+
+def _in_archive(file: Path) -> Iterator[CategoryFile]:
+    if format_of(file, file.name) is not Format.ZIP:
+        return
+    with (
+        TemporaryDirectory(prefix="supportbot-categories-") as folder,
+        closing(unpacked(file, Path(folder))) as entries,
+    ):
+        for name, copy, _ in entries:
+            if copy is not None and is_category_file(name):
+                yield CategoryFile(f"{file}/{name}", _begin(copy))
+
+
+def _begin(file: Path) -> bytes:
+    """Return a file's content; of one that is too large, enough to tell."""
+    with file.open("rb") as stream:
+        return stream.read(MAX_BYTES + 1)
+
+
+def import_categories(files: Iterable[CategoryFile]) -> CategoryImport:
+    """Store the categories of these files."""
     count, problems, foreign = 0, list[Failure](), list[str]()
-    for file in _files(paths):
+    for file in files:
         order = []
         try:
             for row in _rows(file, problems):
                 try:
                     save_category(row)
                 except InvalidDocument as error:
-                    problems.append(Failure(f"{file}: {row.name}", error.message))
+                    problems.append(Failure(f"{file.origin}: {row.name}", error.message))
                 else:
                     order.append(row.pk)
         except ForeignFile:
-            foreign.append(str(file))
+            foreign.append(file.origin)
         if order:
             order_categories(order)
         count += len(order)
     return CategoryImport(count, problems, foreign)
 
 
-def preview_categories(paths: Sequence[str]) -> CategoryImport:
+def preview_categories(files: Iterable[CategoryFile]) -> CategoryImport:
     """Return what `import_categories` would, and store nothing."""
     with transaction.atomic():
-        found = import_categories(paths)
+        found = import_categories(files)
         transaction.set_rollback(True)
     return found
 
 
-def _files(paths: Sequence[str]) -> Iterator[Path]:
-    for path in paths:
-        if (file := Path(path) / FILE).is_file():
-            yield file
-
-
-def _rows(file: Path, problems: list[Failure]) -> Iterator[Category]:
+def _rows(file: CategoryFile, problems: list[Failure]) -> Iterator[Category]:
     """Yield the categories of a file as they will be stored, and add what cannot be read to the problems.
 
     Raises ForeignFile.
     """
     try:
-        given = _read(file)
+        given = _read(file.content)
     except InvalidDocument as error:
-        problems.append(Failure(str(file), error.message))
+        problems.append(Failure(file.origin, error.message))
         return
     for number, facts in enumerate(given, start=1):
         try:
             yield _row(facts)
         except InvalidDocument as error:
-            problems.append(Failure(f"{file}: {number}", error.message))
+            problems.append(Failure(f"{file.origin}: {number}", error.message))
 
 
-def _read(file: Path) -> list[Any]:
-    """Return what is in a file. Raises ForeignFile, and InvalidDocument if it cannot be opened or has too many rows."""
+def _read(content: bytes) -> list[Any]:
+    """Return what is in a file. Raises ForeignFile, and InvalidDocument if it has too many rows."""
+    if len(content) > MAX_BYTES:
+        raise ForeignFile
     try:
-        if file.stat().st_size > MAX_BYTES:
-            raise ForeignFile
-        given = json.loads(file.read_text("utf-8"))
-    except OSError as error:
-        raise InvalidDocument(gettext("This is not a list of categories as kb_export writes it.")) from error
+        given = json.loads(content.decode())
     except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, or a number too long to read
         raise ForeignFile from error
     if not isinstance(given, list) or (given and not any(map(_has_our_fields, given))):

@@ -10,6 +10,7 @@ from django.db.models import BinaryField
 from django.db.models.functions import Substr
 from django.utils.translation import gettext
 
+from kb.importing.categories import FILE, CategoryFile, category_files, is_category_file
 from kb.importing.loaders.files import files_in, items_of_file
 from kb.importing.pictures import Beside, beside_file, beside_path
 from kb.sources.errors import SourceUnreadable, Unreadable
@@ -47,6 +48,9 @@ class Folder(_Files):
         root = Path(self.origin.address)
         return beside_file(fetched.file, root.parent if root.is_file() else root)
 
+    def categories(self) -> Iterable[CategoryFile]:
+        return category_files([self.origin.address])
+
     def places(self) -> Iterable[Place]:
         place = Path(self.origin.address)
         if not place.is_absolute() or not (place.is_dir() or place.is_file()):
@@ -81,7 +85,11 @@ class Uploads(_Files):
 
     def places(self) -> Iterable[Place]:
         rows = SourceFile.objects.filter(source_id=self.origin.source_id).order_by("path")
-        return [Place(path) for path in rows.values_list("path", flat=True)]
+        return [Place(path) for path in rows.values_list("path", flat=True) if not is_category_file(path)]
+
+    def categories(self) -> Iterable[CategoryFile]:
+        rows = SourceFile.objects.filter(source_id=self.origin.source_id, path__endswith=FILE).order_by("path")
+        return [CategoryFile(row.path, bytes(row.content)) for row in rows if is_category_file(row.path)]
 
     def fetch(self, known: Known, folder: Path) -> Fetched | Gone:
         row = SourceFile.objects.filter(source_id=self.origin.source_id, path=known.key).first()

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from kb.documents import Document, Failure
+from kb.importing.categories import CategoryFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +115,11 @@ class Kind(Protocol):
 
     def read(self, known: Known, fetched: Fetched) -> Read | LeftOut:
         """Return the documents in the content. Raises InvalidDocument."""
+
+
+@runtime_checkable
+class HasCategories(Protocol):
+    """A kind whose items may be an export of `kb_export`, which has its categories in a file of their own."""
+
+    def categories(self) -> Iterable[CategoryFile]:
+        """Return the files with categories."""

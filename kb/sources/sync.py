@@ -27,6 +27,7 @@ from kb.errors import KnowledgeError
 from kb.indexing.index import sync_articles
 from kb.sources import runs
 from kb.sources.archiving import archive_by_gates
+from kb.sources.categories import store_categories
 from kb.sources.errors import SourceUnreadable, TooBusy, Unreachable, Unreadable
 from kb.sources.items import add_items, is_suspicious, kind_of, note_gone, queue_known
 from kb.sources.lease import Lease, LeaseLost
@@ -349,7 +350,7 @@ class Turn:
             elif not archive_by_gates(lost, ends_at=ends_at, still_busy=lambda: self._lease.extend(LONG_LEASE)):
                 return self.release()
             drop_held(self.source)
-        self._end(RunState.DONE)
+        self._end(RunState.DONE, store_categories(self.source, self.kind) if self.run.mode == Mode.SYNC else "")
         return False
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from django.core.management import call_command
@@ -166,6 +167,22 @@ def test_categories_are_the_same_in_another_installation(
             assert looks() == [*before, ("Theirs", [], "", "", {})]
     run(tmp_path, "--workspace", "wrenfell")
     assert looks() == before
+
+
+@pytest.mark.parametrize("top", ["", "export/"])
+def test_categories_come_along_in_a_zip_of_the_export(workspace: Workspace, tmp_path: Path, top: str) -> None:
+    file = tmp_path / "export.zip"
+    with ZipFile(file, "w") as archive:
+        archive.writestr(f"{top}care/hat.md", "---\ncategory: Care\n---\n# Hats\n\nBy hand.\n")
+        archive.writestr(f"{top}categories.json", '[{"name": "Returns", "icon": "undo"}, {"name": "Care"}]')
+        archive.writestr(f"{top}care/deep/categories.json", '[{"name": "Not of the export"}]')
+    assert run(file, "--dry-run")["categories"] == 2
+    assert looks() == []
+    assert run(file)["categories"] == 2
+    assert [look[0::3] for look in looks()] == [("Returns", "undo"), ("Care", "")]
+    file.write_bytes(file.read_bytes()[:40])
+    report = run(file)
+    assert (report["failed"], report.get("categories")) == (1, None)
 
 
 def test_a_file_of_categories_that_cannot_be_read_is_told_and_stores_nothing(

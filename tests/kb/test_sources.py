@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from django.core.management import CommandError
@@ -11,7 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from kb.models import Article, Revision, Source, SourceItem, SourceRun
+from kb.models import Article, Category, Revision, Source, SourceItem, SourceRun
 from kb.services import Change, archive, save_draft
 from kb.sources import runs, storing, sync
 from kb.sources.errors import Unreadable
@@ -320,6 +322,49 @@ def test_uploaded_files_can_be_added_and_removed(workspace: Workspace, embedder:
     remove_file(source, "a.md")
     assert again("Files")["state"] == "done"  # a person removed it, so there is no loss to confirm
     assert live() == {"B"}
+
+
+ARRANGED = '[{"name": "Returns", "icon": "undo"}, {"name": "Care"}]'
+
+
+def arrangement() -> list[tuple[str, str]]:
+    return list(Category.objects.values_list("name", "icon"))
+
+
+def test_the_categories_of_an_export_are_stored_when_they_change(papers: Path) -> None:
+    (papers / "categories.json").write_text(ARRANGED)
+    command("source_add", str(papers), "--no-sync")
+    again("--dry-run")
+    assert arrangement() == []
+    assert (counts(again()), arrangement()) == ((5, 0, 0, 0, 0, 0), [("Returns", "undo"), ("Care", "")])
+    Category.objects.filter(name="Returns").update(icon="box")  # in the console
+    again()
+    assert arrangement()[0] == ("Returns", "box")
+    (papers / "categories.json").write_text('[{"name": "Care"}, {"name": "A", "icon": "rocket"}, {"name": "B"}]')
+    told = again()
+    assert (told["state"], arrangement()) == ("done", [("Care", ""), ("B", ""), ("Returns", "box")])
+    assert "categories.json: 2: Choose one of these icons" in told["reason"]
+    assert again()["reason"] == told["reason"]
+    (papers / "categories.json").write_text('{"of": "another program"}')
+    assert "ignored, because kb_export did not write it" in again()["reason"]
+    (papers / "categories.json").unlink()
+    assert (again()["reason"], len(arrangement())) == ("", 3)
+
+
+def test_drafts_of_a_source_arrange_no_help_page(papers: Path) -> None:
+    (papers / "categories.json").write_text(ARRANGED)
+    add(papers, "--draft")
+    assert (arrangement(), live()) == ([], set())
+
+
+def test_an_uploaded_export_brings_its_categories(workspace: Workspace) -> None:
+    packed = BytesIO()
+    with ZipFile(packed, "w") as archive:
+        archive.writestr("export/care/hat.md", "# Hats\n\nBy hand.\n")
+        archive.writestr("export/categories.json", ARRANGED)
+    source = add_source("uploads", Wish())
+    assert add_files(source, [("export.zip", packed.getvalue())]) == []
+    assert (counts(again()), arrangement()) == ((1, 0, 0, 0, 0, 0), [("Returns", "undo"), ("Care", "")])
 
 
 def test_settings_reach_the_articles(papers: Path) -> None:

@@ -10,7 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
 from kb.documents import Document, Failure, check_name
-from kb.importing.categories import import_categories, preview_categories
+from kb.importing.categories import category_files, import_categories, preview_categories
 from kb.importing.gate_check import as_tried, try_import, without_pictures
 from kb.importing.importer import OUTCOMES, ImportReport, ItemResult
 from kb.importing.loaders import load
@@ -97,11 +97,11 @@ class Command(WorkspaceCommand):
         return import_documents(items, collection=collection)
 
     def _arrange(self, options: dict[str, Any], report: ImportReport) -> int:
-        """Import the categories of exported folders; return how many there are. Drafts change no help page."""
+        """Import the categories of an export; return how many there are. Drafts change no help page."""
         if options["draft"]:
             return 0
         read = preview_categories if options["dry_run"] else import_categories
-        found = read([path for path in options["paths"] if not is_web_address(path)])
+        found = read(category_files([path for path in options["paths"] if not is_web_address(path)]))
         for file in found.foreign:
             self.stderr.write(gettext("{file}: ignored, because kb_export did not write it.").format(file=file))
         report.items += [ItemResult("failed", problem.origin, message=problem.message) for problem in found.problems]

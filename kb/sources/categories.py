@@ -1,0 +1,32 @@
+"""The categories of an export that is read as a source. They are stored when their file is new or has changed, so that
+what somebody arranges in the console afterwards stays.
+"""
+
+import hashlib
+from typing import Final
+
+from django.utils.translation import gettext
+
+from kb.importing.categories import import_categories
+from kb.sources.models import Source
+from kb.sources.ports import HasCategories, Kind
+
+REMEMBERED: Final = "categories"  # in a source's memory
+MOST_TOLD: Final = 5
+
+
+def store_categories(source: Source, kind: Kind) -> str:
+    """Store the categories beside a source's items; return what is wrong with them. Drafts change no help page."""
+    if not isinstance(kind, HasCategories) or not source.publishes:
+        return ""
+    files = list(kind.categories())
+    digest = hashlib.sha256(b"\0".join(file.content for file in files)).hexdigest() if files else ""
+    before = source.memory.get(REMEMBERED) or {"digest": "", "told": ""}
+    if digest == before["digest"]:
+        return str(before["told"])
+    found = import_categories(files)
+    lines = [f"{problem.origin}: {problem.message}" for problem in found.problems]
+    lines += [gettext("{file}: ignored, because kb_export did not write it.").format(file=one) for one in found.foreign]
+    told = "\n".join(lines[:MOST_TOLD])
+    source.memory[REMEMBERED] = {"digest": digest, "told": told}
+    return told
