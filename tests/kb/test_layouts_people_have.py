@@ -217,6 +217,8 @@ def test_sideways_text_is_read_and_a_watermark_is_left_out(workspace: Workspace,
     assert "Repairs of the Umber pump take 24 days, and longer in winter." in body
     assert "DRAFT" not in body
     assert "Leith" not in body
+    [item] = run(tmp_path)["items"]
+    assert item["notes"] == ["Text at an angle to the rest left out: “DRAFT Printed in Leith”"]
 
 
 HELVETICA = DictionaryObject(

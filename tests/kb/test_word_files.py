@@ -87,3 +87,109 @@ def strict(content: bytes) -> bytes:
         b"http://purl.oclc.org/ooxml/wordprocessingml/main",
     )
     return zipped({name: part.replace(old, new) for name, part in parts.items()})
+
+
+SPACE = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+
+
+def of_value(name: str, value: object) -> str:
+    return f'<w:{name} w:val="{value}"/>'
+
+
+def level(number: int, pattern: str, kind: str = "decimal", *, start: int = 1, more: str = "") -> str:
+    inside = of_value("start", start) + of_value("numFmt", kind) + more + of_value("lvlText", pattern)
+    return f'<w:lvl w:ilvl="{number}">{inside}</w:lvl>'
+
+
+def numbered(levels: str, *blocks: str) -> bytes:
+    """Return a file whose styles Heading1 to Heading3 are numbered by a list of these levels."""
+    styles = "".join(
+        f'<w:style w:type="paragraph" w:styleId="Heading{one}">{of_value("name", f"heading {one}")}<w:pPr><w:numPr>'
+        f"{of_value('ilvl', one - 1)}{of_value('numId', 7)}</w:numPr></w:pPr></w:style>"
+        for one in (1, 2, 3)
+    )
+    styles += f'<w:style w:type="paragraph" w:styleId="Own">{of_value("name", "Own")}{of_value("basedOn", "Heading2")}'
+    styles += "</w:style>"
+    listed = f'<w:abstractNum w:abstractNumId="3">{levels}</w:abstractNum>'
+    listed += f'<w:num w:numId="7">{of_value("abstractNumId", 3)}</w:num>'
+    return docx(
+        *blocks,
+        more={
+            "word/styles.xml": f"<w:styles {SPACE}>{styles}</w:styles>".encode(),
+            "word/numbering.xml": f"<w:numbering {SPACE}>{listed}</w:numbering>".encode(),
+        },
+    )
+
+
+def heading(depth: int | str, text: str, own: str = "") -> str:
+    style = of_value("pStyle", f"Heading{depth}" if isinstance(depth, int) else depth)
+    return f"<w:p><w:pPr>{style}{own}</w:pPr>{of_text(text) if text else ''}</w:p>"
+
+
+def headings(body: str) -> list[str]:
+    return [line.lstrip("# ") for line in body.splitlines() if line.startswith("#")]
+
+
+MANUAL = level(0, "%1") + level(1, "%1.%2") + level(2, "%1.%2.%3)")
+
+
+def test_automatic_numbers_of_headings_are_read(workspace: Workspace, tmp_path: Path) -> None:
+    off = f"<w:numPr>{of_value('numId', 0)}</w:numPr>"
+    blocks = (
+        heading(1, "Preface", off), p("Read me."), heading(1, "Pump"), heading(2, "Filter"), heading(3, "Washing"),
+        p("Wash it."), heading(3, "Drying"), heading(2, ""), heading(2, "Motor"), heading("Own", "Not a heading"),
+        heading(1, "Hose"), heading(2, "Length"), p("Three metres."),
+    )  # fmt: skip
+    body, notes = imported(numbered(MANUAL, *blocks), tmp_path)
+    expected = ["1 Pump", "1.1 Filter", "1.1.1) Washing", "1.1.2) Drying", "1.3 Motor", "2 Hose", "2.1 Length"]
+    assert headings(body)[-7:] == expected
+    assert "\nNot a heading\n" in body  # counted, as Word does, and not numbered
+    assert Article.objects.get().live_revision.title == "Preface"  # type: ignore[union-attr]
+    assert notes == []
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        (level(0, "Part %1:", "upperRoman", start=4) + level(1, "%2)", "lowerLetter"), ["Part IV: A", "a) B", "b) C"]),
+        (level(0, "%1", "upperRoman") + level(1, "%1.%2", more="<w:isLgl/>"), ["I A", "1.1 B", "1.2 C"]),
+        (level(0, "§ %1", "decimalZero") + level(1, "", "none"), ["§ 01 A", "B", "C"]),
+        (level(0, "•", "bullet"), ["A", "B", "C"]),
+        (level(0, "x" * 100), ["A", "B", "C"]),
+        ("", ["A", "B", "C"]),
+    ],
+)
+def test_a_number_has_the_form_that_word_shows(
+    workspace: Workspace, tmp_path: Path, levels: str, expected: list[str]
+) -> None:
+    off = f"<w:numPr>{of_value('numId', 0)}</w:numPr>"
+    blocks = (heading(1, "A"), p("a"), heading(2, "B"), p("b"), heading(2, "C"), p("c"))
+    body, _ = imported(numbered(levels, heading(1, "Title", off), p("First."), *blocks), tmp_path)
+    assert headings(body)[-3:] == expected
+
+
+MATH = 'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
+
+
+def mr(text: str, properties: str = "") -> str:
+    return f"<m:r>{properties}<m:t>{text}</m:t></m:r>"
+
+
+def test_formulas_are_read_as_text(workspace: Workspace, tmp_path: Path) -> None:
+    fraction = f"<m:f><m:num>{mr('a+b')}</m:num><m:den>{mr('2')}</m:den></m:f>"
+    square = f"<m:sSup><m:e>{mr('x')}</m:e><m:sup>{mr('2')}</m:sup></m:sSup>"
+    root = f"<m:rad><m:deg/><m:e>{fraction}</m:e></m:rad>"
+    row = f"<m:d><m:dPr><m:begChr m:val='['/><m:endChr m:val=']'/></m:dPr><m:e>{mr('1')}</m:e><m:e>{square}</m:e></m:d>"
+    secret = mr("7734", f"<w:rPr>{of_value('vanish', 'on')}</w:rPr>")
+    inline = f"<w:p>{of_text('The load is ')}<m:oMath {MATH}>{fraction}{secret}</m:oMath>{of_text(' kilograms.')}</w:p>"
+    alone = f"<w:p><m:oMathPara {MATH}><m:oMath>{mr('y=')}{root}{row}</m:oMath></m:oMathPara></w:p>"
+    body, notes = imported(docx(inline, alone), tmp_path)
+    assert "The load is (a+b)/2 kilograms." in body
+    assert "y=√((a+b)/2)[1, x^2]" in body.replace("\\", "")
+    assert ("7734" in body, notes) == (False, ["Hidden text left out: “7734”"])
+
+
+def test_comments_are_left_out_and_counted(workspace: Workspace, tmp_path: Path) -> None:
+    comments = f"<w:comments {SPACE}>" + f'<w:comment w:id="1">{p("Is that so?")}</w:comment>' * 2 + "</w:comments>"
+    body, notes = imported(docx(p("Repairs take 19 days."), more={"word/comments.xml": comments.encode()}), tmp_path)
+    assert ("Is that so" in body, notes) == (False, ["Comments left out: 2."])

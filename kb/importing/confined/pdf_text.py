@@ -64,6 +64,7 @@ class PageText:
     top: float
     runs: list[Run]
     hidden: list[Run]
+    slanted: str  # at an angle to most of its text
     pictures: int
     drawings: list[Drawing]  # without those inside the page's own instructions
     area: float
@@ -101,6 +102,7 @@ class _Canvas:
     page: Box
     runs: list[Run] = field(default_factory=list)
     hidden: list[Run] = field(default_factory=list)
+    slanted: list[str] = field(default_factory=list)
     drawn: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     pictures: int = 0
     dark: list[Box] = field(default_factory=list)
@@ -158,6 +160,7 @@ def text_of(page: PageObject, number: int) -> PageText:
         top=canvas.page[3],
         runs=canvas.runs,
         hidden=canvas.hidden,
+        slanted=_in_words(canvas.slanted),
         pictures=canvas.pictures,
         drawings=canvas.drawings,
         area=(canvas.page[2] - canvas.page[0]) * (canvas.page[3] - canvas.page[1]),
@@ -363,12 +366,20 @@ class _Interpreter:
         size = state.size * math.hypot(begin[2], begin[3])
         degrees = math.degrees(math.atan2(begin[1], begin[0]))
         quarter = round(degrees / 90) * 90
-        if abs(degrees - quarter) > MOST_TILT:
-            return
-        self._canvas.letters[quarter % 360] += len(text)
-        if quarter == 0:  # text along an edge is a printer's mark
-            clean = "".join(sign for sign in text if sign >= " " and not "\ud800" <= sign <= "\udfff")
+        clean = "".join(sign for sign in text if sign >= " " and not "\ud800" <= sign <= "\udfff")
+        is_straight = abs(degrees - quarter) <= MOST_TILT
+        if is_straight:
+            self._canvas.letters[quarter % 360] += len(text)
+        if not is_straight or quarter:  # a watermark, or a printer's mark along an edge
+            self._canvas.slanted.append(clean)
+        else:
             self._canvas.show(Run(clean, begin[4], max(end[4], begin[4]), begin[5], abs(size), state.is_bold), state)
+
+
+def _in_words(pieces: Sequence[str]) -> str:
+    """Return pieces of text as they are drawn: words, or one letter after the other."""
+    are_letters = all(len(piece.strip()) < 2 for piece in pieces)
+    return " ".join(("" if are_letters else " ").join(pieces).split())
 
 
 def _decoded(font: Font, raw: bytes | str, state: _State) -> tuple[str, float]:

@@ -1,7 +1,7 @@
 """Word files (.docx) as HTML: headings, lists, tables, notes; with pictures and without hidden text.
 
 mammoth is given a copy with only the XML parts and pictures: no document types, no hidden runs, and no elements whose
-text it would skip.
+text it would skip; numbers of headings are written out.
 """
 
 import io
@@ -14,6 +14,7 @@ import mammoth
 
 from kb.importing.confined.archive import open_archive, read_entry
 from kb.importing.confined.refusal import Notes, Refused, shortened
+from kb.importing.confined.word_numbers import with_numbers
 from kb.importing.confined.word_parts import readable
 
 _PARTS: Final = (".xml", ".rels")
@@ -26,6 +27,9 @@ _PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 MAX_PICTURES: Final = 50
 MAX_PICTURE_BYTES: Final = 20 * 1024 * 1024  # as in `supportbot.accounts.pictures`
 MAX_TOTAL_BYTES: Final = 100_000_000
+_DOCUMENT: Final = "word/document.xml"
+_NUMBERED_BY: Final = ("word/numbering.xml", "word/styles.xml")
+_COMMENT: Final = re.compile(rb"<w:comment\s")
 _RAISED: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -84,6 +88,7 @@ def _harmless_copy(source: BinaryIO, notes: Notes) -> tuple[io.BytesIO, str]:
     if not any(name.startswith("word/") for name in names):
         raise Refused("not_word")
     copy, title, hidden = io.BytesIO(), "", ""
+    held: dict[str, bytes] = {}
     with ZipFile(copy, "w") as target:
         for entry in archive.infolist():
             is_picture = entry.filename.startswith("word/media/") and entry.filename.lower().endswith(_PICTURES)
@@ -99,7 +104,16 @@ def _harmless_copy(source: BinaryIO, notes: Notes) -> tuple[io.BytesIO, str]:
                 hidden += text
             if entry.filename == "docProps/core.xml":
                 title = _core_title(part)
-            target.writestr(entry.filename, part)
+            if entry.filename == "word/comments.xml" and (number := len(_COMMENT.findall(part))):
+                notes.tell("comments", number=number)
+            if entry.filename in (_DOCUMENT, *_NUMBERED_BY):
+                held[entry.filename] = part
+            else:
+                target.writestr(entry.filename, part)
+        if all(name in held for name in (_DOCUMENT, *_NUMBERED_BY)):
+            held[_DOCUMENT] = with_numbers(held[_DOCUMENT], *(held[name] for name in _NUMBERED_BY))
+        for name, part in held.items():
+            target.writestr(name, part)
     if hidden.strip():
         notes.tell("hidden", text=shortened(hidden))
     copy.seek(0)

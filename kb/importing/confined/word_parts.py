@@ -6,27 +6,36 @@ mammoth skips elements that it does not know, with all text in them.
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from typing import Final
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, SubElement
+
+from kb.importing.confined.word_formulas import M, formula_text
 
 _MAIN: Final = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
-_STRICT: Final = b"http://purl.oclc.org/ooxml/wordprocessingml/main"  # "Strict Open XML" among Word's file types
+# "Strict Open XML" among Word's file types.
+_STRICT: Final = (
+    (b"http://purl.oclc.org/ooxml/wordprocessingml/main", _MAIN.encode()),
+    (b"http://purl.oclc.org/ooxml/officeDocument/math", M.strip("{}").encode()),
+)
 _W: Final = f"{{{_MAIN}}}"
 _MC: Final = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _OFF: Final = ("0", "false", "off")
 # A field's value, text with a set direction, and the text below readings (furigana).
-_WRAPPERS: Final = tuple(f"{_W}{name}" for name in ("fldSimple", "bdo", "dir", "ruby", "rubyBase"))
+_WRAPPERS: Final = (f"{M}oMathPara", *(f"{_W}{name}" for name in ("fldSimple", "bdo", "dir", "ruby", "rubyBase")))
 _TOUCHED: Final = (
-    b"anish", b"webHidden", b"fldSimple", b":bdo", b":dir", b":ruby", b"txbxContent", b"AlternateContent"
+    b"anish", b"webHidden", b"fldSimple", b":bdo", b":dir", b":ruby", b"txbxContent", b"AlternateContent", b"oMath"
 )  # fmt: skip
 
 
 def readable(part: bytes) -> tuple[bytes, str]:
     """Return a part whose visible text mammoth reads, and its hidden text."""
-    part = part.replace(_STRICT, _MAIN.encode())
+    for strict, usual in _STRICT:
+        part = part.replace(strict, usual)
     if not any(name in part for name in _TOUCHED):
         return part, ""
     root = ElementTree.fromstring(part)
     hidden = _without_hidden(root)
+    for formula in list(root.iter(f"{M}oMath")):
+        _write_out(formula)
     for parent in list(root.iter()):
         parent[:] = [shown for child in parent for shown in _shown(child)]
     for element in root.iter():
@@ -38,8 +47,8 @@ def readable(part: bytes) -> tuple[bytes, str]:
 def _without_hidden(root: Element) -> str:
     hidden = []
     for parent in list(root.iter()):
-        for run in [child for child in parent if child.tag == f"{_W}r" and _is_hidden(child)]:
-            hidden.append("".join(text.text or "" for text in run.iter(f"{_W}t")))
+        for run in [child for child in parent if child.tag in (f"{_W}r", f"{M}r") and _is_hidden(child)]:
+            hidden.append("".join(text.text or "" for text in run.iter() if text.tag in (f"{_W}t", f"{M}t")))
             parent.remove(run)
     return " ".join(hidden)
 
@@ -47,6 +56,15 @@ def _without_hidden(root: Element) -> str:
 def _is_hidden(run: Element) -> bool:
     marks = [run.find(f"{_W}rPr/{_W}{name}") for name in ("vanish", "webHidden")]
     return any(mark is not None and mark.get(f"{_W}val", "1").lower() not in _OFF for mark in marks)
+
+
+def _write_out(formula: Element) -> None:
+    """Make a run of text of a formula, in its place."""
+    text = formula_text(formula)
+    behind = formula.tail
+    formula.clear()
+    formula.tag, formula.tail = f"{_W}r", behind
+    SubElement(formula, f"{_W}t", {"{http://www.w3.org/XML/1998/namespace}space": "preserve"}).text = text
 
 
 def _shown(element: Element) -> Iterator[Element]:
