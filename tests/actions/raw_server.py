@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from tests.patience import PATIENCE_SECONDS
+
 
 class RawServer:
     """Answers every connection with the same bytes, with `pause` seconds between two of them.
@@ -80,7 +82,7 @@ def closed(listener: socket.socket, serving: threading.Thread) -> None:
     """Close a listener after its thread has ended: otherwise it could accept a caller of the next one on this port."""
     with suppress(OSError):
         listener.shutdown(socket.SHUT_RDWR)  # wakes a waiting accept()
-    serving.join(5)
+    serving.join(PATIENCE_SECONDS)
     listener.close()
 
 

@@ -21,6 +21,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.services import add_member
 from supportbot.errors import NotFound, SupportBotError
 from tests.actions.conftest import REFUND, signed_in_as
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db
 Act = Callable[[], Any]
@@ -46,7 +47,7 @@ def all_at_once(workspace_id: Any, *acts: Act) -> list[str]:
 
     def run(act: Act) -> None:
         try:
-            start.wait(20)
+            start.wait(PATIENCE_SECONDS)
             with workspace_scope(workspace_id):
                 act()
         except SupportBotError as error:

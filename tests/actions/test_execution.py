@@ -24,6 +24,7 @@ from actions.services import cancel, confirm, decline, propose
 from actions.states import FINAL, State
 from actions.testing import FakeShop, ProcessDied, make_due, run_queued
 from supportbot.accounts.models import User
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("messages")]
 
@@ -288,7 +289,7 @@ def test_twenty_deliveries_at_once(queued: ActionRequest, shop: FakeShop) -> Non
 
     def deliver() -> None:
         try:
-            start.wait(10)
+            start.wait(PATIENCE_SECONDS)
             with workspace_scope(queued.workspace_pk):
                 execute(queued.pk)
         finally:
@@ -298,7 +299,7 @@ def test_twenty_deliveries_at_once(queued: ActionRequest, shop: FakeShop) -> Non
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE_SECONDS)
     close_old_connections()
     assert shop.calls.count("run refund") == 1 and len(shop.refunds) == 1
 

@@ -20,6 +20,7 @@ from actions.states import State
 from actions.testing import FakeShop, run_queued
 from supportbot.accounts.scope import workspace_scope
 from tests.actions.conftest import limit
+from tests.patience import PATIENCE_SECONDS
 
 RULES = Rules(number=1, currency="EUR", approval_above=Decimal(100))
 TEN = Money(Decimal(10), "EUR")
@@ -165,7 +166,7 @@ def test_twenty_confirmations_at_once_never_exceed_a_limit(
 
     def click(card: ActionRequest) -> None:
         try:
-            start.wait(10)
+            start.wait(PATIENCE_SECONDS)
             with workspace_scope(card.workspace_pk):
                 confirm(card.pk, principal=principal, digest=card.digest)
         finally:
@@ -175,7 +176,7 @@ def test_twenty_confirmations_at_once_never_exceed_a_limit(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE_SECONDS)
     taken = LedgerEntry.objects.aggregate(total=Sum("amount"))["total"]
     assert Decimal(70) < taken <= Decimal(100)
     states = set(ActionRequest.objects.values_list("state", flat=True))

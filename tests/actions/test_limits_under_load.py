@@ -21,6 +21,7 @@ from actions.testing import FakeShop, run_queued
 from supportbot.accounts.models import Customer
 from supportbot.accounts.scope import workspace_scope
 from tests.actions.conftest import signed_in_as
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CONNECTIONS = 20
@@ -66,7 +67,7 @@ def click_all(cards: list[tuple[Principal, ActionRequest]]) -> None:
 
     def click(half: list[tuple[Principal, ActionRequest]]) -> None:
         try:
-            start.wait(30)
+            start.wait(PATIENCE_SECONDS)
             for who, card in half:
                 with workspace_scope(card.workspace_pk):
                     confirm(card.pk, principal=who, digest=card.digest)
@@ -130,7 +131,7 @@ def test_many_confirmations_of_one_card_count_once(crowd: list[Principal]) -> No
 
     def click(_: int) -> None:
         try:
-            start.wait(30)
+            start.wait(PATIENCE_SECONDS)
             with workspace_scope(card.workspace_pk):
                 confirm(card.pk, principal=who, digest=card.digest)
         except NotWaiting as error:

@@ -28,6 +28,7 @@ from actions.tasks import (
 from actions.tasks import sweep as sweep_task
 from actions.testing import FakeShop, make_due, run_queued
 from supportbot.celery import app
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("messages")]
 
@@ -102,13 +103,13 @@ def test_the_publisher_never_blocks_its_caller(monkeypatch: pytest.MonkeyPatch, 
 
     def hang(workspace_id: object, request_id: object) -> None:
         hangs.set()
-        let_go.wait(10)
+        let_go.wait(PATIENCE_SECONDS)
 
     monkeypatch.setattr("actions.dispatcher.publish", hang)
     publisher = Publisher()
     for _ in range(1_200):  # more than the queue holds: the rest is dropped without waiting
         publisher.wake(queued.workspace_pk, queued.pk)
-    assert hangs.wait(10)
+    assert hangs.wait(PATIENCE_SECONDS)
     let_go.set()
 
 
@@ -124,7 +125,7 @@ def test_the_publisher_survives_a_broker_that_is_down(monkeypatch: pytest.Monkey
     publisher = Publisher()
     for _ in range(3):
         publisher.wake(queued.workspace_pk, queued.pk)
-    assert published.wait(10)
+    assert published.wait(PATIENCE_SECONDS)
 
 
 def test_actions_have_their_own_queue_and_schedule() -> None:

@@ -23,6 +23,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.errors import NotFound
 from supportbot.outbox.models import Announcement
 from tests.actions.conftest import REFUND, limit, signed_in_as
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db
 
@@ -312,7 +313,7 @@ def test_twenty_equal_proposals_at_once_are_one_request(
     def ask(number: int) -> None:
         key = "turn:1:1" if has_one_key else f"turn:{number}:1"
         try:
-            start.wait(10)
+            start.wait(PATIENCE_SECONDS)
             with workspace_scope(principal.workspace_id):
                 found.append(propose(principal, "refund_order", REFUND, proposal_key=key).pk)
         finally:
@@ -322,6 +323,6 @@ def test_twenty_equal_proposals_at_once_are_one_request(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE_SECONDS)
     assert len(found) == 20 and len(set(found)) == 1
     assert ActionRequest.objects.get().state == State.AWAITING_CONFIRMATION

@@ -338,7 +338,7 @@ def wait_for_lease(conversation: Conversation) -> None:
             return Turn.objects.filter(lease_until__gt=datetime.now(UTC)).exists()
 
     with ThreadPoolExecutor(1) as elsewhere:
-        ends_at = time.monotonic() + 10
+        ends_at = time.monotonic() + PATIENCE_SECONDS
         while not elsewhere.submit(is_extended).result():
             assert time.monotonic() < ends_at, "nobody extended the lease"
             time.sleep(0.01)

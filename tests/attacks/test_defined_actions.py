@@ -52,6 +52,7 @@ from tests.actions.defined.test_undo import MOVE, OFFICE, moving
 from tests.actions.definitions.test_retail import SHOP
 from tests.console.conftest import logged_in
 from tests.console.conftest import person as team_member
+from tests.patience import PATIENCE_SECONDS
 
 NAME = "cancel_pending_order"
 CANARY = "CANARY-OF-THE-OTHERS"
@@ -156,7 +157,7 @@ def test_twenty_simultaneous_clicks_undo_once(
 
     def click(_number: int) -> None:
         try:
-            start.wait(30)
+            start.wait(PATIENCE_SECONDS)
             with workspace_scope(moved.workspace_pk), suppress(ActionError):
                 card = propose_undo(ann, moved.pk)
                 confirm(card.pk, principal=ann, digest=card.digest)

@@ -14,6 +14,7 @@ from tests.attacks import checks
 from tests.attacks.corpus import Row, rows
 from tests.attacks.test_hostile_model import TRANSPORT
 from tests.modelserver import Behaviour, ModelServer
+from tests.patience import PATIENCE_SECONDS
 
 DEADLINE_SECONDS = 1.0
 QUESTION = "Within how many days can I return unused items?"
@@ -57,7 +58,7 @@ def behaviour_of(step: dict[str, Any]) -> Behaviour:
 
 @pytest.mark.parametrize("row", played_here())
 async def test_a_broken_transport_costs_one_answer_at_most(
-    row: Row, new_scenario: Callable[..., Any], model: ModelServer
+    row: Row, new_scenario: Callable[..., Any], model: ModelServer, settings: Settings
 ) -> None:
     scenario = await new_scenario(row)
     model.default = behaviour_of(row.raw["model_emits"][0])
@@ -69,6 +70,7 @@ async def test_a_broken_transport_costs_one_answer_at_most(
     await db(checks.no_foreign_data, scenario)
     await db(checks.no_secret_out, scenario)
     checks.no_active_content(*await db(scenario.finals), "".join(scenario.heard))
+    settings.MODEL_DEADLINE_SECONDS = PATIENCE_SECONDS
     model.default = Behaviour(text="Hello! How can I help you today?")
     forget_failures()
     again = await scenario.ask_whoever_answers("Hello")

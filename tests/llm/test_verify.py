@@ -17,6 +17,7 @@ from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.llm.types import ChatMessage, ModelRequest, Usage
 from tests.llm.conftest import BUILTIN_ANSWER, read, text_of
 from tests.modelserver import Behaviour, ModelServer
+from tests.patience import PATIENCE_SECONDS
 
 Ask = Callable[..., ModelRequest]
 Stored = Callable[[], Any]
@@ -70,11 +71,12 @@ async def test_it_has_no_fallback(verifier: ModelServer, look: Ask, stored: Stor
 
 async def test_it_has_its_own_deadline(verifier: ModelServer, look: Ask, unstored: None, settings: Any) -> None:
     settings.LLM_VERIFY_DEADLINE_SECONDS = 0.2
-    verifier.will(Behaviour(first_after=5))
+    settings.MODEL_DEADLINE_SECONDS = 2 * PATIENCE_SECONDS
+    verifier.will(Behaviour(first_after=PATIENCE_SECONDS))
     began = asyncio.get_running_loop().time()
     with pytest.raises(DeadlineExceeded):
         await gateway.complete(look())
-    assert asyncio.get_running_loop().time() - began < 2
+    assert asyncio.get_running_loop().time() - began < PATIENCE_SECONDS / 2
 
 
 async def test_its_failures_do_not_affect_answers(

@@ -21,6 +21,7 @@ from supportbot.chat.models import Conversation
 from supportbot.chat.turns import claim_turn
 from supportbot.llm import gateway
 from tests.mcp.agent import ForeignAgent, token_of
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PAGES = {
@@ -66,7 +67,7 @@ def answering() -> Iterator[None]:
         yield
     finally:
         is_over.set()
-        thread.join(20)
+        thread.join(PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])

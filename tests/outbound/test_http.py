@@ -13,6 +13,7 @@ from supportbot.outbound.addresses import LOOPBACK
 from supportbot.outbound.errors import NoAnswer, NotSent
 from supportbot.outbound.http import MIB, Request, Trace, request
 from tests.actions.raw_server import raw_server, reply
+from tests.patience import PATIENCE_SECONDS
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -68,7 +69,7 @@ def test_only_the_beginning_of_a_hundred_megabytes_is_read(unused_port: int) -> 
             break
         except NotSent:  # it does not listen yet
             time.sleep(0.01)
-    serving.join(10)
+    serving.join(PATIENCE_SECONDS)
     assert taken[0] < 16 * MIB  # the rest was in the machine's buffers
 
 

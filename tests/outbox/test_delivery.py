@@ -15,6 +15,7 @@ from supportbot.ids import uuid7
 from supportbot.outbox.models import Announcement
 from supportbot.outbox.relay import Relay
 from supportbot.outbox.services import announce, announce_all, deliver_due, purge_delivered
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db
 heard: list[tuple[str, UUID, UUID]] = []
@@ -164,7 +165,7 @@ def test_a_stopping_relay_starts_no_other_delivery(workspace: Workspace, monkeyp
 
     def slow(announcement: Announcement) -> None:
         is_hearing.set()
-        may_go_on.wait(20)
+        may_go_on.wait(PATIENCE_SECONDS)
         heard.append((announcement.topic, announcement.object_id, announcement.workspace_id))
 
     monkeypatch.setattr(f"{__name__}.consumer", slow)
@@ -172,7 +173,7 @@ def test_a_stopping_relay_starts_no_other_delivery(workspace: Workspace, monkeyp
         announce("thing_changed", uuid7(), workspace_id=workspace.pk)
     relay = Relay()
     relay.start()
-    assert is_hearing.wait(20)
+    assert is_hearing.wait(PATIENCE_SECONDS)
     stopping = threading.Thread(target=relay.stop)
     stopping.start()
     assert wait_until(relay._stopping.is_set)
@@ -190,7 +191,7 @@ def connections_of_others() -> int:
 
 
 def wait_until(is_true: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not is_true() and time.monotonic() < deadline:
         time.sleep(0.01)
     return is_true()

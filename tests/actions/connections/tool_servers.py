@@ -15,6 +15,7 @@ from mcp.server.mcpserver import MCPServer
 from supportbot.embedded.ports import free_port
 from tests.actions.connections.fake_api import Asked, json_reply
 from tests.actions.raw_server import reply
+from tests.patience import PATIENCE_SECONDS
 
 TOOL: dict[str, Any] = {
     "name": "create_return",
@@ -39,7 +40,7 @@ def sdk_server(returns: list[str], *, is_stateless: bool) -> Iterator[str]:
     running = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
     thread = threading.Thread(target=lambda: asyncio.run(running.serve()), daemon=True)
     thread.start()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not running.started:
         assert thread.is_alive() and time.monotonic() < deadline, "the server did not start"
         time.sleep(0.02)
@@ -47,7 +48,7 @@ def sdk_server(returns: list[str], *, is_stateless: bool) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/mcp"
     finally:
         running.should_exit = True
-        thread.join(20)
+        thread.join(PATIENCE_SECONDS)
 
 
 def as_events(*messages: Any) -> bytes:

@@ -21,6 +21,7 @@ from actions.testing import run_queued
 from supportbot.accounts.scope import workspace_scope
 from tests.actions.defined.conftest import CANCEL, document
 from tests.actions.defined.loopback_shop import LoopbackShop
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CONNECTIONS = 20
@@ -73,7 +74,7 @@ def click_all(cards: list[ActionRequest], who: Principal) -> None:
 
     def click(part: list[ActionRequest]) -> None:
         try:
-            start.wait(30)
+            start.wait(PATIENCE_SECONDS)
             for card in part:
                 with workspace_scope(card.workspace_pk):
                     confirm(card.pk, principal=who, digest=card.digest)

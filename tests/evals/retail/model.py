@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from supportbot.assistant.prompts import fenced
 from tests.modelserver import Behaviour, Call, ModelServer
+from tests.patience import PATIENCE_SECONDS
 
 Assistant = Callable[[list[str], list[str]], Behaviour]  # what the customer said, and what tools answered
 Turn = Callable[[int], Behaviour]  # by how many look-ups it has made
@@ -127,5 +128,5 @@ def serving(server: ModelServer) -> Iterator[str]:
     finally:
         asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(PATIENCE_SECONDS)
         loop.close()

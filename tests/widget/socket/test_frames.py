@@ -16,6 +16,7 @@ from supportbot.chat.models import ConversationEvent, Message
 from supportbot.widget.models import Rating, SocketTicket
 from supportbot.widget.session import auth
 from supportbot.widget.socket import connection_registry, consumer
+from tests.patience import PATIENCE_SECONDS
 from tests.widget.page import ask_for_ticket, greeted, open_socket, ticket
 from tests.widget.serving import check_sockets, served
 
@@ -176,7 +177,7 @@ async def test_a_hello_in_time_waits_for_a_slow_database(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slow(origin: str) -> bool:
-        is_asked.wait(10)
+        is_asked.wait(PATIENCE_SECONDS)
         return is_known(origin)
 
     is_asked, is_known = threading.Event(), auth.is_known
@@ -186,6 +187,7 @@ async def test_a_hello_in_time_waits_for_a_slow_database(
     async with open_socket(server) as socket:
         await socket.say("hello", ticket=granted["ticket"])
         await asyncio.sleep(0.6)
+        monkeypatch.setattr(consumer, "HELLO_SECONDS", PATIENCE_SECONDS)  # a timer that starts now does not fire
         is_asked.set()
         assert (await socket.next())["type"] == "welcome"
 
@@ -260,7 +262,7 @@ async def test_flooding_closes_the_socket(server: str, channel: NewChannel, monk
 
 async def test_an_idle_socket_that_answers_the_servers_pings_stays(channel: NewChannel) -> None:
     """Several of the server's own pings pass, as they do in a minute with the real intervals."""
-    with served(ws_ping_interval=0.2, ws_ping_timeout=0.2) as running:
+    with served(ws_ping_interval=0.2, ws_ping_timeout=PATIENCE_SECONDS) as running:
         granted = await db(ticket, channel)
         async with greeted(running.address, granted) as socket:
             with pytest.raises(TimeoutError):
@@ -271,8 +273,8 @@ async def test_an_idle_socket_that_answers_the_servers_pings_stays(channel: NewC
 
 async def test_an_idle_socket_is_closed(server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch) -> None:
     check_sockets(monkeypatch, every_seconds=0.05)
-    monkeypatch.setattr(connection_registry, "IDLE_SECONDS", 0.3)
     async with greeted(server, await db(ticket, channel)) as socket:
+        monkeypatch.setattr(connection_registry, "IDLE_SECONDS", 0.3)
         assert await socket.close_code() == 4408
 
 

@@ -42,9 +42,9 @@ async def test_a_reader_that_never_reads_again_is_disconnected(
     monkeypatch.setattr(send_queue, "MAX_ITEMS", 100_000)  # the writer must be stuck, not the queue full
     monkeypatch.setattr(send_queue, "MAX_BYTES", 1_000_000_000)
     check_sockets(monkeypatch, every_seconds=0.05)
-    monkeypatch.setattr(connection_registry, "STUCK_SECONDS", 0.3)
     granted = await db(ticket, channel)
     async with greeted(server, granted) as slow:
+        monkeypatch.setattr(connection_registry, "STUCK_SECONDS", 0.3)
         slow.connection.transport.pause_reading()  # type: ignore[attr-defined]
         flood(granted["conversation"])
         await asyncio.to_thread(running.wait_until_idle)  # its task has ended, although nothing was read
