@@ -57,7 +57,7 @@ def measure(chunks: int, workspaces: int, queries: int) -> None:
                 began = time.perf_counter()
                 found = scan(scope, vector.tolist(), limit=10)
                 times.append((time.perf_counter() - began) * 1000)
-            recalls.append(len({f.chunk_id for f in found} & {ids[home][1][number] for number in best}) / 10)
+            recalls.append(len({f.chunk_id for f in found} & {str(ids[home][1][number]) for number in best}) / 10)
         report(scan.__name__, recalls, times, chosen=(scan is candidates.exact_neighbours) == is_small)
 
 

@@ -139,7 +139,7 @@ def _nearest_to(article: Article, viewer: Viewer) -> Sequence[UUID]:
 def _measured_neighbours(article: Article, viewer: Viewer) -> list[UUID]:
     scope, _ = open_scope(viewer)
     chunks = Chunk.objects.filter(article=article, recipe=scope.recipe, embedding__isnull=False)
-    vector = mean_vector(scope, list(chunks.values_list("pk", flat=True)))
+    vector = mean_vector(scope, list(map(str, chunks.values_list("pk", flat=True))))
     if not vector:
         return []
     is_small = Chunk.objects.filter(recipe=scope.recipe)[: EXACT_UP_TO + 1].count() <= EXACT_UP_TO
@@ -147,4 +147,5 @@ def _measured_neighbours(article: Article, viewer: Viewer) -> list[UUID]:
     near = scan(scope, vector, limit=_NEIGHBOURS)
     language = base_language(article.locale)
     others = (one.article_id for one in near if base_language(one.locale) == language)
-    return [key for key in dict.fromkeys(others) if key is not None and key != article.pk][: 2 * MOST_RELATED]
+    found = (UUID(key) for key in dict.fromkeys(others) if key is not None)
+    return [key for key in found if key != article.pk][: 2 * MOST_RELATED]

@@ -41,7 +41,7 @@ _EF_SEARCH = 200
 _LABEL_WEIGHTS = "{0.4, 0.4, 0.6, 1.0}"
 # Joined last, so that the planner cannot choose another scan because of it.
 _WITH_ARTICLES = """
-            SELECT near.id, 1 - near.distance, 0::float8, near.article_id, a.locale
+            SELECT near.id::text, 1 - near.distance, 0::float8, near.article_id::text, a.locale
             FROM near JOIN kb_article a ON a.id = near.article_id ORDER BY near.distance, near.id"""
 
 
@@ -144,7 +144,7 @@ def lexical_matches(
                 SELECT hit.id, sum(w.weight * ts_rank(%s::real[], hit.search_vector, w.query::tsquery, 1)) AS score
                 FROM hit, unnest(%s::text[], %s::float8[]) AS w(query, weight)
                 GROUP BY hit.id ORDER BY score DESC, hit.id LIMIT %s)
-            SELECT ranked.id, 1 - (c.embedding <=> %s::halfvec), ranked.score, c.article_id, a.locale
+            SELECT ranked.id::text, 1 - (c.embedding <=> %s::halfvec), ranked.score, c.article_id::text, a.locale
             FROM ranked JOIN kb_chunk c ON c.id = ranked.id JOIN kb_article a ON a.id = c.article_id
             ORDER BY ranked.score DESC, ranked.id
             """,
@@ -204,13 +204,13 @@ def approximate_neighbours(scope: Scope, vector: Sequence[float], *, limit: int)
     return found
 
 
-def mean_vector(scope: Scope, chunk_ids: Sequence[UUID]) -> list[float]:
+def mean_vector(scope: Scope, chunk_ids: Sequence[str]) -> list[float]:
     """Return the mean of these chunks' normalised vectors; empty if none of them has one."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT avg(l2_normalize(c.embedding))::text FROM kb_chunk c
-            WHERE c.workspace_id = %s AND c.recipe_id = %s AND c.id = ANY(%s)
+            WHERE c.workspace_id = %s AND c.recipe_id = %s AND c.id = ANY(%s::uuid[])
             """,
             [scope.workspace_id, scope.recipe.pk, list(chunk_ids)],
         )
@@ -223,8 +223,8 @@ def with_similarity(scope: Scope, vector: Sequence[float], chosen: Sequence[Cand
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT c.id, 1 - (c.embedding <=> %s::halfvec) FROM kb_chunk c
-            WHERE c.workspace_id = %s AND c.id = ANY(%s)
+            SELECT c.id::text, 1 - (c.embedding <=> %s::halfvec) FROM kb_chunk c
+            WHERE c.workspace_id = %s AND c.id = ANY(%s::uuid[])
             """,
             [_text(vector), scope.workspace_id, [candidate.chunk_id for candidate in chosen]],
         )
@@ -232,14 +232,15 @@ def with_similarity(scope: Scope, vector: Sequence[float], chosen: Sequence[Cand
     return [replace(candidate, similarity=found.get(candidate.chunk_id)) for candidate in chosen]
 
 
-def matched_terms(scope: Scope, chunk_ids: Sequence[UUID], terms: Sequence[Term]) -> list[tuple[str, list[bool]]]:
+def matched_terms(scope: Scope, chunk_ids: Sequence[str], terms: Sequence[Term]) -> list[tuple[str, list[bool]]]:
     """Return one row per chunk, in the given order: its locale, and which of `terms` it contains, headings included."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT c.id, a.locale, ARRAY(SELECT coalesce(c.search_vector @@ t.query::tsquery, false)
+            SELECT c.id::text, a.locale, ARRAY(SELECT coalesce(c.search_vector @@ t.query::tsquery, false)
                                FROM unnest(%s::text[]) WITH ORDINALITY t(query, place) ORDER BY t.place)
-            FROM kb_chunk c JOIN kb_article a ON a.id = c.article_id WHERE c.workspace_id = %s AND c.id = ANY(%s)
+            FROM kb_chunk c JOIN kb_article a ON a.id = c.article_id
+            WHERE c.workspace_id = %s AND c.id = ANY(%s::uuid[])
             """,
             [[term.tsquery for term in terms], scope.workspace_id, list(chunk_ids)],
         )

@@ -9,7 +9,6 @@ parts add up exponentially: one strong match outweighs many weak ones.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 from supportbot.language.detection import base_language
 
@@ -22,13 +21,14 @@ class Candidate:
     """A chunk found by one index; not checked for access yet.
 
     `similarity` is its cosine to the question, None without a vector; `words` is its full-text score, 0 unless full
-    text found it. It includes its article and the article's locale, since ranking needs them.
+    text found it. It includes its article and the article's locale, since ranking needs them. The ids are texts: a
+    search looks up two thousand, and a UUID computes its hash each time, in Python.
     """
 
-    chunk_id: UUID
+    chunk_id: str
     similarity: float | None
     words: float = 0.0
-    article_id: UUID | None = None
+    article_id: str | None = None
     locale: str = ""
 
 
@@ -67,10 +67,10 @@ class Weights:
 DEFAULT = Weights()
 
 
-def fuse(parts: Sequence[PartCandidates], weights: Weights = DEFAULT) -> dict[UUID, float]:
+def fuse(parts: Sequence[PartCandidates], weights: Weights = DEFAULT) -> dict[str, float]:
     """Return the score of every passage found for any part of a question; only the order of scores is meaningful."""
     top = max(map(nearest, parts), default=0.0)
-    total: dict[UUID, float] = {}
+    total: dict[str, float] = {}
     for part in parts:
         for key, gain in _gains(part, top, weights).items():
             total[key] = total.get(key, 0.0) + math.exp(weights.sharpness * gain)
@@ -78,8 +78,8 @@ def fuse(parts: Sequence[PartCandidates], weights: Weights = DEFAULT) -> dict[UU
 
 
 def fuse_by_article(
-    parts: Sequence[PartCandidates], articles: Mapping[UUID, UUID], weights: Weights = DEFAULT
-) -> dict[UUID, float]:
+    parts: Sequence[PartCandidates], articles: Mapping[str, str], weights: Weights = DEFAULT
+) -> dict[str, float]:
     """Return the scores of the passages found for the parts of a long message, scored by article.
 
     Only an article's best passage counts for each part: otherwise a long article would match every part. The article's
@@ -87,17 +87,17 @@ def fuse_by_article(
     topics.
     """
     top = max(map(nearest, parts), default=0.0)
-    total: dict[UUID, float] = {}
-    own: dict[UUID, float] = {}
+    total: dict[str, float] = {}
+    own: dict[str, float] = {}
     for part in parts:
-        best: dict[UUID, float] = {}
+        best: dict[str, float] = {}
         for key, gain in _gains(part, top, weights).items():
             power = math.exp(weights.sharpness * gain)
             own[key] = own.get(key, 0.0) + power
             best[articles[key]] = max(power, best.get(articles[key], 0.0))
         for article, power in best.items():
             total[article] = total.get(article, 0.0) + power
-    scores: dict[UUID, float] = {}
+    scores: dict[str, float] = {}
     for key in ranked(own):
         scores[key] = total[articles[key]]
         total[articles[key]] /= 2
@@ -106,7 +106,7 @@ def fuse_by_article(
 
 def fuse_in_context(
     alone: PartCandidates, context: PartCandidates, weight: float, weights: Weights = DEFAULT
-) -> dict[UUID, float]:
+) -> dict[str, float]:
     """Return the scores of the passages found for a question alone or in its context.
 
     A passage should match both: one that matches only the earlier topic, or only the bare words of "how is it made?",
@@ -128,8 +128,8 @@ def lead(near: Sequence[Candidate]) -> float:
 
 
 def boost_language(
-    scores: Mapping[UUID, float], locales: Mapping[UUID, str], locale: str, *, by: float
-) -> dict[UUID, float]:
+    scores: Mapping[str, float], locales: Mapping[str, str], locale: str, *, by: float
+) -> dict[str, float]:
     """Return the scores with passages in the language of `locale` boosted; the others stay reachable below."""
     wanted = base_language(locale)
     return {
@@ -137,7 +137,7 @@ def boost_language(
     }
 
 
-def ranked(scores: Mapping[UUID, float]) -> list[UUID]:
+def ranked(scores: Mapping[str, float]) -> list[str]:
     """Return the passages best first; ties always have the same order."""
     return sorted(scores, key=lambda key: (-scores[key], key))
 
@@ -147,7 +147,7 @@ def nearest(found: PartCandidates) -> float:
     return found.by_vector[0].similarity or 0.0 if found.by_vector else 0.0
 
 
-def _gains(part: PartCandidates, top: float, weights: Weights) -> dict[UUID, float]:
+def _gains(part: PartCandidates, top: float, weights: Weights) -> dict[str, float]:
     best = max((candidate.words for candidate in part.by_words), default=0.0) or 1.0
     shares = {candidate.chunk_id: part.known_share * candidate.words / best for candidate in part.by_words}
     if not part.by_vector:

@@ -22,7 +22,7 @@ FROM kb_chunk c
 JOIN kb_article a ON a.id = c.article_id
 JOIN accounts_workspace w ON w.id = a.workspace_id
 JOIN kb_revision r ON r.id = a.live_revision_id AND r.number = c.revision_number
-WHERE c.id = ANY(%s) AND c.workspace_id = %s AND c.recipe_id = %s"""
+WHERE c.id = ANY(%s::uuid[]) AND c.workspace_id = %s AND c.recipe_id = %s"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Retrieval:
 
 
 def load_passages(
-    scope: Scope, scores: Mapping[UUID, float], similarities: Mapping[UUID, float | None]
+    scope: Scope, scores: Mapping[str, float], similarities: Mapping[str, float | None]
 ) -> tuple[Passage, ...]:
     """Return the passages among these chunks that the viewer may read now, best first."""
     readable, parameters = condition_on_articles(scope.workspace_id, scope.viewer)
@@ -88,7 +88,7 @@ def load_passages(
     return tuple(sorted(found, key=lambda passage: (-passage.score, passage.chunk_id)))
 
 
-def _passage(row: Sequence[Any], scores: Mapping[UUID, float], similarities: Mapping[UUID, float | None]) -> Passage:
+def _passage(row: Sequence[Any], scores: Mapping[str, float], similarities: Mapping[str, float | None]) -> Passage:
     key, number, title, heading, text, start, end, page, workspace_slug, *others = row
     article = sql.loaded(Article, others, *_OF_ARTICLE)
     article.workspace = Workspace(pk=article.workspace_id, slug=workspace_slug)
@@ -103,8 +103,8 @@ def _passage(row: Sequence[Any], scores: Mapping[UUID, float], similarities: Map
         text=text,
         start=start,
         end=end,
-        score=scores[key],
-        similarity=similarities.get(key),
+        score=scores[str(key)],
+        similarity=similarities.get(str(key)),
         chunk_id=key,
         page=page,
     )

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Literal
-from uuid import UUID
 
 from django.conf import settings
 
@@ -251,13 +250,13 @@ def _lexical_candidates(
     return found
 
 
-def _article_ids(parts: Sequence[PartCandidates]) -> dict[UUID, UUID]:
+def _article_ids(parts: Sequence[PartCandidates]) -> dict[str, str]:
     return {candidate.chunk_id: candidate.article_id or candidate.chunk_id for candidate in _candidates(parts)}
 
 
 def _top_scores(
-    scores: Mapping[UUID, float], parts: Sequence[PartCandidates], locale: str | None, limit: int, *, is_abroad: bool
-) -> dict[UUID, float]:
+    scores: Mapping[str, float], parts: Sequence[PartCandidates], locale: str | None, limit: int, *, is_abroad: bool
+) -> dict[str, float]:
     """Return the `limit` best scores, after boosting the viewer's language or, if no article is in it, English."""
     locales = {candidate.chunk_id: candidate.locale for candidate in _candidates(parts)}
     if is_abroad:
@@ -273,9 +272,9 @@ def _candidates(parts: Sequence[PartCandidates]) -> Iterator[Candidate]:
         yield from part.by_vector
 
 
-def _similarities(parts: Sequence[PartCandidates]) -> dict[UUID, float | None]:
+def _similarities(parts: Sequence[PartCandidates]) -> dict[str, float | None]:
     """Return each passage's similarity to the part of the question that it matches best."""
-    found: dict[UUID, float | None] = {}
+    found: dict[str, float | None] = {}
     for candidate in _candidates(parts):
         if candidate.similarity is not None:
             found[candidate.chunk_id] = max(candidate.similarity, found.get(candidate.chunk_id) or -1.0)
@@ -296,7 +295,7 @@ def gather_evidence(
     terms: Sequence[Term],
     stats: ScopeStats,
     *,
-    first: Sequence[UUID],
+    first: Sequence[str],
     part: PartCandidates,
 ) -> Evidence:
     """Return the evidence for one part of a question; `first` are its best passages."""

@@ -10,10 +10,10 @@ from kb.search.candidates import MAX_RANKED, ScopeStats, idf, known_share, plan_
 from kb.search.fusion import Candidate, PartCandidates, boost_language, fuse, fuse_by_article, fuse_in_context, ranked
 from kb.search.questions import CONTEXT_WORDS, MAX_PARTS, ONE_PART_WORDS, clean, split, with_context
 
-A, B, C, D = (UUID(int=number) for number in range(1, 5))
+A, B, C, D = (str(UUID(int=number)) for number in range(1, 5))
 
 
-def near(*pairs: tuple[UUID, float]) -> list[Candidate]:
+def near(*pairs: tuple[str, float]) -> list[Candidate]:
     return [Candidate(key, similarity) for key, similarity in pairs]
 
 
@@ -102,7 +102,7 @@ def test_an_article_counts_once_per_part_of_a_long_message() -> None:
         PartCandidates(near((A, 0.90), (B, 0.89), (C, 0.88)), []),
         PartCandidates(near((B, 0.90), (D, 0.86), (A, 0.80)), []),
     ]
-    article, other = uuid4(), uuid4()
+    article, other = str(uuid4()), str(uuid4())
     scores = fuse_by_article(parts, {A: article, B: article, C: other, D: other})
     assert ranked(scores) == [B, A, D, C]
     assert scores[B] == 2 * scores[A] and scores[D] == 2 * scores[C]
@@ -197,5 +197,5 @@ def test_means_and_percentiles_of_nothing_are_nothing() -> None:
 
 
 def test_ties_have_a_stable_order() -> None:
-    keys = [uuid4() for _ in range(20)]
+    keys = [str(uuid4()) for _ in range(20)]
     assert ranked(dict.fromkeys(keys, 1.0)) == ranked(dict.fromkeys(reversed(keys), 1.0))
