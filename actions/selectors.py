@@ -22,8 +22,9 @@ _STEP: Final = "request."
 _UNSUCCESSFUL: Final = (State.REJECTED, State.FAILED)
 _DECIDED: Final = (*OPEN, *_UNSUCCESSFUL, State.SUCCEEDED)
 _RECENT: Final = timedelta(days=30)
-# Written out, because it runs in each turn.
+# Written out, because they run in each turn.
 _ENABLED: Final = "SELECT action FROM actions_actionpolicy WHERE workspace_id = %s AND is_enabled"
+_STATES: Final = "SELECT DISTINCT state FROM actions_actionrequest WHERE conversation_id = %s AND workspace_id = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,11 @@ def policies_in_force() -> dict[str, ActionPolicy]:
 def enabled_actions() -> frozenset[str]:
     """Return the names of the enabled actions, which a model may be told about."""
     return frozenset(action for (action,) in sql.fetch(_ENABLED, [current_workspace_id()]))
+
+
+def states_in(conversation_id: UUID) -> frozenset[State]:
+    """Return the states of a conversation's requests; most conversations have none."""
+    return frozenset(State(state) for (state,) in sql.fetch(_STATES, [conversation_id, current_workspace_id()]))
 
 
 def unsettled_requests(customer_id: UUID, locale: str) -> list[Unsettled]:

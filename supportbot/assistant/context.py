@@ -8,6 +8,8 @@ from uuid import UUID
 from django.conf import settings
 from django.utils.timezone import now
 
+from actions.selectors import states_in
+from actions.states import State
 from kb.ports import Said
 from kb.search import Curated, Passage
 from supportbot.assistant.checks.evidence import Strictness
@@ -72,19 +74,19 @@ def context_of(
     turn_id: UUID,
     also: Sequence[Passage] = (),
 ) -> TurnContext:
-    """Return the context of a turn that answers the `waiting` messages; `messages` are those before them.
-
-    `also` are passages to put before those found, for a rehearsal.
+    """Return the context of a turn that answers the `waiting` messages; `messages` are those before them, and `also`
+    passages to put before those found, for a rehearsal.
     """
     question = _question(messages, waiting)
     language = _language(question, messages, base_language(conversation.locale))
     release, is_signed_in = current(), not conversation.customer.is_anonymous
     document = release.document
+    requests = states_in(conversation.pk) if is_signed_in else frozenset[State]()
     sought = retrieve(conversation, question, _topics_of(messages), language, limit=document.passages)
     sought = with_passages(sought, also, limit=document.passages) if also else sought
     instructions = _Instructions(
         conversation,
-        tools_for(conversation, language),
+        tools_for(conversation, language, requests),
         document,
         document.guidelines_for(is_signed_in=is_signed_in, language=language),
         moment_in_words(now().astimezone(conversation.workspace.zone)),
@@ -97,7 +99,7 @@ def context_of(
         language,
         tuple(message.text for message in dialogue if message.source == Source.CUSTOMER),
         instructions.now,
-        done_in(conversation) if is_signed_in else (),
+        done_in(conversation) if State.SUCCEEDED in requests else (),
         document.strictness,
         _small_talk(question),
         release.id,

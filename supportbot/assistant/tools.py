@@ -2,16 +2,17 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from actions.audit import record_refusal
-from supportbot.assistant.action_tools import action_specs, open_cards, use_action, withdraw_cards
+from actions.states import UNDOING, State
+from supportbot.assistant.action_tools import action_specs, use_action, withdraw_cards
 from supportbot.assistant.errors import BadArguments, NoSuchTool, RepeatedCall, ToolRefused, TooManyCalls, TooManySteps
 from supportbot.assistant.texts import say
 from supportbot.assistant.tool_calls import Place, ToolResult
 from supportbot.assistant.turn_limits import MAX_CALLS
-from supportbot.assistant.undoing import UNDO_LAST, may_be_undone, undo_last
+from supportbot.assistant.undoing import UNDO_LAST, undo_last
 from supportbot.chat.errors import ConversationEnded, LeaseLost
 from supportbot.chat.models import Conversation
 from supportbot.chat.turns import check_held
@@ -42,12 +43,15 @@ WITHDRAW_CARDS: Final = ToolSpec(
 )
 
 
-def tools_for(conversation: Conversation, language: str) -> tuple[ToolSpec, ...]:
-    """Return the tools of a turn in this conversation; an anonymous visitor has no orders and so no actions."""
+def tools_for(conversation: Conversation, language: str, requests: Collection[State]) -> tuple[ToolSpec, ...]:
+    """Return the tools of a turn in this conversation; an anonymous visitor has no orders and so no actions.
+
+    `requests` are the states of the conversation's requests.
+    """
     if conversation.customer.is_anonymous:
         return (REQUEST_HUMAN,)
-    withdraw = (WITHDRAW_CARDS,) if open_cards(conversation.pk).exists() else ()
-    undo = (UNDO_LAST,) if may_be_undone(conversation.pk).exists() else ()
+    withdraw = (WITHDRAW_CARDS,) if State.AWAITING_CONFIRMATION in requests else ()
+    undo = (UNDO_LAST,) if any(state in UNDOING for state in requests) else ()
     return (REQUEST_HUMAN, *withdraw, *undo, *action_specs(language))
 
 

@@ -15,15 +15,23 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize(("searches", "statements"), [(False, 3), (True, 9)], ids=["alone", "with a search"])
-def test_the_context_of_a_visitors_question_takes_few_statements(
-    workspace: Workspace, returns_article: Article, settings: Settings, searches: bool, statements: int
+@pytest.mark.parametrize(("external_id", "more"), [("", 0), ("cus_1", 1)], ids=["a visitor's", "a customer's"])
+def test_the_context_of_a_question_takes_few_statements(
+    workspace: Workspace,
+    returns_article: Article,
+    settings: Settings,
+    searches: bool,
+    statements: int,
+    external_id: str,
+    more: int,
 ) -> None:
+    """Those of a visitor, and for a customer one more, which reads whether there are requests."""
     settings.KB_RETRIEVAL = searches
     settings.OPENAI_MODEL = "remote"  # which reads the passages itself
-    visitor = Customer.objects.create(workspace=workspace)
-    claim = say(start_conversation(visitor.pk), "Within how many days can I return unused items?")
+    asking = Customer.objects.create(workspace=workspace, external_id=external_id or None)
+    claim = say(start_conversation(asking.pk), "Within how many days can I return unused items?")
     build_context(claim)  # reads the release and the words' lexemes, which are kept
     with CaptureQueriesContext(connection) as ran:
         context = build_context(claim)
     assert bool(context.passages) == searches
-    assert len(ran.captured_queries) == statements, [query["sql"] for query in ran.captured_queries]
+    assert len(ran.captured_queries) == statements + more, [query["sql"] for query in ran.captured_queries]

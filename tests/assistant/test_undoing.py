@@ -12,6 +12,7 @@ from django.utils.timezone import now
 
 from actions.catalogue.change_shipping_address import ChangeShippingAddress
 from actions.models import ActionRequest
+from actions.selectors import states_in
 from actions.services import confirm
 from actions.spec import Undo
 from actions.testing import HOME, FakeShop, run_queued
@@ -238,7 +239,7 @@ async def test_a_model_gets_the_tool_once_there_is_something_to_undo(
 ) -> None:
     def offered() -> set[str]:
         with workspace_scope(conversation.workspace_id):
-            return {tool.name for tool in tools_for(conversation, "en")}
+            return {tool.name for tool in tools_for(conversation, "en", states_in(conversation.pk))}
 
     assert "undo_last" not in await db(offered)
     await turns(conversation, MOVE)
@@ -300,7 +301,7 @@ async def lost_after(conversation: Conversation, call: ToolCall) -> None:
 
     def die() -> Any:
         with workspace_scope(conversation.workspace_id):
-            Tools(tools_for(conversation, "en")).use(call, Place(claim, 0, 0, "en"))
+            Tools(tools_for(conversation, "en", states_in(conversation.pk))).use(call, Place(claim, 0, 0, "en"))
             release_turn(claim)
             return claim_turn("another-runner")
 
