@@ -6,7 +6,8 @@
 DOCUMENTS is anything `kb_import` accepts. The embedding model alone embeds their passages with one thread, then with a
 thread per core, for some seconds each. Then they are imported into a temporary instance while its help pages are
 searched five times a second. Prints passages per second, the share of the model's own rate times the cores (goal: 0.9),
-and the searches' median and p95 before and during the import (goal: p95 at most doubled).
+the same of the cores that the web process leaves, and the searches' median and p95 before and during the import (goal:
+p95 at most doubled).
 """
 
 import argparse
@@ -25,7 +26,7 @@ from typing import Any, Final
 from bench.figures import percentile
 from bench.idle import NO_MODEL
 from bench.instance import Instance, Web, temporary_folder, throw_away_instance
-from bench.processes import ROOT
+from bench.processes import ROOT, cpu_seconds
 from supportbot.installation.cores import usable_cores
 
 PAUSE_SECONDS: Final = 0.2
@@ -51,11 +52,12 @@ def measure(instance: Instance, documents: Path, seconds: float) -> dict[str, An
     with instance.web() as web:
         asked = itertools.cycle(titles)
         calm = list(_searches(instance, web, asked, lambda count: count >= CALM_SEARCHES))
-        begun = time.monotonic()
+        begun, web_before = time.monotonic(), cpu_seconds(web.pid)
         command = [sys.executable, str(ROOT / "manage.py"), "kb_import", str(documents)]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=ROOT) as importing:
             busy = list(_searches(instance, web, asked, lambda _: importing.poll() is not None))
         took = time.monotonic() - begun
+        web_cores = (cpu_seconds(web.pid) - web_before) / took
     return {
         "passages": len(texts),
         "import_s": round(took, 1),
@@ -64,6 +66,8 @@ def measure(instance: Instance, documents: Path, seconds: float) -> dict[str, An
         "model_all_cores": round(together, 2),
         "cores": cores,
         "share_of_model": round(len(texts) / took / (alone * cores), 3),
+        "web_cores": round(web_cores, 3),
+        "share_of_cores_left": round(len(texts) / took / (alone * (cores - web_cores)), 3),
         "share_of_all_cores": round(len(texts) / took / together, 3),
         "search_p50_ms": percentile(calm, 50),
         "search_p95_ms": percentile(calm, 95),

@@ -8,7 +8,7 @@ are not tied to a transaction.
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -91,16 +91,33 @@ def embed_missing(
     Articles that another process is embedding are left to it, and checked again at the end.
     """
     store = NoVectors() if known is None else known  # not `or`: an empty store is falsy, and still has to be filled
-    work = _EmbeddingRun(recipe, store, progress, total=_without_vector(article_ids, recipe).count())
-    busy: list[UUID] = []
-    for group in _groups(article_ids, recipe):
-        with lock_free_articles(group) as held:
-            work.embed(held)
-        busy.extend(set(group) - set(held))
-    for article_id in busy:
-        with wait_for_article(article_id):
-            work.embed([article_id])
+    total = _without_vector(article_ids, recipe).count()
+    with ThreadPoolExecutor(COMMITS_AHEAD, "vectors") as threads:
+        work = _EmbeddingRun(recipe, store, progress, total, threads)
+        for article_id in _embed_free(_groups(article_ids, recipe), work):
+            with wait_for_article(article_id):
+                work.begin([article_id])
+                work.finish()
     return work.report
+
+
+def _embed_free(groups: Iterable[Sequence[UUID]], work: "_EmbeddingRun") -> list[UUID]:
+    """Embed the articles of these groups that no other process is embedding, and return the others.
+
+    While the last vectors of a group are computed, the next one begins; its lock lasts until they are stored.
+    """
+    busy: list[UUID] = []
+    with ExitStack() as earlier:
+        for group in groups:
+            with ExitStack() as locks:
+                held = locks.enter_context(lock_free_articles(group))
+                busy.extend(set(group) - set(held))
+                work.begin(held)
+                if work.is_computing_only(held):
+                    earlier.close()
+                earlier.push(locks.pop_all())
+        work.finish()
+    return busy
 
 
 def mark_indexed(article_ids: Sequence[UUID], recipe: Recipe) -> None:
@@ -130,21 +147,32 @@ class _EmbeddingRun:
     known: KnownVectors
     progress: Progress
     total: int
+    threads: ThreadPoolExecutor
     report: SyncReport = field(default_factory=SyncReport)
+    begun: deque[_Batch] = field(default_factory=deque)
 
-    def embed(self, article_ids: Sequence[UUID]) -> None:
-        """Embed and store in small commits. Rows that a publication has replaced meanwhile simply no longer exist."""
-        begun = deque[_Batch]()
-        with ThreadPoolExecutor(COMMITS_AHEAD, "vectors") as threads:
-            while (batch := self._next(article_ids, begun, threads)) or begun:
-                if batch is not None:
-                    begun.append(batch)
-                if batch is None or len(begun) == COMMITS_AHEAD:
-                    self._finish(begun.popleft())
+    def begin(self, article_ids: Sequence[UUID]) -> None:
+        """Embed in small commits, and store all but those whose vectors are still being computed.
 
-    def _next(self, article_ids: Sequence[UUID], begun: Iterable[_Batch], threads: ThreadPoolExecutor) -> _Batch | None:
+        Rows that a publication has replaced meanwhile simply no longer exist.
+        """
+        while (batch := self._next(article_ids)) is not None:
+            self.begun.append(batch)
+            if len(self.begun) == COMMITS_AHEAD:
+                self._store_next()
+
+    def finish(self) -> None:
+        """Store what is still being computed."""
+        while self.begun:
+            self._store_next()
+
+    def is_computing_only(self, article_ids: Sequence[UUID]) -> bool:
+        """Return whether nothing is being computed but vectors of these articles."""
+        return {row.article_id for batch in self.begun for row in batch.rows} <= set(article_ids)
+
+    def _next(self, article_ids: Sequence[UUID]) -> _Batch | None:
         """Begin with rows that no batch has yet; return None if there are none."""
-        taken = [row.pk for batch in begun for row in batch.rows]
+        taken = [row.pk for batch in self.begun for row in batch.rows]
         rows = list(_without_vector(article_ids, self.recipe).exclude(pk__in=taken)[:CHUNKS_PER_COMMIT])
         if not rows:
             return None
@@ -154,10 +182,11 @@ class _EmbeddingRun:
             return _Batch(rows, found, (), None)
         # The context names the workspace, which a gateway's record of its calls needs.
         embed, texts = embedder_of(self.recipe).passages, list(missing.values())
-        return _Batch(rows, found, list(missing), threads.submit(copy_context().run, embed, texts))
+        return _Batch(rows, found, list(missing), self.threads.submit(copy_context().run, embed, texts))
 
-    def _finish(self, batch: _Batch) -> None:
-        """Store the vectors of a batch, once they are computed."""
+    def _store_next(self) -> None:
+        """Store the vectors of the batch that began first, once they are computed."""
+        batch = self.begun.popleft()
         new = [] if batch.computed is None else list(zip(batch.missing, batch.computed.result(), strict=True))
         if new:
             self.known.add(new)

@@ -11,6 +11,7 @@ from django.utils.timezone import now
 
 from kb import ports
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
+from kb.indexing import vectors
 from kb.indexing.index import outdated_articles, repair_index, sync_article, sync_articles
 from kb.indexing.recipes import active_recipe
 from kb.indexing.reindex import KEPT_AFTER_FLIP, delete_retired_rows, reindex
@@ -238,6 +239,42 @@ def test_an_article_that_another_process_embeds_is_left_to_it(workspace: Workspa
         other.close()
     with lock_free_articles([row.pk for row in rows]) as held:
         assert len(held) == 2
+
+
+def locked_elsewhere(article_id: UUID) -> bool:
+    """Return whether another connection could not lock an article now; one that could gives it back."""
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s::text, 27490))", [str(article_id)])
+            [is_free] = cursor.fetchone()
+        return not is_free
+    finally:
+        other.close()
+
+
+def test_an_article_stays_locked_until_its_vectors_are_stored(
+    workspace: Workspace, embedder: HashEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next group of articles begins before: here, each article is a group."""
+    monkeypatch.setattr(vectors, "CHUNKS_PER_LOCK", 1)
+    rows = [published(title=name) for name in ("A", "B", "C", "D")]
+    locked: list[list[bool]] = []
+
+    class Watching(VectorBook):
+        def add(self, vectors: Sequence[tuple[str, Sequence[float]]], /) -> None:
+            locked.append([locked_elsewhere(row.pk) for row in rows])
+            super().add(vectors)
+
+    report = embed_missing([row.pk for row in rows], active_recipe(), known=Watching())
+    assert (report.embedded, without_vector()) == (Chunk.objects.count(), 0)
+    assert locked == [
+        [True, True, False, False],
+        [False, True, True, False],
+        [False, False, True, True],
+        [False, False, False, True],
+    ]
+    assert not any(locked_elsewhere(row.pk) for row in rows)
 
 
 class SecondEmbedder(HashEmbedder):
