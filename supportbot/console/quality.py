@@ -156,7 +156,8 @@ def _alone(told: Figures) -> str:
 
 def _growth(days: int, told: Figures, trend: Trend) -> str:
     total, once = trend.now, trend.before
-    a_day = float(f"{told.total / days:.3g}") if told.total < 10 * days else round(told.total / days)
+    a_day = told.total / days
+    a_day = round(a_day) if a_day >= 10 else float(f"{a_day:.{1 if a_day < 1 else 2}g}")
     rate = gettext("{number} a day").format(number=number(a_day))
     if min(total, once) < ENOUGH_FOR_A_TREND:
         return rate

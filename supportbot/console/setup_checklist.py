@@ -95,6 +95,8 @@ def _brand(workspace: Workspace) -> Step:
         gettext("Name, language, time zone, logo and colour of your help pages and chat."),
         (Link(gettext("Choose a logo and colour"), page),),
         is_done=bool(workspace.accent) or logo_of(workspace) is not None,
+        is_skipped="brand" in workspace.first_steps,
+        skip_words=gettext("Keep the standard look"),
     )
 
 
@@ -206,4 +208,4 @@ STEPS: Final[dict[str, Callable[[Workspace], Step]]] = {
     "tag": _tag,
     "team": _team,
 }
-SKIPPABLE: Final = ("model", "team")
+SKIPPABLE: Final = ("brand", "model", "team")

@@ -108,6 +108,9 @@ def test_only_admins_see_and_change_the_first_steps(workspace: Workspace, enter:
     assert admin.post("/admin/first-steps/", {"step": "tag"}).status_code == 400
     workspace.refresh_from_db()
     assert workspace.first_steps == []
+    assert not steps(admin)["Set up your branding"]
+    admin.post("/admin/first-steps/", {"step": "brand"})
+    assert steps(admin)["Set up your branding"]
     admin.post("/admin/first-steps/", {"step": "hidden"})
     assert steps(admin) == {}
 

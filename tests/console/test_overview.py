@@ -184,12 +184,12 @@ def test_a_trend_needs_thirty_conversations(shown: Any) -> None:
     for number in range(29):
         talk(*ANSWERED, began=noon(2), unknown=number < 3)
     told = figures(shown())
-    assert told["Conversations"] == ("29", "2.07 a day")
+    assert told["Conversations"] == ("29", "2.1 a day")
     assert told["Not solved"] == ("10%", "3 conversations")
     for _ in range(7):
         talk(*ANSWERED, began=noon(2))
     told = figures(shown())
-    assert told["Conversations"] == ("36", "2.57 a day, 20% more")
+    assert told["Conversations"] == ("36", "2.6 a day, 20% more")
     assert "20% more" in shown().css_first(".figures").text()  # on one line, whatever the width
     assert told["Not solved"] == ("8%", "8.3 points worse, 3 conversations")
     assert told["Solved by the assistant"] == ("92%", "0% confirmed, 92% silent")
@@ -204,7 +204,7 @@ def test_an_unfinished_day_is_compared_with_the_same_part_of_another(shown: Any)
         # Came back, but not within the compared days: the newest have not had their week either.
         talk(*ANSWERED, began=noon(13), customer=customer)
     told = figures(shown("?days=14"))
-    assert told["Conversations"] == ("30", "2.14 a day, as before")
+    assert told["Conversations"] == ("30", "2.1 a day, as before")
     assert told["Not solved"] == ("0%", "0 conversations, as before")
 
 
