@@ -11,8 +11,10 @@ PARALLEL ?= -n auto --maxprocesses 6 --dist loadfile --no-loadscope-reorder
 # The branch that `make check` compares with.
 BASE ?=
 
-.PHONY: help run stop doctor test check lint touched-tests lint-in-one-piece database-tests browser-tests long-tests \
-  lint-and-browser-tests lock messages widget
+# `make test` gives its database tests a lower priority.
+AFTER =
+
+.PHONY: help run stop doctor test check lint touched-tests database-tests browser-tests long-tests lock messages widget
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -28,18 +30,17 @@ doctor: ## report what is wrong with this machine and how to fix it
 	@sh scripts/environment.sh requirements.lock
 	@.venv/bin/python manage.py doctor
 
-# In parallel: the browser computes while the database suite waits, and vice versa.
+# In parallel: the browser computes while the database suite waits, and vice versa. The browser journeys go one after
+# another, so they decide when a run ends: the database suite, which several workers share, lets them and lint go first
+# and then has all cores.
 test: ## check everything: lint, types, import contracts, the database suite, the browser journeys
 	@sh scripts/environment.sh requirements-dev.lock
-	@$(MAKE) --no-print-directory -j2 lint-and-browser-tests database-tests
+	@$(MAKE) --no-print-directory -j3 lint-in-one-piece browser-tests-in-one-piece database-tests AFTER='nice -n 5'
 
-lint-and-browser-tests: lint-in-one-piece
-	@sh scripts/in_one_piece.sh $(MAKE) --no-print-directory browser-tests
+%-in-one-piece:
+	@sh scripts/in_one_piece.sh $(MAKE) --no-print-directory $*
 
-lint-in-one-piece:
-	@sh scripts/in_one_piece.sh $(MAKE) --no-print-directory lint
-
-# Takes about a minute, `make test` about eleven on two cores.
+# Takes about a minute, `make test` about ten on two cores.
 check: ## check what differs from main: lint, types, import contracts, the affected tests
 	@sh scripts/environment.sh requirements-dev.lock
 	@$(MAKE) --no-print-directory -j2 touched-tests lint-in-one-piece
@@ -65,7 +66,7 @@ NO_BROWSER = -p no:playwright -p no:base_url -p no:rerunfailures -p no:anyio
 
 database-tests: ## run the tests that need no browser
 	@sh scripts/environment.sh requirements-dev.lock
-	.venv/bin/python -m pytest tests --ignore tests/browser $(NO_BROWSER) $(PARALLEL)
+	$(AFTER) .venv/bin/python -m pytest tests --ignore tests/browser $(NO_BROWSER) $(PARALLEL)
 
 # Repeats a test once after an error of the browser's driver, and reports it; no failed expectation and no wait that
 # ended (CONTRIBUTING.md). Errors are matched as "class: message".
