@@ -76,8 +76,18 @@ def test_a_conversation_is_found_by_the_number_of_an_order_that_nobody_wrote(ask
     assert newest_with("Zx-77003 customs", 10) == [asked.pk]
 
 
-@pytest.mark.parametrize("common", ["where", "parcel is", "where parcel hello mara 4 is nothing"])
-@pytest.mark.parametrize(("at_once", "most"), [(2, 4), (2, 100), (100, 100)])
+@pytest.mark.parametrize(
+    ("common", "at_once", "most"),
+    [
+        ("where", 2, 4),
+        ("parcel is", 2, 100),
+        ("where parcel hello mara 4 is nothing", 2, 4),
+        ("where parcel hello mara 4 is nothing", 100, 100),
+        *(pytest.param("where", *sizes, marks=pytest.mark.long) for sizes in ((2, 100), (100, 100))),
+        *(pytest.param("parcel is", *sizes, marks=pytest.mark.long) for sizes in ((2, 4), (100, 100))),
+        pytest.param("where parcel hello mara 4 is nothing", 2, 100, marks=pytest.mark.long),
+    ],
+)
 def test_every_way_of_searching_finds_the_same_in_the_same_order(
     asked: Conversation, common: str, at_once: int, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

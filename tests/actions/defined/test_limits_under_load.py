@@ -32,7 +32,7 @@ def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("actions.dispatcher.Publisher.wake", lambda self, workspace_id, request_id: None)
 
 
-@pytest.mark.parametrize("count", [24, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [14, pytest.param(100, marks=pytest.mark.long)])
 @pytest.mark.parametrize(
     ("limits", "allowed"),
     [
