@@ -8,6 +8,7 @@ may be in different languages. The question's own language decides which words a
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 from django.db import connection
@@ -50,7 +51,12 @@ class Term:
 
     @property
     def tsquery(self) -> str:
-        return " | ".join(_quoted(lexeme) for lexeme in self.lexemes)
+        return _any_of(self.lexemes)
+
+
+@lru_cache(maxsize=4_096)  # questions use the same words again and again, and a search needs each several times
+def _any_of(lexemes: tuple[str, ...]) -> str:
+    return " | ".join(map(_quoted, lexemes))
 
 
 def configuration(locale: str) -> str:

@@ -8,7 +8,7 @@ import json
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -53,8 +53,7 @@ class Calibration:
 
     def confidence(self, evidence: Evidence | Grounds) -> float:
         """Return the probability, between 0 and 1, that the passages found contain an answer."""
-        values = asdict(evidence)
-        total = self.bias + sum(weight * values[name] for name, weight in self.weights.items())
+        total = self.bias + sum(weight * getattr(evidence, name) for name, weight in self.weights.items())
         return 1 / (1 + math.exp(-max(-50.0, min(50.0, total))))
 
     def answers(self, evidence: Evidence | Grounds) -> bool:

@@ -16,7 +16,7 @@ from supportbot.accounts.models import Workspace
 _OF_ARTICLE: Final = ("id", "workspace_id", "external_id", "locale", "audience", "on_help_pages", "url", "slug")
 # A chunk of another revision is about to be replaced.
 _PASSAGES: Final = f"""
-SELECT c.id, c.revision_number, r.title, c.heading_path, c.text, c.start, c."end", c.page, w.slug,
+SELECT w.slug, c.id, c.revision_number, r.title, c.heading_path, c.text, c.start, c."end", c.page,
        {sql.columns(Article, "a", *_OF_ARTICLE)}
 FROM kb_chunk c
 JOIN kb_article a ON a.id = c.article_id
@@ -81,17 +81,18 @@ def load_passages(
     """Return the passages among these chunks that the viewer may read now, best first."""
     readable, parameters = condition_on_articles(scope.workspace_id, scope.viewer)
     statement = f"{_PASSAGES} AND {readable}"
-    found = [
-        _passage(row, scores, similarities)
-        for row in sql.fetch(statement, [list(scores), scope.workspace_id, scope.recipe.pk, *parameters])
-    ]
+    rows = sql.fetch(statement, [list(scores), scope.workspace_id, scope.recipe.pk, *parameters])
+    workspace = Workspace(pk=scope.workspace_id, slug=rows[0][0] if rows else "")
+    found = [_passage(row, workspace, scores, similarities) for _, *row in rows]
     return tuple(sorted(found, key=lambda passage: (-passage.score, passage.chunk_id)))
 
 
-def _passage(row: Sequence[Any], scores: Mapping[str, float], similarities: Mapping[str, float | None]) -> Passage:
-    key, number, title, heading, text, start, end, page, workspace_slug, *others = row
+def _passage(
+    row: Sequence[Any], workspace: Workspace, scores: Mapping[str, float], similarities: Mapping[str, float | None]
+) -> Passage:
+    key, number, title, heading, text, start, end, page, *others = row
     article = sql.loaded(Article, others, *_OF_ARTICLE)
-    article.workspace = Workspace(pk=article.workspace_id, slug=workspace_slug)
+    article.workspace = workspace
     return Passage(
         article_id=article.pk,
         external_id=article.external_id,
