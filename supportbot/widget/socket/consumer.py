@@ -161,7 +161,7 @@ class ChatConsumer(Socket):
         try:
             session = await db(redeem_ticket, hello.ticket, origin=self._origin)
             with workspace_scope(session.workspace_id):
-                await self.writer.subscribe(session.workspace_id, session.conversation_id)
+                await self.writer.subscribe(session.conversation_id)
                 found = await db(snapshot, session.conversation_id, hello.last_seq)
         except (TicketRefused, OriginRefused) as error:
             self._refuse_and_close(error)
@@ -180,7 +180,8 @@ class ChatConsumer(Socket):
         if found.is_too_far_back:
             self.writer.send(Reset())
             self.writer.send(Head(found.head))
-        self.writer.follow(Feed(session.conversation_id, found.start, found.turn), head=found.head)
+        feed = Feed(session.workspace_id, session.conversation_id, found.start, found.turn)
+        self.writer.follow(feed, head=found.head)
         connection_registry().add(self)
 
     # --- Frames after the greeting.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from supportbot.accounts.scope import workspace_scope
 from supportbot.asyncdb import db
 from supportbot.chat import signals
 from supportbot.chat.selectors import events_after, head_of, live_turn
@@ -47,9 +48,20 @@ def snapshot(conversation_id: UUID, last_seq: int | None) -> Snapshot:
 class Feed:
     """One reader's view. Not safe for two tasks: the socket's writer owns it."""
 
-    __slots__ = ("_answer", "_attempt", "_conversation_id", "_ended", "_is_muted", "_shown", "is_turn_remote", "seq")
+    __slots__ = (
+        "_answer",
+        "_attempt",
+        "_conversation_id",
+        "_ended",
+        "_is_muted",
+        "_shown",
+        "_workspace_id",
+        "is_turn_remote",
+        "seq",
+    )
 
-    def __init__(self, conversation_id: UUID, seq: int, turn: TurnView | None) -> None:
+    def __init__(self, workspace_id: UUID, conversation_id: UUID, seq: int, turn: TurnView | None) -> None:
+        self._workspace_id = workspace_id
         self._conversation_id = conversation_id
         self.seq = seq
         self._answer = turn.message if turn else ""
@@ -119,8 +131,9 @@ class Feed:
             return [self.event(news.event)]
         # all are read before any counts as sent: the database may become unavailable in between
         views: list[EventView] = []
-        while more := await db(events_after, self._conversation_id, views[-1].seq if views else self.seq):
-            views += more
+        with workspace_scope(self._workspace_id):
+            while more := await db(events_after, self._conversation_id, views[-1].seq if views else self.seq):
+                views += more
         if any(view.event == "assistant.started" for view in views):
             self.is_turn_remote = True  # its event came without content, so the turn may run in another process
             self.request_missing_text()

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from django.db import Error as AnyDatabaseError
 
-from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.signals import Erased, NewEvent, Signal
 from supportbot.chat.stream import signal_broker
 from supportbot.widget.errors import ConversationErased
@@ -32,7 +31,6 @@ class Writer:
         self._queue = SendQueue()
         self._early: list[Signal] = []
         self._conversation_id: UUID | None = None
-        self._workspace_id: UUID | None = None
         self._feed: Feed | None = None
         self._writing_since: float | None = None
 
@@ -68,9 +66,9 @@ class Writer:
         """Return for how long the peer has not read the frame being written."""
         return now - self._writing_since if self._writing_since is not None else 0.0
 
-    async def subscribe(self, workspace_id: UUID, conversation_id: UUID) -> None:
+    async def subscribe(self, conversation_id: UUID) -> None:
         """Subscribe to the conversation's signals, and hold them back until `follow`: the log is read in between."""
-        self._workspace_id, self._conversation_id = workspace_id, conversation_id
+        self._conversation_id = conversation_id
         await signal_broker().listen(conversation_id, self._on_signal)
 
     def follow(self, feed: Feed, *, head: int) -> None:
@@ -113,8 +111,9 @@ class Writer:
         if isinstance(item, str):
             await self._timed(self._send_text(item))
             return True
+        assert self._feed is not None  # no signals arrive before
         try:
-            frames = await self._frames(item)
+            frames = await self._feed.frames(item)
         except AnyDatabaseError as error:
             logger.warning("widget: the log could not be read: %s", type(error).__name__)
             self._retry_later(item)
@@ -126,11 +125,6 @@ class Writer:
     def _retry_later(self, signal: Signal) -> None:
         """Queue the signal again: it is not sent twice, and frames after it, such as errors, must not wait for it."""
         asyncio.get_running_loop().call_later(RETRY_SECONDS, self._queue.put, signal)
-
-    async def _frames(self, signal: Signal) -> list[ServerFrame]:
-        assert self._feed is not None and self._workspace_id is not None  # no signals arrive before
-        with workspace_scope(self._workspace_id):
-            return await self._feed.frames(signal)
 
     async def _timed(self, writing: Awaitable[None]) -> None:
         self._writing_since = asyncio.get_running_loop().time()
