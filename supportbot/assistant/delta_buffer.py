@@ -21,7 +21,8 @@ class DeltaBuffer:
         self._claim = claim
         self._broker = signal_broker()
         self._pending = ""
-        self._timer: asyncio.TimerHandle | None = None
+        self._next_at = 0.0  # the end of the newest frame's window, on the loop's clock
+        self._timer: asyncio.TimerHandle | None = None  # only while text is pending
         # What the current attempt has sent so far: its text, and in how many deltas. A single value, since the thread
         # that keeps the lease reads both at once.
         self.sent = ("", 0)
@@ -41,9 +42,13 @@ class DeltaBuffer:
         if not text:
             return
         self._pending += text
-        if self._timer is None:
+        if self._timer is not None:
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._next_at:
             self._send()
-            self._timer = asyncio.get_running_loop().call_later(WINDOW_SECONDS, self._window_over)
+        else:
+            self._timer = loop.call_at(self._next_at, self.flush)
 
     def flush(self) -> None:
         """Send pending text."""
@@ -56,7 +61,7 @@ class DeltaBuffer:
         """Start over under a new attempt; readers clear the shown text."""
         self._pending = ""
         self.flush()
-        self._claim, self.sent = claim, ("", 0)
+        self._claim, self.sent, self._next_at = claim, ("", 0), 0.0
 
     def repeat(self) -> None:
         """Send the whole text again for a late reader; the others already have it and skip it."""
@@ -68,18 +73,13 @@ class DeltaBuffer:
         """Send what the assistant is doing, in words."""
         self._broker.publish(self._claim.conversation_id, Status(str(self._claim.message_id), words))
 
-    def _window_over(self) -> None:
-        self._timer = None
-        if self._pending:
-            self._send()
-            self._timer = asyncio.get_running_loop().call_later(WINDOW_SECONDS, self._window_over)
-
     def _send(self) -> None:
         if not self._pending:
             return
         text, self._pending = self._pending, ""
         before, index = self.sent
         self.sent = (before + text, index + 1)
+        self._next_at = asyncio.get_running_loop().time() + WINDOW_SECONDS
         self._publish(index, text, offset=len(before))
 
     def _publish(self, index: int, text: str, *, offset: int) -> None:
