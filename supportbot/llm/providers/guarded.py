@@ -10,7 +10,7 @@ from openai import AsyncOpenAI
 
 from supportbot.llm.connections import Server
 from supportbot.llm.ports import ProviderEvent
-from supportbot.llm.providers.openai import CONNECT_SECONDS, READ_SECONDS, OpenAIProvider
+from supportbot.llm.providers.openai import CONNECT_SECONDS, OpenAIProvider
 from supportbot.llm.types import ModelRequest
 from supportbot.outbound.errors import NotSent
 from supportbot.outbound.targets import checked_target
@@ -55,7 +55,7 @@ def _client(server: Server) -> AsyncOpenAI:
         api_key=server.key or "not-needed",
         base_url=server.base_url,
         max_retries=0,
-        timeout=openai.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+        timeout=openai.Timeout(None, connect=CONNECT_SECONDS),
         http_client=httpx2.AsyncClient(transport=CheckedTransport(), follow_redirects=False, trust_env=False),
         default_headers={"Accept-Encoding": "identity"},
     )

@@ -26,8 +26,6 @@ from supportbot.llm.tokens import estimated_usage
 from supportbot.llm.types import Finished, ModelRequest
 
 CONNECT_SECONDS = 5.0
-# A backstop: the gateway's deadlines are shorter and cover what a time-out per read cannot.
-READ_SECONDS = 120.0
 # How long a finished answer waits for its usage figures and the end mark.
 TAIL_SECONDS = 2.0
 # Between two reads of an answer: readers get a frame every 50 ms, so everything that arrives in between is read at
@@ -46,7 +44,8 @@ def make_client(*, api_key: str, base_url: str) -> AsyncOpenAI:
         api_key=api_key or "not-needed",  # local servers need none, but the SDK does
         base_url=base_url or None,
         max_retries=0,
-        timeout=openai.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+        # The gateway's deadlines end every wait. A time-out per read would be set again for each token.
+        timeout=openai.Timeout(None, connect=CONNECT_SECONDS),
         http_client=DefaultAioHttpClient(),
         # A compressed stream is delayed, and a few kilobytes may unpack to any size.
         default_headers={"Accept-Encoding": "identity"},
