@@ -63,6 +63,11 @@ BEAT_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
         "schedule": 3.0,
         "options": {"expires": 3},
     },
+    "prepare-questions": {
+        "task": "supportbot.evals.tasks.prepare_questions",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
     "purge-evaluations": {"task": "supportbot.evals.tasks.purge", "schedule": crontab(hour=4, minute=10)},
     "purge-webhooks": {"task": "supportbot.webhooks.tasks.purge", "schedule": 3600.0},
 }

@@ -1,6 +1,6 @@
 """The Celery tasks of evaluations, on the queue `evaluations`. All are safe to run twice and concurrently.
 
-Only `start_due`, the sweep, starts them: its next run finds what a lost message or a dead worker has left.
+Only `start_due`, the sweep, starts those of a row: its next run finds what a lost message or a dead worker has left.
 """
 
 from uuid import UUID
@@ -9,7 +9,7 @@ from celery import current_app, shared_task
 
 from supportbot.accounts.scope import workspace_scope
 from supportbot.evals import replays, run_worker, services
-from supportbot.evals.articles import checks, drafts
+from supportbot.evals.articles import checks, drafts, prepared_questions
 
 PLAY = "supportbot.evals.tasks.play"
 CHECK = "supportbot.evals.tasks.check_articles"
@@ -52,6 +52,11 @@ def check_draft(workspace_id: str, check_id: str) -> None:
 def replay(workspace_id: str, replay_id: str) -> None:
     with workspace_scope(UUID(workspace_id)):
         replays.play_replay(UUID(replay_id))
+
+
+@shared_task
+def prepare_questions() -> None:
+    prepared_questions.prepare_questions()
 
 
 @shared_task

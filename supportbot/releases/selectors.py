@@ -18,7 +18,7 @@ from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from supportbot.accounts.models import Workspace
-from supportbot.accounts.scope import current_workspace_id, scoped_workspace_id
+from supportbot.accounts.scope import across_workspaces, current_workspace_id, scoped_workspace_id
 from supportbot.releases.document import Document, Strictness, stored
 from supportbot.releases.errors import NoSuchRelease
 from supportbot.releases.models import Release, ReleaseGates
@@ -110,6 +110,12 @@ def gates() -> list[str]:
     """Return the suites that a release must pass."""
     found = ReleaseGates.objects.values_list("suites", flat=True).first()
     return list(found or [])
+
+
+def gates_of_all() -> dict[UUID, list[str]]:
+    """Return the gates of each workspace that has some."""
+    with across_workspaces("gates"):
+        return dict(ReleaseGates.objects.exclude(suites=[]).values_list("workspace_id", "suites"))
 
 
 def had_gates_at(moment: datetime) -> bool:

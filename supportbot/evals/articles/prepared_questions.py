@@ -1,0 +1,56 @@
+"""The vectors of the gates' questions, made soon after the gates are chosen or their cases change, so that the first
+publication does not wait for them. The shared cache has both the vectors and the note that they are there.
+"""
+
+import hashlib
+from typing import Final
+from uuid import UUID
+
+from django.core.cache import cache
+
+from kb.errors import EmbeddingUnavailable
+from kb.indexing.shared_vectors import KEPT_SECONDS, question_vectors
+from kb.ports import embedder
+from supportbot.accounts.scope import across_workspaces, workspace_scope
+from supportbot.evals.articles.trials import playable_cases
+from supportbot.evals.models import Suite
+from supportbot.rate_counters import CACHE_AWAY
+from supportbot.releases.errors import GateMissing
+from supportbot.releases.selectors import gates_of_all
+
+MOST: Final = 1_000  # questions of a workspace
+
+
+def prepare_questions() -> int:
+    """Make the missing vectors of all workspaces' gate questions; return in how many workspaces some were due.
+
+    Vectors that cannot be made now are made by the next call, or by the publication that needs them.
+    """
+    marks = _marks()
+    try:
+        known = cache.get_many(marks)
+    except CACHE_AWAY:
+        return 0
+    due = [(workspace, mark) for mark, workspace in marks.items() if mark not in known]
+    for workspace, mark in due:
+        with workspace_scope(workspace):
+            try:
+                question_vectors(list(dict.fromkeys(case.asks for _, case in playable_cases()))[:MOST])
+                cache.set(mark, 1, timeout=KEPT_SECONDS // 2)  # before the vectors expire
+            except (EmbeddingUnavailable, GateMissing, *CACHE_AWAY):
+                continue
+    return len(due)
+
+
+def _marks() -> dict[str, UUID]:
+    """Return the workspaces by what their questions' vectors depend on: gates, cases and embedding model."""
+    gates = gates_of_all()
+    with across_workspaces("questions of gates"):
+        rows = Suite.objects.filter(workspace_id__in=gates).values_list("workspace_id", "name", "updated_at")
+        changed = {(workspace, name): at.isoformat() for workspace, name, at in rows}
+    recipe = embedder().recipe.name
+    found = dict[str, UUID]()
+    for workspace, suites in gates.items():
+        state = "\0".join([recipe, *(f"{name}\0{changed.get((workspace, name), '')}" for name in suites)])
+        found[f"gate-questions:{workspace}:{hashlib.sha256(state.encode()).hexdigest()}"] = workspace
+    return found

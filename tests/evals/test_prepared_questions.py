@@ -1,0 +1,91 @@
+"""The questions of gates have their vectors before somebody publishes."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.core.cache import cache
+from pytest_django.fixtures import Settings
+
+from kb import ports
+from kb.errors import EmbeddingUnavailable
+from kb.indexing.shared_vectors import forget
+from kb.services import Change
+from kb.testing import HashEmbedder
+from supportbot.accounts.models import Workspace
+from supportbot.accounts.scope import workspace_scope
+from supportbot.evals.articles.prepared_questions import prepare_questions
+from supportbot.evals.articles.trials import chosen_for, playable_cases, publishing
+from supportbot.evals.services import save_suite
+from supportbot.evals.suite_files import read_suite
+from supportbot.releases.models import ReleaseGates
+
+pytestmark = pytest.mark.django_db
+CASE = "  - {{id: c{number}, must: true, ask: 'What about {number}?', expect: {{contains: yes}}}}\n"
+LATER = "  - {id: later, must: true, steps: [{say: Hello}, {say: And then?}], expect: {contains: 'yes'}}\n"
+
+
+def suite(*numbers: int, name: str = "promises", more: str = "") -> None:
+    cases = "".join(CASE.format(number=number) for number in numbers).replace("yes}", "'yes'}")
+    save_suite(read_suite(f"suite: {name}\ncases:\n{cases}{more}".encode(), file="cases.yaml"))
+
+
+@pytest.fixture
+def made(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Return the questions whose vectors were made, in order."""
+    settings.KB_EMBEDDER = "kb.testing.HashEmbedder"
+    ports._load.cache_clear()
+    forget()
+    cache.clear()
+    asked: list[str] = []
+    plain = HashEmbedder.query
+    monkeypatch.setattr(HashEmbedder, "query", lambda self, text: [asked.append(text), *plain(self, text)][1:])
+    yield asked
+    ports._load.cache_clear()
+
+
+def test_only_new_questions_of_gates_are_made(
+    workspace: Workspace, other_workspace: Workspace, made: list[str]
+) -> None:
+    suite(1, 2, more=LATER)
+    suite(9, name="no-gate")
+    assert (prepare_questions(), made) == (0, [])
+    ReleaseGates.objects.create(suites=["promises"])
+    with workspace_scope(other_workspace.pk):
+        suite(2, 3)
+        ReleaseGates.objects.create(suites=["promises"])
+    assert prepare_questions() == 2
+    assert sorted(made) == ["What about 1?", "What about 2?", "What about 3?"]
+    assert prepare_questions() == 0
+    suite(1, 4)
+    assert (prepare_questions(), made[3:]) == (1, ["What about 4?"])
+    cache.clear()  # the vectors are gone, too
+    forget()
+    assert (prepare_questions(), len(made)) == (2, 8)
+
+
+def test_a_publication_chooses_its_cases_without_making_any(workspace: Workspace, made: list[str]) -> None:
+    suite(1, 2)
+    ReleaseGates.objects.create(suites=["promises"])
+    prepare_questions()
+    made.clear()
+    forget()  # another process publishes
+    trial = publishing(None, Change(title="About", body="What about 1? Yes."))
+    assert len(chosen_for(playable_cases(), trial)) == 2
+    assert made == []
+
+
+def test_what_cannot_be_made_is_made_later(
+    workspace: Workspace, made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite(1)
+    ReleaseGates.objects.create(suites=["promises"])
+    with monkeypatch.context() as away:
+
+        def fails(self: HashEmbedder, text: str) -> list[float]:
+            raise EmbeddingUnavailable("Away.")
+
+        away.setattr(HashEmbedder, "query", fails)
+        assert prepare_questions() == 1
+    assert (prepare_questions(), made) == (1, ["What about 1?"])
+    ReleaseGates.objects.update(suites=["promises", "deleted"])
+    assert prepare_questions() == 1
