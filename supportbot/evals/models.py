@@ -89,6 +89,7 @@ class Run(TenantModel):
     problem = models.CharField(max_length=40, blank=True)  # the code of the error that interrupted it
     total = models.PositiveIntegerField()  # tries of cases
     done = models.PositiveIntegerField(default=0)
+    played_ms = models.PositiveBigIntegerField(default=0, db_default=0)  # without the time when no worker played it
     runner = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True)
     report = models.JSONField(null=True)  # `reports.Report`, once it is done

@@ -145,6 +145,7 @@ class _Playing:
         self._workspace = Workspace.objects.get(pk=run.workspace_pk)
         stored = played_keys(run.pk)
         self._earlier = results_of(run.keeps_from)
+        self._noted = time.monotonic()  # until when the time that it takes is stored
         self._left = iter([one for one in _tries(run) if (one[0].key, one[1]) not in stored])
 
     async def play(self) -> None:
@@ -171,13 +172,18 @@ class _Playing:
             if result is None:
                 played, customer_id = await play(self._workspace, case)
                 result = await asyncio.to_thread(_result, self._run, case, number, played, customer_id)
-            await db(partial(_store, is_kept=is_kept), self._run, self._runner, result)
+            await db(partial(_store, is_kept=is_kept, took_ms=self._took_ms()), self._run, self._runner, result)
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(BEAT_SECONDS)
             with suppress(AnyDatabaseError):
-                await db(_extend, self._run, self._runner)
+                await db(partial(_extend, took_ms=self._took_ms()), self._run, self._runner)
+
+    def _took_ms(self) -> int:
+        """Return the time since the last call."""
+        before, self._noted = self._noted, time.monotonic()
+        return round((self._noted - before) * 1000)
 
 
 def _tries(run: Run) -> Iterator[tuple[Case, int]]:
@@ -211,15 +217,16 @@ def _held(run: Run, runner: str) -> QuerySet[Run]:
 
 
 @transaction.atomic
-def _store(run: Run, runner: str, result: Result, *, is_kept: bool) -> None:
+def _store(run: Run, runner: str, result: Result, *, is_kept: bool, took_ms: int) -> None:
     """Store a try, and extend the lease. Raises _Lost."""
-    if not _held(run, runner).update(done=F("done") + 1, kept=F("kept") + int(is_kept), lease_until=Now() + LEASE):
+    counts = {"done": F("done") + 1, "kept": F("kept") + int(is_kept), "played_ms": F("played_ms") + took_ms}
+    if not _held(run, runner).update(**counts, lease_until=Now() + LEASE):
         raise _Lost()
     result.save(force_insert=True)
 
 
-def _extend(run: Run, runner: str) -> None:
-    if not _held(run, runner).update(lease_until=Now() + LEASE):
+def _extend(run: Run, runner: str, *, took_ms: int) -> None:
+    if not _held(run, runner).update(lease_until=Now() + LEASE, played_ms=F("played_ms") + took_ms):
         raise _Lost()
 
 

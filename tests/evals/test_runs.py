@@ -116,7 +116,9 @@ def test_two_equal_runs_do_not_differ(workspace: Workspace, returns_article: Art
 
 def test_the_command_says_how_fast_it_was(workspace: Workspace, returns_article: Article) -> None:
     run = play(repeat=2)
-    Run.objects.filter(pk=run.pk).update(finished_at=run.created_at + timedelta(seconds=4))
+    assert 0 < run.played_ms <= (now() - run.created_at).total_seconds() * 1000
+    # As if it had been interrupted for an hour.
+    Run.objects.filter(pk=run.pk).update(created_at=run.created_at - timedelta(hours=1), played_ms=4_000)
     facts = facts_of(Run.objects.get(pk=run.pk))
     assert (facts["took_seconds"], facts["tries_per_minute"]) == (4.0, 90)
     assert "Took 4.0 s: 90 tries a minute." in words_of_run(facts).splitlines()
@@ -131,10 +133,10 @@ def test_a_run_continues_after_its_worker_was_killed(
     run = services.start_run(suite(), repeat=2)
     stored = run_worker._store
 
-    def die_after_three(run: Run, runner: str, result: Result, *, is_kept: bool) -> None:
+    def die_after_three(run: Run, runner: str, result: Result, *, is_kept: bool, took_ms: int) -> None:
         if Result.objects.filter(run=run).count() >= 3:
             raise Killed
-        stored(run, runner, result, is_kept=is_kept)
+        stored(run, runner, result, is_kept=is_kept, took_ms=took_ms)
 
     monkeypatch.setattr(run_worker, "_store", die_after_three)
     with pytest.raises(Killed):
@@ -178,10 +180,10 @@ def test_a_cancelled_run_stops(workspace: Workspace, returns_article: Article, m
     run = services.start_run(suite(), repeat=20)
     stored = run_worker._store
 
-    def cancel_first(run: Run, runner: str, result: Result, *, is_kept: bool) -> None:
+    def cancel_first(run: Run, runner: str, result: Result, *, is_kept: bool, took_ms: int) -> None:
         with workspace_scope(workspace.pk):
             Run.objects.filter(pk=run.pk, state="running").update(state="cancelled", finished_at=now())
-        stored(run, runner, result, is_kept=is_kept)
+        stored(run, runner, result, is_kept=is_kept, took_ms=took_ms)
 
     monkeypatch.setattr(run_worker, "_store", cancel_first)
     run_worker.play_run(run.pk)
