@@ -17,7 +17,7 @@ from kb.models import Article, Audience
 from kb.selectors import article_with_id
 from kb.services import lock_unchanged
 from supportbot.chat.models import Conversation
-from supportbot.chat.retrieval_trace import TracedPassage, traces_of
+from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage, traces_of
 from supportbot.console.articles.diff import Row, compare
 from supportbot.console.articles.gates import PUBLISHED, ArticleRefused, pass_gates, settle
 from supportbot.console.articles.published import tell_published
@@ -28,6 +28,7 @@ from supportbot.console.request_context import needs, person_of, staff, workspac
 from supportbot.errors import InvalidInput, NotFound, SupportBotError
 from supportbot.evals.articles.rehearsal import Rehearsal, Text, rehearse, rehearse_with
 from supportbot.evals.articles.trials import Failure, publishing
+from supportbot.handoff.desk.activity import withheld_sentences
 from supportbot.insights.clusters import Cluster, group_with
 from supportbot.insights.findings import Finding, Kind
 from supportbot.insights.proposed_edits import proposed, rewritten, target_of, without_model
@@ -168,7 +169,8 @@ def _page(
     failures: Sequence[Failure] = (),
 ) -> HttpResponse:
     person, newest = needs(request, "kb:read"), found.newest
-    passages = _passages(found)
+    trace = _trace(found)
+    passages = trace.passages[:MOST_REPLAYED] if trace else ()
     context = {
         **admin.site.each_context(request),
         "title": without_personal_data(newest.question),
@@ -177,6 +179,7 @@ def _page(
         "times": len(found.findings),
         "shown": [_row(one) for one in found.findings[:MOST_SHOWN]],
         "passages": passages,
+        "withheld": _withheld(trace) if trace and newest.kind == Kind.WITHHELD else (),
         "edit": edit,
         "changes": _changes(edit),
         "choices": _choices(passages, edit),
@@ -204,12 +207,16 @@ def _row(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _passages(found: Cluster) -> tuple[TracedPassage, ...]:
-    """Return what search had found for the newest answer, best first."""
+def _trace(found: Cluster) -> RetrievalTrace | None:
+    """Return what is recorded about the newest answer: what search had found, best first, and what was withheld."""
     newest = found.newest
     conversation = Conversation.objects.filter(pk=newest.conversation).first()
-    trace = traces_of(conversation).get(newest.answer_id) if conversation and newest.answer_id else None
-    return trace.passages[:MOST_REPLAYED] if trace else ()
+    return traces_of(conversation).get(newest.answer_id) if conversation and newest.answer_id else None
+
+
+def _withheld(trace: RetrievalTrace) -> list[dict[str, str]]:
+    """Return what the checks withheld and why, without personal data."""
+    return [{"text": without_personal_data(one.text), "why": one.why} for one in withheld_sentences(trace.withheld)]
 
 
 def _changes(edit: Edit) -> list[Row]:

@@ -19,6 +19,7 @@ from supportbot.chat.models import Conversation, Message
 from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage
 from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation
 from supportbot.chat.turns import claim_turn, finish_turn
+from supportbot.handoff.desk.activity import CHECK_LABELS
 from supportbot.handoff.tickets import services as handoff
 from supportbot.insights import contradictions as comparing
 from supportbot.insights.clusters import clusters
@@ -113,6 +114,17 @@ def test_each_kind_finds_its_conversations_but_no_courtesies(editor: Client, bob
     assert listed(editor, "corrected") == [["1", "Can I wash it at 60?"]]
     assert listed(editor, "handed_over") == [["1", "What is hand wash?"]]
     assert editor.get("/admin/improve/?kind=other").status_code == 400
+
+
+def test_a_withheld_answer_is_shown_with_the_reason(editor: Client, workspace: Workspace) -> None:
+    lost = (Withheld("figure", "It is 5 €, says alice@example.com.", 0.1),)
+    held = Answer("None.", (), by="model", is_abstention=True, withheld=lost)
+    ask("What does it cost?", held, trace=RetrievalTrace("cost", (), lost, None))
+    ask("Do you ski?", UNKNOWN, trace=RetrievalTrace("ski", (), lost, None))
+    page = LexborHTMLParser(group_page(editor, Kind.WITHHELD).content.decode())
+    told = visible_text(page.css_first("[aria-labelledby=h-withheld]"))
+    assert "It is 5 €, says [EMAIL]." in told and CHECK_LABELS["figure"] in told
+    assert "h-withheld" not in group_page(editor, Kind.UNANSWERED).content.decode()
 
 
 def test_what_the_assistant_said_stands_beside_what_the_team_sent_and_the_edit(editor: Client, bob: User) -> None:

@@ -176,6 +176,7 @@ def _shown(request: HttpRequest, release: Release, *, problem: str = "", status:
         "may_judge": bool(suites) and ports.judge() is not None,
         "changed_articles": _changed_articles(verdict) if verdict and "knowledge" in changed else [],
         "evaluated": _evaluated(verdict) if verdict else None,
+        "failed": _failed(verdict) if verdict else [],
         "keeps_results": changed == ["knowledge"],
         "changed": [gettext(REFERENCES.get(name, name)) for name in changed],
         "is_stopped": bool(suites) and (not is_passed or bool(changed)),
@@ -194,6 +195,17 @@ def _evaluated(verdict: Mapping[str, Any]) -> dict[str, int]:
     return Run.objects.filter(pk__in=verdict["run_ids"]).aggregate(
         total=Sum("total", default=0), kept=Sum("kept", default=0)
     )
+
+
+def _failed(verdict: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the cases that must pass and failed, each with the page that shows its answers; "" once it is deleted."""
+    runs = {run.suite_name: run for run in Run.objects.filter(pk__in=verdict["run_ids"]).defer("cases", "report")}
+    found = []
+    for name in verdict["failed_must"]:
+        run = runs.get(name.partition(": ")[0])
+        page = f"{reverse('admin:evals_run_change', args=[run.pk])}?show=failed" if run else ""
+        found.append((name, page))
+    return found
 
 
 def _changed_articles(verdict: Mapping[str, Any]) -> list[Article]:
