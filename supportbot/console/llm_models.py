@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django import forms
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -126,6 +126,14 @@ class ModelConnectionAdmin(ScopedAdmin):
         told, actor = form.cleaned_data, name_of(person_of(request))
         known = obj.pk if change else None
         obj.pk = connections.save(told, key=str(told["key"]), actor=actor, connection_id=known).pk
+
+    def response_add(
+        self, request: HttpRequest, obj: ModelConnection, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Show the new model with its test: nothing uses it until a release names it."""
+        told = gettext("Saved: {name}. Test it, then choose it for answers in a new draft.")
+        messages.success(request, told.format(name=obj.name))
+        return self._redirect_to("change", obj.pk)
 
     def delete_model(self, request: HttpRequest, obj: ModelConnection) -> None:
         connections.remove(obj.pk, actor=name_of(person_of(request)))

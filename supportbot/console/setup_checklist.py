@@ -24,6 +24,7 @@ from supportbot.console.request_context import needs, workspace_here
 from supportbot.errors import InvalidInput
 from supportbot.llm.conf import is_remote_configured
 from supportbot.llm.models import LLMCall, ModelConnection
+from supportbot.releases.selectors import live_release
 from supportbot.team_formats import number
 
 RIGHT: Final = "team:write"  # an admin: the steps need all their rights
@@ -129,15 +130,23 @@ def _model(workspace: Workspace) -> Step:
         "Without a model, answers are quoted word for word from your articles. With a model, they are written for the "
         "question."
     )
+    is_used = is_remote_configured() or _answers_with_own_model()
+    if not is_used and ModelConnection.objects.exists():
+        about = gettext("A model is saved, but not used yet: choose it for answers in a new draft, then publish that.")
     return Step(
         "model",
         gettext("Connect a model, or continue without one"),
         about,
         (Link(gettext("Connect a model"), reverse("admin:llm_modelconnection_changelist")),),
-        is_done=is_remote_configured() or ModelConnection.objects.exists(),
+        is_done=is_used,
         is_skipped="model" in workspace.first_steps,
         skip_words=gettext("Continue without a model"),
     )
+
+
+def _answers_with_own_model() -> bool:
+    own = {str(pk) for pk in ModelConnection.objects.values_list("pk", flat=True)}
+    return not own.isdisjoint(live_release().contents.routes.get("answer", ()))
 
 
 def _channel(workspace: Workspace) -> Step:

@@ -23,8 +23,10 @@ from supportbot.releases.models import Release
 from supportbot.releases.selectors import current, gates, live_release
 from supportbot.releases.tasks import judge_waiting
 from tests.console.conftest import Enter
+from tests.console.test_firststeps import steps
 
 pytestmark = pytest.mark.django_db
+CONNECT = "Connect a model, or continue without one"
 RELEASES = "/admin/releases/release/"
 EMPTY = {"g-TOTAL_FORMS": "1", "g-INITIAL_FORMS": "0", "g-MIN_NUM_FORMS": "0", "g-MAX_NUM_FORMS": "60"}
 
@@ -142,7 +144,10 @@ def test_a_model_is_added_tested_and_routed_without_showing_its_key(
 ) -> None:
     settings.PRIVATE_NETWORKS = (ip_network("127.0.0.0/8"),)
     facts = {"name": "ours", "base_url": f"http://127.0.0.1:{unused_port}/v1", "model": "m-1", "key": "sk-hidden"}
-    assert admin.post("/admin/llm/modelconnection/add/", facts).status_code == 302
+    saved = admin.post("/admin/llm/modelconnection/add/", facts, follow=True)
+    assert "Test it, then choose it for answers" in saved.content.decode()
+    assert f'action="/admin/llm/modelconnection/{ModelConnection.objects.get().pk}/test/"' in saved.content.decode()
+    assert not steps(admin)[CONNECT] and "saved, but not used yet" in admin.get("/admin/").content.decode()
     row = ModelConnection.objects.get()
     assert row.key == "sk-hidden"
     page = f"/admin/llm/modelconnection/{row.pk}/"
@@ -158,6 +163,7 @@ def test_a_model_is_added_tested_and_routed_without_showing_its_key(
     assert "Answers: ours, Built-in answerer" in admin.get(f"{RELEASES}{release.pk}/change/").content.decode()
     admin.post(f"{RELEASES}{release.pk}/publish/", {"instead_of": 1, "edits": 1, "reason": "ours"})
     assert current().document.routes == {"answer": (str(row.pk), "builtin")}
+    assert steps(admin)[CONNECT]
     listed = LexborHTMLParser(admin.get("/admin/llm/modelconnection/").content.decode())
     [answers] = [one for one in listed.css("#h-routes + dl > div") if one.css_first("dt").text() == "Answers"]
     assert [one.attributes["action"] for one in answers.css("form")] == [f"{page}test/"]
