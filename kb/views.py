@@ -177,6 +177,7 @@ def help_home(request: HttpRequest, place: Place) -> HttpResponse:
     context: dict[str, object] = {
         "sections": sections,
         "only": only,
+        "has_categories": any(article.category for article in articles),
         "often_asked": place.channel.suggestions_in(place.language) if place.channel else (),
     }
     if len(articles) > NEWEST:

@@ -110,8 +110,16 @@ def test_the_only_section_has_its_titles_on_the_start_page(client: Client, works
     tree = page(client, "/help/wrenfell/")
     assert (len(tree.css(".only li")), visible_text(tree.css_first(".only .more"))) == (24, "All 25")
     assert visible_text(tree.css_first(".lists li")) == "Delivery 24"
+    assert visible_text(tree.css_first(".only h2")) == "Delivery"
     published("Return", external_id="r", category="Returns")
     assert len(page(client, "/help/wrenfell/").css(".cats .shelf")) == 2
+
+
+def test_without_categories_the_start_page_does_not_name_the_collection(client: Client, workspace: Workspace) -> None:
+    published("Delivery", external_id="delivery", collection=Collection.objects.create(slug="intern", name="Intern"))
+    tree = page(client, "/help/wrenfell/")
+    assert visible_text(tree.css_first(".only h2")) == "All articles"
+    assert "Intern" not in visible_text(tree)
 
 
 def test_every_page_links_the_workspaces_imprint_and_privacy_page(client: Client, workspace: Workspace) -> None:
