@@ -15,7 +15,7 @@ from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.services import save_draft
 from actions.models import ActionPolicy, ActionRequest
 from actions.policies import ensure_policies
-from kb.models import Article, Collection, Source, SourceItem, SourceRun, Synonyms
+from kb.models import Article, Category, Collection, Source, SourceItem, SourceRun, Synonyms
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import ApiKey, Channel, Customer, Membership, User, Workspace
 from supportbot.accounts.services import add_member, create_channel, issue_api_key
@@ -74,6 +74,7 @@ class Sample:
     """One row of everything, each with the secret word in it."""
 
     article: Article
+    category: Category
     collection: Collection
     synonyms: Synonyms
     channel: Channel
@@ -121,6 +122,7 @@ def sample(workspace: Workspace) -> Sample:
     release = Release.objects.create(number=7, document=stored(Document(tone=SECRET)), reason=SECRET)
     return Sample(
         article=article,
+        category=Category.objects.create(name=f"{SECRET} washing"),
         collection=collection,
         synonyms=Synonyms.objects.create(words=[SECRET, "jumper"]),
         channel=create_channel(workspace, f"{SECRET} shop").channel,
