@@ -57,6 +57,9 @@ def test_only_new_questions_of_gates_are_made(
     assert sorted(made) == ["What about 1?", "What about 2?", "What about 3?"]
     assert prepare_questions() == 0
     suite(1, 4)
+    cache.set("gate-questions-busy", 1)  # another worker makes them
+    assert (prepare_questions(), len(made)) == (0, 3)
+    cache.delete("gate-questions-busy")
     assert (prepare_questions(), made[3:]) == (1, ["What about 4?"])
     cache.clear()  # the vectors are gone, too
     forget()

@@ -3,6 +3,7 @@ publication does not wait for them. The shared cache has both the vectors and th
 """
 
 import hashlib
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -19,27 +20,37 @@ from supportbot.releases.errors import GateMissing
 from supportbot.releases.selectors import gates_of_all
 
 MOST: Final = 1_000  # questions of a workspace
+_BUSY: Final = "gate-questions-busy"
+_BUSY_SECONDS: Final = 300  # a worker that dies holds up the others no longer
 
 
 def prepare_questions() -> int:
-    """Make the missing vectors of all workspaces' gate questions; return in how many workspaces some were due.
+    """Make the missing vectors of all workspaces' gate questions; return in how many workspaces some were due. Does
+    nothing while another worker makes them.
 
     Vectors that cannot be made now are made by the next call, or by the publication that needs them.
     """
     marks = _marks()
     try:
         known = cache.get_many(marks)
+        due = [(workspace, mark) for mark, workspace in marks.items() if mark not in known]
+        if not due or not cache.add(_BUSY, 1, timeout=_BUSY_SECONDS):
+            return 0
+        _prepare(due)
+        cache.delete(_BUSY)
     except CACHE_AWAY:
         return 0
-    due = [(workspace, mark) for mark, workspace in marks.items() if mark not in known]
+    return len(due)
+
+
+def _prepare(due: Sequence[tuple[UUID, str]]) -> None:
     for workspace, mark in due:
         with workspace_scope(workspace):
             try:
                 question_vectors(list(dict.fromkeys(case.asks for _, case in playable_cases()))[:MOST])
                 cache.set(mark, 1, timeout=KEPT_SECONDS // 2)  # before the vectors expire
-            except (EmbeddingUnavailable, GateMissing, *CACHE_AWAY):
+            except (EmbeddingUnavailable, GateMissing):
                 continue
-    return len(due)
 
 
 def _marks() -> dict[str, UUID]:
