@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -23,6 +24,7 @@ from kb.models import Category
 
 FILE: Final = "categories.json"
 MAX_BYTES: Final = 1_000_000  # an export's file is smaller
+MAX_FILES: Final = 10  # that are read of a zip file, or of uploaded files: each of their folders may have one
 _TEXTS: Final = ("name", "description", "icon")
 _FIELDS: Final = (*_TEXTS, "former_names", "translations")
 
@@ -79,9 +81,9 @@ def _in_archive(file: Path) -> Iterator[CategoryFile]:
         TemporaryDirectory(prefix="supportbot-categories-") as folder,
         closing(unpacked(file, Path(folder))) as entries,
     ):
-        for name, copy, _ in entries:
-            if copy is not None and is_category_file(name):
-                yield CategoryFile(f"{file}/{name}", _begin(copy))
+        found = ((name, copy) for name, copy, _ in entries if copy is not None and is_category_file(name))
+        for name, copy in islice(found, MAX_FILES):
+            yield CategoryFile(f"{file}/{name}", _begin(copy))
 
 
 def _begin(file: Path) -> bytes:

@@ -10,7 +10,8 @@ from django.db.models import BinaryField
 from django.db.models.functions import Substr
 from django.utils.translation import gettext
 
-from kb.importing.categories import FILE, CategoryFile, category_files, is_category_file
+from kb.importing.categories import FILE, MAX_FILES, CategoryFile, category_files, is_category_file
+from kb.importing.categories import MAX_BYTES as MAX_CATEGORY_BYTES
 from kb.importing.loaders.files import files_in, items_of_file
 from kb.importing.pictures import Beside, beside_file, beside_path
 from kb.sources.errors import SourceUnreadable, Unreadable
@@ -89,7 +90,12 @@ class Uploads(_Files):
 
     def categories(self) -> Iterable[CategoryFile]:
         rows = SourceFile.objects.filter(source_id=self.origin.source_id, path__endswith=FILE).order_by("path")
-        return [CategoryFile(row.path, bytes(row.content)) for row in rows if is_category_file(row.path)]
+        begin = Substr(
+            "content", 1, MAX_CATEGORY_BYTES + 1, output_field=BinaryField()
+        )  # more shows that it is too large
+        wanted = [path for path in rows.values_list("path", flat=True) if is_category_file(path)][:MAX_FILES]
+        found = rows.filter(path__in=wanted).values_list("path", begin)
+        return [CategoryFile(path, bytes(content)) for path, content in found]
 
     def fetch(self, known: Known, folder: Path) -> Fetched | Gone:
         row = SourceFile.objects.filter(source_id=self.origin.source_id, path=known.key).first()

@@ -180,6 +180,10 @@ def test_categories_come_along_in_a_zip_of_the_export(workspace: Workspace, tmp_
     assert looks() == []
     assert run(file)["categories"] == 2
     assert [look[0::3] for look in looks()] == [("Returns", "undo"), ("Care", "")]
+    with ZipFile(file, "w") as archive:
+        for number in range(12):
+            archive.writestr(f"folder{number}/categories.json", f'[{{"name": "Folder {number}"}}]')
+    assert run(file)["categories"] == 10
     file.write_bytes(file.read_bytes()[:40])
     report = run(file)
     assert (report["failed"], report.get("categories")) == (1, None)
