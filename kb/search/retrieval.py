@@ -80,6 +80,7 @@ class _RetrievedParts:
 
     scope: Scope
     stats: ScopeStats
+    asked: Sequence[Vector | None]  # of the questions
     vectors: Sequence[Vector | None]  # searched with
     terms: list[list[Term]]
     parts: list[PartCandidates]
@@ -101,11 +102,20 @@ class _RetrievedParts:
         ]
 
 
-def search(query: str, *, viewer: Viewer, limit: int = 8, mode: Mode = "hybrid", context: str = "") -> Retrieval:
+def search(
+    query: str,
+    *,
+    viewer: Viewer,
+    limit: int = 8,
+    mode: Mode = "hybrid",
+    context: str = "",
+    asked_before: str = "",
+) -> Retrieval:
     """Return up to `limit` passages that the viewer may read, best first.
 
-    `context` is the conversation before the question. A question that may be a follow-up, because it is short, refers
-    back or finds no confident answer on its own, is also searched for with the context, which costs an embedding. The
+    `context` is what a follow-up refers to, and `asked_before` the question before this one. A question that may be a
+    follow-up, because it is short, refers back or finds no confident answer on its own, is also searched for with the
+    context, which costs an embedding unless it finds a confident answer and the question before it is known. The
     confidence is that of the question alone, since an earlier topic would always be found. Articles that are not live
     never appear, re-indexed or not. Without the embedding model a hybrid search uses words only; with
     `KB_LEXICAL_FALLBACK` off, or in mode "vector", it raises EmbeddingUnavailable or RecipeMismatch. A question with
@@ -116,7 +126,10 @@ def search(query: str, *, viewer: Viewer, limit: int = 8, mode: Mode = "hybrid",
     scope, _ = opened
     wordings = [query, *with_synonyms(query, scope.synonyms)]
     found = max(
-        (_search(wording, opened, limit=limit, mode=mode, context=context) for wording in wordings),
+        (
+            _search(wording, opened, limit=limit, mode=mode, context=context, asked_before=asked_before)
+            for wording in wordings
+        ),
         key=lambda one: one.confidence,
     )
     curated = None
@@ -125,7 +138,9 @@ def search(query: str, *, viewer: Viewer, limit: int = 8, mode: Mode = "hybrid",
     return replace(found, curated=curated, took_ms=(perf_counter() - began) * 1000)
 
 
-def _search(query: str, opened: tuple[Scope, list[str]], *, limit: int, mode: Mode, context: str) -> Retrieval:
+def _search(
+    query: str, opened: tuple[Scope, list[str]], *, limit: int, mode: Mode, context: str, asked_before: str
+) -> Retrieval:
     began, viewer = perf_counter(), opened[0].viewer
     depth = max(OVERFETCH, limit)
     retrieved = _retrieve(questions.split(query), opened, mode, depth)
@@ -136,8 +151,11 @@ def _search(query: str, opened: tuple[Scope, list[str]], *, limit: int, mode: Mo
         parts = [_with_feedback(retrieved, number, depth) for number in range(len(retrieved.parts))]
         scores = fuse_by_article(parts, _article_ids(parts))
     elif context and (confidence < _STANDS_ALONE or is_short(query)):
-        weight = DEFAULT.follow_up if confidence < _STANDS_ALONE else DEFAULT.standalone
-        in_context = _retrieve([questions.with_context(context, query)], opened, mode, depth).parts[0]
+        is_sure = confidence >= _STANDS_ALONE
+        weight = DEFAULT.standalone if is_sure else DEFAULT.follow_up
+        text = questions.with_context(context, query)
+        vectors = _with_question_before(retrieved, asked_before, mode) if is_sure and asked_before else None
+        in_context = _retrieve([text], opened, mode, depth, asked=vectors).parts[0]
         parts = [retrieved.parts[0], in_context]
         scores = fuse_in_context(retrieved.parts[0], in_context, weight)
     else:
@@ -161,9 +179,30 @@ def evidence_for(query: str, *, viewer: Viewer, mode: Mode = "hybrid") -> list[E
     return _retrieve(questions.split(query), open_scope(viewer), mode, OVERFETCH).evidence()
 
 
-def _retrieve(queries: Sequence[str], opened: tuple[Scope, list[str]], mode: Mode, depth: int) -> _RetrievedParts:
+def _with_question_before(retrieved: _RetrievedParts, before: str, mode: Mode) -> Sequence[Vector | None] | None:
+    """Return the direction between a question and the one before it, whose vectors are known; None without them.
+
+    Enough for a question that finds its answer by itself, since its context hardly counts.
+    """
+    own, (other,) = retrieved.asked[0], _embed_queries([questions.clean(before)], retrieved.scope.recipe, mode)
+    if own is None or other is None:
+        return None
+    lengths = math.hypot(*own) or 1.0, math.hypot(*other) or 1.0
+    return [[one / lengths[0] + two / lengths[1] for one, two in zip(own, other, strict=True)]]
+
+
+def _retrieve(
+    queries: Sequence[str],
+    opened: tuple[Scope, list[str]],
+    mode: Mode,
+    depth: int,
+    *,
+    asked: Sequence[Vector | None] | None = None,
+) -> _RetrievedParts:
+    """Return what both indexes find for each query; `asked` are their vectors, if they are known."""
     scope, locales = opened
-    asked = _embed_queries(queries, scope.recipe, mode)
+    if asked is None:
+        asked = _embed_queries(queries, scope.recipe, mode)
     abroad = is_foreign(scope.viewer.locale, locales)
     vectors = [vector and without_common_part(vector, scope.recipe.name) for vector in asked] if abroad else asked
     query_terms, stats = _query_terms(scope, locales, " ".join(queries))
@@ -175,7 +214,7 @@ def _retrieve(queries: Sequence[str], opened: tuple[Scope, list[str]], mode: Mod
     if len(parts) == 1:  # a long message also names people and places, which no article needs to contain
         parts = [replace(parts[0], known_share=known_share(terms_by_part[0], stats))]
     measured = [_measured(scope, *pair) for pair in zip(asked, parts, strict=True)] if abroad else parts
-    return _RetrievedParts(scope, stats, vectors, terms_by_part, parts, measured, abroad)
+    return _RetrievedParts(scope, stats, asked, vectors, terms_by_part, parts, measured, abroad)
 
 
 def _measured(scope: Scope, vector: Vector | None, part: PartCandidates) -> PartCandidates:

@@ -74,7 +74,8 @@ def seek(question: str, viewer: Viewer, *, said_before: Sequence[Said] = (), lim
     """
     in_parts = _found_in_parts(question, _Search(viewer, limit))
     before = said_before if _may_follow_on(question, said_before, viewer.locale) else ()
-    return in_parts or _found_whole(question, before, _Search(viewer, limit, _context(question, before)))
+    look_up = _Search(viewer, limit, _context(question, before), _asked_before(question, before))
+    return in_parts or _found_whole(question, before, look_up)
 
 
 def _may_follow_on(question: str, said_before: Sequence[Said], language: str | None) -> bool:
@@ -111,9 +112,10 @@ class _Search:
     viewer: Viewer
     limit: int
     context: str = ""
+    asked_before: str = ""
 
     def __call__(self, text: str) -> Retrieval:
-        return search(text, viewer=self.viewer, limit=self.limit, context=self.context)
+        return search(text, viewer=self.viewer, limit=self.limit, context=self.context, asked_before=self.asked_before)
 
 
 def _context(question: str, said_before: Sequence[Said]) -> str:
@@ -121,6 +123,13 @@ def _context(question: str, said_before: Sequence[Said]) -> str:
     said = [one for one in said_before if one.text.strip() and one.text.strip() != question.strip()]
     answers = [one.text for one in said if not one.is_customer]
     return (answers or [one.text for one in said] or [""])[-1]
+
+
+def _asked_before(question: str, said_before: Sequence[Said]) -> str:
+    """Return the customer's last question; "" for a long one, since only its parts have vectors."""
+    said = (one.text for one in reversed(said_before) if one.is_customer and one.text.strip() != question.strip())
+    last = next((text for text in said if not says_nothing(text)), "")
+    return "" if is_long(last) else last
 
 
 def _found_in_parts(question: str, look_up: _Search) -> Found | None:

@@ -93,6 +93,28 @@ def test_an_earlier_question_answers_no_other(
     assert found.text.startswith("How long can I return")  # a model still gets its passages
 
 
+@pytest.mark.parametrize(
+    ("said", "before"),
+    [
+        (["Where is my order?", "Thanks!"], "Where is my order?"),
+        (["Where is my order?", "And the boots?"], "And the boots?"),
+        (["My long story. " * 40], ""),
+    ],
+    ids=["thanks ask nothing", "the last one", "too long for one vector"],
+)
+def test_a_search_knows_the_question_before_it(said: list[str], before: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[str] = []
+
+    def search(text: str, *, asked_before: str, **_: object) -> Retrieval:
+        searched.append(asked_before)
+        return Retrieval(passages=(), confidence=0.5, is_answerable=True, took_ms=0.0)
+
+    monkeypatch.setattr(turn_search, "search", search)
+    earlier = [Said(text, is_customer=True) for text in said]
+    seek("How long can I return things?", Viewer(Audience.PUBLIC, "en"), said_before=earlier)
+    assert searched == [before]
+
+
 async def test_each_of_two_questions_has_its_answer(conversation: Conversation, log: Log) -> None:
     two = "Within how many days can I return unused items? And within how many working days is a refund paid?"
     await carry_out(await db(say, conversation, two))

@@ -247,6 +247,22 @@ def test_a_follow_up_is_found_with_its_context(shop: Workspace) -> None:
     assert asked.confidence == alone.confidence  # an earlier topic does not show whether this has an answer
 
 
+@pytest.mark.parametrize("is_sure", [True, False])
+def test_a_question_that_finds_its_answer_needs_no_vector_of_its_context(
+    shop: Workspace, monkeypatch: pytest.MonkeyPatch, is_sure: bool
+) -> None:
+    """Which alone would have to be computed, since the vectors of a conversation's questions are kept."""
+    asked, before = "how long is a voucher valid", "what does a parcel to Austria cost"
+    monkeypatch.setattr("kb.search.retrieval._STANDS_ALONE", 0.3 if is_sure else 0.9)  # it finds its answer with 0.4
+    embedded: set[str] = set()
+    query = HashEmbedder.query
+    monkeypatch.setattr(HashEmbedder, "query", lambda self, text: embedded.add(text) or query(self, text))
+    found = search(asked, viewer=PUBLIC, context="A parcel to Austria costs nine euros.", asked_before=before)
+    assert names(found)[0] == "vouchers"
+    together = f"parcel Austria costs nine euros. {asked}"
+    assert embedded == {asked, before if is_sure else together}
+
+
 def test_a_question_in_another_language_is_recognised(shop: Workspace) -> None:
     asked = "combien de temps un voucher est-il valid"
     assert search(asked, viewer=Viewer(locale="fr-CH")).is_across
