@@ -128,7 +128,7 @@ def _context(question: str, said_before: Sequence[Said]) -> str:
 def _asked_before(question: str, said_before: Sequence[Said]) -> str:
     """Return the customer's last question; "" for a long one, since only its parts have vectors."""
     said = (one.text for one in reversed(said_before) if one.is_customer and one.text.strip() != question.strip())
-    last = next((text for text in said if not says_nothing(text)), "")
+    last = next((text for text in said if is_long(text) or not says_nothing(text)), "")
     return "" if is_long(last) else last
 
 
