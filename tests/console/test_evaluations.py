@@ -60,7 +60,10 @@ def test_a_suite_is_imported_edited_run_and_exported(enter: Enter, returns_artic
     exported = client.get(reverse("admin:evals_suite_export", args=[suite.pk]))
     assert read_suite(exported.content, file="").cases == read_suite(SUITE.encode(), file="").cases
     case = reverse("admin:evals_suite_case", args=[suite.pk, "wrong"])
-    assert "7 days" in client.get(case).content.decode()
+    form = LexborHTMLParser(client.get(case).content.decode())
+    assert "7 days" in form.css_first("textarea").text() and "not masked" not in (form.html or "")
+    assert [link.text() for link in form.css(".crumb a")] == ["Evaluations", "The shop"]
+    assert form.css_first("input[name=suite]").attributes["value"] == str(suite.pk)
     fixed = "id: right\nask: When is my refund paid?\nexpect: {figures: 5 days}"
     assert client.post(case, {"suite": suite.pk, "text": fixed}).status_code == 302
     assert list(Case.objects.values_list("key", flat=True)) == ["window", "right"]
@@ -107,7 +110,7 @@ def test_a_chat_becomes_a_case_without_personal_data(enter: Enter, alice: Custom
     address = reverse("admin:chat_conversation_evaluation", args=[conversation.pk])
     assert address in chat
     proposed = client.get(address).content.decode()
-    assert "I am [NAME], write to [EMAIL]: how long?" in proposed
+    assert "I am [NAME], write to [EMAIL]: how long?" in proposed and "names are not masked" in proposed
     incomplete = "id: chat-1\nask: how long can I return?\nexpect: {}"
     assert client.post(address, {"suite": suite.pk, "text": incomplete}).status_code == 400
     assert (

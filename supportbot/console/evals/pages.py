@@ -174,7 +174,7 @@ def edit_case(request: HttpRequest, suite_id: UUID, key: str = "") -> HttpRespon
     if key and known is None:
         raise NotFound()
     text = case_as_yaml(known) if known else _EMPTY_CASE
-    return _case_form(request, text, suites=[suite], replacing=key)
+    return _case_form(request, text, suites=[suite], own=suite, replacing=key)
 
 
 def case_from_chat(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
@@ -187,7 +187,10 @@ def case_from_chat(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     return _case_form(request, as_yaml(case_of_chat(conversation)), suites=list(Suite.objects.all()))
 
 
-def _case_form(request: HttpRequest, text: str, *, suites: list[Suite], replacing: str = "") -> HttpResponse:
+def _case_form(
+    request: HttpRequest, text: str, *, suites: list[Suite], own: Suite | None = None, replacing: str = ""
+) -> HttpResponse:
+    """Show a case, and store it in the chosen suite; `own` is the suite that it was opened in."""
     problem = ""
     if request.method == "POST":
         text = request.POST.get("text", "")
@@ -199,7 +202,7 @@ def _case_form(request: HttpRequest, text: str, *, suites: list[Suite], replacin
         else:
             messages.success(request, gettext("Saved: {name_of}.").format(name_of=suite.title))
             return redirect("admin:evals_suite_change", suite.pk)
-    context = {"text": text, "problem": problem, "suites": suites}
+    context = {"text": text, "problem": problem, "suites": suites, "suite": own}
     return render_page(request, "case", gettext("Case"), context, status=400 if problem else 200)
 
 
