@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import check_for_everybody
+from tests.browser.conftest import SIZES, check_for_everybody, run_axe
+from tests.browser.test_team_languages import CONSOLE
 from tests.browser.waiting import follow
 
 pytestmark = pytest.mark.browser
@@ -43,6 +44,28 @@ def test_a_wrong_password_opens_nothing(page: Page, demo: dict[str, Any]) -> Non
 def test_a_page_is_accessible(page: Page, path: str) -> None:
     page.goto(path)
     check_for_everybody(page)
+
+
+@pytest.mark.long
+def test_the_dark_themes_colours_are_readable_on_a_phone(
+    new_page: Callable[..., Page], demo: dict[str, Any], log_in: Callable[[Page, str], None]
+) -> None:
+    """Every run checks them on a large screen (`check_for_everybody`)."""
+    reader, agent, admin = (new_page(viewport=SIZES[1]) for _ in range(3))
+    log_in(agent, "daniel")
+    log_in(admin, user(demo, "admin")["username"])
+    for page, paths in (
+        (
+            reader,
+            ("/", "/nothing/", "/help/wrenfell/", "/help/wrenfell/?q=boots", "/help/wrenfell/returns-and-refunds/"),
+        ),
+        (agent, ("/desk/", "/desk/approvals/", "/desk/replies/")),
+        (admin, [f"/admin/{path}" for path in CONSOLE]),
+    ):
+        for path in paths:
+            page.goto(path)
+            found = run_axe(page, "dark")
+            assert found.violations_count == 0, f"{path}: {found.generate_report()}"
 
 
 def test_a_reader_finds_an_article_in_their_language(new_page: Callable[..., Page]) -> None:

@@ -25,9 +25,30 @@ def instance(home: Path) -> Iterator[Instance]:
     made.end()
 
 
+def test_an_instance_starts_once_replaces_what_is_killed_and_stops(instance: Instance, migrated_schema: Path) -> None:
+    instance.prepare(migrated_schema)
+    instance.start("--no-demo")
+    second = instance.command("up")
+    assert (second.returncode, "already running on DATA_DIR" in second.stderr) == (1, True)
+
+    before = instance.processes()
+    assert set(before) == {"supervisor", "postgres", "valkey", "web", "worker", "beat"}
+    os.kill(before["web"].pid, signal.SIGKILL)
+
+    def web_is_replaced() -> bool:
+        return instance.processes().get("web") not in (None, before["web"]) and instance.status("/livez") == 200
+
+    assert wait_until(web_is_replaced, seconds=PATIENCE_SECONDS, pause=0.5)
+    last = instance.processes()
+    assert instance.stop() == 0
+    assert still_running(last) == []
+    assert not (instance.data_dir / "runtime.json").exists()
+
+
+@pytest.mark.long
 @pytest.mark.chaos
 def test_the_life_of_an_instance(instance: Instance) -> None:
-    """Start, check, kill parts and the whole, start again, stop, purge."""
+    """Start an empty one with the demo, check, kill parts and the whole, start again, stop, purge."""
     ready = instance.start(**LIBPQ_VARIABLES, WEB_PROCESSES="2")
     assert_everything_is_running(instance, ready)
     assert_a_second_start_is_refused(instance)

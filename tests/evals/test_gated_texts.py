@@ -131,11 +131,13 @@ def vanishing(folder: Path, number: int) -> None:
         (folder / name).unlink()
 
 
-@pytest.mark.parametrize("is_slow", [False, True], ids=["in one turn", "in a turn for each decision"])
+@pytest.mark.parametrize(
+    ("is_slow", "number"), [(False, 12), (True, 4)], ids=["in one turn", "in a turn for each decision"]
+)
 def test_one_article_that_is_kept_among_many_takes_a_few_trials_and_no_turn_is_long(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, is_slow: bool
+    folder: Path, monkeypatch: pytest.MonkeyPatch, is_slow: bool, number: int
 ) -> None:
-    vanishing(folder, 12)
+    vanishing(folder, number)
     decide, turns, trials = sync.archive_by_gates, 0, archiving._verdict
     tried: list[int] = []
 
@@ -149,11 +151,11 @@ def test_one_article_that_is_kept_among_many_takes_a_few_trials_and_no_turn_is_l
     if is_slow:
         monkeypatch.setattr(archiving, "monotonic", lambda: float("inf"))
     told = again("--gate")
-    assert (told["state"], told["gone"], told["broken"]) == ("done", 12, 1)
+    assert (told["state"], told["gone"], told["broken"]) == ("done", number, 1)
     assert "promises: window" in reasons(told)["returns.md"]
-    assert Article.objects.filter(state="archived").count() == 12
+    assert Article.objects.filter(state="archived").count() == number
     assert Article.objects.get(external_id="returns.md").state == "live"
-    assert len(tried) < 13 if not is_slow else turns > 2
+    assert len(tried) <= number if not is_slow else turns > 2
 
 
 def test_a_confirmed_loss_still_asks_the_gates(folder: Path) -> None:
