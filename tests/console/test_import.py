@@ -104,6 +104,12 @@ def test_an_unreadable_file_is_reported_without_internal_paths(send: Any) -> Non
     assert "/tmp" not in text and "supportbot-import" not in text
 
 
+def test_the_categories_of_an_export_are_pointed_to_sources(send: Any) -> None:
+    for path in ("categories.json", "export/categories.json"):
+        [item] = send("publish", ("categories.json", b"[]"), paths=[path]).json()["items"]
+        assert (item["outcome"], "Add the export under Sources" in item["message"]) == ("failed", True)
+
+
 def test_a_file_with_too_many_items_is_cut(send: Any) -> None:
     many = "\n".join(json.dumps({"id": str(n), "title": f"T{n}", "text": "Words."}) for n in range(600))
     answer = send("check", ("many.jsonl.gz", gzip.compress(many.encode())))

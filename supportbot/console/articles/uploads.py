@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 
 from kb.collections import DEFAULT_NAME, restricted_collections
 from kb.documents import Document, Failure
+from kb.importing.categories import is_category_file
 from kb.importing.loaders import load
 from kb.models import Article, Collection
 from supportbot.accounts.models import User
@@ -61,6 +62,11 @@ def _items_of(upload: Upload) -> Iterator[Document | Failure]:
     path = _clean(upload.path)
     if path is None:
         yield Failure(upload.path[:80], gettext("The file name cannot be used. Choose a shorter, simpler one."))
+    elif is_category_file(str(path)):
+        told = gettext(
+            "Categories are not imported here. Add the export under Sources, as files: they come along there."
+        )
+        yield Failure(str(path), told)
     elif (upload.file.size or 0) > MAX_BYTES:
         yield Failure(
             str(path),
