@@ -9,17 +9,18 @@
 
 Two kinds of rows, in `checks/data`:
 - `done.<language>.jsonl`: `{"deed", "status", "role": "record"|"said", "text", "locale"}`, notes of deeds and what an
-  assistant says about them, with placeholders for figures. They teach which deed a text is about, and its outcome.
+  assistant says about them, with placeholders for figures. They teach which deed a text is about (unless `deed` is
+  empty), and its outcome.
 - `records.<language>.jsonl`: `{"records": [...], "text", "locale", "is_said", "kind", "author"}`, a sentence and the
-  records. Each true sentence is also compared with records of other rows, which say something else. Together with pairs
-  of the first kind, they teach how similar deed and outcome must be.
+  records. Each true sentence is also compared with records of other rows, which say something else. They teach how
+  similar deed and outcome must be, and what a sentence may say beyond the records.
 """
 
 import argparse
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,32 +30,20 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from scripts import nets
 from supportbot.assistant.checks import deeds, sentence_kinds
-from supportbot.language.classifiers import Net, net_in
 from supportbot.language.figures import figures_in, known_figures
 from supportbot.language.normalise import as_read
 
-OTHERS = 3  # records of other rows that a true sentence is compared with
+OTHERS = 1  # record of another row that a true sentence is compared with
 TRAINING = nets.Training(rounds=16, dropout=0.2)
 PAIRS_TRAINING = nets.Training(nets=8, rounds=16, dropout=0.2)  # chance weighs more with few inputs
-RECORDS_WEIGHT = 12  # the weight of a row with its own records, relative to a constructed pair
-PAIRS_EACH = 3  # of the constructed pairs one in so many, since rows with their own records are nearer to life
-FOLDS = 2  # a pair is compared by nets that have not seen it, since nets are more certain about rows they know
+STATUS_WEIGHT = 3  # of claims that something was done which waits, was refused or failed: there are few of them
+AXES = 64  # of the vectors of what sentences say beyond records; with all 384, the nets learn chance
 # The values of the placeholders; a net cannot distinguish figures, but it can distinguish names.
 FIGURES = (
     {"product": "Kestrel 2", "address": "12 High Street, Bristol BS1 4QA", "email": "a.smith@example.com"},
     {"product": "Linea", "address": "Talstraße 8, 79102 Freiburg", "email": "k.mora@example.org"},
 )
 PLACES = ("order", "amount", "amount2", "reference", "date", "count", "ending")
-# Deeds whose notes may be worded alike, so no pair treats them as different.
-ALIKE = (
-    {"refund", "partial_refund", "fee_reversed"}, {"account_deleted", "subscription_cancelled", "user_removed"},
-    {"send_replacement", "resend_parcel", "change_item", "order_placed", "card_replaced"},
-    {"plan_changed", "addon_activated"}, {"booking_changed", "appointment_moved", "add_item"},
-    {"ticket_opened", "complaint_filed", "carrier_trace", "callback_arranged", "repair_arranged", "charge_disputed"},
-    {"appointment_cancelled", "booking_cancelled", "cancel_order"}, {"email_sent", "invoice_sent"},
-    {"hold_shipment", "change_delivery_date", "upgrade_shipping"}, {"change_item", "add_item"},
-    {"discount_code", "store_credit", "gift_card_reissued", "points_credited"},
-)  # fmt: skip
 Row = dict[str, Any]
 Vectors = Mapping[str, np.ndarray]
 
@@ -67,7 +56,7 @@ def main() -> None:
     done, rows = rows_of("done"), with_others(rows_of("records"))
     extra = [of_an_answer(json.loads(line)) for line in chosen.extra.open()] if chosen.extra else []
     texts = [deeds.plainly(text) for row in (*rows, *extra) for text in (row["text"], *row["records"])]
-    texts += [row["plain"] for row in done]
+    texts += [deeds.beyond(row["text"], row["records"]) for row in (*rows, *extra)] + [row["plain"] for row in done]
     vectors = dict(zip(texts, nets.vectors_of(texts), strict=True))
     if not chosen.measure:
         small = {name: value.astype(np.float16) for name, value in fitted(rows, done, vectors).items()}
@@ -110,56 +99,34 @@ def with_others(rows: list[Row]) -> list[Row]:
     return rows + others
 
 
-def pairs_from(done: Sequence[Row]) -> Iterator[tuple[int, int, bool]]:
-    """Yield sentences with notes of the same deed, of other deeds, and of the same deed with another outcome."""
-    random = np.random.default_rng(0)
-    notes = defaultdict(list)
-    for at, row in enumerate(done):
-        if row["role"] == "record":
-            notes[row["locale"]].append(at)
-    for at, row in enumerate(done):
-        for locale in dict.fromkeys((row["locale"], "en")) if row["role"] == "said" else ():
-            is_own = locale == row["locale"]
-            same = [note for note in notes[locale] if done[note]["deed"] == row["deed"]]
-            groups = (
-                (True, 2 if is_own else 1, [note for note in same if done[note]["status"] == row["status"]]),
-                (False, 3 if is_own else 1, [note for note in notes[locale] if differ(done[note], row)]),
-                (False, 2 if is_own else 0, [note for note in same if done[note]["status"] != row["status"]]),
-                (False, 2 if row["status"] == "done" else 0, [n for n in notes[locale] if is_look_up(done[n])]),
-            )
-            for is_said, most, found in groups:
-                yield from ((at, found[one], is_said) for one in random.permutation(len(found))[:most])
-
-
-def differ(note: Row, row: Row) -> bool:
-    one, two = note["deed"], row["deed"]
-    return note["status"] == "done" and one != two and not any({one, two} <= group for group in ALIKE)
-
-
-def is_look_up(note: Row) -> bool:
-    """Return whether a note records a mere look-up, which is not a deed."""
-    return bool(note["status"] == "looked_up")
-
-
 def fitted(rows: Sequence[Row], done: Sequence[Row], vectors: Vectors) -> dict[str, np.ndarray]:
-    """Return the arrays of all three nets."""
+    """Return the arrays of all three nets, and of the axes of what is beyond the records."""
     seen = np.array([vectors[row["plain"]] for row in done])
-    whole = {**told_apart("deed", done, seen), **told_apart("outcome", done, seen)}
-    folds = np.random.default_rng(5).integers(FOLDS, size=len(done))
-    meanings: dict[int, deeds.Meaning] = {}
-    for fold in range(FOLDS):
-        others = [row for row, own in zip(done, folds, strict=True) if own != fold]
-        use({**told_apart("deed", others, seen[folds != fold]), **told_apart("outcome", others, seen[folds != fold])})
-        for at in np.flatnonzero(folds == fold):
-            meanings[at] = deeds.meaning_of(done[at]["plain"], seen[at])
-    pairs = list(pairs_from(done))[::PAIRS_EACH]
-    inputs = [deeds.pair_of(meanings[said], meanings[noted]) for said, noted, _ in pairs]
-    wanted = [is_said for _, _, is_said in pairs]
+    has_deed = np.array([bool(row["deed"]) for row in done])
+    whole = {
+        **told_apart("deed", [row for row in done if row["deed"]], seen[has_deed]),
+        **told_apart("outcome", done, seen),
+        **axes_of(rows, vectors),
+    }
     use(whole)
+    inputs, wanted, weights = [], [], []
     for row in rows:
-        inputs += [deeds.pair_of(*nearest(row, vectors))] * RECORDS_WEIGHT
-        wanted += [row["is_said"]] * RECORDS_WEIGHT
-    return {**whole, **net("pair", np.array(inputs), np.array(wanted, dtype=int), classes=2)}
+        said, noted = nearest(row, vectors)
+        rest = deeds.beyond(row["text"], row["records"])
+        for vector in (vectors.get(rest), None):  # in a long answer, there may be none left for the rest
+            inputs.append(np.concatenate([deeds.pair_of(said, noted), deeds.rest_of(rest, vector)]))
+            wanted.append(row["is_said"])
+            weights.append(STATUS_WEIGHT if row["kind"] == "status" and not row["is_said"] else 1)
+    return {**whole, **net("pair", np.array(inputs), np.array(wanted, dtype=int), np.array(weights), classes=2)}
+
+
+def axes_of(rows: Sequence[Row], vectors: Vectors) -> dict[str, np.ndarray]:
+    """Return the centre and the main axes of the vectors of what is beyond the records, at unit variance."""
+    rests = {deeds.beyond(row["text"], row["records"]) for row in rows}
+    seen = np.array([vectors[rest] for rest in sorted(rests) if rest])
+    centre = seen.mean(axis=0)
+    _, spread, axes = np.linalg.svd(seen - centre, full_matrices=False)
+    return {"rest_centre": centre, "rest_axes": axes[:AXES].T / (spread[:AXES] / np.sqrt(len(seen)))}
 
 
 def told_apart(by: str, done: Sequence[Row], seen: np.ndarray) -> dict[str, np.ndarray]:
@@ -183,8 +150,7 @@ def net(
 
 
 def use(arrays: Mapping[str, np.ndarray]) -> None:
-    names = (name for name in ("deed", "outcome", "pair") if f"{name}_out" in arrays)
-    made: dict[str, Net] = {name: net_in(arrays, f"{name}_") for name in names}
+    made = deeds.weights_in(arrays)
     deeds._record_weights = lambda: made  # type: ignore[assignment]
 
 
@@ -204,7 +170,8 @@ def told(author: str, rows: Sequence[Row], vectors: Vectors, weights: Mapping[st
         known = known_figures(row["records"])
         has_figures = all(known.holds(figure) for figure in figures_in(row["text"]))
         said, *noted = (deeds.meaning_of(text, vectors[deeds.plainly(text)]) for text in (row["text"], *row["records"]))
-        score = max(deeds.says_the_same(said, one) for one in noted)
+        rest = deeds.beyond(row["text"], row["records"])
+        score = max(deeds.says_the_same(said, one, deeds.rest_of(rest, vectors.get(rest))) for one in noted)
         for level in (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5):
             passed[level].append(not is_deed or (has_figures and score >= level))
     kind = np.array(["true" if row["is_said"] else row["kind"] for row in rows])

@@ -7,7 +7,7 @@ plus the windows of its pages (`Evidence.windows`) once, if it has to be compare
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Final
@@ -20,6 +20,7 @@ from supportbot.assistant.checks.deeds import (
     DOUBT_FROM,
     Records,
     Vector,
+    beyond,
     claiming_clauses,
     is_deed,
     joint,
@@ -45,6 +46,7 @@ from supportbot.language.words import content_stems
 MAX_VECTORS: Final = 10  # of one answer; each takes 20 to 40 ms
 # of these, so that a deed is found however many regrets or foreign-language sentences come first
 KEPT_FOR_DEEDS: Final = 6
+KEPT_FROM_RESTS: Final = 3  # for further sentences: a rest makes a comparison better, but is not essential to it
 DOUBT_RISES: Final = 0.05  # with each vector, so that the last one goes to a clear deed
 MOST_THIN: Final = 4  # claims of an answer that get vectors if words do not confirm it
 MOST_STEPS: Final = 6  # times that a list item may occur: several lists may share a step
@@ -110,8 +112,12 @@ class Judge:
         hidden = self._clauses(words, self.evidence.in_their_words(words)) if is_doubtful else []
         records = self._nearest_records(words) if is_doubtful else []
         claiming = claiming_clauses(words, self.evidence.language) if records else []
-        compared = [plainly(text) for text in (words, *records, *claiming, *hidden)] if records else []
-        return self._unasked([as_read(words), *hidden, *compared], with_windows=is_foreign)
+        said = (words, *claiming, *hidden) if records else ()
+        compared = [plainly(text) for text in (*said[:1], *records, *said[1:])]
+        texts = [as_read(words), *hidden, *compared]
+        rests = self._new(filter(None, (beyond(text, (*self._done, *self._looked_up)) for text in said)))
+        spare = max(0, MAX_VECTORS - KEPT_FROM_RESTS - asked - len(self._new(texts)))
+        return self._unasked([*texts, *rests[:spare]], with_windows=is_foreign)
 
     def wanted_at_the_end(self, sentences: Sequence[Sentence]) -> tuple[str, ...]:
         """Return the claims of a short answer that words alone do not confirm, since vectors may."""
@@ -168,11 +174,14 @@ class Judge:
         return Doubts(self.evidence.texts, language=self.evidence.language)
 
     def _unasked(self, texts: Sequence[str], *, with_windows: bool) -> tuple[str, ...]:
-        new = [text for text in dict.fromkeys(texts) if text not in self._asked_for][: MAX_VECTORS - self._asked]
+        new = self._new(texts)[: MAX_VECTORS - self._asked]
         has_any = new or any(text in self._vectors for text in texts)
         windows = self.evidence.windows if has_any and with_windows and not self._compares else ()
         self._compares = self._compares or bool(windows)
         return (*new, *windows)
+
+    def _new(self, texts: Iterable[str]) -> list[str]:
+        return [text for text in dict.fromkeys(texts) if text not in self._asked_for]
 
     def _nearest_records(self, words: str) -> list[str]:
         """Return the few records that share most with a sentence, best first, since each costs a vector."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kb.search import Passage
+from supportbot.assistant.checks.deeds import beyond
 from supportbot.assistant.checks.evidence import MAX_WINDOWS
 from supportbot.assistant.checks.sentence_kinds import DATA
 from supportbot.assistant.drafting import Draft
@@ -178,6 +179,10 @@ RECORDED = [
      "AB-770 se ha dado de baja el 1 de marzo."),
     ("nl", "Bestelling 4711 bekeken: in behandeling, € 30,00.", "Je bestelling 4711 is nog in behandeling.",
      "Bestelling 4711 heb ik voor je geannuleerd."),
+    ("en", "Done: Milk delivery ML-3 paused until 1 May.", "Your milk delivery ML-3 is paused until 1 May.",
+     "Your milk delivery ML-3 has been cancelled."),
+    ("fr", "Fait : permis de pêche PP-41 prolongé jusqu'au 30 juin.",
+     "Votre permis de pêche est valable jusqu'au 30 juin.", "Le permis de pêche PP-41 a été retiré."),
 ]  # fmt: skip
 
 
@@ -187,6 +192,13 @@ def test_the_same_order_with_another_deed_or_outcome_is_not_on_record(
 ) -> None:
     assert finished(drafted(language, source="en", done=[record]), true).text == true
     assert finished(drafted(language, source="en", done=[record]), false).is_abstention
+
+
+def test_what_a_sentence_says_beyond_the_records() -> None:
+    records = ["Erledigt: Parkausweis PA-6 verlängert.", "Ticket PA-6 opened."]
+    sentence = "Den Parkausweis PA-6 haben wir am 3. Mai eingezogen."
+    assert beyond(sentence, records) == "Den haben wir am . Mai eingezogen."
+    assert beyond("Parkausweis PA-6: verlängert!", records) == ""
 
 
 # The record, a true sentence, and the same with another deed or promise behind it.

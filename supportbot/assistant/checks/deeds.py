@@ -6,7 +6,9 @@ are rules.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, NamedTuple
@@ -19,7 +21,7 @@ from supportbot.language.detection import detect
 from supportbot.language.figures import figures_in, known_figures, without_figures
 from supportbot.language.normalise import as_read
 from supportbot.language.sentences import clauses
-from supportbot.language.words import beginnings, content_stems
+from supportbot.language.words import begin_alike, beginning, beginnings, content_stems, without_accents, words
 
 # By pieces alone: below the first nothing is a deed, from the second on it is one where no vector can be had.
 DOUBT_FROM: Final = 0.1
@@ -32,12 +34,15 @@ IN_THEIR_WORDS: Final = (0.65, 0.7)
 WITH_THEIR_WORDS: Final = (0.8, 0.6)
 # Low for what was done: of true statements about it hardly one may be lost, and one about another record is far below.
 # A look-up has many facts beside each other, and what it does not say is soon said of the same order.
-DONE_FROM: Final = 0.2
+DONE_FROM: Final = 0.14
 LOOKED_UP_FROM: Final = 0.25
+# Of these levels, for a record in another language: with no word in common, what is true is told apart less clearly.
+ABROAD: Final = 0.4
 
 OUTCOMES: Final = ("done", "failed", "looked_up", "refused", "waiting")  # of a deed, in the order of the net
 LONGEST: Final = 40  # words that count for the length of a text
 MANY: Final = 8  # of the words that are compared
+_WORD: Final = re.compile(r"\w[\w'’-]*")
 CLAUSE_FROM: Final = 0.5  # by pieces: a clause that is a deed of its own needs a record too
 LEAST_CLAUSE: Final = 3  # words
 
@@ -72,7 +77,9 @@ def _odds(share: float) -> float:
 
 @dataclass(frozen=True)
 class Records:
-    """Our own words for what was done, and what look-ups found, with the vectors of texts by `plainly` where known."""
+    """Our own words for what was done, and what look-ups found, with the vectors of texts by `plainly` and `beyond`
+    where known.
+    """
 
     done: tuple[str, ...]
     looked_up: tuple[str, ...]
@@ -93,9 +100,16 @@ class Records:
         return self._say_it(sentence, self.done, DONE_FROM) or self._say_it(sentence, seen, LOOKED_UP_FROM)
 
     def _say_it(self, sentence: str, texts: Sequence[str], least: float) -> bool:
-        said = self._meaning(sentence)
-        noted = [meaning for text in texts if (meaning := self._meaning(text)) is not None]
-        return said is not None and any(says_the_same(said, one) >= least for one in noted)
+        said, rest = self._meaning(sentence), self._rest(sentence)
+        return said is not None and any(
+            says_the_same(said, noted, rest) >= least * (ABROAD if _is_foreign(sentence, text) else 1)
+            for text in texts
+            if (noted := self._meaning(text)) is not None
+        )
+
+    def _rest(self, sentence: str) -> Array:
+        text = beyond(sentence, (*self.done, *self.looked_up))
+        return rest_of(text, self.vectors.get(text))
 
     def _meaning(self, text: str) -> "Meaning | None":
         vector = self.vectors.get(plainly(text))
@@ -104,17 +118,43 @@ class Records:
 
 def _is_in_its_words(sentence: str, record: str) -> bool:
     """Return whether a record has most of a sentence's content words; true if their languages differ."""
-    language = detect(record, "en")
-    if detect(sentence, language) != language:
+    if _is_foreign(sentence, record):
         return True
+    language = detect(record, "en")
     said = [one for one in content_stems(sentence, language) if not one.isdigit()]
     known = content_stems(record, language)
     return sum(one in known for one in said) > len(said) / 2
 
 
+def _is_foreign(sentence: str, record: str) -> bool:
+    language = detect(record, "en")
+    return detect(sentence, language) != language
+
+
 def plainly(text: str) -> str:
     """Return the text whose vector tells which deed is meant: one figure stands for all, since they are compared."""
     return without_figures(as_read(text))
+
+
+def beyond(sentence: str, records: Iterable[str]) -> str:
+    """Return the words of a sentence that begin like none in the records, with its signs; "" if there are none.
+
+    Sentence and record mostly share what they are about, and this makes their vectors similar. What is left is what the
+    sentence claims about it.
+    """
+    known = defaultdict(set)
+    for word in map(without_accents, words(" ".join(records))):
+        known[beginning(word)].add(word)
+
+    def is_known(word: str) -> bool:
+        return any(begin_alike(word, other) for other in known[beginning(word)])
+
+    def left(token: re.Match[str]) -> str:
+        has_known = any(map(is_known, map(without_accents, words(token[0]))))
+        return "" if has_known or any(sign.isdigit() for sign in token[0]) else token[0]
+
+    rest = " ".join(_WORD.sub(left, plainly(sentence)).split())
+    return rest if _WORD.search(rest) else ""
 
 
 def claiming_clauses(sentence: str, language: str) -> list[str]:
@@ -134,14 +174,23 @@ class Meaning(NamedTuple):
 
 
 def meaning_of(text: str, vector: Vector) -> Meaning:
-    seen, weights = np.asarray(vector, dtype=np.float32), _record_weights()
-    which, became = weights["deed"].chances(seen), weights["outcome"].chances(seen)
+    seen, nets = np.asarray(vector, dtype=np.float32), _record_weights().nets
+    which, became = nets["deed"].chances(seen), nets["outcome"].chances(seen)
     return Meaning(which, became, unit(seen), min(len(text.split()), LONGEST) / 10, beginnings(text))
 
 
-def says_the_same(said: Meaning, noted: Meaning) -> float:
+def says_the_same(said: Meaning, noted: Meaning, rest: Array) -> float:
     """Return how likely a sentence says no more than a record; figures are compared elsewhere."""
-    return float(_record_weights()["pair"].chances(pair_of(said, noted))[1])
+    return float(_record_weights().nets["pair"].chances(np.concatenate([pair_of(said, noted), rest]))[1])
+
+
+def rest_of(text: str, vector: Vector | None) -> Array:
+    """Return the features of what a sentence says beyond the records: how long it is, and its vector if known."""
+    weights, count = _record_weights(), len(_WORD.findall(text))
+    seen = weights.centre if vector is None else np.asarray(vector, dtype=np.float32)
+    return np.concatenate(
+        [[min(count, MANY) / 4, count == 0], (seen - weights.centre) @ weights.axes], dtype=np.float32
+    )
 
 
 def pair_of(said: Meaning, noted: Meaning) -> Array:
@@ -168,7 +217,20 @@ def _soft_odds(share: float) -> float:
     return math.log((share + 0.02) / (1.02 - share))  # a net that is sure is not that sure
 
 
+class Weights(NamedTuple):
+    """The nets by name, and the centre and main axes of the vectors of what sentences say beyond records."""
+
+    nets: Mapping[str, Net]
+    centre: Array
+    axes: Array
+
+
+def weights_in(stored: Mapping[str, Array]) -> Weights:
+    nets = {name: net_in(stored, f"{name}_") for name in ("deed", "outcome", "pair") if f"{name}_out" in stored}
+    return Weights(nets, stored["rest_centre"].astype(np.float32), stored["rest_axes"].astype(np.float32))
+
+
 @cache
-def _record_weights() -> Mapping[str, Net]:
+def _record_weights() -> Weights:
     with np.load(DATA / "records.npz") as stored:
-        return {name: net_in(stored, f"{name}_") for name in ("deed", "outcome", "pair")}
+        return weights_in(stored)
