@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -142,12 +142,10 @@ def beyond(sentence: str, records: Iterable[str]) -> str:
     Sentence and record mostly share what they are about, and this makes their vectors similar. What is left is what the
     sentence claims about it.
     """
-    known = defaultdict(set)
-    for word in map(without_accents, words(" ".join(records))):
-        known[beginning(word)].add(word)
+    known = _by_beginning(tuple(records))
 
     def is_known(word: str) -> bool:
-        return any(begin_alike(word, other) for other in known[beginning(word)])
+        return any(begin_alike(word, other) for other in known.get(beginning(word), ()))
 
     def left(token: re.Match[str]) -> str:
         has_known = any(map(is_known, map(without_accents, words(token[0]))))
@@ -155,6 +153,14 @@ def beyond(sentence: str, records: Iterable[str]) -> str:
 
     rest = " ".join(_WORD.sub(left, plainly(sentence)).split())
     return rest if _WORD.search(rest) else ""
+
+
+@lru_cache(maxsize=16)  # each sentence of an answer is compared with the same records, several times
+def _by_beginning(records: tuple[str, ...]) -> Mapping[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for word in map(without_accents, words(" ".join(records))):
+        found[beginning(word)].add(word)
+    return found
 
 
 def claiming_clauses(sentence: str, language: str) -> list[str]:
