@@ -6,7 +6,7 @@
 
 Rows are `{"text", "locale", "intent", "stance"?, "action"?, "author"}` in `data/intents.<language>.jsonl`. Both
 thresholds are set on rows that the head did not see: above the upper one, an action is detected in `CARDS` of the rows
-without a request; above the lower one, it asks the customer about `ASKED` of them.
+without a request, courtesies apart; above the lower one, it asks the customer about `ASKED` of them.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -32,11 +32,12 @@ from actions.registry import code_actions  # noqa: E402
 from scripts.nets import Training, averaged, linear, vectors_of  # noqa: E402
 from supportbot.builtin import intents  # noqa: E402
 
-TRAINING = Training(nets=3, hidden=64, rounds=40, dropout=0.5, numbers=np.float32)
+TRAINING = Training(nets=6, hidden=64, rounds=40, dropout=0.5, numbers=np.float32)
 FEATURES_ROUNDS = 200
 FOLDS, EPISODES, PAIR_DECAY, PAIR_ROUNDS = 3, 2, 0.002, 2_000
 LEAST_GROUP = 4
-CARDS, ASKED = 0.02, 0.3
+CARDS, ASKED = 0.02, 0.33
+ELSEWHERE = {intents.UNDO, *get_args(intents.Courtesy)}
 
 Row = dict[str, Any]
 
@@ -107,8 +108,8 @@ def fitted(rows: Sequence[Row], vectors: np.ndarray) -> intents.Weights:
             is_wish.append(hits)
         for at in outside:
             shown.append(evidence_of(rows[at], vectors[at], head))
-            # What asks to undo something never reaches the thresholds.
-            is_quiet.append(not wanted_in(rows[at]) and rows[at]["intent"] != intents.UNDO)
+            # Courtesies, and what asks to undo something, never reach the thresholds.
+            is_quiet.append(not wanted_in(rows[at]) and rows[at]["intent"] not in ELSEWHERE)
     pair = logistic(np.vstack(evidence), np.concatenate(is_wish))
     chances = np.array([1 / (1 + np.exp(-(one @ pair[:-1] + pair[-1]).max())) for one in shown])
     quiet = chances[np.array(is_quiet)]

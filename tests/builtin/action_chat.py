@@ -9,6 +9,7 @@ from typing import Any
 
 from actions.registry import all_actions
 from supportbot.assistant.action_tools import spec_of
+from supportbot.builtin.intents import detect_intent
 from supportbot.builtin.provider import BuiltinProvider
 from supportbot.llm.types import Blocks, ChatMessage, ModelRequest, TextDelta, ToolCall, ToolSpec
 
@@ -35,6 +36,21 @@ SKIP = ToolSpec(
 
 def catalogue(language: str = "en") -> tuple[ToolSpec, ...]:
     return tuple(spec_of(action, language) for action in all_actions().values())
+
+
+# Similar to a request, but not enough, whatever the weights: the first of these that gets a question back.
+DOUBTFUL = next(
+    text
+    for text in (
+        "about that refund",
+        "refund maybe",
+        "my refund",
+        "money back?",
+        "hmm, money back possibly",
+        "a refund or so",
+    )
+    if detect_intent(text, catalogue()).candidates[:1] == ("refund_order",)
+)
 
 
 def order(number: str, placed: str, status: str, *items: tuple[str, str], total: str = "€50.00") -> dict[str, Any]:

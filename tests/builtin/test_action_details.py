@@ -8,19 +8,12 @@ import pytest
 
 from supportbot.builtin.actions.next_step import ONLY_ASKS, needs_account, next_step
 from supportbot.builtin.answerer import reply_to
-from supportbot.builtin.intents import detect_intent
 from supportbot.builtin.phrases import is_offer_of_a_person, say
 from supportbot.llm.types import ChatMessage, ModelRequest, Source
-from tests.builtin.action_chat import HUMAN, ORDERS, SKIP, WITHDRAW, Chat, catalogue, order
+from tests.builtin.action_chat import DOUBTFUL, HUMAN, ORDERS, SKIP, WITHDRAW, Chat, catalogue, order
 from tests.events import check_event
 
 LANGUAGES = ("en", "de", "fr", "es", "it", "nl")
-# Similar to a request, but not enough, whatever the weights: the first of these that gets a question back.
-DOUBTFUL = next(
-    text
-    for text in ("about that refund", "the money thing", "refund maybe", "hmm, money back possibly", "a refund or so")
-    if detect_intent(text, catalogue()).candidates[:1] == ("refund_order",)
-)
 
 
 def arguments_of(*texts: str, **changes: Any) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 """How a message is classified: a request for a person, a courtesy, a yes, a complaint. The examples are our own."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from supportbot.builtin import intents
@@ -7,6 +10,7 @@ from supportbot.llm.types import ToolSpec
 from tests.builtin.action_chat import catalogue
 from tests.pace import bounded
 
+SMALL_TALK = Path(__file__).parents[2] / "examples/evaluation/small_talk.jsonl"
 PERSON = """I want to talk to a person
 can I speak to someone please
 human please
@@ -153,6 +157,16 @@ def test_words_alone_recognise_most_courtesies_and_no_question_is_taken_for_one(
 def test_a_report_of_something_missing_is_no_mere_no(text: str) -> None:
     assert not intents.is_mere_no(text)
     assert intents.is_mere_no("never mind")
+
+
+def test_small_talk_is_told_from_short_questions_that_sound_like_it() -> None:
+    rows = [json.loads(line) for line in SMALL_TALK.open()]
+    chat = [row["question"] for row in rows if row["kind"] == "small_talk"]
+    asked = [row["question"] for row in rows if row["kind"] == "question"]
+    unsearched = [text for text in chat if intents.courtesy(text) or intents.is_mere_no(text)]
+    assert len(unsearched) / len(chat) >= 0.9
+    taken = [text for text in asked if intents.courtesy(text) or intents.is_mere_no(text)]
+    assert len(taken) / len(asked) <= 0.03, taken
 
 
 def test_a_message_that_is_surely_one_of_two_courtesies_is_one() -> None:

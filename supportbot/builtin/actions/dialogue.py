@@ -137,8 +137,8 @@ class DialogueState:
             return "advanced"
         # A long answer in free text may only sound like a request: begun at once, that would end the open one.
         is_story = is_answer and not _is_short(text)
-        if detected.action and not is_story:
-            return self._begin(self._parts(text, detected.action))
+        if not is_story and (requests := self._requests(text, detected)):
+            return self._begin(requests)
         if self.settled and self._asked != "meant" and kind not in intents.QUESTIONS and self._correct(text):
             return "advanced"
         self.candidates = [detected.action] if detected.action else list(detected.candidates)
@@ -146,6 +146,19 @@ class DialogueState:
         self._idle += 1
         self.open = [] if self._idle >= _PATIENCE else self.open
         return "ambiguous" if self.candidates else "nothing"
+
+    def _requests(self, text: str, detected: DetectedIntent) -> list[tuple[str, str]]:
+        """Return what a message surely requests, as (action, words). Two requests in one message may each look less
+        likely than alone, so it is enough if each part with an order of its own surely is one.
+        """
+        if detected.action:
+            return self._parts(text, detected.action)
+        numbers = order_numbers_in(text) if detected.candidates else []
+        if len(numbers) < 2:
+            return []
+        parts = _split_at_orders(text, numbers)[:INTENTS_MOST]
+        sure = [(intents.detect_intent(part, self.tools).action, part) for part in parts]
+        return sure if all(action and not self.tool(action).is_read for action, _ in sure) else []
 
     def _parts(self, text: str, best: str) -> list[tuple[str, str]]:
         """Return a message's requests as (action, words); each further one must name an order of its own."""
