@@ -46,7 +46,6 @@ def test_an_instance_starts_once_replaces_what_is_killed_and_stops(instance: Ins
 
 
 @pytest.mark.long
-@pytest.mark.chaos
 def test_the_life_of_an_instance(instance: Instance) -> None:
     """Start an empty one with the demo, check, kill parts and the whole, start again, stop, purge."""
     ready = instance.start(**LIBPQ_VARIABLES, WEB_PROCESSES="2")

@@ -50,7 +50,6 @@ async def test_a_killed_process_loses_no_answer(stack: Stack, mortal: Web, model
 
 
 @pytest.mark.long
-@pytest.mark.chaos
 async def test_an_answer_that_is_lost_twice_fails_visibly_and_can_be_retried(
     stack: Stack, mortal: Web, model: ModelServer
 ) -> None:
