@@ -48,13 +48,15 @@ class TickingScheduler(PersistentScheduler):
         seconds: float = super().tick(*arguments, **options)
         return seconds
 
+    is_writing = False
+
     def sync(self) -> None:
         """Write the schedule. A stop signal waits for it, since half of it must not be left behind."""
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        self.is_writing = True
         try:
             super().sync()
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+            self.is_writing = False
 
     def _forget_runs_in_the_future(self) -> None:
         ahead = [one for one in self.schedule.values() if one.last_run_at and one.last_run_at > one.default_now()]
@@ -112,8 +114,12 @@ def stop_beat_in_order(sender: Service, **_: Any) -> None:
     """
 
     def stop(number: int, frame: Any) -> None:
+        for other in STOP_SIGNALS:
+            signal.signal(other, signal.SIG_IGN)  # it is stopping
         sender.stop()  # in case the exception is swallowed
-        raise SystemExit
+        is_writing = isinstance(sender.scheduler, TickingScheduler) and sender.scheduler.is_writing
+        if not is_writing:
+            raise SystemExit
 
     for number in STOP_SIGNALS:
         signal.signal(number, stop)

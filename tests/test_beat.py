@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from celery import current_app
-from celery.beat import Service
+from celery.beat import PersistentScheduler, Service
 from django.conf import settings as product
 from django.db import transaction
 from django.utils.timezone import now
@@ -147,17 +147,28 @@ def own_signals() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("number", STOP_SIGNALS)
-def test_a_stop_that_an_except_swallows_ends_the_beat(
-    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_signals: None
+@pytest.mark.parametrize("moment", ["while it sends", "while it writes"])
+def test_a_stop_ends_the_beat_with_its_schedule_written(
+    number: signal.Signals, moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_signals: None
 ) -> None:
-    sent = list[str]()
+    """An `except` may swallow what the stop raises while beat sends, and nothing may be raised while it writes."""
+    sent, write = list[str](), PersistentScheduler.sync
 
     def send(scheduler: TickingScheduler, entry: Any, **_: Any) -> None:
         sent.append(entry.name)
+        if moment == "while it writes":
+            scheduler._do_sync()
+            return
         with suppress(SystemExit):
             signal.raise_signal(number)
 
+    def interrupted(scheduler: TickingScheduler) -> None:
+        if sent and moment == "while it writes" and signal.getsignal(number) != signal.SIG_IGN:
+            signal.raise_signal(number)
+        write(scheduler)
+
     monkeypatch.setattr(TickingScheduler, "apply_async", send)
+    monkeypatch.setattr(PersistentScheduler, "sync", interrupted)
     monkeypatch.setattr("supportbot.health.server.start_probes", lambda part: None)
     service = Service(app=app, schedule_filename=str(tmp_path / "schedule"), scheduler_cls=TickingScheduler)
     service.start()
