@@ -37,6 +37,17 @@ def passage_vectors(texts: Iterable[str]) -> dict[str, Sequence[float]]:
     return _vectors(texts, "passage", lambda text: embedder().passages([text])[0])
 
 
+def share_question_vectors(texts: Sequence[str]) -> None:
+    """Have the vectors of these questions in the shared cache, also those that only this process still keeps. Raises
+    EmbeddingUnavailable.
+    """
+    recipe, vectors = embedder().recipe.name, question_vectors(texts)
+    keys = {text: _key(recipe, "question", text) for text in texts}
+    shared = _read(list(keys.values()))
+    if shared is not None:
+        _write({key: _packed(vectors[text]) for text, key in keys.items() if key not in shared})
+
+
 def share(known: VectorCache) -> None:
     """Put the vectors of a file into the shared cache."""
     _write({key: _packed(vector) for key, vector in known.items()})
@@ -54,6 +65,10 @@ def forget() -> None:
         _recent.clear()
 
 
+def _key(recipe: str, kind: str, text: str) -> str:
+    return content_hash(recipe, f"{kind}: {text}")
+
+
 def _packed(vector: Sequence[float]) -> bytes:
     return struct.pack(f"<{len(vector)}e", *vector)
 
@@ -64,7 +79,7 @@ def _unpacked(found: bytes) -> Sequence[float]:
 
 def _vectors(texts: Iterable[str], kind: str, compute: Callable[[str], Sequence[float]]) -> dict[str, Sequence[float]]:
     recipe = embedder().recipe.name
-    keys = {text: content_hash(recipe, f"{kind}: {text}") for text in texts}
+    keys = {text: _key(recipe, kind, text) for text in texts}
     with _changing:
         found = {key: _recent[key] for key in keys.values() if key in _recent}
     shared = _read([key for key in keys.values() if key not in found])

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.core.cache import cache
 
 from kb.errors import EmbeddingUnavailable
-from kb.indexing.shared_vectors import KEPT_SECONDS, question_vectors
+from kb.indexing.shared_vectors import KEPT_SECONDS, share_question_vectors
 from kb.ports import embedder
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.evals.articles.trials import playable_cases
@@ -20,15 +20,17 @@ from supportbot.releases.errors import GateMissing
 from supportbot.releases.selectors import gates_of_all
 
 MOST: Final = 1_000  # questions of a workspace
+AT_ONCE: Final = 25  # stored together, so that a failure loses little
+AGAIN_SECONDS: Final = 600  # after a failure, which may cost money each time
 _BUSY: Final = "gate-questions-busy"
-_BUSY_SECONDS: Final = 300  # a worker that dies holds up the others no longer
+_BUSY_SECONDS: Final = 300  # renewed with each few questions; a dead worker blocks the others for at most this long
 
 
 def prepare_questions() -> int:
-    """Make the missing vectors of all workspaces' gate questions; return in how many workspaces some were due. Does
+    """Make the missing vectors of all workspaces' gate questions; return the number of workspaces that were due. Does
     nothing while another worker makes them.
 
-    Vectors that cannot be made now are made by the next call, or by the publication that needs them.
+    Vectors that cannot be made now are made by a call ten minutes later, or by the publication that needs them.
     """
     marks = _marks()
     try:
@@ -47,10 +49,13 @@ def _prepare(due: Sequence[tuple[UUID, str]]) -> None:
     for workspace, mark in due:
         with workspace_scope(workspace):
             try:
-                question_vectors(list(dict.fromkeys(case.asks for _, case in playable_cases()))[:MOST])
+                questions = list(dict.fromkeys(case.asks for _, case in playable_cases()))[:MOST]
+                for at in range(0, len(questions), AT_ONCE):
+                    share_question_vectors(questions[at : at + AT_ONCE])
+                    cache.touch(_BUSY, _BUSY_SECONDS)
                 cache.set(mark, 1, timeout=KEPT_SECONDS // 2)  # before the vectors expire
             except (EmbeddingUnavailable, GateMissing):
-                continue
+                cache.set(mark, 1, timeout=AGAIN_SECONDS)
 
 
 def _marks() -> dict[str, UUID]:
