@@ -68,7 +68,7 @@ class ChannelDetail(ScopedAPIView):
 
 
 class WorkspaceDetail(ScopedAPIView):
-    permission_classes = [needs("channels:write")]
+    permission_classes = [needs("workspace:write")]
 
     @extend_schema(responses=WorkspaceSerializer)
     def get(self, request: Request) -> Response:

@@ -25,6 +25,7 @@ SCOPES: Final = frozenset(
         "releases:override",
         "webhooks:read",
         "webhooks:write",
+        "workspace:write",
         "mcp:use",
         "mcp:customers",
     }
@@ -36,6 +37,7 @@ _OF_ADMINS: Final = frozenset(
         "releases:override",
         "webhooks:read",
         "webhooks:write",
+        "workspace:write",
         "mcp:use",
         "mcp:customers",
     }

@@ -47,6 +47,7 @@ ALLOWS: Final = {
     "tickets:write": gettext_noop("claim, assign, return and resolve tickets"),
     "webhooks:read": gettext_noop("read webhooks and their deliveries"),
     "webhooks:write": gettext_noop("create, change and delete webhooks, and send deliveries again"),
+    "workspace:write": gettext_noop("change the workspace's name, language, colour and links"),
 }
 
 

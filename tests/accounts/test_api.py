@@ -154,6 +154,13 @@ def test_only_an_admin_changes_the_workspace(workspace: Workspace, bob: User, ro
     assert workspace.imprint_url == ""
 
 
+def test_a_key_for_channels_does_not_change_the_workspace(workspace: Workspace) -> None:
+    client = service(workspace, "channels:write")
+    assert client.patch(WORKSPACE, LINKS, format="json").status_code == 403
+    workspace.refresh_from_db()
+    assert workspace.imprint_url == ""
+
+
 @pytest.mark.parametrize("role", ["agent", "supervisor", "editor"])
 def test_only_an_admin_sees_or_creates_channels(workspace: Workspace, bob: User, role: str) -> None:
     add_member(workspace, bob, role)
