@@ -24,7 +24,7 @@ from kb.models import Category
 
 FILE: Final = "categories.json"
 MAX_BYTES: Final = 1_000_000  # an export's file is smaller
-MAX_FILES: Final = 10  # that are read of a zip file, or of uploaded files: each of their folders may have one
+MAX_FILES: Final = 10  # read from a zip file or from uploaded files, since each of their folders may have one
 _TEXTS: Final = ("name", "description", "icon")
 _FIELDS: Final = (*_TEXTS, "former_names", "translations")
 
@@ -37,7 +37,7 @@ def written_categories() -> str:
 
 @dataclass(frozen=True, slots=True)
 class CategoryFile:
-    """A file of an export that may have categories: its place for people, and its content."""
+    """A file of an export that may have categories: the path shown to people, and its content."""
 
     origin: str
     content: bytes
@@ -67,6 +67,8 @@ def category_files(paths: Sequence[str]) -> Iterator[CategoryFile]:
     for path in paths:
         place = Path(path)
         if (file := place / FILE).is_file():
+            if not file.resolve().is_relative_to(place.resolve()):  # a link may lead to anything this account can read
+                continue
             with suppress(OSError):
                 yield CategoryFile(str(file), _begin(file))
         elif place.is_file():

@@ -90,9 +90,8 @@ class Uploads(_Files):
 
     def categories(self) -> Iterable[CategoryFile]:
         rows = SourceFile.objects.filter(source_id=self.origin.source_id, path__endswith=FILE).order_by("path")
-        begin = Substr(
-            "content", 1, MAX_CATEGORY_BYTES + 1, output_field=BinaryField()
-        )  # more shows that it is too large
+        # One byte more shows that a file is too large.
+        begin = Substr("content", 1, MAX_CATEGORY_BYTES + 1, output_field=BinaryField())
         wanted = [path for path in rows.values_list("path", flat=True) if is_category_file(path)][:MAX_FILES]
         found = rows.filter(path__in=wanted).values_list("path", begin)
         return [CategoryFile(path, bytes(content)) for path, content in found]

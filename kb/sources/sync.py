@@ -338,6 +338,7 @@ class Turn:
         if self.run.mode != Mode.RETRY and not self.run.counts.get("limit"):
             note_gone(self.run, self.kind, forgotten=self._forgotten)
         self._lease.extend(LONG_LEASE)
+        told = store_categories(self.source, self.kind) if self.run.mode == Mode.SYNC else ""
         lost = runs.lost_in(self.run)
         if not self._is_check and is_suspicious(self.run, self.kind, lost.count()):
             self.run.counts |= counts_of(self.run)
@@ -350,7 +351,7 @@ class Turn:
             elif not archive_by_gates(lost, ends_at=ends_at, still_busy=lambda: self._lease.extend(LONG_LEASE)):
                 return self.release()
             drop_held(self.source)
-        self._end(RunState.DONE, store_categories(self.source, self.kind) if self.run.mode == Mode.SYNC else "")
+        self._end(RunState.DONE, told)
         return False
 
 

@@ -3,14 +3,16 @@
 import gzip
 import json
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from kb.indexing.index import sync_articles
-from kb.models import Article, State
+from kb.models import Article, Category, State
 from kb.services import Change, save_draft
 from supportbot.accounts.models import User
 from tests.console.conftest import Enter
@@ -107,7 +109,16 @@ def test_an_unreadable_file_is_reported_without_internal_paths(send: Any) -> Non
 def test_the_categories_of_an_export_are_pointed_to_sources(send: Any) -> None:
     for path in ("categories.json", "export/categories.json"):
         [item] = send("publish", ("categories.json", b"[]"), paths=[path]).json()["items"]
-        assert (item["outcome"], "Add the export under Sources" in item["message"]) == ("failed", True)
+        assert (item["outcome"], "as a file source under Sources" in item["message"]) == ("failed", True)
+    packed = BytesIO()
+    with ZipFile(packed, "w") as archive:
+        archive.writestr("export/hat.md", "# Hats\n\nBy hand.\n")
+        archive.writestr("export/categories.json", '[{"name": "Care"}]')
+    items = send("publish", ("export.zip", packed.getvalue())).json()["items"]
+    assert sorted(item["outcome"] for item in items) == ["failed", "new"]
+    [left_out] = [item for item in items if item["outcome"] == "failed"]
+    assert left_out["origin"] == "export.zip/export/categories.json"
+    assert "as a file source under Sources" in left_out["message"] and not Category.objects.exists()
 
 
 def test_a_file_with_too_many_items_is_cut(send: Any) -> None:

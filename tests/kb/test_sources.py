@@ -351,6 +351,39 @@ def test_the_categories_of_an_export_are_stored_when_they_change(papers: Path) -
     assert (again()["reason"], len(arrangement())) == ("", 3)
 
 
+def test_categories_that_cannot_be_read_are_told_and_stored_by_the_next_run(
+    papers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (papers / "categories.json").write_text(ARRANGED)
+    with monkeypatch.context() as full:
+
+        def fails(folder: Folder) -> None:
+            raise OSError(28, "No space left on device")
+
+        full.setattr(Folder, "categories", fails)
+        told = add(papers)
+    assert (told["state"], told["reason"]) == ("done", "Categories cannot be read (No space left on device).")
+    assert (arrangement(), len(live())) == ([], 5)
+    again()
+    assert arrangement() == [("Returns", "undo"), ("Care", "")]
+
+
+def test_categories_are_stored_while_a_loss_waits_for_a_person(papers: Path) -> None:
+    add(papers)
+    (papers / "categories.json").write_text(ARRANGED)
+    for name in ("one", "two", "three"):
+        (papers / f"{name}.md").unlink()
+    assert (again()["state"], arrangement()) == ("unconfirmed", [("Returns", "undo"), ("Care", "")])
+
+
+def test_a_link_out_of_the_folder_brings_no_categories(papers: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "categories.json"
+    outside.write_text(ARRANGED)
+    (papers / "categories.json").symlink_to(outside)
+    add(papers)
+    assert (arrangement(), len(live())) == ([], 5)
+
+
 def test_drafts_of_a_source_arrange_no_help_page(papers: Path) -> None:
     (papers / "categories.json").write_text(ARRANGED)
     add(papers, "--draft")

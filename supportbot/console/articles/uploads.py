@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 
 from kb.collections import DEFAULT_NAME, restricted_collections
 from kb.documents import Document, Failure
-from kb.importing.categories import is_category_file
+from kb.importing.categories import category_files, is_category_file
 from kb.importing.loaders import load
 from kb.models import Article, Collection
 from supportbot.accounts.models import User
@@ -63,10 +63,7 @@ def _items_of(upload: Upload) -> Iterator[Document | Failure]:
     if path is None:
         yield Failure(upload.path[:80], gettext("The file name cannot be used. Choose a shorter, simpler one."))
     elif is_category_file(str(path)):
-        told = gettext(
-            "Categories are not imported here. Add the export under Sources, as files: they come along there."
-        )
-        yield Failure(str(path), told)
+        yield _without_categories(str(path))
     elif (upload.file.size or 0) > MAX_BYTES:
         yield Failure(
             str(path),
@@ -95,6 +92,12 @@ def _read(file: "UploadedFile[bytes]", folder: Path, path: PurePosixPath) -> Ite
     for item in items:
         # The path of our temporary copy is not shown.
         yield replace(item, origin=item.origin.replace(f"{folder}/", ""))
+    for found in category_files([str(place)]):
+        yield _without_categories(found.origin.replace(f"{folder}/", ""))
+
+
+def _without_categories(origin: str) -> Failure:
+    return Failure(origin, gettext("Categories are not imported here. Add the export as a file source under Sources."))
 
 
 def _capped(name: str, items: Iterator[Document | Failure]) -> Iterator[Document | Failure]:
