@@ -82,7 +82,8 @@ def enabled_actions() -> frozenset[str]:
 
 def states_in(conversation_id: UUID) -> frozenset[State]:
     """Return the states of a conversation's requests; most conversations have none."""
-    return frozenset(State(state) for (state,) in sql.fetch(_STATES, [conversation_id, current_workspace_id()]))
+    found = sql.fetch(_STATES, [conversation_id, current_workspace_id()])
+    return frozenset(State(state) for (state,) in found if state in State)  # a newer version may know others
 
 
 def unsettled_requests(customer_id: UUID, locale: str) -> list[Unsettled]:
