@@ -12,7 +12,7 @@ PARALLEL ?= -n auto --maxprocesses 6 --dist loadfile --no-loadscope-reorder
 BASE ?=
 
 # `make test` gives its database tests a lower priority.
-AFTER =
+NICE =
 
 .PHONY: help run stop doctor test check lint touched-tests database-tests browser-tests long-tests lock messages widget
 
@@ -30,12 +30,11 @@ doctor: ## report what is wrong with this machine and how to fix it
 	@sh scripts/environment.sh requirements.lock
 	@.venv/bin/python manage.py doctor
 
-# In parallel: the browser computes while the database suite waits, and vice versa. The browser journeys go one after
-# another, so they decide when a run ends: the database suite, which several workers share, lets them and lint go first
-# and then has all cores.
+# In parallel: the browser computes while the database suite waits, and vice versa. Browser journeys run one at a time,
+# so the database suite, which several workers share, gets a lower priority, and all cores once they are done.
 test: ## check everything: lint, types, import contracts, the database suite, the browser journeys
 	@sh scripts/environment.sh requirements-dev.lock
-	@$(MAKE) --no-print-directory -j3 lint-in-one-piece browser-tests-in-one-piece database-tests AFTER='nice -n 5'
+	@$(MAKE) --no-print-directory -j3 lint-in-one-piece browser-tests-in-one-piece database-tests NICE='nice -n 5'
 
 %-in-one-piece:
 	@sh scripts/in_one_piece.sh $(MAKE) --no-print-directory $*
@@ -66,7 +65,7 @@ NO_BROWSER = -p no:playwright -p no:base_url -p no:rerunfailures -p no:anyio
 
 database-tests: ## run the tests that need no browser
 	@sh scripts/environment.sh requirements-dev.lock
-	$(AFTER) .venv/bin/python -m pytest tests --ignore tests/browser $(NO_BROWSER) $(PARALLEL)
+	$(NICE) .venv/bin/python -m pytest tests --ignore tests/browser $(NO_BROWSER) $(PARALLEL)
 
 # Repeats a test once after an error of the browser's driver, and reports it; no failed expectation and no wait that
 # ended (CONTRIBUTING.md). Errors are matched as "class: message".

@@ -63,7 +63,7 @@ REASONS: Final[Mapping[str, str]] = {
 NOTES: Final[Mapping[str, str]] = {
     "pictures": gettext_noop("Pictures left out (format not read, damaged or too large): {number}."),
     "hidden": gettext_noop("Hidden text left out: “{text}”"),
-    "slanted": gettext_noop("Text at an angle to the rest left out: “{text}”"),
+    "rotated": gettext_noop("Rotated text left out: “{text}”"),
     "comments": gettext_noop("Comments left out: {number}."),
     "pages_cut": gettext_noop("Only the first {read} of {total} pages were read. Split the file."),
     "pages_without_text": gettext_noop("Pages without text, only pictures: {pages}."),

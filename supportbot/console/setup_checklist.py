@@ -97,7 +97,7 @@ def _brand(workspace: Workspace) -> Step:
         (Link(gettext("Choose a logo and colour"), page),),
         is_done=bool(workspace.accent) or logo_of(workspace) is not None,
         is_skipped="brand" in workspace.first_steps,
-        skip_words=gettext("Keep the standard look"),
+        skip_words=gettext("Keep the default look"),
     )
 
 
@@ -132,7 +132,9 @@ def _model(workspace: Workspace) -> Step:
     )
     is_used = is_remote_configured() or _answers_with_own_model()
     if not is_used and ModelConnection.objects.exists():
-        about = gettext("A model is saved, but not used yet: choose it for answers in a new draft, then publish that.")
+        about = gettext(
+            "A model is saved but not in use. Choose it for answers in a new draft, then publish the draft."
+        )
     return Step(
         "model",
         gettext("Connect a model, or continue without one"),

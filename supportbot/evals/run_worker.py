@@ -145,7 +145,7 @@ class _Playing:
         self._workspace = Workspace.objects.get(pk=run.workspace_pk)
         stored = played_keys(run.pk)
         self._earlier = results_of(run.keeps_from)
-        self._noted = time.monotonic()  # until when the time that it takes is stored
+        self._noted = time.monotonic()  # playing time is stored up to this moment
         self._left = iter([one for one in _tries(run) if (one[0].key, one[1]) not in stored])
 
     async def play(self) -> None:

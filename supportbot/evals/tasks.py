@@ -1,6 +1,7 @@
 """The Celery tasks of evaluations, on the queue `evaluations`. All are safe to run twice and concurrently.
 
-Only `start_due`, the sweep, starts those of a row: its next run finds what a lost message or a dead worker has left.
+Only `start_due`, the sweep, starts those that have a row: its next run finds what a lost message or a dead worker has
+left.
 """
 
 from uuid import UUID

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from typing import Any
 
 from actions.registry import all_actions
@@ -38,19 +39,13 @@ def catalogue(language: str = "en") -> tuple[ToolSpec, ...]:
     return tuple(spec_of(action, language) for action in all_actions().values())
 
 
-# Similar to a request, but not enough, whatever the weights: the first of these that gets a question back.
-DOUBTFUL = next(
-    text
-    for text in (
-        "about that refund",
-        "refund maybe",
-        "my refund",
-        "money back?",
-        "hmm, money back possibly",
-        "a refund or so",
-    )
-    if detect_intent(text, catalogue()).candidates[:1] == ("refund_order",)
-)
+_SIMILAR = "about that refund", "refund maybe", "my refund", "money back?", "hmm, money back possibly", "a refund or so"
+
+
+@cache
+def doubtful() -> str:
+    """Return words that are similar to a request for a refund, but not enough: the first that get a question back."""
+    return next(text for text in _SIMILAR if detect_intent(text, catalogue()).candidates[:1] == ("refund_order",))
 
 
 def order(number: str, placed: str, status: str, *items: tuple[str, str], total: str = "€50.00") -> dict[str, Any]:

@@ -10,7 +10,7 @@ from supportbot.builtin.actions.next_step import ONLY_ASKS, needs_account, next_
 from supportbot.builtin.answerer import reply_to
 from supportbot.builtin.phrases import is_offer_of_a_person, say
 from supportbot.llm.types import ChatMessage, ModelRequest, Source
-from tests.builtin.action_chat import DOUBTFUL, HUMAN, ORDERS, SKIP, WITHDRAW, Chat, catalogue, order
+from tests.builtin.action_chat import HUMAN, ORDERS, SKIP, WITHDRAW, Chat, catalogue, doubtful, order
 from tests.events import check_event
 
 LANGUAGES = ("en", "de", "fr", "es", "it", "nl")
@@ -164,7 +164,7 @@ def test_a_no_withdraws_the_card(text: str) -> None:
 
 def test_an_ambiguous_message_gets_a_choice_and_a_yes_starts_the_action() -> None:
     chat = Chat()
-    request = ModelRequest("answer", (), chat.tools, question=DOUBTFUL)
+    request = ModelRequest("answer", (), chat.tools, question=doubtful())
     step = next_step(request, "en")
     assert step is not None and step.calls == ()
     assert step.text == say("meant", "en", title="Refund an order")
@@ -174,14 +174,14 @@ def test_an_ambiguous_message_gets_a_choice_and_a_yes_starts_the_action() -> Non
         "refund_order",
         ONLY_ASKS,
     )
-    chat.send(DOUBTFUL)
+    chat.send(doubtful())
     chat.send("yes please")
     assert [call.name for call in chat.asked] == ["order_status"]
 
 
 def test_a_no_to_the_choice_leaves_it() -> None:
     chat = Chat()
-    chat.send(DOUBTFUL)
+    chat.send(doubtful())
     assert chat.send("no thanks") == (say("left_alone", "en"), [])
 
 
@@ -262,7 +262,7 @@ def test_an_unknown_action_gets_forms_and_choices() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_only_asking_creates_no_card(language: str) -> None:
     chat = Chat(locale=language)
-    chat.send(DOUBTFUL)
+    chat.send(doubtful())
     assert chat.send(say("only_asks", language))[1] == []
     assert chat.asked == []
 

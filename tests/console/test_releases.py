@@ -147,7 +147,7 @@ def test_a_model_is_added_tested_and_routed_without_showing_its_key(
     saved = admin.post("/admin/llm/modelconnection/add/", facts, follow=True)
     assert "Test it, then choose it for answers" in saved.content.decode()
     assert f'action="/admin/llm/modelconnection/{ModelConnection.objects.get().pk}/test/"' in saved.content.decode()
-    assert not steps(admin)[CONNECT] and "saved, but not used yet" in admin.get("/admin/").content.decode()
+    assert not steps(admin)[CONNECT] and "saved but not in use" in admin.get("/admin/").content.decode()
     row = ModelConnection.objects.get()
     assert row.key == "sk-hidden"
     page = f"/admin/llm/modelconnection/{row.pk}/"

@@ -218,7 +218,7 @@ def test_sideways_text_is_read_and_a_watermark_is_left_out(workspace: Workspace,
     assert "DRAFT" not in body
     assert "Leith" not in body
     [item] = run(tmp_path)["items"]
-    assert item["notes"] == ["Text at an angle to the rest left out: “DRAFT Printed in Leith”"]
+    assert item["notes"] == ["Rotated text left out: “DRAFT Printed in Leith”"]
 
 
 HELVETICA = DictionaryObject(

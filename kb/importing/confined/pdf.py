@@ -54,8 +54,8 @@ def _read(source: BinaryIO, find: _Find) -> tuple[dict[str, Any], list[bytes]]:
         notes.tell("pictures", number=left_out)
     if hidden:
         notes.tell("hidden", text=hidden)
-    if slanted := shortened(" ".join(dict.fromkeys(page.slanted for page in pages if page.slanted))):
-        notes.tell("slanted", text=slanted)
+    if rotated := shortened(" ".join(dict.fromkeys(page.rotated for page in pages if page.rotated))):
+        notes.tell("rotated", text=rotated)
     html = Layout(pages, _outline(reader), pictures.placed).html()
     facts = {"title": _title(reader), "html": html, "notes": notes.as_json()}
     return {**facts, "sizes": [len(content) for content in pictures.contents]}, pictures.contents

@@ -64,7 +64,7 @@ class PageText:
     top: float
     runs: list[Run]
     hidden: list[Run]
-    slanted: str  # at an angle to most of its text
+    rotated: str  # at an angle to most of its text
     pictures: int
     drawings: list[Drawing]  # without those inside the page's own instructions
     area: float
@@ -102,7 +102,7 @@ class _Canvas:
     page: Box
     runs: list[Run] = field(default_factory=list)
     hidden: list[Run] = field(default_factory=list)
-    slanted: list[str] = field(default_factory=list)
+    rotated: list[str] = field(default_factory=list)
     drawn: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     pictures: int = 0
     dark: list[Box] = field(default_factory=list)
@@ -160,7 +160,7 @@ def text_of(page: PageObject, number: int) -> PageText:
         top=canvas.page[3],
         runs=canvas.runs,
         hidden=canvas.hidden,
-        slanted=_in_words(canvas.slanted),
+        rotated=_in_words(canvas.rotated),
         pictures=canvas.pictures,
         drawings=canvas.drawings,
         area=(canvas.page[2] - canvas.page[0]) * (canvas.page[3] - canvas.page[1]),
@@ -371,7 +371,7 @@ class _Interpreter:
         if is_straight:
             self._canvas.letters[quarter % 360] += len(text)
         if not is_straight or quarter:  # a watermark, or a printer's mark along an edge
-            self._canvas.slanted.append(clean)
+            self._canvas.rotated.append(clean)
         else:
             self._canvas.show(Run(clean, begin[4], max(end[4], begin[4]), begin[5], abs(size), state.is_bold), state)
 

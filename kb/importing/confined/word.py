@@ -29,7 +29,7 @@ MAX_PICTURE_BYTES: Final = 20 * 1024 * 1024  # as in `supportbot.accounts.pictur
 MAX_TOTAL_BYTES: Final = 100_000_000
 _DOCUMENT: Final = "word/document.xml"
 _NUMBERED_BY: Final = ("word/numbering.xml", "word/styles.xml")
-_COMMENT: Final = re.compile(rb"<w:comment\s")
+_COMMENT: Final = re.compile(rb"<(?:\w+:)?comment\s")
 _RAISED: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -99,13 +99,13 @@ def _harmless_copy(source: BinaryIO, notes: Notes) -> tuple[io.BytesIO, str]:
             part = read_entry(archive, entry)
             if _DOCTYPE.search(part):
                 raise Refused("word_doctype")
+            if entry.filename == "word/comments.xml" and (number := len(_COMMENT.findall(part))):
+                notes.tell("comments", number=number)
             if entry.filename.startswith("word/") and entry.filename.endswith(".xml"):
                 part, text = readable(part)
                 hidden += text
             if entry.filename == "docProps/core.xml":
                 title = _core_title(part)
-            if entry.filename == "word/comments.xml" and (number := len(_COMMENT.findall(part))):
-                notes.tell("comments", number=number)
             if entry.filename in (_DOCUMENT, *_NUMBERED_BY):
                 held[entry.filename] = part
             else:

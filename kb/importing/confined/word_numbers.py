@@ -1,5 +1,7 @@
 """The numbers that Word puts before headings ("1.2 Title"). They are not in the text of a file: each follows from the
 file's lists and from the numbered paragraphs before. Pure.
+
+Levels that a list redefines, lists that only name a style, and other restarts than at the next upper level are ignored.
 """
 
 import re

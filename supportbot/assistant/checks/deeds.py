@@ -36,7 +36,8 @@ WITH_THEIR_WORDS: Final = (0.8, 0.6)
 # A look-up has many facts beside each other, and what it does not say is soon said of the same order.
 DONE_FROM: Final = 0.14
 LOOKED_UP_FROM: Final = 0.25
-# Of these levels, for a record in another language: with no word in common, what is true is told apart less clearly.
+# Of these levels, for a record in another language: with no word in common, true and false sentences are harder to
+# tell apart.
 ABROAD: Final = 0.4
 
 OUTCOMES: Final = ("done", "failed", "looked_up", "refused", "waiting")  # of a deed, in the order of the net

@@ -148,8 +148,10 @@ class DialogueState:
         return "ambiguous" if self.candidates else "nothing"
 
     def _requests(self, text: str, detected: DetectedIntent) -> list[tuple[str, str]]:
-        """Return what a message surely requests, as (action, words). Two requests in one message may each look less
-        likely than alone, so it is enough if each part with an order of its own surely is one.
+        """Return the requests that a message clearly makes, as (action, words).
+
+        Each of two requests in one message looks less certain than on its own, so it is enough that each part, with its
+        own order, is clearly a request.
         """
         if detected.action:
             return self._parts(text, detected.action)
