@@ -131,7 +131,7 @@ async def test_the_button_of_an_order_leads_to_its_card(conversation: Conversati
 async def test_a_question_about_an_action_is_answered_from_the_pages(
     conversation: Conversation, shop: FakeShop
 ) -> None:
-    asked = final(await turns(conversation, doubtful()))
+    asked = final(await turns(conversation, await db(doubtful)))
     assert [option["id"] for option in asked["blocks"][0]["options"]] == ["refund_order", "only-asks"]
     await carry_out(await db(press, conversation, asked, "only-asks"))
     events = await turns(conversation)
