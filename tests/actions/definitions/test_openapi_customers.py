@@ -7,7 +7,7 @@ import pytest
 
 from actions.definitions.document import check_draft
 from actions.definitions.importing.drafts import snake
-from tests.actions.definitions.test_openapi import body_of, drafts, file_with
+from tests.actions.definitions.openapi_files import body_of, drafts, file_with
 
 
 @pytest.mark.parametrize(
