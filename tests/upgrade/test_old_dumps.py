@@ -72,9 +72,16 @@ from supportbot.handoff.tickets import services, sweep
 with workspace_scope(Workspace.objects.get().pk):"""
 
 
+def wait_since_now(database_url: str) -> None:
+    """Let the waits begin now: a dump gets older every day, and a wait of a day ends by itself."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE handoff_ticket SET waiting_since = now() WHERE waiting_since IS NOT NULL")
+
+
 @pytest.fixture(params=VERSIONS)
 def upgraded(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Upgraded:
     load_database(database_url, DATA / f"{request.param}.dump")
+    wait_since_now(database_url)
     made = Upgraded(database_url, tmp_path)
     made.manage("migrate", "--noinput")
     return made
