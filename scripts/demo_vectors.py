@@ -24,8 +24,7 @@ from kb.indexing.vectorcache import VectorCache  # noqa: E402
 from kb.models import Article  # noqa: E402
 from supportbot.accounts.models import Workspace  # noqa: E402
 from supportbot.accounts.scope import workspace_scope  # noqa: E402
-from supportbot.demo.gates import COMPARED  # noqa: E402
-from supportbot.demo.workspace import SLUG  # noqa: E402
+from supportbot.demo.workspace import COMPARED, SLUG  # noqa: E402
 from supportbot.evals.articles.rehearsal import AS_IT_IS, quoted_if  # noqa: E402
 from supportbot.evals.articles.trials import asked_by, playable_cases  # noqa: E402
 

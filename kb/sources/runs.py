@@ -1,14 +1,14 @@
-"""Runs of sources: starting, cancelling and deciding about them. A run is a row; workers take turns at it
+"""Runs of sources: starting, cancelling and deciding about them. A run is a row; workers take turns at it, by a lease
 (`kb.sources.sync`). Nothing waits for a broker: a periodic task finds what is due.
 """
 
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, Q, QuerySet
 from django.utils.timezone import now
 
 from kb.collections import check_may_write
@@ -32,6 +32,8 @@ ARCHIVED_AT_ONCE: Final = 200
 KEPT_RUNS: Final = 20
 DUE_AT_ONCE: Final = 100
 LOSS_CONFIRMED: Final = "loss_confirmed"  # in a run's counts
+# A lease is extended only once this much of it is over, so that reading an unchanged page does not write it each time.
+SPARE: Final = timedelta(seconds=15)
 
 
 def source_with_id(source_id: UUID) -> Source:
@@ -172,3 +174,40 @@ def begin_scheduled() -> int:
                     begin(source)
                     count += 1
     return count
+
+
+class LeaseLost(Exception):
+    """The run was cancelled or taken by another worker, so nothing more may be written for it."""
+
+
+class Lease:
+    """A worker's hold on a run. Whatever it writes for an item is refused once the run was cancelled or taken over."""
+
+    def __init__(self, run: SourceRun) -> None:
+        self.run = run
+
+    def extend(self, period: timedelta) -> None:
+        """Hold the run for this long from now. Raises LeaseLost."""
+        mine, until = self._mine(), now() + period
+        if not mine.update(lease_until=until):
+            raise LeaseLost
+        self.run.lease_until = until
+
+    def ensure(self, period: timedelta) -> None:
+        """Hold the run for at least this long, and hardly longer. Raises LeaseLost only if that has to be written."""
+        assert self.run.lease_until is not None, "only a run that is held has a lease"
+        if not period <= self.run.lease_until - now() <= period + SPARE:
+            self.extend(period + SPARE)
+
+    def change(self, item: SourceItem, **facts: Any) -> None:
+        """Change an item, if the run is still held. Raises LeaseLost."""
+        held = SourceItem.objects.filter(Exists(self._mine()), pk=item.pk, run=self.run)
+        if not held.update(**facts, updated_at=now()):
+            raise LeaseLost
+
+    def release(self, *, until: timedelta | None = None) -> None:
+        """Leave the run to any worker, not before `until` from now."""
+        self._mine().update(lease_until=None, due_at=now() + until if until else None)
+
+    def _mine(self) -> QuerySet[SourceRun]:
+        return SourceRun.objects.filter(pk=self.run.pk, state=SourceRun.State.RUNNING, lease_until=self.run.lease_until)

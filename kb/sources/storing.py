@@ -1,5 +1,5 @@
-"""Storing what was read from an item: its articles and its state, in one transaction. What a dry run has fetched is
-held for an hour, so that publishing need not fetch it again.
+"""Storing what was read: an item's articles and its state, in one transaction, and the categories beside the items.
+What a dry run has fetched is held for an hour, so that publishing need not fetch it again.
 """
 
 import hashlib
@@ -18,18 +18,20 @@ from django.utils.translation import gettext
 
 from kb.documents import Document, Failure
 from kb.errors import InvalidDocument
+from kb.importing.categories import import_categories
 from kb.importing.gate_check import try_import
 from kb.importing.importer import ImportReport, import_documents, import_drafts, preview_import
 from kb.models import Article, State
 from kb.sources.models import Source, SourceItem
-from kb.sources.ports import Fetched, Read
+from kb.sources.ports import Fetched, HasCategories, Kind, Read
 from kb.sources.runs import archive_where
 
 # Increased when reading improves: then everything is read again once, and embedded only if its text has changed.
 READERS: Final = "6"
 COMPARED_BY_ORIGIN: Final = ("content_hash", "etag", "last_modified")
 COMPARED: Final = (*COMPARED_BY_ORIGIN, "text_hash")
-MOST_TOLD: Final = 5  # reasons kept per item
+MOST_TOLD: Final = 5  # reasons kept per item, and lines about the categories
+CATEGORIES: Final = "categories"  # in a source's memory
 GATE_SECONDS: Final = 30.0  # for one item; what fails is searched for once more, all within the run's lease
 HELD: Final = timedelta(hours=1)
 MAX_HELD_BYTES: Final = 4_000_000  # of an item; larger ones are fetched again
@@ -242,3 +244,28 @@ def held_content(item: SourceItem, folder: Path) -> Fetched | None:
 
 def drop_held(source: Source) -> None:
     SourceItem.objects.filter(source=source, held__isnull=False).update(held=None, held_facts={})
+
+
+def store_categories(source: Source, kind: Kind) -> str:
+    """Store the categories of an export that is read as a source; return what is wrong with them. Drafts change no help
+    page.
+
+    They are stored when their file is new or has changed, so that what somebody arranges in the console afterwards
+    stays.
+    """
+    if not isinstance(kind, HasCategories) or not source.publishes:
+        return ""
+    try:
+        files = list(kind.categories())
+    except OSError as error:  # a full disk, say
+        return gettext("Categories cannot be read ({strerror}).").format(strerror=error.strerror)
+    digest = hashlib.sha256(b"\0".join(file.content for file in files)).hexdigest() if files else ""
+    before = source.memory.get(CATEGORIES) or {"digest": "", "problems": ""}
+    if digest == before["digest"]:
+        return str(before["problems"])
+    found = import_categories(files)
+    lines = [f"{problem.origin}: {problem.message}" for problem in found.problems]
+    lines += [gettext("{file}: ignored, because kb_export did not write it.").format(file=one) for one in found.foreign]
+    problems = "\n".join(lines[:MOST_TOLD])
+    source.memory[CATEGORIES] = {"digest": digest, "problems": problems}
+    return problems

@@ -27,12 +27,11 @@ from kb.errors import KnowledgeError
 from kb.indexing.index import sync_articles
 from kb.sources import runs
 from kb.sources.archiving import archive_by_gates
-from kb.sources.categories import store_categories
 from kb.sources.errors import SourceUnreadable, TooBusy, Unreachable, Unreadable
 from kb.sources.items import add_items, is_suspicious, kind_of, note_gone, queue_known
-from kb.sources.lease import Lease, LeaseLost
 from kb.sources.models import ACTIVE, Source, SourceItem, SourceRun
 from kb.sources.ports import Fetched, Gone, Kind, Known, Later, LeftOut, Place, Unchanged
+from kb.sources.runs import Lease, LeaseLost
 from kb.sources.selectors import counts_of
 from kb.sources.storing import (
     COMPARED,
@@ -45,6 +44,7 @@ from kb.sources.storing import (
     settle,
     settle_embedded,
     store,
+    store_categories,
 )
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope

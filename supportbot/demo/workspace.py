@@ -1,4 +1,4 @@
-"""The demo workspace: Wrenfell Outdoor, its team, its storefront's channel, its key and its help pages.
+"""The demo workspace: Wrenfell Outdoor, its team, its storefront's channel, its key, its help pages and its gates.
 
 Everything is looked up before it is created, so seeding again restores what is missing and keeps what people changed.
 """
@@ -23,6 +23,7 @@ from kb.documents import Document, Failure
 from kb.errors import RecipeMismatch
 from kb.importing.loaders import load
 from kb.indexing.index import sync_articles
+from kb.indexing.shared_vectors import share
 from kb.indexing.vectorcache import VectorCache
 from kb.indexing.vectors import KnownVectors, NoVectors, ReadOnlyVectors
 from kb.models import Category
@@ -33,21 +34,27 @@ from supportbot.accounts.logos import set_logo
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.people import create_person
 from supportbot.accounts.pictures import Drawn
-from supportbot.accounts.principals import ROLE_SCOPES
+from supportbot.accounts.principals import ROLE_SCOPES, Staff
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.selectors import staff_by_api_key
 from supportbot.accounts.services import create_workspace, issue_api_key
 from supportbot.demo.channel import ACCENT, storefront_channel
-from supportbot.demo.gates import set_gates, share_vectors
 from supportbot.demo.history import write_history
+from supportbot.evals.models import Suite
+from supportbot.evals.services import save_suite
+from supportbot.evals.suite_files import SHIPPED, read_suite_file
 from supportbot.handoff.desk.canned_replies import save_reply
 from supportbot.handoff.models import CannedReply
 from supportbot.installation.demo_facts import DemoFacts, DemoUser
 from supportbot.installation.runtime import Secrets, read_json, write_private
 from supportbot.installation.start_plan import Plan, is_loopback
+from supportbot.releases.models import ReleaseGates
+from supportbot.releases.services import name_gates
 
 SLUG: Final = "wrenfell"
 KNOWLEDGE: Final = settings.BASE_DIR / "examples" / "knowledge"
+COMPARED: Final = KNOWLEDGE / "compared.e5"  # what the cases of the suites compare; from scripts/demo_vectors.py
+SUITES: Final = ("demo", "shop", "security", "languages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,3 +237,23 @@ def _fingerprint(workspace_id: UUID) -> str:
     for file in sorted(KNOWLEDGE.rglob("*.md")):
         digest.update(f"{file.relative_to(KNOWLEDGE)}\n".encode() + file.read_bytes())
     return digest.hexdigest()
+
+
+@transaction.atomic  # a suite left behind without gates would pass for somebody's own
+def set_gates(workspace: Workspace) -> None:
+    """Store the shipped suites and choose them as gates, so that whatever is published in the demo is proven first;
+    unless somebody has already evaluated anything here.
+    """
+    if Suite.objects.exists() or ReleaseGates.objects.exists():
+        return
+    for name in SUITES:
+        save_suite(read_suite_file(SHIPPED / f"{name}.yaml"))
+    name_gates(SUITES, person=Staff(workspace.pk, None, "setup", "admin", frozenset({"releases:write"})))
+
+
+def share_vectors() -> None:
+    """Put the shipped vectors of what the cases compare into the cache: the first publication need not make them."""
+    try:
+        share(VectorCache(COMPARED, embedder().recipe))
+    except RecipeMismatch:  # these belong to another embedding model
+        return

@@ -21,7 +21,7 @@ from kb.models import Article
 from kb.ports import embedder
 from kb.services import Change, import_documents
 from supportbot.accounts.models import Workspace
-from supportbot.demo.gates import COMPARED, SUITES
+from supportbot.demo.workspace import COMPARED, SUITES
 from supportbot.evals.articles.trials import playable_cases, publishing, tried
 from supportbot.evals.services import save_suite
 from supportbot.evals.suite_files import SHIPPED, read_suite_file

@@ -3,7 +3,7 @@
 import pytest
 
 from supportbot.accounts.models import Workspace
-from supportbot.demo import gates as demo_gates
+from supportbot.demo import workspace as demo_workspace
 from supportbot.evals.models import Suite
 from supportbot.releases.selectors import gates
 
@@ -17,9 +17,9 @@ def test_a_start_that_breaks_off_is_made_up_for_by_the_next(
         raise SystemExit
 
     with monkeypatch.context() as patched:
-        patched.setattr(demo_gates, "name_gates", broken_off)
+        patched.setattr(demo_workspace, "name_gates", broken_off)
         with pytest.raises(SystemExit):
-            demo_gates.set_gates(workspace)
+            demo_workspace.set_gates(workspace)
     assert not Suite.objects.exists() and gates() == []
-    demo_gates.set_gates(workspace)
-    assert gates() == list(demo_gates.SUITES)
+    demo_workspace.set_gates(workspace)
+    assert gates() == list(demo_workspace.SUITES)

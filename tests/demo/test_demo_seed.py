@@ -92,7 +92,7 @@ def test_what_gate_cases_compare_comes_with_the_demo(tmp_path: Path, monkeypatch
     VectorCache(tmp_path / "compared.e5", HashEmbedder.recipe).add(list(recent().items()))
     forget()
     cache.clear()
-    monkeypatch.setattr("supportbot.demo.gates.COMPARED", tmp_path / "compared.e5")
+    monkeypatch.setattr("supportbot.demo.workspace.COMPARED", tmp_path / "compared.e5")
     seeded()
     used = embedder()
     assert isinstance(used, HashEmbedder)

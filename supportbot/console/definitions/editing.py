@@ -1,8 +1,12 @@
-"""One definition: its overview with the missing parts, a form for each part, and the whole document as JSON."""
+"""One definition: its overview with the missing parts, a form for each part, the whole document as JSON, and the
+reference of expressions and templates for those who write it.
+"""
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
 from uuid import UUID
 
 from django import forms
@@ -12,22 +16,27 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+import actions.definitions
 from actions.definitions.errors import InvalidDefinition, Outdated
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
 from actions.definitions.selectors import found_by_import
 from actions.definitions.services import missing_in, obstacles, save_renamed
 from actions.definitions.transfer import written
 from actions.models import ActionPolicy
+from kb.rendering import RenderedArticle, render_article
 from supportbot.console.definitions.checklist import Checklist, checklist
 from supportbot.console.definitions.forms import PartForm, field_name, kind_of
-from supportbot.console.definitions.page_frame import actor_of, frame, kind_words, opened, state_tag
+from supportbot.console.definitions.page_frame import READ_RIGHT, actor_of, frame, kind_words, opened, state_tag
 from supportbot.console.definitions.parts import part_named, parts_of
 from supportbot.console.definitions.versions import told_versions
 from supportbot.console.display import sentence
+from supportbot.console.request_context import needs
 from supportbot.errors import InvalidInput
 from supportbot.team_formats import listed
 
 MAX_SHOWN = 6
+# These chapters of docs/definitions.md, which is not part of an installation.
+_CHAPTERS: Final = Path(actions.definitions.__file__).with_name("expressions.md")
 
 
 class SavingForm(forms.Form):
@@ -216,3 +225,15 @@ def suggestions_of(definition: ActionDefinition, document: Mapping[str, Any]) ->
     gaps = checklist(document, [str(path) for path in imported])
     found = {gap.field: str(imported[gap.path]) for gap in gaps.gaps if gap.field}
     return {**found, **{field_name(str(path)): str(text) for path, text in imported.items()}}
+
+
+def expressions_page(request: HttpRequest) -> HttpResponse:
+    """Show all names, functions and operators, the grammar, and what templates may contain."""
+    needs(request, READ_RIGHT)
+    context = frame(request, gettext("Expressions and templates"), reference=_reference())
+    return render(request, "console/definitions/expressions.html", context)
+
+
+@cache
+def _reference() -> RenderedArticle:
+    return render_article("", _CHAPTERS.read_text(encoding="utf-8"))

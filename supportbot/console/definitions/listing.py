@@ -21,7 +21,7 @@ from actions.models import ActionPolicy
 from actions.registry import code_actions
 from actions.spec import Action, WriteAction
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.definitions import cases, creating, editing, publishing, reference, trials, versions
+from supportbot.console.definitions import cases, creating, editing, publishing, trials, versions
 from supportbot.console.definitions.page_frame import READ_RIGHT, WRITE_RIGHT, kind_words, state_tag
 from supportbot.console.display import tag
 from supportbot.console.filters import LabelledFilter
@@ -116,7 +116,7 @@ class DefinitionAdmin(ScopedAdmin):
         one = "<uuid:definition_id>/"
         return [
             path("operations/", wrap(creating.operations_page), name="actiondefinition-operations"),
-            path("expressions/", wrap(reference.expressions_page), name="actiondefinition-expressions"),
+            path("expressions/", wrap(editing.expressions_page), name="actiondefinition-expressions"),
             path(f"{one}part/<slug:slug>/", wrap(editing.part_page), name="actiondefinition-part"),
             path(f"{one}document/", wrap(editing.document_page), name="actiondefinition-document"),
             path(f"{one}versions/", wrap(versions.versions_page), name="actiondefinition-versions"),
