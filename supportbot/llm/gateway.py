@@ -24,7 +24,7 @@ from supportbot.llm.errors import (
     Reason,
 )
 from supportbot.llm.gateway_call import Call, Recorder
-from supportbot.llm.placeholders import Restoring
+from supportbot.llm.masking import Restoring
 from supportbot.llm.ports import Provider, ProviderEvent, Working
 from supportbot.llm.retry import pause_after
 from supportbot.llm.routing import Routes

@@ -16,7 +16,7 @@ from supportbot.llm.attempt import Attempt
 from supportbot.llm.budget import Reservations, booked_as
 from supportbot.llm.errors import LlmError, ProviderError, Reason
 from supportbot.llm.history import shortest, within_budget
-from supportbot.llm.placeholders import Placeholders
+from supportbot.llm.masking import Placeholders
 from supportbot.llm.ports import Provider
 from supportbot.llm.tokens import highest_usage
 from supportbot.llm.types import ModelRequest, Restarted, RouteStarted

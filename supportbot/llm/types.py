@@ -76,7 +76,7 @@ class ModelRequest:
     close pieces of the sources are to the question in meaning (`builtin.ranking`); without it, the built-in answerer
     compares words. `parts` are the questions of a message that asks several, each with the sources found for it.
     `lean_instructions` replace the system message if the request was too long for a model (`history`).
-    `hides_personal_data` gives a remote model placeholders in its messages (`placeholders`); callers pass on the
+    `hides_personal_data` gives a remote model placeholders in its messages (`masking`); callers pass on the
     workspace's setting. `answer_schema` asks for JSON of that JSON Schema instead of prose. A server without that
     feature gets the request without it, so also ask in words, and read the text with `json_extraction.json_in`.
     """
