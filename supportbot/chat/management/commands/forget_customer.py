@@ -7,8 +7,8 @@ from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
+from supportbot.chat.customer_export import customer_named
 from supportbot.chat.erasure import forget_customer
-from supportbot.chat.personaldata import customer_named
 
 
 class Command(WorkspaceCommand):
