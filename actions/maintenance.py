@@ -21,12 +21,12 @@ from django.utils.timezone import now
 from kombu.exceptions import OperationalError
 
 from actions import audit
-from actions.dispatcher import publish
 from actions.execution import FIRST_RECHECK, fail, find_out, may_find_out, recover, refusal_reason, succeed
 from actions.models import ActionRequest, Attempt
 from actions.outcomes import DidNot, Happened, NeverSeen
 from actions.reasons import Reason
 from actions.reevaluation import judge_anew, unjudged
+from actions.request_queue import publish
 from actions.states import State
 from actions.transitions import expire, lock_request
 from supportbot.accounts.models import Workspace

@@ -7,8 +7,8 @@ from celery import shared_task
 from actions import maintenance
 from actions.connections import services as connections
 from actions.definitions import tools
-from actions.dispatcher import RUN_REQUEST
 from actions.execution import execute
+from actions.request_queue import RUN_REQUEST
 from supportbot.accounts.scope import workspace_scope
 
 

@@ -11,10 +11,10 @@ from django.utils.timezone import now
 
 from actions import audit, ledger
 from actions.canonical_json import canonical
-from actions.dispatcher import publisher
 from actions.errors import NotWaiting
 from actions.models import ActionRequest
 from actions.reasons import Reason, place_of
+from actions.request_queue import publisher
 from actions.states import WAITING, State
 from supportbot.errors import NotFound
 from supportbot.outbox.services import announce
@@ -64,8 +64,8 @@ def transition(
     if (
         to is State.QUEUED and request.due_at is None
     ):  # held requests and retries wait until they are due and the sweep picks them up
-        wake = partial(publisher.wake, request.workspace_pk, request.pk)
-        transaction.on_commit(wake, robust=True)
+        enqueue = partial(publisher.enqueue, request.workspace_pk, request.pk)
+        transaction.on_commit(enqueue, robust=True)
     return request
 
 

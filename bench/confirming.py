@@ -11,12 +11,12 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils.timezone import now
 
-from actions.dispatcher import publisher
 from actions.maintenance import publish_due
 from actions.merchants import connect_merchant
 from actions.models import ActionRequest
 from actions.policies import change_rules, policy_of
 from actions.principals import Principal
+from actions.request_queue import publisher
 from actions.services import confirm, propose
 from actions.states import State
 from bench.starts import nothing, started_within
@@ -47,14 +47,14 @@ class Shopper:
             self.customer = Customer.objects.create(external_id="bench", name="Bench")
 
     def _note_commits(self) -> None:
-        """Record when the publisher is woken, right after the commit and before `confirm` returns."""
-        wake = publisher.wake
+        """Record when a request is enqueued, right after the commit and before `confirm` returns."""
+        enqueue = publisher.enqueue
 
         def noting(workspace_id: UUID, request_id: UUID) -> None:
             self.committed[request_id] = time.time()
-            wake(workspace_id, request_id)
+            enqueue(workspace_id, request_id)
 
-        publisher.wake = noting  # type: ignore[method-assign]  # does not change what is measured
+        publisher.enqueue = noting  # type: ignore[method-assign]  # does not change what is measured
 
     def sees_worker(self, is_alive: Callable[[], bool]) -> bool:
         """Wait until a worker takes tasks, which on a busy machine takes minutes; return whether it does."""

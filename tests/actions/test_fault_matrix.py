@@ -15,13 +15,13 @@ from kombu.exceptions import OperationalError as BrokerDown
 from pytest_django.fixtures import Settings
 
 from actions import services
-from actions.dispatcher import Publisher
 from actions.errors import NotWaiting
 from actions.execution import claim, execute
 from actions.maintenance import sweep
 from actions.models import ActionRequest, Attempt, LedgerEntry
 from actions.policies import policy_of, switch
 from actions.principals import Principal
+from actions.request_queue import Publisher
 from actions.states import State
 from actions.testing import FakeShop, ProcessDied, make_due, run_queued
 from supportbot.assistant.receivers import record_action_events
@@ -39,7 +39,7 @@ def messages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The messages that reach the broker; none is delivered by itself."""
     sent: list[str] = []
     monkeypatch.setattr("actions.maintenance.publish", lambda workspace_id, request_id: sent.append(str(request_id)))
-    monkeypatch.setattr("actions.dispatcher.Publisher.wake", lambda self, workspace_id, request_id: None)
+    monkeypatch.setattr("actions.request_queue.Publisher.enqueue", lambda self, workspace_id, request_id: None)
     return sent
 
 
@@ -122,11 +122,11 @@ def test_a_proposal_needs_no_broker_and_a_confirmation_waits_for_it(
         raise BrokerDown("no broker")
 
     monkeypatch.undo()  # the real publisher
-    monkeypatch.setattr("actions.dispatcher.publish", down)
+    monkeypatch.setattr("actions.request_queue.publish", down)
     monkeypatch.setattr("actions.maintenance.publish", down)
     flow.propose()
     flow.confirm()
-    Publisher().wake(flow.request.workspace_pk, flow.request.pk)
+    Publisher().enqueue(flow.request.workspace_pk, flow.request.pk)
     ActionRequest.objects.update(changed_at="2000-01-01T00:00:00Z")
     sweep()
     assert flow.request.state == State.QUEUED

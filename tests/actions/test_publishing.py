@@ -10,11 +10,11 @@ from django.utils.timezone import now
 from kombu.exceptions import OperationalError
 
 from actions.connectors.port import Found
-from actions.dispatcher import Publisher, publish
 from actions.execution import MAX_ATTEMPTS, claim
 from actions.maintenance import publish_due, sweep
 from actions.models import ActionRequest
 from actions.principals import Principal
+from actions.request_queue import Publisher, publish
 from actions.services import confirm
 from actions.states import State
 from actions.tasks import (
@@ -105,10 +105,10 @@ def test_the_publisher_never_blocks_its_caller(monkeypatch: pytest.MonkeyPatch, 
         hangs.set()
         let_go.wait(PATIENCE_SECONDS)
 
-    monkeypatch.setattr("actions.dispatcher.publish", hang)
+    monkeypatch.setattr("actions.request_queue.publish", hang)
     publisher = Publisher()
     for _ in range(1_200):  # more than the queue holds: the rest is dropped without waiting
-        publisher.wake(queued.workspace_pk, queued.pk)
+        publisher.enqueue(queued.workspace_pk, queued.pk)
     assert hangs.wait(PATIENCE_SECONDS)
     let_go.set()
 
@@ -121,10 +121,10 @@ def test_the_publisher_survives_a_broker_that_is_down(monkeypatch: pytest.Monkey
             raise answers.pop()
         published.set()
 
-    monkeypatch.setattr("actions.dispatcher.publish", publish)
+    monkeypatch.setattr("actions.request_queue.publish", publish)
     publisher = Publisher()
     for _ in range(3):
-        publisher.wake(queued.workspace_pk, queued.pk)
+        publisher.enqueue(queued.workspace_pk, queued.pk)
     assert published.wait(PATIENCE_SECONDS)
 
 

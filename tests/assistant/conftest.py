@@ -85,7 +85,7 @@ def payloads(events: list[EventView], event: str) -> list[dict[str, Any]]:
 @pytest.fixture
 def shop(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeShop]:
     """A merchant with two orders of Alice's and one of a stranger's; no broker is notified."""
-    monkeypatch.setattr("actions.dispatcher.publish", lambda workspace_id, request_id: None)
+    monkeypatch.setattr("actions.request_queue.publish", lambda workspace_id, request_id: None)
     ensure_policies()
     with connected(FakeShop()) as fake:
         fake.add_order("A-1001", "cus_alice", total="49.90")

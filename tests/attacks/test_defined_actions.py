@@ -148,7 +148,7 @@ def test_twenty_simultaneous_clicks_undo_once(
     put_in_force: Put, agreed: Callable[..., ActionRequest], ann: Principal, retail: LoopbackShop,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("actions.dispatcher.Publisher.wake", lambda self, workspace_id, request_id: None)
+    monkeypatch.setattr("actions.request_queue.Publisher.enqueue", lambda self, workspace_id, request_id: None)
     retail.records.records["orders"]["#W0000001"]["address"] = {**OFFICE, "city": "Boston"}
     put_in_force(moving())
     moved = agreed(MOVE, OFFICE)

@@ -37,7 +37,7 @@ Anns = Callable[[], APIClient]
 
 @pytest.fixture(autouse=True)
 def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actions.dispatcher.Publisher.wake", lambda self, workspace_id, request_id: None)
+    monkeypatch.setattr("actions.request_queue.Publisher.enqueue", lambda self, workspace_id, request_id: None)
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_an_undo_that_is_overtaken_by_a_whole_other_one_is_not_done_again(
 
     def overtaken(*args: Any, **asked: Any) -> ActionRequest:
         monkeypatch.undo()
-        monkeypatch.setattr("actions.dispatcher.Publisher.wake", lambda self, workspace_id, request_id: None)
+        monkeypatch.setattr("actions.request_queue.Publisher.enqueue", lambda self, workspace_id, request_id: None)
         card = propose_undo(ann, moved.pk)
         confirm(card.pk, principal=ann, digest=card.digest)
         run_queued()

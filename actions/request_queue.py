@@ -27,7 +27,7 @@ class Publisher:
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def wake(self, workspace_id: UUID, request_id: UUID) -> None:
+    def enqueue(self, workspace_id: UUID, request_id: UUID) -> None:
         """Notify a worker of a queued request soon; returns at once, whatever the broker does."""
         self._start()
         try:
