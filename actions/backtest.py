@@ -18,7 +18,7 @@ from django.utils.timezone import now
 from actions.decisions import Decision, Rules, Used, Verdict, decide_write
 from actions.ledger import YEAR, Status, workspace_time
 from actions.models import ActionPolicyVersion, ActionRequest, LedgerEntry
-from actions.policies import RULE_FIELDS
+from actions.policy_store import RULE_FIELDS
 from actions.proposing import money_in
 from actions.states import State
 

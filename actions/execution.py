@@ -22,7 +22,7 @@ from actions.errors import MerchantUnavailable, NotConnected, NotWaiting
 from actions.facts import Identity, Records
 from actions.models import ActionRequest, Attempt
 from actions.outcomes import BackEnd, DidNot, Found, Happened, NeverSeen, Outcome, OutcomeKind, Unclear
-from actions.policies import policy_of, rules_of
+from actions.policy_store import policy_of, rules_of
 from actions.proposing import gather_again, reevaluate, spec_of
 from actions.reasons import Reason
 from actions.registry import action_as_made

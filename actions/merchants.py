@@ -9,7 +9,7 @@ from django.db import transaction
 from actions import audit
 from actions.connections.auth_kinds import is_webhook_secret
 from actions.models import MerchantConnection
-from actions.policies import add_new_actions, ensure_policies
+from actions.policy_store import add_new_actions, ensure_policies
 from supportbot.errors import InvalidInput
 from supportbot.outbound.errors import NotSent
 from supportbot.outbound.targets import address_problem, parse_endpoint

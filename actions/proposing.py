@@ -20,7 +20,7 @@ from actions.facts import ORDER, Facts, Identity, Records, Subject
 from actions.intents import Intent, parse_intent
 from actions.models import MAX_ORDER_ID, ActionPolicy, ActionRequest
 from actions.money import Money
-from actions.policies import policy_of, rules_of
+from actions.policy_store import policy_of, rules_of
 from actions.principals import Principal
 from actions.reasons import Reason
 from actions.registry import write_action

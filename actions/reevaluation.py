@@ -18,7 +18,7 @@ from actions.definitions.models import ActionDefinition
 from actions.errors import MerchantUnavailable, NotConnected
 from actions.facts import Identity, Records
 from actions.models import ActionPolicy, ActionPolicyVersion, ActionRequest
-from actions.policies import policy_of, rules_of
+from actions.policy_store import policy_of, rules_of
 from actions.proposing import decide_by_rules, gather_again, lapse_reason, reevaluate, spec_of
 from actions.reasons import Reason
 from actions.registry import code_actions

@@ -35,7 +35,7 @@ from actions.facts import Records
 from actions.intents import parse_intent
 from actions.models import ActionRequest, name_of
 from actions.outcomes import OutcomeKind
-from actions.policies import may_approve, policy_of, rules_of
+from actions.policy_store import may_approve, policy_of, rules_of
 from actions.principals import Principal
 from actions.proposing import Preview, gather_again, lapse_reason, money_in, preview, propose, reevaluate
 from actions.reasons import Reason, place_of, rejection, sentence, settlement

@@ -9,7 +9,7 @@ from django.utils.timezone import now
 
 from actions.decisions import Rules
 from actions.models import ActionRequest
-from actions.policies import policy_of, rules_of
+from actions.policy_store import policy_of, rules_of
 from actions.registry import action_as_made
 from actions.spec import WriteAction
 from actions.states import WAITING, State

@@ -16,7 +16,7 @@ from actions.decisions import Decision, Verdict
 from actions.errors import CannotUndo
 from actions.facts import Identity
 from actions.models import ActionRequest
-from actions.policies import rules_of
+from actions.policy_store import rules_of
 from actions.principals import Principal
 from actions.proposing import Preview, preview, propose
 from actions.registry import action_as_made, all_actions

@@ -14,7 +14,7 @@ from django.utils.timezone import now
 from actions.maintenance import publish_due
 from actions.merchants import connect_merchant
 from actions.models import ActionRequest
-from actions.policies import change_rules, policy_of
+from actions.policy_store import change_rules, policy_of
 from actions.principals import Principal
 from actions.request_queue import publisher
 from actions.services import confirm, propose

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 
 from actions.merchants import connect_merchant
-from actions.policies import ensure_policies, policy_of, rules_of
+from actions.policy_store import ensure_policies, policy_of, rules_of
 from bench.planted_changes import Archived, Change, Changed, Draft, Facts, New, Words
 from kb.documents import Document
 from kb.importing.loaders import load

@@ -288,7 +288,7 @@ RELEASES_MISSING_SUITES = "supportbot.evals.selectors.missing_suites"
 RELEASES_AUDIT = "actions.audit.record"
 RELEASES_CHECKS = ["supportbot.llm.connections.route_problems"]
 RELEASES_REFERENCES = {
-    "policies": "actions.policies.versions_in_force",
+    "policies": "actions.policy_store.versions_in_force",
     "actions": "actions.definitions.selectors.published_versions",
     "knowledge": "kb.selectors.snapshot_mark",
     "suites": "supportbot.evals.selectors.gate_marks",

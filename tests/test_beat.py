@@ -14,7 +14,7 @@ from django.conf import settings as product
 from django.db import transaction
 from django.utils.timezone import now
 
-from actions.policies import ensure_policies
+from actions.policy_store import ensure_policies
 from actions.principals import Principal
 from actions.services import propose
 from actions.testing import FakeShop, connected

@@ -26,7 +26,7 @@ from actions.errors import MerchantUnavailable
 from actions.facts import Arguments, Identity, Records
 from actions.models import ActionRequest
 from actions.money import Money
-from actions.policies import policy_of, rules_of
+from actions.policy_store import policy_of, rules_of
 from actions.schema import Choice, Field, Flag, Listing, Shape
 from actions.spec import Terms
 from supportbot.accounts.models import Customer, Workspace

@@ -32,7 +32,7 @@ from actions.definitions.parts import Definition, Kind, OutcomeKind
 from actions.definitions.published import action_from, is_name
 from actions.definitions.switching import take_out_of_force
 from actions.models import ActionPolicy, ActionRequest, name_of
-from actions.policies import ensure_policy
+from actions.policy_store import ensure_policy
 from actions.reasons import Reason, one_line
 from actions.registry import code_actions
 from actions.states import WAITING

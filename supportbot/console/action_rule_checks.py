@@ -12,7 +12,7 @@ from django.utils.translation import gettext, ngettext
 from actions import audit
 from actions.decisions import Rules, allows_more
 from actions.models import ActionPolicy
-from actions.policies import approvers_of, rules_of
+from actions.policy_store import approvers_of, rules_of
 from actions.registry import action_in_force
 from actions.spec import Risk, WriteAction
 from actions.transitions import APPROVAL_LIFE

@@ -13,7 +13,7 @@ from actions.backtest import BackTest, back_test
 from actions.cards import title_of
 from actions.models import ActionPolicy, ActionPolicyVersion, name_of
 from actions.money import Money, format_money
-from actions.policies import allow_approval, approvers_of, change_rules, forbid_approval, rules_of, switch
+from actions.policy_store import allow_approval, approvers_of, change_rules, forbid_approval, rules_of, switch
 from actions.registry import action_in_force
 from actions.spec import Risk, WriteAction
 from supportbot.console import action_rule_checks

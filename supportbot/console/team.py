@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from actions.models import name_of as recorded_name
-from actions.policies import forbid_every_approval
+from actions.policy_store import forbid_every_approval
 from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.people import change_person, create_person, works_only_here
 from supportbot.accounts.services import add_member

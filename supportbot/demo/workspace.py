@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from actions.merchants import connect_merchant
 from actions.models import MerchantConnection
-from actions.policies import allow_approval, ensure_policies
+from actions.policy_store import allow_approval, ensure_policies
 from kb.documents import Document, Failure
 from kb.errors import RecipeMismatch
 from kb.importing.loaders import load

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Final
 
 from actions.decisions import Rules
-from actions.policies import trying
+from actions.policy_store import trying
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.evals.case_runner import play

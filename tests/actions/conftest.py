@@ -5,7 +5,7 @@ import pytest
 from django.utils.timezone import now, timedelta
 
 from actions.models import ActionPolicy, ActionRequest
-from actions.policies import allow_approval, change_rules, ensure_policies, policy_of
+from actions.policy_store import allow_approval, change_rules, ensure_policies, policy_of
 from actions.principals import Principal
 from actions.services import confirm, propose
 from actions.testing import FakeShop, connected

@@ -7,7 +7,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from actions.models import ActionRequest
-from actions.policies import allow_approval, change_rules, policy_of
+from actions.policy_store import allow_approval, change_rules, policy_of
 from actions.states import State
 from actions.testing import FakeShop, run_queued
 from supportbot.accounts.models import Customer, Membership, User, Workspace

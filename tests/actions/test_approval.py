@@ -18,7 +18,7 @@ from actions.models import (
     LedgerEntry,
     name_of,
 )
-from actions.policies import allow_approval, may_approve, policy_of, switch
+from actions.policy_store import allow_approval, may_approve, policy_of, switch
 from actions.principals import operator_for
 from actions.reasons import rejection
 from actions.services import approve, confirm, propose, reject

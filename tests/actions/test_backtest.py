@@ -17,7 +17,7 @@ from actions.audit import head
 from actions.backtest import back_test
 from actions.ledger import workspace_day
 from actions.models import ActionPolicyVersion, ActionRequest, LedgerEntry
-from actions.policies import change_rules, policy_of, rules_of
+from actions.policy_store import change_rules, policy_of, rules_of
 from actions.principals import Principal
 from actions.services import confirm, propose
 from actions.testing import FakeShop, run_queued

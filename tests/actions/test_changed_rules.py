@@ -11,7 +11,7 @@ from actions import maintenance
 from actions.audit import verify
 from actions.errors import Expired, MerchantUnavailable
 from actions.models import ActionRequest, AuditEntry, LedgerEntry
-from actions.policies import policy_of, switch
+from actions.policy_store import policy_of, switch
 from actions.principals import Principal
 from actions.services import approve, confirm, propose
 from actions.states import State

@@ -10,7 +10,7 @@ from django.db import connection
 
 from actions import errors
 from actions.models import ActionPolicy, ActionRequest, LedgerEntry
-from actions.policies import allow_approval, ensure_policies
+from actions.policy_store import allow_approval, ensure_policies
 from actions.principals import Principal
 from actions.selectors import steps_of
 from actions.services import approve, cancel, confirm, decline, propose, reject

@@ -12,7 +12,7 @@ from actions.cards import proposed_payload
 from actions.connectors.order_parsing import InvalidOrder, parse_order
 from actions.models import ActionPolicyVersion, ActionRequest, AuditEntry, LedgerEntry
 from actions.money import Money, currency_decimals, format_amount, format_money, is_amount_in
-from actions.policies import change_rules, policy_of
+from actions.policy_store import change_rules, policy_of
 from actions.principals import Principal
 from actions.serializers import ActionRequestSerializer, RulesSerializer
 from actions.services import approve, confirm

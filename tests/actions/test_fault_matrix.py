@@ -19,7 +19,7 @@ from actions.errors import NotWaiting
 from actions.execution import claim, execute
 from actions.maintenance import sweep
 from actions.models import ActionRequest, Attempt, LedgerEntry
-from actions.policies import policy_of, switch
+from actions.policy_store import policy_of, switch
 from actions.principals import Principal
 from actions.request_queue import Publisher
 from actions.states import State

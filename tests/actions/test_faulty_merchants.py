@@ -17,7 +17,7 @@ from actions.execution import MAX_ATTEMPTS
 from actions.maintenance import SETTLED_AFTER, sweep
 from actions.merchants import connect_merchant
 from actions.models import ActionRequest, Attempt, LedgerEntry, MerchantConnection
-from actions.policies import ensure_policies
+from actions.policy_store import ensure_policies
 from actions.principals import Principal
 from actions.services import confirm, propose
 from actions.states import State

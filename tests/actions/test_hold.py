@@ -11,7 +11,7 @@ from actions.cards import state_payload
 from actions.execution import execute
 from actions.maintenance import publish_due
 from actions.models import ActionRequest, LedgerEntry
-from actions.policies import policy_of, switch
+from actions.policy_store import policy_of, switch
 from actions.principals import Principal
 from actions.services import approve, confirm, decline, propose
 from actions.states import State

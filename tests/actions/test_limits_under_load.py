@@ -13,7 +13,7 @@ from django.db.models import Sum
 from actions.errors import NotWaiting
 from actions.facts import Order
 from actions.models import ActionRequest, LedgerEntry
-from actions.policies import change_rules, policy_of
+from actions.policy_store import change_rules, policy_of
 from actions.principals import Principal
 from actions.services import confirm, propose
 from actions.states import State

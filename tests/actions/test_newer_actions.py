@@ -29,7 +29,7 @@ def connected_before(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> N
     """A connection made before the cancel action existed."""
     older = {name: action for name, action in all_actions().items() if name != "cancel_order"}
     with monkeypatch.context() as patch:
-        patch.setattr("actions.policies.code_actions", lambda: older)
+        patch.setattr("actions.policy_store.code_actions", lambda: older)
         connect_merchant("https://shop.example/merchant/v1", SECRET, actor="system")
 
 

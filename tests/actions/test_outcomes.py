@@ -15,7 +15,7 @@ from actions.execution import MAX_ATTEMPTS, REPLAY_FOR, recover
 from actions.maintenance import sweep
 from actions.models import ActionRequest, Attempt, AuditEntry, LedgerEntry
 from actions.outcomes import OutcomeKind
-from actions.policies import policy_of, switch
+from actions.policy_store import policy_of, switch
 from actions.principals import Principal
 from actions.services import Finding, confirm, propose, settle_by_hand
 from actions.states import State

@@ -13,7 +13,7 @@ from django.utils.timezone import now
 from actions import errors
 from actions.maintenance import expire_waiting
 from actions.models import ActionRequest, AuditEntry, LedgerEntry
-from actions.policies import policy_of, switch
+from actions.policy_store import policy_of, switch
 from actions.principals import Principal
 from actions.services import cancel, confirm, decline, preview, propose, run_read
 from actions.states import State

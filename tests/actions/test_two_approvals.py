@@ -11,7 +11,7 @@ from actions.decisions import Rules, Used, Verdict, decide_write
 from actions.maintenance import judge_waiting
 from actions.models import ActionRequest, AuditEntry, name_of
 from actions.money import Money
-from actions.policies import allow_approval, forbid_approval, policy_of
+from actions.policy_store import allow_approval, forbid_approval, policy_of
 from actions.principals import Principal, operator_for
 from actions.services import approve, confirm, propose, reject
 from actions.states import State

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
-from actions.policies import allow_approval, ensure_policies, policy_of
+from actions.policy_store import allow_approval, ensure_policies, policy_of
 from actions.testing import FakeShop, connected
 from kb import ports
 from kb.indexing.index import sync_articles

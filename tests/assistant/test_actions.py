@@ -9,7 +9,7 @@ import pytest
 from django.db import transaction
 
 from actions.models import ActionRequest
-from actions.policies import policy_of, switch
+from actions.policy_store import policy_of, switch
 from actions.principals import principal_in_conversation
 from actions.selectors import states_in
 from actions.services import confirm, decline

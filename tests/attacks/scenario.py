@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from actions.models import ActionRequest, AuditEntry
-from actions.policies import policy_of, switch
+from actions.policy_store import policy_of, switch
 from actions.principals import principal_in_conversation
 from actions.services import confirm
 from actions.states import State

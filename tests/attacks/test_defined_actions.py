@@ -24,7 +24,7 @@ from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.transfer import import_text
 from actions.errors import ActionError, NeedsAnotherPerson, NotApprover, OwnRequest
 from actions.models import ActionRequest, AuditEntry, name_of
-from actions.policies import allow_approval, change_rules, policy_of
+from actions.policy_store import allow_approval, change_rules, policy_of
 from actions.principals import Principal
 from actions.services import approve, cancel, confirm, decline, propose, reject, run_read, settle_by_hand
 from actions.states import State

@@ -18,7 +18,7 @@ from django.utils.timezone import now
 
 from actions.errors import ActionError
 from actions.models import ActionRequest
-from actions.policies import allow_approval, policy_of
+from actions.policy_store import allow_approval, policy_of
 from actions.principals import principal_in_conversation
 from actions.services import approve, confirm, propose
 from actions.testing import FakeShop

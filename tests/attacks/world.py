@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from actions.policies import change_rules, ensure_policies, policy_of
+from actions.policy_store import change_rules, ensure_policies, policy_of
 from actions.testing import FakeShop
 from kb.indexing.index import sync_articles
 from kb.models import Audience

@@ -18,7 +18,7 @@ from django.utils.timezone import now
 from rest_framework.test import APIClient
 
 from actions.models import ActionRequest
-from actions.policies import ensure_policies
+from actions.policy_store import ensure_policies
 from actions.principals import principal_in_conversation
 from actions.services import propose
 from actions.testing import FakeShop, connected

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from actions.models import ActionPolicy, ActionRequest
-from actions.policies import ensure_policies
+from actions.policy_store import ensure_policies
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat import retention

@@ -14,7 +14,7 @@ from actions.connections.models import Connection
 from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.services import save_draft
 from actions.models import ActionPolicy, ActionRequest
-from actions.policies import ensure_policies
+from actions.policy_store import ensure_policies
 from kb.models import Article, Category, Collection, Source, SourceItem, SourceRun, Synonyms
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import ApiKey, Channel, Customer, Membership, User, Workspace

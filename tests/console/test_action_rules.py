@@ -8,7 +8,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from actions.models import ActionPolicy, ActionPolicyVersion, AuditEntry
-from actions.policies import allow_approval, approvers_of, change_rules, ensure_policies
+from actions.policy_store import allow_approval, approvers_of, change_rules, ensure_policies
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.services import add_member
 from tests.console.conftest import Enter, person

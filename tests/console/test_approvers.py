@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from actions.models import ActionPolicy
-from actions.policies import allow_approval, change_rules, policy_of
+from actions.policy_store import allow_approval, change_rules, policy_of
 from actions.testing import FakeShop
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.services import add_member

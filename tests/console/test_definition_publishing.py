@@ -13,7 +13,7 @@ from actions.definitions import backtest
 from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.services import save_draft
 from actions.models import ActionPolicy, ActionRequest, AuditEntry
-from actions.policies import change_rules
+from actions.policy_store import change_rules
 from actions.testing import run_queued
 from supportbot import connection_test_limit
 from supportbot.accounts.models import Workspace

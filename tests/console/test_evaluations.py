@@ -12,7 +12,7 @@ from django.urls import reverse
 from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import ActionRequest
-from actions.policies import ensure_policies
+from actions.policy_store import ensure_policies
 from actions.testing import FakeShop
 from kb.models import Article
 from supportbot.accounts.models import Customer, Workspace

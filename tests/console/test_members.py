@@ -14,7 +14,7 @@ from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import ActionPolicy, AuditEntry
-from actions.policies import allow_approval, ensure_policies, may_approve
+from actions.policy_store import allow_approval, ensure_policies, may_approve
 from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.services import add_member
 from supportbot.console import team

@@ -12,7 +12,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from actions.decisions import Rules, allows_more
 from actions.models import ActionPolicy, ActionRequest, AuditEntry
-from actions.policies import change_rules, rules_of
+from actions.policy_store import change_rules, rules_of
 from actions.testing import FakeShop
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.console import action_rule_checks

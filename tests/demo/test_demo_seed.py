@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.utils.timezone import now
 
 from actions.models import ActionPolicy, MerchantConnection
-from actions.policies import may_approve
+from actions.policy_store import may_approve
 from actions.registry import all_actions
 from kb.indexing.shared_vectors import forget, passage_vectors, recent
 from kb.indexing.vectorcache import VectorCache

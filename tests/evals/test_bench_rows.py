@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from actions.policies import ensure_policies
+from actions.policy_store import ensure_policies
 from kb.models import Article
 from supportbot.accounts.models import Workspace
 from supportbot.evals.articles.trials import playable_cases

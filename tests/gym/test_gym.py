@@ -14,7 +14,7 @@ from actions.cards import card_of, reason_of
 from actions.connections import services as connections
 from actions.definitions import services
 from actions.models import ActionRequest
-from actions.policies import allow_approval, policy_of
+from actions.policy_store import allow_approval, policy_of
 from actions.principals import Principal
 from actions.services import approve, confirm, decline, propose, run_read
 from actions.states import State

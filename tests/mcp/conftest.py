@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from django.core.cache import cache
 
-from actions.policies import ensure_policies
+from actions.policy_store import ensure_policies
 from actions.testing import FakeShop, connected
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.services import NewChannel, create_channel, issue_api_key

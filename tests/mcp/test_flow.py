@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from actions.models import ActionRequest, AuditEntry
-from actions.policies import allow_approval, policy_of
+from actions.policy_store import allow_approval, policy_of
 from actions.services import approve
 from actions.testing import FakeShop, Refund, run_queued
 from supportbot.accounts.models import Membership, User, Workspace

@@ -8,7 +8,7 @@ from django.db import DatabaseError, transaction
 from pytest_django.fixtures import Settings
 
 from actions.models import ActionPolicy, AuditEntry
-from actions.policies import ensure_policies, switch
+from actions.policy_store import ensure_policies, switch
 from kb.models import Synonyms
 from kb.phrasings import set_phrasings
 from kb.services import Change, archive, create_article, save_draft

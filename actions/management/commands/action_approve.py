@@ -8,7 +8,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from actions.cards import card_of
 from actions.models import ActionRequest, name_of
-from actions.policies import approvers_of, policy_of
+from actions.policy_store import approvers_of, policy_of
 from actions.selectors import approvals_given
 from actions.services import approve, is_conflict_of_interest, may_decide
 from supportbot.accounts.commands import WorkspaceCommand

@@ -16,7 +16,7 @@ from actions.backtest import back_test
 from actions.decisions import Rules, allows_more
 from actions.models import MAX_HOLD_MINUTES, ActionPolicy, ActionPolicyUserPermission
 from actions.money import format_amount, is_amount_in
-from actions.policies import (
+from actions.policy_store import (
     GatesRefuse,
     add_new_actions,
     allow_approval,

@@ -13,7 +13,7 @@ from actions.connections.models import Connection
 from actions.definitions import services as definitions
 from actions.definitions.casefile import keep_cases
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
-from actions.policies import policy_of, rules_of
+from actions.policy_store import policy_of, rules_of
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Staff
 from supportbot.releases import services as releases

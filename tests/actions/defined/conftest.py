@@ -14,7 +14,7 @@ from actions.definitions.document import parse_document
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
 from actions.definitions.published import action_from, action_of_version
 from actions.models import ActionRequest
-from actions.policies import ensure_policy
+from actions.policy_store import ensure_policy
 from actions.principals import Principal
 from actions.services import confirm, propose
 from supportbot.accounts.models import Customer, Membership, User, Workspace

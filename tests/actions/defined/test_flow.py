@@ -10,7 +10,7 @@ from actions.audit import verify
 from actions.cards import card_of, reason_of
 from actions.errors import NotApprover
 from actions.models import ActionRequest, AuditEntry, LedgerEntry
-from actions.policies import allow_approval, policy_of
+from actions.policy_store import allow_approval, policy_of
 from actions.principals import Principal
 from actions.services import approve, confirm, may_decide, propose
 from actions.states import State

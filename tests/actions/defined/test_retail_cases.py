@@ -15,7 +15,7 @@ from actions.connections import services as connections
 from actions.definitions import services
 from actions.errors import ActionError
 from actions.models import ActionPolicy
-from actions.policies import change_rules
+from actions.policy_store import change_rules
 from actions.principals import Principal
 from actions.registry import action_named
 from actions.services import confirm, propose, run_read

@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 from actions import cards, undoing
 from actions.errors import CannotUndo, Expired
 from actions.models import ActionRequest
-from actions.policies import allow_approval, change_rules, policy_of, switch
+from actions.policy_store import allow_approval, change_rules, policy_of, switch
 from actions.principals import Principal
 from actions.proposing import gather_again
 from actions.services import approve, confirm, propose

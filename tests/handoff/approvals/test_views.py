@@ -17,7 +17,7 @@ from actions.catalogue.refund_order import RefundOrder
 from actions.maintenance import judge_waiting
 from actions.models import ActionRequest, AuditEntry
 from actions.outcomes import OutcomeKind
-from actions.policies import allow_approval, change_rules, ensure_policies, policy_of
+from actions.policy_store import allow_approval, change_rules, ensure_policies, policy_of
 from actions.principals import Principal
 from actions.registry import all_actions
 from actions.services import approve, confirm, propose

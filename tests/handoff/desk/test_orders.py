@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from actions.models import AuditEntry
-from actions.policies import ensure_policies
+from actions.policy_store import ensure_policies
 from actions.testing import FakeShop, connected
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.chat.services import start_conversation

@@ -7,7 +7,7 @@ import pytest
 from django.utils.timezone import now
 
 from actions.models import ActionRequest
-from actions.policies import allow_approval, ensure_policies, policy_of
+from actions.policy_store import allow_approval, ensure_policies, policy_of
 from actions.principals import Principal
 from actions.services import confirm, propose
 from actions.testing import FakeShop, connected

@@ -8,7 +8,7 @@ from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
 from actions.models import ActionRequest
-from actions.policies import ensure_policies
+from actions.policy_store import ensure_policies
 from actions.services import confirm, propose
 from actions.testing import FakeShop, connected, run_queued
 from supportbot.accounts.models import Customer, User, Workspace

@@ -14,7 +14,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from actions.errors import NotSignedIn, OwnRequest
 from actions.models import ActionRequest, AuditEntry
-from actions.policies import allow_approval, ensure_policies, policy_of
+from actions.policy_store import allow_approval, ensure_policies, policy_of
 from actions.principals import Principal, proposed_by
 from actions.services import approve, confirm
 from actions.testing import FakeShop, connected

@@ -8,7 +8,7 @@ import pytest
 from django.utils.timezone import now, timedelta
 
 from actions.models import ActionRequest
-from actions.policies import ensure_policies
+from actions.policy_store import ensure_policies
 from actions.principals import principal_in_conversation
 from actions.services import propose
 from actions.testing import FakeShop, connected, run_queued

@@ -1,4 +1,6 @@
-"""A workspace's policies: created once with an action's default limits, changed only by a new version."""
+"""A workspace's stored policies: created once with an action's default limits, changed only by a new version, and who may
+approve under them. What a policy means for a request is decided in `decisions`.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
