@@ -1,5 +1,5 @@
-"""A workspace's stored policies: created once with an action's default limits, changed only by a new version, and who may
-approve under them. What a policy means for a request is decided in `decisions`.
+"""A workspace's stored policies and who may approve under them: created once with an action's default limits, changed
+only by a new version. What a policy means for a request is decided in `decisions`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -55,10 +55,10 @@ from kb.services import (
 )
 from kb.synonyms import add_synonyms, remove_synonyms
 from supportbot.accounts.api_views import ScopedAPIView
-from supportbot.accounts.auth import CallerThrottle
 from supportbot.accounts.models import User
 from supportbot.accounts.permissions import needs
 from supportbot.accounts.principals import Staff
+from supportbot.accounts.throttles import CallerThrottle
 from supportbot.errors import NotFound
 from supportbot.web import EmptyInput, NewestFirstPagination
 

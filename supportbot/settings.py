@@ -226,7 +226,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["supportbot.web.BoundedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_PAGINATION_CLASS": "supportbot.web.NewestFirstPagination",
-    "DEFAULT_THROTTLE_CLASSES": ["supportbot.accounts.auth.CallerThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["supportbot.accounts.throttles.CallerThrottle"],
     "DEFAULT_THROTTLE_RATES": {"caller": "600/min", "search": "120/min", "webhook-test": "20/min"},
     "EXCEPTION_HANDLER": "supportbot.errors.exception_handler",
     "PAGE_SIZE": 50,

@@ -4,7 +4,7 @@
 or an identity token; a login session of the console or the desk works too. `request.auth` is the caller.
 """
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import jwt
 from django.contrib.auth.models import AnonymousUser
@@ -14,17 +14,13 @@ from rest_framework.request import Request
 from supportbot.accounts import page_passes
 from supportbot.accounts.errors import InvalidToken
 from supportbot.accounts.models import User
-from supportbot.accounts.principals import Caller, CustomerCaller, Staff
+from supportbot.accounts.principals import Caller
 from supportbot.accounts.selectors import (
     customer_by_bearer_token,
     customer_by_visitor_secret,
     staff_by_api_key,
     staff_logged_in,
 )
-from supportbot.rate_counters import FailOpenThrottle
-
-if TYPE_CHECKING:  # DRF's views import this module through the settings
-    from rest_framework.views import APIView
 
 WORKSPACE_SESSION_KEY = "workspace"
 
@@ -76,19 +72,3 @@ class StaffSessionAuthentication(SessionAuthentication):
         user = cast(User, found[0])
         staff = staff_logged_in(user, request.session.get(WORKSPACE_SESSION_KEY))
         return (user, staff) if staff else None
-
-
-class CallerThrottle(FailOpenThrottle):
-    """Counts per caller (person, key or customer), or per IP address without a credential."""
-
-    scope = "caller"
-
-    def get_cache_key(self, request: Request, view: "APIView") -> str:
-        caller = request.auth
-        if isinstance(caller, Staff):
-            ident = f"{caller.workspace_id}:{caller.actor}"  # two workspaces may use the same key name
-        elif isinstance(caller, CustomerCaller):
-            ident = str(caller.customer_id)
-        else:
-            ident = self.get_ident(request)
-        return self.cache_format % {"scope": self.scope, "ident": ident}

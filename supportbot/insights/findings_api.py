@@ -17,10 +17,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from supportbot.accounts.api_views import ScopedAPIView
-from supportbot.accounts.auth import CallerThrottle
 from supportbot.accounts.models import User
 from supportbot.accounts.permissions import needs
 from supportbot.accounts.principals import Staff
+from supportbot.accounts.throttles import CallerThrottle
 from supportbot.errors import NotFound
 from supportbot.insights import contradictions as contradicting
 from supportbot.insights.clusters import Cluster, clusters, group_with

@@ -12,9 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from supportbot.accounts.api_views import ScopedAPIView
-from supportbot.accounts.auth import CallerThrottle
 from supportbot.accounts.permissions import needs
 from supportbot.accounts.principals import Staff
+from supportbot.accounts.throttles import CallerThrottle
 from supportbot.web import EmptyInput, NewestFirstPagination, one_of
 from supportbot.webhooks import services
 from supportbot.webhooks.event_types import KINDS, TEST

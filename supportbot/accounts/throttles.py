@@ -1,0 +1,27 @@
+"""How many requests a caller of the REST API may make."""
+
+from typing import TYPE_CHECKING
+
+from rest_framework.request import Request
+
+from supportbot.accounts.principals import CustomerCaller, Staff
+from supportbot.rate_counters import FailOpenThrottle
+
+if TYPE_CHECKING:  # DRF's views import this module through the settings
+    from rest_framework.views import APIView
+
+
+class CallerThrottle(FailOpenThrottle):
+    """Counts per caller (person, key or customer), or per IP address without a credential."""
+
+    scope = "caller"
+
+    def get_cache_key(self, request: Request, view: "APIView") -> str:
+        caller = request.auth
+        if isinstance(caller, Staff):
+            ident = f"{caller.workspace_id}:{caller.actor}"  # two workspaces may use the same key name
+        elif isinstance(caller, CustomerCaller):
+            ident = str(caller.customer_id)
+        else:
+            ident = self.get_ident(request)
+        return self.cache_format % {"scope": self.scope, "ident": ident}
