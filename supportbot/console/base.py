@@ -104,7 +104,7 @@ class ScopedAdmin(Scoped, ModelAdmin):
     list_per_page = 50
     paginator = PageByIds
     show_full_result_count = False
-    actions: Any = None  # each class names its own bulk actions
+    actions: Any = None  # none, unless a class names its own
 
     def next_steps(self, request: HttpRequest) -> list[tuple[str, "Text"]]:
         """Return where an empty list leads: (address, words of the button)."""

@@ -174,9 +174,6 @@ class ConnectionAdmin(ScopedAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return [] if obj is None else ["name", "place"]
 
-    def get_actions(self, request: HttpRequest) -> Any:
-        return {}
-
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         return [

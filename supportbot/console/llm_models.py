@@ -115,9 +115,6 @@ class ModelConnectionAdmin(ScopedAdmin):
     def key_age(self, row: ModelConnection) -> str:
         return when(row.key_changed_at) if row.key else gettext("none")
 
-    def get_actions(self, request: HttpRequest) -> Any:
-        return {}
-
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         more = {"environment": _environment(), "routes": _routes()}
         return super().changelist_view(request, {**(extra_context or {}), **more})

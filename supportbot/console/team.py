@@ -132,9 +132,6 @@ class MembershipAdmin(ScopedAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ["username", "person", "address", "last_seen"] if obj else []
 
-    def get_actions(self, request: HttpRequest) -> Any:
-        return {}
-
     def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
         workspace, values = Workspace.objects.get(pk=needs(request, RIGHT).workspace_id), form.cleaned_data
         if change:

@@ -145,9 +145,6 @@ class WebhookAdmin(ScopedAdmin):
         shown = ["name", "url", "kinds", "includes_customer"]
         return shown if obj is None else [*shown, "is_on"]
 
-    def get_actions(self, request: HttpRequest) -> Any:
-        return {}
-
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         return [

@@ -149,9 +149,6 @@ class CategoryAdmin(ScopedAdmin):
         shown: list[str] = list(super().get_list_display(request))
         return shown if self.has_change_permission(request) else shown[:-1]
 
-    def get_actions(self, request: HttpRequest) -> Any:
-        return {}
-
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         more = other_languages(obj or Category())
         return ["name", "description", "icon", *(f"{one}_{code}" for code in more for one in ("name", "description"))]

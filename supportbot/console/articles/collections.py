@@ -74,9 +74,6 @@ class CollectionAdmin(ScopedAdmin):
     def articles(self, collection: Any) -> int:
         return int(collection.holds)
 
-    def get_actions(self, request: HttpRequest) -> Any:
-        return {}
-
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ["name", "writers"] if self._may(request, "team:write") else ["name"]
 

@@ -63,6 +63,3 @@ class SynonymsAdmin(ScopedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Synonyms, form: Any, change: bool) -> None:
         save_synonyms(obj)
-
-    def get_actions(self, request: HttpRequest) -> Any:
-        return {}

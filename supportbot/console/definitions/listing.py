@@ -64,9 +64,6 @@ class DefinitionAdmin(ScopedAdmin):
             newest_number=Subquery(newest.values("number")[:1]), newest_document=Subquery(newest.values("document")[:1])
         )
 
-    def get_actions(self, request: HttpRequest) -> Any:
-        return {}
-
     @admin.display(description=_("Action"), ordering="name")
     def title(self, row: Any) -> SafeString:
         return format_html('{} <code class="sub">{}</code>', title_in(row.newest_document, row.name), row.name)

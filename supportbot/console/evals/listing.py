@@ -63,9 +63,6 @@ class SuiteAdmin(ScopedAdmin):
     def changed(self, suite: Suite) -> str:
         return when(suite.updated_at)
 
-    def get_actions(self, request: HttpRequest) -> Any:
-        return {}
-
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         more = {"may_write": self._may(request, pages.WRITE)}
         return super().changelist_view(request, {**(extra_context or {}), **more})
@@ -126,9 +123,6 @@ class RunAdmin(ScopedAdmin):
     @admin.display(description=_("When"), ordering="created_at")
     def at(self, run: Run) -> str:
         return when(run.created_at)
-
-    def get_actions(self, request: HttpRequest) -> Any:
-        return {}
 
     def changeform_view(
         self,

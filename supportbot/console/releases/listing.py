@@ -51,9 +51,6 @@ class ReleaseAdmin(ScopedAdmin):
     def at(self, row: Release) -> str:
         return when(row.published_at or row.changed_at)
 
-    def get_actions(self, request: HttpRequest) -> Any:
-        return {}
-
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         live_release()  # a workspace's first release is created when it is first needed
         more = {

@@ -38,9 +38,6 @@ class SourceAdmin(ScopedAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         return of_this_workspace(listed_sources())
 
-    def get_actions(self, request: HttpRequest) -> Any:
-        return {}
-
     @admin.display(description=_("Name"), ordering="name")
     def called(self, source: Source) -> SafeString:
         below = source.address if source.kind == SITE else KINDS[source.kind].title
