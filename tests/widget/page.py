@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from django.http import HttpResponse
 from django.test import Client
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 
 import supportbot.widget.socket
 from supportbot.accounts.services import NewChannel
@@ -113,6 +114,29 @@ class Socket:
         await self.say("ping")
         await self.until("head")
         return self.frames[seen:-1]
+
+    async def pings(self, number: int) -> None:
+        """Return once this many more of the server's own pings have arrived; the connection answers each."""
+        arrived = asyncio.Semaphore(0)
+
+        def count(frame: Frame) -> bool:
+            if frame.opcode is Opcode.PING:
+                arrived.release()
+            return True
+
+        self._filter_frames(count)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            for _ in range(number):
+                await arrived.acquire()
+
+    def ignore_pings(self) -> None:
+        """Answer no ping of the server from now on."""
+        self._filter_frames(lambda frame: frame.opcode is not Opcode.PING)
+
+    def _filter_frames(self, is_received: Callable[[Frame], bool]) -> None:
+        protocol: Any = self.connection.protocol
+        receive = protocol.recv_frame
+        protocol.recv_frame = lambda frame: receive(frame) if is_received(frame) else None
 
     async def close_code(self, seconds: float = PATIENCE_SECONDS) -> int:
         """Return the code that the server closes with."""

@@ -261,13 +261,20 @@ async def test_flooding_closes_the_socket(server: str, channel: NewChannel, monk
 
 
 async def test_an_idle_socket_that_answers_the_servers_pings_stays(channel: NewChannel) -> None:
-    """Several of the server's own pings pass, as they do in a minute with the real intervals."""
-    with served(ws_ping_interval=0.2, ws_ping_timeout=PATIENCE_SECONDS) as running:
+    """The server sends its next ping only once the one before was answered."""
+    with served(ws_ping_interval=0.1, ws_ping_timeout=PATIENCE_SECONDS) as running:
         granted = await db(ticket, channel)
         async with greeted(running.address, granted) as socket:
-            with pytest.raises(TimeoutError):
-                await socket.next(seconds=1.5)
+            await socket.pings(4)
             assert await socket.quiet() == []
+        await asyncio.to_thread(running.wait_until_idle)
+
+
+async def test_a_socket_that_does_not_answer_the_servers_pings_is_closed(channel: NewChannel) -> None:
+    with served(ws_ping_interval=0.1, ws_ping_timeout=0.1) as running:
+        async with open_socket(running.address) as socket:
+            socket.ignore_pings()
+            assert await socket.close_code() == 1011
         await asyncio.to_thread(running.wait_until_idle)
 
 
