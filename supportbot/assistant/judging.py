@@ -114,7 +114,8 @@ class Judge:
         claiming = claiming_clauses(words, self.evidence.language) if records else []
         said = (words, *claiming, *hidden) if records else ()
         compared = [plainly(text) for text in (*said[:1], *records, *said[1:])]
-        texts = [as_read(words), *hidden, *compared]
+        # The plain text tells the kind about as well, and a long answer has few vectors.
+        texts = [*hidden, *compared] if records and not is_foreign else [as_read(words), *hidden, *compared]
         rests = self._new(filter(None, (beyond(text, (*self._done, *self._looked_up)) for text in said)))
         spare = max(0, MAX_VECTORS - KEPT_FROM_RESTS - asked - len(self._new(texts)))
         return self._unasked([*texts, *rests[:spare]], with_windows=is_foreign)
@@ -191,7 +192,8 @@ class Judge:
         return sorted(records, key=lambda text: -len(said & content_stems(text, language)))[: MAX_VECTORS // 2]
 
     def _vector(self, words: str) -> Vector | None:
-        return self._vectors.get(as_read(words))
+        vector = self._vectors.get(as_read(words))
+        return self._vectors.get(plainly(words)) if vector is None else vector
 
     def _support(self, words: str, *, is_thin: bool = False) -> Support:
         vector = self._vector(words)

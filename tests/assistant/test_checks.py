@@ -440,6 +440,24 @@ def test_many_regrets_leave_vectors_for_a_deed_after_them(deed: str) -> None:
     assert draft.sentences[-1].withheld == "deed"
 
 
+def test_four_true_statements_about_four_records_are_all_shown() -> None:
+    records = [
+        "Done: Refund €64.00 for order BK-3391. Your reference is RF-77K2.",
+        "Done: Booking LK-4407 moved to 14 June.",
+        "Done: Card ending 4471 blocked.",
+        "Done: Invoice IN-2093 sent to a.smith@example.com.",
+    ]
+    true = (
+        "I have refunded €64.00 for order BK-3391. Your booking LK-4407 is on 14 June now. "
+        "Your card ending in 4471 has been blocked. I have sent invoice IN-2093 to a.smith@example.com."
+    )
+    assert finished(Draft([], "en", done=records), true).text == true
+    false = true.replace("sent invoice IN-2093 to", "deleted the account of")
+    draft = Draft([], "en", done=records)
+    finished(draft, false)
+    assert [one.withheld for one in draft.sentences] == ["", "", "", "deed"]
+
+
 def test_nothing_is_trained_on_the_sentences_that_measure_it() -> None:
     def texts(folder: Path, pattern: str) -> set[str]:
         rows = [json.loads(line) for file in folder.glob(pattern) for line in file.open(encoding="utf-8")]
