@@ -2,6 +2,7 @@
 gone.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -338,7 +339,8 @@ def test_one_page_shows_a_turn(workspace: Workspace, editor: Client) -> None:
     washing = article("Washing", "Wash it by hand.")
     passage = TracedPassage(str(washing.pk), "Washing", "", 1, 3.25, 0.91)
     trace = RetrievalTrace("How warm?", (passage,), (Withheld("figure", "It is 5 €.", 0.1),), True)
-    answer = answer_of(ask("How warm?", cited(washing, "Wash it by hand."), trace=trace))
+    said = replace(cited(washing, "Wash it by hand."), text="Wash it **by hand**. [1]")
+    answer = answer_of(ask("How warm?", said, trace=trace))
     turn = answer.conversation.turns.get()
     call = LLMCall.objects.create(
         turn_id=turn.pk, conversation_id=answer.conversation_id, purpose="answer", provider="openai", model="m-1",
@@ -347,7 +349,9 @@ def test_one_page_shows_a_turn(workspace: Workspace, editor: Client) -> None:
     )  # fmt: skip
     LLMBody.objects.create(call=call, request="Answer [e-mail]", response="By hand", expires_at=now() + timedelta(1))
     page = logged_in(person(workspace, "supervisor")).get(reverse("admin:trace", args=[answer.pk]))
-    told = visible_text(LexborHTMLParser(page.content.decode()))
+    tree = LexborHTMLParser(page.content.decode())
+    assert [one.text() for one in tree.css(".answer strong")] == ["by hand"]
+    told = visible_text(tree)
     for part in (
         "How warm?",
         "Washing",

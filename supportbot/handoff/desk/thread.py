@@ -12,6 +12,7 @@ from actions.cards import card_of
 from actions.models import ActionRequest
 from actions.reasons import Reason as ActionReason
 from actions.reasons import sentence
+from kb.rendering import render_markdown
 from supportbot.accounts.models import User
 from supportbot.chat.blocks import shown_blocks
 from supportbot.chat.models import Conversation
@@ -59,7 +60,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One message or event as plain text. `kind`: customer, assistant, agent, me, note, system or rule."""
+    """One message or event as plain text, the assistant's as Markdown.
+
+    `kind`: customer, assistant, agent, me, note, system or rule.
+    """
 
     seq: int
     kind: str
@@ -75,7 +79,8 @@ class Line:
 
     def as_json(self) -> dict[str, Any]:
         shown = {name: value for name, value in asdict(self).items() if name != "is_mine"}
-        return {**shown, "said_at": self.said_at.isoformat()}
+        html = {"html": render_markdown(self.text)} if self.kind == "assistant" else {}
+        return {**shown, **html, "said_at": self.said_at.isoformat()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime, now
 from django.utils.translation import get_language_info, gettext, ngettext
 
+from kb.rendering import render_markdown
 from supportbot import team_formats as formats
 from supportbot.accounts.models import Membership
 from supportbot.language.detection import base_language
@@ -176,3 +177,9 @@ def _samples(language: str) -> dict[str, int]:
     """Return a whole number for each plural category of a language."""
     category_of = Locale.parse(language).plural_form
     return {category_of(number): number for number in reversed(range(MAX_SAMPLE))}
+
+
+@register.filter
+def as_html(answer: str) -> SafeString:
+    """Return an answer of the assistant, which is Markdown, as its customer sees it."""
+    return render_markdown(answer)

@@ -37,6 +37,20 @@ def test_the_activity_page_shows_questions_calls_costs_and_passages(conversation
     assert found == ["ReturnsWorn <b>boots</b>, revision 3", "3.250", "0.91"]
 
 
+def test_an_answer_is_shown_as_its_customer_sees_it_and_a_message_as_it_was_written(
+    conversation: Conversation, bob: User
+) -> None:
+    add_customer_message(conversation.pk, text="Is it **free**?", client_id="1")
+    answer_turn(conversation, "Yes, **free**:\n\n- by <i>post</i>\n- [here](javascript:alert)")
+    ticket = services.request(conversation.pk, reason="customer_asked", by="customer")
+    tree = LexborHTMLParser(browser(bob).get(f"/desk/tickets/{ticket.pk}/").content.decode())
+    assert [said.text() for said in tree.css("#thread .customer .said")] == ["Is it **free**?"]
+    (shown,) = tree.css("#thread .assistant .said")
+    assert [one.text() for one in shown.css("strong")] == ["free"]
+    assert [one.text() for one in shown.css("li")] == ["by <i>post</i>", "[here](javascript:alert)"]
+    assert shown.css("i, a, script") == []
+
+
 def test_the_activity_page_shows_withheld_sentences_and_the_customer_does_not(
     conversation: Conversation, alice: Customer, bob: User
 ) -> None:

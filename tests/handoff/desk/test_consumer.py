@@ -21,6 +21,7 @@ from supportbot.handoff.desk.protocol import FRAMES
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services
 from tests.handoff.desk.desksocket import CLIENT_FRAMES, cookie_of, logged_in_desk, open_desk, schema
+from tests.handoff.desk.turns import answer_turn
 from tests.widget.serving import Served, served
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -205,6 +206,18 @@ async def test_a_subscription_receives_events_and_notes(server: str, held: Ticke
         said, note = await socket.until("message"), await socket.until("message")
         assert (said["line"]["kind"], said["line"]["text"]) == ("customer", "It is broken")
         assert (note["line"]["kind"], note["line"]["speaker"], note["prev_seq"]) == ("note", "Noor Aziz", said["seq"])
+
+
+async def test_an_answer_arrives_as_clean_html_beside_its_text(server: str, held: Ticket, bob: User) -> None:
+    async with logged_in_desk(server, bob) as socket:
+        await socket.subscribe(held.conversation_id)
+        await db(services.return_to_assistant, held.pk, agent=bob)
+        await db(add_customer_message, held.conversation_id, text="Is it *free*?", client_id="1")
+        await db(answer_turn, await db(Conversation.objects.get, pk=held.conversation_id), "**Yes** <script>1</script>")
+        asked, answer = await socket.until("message"), await socket.until("assistant.final")
+        assert "html" not in asked["line"]
+        assert answer["line"]["text"] == "**Yes** <script>1</script>"
+        assert answer["line"]["html"].strip() == "<p><strong>Yes</strong> &lt;script&gt;1&lt;/script&gt;</p>"
 
 
 async def test_a_reconnect_replays_missed_events_once_and_in_order(server: str, held: Ticket, bob: User) -> None:

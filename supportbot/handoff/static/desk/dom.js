@@ -1,4 +1,4 @@
-// Builds elements; text from people and models is only ever set as text.
+// Builds elements; text from people is only ever set as text, and answers as HTML that the server cleaned (thread.js).
 
 export const byId = (id) => document.getElementById(id);
 

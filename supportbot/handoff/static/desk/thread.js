@@ -118,7 +118,7 @@ function lineOf(line, time) {
   if (line.kind === "rule") {
     return el("li", { class: "sys" }, el("span", {}, icon(line.icon), el("span", {}, line.text), " ", when));
   }
-  const said = el("p", { class: "said", dir: "auto" }, line.text);
+  const said = line.html ? answerOf(line.html) : el("p", { class: "said", dir: "auto" }, line.text);
   if (line.kind === "note") {
     const who = line.speaker === gettext("You")
       ? gettext("Your note, only your team sees it")
@@ -131,6 +131,12 @@ function lineOf(line, time) {
     el("span", face, line.initials || icon({ assistant: "assist", system: "info" }[line.kind] ?? "person", "s")),
     el("div", {}, el("p", { class: "who" }, el("b", { dir: "auto" }, line.speaker), " ", mark, when), said,
       line.sources.length ? sourcesOf(line.sources) : null));
+}
+
+/** An answer of the assistant: HTML that the server made from Markdown and cleaned. */
+function answerOf(html) {
+  const read = new DOMParser().parseFromString(html, "text/html");
+  return el("div", { class: "said answer", dir: "auto" }, ...read.body.childNodes);
 }
 
 function sourcesOf(sources) {
