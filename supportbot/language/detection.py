@@ -26,11 +26,19 @@ _CANDIDATES: Final = frozenset({
     "hy", "id", "it", "ja", "ka", "kk", "ko", "lt", "lv", "mk", "mr", "ms", "nb", "nl", "pa", "pl", "pt", "ro", "ru",
     "sk", "sl", "sq", "sr", "sv", "ta", "te", "th", "tl", "tr", "uk", "ur", "vi", "zh",
 })  # fmt: skip
+# The languages that customers are answered in. In two or three words their relatives take votes from them ("hast du
+# Hunger?" is half Scandinavian), and few customers write those.
+_LIKELIER: Final = frozenset({"ar", "de", "en", "es", "fr", "it", "nl", "pl", "pt", "tr"})
 _MEMBERS: Final = {"no": "nb", "nn": "nb", "yue": "zh", "wuu": "zh"}
 # Measured on 2,400 short texts in 16 languages (Django's own translations) and 290 customers' questions in 25.
 _MIN_LIKELIHOOD: Final = 0.4
 _MIN_MARGIN: Final = 3.0  # times as likely as the expected language
 _STOP_WORD_WEIGHT: Final = 2.0
+# Of a likelier language, from two words on; a single one is often a name. From two to three words the language is
+# found in .74 and .95 of our rows in six languages, instead of .66 and .89, and a text in the expected language is
+# taken for another as rarely as before (10 of 6,092 and 8 instead of 12 of 1,500 of Django's labels). The cost: .73
+# instead of .76 of labels in twelve other languages. With 10, two more names of products and people are foreign words.
+_LIKELIER_WEIGHT: Final = 3.0
 # The share of a text's words that are the expected language's stop words, and their lead over every other language.
 _CLEAR_SHARE: Final = 0.3
 _CLEAR_LEAD: Final = 1
@@ -122,13 +130,15 @@ def _is_as_clearly(evidence: str, language: str, rival: str) -> bool:
 
 
 def _likelihoods(text: str, default: str) -> dict[str, float]:
-    """Return each candidate's likelihood: the model's, raised by its share of stop words in the text."""
+    """Return each candidate's likelihood: the model's, raised by its share of stop words and for a likelier language."""
     said = words(text)
     found: dict[str, float] = {}
     for label, likelihood in _model().rank(text):
         language = _MEMBERS.get(label, label)
         if language in _CANDIDATES or language == default:
-            found[language] = found.get(language, 0.0) + likelihood
+            is_likelier = len(said) > 1 and (language in _LIKELIER or language == default)
+            weight = _LIKELIER_WEIGHT if is_likelier else 1.0
+            found[language] = found.get(language, 0.0) + weight * likelihood
     for language in found.keys() & languages_with_stop_words():
         count = sum(word in stop_words(language) for word in said)
         found[language] *= math.exp(_STOP_WORD_WEIGHT * count / math.sqrt(len(said) or 1))

@@ -20,6 +20,7 @@ from tests.pace import bounded
         ("Meine Mail ist anna.smith@example.com, wann kommt das Paket?", "de"),
         ("Is the Jack Wolfskin Wanderschuh in stock?", "en"),
         ("Bitte an Anna Schmidt, Lindenweg 4, 50667 Köln liefern, das wäre nett", "de"),
+        ("hast du Hunger?", "de"), ("paket verfolgen", "de"), ("mi devolución", "es"),
         ("please send it to 12 Rue de la Paix, 75002 Paris", "en"),
     ],
 )  # fmt: skip

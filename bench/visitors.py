@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+"""What a shop's visitor gets from the built-in answerer for one message, on the demo's knowledge.
+
+    python -m bench.visitors [FILE.jsonl] [--half seen|unseen] [--page LOCALE] [--show]
+
+A row is `{"id", "locale", "text", "expect", "article"}`. Every message goes through a whole turn of a visitor who is
+not signed in, in a conversation of its own, on a page in their language or in LOCALE. By `expect`, a reply is right if
+
+    answer      it quotes the article or its translation; `wrong` if it quotes only others
+    unknown     it quotes nothing, and is no courtesy either
+    smalltalk   it is a courtesy, and nothing was searched for
+    action      it says that signing in helps with this
+    person      it passes the visitor on, or says how to reach a person
+    complaint   it begins with regret
+
+`language`: of the replies with words of our own, how many have them in the visitor's language. Only the rows whose id
+hashes to the seen half were read during development; `--show` prints the failures of that half.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from base64 import b64encode
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, get_args
+
+from bench.intents import half_of
+from bench.quotes import EXAMPLES, WORKSPACE, fill
+from bench.scratch import installation
+
+FILE: Final = EXAMPLES / "evaluation" / "visitors4.jsonl"
+TRANSLATED: Final = "-de"  # the end of a German article's id
+LEAST_WORDS: Final = 3  # of a phrase that shows a reply's language
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A row and what came of it."""
+
+    row: dict[str, Any]
+    text: str
+    cited: tuple[str, ...]
+    is_searched: bool
+    has_handoff: bool
+    took_ms: float
+
+    @property
+    def came(self) -> str:
+        """The kind of the reply: as in `expect`, or "unknown" for what is neither."""
+        if self.has_handoff or self._says("no_person", "to_person"):
+            return "person"
+        if self._says("sign_in", "once_signed_in"):
+            return "action"
+        if self.cited:
+            return "answer"
+        if self._says("regret", "complaint", "unclear"):
+            return "complaint"
+        from supportbot.builtin.phrases import Courtesy
+
+        return "smalltalk" if self._says(*get_args(Courtesy), "left_alone") else "unknown"
+
+    @property
+    def is_right(self) -> bool:
+        match self.row["expect"]:
+            case "answer":
+                return bare(self.row["article"]) in {bare(article) for article in self.cited}
+            case "complaint":
+                return self._says("regret", "complaint", "unclear")
+            case "smalltalk":
+                return self.came == "smalltalk" and not self.is_searched
+            case expected:
+                return self.came == expected
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether only the wrong articles are quoted."""
+        return bool(self.cited) and not self.is_right
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """The languages that our own words in the reply may be in."""
+        from supportbot.builtin.phrases import _PHRASES, say
+        from supportbot.translation import LANGUAGES
+
+        plain = [name for name, text in _PHRASES.items() if "{" not in text and len(text.split()) >= LEAST_WORDS]
+        return frozenset(one for one in LANGUAGES if any(say(name, one) in self.text for name in plain))
+
+    def _says(self, *names: Any) -> bool:
+        from supportbot.builtin.phrases import say_in_all_languages
+
+        return any(said in self.text for name in names for said in say_in_all_languages(name))
+
+
+def bare(article: str) -> str:
+    """Return an article's id without its language: a translation is as good."""
+    return article.removesuffix(TRANSLATED)
+
+
+def main() -> None:
+    options = _options()
+    rows = [json.loads(line) for line in options.file.read_text().splitlines() if line.strip()]
+    rows = [row for row in rows if options.half in (None, half_of(row["id"]))]
+    for name in [name for name in os.environ if name.startswith("OPENAI_")]:
+        del os.environ[name]  # the caller's own model would answer instead of the built-in answerer
+    with installation():
+        fill(EXAMPLES / "knowledge", EXAMPLES / "knowledge" / "vectors.e5")
+        _enable_actions()
+        replies = list(played(rows, page=options.page))
+        for facts in figures(replies):
+            sys.stdout.write(json.dumps(facts) + "\n")
+        for reply in replies if options.show else ():
+            if not reply.is_right and half_of(reply.row["id"]) == "seen":
+                row = reply.row
+                sys.stdout.write(f"\n[{row['locale']}, {row['expect']} -> {reply.came}] {row['text']}\n")
+                sys.stdout.write(f"({row['article'] or ''}; {row.get('note', '')})\n{reply.text}\n")
+
+
+def _enable_actions() -> None:
+    """Enable the shop's actions, which a visitor is told of; nothing calls its address."""
+    from actions.merchants import connect_merchant
+    from supportbot.accounts.models import Workspace
+    from supportbot.accounts.scope import workspace_scope
+
+    with workspace_scope(Workspace.objects.get(slug=WORKSPACE).pk):
+        connect_merchant("https://shop.example/merchant/v1", f"whsec_{b64encode(bytes(32)).decode()}", actor="bench")
+
+
+def played(rows: Iterable[dict[str, Any]], *, page: str | None) -> Iterator[Reply]:
+    """Send each message in a conversation of its own, as a visitor who is not signed in."""
+    from supportbot.accounts.models import Customer, Workspace
+    from supportbot.accounts.scope import workspace_scope
+    from supportbot.assistant.awaited_turn import ask
+    from supportbot.chat.retrieval_trace import traces_of
+    from supportbot.chat.services import start_conversation
+
+    with workspace_scope(Workspace.objects.get(slug=WORKSPACE).pk):
+        visitor = Customer.objects.create()
+        for row in rows:
+            conversation = start_conversation(visitor.pk, locale=page or row["locale"])
+            asked = asyncio.run(ask(conversation, row["text"]))
+            yield Reply(
+                row,
+                asked.payload["text"],
+                tuple(citation["external_id"] for citation in asked.payload["citations"]),
+                is_searched=bool(traces_of(conversation)),
+                has_handoff=asked.has_handoff,
+                took_ms=asked.took_ms,
+            )
+
+
+def figures(replies: Iterable[Reply]) -> Iterator[dict[str, Any]]:
+    """Yield the figures of each kind of row in each half, then by language."""
+    groups: dict[tuple[str, ...], list[Reply]] = defaultdict(list)
+    for reply in replies:
+        row = reply.row
+        groups[half_of(row["id"]), row["expect"]].append(reply)
+        groups["both", row["expect"]].append(reply)
+        groups["language", row["locale"], row["expect"]].append(reply)
+        groups["language", row["locale"], "all"].append(reply)
+    for name, members in sorted(groups.items()):
+        spoken = [reply.row["locale"] in reply.languages for reply in members if reply.languages]
+        yield {
+            "of": " ".join(name),
+            "n": len(members),
+            "right": _share(reply.is_right for reply in members),
+            "wrong": _share(reply.is_wrong for reply in members),
+            "came": _counted(reply.came for reply in members),
+            "language": _share(spoken),
+        }
+
+
+def _counted(names: Iterable[str]) -> dict[str, int]:
+    found = list(names)
+    return {name: found.count(name) for name in sorted(set(found))}
+
+
+def _share(values: Iterable[bool]) -> float | None:
+    found = list(values)
+    return round(sum(found) / len(found), 3) if found else None
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path, nargs="?", default=FILE)
+    parser.add_argument("--half", choices=("seen", "unseen"))
+    parser.add_argument("--page", metavar="LOCALE")
+    parser.add_argument("--show", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
