@@ -74,7 +74,7 @@ class Reply:
             case "smalltalk":
                 return self.came == "smalltalk" and not self.is_searched
             case expected:
-                return self.came == expected
+                return bool(self.came == expected)
 
     @property
     def is_wrong(self) -> bool:
@@ -84,10 +84,11 @@ class Reply:
     @property
     def languages(self) -> frozenset[str]:
         """The languages that our own words in the reply may be in."""
-        from supportbot.builtin.phrases import _PHRASES, say
+        from supportbot.builtin.phrases import Phrase, say
         from supportbot.translation import LANGUAGES
 
-        plain = [name for name, text in _PHRASES.items() if "{" not in text and len(text.split()) >= LEAST_WORDS]
+        texts: dict[Phrase, str] = {name: say(name, "en") for name in get_args(Phrase)}
+        plain = [name for name, text in texts.items() if "{" not in text and len(text.split()) >= LEAST_WORDS]
         return frozenset(one for one in LANGUAGES if any(say(name, one) in self.text for name in plain))
 
     def _says(self, *names: Any) -> bool:

@@ -130,7 +130,7 @@ def _is_as_clearly(evidence: str, language: str, rival: str) -> bool:
 
 
 def _likelihoods(text: str, default: str) -> dict[str, float]:
-    """Return each candidate's likelihood: the model's, raised by its share of stop words and for a likelier language."""
+    """Return each candidate's likelihood: the model's, raised by its stop words' share and if it is a likelier one."""
     said = words(text)
     found: dict[str, float] = {}
     for label, likelihood in _model().rank(text):
