@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from supportbot.evals.articles.checks import note_change
 from supportbot.evals.articles.drafts import forget_questions
+from supportbot.evals.articles.published_checks import note_change
 from supportbot.evals.replays import forget_words
 from supportbot.evals.services import forget_customer
 from supportbot.outbox.models import Announcement

@@ -10,7 +10,7 @@ from celery import current_app, shared_task
 
 from supportbot.accounts.scope import workspace_scope
 from supportbot.evals import replays, run_worker, services
-from supportbot.evals.articles import checks, drafts, prepared_questions
+from supportbot.evals.articles import drafts, prepared_questions, published_checks
 
 PLAY = "supportbot.evals.tasks.play"
 CHECK = "supportbot.evals.tasks.check_articles"
@@ -22,7 +22,7 @@ MESSAGE_LIFE_SECONDS = 30
 @shared_task
 def start_due() -> None:
     """Have a worker carry out each run, check of articles and replay that no worker holds."""
-    due = [(PLAY, *ids) for ids in run_worker.due_runs()] + [(CHECK, *ids) for ids in checks.due_checks()]
+    due = [(PLAY, *ids) for ids in run_worker.due_runs()] + [(CHECK, *ids) for ids in published_checks.due_checks()]
     due += [(TRY, *ids) for ids in drafts.due_drafts()]
     due += [(REPLAY, *ids) for ids in replays.due_replays()]
     for name, workspace_id, row_id in due:
@@ -40,7 +40,7 @@ def play(workspace_id: str, run_id: str) -> None:
 @shared_task(name=CHECK)
 def check_articles(workspace_id: str, check_id: str) -> None:
     with workspace_scope(UUID(workspace_id)):
-        checks.play_check(UUID(check_id))
+        published_checks.play_check(UUID(check_id))
 
 
 @shared_task(name=TRY)
@@ -63,6 +63,6 @@ def prepare_questions() -> None:
 @shared_task
 def purge() -> None:
     services.purge_runs()
-    checks.purge_checks()
+    published_checks.purge_checks()
     drafts.purge_drafts()
     replays.purge_replays()

@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from kb.indexing.index import sync_articles
 from kb.models import Article
 from supportbot.accounts.models import Workspace
-from supportbot.evals.articles import checks
+from supportbot.evals.articles import published_checks
 from supportbot.evals.models import ArticleCheck, ChangedArticle
 from supportbot.evals.services import save_suite
 from supportbot.evals.suite_files import read_suite
@@ -57,12 +57,12 @@ def checked() -> ArticleCheck:
     """Announce all changes, and run the check that waits for them."""
     deliver_due()
     waiting = ArticleCheck.objects.get(state="waiting")
-    assert checks.due_checks() == []  # something may still change
+    assert published_checks.due_checks() == []  # something may still change
     ArticleCheck.objects.update(lease_until=now())
-    sync_articles(checks.checked_articles(waiting))
-    assert checks.due_checks() == [(waiting.workspace_pk, waiting.pk)]
-    checks.play_check(waiting.pk)
-    checks.play_check(waiting.pk)  # a message that comes twice
+    sync_articles(published_checks.checked_articles(waiting))
+    assert published_checks.due_checks() == [(waiting.workspace_pk, waiting.pk)]
+    published_checks.play_check(waiting.pk)
+    published_checks.play_check(waiting.pk)  # a message that comes twice
     assert not ChangedArticle.objects.exists()
     waiting.refresh_from_db()
     assert (waiting.state, waiting.problem) == ("done", "")

@@ -11,7 +11,7 @@ from django.utils.timezone import now
 from kb.models import Article
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Workspace
-from supportbot.evals.articles import checks, reported_failures
+from supportbot.evals.articles import published_checks, reported_failures
 from supportbot.evals.models import ArticleCheck, ChangedArticle, Suite
 from supportbot.evals.services import save_suite
 from supportbot.evals.suite_files import read_suite
@@ -45,7 +45,7 @@ def test_what_an_import_breaks_is_reported_until_it_is_fixed(workspace: Workspac
     imported(written(folder, 30))
     deliver_due()
     ArticleCheck.objects.update(lease_until=now())
-    checks.play_check(ArticleCheck.objects.get(state="waiting").pk)
+    published_checks.play_check(ArticleCheck.objects.get(state="waiting").pk)
     assert "do not exist: promises" in reported_failures.checks()[0].problem
 
 
@@ -102,8 +102,8 @@ def test_a_case_stays_reported_through_checks_of_other_articles_until_it_passes(
     (folder / "hours.md").write_text("# Opening hours\n\nWe are here from nine to five.\n")
     imported(folder)
     assert checked().mended == [] and "promises: window" in broken_on(editor)
-    ArticleCheck.objects.update(created_at=now() - checks.KEPT_FOR - timedelta(days=1))
-    checks.purge_checks()
+    ArticleCheck.objects.update(created_at=now() - published_checks.KEPT_FOR - timedelta(days=1))
+    published_checks.purge_checks()
     assert "promises: window" in broken_on(editor) and ArticleCheck.objects.count() == 1
     imported(written(folder, 60))
     assert checked().mended == ["promises: window"] and "promises: window" not in broken_on(editor)
@@ -134,7 +134,7 @@ def test_a_waiting_check_collects_articles_without_being_written_anew(workspace:
     deliver_due()
     check, program = ArticleCheck.objects.get(), service(workspace, "kb:read")
     collected = set(Article.objects.values_list("pk", flat=True))
-    assert check.articles == [] and set(checks.checked_articles(check)) == collected and len(collected) == 2
+    assert check.articles == [] and set(published_checks.checked_articles(check)) == collected and len(collected) == 2
     address = f"/api/v1/article-checks?article={min(collected)}"
     [listed] = program.get(address).json()["results"]
     assert {UUID(one) for one in listed["articles"]} == collected

@@ -16,7 +16,7 @@ from kb.pictures import add_picture, address_of
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
-from supportbot.evals.articles import checks, earlier_articles, rehearsal
+from supportbot.evals.articles import earlier_articles, published_checks, rehearsal
 from supportbot.evals.models import ArticleCheck
 from tests.console.conftest import Enter
 from tests.console.conftest import enter as enter
@@ -34,13 +34,13 @@ def test_checks_of_a_workspace_are_played_one_after_another(folder: Path) -> Non
     checked()
     check = due(folder, 14)
     running = ArticleCheck.objects.create(state="running", articles=[], lease_until=now() + timedelta(minutes=5))
-    assert checks.due_checks() == []
-    checks.play_check(check.pk)
+    assert published_checks.due_checks() == []
+    published_checks.play_check(check.pk)
     check.refresh_from_db()
     assert check.state == "waiting"
     again_due(running)
-    checks.play_check(running.pk)
-    checks.play_check(check.pk)
+    published_checks.play_check(running.pk)
+    published_checks.play_check(check.pk)
     check.refresh_from_db()
     assert check.state == "done" and len(check.failures) == 1
 
@@ -54,7 +54,7 @@ def test_looking_for_due_checks_costs_the_same_for_many(
         ArticleCheck.objects.create(state="running", articles=[late.pk], lease_until=now())
         if number in (0, 6):
             with django_assert_num_queries(2):
-                assert checks.due_checks() == []
+                assert published_checks.due_checks() == []
 
 
 def test_what_a_check_has_seen_costs_the_same_for_many_articles(
@@ -78,7 +78,7 @@ def test_nobody_waits_for_an_article_or_its_picture_while_its_check_searches(
 ) -> None:
     text = f"{RETURNS}\n![The label]({address_of(add_picture(png()))})\n"
     monkeypatch.setattr("tests.evals.checked_articles.RETURNS", text)
-    checks.play_check(due(folder, 60).pk)
+    published_checks.play_check(due(folder, 60).pk)
     check, article = due(folder, 14), Article.objects.get()
     searched: list[bool] = []
     seek_for = rehearsal.seek
@@ -90,7 +90,7 @@ def test_nobody_waits_for_an_article_or_its_picture_while_its_check_searches(
         return seek_for(*given, **named)
 
     monkeypatch.setattr(rehearsal, "seek", seek)
-    checks.play_check(check.pk)
+    published_checks.play_check(check.pk)
     check.refresh_from_db()
     assert searched == [False, True], "with the new text, and with the former one"
     [found] = check.failures
@@ -110,7 +110,7 @@ def lock_at_once(workspace: Workspace, article_id: UUID) -> None:
 def test_a_check_is_bounded_and_says_what_it_left_out(
     workspace: Workspace, folder: Path, monkeypatch: pytest.MonkeyPatch, enter: Enter
 ) -> None:
-    monkeypatch.setattr(checks, "MOST_CASES", 0)
+    monkeypatch.setattr(published_checks, "MOST_CASES", 0)
     add(folder)
     assert (checked().played, ArticleCheck.objects.get().untried) == (0, 1)
     [listed] = service(workspace, "kb:read").get("/api/v1/article-checks").json()["results"]
@@ -118,10 +118,10 @@ def test_a_check_is_bounded_and_says_what_it_left_out(
     source = Article.objects.get().source_item.source_id
     page = enter("editor").get(f"/admin/kb/source/{source}/change/").content.decode()
     assert "1 gate case was not tried" in page
-    monkeypatch.setattr(checks, "MOST_CASES", 9)
-    monkeypatch.setattr(checks, "SECONDS", 0.0)
+    monkeypatch.setattr(published_checks, "MOST_CASES", 9)
+    monkeypatch.setattr(published_checks, "SECONDS", 0.0)
     check = due(folder, 14)
-    checks.play_check(check.pk)
+    published_checks.play_check(check.pk)
     check.refresh_from_db()
     assert (check.played, check.untried, check.failures) == (0, 1, [])
 
@@ -129,16 +129,16 @@ def test_a_check_is_bounded_and_says_what_it_left_out(
 def test_a_worker_that_was_silent_for_too_long_overwrites_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check, found = due(folder, 60), checks._found
+    check, found = due(folder, 60), published_checks._found
 
     def slow(mine: ArticleCheck) -> dict[str, Any]:
-        monkeypatch.setattr(checks, "_found", found)
+        monkeypatch.setattr(published_checks, "_found", found)
         again_due(mine)
-        checks.play_check(mine.pk)  # by another worker
+        published_checks.play_check(mine.pk)  # by another worker
         return {"played": 99}
 
-    monkeypatch.setattr(checks, "_found", slow)
-    checks.play_check(check.pk)
+    monkeypatch.setattr(published_checks, "_found", slow)
+    published_checks.play_check(check.pk)
     check.refresh_from_db()
     assert (check.state, check.played, check.attempt) == ("done", 1, 2)
 
@@ -151,14 +151,14 @@ def test_a_check_that_fails_is_given_up_and_holds_up_no_other(
     def fails(_check: ArticleCheck) -> dict[str, Any]:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(checks, "_found", fails)
-    for attempt in range(1, checks.MOST_ATTEMPTS + 1):
-        checks.play_check(check.pk)
+    monkeypatch.setattr(published_checks, "_found", fails)
+    for attempt in range(1, published_checks.MOST_ATTEMPTS + 1):
+        published_checks.play_check(check.pk)
         check.refresh_from_db()
-        assert check.attempt == attempt and checks.due_checks() == []
+        assert check.attempt == attempt and published_checks.due_checks() == []
         again_due(check)
     assert check.state == "done" and "failed several times" in check.problem and check.finished_at
-    assert caplog.text.count("ZeroDivisionError") >= checks.MOST_ATTEMPTS
+    assert caplog.text.count("ZeroDivisionError") >= published_checks.MOST_ATTEMPTS
 
 
 def test_a_check_whose_workers_die_is_given_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,12 +167,12 @@ def test_a_check_whose_workers_die_is_given_up(folder: Path, monkeypatch: pytest
     def dies(_check: ArticleCheck) -> dict[str, Any]:
         raise SystemExit
 
-    monkeypatch.setattr(checks, "_found", dies)
-    for _ in range(checks.MOST_ATTEMPTS):
+    monkeypatch.setattr(published_checks, "_found", dies)
+    for _ in range(published_checks.MOST_ATTEMPTS):
         with pytest.raises(SystemExit):
-            checks.play_check(check.pk)
+            published_checks.play_check(check.pk)
         again_due(check)
-    checks.play_check(check.pk)
+    published_checks.play_check(check.pk)
     check.refresh_from_db()
     assert check.state == "done" and "failed several times" in check.problem
 
@@ -182,6 +182,6 @@ def test_checks_that_wait_for_the_index_hold_up_no_other(folder: Path) -> None:
     late = create_article(Change(title="Late", body="Not indexed yet.", locale="en"))
     publish(late.pk)
     earlier = now() - timedelta(minutes=1)
-    for _ in range(checks.AT_ONCE + 1):
+    for _ in range(published_checks.AT_ONCE + 1):
         ArticleCheck.objects.create(state="running", articles=[late.pk], lease_until=earlier)
-    assert checks.due_checks() == [(check.workspace_pk, check.pk)]
+    assert published_checks.due_checks() == [(check.workspace_pk, check.pk)]

@@ -27,7 +27,7 @@ from supportbot.console.sources import states
 from supportbot.console.sources.forms import SettingsForm, SiteSettingsForm, collections, settings_of
 from supportbot.console.sources.uploads import uploaded
 from supportbot.errors import NotAllowed, NotFound, SupportBotError
-from supportbot.evals.articles.checks import checked_articles
+from supportbot.evals.articles.published_checks import checked_articles
 from supportbot.evals.articles.reported_failures import checks
 from supportbot.evals.models import ArticleCheck
 

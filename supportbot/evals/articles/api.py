@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from supportbot.accounts.api_views import ScopedAPIView
 from supportbot.accounts.permissions import needs
-from supportbot.evals.articles.checks import checked_articles
+from supportbot.evals.articles.published_checks import checked_articles
 from supportbot.evals.articles.reported_failures import checks
 from supportbot.evals.models import ArticleCheck, ChangedArticle
 from supportbot.web import NewestFirstPagination, id_of
