@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from supportbot.evals.articles.drafts import forget_questions
+from supportbot.evals.articles.draft_checks import forget_questions
 from supportbot.evals.articles.published_checks import note_change
 from supportbot.evals.replays import forget_words
 from supportbot.evals.services import forget_customer

@@ -10,7 +10,7 @@ from celery import current_app, shared_task
 
 from supportbot.accounts.scope import workspace_scope
 from supportbot.evals import replays, run_worker, services
-from supportbot.evals.articles import drafts, prepared_questions, published_checks
+from supportbot.evals.articles import draft_checks, prepared_questions, published_checks
 
 PLAY = "supportbot.evals.tasks.play"
 CHECK = "supportbot.evals.tasks.check_articles"
@@ -23,7 +23,7 @@ MESSAGE_LIFE_SECONDS = 30
 def start_due() -> None:
     """Have a worker carry out each run, check of articles and replay that no worker holds."""
     due = [(PLAY, *ids) for ids in run_worker.due_runs()] + [(CHECK, *ids) for ids in published_checks.due_checks()]
-    due += [(TRY, *ids) for ids in drafts.due_drafts()]
+    due += [(TRY, *ids) for ids in draft_checks.due_drafts()]
     due += [(REPLAY, *ids) for ids in replays.due_replays()]
     for name, workspace_id, row_id in due:
         current_app.send_task(
@@ -46,7 +46,7 @@ def check_articles(workspace_id: str, check_id: str) -> None:
 @shared_task(name=TRY)
 def check_draft(workspace_id: str, check_id: str) -> None:
     with workspace_scope(UUID(workspace_id)):
-        drafts.play_draft(UUID(check_id))
+        draft_checks.play_draft(UUID(check_id))
 
 
 @shared_task(name=REPLAY)
@@ -64,5 +64,5 @@ def prepare_questions() -> None:
 def purge() -> None:
     services.purge_runs()
     published_checks.purge_checks()
-    drafts.purge_drafts()
+    draft_checks.purge_drafts()
     replays.purge_replays()

@@ -21,7 +21,7 @@ from supportbot.chat.answers import Answer, CitedSpan
 from supportbot.chat.models import Message, Source
 from supportbot.chat.services import add_customer_message, start_conversation
 from supportbot.evals import receivers
-from supportbot.evals.articles import drafts
+from supportbot.evals.articles import draft_checks
 from supportbot.evals.articles.comparing import outcome_of
 from supportbot.evals.articles.rehearsal import Quoted
 from supportbot.evals.models import DraftCheck
@@ -61,11 +61,11 @@ def test_real_questions_are_answered_before_and_after(
     page = f"/admin/kb/article/{returns.pk}/"
     assert editor.post(f"{page}change/", form).headers["Location"] == f"{page}check/"
     before = (Revision.objects.count(), Chunk.objects.count(), Message.objects.count())
-    [(_, check_id)] = drafts.due_drafts()
+    [(_, check_id)] = draft_checks.due_drafts()
     waiting = editor.get(f"{page}check/").content
     assert b"console/reload." in waiting and b"Waiting to begin" in waiting and b"<progress" not in waiting
-    drafts.play_draft(check_id)
-    assert drafts.due_drafts() == []
+    draft_checks.play_draft(check_id)
+    assert draft_checks.due_drafts() == []
     shown = LexborHTMLParser(editor.get(f"{page}check/").content.decode())
     assert not shown.css("progress")
     told = {visible_text(row.css_first("summary"), " ").strip(): row.text() for row in shown.css("main details")}
@@ -90,8 +90,8 @@ def test_a_check_can_be_cancelled_continues_and_survives_its_worker(
     asked(alice, "How many days do I have to return unused items?", "Is the label free?", "Do you sell gift cards?")
     save_draft(returns.pk, Change(body="x"))
     editor, page = enter("editor"), f"/admin/kb/article/{returns.pk}/check/"
-    monkeypatch.setattr(drafts, "AT_ONCE", 1)
-    rows, steps = drafts._rows, iter(["played", "cancelled", "played", "killed"])
+    monkeypatch.setattr(draft_checks, "AT_ONCE", 1)
+    rows, steps = draft_checks._rows, iter(["played", "cancelled", "played", "killed"])
 
     def step(*given: Any) -> Any:
         match next(steps, "played"):
@@ -101,24 +101,24 @@ def test_a_check_can_be_cancelled_continues_and_survives_its_worker(
                 raise SystemExit
         return rows(*given)
 
-    monkeypatch.setattr(drafts, "_rows", step)
+    monkeypatch.setattr(draft_checks, "_rows", step)
     for _ in range(2):  # pressed twice, but only one check
         editor.post(page, {"do": "begin"})
     check = DraftCheck.objects.get()
     assert b"console/reload." in editor.get(page).content
-    drafts.play_draft(check.pk)
+    draft_checks.play_draft(check.pk)
     check.refresh_from_db()
     assert (check.state, len(check.rows), len(check.items)) == ("cancelled", 1, 3)
     shown = editor.get(page).content
     assert b"1 of 3 checked" in shown and b"console/reload." not in shown
     editor.post(page, {"do": "continue"})
     with pytest.raises(SystemExit):
-        drafts.play_draft(check.pk)
-    drafts.play_draft(check.pk)  # the dead worker's lease still holds
+        draft_checks.play_draft(check.pk)
+    draft_checks.play_draft(check.pk)  # the dead worker's lease still holds
     check.refresh_from_db()
     assert (check.state, len(check.rows)) == ("running", 2)
     DraftCheck.objects.update(lease_until=now())
-    drafts.play_draft(check.pk)
+    draft_checks.play_draft(check.pk)
     check.refresh_from_db()
     assert check.state == "done" and [row["question"] for row in check.rows] == [one["question"] for one in check.items]
     outcomes = {row["question"]: row["outcome"] for row in check.rows}
@@ -131,16 +131,16 @@ def test_a_worker_that_was_silent_for_too_long_writes_nothing_more(
     returns: Article, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked(alice, "How many days do I have to return unused items?", "Is the label free?")
-    check, rows = drafts.begin(returns), drafts._rows
+    check, rows = draft_checks.begin(returns), draft_checks._rows
 
     def slow(*given: Any) -> Any:
-        monkeypatch.setattr(drafts, "_rows", rows)
+        monkeypatch.setattr(draft_checks, "_rows", rows)
         DraftCheck.objects.update(lease_until=now())
-        drafts.play_draft(check.pk)  # by another worker
+        draft_checks.play_draft(check.pk)  # by another worker
         return [{"question": "Late", "outcome": "worse", "before": "", "after": ""}]
 
-    monkeypatch.setattr(drafts, "_rows", slow)
-    drafts.play_draft(check.pk)
+    monkeypatch.setattr(draft_checks, "_rows", slow)
+    draft_checks.play_draft(check.pk)
     check.refresh_from_db()
     assert (check.state, check.attempt) == ("done", 2)
     assert "Late" not in [row["question"] for row in check.rows] and len(check.rows) == len(check.items or ())
@@ -151,22 +151,22 @@ def test_a_step_that_takes_longer_than_a_lease_stays_with_its_worker(
     returns: Article, alice: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked(alice, "How many days do I have to return unused items?")
-    check, rows = drafts.begin(returns), drafts._rows
-    monkeypatch.setattr(drafts, "BEAT_SECONDS", 0.01)
+    check, rows = draft_checks.begin(returns), draft_checks._rows
+    monkeypatch.setattr(draft_checks, "BEAT_SECONDS", 0.01)
     others: list[int] = []
 
     def slow(*given: Any) -> Any:
         for _ in range(2):
             DraftCheck.objects.update(lease_until=now())
             ends = monotonic() + PATIENCE_SECONDS
-            while drafts.due_drafts():
+            while draft_checks.due_drafts():
                 assert monotonic() < ends, "nobody extends the lease"
-        drafts.play_draft(check.pk)  # by another worker
+        draft_checks.play_draft(check.pk)  # by another worker
         others.append(DraftCheck.objects.get().attempt)
         return rows(*given)
 
-    monkeypatch.setattr(drafts, "_rows", slow)
-    drafts.play_draft(check.pk)
+    monkeypatch.setattr(draft_checks, "_rows", slow)
+    draft_checks.play_draft(check.pk)
     check.refresh_from_db()
     assert (check.state, check.attempt, others) == ("done", 1, [1])
     assert not any(thread.name.startswith("check ") for thread in threading.enumerate())
@@ -175,18 +175,18 @@ def test_a_step_that_takes_longer_than_a_lease_stays_with_its_worker(
 def test_a_check_that_fails_again_and_again_is_given_up(
     enter: Enter, returns: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check = drafts.begin(returns)
+    check = draft_checks.begin(returns)
 
     def fails(*_given: Any) -> Any:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(drafts, "_items", fails)
-    for _ in range(drafts.MOST_TRIES):
-        drafts.play_draft(check.pk)
-        assert drafts.due_drafts() == [], "it rests before the next try"
+    monkeypatch.setattr(draft_checks, "_items", fails)
+    for _ in range(draft_checks.MOST_TRIES):
+        draft_checks.play_draft(check.pk)
+        assert draft_checks.due_drafts() == [], "it rests before the next try"
         DraftCheck.objects.filter(state="running").update(lease_until=now())
     check.refresh_from_db()
-    assert check.state == "done" and not drafts.is_current(check)
+    assert check.state == "done" and not draft_checks.is_current(check)
     assert b"failed several times" in enter("editor").get(f"/admin/kb/article/{returns.pk}/check/").content
 
 
@@ -194,15 +194,15 @@ def test_a_check_that_fails_again_and_again_is_given_up(
     "fact", [{"audience": "internal"}, {"locale": "de"}, {"for_assistant": False}, {"release": ""}]
 )
 def test_a_check_does_not_cover_later_changes(returns: Article, fact: dict[str, Any]) -> None:
-    check = drafts.begin(returns)
-    drafts.play_draft(check.pk)
+    check = draft_checks.begin(returns)
+    draft_checks.play_draft(check.pk)
     check.refresh_from_db()
-    assert drafts.is_current(check)
+    assert draft_checks.is_current(check)
     if "release" in fact:
         check.facts = {**check.facts, **fact}
     else:
         Article.objects.filter(pk=returns.pk).update(**fact)
-    assert not drafts.is_current(check)
+    assert not draft_checks.is_current(check)
 
 
 @pytest.mark.parametrize(

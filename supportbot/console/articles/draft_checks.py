@@ -22,7 +22,7 @@ from supportbot.console.articles.gates import PUBLISHED, ArticleRefused, Passed,
 from supportbot.console.articles.published import tell_published
 from supportbot.console.request_context import needs, person_of, staff, workspace_here
 from supportbot.evals.articles.comparing import Outcome
-from supportbot.evals.articles.drafts import (
+from supportbot.evals.articles.draft_checks import (
     begin,
     broken_in,
     cancel,

@@ -31,7 +31,7 @@ from supportbot.console.articles.gates import ARCHIVED, OVERRIDE_FIELD, settle
 from supportbot.console.articles.published import tell_published
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput, SupportBotError
-from supportbot.evals.articles.drafts import begin
+from supportbot.evals.articles.draft_checks import begin
 from supportbot.evals.articles.trials import archiving
 
 
