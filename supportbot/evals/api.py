@@ -15,7 +15,7 @@ from supportbot.accounts.api_views import ScopedAPIView
 from supportbot.accounts.permissions import needs
 from supportbot.evals import services
 from supportbot.evals.models import Result, Run, Suite
-from supportbot.evals.releases import release_numbered
+from supportbot.evals.release_under_test import release_numbered
 from supportbot.evals.selectors import run_with_id, runs, suite_named
 from supportbot.evals.serializers import ResultSerializer, RunInput, RunSerializer, SuiteSerializer
 from supportbot.web import EmptyInput, NewestFirstPagination

@@ -17,7 +17,7 @@ from supportbot.accounts.permissions import needs
 from supportbot.errors import NotFound
 from supportbot.evals import replays
 from supportbot.evals.models import Replay, ReplayedQuestion
-from supportbot.evals.releases import release_numbered
+from supportbot.evals.release_under_test import release_numbered
 from supportbot.evals.replay import KINDS, MOST_DAYS, MOST_QUESTIONS
 from supportbot.web import (
     ClosedSerializerMixin,

@@ -37,7 +37,7 @@ from supportbot.evals.models import Result, Run
 from supportbot.evals.outcomes import Played, played_from
 from supportbot.evals.product_mark import for_this_build, product_mark
 from supportbot.evals.rehearsal import inputs_of, rehearsal_for
-from supportbot.evals.releases import under
+from supportbot.evals.release_under_test import under
 from supportbot.evals.reports import report_of
 from supportbot.evals.selectors import played_keys, run_with_id, tries_of
 from supportbot.evals.services import LEASE, repeats_of

@@ -13,7 +13,7 @@ from supportbot.evals import suite_format
 from supportbot.evals.errors import LabelInvalid, RunEnded
 from supportbot.evals.models import OPEN_STATES, Case, Label, Result, Run, Suite
 from supportbot.evals.product_mark import product_mark
-from supportbot.evals.releases import release_to_play
+from supportbot.evals.release_under_test import release_to_play
 from supportbot.evals.selectors import baseline_for, document_of, run_with_id
 from supportbot.releases.models import Release
 from supportbot.releases.ports import references_digest

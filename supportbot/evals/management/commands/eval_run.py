@@ -15,7 +15,7 @@ from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
 from supportbot.evals.command_output import facts_of, junit, words_of_run
 from supportbot.evals.models import Run, Suite
-from supportbot.evals.releases import release_numbered
+from supportbot.evals.release_under_test import release_numbered
 from supportbot.evals.run_worker import played
 from supportbot.evals.selectors import baseline_for, run_with_id
 from supportbot.evals.services import resume_run, save_suite, start_run

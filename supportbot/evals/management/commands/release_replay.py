@@ -9,7 +9,7 @@ from django.utils.translation import gettext, gettext_noop
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
 from supportbot.evals.case_runner import Away
-from supportbot.evals.releases import release_numbered
+from supportbot.evals.release_under_test import release_numbered
 from supportbot.evals.replay import MOST_DAYS, MOST_QUESTIONS, replay
 from supportbot.releases.selectors import live_release
 

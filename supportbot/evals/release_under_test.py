@@ -1,4 +1,4 @@
-"""The release that a run uses, and the live one."""
+"""The release that a run or a replay is about: the one given, otherwise the live one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
