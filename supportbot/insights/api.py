@@ -20,7 +20,7 @@ from supportbot.accounts.permissions import needs
 from supportbot.accounts.principals import Staff
 from supportbot.chat.models import Conversation
 from supportbot.errors import InvalidInput
-from supportbot.insights.export import row_of
+from supportbot.insights.conversation_rows import row_of
 from supportbot.insights.outcomes import Ending
 from supportbot.insights.selectors import outcomes
 from supportbot.web import NewestFirstPagination, id_of
