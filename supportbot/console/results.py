@@ -1,8 +1,7 @@
-"""Results: how conversations went by channel, language, agent, day or hour, and the export with a row for each. Beside
-the figures of a day is what went live on it: releases and articles.
+"""Results: how conversations went by channel, language, agent, day or hour. Beside the figures of a day is what went
+live on it: releases and articles.
 """
 
-import csv
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,10 +21,9 @@ from supportbot.console.conversation_endings import definitions
 from supportbot.console.display import in_words
 from supportbot.console.draft_shares import rows_by_person
 from supportbot.console.permissions import may
-from supportbot.console.quality import SPANS, Span, amounts, asked_span, outcomes_of, percent, span_of
+from supportbot.console.quality import SPANS, Span, amounts, asked_span, percent, span_of
 from supportbot.console.request_context import needs
 from supportbot.formats import language_name
-from supportbot.insights.conversation_rows import COLUMNS, row_of
 from supportbot.insights.daily_figures import Sums, added, figures_from, satisfied
 from supportbot.insights.figures import Figures
 from supportbot.insights.outcomes import ALONE, NOT_SOLVED, Ending
@@ -92,30 +90,6 @@ def results(request: HttpRequest) -> HttpResponse:
         "drafts": rows_by_person(span) if by == "agent" else (),
     }
     return render(request, "console/results.html", context)
-
-
-def results_as_csv(request: HttpRequest) -> HttpResponse:
-    """Send the conversations of the last days, one per row, as CSV."""
-    person = needs(request, "conversations:read")
-    span = span_of(asked_span(request))
-    sees_cost = may(person, "costs:read")
-    answer = HttpResponse(content_type="text/csv; charset=utf-8")
-    name = f"conversations-{span.days[-1]}-{len(span.days)}-days.csv"
-    answer["Content-Disposition"] = f'attachment; filename="{name}"'
-    sheet = csv.writer(answer)
-    sheet.writerow(COLUMNS)
-    for row in outcomes_of(span):
-        sheet.writerow([_cell(value) for value in row_of(row, sees_cost=sees_cost).values()])
-    return answer
-
-
-def _cell(value: Any) -> Any:
-    """Return a value as a cell; lists become words, and no text begins like a spreadsheet formula."""
-    if isinstance(value, dict):
-        return ", ".join(f"{amount} {currency}" for currency, amount in value.items())
-    if isinstance(value, list):
-        return " ".join(str(part) for part in value)
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
 def _rows(by: str, groups: Mapping[str, Sums]) -> list[Row]:
