@@ -11,7 +11,7 @@ from django.contrib.auth.models import AnonymousUser
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.request import Request
 
-from supportbot.accounts import page_passes
+from supportbot.accounts import hosted_page_credentials
 from supportbot.accounts.errors import InvalidToken
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Caller
@@ -45,8 +45,8 @@ def caller_of_bearer(credential: str) -> tuple[Any, Caller]:
         return user or AnonymousUser(), staff
     if credential.startswith("vs_"):
         return AnonymousUser(), customer_by_visitor_secret(credential)
-    if credential.startswith(page_passes.PREFIX):
-        return AnonymousUser(), page_passes.caller_of_page_pass(credential)
+    if credential.startswith(hosted_page_credentials.PREFIX):
+        return AnonymousUser(), hosted_page_credentials.caller_of_page_pass(credential)
     return AnonymousUser(), customer_by_bearer_token(credential, audience_of(credential))
 
 

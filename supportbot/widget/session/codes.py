@@ -14,11 +14,11 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
-from supportbot.accounts import page_passes
+from supportbot.accounts import hosted_page_credentials
 from supportbot.accounts.channels import hosted_url
 from supportbot.accounts.errors import InvalidToken
+from supportbot.accounts.hosted_page_credentials import PagePass, make_page_pass
 from supportbot.accounts.models import Channel, hash_secret
-from supportbot.accounts.page_passes import PagePass, make_page_pass
 from supportbot.accounts.principals import CustomerCaller
 from supportbot.accounts.scope import across_workspaces, workspace_scope
 from supportbot.chat.log import lock_conversation
@@ -64,7 +64,7 @@ def issue_code(asked: TicketRequest) -> IssuedCode:
 def _issue_code(asked: TicketRequest) -> IssuedCode:
     if not (asked.token or asked.visitor):
         raise InvalidInput(fields={"token": ["Send a token or a visitor's secret: a code carries an identity."]})
-    if asked.token.startswith(page_passes.PREFIX):
+    if asked.token.startswith(hosted_page_credentials.PREFIX):
         raise InvalidToken("A page's pass cannot be used to request a code. Send an identity token.")
     with workspace_scope(asked.channel.workspace_pk):
         caller, _ = authenticate(asked)

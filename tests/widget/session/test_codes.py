@@ -147,7 +147,7 @@ def test_a_pass_expires_no_later_than_its_identity(channel: NewChannel, monkeypa
     granted = redeemed(channel, code_for(channel, token=token))
     expires = jwt.decode(token, options={"verify_signature": False})["exp"]
     later = now() + timedelta(seconds=601)
-    monkeypatch.setattr("supportbot.accounts.page_passes.now", lambda: later)
+    monkeypatch.setattr("supportbot.accounts.hosted_page_credentials.now", lambda: later)
     answer = caller(granted["token"]).get("/api/v1/me")
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
     assert "Open the chat again" in answer.json()["message"]
@@ -158,7 +158,7 @@ def test_a_visitors_pass_expires_within_an_hour(channel: NewChannel, monkeypatch
     granted = redeemed(channel, code_for(channel, visitor=ticket(channel)["visitor"]))
     assert caller(granted["token"]).get("/api/v1/me").json()["is_verified"] is False
     later = now() + timedelta(hours=1, seconds=1)
-    monkeypatch.setattr("supportbot.accounts.page_passes.now", lambda: later)
+    monkeypatch.setattr("supportbot.accounts.hosted_page_credentials.now", lambda: later)
     assert caller(granted["token"]).get("/api/v1/me").status_code == 401
 
 
