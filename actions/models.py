@@ -328,6 +328,6 @@ class AuditEntry(TenantModel):
         indexes = [models.Index(fields=["workspace", "request_id", "seq"], name="audit_entry_by_request")]
 
 
-def name_of(user: User) -> str:
-    """Return a person's name in records: stable, and free of personal data."""
+def actor_of(user: User) -> str:
+    """Return how records name a person, `user:` with their id: stable, and free of personal data."""
     return f"user:{user.pk}"

@@ -24,7 +24,7 @@ from actions.models import (
     ActionPolicyUserPermission,
     ActionPolicyVersion,
     MerchantConnection,
-    name_of,
+    actor_of,
 )
 from actions.registry import code_actions
 from actions.spec import Action
@@ -168,7 +168,7 @@ def allow_approval(policy: ActionPolicy, person: User, *, actor: str) -> None:
     from guardian.shortcuts import assign_perm  # imports models, so only after the apps are ready
 
     assign_perm(f"actions.{APPROVE}", person, policy)
-    audit.record("policy.approver_added", actor=actor, action=policy.action, person=name_of(person))
+    audit.record("policy.approver_added", actor=actor, action=policy.action, person=actor_of(person))
 
 
 @transaction.atomic
@@ -177,7 +177,7 @@ def forbid_approval(policy: ActionPolicy, person: User, *, actor: str) -> None:
     from guardian.shortcuts import remove_perm  # as above
 
     remove_perm(f"actions.{APPROVE}", person, policy)
-    audit.record("policy.approver_removed", actor=actor, action=policy.action, person=name_of(person))
+    audit.record("policy.approver_removed", actor=actor, action=policy.action, person=actor_of(person))
 
 
 @transaction.atomic

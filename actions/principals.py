@@ -10,7 +10,7 @@ from actions.connectors.port import merchant
 from actions.definitions.models import ActionDefinition
 from actions.errors import NotSignedIn
 from actions.facts import Identity
-from actions.models import name_of
+from actions.models import actor_of
 from supportbot.accounts.models import Customer, User
 from supportbot.accounts.principals import CustomerCaller
 from supportbot.errors import NotFound
@@ -85,7 +85,7 @@ def principal_in_conversation(customer: Customer, *, locale: str = "") -> Princi
 
 def proposed_by(colleague: User, customer: Customer, *, locale: str) -> Principal:
     """Return the principal for a proposal by a team member; every record names the colleague."""
-    return replace(principal_in_conversation(customer, locale=locale), colleague=name_of(colleague))
+    return replace(principal_in_conversation(customer, locale=locale), colleague=actor_of(colleague))
 
 
 def asked_by(agent: str, caller: CustomerCaller) -> Principal:

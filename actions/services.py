@@ -33,7 +33,7 @@ from actions.errors import (
 from actions.execution import forget_command, may_have_moved, outcome_kind
 from actions.facts import Records
 from actions.intents import parse_intent
-from actions.models import ActionRequest, name_of
+from actions.models import ActionRequest, actor_of
 from actions.outcomes import OutcomeKind
 from actions.policy_store import may_approve, policy_of, rules_of
 from actions.principals import Principal
@@ -194,7 +194,7 @@ def approve(request_id: UUID, *, approver: User, digest: str) -> ActionRequest:
     try:
         return _approve(request_id, approver, digest)
     except (DigestMismatch, MerchantUnavailable, NeedsAnotherPerson, NotWaiting, SwitchedOff) as error:
-        record_refusal("approve.refused", error, actor=name_of(approver), request_id=request_id)
+        record_refusal("approve.refused", error, actor=actor_of(approver), request_id=request_id)
         raise
 
 
@@ -211,7 +211,7 @@ def _approve(request_id: UUID, approver: User, digest: str) -> ActionRequest:
             raise SwitchedOff()
         if not is_judged(request):
             raise MerchantUnavailable()
-        decider = name_of(approver)
+        decider = actor_of(approver)
         if request.approvals_needed > 1 and not _has_first_approval(request, approver):
             return _approve_first(request, decider)
         return _queue(request, actor=decider, decided_by=decider)
@@ -221,7 +221,7 @@ def _has_first_approval(request: ActionRequest, approver: User) -> bool:
     """Return whether someone else, who may still decide, has approved it; raises NeedsAnotherPerson if it was the same
     person.
     """
-    if request.first_approved_by == name_of(approver):
+    if request.first_approved_by == actor_of(approver):
         raise NeedsAnotherPerson()
     first = first_approver(request)
     return first is not None and may_decide(request, first)
@@ -253,7 +253,7 @@ def reject(request_id: UUID, *, approver: User, words: str = "", note: str = "")
         request = lock_request(request_id)
         if request.state != State.AWAITING_APPROVAL:
             raise NotWaiting()
-        decider = name_of(approver)
+        decider = actor_of(approver)
         return transition(request, State.REJECTED, actor=decider, decided_by=decider, reason=reason)
 
 
@@ -263,7 +263,7 @@ def cancel(request_id: UUID, *, canceller: User) -> ActionRequest:
     Raises NotApprover, NotWaiting or AlreadySent.
     """
     _check_right(request_id, canceller)
-    return _withdraw(request_id, actor=name_of(canceller))
+    return _withdraw(request_id, actor=actor_of(canceller))
 
 
 def settle_by_hand(request_id: UUID, *, outcome: Finding, person: User, note: str = "") -> ActionRequest:
@@ -282,14 +282,14 @@ def settle_by_hand(request_id: UUID, *, outcome: Finding, person: User, note: st
             raise NotWaiting("The call is still being repeated, so it may yet happen. Try again in an hour.")
         forget_command(request)
         to = State.SUCCEEDED if outcome == "happened" else State.FAILED
-        return transition(request, to, actor=name_of(person), reason=reason, due_at=None)
+        return transition(request, to, actor=actor_of(person), reason=reason, due_at=None)
 
 
 def _check_decider(request_id: UUID, person: User) -> None:
     request = _check_right(request_id, person)
     if is_conflict_of_interest(request, person):
         error = OwnRequest()
-        record_refusal("approve.refused", error, actor=name_of(person), request_id=request_id)
+        record_refusal("approve.refused", error, actor=actor_of(person), request_id=request_id)
         raise error
 
 
@@ -297,7 +297,7 @@ def _check_right(request_id: UUID, person: User) -> ActionRequest:
     request = _request(request_id)
     if not may_decide(request, person):
         error = NotApprover()
-        record_refusal("approve.refused", error, actor=name_of(person), request_id=request_id)
+        record_refusal("approve.refused", error, actor=actor_of(person), request_id=request_id)
         raise error
     return request
 
@@ -316,7 +316,7 @@ def may_decide(request: ActionRequest, person: User) -> bool:
 
 def is_conflict_of_interest(request: ActionRequest, person: User) -> bool:
     """Return whether a request is the person's own: they made or confirmed it, or are its customer."""
-    if {request.proposed_by, request.confirmed_by} & {name_of(person), f"operator:{person.username}"}:
+    if {request.proposed_by, request.confirmed_by} & {actor_of(person), f"operator:{person.username}"}:
         return True
     if request.proposed_by.startswith("key:"):  # by a program: the person its key acts as has made it
         own = ApiKey.objects.filter(user=person)

@@ -31,7 +31,7 @@ from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.parts import Definition, Kind, OutcomeKind
 from actions.definitions.published import action_from, is_name
 from actions.definitions.switching import take_out_of_force
-from actions.models import ActionPolicy, ActionRequest, name_of
+from actions.models import ActionPolicy, ActionRequest, actor_of
 from actions.policy_store import ensure_policy
 from actions.reasons import Reason, one_line
 from actions.registry import code_actions
@@ -157,7 +157,7 @@ def publish(name: str, *, number: int, person: User, reason: str = "", is_dry_ru
     failures = failures_of(definition, action_from(parsed, version.number))
     if failures:
         raise CasesFailed(fields=failures)
-    actor = name_of(person)
+    actor = actor_of(person)
     with transaction.atomic():
         locked = ActionDefinition.objects.select_for_update(no_key=True).get(pk=definition.pk)
         ActionDefinitionVersion.objects.filter(pk=version.pk, published_at=None).update(
@@ -198,12 +198,12 @@ def _writes(version: ActionDefinitionVersion) -> bool:
 
 def needs_second_person(version: ActionDefinitionVersion, person: User) -> bool:
     """Return whether another admin has to publish this version."""
-    return _writes(version) and version.created_by == name_of(person) and bool(_admins() - {person.pk})
+    return _writes(version) and version.created_by == actor_of(person) and bool(_admins() - {person.pk})
 
 
 def needs_reason(version: ActionDefinitionVersion, person: User) -> bool:
     """Return whether this person is the only admin, and so may publish their own version with a reason."""
-    return _writes(version) and version.created_by == name_of(person) and not _admins() - {person.pk}
+    return _writes(version) and version.created_by == actor_of(person) and not _admins() - {person.pk}
 
 
 def _ready(version: ActionDefinitionVersion) -> Definition:
@@ -262,7 +262,7 @@ def _permission(parsed: Definition, version: ActionDefinitionVersion, person: Us
     if person.pk not in admins:
         raise NotPublisher()
     given = one_line("reason", reason)
-    if parsed.kind is Kind.READ or version.created_by != name_of(person):
+    if parsed.kind is Kind.READ or version.created_by != actor_of(person):
         return given
     if admins - {person.pk}:
         raise NeedsSecondPerson()
@@ -292,7 +292,7 @@ def switch_off(name: str, *, person: User) -> ActionDefinition:
     """
     if person.pk not in _admins():
         raise NotPublisher()
-    return take_out_of_force(definition_named(name), actor=name_of(person))
+    return take_out_of_force(definition_named(name), actor=actor_of(person))
 
 
 def _undo_problem(definition: Definition) -> str:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from actions.backtest import BackTest, back_test
 from actions.cards import title_of
-from actions.models import ActionPolicy, ActionPolicyVersion, name_of
+from actions.models import ActionPolicy, ActionPolicyVersion, actor_of
 from actions.money import Money, format_money
 from actions.policy_store import allow_approval, approvers_of, change_rules, forbid_approval, rules_of, switch
 from actions.registry import action_in_force
@@ -114,7 +114,7 @@ class ActionPolicyAdmin(ScopedAdmin):
         return READ
 
     def save_model(self, request: HttpRequest, obj: ActionPolicy, form: RulesForm, change: bool) -> None:
-        actor = name_of(person_of(request))
+        actor = actor_of(person_of(request))
         if form.overridden is not None:
             reason = form.cleaned_data["override"].strip()
             action_rule_checks.record_override(form.overridden, action=obj.action, reason=reason, actor=actor)

@@ -19,7 +19,7 @@ from actions.connections.auth import Auth
 from actions.connections.auth_kinds import KINDS, Kind, Setting
 from actions.connections.models import Connection, Environment
 from actions.connections.selectors import connection_with_id, listed_connections
-from actions.models import name_of
+from actions.models import actor_of
 from supportbot.connection_test_limit import TooManyTests
 from supportbot.console.base import ScopedAdmin, of_this_workspace
 from supportbot.console.display import sentence, tag, when
@@ -194,7 +194,7 @@ class ConnectionAdmin(ScopedAdmin):
         return TemplateResponse(request, "console/connection_kinds.html", context)
 
     def save_model(self, request: HttpRequest, obj: Connection, form: ConnectionForm, change: bool) -> None:
-        actor, draft = name_of(person_of(request)), form.draft()
+        actor, draft = actor_of(person_of(request)), form.draft()
         if not change:
             obj.pk = services.create(draft, actor=actor).pk
             return
@@ -208,7 +208,7 @@ class ConnectionAdmin(ScopedAdmin):
         )
 
     def delete_model(self, request: HttpRequest, obj: Connection) -> None:
-        services.remove(obj.pk, actor=name_of(person_of(request)))
+        services.remove(obj.pk, actor=actor_of(person_of(request)))
 
     def page_context(self, request: HttpRequest, row: Connection) -> dict[str, Any]:
         kind = KINDS[Auth(row.auth)]
@@ -221,7 +221,7 @@ class ConnectionAdmin(ScopedAdmin):
             messages.error(request, gettext("Nothing was changed. Enter the new secret and 0 to 720 hours."))
             return redirect("admin:actions_connection_change", found.pk)
         hours = form.cleaned_data["keep_hours"] or 0
-        actor = name_of(person_of(request))
+        actor = actor_of(person_of(request))
         try:
             services.rotate(found.pk, form.cleaned_data["secret"], keep_hours=hours, actor=actor)
         except InvalidInput as refusal:
@@ -234,7 +234,7 @@ class ConnectionAdmin(ScopedAdmin):
         needs(request, RIGHT)
         found = connection_with_id(connection_id)
         try:
-            report = services.test(found, actor=name_of(person_of(request)))
+            report = services.test(found, actor=actor_of(person_of(request)))
         except TooManyTests as refusal:
             messages.error(request, sentence(refusal))
             return redirect("admin:actions_connection_change", found.pk)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from actions.models import name_of
+from actions.models import actor_of
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.display import when
 from supportbot.console.releases.display import PURPOSES
@@ -120,7 +120,7 @@ class ModelConnectionAdmin(ScopedAdmin):
         return super().changelist_view(request, {**(extra_context or {}), **more})
 
     def save_model(self, request: HttpRequest, obj: ModelConnection, form: ModelForm, change: bool) -> None:
-        told, actor = form.cleaned_data, name_of(person_of(request))
+        told, actor = form.cleaned_data, actor_of(person_of(request))
         known = obj.pk if change else None
         obj.pk = connections.save(told, key=str(told["key"]), actor=actor, connection_id=known).pk
 
@@ -133,7 +133,7 @@ class ModelConnectionAdmin(ScopedAdmin):
         return self._redirect_to("change", obj.pk)
 
     def delete_model(self, request: HttpRequest, obj: ModelConnection) -> None:
-        connections.remove(obj.pk, actor=name_of(person_of(request)))
+        connections.remove(obj.pk, actor=actor_of(person_of(request)))
 
     def page_context(self, request: HttpRequest, row: ModelConnection) -> dict[str, Any]:
         return {"key_age": self.key_age(row)}

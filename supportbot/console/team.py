@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from actions.models import name_of as recorded_name
+from actions.models import actor_of
 from actions.policy_store import forbid_every_approval
 from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.people import change_person, create_person, works_only_here
@@ -155,7 +155,7 @@ class MembershipAdmin(ScopedAdmin):
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
         _keep_an_admin(obj, becomes="")
-        forbid_every_approval(obj.user, actor=recorded_name(person_of(request)))
+        forbid_every_approval(obj.user, actor=actor_of(person_of(request)))
         super().delete_model(request, obj)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:

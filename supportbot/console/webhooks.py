@@ -18,7 +18,7 @@ from django.utils.translation import gettext, gettext_noop, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from actions.models import name_of
+from actions.models import actor_of
 from supportbot.connection_test_limit import TooManyTests
 from supportbot.console.base import ScopedAdmin, of_this_workspace
 from supportbot.console.display import sentence, tag, when
@@ -155,7 +155,7 @@ class WebhookAdmin(ScopedAdmin):
         ]
 
     def save_model(self, request: HttpRequest, obj: WebhookEndpoint, form: WebhookForm, change: bool) -> None:
-        actor, told = name_of(person_of(request)), form.cleaned_data
+        actor, told = actor_of(person_of(request)), form.cleaned_data
         given = {name: told[name] for name in ("name", "url", "kinds", "includes_customer")}
         if change:
             services.update(obj.pk, actor=actor, is_on=told["is_on"], **given)
@@ -165,7 +165,7 @@ class WebhookAdmin(ScopedAdmin):
         remember(request, new.secret)
 
     def delete_model(self, request: HttpRequest, obj: WebhookEndpoint) -> None:
-        services.remove(obj.pk, actor=name_of(person_of(request)))
+        services.remove(obj.pk, actor=actor_of(person_of(request)))
 
     def response_add(
         self, request: HttpRequest, obj: WebhookEndpoint, post_url_continue: str | None = None
@@ -192,7 +192,7 @@ class WebhookAdmin(ScopedAdmin):
             messages.error(request, gettext("Nothing was changed. Enter 0 to 720 hours."))
             return redirect("admin:webhooks_webhookendpoint_change", found.pk)
         try:
-            new = services.rotate(found.pk, keep_hours=int(hours), actor=name_of(person_of(request)))
+            new = services.rotate(found.pk, keep_hours=int(hours), actor=actor_of(person_of(request)))
         except SupportBotError as refusal:
             messages.error(request, sentence(refusal))
             return redirect("admin:webhooks_webhookendpoint_change", found.pk)
@@ -202,7 +202,7 @@ class WebhookAdmin(ScopedAdmin):
         needs(request, WRITE)
         found = endpoint_with_id(endpoint_id)
         try:
-            sent = services.send_test(found.pk, actor=name_of(person_of(request)))
+            sent = services.send_test(found.pk, actor=actor_of(person_of(request)))
         except TooManyTests as refusal:
             messages.error(request, sentence(refusal))
             return redirect("admin:webhooks_webhookendpoint_change", found.pk)
@@ -214,7 +214,7 @@ class WebhookAdmin(ScopedAdmin):
         span = next((one for one in SPANS if str(one) == days), SPANS[0])
         try:
             count = services.replay_failed(
-                found.pk, since=now() - timedelta(days=span), actor=name_of(person_of(request))
+                found.pk, since=now() - timedelta(days=span), actor=actor_of(person_of(request))
             )
         except SupportBotError as refusal:
             messages.error(request, sentence(refusal))
@@ -311,7 +311,7 @@ class DeliveryAdmin(ScopedAdmin):
 
     @admin.action(description=_("Send again"), permissions=["change"])
     def send_again(self, request: HttpRequest, rows: QuerySet[WebhookDelivery]) -> None:
-        actor, count = name_of(person_of(request)), 0
+        actor, count = actor_of(person_of(request)), 0
         for delivery in rows.order_by("id"):
             try:
                 services.replay(delivery.pk, actor=actor)
@@ -345,7 +345,7 @@ class DeliveryAdmin(ScopedAdmin):
     def again(self, request: HttpRequest, delivery_id: UUID) -> HttpResponse:
         needs(request, WRITE)
         try:
-            services.replay(delivery_id, actor=name_of(person_of(request)))
+            services.replay(delivery_id, actor=actor_of(person_of(request)))
         except EndpointOff as refusal:
             messages.error(request, sentence(refusal))
         else:

@@ -16,7 +16,7 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from actions import audit
-from actions.models import name_of
+from actions.models import actor_of
 from supportbot.accounts.branding import colour_validator
 from supportbot.accounts.logos import logo_path, remove_logo, set_logo
 from supportbot.accounts.models import Membership, User, Workspace
@@ -214,7 +214,7 @@ def _record_changes(request: HttpRequest, workspace: Workspace, form: FactsForm)
         if name in form.changed_data:
             audit.record(
                 "workspace.changed",
-                actor=name_of(person_of(request)),
+                actor=actor_of(person_of(request)),
                 setting=name,
                 before=str(form.initial[name]),
                 after=str(getattr(workspace, name)),

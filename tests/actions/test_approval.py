@@ -16,7 +16,7 @@ from actions.models import (
     ActionRequest,
     AuditEntry,
     LedgerEntry,
-    name_of,
+    actor_of,
 )
 from actions.policy_store import allow_approval, may_approve, policy_of, switch
 from actions.principals import operator_for
@@ -43,7 +43,7 @@ def test_an_approved_refund_is_paid(waiting: ActionRequest, approver: User, shop
     approve(waiting.pk, approver=approver, digest=waiting.digest)
     run_queued()
     waiting.refresh_from_db()
-    assert (waiting.state, waiting.decided_by) == (State.SUCCEEDED, name_of(approver))
+    assert (waiting.state, waiting.decided_by) == (State.SUCCEEDED, actor_of(approver))
     assert shop.refunds == [Refund("A-1002", Decimal("640.00"), "EUR")]
 
 

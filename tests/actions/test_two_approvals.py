@@ -9,7 +9,7 @@ from actions import errors
 from actions.audit import verify
 from actions.decisions import Rules, Used, Verdict, decide_write
 from actions.maintenance import judge_waiting
-from actions.models import ActionRequest, AuditEntry, name_of
+from actions.models import ActionRequest, AuditEntry, actor_of
 from actions.money import Money
 from actions.policy_store import allow_approval, forbid_approval, policy_of
 from actions.principals import Principal, operator_for
@@ -45,14 +45,14 @@ def waiting(shop: FakeShop, principal: Principal) -> ActionRequest:
 
 def test_the_second_approval_sends_it(waiting: ActionRequest, approver: User, second: User, shop: FakeShop) -> None:
     first = approve(waiting.pk, approver=approver, digest=waiting.digest)
-    assert (first.state, first.first_approved_by) == (State.AWAITING_APPROVAL, name_of(approver))
+    assert (first.state, first.first_approved_by) == (State.AWAITING_APPROVAL, actor_of(approver))
     run_queued()
     assert shop.refunds == []
     done = approve(waiting.pk, approver=second, digest=waiting.digest)
-    assert (done.state, done.decided_by) == (State.QUEUED, name_of(second))
+    assert (done.state, done.decided_by) == (State.QUEUED, actor_of(second))
     run_queued()
     assert len(shop.refunds) == 1 and verify().is_whole
-    entries = AuditEntry.objects.filter(request_id=waiting.pk, actor__in=[name_of(approver), name_of(second)])
+    entries = AuditEntry.objects.filter(request_id=waiting.pk, actor__in=[actor_of(approver), actor_of(second)])
     assert list(entries.order_by("seq").values_list("event", flat=True)) == ["approval.first", "request.queued"]
 
 
@@ -87,7 +87,7 @@ def test_the_first_approval_ends_with_its_right(waiting: ActionRequest, approver
     assert policy is not None
     forbid_approval(policy, approver, actor="test")
     request = approve(waiting.pk, approver=second, digest=waiting.digest)
-    assert (request.state, request.first_approved_by) == (State.AWAITING_APPROVAL, name_of(second))
+    assert (request.state, request.first_approved_by) == (State.AWAITING_APPROVAL, actor_of(second))
 
 
 def test_both_approve_the_same_digest(waiting: ActionRequest, approver: User, second: User) -> None:

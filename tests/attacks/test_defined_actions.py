@@ -23,7 +23,7 @@ from actions.definitions import services
 from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.transfer import import_text
 from actions.errors import ActionError, NeedsAnotherPerson, NotApprover, OwnRequest
-from actions.models import ActionRequest, AuditEntry, name_of
+from actions.models import ActionRequest, AuditEntry, actor_of
 from actions.policy_store import allow_approval, change_rules, policy_of
 from actions.principals import Principal
 from actions.services import approve, cancel, confirm, decline, propose, reject, run_read, settle_by_hand
@@ -192,7 +192,7 @@ def test_nobody_can_approve_their_own_request(
     for person in (admin, bob, lead, customer, former):
         allow_approval(policy, person, actor="test")
     Membership.objects.filter(user=former).delete()
-    by_lead = replace(ann, colleague=name_of(lead))
+    by_lead = replace(ann, colleague=actor_of(lead))
     card = propose(by_lead, NAME, CANCEL, proposal_key="desk:1")
     request = confirm(card.pk, principal=ann, digest=card.digest)
     assert request.state == State.AWAITING_APPROVAL

@@ -16,7 +16,7 @@ from actions.connections import mcp_session
 from actions.connections import services as connections
 from actions.connections.tool_fingerprints import fingerprint
 from actions.definitions import services
-from actions.models import ActionRequest, name_of
+from actions.models import ActionRequest, actor_of
 from actions.states import State
 from actions.testing import run_queued
 from kb.rendering import render_markdown
@@ -198,7 +198,7 @@ def _publish(scenario: Scenario, address: str) -> None:
             version = services.save_draft(made, actor="operator:test")
             record_a_case(version)
             services.publish(made["name"], number=version.number, person=admin)
-        assert name_of(admin)
+        assert actor_of(admin)
 
 
 def _nothing_is_given_away(scenario: Scenario) -> None:

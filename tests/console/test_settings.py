@@ -7,7 +7,7 @@ from django.core.cache import cache
 from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
-from actions.models import AuditEntry, name_of
+from actions.models import AuditEntry, actor_of
 from supportbot.accounts.errors import InvalidKey
 from supportbot.accounts.models import ApiKey, Channel, IdentityKey, Membership, User, Workspace
 from supportbot.accounts.selectors import staff_by_api_key
@@ -185,7 +185,7 @@ def test_hiding_personal_data_is_on_by_default_and_changes_are_recorded(admin: C
         "workspace.changed",
         {"setting": "hides_personal_data", "before": "True", "after": "False"},
     )
-    assert entry.actor == name_of(User.objects.get(username="admin.of.wrenfell"))
+    assert entry.actor == actor_of(User.objects.get(username="admin.of.wrenfell"))
 
 
 def test_an_operator_who_creates_a_workspace_becomes_its_admin(admin: Client, workspace: Workspace) -> None:

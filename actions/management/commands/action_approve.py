@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
 
 from actions.cards import card_of
-from actions.models import ActionRequest, name_of
+from actions.models import ActionRequest, actor_of
 from actions.policy_store import approvers_of, policy_of
 from actions.selectors import approvals_given
 from actions.services import approve, is_conflict_of_interest, may_decide
@@ -62,7 +62,7 @@ def _approver(request: ActionRequest, username: str) -> User:
     able = [
         person
         for person in entitled
-        if not is_conflict_of_interest(request, person) and request.first_approved_by != name_of(person)
+        if not is_conflict_of_interest(request, person) and request.first_approved_by != actor_of(person)
     ]
     if len(able) == 1:
         return able[0]

@@ -19,7 +19,7 @@ from actions.definitions.published import action_from
 from actions.definitions.selectors import case_with_id
 from actions.definitions.services import missing_in
 from supportbot.console.definitions.box_values import ABSENT, JsonText
-from supportbot.console.definitions.page_frame import actor_of, frame, opened
+from supportbot.console.definitions.page_frame import actor_of_request, frame, opened
 from supportbot.console.definitions.trials import pretty
 from supportbot.errors import InvalidInput
 
@@ -88,7 +88,7 @@ def case_page(request: HttpRequest, definition_id: UUID, case_id: UUID | None = 
     definition, newest = opened(request, definition_id)
     case = case_with_id(definition, case_id) if case_id else None
     if request.method == "POST" and "remove" in request.POST and case is not None:
-        remove_case(definition, case.pk, actor=actor_of(request))
+        remove_case(definition, case.pk, actor=actor_of_request(request))
         messages.success(request, gettext("Removed: {name}.").format(name=case.name))
         return redirect("admin:actiondefinition-cases", definition.pk)
     is_taken = request.method == "POST" and "taken" in request.POST
@@ -101,7 +101,7 @@ def case_page(request: HttpRequest, definition_id: UUID, case_id: UUID | None = 
             records=told["records"], expected=told["expected"], at=told["at"],
         )  # fmt: skip
         try:
-            keep_case(definition, kept, actor=actor_of(request), replaced=case.pk if case else None)
+            keep_case(definition, kept, actor=actor_of_request(request), replaced=case.pk if case else None)
         except InvalidInput as refusal:
             for name, texts in refusal.fields.items():
                 form.add_error(name if name in form.fields else None, list(texts))

@@ -32,7 +32,7 @@ from actions.definitions.transfer import ImportResult, import_operations, import
 from actions.errors import NotConnected
 from supportbot.accounts.branding import LOCALE
 from supportbot.accounts.scope import current_workspace_id
-from supportbot.console.definitions.page_frame import WRITE_RIGHT, actor_of, frame
+from supportbot.console.definitions.page_frame import WRITE_RIGHT, actor_of_request, frame
 from supportbot.console.display import sentence
 from supportbot.console.request_context import needs, person_of
 
@@ -213,7 +213,7 @@ def _ways(empty: EmptyForm, copied: CopyForm, file: FileForm, tools: ToolsForm) 
 def _made(request: HttpRequest, form: EmptyForm | CopyForm) -> HttpResponse | None:
     """Save the first version of a definition; None if that failed and the form says why."""
     try:
-        version = save_draft(form.document(), actor=actor_of(request), based_on=0)
+        version = save_draft(form.document(), actor=actor_of_request(request), based_on=0)
     except Outdated:
         form.add_error("name", gettext("An action with this name already exists."))
     except NoSuchDefinition as refusal:
@@ -238,7 +238,7 @@ def _imported(request: HttpRequest, form: FileForm) -> HttpResponse | None:
             cache.set(_kept(request, key), zlib.compress(text.encode("utf-8", "surrogatepass")), KEPT_SECONDS)
             chosen = f"?file={key}&connection={connection}"
             return redirect(reverse("admin:actiondefinition-operations") + chosen)
-        result = import_text(text, actor=actor_of(request), connection=connection)
+        result = import_text(text, actor=actor_of_request(request), connection=connection)
     except InvalidDefinition as refusal:
         for path, texts in refusal.fields.items():
             form.add_error(None, [f"{path}: {one}" for one in texts])
@@ -251,7 +251,7 @@ def _imported(request: HttpRequest, form: FileForm) -> HttpResponse | None:
 
 def _of_server(request: HttpRequest, form: ToolsForm) -> HttpResponse | None:
     try:
-        result = import_tools(form.cleaned_data["connection"], actor=actor_of(request))
+        result = import_tools(form.cleaned_data["connection"], actor=actor_of_request(request))
     except (InvalidDefinition, InvalidFile, NotConnected, ServerUnreadable) as refusal:
         form.add_error(None, sentence(refusal))
         return None
@@ -289,7 +289,9 @@ def operations_page(request: HttpRequest) -> HttpResponse:
     elif "none" in told:
         chosen = set()
     elif request.method == "POST" and "import" in told and chosen:
-        return _to_drafts(request, import_operations(text, chosen, actor=actor_of(request), connection=connection))
+        return _to_drafts(
+            request, import_operations(text, chosen, actor=actor_of_request(request), connection=connection)
+        )
     elif "import" in told:
         messages.error(request, gettext("Choose at least one operation."))
     listed = matching[:MAX_LISTED]

@@ -26,7 +26,7 @@ from actions.models import ActionPolicy
 from kb.rendering import RenderedArticle, render_article
 from supportbot.console.definitions.checklist import Checklist, checklist
 from supportbot.console.definitions.forms import PartForm, field_name, kind_of
-from supportbot.console.definitions.page_frame import READ_RIGHT, actor_of, frame, kind_words, opened, state_tag
+from supportbot.console.definitions.page_frame import READ_RIGHT, actor_of_request, frame, kind_words, opened, state_tag
 from supportbot.console.definitions.parts import part_named, parts_of
 from supportbot.console.definitions.versions import told_versions
 from supportbot.console.display import sentence
@@ -190,7 +190,7 @@ def _saved(
         version, followed = save_renamed(
             document,
             renamed or {},
-            actor=actor_of(request),
+            actor=actor_of_request(request),
             reason=told["reason"],
             based_on=told["based_on"] or newest.number,
         )

@@ -13,7 +13,7 @@ from actions.definitions.explaining import advice
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.selectors import definition_with_id
 from actions.definitions.services import newest_version
-from actions.models import name_of
+from actions.models import actor_of
 from supportbot.console.display import tag
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of, staff
@@ -29,8 +29,8 @@ def opened(request: HttpRequest, definition_id: UUID) -> tuple[ActionDefinition,
     return definition, newest_version(definition)
 
 
-def actor_of(request: HttpRequest) -> str:
-    return name_of(person_of(request))
+def actor_of_request(request: HttpRequest) -> str:
+    return actor_of(person_of(request))
 
 
 def frame(request: HttpRequest, title: str, definition: ActionDefinition | None = None, **more: Any) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from supportbot.connection_test_limit import TooManyTests
 from supportbot.console.definitions.box_values import ABSENT, JsonText
 from supportbot.console.definitions.checklist import checklist
 from supportbot.console.definitions.forms import locales_of
-from supportbot.console.definitions.page_frame import WRITE_RIGHT, actor_of, frame, opened
+from supportbot.console.definitions.page_frame import WRITE_RIGHT, actor_of_request, frame, opened
 from supportbot.console.display import sentence
 from supportbot.console.request_context import needs
 from supportbot.errors import InvalidInput
@@ -188,7 +188,7 @@ def _run(request: HttpRequest, version: ActionDefinitionVersion, form: TestForm)
             environment=told["environment"],
             records=told["records"],
             locale=told["locale"],
-            actor=actor_of(request),
+            actor=actor_of_request(request),
         )
     except InvalidArguments as refusal:
         for path, texts in refusal.fields.items():

@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from actions import ledger
 from actions.cards import card_of, reason_of, title_of_request
 from actions.decisions import Used
-from actions.models import ActionPolicyVersion, ActionRequest, name_of
+from actions.models import ActionPolicyVersion, ActionRequest, actor_of
 from actions.money import Money, format_money
 from actions.policy_store import approvers_of, policy_of
 from actions.registry import action_as_made
@@ -182,7 +182,7 @@ def _eligible_approvers(request: ActionRequest) -> list[User]:
     policy, allowed = policy_of(request.action), people_who_may("actions:approve")
     named = approvers_of(policy) if policy else []
     able = [one for one in named if one.pk in allowed and may_decide(request, one)]
-    others = [one for one in able if name_of(one) != request.first_approved_by]
+    others = [one for one in able if actor_of(one) != request.first_approved_by]
     return [one for one in others if not is_conflict_of_interest(request, one)]
 
 
@@ -195,7 +195,7 @@ def _obstacle(request: ActionRequest, person: User) -> str:
         return "own"
     if not may_decide(request, person):
         return "right"
-    return "first" if request.first_approved_by == name_of(person) else ""
+    return "first" if request.first_approved_by == actor_of(person) else ""
 
 
 def rules_checked(request: ActionRequest) -> list[RuleCheck]:

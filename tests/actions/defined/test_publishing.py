@@ -17,7 +17,7 @@ from actions.definitions.explaining import advice
 from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.trial import TestCall
 from actions.definitions.trial import test_call as make_test_call
-from actions.models import ActionPolicy, name_of
+from actions.models import ActionPolicy, actor_of
 from actions.principals import Principal
 from actions.reasons import Reason, sentence
 from actions.services import confirm, propose
@@ -49,7 +49,7 @@ def test_a_case_is_needed_and_the_page_leads_to_it(retail: LoopbackShop, admin: 
     assert page.css_first(f"a[href='{address.replace('publish', 'test')}'].btn") is not None
     assert "Publish version 1" not in visible_text(page, " ")
     assert "no case is recorded" in browser.post(address, {"number": "1"}).content.decode()
-    services.save_draft(document("get_order_details"), actor=name_of(admin))
+    services.save_draft(document("get_order_details"), actor=actor_of(admin))
     services.publish("get_order_details", number=1, person=admin)  # it only reads
 
 

@@ -21,7 +21,7 @@ from actions.definitions.errors import (
 )
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
 from actions.errors import UnknownAction
-from actions.models import ActionPolicy, ActionRequest, AuditEntry, name_of
+from actions.models import ActionPolicy, ActionRequest, AuditEntry, actor_of
 from actions.principals import Principal
 from actions.registry import action_as_made, action_in_force, action_named, all_actions
 from actions.services import confirm, propose, run_read
@@ -46,7 +46,7 @@ def other_admin(workspace: Workspace) -> User:
 
 
 def test_a_draft_is_offered_to_nobody(retail: LoopbackShop, admin: User) -> None:
-    version = services.save_draft(document(), actor=name_of(admin))
+    version = services.save_draft(document(), actor=actor_of(admin))
     assert (version.number, version.definition.state) == (1, "draft")
     assert NAME not in all_actions() and not ActionPolicy.objects.exists()
 
@@ -82,18 +82,18 @@ def test_names_of_the_product_are_taken(retail: LoopbackShop, name: str) -> None
 
 
 def test_whoever_saved_it_does_not_publish_it(retail: LoopbackShop, admin: User, other_admin: User) -> None:
-    services.save_draft(document(), actor=name_of(admin))
+    services.save_draft(document(), actor=actor_of(admin))
     with pytest.raises(NeedsSecondPerson):
         services.publish(NAME, number=1, person=admin, reason="I am sure")
     record_a_case(ActionDefinitionVersion.objects.get())
     services.publish(NAME, number=1, person=other_admin)
     version = ActionDefinitionVersion.objects.get()
-    assert (version.published_by, version.definition.current_id) == (name_of(other_admin), version.pk)
+    assert (version.published_by, version.definition.current_id) == (actor_of(other_admin), version.pk)
     assert NAME in all_actions() and ActionPolicy.objects.get(action=NAME).is_enabled
 
 
 def test_the_only_admin_gives_a_reason_that_the_audit_keeps(retail: LoopbackShop, admin: User) -> None:
-    services.save_draft(document(), actor=name_of(admin))
+    services.save_draft(document(), actor=actor_of(admin))
     with pytest.raises(NeedsReason):
         services.publish(NAME, number=1, person=admin)
     record_a_case(ActionDefinitionVersion.objects.get())
@@ -104,7 +104,7 @@ def test_the_only_admin_gives_a_reason_that_the_audit_keeps(retail: LoopbackShop
 
 
 def test_what_only_reads_needs_no_second_person(retail: LoopbackShop, admin: User, other_admin: User) -> None:
-    services.save_draft(document("get_order_details"), actor=name_of(admin))
+    services.save_draft(document("get_order_details"), actor=actor_of(admin))
     services.publish("get_order_details", number=1, person=admin)
     assert "get_order_details" in all_actions()
 
