@@ -217,7 +217,7 @@ class ActionRequest(TenantModel):
         return f"{self.action} {self.id}"
 
     @property
-    def is_by_agent(self) -> bool:
+    def is_by_program(self) -> bool:
         """Return whether it was proposed by a program that acts with the customer's token."""
         return self.proposed_by.startswith("key:")
 
