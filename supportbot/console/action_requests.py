@@ -25,7 +25,7 @@ from actions.undoing import undone_by
 from supportbot.accounts.models import Customer
 from supportbot.chat.models import Conversation
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.display import tag, when
+from supportbot.console.display import moment_in_words, tag
 from supportbot.console.filters import LabelledFilter
 from supportbot.handoff.approvals.selectors import amount_label
 from supportbot.handoff.desk.activity import STATE_LABELS, actor_names, state_label
@@ -122,7 +122,7 @@ class ActionRequestAdmin(ScopedAdmin):
 
     @admin.display(description=_("Asked"), ordering="created_at")
     def asked(self, request: ActionRequest) -> str:
-        return when(request.created_at)
+        return moment_in_words(request.created_at)
 
     @admin.display(description=_("Amount"), ordering="amount")
     def money(self, request: ActionRequest) -> str:

@@ -18,7 +18,7 @@ from actions.spec import Risk, WriteAction
 from actions.transitions import APPROVAL_LIFE
 from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.selectors import people_who_may
-from supportbot.console.display import sentence
+from supportbot.console.display import error_text
 from supportbot.evals.action_rule_gates import MAX_SECONDS, judged
 from supportbot.releases.errors import GateMissing
 from supportbot.releases.selectors import gates
@@ -43,7 +43,7 @@ def refused(rules: Rules, was: Rules, action: str, *, workspace_id: UUID) -> Ref
     try:
         found = judged(rules, action, workspace=Workspace.objects.get(pk=workspace_id), seconds=MAX_SECONDS)
     except GateMissing as missing:
-        return Refusal(sentence(missing))
+        return Refusal(error_text(missing))
     failed = [f"{one.name} ({', '.join(one.reasons)})" for one in found.failures]
     words = [_failing(failed)] * bool(failed) + [_too_slow(found.unjudged)] * bool(found.unjudged)
     names = tuple(one.name for one in found.failures)

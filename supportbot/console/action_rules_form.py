@@ -22,7 +22,7 @@ from supportbot.accounts.selectors import people_who_may
 from supportbot.connection_test_limit import TooManyTests, count_test
 from supportbot.console import action_rule_checks
 from supportbot.console.base import of_this_workspace
-from supportbot.console.display import sentence
+from supportbot.console.display import error_text
 from supportbot.releases.services import MAX_REASON, OVERRIDE
 
 AMOUNTS = {
@@ -150,7 +150,7 @@ class RulesForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
         try:
             count_test(self.person.workspace_id)
         except TooManyTests as refusal:
-            self.add_error(None, sentence(refusal))
+            self.add_error(None, error_text(refusal))
 
     def seen(self) -> str:
         """Return a hash of the rules as they would be saved, and of those in force."""

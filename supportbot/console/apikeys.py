@@ -20,7 +20,7 @@ from supportbot.accounts.models import ApiKey, Workspace
 from supportbot.accounts.principals import SCOPES
 from supportbot.accounts.services import issue_api_key, revoke_api_key
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.display import tag, when
+from supportbot.console.display import moment_in_words, tag
 from supportbot.console.new_secret import remember, remembered, show_once
 from supportbot.console.request_context import needs, person_of
 
@@ -112,19 +112,19 @@ class ApiKeyAdmin(ScopedAdmin):
 
     @admin.display(description=_("Last used"), ordering="last_used_at")
     def last_used(self, key: ApiKey) -> str:
-        return when(key.last_used_at)
+        return moment_in_words(key.last_used_at)
 
     @admin.display(description=_("Created"), ordering="created_at")
     def made(self, key: ApiKey) -> str:
-        return when(key.created_at)
+        return moment_in_words(key.created_at)
 
     @admin.display(description=_("Expires"))
     def ends(self, key: ApiKey) -> str:
-        return when(key.expires_at, otherwise=gettext("if revoked"))
+        return moment_in_words(key.expires_at, otherwise=gettext("if revoked"))
 
     @admin.display(description=_("Revoked"))
     def revoked(self, key: ApiKey) -> str:
-        return when(key.revoked_at)
+        return moment_in_words(key.revoked_at)
 
     @admin.display(description=_("Scopes"))
     def granted(self, key: ApiKey) -> str:

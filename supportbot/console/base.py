@@ -22,7 +22,7 @@ from unfold.admin import ModelAdmin
 
 from supportbot.accounts.models import Membership, TenantModel, User, Workspace
 from supportbot.accounts.scope import current_workspace_id
-from supportbot.console.display import sentence
+from supportbot.console.display import error_text
 from supportbot.console.permissions import may
 from supportbot.console.request_context import staff_here
 from supportbot.errors import InvalidInput, NotAllowed, NotFound, SupportBotError
@@ -152,7 +152,7 @@ class ScopedAdmin(Scoped, ModelAdmin):
         except (NotAllowed, NotFound):
             raise
         except SupportBotError as refusal:
-            messages.error(request, sentence(refusal))
+            messages.error(request, error_text(refusal))
             return redirect(request.get_full_path())
         return response
 

@@ -33,7 +33,7 @@ from supportbot.accounts.models import Channel, IdentityKey, Workspace
 from supportbot.accounts.services import create_channel
 from supportbot.chat.notices import ai_notice
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.display import tag, when
+from supportbot.console.display import moment_in_words, tag
 from supportbot.console.fields import ByLanguage, ColourInput, LanguageCode, Lines, Origins
 from supportbot.console.new_secret import remember, remembered, show_once
 from supportbot.console.request_context import needs, workspace_here
@@ -245,7 +245,7 @@ class ChannelAdmin(ScopedAdmin):
 
     @admin.display(description=_("Created"), ordering="created_at")
     def made(self, channel: Channel) -> str:
-        return when(channel.created_at)
+        return moment_in_words(channel.created_at)
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view

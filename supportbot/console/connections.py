@@ -22,7 +22,7 @@ from actions.connections.selectors import connection_with_id, listed_connections
 from actions.models import actor_of
 from supportbot.connection_test_limit import TooManyTests
 from supportbot.console.base import ScopedAdmin, of_this_workspace
-from supportbot.console.display import sentence, tag, when
+from supportbot.console.display import error_text, moment_in_words, tag
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput
 
@@ -151,11 +151,11 @@ class ConnectionAdmin(ScopedAdmin):
     @admin.display(description=_("Secret set"), ordering="secret_changed_at")
     def secret_age(self, connection: Connection) -> str:
         has_none = not KINDS[Auth(connection.auth)].secret_label
-        return gettext("none") if has_none else when(connection.secret_changed_at)
+        return gettext("none") if has_none else moment_in_words(connection.secret_changed_at)
 
     @admin.display(description=_("Old secret valid until"))
     def old_secret(self, connection: Connection) -> str:
-        return when(connection.previous_until, otherwise=gettext("expired"))
+        return moment_in_words(connection.previous_until, otherwise=gettext("expired"))
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         return form_of(_kind_of(request, obj), is_new=obj is None)
@@ -225,7 +225,7 @@ class ConnectionAdmin(ScopedAdmin):
         try:
             services.rotate(found.pk, form.cleaned_data["secret"], keep_hours=hours, actor=actor)
         except InvalidInput as refusal:
-            messages.error(request, sentence(refusal))
+            messages.error(request, error_text(refusal))
         else:
             messages.success(request, gettext("The secret of %s was replaced.") % found)
         return redirect("admin:actions_connection_change", found.pk)
@@ -236,7 +236,7 @@ class ConnectionAdmin(ScopedAdmin):
         try:
             report = services.test(found, actor=actor_of(person_of(request)))
         except TooManyTests as refusal:
-            messages.error(request, sentence(refusal))
+            messages.error(request, error_text(refusal))
             return redirect("admin:actions_connection_change", found.pk)
         context = {
             **self.admin_site.each_context(request),

@@ -24,7 +24,7 @@ from supportbot.chat.searching import newest_with
 from supportbot.chat.selectors import RATED, events_after, locales_in_use, rated
 from supportbot.chat.signals import EventView
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.display import tag, when
+from supportbot.console.display import moment_in_words, tag
 from supportbot.console.permissions import may
 from supportbot.console.request_context import person_of, staff
 from supportbot.handoff.desk.activity import WithheldSentence, confirmation_label, withheld_sentences
@@ -149,7 +149,7 @@ class ConversationAdmin(ScopedAdmin):
 
     @admin.display(description=_("Last event"), ordering="last_event_at")
     def last_event(self, conversation: Conversation) -> str:
-        return when(conversation.last_event_at)
+        return moment_in_words(conversation.last_event_at)
 
     def page_context(self, request: HttpRequest, row: Conversation) -> dict[str, Any]:
         sees_cost = may(staff(request), "costs:read")

@@ -26,7 +26,7 @@ def tag(kind: str, words: str) -> SafeString:
     return format_html('<span class="tag {}">{}{}</span>', kind, drawn, words)
 
 
-def when(moment: datetime | None, *, otherwise: str = "") -> str:
+def moment_in_words(moment: datetime | None, *, otherwise: str = "") -> str:
     """Return a time in the workspace's time zone, with the year only if it is not the current one.
 
     Without a time, return `otherwise`, by default "never".
@@ -37,13 +37,13 @@ def when(moment: datetime | None, *, otherwise: str = "") -> str:
     return date_time(moment, with_year=not is_this_year)
 
 
-def sentence(refusal: SupportBotError) -> str:
+def error_text(refusal: SupportBotError) -> str:
     """Return an error's field messages, or its own message if there are none."""
     messages = [text for texts in refusal.fields.values() for text in texts]
     return " ".join(messages) or refusal.message
 
 
-def in_words(took: timedelta | None) -> str:
+def duration_in_words(took: timedelta | None) -> str:
     """Return "1.3 s", "52 s", "1 min 52 s", "2 h 5 min" or "3 d 4 h"; "–" for None."""
     if took is None:
         return "–"

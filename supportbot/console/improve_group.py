@@ -21,7 +21,7 @@ from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage, trace
 from supportbot.console.articles.diff import Row, compare
 from supportbot.console.articles.gates import PUBLISHED, ArticleRefused, pass_gates, settle
 from supportbot.console.articles.published import tell_published
-from supportbot.console.display import sentence
+from supportbot.console.display import error_text
 from supportbot.console.improve import KINDS, remark_of
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of, staff, workspace_here
@@ -88,7 +88,7 @@ def group(request: HttpRequest, kind: str, subject: UUID) -> HttpResponse:
             return _page(request, found, edit, replayed=_replay(request, found, edit))
         _publish(request, found, edit)
     except SupportBotError as refusal:
-        messages.error(request, sentence(refusal))
+        messages.error(request, error_text(refusal))
         failures = refusal.failures if isinstance(refusal, ArticleRefused) else ()
         return _page(request, found, edit or _proposed(request, found), failures=failures)
     return _to_list(kind)

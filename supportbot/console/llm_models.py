@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 
 from actions.models import actor_of
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.display import when
+from supportbot.console.display import moment_in_words
 from supportbot.console.releases.display import PURPOSES
 from supportbot.console.request_context import needs, person_of
 from supportbot.llm import connections
@@ -113,7 +113,7 @@ class ModelConnectionAdmin(ScopedAdmin):
 
     @admin.display(description=_("Key set"), ordering="key_changed_at")
     def key_age(self, row: ModelConnection) -> str:
-        return when(row.key_changed_at) if row.key else gettext("none")
+        return moment_in_words(row.key_changed_at) if row.key else gettext("none")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         more = {"environment": _environment(), "routes": _routes()}

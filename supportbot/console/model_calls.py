@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from supportbot.chat.models import Conversation
 from supportbot.console.base import ScopedAdmin
 from supportbot.console.charts import legend_of, stacked
-from supportbot.console.display import tag, when
+from supportbot.console.display import moment_in_words, tag
 from supportbot.console.filters import LabelledFilter
 from supportbot.llm.budget import ALL, daily_allowance
 from supportbot.llm.models import Budget, LLMBody, LLMCall
@@ -86,7 +86,7 @@ class LLMCallAdmin(ScopedAdmin):
 
     @admin.display(description=_("Time"), ordering="started_at")
     def began(self, call: LLMCall) -> str:
-        return when(call.started_at)
+        return moment_in_words(call.started_at)
 
     @admin.display(description=_("Purpose"), ordering="purpose")
     def purpose_words(self, call: LLMCall) -> str:

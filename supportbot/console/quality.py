@@ -13,7 +13,7 @@ from django.utils.translation import gettext, ngettext
 
 from supportbot.console.charts import legend_of, lines, stacked
 from supportbot.console.conversation_endings import definitions, label_of
-from supportbot.console.display import in_words
+from supportbot.console.display import duration_in_words
 from supportbot.insights.daily_figures import Sums, added, figures_from, sums_of
 from supportbot.insights.figures import Figures, Spread
 from supportbot.insights.outcomes import ALONE, NOT_SOLVED, Ending
@@ -109,8 +109,8 @@ def _figures(span: Span, told: Figures, trend: Trend, *, sees_cost: bool) -> lis
         Figure(gettext("Conversations"), number(told.total), _growth(len(span.days), told, trend), listed),
         Figure(gettext("Solved by the assistant"), percent(told.share(*ALONE)), _alone(told), listed),
         Figure(gettext("Not solved"), percent(told.share(*NOT_SOLVED)), _worse(told, trend), listed),
-        Figure(gettext("Time to resolution"), in_words(told.resolution.median), _most_resolved(told), listed),
-        Figure(gettext("First response after"), in_words(told.first_response.median), _most(told), listed),
+        Figure(gettext("Time to resolution"), duration_in_words(told.resolution.median), _most_resolved(told), listed),
+        Figure(gettext("First response after"), duration_in_words(told.first_response.median), _most(told), listed),
         Figure(gettext("Satisfied"), percent(told.satisfied), _rated(told), f"{listed}&by=agent"),
     ]
     if sees_cost:
@@ -188,13 +188,15 @@ def _worse(told: Figures, trend: Trend) -> str:
 def _most_resolved(told: Figures) -> str:
     if not told.resolution.number:
         return gettext("none yet")
-    return gettext("9 in 10 within {time}, including people's time").format(time=in_words(told.resolution.most))
+    return gettext("9 in 10 within {time}, including people's time").format(
+        time=duration_in_words(told.resolution.most)
+    )
 
 
 def _most(told: Figures) -> str:
     if not told.first_response.number:
         return gettext("no answers yet")
-    return gettext("19 of 20 within {time}").format(time=in_words(told.first_response.most))
+    return gettext("19 of 20 within {time}").format(time=duration_in_words(told.first_response.most))
 
 
 def _rated(told: Figures) -> str:
@@ -259,8 +261,8 @@ def _waits(span: Span, sums: Mapping[date, Sums]) -> dict[str, Any]:
     return {
         "number": spread.number,
         "number_in_words": number(spread.number),
-        "median": in_words(spread.median),
-        "most": in_words(spread.most),
+        "median": duration_in_words(spread.median),
+        "most": duration_in_words(spread.most),
         "chart": lines(span.days, series) if is_enough else None,
         "legend": [(place, name, None) for place, name in enumerate(series, start=1)],
         "table": [_wait_row(day, days[day]) for day in reversed(span.days)],
@@ -272,4 +274,4 @@ def _minutes(took: timedelta | None) -> Decimal:
 
 
 def _wait_row(day: date, one: Spread) -> tuple[date, int, str, str]:
-    return day, one.number, in_words(one.median), in_words(one.most)
+    return day, one.number, duration_in_words(one.median), duration_in_words(one.most)

@@ -18,7 +18,7 @@ from django.utils.translation import gettext, gettext_noop, ngettext
 
 from kb.models import Article, State
 from supportbot.console.conversation_endings import definitions
-from supportbot.console.display import in_words
+from supportbot.console.display import duration_in_words
 from supportbot.console.draft_shares import rows_by_person
 from supportbot.console.permissions import may
 from supportbot.console.quality import SPANS, Span, amounts, asked_span, percent, span_of
@@ -136,7 +136,7 @@ def _row(name: str, told: Figures) -> Row:
         percent(told.share(Ending.PERSON)),
         percent(told.share(*NOT_SOLVED)),
         percent(told.satisfied),
-        in_words(told.resolution.median),
+        duration_in_words(told.resolution.median),
     )
     return Row(name, number(told.total), cells, amounts(told.cost_of_each()))
 

@@ -28,7 +28,7 @@ from unfold.sites import UnfoldAdminSite
 from supportbot.accounts.login_redirect import log_in_again
 from supportbot.accounts.scope import workspace_scope
 from supportbot.accounts.setup import has_administrator
-from supportbot.console.display import sentence
+from supportbot.console.display import error_text
 from supportbot.console.navigation import navigation
 from supportbot.console.request_context import (
     enter,
@@ -144,6 +144,6 @@ def _refused(request: HttpRequest, refusal: SupportBotError) -> HttpResponse:
         raise PermissionDenied(refusal.message) from refusal
     if refusal.status == NotFound.status:
         raise Http404(refusal.message) from refusal
-    texts = {"title": gettext("Nothing was changed"), "message": sentence(refusal)}
+    texts = {"title": gettext("Nothing was changed"), "message": error_text(refusal)}
     context = {**admin.site.each_context(request), **texts}
     return render(request, "console/refused.html", context, status=refusal.status)

@@ -18,7 +18,7 @@ from supportbot.accounts.models import Membership, User, Workspace
 from supportbot.accounts.people import change_person, create_person, works_only_here
 from supportbot.accounts.services import add_member
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.display import when
+from supportbot.console.display import moment_in_words
 from supportbot.console.passwords import send_invitation
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput
@@ -114,7 +114,7 @@ class MembershipAdmin(ScopedAdmin):
 
     @admin.display(description=_("Last login"), ordering="user__last_login")
     def last_seen(self, membership: Membership) -> str:
-        return when(membership.user.last_login)
+        return moment_in_words(membership.user.last_login)
 
     def page_context(self, request: HttpRequest, row: Membership) -> dict[str, Any]:
         return {"delete_words": gettext("Remove from the team")}  # the account stays

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_POST
 from actions.models import actor_of
 from supportbot.connection_test_limit import TooManyTests
 from supportbot.console.base import ScopedAdmin, of_this_workspace
-from supportbot.console.display import sentence, tag, when
+from supportbot.console.display import error_text, moment_in_words, tag
 from supportbot.console.filters import LabelledFilter
 from supportbot.console.new_secret import remember, remembered, show_once
 from supportbot.console.request_context import needs, person_of
@@ -139,7 +139,7 @@ class WebhookAdmin(ScopedAdmin):
 
     @admin.display(description=_("Secret set"), ordering="secret_changed_at")
     def secret_age(self, endpoint: WebhookEndpoint) -> str:
-        return when(endpoint.secret_changed_at)
+        return moment_in_words(endpoint.secret_changed_at)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         shown = ["name", "url", "kinds", "includes_customer"]
@@ -177,9 +177,9 @@ class WebhookAdmin(ScopedAdmin):
         return {
             "endpoint": row,
             "state": self.state(row),
-            "failing_since": when(row.failing_since) if row.failing_since else "",
+            "failing_since": moment_in_words(row.failing_since) if row.failing_since else "",
             "secret_age": self.secret_age(row),
-            "old_secret": when(row.previous_until, otherwise=gettext("expired")),
+            "old_secret": moment_in_words(row.previous_until, otherwise=gettext("expired")),
             "given_up": count.count(),
             "spans": SPANS,
             "may_write": self.has_change_permission(request),
@@ -194,7 +194,7 @@ class WebhookAdmin(ScopedAdmin):
         try:
             new = services.rotate(found.pk, keep_hours=int(hours), actor=actor_of(person_of(request)))
         except SupportBotError as refusal:
-            messages.error(request, sentence(refusal))
+            messages.error(request, error_text(refusal))
             return redirect("admin:webhooks_webhookendpoint_change", found.pk)
         return self._secret_page(request, new.endpoint, new.secret)
 
@@ -204,7 +204,7 @@ class WebhookAdmin(ScopedAdmin):
         try:
             sent = services.send_test(found.pk, actor=actor_of(person_of(request)))
         except TooManyTests as refusal:
-            messages.error(request, sentence(refusal))
+            messages.error(request, error_text(refusal))
             return redirect("admin:webhooks_webhookendpoint_change", found.pk)
         return redirect("admin:webhooks_webhookdelivery_change", sent.pk)
 
@@ -217,7 +217,7 @@ class WebhookAdmin(ScopedAdmin):
                 found.pk, since=now() - timedelta(days=span), actor=actor_of(person_of(request))
             )
         except SupportBotError as refusal:
-            messages.error(request, sentence(refusal))
+            messages.error(request, error_text(refusal))
         else:
             messages.success(request, _sent_again(count))
         return redirect("admin:webhooks_webhookendpoint_change", found.pk)
@@ -307,7 +307,7 @@ class DeliveryAdmin(ScopedAdmin):
 
     @admin.display(description=_("Time"), ordering="created_at")
     def made(self, delivery: WebhookDelivery) -> str:
-        return when(delivery.created_at)
+        return moment_in_words(delivery.created_at)
 
     @admin.action(description=_("Send again"), permissions=["change"])
     def send_again(self, request: HttpRequest, rows: QuerySet[WebhookDelivery]) -> None:
@@ -316,7 +316,7 @@ class DeliveryAdmin(ScopedAdmin):
             try:
                 services.replay(delivery.pk, actor=actor)
             except SupportBotError as refusal:
-                messages.error(request, f"{delivery.endpoint.name}: {sentence(refusal)}")
+                messages.error(request, f"{delivery.endpoint.name}: {error_text(refusal)}")
                 break
             count += 1
         if count:
@@ -335,9 +335,11 @@ class DeliveryAdmin(ScopedAdmin):
                 gettext("Webhook"): row.endpoint.name,
                 gettext("ID"): _code(row.message_id),
                 gettext("Attempts"): row.attempts,
-                gettext("Last attempt"): when(row.attempted_at),
+                gettext("Last attempt"): moment_in_words(row.attempted_at),
                 gettext("Took"): self.took(row),
-                gettext("Next attempt"): when(row.due_at) if row.state == row.State.WAITING else gettext("none"),
+                gettext("Next attempt"): moment_in_words(row.due_at)
+                if row.state == row.State.WAITING
+                else gettext("none"),
             },
             "may_write": self.has_change_permission(request),
         }
@@ -347,7 +349,7 @@ class DeliveryAdmin(ScopedAdmin):
         try:
             services.replay(delivery_id, actor=actor_of(person_of(request)))
         except EndpointOff as refusal:
-            messages.error(request, sentence(refusal))
+            messages.error(request, error_text(refusal))
         else:
             messages.success(request, _sent_again(1))
         return redirect("admin:webhooks_webhookdelivery_change", delivery_id)

@@ -18,7 +18,7 @@ from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.chat.models import Conversation, Message, Turn
 from supportbot.chat.services import start_conversation
 from supportbot.console.charts import lines
-from supportbot.console.display import in_words
+from supportbot.console.display import duration_in_words
 from supportbot.console.quality import parts_of
 from supportbot.console.templatetags.console import plain
 from supportbot.handoff.models import Ticket
@@ -341,8 +341,8 @@ def test_a_line_connects_the_days_with_a_value() -> None:
     ],
 )  # fmt: skip
 def test_a_duration_is_readable(seconds: float, words: str) -> None:
-    assert in_words(timedelta(seconds=seconds)) == words
-    assert in_words(None) == "–"
+    assert duration_in_words(timedelta(seconds=seconds)) == words
+    assert duration_in_words(None) == "–"
 
 
 def test_the_navigation_counts_only_pending_work(enter: Enter, sample: Sample) -> None:

@@ -18,7 +18,7 @@ from selectolax.lexbor import LexborHTMLParser
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.services import issue_api_key
 from supportbot.chat.models import Message
-from supportbot.console.display import in_words
+from supportbot.console.display import duration_in_words
 from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services as handoff
 from supportbot.insights.outcomes import Ending, Facts, PersonRequest, Said, Score, ending_of, outcome_of
@@ -118,8 +118,8 @@ def test_the_overview_equals_an_independent_computation_from_the_export(
     assert page["Conversations"][0] == str(told["conversations"]) == "6"
     assert page["Solved by the assistant"][0] == percentage(told["solved_by_the_assistant"]) == "33%"
     assert page["Not solved"][0] == percentage(told["not_solved"]) == "50%"
-    assert page["Time to resolution"][0] == in_words(timedelta(seconds=told["time_to_resolution"])) == "9.0 s"
-    assert page["First response after"][0] == in_words(timedelta(seconds=told["first_response"])) == "2.0 s"
+    assert page["Time to resolution"][0] == duration_in_words(timedelta(seconds=told["time_to_resolution"])) == "9.0 s"
+    assert page["First response after"][0] == duration_in_words(timedelta(seconds=told["first_response"])) == "2.0 s"
     assert page["Satisfied"][0] == percentage(told["satisfied"]) == "67%"
     assert page["Cost of a conversation"] == ("0.001 EUR", "0.0031 EUR per solved conversation")
     assert told["cost_of_a_conversation"] == {"EUR": pytest.approx(0.00625 / 6)}

@@ -14,7 +14,7 @@ from kb.models import Audience
 from kb.selectors import article_with_id
 from kb.services import Change
 from supportbot.accounts.models import Workspace
-from supportbot.console.display import sentence
+from supportbot.console.display import error_text
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput, SupportBotError
 from supportbot.evals.articles.rehearsal import Rehearsal, Text, rehearse, rehearse_with
@@ -35,7 +35,7 @@ def ask_page(request: HttpRequest) -> HttpResponse:
         try:
             context |= _asked(request, question, Workspace.objects.get(pk=person.workspace_id))
         except SupportBotError as refusal:
-            context["problem"], status = sentence(refusal), refusal.status
+            context["problem"], status = error_text(refusal), refusal.status
     if request.headers.get("X-Fragment"):
         return render(request, "console/articles/asked.html", context, status=status)
     page = {**admin.site.each_context(request), "title": gettext("Ask as customer"), **context}

@@ -20,7 +20,7 @@ from kb.models import Article, Collection, State
 from kb.services import import_documents, import_drafts, preview_import
 from supportbot.console.articles.diff import compare
 from supportbot.console.articles.uploads import MAX_BYTES, MAX_ITEMS, Upload, documents_in, writable
-from supportbot.console.display import sentence
+from supportbot.console.display import error_text
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import SupportBotError
 
@@ -44,7 +44,7 @@ def import_page(request: HttpRequest) -> HttpResponse:
     try:
         facts = _facts(_run(request))
     except SupportBotError as refusal:
-        problem = sentence(refusal)
+        problem = error_text(refusal)
     status = 400 if problem else 200
     if request.headers.get("Accept") == "application/json":
         return JsonResponse({"message": problem} if problem else facts, status=status)

@@ -41,7 +41,7 @@ from supportbot.console.articles import (
 from supportbot.console.articles.gates import ArticleRefused, pass_gates
 from supportbot.console.articles.published import tell_outdated
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.display import tag, when
+from supportbot.console.display import moment_in_words, tag
 from supportbot.console.request_context import person_of, staff, workspace_here
 from supportbot.evals.articles.trials import Trial, archiving, publishing_newest
 from supportbot.releases.selectors import gates
@@ -145,7 +145,7 @@ class ArticleAdmin(ScopedAdmin):
 
     @admin.display(description=_("Changed"), ordering="updated_at")
     def changed(self, article: Article) -> str:
-        return when(article.updated_at)
+        return moment_in_words(article.updated_at)
 
     @admin.action(description=_("Publish"), permissions=["change"])
     def publish_ticked(self, request: HttpRequest, rows: QuerySet[Article]) -> None:

@@ -25,7 +25,7 @@ from supportbot.accounts.models import ApiKey, User, Workspace
 from supportbot.accounts.scope import current_workspace_id, workspace_scope
 from supportbot.accounts.selectors import staff_of
 from supportbot.console.articles.gates import ArticleRefused
-from supportbot.console.display import sentence, when
+from supportbot.console.display import error_text, moment_in_words
 from supportbot.errors import InvalidInput, NotAllowed, SupportBotError
 from supportbot.evals.articles.trials import archiving, publishing_newest, tried
 from supportbot.releases.selectors import gates
@@ -101,7 +101,7 @@ def _in_words(plan: Plan) -> tuple[str, str]:
     if plan.problem:
         return "bad", gettext("Not published as planned") if is_publication else gettext("Not archived as planned")
     words = gettext("Will be published {time}") if is_publication else gettext("Will be archived {time}")
-    return "warn", words.format(time=when(plan.at))
+    return "warn", words.format(time=moment_in_words(plan.at))
 
 
 def carry_out_due() -> None:
@@ -134,7 +134,7 @@ def _carry_out(plan: Plan) -> None:
                 carry_out(plan.pk)
     except SupportBotError as refusal:
         with override(team_language(plan.person.language if plan.person else "")):
-            note_problem(plan, sentence(refusal))
+            note_problem(plan, error_text(refusal))
 
 
 def _check_rights(plan: Plan) -> None:

@@ -33,7 +33,7 @@ from actions.errors import NotConnected
 from supportbot.accounts.branding import LOCALE
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.console.definitions.page_frame import WRITE_RIGHT, actor_of_request, frame
-from supportbot.console.display import sentence
+from supportbot.console.display import error_text
 from supportbot.console.request_context import needs, person_of
 
 KEPT_SECONDS: Final = 3_600
@@ -217,7 +217,7 @@ def _made(request: HttpRequest, form: EmptyForm | CopyForm) -> HttpResponse | No
     except Outdated:
         form.add_error("name", gettext("An action with this name already exists."))
     except NoSuchDefinition as refusal:
-        form.add_error("source", sentence(refusal))
+        form.add_error("source", error_text(refusal))
     except InvalidDefinition as refusal:
         for path, texts in refusal.fields.items():
             field = str(path).partition(".")[0]
@@ -244,7 +244,7 @@ def _imported(request: HttpRequest, form: FileForm) -> HttpResponse | None:
             form.add_error(None, [f"{path}: {one}" for one in texts])
         return None
     except InvalidFile as refusal:
-        form.add_error(None, sentence(refusal))
+        form.add_error(None, error_text(refusal))
         return None
     return _to_drafts(request, result)
 
@@ -253,7 +253,7 @@ def _of_server(request: HttpRequest, form: ToolsForm) -> HttpResponse | None:
     try:
         result = import_tools(form.cleaned_data["connection"], actor=actor_of_request(request))
     except (InvalidDefinition, InvalidFile, NotConnected, ServerUnreadable) as refusal:
-        form.add_error(None, sentence(refusal))
+        form.add_error(None, error_text(refusal))
         return None
     return _to_drafts(request, result)
 

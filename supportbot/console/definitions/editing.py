@@ -29,7 +29,7 @@ from supportbot.console.definitions.forms import PartForm, field_name, kind_of
 from supportbot.console.definitions.page_frame import READ_RIGHT, actor_of_request, frame, kind_words, opened, state_tag
 from supportbot.console.definitions.parts import part_named, parts_of
 from supportbot.console.definitions.versions import told_versions
-from supportbot.console.display import sentence
+from supportbot.console.display import error_text
 from supportbot.console.request_context import needs
 from supportbot.errors import InvalidInput
 from supportbot.team_formats import listed
@@ -204,7 +204,7 @@ def _saved(
         words = gettext("Version {number} has been saved in the meantime. Review it, then save again.")
         return {"": [words.format(number=refusal.number)]}
     except InvalidInput as refusal:
-        return {"": [sentence(refusal)]}
+        return {"": [error_text(refusal)]}
     if version.number == newest.number:
         messages.info(request, gettext("Nothing was changed."))
     else:

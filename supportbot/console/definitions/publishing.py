@@ -26,7 +26,7 @@ from supportbot.console.definitions.cases import results_of
 from supportbot.console.definitions.checklist import checklist
 from supportbot.console.definitions.page_frame import WRITE_RIGHT, frame, opened
 from supportbot.console.definitions.versions import difference
-from supportbot.console.display import sentence
+from supportbot.console.display import error_text
 from supportbot.console.permissions import may
 from supportbot.console.request_context import person_of, staff
 from supportbot.errors import SupportBotError
@@ -109,7 +109,7 @@ def past_requests(definition: ActionDefinition, newest: ActionDefinitionVersion)
     try:
         count_test(definition.workspace_pk)
     except TooManyTests as refusal:
-        return {"problem": sentence(refusal)}
+        return {"problem": error_text(refusal)}
     found = judge_past_requests(was, new)
     return {"found": found, "rows": rows_of(found.changes, str)}
 
@@ -126,7 +126,7 @@ def _is_published(definition: ActionDefinition, form: PublishForm, person: User)
             is_dry_run=told["is_dry_run"],
         )
     except SupportBotError as refusal:
-        form.add_error("reason" if "reason" in refusal.fields else None, sentence(refusal))
+        form.add_error("reason" if "reason" in refusal.fields else None, error_text(refusal))
         return False
     return True
 

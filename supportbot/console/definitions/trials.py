@@ -28,7 +28,7 @@ from supportbot.console.definitions.box_values import ABSENT, JsonText
 from supportbot.console.definitions.checklist import checklist
 from supportbot.console.definitions.forms import locales_of
 from supportbot.console.definitions.page_frame import WRITE_RIGHT, actor_of_request, frame, opened
-from supportbot.console.display import sentence
+from supportbot.console.display import error_text
 from supportbot.console.request_context import needs
 from supportbot.errors import InvalidInput
 
@@ -199,7 +199,7 @@ def _run(request: HttpRequest, version: ActionDefinitionVersion, form: TestForm)
     except InvalidDefinition as refusal:
         form.add_error(None, [f"{path}: {text}" for path, texts in refusal.fields.items() for text in texts])
     except (NotConnected, MerchantUnavailable, InvalidInput, TooManyTests) as refusal:
-        form.add_error(None, sentence(refusal))
+        form.add_error(None, error_text(refusal))
     return None
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.display import when
+from supportbot.console.display import moment_in_words
 from supportbot.console.evals import pages
 from supportbot.console.evals.result_rows import result_of, state_tag
 from supportbot.evals.models import Run, Suite
@@ -61,7 +61,7 @@ class SuiteAdmin(ScopedAdmin):
 
     @admin.display(description=_("Changed"), ordering="updated_at")
     def changed(self, suite: Suite) -> str:
-        return when(suite.updated_at)
+        return moment_in_words(suite.updated_at)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         more = {"may_write": self._may(request, pages.WRITE)}
@@ -122,7 +122,7 @@ class RunAdmin(ScopedAdmin):
 
     @admin.display(description=_("When"), ordering="created_at")
     def at(self, run: Run) -> str:
-        return when(run.created_at)
+        return moment_in_words(run.created_at)
 
     def changeform_view(
         self,

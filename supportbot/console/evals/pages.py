@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from supportbot.chat.models import Conversation
-from supportbot.console.display import sentence
+from supportbot.console.display import error_text
 from supportbot.console.evals.pass_rate_chart import MOST_RUNS, shares_of
 from supportbot.console.evals.result_rows import SHOWN, case_rows, compared_runs, rows_of, state_tag
 from supportbot.console.permissions import may
@@ -77,7 +77,7 @@ def edit(request: HttpRequest, suite_id: UUID | None = None) -> HttpResponse:
             text = data.decode(errors="replace")
             stored = services.save_suite(read_suite(data, file=name))
         except SupportBotError as refusal:
-            problem = sentence(refusal)
+            problem = error_text(refusal)
         else:
             messages.success(request, gettext("Saved: {name_of}.").format(name_of=stored.title))
             return redirect("admin:evals_suite_change", stored.pk)
@@ -198,7 +198,7 @@ def _case_form(
             suite = _suite(request.POST.get("suite", ""))
             services.save_case(suite.pk, case_from_yaml(text), replacing=replacing)
         except SupportBotError as refusal:
-            problem = sentence(refusal)
+            problem = error_text(refusal)
         else:
             messages.success(request, gettext("Saved: {name_of}.").format(name_of=suite.title))
             return redirect("admin:evals_suite_change", suite.pk)
@@ -289,7 +289,7 @@ def save_label(request: HttpRequest, result_id: UUID) -> HttpResponse:
             result, request.POST.get("verdict", ""), note=request.POST.get("note", ""), person=person_of(request)
         )
     except SupportBotError as refusal:
-        messages.error(request, sentence(refusal))
+        messages.error(request, error_text(refusal))
     else:
         _tell_of_judge(request, result, label)
     run = request.POST.get("run", "")

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_noop
 
-from supportbot.console.display import tag, when
+from supportbot.console.display import moment_in_words, tag
 from supportbot.evals.models import Case, Result, Run
 from supportbot.evals.outcomes import Played, played_from
 from supportbot.evals.reports import Report, report_from
@@ -149,7 +149,10 @@ def _expectations(document: dict[str, Any]) -> list[str]:
 
 def rows_of(runs: Iterable[Run]) -> list[dict[str, Any]]:
     """Return what lists show of runs."""
-    return [{"run": run, "state": state_tag(run), "result": result_of(run), "at": when(run.created_at)} for run in runs]
+    return [
+        {"run": run, "state": state_tag(run), "result": result_of(run), "at": moment_in_words(run.created_at)}
+        for run in runs
+    ]
 
 
 def state_tag(run: Run) -> SafeString:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from supportbot.console.base import ScopedAdmin
-from supportbot.console.display import tag, when
+from supportbot.console.display import moment_in_words, tag
 from supportbot.console.releases import pages
 from supportbot.console.releases.replays import replay_page
 from supportbot.evals.models import Suite
@@ -49,7 +49,7 @@ class ReleaseAdmin(ScopedAdmin):
 
     @admin.display(description=_("When"), ordering="changed_at")
     def at(self, row: Release) -> str:
-        return when(row.published_at or row.changed_at)
+        return moment_in_words(row.published_at or row.changed_at)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         live_release()  # a workspace's first release is created when it is first needed

@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 
 from kb.models import Article
 from kb.selectors import changed_for_readers
-from supportbot.console.display import sentence
+from supportbot.console.display import error_text
 from supportbot.console.permissions import may
 from supportbot.console.releases.display import REFERENCES, differences
 from supportbot.console.releases.forms import DraftForm, Guidelines, initial_of, rows_of
@@ -146,7 +146,7 @@ def choose_gates(request: HttpRequest) -> HttpResponse:
     try:
         services.name_gates(_in_their_order(request.POST.getlist("suites")), person=person)
     except SupportBotError as refusal:
-        for text in refusal.fields.get("suites", [sentence(refusal)]):
+        for text in refusal.fields.get("suites", [error_text(refusal)]):
             messages.error(request, text)
     else:
         messages.success(request, gettext("Gates saved."))
@@ -217,7 +217,7 @@ def _changed_articles(verdict: Mapping[str, Any]) -> list[Article]:
 def _refused(request: HttpRequest, release_id: UUID, refusal: SupportBotError) -> HttpResponse:
     if refusal.status in (403, 404):
         raise refusal
-    return _shown(request, release_with_id(release_id), problem=sentence(refusal), status=refusal.status)
+    return _shown(request, release_with_id(release_id), problem=error_text(refusal), status=refusal.status)
 
 
 def _frame(request: HttpRequest, release: Release, **more: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_noop
 
 from supportbot.chat.answers import Withheld
-from supportbot.console.display import sentence, tag
+from supportbot.console.display import error_text, tag
 from supportbot.console.permissions import may
 from supportbot.console.releases.pages import REPLAY, title_of
 from supportbot.console.request_context import needs, person_of, staff
@@ -53,7 +53,7 @@ def replay_page(request: HttpRequest, release_id: UUID) -> HttpResponse:
     try:
         _change(request, release)
     except SupportBotError as refusal:
-        messages.error(request, sentence(refusal))
+        messages.error(request, error_text(refusal))
     return redirect("admin:release-replay", release.pk)
 
 

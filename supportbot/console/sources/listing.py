@@ -17,7 +17,7 @@ from kb.sources.models import ACTIVE, Source
 from kb.sources.selectors import listed_sources
 from supportbot import team_formats as formats
 from supportbot.console.base import ScopedAdmin, of_this_workspace
-from supportbot.console.display import when
+from supportbot.console.display import moment_in_words
 from supportbot.console.sources import adding, source_page, states
 
 
@@ -65,7 +65,7 @@ class SourceAdmin(ScopedAdmin):
     @admin.display(description=_("Last read"))
     def last(self, source: Source) -> str:
         row: Any = source  # annotated
-        return when(row.run_at, otherwise=gettext("Being read") if row.run_state in ACTIVE else "")
+        return moment_in_words(row.run_at, otherwise=gettext("Being read") if row.run_state in ACTIVE else "")
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view

@@ -20,7 +20,7 @@ from kb.sources.kinds import SITE, UPLOADS
 from kb.sources.models import Source, SourceItem, SourceRun
 from kb.sources.selectors import articles_of, counts_of_items, items_of, latest_run, progress_of
 from kb.sources.services import add_files, change_source, delete_source, remove_file
-from supportbot.console.display import sentence
+from supportbot.console.display import error_text
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs, person_of, staff
 from supportbot.console.sources import states
@@ -74,7 +74,7 @@ def act(request: HttpRequest, source_id: UUID) -> HttpResponse:
     except (NotAllowed, NotFound):
         raise
     except SupportBotError as refusal:
-        messages.error(request, sentence(refusal))
+        messages.error(request, error_text(refusal))
         return redirect("admin:kb_source_change", source.pk)
     if told:
         messages.success(request, told)
