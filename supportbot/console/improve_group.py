@@ -19,7 +19,7 @@ from kb.services import lock_unchanged
 from supportbot.chat.models import Conversation
 from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage, traces_of
 from supportbot.console.articles.diff import Row, compare
-from supportbot.console.articles.gates import PUBLISHED, ArticleRefused, pass_gates, settle
+from supportbot.console.articles.gates import PUBLISHED_AGAINST_GATES, ArticleRefused, pass_gates, settle
 from supportbot.console.articles.published import tell_published
 from supportbot.console.display import error_text
 from supportbot.console.improve import KINDS, remark_of
@@ -107,7 +107,7 @@ def _publish(request: HttpRequest, found: Cluster, edit: Edit) -> None:
             lock_unchanged(article)
         subjects = [one.subject for one in found.findings]
         edited = publish_edit(found.newest.kind, subjects, edit, author=person_of(request))
-        settle(request, passed, edited.pk, event=PUBLISHED)
+        settle(request, passed, edited.pk, event=PUBLISHED_AGAINST_GATES)
     tell_published(request, article or edited, passed)
 
 

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from supportbot.console.articles.scheduling import carry_out_due
+from supportbot.console.articles.due_plans import carry_out_due
 
 
 @shared_task

@@ -16,7 +16,7 @@ from kb.scheduling import note_problem
 from kb.services import Change, publish, save_draft
 from supportbot.accounts.models import ApiKey, Membership, Workspace
 from supportbot.accounts.services import issue_api_key, revoke_api_key
-from supportbot.console.articles import scheduling
+from supportbot.console.articles import due_plans
 from supportbot.console.tasks import carry_out_plans
 from supportbot.evals.services import save_suite
 from supportbot.evals.suite_files import read_suite
@@ -212,17 +212,17 @@ def test_a_plan_is_tried_again_if_the_article_changes_while_the_gates_try_it(
     harmless = form(RETURNS.replace("is free", "costs nothing"), do="save", publish_at=at(days=1))
     assert enter("editor").post(page, harmless).status_code == 302
     comes_due()
-    asked, changes = scheduling.tried, iter(["Within 60 days of what?"])
+    asked, changes = due_plans.tried, iter(["Within 60 days of what?"])
 
     def slowly(*args: Any, **options: Any) -> Any:
         found = asked(*args, **options)
         set_phrasings(returns, [*changes])
         return found
 
-    monkeypatch.setattr(scheduling, "tried", slowly)
+    monkeypatch.setattr(due_plans, "tried", slowly)
     carry_out_plans()
     assert live_number(returns) == 1 and Plan.objects.get().problem == ""
-    monkeypatch.setattr(scheduling, "tried", asked)
+    monkeypatch.setattr(due_plans, "tried", asked)
     cache.clear()  # the worker's turn is over
     carry_out_plans()
     assert live_number(returns) == 2 and not Plan.objects.exists()
@@ -253,7 +253,7 @@ def test_one_worker_asks_about_a_plan_and_its_refusal_does_not_stop_a_newer_one(
         tries.append(plan)
         raise ZeroDivisionError
 
-    monkeypatch.setattr("supportbot.console.articles.scheduling._carry_out", fails)
+    monkeypatch.setattr("supportbot.console.articles.due_plans._carry_out_or_note_refusal", fails)
     carry_out_plans()
     carry_out_plans()
     assert len(tries) == 1 and not Plan.objects.get().problem

@@ -18,7 +18,7 @@ from kb.errors import ArticleChanged
 from kb.models import Article
 from kb.selectors import article_with_id
 from kb.services import lock_unchanged, publish
-from supportbot.console.articles.gates import PUBLISHED, ArticleRefused, Passed, pass_gates, settle
+from supportbot.console.articles.gates import PUBLISHED_AGAINST_GATES, ArticleRefused, Passed, pass_gates, settle
 from supportbot.console.articles.published import tell_published
 from supportbot.console.request_context import needs, person_of, staff, workspace_here
 from supportbot.evals.articles.comparing import Outcome
@@ -126,7 +126,7 @@ def _publish(request: HttpRequest, article: Article, passed: Passed) -> None:
     """Publish what the gates have judged. Raises ArticleChanged if the article was changed meanwhile."""
     lock_unchanged(article)
     publish(article.pk)
-    settle(request, passed, article.pk, event=PUBLISHED)
+    settle(request, passed, article.pk, event=PUBLISHED_AGAINST_GATES)
 
 
 def _words(outcome: str) -> str:

@@ -23,11 +23,11 @@ from kb.phrasings import answered_elsewhere, check_phrasings, phrasings_of, set_
 from kb.reviews import Care, set_care
 from kb.selectors import article_with_id, collection_with_id
 from kb.services import Change, archive, create_article, lock_unchanged, publish, save_draft
-from supportbot.console.articles import help_page_fields, review_fields, scheduling
+from supportbot.console.articles import help_page_fields, plan_fields, review_fields
 from supportbot.console.articles.autosave import FIELDS, based_on
 from supportbot.console.articles.editor_gates import Terms, asked, publishes, reasons_in, settle_terms, terms_of
 from supportbot.console.articles.editor_page import Typed, index_state, page, refused, rendered, stored
-from supportbot.console.articles.gates import ARCHIVED, OVERRIDE_FIELD, settle
+from supportbot.console.articles.gates import ARCHIVED_AGAINST_GATES, OVERRIDE_FIELD, settle
 from supportbot.console.articles.published import tell_published
 from supportbot.console.request_context import needs, person_of
 from supportbot.errors import InvalidInput, SupportBotError
@@ -46,7 +46,7 @@ def new_article(request: HttpRequest) -> HttpResponse:
     try:
         change = _change(request)
         check_may_write(author, change.collection or default_collection())
-        times = scheduling.wanted(request, is_published=publishes(request))
+        times = plan_fields.wanted(request, is_published=publishes(request))
         care, phrasings = review_fields.wanted(request), _phrasings(request)
         address = help_page_fields.wanted(request, None)
         terms = terms_of(request, None, change, times, phrasings)
@@ -74,7 +74,7 @@ def edit_article(request: HttpRequest, article_id: UUID) -> HttpResponse:
         change, author = _change(request), person_of(request)
         check_may_write(author, change.collection)
         is_published, base = publishes(request), based_on(request)
-        times = scheduling.wanted(request, is_published=is_published)
+        times = plan_fields.wanted(request, is_published=is_published)
         care, phrasings = review_fields.wanted(request), _phrasings(request)
         address = help_page_fields.wanted(request, article)
         terms = terms_of(request, article, change, times, phrasings)
@@ -116,7 +116,7 @@ def _archived(request: HttpRequest, article: Article) -> HttpResponse:
     with transaction.atomic():
         lock_unchanged(article)
         archive(article.pk)
-        settle(request, passed, article.pk, event=ARCHIVED)
+        settle(request, passed, article.pk, event=ARCHIVED_AGAINST_GATES)
     messages.success(request, gettext("Archived. Customers no longer find it; its revisions are kept."))
     return redirect("admin:kb_article_change", article.pk)
 
@@ -129,7 +129,7 @@ def _phrasings(request: HttpRequest) -> tuple[str, ...] | None:
 
 
 def _done(
-    request: HttpRequest, article: Article, terms: Terms, times: scheduling.Wanted, care: Care | None
+    request: HttpRequest, article: Article, terms: Terms, times: plan_fields.Wanted, care: Care | None
 ) -> HttpResponse:
     for key in (article.pk, None) if not request.POST.get("based_on") else (article.pk,):
         forget(person_of(request), key)
@@ -138,7 +138,7 @@ def _done(
     for other in answered_elsewhere(article, phrasings_of(article)):
         told = gettext("“{question}” is also a question of “{title}”. Remove it there or here.")
         messages.warning(request, told.format(question=other.text, title=other.article.title))
-    scheduling.set_plans(article, times, person=person_of(request), reasons=reasons_in(terms))
+    plan_fields.set_plans(article, times, person=person_of(request), reasons=reasons_in(terms))
     settle_terms(request, terms, article)
     if publishes(request):
         publish(article.pk)

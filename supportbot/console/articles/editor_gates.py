@@ -11,8 +11,16 @@ from kb.models import Article
 from kb.phrasings import phrasings_of
 from kb.scheduling import Step
 from kb.services import Change
-from supportbot.console.articles import scheduling
-from supportbot.console.articles.gates import CHANGED, OVERRIDES, PUBLISHED, Passed, pass_gates, settle
+from supportbot.console.articles import plan_fields
+from supportbot.console.articles.gates import (
+    CHANGED_AGAINST_GATES,
+    OVERRIDES,
+    PLANNED_AGAINST_GATES,
+    PUBLISHED_AGAINST_GATES,
+    Passed,
+    pass_gates,
+    settle,
+)
 from supportbot.console.request_context import staff, workspace_here
 from supportbot.evals.articles.trials import Phrasings, Trial, archiving, changing, publishing
 from supportbot.releases.selectors import gates
@@ -22,7 +30,7 @@ Terms = Mapping[str, Passed]  # by field
 
 
 def terms_of(
-    request: HttpRequest, article: Article | None, change: Change, times: scheduling.Wanted, phrasings: Phrasings
+    request: HttpRequest, article: Article | None, change: Change, times: plan_fields.Wanted, phrasings: Phrasings
 ) -> Terms:
     """Return on which terms the gates let pass what changes for customers, at once or at a set time.
 
@@ -34,7 +42,7 @@ def terms_of(
     if publishes(request) or times.get(Step.PUBLISH):
         external_id = request.POST.get("external_id", "").strip()
         terms[TEXT] = asked(request, publishing(article, change, external_id=external_id, phrasings=phrasings), TEXT)
-    if article is not None and scheduling.is_new(article, times, Step.ARCHIVE):
+    if article is not None and plan_fields.is_new(article, times, Step.ARCHIVE):
         terms[ARCHIVING] = asked(request, archiving(article), ARCHIVING)
     if not publishes(request) and article is not None and _acts_at_once(article, change, phrasings):
         terms[AT_ONCE] = asked(request, changing(article, change, phrasings=phrasings), AT_ONCE)
@@ -60,9 +68,9 @@ def reasons_in(terms: Terms) -> Mapping[Step, str]:
 def settle_terms(request: HttpRequest, terms: Terms, article: Article) -> None:
     """Write each overridden refusal to the audit log, in the transaction of what it allowed."""
     events = {
-        TEXT: PUBLISHED if publishes(request) else scheduling.PLANNED,
-        AT_ONCE: CHANGED,
-        ARCHIVING: scheduling.PLANNED,
+        TEXT: PUBLISHED_AGAINST_GATES if publishes(request) else PLANNED_AGAINST_GATES,
+        AT_ONCE: CHANGED_AGAINST_GATES,
+        ARCHIVING: PLANNED_AGAINST_GATES,
     }
     for field, passed in terms.items():
         settle(request, passed, article.pk, event=events[field])

@@ -18,7 +18,7 @@ from kb.phrasings import phrasings_of, phrasings_waiting
 from kb.reader_statistics import votes_of
 from kb.rendering import render_article
 from kb.reviews import writers
-from supportbot.console.articles import help_page_fields, review_fields, scheduling
+from supportbot.console.articles import help_page_fields, plan_fields, review_fields
 from supportbot.console.articles.autosave import FIELDS, kept_for
 from supportbot.console.articles.gates import OVERRIDE_FIELD, OVERRIDES, ArticleRefused
 from supportbot.console.permissions import may
@@ -70,7 +70,7 @@ def stored(article: Article) -> Typed:
         "url": article.url,
         "external_id": article.external_id,
         **{name: "on" if getattr(article, name) else "" for name in SWITCHES},
-        **scheduling.times_of(article),
+        **plan_fields.times_of(article),
         **review_fields.values_of(article),
         **help_page_fields.values_of(article),
         "phrasings": "\n".join(phrasings_of(article)),
@@ -119,7 +119,7 @@ def page(request: HttpRequest, article: Article | None, typed: Typed) -> HttpRes
         "writers": writers(),
         "care": [*review_fields.shown_care(article), *help_page_fields.shown_age(article)] if article else (),
         "sources": help_page_fields.offered_sources(article),
-        "plans": scheduling.shown_plans(article) if article else (),
+        "plans": plan_fields.shown_plans(article) if article else (),
         "unsaved": kept_for(request, article, typed.values) if typed.status == 200 else None,
         "votes": votes_of(article) if article else None,
         "collections": Collection.objects.all(),

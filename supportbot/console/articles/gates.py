@@ -1,4 +1,4 @@
-"""The gates of a release, asked about an article in the console: a refusal, or an override that is audited."""
+"""Runs the gates of a release for a change of an article in the console: a refusal, or an override that is audited."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,9 +20,10 @@ from supportbot.releases.selectors import gates
 from supportbot.releases.services import MAX_REASON, OVERRIDE
 
 MAX_NAMED: Final = 5  # in a message
-PUBLISHED: Final = "article.published_against_gates"
-CHANGED: Final = "article.changed_against_gates"
-ARCHIVED: Final = "article.archived_against_gates"
+PUBLISHED_AGAINST_GATES: Final = "article.published_against_gates"
+CHANGED_AGAINST_GATES: Final = "article.changed_against_gates"
+ARCHIVED_AGAINST_GATES: Final = "article.archived_against_gates"
+PLANNED_AGAINST_GATES: Final = "article.planned_against_gates"
 # Fields for the reason to override a refusal: of a text, of what takes effect at once, of a planned archiving.
 OVERRIDE_FIELD: Final = "override"
 OVERRIDES: Final = (OVERRIDE_FIELD, "override_change", "override_archive")

@@ -34,9 +34,9 @@ from supportbot.console.articles import (
     editor,
     editor_requests,
     help_page_fields,
+    plan_fields,
     review_fields,
     revisions,
-    scheduling,
 )
 from supportbot.console.articles.gates import ArticleRefused, pass_gates
 from supportbot.console.articles.published import tell_outdated
@@ -221,7 +221,7 @@ def tags(article: Article) -> SafeString:
     if not article.for_assistant:
         shown.append(("", gettext("Not for the assistant")))
     shown += [*review_fields.shown_care(article), *help_page_fields.shown_age(article)]
-    shown += [(plan.kind, plan.words) for plan in scheduling.shown_plans(article)]
+    shown += [(plan.kind, plan.words) for plan in plan_fields.shown_plans(article)]
     return format_html_join(" ", "{}", ((tag(kind, words),) for kind, words in shown))
 
 
