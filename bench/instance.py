@@ -51,7 +51,7 @@ class Instance:
         """Start the servers, create the tables, a workspace and a channel."""
         self.postgres.start()
         self.valkey.start()
-        os.environ.update(self._environment())
+        os.environ.update(self.environment())
         self.manage("migrate", "--noinput")
         self.manage("workspace_create", "Bench")
         self.channel = json.loads(self.manage("channel_create", "bench", "--json"))["channel"]
@@ -91,7 +91,8 @@ class Instance:
         self.valkey.stop()
         self.postgres.stop()
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """Return the settings of this instance's processes."""
         return {
             "DJANGO_SETTINGS_MODULE": "supportbot.settings",
             "DATA_DIR": str(self.folder / "data"),

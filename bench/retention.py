@@ -1,14 +1,17 @@
-"""What a night's retention costs those who chat meanwhile, in a database with months of conversations.
+"""What months of conversations, and a night's retention of half of them, cost those who chat meanwhile.
 
-    python -m bench.retention [--conversations 40000] [--chats 10] [--turns 3] [--rounds 2] [--json]
+    python -m bench.retention [--conversations 40000] [--passages 0] [--chats 10] [--turns 3] [--rounds 2] [--whole]
 
-It fills a temporary instance, and has a process erase the older half of the conversations, as the worker does at night,
-while chats with the paced model server are measured. In between, the same chats are measured while that process is
-stopped, so that both see the same machine. A real worker delivers the announcements. `ratio` compares the two: what is
-added to the first words and to the whole answer, and processor time.
+It starts two temporary instances, an empty one and one with months of conversations, and measures the same chats with
+the paced model server in turn: in the empty one, in the filled one, and there while a process erases the older half of
+the conversations, as the worker does at night. That process is stopped while the others are measured, so all see the
+same machine. A real worker delivers the announcements. The ratios compare processor time, and what is added to the
+first words and to the whole answer. With `--whole`, the chats go on until everything is erased; `--conversations 200000
+--passages 50000 --whole` takes about an hour.
 """
 
 import argparse
+import itertools
 import json
 import math
 import os
@@ -18,7 +21,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -27,42 +31,94 @@ from bench import processes
 from bench.chat import best_of, demo_questions
 from bench.chats import ProductChat
 from bench.figures import table
-from bench.instance import Instance, Web, temporary_folder, throw_away_instance
+from bench.instance import Instance, temporary_folder, throw_away_instance
 from bench.measuring import Load, Reading, Server, measure
 from supportbot.embedded.child_processes import spawn, stop
 
-ALONE: Final = "chats alone"
+EMPTY: Final = "chats, empty"
+ALONE: Final = "chats, filled"
 MEANWHILE: Final = "chats during retention"
+WHOLE: Final = "chats until its end"
 DAYS: Final = 45  # of the 90 that are filled
-COMPARED: Final = ("cpu_ms_per_turn", "added_first_ms_p50", "added_first_ms_p99", "added_turn_ms_p99")
+COMPARED: Final = (
+    "cpu_ms_per_turn",
+    "added_first_ms_p50",
+    "added_first_ms_p99",
+    "added_turn_ms_p50",
+    "added_turn_ms_p99",
+)
 _NIGHT: Final = "import django; django.setup(); from supportbot.chat.retention import erase_expired; erase_expired()"
+Chats = Callable[[str], Reading]
 
 
 def main() -> None:
     options = _options()
-    load = Load(options.chats, options.turns, demo_questions())
-    with (
-        temporary_folder() as folder,
-        processes.paced_model(folder) as model_url,
-        throw_away_instance(folder, model_url) as instance,
-    ):
-        count = _filled(options.conversations)
-        instance.import_knowledge(options.vectors)
-        with instance.web() as web, _running(instance.child("worker").command, folder / "worker.log"):
-            measured = partial(_measured, instance, web, load)
-            alone, meanwhile = list[tuple[str, Reading]](), list[tuple[str, Reading]]()
-            with _running([sys.executable, "-c", _NIGHT], folder / "night.log") as process:
-                night = _Night(process, count)
-                for _ in range(options.rounds):
-                    night.pause()
-                    alone.append((ALONE, measured()))
-                    night.go_on()
-                    meanwhile.append((MEANWHILE, measured()))
-                rate, is_over = night.rate(), night.is_over
-            if process.returncode not in (0, -signal.SIGTERM):
-                raise SystemExit(f"The night's process failed: {(folder / 'night.log').read_text()[-800:]}")
-    rows = [best_of(ALONE, alone), best_of(MEANWHILE, meanwhile)]
-    _show(rows, rate, is_over=is_over, as_json=options.json)
+    with temporary_folder() as folder, processes.paced_model(folder) as model_url, ExitStack() as stack:
+        empty = _prepared(stack, model_url)
+        empty.import_knowledge(options.vectors)
+        filled = _prepared(stack, model_url)  # from here on the environment is that of this instance
+        count = _filled(options.conversations, options.passages)
+        filled.import_knowledge(options.vectors)
+        chats = _chats(stack, {EMPTY: empty, ALONE: filled, MEANWHILE: filled, WHOLE: filled}, options)
+        with (
+            _running(filled.child("worker").command, folder / "worker.log"),
+            _running([sys.executable, "-c", _NIGHT], folder / "night.log") as process,
+        ):
+            night = _Night(process, count)
+            readings = list(_readings(night, chats, options))
+            result = night.result()
+        if process.returncode not in (0, -signal.SIGTERM):
+            raise SystemExit(f"The night's process failed: {(folder / 'night.log').read_text()[-800:]}")
+    _show(readings, result, as_json=options.json)
+
+
+def _prepared(stack: ExitStack, model_url: str) -> Instance:
+    return stack.enter_context(throw_away_instance(stack.enter_context(temporary_folder()), model_url))
+
+
+def _chats(stack: ExitStack, instances: dict[str, Instance], options: argparse.Namespace) -> Chats:
+    """Start a web process for each instance; return what plays the chats of a name, and its reading."""
+    questions, numbers = demo_questions(), itertools.count()
+    webs = {one: stack.enter_context(one.web(**one.environment())) for one in set(instances.values())}
+
+    def play(name: str) -> Reading:
+        instance, number = instances[name], next(numbers)
+        # New words each time, or else vectors of the former round would be used again.
+        load = Load(options.chats, options.turns, [f"{question} ({number})" for question in questions])
+        web = webs[instance]
+        instance.forget_counts()
+        opened = partial(ProductChat.open, web=web, channel=instance.channel)
+        return measure(Server(web.pid, f"{web.origin}/metrics"), opened, load)
+
+    return play
+
+
+def _readings(night: "_Night", chats: Chats, options: argparse.Namespace) -> Iterator[tuple[str, Reading]]:
+    for _ in range(options.rounds):
+        night.pause()
+        yield EMPTY, chats(EMPTY)
+        yield ALONE, chats(ALONE)
+        night.go_on()
+        yield MEANWHILE, chats(MEANWHILE)
+    while options.whole and not night.is_over:
+        yield WHOLE, chats(WHOLE)
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What the process has erased of `before` conversations, in how many seconds of work."""
+
+    before: int
+    erased: int
+    seconds: float
+    is_over: bool
+
+    def text(self) -> str:
+        over = "everything that was due" if self.is_over else "not all that was due"
+        return (
+            f"Retention erased {self.erased} of {self.before} conversations, {over}, in {self.seconds:.0f} s: "
+            f"{self.erased / self.seconds:.1f} a second."
+        )
 
 
 class _Night:
@@ -88,9 +144,8 @@ class _Night:
         self._began = time.monotonic()
         self._process.send_signal(signal.SIGCONT)
 
-    def rate(self) -> float:
-        """Return the number of conversations that it has erased a second."""
-        return (self._before - self._count()) / self._worked()
+    def result(self) -> "_Result":
+        return _Result(self._before, self._before - self._count(), self._worked(), is_over=self.is_over)
 
     def _worked(self) -> float:
         return self._seconds + max(0.0, (self._ended or time.monotonic()) - self._began)
@@ -100,7 +155,7 @@ class _Night:
         self._ended = time.monotonic()
 
 
-def _filled(conversations: int) -> Any:
+def _filled(conversations: int, passages: int) -> Callable[[], int]:
     """Fill the workspace, limit what it keeps, and return a function that counts its conversations."""
     import django
 
@@ -118,16 +173,10 @@ def _filled(conversations: int) -> Any:
             return Conversation.objects.count()
 
     with workspace_scope(workspace.pk):
-        sys.stderr.write(f"Filled in {fill(workspace.pk, Size(conversations, 0), active_recipe()):.0f} s.\n")
+        took = fill(workspace.pk, Size(conversations, passages), active_recipe())
+    sys.stderr.write(f"Filled in {took:.0f} s.\n")
     Workspace.objects.update(keep_conversations_days=DAYS)
     return count
-
-
-def _measured(instance: Instance, web: Web, load: Load) -> Reading:
-    instance.forget_counts()
-    return measure(
-        Server(web.pid, f"{web.origin}/metrics"), partial(ProductChat.open, web=web, channel=instance.channel), load
-    )
 
 
 @contextmanager
@@ -140,28 +189,47 @@ def _running(command: Any, log: Path) -> Iterator[subprocess.Popen[bytes]]:
         stop(process, (signal.SIGTERM, 20.0))
 
 
-def _show(rows: list[dict[str, Any]], rate: float, *, is_over: bool, as_json: bool) -> None:
-    alone, meanwhile = rows
-    ratio = {"name": "ratio", **{key: round(meanwhile[key] / (alone[key] or 1), 2) for key in COMPARED}}
+def _show(readings: list[tuple[str, Reading]], result: _Result, *, as_json: bool) -> None:
+    rows = {name: best_of(name, readings) for name in (EMPTY, ALONE, MEANWHILE)}
+    if until_the_end := [reading for name, reading in readings if name == WHOLE]:
+        rows[WHOLE] = {"name": WHOLE, **_together(until_the_end).figures()}  # every turn counts: no lowest figure
+    compared = [
+        ("filled / empty", ALONE, EMPTY),
+        ("during / filled", MEANWHILE, ALONE),
+        ("whole / filled", WHOLE, ALONE),
+    ]
+    ratios = [_ratio(name, rows[over], rows[under]) for name, over, under in compared if over in rows]
+    columns = [*rows.values(), *ratios]
     if as_json:
-        text = "\n".join(
-            json.dumps(row) for row in (*rows, ratio, {"name": "erased a second", "value": round(rate, 1)})
-        )
-    else:
-        figures = [
-            {"": key, **{row["name"]: row.get(key, "") for row in (*rows, ratio)}} for key in alone if key != "name"
-        ]
-        over = ", and was over before the chats: choose more conversations" if is_over else ""
-        text = f"{table(figures)}\n\nRetention erased {rate:.1f} conversations a second{over}."
-    sys.stdout.write(text + "\n")
+        lines = [json.dumps(column) for column in (*columns, {"name": "retention", **asdict(result)})]
+        sys.stdout.write("\n".join(lines) + "\n")
+        return
+    figures = [
+        {"": key, **{column["name"]: column.get(key, "") for column in columns}} for key in rows[EMPTY] if key != "name"
+    ]
+    sys.stdout.write(f"{table(figures)}\n\n{result.text()}\n")
+
+
+def _together(readings: list[Reading]) -> Reading:
+    return Reading(
+        sum(one.cpu_seconds for one in readings),
+        sum(one.vector_seconds for one in readings),
+        [turn for one in readings for turn in one.turns],
+    )
+
+
+def _ratio(name: str, row: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, **{key: round(row[key] / (base[key] or 1), 2) for key in COMPARED}}
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--conversations", type=int, default=40_000)
+    parser.add_argument("--passages", type=int, default=0, help="of articles, beside those of the demo")
     parser.add_argument("--chats", type=int, default=10, help="at once")
     parser.add_argument("--turns", type=int, default=3, help="measured in each chat, after one to warm up")
     parser.add_argument("--rounds", type=int, default=2, help="repeats; the least of each figure is shown")
+    parser.add_argument("--whole", action="store_true", help="chat until the older half is erased")
     parser.add_argument("--vectors", type=Path, default=None, help="a file to keep the vectors of the articles in")
     parser.add_argument("--json", action="store_true", help="JSON lines instead of a table")
     return parser.parse_args()
