@@ -23,8 +23,8 @@ from supportbot.installation.runtime import read_json, write_private
 
 FORMAT = 1
 OUTSIDE = Path("/var/lib/supportbot")
-# Commands and workers on other servers may have created these before the first `up`.
-_MADE_BY_COMMANDS = {"secrets.json", "lock", "logs", "mail", "media", "static"}
+# Commands and separate processes may have created these before the first `up` (`static` is of 0.1).
+_MADE_BY_COMMANDS = {"secrets.json", "lock", "logs", "mail", "media", "static", "beat", "metrics"}
 _MADE_BY_COMMANDS |= {"audit-heads.jsonl", "demo-api-key.json", "demo-knowledge.json"}
 
 

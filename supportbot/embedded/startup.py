@@ -232,8 +232,7 @@ class Composition:
             else gettext("Starting web server, worker and beat ...")
         )
         self._counters.begin()
-        for folder in ("beat", "static"):
-            (self._data.path / folder).mkdir(exist_ok=True)
+        (self._data.path / "beat").mkdir(exist_ok=True)
         children = product_children(self.plan, self._data.logs)
         shop = self._shop(secrets, facts) if facts else None
         everyone = [*children, shop] if shop else children

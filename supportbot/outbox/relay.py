@@ -12,6 +12,7 @@ from typing import Final
 from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections, connections
 
+from supportbot.observing.database_errors import DatabaseTrouble
 from supportbot.outbox import wakeup
 from supportbot.outbox.services import deliver_due
 
@@ -42,11 +43,13 @@ class Relay:
         self._thread.join(timeout=10)
 
     def _run(self) -> None:
+        trouble = DatabaseTrouble(logger, "outbox")
         while not self._stopping.is_set():
             try:
                 handled = deliver_due(without=self._without, is_ending=self._stopping.is_set)
-            except AnyDatabaseError:
-                logger.warning("outbox: the database is not responding; retrying")
+                trouble.is_over()
+            except AnyDatabaseError as error:
+                trouble.happened(error)
                 handled = 0
             except Exception:
                 # The edge of the thread: otherwise this process would stop delivering.

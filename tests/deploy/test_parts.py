@@ -109,6 +109,8 @@ def test_every_part_becomes_ready_and_an_answer_has_a_source(
     manage(environment, "kb_import", str(settings.BASE_DIR / "examples" / "knowledge" / "returns-refunds"))
     answer = json.loads(manage(environment, "ask", "How long do I have to return something?", "--json"))
     assert answer["citations"]
+    checked = json.loads(manage(environment, "doctor", "--no-demo", "--json"))
+    assert "ports free" not in [one["name"] for one in checked], "the parts themselves use the ports"
     # no banner and no warning in between
     lines = [json.loads(line) for line in log_of(environment).read_text().splitlines()]
     assert all(line["logger"] and line["message"] for line in lines)

@@ -25,7 +25,7 @@ def test_a_folder_with_foreign_files_is_refused_and_untouched(tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
 
-@pytest.mark.parametrize("name", ["mail", "audit-heads.jsonl", "demo-api-key.json", "demo-knowledge.json"])
+@pytest.mark.parametrize("name", ["mail", "beat", "audit-heads.jsonl", "demo-api-key.json", "demo-knowledge.json"])
 def test_files_that_commands_created_before_the_first_start_are_accepted(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
     DataDir(tmp_path).prepare()

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -180,6 +181,35 @@ def test_a_stopping_relay_starts_no_other_delivery(workspace: Workspace, monkeyp
     may_go_on.set()
     stopping.join()
     assert (len(heard), Announcement.objects.filter(delivered_at=None).count()) == (1, 2)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_relay_names_what_keeps_it_from_the_database_once(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rounds: list[None] = []
+
+    def counted(**options: Any) -> int:
+        rounds.append(None)
+        return deliver_due(**options)
+
+    monkeypatch.setattr("supportbot.outbox.relay.deliver_due", counted)
+    monkeypatch.setattr("supportbot.outbox.relay.POLL_SECONDS", 0.01)
+    relay, thing = Relay(), uuid7()
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE outbox_announcement RENAME TO not_migrated_yet")
+        try:
+            relay.start()
+            assert wait_until(lambda: len(rounds) > 3)
+        finally:
+            cursor.execute("ALTER TABLE not_migrated_yet RENAME TO outbox_announcement")
+    announce("thing_changed", thing, workspace_id=workspace.pk)
+    assert wait_until(lambda: thing in [object_id for _, object_id, _ in heard])
+    relay.stop()
+    assert [line for line in caplog.messages if line.startswith("outbox: ")] == [
+        "outbox: the database lacks this version's migrations. Run `manage.py migrate`; retrying",
+        "outbox: the database responds again",
+    ]
 
 
 def connections_of_others() -> int:

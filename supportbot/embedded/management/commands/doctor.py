@@ -2,7 +2,9 @@
 
 import json
 from dataclasses import asdict
+from http.client import HTTPException
 from typing import Any, Final
+from urllib.request import ProxyHandler, build_opener
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext, gettext_noop
@@ -14,6 +16,7 @@ from supportbot.embedded.demo import check_demo
 from supportbot.embedded.process_registry import ProcessRegistry
 from supportbot.installation.start_plan import Plan, plan_from_environment
 
+PROBE_SECONDS: Final = 3.0
 # The names of the checks in `machine_checks` and this command; JSON has them in English.
 NAMES: Final = (
     gettext_noop("settings"),
@@ -66,4 +69,15 @@ class Command(TranslatedCommand):
 
 
 def runs_here(plan: Plan) -> bool:
-    return "supervisor" in ProcessRegistry(DataDir(plan.data_dir).processes_file).running()
+    if "supervisor" in ProcessRegistry(DataDir(plan.data_dir).processes_file).running():
+        return True
+    return bool(plan.database_url and plan.redis_url) and _serves(plan)
+
+
+def _serves(plan: Plan) -> bool:
+    """Return whether a web process uses the port, as `manage.py serve` does under a process manager."""
+    try:
+        with build_opener(ProxyHandler({})).open(f"{plan.local_url}/livez", timeout=PROBE_SECONDS) as answer:
+            return bool(answer.read(10).strip() == b"ok")
+    except (OSError, HTTPException):
+        return False
