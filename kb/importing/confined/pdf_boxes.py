@@ -8,11 +8,11 @@ from typing import Final
 from kb.importing.confined.pdf_lines import Line
 from kb.importing.confined.pdf_text import Box, PageText
 
-TOUCH: Final = 3.0  # points between lines that belong together
-MOST_LINES: Final = 200  # drawn lines of a page; a drawing has more
-WORDS: Final = 3  # in a line of a note; cells and fields of forms have fewer
-SAME_HEIGHT: Final = 1.0
-MOST_SHARED: Final = 0.5  # of the lines inside; more are cells of a row
+TOUCH_POINTS: Final = 3.0  # between lines that belong together
+MAX_DRAWN_LINES: Final = 200  # of a page; a drawing has more
+MIN_NOTE_WORDS: Final = 3  # in a line of a note; cells and fields of forms have fewer
+SAME_HEIGHT_POINTS: Final = 1.0
+MAX_SHARED_HEIGHTS: Final = 0.5  # of the lines inside; more are cells of a row
 
 Rows = list[list[Line]]
 
@@ -30,9 +30,9 @@ def boxed(rows: Sequence[list[Line]], page: PageText) -> tuple[Rows, list[Boxed]
     """Return the lines of a page without those in frames that stand beside other text, and what is in these frames."""
     rest, found = list(rows), list[Boxed]()
     for frame, drawn in _frames(page):
-        inside = _part(rest, frame, True)
-        outside = _part(rest, frame, False)
-        beside = [line for row in outside for line in row if frame[1] < line.y < frame[3]]
+        inside = _part(rest, frame, is_inside=True)
+        outside = _part(rest, frame, is_inside=False)
+        beside = [line for row in outside for line in row if frame.bottom < line.y < frame.top]
         if not inside or not beside or _share_heights(inside, beside):
             continue
         if _is_table(frame, drawn) or _is_note(frame, drawn, inside, beside):
@@ -43,25 +43,30 @@ def boxed(rows: Sequence[list[Line]], page: PageText) -> tuple[Rows, list[Boxed]
 
 def _frames(page: PageText) -> Iterator[tuple[Box, list[Box]]]:
     """Yield the outlines of connected horizontal and vertical lines, with these lines."""
-    lines = [(left, y, right, y) for y, left, right in page.bars]
-    lines += [(x, bottom, x, top) for x, bottom, top in page.uprights]
+    lines = [Box(left, y, right, y) for y, left, right in page.bars]
+    lines += [Box(x, bottom, x, top) for x, bottom, top in page.uprights]
     groups: list[list[Box]] = []
-    for line in lines if len(lines) <= MOST_LINES else ():
+    for line in lines if len(lines) <= MAX_DRAWN_LINES else ():
         touching = [group for group in groups if any(_touch(line, other) for other in group)]
         groups = [group for group in groups if group not in touching]
         groups.append([line, *(other for group in touching for other in group)])
     for group in groups:
-        frame = (min(g[0] for g in group), min(g[1] for g in group), max(g[2] for g in group), max(g[3] for g in group))
+        frame = Box(
+            left=min(line.left for line in group),
+            bottom=min(line.bottom for line in group),
+            right=max(line.right for line in group),
+            top=max(line.top for line in group),
+        )
         if _is_closed(frame, group):
             yield frame, group
 
 
 def _touch(one: Box, other: Box) -> bool:
     return (
-        one[0] <= other[2] + TOUCH
-        and other[0] <= one[2] + TOUCH
-        and one[1] <= other[3] + TOUCH
-        and other[1] <= one[3] + TOUCH
+        one.left <= other.right + TOUCH_POINTS
+        and other.left <= one.right + TOUCH_POINTS
+        and one.bottom <= other.top + TOUCH_POINTS
+        and other.bottom <= one.top + TOUCH_POINTS
     )
 
 
@@ -71,50 +76,52 @@ def _is_closed(frame: Box, drawn: Sequence[Box]) -> bool:
     return all(
         _is_drawn(side, drawn)
         for side in (
-            (left, bottom, left, top),
-            (right, bottom, right, top),
-            (left, bottom, right, bottom),
-            (left, top, right, top),
+            Box(left, bottom, left, top),
+            Box(right, bottom, right, top),
+            Box(left, bottom, right, bottom),
+            Box(left, top, right, top),
         )
     )
 
 
 def _is_drawn(side: Box, drawn: Sequence[Box]) -> bool:
     """Return whether lines cover a side, possibly piece by piece."""
-    along, across = (1, 0) if side[0] == side[2] else (0, 1)
+    along, across = (1, 0) if side.left == side.right else (0, 1)  # places in a `Box`; the far end is two further
     end = side[along]
     for line in sorted(drawn, key=lambda one: one[along]):
-        is_on_side = all(abs(line[at] - side[across]) <= TOUCH for at in (across, across + 2))
-        if is_on_side and line[along] <= end + TOUCH:
+        is_on_side = all(abs(line[at] - side[across]) <= TOUCH_POINTS for at in (across, across + 2))
+        if is_on_side and line[along] <= end + TOUCH_POINTS:
             end = max(end, line[along + 2])
-    return end >= side[along + 2] - TOUCH
+    return end >= side[along + 2] - TOUCH_POINTS
 
 
-def _part(rows: Sequence[list[Line]], frame: Box, is_inside: bool) -> Rows:
+def _part(rows: Sequence[list[Line]], frame: Box, *, is_inside: bool) -> Rows:
     parts = [[line for line in row if _holds(frame, line) == is_inside] for row in rows]
     return [part for part in parts if part]
 
 
 def _holds(frame: Box, line: Line) -> bool:
     left, bottom, right, top = frame
-    return left - TOUCH <= line.x0 and line.x1 <= right + TOUCH and bottom < line.y < top
+    return left - TOUCH_POINTS <= line.x0 and line.x1 <= right + TOUCH_POINTS and bottom < line.y < top
 
 
 def _share_heights(inside: Rows, beside: Sequence[Line]) -> bool:
     """Return whether lines inside and beside a frame are parts of the same rows, such as names beside a table."""
-    shared = sum(any(abs(row[0].y - line.y) <= SAME_HEIGHT for line in beside) for row in inside)
-    return shared > MOST_SHARED * len(inside)
+    shared = sum(any(abs(row[0].y - line.y) <= SAME_HEIGHT_POINTS for line in beside) for row in inside)
+    return shared > MAX_SHARED_HEIGHTS * len(inside)
 
 
 def _is_table(frame: Box, drawn: Sequence[Box]) -> bool:
     """Return whether vertical lines divide a frame."""
-    return any(line[0] == line[2] and frame[0] + 2 * TOUCH < line[0] < frame[2] - 2 * TOUCH for line in drawn)
+    uprights = (line for line in drawn if line.left == line.right)
+    return any(frame.left + 2 * TOUCH_POINTS < line.left < frame.right - 2 * TOUCH_POINTS for line in uprights)
 
 
 def _is_note(frame: Box, drawn: Sequence[Box], inside: Rows, beside: Sequence[Line]) -> bool:
     """Return whether a frame has sentences beside sentences, rather than a cell of a row or a field of a form."""
-    if any(line[1] == line[3] and frame[1] + 2 * TOUCH < line[1] < frame[3] - 2 * TOUCH for line in drawn):
+    bars = (line for line in drawn if line.bottom == line.top)
+    if any(frame.bottom + 2 * TOUCH_POINTS < line.bottom < frame.top - 2 * TOUCH_POINTS for line in bars):
         return False
     words = median(len(" ".join(line.text for line in row).split()) for row in inside)
     words_beside = median(len(line.text.split()) for line in beside)
-    return len(inside) > 1 and min(words, words_beside) >= WORDS
+    return len(inside) > 1 and min(words, words_beside) >= MIN_NOTE_WORDS

@@ -59,7 +59,7 @@ class Layout:
         flows = (flow for page, bars in ruled for flow in in_columns(page, bars, usual))
         blocks = [replace(block, flow=number) for number, flow in enumerate(flows) for block in self._blocks(flow)]
         found = over_breaks(blocks, self._known)
-        for box in sorted(self._boxed, key=lambda one: (one.page, -one.box[3])):
+        for box in sorted(self._boxed, key=lambda one: (one.page, -one.box.top)):
             place = _place(found, box.page, box.box)
             found[place:place] = self._blocks(box.rows)
         return _as_html(_with_pictures(found, self._pictures))
@@ -148,7 +148,7 @@ def _at(lines: Sequence[Line], block: Block) -> Block:
 def _with_pictures(blocks: Sequence[Block], pictures: Sequence[Placed]) -> list[Block]:
     """Return the blocks with each picture after the text that is right above it."""
     found = list(blocks)
-    for picture in sorted(pictures, key=lambda one: (one.page, -one.box[3])):
+    for picture in sorted(pictures, key=lambda one: (one.page, -one.box.top)):
         left, bottom, right, _ = picture.box
         block = Block("img", picture.name, picture.page, left=left, right=right, bottom=bottom)
         found.insert(_place(found, picture.page, picture.box), replace(block, description=picture.description))

@@ -8,7 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from pypdf import PageObject
 from pypdf.generic import ArrayObject, ContentStream, DictionaryObject, NameObject, StreamObject
@@ -17,9 +17,19 @@ from pypdf.generic._font import Font  # pypdf's own text extraction uses it; it 
 from kb.importing.confined.pdf_descriptions import description_in
 
 Matrix = tuple[float, float, float, float, float, float]
-Box = tuple[float, float, float, float]
+
+
+class Box(NamedTuple):
+    """A rectangle or a straight line of a page, in points from the bottom left."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+
 
 IDENTITY: Final[Matrix] = (1, 0, 0, 1, 0, 0)
+UNIT_SQUARE: Final = Box(0, 0, 1, 1)  # where a picture is drawn before the page places it
 MAX_FORM_DEPTH: Final = 8
 MAX_BOXES: Final = 5_000
 MAX_DRAWINGS: Final = 500
@@ -173,7 +183,7 @@ def _drawn(page: PageObject, degrees: int) -> _Canvas:
     """Return what is on a page that is turned clockwise by so many degrees."""
     box = page.mediabox
     turned = _turned(degrees)
-    canvas = _Canvas(_placed((float(box.left), float(box.bottom), float(box.right), float(box.top)), turned))
+    canvas = _Canvas(_placed(Box(float(box.left), float(box.bottom), float(box.right), float(box.top)), turned))
     contents = page.get("/Contents")
     if contents is not None and (stream := contents.get_object()) is not None:
         resources = page.get("/Resources", DictionaryObject()).get_object()
@@ -282,14 +292,14 @@ class _Interpreter:
             state.is_white = bool(numbers) and all(abs(value - empty) < 0.02 for value in numbers)
         elif operator == b"re":
             x, y, width, height = (float(value) for value in operands)
-            self._path.append(_placed((x, y, x + width, y + height), state.ctm))
+            self._path.append(_placed(Box(x, y, x + width, y + height), state.ctm))
         elif operator in (b"m", b"l"):
             x, y = _point(state.ctm, float(operands[0]), float(operands[1]))
             if operator == b"l" and self._path:
                 left, bottom, right, top = self._path[-1]
-                self._path[-1] = (min(left, x), min(bottom, y), max(right, x), max(top, y))
+                self._path[-1] = Box(min(left, x), min(bottom, y), max(right, x), max(top, y))
             else:
-                self._path.append((x, y, x, y))
+                self._path.append(Box(x, y, x, y))
         elif operator == b"INLINE IMAGE":
             self._image()
         elif operator in _ENDS_PATH:
@@ -301,7 +311,7 @@ class _Interpreter:
 
     def _image(self) -> None:
         self._canvas.pictures += 1
-        self._canvas.images = [*self._canvas.images, _placed((0, 0, 1, 1), self._state.ctm)][-MAX_BOXES:]
+        self._canvas.images = [*self._canvas.images, _placed(UNIT_SQUARE, self._state.ctm)][-MAX_BOXES:]
 
     def _draw(self, name: str) -> None:
         objects = self._resources.get("/XObject", DictionaryObject()).get_object()
@@ -323,7 +333,7 @@ class _Interpreter:
     def _drawing(self, stream: StreamObject) -> Drawing:
         own = next((mark.description for mark in reversed(self._marks) if mark.description), "")
         number = next((mark.number for mark in reversed(self._marks) if mark.number is not None), None)
-        return Drawing(_placed((0, 0, 1, 1), self._state.ctm), stream, own, number)
+        return Drawing(_placed(UNIT_SQUARE, self._state.ctm), stream, own, number)
 
     def _mark(self, operands: Sequence[Any]) -> _Mark:
         """Return what marked content says about itself; the numbers in a form belong to the form."""
@@ -436,10 +446,10 @@ def _point(matrix: Matrix, x: float, y: float) -> tuple[float, float]:
 
 
 def _placed(box: Box, matrix: Matrix) -> Box:
-    corners = [_point(matrix, x, y) for x in (box[0], box[2]) for y in (box[1], box[3])]
+    corners = [_point(matrix, x, y) for x in (box.left, box.right) for y in (box.bottom, box.top)]
     xs, ys = [x for x, _ in corners], [y for _, y in corners]
-    return min(xs), min(ys), max(xs), max(ys)
+    return Box(min(xs), min(ys), max(xs), max(ys))
 
 
 def _is_in(box: Box, x: float, y: float) -> bool:
-    return box[0] - 1 <= x <= box[2] + 1 and box[1] - 1 <= y <= box[3] + 1
+    return box.left - 1 <= x <= box.right + 1 and box.bottom - 1 <= y <= box.top + 1
