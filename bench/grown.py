@@ -69,7 +69,7 @@ def _measured(chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
     from supportbot.accounts.models import Workspace
     from supportbot.accounts.scope import workspace_scope
     from supportbot.accounts.services import create_workspace
-    from supportbot.insights.rollups import roll_up_all, roll_up_todays
+    from supportbot.insights.rollups import roll_up_all, roll_up_today_everywhere
 
     workspace = Workspace.objects.filter(slug="grown").first()
     if workspace is None:
@@ -78,7 +78,7 @@ def _measured(chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
             took = fill(workspace.pk, Size(chosen.conversations, chosen.passages), _recipe())
         sys.stderr.write(f"Filled in {took:.0f} s.\n")
     roll_up_all()  # as the worker does every hour
-    roll_up_todays()
+    roll_up_today_everywhere()
     with workspace_scope(workspace.pk):
         for what, step in _steps(workspace):
             if chosen.only in what:

@@ -135,7 +135,7 @@ def _since_the_first(days: Sequence[date]) -> list[date]:
     return [] if oldest is None else [day for day in days if _end(day) > oldest]
 
 
-def roll_up_todays() -> int:
+def roll_up_today_everywhere() -> int:
     """Recompute today for every busy workspace with new events; return their number."""
     return sum(_roll_up_today(workspace) for workspace in Workspace.objects.order_by("pk"))
 

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from supportbot.insights.rollups import roll_up_all, roll_up_todays
+from supportbot.insights.rollups import roll_up_all, roll_up_today_everywhere
 
 
 @shared_task
@@ -14,4 +14,4 @@ def roll_up() -> None:
 @shared_task
 def roll_up_today() -> None:
     """Recompute today for busy workspaces; safe to run twice."""
-    roll_up_todays()
+    roll_up_today_everywhere()

@@ -124,7 +124,7 @@ def test_today_is_at_most_minutes_behind(workspace: Workspace, busy: None, monke
     assert seen() == 3  # no worker runs
     Conversation.objects.update(last_event_at=now() - timedelta(hours=1))
     DailySums.objects.update(computed_at=now() - timedelta(minutes=4))
-    assert rollups.roll_up_todays() == 0  # nothing has happened
+    assert rollups.roll_up_today_everywhere() == 0  # nothing has happened
 
 
 def test_a_page_computes_a_few_days_itself(talks: list[Conversation], busy: None) -> None:
