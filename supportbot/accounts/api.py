@@ -13,8 +13,9 @@ from rest_framework.response import Response
 from supportbot.accounts.api_views import ScopedAPIView
 from supportbot.accounts.channels import change_channel, channel_with_id
 from supportbot.accounts.models import Channel, Customer, Workspace
-from supportbot.accounts.permissions import IsCustomer, needs
+from supportbot.accounts.permissions import AnyCaller, needs
 from supportbot.accounts.principals import Caller, CustomerCaller
+from supportbot.accounts.selectors import without_nul
 from supportbot.accounts.serializers import (
     ChannelChangeInput,
     ChannelInput,
@@ -95,9 +96,11 @@ class CustomerList(ScopedAPIView, ListAPIView[Customer]):
     @extend_schema(
         parameters=[
             OpenApiParameter(
-                "search", str, description="Part of the name or e-mail address, or the merchant's exact id."
+                "search",
+                str,
+                description="Part of the name or e-mail address, or the customer's exact id in the merchant's system.",
             ),
-            OpenApiParameter("external_id", str, description="The merchant's id."),
+            OpenApiParameter("external_id", str, description="The customer's id in the merchant's system."),
         ]
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -106,13 +109,12 @@ class CustomerList(ScopedAPIView, ListAPIView[Customer]):
     def get_queryset(self) -> QuerySet[Customer]:
         customers = Customer.objects.all()
         asked = self.request.query_params
-        # PostgreSQL cannot store NUL and would refuse the query; no row can match it.
-        search, external_id = asked.get("search", "").replace("\0", "�"), asked.get("external_id", "")
+        search, external_id = (without_nul(asked.get(name, "")) for name in ("search", "external_id"))
         if search:
             by_name = Q(name__icontains=search) | Q(email__icontains=search) | Q(external_id=search)
             customers = customers.filter(by_name)
         if external_id:
-            customers = customers.filter(external_id=external_id.replace("\0", "�"))
+            customers = customers.filter(external_id=external_id)
         return customers
 
 
@@ -126,13 +128,6 @@ class CustomerDetail(ScopedAPIView):
         if customer is None:
             raise NotFound()
         return Response(CustomerSerializer(customer).data)
-
-
-class AnyCaller(IsCustomer):
-    """Anybody with a valid credential."""
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        return request.auth is not None
 
 
 class Me(ScopedAPIView):

@@ -35,3 +35,10 @@ class IsCustomer(BasePermission):
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         return isinstance(request.auth, CustomerCaller)
+
+
+class AnyCaller(BasePermission):
+    """Customers and staff: whoever has a valid credential."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        return request.auth is not None

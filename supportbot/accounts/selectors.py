@@ -1,4 +1,4 @@
-"""Look-ups by a key or a secret, before the workspace is known."""
+"""Look-ups by a key or a secret, before the workspace is known, and of a customer by their id."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,6 +6,7 @@ from hmac import compare_digest
 from typing import Final
 from uuid import UUID
 
+from django.db.models import Q
 from django.utils import timezone
 
 from supportbot.accounts.errors import InvalidKey, InvalidToken, InvalidVisitor
@@ -15,6 +16,7 @@ from supportbot.accounts.models import ApiKey, Channel, Customer, Membership, Us
 from supportbot.accounts.principals import ROLE_SCOPES, CustomerCaller, Staff
 from supportbot.accounts.scope import across_workspaces, current_workspace_id
 from supportbot.accounts.services import customer_for_identity
+from supportbot.errors import NotFound
 
 LAST_USED_RESOLUTION: Final = timedelta(minutes=1)
 
@@ -85,6 +87,23 @@ def people_who_may(scope: str) -> set[UUID]:
     roles = [role for role, scopes in ROLE_SCOPES.items() if scope in scopes]
     members = Membership.objects.filter(workspace_id=current_workspace_id(), role__in=roles)
     return set(members.values_list("user_id", flat=True))
+
+
+def customer_named(name: str) -> Customer:
+    """Return a customer of the current workspace by our id or the merchant's; raises NotFound."""
+    try:
+        wanted = Q(pk=UUID(name)) | Q(external_id=name)
+    except ValueError:
+        wanted = Q(external_id=without_nul(name))
+    customer: Customer | None = Customer.objects.filter(wanted).order_by("pk").first()
+    if customer is None:
+        raise NotFound(f"There is no customer {name} in this workspace.")
+    return customer
+
+
+def without_nul(text: str) -> str:
+    """Return a text to look for. PostgreSQL cannot store NUL and would refuse the query; no row can match it."""
+    return text.replace("\0", "�")
 
 
 def customer_by_visitor_secret(secret: str) -> CustomerCaller:

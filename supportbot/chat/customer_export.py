@@ -7,7 +7,6 @@ the rows that refer to the customer by plain id, which outlive them.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
-from uuid import UUID
 
 from django.contrib.admin.utils import NestedObjects
 from django.core.serializers.json import DjangoJSONEncoder
@@ -18,25 +17,11 @@ from django.db.models import Q
 from actions.models import ActionRequest, Attempt, AuditEntry, LedgerEntry
 from supportbot.accounts.models import Customer
 from supportbot.chat.models import Conversation
-from supportbot.errors import NotFound
 from supportbot.llm.models import LLMBody, LLMCall
 
 # Hashes of credentials: an export must not contain keys.
 _SECRET: Final = "_hash"
 Encoder = DjangoJSONEncoder
-
-
-def customer_named(name: str) -> Customer:
-    """Return a customer by our id or the merchant's; raises NotFound."""
-    customers = Customer.objects.all()
-    try:
-        wanted = Q(pk=UUID(name)) | Q(external_id=name)
-    except ValueError:
-        wanted = Q(external_id=name.replace("\0", "�"))
-    customer: Customer | None = customers.filter(wanted).order_by("pk").first()
-    if customer is None:
-        raise NotFound(f"There is no customer {name} in this workspace.")
-    return customer
 
 
 def export_of(customer: Customer) -> dict[str, list[dict[str, Any]]]:

@@ -8,7 +8,8 @@ from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
-from supportbot.chat.customer_export import Encoder, customer_named, export_of
+from supportbot.accounts.selectors import customer_named
+from supportbot.chat.customer_export import Encoder, export_of
 
 
 class Command(WorkspaceCommand):

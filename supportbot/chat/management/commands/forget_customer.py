@@ -7,7 +7,7 @@ from django.utils.translation import gettext, gettext_noop
 
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace
-from supportbot.chat.customer_export import customer_named
+from supportbot.accounts.selectors import customer_named
 from supportbot.chat.erasure import forget_customer
 
 
