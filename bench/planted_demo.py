@@ -13,6 +13,7 @@ from actions.merchants import connect_merchant
 from actions.policy_store import ensure_policies, policy_of, rules_of
 from bench.planted_changes import Archived, Change, Changed, Draft, Facts, New, Words
 from kb.documents import Document
+from kb.importing.importer import import_documents
 from kb.importing.loaders import load
 from kb.indexing.index import sync_articles
 from kb.indexing.vectorcache import VectorCache
@@ -20,7 +21,6 @@ from kb.indexing.vectors import ReadOnlyVectors
 from kb.models import Article
 from kb.ports import embedder
 from kb.services import Change as Edit
-from kb.services import import_documents
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.services import create_workspace
 from supportbot.errors import SupportBotError

@@ -98,7 +98,7 @@ class Article(TenantModel):
     external_id = models.CharField(max_length=400)
     locale = models.CharField(max_length=20)
     audience = models.CharField(max_length=10, choices=Audience, default=Audience.PUBLIC)
-    # The phrasings before they were last changed, and when that was: what a check afterwards compares with.
+    # The phrasings before their last change, and its time: a check after publication compares with them.
     former_phrasings = ArrayField(models.CharField(max_length=300), null=True, blank=True)
     phrasings_at = models.DateTimeField(null=True, blank=True)
     # Where a live article is used; `kb.access` obeys both.
@@ -179,7 +179,7 @@ class Picture(TenantModel):
     """A picture of articles, re-encoded (`kb.pictures`)."""
 
     digest = models.CharField(max_length=40)
-    # Of the file that it was made from, so that the same file is decoded once; "" of pictures from before.
+    # Of the uploaded file, so that the same file is decoded once; "" for pictures stored before this field existed.
     file_digest = models.CharField(max_length=40, default="", db_default="")
     content = models.BinaryField(db_column="png")  # at first, all were PNG files
     media_type = models.CharField(max_length=20, default="image/png", db_default="image/png")
@@ -283,7 +283,7 @@ class Unsaved(TenantModel):
 
 
 class Phrasing(TenantModel):
-    """A question that an article answers word for word (`kb.curated`)."""
+    """A question that an article answers word for word (`kb.search.curated`)."""
 
     article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     text = models.CharField(max_length=300)

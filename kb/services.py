@@ -13,10 +13,16 @@ from django.utils.translation import gettext, gettext_noop
 from kb.access import is_wider
 from kb.categories import current_names, note_categories
 from kb.collections import DEFAULT_NAME, collection_named
-from kb.documents import SWITCHES, check_audience, check_category, check_external_id, check_locale, check_url
-from kb.documents import check_article_text as checked
+from kb.documents import (
+    SWITCHES,
+    check_article_text,
+    check_audience,
+    check_category,
+    check_external_id,
+    check_locale,
+    check_url,
+)
 from kb.errors import ArticleChanged, ArticleExists, ArticleMissing, InvalidDocument
-from kb.importing.importer import ImportReport, import_documents, import_drafts, preview_import
 from kb.indexing.lexical import fill_search_vectors
 from kb.models import Article, Collection, State
 from kb.phrasings import fill_phrasings, phrasing_vectors, phrasings_of, set_phrasings
@@ -34,21 +40,6 @@ from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.ids import uuid7
 
-__all__ = [
-    "Change",
-    "ImportReport",
-    "archive",
-    "collection_named",
-    "create_article",
-    "import_documents",
-    "import_drafts",
-    "lock_unchanged",
-    "preview_import",
-    "publish",
-    "publish_through_gates",
-    "save_draft",
-    "try_change",
-]
 GATE_SECONDS: Final = 20.0  # a caller waits for it, and the article's row is locked as long
 Facts = dict[str, str | bool | Collection]
 _AUDIENCE_WIDENED = gettext_noop(
@@ -91,9 +82,11 @@ class Change:
 @transaction.atomic
 def create_article(change: Change, *, external_id: str = "", author: User | None = None) -> Article:
     """Create an article as a draft. Raises InvalidDocument, or ArticleExists if the external id is taken."""
-    wording, facts = checked(change.title or "", change.body or ""), change.in_current_terms()
-    facts.setdefault("locale", check_locale(Workspace.objects.get(pk=current_workspace_id()).locale))
-    facts.setdefault("collection", change.collection or collection_named(DEFAULT_NAME))
+    wording, facts = check_article_text(change.title or "", change.body or ""), change.in_current_terms()
+    if "locale" not in facts:
+        facts["locale"] = check_locale(Workspace.objects.get(pk=current_workspace_id()).locale)
+    if "collection" not in facts:
+        facts["collection"] = collection_named(DEFAULT_NAME)
     if external_id:
         article = _insert(check_external_id(external_id), facts)
     else:
@@ -126,8 +119,8 @@ def save_draft(
         ).format(number=latest.number)
         raise ArticleChanged(problem, fields={"based_on": [problem]})
     title = latest.title if change.title is None else change.title
-    wording = checked(title, latest.body if change.body is None else change.body)
-    is_text_changed = wording != checked(latest.title, latest.body)  # older versions trimmed less
+    wording = check_article_text(title, latest.body if change.body is None else change.body)
+    is_text_changed = wording != check_article_text(latest.title, latest.body)  # older versions trimmed less
     facts = change.in_current_terms()
     if is_text_changed and article.is_live and not is_published_at_once and (field := _widened(article, facts)):
         raise InvalidDocument(gettext(_AUDIENCE_WIDENED), fields={field: [gettext(_AUDIENCE_WIDENED)]})
@@ -162,7 +155,7 @@ def publish_through_gates(article: Article) -> Verdict:
     """
     newest = article.latest_revision
     assert newest is not None, "an article is created together with its first revision"
-    touched = {article.external_id: Touched(checked(newest.title, newest.body), article.locale)}
+    touched = {article.external_id: Touched(check_article_text(newest.title, newest.body), article.locale)}
     verdict = verdict_on(lambda: publish(article.pk, revision=newest.number), touched, seconds=GATE_SECONDS)
     with transaction.atomic():
         lock_unchanged(article)
@@ -187,7 +180,7 @@ def try_change(article: Article, change: Change, phrasings: Sequence[str] | None
             fill_phrasings([saved], vectors)
 
     named = tuple(dict.fromkeys([*phrasings_of(article), *(phrasings or ())]))
-    touched = {article.external_id: Touched(checked(live.title, live.body), article.locale, named)}
+    touched = {article.external_id: Touched(check_article_text(live.title, live.body), article.locale, named)}
     return verdict_on(carry_out, touched, seconds=GATE_SECONDS)
 
 

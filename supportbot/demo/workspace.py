@@ -21,6 +21,7 @@ from actions.models import MerchantConnection
 from actions.policy_store import allow_approval, ensure_policies
 from kb.documents import Document, Failure
 from kb.errors import RecipeMismatch
+from kb.importing.importer import import_documents
 from kb.importing.loaders import load
 from kb.indexing.index import sync_articles
 from kb.indexing.shared_vectors import share
@@ -28,7 +29,6 @@ from kb.indexing.vectorcache import VectorCache
 from kb.indexing.vectors import KnownVectors, NoVectors, ReadOnlyVectors
 from kb.models import Category
 from kb.ports import embedder
-from kb.services import import_documents
 from supportbot.accounts.errors import InvalidKey, NameTaken
 from supportbot.accounts.logos import set_logo
 from supportbot.accounts.models import User, Workspace

@@ -12,6 +12,7 @@ from pytest_django.fixtures import Settings
 from kb import ports
 from kb.documents import Document
 from kb.embedders.packaged import PackagedEmbedder
+from kb.importing.importer import import_documents
 from kb.importing.loaders import load
 from kb.indexing.index import sync_articles
 from kb.indexing.shared_vectors import forget, question_vectors, share
@@ -19,7 +20,7 @@ from kb.indexing.vectorcache import VectorCache
 from kb.indexing.vectors import ReadOnlyVectors
 from kb.models import Article
 from kb.ports import embedder
-from kb.services import Change, import_documents
+from kb.services import Change
 from supportbot.accounts.models import Workspace
 from supportbot.demo.workspace import COMPARED, SUITES
 from supportbot.evals.articles.trials import playable_cases, publishing, tried

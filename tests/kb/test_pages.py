@@ -9,8 +9,9 @@ from selectolax.lexbor import LexborHTMLParser
 
 from kb.addresses import article_address, passage_address
 from kb.documents import ArticleText, Document
+from kb.importing.importer import import_documents
 from kb.models import Article
-from kb.services import Change, archive, create_article, import_documents, publish, save_draft
+from kb.services import Change, archive, create_article, publish, save_draft
 from kb.tasks import sweep
 from supportbot.accounts.models import Workspace
 

@@ -5,9 +5,10 @@ import threading
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
+from kb.collections import collection_named
 from kb.errors import ArticleChanged, ArticleExists, ArticleMissing, InvalidDocument
 from kb.models import Article, Chunk, Collection, Revision, State
-from kb.services import Change, archive, collection_named, create_article, publish, save_draft
+from kb.services import Change, archive, create_article, publish, save_draft
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.outbox.models import Announcement

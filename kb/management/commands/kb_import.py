@@ -12,14 +12,13 @@ from django.utils.translation import gettext, gettext_noop
 from kb.documents import Document, Failure, check_name
 from kb.importing.categories import category_files, import_categories, preview_categories
 from kb.importing.gate_check import as_tried, try_import, without_pictures
-from kb.importing.importer import OUTCOMES, ImportReport, ItemResult
+from kb.importing.importer import OUTCOMES, ImportReport, ItemResult, import_documents, import_drafts, preview_import
 from kb.importing.loaders import load
 from kb.indexing.index import sync_articles
 from kb.indexing.vectorcache import VectorCache
 from kb.indexing.vectors import KnownVectors, NoVectors, SyncReport
 from kb.ports import embedder
 from kb.progress import ProgressLine
-from kb.services import import_documents, import_drafts, preview_import
 from kb.sources.foreground import in_words, is_web_address, read_site
 from supportbot.accounts.commands import WorkspaceCommand
 from supportbot.accounts.models import Workspace

@@ -14,10 +14,9 @@ from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.http import require_POST
 
 from kb.documents import check_name
-from kb.importing.importer import OUTCOMES, ImportReport, ItemResult
+from kb.importing.importer import OUTCOMES, ImportReport, ItemResult, import_documents, import_drafts, preview_import
 from kb.importing.loaders.formats import KNOWN_ENDINGS, MAX_FILE_BYTES
 from kb.models import Article, Collection, State
-from kb.services import import_documents, import_drafts, preview_import
 from supportbot.console.articles.diff import compare
 from supportbot.console.articles.uploads import MAX_BYTES, MAX_ITEMS, Upload, documents_in, writable
 from supportbot.console.display import error_text
