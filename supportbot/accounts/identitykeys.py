@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
@@ -69,14 +70,17 @@ def _checked(pem: str) -> str:
     return pem
 
 
-def revoke_identity_key(channel: Channel, kid: str) -> None:
-    """Revoke a key at once, and with it every token it signed. Raises NoSuchKey."""
-    keys = channel.identity_keys.filter(kid=kid)
-    if not keys.exists():
+def revoke_identity_key(channel: Channel, kid: str) -> datetime:
+    """Revoke a key at once, and with it every token it signed; return when. A key revoked earlier keeps its original
+    time. Raises NoSuchKey.
+    """
+    channel.identity_keys.filter(kid=kid, revoked_at=None).update(revoked_at=now())
+    revoked_at: datetime | None = channel.identity_keys.filter(kid=kid).values_list("revoked_at", flat=True).first()
+    if revoked_at is None:
         known = ", ".join(channel.identity_keys.filter(revoked_at=None).order_by("kid").values_list("kid", flat=True))
         raise NoSuchKey(
             gettext("Channel {channel} has no key {kid}. Its live keys: {known}.").format(
                 channel=channel.key, kid=kid, known=known or gettext("none")
             )
         )
-    keys.filter(revoked_at=None).update(revoked_at=now())
+    return revoked_at

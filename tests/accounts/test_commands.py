@@ -1,6 +1,7 @@
 """The set-up commands: scripts can use their output, and a mistake gives one sentence."""
 
 import json
+from datetime import datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from django.core.management import CommandError, call_command
+from django.utils.timezone import now
 
 from supportbot.accounts.errors import InvalidKey, InvalidToken
 from supportbot.accounts.identity import verify_identity
@@ -130,6 +132,11 @@ def test_a_revoked_key_opens_nothing(workspace: Workspace, other_workspace: Work
         run("apikey_revoke", prefix, "--workspace", "another")
     assert staff_by_api_key(plain)
     ended = run("apikey_revoke", prefix, "--workspace", "wrenfell")
+    assert ended == {
+        "workspace": "wrenfell", "prefix": prefix, "name": "robot", "revoked": prefix,
+        "revoked_at": ended["revoked_at"],
+    }  # fmt: skip
+    assert datetime.fromisoformat(ended["revoked_at"]) <= now()
     with pytest.raises(InvalidKey):
         staff_by_api_key(plain)
     assert run("apikey_revoke", prefix, "--workspace", "wrenfell") == ended
@@ -144,7 +151,12 @@ def test_a_signing_secret_is_rotated_without_downtime(workspace: Workspace) -> N
     assert (added["kid"], verify_identity(channel, old).subject, verify_identity(channel, new).subject) == (
         "2", "cus_alice", "cus_alice",
     )  # fmt: skip
-    run("identitykey_revoke", channel.key, "1")
+    ended = run("identitykey_revoke", channel.key, "1")
+    assert ended == {
+        "workspace": workspace.slug, "channel": channel.key, "revoked": "1", "revoked_at": ended["revoked_at"],
+    }  # fmt: skip
+    assert datetime.fromisoformat(ended["revoked_at"]) <= now()
+    assert run("identitykey_revoke", channel.key, "1") == ended
     assert verify_identity(channel, new)
     with pytest.raises(InvalidToken):
         verify_identity(channel, old)

@@ -21,10 +21,10 @@ class Command(WorkspaceCommand):
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         key = revoke_api_key(options["prefix"])
-        assert key.revoked_at is not None
         return {
             "workspace": workspace.slug,
             "prefix": key.prefix,
             "name": key.name,
-            "revoked_at": key.revoked_at.isoformat(),
+            "revoked": key.prefix,
+            "revoked_at": key.revoked_at and key.revoked_at.isoformat(),
         }

@@ -20,5 +20,10 @@ class Command(WorkspaceCommand):
 
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         channel = channel_named(options["channel"])
-        revoke_identity_key(channel, options["kid"])
-        return {"workspace": workspace.slug, "channel": channel.key, "revoked": options["kid"]}
+        revoked_at = revoke_identity_key(channel, options["kid"])
+        return {
+            "workspace": workspace.slug,
+            "channel": channel.key,
+            "revoked": options["kid"],
+            "revoked_at": revoked_at.isoformat(),
+        }
