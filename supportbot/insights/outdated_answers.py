@@ -15,7 +15,7 @@ from supportbot.chat.models import Citation
 from supportbot.insights.contradictions import without
 from supportbot.language.detection import base_language
 from supportbot.language.figures import figures_in, without_figures
-from supportbot.language.sentences import sentences_of
+from supportbot.language.sentences import sentences_of, without_list_mark
 from supportbot.language.words import content_stems
 
 DAYS: Final = 90
@@ -90,13 +90,21 @@ def told_before(article: Article) -> Iterator[Told]:
     seen: set[tuple[UUID, str]] = set()
     for citation in rows[:MOST]:
         conversation = citation.message.conversation
-        if (conversation.pk, citation.quote) in seen:
-            continue
-        seen.add((conversation.pk, citation.quote))
-        sentence, lost = replacing.of(citation.quote)
-        if lost:
-            at = citation.message.created_at
-            yield Told(conversation.pk, str(conversation.customer), at, citation.quote, sentence, lost)
+        for told in _sentences(citation.quote):
+            if (conversation.pk, told) in seen:
+                continue
+            seen.add((conversation.pk, told))
+            sentence, lost = replacing.of(told)
+            if lost:
+                at = citation.message.created_at
+                yield Told(conversation.pk, str(conversation.customer), at, told, sentence, lost)
+
+
+def _sentences(text: str) -> Iterator[str]:
+    """Yield the sentences of a Markdown text on one line each, without the marks of lists and the edges of tables."""
+    for sentence in sentences_of(text):
+        if said := without_list_mark(" ".join(sentence.split())).strip("| "):
+            yield said
 
 
 class _Replacing:
@@ -105,11 +113,10 @@ class _Replacing:
     def __init__(self, body: str, language: str) -> None:
         self._body = " ".join(body.split())
         self._language = language
-        self._stems = {text: self._about(text) for text in (" ".join(one.split()) for one in sentences_of(body))}
+        self._stems = {text: self._about(text) for text in _sentences(body)}
 
-    def of(self, quote: str) -> tuple[str, tuple[str, ...]]:
-        """Return the sentence that has replaced a quote, and the figures of the quote that are not in it."""
-        old = " ".join(quote.split())
+    def of(self, old: str) -> tuple[str, tuple[str, ...]]:
+        """Return the sentence that has replaced an old one, and the figures of the old one that are not in it."""
         figures = figures_in(old)
         if not figures or old in self._body:
             return "", ()

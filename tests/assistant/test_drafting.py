@@ -186,6 +186,19 @@ def test_the_heading_of_a_passage_needs_no_source() -> None:
     assert written(text, by="builtin")[1].text == text
 
 
+def test_a_row_of_a_table_is_cited_whole() -> None:
+    table = (
+        "We deliver to Germany and Austria.\n\n| To | Days | Costs | Free above |\n|---|---|---|---|\n"
+        "| Germany | 2 to 3 | €4.90 | €80 |\n| Austria | 3 to 4 | €6.90 | €120 |\n"
+    )
+    draft = Draft((passage(table),), "en", by="builtin")
+    answer = finished(draft, "- Germany: 2 to 3 · €4.90 · €80 [1]\n- Austria: 3 to 4 · €6.90 · €120 [1]")
+    assert [span.quote for span in answer.citations] == [
+        "Germany | 2 to 3 | €4.90 | €80",
+        "Austria | 3 to 4 | €6.90 | €120",
+    ]
+
+
 def test_a_sentence_that_waits_for_its_vector_outlasts_the_incomplete_one_after_it() -> None:
     draft = Draft((passage(),), "en")
     draft.write("I have refunded your order. Gift cards cannot be")

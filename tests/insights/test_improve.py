@@ -315,6 +315,24 @@ def test_an_outdated_sentence_is_shown_once_with_everybody_who_was_told_it(
     assert not LexborHTMLParser(editor.get("/admin/improve/?kind=recall").content.decode()).css("main .rows ul")
 
 
+def test_only_the_changed_sentences_and_rows_of_a_quotation_are_outdated(editor: Client) -> None:
+    """Built-in answers quote whole paragraphs and tables."""
+    body = (
+        "Delivery within Germany costs 4 euros. Delivery to Austria costs 6 euros and takes 3 days.\n\n"
+        "| To | Days | Costs |\n|---|---|---|\n| Germany | 2 to 3 | €4.90 |\n| Austria | 3 to 4 | €6.90 |\n"
+    )
+    delivery = article("Delivery", body)
+    for quote in body.strip().split("\n\n"):
+        ask("What does delivery cost?", cited(delivery, quote))
+    save_draft(delivery.pk, Change(body=body.replace("4 euros", "5 euros").replace("€4.90", "€5.90")))
+    publish(delivery.pk)
+    [recall] = recalls()
+    assert {(one.told, one.now_says, one.figures) for one in recall.told} == {
+        ("Germany | 2 to 3 | €4.90", "Germany | 2 to 3 | €5.90", ("4.90",)),
+        ("Delivery within Germany costs 4 euros.", "Delivery within Germany costs 5 euros.", ("4 euros",)),
+    }
+
+
 def test_each_tab_tells_how_many_there_are(
     workspace: Workspace, editor: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Final, NamedTuple
 
 from kb.addresses import passage_address
@@ -32,10 +32,11 @@ def key_of(sentence: str) -> tuple[str, ...]:
 
 
 class _Unit(NamedTuple):
-    """A sentence, line or cell: characters of the passage, and its words."""
+    """A sentence, line or cell: characters of the passage, and its words. The cells of a row have the same `line`."""
 
     start: int
     end: int
+    line: int
     words: tuple[str, ...]
     stems: tuple[str, ...]
 
@@ -64,7 +65,7 @@ class _Reading:
 
     @cached_property
     def quotable(self) -> dict[tuple[str, ...], tuple[int, int]]:
-        found: dict[tuple[str, ...], tuple[int, int]] = {}
+        found = dict(self._rows())
         for first in range(len(self.units)):
             said: tuple[str, ...] = ()
             for last in range(first, min(first + MAX_RUN, len(self.units))):
@@ -72,9 +73,16 @@ class _Reading:
                 found.setdefault(said, (first, last))
         return found
 
+    def _rows(self) -> Iterator[tuple[tuple[str, ...], tuple[int, int]]]:
+        """Yield the words of each row of a table, however many cells it has, and its first and last one."""
+        for _, cells in groupby(range(len(self.units)), key=lambda at: self.units[at].line):
+            row = list(cells)
+            if len(row) > 1:
+                yield tuple(word for at in row for word in self.units[at].words), (row[0], row[-1])
+
     def _units(self) -> Iterator[_Unit]:
         at = 0
-        for sentence in sentences_of(self._text):
+        for line, sentence in enumerate(sentences_of(self._text)):
             cells = [(0, sentence)] if opens_fence(sentence) else [(m.start(), m[0]) for m in _CELL.finditer(sentence)]
             for offset, cell in cells:
                 marks = _MARKS.match(cell)
@@ -82,7 +90,7 @@ class _Reading:
                 said = words(_LINK_TARGET.sub("", self._text[start : at + offset + len(cell)]))
                 if said:
                     end = at + offset + len(cell.rstrip())
-                    yield _Unit(start, end, tuple(said), tuple(stem(word, self._language) for word in said))
+                    yield _Unit(start, end, line, tuple(said), tuple(stem(word, self._language) for word in said))
             at += len(sentence)
 
 
@@ -110,7 +118,9 @@ class Source:
 
     @property
     def quotable(self) -> Mapping[tuple[str, ...], tuple[int, int]]:
-        """The words of each unit and of up to three in a row, with the positions of the first and the last unit."""
+        """The words of each unit, of up to three in a row and of each row of a table, with the positions of the first
+        and the last unit.
+        """
         return self._reading.quotable
 
     def neighbours(self, wanted: Collection[str]) -> set[tuple[str, str]]:
