@@ -78,7 +78,7 @@ class Computed:
 
 
 @dataclass(slots=True)
-class TestCall:
+class TrialCall:
     """What a definition did for one customer. `verdict` is "allowed" or the code of the refusal. `records` are the
     look-ups' answers as a recorded case keeps them, `request` is the action's call as it would be sent.
     """
@@ -101,7 +101,7 @@ class TestCall:
     answer: dict[str, Any] = field(default_factory=dict)  # of a look-up
 
 
-def test_call(
+def trial_call(
     version: ActionDefinitionVersion,
     *,
     customer: str,
@@ -110,7 +110,7 @@ def test_call(
     records: Mapping[str, Any] | None = None,
     locale: str = "en",
     actor: str,
-) -> TestCall:
+) -> TrialCall:
     """Return what a version does for the customer with this merchant id.
 
     `environment` is sandbox, live (only look-ups are sent) or sample (the given answers, by "METHOD /path"; nothing is
@@ -212,7 +212,7 @@ class _Trial:
         locale: str,
         customer: Customer | None,
     ) -> None:
-        self._result = TestCall()
+        self._result = TrialCall()
         self._customer = customer
         self._sends = environment == Environment.SANDBOX
         self._locale = locale
@@ -221,18 +221,18 @@ class _Trial:
         assert isinstance(made, DefinedWrite | DefinedRead)
         self._action = type(made)(made.definition, made.version, _Watched(world, self._result.records))
 
-    def ended_by(self, error: MerchantUnavailable) -> TestCall:
+    def ended_by(self, error: MerchantUnavailable) -> TrialCall:
         """Return what was found before the shop failed to answer."""
         self._result.verdict, self._result.words = error.code, error.message
         return self._result
 
-    def run(self, identity: Identity, arguments: str | Mapping[str, Any]) -> TestCall:
+    def run(self, identity: Identity, arguments: str | Mapping[str, Any]) -> TrialCall:
         asked = parse_arguments(self._action.arguments, read_arguments(arguments))
         if isinstance(self._action, DefinedRead):
             return self._read(self._action, asked, identity)
         return self._write(self._action, asked, identity)
 
-    def _read(self, action: DefinedRead, asked: dict[str, Any], identity: Identity) -> TestCall:
+    def _read(self, action: DefinedRead, asked: dict[str, Any], identity: Identity) -> TrialCall:
         found = action.look_up(asked, identity)
         if isinstance(found, Reason):
             self._result.other_owner = other_owner(action, asked, identity, self._result.records)
@@ -244,7 +244,7 @@ class _Trial:
         self._result.verdict, self._result.answer = ALLOWED, answer
         return self._result
 
-    def _write(self, action: DefinedWrite, asked: dict[str, Any], identity: Identity) -> TestCall:
+    def _write(self, action: DefinedWrite, asked: dict[str, Any], identity: Identity) -> TrialCall:
         records = action.gather(asked, identity)
         if isinstance(records, Reason):
             self._result.other_owner = other_owner(action, asked, identity, self._result.records)
@@ -294,7 +294,7 @@ class _Trial:
             else:
                 self._result.guards.append(GuardVerdict(guard.name, holds, words))
 
-    def _refused(self, reason: Reason) -> TestCall:
+    def _refused(self, reason: Reason) -> TrialCall:
         result = self._result
         result.verdict, result.words = reason.code, sentence(reason, self._locale)
         result.place = str(reason.facts.get("place", ""))

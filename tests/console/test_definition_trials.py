@@ -11,7 +11,7 @@ from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.services import save_draft
 from actions.models import ActionRequest, AuditEntry
 from supportbot.accounts.models import Workspace
-from supportbot.console.definitions.trials import TestForm
+from supportbot.console.definitions.trials import TrialForm
 from tests.actions.defined.conftest import admin as admin
 from tests.actions.defined.conftest import agreed as agreed
 from tests.actions.defined.conftest import ann as ann
@@ -187,7 +187,7 @@ def test_a_case_is_recorded_from_a_test_call_edited_and_removed(
 def test_a_list_of_texts_is_entered_line_by_line(entered: str) -> None:
     made = document()
     made["arguments"] = {"item_ids": {"type": "list", "description": "Which.", "of": {"type": "string"}}}
-    form = TestForm(
+    form = TrialForm(
         made, {"environment": "live", "customer": "ann_lee_1", "locale": "en", "argument-item_ids": entered}
     )
     assert form.is_valid() and form.arguments() == {"item_ids": ["i-1", "i-2"]}
@@ -200,10 +200,10 @@ def test_the_form_speaks_the_page_s_language_and_shows_how_objects_are_written()
     country = {"type": "choice", "options": [{"value": "DE"}, {"value": "FR"}]}
     driver = {"type": "object", "fields": {"name": {"type": "string"}, "born": {"type": "date"}, "country": country}}
     made["arguments"] = {"drivers": {"type": "list", "description": "Who.", "of": driver}}
-    form = TestForm(made)
+    form = TrialForm(made)
     assert form["locale"].value() == "en"
     told = str(form["argument-drivers"].help_text)
     assert told == 'Who. As JSON, such as [{"name": "…", "born": "2026-05-31", "country": "DE"}]'
     example = told.partition("such as ")[2]
     sent = {"environment": "live", "customer": "c", "locale": "de", "argument-drivers": example}
-    assert TestForm(made, sent).is_valid()
+    assert TrialForm(made, sent).is_valid()

@@ -19,7 +19,7 @@ from actions.definitions.errors import InvalidDefinition
 from actions.definitions.explaining import Approval, Why
 from actions.definitions.models import ActionDefinitionVersion
 from actions.definitions.services import missing_in
-from actions.definitions.trial import SAMPLE, TestCall, test_call
+from actions.definitions.trial import SAMPLE, TrialCall, trial_call
 from actions.definitions.values import as_json, json_text
 from actions.errors import InvalidArguments, MerchantUnavailable, NotConnected
 from actions.money import format_money
@@ -47,7 +47,7 @@ class Entries(JsonText):
         return lines if lines and not lines[0].startswith("[") else super().clean(value)
 
 
-class TestForm(forms.Form):
+class TrialForm(forms.Form):
     """Customer, environment and arguments of a test call, with a field for each argument that can be passed."""
 
     environment = forms.ChoiceField(
@@ -165,7 +165,7 @@ def test_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
     definition, version = opened(request, definition_id)
     lacks = missing_in(version.document)
     is_sent = request.method == "POST" and not lacks
-    form = TestForm(version.document, request.POST if is_sent else None)
+    form = TrialForm(version.document, request.POST if is_sent else None)
     result = _run(request, version, form) if is_sent and form.is_valid() else None
     context = {
         "form": form,
@@ -178,10 +178,10 @@ def test_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
     return render(request, "console/definitions/test.html", frame(request, title, definition, **context), status=status)
 
 
-def _run(request: HttpRequest, version: ActionDefinitionVersion, form: TestForm) -> TestCall | None:
+def _run(request: HttpRequest, version: ActionDefinitionVersion, form: TrialForm) -> TrialCall | None:
     told = form.cleaned_data
     try:
-        return test_call(
+        return trial_call(
             version,
             customer=told["customer"],
             arguments=form.arguments(),
@@ -203,7 +203,7 @@ def _run(request: HttpRequest, version: ActionDefinitionVersion, form: TestForm)
     return None
 
 
-def _shown(result: TestCall, form: TestForm) -> dict[str, Any]:
+def _shown(result: TrialCall, form: TrialForm) -> dict[str, Any]:
     """Return the steps for the page; bodies are JSON text."""
     told = form.cleaned_data
     return {

@@ -15,8 +15,7 @@ from actions.definitions import services
 from actions.definitions.errors import NeedsCases
 from actions.definitions.explaining import advice
 from actions.definitions.models import ActionDefinition, DefinitionCase
-from actions.definitions.trial import TestCall
-from actions.definitions.trial import test_call as make_test_call
+from actions.definitions.trial import TrialCall, trial_call
 from actions.models import ActionPolicy, actor_of
 from actions.principals import Principal
 from actions.reasons import Reason, sentence
@@ -119,13 +118,13 @@ def test_tests_of_a_workspace_are_counted_together(
     version = services.save_draft(document(), actor="operator:test")
     found = Connection.objects.get()
     connections.test(found, actor="test")
-    make_test_call(version, customer="ann_lee_1", arguments=CANCEL, environment="live", actor="test")
+    trial_call(version, customer="ann_lee_1", arguments=CANCEL, environment="live", actor="test")
     with pytest.raises(TooManyTests):
         connections.test(found, actor="test")
     asked = len(retail.asked)
     answer = browser.post(f"/admin/actions/connection/{found.pk}/test/", follow=True)
     assert "20 tests a minute" in answer.content.decode() and len(retail.asked) == asked
-    sample = make_test_call(version, customer="ann_lee_1", arguments=CANCEL, environment="sample", actor="test")
+    sample = trial_call(version, customer="ann_lee_1", arguments=CANCEL, environment="sample", actor="test")
     assert sample.outcome == "not_sent"  # nothing leaves, so nothing is counted
 
 
@@ -137,8 +136,8 @@ def test_a_test_call_says_which_limit_would_refuse_it(
     version = ActionDefinition.objects.get().current
     assert version is not None
 
-    def tried(environment: str = "live") -> TestCall:
-        return make_test_call(
+    def tried(environment: str = "live") -> TrialCall:
+        return trial_call(
             version, customer="ann_lee_1", arguments=CANCEL, environment=environment, actor="test", locale="en"
         )
 

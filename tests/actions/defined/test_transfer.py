@@ -155,20 +155,20 @@ def version(retail: LoopbackShop) -> ActionDefinitionVersion:
     return services.save_draft(document(), actor="operator:test")
 
 
-TestCall = Callable[..., trial.TestCall]
+Calling = Callable[..., trial.TrialCall]
 
 
 @pytest.fixture
-def test_with(version: ActionDefinitionVersion) -> TestCall:
-    def call(**changes: Any) -> trial.TestCall:
+def call_with(version: ActionDefinitionVersion) -> Calling:
+    def call(**changes: Any) -> trial.TrialCall:
         given = {"customer": "ann_lee_1", "arguments": CANCEL, "actor": "user:1", **changes}
-        return trial.test_call(version, **given)
+        return trial.trial_call(version, **given)
 
     return call
 
 
-def test_a_test_call_on_the_sandbox_shows_every_step(test_with: TestCall, retail: LoopbackShop) -> None:
-    told = test_with()
+def test_a_test_call_on_the_sandbox_shows_every_step(call_with: Calling, retail: LoopbackShop) -> None:
+    told = call_with()
     assert (told.verdict, told.outcome, len(retail.performed)) == ("allowed", "happened", 1)
     assert [(one.method, one.path, one.status) for one in told.exchanges] == [
         ("GET", "/orders/%23W0000001", 200), ("POST", "/orders/%23W0000001/cancel", 201),
@@ -181,15 +181,15 @@ def test_a_test_call_on_the_sandbox_shows_every_step(test_with: TestCall, retail
     assert AuditEntry.objects.filter(event="definition.tested").count() == 1
 
 
-def test_a_test_call_on_the_live_shop_sends_look_ups_only(test_with: TestCall, retail: LoopbackShop) -> None:
-    told = test_with(environment="live")
+def test_a_test_call_on_the_live_shop_sends_look_ups_only(call_with: Calling, retail: LoopbackShop) -> None:
+    told = call_with(environment="live")
     assert (told.verdict, told.outcome, retail.performed, retail.commands) == ("allowed", "not_sent", [], [])
     assert [one.method for one in told.exchanges] == ["GET"]
 
 
-def test_a_test_call_with_sample_answers_sends_nothing(test_with: TestCall, retail: LoopbackShop) -> None:
+def test_a_test_call_with_sample_answers_sends_nothing(call_with: Calling, retail: LoopbackShop) -> None:
     order = {**retail.records.records["orders"]["#W0000001"], "status": "shipped"}
-    told = test_with(environment="sample", records={"GET /orders/%23W0000001": order})
+    told = call_with(environment="sample", records={"GET /orders/%23W0000001": order})
     assert (told.verdict, told.words) == (
         "not_pending", "Order #W0000001 is shipped, so this can no longer be changed.",
     )  # fmt: skip
@@ -200,14 +200,14 @@ def test_a_test_call_names_where_a_definition_fails(retail: LoopbackShop) -> Non
     made = document()
     made["guards"][0]["require"] = "order.state == 'pending'"
     broken = services.save_draft(made, actor="operator:test")
-    told = trial.test_call(broken, customer="ann_lee_1", arguments=CANCEL, environment="live", actor="user:1")
+    told = trial.trial_call(broken, customer="ann_lee_1", arguments=CANCEL, environment="live", actor="user:1")
     assert told.verdict == "definition_failed" and told.place.startswith("guards.is_pending")
     assert told.guards[0].holds is None and "state" in told.guards[0].words
     assert AuditEntry.objects.get(event="definition.tested").payload["place"] == told.place
 
 
-def test_another_customers_record_is_not_there(test_with: TestCall, retail: LoopbackShop) -> None:
-    assert test_with(customer="bob_ray_2").verdict == "order_not_found" and retail.commands == []
+def test_another_customers_record_is_not_there(call_with: Calling, retail: LoopbackShop) -> None:
+    assert call_with(customer="bob_ray_2").verdict == "order_not_found" and retail.commands == []
 
 
 def test_import_from_the_console_takes_text(retail: LoopbackShop) -> None:
