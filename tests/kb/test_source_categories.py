@@ -1,0 +1,90 @@
+"""The categories of an export that is read as a source."""
+
+from io import BytesIO
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from kb.models import Category
+from kb.sources.files import Folder
+from kb.sources.services import Wish, add_files, add_source
+from supportbot.accounts.models import Workspace
+from tests.kb.source_commands import add, again, command, counts, live
+
+pytestmark = pytest.mark.django_db
+
+ARRANGED = '[{"name": "Returns", "icon": "undo"}, {"name": "Care"}]'
+
+
+def arrangement() -> list[tuple[str, str]]:
+    return list(Category.objects.values_list("name", "icon"))
+
+
+def test_the_categories_of_an_export_are_stored_when_they_change(papers: Path) -> None:
+    (papers / "categories.json").write_text(ARRANGED)
+    command("source_add", str(papers), "--no-sync")
+    again("--dry-run")
+    assert arrangement() == []
+    assert (counts(again()), arrangement()) == ((5, 0, 0, 0, 0, 0), [("Returns", "undo"), ("Care", "")])
+    Category.objects.filter(name="Returns").update(icon="box")  # in the console
+    again()
+    assert arrangement()[0] == ("Returns", "box")
+    (papers / "categories.json").write_text('[{"name": "Care"}, {"name": "A", "icon": "rocket"}, {"name": "B"}]')
+    told = again()
+    assert (told["state"], arrangement()) == ("done", [("Care", ""), ("B", ""), ("Returns", "box")])
+    assert "categories.json: 2: Choose one of these icons" in told["reason"]
+    assert again()["reason"] == told["reason"]
+    (papers / "categories.json").write_text('{"of": "another program"}')
+    assert "ignored, because kb_export did not write it" in again()["reason"]
+    (papers / "categories.json").unlink()
+    assert (again()["reason"], len(arrangement())) == ("", 3)
+
+
+def test_categories_that_cannot_be_read_are_told_and_stored_by_the_next_run(
+    papers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (papers / "categories.json").write_text(ARRANGED)
+    with monkeypatch.context() as full:
+
+        def fails(folder: Folder) -> None:
+            raise OSError(28, "No space left on device")
+
+        full.setattr(Folder, "categories", fails)
+        told = add(papers)
+    assert (told["state"], told["reason"]) == ("done", "Categories cannot be read (No space left on device).")
+    assert (arrangement(), len(live())) == ([], 5)
+    again()
+    assert arrangement() == [("Returns", "undo"), ("Care", "")]
+
+
+def test_categories_are_stored_while_a_loss_waits_for_a_person(papers: Path) -> None:
+    add(papers)
+    (papers / "categories.json").write_text(ARRANGED)
+    for name in ("one", "two", "three"):
+        (papers / f"{name}.md").unlink()
+    assert (again()["state"], arrangement()) == ("unconfirmed", [("Returns", "undo"), ("Care", "")])
+
+
+def test_a_link_out_of_the_folder_brings_no_categories(papers: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "categories.json"
+    outside.write_text(ARRANGED)
+    (papers / "categories.json").symlink_to(outside)
+    add(papers)
+    assert (arrangement(), len(live())) == ([], 5)
+
+
+def test_drafts_of_a_source_arrange_no_help_page(papers: Path) -> None:
+    (papers / "categories.json").write_text(ARRANGED)
+    add(papers, "--draft")
+    assert (arrangement(), live()) == ([], set())
+
+
+def test_an_uploaded_export_brings_its_categories(workspace: Workspace) -> None:
+    packed = BytesIO()
+    with ZipFile(packed, "w") as archive:
+        archive.writestr("export/care/hat.md", "# Hats\n\nBy hand.\n")
+        archive.writestr("export/categories.json", ARRANGED)
+    source = add_source("uploads", Wish())
+    assert add_files(source, [("export.zip", packed.getvalue())]) == []
+    assert (counts(again()), arrangement()) == ((1, 0, 0, 0, 0, 0), [("Returns", "undo"), ("Care", "")])
