@@ -1,10 +1,12 @@
-"""Records calls to models: a row per attempt, and redacted bodies only if the operator asked for them.
+"""Records calls to models: in the metrics, in the log, and as a row per attempt, with redacted bodies only if the
+operator asked for them.
 
 Stored bodies are masked more strictly than what a model reads (`language.personal_data`), including long numbers and
 anything like an account number, since no answers are based on them. Personal data is found by its form; names have
 none.
 """
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,15 +16,23 @@ from typing import Final
 from uuid import UUID
 
 from django.conf import settings
+from django.db import Error as AnyDatabaseError
 from django.db import transaction
 
 from supportbot import sql
+from supportbot.accounts.errors import UnscopedQuery
 from supportbot.accounts.scope import across_workspaces
+from supportbot.asyncdb import db
 from supportbot.language.personal_data import Kind, personal_data_in, replaced
 from supportbot.llm import budget
 from supportbot.llm.models import LLMBody, LLMCall
 from supportbot.llm.pricing import Money, Price, price_of
 from supportbot.llm.types import Usage
+from supportbot.observing import genai, tracing
+from supportbot.observing.logs import Event, tell
+from supportbot.observing.metrics import MODEL_CALLS, MODEL_COST, MODEL_SECONDS, MODEL_TOKENS
+
+logger = logging.getLogger(__name__)
 
 BODY_DAYS = 30
 _SECRET: Final = re.compile(r"\b(?:sk|pk|vs|whsec|ghp|xox[bp])[_-][\w-]{8,}|\beyJ[\w-]{10,}(?:\.[\w-]+){1,2}")
@@ -51,6 +61,54 @@ class CallRecord:
     request_text: str = ""
     response_text: str = ""
     price: Price | None = None  # the provider's price; None for the installation's price for this model
+
+
+async def record_calls(records: Sequence[CallRecord], taken: Sequence[budget.Reservation] = ()) -> None:
+    """Count and store call records. An unavailable database or a call outside any workspace is logged, not raised."""
+    for one in records:
+        _count(one)
+    try:
+        await db(save_calls, records, taken)
+    except UnscopedQuery:
+        logger.info("llm.call_outside_workspace", extra={"attempts": len(records)})
+    except AnyDatabaseError:
+        logger.exception("llm.record_lost", extra={"attempts": len(records)})
+
+
+def _count(one: CallRecord) -> None:
+    provider = "builtin" if one.is_local else "remote"
+    MODEL_CALLS.labels(one.purpose, provider, one.outcome, one.reason).inc()
+    MODEL_SECONDS.labels(one.purpose).observe(one.duration_seconds)
+    MODEL_TOKENS.labels("in").inc(one.usage.input_tokens)
+    MODEL_TOKENS.labels("out").inc(one.usage.output_tokens)
+    call = genai.model_call(
+        purpose=one.purpose,
+        provider=one.provider,
+        model=one.model,
+        tokens=(one.usage.input_tokens, one.usage.output_tokens),
+        first_token_seconds=one.first_token_seconds,
+        outcome=one.outcome,
+        reason=one.reason,
+    )
+    tracing.told(call, began=one.started_at, seconds=one.duration_seconds)
+    cost = cost_of(one)
+    if cost is not None and cost.currency:
+        MODEL_COST.labels(cost.currency).inc(float(cost.amount))
+    tell(
+        Event.MODEL_CALL,
+        purpose=one.purpose,
+        model=one.model,
+        outcome=one.outcome,
+        reason=one.reason or None,
+        turn=one.turn_id,
+        conversation=one.conversation_id,
+        seconds=one.duration_seconds,
+        first_token=one.first_token_seconds,
+        input_tokens=one.usage.input_tokens,
+        output_tokens=one.usage.output_tokens,
+        cost=str(cost.amount) if cost is not None and cost.currency else None,
+        currency=cost.currency or None if cost is not None else None,
+    )
 
 
 def save_calls(records: Sequence[CallRecord], reservations: Sequence[budget.Reservation] = ()) -> None:

@@ -10,7 +10,7 @@ from supportbot.accounts.scope import current_workspace_id
 from supportbot.llm.attempt import Outcome
 from supportbot.llm.breaker import breaker_of
 from supportbot.llm.budget import Reservations
-from supportbot.llm.call_record import CallRecord
+from supportbot.llm.call_record import CallRecord, record_calls
 from supportbot.llm.conf import Limits
 from supportbot.llm.errors import (
     DeadlineExceeded,
@@ -20,7 +20,6 @@ from supportbot.llm.errors import (
     ProviderUnclear,
     Reason,
 )
-from supportbot.llm.gateway_call import write
 from supportbot.llm.ports import Embedded, EmbeddingProvider
 from supportbot.llm.retry import pause_after
 from supportbot.llm.tokens import highest_embedding_usage
@@ -55,7 +54,7 @@ async def embed(provider: EmbeddingProvider, texts: Sequence[str], purpose: str,
                 breaker.succeeded()
                 return vectors
     finally:
-        await write(records, await reservations.taken())
+        await record_calls(records, await reservations.taken())
 
 
 def _is_in_workspace() -> bool:
