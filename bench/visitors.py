@@ -122,7 +122,7 @@ def main() -> None:
 
 
 def _enable_actions() -> None:
-    """Enable the shop's actions, which a visitor is told of; nothing calls its address."""
+    """Enable the shop's actions, which visitors are offered; nothing calls its address."""
     from actions.merchants import connect_merchant
     from supportbot.accounts.models import Workspace
     from supportbot.accounts.scope import workspace_scope

@@ -110,7 +110,7 @@ class NewCategorySerializer(CategoryChangeSerializer):
 
 @example(order=["01a21034-bcd1-7ad8-b61b-198f911c3582"])
 class CategoryOrderSerializer(ClosedSerializerMixin, serializers.Serializer[Any]):
-    """The ids of categories in their new order; those that are not named follow in their present one."""
+    """The ids of categories in their new order; the others follow in their current order."""
 
     order = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=MAX_CATEGORIES)
 

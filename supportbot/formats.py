@@ -92,7 +92,7 @@ def format_time_of_day(moment: time, locale: str) -> str:
 
 
 def format_weekdays(days: Sequence[int], locale: str) -> str:
-    """Return days of the week, Monday is 0: "Monday–Friday" for a row of them, otherwise a list."""
+    """Return days of the week (Monday is 0) in words: "Monday–Friday" if they are consecutive, otherwise a list."""
     data = _international(locale)
     names = get_day_names("wide", "stand-alone", locale=data)
     shown = [names[day] for day in days]

@@ -31,7 +31,7 @@ pass_connections_on()
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow on purpose
 # Without a pool, each hop to a thread would open a new connection.
 settings.DATABASES["default"]["CONN_MAX_AGE"] = None
-# Each test's client builds the middleware again, which would read all static files to serve one at most.
+# Each test's client builds the middleware again, which would read all static files to serve at most one.
 settings.WHITENOISE_AUTOREFRESH = True
 
 # A busy machine is slow. The profile that Hypothesis takes in CI says the same, and does not vary its examples.

@@ -3,12 +3,12 @@ for it. Pure.
 
 Anybody can name somebody else's record in a chat. So what a call names by a value from the chat must be the
 customer's: a look-up with an owner reads it, or the path names the customer before it (`/guests/{identity.sub}/…`).
-A public look-up of it states that it is nobody's. And a call that passes on what was said must say whose it is.
+A public look-up of it states that it belongs to nobody. And a call that passes on what was said must say whose it is.
 
 In query, headers and body, a value may also be a note or a figure, and no name tells them from a record's id: a loan
 may be sent as `loan_id`, `loan` or `number`. So a text of up to 200 characters counts as one until its author says that
-it is none, and a number if "id" is the last word of its name or of the field that it is sent in. There, a guard that
-compares it with a record of the customer's proves it, too.
+it names no record, and a number if "id" is the last word of its name or of the field that it is sent in. There, a guard
+that compares it with a record of the customer's proves it, too.
 """
 
 import re
@@ -56,7 +56,7 @@ _CONCERNS_NOBODY: Final = gettext_noop(
 
 @dataclass(frozen=True, slots=True)
 class Unbound:
-    """What a call names of nobody's: arguments in its path, and whether it names neither the customer nor a record of
+    """What a call names without proof: arguments in its path, and whether it names neither the customer nor a record of
     theirs at all.
     """
 

@@ -80,8 +80,8 @@ class PicturesTaken:
         self._beside, self._name_of, self._is_decoration = beside, name_of, is_decoration
         self.least_undescribed = least_undescribed
         self._addresses: dict[str, str] = {}  # by name: many references may lead to one file
-        self._given: set[str] = set()  # addresses in the text: decorations are none, and do not count
-        self._left_out: dict[str, tuple[str, str]] = {}  # what is told of it and why, by name
+        self._given: set[str] = set()  # addresses in the text; decorations are not in it, and do not count
+        self._left_out: dict[str, tuple[str, str]] = {}  # what is said about it and why, by name
         self._read = self._bytes = 0
         self.pictures: dict[str, Drawn] = {}
 

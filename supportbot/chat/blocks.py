@@ -118,7 +118,7 @@ def _entries(block: Mapping[str, Any], filled: Filled) -> str:
 
 
 def _lines(block: Mapping[str, Any], values: Values, before: str) -> str:
-    """Return an entry's lines; `before` is its place in the names of what is wrong."""
+    """Return an entry's lines; `before` begins the names of invalid fields."""
     fields: dict[str, Mapping[str, Any]] = {field["name"]: field for field in block["fields"]}
     for name in values:
         if name not in fields:

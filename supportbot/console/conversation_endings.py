@@ -16,7 +16,7 @@ _LABELS: Final[Mapping[Ending, tuple[str, str]]] = {
         gettext_noop("Silent"),
         gettext_noop("The assistant answered, and the customer wrote nothing more."),
     ),
-    Ending.PERSON: (gettext_noop("A person helped"), gettext_noop("A person of the team wrote to the customer.")),
+    Ending.PERSON: (gettext_noop("A person helped"), gettext_noop("A team member wrote to the customer.")),
     Ending.WAITING: (
         gettext_noop("Waiting for a person"),
         gettext_noop("A person was requested but has not written yet."),

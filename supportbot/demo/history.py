@@ -240,7 +240,7 @@ class _Talk:
         )
 
     def person(self) -> None:
-        """Let a person of the team join, answer and close the chat."""
+        """Let a team member join, answer and close the chat."""
         agent = self.writer.agents[self.chance.choice(AGENTS)]
         self.wait(8, 60)
         asked_at = self.at

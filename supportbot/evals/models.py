@@ -183,7 +183,7 @@ class Label(TenantModel):
 class ArticleCheck(TenantModel):
     """The gates' cases, played after articles were published without asking: by an import, a source or over REST.
 
-    One at most waits in a workspace, and collects what changes until nothing has for a while. `failures` are cases that
+    At most one waits in a workspace, and collects changes until none has come for a while. `failures` are cases that
     must pass and fail with the new articles but not with the last ones that were tried, `mended` are those that an
     earlier check reported and that pass again. States of articles (`former`, `seen`) are `earlier_articles.facts_of`.
     """

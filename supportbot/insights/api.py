@@ -51,7 +51,7 @@ class OutcomeSerializer(serializers.Serializer[Any]):
     waits_seconds = serializers.ListField(
         child=serializers.FloatField(), help_text="From each request for a person until the first agent joined."
     )
-    agent = serializers.UUIDField(allow_null=True, help_text="The person of the team who wrote last.")
+    agent = serializers.UUIDField(allow_null=True, help_text="The team member who wrote last.")
     agent_name = serializers.CharField()
     assistant_scores = serializers.ListField(child=serializers.IntegerField(min_value=1, max_value=5))
     person_scores = serializers.ListField(child=serializers.IntegerField(min_value=1, max_value=5))

@@ -46,7 +46,7 @@ class Finding:
     at: datetime
     reason: str = ""  # characters of a rating's comment
     comment: str = ""
-    replies: tuple[str, ...] = ()  # what people of the team answered
+    replies: tuple[str, ...] = ()  # what team members answered
     articles: tuple[UUID, ...] = ()  # those that a draft was written from
 
 

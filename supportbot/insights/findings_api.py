@@ -91,7 +91,7 @@ class ItemSerializer(serializers.Serializer[Any]):
     answer = serializers.CharField(help_text="Of the assistant, to the newest question.")
     reason = serializers.CharField(help_text="Of a rating.")
     comment = serializers.CharField(help_text="Of a rating.")
-    replies = serializers.ListField(child=serializers.CharField(), help_text="What people of the team answered.")
+    replies = serializers.ListField(child=serializers.CharField(), help_text="What team members answered.")
     last_at = serializers.DateTimeField(allow_null=True)
     conversations = serializers.ListField(
         child=serializers.UUIDField(), help_text="Empty without the scope `conversations:read`."

@@ -38,7 +38,7 @@ def slow_down(page: Page) -> None:
 
 @contextmanager
 def slow_network() -> Iterator[dict[str, Any]]:
-    """Yield the browser's launch options for a slow network; none if it shall be fast."""
+    """Yield the browser's launch options for a slow network; none if it is to be fast."""
     if not PAGES_SECONDS:
         yield {}
         return

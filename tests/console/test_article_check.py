@@ -63,7 +63,7 @@ def test_real_questions_are_answered_before_and_after(
     before = (Revision.objects.count(), Chunk.objects.count(), Message.objects.count())
     [(_, check_id)] = draft_checks.due_drafts()
     waiting = editor.get(f"{page}check/").content
-    assert b"console/reload." in waiting and b"Waiting to begin" in waiting and b"<progress" not in waiting
+    assert b"console/reload." in waiting and b"Waiting to start" in waiting and b"<progress" not in waiting
     draft_checks.play_draft(check_id)
     assert draft_checks.due_drafts() == []
     shown = LexborHTMLParser(editor.get(f"{page}check/").content.decode())

@@ -97,7 +97,7 @@ def test_differences_are_ranked_and_nothing_else_happens(
     replay = begin(supervisor, draft)
     waiting = supervisor.get(address(draft))
     assert waiting["Refresh"] and b"Start replay" not in waiting.content
-    assert b"Waiting to begin" in waiting.content and b"<progress" not in waiting.content
+    assert b"Waiting to start" in waiting.content and b"<progress" not in waiting.content
     assert [pk for _, pk in replays.due_replays()] == [replay.pk]
     with answering(Obedient()):
         tasks.replay(str(replay.workspace_id), str(replay.pk))

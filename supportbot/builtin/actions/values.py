@@ -151,7 +151,7 @@ def choices_in(options: Sequence[str], labels: Mapping[str, str], text: str) -> 
 
 
 def yes_or_no(text: str) -> bool | None:
-    """Return a plain yes or no to a question, None for any other text. "Never mind" is no answer."""
+    """Return a plain yes or no to a question, None for any other text. "Never mind" is neither."""
     plain = " ".join(text.split()).strip(".!").casefold()
     for value, labels in ((True, say_in_all_languages("yes")), (False, say_in_all_languages("no"))):
         rests = (plain.removeprefix(one.casefold()) for one in labels if plain.startswith(one.casefold()))

@@ -22,7 +22,7 @@ def checks() -> QuerySet[ArticleCheck]:
 
 
 def broken_now() -> list[tuple[ArticleCheck, dict[str, Any]]]:
-    """Return the cases that a change has broken, the newest first: none that a later check found mended, or that
+    """Return the cases that a change has broken, the newest first, except those that a later check found mended or
     somebody has dismissed.
     """
     found: dict[str, tuple[ArticleCheck, dict[str, Any]]] = {}
