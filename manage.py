@@ -9,7 +9,7 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "supportbot.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
-    from django.db import OperationalError
+    from django.db import DatabaseError, OperationalError
 
     try:
         # Its messages are translated, which reads the settings.
@@ -21,10 +21,13 @@ def main() -> int:
             return refused(problem)
     except ImproperlyConfigured as problem:
         return refused(problem)
-    except OperationalError as failure:
-        if "--traceback" in sys.argv:
+    except DatabaseError as failure:
+        from supportbot.observing.database_errors import remedy
+
+        hint = remedy(failure)
+        if "--traceback" in sys.argv or not (hint or isinstance(failure, OperationalError)):
             raise
-        sys.stderr.write(f"Error: The database failed: {str(failure).partition(chr(10))[0]}.\n")
+        sys.stderr.write(f"Error: The database failed: {hint or str(failure).partition(chr(10))[0]}.\n")
         return 1
     return 0
 

@@ -93,11 +93,13 @@ def note_build(**_: Any) -> None:
 
 @worker_init.connect
 def answer_probes_of_worker(**_: Any) -> None:
-    from supportbot.health.server import start_probes  # needs the apps, which load later
+    from supportbot.health.checks import wait_for_migrations  # needs the apps, which load later
+    from supportbot.health.server import start_probes
     from supportbot.observing import tracing
 
     tracing.start("worker")
     start_probes("worker")
+    wait_for_migrations()
 
 
 @beat_init.connect

@@ -27,8 +27,8 @@ DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).resolve()
 _runtime = load_runtime(DATA_DIR)
 
 HOST = env.str("HOST", default="127.0.0.1")
-PORT = env.int("PORT", default=8000)
-SHOP_PORT = env.int("SHOP_PORT", default=8100)
+PORT = env.port("PORT", default=8000)
+SHOP_PORT = env.port("SHOP_PORT", default=8100)
 # One web process uses one core. Above four, memory and connections to the database are for the operator to decide.
 WEB_PROCESSES = env.at_least("WEB_PROCESSES", 1, default=min(usable_cores(), 4), why=": nothing would be served.")
 PUBLIC_URL = env.str("PUBLIC_URL", default="")
@@ -188,8 +188,8 @@ ERASURE_OF_CUSTOMER = ["supportbot.evals.services.take_customer_out_of_cases"]
 # --- Health details and metrics for a scraper on another machine. Worker and beat answer probes on separate ports.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 PROBE_HOST = env.str("PROBE_HOST", default="127.0.0.1")
-WORKER_PROBE_PORT = env.int("WORKER_PROBE_PORT", default=PORT + 1000)  # 0: none
-BEAT_PROBE_PORT = env.int("BEAT_PROBE_PORT", default=PORT + 2000)
+WORKER_PROBE_PORT = env.port("WORKER_PROBE_PORT", default=PORT + 1000)  # 0: none
+BEAT_PROBE_PORT = env.port("BEAT_PROBE_PORT", default=PORT + 2000)
 
 # --- People.
 AUTH_USER_MODEL = "accounts.User"
@@ -230,7 +230,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {"caller": "600/min", "search": "120/min", "webhook-test": "20/min"},
     "EXCEPTION_HANDLER": "supportbot.errors.exception_handler",
     "PAGE_SIZE": 50,
-    "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
+    "NUM_PROXIES": env.at_least("NUM_PROXIES", 0, default=0, why="."),
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "SupportBot",
@@ -380,7 +380,8 @@ LOGGING = {
         "plain": {"()": "supportbot.observing.logs.PlainFormatter"},
         "json": {"()": "supportbot.observing.logs.JsonFormatter"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    "filters": {"outages": {"()": "supportbot.observing.database_errors.OutagesInOneLine"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["outages"]}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "httpx2": {"level": "WARNING"},

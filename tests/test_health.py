@@ -79,6 +79,24 @@ def test_an_older_schema_is_not_ready_and_a_newer_one_is(client: Client) -> None
     assert client.get("/readyz").json()["checks"]["migrations"] == "behind"
 
 
+def test_a_worker_waits_for_migrations_and_says_so_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    last = MigrationRecorder.Migration.objects.filter(app="chat").latest("name")
+    last.delete()
+    pauses: list[float] = []
+
+    def migrate_meanwhile(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            MigrationRecorder.Migration.objects.create(app=last.app, name=last.name)
+
+    monkeypatch.setattr("supportbot.health.checks.time.sleep", migrate_meanwhile)
+    monkeypatch.setattr(connection, "close", lambda: None)
+    checks.wait_for_migrations()
+    assert (len(pauses), len([line for line in caplog.messages if "lacks this version's migrations" in line])) == (3, 1)
+
+
 def test_a_database_that_refuses_writes_is_not_ready(client: Client) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET transaction_read_only = on")

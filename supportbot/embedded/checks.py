@@ -25,6 +25,7 @@ from supportbot.embedded.ports import LOOPBACK, is_taken
 from supportbot.embedded.postgres import check_cluster
 from supportbot.embedded.setting_checks import require_settings
 from supportbot.embedded.valkey import find_program
+from supportbot.installation.environment import LAST_PORT
 from supportbot.installation.errors import InstallationError, StartRefused
 from supportbot.installation.runtime import load_runtime
 from supportbot.installation.start_plan import Plan
@@ -33,7 +34,6 @@ from supportbot.llm.conf import is_remote_configured
 # A fresh cluster with its first write-ahead log, static files and room for the demo's rows.
 NEEDED_MEGABYTES = 200
 LAST_PRIVILEGED_PORT = 1023
-LAST_PORT = 65535
 TRIED_PORTS = 20  # after a port in use, to suggest a free one
 CPU_INFO = Path("/proc/cpuinfo")
 # A start must not hang on a model server that accepts connections and stays silent; a person who runs `doctor` can wait
@@ -226,11 +226,15 @@ def check_schema(plan: Plan) -> str:
 
 
 def check_roles(plan: Plan) -> str:
-    """Return what the application's role may do but should not. This refuses nothing: a single role works too."""
+    """Return what the application's role may do but should not. A single role works too; an owner who cannot log in is
+    refused, since the next upgrade would fail.
+    """
     runtime = load_runtime(plan.data_dir)
     url = plan.database_url or (runtime.database_url if runtime else None)
     if url is None:
         return gettext("checked once the database runs")
+    if settings.DATABASE_OWNER_URL:
+        connect(settings.DATABASE_OWNER_URL, variable="DATABASE_OWNER_URL").close()
     with connect(url) as connection:
         found = weaknesses(connection)
     if not found:

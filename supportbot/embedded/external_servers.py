@@ -152,12 +152,19 @@ def _without_secret(pair: str) -> str:
     return f"{key}=…" if unquote_plus(key).strip().lower() in _SECRET_KEYS else pair
 
 
-def connect(url: str) -> "psycopg.Connection[tuple[object, ...]]":
+def connect(url: str, *, variable: str = "DATABASE_URL") -> "psycopg.Connection[tuple[object, ...]]":
+    """Open a connection that commits at once. Raises StartRefused, which names the variable with this address."""
     if urlsplit(url).scheme not in ("postgres", "postgresql"):
         raise StartRefused(gettext("DATABASE_URL must look like postgres://user:password@host:5432/name."))
     try:
         return psycopg.connect(_libpq_url(url), connect_timeout=CONNECT_SECONDS, autocommit=True)
     except psycopg.Error as error:
+        if variable != "DATABASE_URL":
+            raise StartRefused(
+                gettext(
+                    "{variable} {url} could not be opened: {error}. Correct it, or unset it to use one role."
+                ).format(variable=variable, url=without_secrets(url), error=_one_line(error))
+            ) from error
         raise StartRefused(
             gettext(
                 "DATABASE_URL {url} could not be opened: {error}. Correct it, or unset it to use the embedded "

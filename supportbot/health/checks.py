@@ -1,6 +1,7 @@
 """The checks, by name. Each returns "ok" or what is wrong; exceptions from servers are reported by type."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable
 from functools import cache as kept
@@ -24,7 +25,9 @@ from supportbot.health import loop
 from supportbot.outbox.services import parked
 from supportbot.outbox.tasks import HEARTBEAT_KEY
 
+logger = logging.getLogger(__name__)
 HEARTBEAT_MAX_AGE_SECONDS = 45
+SCHEMA_PAUSE_SECONDS: Final = 2.0
 
 AWAY: Final = (AnyDatabaseError, OperationalError, EmbeddingUnavailable, *LAYER_ERRORS)  # these are the cache's too
 
@@ -65,8 +68,22 @@ def _migrations() -> str:
     """Check that all migrations are applied. A newer schema is fine: during an upgrade, processes of the previous
     version continue.
     """
-    applied = set(MigrationRecorder.Migration.objects.values_list("app", "name"))
+    applied = MigrationRecorder(connection).applied_migrations().keys()
     return "ok" if _migrations_of_this_version() <= applied else "behind"
+
+
+def wait_for_migrations() -> None:
+    """Return once all migrations are applied, since tasks would fail on an older schema, or at once if the database is
+    away: then the tasks themselves wait for it.
+    """
+    is_told = False
+    while _outcome(_migrations) == "behind":
+        if not is_told:
+            logger.warning("The database lacks this version's migrations. Waiting for `manage.py migrate` ...")
+            is_told = True
+        loop.tick()
+        time.sleep(SCHEMA_PAUSE_SECONDS)
+    connection.close()
 
 
 @kept

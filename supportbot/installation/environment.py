@@ -12,6 +12,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 PREFIX: Final = "SUPPORTBOT_"
+LAST_PORT: Final = 65535
 SHORTEST: Final = 8  # letters; HOST and PORT are one letter away from other programs' variables
 # Kubernetes sets these for each service of a namespace, named by the service.
 _SERVICE_LINK: Final = re.compile(r".+_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
@@ -41,6 +42,13 @@ class Env(environ.Env):
         value = int(self.int(name, default=default))
         if value < least:
             raise ImproperlyConfigured(f"{name}={value} is below {least}{why}")
+        return value
+
+    def port(self, name: str, *, default: int) -> int:
+        """Return a port; 0 is left to its reader. Raises ImproperlyConfigured for a number that can be none."""
+        value = int(self.int(name, default=default))
+        if name in os.environ and not 0 <= value <= LAST_PORT:
+            raise ImproperlyConfigured(f"{name}={value} is not a valid port. Choose one from 1 to {LAST_PORT}.")
         return value
 
 

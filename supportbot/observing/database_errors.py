@@ -1,22 +1,51 @@
-"""What an error of the database means to an operator, for loops that go on trying."""
+"""What an error of the database means to an operator: in one sentence, not in a traceback."""
 
 import logging
 import time
 from typing import Final
 
+from django.db import Error as AnyDatabaseError
+from django.db import InterfaceError, OperationalError
+
 REPEATED_AFTER_SECONDS: Final = 60.0
-_CAUSES: Final = {  # by SQLSTATE
-    "42P01": "the database lacks this version's migrations. Run `manage.py migrate`",
-    "42703": "the database lacks this version's migrations. Run `manage.py migrate`",
+# By SQLSTATE. The first two may also be faults of ours, so their tracebacks are logged.
+_MIGRATIONS: Final = "it lacks this version's migrations. Run `manage.py migrate`"
+_OF_SCHEMA: Final = {"42P01": _MIGRATIONS, "42703": _MIGRATIONS}
+_OF_OPERATION: Final = {
     "42501": "the role in DATABASE_URL lacks rights. Run `manage.py migrate` with DATABASE_OWNER_URL",
-    "25006": "the database is read-only. Use the address of a server that accepts writes",
+    "25006": "it is read-only. Use the address of a server that accepts writes",
 }
+# Connection, login, resources, shutdown. Other errors of these classes, such as time limits, have a place in the code.
+_AWAY: Final = ("08", "28", "3D", "53", "57P")
 
 
-def cause(error: BaseException) -> str:
-    """Return what is wrong and what to do about it, without a full stop."""
-    state = str(getattr(error.__cause__, "sqlstate", ""))
-    return _CAUSES.get(state, f"the database is not responding ({type(error).__name__})")
+def remedy(error: BaseException) -> str:
+    """Return what is wrong and what to do about it, without a full stop; empty if only the error itself can tell."""
+    return {**_OF_SCHEMA, **_OF_OPERATION}.get(_state(error), "")
+
+
+def outage(error: BaseException | None) -> str:
+    """Return what is wrong if no code is to blame: the database is away, or operated differently; empty otherwise."""
+    if not isinstance(error, AnyDatabaseError):
+        return ""
+    state = _state(error)
+    is_away = isinstance(error, OperationalError | InterfaceError) and (not state or state.startswith(_AWAY))
+    return _OF_OPERATION.get(state, "it is not responding" if is_away else "")
+
+
+def _state(error: BaseException) -> str:
+    return str(getattr(error.__cause__, "sqlstate", None) or "")
+
+
+class OutagesInOneLine(logging.Filter):
+    """Logs an outage without the traceback, which is the same for every task and request of that time."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and (found := outage(error)):
+            record.msg, record.args = f"{record.getMessage().partition(chr(10))[0]} (the database: {found})", ()
+            record.exc_info = record.exc_text = None
+        return True
 
 
 class DatabaseTrouble:
@@ -27,9 +56,9 @@ class DatabaseTrouble:
         self._cause, self._told_at = "", 0.0
 
     def happened(self, error: BaseException) -> None:
-        found, now = cause(error), time.monotonic()
+        found, now = remedy(error) or outage(error) or f"it failed ({type(error).__name__})", time.monotonic()
         if found != self._cause or now - self._told_at >= REPEATED_AFTER_SECONDS:
-            self._logger.warning("%s: %s; retrying", self._who, found)
+            self._logger.warning("%s: the database: %s; retrying", self._who, found)
             self._cause, self._told_at = found, now
 
     def is_over(self) -> None:

@@ -14,6 +14,7 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 from django.conf import settings
 
+from supportbot.accounts.models import Workspace
 from supportbot.embedded.child_processes import wait_until
 from supportbot.embedded.ports import free_port
 from supportbot.embedded.separate_processes import serve_with_several
@@ -21,6 +22,7 @@ from supportbot.installation.errors import StartRefused
 from supportbot.installation.process_identity import ProcessIdentity, identify, is_running
 from supportbot.installation.start_plan import plan_from_environment
 from tests.embedded.instance import MANAGE
+from tests.embedded.test_checks import database_url
 from tests.patience import PATIENCE_SECONDS
 
 LONG = pytest.mark.long
@@ -33,10 +35,10 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": str(os.getpid()).encode()})
 
 
-def refusal(part: str, **variables: str) -> str:
+def refusal(part: str, *arguments: str, **variables: str) -> str:
     """Return the error line with which a part exits."""
     environment = {**os.environ, "REDIS_URL": "redis://127.0.0.1:1", **variables}
-    command = [sys.executable, MANAGE, part]
+    command = [sys.executable, MANAGE, part, *arguments]
     answer = subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
     )
@@ -63,6 +65,42 @@ def test_a_single_part_needs_the_shared_settings(part: str, missing: str) -> Non
 
 def test_a_misspelt_variable_is_named() -> None:
     assert "Did you mean DATABASE_URL?" in refusal("serve", DATABASE_URL="", DATABSE_URL="postgres://db/name")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wrong"),
+    [
+        ("PORT", "70000", "PORT=70000 is not a valid port. Choose one from 1 to 65535."),
+        ("WORKER_PROBE_PORT", "-1", "WORKER_PROBE_PORT=-1 is not a valid port."),
+        ("NUM_PROXIES", "-1", "NUM_PROXIES=-1 is below 0."),
+    ],
+)
+def test_an_impossible_number_stops_a_start(name: str, value: str, wrong: str) -> None:
+    assert wrong in refusal("serve", **{name: value})
+
+
+def test_migrate_names_an_owner_who_cannot_log_in() -> None:
+    error = refusal("migrate", DATABASE_OWNER_URL="postgres://owner:hidden@127.0.0.1:1/name")
+    assert "DATABASE_OWNER_URL postgres://owner:…@127.0.0.1:1/name could not be opened" in error
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_command_on_a_read_only_database_says_so() -> None:
+    read_only = "-c default_transaction_read_only=on"
+    error = refusal("workspace_create", "Harbour", DATABASE_URL=database_url(), PGOPTIONS=read_only)
+    assert error == "Error: The database failed: it is read-only. Use the address of a server that accepts writes.\n"
+    assert not Workspace.objects.exists()
+
+
+def test_an_outage_of_the_database_is_one_line_of_a_task() -> None:
+    task = "import django; django.setup(); from supportbot.outbox.tasks import purge; purge.apply()"
+    nowhere = {"DATABASE_URL": "postgres://someone:hidden@127.0.0.1:1/name", "DATABASE_POOL_SIZE": "0"}
+    answer = subprocess.run(
+        [sys.executable, "-c", task], env={**os.environ, **nowhere}, cwd=settings.BASE_DIR, capture_output=True,
+        text=True, timeout=PATIENCE_SECONDS, check=False,
+    )  # fmt: skip
+    assert "(the database: it is not responding)" in answer.stderr
+    assert len(answer.stderr.strip().splitlines()) == 1, answer.stderr
 
 
 @contextmanager

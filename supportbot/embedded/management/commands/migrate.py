@@ -10,7 +10,12 @@ from environ import Env
 from psycopg import Error
 
 from supportbot.embedded.database_roles import divide
-from supportbot.embedded.external_servers import create_extensions_in, refuse_read_only, refuse_transaction_pooling
+from supportbot.embedded.external_servers import (
+    connect,
+    create_extensions_in,
+    refuse_read_only,
+    refuse_transaction_pooling,
+)
 from supportbot.embedded.setting_checks import require_settings
 
 LOCK = 0x6D696772  # the letters "migr"
@@ -27,7 +32,12 @@ class Command(migrate.Command):
         return output
 
     def check(self, *args: Any, **options: Any) -> None:
-        require_settings()  # in one sentence; Django's own checks come after it
+        # In one sentence each; Django's own checks, and its pool's attempts to connect, come after them.
+        require_settings()
+        if settings.DATABASE_OWNER_URL:
+            connect(settings.DATABASE_OWNER_URL, variable="DATABASE_OWNER_URL").close()
+        elif settings.DATABASE_URL:
+            connect(settings.DATABASE_URL).close()
         super().check(*args, **options)
 
     def handle(self, *args: Any, **options: Any) -> None:
