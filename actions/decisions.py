@@ -130,7 +130,7 @@ def exceeded_limit(rules: Rules, amount: Decimal, used: Used) -> str:
 
 def approvals_needed(rules: Rules, money: Money | None, used: Used) -> int:
     """Return how many approvals are needed: above the thresholds, one person or two decide. Partial amounts add up, per
-    subject and per customer and day.
+    subject and per customer per day.
     """
     if money is None:
         return 0

@@ -179,7 +179,7 @@ class Planned(KnowledgeView):
     def put(self, request: Request, article_id: UUID, step: str) -> Response:
         """Plan to publish or archive the newest revision; replaces the plan for that step.
 
-        The gates are asked when it is due. If they refuse, a newer revision was saved meanwhile, or the API key
+        The gates run when it is due. If they refuse, a newer revision was saved meanwhile, or the API key
         may no longer write articles, nothing changes and the plan's `problem` says why.
         """
         check_may_write(_author(request), article_with_id(article_id).collection)

@@ -208,7 +208,7 @@ class TriedArticleSerializer(ArticleDetailSerializer):
     """One article after a change that the gates may have been asked about."""
 
     untried = serializers.IntegerField(
-        read_only=True, help_text="With `gate`: the cases of the gates that were not tried, because it took too long."
+        read_only=True, help_text="With `gate`: the gate cases that were skipped because time ran out."
     )
 
     class Meta(ArticleDetailSerializer.Meta):
@@ -270,7 +270,7 @@ class ArticleChangeSerializer(_FactsSerializer):
     title = TextField(trim_whitespace=False, required=False, schema=_TITLE)
     body = TextField(trim_whitespace=False, required=False, help_text="Markdown", schema=_BODY)
     based_on = WholeNumberField(required=False, min_value=1, max_value=2**31 - 1)
-    gate = serializers.BooleanField(default=False, help_text="Whether to ask the gates about what changes at once.")
+    gate = serializers.BooleanField(default=False, help_text="Whether the gates check what changes at once.")
 
 
 @example(title="Returns", body="Send unused things back within **60 days**.", locale="en", category="Returns")

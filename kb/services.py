@@ -140,7 +140,7 @@ def publish(article_id: UUID, *, revision: int | None = None) -> Article:
     article = _locked(article_id)
     if revision is not None and article.latest_revision and article.latest_revision.number != revision:
         problem = gettext(
-            "Revision {number} was saved while revision {judged} was tried with the gates. Nothing was published."
+            "Revision {number} was saved while the gates were checking revision {judged}. Nothing was published."
         ).format(number=article.latest_revision.number, judged=revision)
         raise ArticleChanged(problem)
     if article.state != State.LIVE or article.live_revision_id != article.latest_revision_id:
@@ -164,7 +164,7 @@ def publish_through_gates(article: Article) -> Verdict:
 
 
 def try_change(article: Article, change: Change, phrasings: Sequence[str] | None) -> Verdict:
-    """Try with the gates what a change does at once to a live article: its readers, its language, its phrasings.
+    """Let the gates check what a change does at once to a live article: its readers, its language, its phrasings.
 
     Raises GatesRefuse, and what saving the change raises; takes seconds.
     """
@@ -187,7 +187,9 @@ def try_change(article: Article, change: Change, phrasings: Sequence[str] | None
 def lock_unchanged(article: Article) -> None:
     """Lock an article until the transaction ends. Raises ArticleChanged if it has changed since it was read."""
     if _locked(article.pk).updated_at != article.updated_at:
-        raise ArticleChanged(gettext("Someone changed this article while the gates tried it. Nothing was saved."))
+        raise ArticleChanged(
+            gettext("Someone changed this article while the gates were checking it. Nothing was saved.")
+        )
 
 
 @transaction.atomic

@@ -245,7 +245,7 @@ KINDS: Final[Mapping[Auth, Kind]] = {
             Auth.MTLS,
             _("A client certificate is presented when connecting."),
             secret_label=_("Certificate and private key"),
-            secret_help=_("In PEM format: the certificate with its chain, then its private key without a password."),
+            secret_help=_("In PEM format: the certificate with its chain, followed by its unencrypted private key."),
             check_secret=_certificate,
             is_long=True,
         ),

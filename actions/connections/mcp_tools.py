@@ -93,7 +93,7 @@ def _all_tools(session: Session) -> list[Any]:
             raise NotSent(_("the MCP server does not list its tools: %(why)s") % {"why": answer.message})
         found = answer.value.get("tools") if isinstance(answer.value, Mapping) else None
         if not isinstance(found, list):
-            raise NotSent(_("the MCP server's answer has no list of tools"))
+            raise NotSent(_("the MCP server's response contains no tool list"))
         tools += found
         cursor = answer.value.get("nextCursor")
         if not (isinstance(cursor, str) and cursor):

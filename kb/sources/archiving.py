@@ -57,7 +57,7 @@ def _is_decided(items: Sequence[SourceItem]) -> bool:
     mine = SourceItem.objects.filter(pk__in=[item.pk for item in items])
     archive_lost(mine)
     if untried:
-        told = gettext("Gate cases not tried because it took too long: {number}.").format(number=untried)
+        told = gettext("Gate cases skipped because time ran out: {number}.").format(number=untried)
         mine.update(reason=f"{items[0].reason} {told}".strip())
     return True
 

@@ -95,7 +95,7 @@ def end_preview(source: Source, *, person: User | None = None) -> SourceRun:
 
 @transaction.atomic
 def confirm_loss(source: Source) -> int:
-    """Archive what is gone, after a person has confirmed it; return the number of articles. A run that asks the gates
+    """Archive what is gone, after a person has confirmed it; return the number of articles. A run that uses the gates
     goes on instead, and keeps those that they keep. Raises NothingToConfirm if no run is waiting for it any more.
     """
     run = SourceRun.objects.select_for_update(no_key=True).filter(source=source, state=RunState.UNCONFIRMED).first()

@@ -98,7 +98,7 @@ def store(
 def _ask_gates(source: Source, documents: Sequence[Document]) -> list[Failure]:
     """Return what to report about a trial that the gates accept. Raises GatesRefuse."""
     verdict = try_import(documents, collection=source.collection.name, seconds=GATE_SECONDS)
-    told = gettext("Gate cases not tried because it took too long: {number}.")
+    told = gettext("Gate cases skipped because time ran out: {number}.")
     return [Failure("", told.format(number=verdict.untried))] if verdict.untried else []
 
 

@@ -27,14 +27,14 @@ from supportbot.releases.services import MAX_REASON, OVERRIDE
 
 AMOUNTS = {
     "max_per_order": gettext_noop("Limit per order or other record"),
-    "max_per_customer_day": gettext_noop("Limit per customer and day"),
-    "max_per_customer_year": gettext_noop("Limit per customer and year"),
+    "max_per_customer_day": gettext_noop("Daily limit per customer"),
+    "max_per_customer_year": gettext_noop("Yearly limit per customer"),
     "max_per_workspace_day": gettext_noop("Limit per day in total"),
     "approval_above": gettext_noop("Approval required above"),
     "second_approval_above": gettext_noop("Approval by two people above"),
 }
 NUMBERS = {
-    "max_requests_per_customer_day": gettext_noop("Requests per customer and day"),
+    "max_requests_per_customer_day": gettext_noop("Requests per customer per day"),
     "window_days": gettext_noop("Days after delivery"),
     "hold_minutes": gettext_noop("Minutes to withdraw a request before it is sent"),
 }

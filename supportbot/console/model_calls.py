@@ -96,7 +96,7 @@ class LLMCallAdmin(ScopedAdmin):
     def who(self, call: LLMCall) -> str:
         return model_in_words(call.provider, call.model)
 
-    @admin.display(description=_("Tokens in, out"))
+    @admin.display(description=_("Tokens (in / out)"))
     def tokens(self, call: LLMCall) -> str:
         counted = f"{number(call.input_tokens)}, {number(call.output_tokens)}"
         return gettext("{tokens} (estimated)").format(tokens=counted) if call.is_estimated else counted
@@ -154,7 +154,7 @@ def _tokens_in(call: LLMCall) -> str:
     read = number(call.input_tokens)
     if not call.cached_tokens:
         return read
-    return gettext("{tokens}, {cached} of them cached").format(tokens=read, cached=number(call.cached_tokens))
+    return gettext("{tokens} ({cached} cached)").format(tokens=read, cached=number(call.cached_tokens))
 
 
 def _tokens_out(call: LLMCall) -> str:

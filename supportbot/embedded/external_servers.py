@@ -191,9 +191,9 @@ def _require_extensions(connection: "psycopg.Connection[tuple[object, ...]]") ->
     version = offered["vector"]
     if _first_two(version) < OLDEST_PGVECTOR:
         raise StartRefused(
-            gettext("The server in DATABASE_URL has pgvector {version}. Install 0.8 or newer there.").format(
-                version=version
-            )
+            gettext(
+                "The server in DATABASE_URL has pgvector {version}. Install version 0.8 or newer on that server."
+            ).format(version=version)
         )
     return _require_installed_pgvector(connection) or version
 

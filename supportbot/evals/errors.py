@@ -27,7 +27,7 @@ class SuiteMissing(EvaluationError):
 class RunEnded(EvaluationError):
     code = "run_ended"
     status = 409
-    default_message = gettext_noop("This run has ended already.")
+    default_message = gettext_noop("This run has already ended.")
 
 
 class RunInterrupted(EvaluationError):

@@ -59,7 +59,7 @@ def grade_from(stored: Mapping[str, Any]) -> Grade:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What one expectation applies to: its answer, and the conversation up to there."""
+    """What one expectation applies to: its answer, and the conversation up to that point."""
 
     last: Reply
     replies: tuple[Reply, ...]

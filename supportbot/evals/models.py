@@ -89,7 +89,7 @@ class Run(TenantModel):
     problem = models.CharField(max_length=40, blank=True)  # the code of the error that interrupted it
     total = models.PositiveIntegerField()  # tries of cases
     done = models.PositiveIntegerField(default=0)
-    played_ms = models.PositiveBigIntegerField(default=0, db_default=0)  # without the time when no worker played it
+    played_ms = models.PositiveBigIntegerField(default=0, db_default=0)  # without the time when no worker ran it
     runner = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True)
     report = models.JSONField(null=True)  # `reports.Report`, once it is done
@@ -181,7 +181,7 @@ class Label(TenantModel):
 
 
 class ArticleCheck(TenantModel):
-    """The gates' cases, played after articles were published without asking: by an import, a source or over REST.
+    """The gates' cases, run after articles were published without the gates: by an import, a source or over REST.
 
     At most one waits in a workspace, and collects changes until none has come for a while. `failures` are cases that
     must pass and fail with the new articles but not with the last ones that were tried, `mended` are those that an
@@ -241,7 +241,7 @@ class ChangedArticle(TenantModel):
 class DraftCheck(TenantModel):
     """A saved revision of an article, tried before it is published: with the gates' cases and with real questions.
 
-    What is played is fixed when it begins (`items`), and `rows` grows with each step, so a check that is interrupted or
+    What is run is fixed when it begins (`items`), and `rows` grows with each step, so a check that is interrupted or
     cancelled goes on where it was.
     """
 
@@ -346,7 +346,7 @@ class Replay(TenantModel):
 
 
 class ReplayedQuestion(TenantModel):
-    """A question of a replay. Both answers (`outcomes.Played`) and `kinds`, how they differ, are null until played."""
+    """A question of a replay. Both answers (`outcomes.Played`) and `kinds`, how they differ, are null until it ran."""
 
     replay = models.ForeignKey(Replay, on_delete=models.CASCADE, related_name="questions", db_constraint=False)
     position = models.PositiveIntegerField()

@@ -66,7 +66,7 @@ class ReplayedQuestionSerializer(serializers.ModelSerializer[ReplayedQuestion]):
         child=serializers.ChoiceField(choices=KINDS),
         read_only=True,
         allow_null=True,
-        help_text="How the answers differ, the worst first; null until the question has been played.",
+        help_text="How the answers differ, the worst first; null until the question has been asked.",
     )
     times = serializers.IntegerField(read_only=True, help_text="How often customers asked it.")
 
@@ -77,7 +77,7 @@ class ReplayedQuestionSerializer(serializers.ModelSerializer[ReplayedQuestion]):
 
 
 class InOrderPagination(NewestFirstPagination):
-    """Questions as they are played: the newest was stored first."""
+    """Questions as they are asked: the newest was stored first."""
 
     ordering = "id"
     invalid_cursor = "Invalid cursor. Leave it out to start with the first question."
@@ -111,7 +111,7 @@ class ReplayList(ReplayView, ListAPIView[Replay]):
 
     @extend_schema(request=ReleaseReplayInput, responses={202: ReleaseReplaySerializer})
     def post(self, request: Request) -> Response:
-        """Start a replay; a worker plays it. If one of the release is under way, that one is returned."""
+        """Start a replay; a worker runs it. If one of the release is under way, that one is returned."""
         told = ReleaseReplayInput(data=request.data)
         told.is_valid(raise_exception=True)
         wanted = told.validated_data

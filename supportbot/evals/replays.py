@@ -1,4 +1,4 @@
-"""Shadow replays that the console starts: a worker plays them, a few questions at a time, under a lease.
+"""Shadow replays that the console starts: a worker asks them, a few questions at a time, under a lease.
 
 Each step is stored before the next one begins: a worker that dies costs one step, and a cancelled or interrupted replay
 goes on where it was. Nothing is written but the replay's own rows.
@@ -76,7 +76,7 @@ def newest_replay(release: Release) -> Replay | None:
 
 
 def cancel(replay_id: UUID) -> None:
-    """Stop a replay; what was played stays. Raises RunEnded."""
+    """Stop a replay; what was asked stays. Raises RunEnded."""
     rows = Replay.objects.filter(pk=replay_id, state__in=("waiting", "running", "paused"))
     if not rows.update(state=State.CANCELLED, problem="", lease_until=None, finished_at=now()):
         raise RunEnded()
@@ -95,7 +95,7 @@ def resume(replay_id: UUID) -> None:
 
 
 def due_replays() -> list[tuple[UUID, UUID]]:
-    """Return workspace and id of the replays to play now, oldest first; one at a time in the installation."""
+    """Return workspace and id of the replays to run now, oldest first; one at a time in the installation."""
     with across_workspaces("replays that are due"):
         played = Replay.objects.filter(state=State.RUNNING, lease_until__gt=now()).count()
         rows = Replay.objects.filter(for_this_build(), state__in=("waiting", "running"), lease_until__lte=now())

@@ -109,7 +109,7 @@ def finished(run: Run) -> Run:
 
 
 def play_held(run_id: UUID, runner: str) -> None:
-    """Run the cases that are left of a run that this runner holds already."""
+    """Run the cases that are left of a run that this runner already holds."""
     run = Run.objects.get(pk=run_id)
     try:
         if run.product not in ("", product_mark()):  # "": of an earlier version, which did not note it
@@ -145,7 +145,7 @@ class _Playing:
         self._workspace = Workspace.objects.get(pk=run.workspace_pk)
         stored = played_keys(run.pk)
         self._earlier = results_of(run.keeps_from)
-        self._noted = time.monotonic()  # playing time is stored up to this moment
+        self._noted = time.monotonic()  # running time is stored up to this moment
         self._left = iter([one for one in _tries(run) if (one[0].key, one[1]) not in stored])
 
     async def play(self) -> None:

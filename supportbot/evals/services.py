@@ -18,7 +18,7 @@ from supportbot.evals.selectors import baseline_for, document_of, run_with_id
 from supportbot.releases.models import Release
 from supportbot.releases.ports import references_digest
 
-LEASE: Final = timedelta(seconds=40)  # of a run, for whoever plays it
+LEASE: Final = timedelta(seconds=40)  # of a run, for the worker that runs it
 KEPT_FOR: Final = timedelta(days=180)
 _NOTE: Final = 500
 
@@ -99,7 +99,7 @@ def start_run(
 
 
 def _in_hand(runner: str) -> dict[str, Any]:
-    """Return the fields of a run that waits for a worker, or that this runner holds already."""
+    """Return the fields of a run that waits for a worker, or that this runner already holds."""
     if not runner:
         return {"state": Run.State.WAITING, "lease_until": now()}
     return {"state": Run.State.RUNNING, "runner": runner, "lease_until": now() + LEASE}

@@ -1,4 +1,4 @@
-"""The merchant of a conversation that is played to its end: it stands in for the shop's systems, for this one alone.
+"""The merchant of a conversation that runs to its end: it stands in for the shop's systems, for this one alone.
 
 A conversation whose customer confirms cards needs one, else what it confirms could reach a real shop. Where none is at
 hand, as in a worker, the run waits.

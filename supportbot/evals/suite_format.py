@@ -76,7 +76,7 @@ class Case:
 
     @property
     def needs_merchant(self) -> bool:
-        """Whether it is played against a merchant that stands in for the real one."""
+        """Whether it runs against a merchant that stands in for the real one."""
         return "records" in self.expect or (self.simulate is not None and self.simulate.confirms)
 
     def expects(self, name: str) -> bool:

@@ -116,7 +116,7 @@ def _metrics(asked: Asked, role: Role) -> Answer:
 
 
 def _of_processes() -> CollectorRegistry:
-    """Return what this process has counted, or the sum of all that share its port."""
+    """Return what this process has counted, or the total over all processes that share its port."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return REGISTRY
     shared = CollectorRegistry()

@@ -55,9 +55,9 @@ def publish_past_the_gates(page: Page) -> None:
     """Publish the text in the editor, which says meanwhile what it waits for and then what was tried."""
     with page.expect_navigation():
         told, sent = page.get_by_role("button", name="Publish").evaluate(PRESS_TWICE)
-    assert told == "Trying the text with the gates’ cases. This takes seconds, on a busy server up to a minute."
+    assert told == "The gates are checking the text. This takes seconds, on a busy server up to a minute."
     assert sent == [True, False]
-    expect(page.get_by_text("gate cases were tried first, and none of them fails")).to_be_visible()
+    expect(page.get_by_text("gate cases were run first, and none of them fails")).to_be_visible()
 
 
 def test_an_editor_writes_previews_publishes_and_asks(enter: Callable[[str], Page]) -> None:

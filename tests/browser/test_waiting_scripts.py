@@ -12,7 +12,7 @@ from tests.patience import PATIENCE_MS
 pytestmark = pytest.mark.browser
 SCRIPTS = Path(__file__).parents[2] / "supportbot/console/static/console"
 ADDRESS = "http://console.test/"
-WORDS = "Trying the text with the gates’ cases."
+WORDS = "The gates are checking the text."
 PAGE = f"""<!doctype html><meta charset="utf-8"><title>Check</title>
 <script type="module" src="/waiting.js"></script><script type="module" src="/reload.js"></script>
 <form method="post"><span role="status" data-waiting-here></span><button data-waiting="{WORDS}">Publish</button></form>

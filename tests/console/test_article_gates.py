@@ -74,7 +74,7 @@ def test_publishing_a_wrong_figure_is_refused_unless_overridden_with_a_reason(en
     name_gates("promises")
     harmless, wrong = RETURNS.replace("is free", "costs nothing"), RETURNS.replace("60", "14")
     proven = editor.post(f"{page}change/", form(harmless), follow=True)
-    assert b"2 gate cases were tried first, and none of them fails." in proven.content
+    assert b"2 gate cases were run first, and none of them fails." in proven.content
     assert b"data-waiting=" in proven.content and live_number(returns) == 4
     refused = editor.post(f"{page}change/", form(wrong))
     shown = LexborHTMLParser(refused.content.decode())
@@ -260,7 +260,7 @@ def test_a_draft_is_published_over_rest_only_if_its_questions_pass(workspace: Wo
 def test_what_was_changed_while_the_gates_tried_it_is_not_saved_over_rest(
     workspace: Workspace, returns: Article, hours: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A colleague changes text, readers or questions while the gates are asked."""
+    """A colleague changes text, readers or questions while the gates are checking."""
     program, address = service(workspace, "kb:read", "kb:write"), f"/api/v1/articles/{returns.pk}"
     verdict_on = trials.verdict_on
 
@@ -273,7 +273,7 @@ def test_what_was_changed_while_the_gates_tried_it_is_not_saved_over_rest(
     save_draft(returns.pk, Change(body=RETURNS.replace("free", "free of charge")))
     refused = program.post(f"{address}/publish", {"gate": True}, format="json")
     assert (refused.status_code, refused.json()["code"]) == (409, "article_changed")
-    assert "while the gates tried it" in refused.json()["message"] and live_number(returns) == 1
+    assert "while the gates were checking it" in refused.json()["message"] and live_number(returns) == 1
     refused = program.patch(address, {"category": "Shop", "gate": True}, format="json")
     assert (refused.status_code, refused.json()["code"]) == (409, "article_changed")
     assert Article.objects.get(pk=returns.pk).category == ""
@@ -341,7 +341,7 @@ def test_what_was_changed_while_the_gates_tried_it_is_not_saved(
 
     monkeypatch.setattr(gates, "tried", slowly)
     refused = enter("editor").post(page, form(HOURS, title="Opening hours", do="save", phrasings="When are you open?"))
-    assert refused.status_code == 409 and b"while the gates tried it" in refused.content
+    assert refused.status_code == 409 and b"while the gates were checking it" in refused.content
     assert phrasings_of(hours) == ["What are your hours?"]
 
 

@@ -142,7 +142,7 @@ def test_a_model_call_is_shown_with_its_stored_body(enter: Enter, sample: Sample
     address = f"/admin/llm/llmcall/{call.pk}/change/"
     supervisor = enter("supervisor")
     told = visible_text(read(supervisor.get(address)).css_first("main"), " ")
-    assert "Tokens in 2,114, 2,000 of them cached" in told
+    assert "Tokens in 2,114 (2,000 cached)" in told
     assert "0.0021 EUR" in told
     assert "Not stored." in told
     LLMBody.objects.create(call=call, request="<b>Wash?</b>", response="By hand.", expires_at=now())

@@ -237,12 +237,12 @@ cases:
 
     assert "reload" not in admin.get(f"{page}change/").content.decode()
     admin.post(f"{page}evaluate/")
-    assert progress() == "0 of 5 played"  # what was played before does not count
+    assert progress() == "0 of 5 run"  # what ran before does not count
     run = start_run(suite, release=row)
     Run.objects.filter(pk=run.pk).update(done=3)
-    assert earlier.pk != run.pk and progress() == "3 of 5 played"
+    assert earlier.pk != run.pk and progress() == "3 of 5 run"
     Run.objects.filter(pk=run.pk).update(state="done", done=4, finished_at=now())
-    assert progress() == "4 of 5 played"
+    assert progress() == "4 of 5 run"
     refused = admin.post(f"{page}publish/", {"instead_of": 1, "edits": 0, "reason": "warmer"})
     assert refused.status_code == 409 and "reload" not in refused.content.decode()  # it would be sent again
     assert live_release().number == 1

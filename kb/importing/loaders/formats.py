@@ -212,7 +212,8 @@ def _text_of(file: Path, *, may_guess: bool) -> tuple[str, tuple[str, ...]]:
         return raw.decode("utf-8-sig"), ()
     except UnicodeDecodeError as error:
         if may_guess and (text := _in_older_encoding(raw)):
-            return text, (gettext("The file is not UTF-8 and was read as Windows text. Check letters with accents."),)
+            note = gettext("The file is not UTF-8, so it was read in an older encoding. Check accented letters.")
+            return text, (note,)
         if b"\0" in raw and not raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
             raise InvalidDocument(_binary(raw)) from error
         line = raw.count(b"\n", 0, error.start) + 1

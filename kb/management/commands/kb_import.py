@@ -111,7 +111,7 @@ class Command(WorkspaceCommand):
         tried = without_pictures(load(paths))
         verdict = try_import(list(tried.values()), collection=collection, seconds=GATE_SECONDS)
         if verdict.untried:
-            told = gettext("Gate cases not tried because it took too long: {number}.")
+            told = gettext("Gate cases skipped because time ran out: {number}.")
             self.stderr.write(told.format(number=verdict.untried))
         return as_tried(load(paths), tried)
 

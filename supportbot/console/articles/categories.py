@@ -96,7 +96,10 @@ def other_languages(category: Category) -> list[str]:
 class CategoryAdmin(ScopedAdmin):
     many = _("Categories")
     new = _("New category")
-    none_yet = _("Categories are the sections of the help pages. Articles and imports create those that they name.")
+    none_yet = _(
+        "Categories are the sections of the help pages. A category is created when an article or import first uses "
+        "its name."
+    )
     view_right = "kb:read"
     change_right = "kb:write"
     can_add = can_delete = True

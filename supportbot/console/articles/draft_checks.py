@@ -112,7 +112,7 @@ def publish_checked(request: HttpRequest, article_id: UUID) -> HttpResponse:
 
 
 def _passed(request: HttpRequest, article: Article) -> Passed:
-    """Return on which terms the gates let the newest revision pass; what a check has found is not played again."""
+    """Return on which terms the gates let the newest revision pass; what a check has found is not run again."""
     check = newest_check(article)
     if check is not None and is_current(check) and not broken_in(check):
         return Passed()

@@ -40,7 +40,7 @@ class ArticleRefused(GateRefused):
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """The gates agree, or are overridden for a reason; `untried` cases could not be played in time."""
+    """The gates agree, or are overridden for a reason; `untried` cases could not be run in time."""
 
     override: str = ""
     played: int = 0
@@ -75,5 +75,5 @@ def settle(request: HttpRequest, passed: Passed, article_id: UUID, *, event: str
     if passed.override:
         ports.audit()(event, actor=staff(request).actor, article=str(article_id), override=passed.override)
     if passed.untried:
-        told = gettext("Gate cases not tried because it took too long: {number}.")
+        told = gettext("Gate cases skipped because time ran out: {number}.")
         messages.warning(request, told.format(number=passed.untried))

@@ -1,4 +1,4 @@
-"""What a person is told who has published articles: what was tried first, and how many were told the former figures."""
+"""What pages say after articles were published: which gate cases ran first, and who was told the former figures."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -23,8 +23,8 @@ def tell_published(request: HttpRequest, former: Article, passed: Passed | None)
     told = gettext("Published. Customers can read it now.")
     if passed is not None and passed.played:
         proven = ngettext(
-            "{number} gate case was tried first, and it does not fail.",
-            "{number} gate cases were tried first, and none of them fails.",
+            "{number} gate case was run first, and it does not fail.",
+            "{number} gate cases were run first, and none of them fails.",
             passed.played,
         )
         told = f"{told} {proven.format(number=passed.played)}"

@@ -364,8 +364,8 @@ PARTS: Final = (
         _("The action's rules when it is first published. Change them later on the rules page."),
         (
             Box("limits.max_per_subject", _("Limit per record"), help=_("Such as 100.00.")),
-            Box("limits.max_per_customer_day", _("Limit per customer and day")),
-            Box("limits.max_per_customer_year", _("Limit per customer and year")),
+            Box("limits.max_per_customer_day", _("Daily limit per customer")),
+            Box("limits.max_per_customer_year", _("Yearly limit per customer")),
             Box("limits.max_per_workspace_day", _("Limit per day in total")),
             Box(
                 "limits.approval_above",
@@ -373,7 +373,7 @@ PARTS: Final = (
                 help=_("0 means that a person decides every request."),
             ),
             Box("limits.second_approval_above", _("Approval by two people above")),
-            Box("limits.max_requests_per_customer_day", _("Requests per customer and day"), Kind.WHOLE),
+            Box("limits.max_requests_per_customer_day", _("Requests per customer per day"), Kind.WHOLE),
             Box("limits.hold_minutes", _("Minutes to withdraw a request before it is sent"), Kind.WHOLE),
             Box("approval.when", _("A person decides if"), Kind.RULE, _("For example order.total > 500.")),
             Box(

@@ -39,11 +39,11 @@ WORDS: Final = {
     "words": ("", gettext_noop("Other words")),
 }
 # What else can be shown besides the differences and each of their kinds.
-REST: Final = {"same": gettext_noop("Same"), "unplayed": gettext_noop("Could not be played")}
+REST: Final = {"same": gettext_noop("Same"), "unplayed": gettext_noop("Could not be asked")}
 
 
 def replay_page(request: HttpRequest, release_id: UUID) -> HttpResponse:
-    """Show the newest replay of a release, as far as it has been played; a post starts, cancels or continues one."""
+    """Show the newest replay of a release, as far as it has run; a post starts, cancels or continues one."""
     for right in REPLAY:
         needs(request, right)
     release = release_with_id(release_id)

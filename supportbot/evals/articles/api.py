@@ -1,4 +1,4 @@
-"""REST view of article checks: what publishing without asking the gates has broken."""
+"""REST view of article checks: what publishing without the gates has broken."""
 
 from typing import Any
 from uuid import UUID
@@ -35,7 +35,7 @@ class ArticleCheckSerializer(serializers.ModelSerializer[ArticleCheck]):
         child=serializers.CharField(), read_only=True, help_text="Cases that an earlier check reported and that pass."
     )
     articles = serializers.SerializerMethodField()
-    played = serializers.IntegerField(read_only=True, help_text="Cases that were played.")
+    played = serializers.IntegerField(read_only=True, help_text="Cases that were run.")
     untried = serializers.IntegerField(read_only=True, help_text="Cases that there was no time for.")
 
     class Meta:
@@ -60,7 +60,7 @@ class ArticleCheckSerializer(serializers.ModelSerializer[ArticleCheck]):
 
 
 class ArticleCheckList(ScopedAPIView, ListAPIView[ArticleCheck]):
-    """The checks of articles that were published without asking the gates, newest first."""
+    """The checks of articles that were published without the gates, newest first."""
 
     permission_classes = [needs("kb:read")]
     serializer_class = ArticleCheckSerializer

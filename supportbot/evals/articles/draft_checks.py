@@ -81,7 +81,7 @@ def newest_check(article: Article) -> DraftCheck | None:
 
 
 def cancel(check_id: UUID) -> None:
-    """Stop a check; what was played stays. Raises NotFound."""
+    """Stop a check; what has run stays. Raises NotFound."""
     rows = DraftCheck.objects.filter(pk=check_id, state__in=("waiting", "running"))
     if not rows.update(state=State.CANCELLED, lease_until=None):
         raise NotFound()

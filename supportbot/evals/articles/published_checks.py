@@ -1,9 +1,9 @@
-"""Checks after the fact: articles that were published without asking the gates are tried with their cases.
+"""Checks after publication: runs the gates' cases on articles that were published without the gates.
 
 A change is noted in the transaction of its announcement and waits until nothing has changed for a while and the texts
-are indexed, so that an import is checked once. A worker that dies leaves its check to the next one; playing it again
-gives the same. The check covers what customers read now; a case that fails is played once more with the articles as the
-last check saw them, and reported if it passes with them. Whatever was reported is played again by each later check,
+are indexed, so that an import is checked once. A worker that dies leaves its check to the next one; running it again
+gives the same. The check covers what customers read now; a case that fails is run once more with the articles as the
+last check saw them, and reported if it passes with them. Whatever was reported is run again by each later check,
 until it passes or is dismissed. So nothing is lost when a check is about several changes, or is made of what is broken
 already. No row is locked while it searches.
 """
@@ -94,10 +94,10 @@ def checked_articles(check: ArticleCheck) -> list[UUID]:
 
 
 def due_checks() -> list[tuple[UUID, UUID]]:
-    """Return workspace and id of the checks to play now; one that has just failed comes after the others.
+    """Return workspace and id of the checks to run now; one that has just failed comes after the others.
 
     A check is due once search knows the new texts by their meaning, or has had long enough to learn them. A workspace's
-    checks are played one after another.
+    checks are run one after another.
     """
     with across_workspaces("article checks that are due"):
         held = ArticleCheck.objects.filter(state=CheckState.RUNNING, lease_until__gt=now())
@@ -144,7 +144,7 @@ def play_check(check_id: UUID) -> None:
 def _claim(check_id: UUID) -> ArticleCheck | None:
     """Return a check that nobody holds, held by this attempt: earlier ones can write no more.
 
-    None while another check of the workspace is played: it may find what this one has to play again.
+    None while another check of the workspace runs: it may find what this one has to run again.
     """
     rows = list(ArticleCheck.objects.select_for_update().exclude(state=CheckState.DONE).order_by("pk"))
     moment = now()
@@ -176,7 +176,7 @@ def _mine(check: ArticleCheck) -> QuerySet[ArticleCheck]:
 
 
 def _found(check: ArticleCheck) -> dict[str, Any]:
-    """Return what a check says: which cases fail, how many were played, and how many there was no time for."""
+    """Return what a check says: which cases fail, how many were run, and how many there was no time for."""
     rows = Article.objects.filter(pk__in=check.articles).select_related("live_revision", "latest_revision")
     articles = list(rows)
     workspace, seen = Workspace.objects.get(pk=current_workspace_id()), facts_of(articles)

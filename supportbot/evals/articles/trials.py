@@ -1,6 +1,6 @@
-"""A change of an article, tried with the cases of the gates: one that must pass, passes today and would fail.
+"""Tries a change of an article with the cases of the gates. One that must pass, passes today and would fail refuses it.
 
-It plays the questions of the gate suites that expect this article as their source, and the nearest others in meaning.
+It asks the questions of the gate suites that expect this article as their source, and the nearest others in meaning.
 The built-in answerer answers them, once with the change and, where that fails, once without: nothing is stored, no
 model is asked and no action is taken. What needs more than one question, or a judge, is left to the evaluation of a
 release.
@@ -64,7 +64,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """The cases that a change would break, how many were played, and how many there was no time for."""
+    """The cases that a change would break, how many were run, and how many there was no time for."""
 
     failures: tuple[Failure, ...]
     played: int
@@ -142,10 +142,10 @@ def broken(
     workspace: Workspace,
     seconds: float,
 ) -> tuple[list[Failure], int]:
-    """Return the cases that fail with one state of the articles and pass with the other, and how many were not played.
+    """Return the cases that fail with one state of the articles and pass with the other, and how many were not run.
 
     The former state is made for the questions that fail in the new one. Each is searched for `seconds`; a case that
-    fails in one and is not reached in the other counts as not played.
+    fails in one and is not reached in the other counts as not run.
     """
     if not cases:
         return [], 0
@@ -177,7 +177,7 @@ def name_of(suite: str, case: Case) -> str:
 
 
 def cases_about(touched: Mapping[str, Touched]) -> list[tuple[str, Case]]:
-    """Return the cases to play for articles, by external id; of many articles, all cases."""
+    """Return the cases to run for articles, by external id; of many articles, all cases."""
     cases = playable_cases()
     if len(touched) > MAX_APART:
         return cases
@@ -243,7 +243,7 @@ def _is_playable(case: Case) -> bool:
 
 
 def chosen_for(cases: Sequence[tuple[str, Case]], trial: Trial) -> list[tuple[str, Case]]:
-    """Return the cases to play: first those that name the article, then those of its phrasings, then the nearest."""
+    """Return the cases to run: first those that name the article, then those of its phrasings, then the nearest."""
     naming = [one for one in cases if trial.external_id and trial.external_id in sources_of(one[1])][:MAX_NAMING]
     language = base_language(trial.locale or "en")
     others: dict[str, list[tuple[str, Case]]] = {}  # several cases may ask the same

@@ -230,7 +230,7 @@ def test_a_ticket_is_snoozed_assigned_and_released_from_its_page(
     assert Ticket.objects.get().state == "waiting"
 
 
-def test_reopening_an_ended_ticket_shows_the_new_one(ticket: Ticket, bob: User) -> None:
+def test_reopening_an_ended_ticket_opens_its_successor(ticket: Ticket, bob: User) -> None:
     services.claim(ticket.pk, agent=bob)
     services.resolve(ticket.pk, agent=bob)
     again = browser(bob).post(f"/desk/tickets/{ticket.pk}/reopen/").headers["Location"]

@@ -16,13 +16,15 @@ from supportbot.releases.selectors import live_release
 
 class Command(WorkspaceCommand):
     help = gettext_noop(
-        "Play the customers' questions of the last days through a release and the live one, without side effects, and "
-        "list where their answers differ, the worst first. Both use the model, at its price."
+        "Ask a release and the live one the customers' questions of the last days, without side effects, and list "
+        "where their answers differ, the worst first. Both use the model, at its price."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--release", metavar="NUMBER", required=True, help=gettext("the release to try"))
+        parser.add_argument(
+            "--release", metavar="NUMBER", required=True, help=gettext("the release to compare with the live one")
+        )
         parser.add_argument("--days", type=int, default=7, metavar="N", help=gettext("how many days to go back"))
         parser.add_argument("--most", type=int, default=100, metavar="N", help=gettext("maximum number of questions"))
 
@@ -38,7 +40,7 @@ class Command(WorkspaceCommand):
         return {"live": live.number, "release": candidate.number, **asdict(found)}
 
     def words(self, facts: dict[str, Any]) -> str:
-        told = gettext("{number} of {questions} questions are answered differently; {unplayed} could not be played.")
+        told = gettext("{number} of {questions} questions are answered differently; {unplayed} could not be asked.")
         lines = [
             f"{', '.join(one['kinds'])}: {one['question']}\n  - {one['before']}\n  + {one['after']}"
             for one in facts["differences"]

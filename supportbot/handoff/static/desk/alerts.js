@@ -1,4 +1,4 @@
-// Alerts: a tone and a desktop notification, both off by default, and the count in the page title.
+// Alerts: a sound and a desktop notification, both off by default, and the count in the page title.
 
 import { byId } from "./dom.js";
 import { setting } from "./settings.js";
