@@ -14,7 +14,7 @@ from django.utils.translation import gettext, ngettext
 from supportbot.console.charts import legend_of, lines, stacked
 from supportbot.console.conversation_endings import definitions, label_of
 from supportbot.console.display import duration_in_words
-from supportbot.insights.daily_figures import Sums, added, figures_from, sums_of
+from supportbot.insights.daily_sums import Sums, added, figures_from, sums_of
 from supportbot.insights.figures import Figures, Spread
 from supportbot.insights.outcomes import ALONE, NOT_SOLVED, Ending
 from supportbot.insights.rollups import are_many, stored_total, sums_by_day, whole_days

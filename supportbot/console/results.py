@@ -24,7 +24,7 @@ from supportbot.console.permissions import may
 from supportbot.console.quality import SPANS, Span, amounts, asked_span, percent, span_of
 from supportbot.console.request_context import needs
 from supportbot.formats import language_name
-from supportbot.insights.daily_figures import Sums, added, figures_from, satisfied
+from supportbot.insights.daily_sums import Sums, added, figures_from, satisfied
 from supportbot.insights.figures import Figures
 from supportbot.insights.outcomes import ALONE, NOT_SOLVED, Ending
 from supportbot.insights.rollups import by_value, sums_by_day, whole_days

@@ -15,7 +15,7 @@ class DailySums(TenantModel):
     timezone = models.CharField(max_length=40)  # the time zone of the day; sums in another one are not used
     by = models.CharField(max_length=10, blank=True)
     total = models.PositiveIntegerField()
-    sums = models.JSONField()  # `daily_figures.Sums` by the property's value
+    sums = models.JSONField()  # `daily_sums.Sums` by the property's value
     computed_at = models.DateTimeField(default=now)
 
     class Meta:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.chat.models import Conversation
-from supportbot.insights.daily_figures import Sums, sums_of
+from supportbot.insights.daily_sums import Sums, sums_of
 from supportbot.insights.models import DailySums
 from supportbot.insights.outcomes import CAME_BACK_WITHIN
 from supportbot.insights.selectors import ConversationOutcome, begun_in, outcomes

@@ -13,7 +13,7 @@ from supportbot.chat.tasks import retain
 from supportbot.console.quality import Trend, _trend, quality, span_of
 from supportbot.handoff.models import Ticket
 from supportbot.insights import rollups
-from supportbot.insights.daily_figures import added, figures_from
+from supportbot.insights.daily_sums import added, figures_from
 from supportbot.insights.models import DailySums
 from supportbot.insights.outcomes import Ending
 from supportbot.insights.rollups import GROUPINGS, by_value, stored_total, sums_by_day, whole_days
