@@ -24,8 +24,8 @@ from supportbot.widget.serializers import (
     TicketSerializer,
 )
 from supportbot.widget.services import end_conversation
-from supportbot.widget.session.auth import allowed_origin, own_origin
 from supportbot.widget.session.codes import issue_code, redeem_code
+from supportbot.widget.session.origin_checks import allowed_origin, own_origin
 from supportbot.widget.session.tickets import TicketRequest, issue_ticket
 
 ORIGIN_REFUSED = OpenApiResponse(description="This origin is not allowed.")

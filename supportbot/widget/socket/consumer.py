@@ -21,7 +21,7 @@ from supportbot.chat.socket_base import Socket
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.widget.denied_access import record_denied_access
 from supportbot.widget.errors import FrameError, OriginRefused, OutOfOrder, TicketRefused, Unavailable
-from supportbot.widget.session.auth import handshake_origin
+from supportbot.widget.session.origin_checks import handshake_origin
 from supportbot.widget.session.sign_in import identify
 from supportbot.widget.session.tickets import Session, redeem_ticket
 from supportbot.widget.socket.connection_registry import connection_registry

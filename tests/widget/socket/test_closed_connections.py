@@ -15,7 +15,7 @@ from supportbot.asyncdb import db
 from supportbot.chat.signals import NewEvent
 from supportbot.chat.stream import publish
 from supportbot.widget import base_views
-from supportbot.widget.session import auth
+from supportbot.widget.session import origin_checks
 from supportbot.widget.socket import connection_registry, feed, handlers
 from tests.widget.page import PAGE_ORIGIN, ask_for_ticket, greeted, open_socket, ticket
 from tests.widget.serving import check_sockets
@@ -39,7 +39,7 @@ async def test_a_database_connection_lost_during_a_message_keeps_the_socket(
 async def test_a_database_connection_lost_during_the_handshake_closes_with_a_code(
     server: str, channel: NewChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auth, "is_known", broken_connection)
+    monkeypatch.setattr(origin_checks, "is_known", broken_connection)
     async with open_socket(server) as socket:
         assert (await socket.next())["code"] == "unavailable"
         assert await socket.close_code() == 1013

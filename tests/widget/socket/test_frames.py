@@ -14,7 +14,7 @@ from supportbot.asyncdb import db
 from supportbot.chat import rate_limit as chat_rate_limit
 from supportbot.chat.models import ConversationEvent, Message
 from supportbot.widget.models import Rating, SocketTicket
-from supportbot.widget.session import auth
+from supportbot.widget.session import origin_checks
 from supportbot.widget.socket import connection_registry, consumer
 from tests.patience import PATIENCE_SECONDS
 from tests.widget.page import ask_for_ticket, greeted, open_socket, ticket
@@ -180,8 +180,8 @@ async def test_a_hello_in_time_waits_for_a_slow_database(
         is_asked.wait(PATIENCE_SECONDS)
         return is_known(origin)
 
-    is_asked, is_known = threading.Event(), auth.is_known
-    monkeypatch.setattr(auth, "is_known", slow)
+    is_asked, is_known = threading.Event(), origin_checks.is_known
+    monkeypatch.setattr(origin_checks, "is_known", slow)
     monkeypatch.setattr(consumer, "HELLO_SECONDS", 0.5)
     granted = await db(ticket, channel)
     async with open_socket(server) as socket:
