@@ -6,7 +6,7 @@ from celery import shared_task
 
 from actions import maintenance
 from actions.connections import services as connections
-from actions.definitions import tools
+from actions.definitions import tool_changes
 from actions.execution import execute
 from actions.request_queue import RUN_REQUEST
 from supportbot.accounts.scope import workspace_scope
@@ -48,7 +48,7 @@ def forget_old_secrets() -> None:
 @shared_task
 def check_tools() -> None:
     """Switch off actions whose tools have changed since they were reviewed."""
-    tools.check_all()
+    tool_changes.check_all()
 
 
 @shared_task(name="actions.tasks.write_down_heads")

@@ -50,7 +50,9 @@ def client_of(definition: Definition, environment: str = "live") -> Sender:
 
 
 def _switching_off(name: str) -> Callable[[str], None]:
-    from actions.definitions.tools import switch_off_changed  # it publishes definitions, which act through this module
+    from actions.definitions.tool_changes import (
+        switch_off_changed,  # it publishes definitions, which act through this module
+    )
 
     return partial(switch_off_changed, name)
 

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from actions.connections import mcp_session
 from actions.connections import services as connections
 from actions.connections.tool_fingerprints import fingerprint
-from actions.definitions import services, tools
+from actions.definitions import services, tool_changes
 from actions.definitions.errors import InvalidDefinition, ServerUnreadable
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.transfer import import_tools
@@ -174,18 +174,18 @@ def test_a_changed_tool_switches_its_action_off_and_does_nothing(
 
 
 def test_once_an_hour_changed_tools_are_found_before_anybody_asks(in_force: ToldServer) -> None:
-    tools.check_all()
+    tool_changes.check_all()
     assert ActionDefinition.objects.get(name=NAME).state == "published"
     in_force.results["tools/list"] = {"tools": 7}  # it says nothing
-    tools.check_all()
+    tool_changes.check_all()
     assert ActionDefinition.objects.get(name=NAME).state == "published"
     in_force.results["tools/list"] = {"tools": [TOOL]}
-    tools.check_all()
+    tool_changes.check_all()
     assert ActionDefinition.objects.get(name=NAME).state == "disabled"
 
 
 def test_a_change_that_was_reviewed_meanwhile_is_left_alone(in_force: ToldServer) -> None:
-    tools.switch_off_changed(NAME, "0" * 64)
+    tool_changes.switch_off_changed(NAME, "0" * 64)
     assert ActionDefinition.objects.get(name=NAME).state == "published"
 
 
