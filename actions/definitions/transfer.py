@@ -18,10 +18,10 @@ from actions.connections.selectors import connection_named
 from actions.definitions.document import missing
 from actions.definitions.errors import ServerUnreadable
 from actions.definitions.explaining import beyond_the_chat
+from actions.definitions.importing.bounded_parsing import InvalidFile, read_structure
 from actions.definitions.importing.drafts import Draft
 from actions.definitions.importing.mcp import read_tools
 from actions.definitions.importing.openapi import read_openapi
-from actions.definitions.importing.structure import InvalidFile, read_structure
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion
 from actions.definitions.services import definition_named, newest_version, save_draft, version_of
 from actions.registry import code_actions

@@ -14,7 +14,7 @@ from typing import Any, Final
 import yaml
 from django.utils.translation import gettext
 
-from actions.definitions.importing.structure import InvalidFile, check_depth, read_structure
+from actions.definitions.importing.bounded_parsing import InvalidFile, check_depth, read_structure
 from supportbot.evals import benchmark_files, foreign_suites
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.retail import tasks

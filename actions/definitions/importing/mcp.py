@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from actions.connections.tool_fingerprints import fingerprint
+from actions.definitions.importing.bounded_parsing import InvalidFile
 from actions.definitions.importing.customers import (
     OF_IDENTITY,
     check_identity,
@@ -19,7 +20,6 @@ from actions.definitions.importing.customers import (
 )
 from actions.definitions.importing.drafts import Draft, Imported, Names, humanised, printable, snake
 from actions.definitions.importing.shapes import Note, declared, properties_of
-from actions.definitions.importing.structure import InvalidFile
 
 MAX_TOOLS: Final = 500
 MAX_SCHEMA: Final = 200_000  # characters in one tool's schema

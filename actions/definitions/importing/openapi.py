@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
+from actions.definitions.importing.bounded_parsing import InvalidFile, read_structure
 from actions.definitions.importing.drafts import Draft, Imported, Names, printable, snake
 from actions.definitions.importing.operation import HEADER, Operation
 from actions.definitions.importing.records import Records, records_of
 from actions.definitions.importing.shapes import Note
-from actions.definitions.importing.structure import InvalidFile, read_structure
 
 MAX_OPERATIONS: Final = 1_000
 _MAX_STEPS: Final = 400_000  # references and schemas that are looked at in the whole file,

@@ -23,9 +23,9 @@ from actions.connections.auth import Auth
 from actions.connections.auth_kinds import KINDS
 from actions.connections.selectors import listed_connections
 from actions.definitions.errors import InvalidDefinition, NoSuchDefinition, Outdated, ServerUnreadable
+from actions.definitions.importing.bounded_parsing import MAX_CHARACTERS, InvalidFile, read_structure
 from actions.definitions.importing.drafts import Draft
 from actions.definitions.importing.openapi import read_openapi
-from actions.definitions.importing.structure import MAX_CHARACTERS, InvalidFile, read_structure
 from actions.definitions.models import ActionDefinition
 from actions.definitions.services import definition_named, newest_version, save_draft
 from actions.definitions.transfer import ImportResult, import_operations, import_text, import_tools
