@@ -15,6 +15,7 @@ from django.utils.translation import gettext
 from actions import audit
 from actions.connections.models import Connection, Environment
 from actions.definitions.cases import failures_of
+from actions.definitions.disabling import disable_definition
 from actions.definitions.document import check_draft, missing, parse_document
 from actions.definitions.entered_order import entered_order
 from actions.definitions.errors import (
@@ -30,7 +31,6 @@ from actions.definitions.errors import (
 from actions.definitions.models import ActionDefinition, ActionDefinitionVersion, DefinitionCase
 from actions.definitions.parts import Definition, Kind, OutcomeKind
 from actions.definitions.published import action_from, is_name
-from actions.definitions.switching import take_out_of_force
 from actions.models import ActionPolicy, ActionRequest, actor_of
 from actions.policy_store import ensure_policy
 from actions.reasons import Reason, one_line
@@ -292,7 +292,7 @@ def switch_off(name: str, *, person: User) -> ActionDefinition:
     """
     if person.pk not in _admins():
         raise NotPublisher()
-    return take_out_of_force(definition_named(name), actor=actor_of(person))
+    return disable_definition(definition_named(name), actor=actor_of(person))
 
 
 def _undo_problem(definition: Definition) -> str:

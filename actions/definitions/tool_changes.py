@@ -9,9 +9,9 @@ from typing import Any, Final
 from actions.connections.client import Client, NotSent
 from actions.connections.mcp_tools import list_tools
 from actions.connections.selectors import connection_named
+from actions.definitions.disabling import disable_definition
 from actions.definitions.importing.mcp import changed_tools
 from actions.definitions.models import ActionDefinition
-from actions.definitions.switching import take_out_of_force
 from actions.errors import NotConnected
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
@@ -31,7 +31,7 @@ def switch_off_changed(name: str, schema_hash: str) -> None:
     """Switch an action off, unless a version with another fingerprint has been published meanwhile."""
     definition = ActionDefinition.objects.select_related("current").filter(name=name, state=_PUBLISHED).first()
     if definition is not None and schema_hash in dict(_tools_of(definition)).values():
-        take_out_of_force(definition, actor="system", why=CHANGED)
+        disable_definition(definition, actor="system", why=CHANGED)
 
 
 def _check_workspace() -> None:
@@ -46,7 +46,7 @@ def _check_workspace() -> None:
             continue
         for definition in definitions:
             if changed_tools(dict(_tools_of(definition)), now):
-                take_out_of_force(definition, actor="system", why=CHANGED)
+                disable_definition(definition, actor="system", why=CHANGED)
 
 
 def _tools_of(definition: ActionDefinition) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,4 @@
-"""Taking a defined action out of force. Separate from the services, because a call does this too if its tool has
-changed.
-"""
+"""Disabling a defined action. Separate from the services, because a call does this too if its tool has changed."""
 
 from django.db import transaction
 
@@ -9,7 +7,7 @@ from actions.definitions.models import ActionDefinition
 
 
 @transaction.atomic
-def take_out_of_force(definition: ActionDefinition, *, actor: str, why: str = "") -> ActionDefinition:
+def disable_definition(definition: ActionDefinition, *, actor: str, why: str = "") -> ActionDefinition:
     """Stop offering a defined action; without effect if it is not published."""
     locked: ActionDefinition = ActionDefinition.objects.select_for_update(no_key=True).get(pk=definition.pk)
     if locked.state == ActionDefinition.State.PUBLISHED:
