@@ -50,9 +50,8 @@ def client_of(definition: Definition, environment: str = "live") -> Sender:
 
 
 def _switching_off(name: str) -> Callable[[str], None]:
-    from actions.definitions.tool_changes import (
-        switch_off_changed,  # it publishes definitions, which act through this module
-    )
+    # It publishes definitions, which act through this module.
+    from actions.definitions.tool_changes import switch_off_changed
 
     return partial(switch_off_changed, name)
 
