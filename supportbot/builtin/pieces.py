@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from supportbot.language.blocks import Block, Kind, blocks_of_passage, names_of_columns
-from supportbot.language.lines import Line, lines_of, row_as_text
+from supportbot.language.lines import Line, lines_of, names_its_columns, row_as_text
 from supportbot.llm.types import Source
 
 
@@ -37,7 +37,10 @@ def pieces_of(source: Source) -> list[Piece]:
         follows = last is not None and last.kind is Kind.PARAGRAPH and kind is not Kind.PARAGRAPH
         lead = last.lines[-1].text if last is not None and follows and last.heading == heading else ""
         # Of a table that began in an earlier passage, they are the heading.
-        columns = row_as_text(block.header) if block.header and heading != names_of_columns(block) else ""
+        is_heading = block.header is not None and heading == names_of_columns(block)
+        names_columns = names_its_columns(block)
+        columns = "" if block.header is None or is_heading or names_columns else row_as_text(block.header)
+        heading = "" if is_heading and names_columns else heading
         lead = lead if lead.endswith(":") else ""
         found.append(Piece(kind, tuple(lines), heading, source, len(found), lead, columns))
     return found

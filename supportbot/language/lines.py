@@ -13,6 +13,7 @@ from supportbot.language.sentences import sentences_of
 
 _LINK_ALONE: Final = re.compile(r"\[[^\[\]]{1,300}\]\([^()]{0,500}\)")
 _INDENT: Final = "  "
+_TRACKED: Final = 3  # columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,23 @@ def _items(items: Sequence[Item], indent: str) -> Iterator[Line]:
 
 
 def _rows(table: Block) -> Iterator[Line]:
-    names = " ".join(_cells(table.header)) if table.header else ""
+    names = _cells(table.header) if table.header else []
     for row in table.rows:
-        if any(_cells(row)):
-            yield Line(row_as_text(row), "-", says=f"{names} {' '.join(_cells(row))}")
+        if any(cells := _cells(row)):
+            text = _with_names(names, cells) if names_its_columns(table) else row_as_text(row)
+            yield Line(text, "-", says=f"{' '.join(names)} {' '.join(cells)}")
+
+
+def names_its_columns(table: Block) -> bool:
+    """Return whether the rows of a table name its columns: with three or more, a reader loses track of them."""
+    return table.header is not None and len(names := _cells(table.header)) >= _TRACKED and all(names[1:])
+
+
+def _with_names(names: Sequence[str], cells: Sequence[str]) -> str:
+    """Return a row as text with the names of its columns: "Switzerland · Days: 4 to 6 · Costs: €14.90"."""
+    first, *others = zip(names, cells, strict=False)
+    named = (f"{name.rstrip(':')}: {cell}" for name, cell in others if cell)
+    return " · ".join(filter(None, (first[1], *named)))
 
 
 def row_as_text(row: Row) -> str:

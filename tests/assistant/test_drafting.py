@@ -192,7 +192,8 @@ def test_a_row_of_a_table_is_cited_whole() -> None:
         "| Germany | 2 to 3 | €4.90 | €80 |\n| Austria | 3 to 4 | €6.90 | €120 |\n"
     )
     draft = Draft((passage(table),), "en", by="builtin")
-    answer = finished(draft, "- Germany: 2 to 3 · €4.90 · €80 [1]\n- Austria: 3 to 4 · €6.90 · €120 [1]")
+    with_names = "- Austria · Days: 3 to 4 · Costs: €6.90 · Free above: €120 [1]"
+    answer = finished(draft, f"- Germany: 2 to 3 · €4.90 · €80 [1]\n{with_names}")
     assert [span.quote for span in answer.citations] == [
         "Germany | 2 to 3 | €4.90 | €80",
         "Austria | 3 to 4 | €6.90 | €120",

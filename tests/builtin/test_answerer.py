@@ -110,7 +110,7 @@ def test_steps_are_quoted_whole_with_their_lead() -> None:
 
 def test_the_row_asked_for_is_quoted_with_its_column_names() -> None:
     text = ask("what are the costs to Switzerland?").text
-    assert text.startswith("To: Working days · Costs [2]\n- Switzerland: 4 to 6 · €14.90 [2]")
+    assert text.startswith("- Switzerland · Working days: 4 to 6 · Costs: €14.90 [2]")
     assert "Germany" not in text
 
 

@@ -6,7 +6,7 @@ answer is.
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from itertools import groupby, pairwise
 from typing import Final, NamedTuple
@@ -74,11 +74,23 @@ class _Reading:
         return found
 
     def _rows(self) -> Iterator[tuple[tuple[str, ...], tuple[int, int]]]:
-        """Yield the words of each row of a table, however many cells it has, and its first and last one."""
+        """Yield the words of each row of a table, however many cells it has, and its first and last one; also with the
+        names of the columns, as a reader is told them.
+        """
+        names: list[int] = []
         for _, cells in groupby(range(len(self.units)), key=lambda at: self.units[at].line):
             row = list(cells)
-            if len(row) > 1:
-                yield tuple(word for at in row for word in self.units[at].words), (row[0], row[-1])
+            if len(row) == 1:
+                names = []
+                continue
+            yield self._words(row), (row[0], row[-1])
+            if len(names) == len(row):
+                named = (at for pair in zip(names[1:], row[1:], strict=True) for at in pair)
+                yield self._words([row[0], *named]), (row[0], row[-1])
+            names = names or row
+
+    def _words(self, units: Iterable[int]) -> tuple[str, ...]:
+        return tuple(word for at in units for word in self.units[at].words)
 
     def _units(self) -> Iterator[_Unit]:
         at = 0
