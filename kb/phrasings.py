@@ -34,7 +34,7 @@ def check_phrasings(text: str, *, body: str) -> tuple[str, ...]:
             number=MAX_PHRASINGS, characters=MAX_PHRASING
         ))  # fmt: skip
     if found and len(body) > MAX_ANSWER:
-        _refuse(gettext("Shorten the text to {limit} characters: it is given as a whole.").format(limit=MAX_ANSWER))
+        _refuse(gettext("Shorten the text to {limit} characters: it is quoted as a whole.").format(limit=MAX_ANSWER))
     return found
 
 

@@ -54,7 +54,7 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     BROKEN: (
         gettext_noop("Broken"),
-        gettext_noop("Since these articles changed, questions of the gates are no longer answered as they must be."),
+        gettext_noop("Since these articles changed, some gate questions no longer get the expected answer."),
     ),
     RECALL: (
         gettext_noop("Outdated answers"),

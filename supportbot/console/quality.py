@@ -196,7 +196,7 @@ def _most_resolved(told: Figures) -> str:
 def _most(told: Figures) -> str:
     if not told.first_response.number:
         return gettext("no answers yet")
-    return gettext("19 of 20 within {time}").format(time=duration_in_words(told.first_response.most))
+    return gettext("19 in 20 within {time}").format(time=duration_in_words(told.first_response.most))
 
 
 def _rated(told: Figures) -> str:
@@ -255,7 +255,7 @@ def _waits(span: Span, sums: Mapping[date, Sums]) -> dict[str, Any]:
     waited = {day: one for day, one in days.items() if one.number}
     series = {
         gettext("Half within"): {day: _minutes(one.median) for day, one in waited.items()},
-        gettext("9 of 10 within"): {day: _minutes(one.most) for day, one in waited.items()},
+        gettext("9 in 10 within"): {day: _minutes(one.most) for day, one in waited.items()},
     }
     is_enough = spread.number >= ENOUGH_FOR_A_TREND
     return {

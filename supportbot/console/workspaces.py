@@ -91,7 +91,8 @@ class WorkspaceForm(FactsForm):
         _("Imprint"), _("The page that says who you are. Linked from the help pages and the chat's own page.")
     )
     privacy_url = _page_of(
-        _("Privacy page"), _("Linked from the same places, and from the menu of chats whose channel names no other.")
+        _("Privacy page"),
+        _("Linked from the same places, and from the chat menu of every channel without a page of its own."),
     )
 
     class Meta(FactsForm.Meta):
@@ -108,8 +109,8 @@ class WorkspaceForm(FactsForm):
                 "too."
             ),
             "keep_conversations_days": _(
-                "Conversations without a message for longer are permanently deleted each night, with their mails. "
-                "Requests, amounts, the audit trail and the figures are kept. Leave empty to keep conversations."
+                "Each night, conversations without a message for longer than this are permanently deleted, with their "
+                "mails. Requests, amounts, the audit trail and the figures are kept. Leave empty to keep conversations."
             ),
             "keep_bodies_days": _(
                 "Applies to drafts for agents, and to other texts if they are stored; never longer than 30 days."

@@ -49,5 +49,5 @@ def certificate_problem(certificate: ClientCertificate) -> str:
     try:
         load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate)
     except (OSError, ValueError):  # SSLError is an OSError
-        return _("This is not a certificate in PEM, followed by its private key without a password.")
+        return _("This is not a PEM certificate followed by its unencrypted private key.")
     return ""

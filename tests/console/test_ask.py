@@ -101,7 +101,7 @@ def test_passages_without_an_answering_sentence_are_reported_separately() -> Non
     answer = Answer("I could not find this.", (), by="builtin", is_abstention=True)
     trial = Rehearsal(True, answer, (), confidence=0.94, is_answerable=True, took_ms=12)
     told = " ".join(render_to_string("console/articles/asked.html", {"answers": [trial], "last": trial}).split())
-    assert "94% sure that its passages contain an answer, but no sentence in them does." in told
+    assert "94% sure that its passages contain an answer, but no sentence in them answers the question." in told
 
 
 @pytest.mark.parametrize(

@@ -245,7 +245,7 @@ def test_the_first_response_is_that_of_the_call_that_answered(shown: Any) -> Non
     explained = at | {"turn_id": told.pk}  # about the result of an action, so nobody was waiting for an answer
     LLMCall.objects.create(**explained, started_at=asked, time_to_first_token_ms=9000, provider="p", outcome="done")
     value, note = figures(shown())["First response after"]
-    assert (value, note) == ("1.3 s", "19 of 20 within 2.2 s")
+    assert (value, note) == ("1.3 s", "19 in 20 within 2.2 s")
 
 
 def test_the_wait_for_a_person_starts_with_the_request(shown: Any, bob: User) -> None:
@@ -258,7 +258,7 @@ def test_the_wait_for_a_person_starts_with_the_request(shown: Any, bob: User) ->
         Ticket.objects.filter(pk=ticket.pk).update(created_at=noon())
     handoff.request(talk(*ANSWERED).pk, reason="customer_asked", by="customer")
     told = shown().css_first(".thirds figure")
-    assert "3 requests were answered: half within 4 min, 9 of 10 within 24 min 48 s." in visible_text(told)
+    assert "3 requests were answered: half within 4 min, 9 in 10 within 24 min 48 s." in visible_text(told)
     assert [cell.text() for cell in told.css("tbody tr")[0].css("td")][1:] == ["3", "4 min", "24 min 48 s"]
     assert told.css_first("svg") is None  # three are too few for a chart
 

@@ -245,7 +245,7 @@ def _each(
         problem = gettext("Not changed because of the gates: {titles}. Open each one to see why or to try again.")
         messages.warning(request, problem.format(titles=_titles(more)))
     if untried:
-        problem = gettext("Not changed because trying the others took too long: {titles}. Select these again.")
+        problem = gettext("Not changed because checking the others took too long: {titles}. Select these again.")
         messages.warning(request, problem.format(titles=_titles(untried)))
     if late:
         problem = gettext("Not changed because somebody else changed them meanwhile: {titles}.")

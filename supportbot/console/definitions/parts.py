@@ -103,7 +103,7 @@ PARTS: Final = (
                         "names_no_record",
                         _("It does not name a record"),
                         Kind.FLAG,
-                        _("Only the customer's own words, such as a note: nothing in it says whose it is."),
+                        _("Only the customer's own words, such as a note, which identify no record or person."),
                         types=("string", "integer", "list", "object"),
                     ),
                     Box("value", _("Computed value"), Kind.RULE, _("Only if the argument is computed.")),

@@ -107,7 +107,7 @@ def _cancel(request: HttpRequest, source: Source) -> str:
 def _confirm(request: HttpRequest, source: Source) -> str:
     count = runs.confirm_loss(source)
     if not count:  # the run goes on
-        return gettext("The gates now decide about each article.")
+        return gettext("The gates now check each article.")
     told = ngettext("Archived: {number} article.", "Archived: {number} articles.", count)
     return told.format(number=count)
 

@@ -40,7 +40,7 @@ def records(request: HttpRequest, staff: Staff, ticket_id: UUID) -> HttpResponse
         if request.method == "POST":
             if _is_sent(request, ticket, person):
                 return redirect("desk-ticket", ticket.pk)
-            context["problem"] = gettext("This has changed since you saw it. Nothing was sent; look at it again.")
+            context["problem"] = gettext("This has changed since you saw it. Nothing was sent. Check it again.")
     except NotFound:
         raise
     except SupportBotError as error:

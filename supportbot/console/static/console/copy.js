@@ -16,7 +16,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
       await navigator.clipboard.writeText(field.value);
       words.textContent = gettext("Copied");
     } catch {
-      words.textContent = gettext("Press Ctrl C"); // there is no clipboard without https, so the text is selected
+      words.textContent = gettext("Press Ctrl+C"); // there is no clipboard without https, so the text is selected
     }
   });
 }

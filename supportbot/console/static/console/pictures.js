@@ -66,7 +66,7 @@ export function takePictures({ body, address, token, told, insert, hasStructure 
 /** Return why a file cannot be put into a text; "" if it can. */
 function problemOf({ name, type, size }) {
   if (type === "image/svg+xml") return gettext("{name} is an SVG drawing, which can contain scripts. Save it as PNG, then add it again.", { name });
-  if (!PICTURES.includes(type)) return gettext("{name} is not a picture. A text takes PNG, JPEG, WebP and GIF pictures.", { name });
+  if (!PICTURES.includes(type)) return gettext("{name} is not a picture. Articles can contain PNG, JPEG, WebP and GIF pictures.", { name });
   if (size > MOST_TAKEN_MB * 1024 * 1024) return gettext("{name} is larger than {number} MB. Make it smaller, then add it again.", { name, number: MOST_TAKEN_MB });
   return "";
 }

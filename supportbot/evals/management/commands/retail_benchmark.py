@@ -46,7 +46,7 @@ class Command(ProductCommand):
             "--workspace",
             metavar="SLUG",
             default="retail",
-            help=gettext("one for this alone; created if it is missing"),
+            help=gettext("a workspace used for nothing else; created if it is missing"),
         )
         parser.add_argument(
             "--as", dest="person", metavar="USERNAME", default="", help=gettext("the admin who prepares the workspace")
