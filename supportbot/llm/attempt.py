@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
 
-from supportbot.llm.budget import booked_as
 from supportbot.llm.call_record import CallRecord
 from supportbot.llm.conf import Limits
 from supportbot.llm.errors import ProviderError, ProviderRefused, ProviderUnclear, Reason
@@ -129,12 +128,12 @@ class Attempt:
             return Usage()
         return estimated_usage(self.request, self.characters // CHARACTERS_PER_TOKEN)
 
-    def record(self) -> CallRecord:
-        """Return the figures to store, once the attempt has ended."""
+    def record(self, *, purpose: str) -> CallRecord:
+        """Return the figures to store, once the attempt has ended; `purpose` is the one that pays for it."""
         request = self.request
         request_text = "" if self._texts is None else "\n\n".join(map(_in_words, request.messages))
         return CallRecord(
-            purpose=booked_as(request.purpose),
+            purpose=purpose,
             provider=self.provider.name,
             model=self.provider.model,
             is_local=self.provider.is_local,

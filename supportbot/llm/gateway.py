@@ -63,6 +63,7 @@ class Call:
         current_workspace_id()  # raises UnscopedQuery now, not when the record is written
         self.context = copy_context()
         self.request = request
+        self.purpose = booked_as(request.purpose)
         self.ends_at = ends_at
         self._history_tokens = history_tokens
         self.attempts: list[Attempt] = []
@@ -111,9 +112,7 @@ class Call:
 
     async def reserve(self, provider: Provider) -> None:
         """Reserve the most that one attempt can cost. Raises BudgetExceeded."""
-        await self.reservations.take(
-            provider, highest_usage(self.request_for(provider)), purpose=booked_as(self.request.purpose)
-        )
+        await self.reservations.take(provider, highest_usage(self.request_for(provider)), purpose=self.purpose)
 
 
 class Recorder:
@@ -137,7 +136,7 @@ class Recorder:
 
 async def _save(call: Call) -> None:
     taken = await call.reservations.taken()
-    records = [attempt.record() for attempt in call.attempts]
+    records = [attempt.record(purpose=call.purpose) for attempt in call.attempts]
     await record_calls(records, taken)
 
 
