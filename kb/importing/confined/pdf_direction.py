@@ -42,3 +42,9 @@ def _with_brackets(text: str) -> str:
     """Return a line whose brackets open before they close, since some files store the visible shapes."""
     first = _BRACKETS.search(text)
     return text.translate(_MIRRORED) if first and first.group() not in _OPENING else text
+
+
+def as_seen(letters: str) -> str:
+    """Return the letters of one glyph in the order of their line, which is reversed later."""
+    is_turned = len(letters) > 1 and any(unicodedata.bidirectional(sign) in ("R", "AL") for sign in letters)
+    return letters[::-1] if is_turned else letters

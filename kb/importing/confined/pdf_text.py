@@ -4,32 +4,30 @@ tables.
 """
 
 import math
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 from pypdf import PageObject
 from pypdf.generic import ArrayObject, ContentStream, DictionaryObject, NameObject, StreamObject
 from pypdf.generic._font import Font  # pypdf's own text extraction uses it; it has no public name
 
 from kb.importing.confined.pdf_descriptions import description_in
+from kb.importing.confined.pdf_direction import as_seen
+from kb.importing.confined.pdf_geometry import (
+    IDENTITY,
+    UNIT_SQUARE,
+    Box,
+    Matrix,
+    contains,
+    matrix_of,
+    placed,
+    point_at,
+    times,
+    turned,
+)
 
-Matrix = tuple[float, float, float, float, float, float]
-
-
-class Box(NamedTuple):
-    """A rectangle or a straight line of a page, in points from the bottom left."""
-
-    left: float
-    bottom: float
-    right: float
-    top: float
-
-
-IDENTITY: Final[Matrix] = (1, 0, 0, 1, 0, 0)
-UNIT_SQUARE: Final = Box(0, 0, 1, 1)  # where a picture is drawn before the page places it
 MAX_FORM_DEPTH: Final = 8
 MAX_BOXES: Final = 5_000
 MAX_DRAWINGS: Final = 500
@@ -152,11 +150,11 @@ class _Canvas:
 
     def _is_hidden(self, run: Run, state: _State) -> bool:
         x, y = (run.x0 + run.x1) / 2, run.y + run.size / 4
-        if run.size < SMALLEST_POINTS or not _is_in(self.page, x, y):
+        if run.size < SMALLEST_POINTS or not contains(self.page, x, y):
             return True
         if state.mode in _INVISIBLE_MODES:  # recognised text below the picture of a page
-            return not any(_is_in(box, x, y) for box in self.images)
-        return state.is_white and not any(_is_in(box, x, y) for box in (*self.dark, *self.images))
+            return not any(contains(box, x, y) for box in self.images)
+        return state.is_white and not any(contains(box, x, y) for box in (*self.dark, *self.images))
 
 
 def text_of(page: PageObject, number: int) -> PageText:
@@ -182,12 +180,12 @@ def text_of(page: PageObject, number: int) -> PageText:
 def _drawn(page: PageObject, degrees: int) -> _Canvas:
     """Return what is on a page that is turned clockwise by so many degrees."""
     box = page.mediabox
-    turned = _turned(degrees)
-    canvas = _Canvas(_placed(Box(float(box.left), float(box.bottom), float(box.right), float(box.top)), turned))
+    turns = turned(degrees)
+    canvas = _Canvas(placed(Box(float(box.left), float(box.bottom), float(box.right), float(box.top)), turns))
     contents = page.get("/Contents")
     if contents is not None and (stream := contents.get_object()) is not None:
         resources = page.get("/Resources", DictionaryObject()).get_object()
-        _Interpreter(canvas, page.pdf, resources).run(ContentStream(stream, page.pdf, "bytes"), _State(turned))
+        _Interpreter(canvas, page.pdf, resources).run(ContentStream(stream, page.pdf, "bytes"), _State(turns))
     return canvas
 
 
@@ -221,14 +219,14 @@ class _Interpreter:
         state = self._state
         match operator:
             case b"cm":
-                state.ctm = _times(_matrix(operands), state.ctm)
+                state.ctm = times(matrix_of(operands), state.ctm)
             case b"BT":
                 self._tm = self._line = IDENTITY
             case b"Tf":
                 state.size = float(operands[1])
                 state.font, state.is_bold = self._font(str(operands[0])) or (None, False)
             case b"Tm":
-                self._tm = self._line = _matrix(operands)
+                self._tm = self._line = matrix_of(operands)
             case b"Td" | b"TD":
                 if operator == b"TD":
                     state.leading = -float(operands[1])
@@ -292,9 +290,9 @@ class _Interpreter:
             state.is_white = bool(numbers) and all(abs(value - empty) < 0.02 for value in numbers)
         elif operator == b"re":
             x, y, width, height = (float(value) for value in operands)
-            self._path.append(_placed(Box(x, y, x + width, y + height), state.ctm))
+            self._path.append(placed(Box(x, y, x + width, y + height), state.ctm))
         elif operator in (b"m", b"l"):
-            x, y = _point(state.ctm, float(operands[0]), float(operands[1]))
+            x, y = point_at(state.ctm, float(operands[0]), float(operands[1]))
             if operator == b"l" and self._path:
                 left, bottom, right, top = self._path[-1]
                 self._path[-1] = Box(min(left, x), min(bottom, y), max(right, x), max(top, y))
@@ -311,7 +309,7 @@ class _Interpreter:
 
     def _image(self) -> None:
         self._canvas.pictures += 1
-        self._canvas.images = [*self._canvas.images, _placed(UNIT_SQUARE, self._state.ctm)][-MAX_BOXES:]
+        self._canvas.images = [*self._canvas.images, placed(UNIT_SQUARE, self._state.ctm)][-MAX_BOXES:]
 
     def _draw(self, name: str) -> None:
         objects = self._resources.get("/XObject", DictionaryObject()).get_object()
@@ -324,8 +322,8 @@ class _Interpreter:
             if len(self._canvas.drawings) < MAX_DRAWINGS:
                 self._canvas.drawings.append(self._drawing(drawn))
         elif drawn.get("/Subtype") == "/Form" and self._depth < MAX_FORM_DEPTH:
-            matrix = _matrix(cast("ArrayObject", drawn["/Matrix"])) if "/Matrix" in drawn else IDENTITY
-            inner = replace(self._state, ctm=_times(matrix, self._state.ctm))
+            matrix = matrix_of(cast("ArrayObject", drawn["/Matrix"])) if "/Matrix" in drawn else IDENTITY
+            inner = replace(self._state, ctm=times(matrix, self._state.ctm))
             resources = drawn.get("/Resources", self._resources).get_object()
             interpreter = _Interpreter(self._canvas, self._pdf, resources, self._depth + 1, self._marks)
             interpreter.run(ContentStream(drawn, self._pdf, "bytes"), inner)
@@ -333,7 +331,7 @@ class _Interpreter:
     def _drawing(self, stream: StreamObject) -> Drawing:
         own = next((mark.description for mark in reversed(self._marks) if mark.description), "")
         number = next((mark.number for mark in reversed(self._marks) if mark.number is not None), None)
-        return Drawing(_placed(UNIT_SQUARE, self._state.ctm), stream, own, number)
+        return Drawing(placed(UNIT_SQUARE, self._state.ctm), stream, own, number)
 
     def _mark(self, operands: Sequence[Any]) -> _Mark:
         """Return what marked content says about itself; the numbers in a form belong to the form."""
@@ -360,19 +358,19 @@ class _Interpreter:
         return self._fonts[name]
 
     def _move(self, x: float, y: float) -> None:
-        self._tm = self._line = _times((1, 0, 0, 1, x, y), self._line)
+        self._tm = self._line = times((1, 0, 0, 1, x, y), self._line)
 
     def _advance(self, distance: float) -> None:
-        self._tm = _times((1, 0, 0, 1, distance, 0), self._tm)
+        self._tm = times((1, 0, 0, 1, distance, 0), self._tm)
 
     def _show(self, raw: bytes | str) -> None:
         state = self._state
         if state.font is None:
             return
-        begin = _times((1, 0, 0, 1, 0, state.rise), _times(self._tm, state.ctm))
+        begin = times((1, 0, 0, 1, 0, state.rise), times(self._tm, state.ctm))
         text, width = _decoded(state.font, raw, state)
         self._advance(width)
-        end = _times(self._tm, state.ctm)
+        end = times(self._tm, state.ctm)
         size = state.size * math.hypot(begin[2], begin[3])
         degrees = math.degrees(math.atan2(begin[1], begin[0]))
         quarter = round(degrees / 90) * 90
@@ -401,12 +399,6 @@ def _decoded(font: Font, raw: bytes | str, state: _State) -> tuple[str, float]:
     return text, (width * state.size + len(codes) * state.character_space + spaces * state.word_space) * state.scale
 
 
-def as_seen(letters: str) -> str:
-    """Return the letters of one glyph in the order of their line, which is reversed later."""
-    is_turned = len(letters) > 1 and any(unicodedata.bidirectional(sign) in ("R", "AL") for sign in letters)
-    return letters[::-1] if is_turned else letters
-
-
 def _codes(font: Font, raw: bytes | str) -> str:
     if isinstance(raw, str):
         return raw
@@ -422,34 +414,3 @@ def _shown(font: Font, raw: bytes | str, codes: str) -> Iterator[str]:
     if isinstance(raw, bytes) and isinstance(font.encoding, dict):
         return (font.encoding.get(byte, chr(byte)) for byte in raw)
     return iter(codes)
-
-
-def _turned(degrees: int) -> Matrix:
-    """Return the matrix of a page that is displayed rotated clockwise."""
-    turns: dict[int, Matrix] = {90: (0, -1, 1, 0, 0, 0), 180: (-1, 0, 0, -1, 0, 0), 270: (0, 1, -1, 0, 0, 0)}
-    return turns.get(degrees, IDENTITY)
-
-
-def _matrix(values: Sequence[Any]) -> Matrix:
-    a, b, c, d, e, f = (float(value) for value in values)
-    return a, b, c, d, e, f
-
-
-def _times(one: Matrix, other: Matrix) -> Matrix:
-    a, b, c, d, e, f = one
-    p, q, r, s, t, u = other
-    return a * p + b * r, a * q + b * s, c * p + d * r, c * q + d * s, e * p + f * r + t, e * q + f * s + u
-
-
-def _point(matrix: Matrix, x: float, y: float) -> tuple[float, float]:
-    return x * matrix[0] + y * matrix[2] + matrix[4], x * matrix[1] + y * matrix[3] + matrix[5]
-
-
-def _placed(box: Box, matrix: Matrix) -> Box:
-    corners = [_point(matrix, x, y) for x in (box.left, box.right) for y in (box.bottom, box.top)]
-    xs, ys = [x for x, _ in corners], [y for _, y in corners]
-    return Box(min(xs), min(ys), max(xs), max(ys))
-
-
-def _is_in(box: Box, x: float, y: float) -> bool:
-    return box.left - 1 <= x <= box.right + 1 and box.bottom - 1 <= y <= box.top + 1
