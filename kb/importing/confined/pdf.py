@@ -7,11 +7,12 @@ from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 from pypdf.generic import Destination
 
+from kb.importing.confined.pdf_canvas import PageText
 from kb.importing.confined.pdf_descriptions import Descriptions, descriptions_of
 from kb.importing.confined.pdf_layout import Layout
 from kb.importing.confined.pdf_lines import plain_text
 from kb.importing.confined.pdf_pictures import Pictures, pictures_of
-from kb.importing.confined.pdf_text import PageText, text_of
+from kb.importing.confined.pdf_text import text_of
 from kb.importing.confined.refusal import Notes, Refused, shortened
 
 MAX_PAGES: Final = 1_000

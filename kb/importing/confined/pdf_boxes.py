@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
+from kb.importing.confined.pdf_canvas import PageText
 from kb.importing.confined.pdf_geometry import Box
 from kb.importing.confined.pdf_lines import Line
-from kb.importing.confined.pdf_text import PageText
 
 TOUCH_POINTS: Final = 3.0  # between lines that belong together
 MAX_DRAWN_LINES: Final = 200  # of a page; a drawing has more

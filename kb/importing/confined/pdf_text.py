@@ -1,18 +1,17 @@
-"""The text on a page of a PDF: pieces with their positions, and which of them are invisible. pypdf reads the content
-stream and the fonts; the positions are computed here, since pypdf's own text loses them, and with them columns and
-tables.
+"""The text on a page of a PDF, with its positions. pypdf reads the content stream and the fonts; the positions are
+computed here, since pypdf's own text loses them, and with them columns and tables.
 """
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 from pypdf import PageObject
 from pypdf.generic import ArrayObject, ContentStream, DictionaryObject, NameObject, StreamObject
 from pypdf.generic._font import Font  # pypdf's own text extraction uses it; it has no public name
 
+from kb.importing.confined.pdf_canvas import MAX_BOXES, Canvas, Drawing, GraphicsState, PageText, Run
 from kb.importing.confined.pdf_descriptions import description_in
 from kb.importing.confined.pdf_direction import as_seen
 from kb.importing.confined.pdf_geometry import (
@@ -20,7 +19,6 @@ from kb.importing.confined.pdf_geometry import (
     UNIT_SQUARE,
     Box,
     Matrix,
-    contains,
     matrix_of,
     placed,
     point_at,
@@ -29,70 +27,11 @@ from kb.importing.confined.pdf_geometry import (
 )
 
 MAX_FORM_DEPTH: Final = 8
-MAX_BOXES: Final = 5_000
 MAX_DRAWINGS: Final = 500
-MIN_RULE_POINTS: Final = 15
-MIN_UPRIGHT_POINTS: Final = 6
-AGAIN: Final = 0.12  # of the letters' size; even two narrow letters are farther apart
-MOST_COMPARED: Final = 200
 MOST_TILT: Final = 15  # degrees; scanned pages are slightly askew, watermarks are drawn across the page
-SMALLEST_POINTS: Final = 1.5  # nobody reads smaller letters
-_INVISIBLE_MODES: Final = (3, 7)
 _PAINTS: Final = (b"f", b"F", b"f*", b"B", b"B*", b"b", b"b*")
 _ENDS_PATH: Final = (*_PAINTS, b"n", b"S", b"s")
 _COLOURS: Final = (b"g", b"rg", b"k", b"sc", b"scn")
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A piece of text on one baseline, in points from the bottom left."""
-
-    text: str
-    x0: float
-    x1: float
-    y: float
-    size: float
-    is_bold: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """A picture as a page shows it."""
-
-    box: Box
-    stream: StreamObject
-    description: str = ""  # at its own mark
-    mark: int | None = None  # the number of the marked content that it is in
-
-
-@dataclass(frozen=True, slots=True)
-class PageText:
-    number: int
-    bottom: float
-    top: float
-    runs: list[Run]
-    hidden: list[Run]
-    rotated: str  # at an angle to most of its text
-    pictures: int
-    drawings: list[Drawing]  # without those inside the page's own instructions
-    area: float
-    bars: list[tuple[float, float, float]]  # horizontal lines: height, left and right end
-    uprights: list[tuple[float, float, float]]  # vertical lines: position, bottom, top
-
-
-@dataclass(slots=True)
-class _State:
-    ctm: Matrix = IDENTITY
-    font: Font | None = None
-    is_bold: bool = False
-    size: float = 0
-    character_space: float = 0
-    word_space: float = 0
-    scale: float = 1
-    leading: float = 0
-    rise: float = 0
-    mode: int = 0
-    is_white: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,60 +40,6 @@ class _Mark:
 
     number: int | None = None
     description: str = ""
-
-
-@dataclass(slots=True)
-class _Canvas:
-    """What has been drawn so far, in order: text may be covered, or be on a background that makes it visible."""
-
-    page: Box
-    runs: list[Run] = field(default_factory=list)
-    hidden: list[Run] = field(default_factory=list)
-    rotated: list[str] = field(default_factory=list)
-    drawn: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
-    pictures: int = 0
-    dark: list[Box] = field(default_factory=list)
-    images: list[Box] = field(default_factory=list)
-    drawings: list[Drawing] = field(default_factory=list)
-    bars: set[tuple[float, float, float]] = field(default_factory=set)
-    uprights: set[tuple[float, float, float]] = field(default_factory=set)
-    letters: Counter[int] = field(default_factory=Counter)  # how many are drawn in each direction
-
-    def direction(self) -> int:
-        """Return the direction of most letters in degrees, counter-clockwise: wide tables are often set sideways."""
-        return max(self.letters, key=lambda degrees: self.letters[degrees]) if self.letters else 0
-
-    def rule(self, boxes: Sequence[Box]) -> None:
-        """Keep the edges of what was drawn: they may belong to a table."""
-        if len(self.bars) + len(self.uprights) > MAX_BOXES:
-            return
-        for left, bottom, right, top in boxes:
-            if right - left >= MIN_RULE_POINTS:
-                self.bars.update((round(y, 1), round(left, 1), round(right, 1)) for y in (bottom, top))
-            if top - bottom >= MIN_UPRIGHT_POINTS:
-                self.uprights.update((round(x, 1), round(bottom, 1), round(top, 1)) for x in (left, right))
-
-    def show(self, run: Run, state: _State) -> None:
-        if not run.text.strip() or self._is_again(run):
-            return
-        (self.hidden if self._is_hidden(run, state) else self.runs).append(run)
-
-    def _is_again(self, run: Run) -> bool:
-        """Return whether the same text was already drawn at the same place, to look bold or for a shadow."""
-        drawn = self.drawn.setdefault(run.text, [])
-        near = AGAIN * run.size
-        if any(abs(x - run.x0) < near and abs(y - run.y) < near for x, y in drawn[-MOST_COMPARED:]):
-            return True
-        drawn.append((run.x0, run.y))
-        return False
-
-    def _is_hidden(self, run: Run, state: _State) -> bool:
-        x, y = (run.x0 + run.x1) / 2, run.y + run.size / 4
-        if run.size < SMALLEST_POINTS or not contains(self.page, x, y):
-            return True
-        if state.mode in _INVISIBLE_MODES:  # recognised text below the picture of a page
-            return not any(contains(box, x, y) for box in self.images)
-        return state.is_white and not any(contains(box, x, y) for box in (*self.dark, *self.images))
 
 
 def text_of(page: PageObject, number: int) -> PageText:
@@ -177,22 +62,22 @@ def text_of(page: PageObject, number: int) -> PageText:
     )
 
 
-def _drawn(page: PageObject, degrees: int) -> _Canvas:
+def _drawn(page: PageObject, degrees: int) -> Canvas:
     """Return what is on a page that is turned clockwise by so many degrees."""
     box = page.mediabox
     turns = turned(degrees)
-    canvas = _Canvas(placed(Box(float(box.left), float(box.bottom), float(box.right), float(box.top)), turns))
+    canvas = Canvas(placed(Box(float(box.left), float(box.bottom), float(box.right), float(box.top)), turns))
     contents = page.get("/Contents")
     if contents is not None and (stream := contents.get_object()) is not None:
         resources = page.get("/Resources", DictionaryObject()).get_object()
-        _Interpreter(canvas, page.pdf, resources).run(ContentStream(stream, page.pdf, "bytes"), _State(turns))
+        _Interpreter(canvas, page.pdf, resources).run(ContentStream(stream, page.pdf, "bytes"), GraphicsState(turns))
     return canvas
 
 
 class _Interpreter:
     """Runs the operators of one content stream that concern text, colour and position."""
 
-    def __init__(self, canvas: _Canvas, pdf: Any, resources: Any, depth: int = 0, marks: Sequence[_Mark] = ()) -> None:
+    def __init__(self, canvas: Canvas, pdf: Any, resources: Any, depth: int = 0, marks: Sequence[_Mark] = ()) -> None:
         self._canvas, self._pdf, self._depth = canvas, pdf, depth
         self._marks = list(marks)
         self._resources = resources if isinstance(resources, DictionaryObject) else DictionaryObject()
@@ -201,9 +86,9 @@ class _Interpreter:
         self._line: Matrix = IDENTITY
         self._path: list[Box] = []
 
-    def run(self, stream: ContentStream, state: _State) -> None:
+    def run(self, stream: ContentStream, state: GraphicsState) -> None:
         self._state = state
-        kept: list[_State] = []
+        kept: list[GraphicsState] = []
         for operands, operator in stream.operations:
             if operator == b"q":
                 kept.append(replace(self._state))
@@ -390,7 +275,7 @@ def _in_words(pieces: Sequence[str]) -> str:
     return " ".join(("" if are_letters else " ").join(pieces).split())
 
 
-def _decoded(font: Font, raw: bytes | str, state: _State) -> tuple[str, float]:
+def _decoded(font: Font, raw: bytes | str, state: GraphicsState) -> tuple[str, float]:
     """Return the text of a string, and its width before the text matrix is applied."""
     codes = _codes(font, raw)
     text = "".join(as_seen(font.character_map.get(shown, shown)) for shown in _shown(font, raw, codes))
