@@ -93,6 +93,17 @@ class EmbeddingUnavailable(KnowledgeError):
     default_message = gettext_noop("The embedding model is not responding.")
 
 
+class IndexNotBuilt(KnowledgeError):
+    """The role that runs a command may not build an index, or the owner of the tables cannot log in."""
+
+    code = "index_not_built"
+    status = 503
+    default_message = gettext_noop(
+        "The index of vectors could not be built as the owner of the tables. Set DATABASE_OWNER_URL to that role's "
+        "address for this command."
+    )
+
+
 class RecipeMismatch(KnowledgeError):
     """The index was built with an embedding recipe other than the configured one; their vectors never mix."""
 

@@ -72,18 +72,34 @@ def lock_live_articles(article_ids: Sequence[UUID]) -> list[Article]:
     return list(rows.select_for_update(no_key=True, of=("self",)).order_by("id"))
 
 
-def replace_chunks(articles: Sequence[Article], recipe: Recipe) -> None:
-    """Replace the chunk rows of locked, live articles for `recipe`, with text search and the vectors that still apply.
+def replace_chunks(articles: Sequence[Article], recipe: Recipe, *, made: Vectors | None = None) -> None:
+    """Replace the chunk rows of locked, live articles for `recipe`, with text search, the vectors that still apply, and
+    those `made` beforehand, by content hash.
 
     Runs inside the caller's transaction.
     """
     ids = [article.pk for article in articles]
     old = Chunk.objects.filter(article__in=ids, recipe=recipe)
     kept: Vectors = dict(old.filter(embedding__isnull=False).values_list("content_hash", "embedding"))
+    kept.update(made or {})
     old.delete()
     rows = [row for article in articles for row in _chunk_rows(article, recipe, kept)]
     Chunk.objects.bulk_create(rows, batch_size=500)
     fill_search_vectors(ids)
+
+
+def missing_texts(article_ids: Sequence[UUID], recipe: Recipe) -> dict[str, str]:
+    """Return the text to embed by content hash for each passage of these articles, split as now, without a vector."""
+    texts = {
+        content_hash(recipe.name, text): text
+        for article in Article.objects.filter(pk__in=article_ids, state=State.LIVE).select_related("live_revision")
+        if (revision := article.live_revision) is not None
+        for text in (embedding_text(revision.title, piece) for piece in chunk(revision.title, revision.body))
+    }
+    rows = Chunk.objects.filter(article__in=article_ids, recipe=recipe, embedding__isnull=False)
+    for known in rows.values_list("content_hash", flat=True):
+        texts.pop(known, None)
+    return texts
 
 
 def _chunk_rows(article: Article, recipe: Recipe, kept: Vectors) -> Iterator[Chunk]:

@@ -1,21 +1,39 @@
-"""Rebuilding the whole index: for another embedding model next to the old one, or in place after a chunking change.
+"""Rebuilding the whole index, for another embedding model or after a change of how articles are split.
 
-Search uses the old recipe until the new one has every vector; then one short transaction switches. Articles published
-in the meantime are added under the lock that blocks publishing: their text at once, their vectors right after. The old
-rows stay for another minute, for searches that started before the switch.
+Search uses the old passages until the new ones have their vectors. For another model, one short transaction switches
+everything at the end. Articles published in the meantime are added under the lock that blocks publishing: their text at
+once, their vectors right after. The old rows stay for another minute, for searches that started before the switch. For
+the same model, passages are replaced a few articles at a time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
-from kb.indexing.index import ARTICLES_PER_COMMIT, ensure_chunk_rows, lock_live_articles, replace_chunks
-from kb.indexing.recipes import activate, recipe_for
-from kb.indexing.vectors import KnownVectors, Progress, SyncReport, embed_missing, mark_indexed, no_progress
+from kb.indexing.index import (
+    ARTICLES_PER_COMMIT,
+    ensure_chunk_rows,
+    lock_live_articles,
+    missing_texts,
+    replace_chunks,
+)
+from kb.indexing.recipes import activate, embedder_of, recipe_for
+from kb.indexing.vector_index import create_vector_index
+from kb.indexing.vectors import (
+    CHUNKS_PER_COMMIT,
+    KnownVectors,
+    NoVectors,
+    Progress,
+    SyncReport,
+    embed_missing,
+    mark_indexed,
+    no_progress,
+)
 from kb.models import Article, Chunk, Recipe, State
 from kb.ports import embedder
 from supportbot.accounts.models import Workspace
@@ -58,25 +76,49 @@ def delete_retired_rows() -> int:
 def rebuild_workspace(
     recipe: Recipe, *, known: KnownVectors | None = None, progress: Progress = no_progress
 ) -> SyncReport:
-    """Split all live articles of the current workspace again for `recipe`, and embed what has no vector yet."""
+    """Split all live articles of the current workspace again for `recipe`, and embed what has no vector yet.
+
+    Passages that are being searched are replaced only once the new ones have their vectors, a few articles at a time.
+    """
     ids = _live_ids()
-    for at in range(0, len(ids), ARTICLES_PER_COMMIT):
+    groups = [ids[at : at + ARTICLES_PER_COMMIT] for at in range(0, len(ids), ARTICLES_PER_COMMIT)]
+    beside = _Beside(recipe, NoVectors() if known is None else known, progress) if recipe.is_active else None
+    if beside:
+        beside.total = sum(len(missing_texts(group, recipe)) for group in groups)
+    for group in groups:
+        made = beside.vectors(group) if beside else {}
         with transaction.atomic():
-            replace_chunks(lock_live_articles(ids[at : at + ARTICLES_PER_COMMIT]), recipe)
-    report = embed_missing(ids, recipe, known=known, progress=progress)
+            replace_chunks(lock_live_articles(group), recipe, made=made)
+    report = beside.report if beside else SyncReport()
+    _add(report, embed_missing(ids, recipe, known=known, progress=progress))
     mark_indexed(ids, recipe)
     return report
 
 
-def create_vector_index(dimensions: int) -> None:
-    """Create the partial index for these dimensions if missing; outside a transaction, writers are not blocked."""
-    concurrently = "" if connection.in_atomic_block else "CONCURRENTLY"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"CREATE INDEX {concurrently} IF NOT EXISTS kb_chunk_hnsw_{dimensions:d} ON kb_chunk "
-            f"USING hnsw ((embedding::halfvec({dimensions:d})) halfvec_cosine_ops) "
-            f"WITH (m = 24, ef_construction = 128) WHERE vector_dims(embedding) = {dimensions:d}"
-        )
+@dataclass(slots=True)
+class _Beside:
+    """Makes vectors before their passages exist."""
+
+    recipe: Recipe
+    known: KnownVectors
+    progress: Progress
+    total: int = 0
+    report: SyncReport = field(default_factory=SyncReport)
+
+    def vectors(self, article_ids: Sequence[UUID]) -> dict[str, list[float] | None]:
+        texts = missing_texts(article_ids, self.recipe)
+        found = {digest: list(vector) for digest in texts if (vector := self.known.get(digest)) is not None}
+        self.report.reused += len(found)
+        missing = [digest for digest in texts if digest not in found]
+        for at in range(0, len(missing), CHUNKS_PER_COMMIT):
+            some = missing[at : at + CHUNKS_PER_COMMIT]
+            made = embedder_of(self.recipe).passages([texts[digest] for digest in some])
+            new = list(zip(some, made, strict=True))
+            self.known.add(new)
+            found.update(new)
+            self.report.embedded += len(new)
+            self.progress(min(self.report.chunks, self.total), self.total)
+        return dict(found)
 
 
 @transaction.atomic

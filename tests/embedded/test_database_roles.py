@@ -1,5 +1,8 @@
 """The application's role tries what it must not do, on the product's own tables."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,7 +13,10 @@ from django.conf import settings
 from django.db import connection
 from psycopg import errors
 
+from kb.models import Recipe
 from supportbot.embedded.database_roles import APPEND_ONLY, create_application_role, divide, weaknesses
+from tests.embedded.instance import MANAGE
+from tests.patience import PATIENCE_SECONDS
 
 NAME, PASSWORD = "roles_app", "test"
 
@@ -86,6 +92,30 @@ def test_the_application_reads_and_writes_rows(application: "psycopg.Connection[
     finally:
         with connection.cursor() as cursor:
             cursor.execute("DROP TABLE of_a_later_migration")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_index_of_another_model_is_built_as_the_owner(urls: tuple[str, str]) -> None:
+    owner, application = urls
+    with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX IF EXISTS kb_chunk_hnsw_64")
+    refused = reindexed(application, "")
+    assert (refused.returncode, refused.stderr.strip().splitlines()[1:]) == (1, []), refused.stderr
+    assert "Set DATABASE_OWNER_URL" in refused.stderr
+    assert not Recipe.objects.filter(is_active=True, dimensions=64).exists()
+    done = reindexed(application, owner)
+    assert done.returncode == 0, done.stderr
+    assert Recipe.objects.get(is_active=True).dimensions == 64
+    assert reindexed(application, "").returncode == 0, "the index exists"
+
+
+def reindexed(application: str, owner: str) -> "subprocess.CompletedProcess[str]":
+    model = "tests.kb.test_index.SecondEmbedder"
+    own = {"DATABASE_URL": application, "DATABASE_OWNER_URL": owner, "KB_EMBEDDER": model}
+    return subprocess.run(
+        [sys.executable, MANAGE, "kb_reindex"], env={**os.environ, **own}, cwd=settings.BASE_DIR, capture_output=True,
+        text=True, timeout=PATIENCE_SECONDS, check=False,
+    )  # fmt: skip
 
 
 @pytest.mark.django_db(transaction=True)

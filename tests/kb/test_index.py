@@ -11,7 +11,7 @@ from django.utils.timezone import now
 
 from kb import ports
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
-from kb.indexing import vectors
+from kb.indexing import chunking, vectors
 from kb.indexing.index import outdated_articles, repair_index, sync_article, sync_articles
 from kb.indexing.recipes import active_recipe
 from kb.indexing.reindex import KEPT_AFTER_FLIP, delete_retired_rows, reindex
@@ -308,6 +308,46 @@ def test_a_reindex_builds_the_new_index_and_switches(workspace: Workspace, setti
     assert set(Chunk.objects.values_list("recipe__name", flat=True)) == {"hash-64"}
     assert {len(chunk.embedding) for chunk in Chunk.objects.all()} == {64}
     assert indexed(row.pk) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_articles_split_in_another_way_are_searched_by_their_vectors_all_the_time(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = published()
+    sync_article(row.pk)
+    before, model = Chunk.objects.count(), ports.embedder()
+    passages, missing = model.passages, []
+
+    def watched(texts: list[str]) -> list[list[float]]:
+        missing.append(without_vector())
+        return passages(texts)
+
+    monkeypatch.setattr(model, "passages", watched)
+    monkeypatch.setattr("kb.indexing.chunking.TARGET_WORDS", 20)
+    monkeypatch.setattr("kb.indexing.chunking._AS_PROSE", (20, *chunking._AS_PROSE[1:]))
+    report = reindex()
+    assert report.embedded and missing and not any(missing), "no passage was without its vector"
+    assert Chunk.objects.count() > before and without_vector() == 0
+    assert reindex().embedded == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_index_that_a_killed_reindex_left_is_replaced(
+    workspace: Workspace, settings: object, second_model: str
+) -> None:
+    published()
+    settings.KB_EMBEDDER = second_model  # type: ignore[attr-defined]  # pytest-django's
+    with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX IF EXISTS kb_chunk_hnsw_64")
+        cursor.execute("CREATE INDEX kb_chunk_hnsw_64 ON kb_chunk (id)")
+        cursor.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'kb_chunk_hnsw_64'::regclass")
+    reindex()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indisvalid, pg_get_indexdef(indexrelid) FROM pg_index "
+                       "WHERE indexrelid = 'kb_chunk_hnsw_64'::regclass")  # fmt: skip
+        is_valid, definition = cursor.fetchone()
+    assert is_valid and "hnsw" in definition
 
 
 @pytest.mark.django_db(transaction=True)

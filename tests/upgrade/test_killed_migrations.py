@@ -33,6 +33,14 @@ def applied(database_url: str) -> int:
         return int(row[0]) if row else 0
 
 
+def test_two_machines_may_migrate_at_once(database_url: str, tmp_path: Path) -> None:
+    """The second one must not wait in a statement: an index that is built concurrently waits for all statements."""
+    running = [begin(database_url, tmp_path) for _ in range(2)]
+    for one in running:
+        errors = one.communicate(timeout=PATIENCE_SECONDS)[1]
+        assert one.returncode == 0, errors
+
+
 def test_a_killed_migration_is_continued(database_url: str, tmp_path: Path) -> None:
     for count in KILLED_AFTER:
         killed = begin(database_url, tmp_path)

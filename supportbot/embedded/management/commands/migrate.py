@@ -1,8 +1,10 @@
 """`manage.py migrate`: Django's command, after a check of the settings, and only one at a time."""
 
+import time
 from contextlib import suppress
 from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.core.management.commands import migrate
 from django.db import connections
@@ -19,6 +21,15 @@ from supportbot.embedded.external_servers import (
 from supportbot.embedded.setting_checks import require_settings
 
 LOCK = 0x6D696772  # the letters "migr"
+POLL_SECONDS = 1.0
+
+
+def wait_for_lock(connection: "psycopg.Connection[Any]") -> None:
+    """Return once this connection has the lock. A statement that waits for it would hold a snapshot, and an index that
+    the other machine builds concurrently waits for all snapshots: a deadlock.
+    """
+    while connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone() != (True,):
+        time.sleep(POLL_SECONDS)
 
 
 class Command(migrate.Command):
@@ -46,7 +57,7 @@ class Command(migrate.Command):
         refuse_read_only(connection.connection)
         refuse_transaction_pooling(settings.DATABASE_OWNER_URL or settings.DATABASE_URL)
         # Several machines may start a new version at once. The lock ends with its connection at the latest.
-        connection.connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        wait_for_lock(connection.connection)
         try:
             create_extensions_in(connection.connection)
             connection.connection.execute("SET statement_timeout = 0")
