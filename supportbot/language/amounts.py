@@ -6,7 +6,8 @@ Amounts that could be misread do not count: figures with signs, percentages, wor
 import re
 from typing import Final
 
-from supportbot.language.figures import figures_in, units_of
+from supportbot.language.figure_words import units_of
+from supportbot.language.figures import figures_in
 from supportbot.language.words import words
 
 _AMOUNT: Final = re.compile(

@@ -1,23 +1,20 @@
 """The figures of a text in a form that compares across spellings and languages. Pure.
 
 "Two weeks" is "14 days", "6,90 €" is "€6.90", "9 Uhr" is "9:00". A figure that can be read in two ways ("1.234",
-"05/03") has both readings; two figures are equal if they share one. The words of units, money, months and numbers are
-CLDR's (`data/figures.json`, made by `scripts/make_figure_words.py`).
+"05/03") has both readings; two figures are equal if they share one.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import lru_cache
 from typing import Final, Literal
 
+from supportbot.language.figure_words import figure_words, units_of
 from supportbot.language.normalise import fold_homoglyphs
 from supportbot.language.words import stop_words
 
-_DATA: Final = Path(__file__).parent / "data" / "figures.json"
 Kind = Literal["count", "measure", "money", "time", "date", "weekday", "name"]
 
 # Each unit in the smallest unit of its scale; months and years are a separate scale.
@@ -29,10 +26,6 @@ _SCALES: Final[dict[str, tuple[str, int]]] = {
     "litre": ("millilitre", 1000), "kilowatt": ("watt", 1000),
 }  # fmt: skip
 _MOST_DIGITS: Final = 24
-_LEAST_STEM: Final = 3  # letters that a unit's word must have without its ending
-_JOINING: Final = ("de", "nl", "da", "sv", "nb", "fi", "hu")  # languages that write "working days" as one word
-_MOST_ENDING: Final = 2
-_LONGEST: Final = 40  # letters; an endless word would cost the square of its length
 _DIGITS: Final = r"\d+(?:[.,'’\u00a0\u202f ](?=\d{3}(?!\d))\d{3})*(?:[.,]\d+)?"
 # A day and month without a year, in forms that mean nothing else: 31-03, 30/06, 10/31, "31.10.".
 _DAY: Final = r"(?:0?[1-9]|[12]\d|3[01])"
@@ -207,10 +200,10 @@ def _figure(text: str, token: re.Match[str], *, with_spelt: bool) -> Figure | No
 
 def _spelt(text: str, token: re.Match[str], *, with_spelt: bool) -> Figure | None:
     word, start, end = token.group(), token.start(), token.end()
-    day = _named(_words().weekdays, word, in_any_case=with_spelt)
+    day = _named(figure_words().weekdays, word, in_any_case=with_spelt)
     if day is not None:
         return Figure("weekday", frozenset({("weekday", str(day))}), start, end)
-    value = _words().numbers.get(word.casefold())
+    value = figure_words().numbers.get(word.casefold())
     if value is None:
         return None
     figure = _counted(text, frozenset({str(value)}), start, end)
@@ -223,13 +216,13 @@ def _counted(text: str, values: frozenset[str], start: int, end: int) -> Figure 
         return date
     before = _SIGN_BEFORE.search(text[max(0, start - 6) : start])
     sign = before[1].lower() if before else ""
-    units = _words().money.get(sign, frozenset())
+    units = figure_words().money.get(sign, frozenset())
     if units and (not sign.isalpha() or sign.upper() in units):  # "EUR 5" is money, "new one" is not
         return _measured(values, units, start, end)  # whatever follows: "$45 a day" is not 45 days
     behind = _BEHIND.match(text, end)
     if behind is not None:
         period = _PERIOD.match(text, end)
-        if period is not None and (shift := _words().periods.get(period[1].replace(".", "").lower())) is not None:
+        if period is not None and (shift := figure_words().periods.get(period[1].replace(".", "").lower())) is not None:
             return _oclock(values, shift, start, period.end())
         for name in ("first", "second"):
             units = units_of(behind[name].lower()) if behind[name] else frozenset()
@@ -254,7 +247,7 @@ def _scaled(unit: str, value: str) -> tuple[str, str]:
 def _clock(text: str, written: str, start: int, end: int) -> Figure:
     hour, minute = map(int, re.findall(r"\d+", written)[:2])
     period = _PERIOD.match(text, end)
-    shift = _words().periods.get(period[1].replace(".", "").lower()) if period else None
+    shift = figure_words().periods.get(period[1].replace(".", "").lower()) if period else None
     hours = {hour} if shift is None else {hour % 12 + shift}
     whole = {str(hour), f"{hour % 12 + shift}" if shift is not None else str(hour)} if minute == 0 else set()
     readings = frozenset(("time", str(60 * one + minute)) for one in hours)
@@ -276,7 +269,7 @@ def _dated(text: str, values: frozenset[str], start: int, end: int) -> Figure | 
     behind = re.compile(r"(?:st|nd|rd|th|er|\.|º|ª)?[\s,]*(?:of |de |d['’])?([^\W\d_]{3,})").match(text, end)
     before = re.search(r"([^\W\d_]{3,})\.?\s+$", text[max(0, start - 16) : start])
     for match in (behind, before):
-        month = _named(_words().months, match[1], in_any_case=False) if match else None
+        month = _named(figure_words().months, match[1], in_any_case=False) if match else None
         if match is not None and month is not None:
             readings = frozenset(("date", f"{month}-{day}") for day in days)
             return Figure("date", readings, start, max(end, match.end() if match is behind else end))
@@ -346,81 +339,3 @@ def _values(written: str) -> Iterator[str]:
 def _spelling(value: Decimal) -> str:
     text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-@dataclass(frozen=True)
-class _Words:
-    units: dict[str, frozenset[str]]
-    money: dict[str, frozenset[str]]
-    months: dict[str, int]
-    weekdays: dict[str, int]
-    periods: dict[str, int]  # hours to add to 12-hour time
-    numbers: dict[str, int]
-    last_parts: dict[str, frozenset[str]]  # units as the ends of compounds
-    languages: dict[str, frozenset[str]]  # those in which a form stands for a unit
-
-
-@lru_cache(maxsize=4_096)
-def units_of(word: str, language: str = "") -> frozenset[str]:
-    """Return the units that a word or sign may stand for, in any language, inflected or as the end of a compound.
-
-    In a text of a known language, only words of that language are inflected or joined: "fits" is not the Turkish "fit",
-    a foot, and "Germany" does not end with the Swedish "mån", a month.
-    """
-    word = word.rstrip(".")
-    known = _words().units
-    if found := known.get(word) or _words().money.get(word):
-        return found
-    if len(word) > _LONGEST:
-        return frozenset()
-    if not word.isalpha():
-        return units_of(word.partition("-")[0], language) if "-" in word else frozenset()
-    for cut in range(1, _MOST_ENDING + 1):
-        base = word[:-cut]
-        if (
-            len(base) >= _LEAST_STEM
-            and _is_of(language, base)
-            and (found := known.get(base) or _words().money.get(base))
-        ):
-            return found
-    if language and language not in _JOINING:
-        return frozenset()
-    for first in range(2, len(word) - _LEAST_STEM + 1):
-        for part in (word[first:], word[first:-1]):
-            if _is_of(language, part) and (found := _words().last_parts.get(part)):
-                return found
-    return frozenset()
-
-
-def _is_of(language: str, form: str) -> bool:
-    """Return whether a form stands for a unit in this language; "" is any."""
-    return not language or language in _words().languages.get(form, ())
-
-
-@cache
-def _words() -> _Words:
-    """Return the words of all languages in the form of `fold_homoglyphs`, since texts are read without accents."""
-    data = json.loads(_DATA.read_text())
-    words = _Words({}, {}, {}, {}, {}, {}, {}, {})
-    for name, language in data.items():
-        if name in _JOINING:
-            for unit, forms in language["units"].items():
-                words.last_parts.update(
-                    {fold_homoglyphs(form): frozenset({unit}) for form in forms if len(form) >= _LEAST_STEM}
-                )
-        for table, target in ((language["units"], words.units), (language["money"], words.money)):
-            for unit, forms in table.items():
-                for form in map(fold_homoglyphs, forms):
-                    target[form] = target.get(form, frozenset()) | {unit}
-                    words.languages[form] = words.languages.get(form, frozenset()) | {name.partition("_")[0]}
-        for table, numbered in ((language["months"], words.months), (language["weekdays"], words.weekdays)):
-            for number, names in table.items():
-                for form in map(fold_homoglyphs, names):
-                    numbered.setdefault(form, int(number))
-        for period, hours in (("am", 0), ("pm", 12)):
-            for form in language["periods"][period]:
-                if len(bare := form.replace(".", "")) == 2:
-                    words.periods.setdefault(bare, hours)
-        for form, value in language["numbers"].items():
-            words.numbers.setdefault(fold_homoglyphs(form), value)
-    return words

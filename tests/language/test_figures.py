@@ -2,7 +2,8 @@
 
 import pytest
 
-from supportbot.language.figures import all_figures_in, figures_in, figures_read_in, known_figures, units_of
+from supportbot.language.figure_words import units_of
+from supportbot.language.figures import all_figures_in, figures_in, figures_read_in, known_figures
 
 
 def holds(source: str, sentence: str) -> bool:

@@ -5,7 +5,8 @@ from typing import Final, Literal
 
 from supportbot.assistant.checks.evidence import Evidence
 from supportbot.assistant.checks.secrets import Confidential, holds_secret
-from supportbot.language.figures import figures_in, units_of
+from supportbot.language.figure_words import units_of
+from supportbot.language.figures import figures_in
 from supportbot.language.links import links_in
 from supportbot.language.normalise import fold_homoglyphs, mixes_scripts
 from supportbot.language.sentences import LEADS, fenced_part, unmarked, without_list_mark

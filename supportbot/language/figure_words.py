@@ -1,0 +1,96 @@
+"""The words and signs that make a figure of a number, in all languages: units, money, months, weekdays, numbers. Pure.
+
+They are CLDR's (`data/figures.json`, made by `scripts/make_figure_words.py`).
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Final
+
+from supportbot.language.normalise import fold_homoglyphs
+
+_DATA: Final = Path(__file__).parent / "data" / "figures.json"
+_LEAST_STEM: Final = 3  # letters that a unit's word must have without its ending
+_JOINING: Final = ("de", "nl", "da", "sv", "nb", "fi", "hu")  # languages that write "working days" as one word
+_MOST_ENDING: Final = 2
+_LONGEST: Final = 40  # letters; an endless word would cost the square of its length
+
+
+@dataclass(frozen=True)
+class FigureWords:
+    units: dict[str, frozenset[str]]
+    money: dict[str, frozenset[str]]
+    months: dict[str, int]
+    weekdays: dict[str, int]
+    periods: dict[str, int]  # hours to add to 12-hour time
+    numbers: dict[str, int]
+    last_parts: dict[str, frozenset[str]]  # units as the ends of compounds
+    languages: dict[str, frozenset[str]]  # those in which a form stands for a unit
+
+
+@lru_cache(maxsize=4_096)
+def units_of(word: str, language: str = "") -> frozenset[str]:
+    """Return the units that a word or sign may stand for, in any language, inflected or as the end of a compound.
+
+    In a text of a known language, only words of that language are inflected or joined: "fits" is not the Turkish "fit",
+    a foot, and "Germany" does not end with the Swedish "mån", a month.
+    """
+    word = word.rstrip(".")
+    known = figure_words().units
+    if found := known.get(word) or figure_words().money.get(word):
+        return found
+    if len(word) > _LONGEST:
+        return frozenset()
+    if not word.isalpha():
+        return units_of(word.partition("-")[0], language) if "-" in word else frozenset()
+    for cut in range(1, _MOST_ENDING + 1):
+        base = word[:-cut]
+        if (
+            len(base) >= _LEAST_STEM
+            and _is_of(language, base)
+            and (found := known.get(base) or figure_words().money.get(base))
+        ):
+            return found
+    if language and language not in _JOINING:
+        return frozenset()
+    for first in range(2, len(word) - _LEAST_STEM + 1):
+        for part in (word[first:], word[first:-1]):
+            if _is_of(language, part) and (found := figure_words().last_parts.get(part)):
+                return found
+    return frozenset()
+
+
+def _is_of(language: str, form: str) -> bool:
+    """Return whether a form stands for a unit in this language; "" is any."""
+    return not language or language in figure_words().languages.get(form, ())
+
+
+@cache
+def figure_words() -> FigureWords:
+    """Return the words of all languages in the form of `fold_homoglyphs`, since texts are read without accents."""
+    data = json.loads(_DATA.read_text())
+    words = FigureWords({}, {}, {}, {}, {}, {}, {}, {})
+    for name, language in data.items():
+        if name in _JOINING:
+            for unit, forms in language["units"].items():
+                words.last_parts.update(
+                    {fold_homoglyphs(form): frozenset({unit}) for form in forms if len(form) >= _LEAST_STEM}
+                )
+        for table, target in ((language["units"], words.units), (language["money"], words.money)):
+            for unit, forms in table.items():
+                for form in map(fold_homoglyphs, forms):
+                    target[form] = target.get(form, frozenset()) | {unit}
+                    words.languages[form] = words.languages.get(form, frozenset()) | {name.partition("_")[0]}
+        for table, numbered in ((language["months"], words.months), (language["weekdays"], words.weekdays)):
+            for number, names in table.items():
+                for form in map(fold_homoglyphs, names):
+                    numbered.setdefault(form, int(number))
+        for period, hours in (("am", 0), ("pm", 12)):
+            for form in language["periods"][period]:
+                if len(bare := form.replace(".", "")) == 2:
+                    words.periods.setdefault(bare, hours)
+        for form, value in language["numbers"].items():
+            words.numbers.setdefault(fold_homoglyphs(form), value)
+    return words
