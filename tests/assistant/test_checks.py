@@ -8,14 +8,9 @@ import pytest
 
 from kb.search import Passage
 from supportbot.assistant.checks.deeds import beyond
-from supportbot.assistant.checks.evidence import MAX_WINDOWS
 from supportbot.assistant.checks.sentence_kinds import DATA
 from supportbot.assistant.drafting import Draft
-from supportbot.assistant.judging import MAX_VECTORS
 from supportbot.chat.answers import Answer
-from supportbot.language.links import links_in
-from supportbot.language.normalise import fold_homoglyphs, shown_text
-from tests.pace import bounded
 
 from .test_drafting import finished, passage, stream
 
@@ -331,53 +326,6 @@ def test_a_named_source_in_another_language_is_cited() -> None:
     assert span.title == "Returns"
 
 
-HARD = "Ihre Erstattung dauert 5 Werktage. "
-BAD_INPUT = {
-    "huge": "You can return unused items within 60 days of delivery. [1] " * 2_000,
-    "one sentence": "and so on " * 10_000,
-    "none": "",
-    "blanks": " \n\n ",
-    "only markers": "[1][2] [3]",
-    "markers without a source": "Use the label in Your orders. [7][99]",
-    "japanese": "未使用の商品は60日以内に返品できます。返品ラベルをご利用ください。" * 60,
-    "thai": "คุณสามารถคืนสินค้าที่ไม่ได้ใช้ภายใน 60 วันหลังจากได้รับสินค้า " * 60,
-    "arabic": "يمكنك إرجاع المنتجات غير المستعملة خلال 60 يومًا من التسليم. " * 60,
-    "code and tables": "```sh\nrm -rf list[1]\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n" * 60,
-    "repeats itself": "I am a support assistant and I am here. " * 500,
-    "a word": "a" * 20_000,
-    "digits": "1." * 4_000,
-    "hyphens": "refund " + "a-" * 6_000,
-    "questions": "?" * 8_000,
-    "abbreviations": "e.g. i.e. " * 800,
-    "addresses": "a.b." * 2_000,
-}
-
-
-@pytest.mark.parametrize("kind", BAD_INPUT)
-def test_whatever_a_model_writes_takes_bounded_time_and_never_ends_empty(kind: str) -> None:
-    draft, text = drafted(), BAD_INPUT[kind]
-    asked: list[str] = []
-    with bounded(6):  # on a busy machine; bench.checks prints the time it takes
-        for at in range(0, len(text), 40):
-            draft.write(text[at : at + 40])
-            while draft.unsure:
-                asked += draft.unsure
-                draft.weigh({})
-        draft.finish()
-        draft.weigh({})
-        draft.finish()
-    answer = draft.answer()
-    assert answer.text.strip()
-    windows = {text for text in asked if text.startswith(f"{SOURCES['en'].title}: ")}  # of the page, once
-    assert len(windows) <= MAX_WINDOWS
-    assert len(set(asked) - windows) <= MAX_VECTORS
-    assert len(asked) == len(set(asked))
-
-
-def test_a_looping_model_is_shown_twice() -> None:
-    assert answered("You can return unused items within 60 days of delivery. [1] " * 9).text.count("60 days") == 2
-
-
 def test_text_after_a_dangling_prefix_does_not_run_into_it() -> None:
     draft = drafted()
     stream(draft, "Use the label at evil.com/pay. Yes! You")
@@ -401,31 +349,6 @@ def test_a_sentence_refuted_by_a_second_look_loses_its_citation() -> None:
     answer = draft.answer()
     assert answer.text == "You can return unused items within 60 days of delivery. [1]"
     assert [span.quote for span in answer.citations] == ["You can return unused items within **60 days** of delivery."]
-
-
-def test_nothing_unstorable_or_invisible_is_shown() -> None:
-    assert shown_text("a\x00b\u200bc\ud800d\x1b\u202ee\n\tf") == "abcde\n\tf"
-
-
-def test_letters_that_look_alike_are_read_alike() -> None:
-    assert fold_homoglyphs("r\u0435fund\u0435d") == "refunded"
-    assert fold_homoglyphs("ｒｅｆｕｎｄ\u00aded") == "refunded"
-    assert fold_homoglyphs("Größe für Ärzte") == "Größe für Ärzte"
-
-
-@pytest.mark.parametrize(
-    ("text", "links"),
-    [
-        ("see evil.com/pay.", {"evil.com/pay"}),
-        ("https://www.Example.org/a/", {"example.org/a"}),
-        ("write to a@b.example", {"a@b.example"}),
-        ("[x](/admin)", {"/admin"}),
-        ("javascript:alert", {"javascript:alert"}),
-        ("at 9:00, e.g. today, z.B. so; **Returns:** soon", set()),
-    ],
-)
-def test_addresses_are_seen_with_and_without_a_scheme(text: str, links: set[str]) -> None:
-    assert links_in(text) == links
 
 
 @pytest.mark.parametrize("deed", ["Your account has been credited.", "Bob has reversed the charge for you."])

@@ -13,52 +13,30 @@ from django.utils.timezone import now
 from selectolax.lexbor import LexborHTMLParser
 
 from kb.models import Article
-from kb.services import Change, create_article, publish, save_draft
-from supportbot.accounts.models import Customer, User, Workspace
-from supportbot.chat.answers import Answer, CitedSpan, Withheld
+from kb.services import Change, save_draft
+from supportbot.accounts.models import User, Workspace
+from supportbot.chat.answers import Answer, Withheld
 from supportbot.chat.models import Conversation, Message
 from supportbot.chat.retrieval_trace import RetrievalTrace, TracedPassage
-from supportbot.chat.services import add_agent_message, add_customer_message, start_conversation
-from supportbot.chat.turns import claim_turn, finish_turn
+from supportbot.chat.services import add_agent_message
 from supportbot.handoff.desk.activity import CHECK_LABELS
 from supportbot.handoff.tickets import services as handoff
 from supportbot.insights import contradictions as comparing
 from supportbot.insights.clusters import clusters
-from supportbot.insights.contradictions import contradictions
 from supportbot.insights.findings import Kind, findings
 from supportbot.insights.findings_api import GroupThrottle
 from supportbot.insights.models import Handled
-from supportbot.insights.outdated_answers import recalls
 from supportbot.llm.models import LLMBody, LLMCall
 from supportbot.llm.testing import Says, ScriptedModel, answering
 from supportbot.releases.models import ReleaseGates
 from supportbot.widget.services import rate
 from tests.console.conftest import logged_in, person
+from tests.insights.answered_questions import article, ask, cited
 from tests.pages import visible_text
 from tests.rest import service
 
 pytestmark = pytest.mark.django_db
 UNKNOWN = Answer("I could not find this.", (), by="builtin", is_abstention=True)
-
-
-@pytest.fixture(autouse=True)
-def fast_embedder(settings: Any) -> None:
-    settings.KB_EMBEDDER = "kb.testing.HashEmbedder"
-
-
-@pytest.fixture
-def editor(workspace: Workspace) -> Client:
-    return logged_in(person(workspace, "editor"))
-
-
-def ask(question: str, answer: Answer, *, trace: RetrievalTrace | None = None) -> Conversation:
-    """Store a conversation with one question and its answer."""
-    talk = start_conversation(Customer.objects.create(name="Alice").pk)
-    add_customer_message(talk.pk, text=question, client_id="c1")
-    claim = claim_turn("test", only=talk.pk)
-    assert claim is not None
-    finish_turn(claim, answer, trace)
-    return talk
 
 
 def answer_of(talk: Conversation) -> Message:
@@ -70,20 +48,6 @@ def reply(talk: Conversation, agent: User, text: str) -> None:
     handoff.claim(ticket.pk, agent=agent)
     add_agent_message(talk.pk, text=text, author=agent, client_id="a1")
     handoff.resolve(ticket.pk, agent=agent)
-
-
-def article(title: str, body: str) -> Article:
-    made = create_article(Change(title=title, body=body), external_id=title)
-    publish(made.pk)
-    made.refresh_from_db()
-    return made
-
-
-def cited(source: Article, quote: str) -> Answer:
-    assert source.live_revision is not None
-    start = source.live_revision.body.index(quote)
-    span = CitedSpan(source.pk, source.external_id, source.title, "", source.live_revision.number, start, 9, quote)
-    return Answer(f"{quote} [1]", (span,), by="builtin")
 
 
 def listed(client: Client, kind: str) -> list[list[str]]:
@@ -222,115 +186,6 @@ def test_a_connected_model_rewrites_the_replies(editor: Client, bob: User) -> No
     with answering(ScriptedModel(Says("A tent costs 25 euros a weekend."))):
         page = LexborHTMLParser(group_page(editor, Kind.UNANSWERED, do="rewrite").content.decode())
     assert page.css_first("#body").text().strip() == "A tent costs 25 euros a weekend."
-
-
-def test_two_contradicting_articles_are_shown_until_dismissed(editor: Client) -> None:
-    article("Returns", "You can send unused items back within 60 days of delivery.")
-    article("Gifts", "Unused items can be sent back within 14 days of delivery.")
-    article("Boots", "Worn boots can be exchanged once within 30 days.")
-    [pair] = contradictions()
-    assert {pair.one.title, pair.other.title} == {"Returns", "Gifts"}
-    page = editor.get("/admin/improve/?kind=contradicting").content.decode()
-    assert "within 14 days" in page and "Worn boots" not in page
-    editor.post("/admin/improve/?kind=contradicting", {"subject": str(pair.subject), "reason": "Gifts differ"})
-    assert contradictions() == []
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "number"),
-    [
-        ("Delivery to Austria takes 3 to 4 working days.", "Delivery to Switzerland takes 4 to 6 working days.", 0),
-        ("Delivery to Austria takes 3 to 4 working days.", "Delivery to Austria takes 5 to 6 working days.", 1),
-        ("Delivery to Austria takes 3 to 4 working days.", "To Austria, delivery takes 9 working days.", 1),
-        (
-            "Orders with spare parts only cost €2.90 for delivery within Germany.",
-            "Standard delivery within Germany costs €4.90 and is free for orders above €80.",
-            0,
-        ),
-        ("Delivery to Germany takes 3 to 4 working days.", "Delivery to Austria takes 4 to 6 working days.", 0),
-        ("A jacket of size 40 fits women and men.", "A jacket of size 42 fits women and men.", 0),
-        ("Ein Zelt trocknet innerhalb von 24 Stunden.", "Ein Zelt trocknet innerhalb von 48 Stunden.", 1),
-        ("```\nThe whole job stops after 40 minutes.\n```", "```\nThe whole job stops after 50 minutes.\n```", 0),
-        ("The whole job stops after 40 minutes.", "The whole job stops after 50 minutes.", 1),
-    ],
-)
-def test_sentences_that_name_different_things_and_code_do_not_contradict(
-    workspace: Workspace, one: str, other: str, number: int
-) -> None:
-    article("One", one)
-    article("Two", other)
-    assert len(contradictions()) == number
-
-
-def test_customers_who_were_told_a_changed_figure_are_listed(editor: Client, workspace: Workspace) -> None:
-    returns = article("Returns", "You can send items back within 14 days. We are in Freiburg.")
-    told = ask("How long?", cited(returns, "You can send items back within 14 days."))
-    ask("Where are you?", cited(returns, "We are in Freiburg."))
-    save_draft(returns.pk, Change(body="You can send items back within 60 days. We are in Kiel."))
-    publish(returns.pk)
-    [recall] = recalls()
-    assert [(one.conversation, one.figures, one.now_says) for one in recall.told] == [
-        (told.pk, ("14 days",), "You can send items back within 60 days.")
-    ]
-    supervisor = logged_in(person(workspace, "supervisor"))
-    assert str(told.pk) in supervisor.get("/admin/improve/?kind=recall").content.decode()
-    assert str(told.pk) not in editor.get("/admin/improve/?kind=recall").content.decode()  # may not read chats
-
-
-def test_who_publishes_another_figure_is_told_how_many_customers_were_told_the_former_one(
-    editor: Client, workspace: Workspace
-) -> None:
-    returns = article("Returns", "You can send items back within 14 days. We are in Freiburg.")
-    for _ in range(2):
-        ask("How long?", cited(returns, "You can send items back within 14 days."))
-    page, told = f"/admin/kb/article/{returns.pk}/change/", "In 2 conversations, customers were told figures"
-    typed = {"title": "Returns", "locale": "en", "audience": "public", "do": "publish"}
-    moved = editor.post(page, typed | {"body": "You can send items back within 14 days. We are in Kiel."}, follow=True)
-    assert b"Customers can read it now." in moved.content and told not in moved.content.decode()
-    mended = editor.post(page, typed | {"body": "You can send items back within 60 days. We are in Kiel."}, follow=True)
-    assert told in mended.content.decode()
-    [link] = LexborHTMLParser(mended.content.decode()).css(".told a")
-    assert link.text() == "Outdated answers" and "Returns" in editor.get(link.attributes["href"]).content.decode()
-    again = editor.post(page, typed | {"body": "You can send items back within 60 days. We are in Bonn."}, follow=True)
-    assert told not in again.content.decode()
-
-
-def test_an_outdated_sentence_is_shown_once_with_everybody_who_was_told_it(
-    workspace: Workspace, editor: Client
-) -> None:
-    returns = article("Returns", "You can send items back within 14 days. The label costs 3 euros.")
-    for quote in ("You can send items back within 14 days.",) * 3 + ("The label costs 3 euros.",):
-        ask("How long?", cited(returns, quote))
-    save_draft(returns.pk, Change(body="You can send items back within 60 days. The label costs 5 euros."))
-    publish(returns.pk)
-    supervisor = logged_in(person(workspace, "supervisor"))
-    page = LexborHTMLParser(supervisor.get("/admin/improve/?kind=recall").content.decode())
-    assert [one.text() for one in page.css("del")] == [
-        "You can send items back within 14 days.",
-        "The label costs 3 euros.",
-    ]
-    [first, second] = page.css("main .rows > li")
-    assert "3 customers were told this" in visible_text(first) and len(first.css("ul a")) == 3
-    assert "1 customer was told this" in visible_text(second)
-    assert not LexborHTMLParser(editor.get("/admin/improve/?kind=recall").content.decode()).css("main .rows ul")
-
-
-def test_only_the_changed_sentences_and_rows_of_a_quotation_are_outdated(editor: Client) -> None:
-    """Built-in answers quote whole paragraphs and tables."""
-    body = (
-        "Delivery within Germany costs 4 euros. Delivery to Austria costs 6 euros and takes 3 days.\n\n"
-        "| To | Days | Costs |\n|---|---|---|\n| Germany | 2 to 3 | €4.90 |\n| Austria | 3 to 4 | €6.90 |\n"
-    )
-    delivery = article("Delivery", body)
-    for quote in body.strip().split("\n\n"):
-        ask("What does delivery cost?", cited(delivery, quote))
-    save_draft(delivery.pk, Change(body=body.replace("4 euros", "5 euros").replace("€4.90", "€5.90")))
-    publish(delivery.pk)
-    [recall] = recalls()
-    assert {(one.told, one.now_says, one.figures) for one in recall.told} == {
-        ("Germany | 2 to 3 | €4.90", "Germany | 2 to 3 | €5.90", ("4.90",)),
-        ("Delivery within Germany costs 4 euros.", "Delivery within Germany costs 5 euros.", ("4 euros",)),
-    }
 
 
 def test_each_tab_tells_how_many_there_are(

@@ -2,13 +2,14 @@
 
 import pytest
 
-from supportbot.language.normalise import fold_homoglyphs, mixes_scripts, normalised, visible
+from supportbot.language.normalise import fold_homoglyphs, mixes_scripts, normalised, shown_text, visible
 
 
 @pytest.mark.parametrize(
     ("written", "read"),
     [
         ("rеfundеd", "refunded"),  # Cyrillic e
+        ("ｒｅｆｕｎｄ\u00aded", "refunded"),  # wide letters, a soft hyphen
         ("ᏒᎬfund", "REfund"),  # Cherokee
         ("ꓣꓰꓝꓴꓠꓓ", "REFUND"),  # Lisu
         ("ɓøøk ɖᶒł", "book del"),  # hooks and strokes
@@ -16,7 +17,7 @@ from supportbot.language.normalise import fold_homoglyphs, mixes_scripts, normal
         ("🅁🅴🅵🆄🅽🅳", "REFUND"),  # in boxes
         ("ΙΝVΟΙCΕ", "INVOICE"),  # Greek capitals: iota is I and not l
         ("evil。com", "evil.com"),
-        ("Größe", "Größe"),
+        ("Größe für Ärzte", "Größe für Ärzte"),
         ("3–5 €", "3–5 €"),
         ("“no” ≠ ¥5 ©", "“no” ≠ ¥5 ©"),
         ("注文 한글 ٥ २", "注文 한글 ٥ २"),
@@ -35,3 +36,7 @@ def test_a_word_of_one_script_is_kept(text: str) -> None:
 
 def test_an_overlong_question_is_cut() -> None:
     assert len(normalised("a" * 100_000)) == 6_000
+
+
+def test_nothing_unstorable_or_invisible_is_shown() -> None:
+    assert shown_text("a\x00b\u200bc\ud800d\x1b\u202ee\n\tf") == "abcde\n\tf"

@@ -1,0 +1,85 @@
+"""Customers who were told what has changed since are found and shown."""
+
+import pytest
+from django.test import Client
+from selectolax.lexbor import LexborHTMLParser
+
+from kb.services import Change, publish, save_draft
+from supportbot.accounts.models import Workspace
+from supportbot.insights.outdated_answers import recalls
+from tests.console.conftest import logged_in, person
+from tests.insights.answered_questions import article, ask, cited
+from tests.pages import visible_text
+
+pytestmark = pytest.mark.django_db
+
+
+def test_customers_who_were_told_a_changed_figure_are_listed(editor: Client, workspace: Workspace) -> None:
+    returns = article("Returns", "You can send items back within 14 days. We are in Freiburg.")
+    told = ask("How long?", cited(returns, "You can send items back within 14 days."))
+    ask("Where are you?", cited(returns, "We are in Freiburg."))
+    save_draft(returns.pk, Change(body="You can send items back within 60 days. We are in Kiel."))
+    publish(returns.pk)
+    [recall] = recalls()
+    assert [(one.conversation, one.figures, one.now_says) for one in recall.told] == [
+        (told.pk, ("14 days",), "You can send items back within 60 days.")
+    ]
+    supervisor = logged_in(person(workspace, "supervisor"))
+    assert str(told.pk) in supervisor.get("/admin/improve/?kind=recall").content.decode()
+    assert str(told.pk) not in editor.get("/admin/improve/?kind=recall").content.decode()  # may not read chats
+
+
+def test_who_publishes_another_figure_is_told_how_many_customers_were_told_the_former_one(
+    editor: Client, workspace: Workspace
+) -> None:
+    returns = article("Returns", "You can send items back within 14 days. We are in Freiburg.")
+    for _ in range(2):
+        ask("How long?", cited(returns, "You can send items back within 14 days."))
+    page, told = f"/admin/kb/article/{returns.pk}/change/", "In 2 conversations, customers were told figures"
+    typed = {"title": "Returns", "locale": "en", "audience": "public", "do": "publish"}
+    moved = editor.post(page, typed | {"body": "You can send items back within 14 days. We are in Kiel."}, follow=True)
+    assert b"Customers can read it now." in moved.content and told not in moved.content.decode()
+    mended = editor.post(page, typed | {"body": "You can send items back within 60 days. We are in Kiel."}, follow=True)
+    assert told in mended.content.decode()
+    [link] = LexborHTMLParser(mended.content.decode()).css(".told a")
+    assert link.text() == "Outdated answers" and "Returns" in editor.get(link.attributes["href"]).content.decode()
+    again = editor.post(page, typed | {"body": "You can send items back within 60 days. We are in Bonn."}, follow=True)
+    assert told not in again.content.decode()
+
+
+def test_an_outdated_sentence_is_shown_once_with_everybody_who_was_told_it(
+    workspace: Workspace, editor: Client
+) -> None:
+    returns = article("Returns", "You can send items back within 14 days. The label costs 3 euros.")
+    for quote in ("You can send items back within 14 days.",) * 3 + ("The label costs 3 euros.",):
+        ask("How long?", cited(returns, quote))
+    save_draft(returns.pk, Change(body="You can send items back within 60 days. The label costs 5 euros."))
+    publish(returns.pk)
+    supervisor = logged_in(person(workspace, "supervisor"))
+    page = LexborHTMLParser(supervisor.get("/admin/improve/?kind=recall").content.decode())
+    assert [one.text() for one in page.css("del")] == [
+        "You can send items back within 14 days.",
+        "The label costs 3 euros.",
+    ]
+    [first, second] = page.css("main .rows > li")
+    assert "3 customers were told this" in visible_text(first) and len(first.css("ul a")) == 3
+    assert "1 customer was told this" in visible_text(second)
+    assert not LexborHTMLParser(editor.get("/admin/improve/?kind=recall").content.decode()).css("main .rows ul")
+
+
+def test_only_the_changed_sentences_and_rows_of_a_quotation_are_outdated(editor: Client) -> None:
+    """Built-in answers quote whole paragraphs and tables."""
+    body = (
+        "Delivery within Germany costs 4 euros. Delivery to Austria costs 6 euros and takes 3 days.\n\n"
+        "| To | Days | Costs |\n|---|---|---|\n| Germany | 2 to 3 | €4.90 |\n| Austria | 3 to 4 | €6.90 |\n"
+    )
+    delivery = article("Delivery", body)
+    for quote in body.strip().split("\n\n"):
+        ask("What does delivery cost?", cited(delivery, quote))
+    save_draft(delivery.pk, Change(body=body.replace("4 euros", "5 euros").replace("€4.90", "€5.90")))
+    publish(delivery.pk)
+    [recall] = recalls()
+    assert {(one.told, one.now_says, one.figures) for one in recall.told} == {
+        ("Germany | 2 to 3 | €4.90", "Germany | 2 to 3 | €5.90", ("4.90",)),
+        ("Delivery within Germany costs 4 euros.", "Delivery within Germany costs 5 euros.", ("4 euros",)),
+    }
