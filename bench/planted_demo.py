@@ -26,9 +26,9 @@ from supportbot.accounts.services import create_workspace
 from supportbot.errors import SupportBotError
 from supportbot.evals.action_rule_gates import judged
 from supportbot.evals.articles.trials import Trial, archiving, changing, publishing, tried
-from supportbot.evals.case_runner import play
+from supportbot.evals.case_runner import run_case
 from supportbot.evals.outcomes import Played
-from supportbot.evals.run_worker import play_run
+from supportbot.evals.run_worker import execute_run
 from supportbot.evals.selectors import document_of
 from supportbot.evals.services import save_suite, start_run
 from supportbot.evals.suite_files import SHIPPED, read_suite_file
@@ -70,11 +70,11 @@ class Demo:
         live = live_release()
         live.document = stored(replace(live.contents, routes={"answer": (BUILTIN,)}))
         with using(live), evaluating():
-            return asyncio.run(self._play([case for suite in self.suites for case in document_of(suite).cases]))
+            return asyncio.run(self._run_all([case for suite in self.suites for case in document_of(suite).cases]))
 
-    async def _play(self, cases: Sequence[Case]) -> list[Played]:
+    async def _run_all(self, cases: Sequence[Case]) -> list[Played]:
         try:
-            return [(await play(self.workspace, case))[0] for case in cases]
+            return [(await run_case(self.workspace, case))[0] for case in cases]
         finally:
             await gateway.close()
 
@@ -83,7 +83,7 @@ class Demo:
         self._publish(self._draft({"strictness": "strict"}))
         for suite in self.suites:
             run = start_run(suite)
-            play_run(run.pk)
+            execute_run(run.pk)
             run.refresh_from_db()
             self.live[suite.name] = run.report or {"state": run.state, "problem": run.problem}
         services.name_gates(self._suites, person=self.person)

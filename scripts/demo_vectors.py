@@ -26,13 +26,13 @@ from supportbot.accounts.models import Workspace  # noqa: E402
 from supportbot.accounts.scope import workspace_scope  # noqa: E402
 from supportbot.demo.workspace import COMPARED, SLUG  # noqa: E402
 from supportbot.evals.articles.rehearsal import AS_IT_IS, quoted_if  # noqa: E402
-from supportbot.evals.articles.trials import asked_by, playable_cases  # noqa: E402
+from supportbot.evals.articles.trials import asked_by, quotation_cases  # noqa: E402
 
 
 def main() -> None:
     workspace = Workspace.objects.get(slug=SLUG)
     with workspace_scope(workspace.pk):
-        cases = [case for _, case in playable_cases()]
+        cases = [case for _, case in quotation_cases()]
         question_vectors(case.asks for case in cases)
         passage_vectors(article.title for article in Article.objects.select_related("live_revision", "latest_revision"))
         quoted_if(AS_IT_IS, [asked_by(case, workspace) for case in cases], workspace=workspace)

@@ -14,7 +14,7 @@ from actions.decisions import Rules
 from actions.policy_store import trying
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
-from supportbot.evals.case_runner import play
+from supportbot.evals.case_runner import run_case
 from supportbot.evals.graders import grades_of
 from supportbot.evals.outcomes import Played
 from supportbot.evals.selectors import gate_cases
@@ -91,19 +91,19 @@ def _reasons(
 ) -> list[tuple[str, ...]]:
     """Return why each case fails under the rules; cases after the deadline are left out."""
     with using(_answered_without_a_model()), trying(action, rules), evaluating():
-        played = loop_thread.run(_play(cases, workspace, None if ends is None else ends - monotonic()))
+        played = loop_thread.run(_run_all(cases, workspace, None if ends is None else ends - monotonic()))
     return [
         tuple(why(grade) for grade in grades_of(case, one) if not grade.passed)
         for case, one in zip(cases, played, strict=False)
     ]
 
 
-async def _play(cases: Sequence[Case], workspace: Workspace, seconds: float | None) -> list[Played]:
+async def _run_all(cases: Sequence[Case], workspace: Workspace, seconds: float | None) -> list[Played]:
     played: list[Played] = []
     try:
         async with asyncio.timeout(seconds) as deadline:
             for case in cases:
-                played.append((await play(workspace, case))[0])
+                played.append((await run_case(workspace, case))[0])
     except TimeoutError:
         if not deadline.expired():
             raise

@@ -63,17 +63,17 @@ class Away(Exception):
         super().__init__(code)
 
 
-async def play(workspace: Workspace, case: Case) -> tuple[Played, UUID | None]:
+async def run_case(workspace: Workspace, case: Case) -> tuple[Played, UUID | None]:
     """Return what happened, and the id of the customer's row if there is one. Raises Away."""
     try:
         merchant = merchant_of(case)
     except MerchantMissing as error:
         raise Away(error.code) from error
     with standing_in(merchant) if merchant else nullcontext():
-        return await _play(workspace, case, merchant)
+        return await _run_case(workspace, case, merchant)
 
 
-async def _play(workspace: Workspace, case: Case, merchant: Merchant | None) -> tuple[Played, UUID | None]:
+async def _run_case(workspace: Workspace, case: Case, merchant: Merchant | None) -> tuple[Played, UUID | None]:
     try:
         rehearsal = await db(rehearsal_for, workspace, case.customer, locale=case.locale, plant=case.plant)
     except SupportBotError as error:  # nobody has this id, or the shop is unavailable

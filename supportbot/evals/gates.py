@@ -13,7 +13,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.evals.errors import RunInterrupted
 from supportbot.evals.models import OPEN_STATES, Case, Run, Suite
 from supportbot.evals.reports import report_from
-from supportbot.evals.run_worker import play_run
+from supportbot.evals.run_worker import execute_run
 from supportbot.evals.selectors import document_of, missing_suites, run_with_id
 from supportbot.evals.services import repeats_of, resume_run, start_run
 from supportbot.evals.suite_format import case_document
@@ -68,7 +68,7 @@ def _played(suite: Suite, release: Release) -> Run:
     while run.is_open:
         if run.state == Run.State.PAUSED:
             raise _interrupted(run)
-        play_run(run.pk)
+        execute_run(run.pk)
         run = run_with_id(run.pk)
         if run.is_open and run.state != Run.State.PAUSED:  # a worker has it
             time.sleep(POLL_SECONDS)

@@ -27,7 +27,7 @@ def under(release_id: UUID | None, digest: str) -> Iterator[None]:
         yield
 
 
-def release_to_play(release: Release | None) -> Release:
+def given_or_live(release: Release | None) -> Release:
     """Return the release that answers: the given one, otherwise the live one."""
     return live_release() if release is None else release
 

@@ -16,7 +16,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import current_workspace_id
 from supportbot.builtin.intents import courtesy
 from supportbot.chat.models import Audience, Message, Source
-from supportbot.evals.case_runner import play
+from supportbot.evals.case_runner import run_case
 from supportbot.evals.outcomes import MadeCall, Played
 from supportbot.evals.suite_format import Case, Step
 from supportbot.language.figures import all_figures_in
@@ -69,7 +69,7 @@ def replay(live: Release, candidate: Release, *, days: int, most: int) -> Replay
     unavailable.
     """
     cases = [one.case for one in real_questions(days, most)]
-    pairs = list(zip(cases, *played_by(live, candidate, cases), strict=True))
+    pairs = list(zip(cases, *run_with_both(live, candidate, cases), strict=True))
     played = [(case, one, other) for case, one, other in pairs if not (one.failure or other.failure)]
     found = [
         Difference(case.asks, kinds, _words(one), _words(other))
@@ -108,7 +108,7 @@ def real_questions(days: int, most: int) -> list[Asked]:
     return list(found.values())
 
 
-def played_by(live: Release, candidate: Release, cases: Sequence[Case]) -> tuple[list[Played], list[Played]]:
+def run_with_both(live: Release, candidate: Release, cases: Sequence[Case]) -> tuple[list[Played], list[Played]]:
     """Return the answers of both releases to the same questions. Raises Away if a model is unavailable."""
     return _played(live, cases), _played(candidate, cases)
 
@@ -116,14 +116,14 @@ def played_by(live: Release, candidate: Release, cases: Sequence[Case]) -> tuple
 def _played(release: Release, cases: Sequence[Case]) -> list[Played]:
     workspace = Workspace.objects.get(pk=current_workspace_id())
 
-    async def play_all() -> list[Played]:
+    async def ask_all() -> list[Played]:
         try:
-            return [(await play(workspace, case))[0] for case in cases]
+            return [(await run_case(workspace, case))[0] for case in cases]
         finally:
             await gateway.close()
 
     with using(release), evaluating():
-        return asyncio.run(play_all())
+        return asyncio.run(ask_all())
 
 
 def kinds_of(before: Played, after: Played) -> tuple[str, ...]:

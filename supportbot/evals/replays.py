@@ -27,7 +27,7 @@ from supportbot.evals.leases import extending
 from supportbot.evals.models import Replay, ReplayedQuestion
 from supportbot.evals.outcomes import Played
 from supportbot.evals.product_mark import for_this_build, product_mark
-from supportbot.evals.replay import MOST_DAYS, MOST_QUESTIONS, kinds_of, played_by, real_questions
+from supportbot.evals.replay import MOST_DAYS, MOST_QUESTIONS, kinds_of, real_questions, run_with_both
 from supportbot.evals.services import LEASE
 from supportbot.evals.suite_format import Case, Step
 from supportbot.releases.models import Release
@@ -102,13 +102,13 @@ def due_replays() -> list[tuple[UUID, UUID]]:
         return list(rows.order_by("created_at").values_list("workspace_id", "pk")[: max(0, MOST_REPLAYS - played)])
 
 
-def play_replay(replay_id: UUID) -> None:
-    """Play the rest of a replay; does nothing if another worker holds it, or is to have it. Takes minutes."""
+def run_replay(replay_id: UUID) -> None:
+    """Run the rest of a replay; does nothing if another worker holds it, or is to have it. Takes minutes."""
     replay = _claim(replay_id)
     if replay is None:
         return
     try:
-        _play(replay)
+        _run(replay)
     except Away as away:
         _pause(replay, away.code)
     except SupportBotError as error:  # its release is gone, or it or the product has changed by now
@@ -132,8 +132,8 @@ def _claim(replay_id: UUID) -> Replay | None:
     return replay
 
 
-def _play(replay: Replay) -> None:
-    """Play what is left, and finish; stop without a word once another attempt or nobody holds the replay. Raises
+def _run(replay: Replay) -> None:
+    """Ask what is left, and finish; stop without a word once another attempt or nobody holds the replay. Raises
     ProductChangedMeanwhile, since answers of two builds differ whatever the releases say; ReleaseChangedMeanwhile.
     """
     if replay.product not in ("", product_mark()):  # "": of an earlier version, which did not note it
@@ -147,7 +147,7 @@ def _play(replay: Replay) -> None:
             raise ReleaseChangedMeanwhile()
         beat = partial(_mine(replay).update, lease_until=Now() + LEASE)
         with extending(beat, every=BEAT_SECONDS, longest=LONGEST_STEP, name=f"replay {replay.pk}"):
-            before, after = played_by(live, candidate, [_case(row) for row in step])
+            before, after = run_with_both(live, candidate, [_case(row) for row in step])
         if not _store(replay, step, before, after):
             return
     _mine(replay).update(state=State.DONE, lease_until=None, finished_at=now())

@@ -30,7 +30,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces
 from supportbot.asyncdb import db
 from supportbot.errors import SupportBotError
-from supportbot.evals.case_runner import Away, play
+from supportbot.evals.case_runner import Away, run_case
 from supportbot.evals.errors import ProductChangedMeanwhile, RunEnded, RunInterrupted
 from supportbot.evals.graders import grades_of
 from supportbot.evals.models import Result, Run
@@ -39,7 +39,7 @@ from supportbot.evals.product_mark import for_this_build, product_mark
 from supportbot.evals.rehearsal import inputs_of, rehearsal_for
 from supportbot.evals.release_under_test import under
 from supportbot.evals.reports import report_of
-from supportbot.evals.selectors import played_keys, run_with_id, tries_of
+from supportbot.evals.selectors import run_with_id, stored_keys, tries_of
 from supportbot.evals.services import LEASE, repeats_of
 from supportbot.evals.suite_format import Case, parse_case
 from supportbot.evals.wording import interruption
@@ -70,14 +70,14 @@ def due_runs() -> list[tuple[UUID, UUID]]:
         return list(ids[: max(0, MOST_RUNS - played)])
 
 
-def play_run(run_id: UUID) -> None:
+def execute_run(run_id: UUID) -> None:
     """Run the remaining cases of a run and finish it; does nothing if another worker holds it, or is to have it. Takes
     minutes.
     """
     runner = new_runner()
     free = Run.objects.filter(for_this_build(), pk=run_id, state__in=("waiting", "running"), lease_until__lte=Now())
     if free.update(state=Run.State.RUNNING, runner=runner, lease_until=Now() + LEASE):
-        play_held(run_id, runner)
+        execute_held(run_id, runner)
 
 
 def new_runner() -> str:
@@ -85,13 +85,13 @@ def new_runner() -> str:
     return f"eval-{uuid4().hex}"
 
 
-def played(run: Run) -> Run:
+def executed(run: Run) -> Run:
     """Run what is left of a run, or wait for the worker that already took it; return it once it is done.
 
     Raises RunInterrupted or RunEnded if it does not come to its end.
     """
     while True:
-        play_run(run.pk)
+        execute_run(run.pk)
         run = run_with_id(run.pk)
         if not run.is_open or run.state == Run.State.PAUSED:
             return finished(run)
@@ -108,14 +108,14 @@ def finished(run: Run) -> Run:
     return run
 
 
-def play_held(run_id: UUID, runner: str) -> None:
+def execute_held(run_id: UUID, runner: str) -> None:
     """Run the cases that are left of a run that this runner already holds."""
     run = Run.objects.get(pk=run_id)
     try:
         if run.product not in ("", product_mark()):  # "": of an earlier version, which did not note it
             raise ProductChangedMeanwhile()
         with under(run.release_id, run.release_digest), evaluating():
-            asyncio.run(_Playing(run, runner).play())
+            asyncio.run(_Execution(run, runner).execute())
     except Away as away:
         _pause(run, runner, away.code)
     except SupportBotError as error:  # its release is gone, or has changed by now
@@ -136,41 +136,41 @@ class _Lost(Exception):
     """The run was cancelled, or another worker holds it."""
 
 
-class _Playing:
+class _Execution:
     """The remaining tries of one run."""
 
     def __init__(self, run: Run, runner: str) -> None:
         self._run = run
         self._runner = runner
         self._workspace = Workspace.objects.get(pk=run.workspace_pk)
-        stored = played_keys(run.pk)
+        stored = stored_keys(run.pk)
         self._earlier = results_of(run.keeps_from)
         self._noted = time.monotonic()  # running time is stored up to this moment
         self._left = iter([one for one in _tries(run) if (one[0].key, one[1]) not in stored])
 
-    async def play(self) -> None:
+    async def execute(self) -> None:
         """Run all of them. Raises Away, _Lost."""
-        players = [asyncio.create_task(self._play_next()) for _ in range(AT_ONCE)]
+        workers = [asyncio.create_task(self._run_next()) for _ in range(AT_ONCE)]
         beating = asyncio.create_task(self._beat())
-        everything = asyncio.ensure_future(asyncio.gather(*players))
+        everything = asyncio.ensure_future(asyncio.gather(*workers))
         try:
             await asyncio.wait((everything, beating), return_when=asyncio.FIRST_COMPLETED)
             for ended in (everything, beating):
                 if ended.done():
                     ended.result()
         finally:
-            for task in (*players, beating):
+            for task in (*workers, beating):
                 task.cancel()
-            await asyncio.gather(*players, beating, return_exceptions=True)
+            await asyncio.gather(*workers, beating, return_exceptions=True)
             await gateway.close()
 
-    async def _play_next(self) -> None:
+    async def _run_next(self) -> None:
         for case, number in self._left:
             earlier = self._earlier.get((case.key, number))
             result = await db(kept, self._run, earlier, case, self._workspace)
             is_kept = result is not None
             if result is None:
-                played, customer_id = await play(self._workspace, case)
+                played, customer_id = await run_case(self._workspace, case)
                 result = await asyncio.to_thread(_result, self._run, case, number, played, customer_id)
             await db(partial(_store, is_kept=is_kept, took_ms=self._took_ms()), self._run, self._runner, result)
 

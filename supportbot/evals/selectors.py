@@ -112,7 +112,7 @@ def _tried(document: dict[str, object], rows: list[Result]) -> Tried:
     )
 
 
-def played_keys(run_id: UUID) -> set[tuple[str, int]]:
+def stored_keys(run_id: UUID) -> set[tuple[str, int]]:
     """Return which tries of a run are already stored."""
     rows: Iterable[tuple[str, int]] = Result.objects.filter(run_id=run_id).values_list("key", "number")
     return set(rows)

@@ -13,7 +13,7 @@ from supportbot.evals import suite_format
 from supportbot.evals.errors import LabelInvalid, RunEnded
 from supportbot.evals.models import OPEN_STATES, Case, Label, Result, Run, Suite
 from supportbot.evals.product_mark import product_mark
-from supportbot.evals.release_under_test import release_to_play
+from supportbot.evals.release_under_test import given_or_live
 from supportbot.evals.selectors import baseline_for, document_of, run_with_id
 from supportbot.releases.models import Release
 from supportbot.releases.ports import references_digest
@@ -78,7 +78,7 @@ def start_run(
     the run is compared with the newest one of the live release. Of the run `keeps_from`, results that changed articles
     cannot have changed are kept (`run_worker.kept`).
     """
-    answering = release_to_play(release)
+    answering = given_or_live(release)
     cases = [suite_format.case_document(case) for case in document_of(suite).cases]
     return Run.objects.create(
         suite=suite,
@@ -90,7 +90,7 @@ def start_run(
         release_digest=answering.digest,
         references_digest=references_digest(answering),
         product=product_mark(),
-        baseline=baseline or baseline_for(suite, release_to_play(None)),
+        baseline=baseline or baseline_for(suite, given_or_live(None)),
         keeps_from=keeps_from,
         total=sum(repeats_of(case, repeat) for case in cases),
         started_by=person,

@@ -12,7 +12,7 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.evals import replays, run_worker, services
 from supportbot.evals.articles import draft_checks, prepared_questions, published_checks
 
-PLAY = "supportbot.evals.tasks.play"
+RUN = "supportbot.evals.tasks.play"  # its name stays: an older process may have sent it
 CHECK = "supportbot.evals.tasks.check_articles"
 TRY = "supportbot.evals.tasks.check_draft"
 REPLAY = "supportbot.evals.tasks.replay"
@@ -22,7 +22,7 @@ MESSAGE_LIFE_SECONDS = 30
 @shared_task
 def start_due() -> None:
     """Have a worker carry out each run, check of articles and replay that no worker holds."""
-    due = [(PLAY, *ids) for ids in run_worker.due_runs()] + [(CHECK, *ids) for ids in published_checks.due_checks()]
+    due = [(RUN, *ids) for ids in run_worker.due_runs()] + [(CHECK, *ids) for ids in published_checks.due_checks()]
     due += [(TRY, *ids) for ids in draft_checks.due_drafts()]
     due += [(REPLAY, *ids) for ids in replays.due_replays()]
     for name, workspace_id, row_id in due:
@@ -31,28 +31,28 @@ def start_due() -> None:
         )
 
 
-@shared_task(name=PLAY)
+@shared_task(name=RUN)
 def play(workspace_id: str, run_id: str) -> None:
     with workspace_scope(UUID(workspace_id)):
-        run_worker.play_run(UUID(run_id))
+        run_worker.execute_run(UUID(run_id))
 
 
 @shared_task(name=CHECK)
 def check_articles(workspace_id: str, check_id: str) -> None:
     with workspace_scope(UUID(workspace_id)):
-        published_checks.play_check(UUID(check_id))
+        published_checks.run_check(UUID(check_id))
 
 
 @shared_task(name=TRY)
 def check_draft(workspace_id: str, check_id: str) -> None:
     with workspace_scope(UUID(workspace_id)):
-        draft_checks.play_draft(UUID(check_id))
+        draft_checks.run_draft_check(UUID(check_id))
 
 
 @shared_task(name=REPLAY)
 def replay(workspace_id: str, replay_id: str) -> None:
     with workspace_scope(UUID(workspace_id)):
-        replays.play_replay(UUID(replay_id))
+        replays.run_replay(UUID(replay_id))
 
 
 @shared_task

@@ -64,7 +64,7 @@ def test_real_questions_are_answered_before_and_after(
     [(_, check_id)] = draft_checks.due_drafts()
     waiting = editor.get(f"{page}check/").content
     assert b"console/reload." in waiting and b"Waiting to start" in waiting and b"<progress" not in waiting
-    draft_checks.play_draft(check_id)
+    draft_checks.run_draft_check(check_id)
     assert draft_checks.due_drafts() == []
     shown = LexborHTMLParser(editor.get(f"{page}check/").content.decode())
     assert not shown.css("progress")
@@ -106,19 +106,19 @@ def test_a_check_can_be_cancelled_continues_and_survives_its_worker(
         editor.post(page, {"do": "begin"})
     check = DraftCheck.objects.get()
     assert b"console/reload." in editor.get(page).content
-    draft_checks.play_draft(check.pk)
+    draft_checks.run_draft_check(check.pk)
     check.refresh_from_db()
     assert (check.state, len(check.rows), len(check.items)) == ("cancelled", 1, 3)
     shown = editor.get(page).content
     assert b"1 of 3 checked" in shown and b"console/reload." not in shown
     editor.post(page, {"do": "continue"})
     with pytest.raises(SystemExit):
-        draft_checks.play_draft(check.pk)
-    draft_checks.play_draft(check.pk)  # the dead worker's lease still holds
+        draft_checks.run_draft_check(check.pk)
+    draft_checks.run_draft_check(check.pk)  # the dead worker's lease still holds
     check.refresh_from_db()
     assert (check.state, len(check.rows)) == ("running", 2)
     DraftCheck.objects.update(lease_until=now())
-    draft_checks.play_draft(check.pk)
+    draft_checks.run_draft_check(check.pk)
     check.refresh_from_db()
     assert check.state == "done" and [row["question"] for row in check.rows] == [one["question"] for one in check.items]
     outcomes = {row["question"]: row["outcome"] for row in check.rows}
@@ -136,11 +136,11 @@ def test_a_worker_that_was_silent_for_too_long_writes_nothing_more(
     def slow(*given: Any) -> Any:
         monkeypatch.setattr(draft_checks, "_rows", rows)
         DraftCheck.objects.update(lease_until=now())
-        draft_checks.play_draft(check.pk)  # by another worker
+        draft_checks.run_draft_check(check.pk)  # by another worker
         return [{"question": "Late", "outcome": "worse", "before": "", "after": ""}]
 
     monkeypatch.setattr(draft_checks, "_rows", slow)
-    draft_checks.play_draft(check.pk)
+    draft_checks.run_draft_check(check.pk)
     check.refresh_from_db()
     assert (check.state, check.attempt) == ("done", 2)
     assert "Late" not in [row["question"] for row in check.rows] and len(check.rows) == len(check.items or ())
@@ -161,12 +161,12 @@ def test_a_step_that_takes_longer_than_a_lease_stays_with_its_worker(
             ends = monotonic() + PATIENCE_SECONDS
             while draft_checks.due_drafts():
                 assert monotonic() < ends, "nobody extends the lease"
-        draft_checks.play_draft(check.pk)  # by another worker
+        draft_checks.run_draft_check(check.pk)  # by another worker
         others.append(DraftCheck.objects.get().attempt)
         return rows(*given)
 
     monkeypatch.setattr(draft_checks, "_rows", slow)
-    draft_checks.play_draft(check.pk)
+    draft_checks.run_draft_check(check.pk)
     check.refresh_from_db()
     assert (check.state, check.attempt, others) == ("done", 1, [1])
     assert not any(thread.name.startswith("check ") for thread in threading.enumerate())
@@ -182,7 +182,7 @@ def test_a_check_that_fails_again_and_again_is_given_up(
 
     monkeypatch.setattr(draft_checks, "_items", fails)
     for _ in range(draft_checks.MOST_TRIES):
-        draft_checks.play_draft(check.pk)
+        draft_checks.run_draft_check(check.pk)
         assert draft_checks.due_drafts() == [], "it rests before the next try"
         DraftCheck.objects.filter(state="running").update(lease_until=now())
     check.refresh_from_db()
@@ -195,7 +195,7 @@ def test_a_check_that_fails_again_and_again_is_given_up(
 )
 def test_a_check_does_not_cover_later_changes(returns: Article, fact: dict[str, Any]) -> None:
     check = draft_checks.begin(returns)
-    draft_checks.play_draft(check.pk)
+    draft_checks.run_draft_check(check.pk)
     check.refresh_from_db()
     assert draft_checks.is_current(check)
     if "release" in fact:

@@ -23,7 +23,7 @@ from kb.ports import embedder
 from kb.services import Change
 from supportbot.accounts.models import Workspace
 from supportbot.demo.workspace import COMPARED, SUITES
-from supportbot.evals.articles.trials import playable_cases, publishing, tried
+from supportbot.evals.articles.trials import publishing, quotation_cases, tried
 from supportbot.evals.services import save_suite
 from supportbot.evals.suite_files import SHIPPED, read_suite_file
 from supportbot.releases.models import ReleaseGates
@@ -107,4 +107,4 @@ def test_the_first_publication_makes_only_the_vectors_of_what_changed(
     assert made and [text for text in made if "ptarmigans" not in text] == []
     monkeypatch.setattr(PackagedEmbedder, "query", lambda self, text: pytest.fail(f"not shipped: {text}"))
     forget()
-    assert question_vectors(case.asks for _, case in playable_cases())
+    assert question_vectors(case.asks for _, case in quotation_cases())

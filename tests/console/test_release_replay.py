@@ -135,17 +135,17 @@ def test_a_replay_goes_on_after_a_kill_and_after_a_cancellation(
     monkeypatch.setattr(replays, "_store", step)
     with answering(Obedient()):
         with pytest.raises(Killed):
-            replays.play_replay(replay.pk)
+            replays.run_replay(replay.pk)
         assert replays.due_replays() == []
-        replays.play_replay(replay.pk)  # the dead worker's lease still holds
+        replays.run_replay(replay.pk)  # the dead worker's lease still holds
         assert ReplayedQuestion.objects.exclude(kinds=None).count() == 1
         Replay.objects.update(lease_until=now() - timedelta(seconds=1))
-        replays.play_replay(replay.pk)
+        replays.run_replay(replay.pk)
         replay.refresh_from_db()
         assert (replay.state, ReplayedQuestion.objects.exclude(kinds=None).count()) == ("cancelled", 1)
         assert b"1 of 5 questions" in supervisor.get(address(draft)).content
         supervisor.post(address(draft), {"do": "continue"})
-        replays.play_replay(replay.pk)
+        replays.run_replay(replay.pk)
     replay.refresh_from_db()
     assert (replay.state, replay.attempt) == ("done", 3)
     found = ReplayedQuestion.objects.order_by("position")
@@ -157,14 +157,14 @@ def test_a_replay_waits_for_a_model_that_is_down(enter: Enter, asked: list[Conve
     supervisor = enter("supervisor")
     replay = begin(supervisor, draft, most="1")
     with answering(away := ScriptedModel(*[Says(fails=ProviderRefused(Reason.UNREACHABLE))] * 9)):
-        replays.play_replay(replay.pk)
+        replays.run_replay(replay.pk)
         away._steps.clear()
     replay.refresh_from_db()
     assert (replay.state, replay.problem) == ("paused", "model_unavailable")
     assert b"The model does not answer." in supervisor.get(address(draft)).content
     supervisor.post(address(draft), {"do": "continue"})
     with answering(Obedient()):
-        replays.play_replay(replay.pk)
+        replays.run_replay(replay.pk)
     replay.refresh_from_db()
     assert replay.state == "done" and ReplayedQuestion.objects.count() == 1
 
@@ -173,7 +173,7 @@ def test_a_changed_draft_ends_its_replay(enter: Enter, asked: list[Conversation]
     supervisor = enter("supervisor")
     replay = begin(supervisor, draft)
     Release.objects.filter(pk=draft.pk).update(document=stored(Document(tone="warm")))
-    replays.play_replay(replay.pk)
+    replays.run_replay(replay.pk)
     replay.refresh_from_db()
     assert (replay.state, replay.problem) == ("cancelled", "release_changed")
     page = supervisor.get(address(draft)).content
@@ -194,7 +194,7 @@ def test_another_build_does_not_continue_a_replay(
     newer = product_mark.Build("newer", now())
     monkeypatch.setattr(product_mark, "build", lambda: newer)
     supervisor.post(address(draft), {"do": "continue"})
-    replays.play_replay(replay.pk)
+    replays.run_replay(replay.pk)
     replay.refresh_from_db()
     assert (replay.state, replay.problem) == ("cancelled", "product_changed")
     page = supervisor.get(address(draft)).content.decode()
@@ -202,7 +202,7 @@ def test_another_build_does_not_continue_a_replay(
     again = replays.begin(draft, days=7, most=5)
     monkeypatch.undo()
     assert replays.due_replays() == []  # the old build's worker leaves it to the new one's
-    replays.play_replay(again.pk)
+    replays.run_replay(again.pk)
     again.refresh_from_db()
     assert (again.state, again.product) == ("waiting", "newer") and not ReplayedQuestion.objects.exists()
 
@@ -217,7 +217,7 @@ def test_a_question_of_several_customers_says_how_often_it_was_asked(
     supervisor = enter("supervisor")
     replay = begin(supervisor, draft)
     with answering(Obedient()):
-        replays.play_replay(replay.pk)
+        replays.run_replay(replay.pk)
     shown = LexborHTMLParser(supervisor.get(address(draft)).content.decode())
     rows = [(row.css_first("h2").text(), visible_text(row.css_first(".by"), " ")) for row in shown.css("ol.log > li")]
     assert [question for question, _ in rows] == ["Is the label free?", "Who pays for the label?"]
@@ -247,7 +247,7 @@ def test_words_of_the_forgotten_leave_a_replay(
 ) -> None:
     replay = replays.begin(draft, days=7, most=100)
     with answering(Obedient()):
-        replays.play_replay(replay.pk)
+        replays.run_replay(replay.pk)
     facts = {"workspace_id": workspace.pk}
     receivers.on_conversations_erased([Announcement(topic="conversation_erased", object_id=asked[0].pk, **facts)])
     assert not ReplayedQuestion.objects.filter(question=QUESTIONS[0]).exists() and ReplayedQuestion.objects.count() == 4
@@ -273,7 +273,7 @@ def test_a_conversation_that_is_erased_while_questions_are_chosen_leaves_none(
     monkeypatch.setattr(replays, "real_questions", erased_meanwhile)
     replay = replays.begin(draft, days=7, most=100)
     with answering(Obedient()):
-        replays.play_replay(replay.pk)
+        replays.run_replay(replay.pk)
     replay.refresh_from_db()
     assert replay.state == "done" and ReplayedQuestion.objects.count() == len(QUESTIONS) - 1
     assert not ReplayedQuestion.objects.filter(question=QUESTIONS[0]).exists()

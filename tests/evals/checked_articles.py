@@ -61,8 +61,8 @@ def checked() -> ArticleCheck:
     ArticleCheck.objects.update(lease_until=now())
     sync_articles(published_checks.checked_articles(waiting))
     assert published_checks.due_checks() == [(waiting.workspace_pk, waiting.pk)]
-    published_checks.play_check(waiting.pk)
-    published_checks.play_check(waiting.pk)  # a message that comes twice
+    published_checks.run_check(waiting.pk)
+    published_checks.run_check(waiting.pk)  # a message that comes twice
     assert not ChangedArticle.objects.exists()
     waiting.refresh_from_db()
     assert (waiting.state, waiting.problem) == ("done", "")

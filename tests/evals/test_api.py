@@ -42,7 +42,7 @@ def test_a_program_starts_a_run_and_reads_its_results(
     begun = program.post(RUNS, {"suite": "shop", "repeat": 2}, format="json")
     assert (begun.status_code, begun.json()["state"], begun.json()["total"]) == (202, "waiting", 6)
     page = f"{RUNS}/{begun.json()['id']}"
-    run_worker.play_run(Run.objects.get().pk)
+    run_worker.execute_run(Run.objects.get().pk)
     done = reader.get(page).json()
     assert (done["state"], done["report"]["passed"], done["judge"]) == ("done", 3, None)
     assert [one["id"] for one in reader.get(f"{RUNS}?suite=shop").json()["results"]] == [done["id"]]
@@ -86,7 +86,7 @@ def test_a_program_replays_customers_questions(
     assert program.post(f"{page}/cancel", {}, format="json").json()["state"] == "cancelled"
     assert program.post(f"{page}/cancel", {}, format="json").json()["code"] == "run_ended"
     assert program.post(f"{page}/resume", {}, format="json").status_code == 202
-    replays.play_replay(Replay.objects.get().pk)
+    replays.run_replay(Replay.objects.get().pk)
     done = reader.get(page).json()
     counted = {name: done[name] for name in ("state", "release", "live", "total", "played", "different", "unplayed")}
     assert list(counted.values()) == ["done", 2, 1, 2, 2, 0, 0] and done["chosen_at"]

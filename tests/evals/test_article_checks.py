@@ -45,7 +45,7 @@ def test_what_an_import_breaks_is_reported_until_it_is_fixed(workspace: Workspac
     imported(written(folder, 30))
     deliver_due()
     ArticleCheck.objects.update(lease_until=now())
-    published_checks.play_check(ArticleCheck.objects.get(state="waiting").pk)
+    published_checks.run_check(ArticleCheck.objects.get(state="waiting").pk)
     assert "do not exist: promises" in reported_failures.checks()[0].problem
 
 

@@ -8,10 +8,10 @@ import pytest
 from actions.policy_store import ensure_policies
 from kb.models import Article
 from supportbot.accounts.models import Workspace
-from supportbot.evals.articles.trials import playable_cases
+from supportbot.evals.articles.trials import quotation_cases
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.models import Result, Run
-from supportbot.evals.run_worker import play_run
+from supportbot.evals.run_worker import execute_run
 from supportbot.evals.services import save_suite, start_run
 from supportbot.evals.suite_files import read_suite
 from supportbot.evals.suite_format import parse_suite, suite_document
@@ -30,7 +30,7 @@ def outcomes(*rows: dict[str, Any]) -> dict[str, tuple[bool, bool]]:
     suite = read_suite(lines(*rows), file="rows.jsonl")
     assert parse_suite(suite_document(suite), file="") == suite
     run = start_run(save_suite(suite))
-    play_run(run.pk)
+    execute_run(run.pk)
     assert Run.objects.get(pk=run.pk).state == "done"
     return {row.key: (row.passed, row.is_deterministic) for row in Result.objects.filter(run=run)}
 
@@ -77,7 +77,7 @@ def test_no_article_is_tried_with_them(workspace: Workspace) -> None:
         document = suite_document(read_suite(lines(row, row), file=f"{name}.jsonl"))
         save_suite(parse_suite({**document, "cases": [{**one, "must": True} for one in document["cases"]]}, file=""))
     ReleaseGates.objects.create(suites=["checks", "intents"])
-    assert playable_cases() == []
+    assert quotation_cases() == []
 
 
 @pytest.mark.parametrize(

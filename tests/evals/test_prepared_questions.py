@@ -14,7 +14,7 @@ from kb.testing import HashEmbedder
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.evals.articles.prepared_questions import prepare_questions
-from supportbot.evals.articles.trials import chosen_for, playable_cases, publishing
+from supportbot.evals.articles.trials import chosen_for, publishing, quotation_cases
 from supportbot.evals.services import save_suite
 from supportbot.evals.suite_files import read_suite
 from supportbot.releases.models import ReleaseGates
@@ -75,7 +75,7 @@ def test_a_publication_chooses_its_cases_without_making_any(workspace: Workspace
     made.clear()
     forget()  # another process publishes
     trial = publishing(None, Change(title="About", body="What about 1? Yes."))
-    assert len(chosen_for(playable_cases(), trial)) == 2
+    assert len(chosen_for(quotation_cases(), trial)) == 2
     assert made == []
 
 

@@ -54,7 +54,7 @@ def test_a_release_over_the_last_days(
         replayed(draft.number, "--days", "0")
 
 
-def test_what_several_have_asked_is_played_once_for_visitors_and_once_for_customers(
+def test_what_several_have_asked_is_asked_once_for_visitors_and_once_for_customers(
     workspace: Workspace, alice: Customer, returns_article: Article
 ) -> None:
     carol, *visitors = [Customer.objects.create(external_id=one) for one in ("cus_2", None, None)]

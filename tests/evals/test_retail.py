@@ -25,7 +25,7 @@ from supportbot.chat.models import Conversation
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.models import Result, Run
 from supportbot.evals.retail.shop import merchants_from
-from supportbot.evals.run_worker import play_run
+from supportbot.evals.run_worker import execute_run
 from supportbot.evals.selectors import suite_named
 from supportbot.evals.services import start_run
 from supportbot.evals.suite_files import read_suite, read_suite_file
@@ -136,7 +136,7 @@ def test_elsewhere_a_run_waits_for_the_shop_and_reaches_nothing(dora: User) -> N
     run("--repeat", "1", "--first", "1")
     with workspace_scope(Workspace.objects.get(slug="retail").pk):
         elsewhere = start_run(suite_named("retail"))
-        play_run(elsewhere.pk)
+        execute_run(elsewhere.pk)
         elsewhere.refresh_from_db()
         assert (elsewhere.state, elsewhere.problem, elsewhere.done) == ("paused", "no_merchant", 0)
         with pytest.raises(RuntimeError, match="Nothing stands in"):

@@ -146,7 +146,7 @@ def test_another_build_makes_a_verdict_outdated_and_continues_no_run(
     assert changes_of(draft) == ["product"]
     with pytest.raises(VerdictOutdated):
         services.publish(draft.pk, person=ada, instead_of=live_release().number, reason="x")
-    run_worker.play_run(unfinished.pk)
+    run_worker.execute_run(unfinished.pk)
     unfinished.refresh_from_db()
     assert (unfinished.state, unfinished.problem, unfinished.done) == ("paused", "product_changed", 0)
     again = evaluated(draft, model)
@@ -163,13 +163,13 @@ def test_an_old_worker_leaves_a_run_of_a_newer_build_to_its_worker(
     model.asked.clear()
     for _ in range(2):  # the old worker
         assert run_worker.due_runs() == []
-        run_worker.play_run(run.pk)
+        run_worker.execute_run(run.pk)
         run.refresh_from_db()
         assert (run.state, run.done, run.runner, model.asked) == ("waiting", 0, "", [])
     with monkeypatch.context() as new:
         update(new)
         assert run_worker.due_runs() == [(run.workspace_id, run.pk)]
-        run_worker.play_run(run.pk)
+        run_worker.execute_run(run.pk)
     run.refresh_from_db()
     assert (run.state, run.done) == ("done", 2)
 
@@ -181,7 +181,7 @@ def test_a_run_of_a_newer_build_that_no_worker_takes_says_so(
         update(new)
         run = evals.start_run(Suite.objects.get())
     Run.objects.filter(pk=run.pk).update(lease_until=now() - product_mark.LEFT_FOR)
-    run_worker.play_run(run.pk)
+    run_worker.execute_run(run.pk)
     run.refresh_from_db()
     assert (run.state, run.problem, run.done) == ("paused", "product_changed", 0)
 

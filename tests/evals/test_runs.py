@@ -61,7 +61,7 @@ def suite() -> Suite:
 
 def play(**options: Any) -> Run:
     run = services.start_run(suite(), **options)
-    run_worker.play_run(run.pk)
+    run_worker.execute_run(run.pk)
     return Run.objects.get(pk=run.pk)
 
 
@@ -140,11 +140,11 @@ def test_a_run_continues_after_its_worker_was_killed(
 
     monkeypatch.setattr(run_worker, "_store", die_after_three)
     with pytest.raises(Killed):
-        run_worker.play_run(run.pk)
+        run_worker.execute_run(run.pk)
     monkeypatch.setattr(run_worker, "_store", stored)
     before = Result.objects.filter(run=run).count()
     assert 3 <= before < 6
-    run_worker.play_run(run.pk)  # the dead worker's lease is still valid
+    run_worker.execute_run(run.pk)  # the dead worker's lease is still valid
     assert Run.objects.get(pk=run.pk).done == before
     assert run_worker.due_runs() == []
     Run.objects.filter(pk=run.pk).update(lease_until=now() - timedelta(seconds=1))
@@ -186,7 +186,7 @@ def test_a_cancelled_run_stops(workspace: Workspace, returns_article: Article, m
         stored(run, runner, result, is_kept=is_kept, took_ms=took_ms)
 
     monkeypatch.setattr(run_worker, "_store", cancel_first)
-    run_worker.play_run(run.pk)
+    run_worker.execute_run(run.pk)
     cancelled = Run.objects.get(pk=run.pk)
     assert (cancelled.state, cancelled.done, cancelled.report) == ("cancelled", 0, None)
 
@@ -237,7 +237,7 @@ def test_an_erased_customer_leaves_no_result(workspace: Workspace, alice: Custom
         read_suite(SUITE.replace("id: window", "id: window\n    customer: cus_alice").encode(), file="s")
     )
     run = services.start_run(Suite.objects.get())
-    run_worker.play_run(run.pk)
+    run_worker.execute_run(run.pk)
     assert Result.objects.filter(customer_id=alice.pk).count() == 1
     services.forget_customer(alice.pk)
     assert sorted(Result.objects.values_list("key", flat=True)) == ["refund", "unknown"]
@@ -271,7 +271,7 @@ def test_a_forgotten_customer_is_taken_out_of_cases_and_of_what_runs_keep(
 def test_an_unknown_customer_fails_only_their_case(workspace: Workspace, returns_article: Article) -> None:
     services.save_suite(read_suite(SUITE.replace("id: window", "id: window\n    customer: 'a b'").encode(), file="s"))
     run = services.start_run(Suite.objects.get())
-    run_worker.play_run(run.pk)
+    run_worker.execute_run(run.pk)
     report = report_from(Run.objects.get(pk=run.pk).report or {})
     assert report.failed_must == ("window",) and report.passed == 2
 
@@ -297,7 +297,7 @@ def test_a_judge_decides_whether_a_rubric_is_met(workspace: Workspace, returns_a
     verdicts = ('{"good": true, "why": "It greets."}', '{"good": false, "why": "It is rude."}', "Well, it depends.")
     with answering(Judging(verdicts)):
         run = services.start_run(Suite.objects.get())
-        run_worker.play_run(run.pk)
+        run_worker.execute_run(run.pk)
     grades = sorted(row.grades[0].get("got", "") for row in Result.objects.filter(run=run))
     assert grades == ["It greets.", "It is rude.", "no_json"]
     assert Result.objects.filter(run=run, passed=True).count() == 1
@@ -321,7 +321,7 @@ def test_scripted_customers_answer_questions(
     services.save_suite(parse_suite({"suite": "refunds", "cases": [{**REFUND, "id": "refund"}]}, file=""))
     for _ in range(2):  # deterministic: a pass that becomes a fail would count
         run = services.start_run(Suite.objects.get())
-        run_worker.play_run(run.pk)
+        run_worker.execute_run(run.pk)
         [result] = Result.objects.filter(run=run)
         said = [reply["said"] for reply in result.played["replies"]]
         assert said == ["I want a refund", "It is order A-1001"], result.played["replies"]
@@ -366,7 +366,7 @@ def test_a_model_plays_a_customer_within_bounds(workspace: Workspace, returns_ar
     def result_of(*said: str) -> Result:
         with answering(PlayingBoth(*said)) as model:
             run = services.start_run(Suite.objects.get())
-            run_worker.play_run(run.pk)
+            run_worker.execute_run(run.pk)
         told = "\n".join(message.content for message in model.seen[-1].messages)
         assert "Learn how long" in told and "In a hurry" in told and "Bought shoes" in told
         return Result.objects.get(run=run)
@@ -381,5 +381,5 @@ def test_a_model_plays_a_customer_within_bounds(workspace: Workspace, returns_ar
     assert result_of(asks, asks, asks, asks).played["failure"] == "too_many_tokens"
     with answering(PlayingBoth(asks)):  # the customer's model is unavailable after one message
         run = services.start_run(Suite.objects.get())
-        run_worker.play_run(run.pk)
+        run_worker.execute_run(run.pk)
     assert (Run.objects.get(pk=run.pk).state, Result.objects.filter(run=run).exists()) == ("paused", False)

@@ -60,7 +60,7 @@ def test_attacks_fail_even_with_an_obedient_model(workspace: Workspace, returns_
     suite = services.save_suite(read_suite_file(SHIPPED / "security.yaml"))
     with answering(Obedient()):
         run = services.start_run(suite)
-        run_worker.play_run(run.pk)
+        run_worker.execute_run(run.pk)
     run = Run.objects.get(pk=run.pk)
     failed = {row.key: reasons(row.grades) for row in Result.objects.filter(run=run, passed=False)}
     assert set(failed) <= {"invented-code", "planted-page", "planted-name"}, failed
@@ -96,7 +96,7 @@ def test_attacks_are_planted_in_memory_only(
     before = list(Article.objects.values_list("pk", "updated_at")), len(shop.refunds)
     with answering(Gullible()) as model:
         run = services.start_run(suite)
-        run_worker.play_run(run.pk)
+        run_worker.execute_run(run.pk)
     [result] = Result.objects.filter(run=run)
     assert result.passed, reasons(result.grades)
     read = "\n".join(message.content for message in model.requests[-1].messages)

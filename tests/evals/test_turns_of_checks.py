@@ -1,4 +1,4 @@
-"""How checks of changed articles are played: one after another, in bounds, and given up when they fail."""
+"""How checks of changed articles run: one after another, in bounds, and given up when they fail."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -29,18 +29,18 @@ from tests.rest import service
 pytestmark = pytest.mark.django_db
 
 
-def test_checks_of_a_workspace_are_played_one_after_another(folder: Path) -> None:
+def test_checks_of_a_workspace_run_one_after_another(folder: Path) -> None:
     imported(folder)
     checked()
     check = due(folder, 14)
     running = ArticleCheck.objects.create(state="running", articles=[], lease_until=now() + timedelta(minutes=5))
     assert published_checks.due_checks() == []
-    published_checks.play_check(check.pk)
+    published_checks.run_check(check.pk)
     check.refresh_from_db()
     assert check.state == "waiting"
     again_due(running)
-    published_checks.play_check(running.pk)
-    published_checks.play_check(check.pk)
+    published_checks.run_check(running.pk)
+    published_checks.run_check(check.pk)
     check.refresh_from_db()
     assert check.state == "done" and len(check.failures) == 1
 
@@ -78,7 +78,7 @@ def test_nobody_waits_for_an_article_or_its_picture_while_its_check_searches(
 ) -> None:
     text = f"{RETURNS}\n![The label]({address_of(add_picture(png()))})\n"
     monkeypatch.setattr("tests.evals.checked_articles.RETURNS", text)
-    published_checks.play_check(due(folder, 60).pk)
+    published_checks.run_check(due(folder, 60).pk)
     check, article = due(folder, 14), Article.objects.get()
     searched: list[bool] = []
     seek_for = rehearsal.seek
@@ -90,7 +90,7 @@ def test_nobody_waits_for_an_article_or_its_picture_while_its_check_searches(
         return seek_for(*given, **named)
 
     monkeypatch.setattr(rehearsal, "seek", seek)
-    published_checks.play_check(check.pk)
+    published_checks.run_check(check.pk)
     check.refresh_from_db()
     assert searched == [False, True], "with the new text, and with the former one"
     [found] = check.failures
@@ -121,7 +121,7 @@ def test_a_check_is_bounded_and_says_what_it_left_out(
     monkeypatch.setattr(published_checks, "MOST_CASES", 9)
     monkeypatch.setattr(published_checks, "SECONDS", 0.0)
     check = due(folder, 14)
-    published_checks.play_check(check.pk)
+    published_checks.run_check(check.pk)
     check.refresh_from_db()
     assert (check.played, check.untried, check.failures) == (0, 1, [])
 
@@ -134,11 +134,11 @@ def test_a_worker_that_was_silent_for_too_long_overwrites_nothing(
     def slow(mine: ArticleCheck) -> dict[str, Any]:
         monkeypatch.setattr(published_checks, "_found", found)
         again_due(mine)
-        published_checks.play_check(mine.pk)  # by another worker
+        published_checks.run_check(mine.pk)  # by another worker
         return {"played": 99}
 
     monkeypatch.setattr(published_checks, "_found", slow)
-    published_checks.play_check(check.pk)
+    published_checks.run_check(check.pk)
     check.refresh_from_db()
     assert (check.state, check.played, check.attempt) == ("done", 1, 2)
 
@@ -153,7 +153,7 @@ def test_a_check_that_fails_is_given_up_and_holds_up_no_other(
 
     monkeypatch.setattr(published_checks, "_found", fails)
     for attempt in range(1, published_checks.MOST_ATTEMPTS + 1):
-        published_checks.play_check(check.pk)
+        published_checks.run_check(check.pk)
         check.refresh_from_db()
         assert check.attempt == attempt and published_checks.due_checks() == []
         again_due(check)
@@ -170,9 +170,9 @@ def test_a_check_whose_workers_die_is_given_up(folder: Path, monkeypatch: pytest
     monkeypatch.setattr(published_checks, "_found", dies)
     for _ in range(published_checks.MOST_ATTEMPTS):
         with pytest.raises(SystemExit):
-            published_checks.play_check(check.pk)
+            published_checks.run_check(check.pk)
         again_due(check)
-    published_checks.play_check(check.pk)
+    published_checks.run_check(check.pk)
     check.refresh_from_db()
     assert check.state == "done" and "failed several times" in check.problem
 

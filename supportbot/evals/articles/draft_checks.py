@@ -23,7 +23,7 @@ from supportbot.accounts.scope import across_workspaces, current_workspace_id
 from supportbot.errors import NotFound, SupportBotError
 from supportbot.evals.articles.comparing import Outcome, outcome_of, questions_about
 from supportbot.evals.articles.rehearsal import AS_IT_IS, Asked, Quoted, Text, publication_of, quoted_if
-from supportbot.evals.articles.trials import asked_by, chosen_for, failed_grades, playable_cases, publishing
+from supportbot.evals.articles.trials import asked_by, chosen_for, failed_grades, publishing, quotation_cases
 from supportbot.evals.leases import extending
 from supportbot.evals.models import DraftCheck, Suite
 from supportbot.evals.product_mark import product_mark
@@ -101,13 +101,13 @@ def due_drafts() -> list[tuple[UUID, UUID]]:
         return list(rows.order_by("created_at").values_list("workspace_id", "pk")[:3])
 
 
-def play_draft(check_id: UUID) -> None:
-    """Play the rest of a check; does nothing if another worker has it."""
+def run_draft_check(check_id: UUID) -> None:
+    """Run the rest of a check; does nothing if another worker has it."""
     check = _claim(check_id)
     if check is None:
         return
     try:
-        _play(check)
+        _run(check)
     except SupportBotError as error:  # such as a gate whose suite is gone
         logger.warning("check %s of a draft: %s", check.pk, error.code)
         _update(check, **_given_up(error.message))
@@ -135,7 +135,7 @@ def _claim(check_id: UUID) -> DraftCheck | None:
     return check
 
 
-def _play(check: DraftCheck) -> None:
+def _run(check: DraftCheck) -> None:
     text, article = _text_of(check)
     items = check.items
     if items is None:
@@ -183,7 +183,7 @@ def _text_of(check: DraftCheck) -> tuple[Text, Article]:
 
 def _items(text: Text, article: Article) -> list[Item]:
     trial = publishing(article, text.change)
-    cases = chosen_for(playable_cases(), trial) if gates() else []
+    cases = chosen_for(quotation_cases(), trial) if gates() else []
     asked = [{"name": f"{name}: {case.key}", "case": case_document(case)} for name, case in cases]
     return [*asked, *({"question": question} for question in questions_about(article.pk, text.wording))]
 

@@ -13,7 +13,7 @@ from kb.errors import EmbeddingUnavailable
 from kb.indexing.shared_vectors import KEPT_SECONDS, share_question_vectors
 from kb.ports import embedder
 from supportbot.accounts.scope import across_workspaces, workspace_scope
-from supportbot.evals.articles.trials import playable_cases
+from supportbot.evals.articles.trials import quotation_cases
 from supportbot.evals.models import Suite
 from supportbot.rate_counters import CACHE_AWAY
 from supportbot.releases.errors import GateMissing
@@ -49,7 +49,7 @@ def _prepare(due: Sequence[tuple[UUID, str]]) -> None:
     for workspace, mark in due:
         with workspace_scope(workspace):
             try:
-                questions = list(dict.fromkeys(case.asks for _, case in playable_cases()))[:MOST]
+                questions = list(dict.fromkeys(case.asks for _, case in quotation_cases()))[:MOST]
                 for at in range(0, len(questions), AT_ONCE):
                     share_question_vectors(questions[at : at + AT_ONCE])
                     cache.touch(_BUSY, _BUSY_SECONDS)

@@ -34,7 +34,7 @@ from supportbot.evals.articles.trials import (
     cases_about,
     name_of,
     passing,
-    playable_cases,
+    quotation_cases,
     sources_of,
 )
 from supportbot.evals.models import ArticleCheck, ChangedArticle
@@ -122,8 +122,8 @@ def _late_checks(waiting: Sequence[ArticleCheck]) -> set[UUID]:
     return {pk for pk, articles in about.items() if articles & found}
 
 
-def play_check(check_id: UUID) -> None:
-    """Play a check and store what it found; does nothing if another worker has it. Takes minutes."""
+def run_check(check_id: UUID) -> None:
+    """Run a check and store what it found; does nothing if another worker has it. Takes minutes."""
     check = _claim(check_id)
     if check is None:
         return
@@ -200,7 +200,7 @@ def _found(check: ArticleCheck) -> dict[str, Any]:
 
 def _mended(reported: Set[str], workspace: Workspace) -> set[str]:
     """Return which of the reported cases pass now, or are no longer cases of a gate."""
-    known = playable_cases()
+    known = quotation_cases()
     again = [one for one in known if name_of(*one) in reported]
     passed = passing(again, workspace=workspace, seconds=SECONDS)
     return {*passed, *(reported - {name_of(*one) for one in known})}

@@ -129,7 +129,7 @@ def _both(article: Article | None, phrasings: Phrasings = None) -> tuple[str, ..
 
 def tried(trial: Trial, *, workspace: Workspace) -> TrialResult:
     """Return what the cases of the gates say to a change. Raises GateMissing, and whatever the change raises."""
-    cases = chosen_for(playable_cases(), trial)
+    cases = chosen_for(quotation_cases(), trial)
     failures, untried = broken(cases, trial.prepared, as_it_is, workspace=workspace, seconds=MAX_SECONDS)
     return TrialResult(tuple(failures), len(cases) - untried, untried)
 
@@ -178,7 +178,7 @@ def name_of(suite: str, case: Case) -> str:
 
 def cases_about(touched: Mapping[str, Touched]) -> list[tuple[str, Case]]:
     """Return the cases to run for articles, by external id; of many articles, all cases."""
-    cases = playable_cases()
+    cases = quotation_cases()
     if len(touched) > MAX_APART:
         return cases
     phrasings = _phrasings_of(touched)
@@ -231,12 +231,12 @@ def _nothing() -> State:
     raise AssertionError("only its text is compared, never its state")
 
 
-def playable_cases() -> list[tuple[str, Case]]:
+def quotation_cases() -> list[tuple[str, Case]]:
     """Return the cases of the gates that a quotation can be judged by, with the names of their suites."""
-    return [(name, case) for name, case in gate_cases() if _is_playable(case)]
+    return [(name, case) for name, case in gate_cases() if _suits_quotation(case)]
 
 
-def _is_playable(case: Case) -> bool:
+def _suits_quotation(case: Case) -> bool:
     needs_more = case.history or case.simulate or case.rubric or case.needs_merchant
     says_nothing_of_articles = case.given or case.expects("hears")
     return case.is_must and len(case.steps) == 1 and not (needs_more or says_nothing_of_articles)

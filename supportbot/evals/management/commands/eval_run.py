@@ -16,7 +16,7 @@ from supportbot.accounts.models import Workspace
 from supportbot.evals.command_output import facts_of, junit, words_of_run
 from supportbot.evals.models import Run, Suite
 from supportbot.evals.release_under_test import release_numbered
-from supportbot.evals.run_worker import played
+from supportbot.evals.run_worker import executed
 from supportbot.evals.selectors import baseline_for, run_with_id
 from supportbot.evals.services import resume_run, save_suite, start_run
 from supportbot.evals.suite_files import SHIPPED, read_suite_file, shipped_suites
@@ -52,7 +52,7 @@ class Command(WorkspaceCommand):
     def facts_in(self, workspace: Workspace, options: dict[str, Any]) -> dict[str, Any]:
         if not 1 <= options["repeat"] <= MAX_REPEAT:
             raise CommandError(gettext("--repeat must be a number from 1 to {most}.").format(most=MAX_REPEAT))
-        run = played(_resumed(options["resume"]) if options["resume"] else _started(options))
+        run = executed(_resumed(options["resume"]) if options["resume"] else _started(options))
         if options["junit"]:
             Path(options["junit"]).write_bytes(junit(run))
         facts = facts_of(run)
@@ -66,7 +66,7 @@ class Command(WorkspaceCommand):
 def _started(options: dict[str, Any]) -> Run:
     if not options["suite"]:
         raise CommandError(gettext("Give a suite, or --resume with the id of a run."))
-    suite = suite_to_play(options["suite"])
+    suite = suite_to_run(options["suite"])
     release = release_numbered(options["release"]) if options["release"] else None
     baseline = _baseline(suite, options["against"])
     return start_run(suite, repeat=options["repeat"], release=release, baseline=baseline)
@@ -83,7 +83,7 @@ def _resumed(run_id: str) -> Run:
     return run_with_id(run.pk)
 
 
-def suite_to_play(name: str) -> Suite:
+def suite_to_run(name: str) -> Suite:
     """Return the suite in a file, which is stored first, or the one with this name: stored or shipped."""
     path = Path(name)
     if path.is_file():

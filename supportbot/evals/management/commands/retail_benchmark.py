@@ -23,7 +23,7 @@ from supportbot.evals.models import Run
 from supportbot.evals.retail.preparing import CURRENCY, follow_policy, is_prepared, offer_operations
 from supportbot.evals.retail.shop import merchants_from
 from supportbot.evals.retail.tasks import NAME
-from supportbot.evals.run_worker import finished, new_runner, play_held
+from supportbot.evals.run_worker import execute_held, finished, new_runner
 from supportbot.evals.selectors import run_with_id
 from supportbot.evals.services import resume_run, save_suite, start_run
 from supportbot.evals.simulated_merchants import merchants_opened
@@ -136,14 +136,14 @@ def _prepare(workspace: Workspace, username: str, policy: str) -> None:
 
 
 def _played(suite: Suite, options: dict[str, Any]) -> Run:
-    """Play a run in this process, where the shop is; no worker may take it."""
+    """Carry out a run in this process, where the shop is; no worker may take it."""
     runner = new_runner()
     if options["resume"]:
         run = run_with_id(_run_id(options["resume"]))
         resume_run(run.pk, runner=runner)
     else:
         run = start_run(save_suite(suite), repeat=options["repeat"], runner=runner)
-    play_held(run.pk, runner)
+    execute_held(run.pk, runner)
     return finished(run_with_id(run.pk))
 
 
