@@ -32,7 +32,7 @@ Reader = Callable[[BinaryIO], tuple[dict[str, Any], list[bytes]]]
 
 # A reader, and the packages that import parts of themselves when a file needs them. Only what one file needs is loaded.
 READERS = {
-    "page": ("page", "check_page", ()),
+    "page": ("html_depth", "check_page", ()),
     "pdf": ("pdf", "read_pdf", ("encodings", "pypdf", "xml")),
     "pdf_text": ("pdf", "read_pdf_text", ("encodings", "pypdf", "xml")),
     "word": ("word", "read_word", ("encodings", "mammoth", "xml")),
