@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 
 from kb.access import Surface, Viewer, readable
 from kb.addresses import help_path
-from kb.listings import section_name, summary
+from kb.help_centre_lists import section_name, summary
 from kb.models import Article
 from kb.selectors import help_article
 from kb.views import Place, in_workspace

@@ -27,7 +27,7 @@ from kb.access import Surface, Viewer
 from kb.addresses import article_address, help_path, passage_address
 from kb.categories import Shelves
 from kb.errors import ArticleMissing
-from kb.listings import NEWEST, most_read, newest, section_name, sections_of, summary
+from kb.help_centre_lists import NEWEST, most_read, newest, section_name, sections_of, summary
 from kb.models import Article, Revision
 from kb.reader_statistics import count_read, count_vote
 from kb.rendering import render_article
