@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from supportbot import sql
-from supportbot.chat import statements, stream
+from supportbot.chat import sql_statements, stream
 from supportbot.chat.errors import ConversationEnded
 from supportbot.chat.models import Audience, Citation, Conversation, ConversationEvent, Message
 from supportbot.chat.selectors import event_view
@@ -22,7 +22,7 @@ from supportbot.errors import NotFound
 
 def lock_conversation(conversation_id: UUID) -> Conversation:
     """Return the conversation under its row lock, which every transaction takes first; raises NotFound."""
-    conversation = statements.conversation_in_scope(conversation_id, is_locked=True)
+    conversation = sql_statements.conversation_in_scope(conversation_id, is_locked=True)
     if conversation is None:
         raise NotFound()
     return conversation

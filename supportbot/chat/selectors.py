@@ -9,7 +9,7 @@ from django.db.models.functions import Left
 from django.utils.timezone import now
 
 from supportbot.accounts.scope import across_workspaces
-from supportbot.chat import statements
+from supportbot.chat import sql_statements
 from supportbot.chat.models import Audience, Conversation, ConversationEvent, Message, Source, Turn
 from supportbot.chat.retrieval_trace import for_customers
 from supportbot.chat.signals import EventView, TurnView
@@ -58,7 +58,7 @@ def heads_of(conversation_ids: Iterable[UUID]) -> dict[UUID, int]:
 
 def conversation_with_people(conversation_id: UUID) -> Conversation:
     """Return the conversation with its customer and workspace; raises NotFound for an erased one."""
-    conversation = statements.conversation_with_people(conversation_id)
+    conversation = sql_statements.conversation_with_people(conversation_id)
     if conversation is None:
         raise NotFound()
     return conversation
@@ -76,7 +76,7 @@ def live_turn(conversation_id: UUID) -> TurnView | None:
 
 def history(conversation: Conversation, *, limit: int = 20) -> list[Message]:
     """Return the newest messages of the current episode that customers see, oldest first."""
-    return statements.newest_messages(conversation, limit=limit)[::-1]
+    return sql_statements.newest_messages(conversation, limit=limit)[::-1]
 
 
 def with_last_said(conversations: QuerySet[Conversation]) -> QuerySet[Conversation]:

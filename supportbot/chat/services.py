@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils.module_loading import import_string
 
 from supportbot.accounts.models import User
-from supportbot.chat import statements
+from supportbot.chat import sql_statements
 from supportbot.chat.errors import ClientIdReused, NotOwner
 from supportbot.chat.log import append_event, check_open, lock_conversation, touch
 from supportbot.chat.models import Audience, Conversation, Message, Source
@@ -145,7 +145,7 @@ def _earlier(
     audience: str = Audience.EVERYONE,
 ) -> Receipt | None:
     """Return the receipt of the same message if it was stored before; raises ClientIdReused if its id was reused."""
-    message = statements.message_by_client_id(conversation, source, client_id)
+    message = sql_statements.message_by_client_id(conversation, source, client_id)
     if message is None:
         return None
     # A note is not a reply, and a colleague's message is not one's own: neither may replace the other.

@@ -18,7 +18,7 @@ from django.utils.timezone import now
 
 from supportbot import sql
 from supportbot.accounts.scope import across_workspaces, current_workspace_id, workspace_scope
-from supportbot.chat import statements
+from supportbot.chat import sql_statements
 from supportbot.chat.answers import Answer, final_payload, message_of
 from supportbot.chat.errors import LeaseLost, NothingToRetry
 from supportbot.chat.log import append_event, check_open, lock_conversation, publish_after_commit, touch
@@ -76,7 +76,7 @@ def claim_turn(runner: str, *, only: UUID | None = None, in_hand: Collection[UUI
     """
     while True:
         with across_workspaces("runner claims a turn"), transaction.atomic():
-            turn = statements.lock_claimable(only=only, in_hand=in_hand)
+            turn = sql_statements.lock_claimable(only=only, in_hand=in_hand)
             if turn is None:
                 return None
             with workspace_scope(turn.workspace_pk):
@@ -116,7 +116,7 @@ def _claim(turn: Turn, runner: str) -> Claim | None:
         conversation,
         "assistant.started",
         {"message": str(turn.message_id), "attempt": claim.attempt},
-        also=statements.beginning_of(claim, lease=LEASE, losses=turn.losses + was_lost),
+        also=sql_statements.beginning_of(claim, lease=LEASE, losses=turn.losses + was_lost),
     )
     return claim
 
@@ -139,7 +139,7 @@ def extend_leases(beats: Sequence[Heartbeat]) -> Mapping[UUID, bool]:
     Returns, by turn, whether the customer asked to stop; a turn that is missing was lost.
     """
     with across_workspaces("a process keeps its leases"):
-        return statements.extend_leases(beats, lease=LEASE)
+        return sql_statements.extend_leases(beats, lease=LEASE)
 
 
 def extend_lease(claim: Claim, *, text: str, index: int) -> bool:
@@ -169,7 +169,7 @@ def finish_turn(claim: Claim, answer: Answer, trace: RetrievalTrace | None = Non
     """
     conversation = _lock_claimed(claim)
     state = Turn.State.STOPPED if answer.is_stopped else Turn.State.DONE
-    is_another_waiting = statements.end_turn(claim, state)
+    is_another_waiting = sql_statements.end_turn(claim, state)
     if is_another_waiting is None:
         raise LeaseLost()
     payload = with_trace(final_payload(claim.message_id, answer), trace)
