@@ -9,7 +9,7 @@ from typing import Any
 from django.db import models
 from django.utils.timezone import now
 
-from actions.definitions.entered_order import in_entered_order
+from actions.definitions.argument_order import in_entered_order
 from supportbot.accounts.constraints import SameWorkspace
 from supportbot.accounts.models import TenantModel
 

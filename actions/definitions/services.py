@@ -14,10 +14,10 @@ from django.utils.translation import gettext
 
 from actions import audit
 from actions.connections.models import Connection, Environment
+from actions.definitions.argument_order import entered_order
 from actions.definitions.cases import failures_of
 from actions.definitions.disabling import disable_definition
 from actions.definitions.document import check_draft, missing, parse_document
-from actions.definitions.entered_order import entered_order
 from actions.definitions.errors import (
     CasesFailed,
     InvalidDefinition,
