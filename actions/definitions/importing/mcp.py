@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from actions.connections.tool_fingerprints import fingerprint
 from actions.definitions.importing.bounded_parsing import InvalidFile
-from actions.definitions.importing.customers import (
+from actions.definitions.importing.customer_fields import (
     OF_IDENTITY,
     check_identity,
     check_names,

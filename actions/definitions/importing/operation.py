@@ -7,7 +7,7 @@ from typing import Any, Final
 from actions.definitions.document import RESERVED
 from actions.definitions.errors import ExpressionError
 from actions.definitions.importing.answers import Answer, json_schema
-from actions.definitions.importing.customers import (
+from actions.definitions.importing.customer_fields import (
     OF_IDENTITY,
     check_identity,
     check_names,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from actions.definitions.importing.customers import names_customer
+from actions.definitions.importing.customer_fields import names_customer
 from actions.definitions.importing.drafts import humanised, snake
 
 MAX_ROWS: Final = 20
