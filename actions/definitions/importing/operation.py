@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from actions.definitions.document import RESERVED
 from actions.definitions.errors import ExpressionError
-from actions.definitions.importing.answers import Answer, json_schema
 from actions.definitions.importing.customer_fields import (
     OF_IDENTITY,
     check_identity,
@@ -16,6 +15,7 @@ from actions.definitions.importing.customer_fields import (
 )
 from actions.definitions.importing.drafts import Draft, Names, humanised, printable, snake
 from actions.definitions.importing.records import MAX_ROWS, Record, Records, card_rows, fields_in, id_in, owner_in
+from actions.definitions.importing.responses import Answer, json_schema
 from actions.definitions.importing.shapes import Note, declared, listed_types, properties_of
 from actions.definitions.template import compile_path
 

@@ -1,4 +1,4 @@
-"""What an operation of an OpenAPI file answers: its statuses, and the fields that can be shown. Pure."""
+"""The responses of an operation in an OpenAPI file: its statuses, and the fields that can be shown. Pure."""
 
 import re
 from collections.abc import Callable, Mapping
