@@ -9,8 +9,8 @@ from typing import Any, Final
 from django.utils.translation import gettext, gettext_noop
 
 from actions.definitions import patterns
+from actions.definitions.field_reader import ARGUMENTS, CIRCULAR, Reading, Scope, circular
 from actions.definitions.parts import Argument, Origin, Texts
-from actions.definitions.reading import ARGUMENTS, CIRCULAR, Reading, Scope, circular
 from actions.definitions.values import as_json
 from actions.schema import Amount, Choice, Count, Date, DecimalNumber, Field, Flag, Listing, Shape, Text
 from actions.strictjson import Number

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from actions.definitions import parts
 from actions.definitions.arguments import NAME
-from actions.definitions.reading import Reading, Scope
+from actions.definitions.field_reader import Reading, Scope
 
 MAX_LABELLED: Final = 20  # paths whose values have labels,
 MAX_LABELS: Final = 50  # and values of one path

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from actions.definitions.errors import ExpressionError
 from actions.definitions.expression import compile_expression
-from actions.definitions.reading import ARGUMENTS
+from actions.definitions.field_reader import ARGUMENTS
 from actions.definitions.template import rewritten
 
 Change = Callable[[str, str], str]  # of an expression at a JSON path

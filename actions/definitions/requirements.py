@@ -19,8 +19,8 @@ from typing import Any, Final
 from django.utils.translation import gettext, gettext_noop
 
 from actions.definitions.expression import Expression, Path
+from actions.definitions.field_reader import ARGUMENTS, Reading
 from actions.definitions.parts import Argument, CallTemplate, CardTemplate, Definition, Guard, Lookup, Origin, Subject
-from actions.definitions.reading import ARGUMENTS, Reading
 from actions.schema import Amount, Choice, Date, Field, Flag, Listing, Shape, Text
 
 # Values that cannot name somebody else's record: the definition lists them, or they are no number of a record.

@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 
 from actions.connections.selectors import listed_connections
 from actions.definitions.document import expanded
-from actions.definitions.reading import ARGUMENTS
+from actions.definitions.field_reader import ARGUMENTS
 from actions.definitions.references import uses_of, with_renamed
 from supportbot.accounts.branding import LOCALE
 from supportbot.console.definitions.box_values import ABSENT, form_field, shown, value_of
