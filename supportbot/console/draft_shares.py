@@ -7,7 +7,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext
 
 from supportbot.accounts.models import User
-from supportbot.console.quality import Span, percent
+from supportbot.console.conversation_figures import Span, percent
 from supportbot.insights.draft_shares import Shares, shares_by_person, shares_by_release
 from supportbot.insights.findings import DAYS
 from supportbot.team_formats import number

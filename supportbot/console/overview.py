@@ -23,9 +23,9 @@ from actions.money import Money, format_money
 from actions.states import State as RequestState
 from kb.models import Article, State
 from supportbot.accounts.principals import Staff
+from supportbot.console.conversation_figures import Figure, asked_span, quality
 from supportbot.console.improve import row_of
 from supportbot.console.permissions import may
-from supportbot.console.quality import Figure, asked_span, quality
 from supportbot.console.request_context import staff, workspace_here
 from supportbot.console.setup_checklist import checklist
 from supportbot.handoff.desk.queue_rows import count_pending_approvals, count_waiting_tickets

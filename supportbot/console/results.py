@@ -18,10 +18,10 @@ from django.utils.translation import gettext, gettext_noop, ngettext
 
 from kb.models import Article, State
 from supportbot.console.conversation_endings import definitions
+from supportbot.console.conversation_figures import SPANS, Span, amounts, asked_span, percent, span_of
 from supportbot.console.display import duration_in_words
 from supportbot.console.draft_shares import rows_by_person
 from supportbot.console.permissions import may
-from supportbot.console.quality import SPANS, Span, amounts, asked_span, percent, span_of
 from supportbot.console.request_context import needs
 from supportbot.formats import language_name
 from supportbot.insights.daily_sums import Sums, added, figures_from, satisfied

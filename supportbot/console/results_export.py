@@ -5,8 +5,8 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
+from supportbot.console.conversation_figures import asked_span, outcomes_of, span_of
 from supportbot.console.permissions import may
-from supportbot.console.quality import asked_span, outcomes_of, span_of
 from supportbot.console.request_context import needs
 from supportbot.insights.conversation_rows import COLUMNS, row_of
 

@@ -14,9 +14,9 @@ from django.utils.translation import gettext
 from actions.models import ActionRequest
 from supportbot.chat.models import Citation, Message, Source, Turn
 from supportbot.chat.retrieval_trace import RetrievalTrace, traces_of
+from supportbot.console.conversation_figures import amounts
 from supportbot.console.model_calls import purpose_label
 from supportbot.console.permissions import may
-from supportbot.console.quality import amounts
 from supportbot.console.request_context import needs
 from supportbot.errors import NotFound
 from supportbot.handoff.desk.activity import action_record, confirmation_label, withheld_sentences
