@@ -52,7 +52,7 @@ def check(page: Page) -> None:
 
 
 def publish_past_the_gates(page: Page) -> None:
-    """Publish the text in the editor, which says meanwhile what it waits for and then what was tried."""
+    """Publish the text in the editor, which says meanwhile what it waits for and then which cases ran."""
     with page.expect_navigation():
         told, sent = page.get_by_role("button", name="Publish").evaluate(PRESS_TWICE)
     assert told == "The gates are checking the text. This takes seconds, on a busy server up to a minute."

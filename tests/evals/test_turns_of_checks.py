@@ -117,7 +117,7 @@ def test_a_check_is_bounded_and_says_what_it_left_out(
     assert (listed["played"], listed["untried"]) == (0, 1)
     source = Article.objects.get().source_item.source_id
     page = enter("editor").get(f"/admin/kb/source/{source}/change/").content.decode()
-    assert "1 gate case was not tried" in page
+    assert "1 gate case was skipped" in page
     monkeypatch.setattr(published_checks, "MOST_CASES", 9)
     monkeypatch.setattr(published_checks, "SECONDS", 0.0)
     check = due(folder, 14)
