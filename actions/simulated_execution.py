@@ -1,4 +1,4 @@
-"""Carries out what was proposed in a conversation that is only played: at a stand-in, with nothing stored.
+"""Carries out what was proposed in an evaluated conversation: at a stand-in, with nothing stored.
 
 The same path as `execution`, without its rows: the records are read again, the rules judge again, one call is sent.
 """
@@ -18,10 +18,10 @@ def execute_simulated(request: ActionRequest, identity: Identity) -> ActionReque
     """Confirm a previewed request and carry it out at the stand-in; return the row, which stays in memory.
 
     It then has succeeded with its receipt, failed or was cancelled with the reason, or awaits a person's approval.
-    Raises RuntimeError without a stand-in: a played conversation must not reach a real system.
+    Raises RuntimeError without a stand-in: an evaluated conversation must not reach a real system.
     """
     if stand_in() is None:
-        raise RuntimeError("Nothing stands in for the shop: a played conversation carries out nothing.")
+        raise RuntimeError("Nothing stands in for the shop: an evaluated conversation carries out nothing.")
     try:
         return _carried_out(request, identity)
     except (MerchantUnavailable, NotConnected):

@@ -1,8 +1,8 @@
-"""A stand-in for the shop's systems, for conversations that are played.
+"""A stand-in for the shop's systems, for evaluated conversations.
 
 While one stands in, defined actions call it and nothing else, and the actions of this release, which know only the
-workspace's own shop, are not connected. It is set in the context of one conversation, so several
-can be played at once, each with a shop of its own.
+workspace's own shop, are not connected. It is set in the context of one conversation, so several can run at once, each
+with a shop of its own.
 """
 
 from collections.abc import Iterator

@@ -95,7 +95,7 @@ class Gates(Protocol):
     """Tries a change to articles with the cases that must pass; the verdict is empty without gates."""
 
     def __call__(self, change: Callable[[], object], touched: Mapping[str, Touched], *, seconds: float) -> Verdict:
-        """`touched` is by external id. Cases that are not played within `seconds` are left out.
+        """`touched` is by external id. Cases that are not run within `seconds` are left out.
 
         Raises whatever `change` raises.
         """

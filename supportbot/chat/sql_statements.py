@@ -1,6 +1,6 @@
 """The SQL statements of a chat turn: each is built once, while the ORM would build it at every step. Each is equivalent
-to a queryset in `tests/chat/test_sql_statements.py`, which proves it. Statements that read a tenant's rows filter by the
-scope's workspace, as the models' manager does.
+to a queryset in `tests/chat/test_sql_statements.py`, which proves it. Statements that read a tenant's rows filter by
+the scope's workspace, as the models' manager does.
 """
 
 from collections.abc import Collection, Mapping, Sequence
