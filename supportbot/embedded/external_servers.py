@@ -24,6 +24,10 @@ _SECRET_KEYS = {"password", "sslpassword", "passfile", "sslkey", "ssl_password",
 EXTENSIONS = ("vector",)
 
 
+class DatabaseAway(StartRefused):
+    """The database cannot be opened, which may be temporary."""
+
+
 def probe_database(url: str) -> str:
     """Return the server's version as text; changes nothing. Raises StartRefused with the cause and the fix."""
     with connect(url) as connection:
@@ -153,19 +157,19 @@ def _without_secret(pair: str) -> str:
 
 
 def connect(url: str, *, variable: str = "DATABASE_URL") -> "psycopg.Connection[tuple[object, ...]]":
-    """Open a connection that commits at once. Raises StartRefused, which names the variable with this address."""
+    """Open a connection that commits at once. Raises StartRefused; DatabaseAway names the variable."""
     if urlsplit(url).scheme not in ("postgres", "postgresql"):
         raise StartRefused(gettext("DATABASE_URL must look like postgres://user:password@host:5432/name."))
     try:
         return psycopg.connect(_libpq_url(url), connect_timeout=CONNECT_SECONDS, autocommit=True)
     except psycopg.Error as error:
         if variable != "DATABASE_URL":
-            raise StartRefused(
+            raise DatabaseAway(
                 gettext(
                     "{variable} {url} could not be opened: {error}. Correct it, or unset it to use one role."
                 ).format(variable=variable, url=without_secrets(url), error=_one_line(error))
             ) from error
-        raise StartRefused(
+        raise DatabaseAway(
             gettext(
                 "DATABASE_URL {url} could not be opened: {error}. Correct it, or unset it to use the embedded "
                 "PostgreSQL."

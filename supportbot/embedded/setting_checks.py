@@ -1,11 +1,13 @@
 """Checks the settings before anything starts. Values of the wrong type already fail in the settings module."""
 
+from contextlib import suppress
 from typing import Final
 
 from django.conf import settings
 from django.core.checks import Error, run_checks
 from django.utils.translation import gettext
 
+from supportbot.embedded.external_servers import DatabaseAway, refuse_transaction_pooling
 from supportbot.installation.errors import StartRefused
 from supportbot.installation.start_plan import Plan
 
@@ -23,7 +25,9 @@ def require_settings(plan: Plan | None = None) -> str:
 
 
 def require_part_settings() -> None:
-    """Raise StartRefused if a setting that all parts share is missing, or if a setting is wrong."""
+    """Raise StartRefused if a setting that all parts share is missing, or if one is wrong or names a pooler that would
+    mix up sessions.
+    """
     made_up = {"SECRET_KEY"} if settings.SECRET_KEY_IS_MADE_UP else set()
     missing = [name for name in NEEDED if name in made_up or not getattr(settings, name)]
     if missing:
@@ -34,3 +38,5 @@ def require_part_settings() -> None:
             ).format(missing=missing[0])
         )
     require_settings()
+    with suppress(DatabaseAway):  # a part that starts before its database waits for it
+        refuse_transaction_pooling(settings.DATABASE_URL)

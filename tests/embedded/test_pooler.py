@@ -17,6 +17,7 @@ from supportbot.embedded.os_accounts import server_account
 from supportbot.embedded.ports import free_port
 from supportbot.installation.errors import StartRefused
 from tests.embedded.test_checks import database_url
+from tests.embedded.test_separate_processes import refusal
 from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -74,6 +75,8 @@ def test_a_pooler_works_in_session_mode_and_is_refused_in_transaction_mode(
         external_servers.probe_database(settings.DATABASE_URL)
     with pytest.raises(StartRefused, match="session mode"):
         call_command("migrate", verbosity=0)
+    for part in ("serve", "work"):
+        assert "session mode" in refusal(part, DATABASE_URL=settings.DATABASE_URL)
 
 
 def test_a_read_only_database_is_refused() -> None:
