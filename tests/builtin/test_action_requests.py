@@ -265,12 +265,47 @@ def test_any_words_are_the_answer_where_any_words_are_asked_for(words: str) -> N
     assert (action, arguments["note"]) == ("skip_next_box", words[:20])
 
 
+@pytest.mark.parametrize("words", ["no bell, please knock", "the gate is stiff, ok?"])
+def test_an_answer_in_free_text_may_look_like_a_question_or_a_no(words: str) -> None:
+    chat = Chat(tools=(HUMAN, NOTE, *catalogue()))
+    chat.send("Leave a note for the driver")
+    assert chat.send(words)[1] == [("leave_note", {"note": words})]
+
+
+@pytest.mark.parametrize("words", ["how long does delivery take?", "why?", "was kostet der versand nach österreich"])
+def test_a_question_is_no_answer_in_free_text(words: str) -> None:
+    chat = Chat(tools=(HUMAN, NOTE, *catalogue()))
+    chat.send("Leave a note for the driver")
+    assert chat.send(words)[1] == []
+
+
+def test_what_follows_a_never_mind_is_no_answer_in_free_text() -> None:
+    for words in ("forget it, I'd rather get my money back for WF-20404", "egal, wo bleibt mein Paket?"):
+        chat = Chat(tools=(HUMAN, NOTE, *catalogue()))
+        chat.send("Leave a note for the driver")
+        _, calls = chat.send(words)
+        assert chat.asked and "leave_note" not in {name for name, _ in calls}
+
+
+def test_a_doubtful_request_in_a_question_is_asked_about_before_it_becomes_free_text() -> None:
+    chat = Chat(tools=(HUMAN, NOTE, *catalogue()))
+    asked, _ = chat.send("Leave a note for the driver")
+    offer, calls = chat.send("oh wait, can I still cancel my order?")
+    assert offer == say("meant", "en", title="Cancel an order") and calls == []
+    assert chat.send("No") == (asked, [])
+
+
 def test_words_alone_begin_another_action_where_a_number_is_asked_for() -> None:
     chat = Chat(tools=(HUMAN, SKIP, *catalogue()))
     chat.send("Please skip my next box")
     assert chat.send("I need another delivery address")[0].startswith(say("which_of_these", "en"))
 
 
+NOTE = ToolSpec(
+    "leave_note", "?",
+    {"type": "object", "properties": {"note": {"type": "string", "title": "Note"}}, "required": ["note"]},
+    title="Leave a note", examples=("Leave a note for the driver", "Tell the driver where to leave it"),
+)  # fmt: skip
 DEPOSIT = ToolSpec(
     "release_deposit", "?",
     {"type": "object", "properties": {"booking": {"type": "string", "pattern": "^[A-Z0-9]{6}$"}},

@@ -28,7 +28,7 @@ from supportbot.builtin.actions.slots import (
 )
 from supportbot.builtin.intents import DetectedIntent
 from supportbot.builtin.phrases import IntentPhrase, denies_order, phrase_in
-from supportbot.language.followups import is_question
+from supportbot.language.followups import begins_like_question, is_question
 from supportbot.language.ordernumbers import order_numbers_in
 from supportbot.llm.types import ChatMessage, ModelRequest, ToolSpec
 
@@ -59,6 +59,7 @@ _SURE: Final = 0.5  # of a yes or a no
 _PATIENCE: Final = 4  # messages about other things before an open intent is forgotten
 INTENTS_MOST: Final = 8
 _SENTENCE: Final = re.compile(r"(?<=[.!?;\n])\s+")
+_CLAUSE: Final = re.compile(r"[,.;:!?–—]+\s+|\s+-\s+|\n+")
 
 
 @dataclass
@@ -131,6 +132,8 @@ class DialogueState:
             self.open, self.settled = [], self.open or self.settled
 
     def _detect(self, text: str, kind: str) -> Outcome:
+        if self._asks_for_words() and (rest := self._after_a_no(text)):
+            self.open, self._asked, text, kind = [], None, rest, intents.classify(rest).kind
         detected = intents.detect_intent(text, self.tools)
         is_answer = self._asked is not None and (_is_short(text) or self._asks_for_words()) and "?" not in text
         if self.open and self._continue(text, is_answer=is_answer, detected=detected):
@@ -206,6 +209,8 @@ class DialogueState:
             return False
         if asked and not form and self._is_another(detected, text, asked, given):
             return False
+        if not form and self._asks_for_words() and _is_question_instead(text, detected):
+            return False
         self.open[place] = intent.merged_with(given)
         self.unread = self.unread + 1 if given.is_empty and not given.days else 0
         self._idle = 0
@@ -224,6 +229,14 @@ class DialogueState:
         """Return whether the assistant asked for any words, of which there may be many."""
         asked = ((self.tool(intent.action), self._asked_field(intent)) for intent in self.open)
         return any(name in fields_of(tool) and kind_of(name, fields_of(tool)[name]) == "text" for tool, name in asked)
+
+    def _after_a_no(self, text: str) -> str:
+        """Return what follows a "no" or "never mind" at the beginning, "" unless it is a question or a request."""
+        no, *rest = _CLAUSE.split(text, maxsplit=1)
+        if not rest or not intents.is_mere_no(no):
+            return ""
+        detected = intents.detect_intent(rest[0], self.tools)
+        return rest[0] if detected.action or detected.candidates or is_question(rest[0]) else ""
 
     def _is_another(self, detected: DetectedIntent, text: str, asked: str, given: Intent) -> bool:
         """Return whether a message requests another action, or may do so, instead of answering: it has not the value
@@ -287,6 +300,16 @@ class DialogueState:
             return False
         self.open, self.settled = [intent.merged_with(given)], []
         return True
+
+
+def _is_question_instead(text: str, detected: DetectedIntent) -> bool:
+    """Return whether a message is a question of its own, although any words would be an answer: it begins like one, or
+    a part of it does and it may request something.
+    """
+    message = intents.classify(text)
+    if begins_like_question(text):
+        return message.kind in intents.QUESTIONS and ("?" in text or message.is_clearly_no_request)
+    return "?" in text and bool(detected.candidates) and any(map(begins_like_question, _CLAUSE.split(text)))
 
 
 def _names_record(tool: ToolSpec, text: str) -> bool:
