@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
+from rest_framework.settings import api_settings
 
 from supportbot import strictjson
 from supportbot.accounts.errors import InvalidKey
@@ -101,7 +102,7 @@ def _agent_of(headers: Mapping[str, str], address: str) -> Agent:
 def _address_of(scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
     """Return the caller's address, trusting as many proxies as NUM_PROXIES says."""
     own = (scope.get("client") or ("",))[0]
-    proxies = settings.REST_FRAMEWORK["NUM_PROXIES"]
+    proxies = api_settings.NUM_PROXIES or 0
     named = [part.strip() for part in headers.get("x-forwarded-for", "").split(",") if part.strip()]
     return named[-min(proxies, len(named))] if proxies and named else str(own)
 
