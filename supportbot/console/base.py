@@ -198,3 +198,19 @@ def of_this_workspace(rows: QuerySet[Any]) -> QuerySet[Any]:
     if model is Workspace:
         return rows.filter(pk=here)
     raise TypeError(f"{model.__name__} belongs to no workspace, so the console cannot show it.")
+
+
+class RowPagesAdmin(ScopedAdmin):
+    """A list whose rows have pages of their own, not the admin's forms."""
+
+    def row_page(self, request: HttpRequest, row_id: str) -> HttpResponse:
+        raise NotImplementedError
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        return self.row_page(request, object_id or "")

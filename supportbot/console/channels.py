@@ -113,18 +113,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
 
     class Meta:
         model = Channel
-        fields = [
-            "name",
-            "allowed_origins",
-            "locale",
-            "greeting",
-            "assistant_name",
-            "accent",
-            "position",
-            "privacy_url",
-            "confirms_on_hosted_page",
-            "is_live",
-        ]
+        fields = COLUMNS
         labels = {
             "name": _("Name"),
             "greeting": _("Greeting"),

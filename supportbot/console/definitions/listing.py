@@ -20,7 +20,7 @@ from actions.definitions.services import missing_in
 from actions.models import ActionPolicy
 from actions.registry import code_actions
 from actions.spec import Action, WriteAction
-from supportbot.console.base import ScopedAdmin
+from supportbot.console.base import RowPagesAdmin
 from supportbot.console.definitions import cases, creating, editing, publishing, trials, versions
 from supportbot.console.definitions.page_frame import READ_RIGHT, WRITE_RIGHT, kind_words, state_tag
 from supportbot.console.display import tag
@@ -43,7 +43,7 @@ class StateFilter(LabelledFilter):
 
 
 @admin.register(ActionDefinition)
-class DefinitionAdmin(ScopedAdmin):
+class DefinitionAdmin(RowPagesAdmin):
     many = _("Actions")
     new = _("New action")
     none_yet = _("Define an action so that the assistant can do something in one of your systems.")
@@ -99,14 +99,8 @@ class DefinitionAdmin(ScopedAdmin):
     ) -> HttpResponse:
         return creating.new_page(request)
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        return editing.overview_page(request, object_id or "")
+    def row_page(self, request: HttpRequest, row_id: str) -> HttpResponse:
+        return editing.overview_page(request, row_id)
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view

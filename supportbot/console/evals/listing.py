@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from supportbot.console.base import ScopedAdmin
+from supportbot.console.base import RowPagesAdmin
 from supportbot.console.display import moment_in_words
 from supportbot.console.evals import pages
 from supportbot.console.evals.result_rows import result_of, state_tag
@@ -19,7 +19,7 @@ from supportbot.evals.selectors import runs
 
 
 @admin.register(Suite)
-class SuiteAdmin(ScopedAdmin):
+class SuiteAdmin(RowPagesAdmin):
     many = _("Evaluations")
     none_yet = _(
         "A suite contains questions and defines what a good answer is. Create one, or use one that comes with "
@@ -67,14 +67,8 @@ class SuiteAdmin(ScopedAdmin):
         more = {"may_write": self._may(request, pages.WRITE)}
         return super().changelist_view(request, {**(extra_context or {}), **more})
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        return pages.suite_page(request, object_id or "")
+    def row_page(self, request: HttpRequest, row_id: str) -> HttpResponse:
+        return pages.suite_page(request, row_id)
 
     def get_urls(self) -> list[URLPattern]:
         wrap, one = self.admin_site.admin_view, "<uuid:suite_id>/"
@@ -93,7 +87,7 @@ class SuiteAdmin(ScopedAdmin):
 
 
 @admin.register(Run)
-class RunAdmin(ScopedAdmin):
+class RunAdmin(RowPagesAdmin):
     many = _("Runs")
     none_yet = _("No suite has been run yet. Open one under Evaluations and start its first run.")
     view_right, change_right = pages.READ, pages.WRITE
@@ -124,14 +118,8 @@ class RunAdmin(ScopedAdmin):
     def at(self, run: Run) -> str:
         return moment_in_words(run.created_at)
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        return pages.run_page(request, object_id or "")
+    def row_page(self, request: HttpRequest, row_id: str) -> HttpResponse:
+        return pages.run_page(request, row_id)
 
     def get_urls(self) -> list[URLPattern]:
         wrap, one = self.admin_site.admin_view, "<uuid:run_id>/"

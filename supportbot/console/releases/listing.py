@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from supportbot.console.base import ScopedAdmin
+from supportbot.console.base import RowPagesAdmin
 from supportbot.console.display import moment_in_words, tag
 from supportbot.console.releases import pages
 from supportbot.console.releases.replays import replay_page
@@ -24,7 +24,7 @@ KINDS: Final = {"live": "ok", "draft": "info", "evaluated": "accent", "replaced"
 
 
 @admin.register(Release)
-class ReleaseAdmin(ScopedAdmin):
+class ReleaseAdmin(RowPagesAdmin):
     many = _("Releases")
     view_right, change_right = pages.READ, pages.WRITE
     change_list_template = "console/releases/list.html"
@@ -61,14 +61,8 @@ class ReleaseAdmin(ScopedAdmin):
         }
         return super().changelist_view(request, {**(extra_context or {}), **more})
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        return pages.release_page(request, object_id or "")
+    def row_page(self, request: HttpRequest, row_id: str) -> HttpResponse:
+        return pages.release_page(request, row_id)
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
