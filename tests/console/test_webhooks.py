@@ -1,7 +1,6 @@
 """Webhooks in the console: admins, and nobody else, can add, test, change and resend them."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,12 +10,12 @@ from selectolax.lexbor import LexborHTMLParser
 
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.chat.services import start_conversation
-from supportbot.outbound.addresses import LOOPBACK
 from supportbot.webhooks import services
 from supportbot.webhooks.event_types import KINDS
 from supportbot.webhooks.models import WebhookDelivery, WebhookEndpoint
 from tests.console.conftest import Enter
-from tests.webhooks.conftest import Receiver, receiver, send_all
+from tests.webhooks.conftest import Receiver, send_all
+from tests.webhooks.conftest import inbox as inbox
 
 pytestmark = pytest.mark.django_db
 WEBHOOKS = "/admin/webhooks/webhookendpoint/"
@@ -26,13 +25,6 @@ DELIVERIES = "/admin/webhooks/webhookdelivery/"
 @pytest.fixture
 def admin(enter: Enter) -> Client:
     return enter("admin")
-
-
-@pytest.fixture
-def inbox(settings: Any) -> Iterator[Receiver]:
-    settings.PRIVATE_NETWORKS = LOOPBACK
-    with receiver() as made:
-        yield made
 
 
 @pytest.fixture

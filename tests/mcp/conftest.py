@@ -10,25 +10,14 @@ from actions.testing import FakeShop, connected
 from supportbot.accounts.models import Customer, Workspace
 from supportbot.accounts.services import NewChannel, create_channel, issue_api_key
 from tests.mcp.agent import ForeignAgent
-from tests.widget.serving import Served, served
+from tests.widget.conftest import running as running
+from tests.widget.conftest import server as server
 
 
 @pytest.fixture(autouse=True)
 def _no_counts() -> None:
     """Rates count across tests: they share one process and one address."""
     cache.clear()
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Served]:
-    with served() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: Served, transactional_db: None) -> Iterator[str]:
-    yield running.address
-    running.wait_until_idle()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """An agent's socket over a real server: log-in, queue, conversation, messages, colleagues, reconnects."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -22,21 +21,10 @@ from supportbot.handoff.models import Ticket
 from supportbot.handoff.tickets import services
 from tests.handoff.desk.desksocket import CLIENT_FRAMES, cookie_of, logged_in_desk, open_desk, schema
 from tests.handoff.desk.turns import answer_turn
-from tests.widget.serving import Served, served
+from tests.widget.conftest import running as running
+from tests.widget.conftest import server as server
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Served]:
-    with served() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: Served, transactional_db: None) -> Iterator[str]:
-    yield running.address
-    running.wait_until_idle()
 
 
 @pytest.fixture
