@@ -7,8 +7,8 @@ from django.conf import settings
 from django.utils.timezone import now
 
 from supportbot.accounts.models import Workspace
+from supportbot.assistant.answer_assembly import answer_from_curated
 from supportbot.assistant.checks.evidence import Author
-from supportbot.assistant.composing import answer_from_curated
 from supportbot.assistant.drafting import Draft
 from supportbot.assistant.prompts import ANSWER_VERSION, answer_instructions, moment_in_words, time_told_in
 from supportbot.assistant.sentence_similarity import with_similarity, with_sure_similarity

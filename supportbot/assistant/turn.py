@@ -19,8 +19,8 @@ from supportbot.accounts.scope import workspace_scope
 from supportbot.assistant import second_look
 from supportbot.assistant.action_tools import proposed_before
 from supportbot.assistant.admission import Admission
+from supportbot.assistant.answer_assembly import answer_from_curated, finalize
 from supportbot.assistant.checks.evidence import Author
-from supportbot.assistant.composing import answer_from_curated, finalize
 from supportbot.assistant.context import TurnContext, build_context
 from supportbot.assistant.delta_buffer import DeltaBuffer, StatusLine
 from supportbot.assistant.drafting import Draft

@@ -1,4 +1,4 @@
-"""Composes an answer from the sentences that the checks keep and the closing texts of tools. Pure."""
+"""Assembles an answer from the sentences that the checks keep and the closing texts of tools. Pure."""
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
