@@ -21,6 +21,7 @@ from supportbot.accounts.selectors import (
     staff_by_api_key,
     staff_logged_in,
 )
+from supportbot.accounts.throttles import CallerThrottle  # noqa: F401  # the former path, for settings, until 0.3
 
 WORKSPACE_SESSION_KEY = "workspace"
 

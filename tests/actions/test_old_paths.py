@@ -27,6 +27,17 @@ def test_the_old_paths_of_the_outbox_consumers_still_import(name: str) -> None:
     assert import_string(f"actions.forgetting.{name}") is getattr(erasure, name)
 
 
+@pytest.mark.parametrize(
+    ("path", "today"),
+    [
+        ("actions.policies.versions_in_force", "actions.policy_store.versions_in_force"),
+        ("supportbot.accounts.auth.CallerThrottle", "supportbot.accounts.throttles.CallerThrottle"),
+    ],
+)
+def test_a_path_that_settings_may_name_still_imports(path: str, today: str) -> None:
+    assert import_string(path) is import_string(today)
+
+
 OUTDATED = """
 from actions.catalogue.cancel_order import CancelOrder
 
