@@ -94,7 +94,7 @@ def _begins(word: str, streets: list[str]) -> bool:
 
 
 def _city(said: str) -> str:
-    """Return the city's name without the words after it: "Frankfurt am Main", but "Freiburg" of "Freiburg instead"."""
+    """Return the city's name without the words after it: "Frankfurt am Main", but "Freiburg" for "Freiburg instead"."""
     parts = said.split()
     if not parts or _country(parts[0]):
         return ""
