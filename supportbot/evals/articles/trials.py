@@ -128,7 +128,7 @@ def _both(article: Article | None, phrasings: Phrasings = None) -> tuple[str, ..
 
 
 def tried(trial: Trial, *, workspace: Workspace) -> TrialResult:
-    """Return what the cases of the gates say to a change. Raises GateMissing, and whatever the change raises."""
+    """Return the verdicts of the gates' cases on a change. Raises GateMissing, and whatever the change raises."""
     cases = chosen_for(quotation_cases(), trial)
     failures, untried = broken(cases, trial.prepared, as_it_is, workspace=workspace, seconds=MAX_SECONDS)
     return TrialResult(tuple(failures), len(cases) - untried, untried)
@@ -188,7 +188,7 @@ def cases_about(touched: Mapping[str, Touched]) -> list[tuple[str, Case]]:
 
 
 def verdict_on(change: Callable[[], object], touched: Mapping[str, Touched], *, seconds: float) -> Verdict:
-    """Return what the gates say to a change of articles. `KB_GATES` names it.
+    """Return the gates' verdict on a change to articles. `KB_GATES` names it.
 
     Raises GateMissing, and whatever the change raises.
     """
