@@ -7,14 +7,20 @@ the same model, passages are replaced a few articles at a time.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from django.db import transaction
+import psycopg
+from django.conf import settings
+from django.db import Error as AnyDatabaseError
+from django.db import connection, transaction
 from django.utils import timezone
+from psycopg import errors
 
+from kb.errors import IndexNotBuilt
 from kb.indexing.index import (
     ARTICLES_PER_COMMIT,
     ensure_chunk_rows,
@@ -23,7 +29,6 @@ from kb.indexing.index import (
     replace_chunks,
 )
 from kb.indexing.recipes import activate, embedder_of, recipe_for
-from kb.indexing.vector_index import create_vector_index
 from kb.indexing.vectors import (
     CHUNKS_PER_COMMIT,
     KnownVectors,
@@ -41,6 +46,7 @@ from supportbot.accounts.scope import across_workspaces, workspace_scope
 
 # Longer than any search.
 KEPT_AFTER_FLIP: Final = timedelta(minutes=1)
+_VECTOR_INDEX: Final = "kb_chunk_hnsw_{:d}"
 
 
 def reindex(*, known: KnownVectors | None = None, progress: Progress = no_progress) -> SyncReport:
@@ -51,7 +57,7 @@ def reindex(*, known: KnownVectors | None = None, progress: Progress = no_progre
     recipe = recipe_for(embedder().recipe)
     # If this recipe was in use before, the sweep must not delete its rows.
     Recipe.objects.filter(pk=recipe.pk).update(retired_at=None)
-    create_vector_index(recipe.dimensions)
+    _create_vector_index(recipe.dimensions)
     report = SyncReport()
     for _ in _each_workspace():
         _add(report, rebuild_workspace(recipe, known=known, progress=progress))
@@ -143,3 +149,45 @@ def _live_ids() -> list[UUID]:
 def _add(total: SyncReport, part: SyncReport) -> None:
     total.embedded += part.embedded
     total.reused += part.reused
+
+
+def _create_vector_index(dimensions: int) -> None:
+    """Create the approximate index for vectors of these dimensions if it is missing, while the table is in use; it
+    replaces what a killed run left. Raises IndexNotBuilt.
+    """
+    name = _VECTOR_INDEX.format(dimensions)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)", [name])
+        if cursor.fetchone() == (True,):
+            return
+    # Outside a transaction, writers are not blocked.
+    concurrently = "" if connection.in_atomic_block else "CONCURRENTLY"
+    with _of_owner() as owner:
+        owner.execute("SET statement_timeout = 0")
+        owner.execute(f"DROP INDEX {concurrently} IF EXISTS {name}")
+        owner.execute(
+            f"CREATE INDEX {concurrently} {name} ON kb_chunk "
+            f"USING hnsw ((embedding::halfvec({dimensions:d})) halfvec_cosine_ops) "
+            f"WITH (m = 24, ef_construction = 128) WHERE vector_dims(embedding) = {dimensions:d}"
+        )
+
+
+@contextmanager
+def _of_owner() -> Iterator[Any]:  # Any: a cursor of Django's or a connection of psycopg's
+    """Yield something that executes statements as the owner of the tables. Only the owner may build an index, and need
+    not be the application.
+    """
+    address = settings.DATABASE_OWNER_URL
+    try:
+        if address and not connection.in_atomic_block:
+            with psycopg.connect(address, autocommit=True) as owner:
+                yield owner
+        else:
+            with connection.cursor() as cursor:
+                yield cursor
+    except (errors.InsufficientPrivilege, psycopg.OperationalError) as error:
+        raise IndexNotBuilt from error
+    except AnyDatabaseError as error:
+        if not isinstance(error.__cause__, errors.InsufficientPrivilege):
+            raise
+        raise IndexNotBuilt from error

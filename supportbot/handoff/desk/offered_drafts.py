@@ -1,17 +1,21 @@
-"""Remembers the drafts that agents were offered, and compares them with what they then sent.
+"""Remembers the drafts that agents were offered, compares them with what they then sent, and counts what became of
+them.
 
 The comparison is pure: it uses no model and no vectors. A draft's text is emptied after some days; what became of the
 draft is kept.
 """
 
 import logging
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from difflib import SequenceMatcher
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Count
 from django.utils.timezone import now
 
 from supportbot.accounts.models import Workspace
@@ -25,6 +29,7 @@ from supportbot.language.detection import base_language
 from supportbot.language.figures import all_figures_in
 from supportbot.language.words import words
 from supportbot.outbox.models import Announcement
+from supportbot.releases.models import Release
 from supportbot.releases.selectors import current
 
 logger = logging.getLogger(__name__)
@@ -145,3 +150,42 @@ def _draft_for(reply: Message) -> OfferedDraft | None:
 def _figures(text: str, language: str) -> set[frozenset[tuple[str, str]]]:
     found = all_figures_in(text, language)
     return {frozenset((str(unit), str(value)) for unit, value in one.readings) for one in found}
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """The number of drafts by what became of them. Those of the last day without a reply are not counted."""
+
+    as_is: int = 0
+    edited: int = 0
+    replaced: int = 0
+    unused: int = 0
+
+    @property
+    def offered(self) -> int:
+        return self.as_is + self.edited + self.replaced + self.unused
+
+    def share(self, number: int) -> float | None:
+        """Return a number as a percentage of the drafts offered."""
+        return 100 * number / self.offered if self.offered else None
+
+
+def shares_by_release(since: datetime, until: datetime) -> list[tuple[int | None, Shares]]:
+    """Return the shares of each release by its number, the newest first; None is a release that is gone."""
+    found = _shares("release_id", since, until)
+    numbers = dict(Release.objects.filter(pk__in=[key for key in found if key]).values_list("pk", "number"))
+    rows = [(numbers.get(key), shares) for key, shares in found.items()]
+    return sorted(rows, key=lambda row: -(row[0] or 0))
+
+
+def shares_by_person(since: datetime, until: datetime) -> Mapping[UUID | None, Shares]:
+    return _shares("person_id", since, until)
+
+
+def _shares(by: str, since: datetime, until: datetime) -> dict[Any, Shares]:
+    rows = OfferedDraft.objects.filter(created_at__gte=since, created_at__lt=until)
+    counted = rows.exclude(sent="", created_at__gte=now() - SENT_WITHIN)
+    found: defaultdict[Any, Counter[str]] = defaultdict(Counter)
+    for key, sent, number in counted.order_by().values_list(by, "sent").annotate(number=Count("pk")):
+        found[key][sent or "unused"] += number
+    return {key: Shares(**counts) for key, counts in found.items()}
