@@ -289,9 +289,8 @@ def operations_page(request: HttpRequest) -> HttpResponse:
     elif "none" in told:
         chosen = set()
     elif request.method == "POST" and "import" in told and chosen:
-        return _to_drafts(
-            request, import_operations(text, chosen, actor=actor_of_request(request), connection=connection)
-        )
+        imported = import_operations(text, chosen, actor=actor_of_request(request), connection=connection)
+        return _to_drafts(request, imported)
     elif "import" in told:
         messages.error(request, gettext("Choose at least one operation."))
     listed = matching[:MAX_LISTED]
