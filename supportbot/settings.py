@@ -394,6 +394,10 @@ LOGGING = {
 TRACES_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", default="") or env.str(
     "OTEL_EXPORTER_OTLP_ENDPOINT", default=""
 )
+if TRACES_ENDPOINT and urlsplit(TRACES_ENDPOINT).scheme not in ("http", "https"):
+    raise ImproperlyConfigured(
+        f"OTEL_EXPORTER_OTLP_ENDPOINT={TRACES_ENDPOINT} is not an address such as http://collector:4318."
+    )
 if TRACES_ENDPOINT and not tracing.is_installed():
     raise ImproperlyConfigured(
         "OTEL_EXPORTER_OTLP_ENDPOINT is set, but OpenTelemetry's SDK is not installed. Install it with "

@@ -4,6 +4,7 @@
 supervisor never leaves a lock behind.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -39,6 +40,26 @@ class Instance:
     valkey_port: int | None = None
 
 
+def require_writable(path: Path) -> None:
+    """Create the directory of a part that runs alone, if it is missing. Raises StartRefused if it may not be written; a
+    full disk stops no part, since chats go on.
+    """
+    try:
+        path.mkdir(mode=0o711, parents=True, exist_ok=True)
+    except OSError as error:
+        raise not_writable(path, str(error.strerror)) from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise not_writable(path, os.strerror(errno.EACCES))
+
+
+def not_writable(path: Path, cause: str) -> StartRefused:
+    return StartRefused(
+        gettext("DATA_DIR {path} is not writable ({strerror}). Choose another one, or change its owner.").format(
+            path=path, strerror=cause
+        )
+    )
+
+
 class DataDir:
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -65,11 +86,7 @@ class DataDir:
             self.logs.mkdir(mode=0o700, exist_ok=True)
             (self.path / "lock").touch(mode=0o600)
         except OSError as error:
-            raise StartRefused(
-                gettext(
-                    "DATA_DIR {path} is not writable ({strerror}). Choose another one, or change its owner."
-                ).format(path=self.path, strerror=error.strerror)
-            ) from error
+            raise not_writable(self.path, str(error.strerror)) from error
         self.instance()
 
     def _check_foreign_folder(self) -> None:

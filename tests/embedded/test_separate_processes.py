@@ -73,9 +73,11 @@ def test_a_misspelt_variable_is_named() -> None:
         ("PORT", "70000", "PORT=70000 is not a valid port. Choose one from 1 to 65535."),
         ("WORKER_PROBE_PORT", "-1", "WORKER_PROBE_PORT=-1 is not a valid port."),
         ("NUM_PROXIES", "-1", "NUM_PROXIES=-1 is below 0."),
+        ("DATA_DIR", "/proc/nowhere", "DATA_DIR /proc/nowhere is not writable"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector", "is not an address such as http://collector:4318."),
     ],
 )
-def test_an_impossible_number_stops_a_start(name: str, value: str, wrong: str) -> None:
+def test_an_impossible_value_stops_a_start(name: str, value: str, wrong: str) -> None:
     assert wrong in refusal("serve", **{name: value})
 
 
