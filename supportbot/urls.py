@@ -8,9 +8,8 @@ from kb import api as kb_api
 from kb import crawlers, pictures
 from kb import views as kb_views
 from supportbot import openapi, pages
+from supportbot.accounts import account_pages, logos
 from supportbot.accounts import api as accounts_api
-from supportbot.accounts import logos
-from supportbot.accounts import pages as account_pages
 from supportbot.assistant import help_answer
 from supportbot.chat import api as chat_api
 from supportbot.console import passwords, workspaces
