@@ -21,8 +21,7 @@ from supportbot.assistant.prompts import fenced
 from supportbot.asyncdb import db, outside
 from supportbot.builtin.intents import detect_intent
 from supportbot.errors import SupportBotError
-from supportbot.evals.customers import Customer, Lost, Press, Scripted, Stepping
-from supportbot.evals.customers import Played as ByModel
+from supportbot.evals.case_customers import Customer, Lost, ModelCustomer, Press, ScriptedCustomer, StepCustomer
 from supportbot.evals.given_answers import Given, checked
 from supportbot.evals.outcomes import JUDGE_VERSION, Judgement, Played, Reply, signals_of
 from supportbot.evals.rehearsal import Rehearsal, rehearsal_for
@@ -120,12 +119,12 @@ def is_by_model(case: Case) -> bool:
 def customer_of(rehearsal: Rehearsal, case: Case) -> Customer:
     """Return the customer of a case."""
     if case.simulate is None:
-        return Stepping(case)
+        return StepCustomer(case)
     if case.simulate.by == "script":
-        return Scripted(case.simulate)
+        return ScriptedCustomer(case.simulate)
     conversation = rehearsal.conversation
     hides = conversation.workspace.hides_personal_data
-    return ByModel(case.simulate, conversation.pk, locale=conversation.locale, hides_personal_data=hides)
+    return ModelCustomer(case.simulate, conversation.pk, locale=conversation.locale, hides_personal_data=hides)
 
 
 @dataclass(frozen=True, slots=True)

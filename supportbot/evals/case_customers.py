@@ -71,7 +71,7 @@ class Customer(Protocol):
         """
 
 
-class Stepping:
+class StepCustomer:
     """Says the steps of a case."""
 
     def __init__(self, case: Case) -> None:
@@ -81,7 +81,7 @@ class Stepping:
         return next(self._left, None)
 
 
-class Scripted:
+class ScriptedCustomer:
     """Opens with the goal, states each fact when an answer names it, and confirms cards if it may. Deterministic: equal
     answers get equal messages.
     """
@@ -106,7 +106,7 @@ class Scripted:
         return insists or None
 
 
-class Played:
+class ModelCustomer:
     """A customer played by the model for the purpose `judge`."""
 
     def __init__(self, described: Simulation, conversation_id: UUID, *, locale: str, hides_personal_data: bool) -> None:
