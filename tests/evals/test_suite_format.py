@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from supportbot.evals.errors import InvalidSuite
 from supportbot.evals.expectations import EXPECTATIONS
 from supportbot.evals.graders import GRADERS
-from supportbot.evals.simulated_customer import SIMULATE_KEYS
+from supportbot.evals.simulation_format import SIMULATE_KEYS
 from supportbot.evals.suite_files import read_suite
 from supportbot.evals.suite_format import (
     CASE_KEYS,
