@@ -7,7 +7,7 @@ from rest_framework import serializers
 from supportbot.chat.texts import CONTROLS
 from supportbot.handoff.models import Reason, Ticket
 from supportbot.handoff.tickets.selectors import queue_position
-from supportbot.handoff.tickets.texts import MAX_NOTE_CHARACTERS
+from supportbot.handoff.tickets.text_cleaning import MAX_NOTE_CHARACTERS
 from supportbot.web import ClosedSerializerMixin, TextField, example
 
 _NOTE: Final = {"pattern": f"^[^{CONTROLS}]+$", "maxLength": MAX_NOTE_CHARACTERS}

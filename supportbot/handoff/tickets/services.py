@@ -33,7 +33,7 @@ from supportbot.handoff.tickets.selectors import (
     open_ticket_for,
     queue_position,
 )
-from supportbot.handoff.tickets.texts import clean_note, clean_summary
+from supportbot.handoff.tickets.text_cleaning import clean_note, clean_summary
 from supportbot.outbox.services import announce
 from supportbot.translation import text_in
 
