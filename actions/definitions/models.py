@@ -64,7 +64,7 @@ class ActionDefinitionVersion(TenantModel):
     )
     number = models.PositiveIntegerField()
     document = models.JSONField()
-    # The names of arguments and their fields, as `entered_order` writes them: the database does not keep their order.
+    # The names of arguments and their fields, as `argument_order` writes them: the database does not keep their order.
     argument_order = models.TextField(blank=True, default="", db_default="")
     imported = models.JSONField(default=dict)  # further results of an import: its source, suggestions and notes
     created_by = models.CharField(max_length=120)

@@ -85,7 +85,7 @@ def test_a_connection_is_added_and_its_secret_never_shown(admin: Client) -> None
         ("header", {"set_header": "Host"}, "cannot be set"),
         ("hmac", {"set_signed": "{secret}"}, "{secret} is not known here."),
         ("oauth_client_credentials", {"set_client_id": "a"}, "required"),
-        ("mtls", {"secret": "-----BEGIN PRIVATE KEY-----\nZanzibar"}, "certificate in PEM"),
+        ("mtls", {"secret": "-----BEGIN PRIVATE KEY-----\nZanzibar"}, "PEM certificate"),
     ],
 )
 def test_an_error_is_shown_at_its_field_and_secrets_are_not_repeated(
