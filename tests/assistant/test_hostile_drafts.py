@@ -1,4 +1,4 @@
-"""Whatever a model writes is checked in bounded time, and an answer comes of it."""
+"""Whatever a model writes is checked in bounded time and ends as an answer."""
 
 import pytest
 
