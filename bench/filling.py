@@ -165,7 +165,8 @@ def _write_articles(count: int) -> None:
 
     from kb.collections import DEFAULT_NAME, collection_named
     from kb.documents import check_article_text
-    from kb.models import Article, Chunk
+    from kb.indexing.models import Chunk
+    from kb.models import Article
     from kb.revisions import write_revisions
 
     collection = collection_named(DEFAULT_NAME)

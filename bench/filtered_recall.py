@@ -35,7 +35,7 @@ def measure(chunks: int, workspaces: int, queries: int) -> None:
     import numpy as np
 
     from kb.access import Viewer
-    from kb.models import Recipe
+    from kb.indexing.models import Recipe
     from kb.search import candidates
     from supportbot.accounts.scope import workspace_scope
 
@@ -113,7 +113,8 @@ def store(workspace_id: Any, rows: Sequence[int], vectors: Any, recipe: Any) -> 
     """Create live articles with ten chunks each."""
     from pgvector import HalfVector
 
-    from kb.models import Article, Chunk
+    from kb.indexing.models import Chunk
+    from kb.models import Article
     from kb.services import Change, create_article, publish
 
     ids: dict[int, Any] = {}

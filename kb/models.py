@@ -3,27 +3,22 @@
 Invariants, enforced by the database:
 - a revision never changes, and is deleted only together with its workspace (triggers);
 - an article's pointers (`live_revision`, `latest_revision`) refer to its own revisions; a live article has a live one;
-- every child row belongs to its parent's workspace;
-- a chunk belongs to one recipe, so vectors of two models never mix; at most one recipe is active.
+- every child row belongs to its parent's workspace.
 
-Enforced by the services: an article's chunk rows describe its live revision. They are replaced in the transaction that
-publishes, with text search and the vectors of unchanged passages; `indexed_revision` is set last, once every chunk has
-its vector.
+The tables of the index are in `kb.indexing.models`, those of sources in `kb.sources.models`.
 """
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from pgvector.django import HalfVectorField
 
+from kb.indexing.models import Chunk, Recipe  # noqa: F401  # this app's
 from kb.sources.models import Source, SourceFile, SourceItem, SourcePicture, SourceRun  # noqa: F401  # this app's
 from supportbot.accounts.constraints import SameWorkspace
 from supportbot.accounts.models import TenantModel
-from supportbot.ids import uuid7
 
 WRITE = "write_collection"
 
@@ -374,61 +369,3 @@ class Revision(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.title} ({self.number})"
-
-
-class Recipe(models.Model):
-    """How the index's vectors are computed, and its calibration. One per installation, not per workspace."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    name = models.CharField(max_length=200, unique=True)
-    model = models.CharField(max_length=200)
-    dimensions = models.PositiveIntegerField()
-    normalised = models.BooleanField(default=True)
-    query_prefix = models.CharField(max_length=100, blank=True)
-    passage_prefix = models.CharField(max_length=100, blank=True)
-    is_active = models.BooleanField(default=False)
-    # When another recipe replaced it; its chunk rows are deleted a little later. None while it is being built.
-    retired_at = models.DateTimeField(null=True, blank=True)
-    # The calibration fitted for this recipe (`kb.search.confidence`); empty means the shipped one.
-    calibration = models.JSONField(default=dict, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ["name"]
-        constraints = [
-            models.UniqueConstraint(fields=["is_active"], condition=Q(is_active=True), name="kb_recipe_one_active"),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Chunk(TenantModel):
-    """A passage `body[start:end]` of an article's live revision, as one recipe indexes it."""
-
-    article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="chunks", db_constraint=False)
-    recipe = models.ForeignKey(Recipe, on_delete=models.PROTECT, related_name="chunks")
-    revision_number = models.PositiveIntegerField()
-    position = models.PositiveIntegerField()
-    heading_path = models.TextField(blank=True)
-    text = models.TextField()
-    start = models.PositiveIntegerField()
-    end = models.PositiveIntegerField()
-    page = models.PositiveSmallIntegerField(null=True)  # of the file on which the passage begins
-    content_hash = models.CharField(max_length=64)
-    # Without fixed dimensions, so that two recipes can coexist; each number of dimensions has its own partial index.
-    embedding = HalfVectorField(null=True, blank=True)
-    search_vector = SearchVectorField(null=True, blank=True)
-
-    class Meta:
-        ordering = ["article", "position"]
-        constraints = [
-            models.UniqueConstraint(fields=["article", "recipe", "position"], name="kb_chunk_position_once"),
-            models.CheckConstraint(condition=Q(end__gt=F("start")), name="kb_chunk_not_empty"),
-            SameWorkspace("article", name="kb_chunk_same_workspace"),
-        ]
-        indexes = [
-            GinIndex(fields=["search_vector"], name="kb_chunk_search_vector"),
-            # The index task and the nightly check look for what still needs a vector.
-            models.Index(fields=["article"], condition=Q(embedding__isnull=True), name="kb_chunk_without_vector"),
-        ]

@@ -11,8 +11,9 @@ from django.utils import timezone
 from kb.access import is_wider
 from kb.documents import ArticleText
 from kb.indexing.index import replace_chunks
+from kb.indexing.models import Chunk
 from kb.indexing.recipes import lock_active_recipe
-from kb.models import Article, Chunk, Plan, Revision, State
+from kb.models import Article, Plan, Revision, State
 from kb.pictures import note_uses
 from supportbot.accounts.models import User
 from supportbot.accounts.scope import current_workspace_id

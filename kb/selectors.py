@@ -11,7 +11,8 @@ from django.db.models import Case, F, Q, QuerySet, When
 
 from kb.access import Viewer, readable
 from kb.errors import ArticleMissing, CollectionMissing
-from kb.models import Article, Chunk, Collection, OldAddress, Phrasing, Revision, State, Synonyms
+from kb.indexing.models import Chunk
+from kb.models import Article, Collection, OldAddress, Phrasing, Revision, State, Synonyms
 from kb.search.candidates import EXACT_UP_TO, approximate_neighbours, exact_neighbours, mean_vector, open_scope
 from kb.slugs import as_id
 from supportbot.language.detection import base_language

@@ -30,7 +30,7 @@ django.setup()
 
 from kb.embedders.packaged import RECIPE, PackagedEmbedder  # noqa: E402
 from kb.evaluation.confidence_fitting import Example, confidence, fit  # noqa: E402
-from kb.models import Chunk  # noqa: E402
+from kb.indexing.models import Chunk  # noqa: E402
 from kb.search import questions  # noqa: E402
 from kb.search.confidence import Evidence  # noqa: E402
 from kb.search.fusion import FAR_NEIGHBOUR  # noqa: E402

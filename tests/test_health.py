@@ -18,7 +18,7 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from kb.errors import EmbeddingUnavailable
-from kb.models import Recipe
+from kb.indexing.models import Recipe
 from kb.ports import RecipeSpec
 from supportbot.assistant.runner import runner
 from supportbot.health import checks, loop

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import F
 
-from kb.models import Chunk
+from kb.indexing.models import Chunk
 from supportbot.language.detection import base_language, detect
 from supportbot.language.plaintext import plain
 from supportbot.language.words import stop_words

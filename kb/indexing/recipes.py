@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from kb.errors import RecipeMismatch
-from kb.models import Recipe
+from kb.indexing.models import Recipe
 from kb.ports import Embedder, RecipeSpec, embedder
 
 # An arbitrary constant; nothing else in this database may use the same pair.

@@ -28,6 +28,7 @@ from kb.indexing.index import (
     missing_texts,
     replace_chunks,
 )
+from kb.indexing.models import Chunk, Recipe
 from kb.indexing.recipes import activate, embedder_of, recipe_for
 from kb.indexing.vectors import (
     CHUNKS_PER_COMMIT,
@@ -39,7 +40,7 @@ from kb.indexing.vectors import (
     mark_indexed,
     no_progress,
 )
-from kb.models import Article, Chunk, Recipe, State
+from kb.models import Article, State
 from kb.ports import embedder
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import across_workspaces, workspace_scope

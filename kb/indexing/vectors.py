@@ -19,8 +19,9 @@ from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
 from pgvector import HalfVector
 
 from kb.indexing.chunking import ChunkText, embedding_text
+from kb.indexing.models import Chunk, Recipe
 from kb.indexing.recipes import embedder_of
-from kb.models import Article, Chunk, Recipe, Revision, State
+from kb.models import Article, Revision, State
 
 CHUNKS_PER_COMMIT = 32
 # Commits whose vectors are computed at the same time: threads that have finished one begin the next, and none waits

@@ -21,8 +21,8 @@ from pgvector import HalfVector
 
 from kb.access import Viewer, condition_on_articles
 from kb.indexing.lexical import Term
+from kb.indexing.models import Recipe
 from kb.indexing.recipes import active_recipe
-from kb.models import Recipe
 from kb.search.fusion import Candidate
 from kb.search.questions import READ_ABROAD, is_foreign
 from supportbot import sql

@@ -21,8 +21,8 @@ from kb.access import Viewer
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing.lexical import Term, configuration, terms
 from kb.indexing.lexical import words as words_of
+from kb.indexing.models import Recipe
 from kb.indexing.recipes import embedder_of
-from kb.models import Recipe
 from kb.search import questions
 from kb.search.candidates import (
     EXACT_UP_TO,

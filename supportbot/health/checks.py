@@ -18,7 +18,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from kombu.exceptions import OperationalError
 
 from kb.errors import EmbeddingUnavailable
-from kb.models import Recipe
+from kb.indexing.models import Recipe
 from kb.ports import embedder
 from supportbot.chat.channel_layer import LAYER_ERRORS, PATIENCE_SECONDS
 from supportbot.health import loop

@@ -13,7 +13,8 @@ from selectolax.lexbor import LexborHTMLParser
 from kb.contradictions import Rarity, contradict, findings, likeness
 from kb.documents import ArticleText
 from kb.indexing.index import sync_articles
-from kb.models import Article, Chunk, Revision
+from kb.indexing.models import Chunk
+from kb.models import Article, Revision
 from kb.services import Change, create_article, publish, save_draft
 from kb.statements import statements_of
 from supportbot.accounts.models import Customer, Workspace

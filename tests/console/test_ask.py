@@ -9,7 +9,8 @@ from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
 from kb.indexing.index import sync_article
-from kb.models import Article, Chunk, Collection, Revision
+from kb.indexing.models import Chunk
+from kb.models import Article, Collection, Revision
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Workspace
 from supportbot.chat.answers import Answer

@@ -12,8 +12,8 @@ import pytest
 from django.db import connection
 from psycopg.conninfo import make_conninfo
 
+from kb.indexing.models import Recipe
 from kb.indexing.recipes import active_recipe
-from kb.models import Recipe
 from supportbot.embedded import checks, external_servers, ports
 from supportbot.embedded.checks import check_index
 from supportbot.embedded.ports import free_port

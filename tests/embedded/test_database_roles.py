@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection
 from psycopg import errors
 
-from kb.models import Recipe
+from kb.indexing.models import Recipe
 from supportbot.embedded.database_roles import APPEND_ONLY, create_application_role, divide, weaknesses
 from tests.embedded.instance import MANAGE
 from tests.patience import PATIENCE_SECONDS

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 
 from kb.access import Viewer
 from kb.indexing.index import sync_articles
-from kb.models import Recipe
+from kb.indexing.models import Recipe
 from kb.search import search
 from kb.services import Change, create_article, publish
 from supportbot.accounts.models import Workspace

@@ -13,7 +13,8 @@ import pytest
 from kb.access import Viewer
 from kb.importing import confinement
 from kb.importing.confined import child
-from kb.models import Article, Chunk
+from kb.indexing.models import Chunk
+from kb.models import Article
 from kb.page_marks import Pages
 from kb.search import search
 from supportbot.accounts.models import Workspace

@@ -12,7 +12,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from kb.documents import ArticleText
-from kb.models import Article, Chunk, Collection, Revision, State
+from kb.indexing.models import Chunk
+from kb.models import Article, Collection, Revision, State
 from kb.phrasings import phrasings_of
 from kb.revisions import publish_articles, write_revisions
 from kb.services import Change, archive, publish, save_draft

@@ -13,10 +13,11 @@ from kb import ports
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing import chunking, vectors
 from kb.indexing.index import outdated_articles, repair_index, sync_article, sync_articles
+from kb.indexing.models import Chunk, Recipe
 from kb.indexing.recipes import active_recipe
 from kb.indexing.reindex import KEPT_AFTER_FLIP, delete_retired_rows, reindex
 from kb.indexing.vectors import CHUNKS_PER_COMMIT, embed_missing, lock_free_articles
-from kb.models import Article, Chunk, Recipe
+from kb.models import Article
 from kb.ports import RecipeSpec
 from kb.services import Change, archive, create_article, publish, save_draft
 from kb.tasks import index_article, repair, sweep

@@ -7,7 +7,8 @@ from pypdf.generic import DictionaryObject, NameObject
 from pypdf.generic._font import Font
 
 from kb.importing.confined.pdf_direction import logical
-from kb.models import Article, Chunk
+from kb.indexing.models import Chunk
+from kb.models import Article
 from supportbot.accounts.models import Workspace
 from supportbot.language.plaintext import plain
 from tests.kb.import_command import failures, run

@@ -3,7 +3,7 @@
 import pytest
 
 from kb.indexing.lexical import MAX_WORDS, configuration, loosen, terms, words
-from kb.models import Chunk
+from kb.indexing.models import Chunk
 from kb.services import Change, create_article, publish, save_draft
 from supportbot.accounts.models import Workspace
 

@@ -17,7 +17,8 @@ from pytest_django.fixtures import Settings
 from kb.access import Viewer, may_read
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing.index import sync_articles
-from kb.models import Article, Audience, Chunk, Recipe, State
+from kb.indexing.models import Chunk, Recipe
+from kb.models import Article, Audience, State
 from kb.search import Retrieval, candidates, search
 from kb.services import Change, archive, create_article, publish, save_draft
 from kb.testing import HashEmbedder

@@ -7,7 +7,8 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from kb.collections import collection_named
 from kb.errors import ArticleChanged, ArticleExists, ArticleMissing, InvalidDocument
-from kb.models import Article, Chunk, Collection, Revision, State
+from kb.indexing.models import Chunk
+from kb.models import Article, Collection, Revision, State
 from kb.services import Change, archive, create_article, publish, save_draft
 from supportbot.accounts.models import User, Workspace
 from supportbot.accounts.scope import workspace_scope

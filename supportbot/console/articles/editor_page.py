@@ -13,7 +13,8 @@ from kb.addresses import article_address
 from kb.collections import restricted_collections
 from kb.documents import SWITCHES
 from kb.errors import ArticleChanged
-from kb.models import Article, Audience, Category, Chunk, Collection
+from kb.indexing.models import Chunk
+from kb.models import Article, Audience, Category, Collection
 from kb.phrasings import phrasings_of, phrasings_waiting
 from kb.reader_statistics import votes_of
 from kb.rendering import render_article

@@ -19,8 +19,9 @@ from kb.access import Viewer
 from kb.documents import ArticleText
 from kb.errors import EmbeddingUnavailable, RecipeMismatch
 from kb.indexing.chunking import chunk, content_hash, embedding_text
+from kb.indexing.models import Chunk
 from kb.indexing.recipes import active_recipe, embedder_of
-from kb.models import Chunk, Phrasing
+from kb.models import Phrasing
 from kb.phrasings import fill_phrasings, phrasing_vectors, set_phrasings
 from kb.search import Passage, search
 from kb.services import Change, create_article, publish, save_draft
