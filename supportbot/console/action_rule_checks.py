@@ -1,9 +1,9 @@
 """What is checked when action rules are saved: whether the gates of a release refuse them, in words and for the audit
-log, and whether enough people may approve what the rules, or the action itself, has people approve.
+log, and whether enough people may decide what the rules, the action itself or an unknown outcome leaves to people.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from django.utils.translation import gettext, ngettext
 from actions import audit
 from actions.decisions import Rules, allows_more
 from actions.models import ActionPolicy
+from actions.outcomes import OutcomeKind
 from actions.policy_store import approvers_of, rules_of
 from actions.registry import action_in_force
 from actions.spec import Risk, WriteAction
@@ -81,18 +82,37 @@ def _named(cases: Sequence[str]) -> str:
 
 
 def approvers_warning(policy: ActionPolicy) -> str:
-    """Return what is wrong if fewer people may approve than have to, and what to do; "" if all is well."""
+    """Return what is wrong if fewer people may decide than have to, and what to do; "" if all is well."""
     action = action_in_force(policy.action)
-    spec = action if isinstance(action, WriteAction) else None
-    needed, able = _needed(policy, spec), _able(policy, spec)
-    if len(able) >= needed:
+    return _warning(policy, rules_of(policy), action if isinstance(action, WriteAction) else None)
+
+
+def approvers_warning_before(policy: ActionPolicy | None, spec: WriteAction) -> str:
+    """Return the same for a version that is not published yet; without a policy, nobody may decide, and the version's
+    own limits become the rules.
+    """
+    if policy is not None:
+        return _warning(policy, rules_of(policy), spec)
+    return _warning(None, Rules(number=0, currency="", is_enabled=True, **asdict(spec.limits)), spec)
+
+
+def _warning(policy: ActionPolicy | None, rules: Rules, spec: WriteAction | None) -> str:
+    needed = _needed(rules, spec)
+    able = _able(policy, spec) if policy is not None else []
+    if len(able) < needed:
+        told = _too_few(needed, able)
+    elif not able and spec is not None and spec.outcome is not OutcomeKind.STATUS_LOOKUP:
+        told = gettext(
+            "If the outcome of a call stays unknown, a person has to find out what happened, and nobody may settle "
+            "the request. Select somebody under “Who may approve”."
+        )
+    else:
         return ""
-    return " ".join(filter(None, [_too_few(needed, able), _only_role(spec)]))
+    return " ".join(filter(None, [told, _only_role(spec)]))
 
 
-def _needed(policy: ActionPolicy, spec: WriteAction | None) -> int:
+def _needed(rules: Rules, spec: WriteAction | None) -> int:
     """Return how many people have to approve a request that needs the most."""
-    rules = rules_of(policy)
     by_action = spec.approvals if spec is not None and spec.may_ask_approval else 0
     if spec is not None and spec.risk is not Risk.MONEY:
         return by_action  # the rules' thresholds are amounts

@@ -21,6 +21,7 @@ __all__ = ["admin", "put_in_force", "retail", "shop"]  # fixtures
 pytestmark = pytest.mark.django_db
 ONE = "Some requests need approval, and nobody may approve them."
 TWO = "Some requests need two approvals by different people, and nobody may give one."
+UNCLEAR = "If the outcome of a call stays unknown, a person has to find out what happened, and nobody may settle"
 SECOND = "Some requests need two approvals by different people, and only Sam may give one. Select another person"
 
 
@@ -110,4 +111,45 @@ def test_an_action_that_asks_for_two_of_a_role(
     put_in_force(document(approval={"approvers": 2, "role": "supervisor"}))
     assert SECOND in told(policy) and "only people with the role Supervisor and admins count" in told(policy)
     put_in_force(document(approval={"role": "supervisor"}))
+    assert told(policy) == ""
+
+
+@pytest.mark.parametrize("kind", ["at_most_once", "replay_safe"])
+def test_an_outcome_that_a_person_has_to_find_out_needs_an_approver(
+    kind: str,
+    put_in_force: Callable[[dict[str, Any]], None],
+    told: Callable[[ActionPolicy], str],
+    sam: User,
+) -> None:
+    put_in_force(document(kind=kind))
+    policy = policy_of("cancel_pending_order")
+    assert policy is not None
+    assert UNCLEAR in told(policy) and "Select approvers" in told(policy)
+    allow_approval(policy, sam, actor="test")
+    assert told(policy) == ""
+
+
+def test_the_warning_leads_to_the_field(
+    put_in_force: Callable[[dict[str, Any]], None], told: Callable[[ActionPolicy], str], workspace: Workspace
+) -> None:
+    put_in_force(document(kind="at_most_once"))
+    policy = policy_of("cancel_pending_order")
+    assert policy is not None
+    page = page_of(logged_in(person(workspace, "admin", "bo")).get(f"/admin/actions/actionpolicy/{policy.pk}/change/"))
+    link = page.css_first(".notice.warn a")
+    assert link is not None
+    target = page.css_first(str(link.attributes["href"]))
+    assert target is not None and target.css("input[name=approvers]")
+    reader = page_of(
+        logged_in(person(workspace, "agent", "al")).get(f"/admin/actions/actionpolicy/{policy.pk}/change/")
+    )
+    assert UNCLEAR in visible_text(reader, " ") and not reader.css(".notice.warn a")
+
+
+def test_an_outcome_that_is_looked_up_needs_nobody(
+    put_in_force: Callable[[dict[str, Any]], None], told: Callable[[ActionPolicy], str]
+) -> None:
+    put_in_force(document())
+    policy = policy_of("cancel_pending_order")
+    assert policy is not None
     assert told(policy) == ""

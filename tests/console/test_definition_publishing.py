@@ -13,10 +13,10 @@ from actions.definitions import backtest
 from actions.definitions.models import ActionDefinition, DefinitionCase
 from actions.definitions.services import save_draft
 from actions.models import ActionPolicy, ActionRequest, AuditEntry
-from actions.policy_store import change_rules
+from actions.policy_store import allow_approval, change_rules
 from actions.testing import run_queued
 from supportbot import connection_test_limit
-from supportbot.accounts.models import Workspace
+from supportbot.accounts.models import User, Workspace
 from tests.actions.defined.conftest import CANCEL, document, record_a_case, stored_as_published, with_voucher
 from tests.actions.defined.conftest import admin as admin
 from tests.actions.defined.conftest import agreed as agreed
@@ -178,6 +178,25 @@ def test_only_what_was_changed_differs_from_the_published_version(browser: Clien
     page = page_of(browser.get(at(draft, "publish/")))
     changed = [" ".join(one.text().split()) for one in page.css("td.add") if one.text().strip()]
     assert len(changed) == 1 and "Another text." in changed[0]
+
+
+def test_before_publishing_it_is_told_that_nobody_may_decide(browser: Client, retail: LoopbackShop, dora: User) -> None:
+    draft = save_draft(document(kind="at_most_once"), actor="operator:test").definition
+    record_a_case(draft.versions.get())
+    page = page_of(browser.get(at(draft, "publish/")))
+    warned = " ".join(visible_text(one, " ") for one in page.css(".notice.warn"))
+    assert "nobody may settle the request" in warned and "opens once the version is published" in warned
+    answer = browser.post(at(draft, "publish/"), fields_of(browser.get(at(draft, "publish/"))) | {"reason": "alone"})
+    opened = page_of(browser.get(answer.headers["Location"]))
+    assert "nobody may settle the request" in visible_text(opened, " ")
+    rules = ActionPolicy.objects.get(action=NAME)
+    save_draft(document(approval={"role": "admin"}), actor="operator:test")
+    page = page_of(browser.get(at(draft, "publish/")))
+    assert "Some requests need approval, and nobody may approve them." in visible_text(page, " ")
+    links = [one.attributes["href"] for one in page.css(".notice.warn a")]
+    assert links == [f"/admin/actions/actionpolicy/{rules.pk}/change/#id_approvers"]
+    allow_approval(rules, dora, actor="test")
+    assert not page_of(browser.get(at(draft, "publish/"))).css(".notice.warn")
 
 
 @pytest.mark.parametrize("role", ["editor", "agent", "supervisor"])

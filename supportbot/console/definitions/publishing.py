@@ -21,6 +21,7 @@ from actions.definitions.published import action_from
 from actions.models import ActionPolicy, ActionRequest
 from supportbot.accounts.models import User
 from supportbot.connection_test_limit import TooManyTests, count_test
+from supportbot.console.action_rule_checks import approvers_warning_before
 from supportbot.console.backtests import rows_of
 from supportbot.console.definitions.cases import results_of
 from supportbot.console.definitions.checklist import checklist
@@ -69,6 +70,8 @@ def publish_page(request: HttpRequest, definition_id: UUID) -> HttpResponse:
         "results": results,
         "fails": fails,
         "by_other": by_other,
+        "too_few": _lack_of_approvers(newest) if is_ready else "",
+        "rules": ActionPolicy.objects.filter(action=definition.name).first(),
         "with_reason": services.needs_reason(newest, person),
         "can_publish": can_publish,
         "begins": begins,
@@ -93,6 +96,13 @@ def _to_its_rules(
     if rules is not None:
         return redirect("admin:actions_actionpolicy_change", rules.pk)
     return redirect("admin:actions_actiondefinition_change", definition.pk)
+
+
+def _lack_of_approvers(newest: ActionDefinitionVersion) -> str:
+    """Return a warning if a version leaves something to people and nobody, or too few, may decide it."""
+    action = action_from(parse_document(newest.document), newest.number)
+    policy = ActionPolicy.objects.select_related("current").filter(action=action.name).first()
+    return approvers_warning_before(policy, action) if isinstance(action, DefinedWrite) else ""
 
 
 def past_requests(definition: ActionDefinition, newest: ActionDefinitionVersion) -> dict[str, Any] | None:
