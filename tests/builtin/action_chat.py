@@ -12,6 +12,7 @@ from actions.registry import all_actions
 from supportbot.assistant.action_tools import spec_of
 from supportbot.builtin.intents import detect_intent
 from supportbot.builtin.provider import BuiltinProvider
+from supportbot.language.normalise import normalised
 from supportbot.llm.types import Blocks, ChatMessage, ModelRequest, TextDelta, ToolCall, ToolSpec
 
 HUMAN = ToolSpec("request_human", "Hand over.", {"type": "object"})
@@ -74,6 +75,7 @@ class Chat:
 
     def send(self, text: str) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
         """Return what is said, and the calls that change something as (name, arguments)."""
+        text = normalised(text)  # as a turn passes it on
         self.messages.append(ChatMessage("user", text, written_on=self.today))
         turn, self.asked = list(self.messages), []
         for _ in range(4):

@@ -245,6 +245,41 @@ def test_options_have_their_labels_in_the_question_and_on_the_buttons() -> None:
     assert chat.send("Take me off the list")[1] == [("set_newsletter", {"wish": "unsubscribe"})]
 
 
+def storage(labels: Mapping[str, str]) -> Chat:
+    """Return a chat that has asked which size is wanted."""
+    size = {"type": "string", "enum": list(labels)}
+    chat = hotel("rent_storage", {"size": size}, "I want to rent a storage unit", {"size": labels})
+    chat.send("I want to rent a storage unit")
+    return chat
+
+
+SIZES = {"s": "Small (3 m²)", "m_2": "Medium (6 m²)", "l": "Groß (12 m²)", "xl": "Medium plus [18 m²]", "w": "W & W+"}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_an_options_button_is_read_whatever_signs_its_label_has(size: str) -> None:
+    chat = storage(SIZES)
+    label = next(option["label"] for option in chat.blocks[0]["options"] if option["id"] == size)
+    assert chat.send(label)[1] == [("rent_storage", {"size": size})]
+
+
+@pytest.mark.parametrize(
+    ("said", "size"),
+    [
+        ("medium", "m_2"), ("Medium please", "m_2"), ("the GROSS one", "l"), ("medium plus", "xl"),
+        ("Medium (6 m2)", "m_2"), ("Size: Groß (12 m²)", "l"), ("groß, 12 m²", "l"),
+    ],
+)  # fmt: skip
+def test_an_option_is_named_without_what_its_label_has_in_brackets(said: str, size: str) -> None:
+    assert storage(SIZES).send(said)[1] == [("rent_storage", {"size": size})]
+
+
+def test_labels_that_differ_only_in_brackets_are_asked_about_again() -> None:
+    chat = storage({"day": "Standard (24 hours)", "two_days": "Standard (48 hours)"})
+    assert chat.send("standard")[1] == []
+    assert chat.send("standard, 48 hours")[1] == [("rent_storage", {"size": "two_days"})]
+
+
 @pytest.mark.parametrize("in_between", ["When does breakfast end?", "thanks", "hello"])
 def test_a_bare_figure_or_day_is_still_for_what_was_asked_before_something_else(in_between: str) -> None:
     chat = wake_up()

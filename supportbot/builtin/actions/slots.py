@@ -17,7 +17,7 @@ from supportbot.builtin.actions.values import (
     choices_in,
     dates_in,
     numbers_in,
-    option_titles,
+    options_as_written,
     read_number,
     yes_or_no,
 )
@@ -170,9 +170,7 @@ def is_option(tool: ToolSpec, name: str, text: str) -> bool:
         return yes_or_no(text) is not None
     if kind == "choices" and _several(shape, text, labels={}, is_asked=True) is not None:
         return True
-    plain = " ".join(text.split()).casefold()
-    titles = option_titles(shape.get("enum", ()), tool.option_labels.get(name, {}))
-    return any(plain in (value.casefold(), title.casefold()) for value, title in titles.items())
+    return bool(options_as_written(shape.get("enum", ()), tool.option_labels.get(name, {}), text))
 
 
 def read_form(tool: ToolSpec, text: str, *, asked: str = "") -> dict[str, Any]:

@@ -18,6 +18,7 @@ from supportbot.language.amounts import amount_in
 from supportbot.language.dates import Day, days_in
 from supportbot.language.detection import base_language
 from supportbot.language.figures import all_figures_in, figures_in, known_figures
+from supportbot.language.normalise import normalised
 from supportbot.language.ordernumbers import without_numbers
 from supportbot.language.words import words
 
@@ -27,6 +28,7 @@ _NUMBER: Final = re.compile(
 _SURE: Final = 0.5  # of a yes
 _SHORT_WORDS: Final = 4
 _LEAST_LETTERS: Final = 3  # of a word that names a field
+_BRACKETED: Final = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _NEAR: Final = 3  # words before a day: "departure on the 7 March"
 
 
@@ -135,19 +137,30 @@ def dates_in(shapes: Mapping[str, Shape], text: str, days: Sequence[Day], *, ask
 
 
 def choices_in(options: Sequence[str], labels: Mapping[str, str], text: str) -> list[str]:
-    """Return the options that a text names by their values or labels."""
-    plain = " ".join(text.split()).casefold()
-    exact = [one for one in options if plain in (one.casefold(), _label(one, labels).casefold())]
-    if exact:
+    """Return the options that a text names by their values or labels, or by labels without what stands in brackets."""
+    if exact := options_as_written(options, labels, text):
         return exact[:1]
-    said = set(words(text))
+    said = set(words(normalised(text)))
+    short = {one: words(_BRACKETED.sub(" ", normalised(labels.get(one, "")))) for one in options}
     named: dict[str, set[str]] = {}
     for one in options:
-        spellings = (set(words(_spaced(one))), set(words(labels.get(one, ""))))
+        spellings = [set(words(_spaced(one))), set(words(normalised(labels.get(one, ""))))]
+        if [*short.values()].count(short[one]) == 1:
+            spellings.append(set(short[one]))
         whole = [spelling for spelling in spellings if spelling and spelling <= said]
         named |= {one: max(whole, key=len)} if whole else {}
     # "Late breakfast" does not also name "breakfast".
     return [one for one, own in named.items() if not any(own < other for other in named.values())]
+
+
+def options_as_written(options: Sequence[str], labels: Mapping[str, str], text: str) -> list[str]:
+    """Return the options whose value or label is the whole text, as it reaches us: normalised."""
+    plain = _plain(text)
+    return [one for one in options if plain in (_plain(one), _plain(_label(one, labels)))]
+
+
+def _plain(text: str) -> str:
+    return " ".join(normalised(text).split()).casefold()
 
 
 def yes_or_no(text: str) -> bool | None:
