@@ -274,6 +274,13 @@ def test_an_option_is_named_without_what_its_label_has_in_brackets(said: str, si
     assert storage(SIZES).send(said)[1] == [("rent_storage", {"size": size})]
 
 
+@pytest.mark.parametrize("said", ["I'm not sure yet", "I’m thinking", "l'appartement est petit", "it's small"])
+def test_a_letter_at_an_apostrophe_is_no_option(said: str) -> None:
+    chat = storage({"M": "", "L": "", "S": ""})
+    assert chat.send(said)[1] == []
+    assert chat.send("M please")[1] == [("rent_storage", {"size": "M"})]
+
+
 def test_labels_that_differ_only_in_brackets_are_asked_about_again() -> None:
     chat = storage({"day": "Standard (24 hours)", "two_days": "Standard (48 hours)"})
     assert chat.send("standard")[1] == []

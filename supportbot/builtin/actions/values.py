@@ -29,6 +29,7 @@ _SURE: Final = 0.5  # of a yes
 _SHORT_WORDS: Final = 4
 _LEAST_LETTERS: Final = 3  # of a word that names a field
 _BRACKETED: Final = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+_ELIDED: Final = re.compile(r"\b\w['’]\w\b|\b\w['’](?=\w)|(?<=\w)['’]\w\b")
 _NEAR: Final = 3  # words before a day: "departure on the 7 March"
 
 
@@ -140,13 +141,13 @@ def choices_in(options: Sequence[str], labels: Mapping[str, str], text: str) -> 
     """Return the options that a text names by their values or labels, or by labels without what stands in brackets."""
     if exact := options_as_written(options, labels, text):
         return exact[:1]
-    said = set(words(normalised(text)))
-    short = {one: words(_BRACKETED.sub(" ", normalised(labels.get(one, "")))) for one in options}
+    said = _whole_words(text)
+    short = {one: _whole_words(_BRACKETED.sub(" ", labels.get(one, ""))) for one in options}
     named: dict[str, set[str]] = {}
     for one in options:
-        spellings = [set(words(_spaced(one))), set(words(normalised(labels.get(one, ""))))]
+        spellings = [_whole_words(_spaced(one)), _whole_words(labels.get(one, ""))]
         if [*short.values()].count(short[one]) == 1:
-            spellings.append(set(short[one]))
+            spellings.append(short[one])
         whole = [spelling for spelling in spellings if spelling and spelling <= said]
         named |= {one: max(whole, key=len)} if whole else {}
     # "Late breakfast" does not also name "breakfast".
@@ -157,6 +158,11 @@ def options_as_written(options: Sequence[str], labels: Mapping[str, str], text: 
     """Return the options whose value or label is the whole text, as it reaches us: normalised."""
     plain = _plain(text)
     return [one for one in options if plain in (_plain(one), _plain(_label(one, labels)))]
+
+
+def _whole_words(text: str) -> set[str]:
+    """Return the words of a text, without letters at an apostrophe: "I'm" and "l'été" name neither "M" nor "L"."""
+    return set(words(_ELIDED.sub(" ", normalised(text))))
 
 
 def _plain(text: str) -> str:
