@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from channels.layers import InMemoryChannelLayer
 from django.core.cache import cache
-from django.db import connection
+from django.db import ProgrammingError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.utils.timezone import now
@@ -95,6 +95,22 @@ def test_a_worker_waits_for_migrations_and_says_so_once(
     monkeypatch.setattr(connection, "close", lambda: None)
     checks.wait_for_migrations()
     assert (len(pauses), len([line for line in caplog.messages if "lacks this version's migrations" in line])) == (3, 1)
+
+
+def test_a_worker_waits_for_its_rights_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes = iter([ProgrammingError("permission denied"), ProgrammingError("permission denied"), None])
+    pauses: list[float] = []
+
+    def migrations() -> str:
+        if error := next(outcomes):
+            raise error
+        return "ok"
+
+    monkeypatch.setattr(checks, "_migrations", migrations)
+    monkeypatch.setattr("supportbot.health.checks.time.sleep", pauses.append)
+    monkeypatch.setattr(connection, "close", lambda: None)
+    checks.wait_for_migrations()
+    assert len(pauses) == 2
 
 
 def test_a_database_that_refuses_writes_is_not_ready(client: Client) -> None:

@@ -12,7 +12,7 @@ from celery import current_app
 from channels.layers import BaseChannelLayer, get_channel_layer
 from django.core.cache import cache
 from django.db import Error as AnyDatabaseError
-from django.db import connection
+from django.db import ProgrammingError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from kombu.exceptions import OperationalError
@@ -77,7 +77,8 @@ def wait_for_migrations() -> None:
     away: then the tasks themselves wait for it.
     """
     is_told = False
-    while _outcome(_migrations) == "behind":
+    # Rights on the tables are granted last: until then, reading them is refused.
+    while _outcome(_migrations) in ("behind", ProgrammingError.__name__):
         if not is_told:
             logger.warning("The database lacks this version's migrations. Waiting for `manage.py migrate` ...")
             is_told = True
