@@ -29,8 +29,7 @@ from supportbot.console.improve import improve, old_page
 from supportbot.console.improve_group import group
 from supportbot.console.overview import overview_page
 from supportbot.console.releases import listing as releases  # noqa: F401
-from supportbot.console.results import results
-from supportbot.console.results_export import results_as_csv
+from supportbot.console.results import results, results_as_csv
 from supportbot.console.setup_checklist import decide
 from supportbot.console.site import ConsoleSite
 from supportbot.console.sources import listing as sources  # noqa: F401

@@ -18,12 +18,13 @@ from django.utils.translation import gettext, gettext_noop, ngettext
 
 from kb.models import Article, State
 from supportbot.console.conversation_endings import definitions
-from supportbot.console.conversation_figures import SPANS, Span, amounts, asked_span, percent, span_of
+from supportbot.console.conversation_figures import SPANS, Span, amounts, asked_span, outcomes_of, percent, span_of
 from supportbot.console.display import duration_in_words
 from supportbot.console.draft_shares import rows_by_person
 from supportbot.console.permissions import may
 from supportbot.console.request_context import needs
 from supportbot.formats import language_name
+from supportbot.insights.conversation_rows import write_csv
 from supportbot.insights.daily_sums import Sums, added, figures_from, satisfied
 from supportbot.insights.figures import Figures
 from supportbot.insights.outcomes import ALONE, NOT_SOLVED, Ending
@@ -90,6 +91,17 @@ def results(request: HttpRequest) -> HttpResponse:
         "drafts": rows_by_person(span) if by == "agent" else (),
     }
     return render(request, "console/results.html", context)
+
+
+def results_as_csv(request: HttpRequest) -> HttpResponse:
+    """Send the conversations of the last days, one per row, as CSV."""
+    person = needs(request, "conversations:read")
+    span = span_of(asked_span(request))
+    answer = HttpResponse(content_type="text/csv; charset=utf-8")
+    name = f"conversations-{span.days[-1]}-{len(span.days)}-days.csv"
+    answer["Content-Disposition"] = f'attachment; filename="{name}"'
+    write_csv(answer, outcomes_of(span), sees_cost=may(person, "costs:read"))
+    return answer
 
 
 def _rows(by: str, groups: Mapping[str, Sums]) -> list[Row]:

@@ -1,7 +1,8 @@
-"""The export: one row for each conversation, from which every figure of the console can be recomputed."""
+"""The export: one row for each conversation, from which every figure of the console can be recomputed; also as CSV."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+import csv
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Protocol
 
 from supportbot.insights.selectors import ConversationOutcome
 
@@ -55,3 +56,24 @@ def row_of(one: ConversationOutcome, *, sees_cost: bool) -> Mapping[str, Any]:
         costs if sees_cost else None,
     )
     return dict(zip(COLUMNS, values, strict=True))
+
+
+class Writable(Protocol):
+    def write(self, text: str, /) -> object: ...
+
+
+def write_csv(file: Writable, conversations: Iterable[ConversationOutcome], *, sees_cost: bool) -> None:
+    """Write the names of the columns, then a row for each conversation."""
+    sheet = csv.writer(file)
+    sheet.writerow(COLUMNS)
+    for one in conversations:
+        sheet.writerow([_cell(value) for value in row_of(one, sees_cost=sees_cost).values()])
+
+
+def _cell(value: Any) -> Any:
+    """Return a value as a cell; lists become words, and no text begins like a spreadsheet formula."""
+    if isinstance(value, dict):
+        return ", ".join(f"{amount} {currency}" for currency, amount in value.items())
+    if isinstance(value, list):
+        return " ".join(str(part) for part in value)
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
