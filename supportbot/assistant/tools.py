@@ -79,7 +79,7 @@ class Tools:
             return ToolResult(refusal.message)
 
     def end_of_steps(self, place: Place) -> ToolResult:
-        """Return the end of a turn whose model keeps asking for tools: audited, with an offer of a person."""
+        """Return the end of a turn whose model keeps asking for tools: audited, with the offer to talk to a person."""
         refusal = TooManySteps()
         self._audit(refusal, place)
         return ToolResult(refusal.message, offers_human=True)
