@@ -8,7 +8,7 @@ not signed in, in a conversation of its own, on a page in their language or in L
 
     answer      it quotes the article or its translation; `wrong` if it quotes only others
     unknown     it quotes nothing, and is no courtesy either
-    smalltalk   it is a courtesy, and nothing was searched for
+    smalltalk   it is a courtesy, be it an apology, and nothing was searched for
     action      it says that signing in helps with this
     person      it passes the visitor on, or says how to reach a person
     complaint   it begins with regret
@@ -72,7 +72,7 @@ class Reply:
             case "complaint":
                 return self._says("regret", "complaint", "unclear")
             case "smalltalk":
-                return self.came == "smalltalk" and not self.is_searched
+                return self.came in ("smalltalk", "complaint") and not self.is_searched
             case expected:
                 return bool(self.came == expected)
 
@@ -122,7 +122,7 @@ def main() -> None:
 
 
 def _enable_actions() -> None:
-    """Enable the shop's actions, which visitors are offered; nothing calls its address."""
+    """Enable the shop's actions, which a visitor is told of; nothing calls its address."""
     from actions.merchants import connect_merchant
     from supportbot.accounts.models import Workspace
     from supportbot.accounts.scope import workspace_scope

@@ -70,7 +70,10 @@ def _otherwise(question: str) -> Phrase:
         return "no_person"
     if wants_undo(question):
         return "nothing_to_undo"
-    return "not_understood" if is_surely("nonsense", question) else "not_found"
+    if is_surely("nonsense", question):
+        return "not_understood"
+    # Whoever tells of trouble without a question wants to be heard: our pages have nothing to do with it.
+    return "complaint" if tells_of_trouble(question) and not is_question(question) else "not_found"
 
 
 def _for_a_visitor(answer: str, language: str) -> str:

@@ -230,6 +230,7 @@ def test_a_message_that_says_more_is_not_a_courtesy(text: str) -> None:
         ("The boots you sent have a hole. How do I return them?", "en"),
         ("My boots arrived broken, how do I return them?", "en"),
         ("Schon wieder zu spät. Wie lange dauert die Lieferung?", "de"),
+        ("my tent ripped, how long is the warranty?", "en"),
     ],
 )
 def test_an_answer_begins_with_regret_where_something_went_wrong(text: str, language: str) -> None:
@@ -251,7 +252,13 @@ def test_a_plain_question_and_a_change_of_mind_get_no_regret(text: str) -> None:
 
 
 def test_what_is_said_instead_of_an_answer_gets_no_regret() -> None:
-    assert ask("Your lamp broke on the first night.", sources=(), is_answerable=False).text == say("not_found", "en")
+    text = "Your lamp broke on the first night. What does a new one cost?"
+    assert ask(text, sources=(), is_answerable=False).text == say("not_found", "en")
+
+
+def test_trouble_without_a_question_and_an_answer_gets_regret_and_the_offer_of_a_person() -> None:
+    text = "The lamp you sent broke on the first night."
+    assert ask(text, sources=(), is_answerable=False).text == say("complaint", "en")
 
 
 def test_a_yes_after_a_complaint_requests_a_person() -> None:
