@@ -164,6 +164,8 @@ def test_the_page_tries_what_is_typed_and_saves_nothing(
     page = page_of(browser.post(address, sent))
     text = visible_text(page, " ")
     assert "1 verdict would change of 2 in the last 7 days." in text
+    beside = page.css_first(".notice:has(+ .submit button[name=_save])")
+    assert beside is not None and "Not saved yet. The rules were only tried" in visible_text(beside, " ")
     assert "the customer confirms → the customer confirms, then a person approves" in text
     assert page.css_first("input[name=approval_above]").attributes["value"] == "12.00"
     assert ActionPolicyVersion.objects.filter(policy=policy).count() == 2 and policy.current is not None
@@ -203,6 +205,28 @@ def test_looser_rules_show_what_they_let_through_before_they_are_saved(
     browser.post(address, shown)
     policy.refresh_from_db()
     assert policy.current is not None and policy.current.approval_above == Decimal(15)
+
+
+def test_ending_a_dry_run_says_beside_the_button_that_it_is_not_saved_yet(
+    refunded: Callable[..., ActionRequest], workspace: Workspace
+) -> None:
+    policy = policy_of("refund_order")
+    assert policy is not None
+    change_rules(policy, actor="test", is_shadow=True)
+    refunded("1.00")
+    browser = logged_in(person(workspace, "admin", "ada"))
+    address = f"/admin/actions/actionpolicy/{policy.pk}/change/"
+    opened = browser.get(address)
+    assert "Not saved yet" not in visible_text(page_of(opened), " ")
+    answer = browser.post(address, {name: value for name, value in fields_of(opened).items() if name != "is_shadow"})
+    beside = page_of(answer).css_first(".notice:has(+ .submit button[name=_save])")
+    assert beside is not None and "Not saved yet. These rules allow more" in visible_text(beside, " ")
+    policy.refresh_from_db()
+    assert policy.current is not None and policy.current.is_shadow
+    saved = browser.post(address, fields_of(answer), follow=True)
+    assert "Not saved yet" not in visible_text(page_of(saved), " ")
+    policy.refresh_from_db()
+    assert policy.current is not None and not policy.current.is_shadow
 
 
 def test_rules_that_let_nothing_through_are_saved_at_once(
