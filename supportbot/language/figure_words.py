@@ -26,6 +26,7 @@ class FigureWords:
     weekdays: dict[str, int]
     periods: dict[str, int]  # hours to add to 12-hour time
     numbers: dict[str, int]
+    number_languages: dict[str, frozenset[str]]
     last_parts: dict[str, frozenset[str]]  # units as the ends of compounds
     languages: dict[str, frozenset[str]]  # those in which a form stands for a unit
 
@@ -67,11 +68,17 @@ def _is_of(language: str, form: str) -> bool:
     return not language or language in figure_words().languages.get(form, ())
 
 
+def is_unit_in(language: str, word: str) -> bool:
+    """Return whether a word stands for a unit or for money in this language."""
+    known = figure_words().languages.get(word.lower())
+    return language in known if known is not None else bool(units_of(word.lower(), language))
+
+
 @cache
 def figure_words() -> FigureWords:
     """Return the words of all languages in the form of `fold_homoglyphs`, since texts are read without accents."""
     data = json.loads(_DATA.read_text())
-    words = FigureWords({}, {}, {}, {}, {}, {}, {}, {})
+    words = FigureWords({}, {}, {}, {}, {}, {}, {}, {}, {})
     for name, language in data.items():
         if name in _JOINING:
             for unit, forms in language["units"].items():
@@ -92,5 +99,8 @@ def figure_words() -> FigureWords:
                 if len(bare := form.replace(".", "")) == 2:
                     words.periods.setdefault(bare, hours)
         for form, value in language["numbers"].items():
-            words.numbers.setdefault(fold_homoglyphs(form), value)
+            number = fold_homoglyphs(form)
+            words.numbers.setdefault(number, value)
+            spoken = words.number_languages.get(number, frozenset())
+            words.number_languages[number] = spoken | {name.partition("_")[0]}
     return words

@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final, Literal
 
-from supportbot.language.figure_words import figure_words, units_of
+from supportbot.language.figure_words import figure_words, is_unit_in, units_of
 from supportbot.language.normalise import fold_homoglyphs
 from supportbot.language.words import stop_words
 
@@ -26,6 +26,7 @@ _SCALES: Final[dict[str, tuple[str, int]]] = {
     "litre": ("millilitre", 1000), "kilowatt": ("watt", 1000),
 }  # fmt: skip
 _MOST_DIGITS: Final = 24
+_LEAST_WEEKDAY: Final = 5  # letters of its plural: "mons" is none of "Mon"
 _DIGITS: Final = r"\d+(?:[.,'’\u00a0\u202f ](?=\d{3}(?!\d))\d{3})*(?:[.,]\d+)?"
 # A day and month without a year, in forms that mean nothing else: 31-03, 30/06, 10/31, "31.10.".
 _DAY: Final = r"(?:0?[1-9]|[12]\d|3[01])"
@@ -54,6 +55,7 @@ _BEHIND: Final = re.compile(
     r"[\u00a0\u202f \t-]{0,2}(?P<first>[^\w\s.,;:!?()\[\]\"'+*/=<>|-]{1,2}[^\W\d_]?|[^\W\d_]+\.?(?:-[^\W\d_]+)?\$?)"
     r"(?:[\u00a0\u202f ](?P<second>[^\W\d_]+))?"
 )
+_DOTTED_CLOCK: Final = re.compile(r"([01]?\d|2[0-3])\.([0-5]\d)")
 _PERIOD: Final = re.compile(r"[\u00a0\u202f ]?([^\W\d_]\.?[^\W\d_]\.?)(?![^\W\d_])")
 _RANGE: Final = re.compile(
     r"[^\w.;]*(?:\s[^\W\d_]{1,3})?[\s–—-]*$"
@@ -122,9 +124,21 @@ def _casefolded(text: str) -> str:
     return fold_homoglyphs(text).casefold()
 
 
-def figures_in(text: str) -> tuple[Figure, ...]:
-    """Return the figures of a text, in order; a number in words counts only before a unit."""
-    return _figures(text, False)
+def figures_in(text: str, language: str = "") -> tuple[Figure, ...]:
+    """Return the figures of a text, in order; a number in words counts only before a unit of its language, or, if it
+    means little in the text's, of that one: the Dutch "het" is seven in Hungarian.
+    """
+    found = _figures(text, False)
+    if not language or not found:
+        return found
+    plain = fold_homoglyphs(text)
+
+    def counts(figure: Figure) -> bool:
+        number, *behind = plain[figure.start : figure.end].split()
+        is_little = figure.kind in ("measure", "money") and number.casefold() in stop_words(language)
+        return not is_little or any(is_unit_in(language, one) for one in _LETTERS.findall(" ".join(behind)))
+
+    return tuple(filter(counts, found))
 
 
 def figures_read_in(text: str, language: str) -> tuple[Figure, ...]:
@@ -201,13 +215,23 @@ def _figure(text: str, token: re.Match[str], *, with_spelt: bool) -> Figure | No
 def _spelt(text: str, token: re.Match[str], *, with_spelt: bool) -> Figure | None:
     word, start, end = token.group(), token.start(), token.end()
     day = _named(figure_words().weekdays, word, in_any_case=with_spelt)
+    if day is None and with_spelt and len(word) > _LEAST_WEEKDAY:  # "on Wednesdays", "mittwochs"
+        day = _named(figure_words().weekdays, word.removesuffix("s"), in_any_case=True)
     if day is not None:
         return Figure("weekday", frozenset({("weekday", str(day))}), start, end)
     value = figure_words().numbers.get(word.casefold())
     if value is None:
         return None
     figure = _counted(text, frozenset({str(value)}), start, end)
-    return figure if figure is not None and (with_spelt or figure.kind in ("measure", "money")) else None
+    if figure is None or with_spelt:
+        return figure
+    return figure if figure.kind in ("measure", "money") and _are_of_one_language(word, text[end : figure.end]) else None
+
+
+def _are_of_one_language(number: str, unit: str) -> bool:
+    """Return whether a language has both words: "hat" is six in Hungarian, but not in "hat noch", a night in Polish."""
+    languages, behind = figure_words().number_languages[number.casefold()], _LETTERS.findall(unit)
+    return any(is_unit_in(language, one) for language in languages for one in behind)
 
 
 def _counted(text: str, values: frozenset[str], start: int, end: int) -> Figure | None:
@@ -227,15 +251,23 @@ def _counted(text: str, values: frozenset[str], start: int, end: int) -> Figure 
         for name in ("first", "second"):
             units = units_of(behind[name].lower()) if behind[name] else frozenset()
             if units:
-                return _measured(values, units, start, behind.end(name))
-    return Figure("count", frozenset(("", value) for value in values), start, end, values)
+                return _measured(values, units, start, behind.end(name), written=text[start:end])
+    readings = {("", value) for value in values} | _dotted_clock(text[start:end])
+    return Figure("count", frozenset(readings), start, end, values)
 
 
-def _measured(values: frozenset[str], units: frozenset[str], start: int, end: int) -> Figure:
+def _dotted_clock(written: str) -> set[tuple[str, str]]:
+    """Return the time of day that digits with a dot may mean: "14.30"."""
+    clock = _DOTTED_CLOCK.fullmatch(written)
+    return {("time", str(60 * int(clock[1]) + int(clock[2])))} if clock else set()
+
+
+def _measured(values: frozenset[str], units: frozenset[str], start: int, end: int, *, written: str = "") -> Figure:
     is_money = any(unit.isupper() for unit in units)
     readings = {_scaled(unit, value) for unit in units for value in values}
     if "hour" in units:  # "9 heures" is also a time of day
         readings |= {("time", str(60 * int(value))) for value in values if value.isdigit() and int(value) <= 24}
+        readings |= _dotted_clock(written)
     return Figure("money" if is_money else "measure", frozenset(readings), start, end, values)
 
 
@@ -266,7 +298,7 @@ def _dated(text: str, values: frozenset[str], start: int, end: int) -> Figure | 
     days = {int(value) for value in values if value.isdigit() and 1 <= int(value) <= 31}
     if not days:
         return None
-    behind = re.compile(r"(?:st|nd|rd|th|er|\.|º|ª)?[\s,]*(?:of |de |d['’])?([^\W\d_]{3,})").match(text, end)
+    behind = re.compile(r"(?:st|nd|rd|th|er|\.|[oa]\b)?[\s,]*(?:of |de |d['’])?([^\W\d_]{3,})").match(text, end)
     before = re.search(r"([^\W\d_]{3,})\.?\s+$", text[max(0, start - 16) : start])
     for match in (behind, before):
         month = _named(figure_words().months, match[1], in_any_case=False) if match else None

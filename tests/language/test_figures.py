@@ -48,6 +48,11 @@ def holds(source: str, sentence: str) -> bool:
         ("Arrivée le 14 juillet, départ le 16.", "14–16 July"),
         ("Sur d'OL-2290.", "Order OL-2290"),
         ("Until 4 pm.", "| Sunday | 12–16 |"),
+        ("Om 8.30 uur.", "at 8:30"),
+        ("13.50'de.", "at 13:50"),
+        ("At 13:50.", "Termin um 13.50 Uhr"),
+        ("A partir de 1º de agosto.", "from 1 August"),
+        ("Am Mittwoch.", "moved to Wednesdays"),
     ],
 )
 def test_a_figure_is_equal_in_another_spelling(sentence: str, source: str) -> None:
@@ -70,6 +75,8 @@ def test_a_figure_is_equal_in_another_spelling(sentence: str, source: str) -> No
         ("Le 2 mars.", "02/02/2025"),
         ("For three weeks.", "14 days"),
         ("Version 6.16.1.", "Version 6.16.0"),
+        ("Om 8.30 uur.", "at 8:20"),
+        ("Am Mittwoch.", "moved to Tuesdays"),
     ],
 )
 def test_another_figure_or_unit_is_not_equal(sentence: str, source: str) -> None:
@@ -130,3 +137,24 @@ def test_an_endless_word_is_no_unit() -> None:
 def test_a_word_of_the_texts_own_language_is_not_a_number_of_another() -> None:
     assert not all_figures_in("Blocked once you report the one card.", "en")
     assert len(all_figures_in("Hay once tarjetas.", "es")) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Het label is nog niet gebruikt.", "nl"),
+        ("We zoeken een andere datum.", "nl"),
+        ("Der Hersteller hat sich noch nicht gemeldet.", "de"),
+        ("Piec jest w porządku.", "pl"),
+    ],
+)
+def test_words_of_two_languages_are_not_a_figure(text: str, language: str) -> None:
+    assert figures_in(text, language) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("Een dag later.", "nl"), ("Za pięć dni.", "pl"), ("In zwei Wochen.", "de"), ("Faltan once semanas.", "es")],
+)
+def test_a_number_in_words_before_a_unit_is_a_figure(text: str, language: str) -> None:
+    assert [one.kind for one in figures_in(text, language)] == ["measure"]

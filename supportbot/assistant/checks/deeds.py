@@ -91,11 +91,11 @@ class Records:
 
         A clause that claims a deed of its own must be confirmed too: "It is cancelled, and your fee is waived".
         """
-        return all(map(self._hold, (sentence, *claiming_clauses(sentence, language))))
+        return all(self._hold(said, language) for said in (sentence, *claiming_clauses(sentence, language)))
 
-    def _hold(self, sentence: str) -> bool:
+    def _hold(self, sentence: str, language: str) -> bool:
         known = known_figures((*self.done, *self.looked_up))
-        if not all(known.holds(figure) for figure in figures_in(sentence)):
+        if not all(known.holds(figure) for figure in figures_in(sentence, language)):
             return False
         seen = [text for text in self.looked_up if _is_in_its_words(sentence, text)]
         return self._say_it(sentence, self.done, DONE_FROM) or self._say_it(sentence, seen, LOOKED_UP_FROM)

@@ -85,7 +85,7 @@ def _has_unknown_figure(sentence: str, before: str, evidence: Evidence) -> bool:
     if (number := _NUMBER_AT_END.search(words)) and _counts_on(int(number[1]), f"{unmarked(before)}{sentence}"):
         words = words[: number.start()]  # "1. Drugs 2. Infection 3. Age" runs on in one line
     is_lead = words.rstrip().endswith(LEADS)
-    figures = figures_in(words)
+    figures = figures_in(words, evidence.language)
     names_today = any(one.kind == "date" and evidence.time.holds(one) for one in figures)
     for figure in figures:
         if evidence.figures.holds(figure) or (names_today and evidence.time.holds(figure)):
