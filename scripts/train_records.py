@@ -14,6 +14,8 @@ Two kinds of rows, in `checks/data`:
 - `records.<language>.jsonl`: `{"records": [...], "text", "locale", "is_said", "kind", "author"}`, a sentence and the
   records. Each true sentence is also compared with records of other rows, which say something else. They teach how
   similar deed and outcome must be, and what a sentence may say beyond the records.
+- `english_records.jsonl`: `{"record", "english"}`, records of those rows in English, since a shop's actions often have
+  no other language. Sentences are compared with them too.
 """
 
 import argparse
@@ -53,7 +55,8 @@ def main() -> None:
     options.add_argument("--measure", action="store_true")
     options.add_argument("--extra", type=Path)
     chosen = options.parse_args()
-    done, rows = rows_of("done"), with_others(rows_of("records"))
+    done, own = rows_of("done"), rows_of("records")
+    rows = with_others(own) + with_others(beside_english(own))
     extra = [of_an_answer(json.loads(line)) for line in chosen.extra.open()] if chosen.extra else []
     texts = [deeds.plainly(text) for row in (*rows, *extra) for text in (row["text"], *row["records"])]
     texts += [deeds.beyond(row["text"], row["records"]) for row in (*rows, *extra)] + [row["plain"] for row in done]
@@ -62,9 +65,11 @@ def main() -> None:
         small = {name: value.astype(np.float16) for name, value in fitted(rows, done, vectors).items()}
         np.savez_compressed(sentence_kinds.DATA / "records.npz", **small)
         return
-    for author in sorted({row["author"] for row in rows}):
-        known = [row for row in rows if row["author"] != author]
-        told(author, [row for row in rows if row["author"] == author], vectors, fitted(known, done, vectors))
+    for author in sorted({row["author"] for row in own}):
+        weights = fitted([row for row in rows if row["author"][0] != author], done, vectors)
+        for name in (author, f"{author} in English"):
+            if unseen := [row for row in rows if row["author"] == name]:
+                told(name, unseen, vectors, weights)
     if extra:
         told("extra", extra, vectors, fitted(rows, done, vectors))
 
@@ -97,6 +102,17 @@ def with_others(rows: list[Row]) -> list[Row]:
             if rows[at]["records"] != row["records"]:
                 others.append({**row, "records": rows[at]["records"], "is_said": False, "kind": "another record"})
     return rows + others
+
+
+def beside_english(rows: Sequence[Row]) -> list[Row]:
+    """Return the sentences of other languages beside their records in English."""
+    known = [json.loads(line) for line in (sentence_kinds.DATA / "english_records.jsonl").open(encoding="utf-8")]
+    english = {one["record"]: one["english"] for one in known}
+    return [
+        {**row, "records": [english[record] for record in row["records"]], "author": f"{row['author']} in English"}
+        for row in rows
+        if row["locale"] != "en" and all(record in english for record in row["records"])
+    ]
 
 
 def fitted(rows: Sequence[Row], done: Sequence[Row], vectors: Vectors) -> dict[str, np.ndarray]:

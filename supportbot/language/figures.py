@@ -225,7 +225,8 @@ def _spelt(text: str, token: re.Match[str], *, with_spelt: bool) -> Figure | Non
     figure = _counted(text, frozenset({str(value)}), start, end)
     if figure is None or with_spelt:
         return figure
-    return figure if figure.kind in ("measure", "money") and _are_of_one_language(word, text[end : figure.end]) else None
+    is_counted = figure.kind in ("measure", "money") and _are_of_one_language(word, text[end : figure.end])
+    return figure if is_counted else None
 
 
 def _are_of_one_language(number: str, unit: str) -> bool:

@@ -178,6 +178,12 @@ RECORDED = [
      "Your milk delivery ML-3 has been cancelled."),
     ("fr", "Fait : permis de pêche PP-41 prolongé jusqu'au 30 juin.",
      "Votre permis de pêche est valable jusqu'au 30 juin.", "Le permis de pêche PP-41 a été retiré."),
+    ("pl", "Done: Pool pass PP-9 paused until 1 September.", "Karnet PP-9 jest wstrzymany do 1 września.",
+     "Karnet PP-9 został anulowany."),
+    ("nl", "Waiting for approval: refund of €30.00 for ticket TK-4.",
+     "De terugbetaling van € 30,00 wacht nog op goedkeuring.", "De € 30,00 is aan u terugbetaald."),
+    ("it", "Done: Locker LK-7 reserved for Saturday.", "L'armadietto LK-7 è riservato per sabato.",
+     "L'armadietto LK-7 è stato liberato."),
 ]  # fmt: skip
 
 
@@ -379,6 +385,20 @@ def test_four_true_statements_about_four_records_are_all_shown() -> None:
     draft = Draft([], "en", done=records)
     finished(draft, false)
     assert [one.withheld for one in draft.sentences] == ["", "", "", "deed"]
+
+
+@pytest.mark.parametrize(
+    ("language", "record", "line"),
+    [
+        ("nl", "Waiting for the customer: return RM-12, label not used yet.", "Het label is nog niet gebruikt."),
+        ("nl", "Done: dentist for Sem moved forward to 8:30.", "Sem is nu om 8.30 uur aan de beurt."),
+        ("pt", "Done: Reactivate the subscription Cine from 1 August.", "Sua assinatura Cine volta em 1º de agosto."),
+    ],
+)
+def test_a_true_statement_is_not_withheld_for_a_figure(language: str, record: str, line: str) -> None:
+    draft = drafted(language, source="en", done=[record])
+    finished(draft, line)
+    assert [one.withheld for one in draft.sentences] == [""]
 
 
 def test_nothing_is_trained_on_the_sentences_that_measure_it() -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from supportbot.assistant.checks.sentence_kinds import DATA, Kind, by_pieces, by_vector
 from supportbot.language.classifiers import Array, Net, net_in, unit
 from supportbot.language.detection import detect
-from supportbot.language.figures import figures_in, known_figures, without_figures
+from supportbot.language.figures import Figure, figures_in, known_figures, without_figures
 from supportbot.language.normalise import as_read
 from supportbot.language.sentences import clauses
 from supportbot.language.words import begin_alike, beginning, beginnings, content_stems, without_accents, words
@@ -32,9 +32,9 @@ SPENT_FROM: Final = 0.5  # the same where an answer has had all its vectors: by 
 DEED_FROM: Final = 0.25
 IN_THEIR_WORDS: Final = (0.65, 0.7)
 WITH_THEIR_WORDS: Final = (0.8, 0.6)
-# Low for what was done: of true statements about it hardly one may be lost, and one about another record is far below.
+# Low for what was done: of true statements about it few may be lost, and one about another record is far below.
 # A look-up has many facts beside each other, and what it does not say is soon said of the same order.
-DONE_FROM: Final = 0.14
+DONE_FROM: Final = 0.2
 LOOKED_UP_FROM: Final = 0.25
 # Of these levels, for a record in another language: with no word in common, true and false sentences are harder to
 # tell apart.
@@ -94,11 +94,12 @@ class Records:
         return all(self._hold(said, language) for said in (sentence, *claiming_clauses(sentence, language)))
 
     def _hold(self, sentence: str, language: str) -> bool:
-        known = known_figures((*self.done, *self.looked_up))
-        if not all(known.holds(figure) for figure in figures_in(sentence, language)):
+        figures, known = figures_in(sentence, language), known_figures((*self.done, *self.looked_up))
+        if not all(map(known.holds, figures)):
             return False
-        seen = [text for text in self.looked_up if _is_in_its_words(sentence, text)]
-        return self._say_it(sentence, self.done, DONE_FROM) or self._say_it(sentence, seen, LOOKED_UP_FROM)
+        done = _about_the_same(figures, self.done)
+        seen = _about_the_same(figures, [text for text in self.looked_up if _is_in_its_words(sentence, text)])
+        return self._say_it(sentence, done, DONE_FROM) or self._say_it(sentence, seen, LOOKED_UP_FROM)
 
     def _say_it(self, sentence: str, texts: Sequence[str], least: float) -> bool:
         said, rest = self._meaning(sentence), self._rest(sentence)
@@ -115,6 +116,12 @@ class Records:
     def _meaning(self, text: str) -> "Meaning | None":
         vector = self.vectors.get(plainly(text))
         return None if vector is None else meaning_of(text, vector)
+
+
+def _about_the_same(figures: Sequence[Figure], records: Sequence[str]) -> Sequence[str]:
+    """Return the records with an order number or the like that a sentence has; all if none has one."""
+    names = [one for one in figures if one.kind == "name"]
+    return [text for text in records if any(map(known_figures([text]).holds, names))] or records
 
 
 def _is_in_its_words(sentence: str, record: str) -> bool:
