@@ -287,6 +287,55 @@ def test_labels_that_differ_only_in_brackets_are_asked_about_again() -> None:
     assert chat.send("standard, 48 hours")[1] == [("rent_storage", {"size": "two_days"})]
 
 
+def call_back(pattern: str) -> Chat:
+    return hotel("call_back", {"phone": {"type": "string", "pattern": f"^{pattern}$"}}, "Please call me back")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said", "phone"),
+    [
+        (r"\+?[0-9 ]{6,20}", "0176 1234567", "0176 1234567"),
+        (r"\+?[0-9 ]{6,20}", "It's +49 176 12 34 567.", "+49 176 12 34 567"),
+        (r"\+?[0-9 ]{6,20}", "2 minutes ago: 0176 1234567, thanks", "0176 1234567"),
+        (r"\+?[0-9]{6,20}", "01761234567!", "01761234567"),
+        (r"[A-Z]{2} [0-9]{3}", "the code (AB 123)", "AB 123"),
+        (r"\([0-9]{4}\) [0-9]{7}", "(0176) 1234567", "(0176) 1234567"),
+        (r"[0-9]{7}", "1234567 2 times", "1234567"),
+        (r"[0-9]{7}", "in C12 1234567", "1234567"),
+    ],
+)
+def test_a_value_of_a_form_with_spaces_is_taken_whole(pattern: str, said: str, phone: str) -> None:
+    chat = call_back(pattern)
+    chat.send("Please call me back")
+    assert chat.send(said)[1] == [("call_back", {"phone": phone})]
+
+
+def test_a_form_with_spaces_is_read_beside_another_answer() -> None:
+    phone = {"type": "string", "pattern": r"^\+?[0-9 ]{6,20}$"}
+    chat = hotel("call_back", {"name": {"type": "string"}, "phone": phone}, "Please call me back")
+    chat.send("Please call me back")
+    said = "Alice, on 0176 1234567"
+    assert chat.send(said)[1] == [("call_back", {"name": said, "phone": "0176 1234567"})]
+
+
+def test_a_value_never_begins_among_digits() -> None:
+    chat = call_back("[0-9]{7}")
+    chat.send("Please call me back")
+    assert chat.send("0176 1234567")[1] == []
+    assert chat.send("1234567")[1] == [("call_back", {"phone": "1234567"})]
+
+
+@pytest.mark.parametrize("pattern", ["[A-Za-z ]{2,99}", "[A-Za-z]+", "[A-Za-z0-9 ]{2,99}"])
+def test_the_words_of_a_request_are_no_value_of_a_form_that_most_words_have(pattern: str) -> None:
+    chat = call_back(pattern)
+    assert chat.send("Please call me back")[1] == []
+    assert chat.send("Mallory")[1] == [("call_back", {"phone": "Mallory"})]
+
+
+def test_a_code_without_digits_is_read_from_a_request_if_no_other_word_has_its_form() -> None:
+    assert call_back("[A-Z]{6}").send("Please call me back about QWERTY")[1] == [("call_back", {"phone": "QWERTY"})]
+
+
 @pytest.mark.parametrize("in_between", ["When does breakfast end?", "thanks", "hello"])
 def test_a_bare_figure_or_day_is_still_for_what_was_asked_before_something_else(in_between: str) -> None:
     chat = wake_up()

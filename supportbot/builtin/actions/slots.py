@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, Final, Literal
 
 from supportbot.builtin.actions.parts import Part, Shape, parts_in
+from supportbot.builtin.actions.patterns import stretches_in
 from supportbot.builtin.actions.values import (
     choices_in,
     dates_in,
@@ -298,7 +299,7 @@ def _value(kind: Kind, shape: Shape, text: str, *, labels: Mapping[str, str], is
         case "list":
             return _entries(shape.get("items", {}), text, is_asked=is_asked) or None
         case "pattern":
-            return next(iter(_matching(str(shape["pattern"]), text)), None)
+            return max(stretches_in(str(shape["pattern"]), text, is_asked=is_asked), key=len, default=None)
         case "text" | "reason" if is_asked:
             return whole_text(shape, text)
     return None
@@ -325,8 +326,8 @@ def _several(shape: Shape, text: str, *, labels: Mapping[str, str], is_asked: bo
 def _entries(items: Shape, text: str, *, is_asked: bool) -> list[Any]:
     """Return the entries that a text names for a list. Numbers of the shop's own form are also read unasked."""
     if "pattern" in items:
-        found = _matching(str(items["pattern"]), text)
-        return found if is_asked else [word for word in found if any(sign.isdigit() for sign in word)]
+        found = stretches_in(str(items["pattern"]), text, is_asked=is_asked)
+        return found if is_asked else [said for said in found if any(sign.isdigit() for sign in said)]
     if not is_asked:
         return []
     if items.get("format") == "date":
@@ -336,12 +337,6 @@ def _entries(items: Shape, text: str, *, is_asked: bool) -> list[Any]:
         return [number for number in numbers if number is not None]
     is_text = items.get("type") == "string"
     return [entry.strip() for entry in re.split(r"[,;\n]", text) if entry.strip()] if is_text else []
-
-
-def _matching(pattern: str, text: str) -> list[str]:
-    """Return the words of a text that have this form."""
-    form = re.compile(pattern, re.ASCII)
-    return [word for said in re.findall(r"[^\s,;]+", text) if form.fullmatch(word := said.strip(".!?"))]
 
 
 def order_reference(text: str, *, is_asked: bool = False) -> OrderRef | None:
