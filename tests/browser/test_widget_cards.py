@@ -82,6 +82,33 @@ def test_a_defined_action_labels_its_receipt(chat: Shop) -> None:
     check_for_everybody(page)
 
 
+def test_what_a_defined_action_warns_of_is_on_its_card_before_it_is_confirmed(chat: Shop) -> None:
+    page, platform = chat
+    platform.proposes(501, title="New access code", summary="The old code <b>stops working</b> at once.")
+    card = page.get_by_role("group", name="New access code")
+    expect(card).to_contain_text("The old code <b>stops working</b> at once.")
+    check_for_everybody(page)
+    platform.proposes(502)
+    expect(page.get_by_role("group", name="Refund €69.00")).not_to_contain_text("for order WF-20418.")
+
+
+def test_a_receipt_with_names_of_its_own_does_not_stop_the_chat(chat: Shop) -> None:
+    page, platform = chat
+    request = platform.proposes()
+    rows = [{"label": "Amount", "value": "3 days"}, {"label": "Currency", "value": "euros"}]
+    platform.step("succeeded", request, receipt={"amount": "3 days"}, receipt_rows=rows)
+    expect(page.get_by_role("group", name="Refund €69.00").locator("dl")).to_have_text("Amount3 daysCurrencyeuros")
+
+
+def test_an_item_that_cannot_be_drawn_does_not_hide_the_next(chat: Shop) -> None:
+    page, platform = chat
+    page.evaluate("window.reportError = (error) => { window.reported = String(error) }")
+    platform.step("succeeded", platform.proposes(), receipt={"amount": "3", "currency": "euros"})
+    platform.event("message", {"message": message_id(502), "source": "system", "text": "Our team has your request."})
+    expect(page.get_by_text("Our team has your request.").first).to_be_visible()
+    assert "euros" in page.evaluate("window.reported")
+
+
 def test_a_held_request_says_until_when_and_can_be_withdrawn(chat: Shop) -> None:
     page, platform = chat
     request = platform.proposes()

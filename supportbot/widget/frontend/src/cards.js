@@ -48,6 +48,8 @@ function proposed(item, chat) {
   const { t } = chat;
   if (item.deciding) return [rows(item.rows), steps(item, chat, "sending")];
   return [
+    // What a shop warns of; a summary that only begins with the title says what the rows say.
+    item.summary.startsWith(item.title) || h("p.act-t", item.summary),
     rows(item.rows),
     h("div.act-b", btn(".primary.lg", () => chat.confirm(item), chat.isElsewhere ? t("confirmThere", item) : item.button), btn(".lg", () => chat.decline(item), t("notNow"))),
     h("p.act-f", { "data-expires": item.expires_at }, expiry(item.expires_at, chat)),
@@ -76,11 +78,11 @@ function unknown(item, chat) {
   return steps(item, chat, "unknown");
 }
 
-/** A defined action labels its receipt itself. */
+/** A defined action labels its receipt itself: what it calls an amount may be no money. */
 function succeeded({ receipt = {}, receipt_rows: own, title }, { t, i18n, human }) {
-  const facts = { ...receipt, amount: receipt.amount && i18n.money(receipt.amount, receipt.currency) };
-  const known = ["order", "amount", "to", "address", "reference"].filter((name) => facts[name]);
-  return [rows(own || known.map((name) => ({ label: t(name), value: facts[name] }))), h("div.act-b", btn(".quiet.sm", () => human(title), t("askHuman")))];
+  const value = (name) => (name === "amount" ? i18n.money(receipt.amount, receipt.currency) : receipt[name]);
+  const known = ["order", "amount", "to", "address", "reference"].filter((name) => receipt[name]);
+  return [rows(own || known.map((name) => ({ label: t(name), value: value(name) }))), h("div.act-b", btn(".quiet.sm", () => human(title), t("askHuman")))];
 }
 
 function failed({ rows: known, title }, { t, human }) {
@@ -89,10 +91,10 @@ function failed({ rows: known, title }, { t, human }) {
 
 /** A card that ended without effect: small, with the reason and a next step. */
 function folded({ state, title, summary }, chat) {
-  const { t } = chat;
+  const { t, human } = chat;
   if (state === "cancelled") return "";
-  const isExpired = state === "expired";
-  return h("div.act-b", btn(".sm", () => (isExpired ? chat.send(summary) : chat.human(title)), icon(isExpired ? "history" : "person", "s"), t(isExpired ? "checkAgain" : "askHuman")));
+  if (state === "expired") return h("div.act-b", btn(".sm", () => chat.send(summary), icon("history", "s"), t("checkAgain")));
+  return h("div.act-b", btn(".sm", () => human(title), icon("person", "s"), t("askHuman")));
 }
 
 function rows(known) {

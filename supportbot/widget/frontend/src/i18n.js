@@ -49,7 +49,7 @@ export class I18n {
   }
 
   money(amount, currency) {
-    return new Intl.NumberFormat(this.region, { style: "currency", currency }).format(amount);
+    return Number(amount).toLocaleString(this.region, { style: "currency", currency });
   }
 
   /** The time of day, with the date unless it is today. */

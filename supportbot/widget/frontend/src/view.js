@@ -92,7 +92,11 @@ export class View {
     const known = this.nodes.get(item.key);
     const node = known || h("div");
     this.nodes.set(item.key, node);
-    drawItem(node, item, this.chat);
+    try {
+      drawItem(node, item, this.chat);
+    } catch (error) {
+      reportError(error); // one item that cannot be drawn must not hide those after it
+    }
     // The position of its event in the log.
     node.seq = item.seq;
     const next = [...this.list.children].find((other) => other !== node && other.seq > item.seq) || this.typing;
