@@ -3,7 +3,7 @@ found, why a person must approve), and warnings about what a document may say bu
 stored, sent or refused.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -139,7 +139,7 @@ def advice(document: Mapping[str, Any]) -> list[str]:
         for part in _RULES_READ
         if _takes_server_errors(document.get(part))
     ]
-    return [*reasons(document), *server_errors, *_unshown(document), *beyond_the_chat(document)]
+    return [*reasons(document), *server_errors, *_unshown(document), *beyond_the_chat(document), *_unlabelled(document)]
 
 
 def beyond_the_chat(document: Mapping[str, Any]) -> list[str]:
@@ -165,6 +165,45 @@ def _unshown(document: Mapping[str, Any]) -> list[str]:
         "to the card, or name it in its summary."
     )
     return [text.format(names=", ".join(hidden))] if hidden else []
+
+
+def _unlabelled(document: Mapping[str, Any]) -> list[str]:
+    """Return a warning if customers choose among options that have no label in their language."""
+    draft = drafted(document)
+    if draft is None:
+        return []
+    found = {
+        path: option
+        for argument in draft.arguments.values()
+        if argument.origin in (Origin.CUSTOMER, Origin.MODEL)
+        for path, option in _without_label(argument, list(draft.title))
+    }
+    text = gettext(
+        "Some options of {names} have no label in each language, so customers read the value itself, such as {value}. "
+        "Write the labels after the value: {format}."
+    )
+    told = " | ".join([gettext("value"), *draft.title])
+    return [text.format(names=", ".join(found), value=next(iter(found.values())), format=told)] if found else []
+
+
+def _without_label(argument: Argument, locales: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield the path of each choice of an argument, with its first option that lacks a label."""
+    for path, choice in _choices(argument.accepts, ""):
+        labels = argument.inner_labels.get(path, {}) if path else argument.labels
+        bare = (one for one in choice.options if not all(labels.get(one, {}).get(locale) for locale in locales))
+        if option := next(bare, ""):
+            yield ".".join(filter(None, [argument.name, path])), option
+
+
+def _choices(accepts: Field, path: str) -> Iterator[tuple[str, Choice]]:
+    match accepts:
+        case Choice():
+            yield path, accepts
+        case Listing():
+            yield from _choices(accepts.of, path)
+        case Shape():
+            for name, inner in accepts.all_fields.items():
+                yield from _choices(inner, f"{path}.{name}".lstrip("."))
 
 
 def _takes_server_errors(rules: Any) -> bool:

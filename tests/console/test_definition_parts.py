@@ -8,7 +8,7 @@ from actions.definitions.models import ActionDefinition
 from actions.definitions.services import save_draft
 from supportbot.console.definitions.parts import PARTS
 from tests.actions.defined.conftest import bilingual, document
-from tests.console.definition_pages import at, page_of
+from tests.console.definition_pages import at, fields_of, page_of, problems_of
 from tests.console.definition_pages import browser as browser
 from tests.console.definition_pages import dora as dora
 from tests.console.definition_pages import draft as draft
@@ -42,3 +42,30 @@ def test_an_argument_shows_the_fields_of_its_type_and_the_others_further_down(
     }  # fmt: skip
     assert "Order of the languages: de, en." in visible_text(rows["reason"], " ")
     assert rows["reason"].css_first("details [name$='-options']") is None
+
+
+@pytest.mark.parametrize("line", ["M: Medium", "| Medium", "M | Mittel | Medium | Moyen"])
+def test_an_option_in_another_format_is_refused_with_the_format(
+    browser: Client, draft: ActionDefinition, line: str
+) -> None:
+    save_draft(bilingual(document()), actor="operator:test")
+    address = at(draft, "part/arguments/")
+    sent = fields_of(browser.get(address))
+    field = next(name for name in sent if name.endswith("-options") and sent[name])
+    refused = browser.post(address, {**sent, field: f"S | Klein | Small\n{line}"})
+    assert refused.status_code == 400 and "Line 2" in problems_of(refused)
+    assert "value | de | en" in problems_of(refused)
+    assert draft.versions.count() == 2
+
+
+def test_options_without_labels_are_saved_with_a_warning(browser: Client, draft: ActionDefinition) -> None:
+    save_draft(bilingual(document()), actor="operator:test")
+    address = at(draft, "part/arguments/")
+    opened = browser.get(address)
+    assert "customers read the value itself" not in visible_text(page_of(opened), " ")
+    sent = fields_of(opened)
+    field = next(name for name in sent if name.endswith("-options") and sent[name])
+    saved = browser.post(address, {**sent, field: "S | Klein | Small\nsize: M |"}, follow=True)
+    assert "Some options of reason have no label" in visible_text(page_of(saved), " ")
+    options = draft.versions.order_by("-number")[0].document["arguments"]["reason"]["options"]
+    assert options == [{"value": "S", "label": {"de": "Klein", "en": "Small"}}, {"value": "size: M"}]

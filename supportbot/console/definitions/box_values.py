@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django import forms
@@ -29,13 +29,38 @@ class JsonText(forms.CharField):
             raise ValidationError(gettext("This is not valid JSON. Check line {line}.").format(line=line)) from error
 
 
+class OptionsField(forms.CharField):
+    """Options, one per line: the value, then its label in each language, separated by |."""
+
+    def __init__(self, locales: Sequence[str], **about: Any) -> None:
+        super().__init__(**about)
+        self._locales = locales
+
+    def clean(self, value: Any) -> str:
+        text = str(super().clean(value) or "")
+        for number, line in enumerate(filter(None, map(str.strip, text.splitlines())), start=1):
+            if self._is_wrong(line):
+                raise ValidationError(
+                    gettext(
+                        "Line {number}: write the value, then its label in each language, separated by |, as in "
+                        "{format}. If a colon is part of the value, write | after the value."
+                    ).format(number=number, format=" | ".join([gettext("value"), *self._locales]))
+                )
+        return text
+
+    def _is_wrong(self, line: str) -> bool:
+        """Return whether a line has no value, more labels than languages, or a colon between the two."""
+        value, *labels = (one.strip() for one in line.split("|"))
+        return not value or len(labels) > len(self._locales) or ("|" not in line and ": " in line)
+
+
 class RuleField(forms.CharField):
     """An expression; its page explains how to write one."""
 
     is_expression = True
 
 
-def form_field(box: Box, locale: str, stored: Any) -> forms.Field:
+def form_field(box: Box, locale: str, stored: Any, locales: Sequence[str]) -> forms.Field:
     label = gettext("{label}, {locale}").format(label=box.label, locale=locale) if locale else str(box.label)
     about: dict[str, Any] = {"label": label, "help_text": str(box.help), "required": False}
     match box.kind:
@@ -52,6 +77,8 @@ def form_field(box: Box, locale: str, stored: Any) -> forms.Field:
         about["widget"] = forms.Textarea(attrs={"rows": _TALL[box.kind], **mono})
     if box.kind is Kind.RULE:
         return RuleField(**about)
+    if box.kind is Kind.OPTIONS:
+        return OptionsField(locales, **about)
     return JsonText(**about) if box.kind is Kind.JSON else forms.CharField(**about)
 
 

@@ -172,7 +172,7 @@ class PartForm(forms.Form):
                 value = _dig(stored, box.at)
                 if locale:
                     value = value.get(locale, ABSENT) if isinstance(value, Mapping) else ABSENT
-                self.fields[name] = form_field(box, locale if len(self._locales) > 1 else "", value)
+                self.fields[name] = form_field(box, locale if len(self._locales) > 1 else "", value, self._locales)
                 if box.kind is Kind.OPTIONS and len(self._locales) > 1:
                     order = gettext("Order of the languages: {names}.").format(names=", ".join(self._locales))
                     self.fields[name].help_text = f"{box.help} {order}"

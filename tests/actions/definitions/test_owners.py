@@ -45,9 +45,10 @@ def test_an_owner_may_be_the_one_whom_the_call_names(call: dict[str, Any], owner
     check_draft({**EXCHANGE, "lookups": [{**first, "call": call, "owner": owner}, *others]})
 
 
+WEEKLY = {"value": "weekly", "label": {"en": "Weekly", "de": "Wöchentlich"}}
 GUEST_ARGUMENTS: dict[str, Any] = {
     "guest_id": {"type": "string", "description": "The guest."},
-    "often": {"type": "choice", "description": "How often.", "options": [{"value": "weekly"}]},
+    "often": {"type": "choice", "description": "How often.", "options": [WEEKLY]},
     "day": {"type": "date", "description": "From when on."},
     "worded": {"type": "string", "from": "server", "value": "arguments.guest_id"},
     "me": {"type": "string", "from": "identity"},
