@@ -71,6 +71,7 @@ def test_naming_all_items_means_the_whole_order() -> None:
     [
         ("Please refund WF-20404, it arrived damaged", "Please refund WF-20404, it arrived damaged"),
         ("Remboursez-moi WF-20404,\nil est cassé", "Remboursez-moi WF-20404, il est cassé"),
+        (f"Please refund WF-20404, {'torn ' * 40}", f"Please refund WF-20404, {'torn ' * 35}".strip()),
     ],
 )
 def test_a_reason_is_the_customers_own_words(text: str, reason: str) -> None:

@@ -16,13 +16,13 @@ from supportbot.builtin.actions.asking import Reply, again, ask_for, choices_blo
 from supportbot.builtin.actions.dialogue import UNDO_TOOL, follow_dialogue
 from supportbot.builtin.actions.orders import KnownOrder, items_named, matching_orders, orders_in, refused_by_call
 from supportbot.builtin.actions.slots import (
-    TEXT_MOST,
     Intent,
     field_of_kind,
     fields_of,
     kind_of,
     missing_in,
     required_by,
+    whole_text,
 )
 from supportbot.builtin.phrases import say
 from supportbot.language.ordernumbers import order_numbers_in, without_numbers
@@ -161,8 +161,7 @@ class _Planner:
             return ask_for(tool, missing[0], language, days)
         reason = field_of_kind(tool, "reason")
         if reason in required_by(tool) and reason not in arguments:
-            said = " ".join(intent.text.split())[: int(shapes[reason].get("maxLength", TEXT_MOST))]
-            arguments[reason] = said or say("no_reason", language)
+            arguments[reason] = whole_text(shapes[reason], intent.text) or say("no_reason", language)
         return _call(tool.name, arguments)
 
     def _ask_which_order(self, found: Sequence[KnownOrder]) -> Reply:

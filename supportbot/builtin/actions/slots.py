@@ -306,8 +306,13 @@ def _value(kind: Kind, shape: Shape, text: str, *, labels: Mapping[str, str], is
 
 
 def whole_text(shape: Shape, text: str) -> str:
-    """Return a text on one line, as long as the field takes it."""
-    return " ".join(text.split())[: int(shape.get("maxLength", TEXT_MOST))]
+    """Return a text on one line, cut behind its last whole word to what the field takes."""
+    words_of_it, most = " ".join(text.split()), int(shape.get("maxLength", TEXT_MOST))
+    if len(words_of_it) <= most:
+        return words_of_it
+    # Thai and Japanese have no blanks between words.
+    end = words_of_it.rfind(" ", most // 2, most + 1)
+    return words_of_it[: end if end > 0 else most]
 
 
 def _several(shape: Shape, text: str, *, labels: Mapping[str, str], is_asked: bool) -> list[str] | None:
