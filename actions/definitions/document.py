@@ -17,6 +17,7 @@ from actions.definitions.calls import NO_CALL, carries_key, read_call
 from actions.definitions.cards import MAX_ROWS, CardReader
 from actions.definitions.errors import InvalidDefinition
 from actions.definitions.expression import Expression, Path
+from actions.definitions.expression_types import samples_of
 from actions.definitions.field_reader import CIRCULAR, LOCALE, Findings, Reading, Scope, circular
 from actions.definitions.parts import Definition, Kind, Origin, OutcomeKind
 from actions.definitions.requirements import compares_owner, require_bound, require_owner, unbound
@@ -48,11 +49,11 @@ _COUNTS: Final = {"max_requests_per_customer_day": (1, 1_000), "hold_minutes": (
 def parse_document(document: Any, *, is_published: bool = False, as_made: bool = False) -> Definition:
     """Return a definition; raises InvalidDefinition with each mistake and each missing part by JSON path.
 
-    A version that `is_published` is excused from what only new versions must prove. `as_made` excuses it from all
-    proofs, to show its requests and look up their outcomes.
+    A version that `is_published` is excused from what only new versions must prove, and from mistakes in types.
+    `as_made` excuses it from all proofs, to show its requests and look up their outcomes.
     """
     definition, findings = _read(document)
-    wrong = dict(findings.wrong)
+    wrong = {**({} if is_published or as_made else findings.mistyped), **findings.wrong}
     excused = set(findings.why) if as_made else findings.only_new if is_published else set()
     for path in findings.missing:
         if path not in excused:
@@ -70,8 +71,8 @@ def drafted(document: Any) -> Definition | None:
 def check_draft(document: Any) -> None:
     """Raise InvalidDefinition for mistakes in a draft; missing parts are allowed."""
     _, findings = _read(document)
-    if findings.wrong:
-        raise InvalidDefinition(fields=findings.wrong)
+    if wrong := {**findings.mistyped, **findings.wrong}:
+        raise InvalidDefinition(fields=wrong)
 
 
 def missing(document: Any) -> list[str]:
@@ -133,7 +134,8 @@ class _Document:
         base = Scope(frozenset({"arguments", "identity", "now", "today"}), asked)
         names = self._lookup_names()
         arguments = read_arguments(top, Scope(base.names | set(names), asked))
-        base = replace(base, labels=self._cards.labels(arguments, names))
+        samples = samples_of({one.name: one.accepts for one in arguments.values()})
+        base = replace(base, labels=self._cards.labels(arguments, names), samples=samples)
         lookups = tuple(self._lookups(base, arguments))
         every = replace(base, names=base.names | {lookup.name for lookup in lookups}, arguments=declared)
         values = self._values(every)
@@ -309,7 +311,7 @@ class _Document:
             if name in seen:
                 spec.add("name", "Two guards have this name.")
             seen.add(name)
-            require = spec.expression("require", scope, needed=True)
+            require = spec.condition("require", scope, needed=True)
             code = spec.text("code", pattern=_CODE, needed=True, example="not_pending")
             words = spec.words("words", scope, locales=self._locales)
             spec.close()
@@ -329,8 +331,8 @@ class _Document:
         spec = self._top.object("answer", needed=True)
         if spec is None:
             return None
-        happened = spec.expression("happened", scope, needed=True)
-        did_not = spec.expression("did_not", scope, needed=True)
+        happened = spec.condition("happened", scope, needed=True)
+        did_not = spec.condition("did_not", scope, needed=True)
         reason = spec.expression("reason", scope)
         spec.close()
         return parts.AnswerRule(happened, did_not, reason) if happened and did_not else None
@@ -353,9 +355,9 @@ class _Document:
             outcome = parts.Outcome(
                 kind,
                 read_call(spec.object("call", needed=True), asked, _READING),
-                spec.expression("happened", answered, needed=True),
-                spec.expression("did_not", answered, needed=True),
-                spec.expression("never_seen", answered, needed=True),
+                spec.condition("happened", answered, needed=True),
+                spec.condition("did_not", answered, needed=True),
+                spec.condition("never_seen", answered, needed=True),
             )
         spec.close()
         return outcome
@@ -380,7 +382,7 @@ class _Document:
         spec = self._top.object("approval")
         if spec is None:
             return None
-        when: Expression | None = spec.expression("when", scope)
+        when: Expression | None = spec.condition("when", scope)
         role = spec.text("role", pattern=_CONNECTION, example="lead")
         approvers = spec.whole("approvers", 1, 2, 1)
         spec.close()

@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn
 
 from actions.definitions import expression_parser as tree
 from actions.definitions.errors import ExpressionError, ExpressionFailed, MissingPath
+from actions.definitions.expression_types import Samples, check_types
 from actions.definitions.functions import a_list, a_number, a_text, call, total
 from actions.definitions.values import (
     NoValue,
@@ -76,6 +77,10 @@ class Expression:
     def fields(self) -> frozenset[str]:
         """Return the fields whose values it shows, those of list entries as fields of the list: order.items.kind."""
         return frozenset(_fields(self._tree, {}))
+
+    def check_types(self, samples: Samples, *, is_condition: bool = False) -> None:
+        """Raise ExpressionError for an operation that fails whatever the records contain."""
+        check_types(self._tree, samples, is_condition=is_condition)
 
     def places_of(self, path: tuple[str, str]) -> Iterator[tuple[int, int]]:
         """Yield where the text names a part of a name, with its dot or brackets: of ("order", "id") in `order.id`, the

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 from actions.definitions.errors import ExpressionError
 from actions.definitions.expression import Expression, Path, compile_expression
+from actions.definitions.expression_types import Samples
 from actions.definitions.template import Template, compile_template
 
 ARGUMENTS: Final = "arguments"
@@ -30,6 +31,7 @@ class Scope:
     arguments: frozenset[str]
     labels: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
     later: frozenset[str] = frozenset()
+    samples: Samples = field(default_factory=dict)  # of what has a known type
 
     def with_names(self, *names: str) -> "Scope":
         return replace(self, names=self.names | set(names))
@@ -71,6 +73,7 @@ def _offered(name: str, names: frozenset[str]) -> str:
 @dataclass(slots=True)
 class Findings:
     wrong: dict[str, list[str]] = field(default_factory=dict)
+    mistyped: dict[str, list[str]] = field(default_factory=dict)  # a version published before this was found goes on
     missing: list[str] = field(default_factory=list)
     why: dict[str, str] = field(default_factory=dict)  # of a missing part, where its path does not say it
     only_new: set[str] = field(default_factory=set)  # missing parts without which a published version goes on
@@ -260,10 +263,29 @@ class Reading:
             if not given.get(locale):
                 self.lacks(f"{name}.{locale}")
 
+    def condition(self, name: str, scope: Scope, *, needed: bool = False) -> Expression | None:
+        """Return a compiled expression that is true or false."""
+        compiled = self._compiled(name, scope, needed=needed)
+        if compiled is not None:
+            self._check_types(compiled, self.path(name), scope, is_condition=True)
+        return compiled
+
     def expression(self, name: str, scope: Scope, *, needed: bool = False, awaits: str = "") -> Expression | None:
         """Return a compiled expression. With `awaits`, names that are like none of those known are missing, not wrong:
         a draft may read what it has yet to look up.
         """
+        compiled = self._compiled(name, scope, needed=needed, awaits=awaits)
+        if compiled is not None:
+            self._check_types(compiled, self.path(name), scope)
+        return compiled
+
+    def _check_types(self, compiled: Expression, at: str, scope: Scope, *, is_condition: bool = False) -> None:
+        try:
+            compiled.check_types(scope.samples, is_condition=is_condition)
+        except ExpressionError as error:
+            self.findings.mistyped.setdefault(at, []).append(str(error))
+
+    def _compiled(self, name: str, scope: Scope, *, needed: bool = False, awaits: str = "") -> Expression | None:
         value = self.raw(name)
         if value is None or value == "":
             if needed:
@@ -290,6 +312,8 @@ class Reading:
             self.findings.add(at, str(error))
             return None
         self.check(compiled.paths(), at, scope)
+        for one in compiled.expressions():
+            self._check_types(one, at, scope)
         return compiled.with_labels({one.text: scope.labels_of(one) for one in compiled.expressions()})
 
     def check(self, paths: frozenset[Path], at: str, scope: Scope) -> None:

@@ -3,11 +3,12 @@
 import pytest
 from django.test import Client
 
+from actions.definitions import services
 from actions.definitions.expression import compile_expression
 from actions.definitions.models import ActionDefinition
 from actions.definitions.services import save_draft
 from supportbot.console.definitions.parts import PARTS
-from tests.actions.defined.conftest import bilingual, document
+from tests.actions.defined.conftest import bilingual, document, record_a_case
 from tests.console.definition_pages import at, fields_of, page_of, problems_of
 from tests.console.definition_pages import browser as browser
 from tests.console.definition_pages import dora as dora
@@ -69,3 +70,24 @@ def test_options_without_labels_are_saved_with_a_warning(browser: Client, draft:
     assert "Some options of reason have no label" in visible_text(page_of(saved), " ")
     options = draft.versions.order_by("-number")[0].document["arguments"]["reason"]["options"]
     assert options == [{"value": "S", "label": {"de": "Klein", "en": "Small"}}, {"value": "size: M"}]
+
+
+def test_a_mistake_in_types_is_told_on_save(browser: Client, draft: ActionDefinition) -> None:
+    address = at(draft, "part/guards/")
+    sent = fields_of(browser.get(address))
+    refused = browser.post(address, {**sent, "guards-0-require": "arguments.reason == 'x' or today + 14 > today"})
+    assert refused.status_code == 400 and draft.versions.count() == 1
+    error = page_of(refused).css_first("#id_guards-0-require_error")
+    assert error is not None and "write days(28) for a number of days" in error.text()
+
+
+def test_the_pages_of_a_version_stored_with_such_a_mistake_still_open(
+    browser: Client, draft: ActionDefinition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_a_case(draft.versions.get())
+    monkeypatch.setattr(services, "check_draft", lambda document: None)  # as an earlier release saved it
+    guard = {**document()["guards"][0], "require": "order.status != '' or today + 14 > today"}
+    save_draft(document(guards=[guard]), actor="operator:test")
+    assert browser.get(at(draft, "cases/")).status_code == 200
+    page = page_of(browser.get(at(draft, "publish/")))
+    assert "write days(28)" in visible_text(page, " ") and "Publish version" not in page.text()

@@ -1,0 +1,86 @@
+"""Mistakes in types that an expression has whatever the records contain are found when it is saved."""
+
+import pytest
+
+from actions.definitions.document import check_draft, parse_document
+from actions.definitions.errors import ExpressionError, InvalidDefinition
+from actions.definitions.expression import compile_expression
+from actions.definitions.expression_types import samples_of
+from actions.schema import Amount, Count, Date, Flag, Listing, Text
+from supportbot.console.definitions.parts import PARTS
+from tests.actions.defined.conftest import document
+
+ARGUMENTS = samples_of({
+    "until": Date(""), "price": Amount(""), "pieces": Count("", 10), "gift": Flag(""), "note": Text(""),
+    "items": Listing("", Text(""), 5),
+})  # fmt: skip
+
+
+def problem_of(text: str, *, is_condition: bool = False) -> str:
+    try:
+        compile_expression(text).check_types(ARGUMENTS, is_condition=is_condition)
+    except ExpressionError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("today + 14", "write days(28) for a number of days"),
+        ("arguments.until <= today + 14", "(at character 20)"),
+        ("days_between(order.placed, today) <= days(14)", "write days(…) around the number"),
+        ("arguments.pieces == '3'", "write number(…) around the text"),
+        ("arguments.note < 'b'", "Text has no order"),
+        ("order.status < 'b'", "Text has no order"),
+        ("arguments.until in ['2026-01-01']", "write date(…) around the text"),
+        ("order.x and arguments.note", "A condition is true or false, but this is text"),
+        ("not today", "but this is a date"),
+        ("all(order.items, i, 3)", "but this is a number"),
+        ("count(arguments.note)", "A list is needed here"),
+        ("sum(today)", "A list is needed here"),
+        ("lower(arguments.pieces)", "A text is needed here"),
+        ("order.x if arguments.gift else today * 2", "cannot be multiplied"),
+        ("number(arguments.gift)", "A number is needed here"),
+        ("status == '200'", "write number(…) around the text"),
+        ("max(today, 3)", "cannot be compared"),
+        ("-today", "cannot be multiplied"),
+    ],
+)
+def test_what_fails_for_every_record_is_found(text: str, part: str) -> None:
+    assert part in problem_of(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "order.total + 14", "today + days(14)", "now - hours(3) > time(order.placed)", "today + hours(24)",
+        "arguments.until == null", "arguments.note in arguments.items", "order.total / arguments.pieces < 20",
+        "'a' in arguments.note", "sum(map(order.items, i, i.price)) > 3", "min([order.a, order.b]) < 3",
+        "distinct([order.a, 1]) == []", "count(order.items, today, today.price > 3) == 0",
+        "round(arguments.price, 2) + 1", "number(arguments.note) > 3",
+        "money(arguments.price, 'EUR') > money(2, 'EUR')",
+        "(days(1) - days(1)) < days(2)", "1 / (order.x - 1) > 0", "[order.a, today][0] == 3", "text(today) == key",
+        "days_between(arguments.note, today) < 3", "lower(identity.sub) == order.customer",
+        "has(order.x) or arguments.gift",
+        "order.x if order.y else null", "calculate(arguments.note) > 1", "date(arguments.note) < today",
+        *(text for part in PARTS for text, _ in part.examples),
+    ],
+)  # fmt: skip
+def test_what_may_hold_is_left_alone(text: str) -> None:
+    assert problem_of(text) == ""
+
+
+def test_a_guard_is_a_condition() -> None:
+    assert "A condition is true or false, but this is a date" in problem_of("today + days(14)", is_condition=True)
+    assert problem_of("order.total", is_condition=True) == ""
+
+
+def test_a_version_that_was_published_before_goes_on() -> None:
+    guard = {**document()["guards"][0], "require": "order.status == 'pending' or today + 14 > today"}
+    made = document(guards=[guard])
+    for read in (check_draft, parse_document):
+        with pytest.raises(InvalidDefinition) as refused:
+            read(made)
+        assert set(refused.value.fields) == {"guards[0].require"}
+    assert parse_document(made, is_published=True).guards and parse_document(made, as_made=True).guards
