@@ -25,12 +25,12 @@ from supportbot.handoff.desk.thread import RATING_REASONS
 from supportbot.insights import contradictions as contradicting
 from supportbot.insights.clusters import Cluster, clusters
 from supportbot.insights.findings import DAYS, Finding, Kind, findings
+from supportbot.insights.outdated_answers import KIND as RECALL
 from supportbot.insights.outdated_answers import recalls
 from supportbot.insights.services import dismiss
 from supportbot.language.personal_data import without_personal_data
 from supportbot.web import one_of
 
-RECALL: Final = "recall"
 BROKEN: Final = "broken"
 MOST_NAMED: Final = 20  # articles of one check
 KINDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -75,7 +75,7 @@ class Row:
 
 
 def improve(request: HttpRequest) -> HttpResponse:
-    """List the groups of one kind, largest first; a post dismisses a contradiction or a broken case."""
+    """List the groups of one kind, largest first; a post dismisses what has no page of its own."""
     person = needs(request, "kb:read")
     kind = one_of("kind", request.GET.get("kind", Kind.UNANSWERED), KINDS)
     if request.method == "POST":
@@ -149,7 +149,16 @@ def _dismissed(request: HttpRequest, kind: str) -> HttpResponse:
         subject = UUID(request.POST.get("subject", ""))
     except ValueError:
         subject = None
-    if subject is not None and any(pair.subject == subject for pair in contradicting.contradictions()):
+    if subject is not None and subject in _dismissible(kind):
         dismiss(kind, [subject], reason=request.POST.get("reason", ""), person=person_of(request))
         messages.success(request, gettext("Dismissed."))
     return redirect(f"{reverse('admin:improve')}?kind={kind}")
+
+
+def _dismissible(kind: str) -> set[UUID]:
+    """Return what is listed of a kind whose findings have no page of their own."""
+    if kind == contradicting.KIND:
+        return {pair.subject for pair in contradicting.contradictions()}
+    if kind == RECALL:
+        return {sentence.subject for one in recalls() for sentence in one.sentences}
+    return set()

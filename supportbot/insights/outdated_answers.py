@@ -6,18 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 from django.utils.timezone import now
 
 from kb.models import Article, State
 from supportbot.chat.models import Citation
 from supportbot.insights.contradictions import without
+from supportbot.insights.models import Handled
 from supportbot.language.detection import base_language
 from supportbot.language.figures import figures_in, without_figures
 from supportbot.language.sentences import sentences_of, without_list_mark
 from supportbot.language.words import content_stems
 
+KIND: Final = "recall"
 DAYS: Final = 90
 CHANGED_WITHIN_DAYS: Final = 30
 MOST_ARTICLES: Final = 50
@@ -33,14 +35,19 @@ class Told:
     customer: str
     at: datetime
     told: str
+    revision: int  # of the article, as it was told
     now_says: str
     figures: tuple[str, ...]  # the figures of the old text that have changed
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence that is outdated, and everybody who was told it, newest first."""
+    """A sentence that is outdated, and everybody who was told it, newest first.
 
+    `subject` identifies it until the sentence that replaced it changes, or somebody is told it again.
+    """
+
+    subject: UUID
     told: str
     now_says: str
     figures: tuple[str, ...]
@@ -54,25 +61,42 @@ class Recall:
     article: UUID
     title: str
     changed_at: datetime
-    told: tuple[Told, ...]
-
-    @property
-    def sentences(self) -> list[Sentence]:
-        """Each sentence once, those told most often first."""
-        groups: dict[tuple[str, str, tuple[str, ...]], list[Told]] = {}
-        for one in self.told:
-            groups.setdefault((" ".join(one.told.split()), one.now_says, one.figures), []).append(one)
-        found = [Sentence(*key, tuple(people)) for key, people in groups.items()]
-        return sorted(found, key=lambda one: -len(one.people))
+    sentences: tuple[Sentence, ...]
 
 
 def recalls() -> list[Recall]:
-    """Return the articles with a recently changed figure that somebody was told, newest change first."""
+    """Return the articles with a recently changed figure that somebody was told, newest change first, without the
+    sentences that somebody has dismissed.
+    """
     since = now() - timedelta(days=CHANGED_WITHIN_DAYS)
     changed = Article.objects.filter(state=State.LIVE, published_at__gte=since, live_revision__number__gt=1)
     rows = changed.select_related("live_revision").order_by("-published_at", "pk")[:MOST_ARTICLES]
-    found = (Recall(one.pk, one.title, one.published_at or since, tuple(told_before(one))) for one in rows)
-    return [one for one in found if one.told]
+    handled = set(Handled.objects.filter(kind=KIND).values_list("subject", flat=True))
+    found = (
+        Recall(
+            article=one.pk,
+            title=one.title,
+            changed_at=one.published_at or since,
+            sentences=tuple(sentence for sentence in outdated_sentences(one) if sentence.subject not in handled),
+        )
+        for one in rows
+    )
+    return [one for one in found if one.sentences]
+
+
+def outdated_sentences(article: Article) -> list[Sentence]:
+    """Return each outdated sentence of an article once, those told most often first."""
+    groups: dict[tuple[str, str, tuple[str, ...]], list[Told]] = {}
+    for one in told_before(article):
+        groups.setdefault((" ".join(one.told.split()), one.now_says, one.figures), []).append(one)
+    found = [Sentence(_subject(article, *key, people), *key, tuple(people)) for key, people in groups.items()]
+    return sorted(found, key=lambda one: -len(one.people))
+
+
+def _subject(article: Article, told: str, now_says: str, figures: tuple[str, ...], people: list[Told]) -> UUID:
+    # With the newest revision that told it: a figure that comes back and changes again is news.
+    newest = max(one.revision for one in people)
+    return uuid5(NAMESPACE_OID, "\0".join((str(article.pk), told, now_says, *figures, str(newest))))
 
 
 def told_before(article: Article) -> Iterator[Told]:
@@ -97,7 +121,7 @@ def told_before(article: Article) -> Iterator[Told]:
             sentence, lost = replacing.of(told)
             if lost:
                 at = citation.message.created_at
-                yield Told(conversation.pk, str(conversation.customer), at, told, sentence, lost)
+                yield Told(conversation.pk, str(conversation.customer), at, told, citation.revision, sentence, lost)
 
 
 def _sentences(text: str) -> Iterator[str]:

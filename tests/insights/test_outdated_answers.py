@@ -4,8 +4,10 @@ import pytest
 from django.test import Client
 from selectolax.lexbor import LexborHTMLParser
 
+from kb.models import Article
 from kb.services import Change, publish, save_draft
 from supportbot.accounts.models import Workspace
+from supportbot.insights.models import Handled
 from supportbot.insights.outdated_answers import recalls
 from tests.console.conftest import logged_in, person
 from tests.insights.answered_questions import article, ask, cited
@@ -21,9 +23,9 @@ def test_customers_who_were_told_a_changed_figure_are_listed(editor: Client, wor
     save_draft(returns.pk, Change(body="You can send items back within 60 days. We are in Kiel."))
     publish(returns.pk)
     [recall] = recalls()
-    assert [(one.conversation, one.figures, one.now_says) for one in recall.told] == [
-        (told.pk, ("14 days",), "You can send items back within 60 days.")
-    ]
+    [sentence] = recall.sentences
+    assert [one.conversation for one in sentence.people] == [told.pk]
+    assert (sentence.figures, sentence.now_says) == (("14 days",), "You can send items back within 60 days.")
     supervisor = logged_in(person(workspace, "supervisor"))
     assert str(told.pk) in supervisor.get("/admin/improve/?kind=recall").content.decode()
     assert str(told.pk) not in editor.get("/admin/improve/?kind=recall").content.decode()  # may not read chats
@@ -79,7 +81,61 @@ def test_only_the_changed_sentences_and_rows_of_a_quotation_are_outdated(editor:
     save_draft(delivery.pk, Change(body=body.replace("4 euros", "5 euros").replace("€4.90", "€5.90")))
     publish(delivery.pk)
     [recall] = recalls()
-    assert {(one.told, one.now_says, one.figures) for one in recall.told} == {
+    assert {(one.told, one.now_says, one.figures) for one in recall.sentences} == {
         ("Germany | 2 to 3 | €4.90", "Germany | 2 to 3 | €5.90", ("4.90",)),
         ("Delivery within Germany costs 4 euros.", "Delivery within Germany costs 5 euros.", ("4 euros",)),
     }
+
+
+def test_a_dismissed_sentence_is_not_listed_until_its_article_changes_it_again(
+    editor: Client, workspace: Workspace
+) -> None:
+    returns = article("Returns", "You can send items back within 14 days. The label costs 3 euros.")
+    for quote in ("You can send items back within 14 days.", "The label costs 3 euros."):
+        ask("How long?", cited(returns, quote))
+    change(returns, "You can send items back within 60 days. The label costs 5 euros.")
+    address = "/admin/improve/?kind=recall"
+    subject = (
+        LexborHTMLParser(editor.get(address).content.decode())
+        .css_first("main .rows > li form [name=subject]")
+        .attributes["value"]
+    )
+    dismissed = next(one.told for one in recalls()[0].sentences if str(one.subject) == subject)
+    agent = logged_in(person(workspace, "agent"))
+    assert agent.post(address, {"subject": subject, "reason": "No"}).status_code == 403
+    editor.post(address, {"subject": subject, "reason": " "})
+    editor.post(address, {"subject": str(returns.pk), "reason": "Not listed"})
+    assert not Handled.objects.exists()
+
+    page = editor.post(address, {"subject": subject, "reason": "All of them were called"}, follow=True)
+    [other] = [one.text() for one in LexborHTMLParser(page.content.decode()).css("del")]
+    assert other != dismissed
+    assert Handled.objects.values_list("kind", "reason").get() == ("recall", "All of them were called")
+
+    change(returns, "You can send items back within 60 days. The label costs 5 euros. We are in Kiel.")
+    assert dismissed not in listed_sentences()
+    change(returns, "You can send items back within 90 days. The label costs 9 euros.")
+    assert dismissed in listed_sentences()
+
+
+def test_a_dismissed_sentence_is_listed_again_once_a_customer_was_told_it_anew(editor: Client) -> None:
+    returns = article("Returns", "You can send items back within 14 days.")
+    told, address = "You can send items back within 14 days.", "/admin/improve/?kind=recall"
+    ask("How long?", cited(returns, told))
+    change(returns, "You can send items back within 60 days.")
+    editor.post(address, {"subject": str(recalls()[0].sentences[0].subject), "reason": "She knows"})
+    assert listed_sentences() == []
+    change(returns, told)
+    ask("How long?", cited(returns, told))
+    change(returns, "You can send items back within 60 days.")
+    assert listed_sentences() == [told]
+
+
+def change(page: Article, body: str) -> None:
+    save_draft(page.pk, Change(body=body))
+    publish(page.pk)
+    page.refresh_from_db()
+
+
+def listed_sentences() -> list[str]:
+    return [one.told for recall in recalls() for one in recall.sentences]

@@ -12,7 +12,7 @@ from django.utils.translation import gettext, ngettext
 from kb.models import Article
 from supportbot import team_formats as formats
 from supportbot.console.articles.gates import Passed
-from supportbot.console.improve import RECALL
+from supportbot.insights.outdated_answers import KIND as RECALL
 from supportbot.insights.outdated_answers import told_before
 
 
