@@ -1,17 +1,22 @@
-"""The gate of a release: the suites that a workspace names must pass on it. `RELEASES_GATE` names `judge`."""
+"""The gate of a release: the suites that a workspace names must pass on it. `RELEASES_GATE` names `judge`.
+
+A draft is compared with the live release on equal terms: the live release runs the same cases first, with the same
+articles, action rules and build of the product, unless it has already done so.
+"""
 
 import time
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext
 
 from supportbot.accounts.models import Workspace
 from supportbot.accounts.scope import workspace_scope
 from supportbot.evals.errors import RunInterrupted
-from supportbot.evals.models import OPEN_STATES, Case, Run, Suite
+from supportbot.evals.models import OPEN_STATES, Run, Suite
 from supportbot.evals.reports import report_from
 from supportbot.evals.run_worker import execute_run
 from supportbot.evals.selectors import document_of, missing_suites, run_with_id
@@ -20,7 +25,8 @@ from supportbot.evals.suite_format import case_document
 from supportbot.evals.wording import SIGNAL_WORDS, interruption
 from supportbot.releases.errors import GateMissing
 from supportbot.releases.models import Release
-from supportbot.releases.ports import Verdict, references_digest
+from supportbot.releases.ports import Verdict, digest_of, references, references_digest
+from supportbot.releases.selectors import live_release
 from supportbot.releases.services import changed_since
 
 POLL_SECONDS: Final = 1.0
@@ -28,16 +34,17 @@ KNOWLEDGE: Final = "knowledge"  # in `RELEASES_REFERENCES`
 
 
 def judge(workspace: Workspace, release: Release, suites: Sequence[str]) -> Verdict:
-    """Run the suites on a release and return the verdict; takes minutes. Cases are named "suite: case". An interrupted
-    run of the same release and cases is continued. Raises GateMissing for a suite that does not exist, RunInterrupted
-    if the model is unavailable.
+    """Run the suites on the live release and on this one, and return the verdict; takes minutes. Cases are named
+    "suite: case". An interrupted run of the same release and cases is continued. Raises GateMissing for a suite that
+    does not exist, RunInterrupted if a model is unavailable.
     """
     with workspace_scope(workspace.pk):
         known = {suite.name: suite for suite in Suite.objects.filter(name__in=suites)}
         if missing := missing_suites(suites):
             problem = gettext("These gate suites do not exist: {names}. Choose the gates again.")
             raise GateMissing(problem.format(names=", ".join(missing)))
-        runs = [_played(known[name], release) for name in suites]
+        live = live_release()
+        runs = [_played(known[name], release, baseline=_of_live(known[name], live, release)) for name in suites]
     failed: list[str] = []
     worse: list[str] = []
     for run in runs:
@@ -52,28 +59,47 @@ def judge(workspace: Workspace, release: Release, suites: Sequence[str]) -> Verd
 
 
 def progress(release: Release, suites: Sequence[str]) -> tuple[int, int]:
-    """Return how many tries of the gates' cases are done in a draft's evaluation, and how many there are."""
-    mine = Run.objects.filter(release_digest=release.digest, suite__name__in=suites).order_by("-created_at")
-    mine = mine.filter(Q(state__in=OPEN_STATES) | Q(finished_at__gte=release.judging_since))
-    begun: dict[str, Run] = {}
-    for run in mine.defer("cases", "report"):
-        begun.setdefault(run.suite_name, run)
-    waiting = Case.objects.filter(suite__name__in=[name for name in suites if name not in begun])
-    left = sum(repeats_of(document, 1) for document in waiting.values_list("document", flat=True))
-    return sum(run.done for run in begun.values()), left + sum(run.total for run in begun.values())
+    """Return how many tries are done in a draft's evaluation, and how many there are: those of the gates' cases on the
+    draft, and on the live release if it has to run them.
+    """
+    live, begun = live_release(), _runs_since(release.judging_since)
+    done = total = 0
+    for suite in Suite.objects.filter(name__in=suites):
+        of_live, of_draft = (begun.get((one.pk, one.digest, suite.pk)) for one in (live, release))
+        runs = [run for run in (of_live, of_draft) if run is not None]
+        waiting = 2 - len(runs) - (of_live is None and _finished(suite, live) is not None)
+        done += sum(run.done for run in runs)
+        total += sum(run.total for run in runs) + waiting * sum(repeats_of(case, 1) for case in _cases_of(suite))
+    return done, total
 
 
-def _played(suite: Suite, release: Release) -> Run:
-    run = _begun(suite, release) or start_run(suite, release=release, keeps_from=_proven(suite, release))
+def _runs_since(moment: datetime | None) -> dict[tuple[UUID | None, str, UUID | None], Run]:
+    """Return the newest run of each release, its content and suite that is unfinished or was finished since then."""
+    current = Run.objects.filter(Q(state__in=OPEN_STATES) | Q(finished_at__gte=moment)).order_by("created_at")
+    return {(run.release_id, run.release_digest, run.suite_id): run for run in current.defer("cases", "report")}
+
+
+def _of_live(suite: Suite, live: Release, release: Release) -> Run:
+    """Return the live release's run to compare with: a finished one if nothing has changed since, otherwise a new one.
+
+    Without it, a release that answers worse would pass wherever the live one was never evaluated.
+    """
+    return _finished(suite, live) or _played(suite, live, keeps_from=_proven_of_live(suite, live, release.verdict))
+
+
+def _played(suite: Suite, release: Release, *, baseline: Run | None = None, keeps_from: UUID | None = None) -> Run:
+    run = _begun(suite, release, baseline) or start_run(
+        suite, release=release, baseline=baseline, keeps_from=keeps_from or _proven(suite, release)
+    )
     while run.is_open:
         if run.state == Run.State.PAUSED:
-            raise _interrupted(run)
+            raise _interrupted(run, release)
         execute_run(run.pk)
         run = run_with_id(run.pk)
         if run.is_open and run.state != Run.State.PAUSED:  # a worker has it
             time.sleep(POLL_SECONDS)
     if run.report is None:
-        raise _interrupted(run)
+        raise _interrupted(run, release)
     return run
 
 
@@ -82,23 +108,60 @@ def _proven(suite: Suite, release: Release) -> UUID | None:
     verdict = release.verdict
     if verdict is None or verdict["digest"] != release.digest or set(changed_since(release, verdict)) != {KNOWLEDGE}:
         return None
-    cases = [case_document(case) for case in document_of(suite).cases]
-    runs = Run.objects.filter(pk__in=verdict["run_ids"], suite=suite, state=Run.State.DONE)
-    return next((run.pk for run in runs if run.cases == cases), None)
+    found = _of_these_cases(Run.objects.filter(pk__in=verdict["run_ids"], state=Run.State.DONE), suite)
+    return found.pk if found else None
 
 
-def _interrupted(run: Run) -> RunInterrupted:
+def _proven_of_live(suite: Suite, live: Release, verdict: Mapping[str, Any] | None) -> UUID | None:
+    """Return the live release's run that a draft's verdict compared it with, if only articles may have changed since.
+
+    The verdict has the marks of what the draft referred to: a live release with other models than the draft's has
+    other marks, and keeps nothing.
+    """
+    before = verdict.get("references", {}) if verdict else {}
+    if not before or {**before, KNOWLEDGE: None} != {**references(live), KNOWLEDGE: None}:
+        return None
+    done = Run.objects.filter(release_digest=live.digest, state=Run.State.DONE)
+    found = _of_these_cases(done.filter(references_digest=digest_of(before)), suite)
+    return found.pk if found else None
+
+
+def _finished(suite: Suite, release: Release) -> Run | None:
+    """Return a finished run of the same content and cases, begun with what the release refers to now."""
+    done = Run.objects.filter(release_digest=release.digest, state=Run.State.DONE)
+    return _of_these_cases(done.filter(references_digest=references_digest(release)), suite)
+
+
+def _interrupted(run: Run, release: Release) -> RunInterrupted:
     why = interruption(run.problem) if run.problem else gettext("The run was cancelled.")
-    return RunInterrupted(gettext("The suites could not be run. {why} Try again later.").format(why=why))
+    if release.is_draft:
+        return RunInterrupted(gettext("The suites could not be run. {why} Try again later.").format(why=why))
+    problem = gettext(
+        "The suites could not be run on the live release, with which the draft is compared. {why} Try again later, or "
+        "give a reason to publish despite failing gates."
+    )
+    return RunInterrupted(problem.format(why=why))
 
 
-def _begun(suite: Suite, release: Release) -> Run | None:
-    """Return an unfinished run of the same release and cases, begun with the same articles, actions and rules."""
-    cases = [case_document(case) for case in document_of(suite).cases]
-    mine = Run.objects.filter(suite=suite, release_digest=release.digest, references_digest=references_digest(release))
-    open_runs = mine.filter(state__in=OPEN_STATES)
-    found = next((run for run in open_runs.order_by("-created_at")[:3] if run.cases == cases), None)
+def _begun(suite: Suite, release: Release, baseline: Run | None) -> Run | None:
+    """Return an unfinished run of the same release and cases, begun with the same articles, actions and rules, and
+    compared with the same run.
+    """
+    mine = Run.objects.filter(release_id=release.pk, release_digest=release.digest, repeat=1, state__in=OPEN_STATES)
+    if baseline is not None:
+        mine = mine.filter(baseline=baseline)
+    found = _of_these_cases(mine.filter(references_digest=references_digest(release)), suite)
     if found is not None and found.state == Run.State.PAUSED:
         resume_run(found.pk)
         return run_with_id(found.pk)
     return found
+
+
+def _of_these_cases(runs: QuerySet[Run], suite: Suite) -> Run | None:
+    """Return the newest of these runs that has the suite's cases as they are now."""
+    cases = _cases_of(suite)
+    return next((run for run in runs.filter(suite=suite).order_by("-created_at")[:3] if run.cases == cases), None)
+
+
+def _cases_of(suite: Suite) -> list[dict[str, Any]]:
+    return [case_document(case) for case in document_of(suite).cases]

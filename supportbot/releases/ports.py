@@ -89,4 +89,8 @@ def references(release: "Release") -> dict[str, Any]:
 
 def references_digest(release: "Release") -> str:
     """Return the hex SHA-256 of these marks: it stays the same as long as nothing that they mark changes."""
-    return hashlib.sha256(json.dumps(references(release), sort_keys=True).encode()).hexdigest()
+    return digest_of(references(release))
+
+
+def digest_of(marks: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(marks, sort_keys=True).encode()).hexdigest()

@@ -188,7 +188,12 @@ def test_a_draft_that_passed_with_other_articles_says_so_and_is_evaluated_again(
         judge_waiting()
         return admin.get(f"{page}change/").content.decode()
 
-    assert "Passed" in (first := evaluated()) and "were kept" not in first
+    first = evaluated()
+    assert "Passed" in first and "were kept" not in first
+    baseline = Run.objects.get(release_id=live_release().pk)
+    answers = f"/admin/evals/run/{baseline.pk}/change/"
+    [compared] = LexborHTMLParser(first).css(f"[aria-labelledby=h-gates] a[href='{answers}']")
+    assert "Compared with release 1:" in compared.parent.text() and compared.text() == "shop"
     Run.objects.update(kept=1)
     assert "1 of 1 results were kept" in admin.get(f"{page}change/").content.decode()
     save_draft(article.pk, Change(body="Within 14 days."))
@@ -227,6 +232,8 @@ cases:
     admin.post(f"{RELEASES}gates/", {"suites": ["shop", "other"]})
     row = draft(admin)
     page = f"{RELEASES}{row.pk}/"
+    admin.post(f"{page}edit/", filled(row, tone="warm"))
+    row.refresh_from_db()
     earlier = start_run(suite, release=row)
     Run.objects.update(state="done", done=4, finished_at=now())
 
@@ -237,13 +244,17 @@ cases:
 
     assert "reload" not in admin.get(f"{page}change/").content.decode()
     admin.post(f"{page}evaluate/")
-    assert progress() == "0 of 5 run"  # what ran before does not count
+    assert progress() == "0 of 10 run"  # five on the live release, five on the draft; what ran before does not count
+    of_live = start_run(suite)
+    Run.objects.filter(pk=of_live.pk).update(done=2)
     run = start_run(suite, release=row)
     Run.objects.filter(pk=run.pk).update(done=3)
-    assert earlier.pk != run.pk and progress() == "3 of 5 run"
-    Run.objects.filter(pk=run.pk).update(state="done", done=4, finished_at=now())
-    assert progress() == "4 of 5 run"
-    refused = admin.post(f"{page}publish/", {"instead_of": 1, "edits": 0, "reason": "warmer"})
+    assert earlier.pk != run.pk and progress() == "5 of 10 run"
+    Run.objects.filter(pk__in=(run.pk, of_live.pk)).update(state="done", done=4, finished_at=now())
+    assert progress() == "8 of 10 run"
+    Run.objects.filter(pk=of_live.pk).update(finished_at=earlier.created_at)  # the live release need not run it again
+    assert progress() == "4 of 6 run"
+    refused = admin.post(f"{page}publish/", {"instead_of": 1, "edits": 1, "reason": "warmer"})
     assert refused.status_code == 409 and "reload" not in refused.content.decode()  # it would be sent again
     assert live_release().number == 1
 

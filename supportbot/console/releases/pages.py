@@ -177,6 +177,7 @@ def _shown(request: HttpRequest, release: Release, *, problem: str = "", status:
         "changed_articles": _changed_articles(verdict) if verdict and "knowledge" in changed else [],
         "evaluated": _evaluated(verdict) if verdict else None,
         "failed": _failed(verdict) if verdict else [],
+        "compared": _compared(verdict) if verdict else [],
         "keeps_results": changed == ["knowledge"],
         "changed": [gettext(REFERENCES.get(name, name)) for name in changed],
         "is_stopped": bool(suites) and (not is_passed or bool(changed)),
@@ -206,6 +207,15 @@ def _failed(verdict: Mapping[str, Any]) -> list[tuple[str, str]]:
         page = f"{reverse('admin:evals_run_change', args=[run.pk])}?show=failed" if run else ""
         found.append((name, page))
     return found
+
+
+def _compared(verdict: Mapping[str, Any]) -> list[tuple[int | None, list[Run]]]:
+    """Return the runs that a verdict compared the draft's with, by the number of their release."""
+    theirs = Run.objects.filter(pk__in=Run.objects.filter(pk__in=verdict["run_ids"]).values("baseline"))
+    found: dict[int | None, list[Run]] = {}
+    for run in theirs.order_by("release_number", "suite_name").defer("cases", "report"):
+        found.setdefault(run.release_number, []).append(run)
+    return list(found.items())
 
 
 def _changed_articles(verdict: Mapping[str, Any]) -> list[Article]:
