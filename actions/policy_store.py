@@ -120,7 +120,7 @@ def switch(policy: ActionPolicy, *, is_enabled: bool, actor: str) -> None:
 
 def rules_of(policy: ActionPolicy | None) -> Rules:
     """Return the current rules; without a policy, nothing is allowed."""
-    if policy is not None and policy.action in (tried := _tried.get({})):
+    if policy is not None and policy.action in (tried := tried_rules()):
         return tried[policy.action]
     if policy is None or policy.current is None:
         return Rules(number=0, currency="", is_enabled=False)
@@ -137,6 +137,11 @@ def trying(action: str, rules: Rules) -> Iterator[None]:
         yield
     finally:
         _tried.reset(token)
+
+
+def tried_rules() -> Mapping[str, Rules]:
+    """Return the rules that are being tried in this context, by action."""
+    return _tried.get({})
 
 
 def policy_of(action: str) -> ActionPolicy | None:

@@ -11,6 +11,7 @@ from django.utils.timezone import now
 from actions.cards import card_of
 from actions.facts import Unsettled
 from actions.models import ActionPolicy, ActionRequest, AuditEntry
+from actions.policy_store import tried_rules
 from actions.states import OPEN, State
 from supportbot import sql
 from supportbot.accounts.principals import Caller, CustomerCaller
@@ -76,8 +77,12 @@ def policies_in_force() -> dict[str, ActionPolicy]:
 
 
 def enabled_actions() -> frozenset[str]:
-    """Return the names of the enabled actions, which a model may be told about."""
-    return frozenset(action for (action,) in sql.fetch(_ENABLED, [current_workspace_id()]))
+    """Return the names of the enabled actions, which a model may be told about; rules that are being tried decide for
+    theirs.
+    """
+    tried = tried_rules()
+    stored = {action for (action,) in sql.fetch(_ENABLED, [current_workspace_id()])}
+    return frozenset((stored - tried.keys()) | {action for action, rules in tried.items() if rules.is_enabled})
 
 
 def states_in(conversation_id: UUID) -> frozenset[State]:

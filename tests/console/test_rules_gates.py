@@ -112,6 +112,16 @@ def test_rules_are_not_loosened_past_a_case_in_two_steps(policy: ActionPolicy, s
     assert now.max_per_customer_year is None and now.approval_above == Decimal(5)
 
 
+def test_an_action_is_switched_off_at_once_and_on_again_through_the_gates(policy: ActionPolicy, saved: Saved) -> None:
+    _, off = saved(is_enabled="")
+    assert not off.is_enabled
+    told, now = saved(approval_above="1000.00")
+    assert "rules: a-person-decides" in told and "approvals: 1" in told and now == off
+    told, now = saved()
+    assert "would fail" not in told and now.is_enabled
+    assert not AuditEntry.objects.filter(event=OVERRIDDEN).exists()
+
+
 def test_cases_not_judged_in_time_are_named_and_the_rules_refused(
     policy: ActionPolicy, saved: Saved, monkeypatch: pytest.MonkeyPatch
 ) -> None:
