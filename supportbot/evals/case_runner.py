@@ -36,6 +36,7 @@ from supportbot.llm.types import ChatMessage, ModelRequest
 from supportbot.releases.selectors import current
 
 MOST_TOKENS: Final = 200_000  # tokens of one simulated conversation, even if prices are unknown
+_NOTHING_MEASURED: Final = (ModelUnavailable, BudgetExceeded, ModelMisconfigured)
 _MOST_JUDGED_CHARACTERS: Final = 12_000
 _MOST_WHY_CHARACTERS: Final = 600
 _VERDICT_TOKENS: Final = 300
@@ -73,6 +74,8 @@ async def run_case(workspace: Workspace, case: Case) -> tuple[Played, UUID | Non
 
 
 async def _run_case(workspace: Workspace, case: Case, merchant: Merchant | None) -> tuple[Played, UUID | None]:
+    if (case.rubric or is_by_model(case)) and not gateway.has_route("judge"):
+        raise Away(ModelMisconfigured.code)
     try:
         rehearsal = await db(rehearsal_for, workspace, case.customer, locale=case.locale, plant=case.plant)
     except SupportBotError as error:  # nobody has this id, or the shop is unavailable
@@ -163,7 +166,7 @@ async def _conversation(rehearsal: Rehearsal, customer: Customer, bounds: _Bound
                     return tuple(replies), code
     except Lost as lost:
         return tuple(replies), lost.code
-    except (ModelUnavailable, BudgetExceeded, ModelMisconfigured) as error:
+    except _NOTHING_MEASURED as error:
         raise Away(error.code) from error
     except LlmError as error:
         return tuple(replies), error.code
@@ -186,7 +189,7 @@ def _costs(conversation_id: UUID) -> tuple[str, str, int]:
 
 
 async def judge(rubric: str, replies: Sequence[Reply], *, hides_personal_data: bool, locale: str) -> Judgement:
-    """Return the verdict; if there is none, `is_good` is None and the words are a code."""
+    """Return the verdict; if there is none, `is_good` is None and the words are a code. Raises Away."""
     told = "\n".join(f"Customer: {fenced(reply.spoken)}\nAssistant: {fenced(reply.text)}" for reply in replies)
     question = (
         f"<rubric>\n{fenced(rubric)}\n</rubric>\n<conversation>\n{told[:_MOST_JUDGED_CHARACTERS]}\n</conversation>"
@@ -203,6 +206,8 @@ async def judge(rubric: str, replies: Sequence[Reply], *, hides_personal_data: b
                 max_output_tokens=_VERDICT_TOKENS,
             )
         )
+    except _NOTHING_MEASURED as error:
+        raise Away(error.code) from error
     except LlmError as error:
         return Judgement(None, error.code)
     match json_in(said.text):

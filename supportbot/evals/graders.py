@@ -29,6 +29,7 @@ _LINE_CHARACTERS: Final = 500
 _SHOWN_JSON: Final = 300  # characters of a record in a grade
 FOUND_WITHIN: Final = 5  # passages: `kb_eval` reports the same share as hit@5
 SAID_FROM: Final = 0.7  # support from which the checks count a claim as confirmed (`checks.evidence.CONFIRMED_FROM`)
+VERDICT: Final = "verdict"  # what a grade wants of a judge that gave none
 _NOBODY: Final = UUID(int=0)
 _DIFFERENT: Final = frozenset({"figure", "denied"}) | {f"{sign}{name}" for sign in "+-" for name in DENYING}
 
@@ -309,7 +310,7 @@ def _cost(name: str, wanted: float, seen: _Seen, step: int) -> Grade:
 def _judge(name: str, wanted: str, seen: _Seen, step: int) -> Grade:
     said = seen.played.judgement
     if said is None or said.is_good is None:
-        return Grade(name, False, step, wanted="verdict", got=said.words if said else "none")
+        return Grade(name, False, step, wanted=VERDICT, got=said.words if said else "none")
     return Grade(name, said.is_good, step, wanted="good", got=said.words)
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from django.utils.translation import get_language, gettext, gettext_noop, ngettext
 
 from actions.reasons import CODES, Reason, sentence
-from supportbot.evals.graders import Grade, grade_from
+from supportbot.evals.graders import VERDICT, Grade, grade_from
 from supportbot.evals.reports import Report
 
 SIGNAL_WORDS: Final = {
@@ -57,6 +57,12 @@ SUBJECTS: Final = {
     "cost": gettext_noop("cost"),
     "judge": gettext_noop("judge’s verdict"),
 }
+# Why a conversation was not judged, by the code in its grade.
+WITHOUT_VERDICT: Final = {
+    "no_json": gettext_noop("The judging model did not answer with the JSON that it was asked for."),
+    "none": gettext_noop("The conversation ended early, so it was not judged."),
+}
+OTHER_PROBLEM: Final = gettext_noop("The judging model gave no verdict.")
 YES_OR_NO: Final = {"true": gettext_noop("yes"), "false": gettext_noop("no")}
 ANY_OR_NONE: Final = {"true": gettext_noop("something"), "false": gettext_noop("nothing")}
 FLAGS: Final = {
@@ -101,6 +107,8 @@ def why(grade: Grade) -> str:
 
 
 def _difference(grade: Grade) -> str:
+    if grade.grader == "judge" and grade.wanted == VERDICT:
+        return gettext(WITHOUT_VERDICT.get(grade.got, OTHER_PROBLEM))
     if grade.missing:
         return gettext("missing {texts}").format(texts=_quoted(grade.missing))
     if grade.found:

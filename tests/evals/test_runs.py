@@ -384,6 +384,43 @@ def test_a_judge_decides_whether_a_rubric_is_met(workspace: Workspace, returns_a
     grades = sorted(row.grades[0].get("got", "") for row in Result.objects.filter(run=run))
     assert grades == ["It greets.", "It is rude.", "no_json"]
     assert Result.objects.filter(run=run, passed=True).count() == 1
+    told = words_of_run(facts_of(Run.objects.get(pk=run.pk)))
+    assert "judge’s verdict: The judging model did not answer with the JSON that it was asked for." in told
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"ask": "Hello", "expect": {"judge": "Is polite."}},
+        {
+            "simulate": {"goal": "Learn how long returns take", "knows": "Bought shoes"},
+            "expect": {"figures": "60 days"},
+        },
+    ],
+)
+def test_without_a_model_for_judging_the_run_waits_and_says_so(workspace: Workspace, case: dict[str, Any]) -> None:
+    services.save_suite(parse_suite({"suite": "judged", "cases": [case]}, file=""))
+    with pytest.raises(CommandError, match="No model is set up for this"):
+        call_command("eval_run", "judged")
+    assert Run.objects.get().state == "paused" and not Result.objects.exists()
+
+
+class Silent(Judging):
+    """Answers, and judges nothing."""
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ProviderEvent, None]:
+        if request.purpose == "judge":
+            raise ProviderRefused(Reason.UNREACHABLE)
+        async for event in super().stream(request):
+            yield event
+
+
+def test_a_judge_that_is_away_interrupts_the_run_and_fails_no_case(workspace: Workspace) -> None:
+    case = {"ask": "Hello", "expect": {"judge": "Is polite."}}
+    services.save_suite(parse_suite({"suite": "judged", "cases": [case]}, file=""))
+    with answering(Silent(())), pytest.raises(CommandError, match="The model does not answer"):
+        call_command("eval_run", "judged")
+    assert Run.objects.get().state == "paused" and not Result.objects.exists()
 
 
 REFUND = {
