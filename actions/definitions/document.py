@@ -80,9 +80,9 @@ def missing(document: Any) -> list[str]:
     return _read(document)[1].missing
 
 
-def reasons(document: Any) -> list[str]:
-    """Return why parts are missing whose paths do not say it, in the language of the page."""
-    return list(_read(document)[1].why.values())
+def reasons(document: Any) -> dict[str, str]:
+    """Return, by path, why parts are missing whose paths do not say it, in the language of the page."""
+    return dict(_read(document)[1].why)
 
 
 def expanded(document: Mapping[str, Any]) -> dict[str, Any]:

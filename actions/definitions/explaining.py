@@ -139,7 +139,13 @@ def advice(document: Mapping[str, Any]) -> list[str]:
         for part in _RULES_READ
         if _takes_server_errors(document.get(part))
     ]
-    return [*reasons(document), *server_errors, *_unshown(document), *beyond_the_chat(document), *_unlabelled(document)]
+    return [
+        *reasons(document).values(),
+        *server_errors,
+        *_unshown(document),
+        *beyond_the_chat(document),
+        *_unlabelled(document),
+    ]
 
 
 def beyond_the_chat(document: Mapping[str, Any]) -> list[str]:

@@ -209,3 +209,19 @@ def test_a_colleagues_newer_version_is_not_overwritten(browser: Client, draft: A
     assert newest_version(draft).document["undo"] == "theirs"
     browser.post(at(draft, "document/"), {**fields_of(answer)})
     assert newest_version(draft).document["undo"] == "mine"
+
+
+def test_a_filled_field_that_lacks_a_proof_says_so_in_the_words_of_the_other_pages(browser: Client) -> None:
+    made = document()
+    made["lookups"] = [{**made["lookups"][0], "public": True}]
+    del made["lookups"][0]["owner"]
+    made["subject"] = {"kind": "order", "id": "identity.sub"}
+    made["call"] = {**made["call"], "path": "/cancellations", "body": {"order": "{arguments.order_id}"}}
+    definition = save_draft(made, actor="operator:test").definition
+    why = "The call names neither the customer nor a record of theirs, so it could concern anybody."
+    for page in ("change/", "publish/", "part/call/"):
+        opened = page_of(browser.get(at(definition, page)))
+        told = [" ".join(one.text().split()) for one in opened.css("li")]
+        assert any("Body: " + why in one for one in told), page
+        assert visible_text(opened, " ").count(why) == 1, page
+    assert why in visible_text(page_of(browser.get(at(definition, "test/"))), " ")

@@ -1,9 +1,10 @@
 """What is missing or wrong in a draft, each with the page and field to correct it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from actions.definitions.document import missing, reasons
 from supportbot.console.definitions.fields import Part
 from supportbot.console.definitions.forms import PartForm, closest, field_name, kind_of
 from supportbot.console.definitions.parts import parts_of
@@ -19,6 +20,7 @@ class Gap:
     row: str
     field: str
     field_label: str
+    why: str = ""  # if its field is filled and lacks something else
 
     @property
     def short(self) -> str:
@@ -36,6 +38,13 @@ class Checklist:
 
     def of_part(self, slug: str) -> list[Gap]:
         return [gap for gap in self.gaps if gap.part == slug]
+
+
+def missing_parts(document: Mapping[str, Any]) -> Checklist:
+    """Return what is missing before publication."""
+    why = reasons(document)
+    found = checklist(document, missing(document))
+    return Checklist([replace(gap, why=why.get(gap.path, "")) for gap in found.gaps])
 
 
 def checklist(document: Mapping[str, Any], paths: Iterable[str]) -> Checklist:

@@ -24,7 +24,7 @@ from actions.definitions.services import missing_in, obstacles, save_renamed
 from actions.definitions.transfer import written
 from actions.models import ActionPolicy
 from kb.rendering import RenderedArticle, render_article
-from supportbot.console.definitions.checklist import Checklist, checklist
+from supportbot.console.definitions.checklist import Checklist, checklist, missing_parts
 from supportbot.console.definitions.forms import PartForm, field_name, kind_of
 from supportbot.console.definitions.page_frame import READ_RIGHT, actor_of_request, frame, kind_words, opened, state_tag
 from supportbot.console.definitions.parts import part_named, parts_of
@@ -75,7 +75,7 @@ def overview_page(request: HttpRequest, definition_id: str) -> HttpResponse:
         raise Http404 from error
     definition, newest = opened(request, key)
     document = newest.document
-    gaps = checklist(document, missing_in(document))
+    gaps = missing_parts(document)
     problems = obstacles(newest)
     wrong = checklist(document, problems)
     imported = found_by_import(definition)
@@ -121,7 +121,7 @@ def part_page(request: HttpRequest, definition_id: UUID, slug: str) -> HttpRespo
                     return redirect("admin:actiondefinition-part", definition.pk, following.slug)
                 return redirect("admin:actiondefinition-part", definition.pk, part.slug)
             form.show_problems(told, places)
-    gaps = checklist(newest.document, missing_in(newest.document))
+    gaps = missing_parts(newest.document)
     context = {
         "part": part,
         "form": form,

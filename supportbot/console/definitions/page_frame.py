@@ -36,6 +36,7 @@ def actor_of_request(request: HttpRequest) -> str:
 def frame(request: HttpRequest, title: str, definition: ActionDefinition | None = None, **more: Any) -> dict[str, Any]:
     """Return the context that every page here needs."""
     newest = more.get("newest")
+    told = {getattr(gap, "why", "") for gap in more.get("gaps", ())}  # beside what is missing
     return {
         **admin.site.each_context(request),
         "title": definition.name if definition and definition.name != title else gettext("Actions"),
@@ -43,7 +44,7 @@ def frame(request: HttpRequest, title: str, definition: ActionDefinition | None 
         "opts": ActionDefinition._meta,
         "definition": definition,
         "may_write": may(staff(request), WRITE_RIGHT),
-        "advice": advice(newest.document) if newest else [],
+        "advice": [one for one in advice(newest.document) if one not in told] if newest else [],
         **more,
     }
 
