@@ -81,9 +81,11 @@ class ActionPolicyAdmin(ScopedAdmin):
     @admin.display(description=_("Limits"))
     def limits(self, policy: ActionPolicy) -> SafeString:
         version = policy.current
-        amounts = [(gettext(label), _money(version, name, otherwise=_without(name))) for name, label in AMOUNTS.items()]
-        numbers = [(gettext(label), _number(version, name)) for name, label in NUMBERS.items()]
-        return format_html_join("", "<p>{}: {}</p>", [*amounts, *numbers])
+        rows = [
+            (gettext({**AMOUNTS, **NUMBERS}[name]), gettext("none") if version is None else _rule_of(version, name))
+            for name in limits_of(policy)
+        ]
+        return format_html_join("", "<p>{}: {}</p>", rows)
 
     @admin.display(description=_("Who may approve"))
     def approver_names(self, policy: ActionPolicy) -> str:
@@ -176,7 +178,7 @@ def _about_limits(policy: ActionPolicy | None) -> str:
         return ""
     action = action_in_force(policy.action) if policy else None
     if isinstance(action, WriteAction) and action.risk is not Risk.MONEY:
-        return gettext("This action moves no money, so amounts mean nothing to it. An empty field means no limit.")
+        return gettext("An empty field means no limit.")
     return gettext("Amounts are in {currency}. An empty field means no limit.").format(currency=version.currency)
 
 

@@ -16,6 +16,7 @@ from actions.models import MAX_HOLD_MINUTES, ActionPolicy, ActionPolicyVersion
 from actions.money import format_amount, is_amount_in
 from actions.policy_store import approvers_of, rules_of
 from actions.registry import action_in_force, code_actions
+from actions.spec import Risk, WriteAction
 from supportbot.accounts.models import User
 from supportbot.accounts.principals import Staff
 from supportbot.accounts.selectors import people_who_may
@@ -201,9 +202,14 @@ def is_look_up(policy: ActionPolicy | None) -> bool:
 
 
 def limits_of(policy: ActionPolicy | None) -> list[str]:
-    """Return the limits that an action can have: the days after delivery are those of the shop's own orders."""
+    """Return the limits that an action can have: amounts if it moves money, and the days after delivery if it is about
+    the shop's own orders.
+    """
     has_orders = policy is None or policy.action in code_actions()
-    return [name for name in (*AMOUNTS, *NUMBERS) if has_orders or name != "window_days"]
+    action = action_in_force(policy.action) if policy else None
+    is_without_money = isinstance(action, WriteAction) and action.risk is not Risk.MONEY
+    limits = [*NUMBERS] if is_without_money else [*AMOUNTS, *NUMBERS]
+    return [name for name in limits if has_orders or name != "window_days"]
 
 
 def _hidden_fields(policy: ActionPolicy) -> set[str]:

@@ -11,6 +11,7 @@ from actions.policy_store import allow_approval, change_rules, policy_of
 from actions.testing import FakeShop
 from supportbot.accounts.models import Customer, User, Workspace
 from supportbot.accounts.services import add_member
+from supportbot.console.action_rules_form import AMOUNTS
 from tests.actions.defined.conftest import admin, document, put_in_force, retail
 from tests.assistant.conftest import shop
 from tests.console.conftest import logged_in, person
@@ -77,8 +78,15 @@ def test_an_action_without_money_is_not_measured_by_amounts(
     change_rules(moving, actor="test", approval_above=Decimal(0), second_approval_above=Decimal(0))
     assert told(moving) == ""
     browser = logged_in(person(workspace, "admin", "bo"))
-    page = browser.get(f"/admin/actions/actionpolicy/{moving.pk}/change/").content.decode()
-    assert "This action moves no money" in page
+    address = f"/admin/actions/actionpolicy/{moving.pk}/change/"
+    sent = fields_of(browser.get(address))
+    assert not sent.keys() & AMOUNTS.keys() and "max_requests_per_customer_day" in sent
+    browser.post(address, {**sent, "max_requests_per_customer_day": "3", "max_per_order": "5"})
+    moving = policy_of("change_shipping_address")
+    assert moving is not None and moving.current is not None and moving.current.max_requests_per_customer_day == 3
+    assert (moving.current.approval_above, moving.current.max_per_order) == (Decimal(0), None)  # kept as they were
+    reader = logged_in(person(workspace, "agent", "al")).get(address).content.decode()
+    assert "Requests per customer per day: 3" in reader and "Daily limit per customer" not in reader
     page = browser.get(f"/admin/actions/actionpolicy/{policy.pk}/change/").content.decode()
     assert "Amounts are in EUR" in page
 
