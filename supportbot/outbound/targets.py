@@ -130,7 +130,15 @@ def _may_connect(endpoint: Endpoint, address: str, also: Networks = ()) -> bool:
 
 
 def _needs_https() -> str:
-    return _("the address must use https on port 443 or 8443, unless PRIVATE_NETWORKS allows its network")
+    told = _("the address must use https on port 443 or 8443, unless PRIVATE_NETWORKS allows its network")
+    return _how_to_allow(told)
+
+
+def _how_to_allow(told: str) -> str:
+    """Return a text about PRIVATE_NETWORKS with what that is: people who read it look for a field in the console."""
+    return _("%(told)s (an environment variable: set PRIVATE_NETWORKS=10.20.0.0/16, for example, and restart)") % {
+        "told": told
+    }
 
 
 def _why_closed(endpoint: Endpoint, address: str) -> str:
@@ -138,11 +146,13 @@ def _why_closed(endpoint: Endpoint, address: str) -> str:
         return _needs_https()
     facts = {"host": endpoint.host, "address": address}
     if is_address(endpoint.host):
-        return _("%(address)s is neither on the public internet nor in a network that PRIVATE_NETWORKS allows") % facts
-    return _(
-        "%(host)s resolves to %(address)s, which is neither on the public internet nor in a network that "
-        "PRIVATE_NETWORKS allows"
-    ) % facts  # fmt: skip
+        told = _("%(address)s is neither on the public internet nor in a network that PRIVATE_NETWORKS allows")
+    else:
+        told = _(
+            "%(host)s resolves to %(address)s, which is neither on the public internet nor in a network that "
+            "PRIVATE_NETWORKS allows"
+        )
+    return _how_to_allow(told % facts)
 
 
 def _resolved(endpoint: Endpoint, seconds: float) -> tuple[str, ...]:
